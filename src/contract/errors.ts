@@ -1,0 +1,90 @@
+/**
+ * Errors that cross a boundary of the product. `code` is stable and may be matched on; `message` is one
+ * sentence for a person; `retryable` says whether the same call can succeed later without a change.
+ */
+export class HoldlineError extends Error {
+  readonly code: string;
+  readonly retryable: boolean;
+
+  constructor(code: string, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.retryable = options.retryable ?? false;
+  }
+}
+
+/** Something the operator has to change. The entry prints the message alone and exits with 78 (EX_CONFIG). */
+export class OperatorError extends HoldlineError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super('operator', message, options);
+  }
+}
+
+/** A deadline of ours passed: `what` names the thing waited for. */
+export class DeadlineError extends HoldlineError {
+  constructor(what: string, deadlineMs: number) {
+    super('deadline', `${what} did not answer within ${deadlineMs / 1000} s`, { retryable: true });
+  }
+}
+
+/** HTTP status of each error code of the API. */
+export const httpStatusOf = {
+  invalid_request: 400,
+  invalid_json: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  host_not_allowed: 403,
+  origin_not_allowed: 403,
+  not_found: 404,
+  qr_not_available: 404,
+  job_not_found: 404,
+  method_not_allowed: 405,
+  session_not_started: 409,
+  login_required: 409,
+  login_failed: 409,
+  idempotency_conflict: 409,
+  body_too_large: 413,
+  unsupported_media_type: 415,
+  not_on_whatsapp: 422,
+  rate_limited: 429,
+  queue_full: 429,
+  internal_error: 500,
+  whatsapp_error: 502,
+  session_not_ready: 503,
+  redis_unavailable: 503,
+  timeout: 504,
+} as const;
+
+export type ApiErrorCode = keyof typeof httpStatusOf;
+
+/** An answer of the API that is not a success: `{ error: { code, message, ...details } }`. */
+export class ApiError extends HoldlineError {
+  declare readonly code: ApiErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    code: ApiErrorCode,
+    message: string,
+    options: { details?: Record<string, unknown>; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(code, message, { cause: options.cause, retryable: httpStatusOf[code] >= 429 });
+    this.details = options.details ?? {};
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return httpStatusOf[this.code];
+  }
+
+  toJSON(): { error: Record<string, unknown> } {
+    return { error: { code: this.code, message: this.message, ...this.details } };
+  }
+}
+
+/** Any thrown value as one sentence: whatsapp-web.js throws bare strings, puppeteer multi-line messages. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : typeof error === 'string' ? error : String(error);
+  return text.split('\n', 1)[0]?.trim() || 'unknown error';
+}

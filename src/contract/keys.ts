@@ -1,0 +1,56 @@
+import { runJobId, sessionsQueue } from './names.js';
+
+/**
+ * Every Redis key of the product. All stand under one hash tag, `{wa}`, because the claim of a run reads
+ * BullMQ's lock and the session's fence in one script: a deployment lives in one slot of a Redis Cluster.
+ */
+export const keyPrefix = '{wa}';
+
+/** TTL'd members, one a living supervisor; sorted set by the time (Redis ms) at which each lapses. */
+export const supervisorsKey = `${keyPrefix}:supervisors`;
+
+/** Pub/sub channel: the name of a session whose `intent` changed. Only a hint to look now. */
+export const intentChannel = `${keyPrefix}:intent`;
+
+export interface SessionKeys {
+  /** `epoch.incarnation`: the fence that every state write must carry. Survives a logout. */
+  readonly fence: string;
+  /** The status object as JSON, as `/api/status` sends it. */
+  readonly state: string;
+  /** The QR as PNG bytes, and the same as base64. Present only while it can be scanned. */
+  readonly qrPng: string;
+  readonly qrBase64: string;
+  /** `live` with a TTL while a supervisor stands behind `state`; `ended` without one after a run's end. */
+  readonly heartbeat: string;
+  /** JSON {@link Intent}: how somebody wants the run to end. */
+  readonly intent: string;
+  /** JSON {@link Outcome} of the newest carried-out intent, kept for a minute. */
+  readonly outcome: string;
+  /** `startId` of the last job whose run ended for good: if that job runs again, it must not. */
+  readonly endedStart: string;
+  /** Epoch of the last run whose credentials were wiped: a profile of that epoch or older is void. */
+  readonly wiped: string;
+  /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
+  readonly lock: string;
+  readonly job: string;
+  readonly stalled: string;
+}
+
+export function sessionKeys(session: string): SessionKeys {
+  const own = `${keyPrefix}:s:${session}`;
+  const job = `${keyPrefix}:${sessionsQueue}:${runJobId(session)}`;
+  return {
+    fence: `${own}:fence`,
+    state: `${own}:state`,
+    qrPng: `${own}:qr:png`,
+    qrBase64: `${own}:qr:base64`,
+    heartbeat: `${own}:heartbeat`,
+    intent: `${own}:intent`,
+    outcome: `${own}:outcome`,
+    endedStart: `${own}:ended-start`,
+    wiped: `${own}:wiped`,
+    lock: `${job}:lock`,
+    job,
+    stalled: `${keyPrefix}:${sessionsQueue}:stalled`,
+  };
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** A session is one WhatsApp account. Its name is part of keys, job ids, queue and directory names. */
+export const sessionNameSchema = z.string().regex(/^[a-z0-9-]{1,64}$/, {
+  error: 'a session name has 1-64 characters of a-z, 0-9 and -',
+});
+
+/** The one session that the API reaches for now. */
+export const defaultSession = 'default';
+
+/** The queue whose jobs are the runs of sessions. */
+export const sessionsQueue = 'sessions';
+export const authStartJob = 'auth-start';
+
+const jobIdPrefix = 's-';
+
+/** `s-<session>`: a bare name such as `wait` would collide with BullMQ's own keys and break the queue. */
+export function runJobId(session: string): string {
+  return `${jobIdPrefix}${session}`;
+}
+
+export function sessionOfJobId(jobId: string): string {
+  return jobId.slice(jobIdPrefix.length);
+}

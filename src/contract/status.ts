@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+export const sessionStates = [
+  'stopped',
+  'starting',
+  'qr',
+  'authenticated',
+  'ready',
+  'auth_failure',
+  'disconnected',
+] as const;
+
+export type SessionState = (typeof sessionStates)[number];
+
+export const accountSchema = z.object({
+  wid: z.string().nullable(),
+  pushname: z.string().nullable(),
+  platform: z.string().nullable(),
+});
+
+export type Account = z.infer<typeof accountSchema>;
+
+export const qrSchema = z.object({
+  number: z.int().positive().describe('counts the codes of this attempt to log in, from 1'),
+  issued_at: z.iso.datetime(),
+  expires_at: z.iso.datetime().nullable().describe('when WhatsApp stops accepting the code, where known'),
+});
+
+/** The status object. The first nine fields are the reference API's, in its order; ours follow. */
+export const statusSchema = z.object({
+  state: z.enum(sessionStates),
+  ready: z.boolean().describe('true only in `ready`'),
+  authenticated: z.boolean().describe('mirrors `ready`'),
+  auth_dir: z.string().describe('where credentials live on the machine that runs the session'),
+  chrome_executable: z.string().describe('the browser that the session uses'),
+  headless: z.boolean(),
+  has_qr: z.boolean().describe('a QR can be scanned now'),
+  last_error: z.string().nullable(),
+  account: accountSchema.nullable().describe('null unless linked'),
+  session: z.string(),
+  epoch: z.int().nonnegative().describe('fencing token of the run; grows with every run'),
+  incarnation: z.int().nonnegative().describe('grows with every life of the worker thread within a run'),
+  restarts: z.int().nonnegative().describe('restarts of the worker thread within this run'),
+  supervisor: z.string().nullable().describe('who runs the session'),
+  updated_at: z.iso.datetime().nullable(),
+  qr: qrSchema.nullable(),
+});
+
+export type Status = z.infer<typeof statusSchema>;
+
+/** What the writer of a state says anew each time; the rest of the status stays as it is for a run. */
+export interface StateChange {
+  readonly state: SessionState;
+  readonly lastError: string | null;
+  readonly account: Account | null;
+  readonly qr?: Status['qr'];
+}
+
+/** The part of the status that says who runs the session and with what. */
+export type RunFacts = Pick<
+  Status,
+  | 'auth_dir'
+  | 'chrome_executable'
+  | 'headless'
+  | 'session'
+  | 'epoch'
+  | 'incarnation'
+  | 'restarts'
+  | 'supervisor'
+>;
+
+/** Builds the object in the pinned key order. */
+export function composeStatus(run: RunFacts, change: StateChange, updatedAt: string | null): Status {
+  const isReady = change.state === 'ready';
+  const qr = change.state === 'qr' ? (change.qr ?? null) : null;
+  return {
+    state: change.state,
+    ready: isReady,
+    authenticated: isReady,
+    auth_dir: run.auth_dir,
+    chrome_executable: run.chrome_executable,
+    headless: run.headless,
+    has_qr: qr !== null,
+    last_error: change.lastError,
+    account: change.account,
+    session: run.session,
+    epoch: run.epoch,
+    incarnation: run.incarnation,
+    restarts: run.restarts,
+    supervisor: run.supervisor,
+    updated_at: updatedAt,
+    qr,
+  };
+}
+
+export const ownerGoneSentence = "the session's supervisor is gone; waiting for another";
+export const noSupervisorSentence = 'no supervisor is running';
+
+/** What a reader says of a stored status that nobody stands behind any more. */
+export function withoutOwner(stored: Status, lastError: string): Status {
+  return composeStatus(
+    stored,
+    { state: 'disconnected', lastError, account: stored.account },
+    stored.updated_at,
+  );
+}
+
+/** What a reader says before any run. */
+export function neverStarted(
+  facts: Pick<RunFacts, 'auth_dir' | 'chrome_executable' | 'headless' | 'session'>,
+): Status {
+  const run = { ...facts, epoch: 0, incarnation: 0, restarts: 0, supervisor: null };
+  return composeStatus(run, { state: 'stopped', lastError: null, account: null }, null);
+}
+
+/** Newest value of a fence or of a status. */
+export interface Fence {
+  readonly epoch: number;
+  readonly incarnation: number;
+}
+
+export function formatFence(fence: Fence): string {
+  return `${fence.epoch}.${fence.incarnation}`;
+}
+
+export function parseFence(text: string | null): Fence | null {
+  const match = /^(\d+)\.(\d+)$/.exec(text ?? '');
+  return match ? { epoch: Number(match[1]), incarnation: Number(match[2]) } : null;
+}

@@ -1,0 +1,54 @@
+import type { IncarnationExit } from './exit-reasons.js';
+import type { Account, Fence, RunFacts, SessionState } from './status.js';
+
+/**
+ * What supervisor and session worker say to each other over the worker's MessagePort: plain data only,
+ * because `postMessage(error)` drops every custom field.
+ */
+
+/** Handed to the thread as `workerData`, before there is a browser to attach to. */
+export interface ThreadData {
+  readonly run: RunFacts;
+  readonly fence: Fence;
+  /** Kept in the status until `qr` or `authenticated`. */
+  readonly lastError: string | null;
+  readonly account: Account | null;
+  /** The profile was linked before: a QR from it means that the login is void. */
+  readonly isLinked: boolean;
+  readonly redisUrl: string;
+  readonly webVersion: string | null;
+  readonly logLevel: string;
+  readonly timing: ThreadTiming;
+}
+
+export interface ThreadTiming {
+  readonly socketTimeoutMs: number;
+  readonly loopBeatIntervalMs: number;
+  readonly startDeadlineMs: number;
+  readonly syncDeadlineMs: number;
+  readonly watchIntervalMs: number;
+  readonly pageCheckIntervalMs: number;
+  readonly pageCheckTimeoutMs: number;
+  readonly readyGraceMs: number;
+  readonly reconnectDeadlineMs: number;
+  readonly logoutDeadlineMs: number;
+}
+
+export type ToThread =
+  /** The browser is up: attach to it and log in. */
+  | { readonly type: 'attach'; readonly browserWsEndpoint: string }
+  /** Redis lost the fence but not the lease: write the full state again under this one. */
+  | { readonly type: 'fence'; readonly fence: Fence }
+  | { readonly type: 'logout' }
+  | { readonly type: 'stop' };
+
+export type FromThread =
+  /** The thread's event loop turns. */
+  | { readonly type: 'alive' }
+  | { readonly type: 'state'; readonly state: SessionState; readonly account: Account | null }
+  /** The incarnation is over; the thread waits to be terminated. */
+  | ({ readonly type: 'failed' } & IncarnationExit)
+  /** A state write was refused: somebody else holds the fence. */
+  | { readonly type: 'fenced' }
+  | { readonly type: 'logged-out'; readonly unlinked: boolean }
+  | { readonly type: 'stopped' };

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+
+/**
+ * Every duration of the product, in one table. The documented variables set a few of them; `WHATSAPP_TIMING`
+ * (JSON) overrides any, for tests and experts. The lease numbers were measured together and depend on each
+ * other: {@link timingContradictions} refuses a set that would let two browsers live at once.
+ */
+const ms = (fallback: number, meaning: string) =>
+  z.int().positive().max(86_400_000).default(fallback).describe(meaning);
+
+export const timingSchema = z.strictObject({
+  lockDurationMs: ms(15_000, "life of a run's lock in Redis without renewal"),
+  renewIntervalMs: ms(3_000, 'time between two renewals of the lock'),
+  giveUpMs: ms(9_000, 'age of the last good renewal at which a supervisor kills its own browser'),
+  guardTimeoutMs: ms(10_000, "silence after which the browser's guard process kills it"),
+  killAllowanceMs: ms(2_000, 'what killing a browser may take'),
+  stalledIntervalMs: ms(1_000, 'time between two looks for runs whose lock has lapsed'),
+  drainDelayMs: ms(2_000, 'longest blocking read of an idle worker'),
+  socketTimeoutMs: ms(5_000, 'silence after which a connection to Redis is given up'),
+  heartbeatIntervalMs: ms(2_000, "time between two heartbeats of a session's owner"),
+  heartbeatTtlMs: ms(6_000, 'age at which a heartbeat counts as missing'),
+
+  startDeadlineMs: ms(60_000, 'from the start of an incarnation to qr, authenticated or ready'),
+  syncDeadlineMs: ms(300_000, 'from authenticated to ready'),
+  loopBeatIntervalMs: ms(2_000, "time between two signs of life of the thread's event loop"),
+  loopHungAfterMs: ms(10_000, 'silence of the thread at which it counts as hung'),
+  watchIntervalMs: ms(500, 'time between two looks at the page on the way to ready'),
+  pageCheckIntervalMs: ms(5_000, 'time between two looks at the page once ready'),
+  pageCheckTimeoutMs: ms(8_000, 'time within which the page must answer'),
+  readyGraceMs: ms(2_000, 'how long a synced page may be without a ready event before it is made up for'),
+  reconnectDeadlineMs: ms(60_000, 'how long a linked page may stay unconnected'),
+  logoutDeadlineMs: ms(10_000, 'time in which the phone must have been told of a logout'),
+
+  threadStopGraceMs: ms(10_000, 'time a thread is given to stop before it is terminated'),
+  browserTermGraceMs: ms(2_000, 'time a browser is given after SIGTERM before SIGKILL'),
+  browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on the disk'),
+  loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),
+  browserStartMs: ms(20_000, 'from spawning a browser to its debugging endpoint'),
+
+  backoffBaseMs: ms(500, 'first delay before a restart'),
+  backoffMaxMs: ms(60_000, 'longest delay before a restart'),
+  healthyAfterMs: ms(30_000, 'time in qr or ready after which the backoff starts anew'),
+  restartWindowMs: ms(1_800_000, 'window in which counted restarts are limited'),
+  incompatibleRetryMs: ms(900_000, 'delay before an incompatible page is tried again'),
+
+  authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
+  endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),
+  httpCommandTimeoutMs: ms(800, 'time within which Redis must answer an HTTP replica'),
+  shutdownMs: ms(20_000, 'time after which a product that was asked to stop exits regardless'),
+});
+
+export type Timing = z.infer<typeof timingSchema>;
+
+/** Each relation between the numbers that does not hold, as a sentence; empty when all do. */
+export function timingContradictions(t: Timing, restartsMax: number): string[] {
+  const relations: readonly [boolean, string][] = [
+    [
+      t.renewIntervalMs * 2 + t.killAllowanceMs < t.giveUpMs,
+      `giveUpMs (${t.giveUpMs}) must exceed 2 * renewIntervalMs + killAllowanceMs (${t.renewIntervalMs * 2 + t.killAllowanceMs}), or one lost renewal kills the browser`,
+    ],
+    [
+      t.giveUpMs < t.guardTimeoutMs,
+      `guardTimeoutMs (${t.guardTimeoutMs}) must exceed giveUpMs (${t.giveUpMs}): the guard is the supervisor's fallback`,
+    ],
+    [
+      t.giveUpMs + t.killAllowanceMs + t.renewIntervalMs <= t.lockDurationMs,
+      `lockDurationMs (${t.lockDurationMs}) must be at least giveUpMs + killAllowanceMs + renewIntervalMs (${t.giveUpMs + t.killAllowanceMs + t.renewIntervalMs}), or two browsers could live at once`,
+    ],
+    [
+      t.guardTimeoutMs + t.socketTimeoutMs <= t.lockDurationMs,
+      `lockDurationMs (${t.lockDurationMs}) must be at least guardTimeoutMs + socketTimeoutMs (${t.guardTimeoutMs + t.socketTimeoutMs}), or two browsers could live at once`,
+    ],
+    [
+      t.drainDelayMs < t.socketTimeoutMs,
+      `socketTimeoutMs (${t.socketTimeoutMs}) must exceed drainDelayMs (${t.drainDelayMs}), or an idle connection is cut again and again`,
+    ],
+    [
+      t.socketTimeoutMs < t.giveUpMs,
+      `giveUpMs (${t.giveUpMs}) must exceed socketTimeoutMs (${t.socketTimeoutMs}), or a cut connection is noticed too late to renew`,
+    ],
+    [
+      t.heartbeatIntervalMs * 2 < t.heartbeatTtlMs,
+      `heartbeatTtlMs (${t.heartbeatTtlMs}) must exceed 2 * heartbeatIntervalMs (${t.heartbeatIntervalMs * 2})`,
+    ],
+    [
+      t.loopBeatIntervalMs * 2 < t.loopHungAfterMs,
+      `loopHungAfterMs (${t.loopHungAfterMs}) must exceed 2 * loopBeatIntervalMs (${t.loopBeatIntervalMs * 2})`,
+    ],
+    [
+      t.backoffBaseMs <= t.backoffMaxMs,
+      `backoffMaxMs (${t.backoffMaxMs}) must be at least backoffBaseMs (${t.backoffBaseMs})`,
+    ],
+    [
+      sumOfBackoffsMs(t, restartsMax) < t.restartWindowMs,
+      `restartWindowMs (${t.restartWindowMs}) must exceed the ${restartsMax} backoffs before the limit (${sumOfBackoffsMs(t, restartsMax)} in all), or the limit could never be reached`,
+    ],
+  ];
+  return relations.filter(([holds]) => !holds).map(([, sentence]) => sentence);
+}
+
+/** Delay before restart number `attempt` (from 0), without jitter. */
+export function backoffMs(t: Pick<Timing, 'backoffBaseMs' | 'backoffMaxMs'>, attempt: number): number {
+  return Math.min(t.backoffMaxMs, t.backoffBaseMs * 2 ** Math.min(attempt, 30));
+}
+
+function sumOfBackoffsMs(t: Timing, restarts: number): number {
+  let sum = 0;
+  for (let attempt = 0; attempt < restarts; attempt++) sum += backoffMs(t, attempt);
+  return sum;
+}

@@ -1,0 +1,271 @@
+import { accessSync, constants } from 'node:fs';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { parseArgsStringToArgv } from 'string-argv';
+import { z } from 'zod';
+import { OperatorError } from '../contract/errors.js';
+import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
+
+/** What a process of the product does: everything with its own Redis, or one part against `REDIS_URL`. */
+export const roles = ['all', 'http', 'supervisor'] as const;
+export type Role = (typeof roles)[number];
+
+export interface Config {
+  readonly role: Role;
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl: string | null;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  /** null: the embedded Redis. */
+  readonly redisUrl: string | null;
+  readonly dataDir: string;
+  readonly authDir: string;
+  /** `''` where none was found; only a supervisor needs it. */
+  readonly chromeExecutable: string;
+  readonly chromeArgs: readonly string[];
+  readonly headless: boolean;
+  readonly webVersion: string | null;
+  readonly logLevel: string;
+  readonly maxSessions: number;
+  readonly restartsMax: number;
+  readonly hostName: string;
+  readonly timing: Timing;
+  /** Sentences about what was ignored. */
+  readonly warnings: readonly string[];
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The only reader of the environment. Throws one {@link OperatorError} that names every problem: the
+ * variable, what is wrong with it and what is allowed.
+ */
+export function loadConfig(role: string, environment: Environment): Config {
+  const problems: string[] = [];
+  if (!isRole(role)) problems.push(`the role is ${JSON.stringify(role)}; allowed: ${roles.join(', ')}`);
+
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name, value]) => name in variables.shape && value !== undefined && value !== '',
+    ),
+  );
+  for (const name of unknownVariables(environment))
+    problems.push(`${name} is not a variable of this product`);
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')}: ${issue.message}`);
+    throw configError(problems);
+  }
+  const v = parsed.data;
+
+  if (isRole(role) && role !== 'all' && v.REDIS_URL === undefined) {
+    problems.push(
+      `REDIS_URL: the role ${role} needs a Redis that all parts share; set REDIS_URL (redis://host:6379), or start the role all, which brings its own`,
+    );
+  }
+  if (!isLoopback(v.WHATSAPP_MCP_HOST) && role !== 'supervisor') {
+    problems.push(
+      `WHATSAPP_MCP_HOST: ${v.WHATSAPP_MCP_HOST} would expose the account beyond this machine, and API keys do not exist yet; bind to 127.0.0.1 (or ::1) and put an authenticating reverse proxy in front`,
+    );
+  }
+  const executable = findChrome(v.WHATSAPP_CHROME_EXECUTABLE, environment.PATH ?? '');
+  if (v.WHATSAPP_CHROME_EXECUTABLE !== undefined && executable === '' && role !== 'http') {
+    problems.push(
+      `WHATSAPP_CHROME_EXECUTABLE: ${v.WHATSAPP_CHROME_EXECUTABLE} is not an executable file; name a Chromium or Chrome, or leave the variable out to have one found`,
+    );
+  }
+  const timing = timingSchema.parse({ ...timingOfVariables(v), ...v.WHATSAPP_TIMING });
+  problems.push(
+    ...timingContradictions(timing, v.WHATSAPP_RESTARTS_MAX).map((text) => `WHATSAPP_TIMING: ${text}`),
+  );
+  if (problems.length > 0) throw configError(problems);
+
+  return Object.freeze({
+    role: role as Role,
+    host: v.WHATSAPP_MCP_HOST,
+    port: v.WHATSAPP_MCP_PORT,
+    publicUrl: v.WHATSAPP_PUBLIC_URL ?? null,
+    allowedHosts: v.WHATSAPP_ALLOWED_HOSTS,
+    allowedOrigins: v.WHATSAPP_ALLOWED_ORIGINS,
+    redisUrl: v.REDIS_URL ?? null,
+    dataDir: resolve(v.WHATSAPP_DATA_DIR),
+    authDir: resolve(v.WHATSAPP_AUTH_DIR),
+    chromeExecutable: executable,
+    chromeArgs: v.WHATSAPP_CHROME_ARGS,
+    headless: v.WHATSAPP_HEADLESS,
+    webVersion: v.WHATSAPP_WEB_VERSION ?? null,
+    logLevel: v.WHATSAPP_LOG_LEVEL,
+    maxSessions: v.WHATSAPP_MAX_SESSIONS,
+    restartsMax: v.WHATSAPP_RESTARTS_MAX,
+    hostName: hostname(),
+    timing: Object.freeze(timing),
+    warnings: unknownVariables(environment).map(
+      (name) => `${name} is not a variable of this product; ignored`,
+    ),
+  });
+}
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, { error: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, {
+      error: `must be a whole number from ${min} to ${max}`,
+    });
+
+const boolean = z
+  .enum(['true', 'false', '1', '0'], { error: 'must be true or false' })
+  .transform((value) => value === 'true' || value === '1');
+
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+const redisUrl = z.string().refine(isRedisUrl, {
+  error: 'must be a URL like redis://user:password@host:6379/0, rediss://… or unix:///path/to/redis.sock',
+});
+
+const origin = z
+  .url({ protocol: /^https?$/, error: 'must be origins like https://app.example.org' })
+  .refine((value) => URL.canParse(value) && new URL(value).origin === value, {
+    error: 'must be origins like https://app.example.org, without a path',
+  });
+
+const variables = z.object({
+  REDIS_URL: redisUrl.optional(),
+  WHATSAPP_MCP_HOST: z
+    .string()
+    .refine((value) => value === 'localhost' || isIP(value) !== 0, {
+      error: 'must be an IP address or localhost',
+    })
+    .default('127.0.0.1'),
+  WHATSAPP_MCP_PORT: integer(0, 65_535).default(8790),
+  WHATSAPP_AUTH_DIR: z.string().default('.wwebjs_auth'),
+  WHATSAPP_CHROME_EXECUTABLE: z.string().optional(),
+  WHATSAPP_CHROME_ARGS: z
+    .string()
+    .transform((value) => parseArgsStringToArgv(value))
+    .default([]),
+  WHATSAPP_HEADLESS: boolean.default(true),
+  WHATSAPP_DATA_DIR: z.string().default('.holdline'),
+  WHATSAPP_CREDENTIALS_KEY: z.string().optional(),
+  WHATSAPP_INSTALL: z.enum(['never', 'auto'], { error: 'must be never or auto' }).default('auto'),
+  WHATSAPP_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
+  WHATSAPP_ALLOWED_HOSTS: list.default([]),
+  WHATSAPP_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
+  WHATSAPP_LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'must be one of trace, debug, info, warn, error, fatal, silent',
+    })
+    .default('info'),
+  WHATSAPP_WEB_VERSION: z
+    .string()
+    .regex(/^\d[\w.-]{0,63}$/, { error: 'must be a version of WhatsApp Web like 2.3000.1017054665' })
+    .optional(),
+  WHATSAPP_SEND_TTL_S: integer(1, 604_800).default(3_600),
+  WHATSAPP_PROBE_PORT: integer(0, 65_535).default(9790),
+  WHATSAPP_MAX_SESSIONS: integer(1, 100).default(4),
+  WHATSAPP_RESTARTS_MAX: integer(1, 1_000).default(10),
+  WHATSAPP_RESTART_WINDOW_S: integer(1, 86_400).optional(),
+  WHATSAPP_BACKOFF_MAX_S: integer(1, 3_600).optional(),
+  WHATSAPP_START_DEADLINE_S: integer(1, 3_600).optional(),
+  WHATSAPP_SYNC_DEADLINE_S: integer(1, 3_600).optional(),
+  WHATSAPP_STOP_GRACE_S: integer(1, 600).optional(),
+  WHATSAPP_TIMING: z.string().transform(parseTiming).pipe(z.record(z.string(), z.unknown())).default({}),
+});
+
+/** The documented numbers, in seconds, by the row of the timing table that each sets. */
+function timingOfVariables(v: z.infer<typeof variables>): Partial<Timing> {
+  const seconds: readonly [keyof Timing, number | undefined][] = [
+    ['restartWindowMs', v.WHATSAPP_RESTART_WINDOW_S],
+    ['backoffMaxMs', v.WHATSAPP_BACKOFF_MAX_S],
+    ['startDeadlineMs', v.WHATSAPP_START_DEADLINE_S],
+    ['syncDeadlineMs', v.WHATSAPP_SYNC_DEADLINE_S],
+    ['threadStopGraceMs', v.WHATSAPP_STOP_GRACE_S],
+  ];
+  return Object.fromEntries(
+    seconds.flatMap(([row, value]) => (value === undefined ? [] : [[row, value * 1000]])),
+  );
+}
+
+function parseTiming(text: string, context: z.RefinementCtx): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a JSON object of milliseconds, like {"startDeadlineMs":30000}',
+    });
+    return z.NEVER;
+  }
+  const result = timingSchema.partial().safeParse(value);
+  if (result.success) return value as Record<string, unknown>;
+  for (const issue of result.error.issues) {
+    context.addIssue({
+      code: 'custom',
+      message: [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+    });
+  }
+  return z.NEVER;
+}
+
+/** A misspelt variable would otherwise be ignored in silence. */
+function unknownVariables(environment: Environment): string[] {
+  return Object.keys(environment).filter(
+    (name) => name.startsWith('WHATSAPP_') && !(name in variables.shape),
+  );
+}
+
+function configError(problems: readonly string[]): OperatorError {
+  return new OperatorError(
+    problems.length === 1
+      ? `configuration: ${problems[0]}`
+      : `configuration:\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+  );
+}
+
+function isRole(role: string): role is Role {
+  return (roles as readonly string[]).includes(role);
+}
+
+function isRedisUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  if (url.protocol === 'unix:') return url.pathname.length > 1;
+  return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '';
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+}
+
+const chromeNames = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome'];
+
+function findChrome(configured: string | undefined, path: string): string {
+  const candidates =
+    configured !== undefined
+      ? [resolve(configured)]
+      : chromeNames.flatMap((name) =>
+          path
+            .split(delimiter)
+            .filter(Boolean)
+            .map((dir) => join(dir, name)),
+        );
+  return candidates.find(isExecutable) ?? '';
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

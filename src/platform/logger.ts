@@ -1,0 +1,33 @@
+import { type DestinationStream, type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+
+export type { Logger };
+
+/**
+ * JSON lines on stdout; on a terminal the same facts in a form for people. Written synchronously, so that the
+ * last line of a thread that is terminated or of a process that exits is not lost.
+ */
+export function createLogger(level: string, fields: Record<string, unknown> = {}): Logger {
+  return pino({ level, base: fields, serializers: { err: errorFacts } }, destination());
+}
+
+function destination(): DestinationStream {
+  if (process.stdout.isTTY) {
+    return pretty({ sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+  }
+  return pino.destination({ fd: 1, sync: true });
+}
+
+/** Errors are facts here: name, code and sentence. Stacks only of what nobody expected. */
+function errorFacts(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message } = error;
+  const code = (error as { code?: unknown }).code;
+  const isExpected = code !== undefined;
+  return {
+    name,
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(isExpected ? {} : { stack: error.stack }),
+  };
+}

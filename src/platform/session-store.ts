@@ -1,0 +1,280 @@
+import { type Intent, intentSchema, type Outcome, outcomeSchema } from '../contract/intent.js';
+import { type SessionKeys, sessionKeys } from '../contract/keys.js';
+import { type Fence, formatFence, parseFence, type Status, statusSchema } from '../contract/status.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis.js';
+
+/** A session's state in Redis: who may write it is decided here, by the fence, and nowhere else. */
+
+export interface StoredQr {
+  readonly png: Buffer;
+  readonly base64: string;
+}
+
+export type Claim =
+  | {
+      readonly type: 'claimed';
+      readonly epoch: number;
+      readonly previous: Status | null;
+      readonly wipedEpoch: number;
+    }
+  /** The lock holds another run's token: this run must not touch anything. */
+  | { readonly type: 'not-ours' }
+  /** This very start was ended for good; only its job's removal got lost. */
+  | { readonly type: 'already-ended' };
+
+/** Makes the run that holds the lock the session's only writer, under a higher epoch than any before. */
+export async function claimRun(
+  redis: Redis,
+  session: string,
+  token: string,
+  startId: string,
+): Promise<Claim> {
+  const k = sessionKeys(session);
+  const [outcome, epoch, previous, wiped] = await claimScript(
+    redis,
+    [k.lock, k.fence, k.state, k.endedStart, k.wiped],
+    [token, startId],
+  );
+  if (outcome !== 'claimed') return { type: outcome };
+  return {
+    type: 'claimed',
+    epoch: Number(epoch),
+    previous: parseStatus(previous),
+    wipedEpoch: Number(wiped),
+  };
+}
+
+// KEYS lock fence state endedStart wiped | ARGV token startId
+// returns {'claimed', epoch, state, wiped} or {'not-ours'} or {'already-ended'}
+const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string, string, string]>(
+  'claim',
+  5,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'not-ours'} end
+   if redis.call('GET', KEYS[4]) == ARGV[2] then return {'already-ended'} end
+   local last = tonumber(string.match(redis.call('GET', KEYS[2]) or '', '^%d+')) or 0
+   local time = redis.call('TIME')
+   local epoch = math.max(last + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+   redis.call('SET', KEYS[2], string.format('%.0f.0', epoch))
+   return {'claimed', string.format('%.0f', epoch), redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[5]) or '0'}`,
+);
+
+/**
+ * Renews the lock of the run that holds it; false when it holds another's token. PEXPIRE, not SET: it works
+ * in a Redis that refuses writes for want of memory.
+ */
+export async function renewLock(
+  redis: Redis,
+  session: string,
+  token: string,
+  lockMs: number,
+): Promise<boolean> {
+  const k = sessionKeys(session);
+  return (await renewScript(redis, [k.lock, k.stalled], [token, lockMs, jobIdOf(k)])) === 1;
+}
+
+// KEYS lock stalled | ARGV token lockMs jobId | returns 1 or 0
+const renewScript = luaScript<number>(
+  'renew',
+  2,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+   redis.call('PEXPIRE', KEYS[1], ARGV[2])
+   redis.call('SREM', KEYS[2], ARGV[3])
+   return 1`,
+);
+
+export interface Publication {
+  readonly session: string;
+  /** The fence that must stand in Redis for the write to be accepted. */
+  readonly expected: Fence;
+  readonly status: Status;
+  readonly qr?: StoredQr | null;
+  /** A supervisor's write also says that it stands behind the state. */
+  readonly heartbeatTtlMs?: number;
+}
+
+/**
+ * Writes state and QR if the fence still is `expected`, and moves the fence to the status' own
+ * `epoch.incarnation` (the same for a thread, one higher for a supervisor). False: refused, nothing changed.
+ */
+export async function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
+  const k = sessionKeys(p.session);
+  const written = await publishScript(
+    redis,
+    [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat],
+    [
+      formatFence(p.expected),
+      formatFence(p.status),
+      JSON.stringify(p.status),
+      p.qr?.png ?? '',
+      p.qr?.base64 ?? '',
+      p.heartbeatTtlMs ?? 0,
+    ],
+  );
+  return written === 1;
+}
+
+// KEYS fence state qrPng qrBase64 heartbeat | ARGV expected next status png base64 heartbeatTtlMs
+// returns 1, or 0 when the fence is another's
+const publishScript = luaScript<number>(
+  'publish',
+  5,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+   redis.call('SET', KEYS[1], ARGV[2])
+   redis.call('SET', KEYS[2], ARGV[3])
+   if ARGV[4] == '' then
+     redis.call('DEL', KEYS[3], KEYS[4])
+   else
+     redis.call('SET', KEYS[3], ARGV[4])
+     redis.call('SET', KEYS[4], ARGV[5])
+   end
+   if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
+   return 1`,
+);
+
+/** Renews the heartbeat of the run of `epoch` and looks whether somebody wants it to end. */
+export async function beat(
+  redis: Redis,
+  session: string,
+  epoch: number,
+  ttlMs: number,
+): Promise<{ isOurs: boolean; intent: Intent | null }> {
+  const k = sessionKeys(session);
+  const [isOurs, intent] = await beatScript(redis, [k.fence, k.heartbeat, k.intent], [epoch, ttlMs]);
+  return { isOurs: isOurs === 1, intent: parseIntent(intent) };
+}
+
+// KEYS fence heartbeat intent | ARGV epoch ttlMs | returns {1, intent or ''} or {0, ''}
+const beatScript = luaScript<[number, string]>(
+  'beat',
+  3,
+  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return {0, ''} end
+   if redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 0 then redis.call('SET', KEYS[2], 'live', 'PX', ARGV[2]) end
+   return {1, redis.call('GET', KEYS[3]) or ''}`,
+);
+
+/** Takes the heartbeat away: the owner hands the run on, and nobody stands behind the state until then. */
+export async function stepDown(redis: Redis, session: string, epoch: number): Promise<void> {
+  const k = sessionKeys(session);
+  await stepDownScript(redis, [k.fence, k.heartbeat, k.qrPng, k.qrBase64], [epoch]);
+}
+
+// KEYS fence heartbeat qrPng qrBase64 | ARGV epoch | returns 1 or 0
+const stepDownScript = luaScript<number>(
+  'stepDown',
+  4,
+  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
+   redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+   return 1`,
+);
+
+export interface RunEnd {
+  readonly session: string;
+  /** null: there was no run yet. */
+  readonly expected: Fence | null;
+  readonly status: Status;
+  /** `''` where there was no job. */
+  readonly startId: string;
+  /** The intent that this end carries out. */
+  readonly intent: Intent | null;
+  readonly unlinked: boolean;
+}
+
+/** Publishes the last state of a run; it stands without a heartbeat until the next run. False: refused. */
+export async function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
+  const k = sessionKeys(end.session);
+  const outcome: Outcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
+  const written = await endScript(
+    redis,
+    [k.fence, k.state, k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64],
+    [
+      end.expected ? formatFence(end.expected) : '',
+      formatFence(end.status),
+      JSON.stringify(end.status),
+      end.startId,
+      end.intent ? JSON.stringify(end.intent) : '',
+      outcome ? JSON.stringify(outcome) : '',
+      end.intent?.kind === 'logout' ? end.status.epoch : 0,
+    ],
+  );
+  return written === 1;
+}
+
+// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64
+// ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch | returns 1 or 0
+// An intent that came after the one carried out here stays: it is not done.
+const endScript = luaScript<number>(
+  'end',
+  9,
+  `if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+   redis.call('SET', KEYS[1], ARGV[2])
+   redis.call('SET', KEYS[2], ARGV[3])
+   redis.call('SET', KEYS[3], 'ended')
+   redis.call('DEL', KEYS[8], KEYS[9])
+   if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4]) end
+   if ARGV[5] ~= '' then
+     if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
+     redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
+   end
+   if ARGV[7] ~= '0' then redis.call('SET', KEYS[7], ARGV[7]) end
+   return 1`,
+);
+
+/** Notes that every profile up to `epoch` is void, before it is deleted. False: the run is not ours. */
+export async function markWiped(redis: Redis, session: string, epoch: number): Promise<boolean> {
+  const k = sessionKeys(session);
+  return (await markWipedScript(redis, [k.fence, k.wiped], [epoch])) === 1;
+}
+
+// KEYS fence wiped | ARGV epoch | returns 1 or 0
+const markWipedScript = luaScript<number>(
+  'markWiped',
+  2,
+  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
+   redis.call('SET', KEYS[2], ARGV[1])
+   return 1`,
+);
+
+/** Says how the run shall end; joins an intent that already covers it. Returns the id to look for. */
+export async function requestEnd(redis: Redis, session: string, wish: Intent): Promise<Intent> {
+  const k = sessionKeys(session);
+  const standing = await requestEndScript(redis, [k.intent], [JSON.stringify(wish), wish.kind]);
+  return intentSchema.parse(JSON.parse(standing));
+}
+
+// KEYS intent | ARGV wish kind | returns the intent that stands now
+const requestEndScript = luaScript<string>(
+  'requestEnd',
+  1,
+  `local standing = redis.call('GET', KEYS[1])
+   if standing then
+     local kind = cjson.decode(standing).kind
+     if kind == 'logout' or kind == ARGV[2] then return standing end
+   end
+   redis.call('SET', KEYS[1], ARGV[1])
+   return ARGV[1]`,
+);
+
+export async function dropIntent(redis: Redis, session: string): Promise<void> {
+  await redis.del(sessionKeys(session).intent);
+}
+
+export function parseStatus(json: string | null): Status | null {
+  return json ? statusSchema.parse(JSON.parse(json)) : null;
+}
+
+export function parseIntent(json: string | null): Intent | null {
+  return json ? intentSchema.parse(JSON.parse(json)) : null;
+}
+
+export function parseOutcome(json: string | null): Outcome | null {
+  return json ? outcomeSchema.parse(JSON.parse(json)) : null;
+}
+
+export async function readFence(redis: Redis, session: string): Promise<Fence | null> {
+  return parseFence(await redis.get(sessionKeys(session).fence));
+}
+
+function jobIdOf(keys: SessionKeys): string {
+  return keys.job.slice(keys.job.lastIndexOf(':') + 1);
+}

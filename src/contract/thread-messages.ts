@@ -8,8 +8,8 @@ import type { Account, Fence, RunFacts, SessionState } from './status.js';
 
 /** Handed to the thread as `workerData`, before there is a browser to attach to. */
 export interface ThreadData {
+  /** Its epoch and incarnation are the fence of the thread's writes. */
   readonly run: RunFacts;
-  readonly fence: Fence;
   /** Kept in the status until `qr` or `authenticated`. */
   readonly lastError: string | null;
   readonly account: Account | null;
@@ -48,7 +48,7 @@ export type FromThread =
   | { readonly type: 'state'; readonly state: SessionState; readonly account: Account | null }
   /** The incarnation is over; the thread waits to be terminated. */
   | ({ readonly type: 'failed' } & IncarnationExit)
-  /** A state write was refused: somebody else holds the fence. */
-  | { readonly type: 'fenced' }
+  /** A state write under this fence was refused: another stands in Redis. */
+  | { readonly type: 'fenced'; readonly fence: Fence }
   | { readonly type: 'logged-out'; readonly unlinked: boolean }
   | { readonly type: 'stopped' };

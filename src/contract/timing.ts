@@ -87,6 +87,10 @@ export function timingContradictions(t: Timing, restartsMax: number): string[] {
       `loopHungAfterMs (${t.loopHungAfterMs}) must exceed 2 * loopBeatIntervalMs (${t.loopBeatIntervalMs * 2})`,
     ],
     [
+      stopLadderMs(t) < t.shutdownMs,
+      `shutdownMs (${t.shutdownMs}) must exceed threadStopGraceMs plus the longer of browserTermGraceMs and browserFlushGraceMs (${stopLadderMs(t)}), or a login that is not yet on the disk is lost`,
+    ],
+    [
       t.backoffBaseMs <= t.backoffMaxMs,
       `backoffMaxMs (${t.backoffMaxMs}) must be at least backoffBaseMs (${t.backoffBaseMs})`,
     ],
@@ -101,6 +105,10 @@ export function timingContradictions(t: Timing, restartsMax: number): string[] {
 /** Delay before restart number `attempt` (from 0), without jitter. */
 export function backoffMs(t: Pick<Timing, 'backoffBaseMs' | 'backoffMaxMs'>, attempt: number): number {
   return Math.min(t.backoffMaxMs, t.backoffBaseMs * 2 ** Math.min(attempt, 30));
+}
+
+function stopLadderMs(t: Timing): number {
+  return t.threadStopGraceMs + Math.max(t.browserTermGraceMs, t.browserFlushGraceMs);
 }
 
 function sumOfBackoffsMs(t: Timing, restarts: number): number {

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -51,16 +51,15 @@ export function loadConfig(role: string, environment: Environment): Config {
       ([name, value]) => name in variables.shape && value !== undefined && value !== '',
     ),
   );
-  for (const name of unknownVariables(environment))
-    problems.push(`${name} is not a variable of this product`);
-  const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) problems.push(`${issue.path.join('.')}: ${issue.message}`);
-    throw configError(problems);
+  const invalid = new Set<string>();
+  for (const issue of variables.safeParse(given).error?.issues ?? []) {
+    invalid.add(String(issue.path[0]));
+    problems.push(`${String(issue.path[0])}: ${issue.message}`);
   }
-  const v = parsed.data;
+  // What is left is checked too, so that one start names every problem.
+  const v = variables.parse(Object.fromEntries(Object.entries(given).filter(([name]) => !invalid.has(name))));
 
-  if (isRole(role) && role !== 'all' && v.REDIS_URL === undefined) {
+  if (isRole(role) && role !== 'all' && given.REDIS_URL === undefined) {
     problems.push(
       `REDIS_URL: the role ${role} needs a Redis that all parts share; set REDIS_URL (redis://host:6379), or start the role all, which brings its own`,
     );
@@ -77,9 +76,11 @@ export function loadConfig(role: string, environment: Environment): Config {
     );
   }
   const timing = timingSchema.parse({ ...timingOfVariables(v), ...v.WHATSAPP_TIMING });
-  problems.push(
-    ...timingContradictions(timing, v.WHATSAPP_RESTARTS_MAX).map((text) => `WHATSAPP_TIMING: ${text}`),
-  );
+  if (!invalid.has('WHATSAPP_TIMING')) {
+    for (const text of timingContradictions(timing, v.WHATSAPP_RESTARTS_MAX)) {
+      problems.push(`${variablesBehind(text, given)}: ${text}`);
+    }
+  }
   if (problems.length > 0) throw configError(problems);
 
   return Object.freeze({
@@ -131,11 +132,9 @@ const redisUrl = z.string().refine(isRedisUrl, {
   error: 'must be a URL like redis://user:password@host:6379/0, rediss://… or unix:///path/to/redis.sock',
 });
 
-const origin = z
-  .url({ protocol: /^https?$/, error: 'must be origins like https://app.example.org' })
-  .refine((value) => URL.canParse(value) && new URL(value).origin === value, {
-    error: 'must be origins like https://app.example.org, without a path',
-  });
+const origin = z.string().refine(isOrigin, {
+  error: 'must be origins like https://app.example.org, without a path',
+});
 
 const variables = z.object({
   REDIS_URL: redisUrl.optional(),
@@ -180,18 +179,39 @@ const variables = z.object({
   WHATSAPP_TIMING: z.string().transform(parseTiming).pipe(z.record(z.string(), z.unknown())).default({}),
 });
 
-/** The documented numbers, in seconds, by the row of the timing table that each sets. */
-function timingOfVariables(v: z.infer<typeof variables>): Partial<Timing> {
-  const seconds: readonly [keyof Timing, number | undefined][] = [
-    ['restartWindowMs', v.WHATSAPP_RESTART_WINDOW_S],
-    ['backoffMaxMs', v.WHATSAPP_BACKOFF_MAX_S],
-    ['startDeadlineMs', v.WHATSAPP_START_DEADLINE_S],
-    ['syncDeadlineMs', v.WHATSAPP_SYNC_DEADLINE_S],
-    ['threadStopGraceMs', v.WHATSAPP_STOP_GRACE_S],
-  ];
-  return Object.fromEntries(
-    seconds.flatMap(([row, value]) => (value === undefined ? [] : [[row, value * 1000]])),
-  );
+type Variables = z.infer<typeof variables>;
+
+/** The documented numbers, in seconds, and the row of the timing table that each sets. */
+const timingVariables = [
+  ['WHATSAPP_RESTART_WINDOW_S', 'restartWindowMs'],
+  ['WHATSAPP_BACKOFF_MAX_S', 'backoffMaxMs'],
+  ['WHATSAPP_START_DEADLINE_S', 'startDeadlineMs'],
+  ['WHATSAPP_SYNC_DEADLINE_S', 'syncDeadlineMs'],
+  ['WHATSAPP_STOP_GRACE_S', 'threadStopGraceMs'],
+] as const satisfies readonly (readonly [keyof Variables, keyof Timing])[];
+
+function timingOfVariables(v: Variables): Partial<Timing> {
+  const timing: Partial<Timing> = {};
+  for (const [name, row] of timingVariables) {
+    const seconds = v[name];
+    if (seconds !== undefined) timing[row] = seconds * 1000;
+  }
+  // A longer grace needs a longer shutdown around it.
+  if (timing.threadStopGraceMs !== undefined) timing.shutdownMs = timing.threadStopGraceMs + 10_000;
+  return timing;
+}
+
+/** The variables that were set and that a sentence about the timing table can be about. */
+function variablesBehind(sentence: string, given: Environment): string {
+  const blamed = [
+    ...timingVariables,
+    ['WHATSAPP_RESTARTS_MAX', 'restartWindowMs'],
+    ['WHATSAPP_BACKOFF_MAX_S', 'restartWindowMs'],
+  ] as const;
+  const names = blamed
+    .filter(([name, row]) => given[name] !== undefined && sentence.includes(row))
+    .map(([name]) => name);
+  return names.length > 0 ? [...new Set(names)].join(', ') : 'WHATSAPP_TIMING';
 }
 
 function parseTiming(text: string, context: z.RefinementCtx): Record<string, unknown> {
@@ -242,6 +262,10 @@ function isRedisUrl(value: string): boolean {
   return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '';
 }
 
+function isOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value;
+}
+
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\./.test(host);
 }
@@ -264,7 +288,7 @@ function findChrome(configured: string | undefined, path: string): string {
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    return statSync(file).isFile();
   } catch {
     return false;
   }

@@ -1,0 +1,66 @@
+import { OperatorError } from './contract/errors.js';
+import { startHttp } from './http/server.js';
+import { type Config, loadConfig } from './platform/config.js';
+import { lockDataDirectory } from './platform/data-directory.js';
+import { startEmbeddedRedis } from './platform/embedded-redis.js';
+import { createLogger, type Logger } from './platform/logger.js';
+import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
+import { Supervisor } from './supervisor/supervisor.js';
+
+/** The one entry: `main.js [all|http|supervisor]`. */
+async function main(): Promise<void> {
+  const config = loadConfig(process.argv[2] ?? 'all', process.env);
+  const log = createLogger(config.logLevel);
+  for (const warning of config.warnings) log.warn(warning);
+  await runUntilSignalled({
+    log,
+    deadlineMs: config.timing.shutdownMs,
+    start: (parts) => start(config, log, parts),
+  });
+}
+
+/** Starts the parts of this role; each is stopped in reverse order. */
+async function start(config: Config, log: Logger, parts: Stoppable[]): Promise<void> {
+  const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
+  if (config.role !== 'http') parts.push(await startSupervisor(config, redisUrl, log));
+  if (config.role !== 'supervisor') {
+    const http = await startHttp({ config, redisUrl, log });
+    parts.push({ stop: () => http.close() });
+    log.info(
+      { url: http.url },
+      `open ${http.url}/qr; start a login with: curl -X POST ${http.url}/api/auth/start`,
+    );
+  }
+}
+
+async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {
+  const lock = await lockDataDirectory(config.dataDir);
+  parts.push({ stop: () => lock.release() });
+  const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log });
+  parts.push({ stop: () => redis.stop() });
+  return redis.url;
+}
+
+async function startSupervisor(config: Config, redisUrl: string, log: Logger): Promise<Stoppable> {
+  if (config.chromeExecutable === '') {
+    throw new OperatorError(
+      'no Chromium or Chrome was found on this machine: install one (apt-get install chromium), or name it in WHATSAPP_CHROME_EXECUTABLE',
+    );
+  }
+  const supervisor = new Supervisor({
+    config,
+    redisUrl,
+    log,
+    threadEntry: new URL('./session-worker/main.js', import.meta.url),
+    isAlone: config.redisUrl === null,
+  });
+  void supervisor.start().catch((error) => log.error({ err: error }, 'supervisor failed to start'));
+  return { stop: (force) => supervisor.close(force) };
+}
+
+main().catch((error: unknown) => {
+  const text =
+    error instanceof OperatorError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`holdline: ${text}\n`);
+  process.exit(error instanceof OperatorError ? 78 : 1);
+});

@@ -1,0 +1,180 @@
+import type { Page } from 'puppeteer';
+import whatsapp from 'whatsapp-web.js';
+import { type Account, accountSchema } from '../contract/status.js';
+import { withDeadline } from '../platform/deadline.js';
+
+/** What the page says of itself; null where it has not loaded far enough to say. */
+export interface PageReport {
+  readonly socketState: string | null;
+  readonly hasSynced: boolean;
+  /** The library's listeners are in place. */
+  readonly isInjected: boolean;
+  readonly isLoaded: boolean;
+  /** WhatsApp sent the page to its goodbye address. */
+  readonly isLoggedOut: boolean;
+}
+
+export interface ClientEvents {
+  /** The raw text of a QR, as the library has it. */
+  readonly onQr: (text: string) => void;
+  readonly onReady: (account: Account) => void;
+  readonly onAuthFailure: (message: string) => void;
+  /** `LOGOUT`, or a state of the socket that the library takes for final. */
+  readonly onDisconnected: (reason: string) => void;
+  readonly onPageCrashed: () => void;
+  /** The page itself was answered with an error, e.g. 500. */
+  readonly onHttpError: (status: number) => void;
+}
+
+interface ClientOptions {
+  readonly browserWsEndpoint: string;
+  readonly webVersion: string | null;
+  readonly webCacheDir: string;
+  readonly authTimeoutMs: number;
+  readonly protocolTimeoutMs: number;
+  readonly callTimeoutMs: number;
+  readonly events: ClientEvents;
+}
+
+/**
+ * The only user of whatsapp-web.js. Attaches it to a browser that is not its own, and makes up for what the
+ * library leaves out: calls into the page have deadlines, and the page can be asked how it is.
+ */
+export class WhatsAppClient {
+  readonly #client: AttachedClient;
+  readonly #callTimeoutMs: number;
+
+  constructor(options: ClientOptions) {
+    const { events, webVersion } = options;
+    this.#callTimeoutMs = options.callTimeoutMs;
+    this.#client = new AttachedClient(
+      {
+        puppeteer: {
+          browserWSEndpoint: options.browserWsEndpoint,
+          protocolTimeout: options.protocolTimeoutMs,
+        },
+        webVersionCache:
+          webVersion === null ? { type: 'none' } : { type: 'local', path: options.webCacheDir },
+        ...(webVersion === null ? {} : { webVersion }),
+        authTimeoutMs: options.authTimeoutMs,
+        qrMaxRetries: 0,
+      },
+      (page) => watchPage(page, events),
+    );
+    this.#client.on('qr', events.onQr);
+    this.#client.on('ready', () => events.onReady(accountOf(this.#client)));
+    this.#client.on('auth_failure', (message) => events.onAuthFailure(String(message)));
+    this.#client.on('disconnected', (reason) => events.onDisconnected(String(reason)));
+  }
+
+  /** Settles when the page is set up; rejects with whatever the library threw. May never settle. */
+  initialize(): Promise<void> {
+    return this.#client.initialize();
+  }
+
+  /** Asks the page; rejects when it does not answer in time or is gone. */
+  report(): Promise<PageReport | null> {
+    const page = this.#page;
+    return page === null ? Promise.resolve(null) : this.#call(page.evaluate(readPage), 'the page');
+  }
+
+  /** Asks WhatsApp for fresh codes. The library means to, but calls it on the wrong side (Client.js 281-293). */
+  async refreshQr(): Promise<void> {
+    await this.#call(
+      evaluate(this.#page, "window.require('WAWebCmd').Cmd.refreshQR(), undefined"),
+      'the page',
+    );
+  }
+
+  /** Runs the library's own steps to `ready` for a sync that it missed; rejects with what fails in them. */
+  async makeReady(): Promise<void> {
+    await this.#call(evaluate(this.#page, 'window.onAppStateHasSyncedEvent()'), 'the page');
+  }
+
+  /** Unlinks this device; resolves when WhatsApp was told. */
+  async logout(): Promise<void> {
+    const call = evaluate(
+      this.#page,
+      "Promise.resolve(window.require('WAWebSocketModel').Socket.logout()).then(() => undefined)",
+    );
+    await this.#call(call, 'the page').catch(async (error: unknown) => {
+      // The page leaves for its goodbye address, sometimes before it has answered.
+      if ((await this.report().catch(() => null))?.isLoggedOut !== true) throw error;
+    });
+  }
+
+  /** Lets go of the browser, which lives on. */
+  async detach(): Promise<void> {
+    await this.#client.pupBrowser?.disconnect();
+  }
+
+  get #page(): Page | null {
+    return (this.#client.pupPage as Page | null | undefined) ?? null;
+  }
+
+  #call<T>(promise: Promise<T>, what: string): Promise<T> {
+    return withDeadline(promise, this.#callTimeoutMs, what);
+  }
+}
+
+/** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
+class AttachedClient extends whatsapp.Client {
+  constructor(options: whatsapp.ClientOptions, onPage: (page: Page) => void) {
+    super({ ...options, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
+  }
+
+  override async destroy(): Promise<void> {}
+}
+
+/** Keeps no credentials (the profile does); says when there is a page to watch, before it loads anything. */
+class PageNotice extends whatsapp.NoAuth {
+  #isSaid = false;
+  readonly #onPage: () => void;
+
+  constructor(onPage: () => void) {
+    super();
+    this.#onPage = onPage;
+  }
+
+  // Called after a logout on the phone as well.
+  override afterBrowserInitialized = async (): Promise<void> => {
+    if (!this.#isSaid) this.#onPage();
+    this.#isSaid = true;
+  };
+}
+
+function watchPage(page: Page, events: ClientEvents): void {
+  page.on('error', () => events.onPageCrashed());
+  page.on('close', () => events.onPageCrashed());
+  page.on('response', (response) => {
+    const isPage = response.request().isNavigationRequest() && response.frame() === page.mainFrame();
+    if (isPage && response.status() >= 400) events.onHttpError(response.status());
+  });
+}
+
+/** Runs in the page. */
+const readPage = `(() => {
+  const socket = (() => {
+    try { return window.require('WAWebSocketModel').Socket; } catch { return null; }
+  })();
+  return {
+    socketState: socket?.state ?? null,
+    hasSynced: socket?.hasSynced === true,
+    isInjected: typeof window.onAppStateHasSyncedEvent === 'function',
+    isLoaded: document.readyState === 'complete',
+    isLoggedOut: location.search.includes('post_logout=1'),
+  };
+})()` as unknown as () => PageReport;
+
+function evaluate(page: Page | null, expression: string): Promise<unknown> {
+  return page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
+}
+
+function accountOf(client: whatsapp.Client): Account {
+  const { wid, pushname, platform } = client.info ?? {};
+  return accountSchema.parse({
+    wid: wid?._serialized ?? null,
+    pushname: pushname ?? null,
+    platform: platform ?? null,
+  });
+}

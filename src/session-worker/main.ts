@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
+import { withDeadline } from '../platform/deadline.js';
+import { createLogger } from '../platform/logger.js';
+import { connectPatiently } from '../platform/redis.js';
+import { SessionWorker } from './session-worker.js';
+import { StateWriter } from './state-writer.js';
+
+/**
+ * The thread's entry. Anything that throws here, or rejects unseen inside the library, ends this thread and
+ * nothing else: the supervisor sees why and starts the next incarnation.
+ */
+const port = parentPort;
+if (port === null) throw new Error('this module is the entry of a worker thread');
+
+const data = workerData as ThreadData;
+const { run, timing } = data;
+const log = createLogger(data.logLevel, {
+  part: 'session-worker',
+  session: run.session,
+  incarnation: `${run.epoch}.${run.incarnation}`,
+});
+const say = (message: FromThread) => port.postMessage(message);
+const redis = connectPatiently(data.redisUrl, timing, log);
+const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
+const worker = new SessionWorker({
+  data,
+  writer,
+  log,
+  say,
+  webCacheDir: join(run.auth_dir, '.web-versions'),
+});
+
+const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);
+port.on('message', (message: ToThread) => {
+  if (message.type === 'stop') void stop();
+  else worker.receive(message);
+});
+
+async function stop(): Promise<void> {
+  clearInterval(alive);
+  await withDeadline(Promise.all([worker.stop(), writer.stop()]), 2_000, 'the session worker').catch(
+    () => undefined,
+  );
+  redis.disconnect();
+  say({ type: 'stopped' });
+  port?.close();
+}

@@ -1,0 +1,224 @@
+import { messageOf } from '../contract/errors.js';
+import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
+import { mayFollow } from '../contract/states.js';
+import type { Account, SessionState, Status } from '../contract/status.js';
+import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
+import { pause } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import type { StoredQr } from '../platform/session-store.js';
+import { type PageReport, WhatsAppClient } from './client.js';
+import * as failures from './failures.js';
+import { encodeQr } from './qr-image.js';
+import { QrSeries } from './qr-series.js';
+import type { StateWriter } from './state-writer.js';
+
+interface SessionWorkerOptions {
+  readonly data: ThreadData;
+  readonly writer: StateWriter;
+  readonly log: Logger;
+  readonly webCacheDir: string;
+  readonly say: (message: FromThread) => void;
+}
+
+/**
+ * One incarnation's work: turns what the library emits and what the page says into states. The library's events
+ * are hints that can be missing, doubled or late; the page is asked again and again, and decides.
+ */
+export class SessionWorker {
+  readonly #options: SessionWorkerOptions;
+  readonly #done = new AbortController();
+  readonly #qrs = new QrSeries();
+  readonly #startedAt = performance.now();
+  #client: WhatsAppClient | null = null;
+  #state: SessionState = 'starting';
+  #account: Account | null;
+  #lastError: string | null;
+  #report: PageReport | null = null;
+  #stateSince = performance.now();
+  #syncedSince: number | null = null;
+  #unconnectedSince: number | null = null;
+
+  constructor(options: SessionWorkerOptions) {
+    this.#options = options;
+    this.#account = options.data.account;
+    this.#lastError = options.data.lastError;
+  }
+
+  receive(message: Exclude<ToThread, { type: 'stop' }>): void {
+    switch (message.type) {
+      case 'attach':
+        return this.#attach(message.browserWsEndpoint);
+      case 'fence':
+        return this.#options.writer.refence(message.fence);
+      case 'logout':
+        return void this.#logout();
+      default:
+        message satisfies never;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#done.abort();
+    await this.#client?.detach().catch(() => undefined);
+  }
+
+  #attach(browserWsEndpoint: string): void {
+    const { timing, webVersion } = this.#options.data;
+    const client = new WhatsAppClient({
+      browserWsEndpoint,
+      webVersion,
+      webCacheDir: this.#options.webCacheDir,
+      authTimeoutMs: Math.min(30_000, timing.startDeadlineMs / 2),
+      protocolTimeoutMs: timing.startDeadlineMs * 2,
+      callTimeoutMs: timing.pageCheckTimeoutMs,
+      events: {
+        onQr: (text) => void this.#onQr(text),
+        onReady: (account) => this.#onReady(account),
+        onAuthFailure: (message) =>
+          this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
+        onDisconnected: (reason) => this.#fail(failures.exitOfDisconnect(reason)),
+        onPageCrashed: () => this.#failWith('page_crashed', 'the page of WhatsApp Web crashed'),
+        onHttpError: (status) => this.#fail(failures.exitOfHttpError(status)),
+      },
+    });
+    this.#client = client;
+    client.initialize().catch(async (error: unknown) => {
+      const report = await client.report().catch(() => null);
+      this.#fail(failures.exitOfStart(error, report?.isLoggedOut === true));
+    });
+    void this.#watch(client);
+  }
+
+  /** Looks at the page again and again: often on the way to `ready`, seldom once there. */
+  async #watch(client: WhatsAppClient): Promise<void> {
+    const { timing } = this.#options.data;
+    while (!this.#done.signal.aborted) {
+      await pause(
+        this.#state === 'ready' ? timing.pageCheckIntervalMs : timing.watchIntervalMs,
+        this.#done.signal,
+      );
+      try {
+        this.#report = await client.report();
+        if (this.#report !== null) await this.#follow(client, this.#report);
+      } catch (error) {
+        this.#onSilence(error);
+      }
+      this.#checkDeadlines();
+    }
+  }
+
+  /** Makes up for what the library's events leave out. */
+  async #follow(client: WhatsAppClient, report: PageReport): Promise<void> {
+    const isConnected = report.socketState === 'CONNECTED';
+    this.#unconnectedSince = isConnected ? null : (this.#unconnectedSince ?? performance.now());
+    this.#syncedSince = isConnected && report.hasSynced ? (this.#syncedSince ?? performance.now()) : null;
+
+    if (report.socketState === 'UNPAIRED_IDLE' && this.#state === 'qr') {
+      this.#qrs.newBatch();
+      await client.refreshQr();
+    }
+    if (this.#state === 'qr' && this.#qrs.hasExpired()) this.#publish('qr', null);
+    if (isConnected && (this.#state === 'starting' || this.#state === 'qr')) this.#onLinked();
+    // The page connects and syncs anew by itself; until then nothing can be sent.
+    if (this.#state === 'ready' && !isConnected) this.#publish('authenticated', null);
+
+    const { readyGraceMs } = this.#options.data.timing;
+    const isReadyMissed = this.#syncedSince !== null && performance.now() - this.#syncedSince > readyGraceMs;
+    if (isReadyMissed && this.#state === 'authenticated' && report.isInjected) {
+      await client.makeReady().catch((error) => this.#fail(failures.exitOfReadying(error)));
+    }
+  }
+
+  /** The page did not answer, or had no context to answer from (a navigation). */
+  #onSilence(error: unknown): void {
+    if ((error as { code?: unknown }).code !== 'deadline') return;
+    if (this.#state === 'starting' && this.#report?.isLoaded !== true) return;
+    this.#failWith('page_hung', `the page of WhatsApp Web stopped answering (${messageOf(error)})`);
+  }
+
+  #checkDeadlines(): void {
+    const { startDeadlineMs, syncDeadlineMs, reconnectDeadlineMs } = this.#options.data.timing;
+    const now = performance.now();
+    if (this.#state === 'starting' && now - this.#startedAt > startDeadlineMs) {
+      const { isLoaded = false, socketState = null } = this.#report ?? {};
+      this.#fail(failures.exitOfStartDeadline(startDeadlineMs, isLoaded, socketState));
+    }
+    if (this.#state !== 'authenticated') return;
+    if (this.#unconnectedSince !== null && now - this.#unconnectedSince > reconnectDeadlineMs) {
+      const seconds = reconnectDeadlineMs / 1000;
+      this.#failWith('whatsapp_disconnected', `WhatsApp Web stayed without a connection for ${seconds} s`);
+    } else if (now - this.#stateSince > syncDeadlineMs) {
+      this.#failWith('sync_timed_out', `the account did not sync within ${syncDeadlineMs / 1000} s`);
+    }
+  }
+
+  async #onQr(text: string): Promise<void> {
+    if (
+      this.#state !== 'starting' &&
+      this.#state !== 'qr' &&
+      this.#state !== 'authenticated' &&
+      this.#state !== 'ready'
+    )
+      return;
+    // A page that was linked shows a code only when its login is void; a login by this code would not be saved.
+    if (this.#options.data.isLinked || this.#state === 'ready') return this.#fail(failures.loggedOut());
+    // The reference was taken back: somebody is linking, or WhatsApp has no code yet.
+    if (text.startsWith('undefined,')) {
+      this.#qrs.withdraw();
+      if (this.#state === 'qr') this.#publish('qr', null);
+      return;
+    }
+    const qr = this.#qrs.next(text);
+    if (qr === null) return;
+    const image = await encodeQr(text);
+    if (this.#qrs.isCurrent(qr)) this.#publish('qr', { image, qr });
+  }
+
+  #onLinked(): void {
+    this.#qrs.withdraw();
+    this.#publish('authenticated', null);
+  }
+
+  #onReady(account: Account): void {
+    this.#account = account;
+    if (this.#state === 'starting' || this.#state === 'qr') this.#onLinked();
+    if (this.#state !== 'ready') this.#publish('ready', null);
+  }
+
+  async #logout(): Promise<void> {
+    this.#done.abort();
+    const unlinked = await (this.#client?.logout() ?? Promise.reject(new Error('no client'))).then(
+      () => true,
+      (error) => {
+        this.#options.log.warn({ err: error }, 'the phone could not be told of the logout');
+        return false;
+      },
+    );
+    this.#options.say({ type: 'logged-out', unlinked });
+  }
+
+  #publish(state: SessionState, code: { image: StoredQr; qr: NonNullable<Status['qr']> } | null): void {
+    if (this.#done.signal.aborted) return;
+    if (!mayFollow(this.#state, state)) {
+      return this.#options.log.warn({ from: this.#state, to: state }, 'step without meaning ignored');
+    }
+    if (state !== this.#state) this.#stateSince = performance.now();
+    this.#state = state;
+    if (state === 'qr') this.#account = null;
+    if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
+    const change = { state, lastError: this.#lastError, account: this.#account, qr: code?.qr ?? null };
+    this.#options.writer.write(change, code?.image ?? null);
+    this.#options.say({ type: 'state', state, account: this.#account });
+  }
+
+  #failWith(reason: ExitReason, message: string): void {
+    this.#fail({ reason, message });
+  }
+
+  /** Ends the incarnation: the supervisor takes it from here. Only the first reason counts. */
+  #fail(exit: IncarnationExit): void {
+    if (this.#done.signal.aborted) return;
+    this.#done.abort();
+    this.#options.say({ type: 'failed', ...exit });
+  }
+}

@@ -1,0 +1,77 @@
+import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
+import type { Logger } from '../platform/logger.js';
+import type { Redis } from '../platform/redis.js';
+import { publishStatus, type StoredQr } from '../platform/session-store.js';
+
+interface Snapshot {
+  readonly change: StateChange;
+  readonly qr: StoredQr | null;
+}
+
+/**
+ * Brings the newest state to Redis, under the fence. While Redis is away only the newest waits; a refused write
+ * means that somebody else holds the fence, and nothing is written until there is a new one.
+ */
+export class StateWriter {
+  readonly #redis: Redis;
+  readonly #log: Logger;
+  readonly #onFenced: (fence: Fence) => void;
+  #run: RunFacts;
+  #last: Snapshot | null = null;
+  #pending: Snapshot | null = null;
+  #writing: Promise<void> | null = null;
+  #isStopped = false;
+
+  constructor(redis: Redis, run: RunFacts, log: Logger, onFenced: (fence: Fence) => void) {
+    this.#redis = redis;
+    this.#run = run;
+    this.#log = log;
+    this.#onFenced = onFenced;
+  }
+
+  write(change: StateChange, qr: StoredQr | null): void {
+    this.#last = { change, qr };
+    this.#pending = this.#last;
+    this.#writing ??= this.#drain().finally(() => {
+      this.#writing = null;
+    });
+  }
+
+  /** A new fence: the full state again under it. */
+  refence(fence: Fence): void {
+    this.#run = { ...this.#run, ...fence };
+    if (this.#last) this.write(this.#last.change, this.#last.qr);
+  }
+
+  /** Nothing is written from now on; resolves when no write is under way. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#pending = null;
+    await this.#writing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending !== null && !this.#isStopped) {
+      const { change, qr } = this.#pending;
+      const written = this.#pending;
+      const { epoch, incarnation } = this.#run;
+      const status = composeStatus(this.#run, change, new Date().toISOString());
+      try {
+        const isOurs = await publishStatus(this.#redis, {
+          session: this.#run.session,
+          expected: { epoch, incarnation },
+          status,
+          qr,
+        });
+        if (this.#pending === written) this.#pending = null;
+        if (!isOurs && epoch === this.#run.epoch) {
+          this.#pending = null;
+          this.#onFenced({ epoch, incarnation });
+        }
+      } catch (error) {
+        this.#log.warn({ err: error }, 'redis refused a state write; trying again');
+        await new Promise((done) => setTimeout(done, 500));
+      }
+    }
+  }
+}

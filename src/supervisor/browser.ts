@@ -1,0 +1,189 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { HoldlineError } from '../contract/errors.js';
+import type { Timing } from '../contract/timing.js';
+import { pause, withDeadline } from '../platform/deadline.js';
+import { chromeFlags } from './chrome-flags.js';
+import { Guard } from './guard.js';
+
+export interface BrowserOptions {
+  readonly executable: string;
+  readonly profileDir: string;
+  readonly headless: boolean;
+  readonly extraArgs: readonly string[];
+  readonly timing: Pick<Timing, 'browserStartMs' | 'guardTimeoutMs'>;
+  readonly lease: BrowserLease;
+  /** Gives up a browser that is not up yet. */
+  readonly abandon: AbortSignal;
+}
+
+/** A browser lives under the lease of its run: each renewal feeds its guard, the loss kills it at once. */
+export interface BrowserLease {
+  readonly lost: AbortSignal;
+  readonly renewed: Set<() => void>;
+}
+
+/** Starts Chromium in a process group of its own, under a guard; rejects with a sentence, nothing left behind. */
+export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
+  const { executable, profileDir, headless, extraArgs, timing, abandon } = options;
+  if (abandon.aborted || options.lease.lost.aborted) throw failure('the browser is not needed any more');
+  const child = spawn(executable, chromeFlags({ profileDir, headless, extra: extraArgs }), {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  if (child.pid === undefined) {
+    const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
+    throw failure(`the browser ${executable} cannot be started: ${error.code ?? error.message}`);
+  }
+  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease);
+  const giveUp = () => void browser.kill();
+  abandon.addEventListener('abort', giveUp, { once: true });
+  try {
+    await withDeadline(browser.listening, timing.browserStartMs, 'the starting browser');
+    return browser;
+  } catch (error) {
+    await browser.kill();
+    throw error;
+  } finally {
+    abandon.removeEventListener('abort', giveUp);
+  }
+}
+
+/** A running Chromium. Whoever holds it must call {@link stop} or {@link kill}. */
+export class Browser {
+  readonly pid: number;
+  /** Resolves when it is really gone, to what it ended by: `signal SIGKILL`, `exit code 21`. */
+  readonly exited: Promise<string>;
+  readonly listening: Promise<void>;
+  readonly #child: ChildProcess;
+  readonly #guard: Guard;
+  #wsEndpoint = '';
+  #hasExited = false;
+  #lastWords: string[] = [];
+
+  constructor(child: ChildProcess, pid: number, guardTimeoutMs: number, lease: BrowserLease) {
+    this.#child = child;
+    this.pid = pid;
+    this.#guard = new Guard(pid, guardTimeoutMs);
+    const beat = () => this.#guard.beat();
+    const die = () => void this.kill();
+    lease.renewed.add(beat);
+    lease.lost.addEventListener('abort', die, { once: true });
+    for (const stream of child.stdio.slice(3)) stream?.on('error', () => {});
+    (child.stdio[4] as NodeJS.ReadableStream | null)?.resume();
+    this.exited = once(child, 'exit').then(([code, signal]) => {
+      lease.renewed.delete(beat);
+      lease.lost.removeEventListener('abort', die);
+      return this.#onExit(code, signal);
+    });
+    this.listening = this.#waitForEndpoint();
+    this.listening.catch(() => {});
+  }
+
+  get wsEndpoint(): string {
+    return this.#wsEndpoint;
+  }
+
+  get isAlive(): boolean {
+    return !this.#hasExited;
+  }
+
+  get guardPid(): number | undefined {
+    return this.#guard.pid;
+  }
+
+  /**
+   * Closes every page that an earlier thread left, so that the account never has two. False when the browser
+   * or a page does not answer in time: use another browser then.
+   */
+  async closePages(deadlineMs: number): Promise<boolean> {
+    const signal = AbortSignal.timeout(deadlineMs);
+    try {
+      const leftovers = await this.#pages(signal);
+      await this.#debug('PUT', '/json/new?about:blank', signal);
+      for (const page of leftovers) await this.#debug('GET', `/json/close/${page}`, signal);
+      while (!signal.aborted) {
+        const open = await this.#pages(signal);
+        if (!leftovers.some((page) => open.includes(page))) return true;
+        await pause(20, signal);
+      }
+      return false;
+    } catch {
+      return false;
+    }
+  }
+
+  /** SIGTERM, so that Chromium writes what it holds; SIGKILL to its group after `graceMs`, or on `force`. */
+  async stop(graceMs: number, force: AbortSignal): Promise<void> {
+    if (this.isAlive) {
+      this.#child.kill('SIGTERM');
+      // A stopped process would keep the SIGTERM pending for ever.
+      this.#signalGroup('SIGCONT');
+      await Promise.race([this.exited, pause(graceMs, force)]);
+    }
+    await this.kill();
+  }
+
+  /** SIGKILL to the whole group; resolves when none of it runs any more. */
+  async kill(): Promise<void> {
+    if (this.isAlive) this.#signalGroup('SIGKILL');
+    await this.exited;
+  }
+
+  #onExit(code: number | null, signal: NodeJS.Signals | null): string {
+    this.#hasExited = true;
+    // Helpers of a browser that ended by itself.
+    this.#signalGroup('SIGKILL');
+    this.#guard.end();
+    return signal === null ? `exit code ${code}` : `signal ${signal}`;
+  }
+
+  async #waitForEndpoint(): Promise<void> {
+    const stderr = this.#child.stderr as NodeJS.ReadableStream;
+    const lines = createInterface({ input: stderr });
+    const found = new Promise<void>((resolve) => {
+      lines.on('line', (line) => {
+        const endpoint = /^DevTools listening on (ws:\/\/\S+)/.exec(line)?.[1];
+        if (endpoint === undefined) {
+          this.#lastWords = [...this.#lastWords, line].slice(-5);
+          return;
+        }
+        this.#wsEndpoint = endpoint;
+        lines.close();
+        stderr.resume();
+        resolve();
+      });
+    });
+    const died = this.exited.then((how) => {
+      throw failure(
+        `the browser ended while it started (${how}): ${this.#lastWords.at(-1) ?? 'it said nothing'}`,
+      );
+    });
+    await Promise.race([found, died]);
+  }
+
+  async #pages(signal: AbortSignal): Promise<string[]> {
+    const targets = (await (await this.#debug('GET', '/json/list', signal)).json()) as {
+      id: string;
+      type: string;
+    }[];
+    return targets.filter((target) => target.type === 'page').map((target) => target.id);
+  }
+
+  #debug(method: string, path: string, signal: AbortSignal): Promise<Response> {
+    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { method, signal });
+  }
+
+  #signalGroup(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // Gone already.
+    }
+  }
+}
+
+function failure(message: string): HoldlineError {
+  return new HoldlineError('browser_failed_to_start', message, { retryable: true });
+}

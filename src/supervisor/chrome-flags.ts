@@ -1,0 +1,48 @@
+/** What whatsapp-web.js would pass to a browser that it launched itself, and what a server wants besides. */
+export function chromeFlags(options: {
+  profileDir: string;
+  headless: boolean;
+  extra: readonly string[];
+}): string[] {
+  const isRoot = process.getuid?.() === 0;
+  return [
+    ...(options.headless ? ['--headless=new'] : []),
+    // Chromium refuses to run as root inside its sandbox.
+    ...(isRoot ? ['--no-sandbox'] : []),
+    `--user-data-dir=${options.profileDir}`,
+    // The pipe ends the browser with its supervisor; the port is what the thread attaches to.
+    '--remote-debugging-pipe',
+    '--remote-debugging-port=0',
+    '--remote-debugging-address=127.0.0.1',
+    '--disable-blink-features=AutomationControlled',
+    '--disable-dev-shm-usage',
+    '--disable-gpu',
+    '--disable-quic',
+    '--disable-extensions',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-domain-reliability',
+    '--disable-sync',
+    '--disable-breakpad',
+    '--disable-crash-reporter',
+    '--disable-hang-monitor',
+    '--disable-default-apps',
+    '--disable-popup-blocking',
+    '--disable-prompt-on-repost',
+    // A page that nobody looks at must not be throttled.
+    '--disable-background-timer-throttling',
+    '--disable-backgrounding-occluded-windows',
+    '--disable-renderer-backgrounding',
+    '--disable-features=Translate,MediaRouter,OptimizationHints,AcceptCHFrame,LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
+    '--metrics-recording-only',
+    '--mute-audio',
+    '--no-default-browser-check',
+    '--no-first-run',
+    '--no-service-autorun',
+    '--password-store=basic',
+    '--use-mock-keychain',
+    '--window-size=1280,900',
+    ...options.extra,
+    'about:blank',
+  ];
+}

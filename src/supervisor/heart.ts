@@ -1,0 +1,55 @@
+import type { Intent } from '../contract/intent.js';
+import type { Timing } from '../contract/timing.js';
+import type { Redis } from '../platform/redis.js';
+import { beat } from '../platform/session-store.js';
+
+interface HeartOptions {
+  readonly redis: Redis;
+  readonly session: string;
+  readonly timing: Pick<Timing, 'heartbeatIntervalMs' | 'heartbeatTtlMs'>;
+  readonly epoch: () => number;
+  /** Somebody wants the run to end. Called with every beat for as long as the intent stands. */
+  readonly onIntent: (intent: Intent) => void;
+  /** The fence in Redis is not of this run. */
+  readonly onStranger: () => void;
+}
+
+/** A run's heartbeat; with each beat it learns whether somebody wants the run to end. */
+export class Heart {
+  readonly #options: HeartOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | null = null;
+
+  constructor(options: HeartOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.beat(), this.#options.timing.heartbeatIntervalMs);
+    void this.beat();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Beats now; joins a beat that Redis has not answered yet. Never rejects: the lease notices an outage. */
+  beat(): Promise<void> {
+    this.#beating ??= this.#beat()
+      .catch(() => {})
+      .finally(() => {
+        this.#beating = null;
+      });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { redis, session, timing, epoch } = this.#options;
+    const asked = epoch();
+    const { isOurs, intent } = await beat(redis, session, asked, timing.heartbeatTtlMs);
+    if (this.#timer === undefined || epoch() !== asked) return;
+    if (!isOurs) this.#options.onStranger();
+    else if (intent) this.#options.onIntent(intent);
+  }
+}

@@ -1,0 +1,88 @@
+import type { IncarnationExit } from '../contract/exit-reasons.js';
+import type { Account, Fence, SessionState } from '../contract/status.js';
+import type { FromThread, ThreadData } from '../contract/thread-messages.js';
+import type { Timing } from '../contract/timing.js';
+import { type Deferred, deferred, pause } from '../platform/deadline.js';
+import type { Browser } from './browser.js';
+import { SessionThread } from './thread.js';
+
+interface IncarnationOptions {
+  readonly threadEntry: URL;
+  readonly data: ThreadData;
+  readonly timing: Timing;
+  readonly onState: (state: SessionState, account: Account | null) => void;
+  readonly onFenced: (fence: Fence) => void;
+}
+
+/** One life of the session worker: its thread and the browser that it is attached to. */
+export class Incarnation {
+  /** Settles once, to why this life is over. The thread may still have to be stopped. */
+  readonly over: Promise<IncarnationExit>;
+  readonly #options: IncarnationOptions;
+  readonly #thread: SessionThread;
+  readonly #browserDied: Deferred<IncarnationExit> = deferred();
+  readonly #loggedOut: Deferred<boolean> = deferred();
+  #state: SessionState = 'starting';
+  #healthySince: number | null = null;
+
+  constructor(options: IncarnationOptions) {
+    this.#options = options;
+    this.#thread = new SessionThread(options.threadEntry, options.data, options.timing, (message) =>
+      this.#onMessage(message),
+    );
+    this.over = Promise.race([this.#thread.over, this.#browserDied.promise]);
+  }
+
+  /** How long it has been in `qr` or `ready`; 0 if never. */
+  get healthyMs(): number {
+    return this.#healthySince === null ? 0 : performance.now() - this.#healthySince;
+  }
+
+  attach(browser: Browser): void {
+    this.#thread.post({ type: 'attach', browserWsEndpoint: browser.wsEndpoint });
+    void browser.exited.then((how) =>
+      this.#browserDied.resolve({ reason: 'browser_died', message: `the browser died (${how})` }),
+    );
+  }
+
+  refence(fence: Fence): void {
+    this.#thread.post({ type: 'fence', fence });
+  }
+
+  /** Tells the phone; whether it could be told in time. */
+  async logout(): Promise<boolean> {
+    if (this.#state !== 'ready' && this.#state !== 'authenticated') return false;
+    this.#thread.post({ type: 'logout' });
+    const { logoutDeadlineMs } = this.#options.timing;
+    const late = pause(logoutDeadlineMs + 1_000).then(() => false);
+    const threadOver = this.#thread.over.then(() => false);
+    return Promise.race([this.#loggedOut.promise, threadOver, late]);
+  }
+
+  stop(graceMs: number, force: AbortSignal): Promise<void> {
+    return this.#thread.stop(graceMs, force);
+  }
+
+  terminate(): Promise<void> {
+    return this.#thread.terminate();
+  }
+
+  #onMessage(message: FromThread): void {
+    switch (message.type) {
+      case 'state':
+        this.#state = message.state;
+        if (message.state === 'qr' || message.state === 'ready') this.#healthySince ??= performance.now();
+        return this.#options.onState(message.state, message.account);
+      case 'fenced':
+        return this.#options.onFenced(message.fence);
+      case 'logged-out':
+        return this.#loggedOut.resolve(message.unlinked);
+      case 'alive':
+      case 'failed':
+      case 'stopped':
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+}

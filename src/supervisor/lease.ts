@@ -1,0 +1,84 @@
+import type { Timing } from '../contract/timing.js';
+
+type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
+
+interface LeaseOptions {
+  readonly timing: LeaseTiming;
+  /** Renews the lock under this run's token; false: the lock is another's. May hang while Redis is away. */
+  readonly renew: () => Promise<boolean>;
+}
+
+/**
+ * One run's hold on its job's lock, from the moment the run is constructed. BullMQ's own renewal is off: it
+ * counts by the wall clock and by job id, so a second run in the same process inherits or loses it.
+ *
+ * Guarantees: `lost` aborts at the latest `giveUpMs` (plus one check) after the last renewal that Redis granted
+ * was *sent*, by the monotonic clock, whatever Redis does. Not guaranteed: that anything happens in a process
+ * whose event loop stands still; that is the browser guard's part.
+ */
+export class Lease {
+  /** Called after each renewal that Redis granted. */
+  readonly renewed = new Set<() => void>();
+  readonly #options: LeaseOptions;
+  readonly #lost = new AbortController();
+  readonly #renewTimer: NodeJS.Timeout;
+  readonly #deadlineTimer: NodeJS.Timeout;
+  #grantedAt = performance.now();
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+    this.#renewTimer = setInterval(() => void this.renewNow(), options.timing.renewIntervalMs);
+    this.#deadlineTimer = setInterval(
+      () => this.#checkDeadline(),
+      Math.min(200, options.timing.giveUpMs / 10),
+    );
+    void this.renewNow();
+  }
+
+  /** Aborts when the lease is lost; `reason` is the sentence why. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Asks Redis now; resolves to whether the lock still was ours (false too when the lease is over). */
+  async renewNow(): Promise<boolean> {
+    if (this.#lost.signal.aborted) return false;
+    const sentAt = performance.now();
+    try {
+      if (!(await this.#options.renew())) {
+        this.#lose('the lock is held by another run');
+        return false;
+      }
+    } catch {
+      return false;
+    }
+    this.#grantedAt = Math.max(this.#grantedAt, sentAt);
+    this.#checkDeadline();
+    if (this.#lost.signal.aborted) return false;
+    for (const listener of this.renewed) listener();
+    return true;
+  }
+
+  /** Gives the lease up as lost: somebody else was seen to run the session. */
+  forfeit(why: string): void {
+    this.#lose(why);
+  }
+
+  /** Stops renewing; the lock lapses or has been given back. Does not count as lost. */
+  stop(): void {
+    clearInterval(this.#renewTimer);
+    clearInterval(this.#deadlineTimer);
+  }
+
+  #checkDeadline(): void {
+    const age = performance.now() - this.#grantedAt;
+    if (age > this.#options.timing.giveUpMs) {
+      this.#lose(`the lock could not be renewed for ${(age / 1000).toFixed(1)} s`);
+    }
+  }
+
+  #lose(why: string): void {
+    this.stop();
+    this.#lost.abort(why);
+  }
+}

@@ -1,0 +1,136 @@
+import { HoldlineError } from '../contract/errors.js';
+import type { Intent } from '../contract/intent.js';
+import {
+  composeStatus,
+  type Fence,
+  type RunFacts,
+  type StateChange,
+  type Status,
+} from '../contract/status.js';
+import { pause, unlessAborted } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import type { Redis } from '../platform/redis.js';
+import { type Claim, claimRun, endRun, markWiped, publishStatus } from '../platform/session-store.js';
+import type { Lease } from './lease.js';
+
+/** The job is another's: nothing may be written. */
+export class RunLostError extends HoldlineError {
+  constructor(message: string) {
+    super('run_lost', message);
+  }
+}
+
+interface PublisherOptions {
+  readonly redis: Redis;
+  readonly lease: Lease;
+  readonly session: string;
+  readonly token: string;
+  readonly startId: string;
+  readonly heartbeatTtlMs: number;
+  readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
+  readonly log: Logger;
+}
+
+/**
+ * Everything that a supervisor writes of a run's state. Holds the fence and moves it: each write bumps the
+ * incarnation, so that an older thread's late write is refused from then on.
+ */
+export class RunPublisher {
+  restarts = 0;
+  readonly #options: PublisherOptions;
+  #fence: Fence = { epoch: 0, incarnation: 0 };
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  get fence(): Fence {
+    return this.#fence;
+  }
+
+  get facts(): RunFacts {
+    return {
+      ...this.#options.facts,
+      session: this.#options.session,
+      ...this.#fence,
+      restarts: this.restarts,
+    };
+  }
+
+  /** Becomes the session's only writer. Throws {@link RunLostError} when the lock is not this run's. */
+  async claim(): Promise<Exclude<Claim, { type: 'not-ours' }>> {
+    const { redis, session, token, startId } = this.#options;
+    const claim = await this.#insist(() => claimRun(redis, session, token, startId));
+    if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
+    if (claim.type === 'claimed') this.#fence = { epoch: claim.epoch, incarnation: 0 };
+    return claim;
+  }
+
+  /**
+   * After a refused write or heartbeat: if the lease still holds, Redis lost the fence (a failover to a lagging
+   * replica), and the run claims it again; otherwise it is lost.
+   */
+  async reclaim(): Promise<void> {
+    if (!(await this.#options.lease.renewNow())) throw new RunLostError('the session belongs to another run');
+    const claim = await this.claim();
+    if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
+    this.#options.log.warn({ epoch: claim.epoch }, 'redis lost the fence; claimed the session again');
+  }
+
+  publish(change: StateChange): Promise<void> {
+    return this.#write(change, (expected, status) =>
+      publishStatus(this.#options.redis, {
+        session: this.#options.session,
+        expected,
+        status,
+        heartbeatTtlMs: this.#options.heartbeatTtlMs,
+      }),
+    );
+  }
+
+  /** Publishes the run's last state. */
+  end(change: StateChange, intent: Intent | null, unlinked: boolean): Promise<void> {
+    const { redis, session, startId } = this.#options;
+    return this.#write(change, (expected, status) =>
+      endRun(redis, { session, expected, status, startId, intent, unlinked }),
+    );
+  }
+
+  /** Voids every copy of the credentials, before this machine's one is deleted. */
+  async markWiped(): Promise<void> {
+    const { redis, session } = this.#options;
+    while (!(await this.#insist(() => markWiped(redis, session, this.#fence.epoch)))) await this.reclaim();
+  }
+
+  async #write(
+    change: StateChange,
+    write: (expected: Fence, status: Status) => Promise<boolean>,
+  ): Promise<void> {
+    for (;;) {
+      const expected = this.#fence;
+      const next = { epoch: expected.epoch, incarnation: expected.incarnation + 1 };
+      const status = composeStatus({ ...this.facts, ...next }, change, new Date().toISOString());
+      // Of an interrupted write nobody knows whether it happened: the fence tells.
+      const isWritten = await this.#insist(() => write(expected, status));
+      if (isWritten) {
+        this.#fence = next;
+        return;
+      }
+      await this.reclaim();
+    }
+  }
+
+  /** Tries again for as long as the lease holds: Redis may refuse (no memory, read-only) and recover. */
+  async #insist<T>(operation: () => Promise<T>): Promise<T> {
+    const { lost } = this.#options.lease;
+    for (;;) {
+      try {
+        return await unlessAborted(operation(), lost);
+      } catch (error) {
+        if (lost.aborted) throw new RunLostError(String(lost.reason));
+        this.#options.log.warn({ err: error }, 'redis refused a state write; trying again');
+        await pause(1_000, lost);
+      }
+    }
+  }
+}

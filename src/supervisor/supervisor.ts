@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { type Job, Queue, WaitingError, Worker } from 'bullmq';
+import { startJobSchema } from '../contract/intent.js';
+import { intentChannel, keyPrefix, sessionKeys } from '../contract/keys.js';
+import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import type { Config } from '../platform/config.js';
+import { deferred, withDeadline } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import { connectPatiently, disconnect, logOutages, type Redis } from '../platform/redis.js';
+import { renewLock } from '../platform/session-store.js';
+import { startJobOptions } from '../platform/start-job.js';
+import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
+import { Lease } from './lease.js';
+import { type RunResult, SessionRun } from './session-run.js';
+
+export interface SupervisorOptions {
+  readonly config: Config;
+  readonly redisUrl: string;
+  readonly log: Logger;
+  /** The session worker's entry, known by URL only. */
+  readonly threadEntry: URL;
+  /** No other supervisor can reach this Redis: runs that a killed one left are taken up at once. */
+  readonly isAlone: boolean;
+}
+
+interface ActiveRun {
+  readonly run: SessionRun;
+  readonly lease: Lease;
+  readonly isOver: Promise<void>;
+}
+
+/**
+ * Takes the runs of sessions from the queue and carries them, each for as long as it lives: the job is active
+ * while the session runs. BullMQ hands jobs out and finds those whose owner died; holding on to a job is the
+ * lease's part (see lease.ts), because BullMQ's own renewal let the same worker run a job twice at once.
+ */
+export class Supervisor {
+  readonly id: string;
+  readonly #options: SupervisorOptions;
+  readonly #redis: Redis;
+  readonly #subscriber: Redis;
+  readonly #queue: Queue;
+  readonly #worker: Worker;
+  readonly #runs = new Map<string, ActiveRun>();
+  readonly #rollTimer: NodeJS.Timeout;
+  #isClosing = false;
+
+  constructor(options: SupervisorOptions) {
+    const { config, log, redisUrl } = options;
+    const { timing } = config;
+    this.#options = options;
+    this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
+    this.#redis = connectPatiently(redisUrl, timing, log);
+    this.#subscriber = this.#redis.duplicate();
+    logOutages(this.#subscriber, log.child({}, { level: 'error' }));
+    this.#queue = new Queue(sessionsQueue, {
+      connection: this.#redis,
+      prefix: keyPrefix,
+      skipVersionCheck: true,
+    });
+    this.#queue.on('error', () => {});
+    this.#worker = new Worker(sessionsQueue, (job, token) => this.#process(job, token ?? ''), {
+      connection: this.#redis,
+      prefix: keyPrefix,
+      autorun: false,
+      concurrency: config.maxSessions,
+      lockDuration: timing.lockDurationMs,
+      stalledInterval: timing.stalledIntervalMs,
+      drainDelay: timing.drainDelayMs / 1000,
+      skipLockRenewal: true,
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+    });
+    this.#worker.on('error', (error) => log.debug({ err: error }, 'queue worker'));
+    this.#worker.on('failed', (job, error) =>
+      log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
+    );
+    this.#rollTimer = setInterval(() => void this.#signRoll(), timing.heartbeatIntervalMs);
+  }
+
+  async start(): Promise<void> {
+    await this.#signRoll();
+    await this.#subscriber.subscribe(intentChannel);
+    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
+    if (this.#options.isAlone) await this.#takeUpLeftovers();
+    void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
+    this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
+  }
+
+  /**
+   * Hands every run over and stops. Closing first, giving back after: a closing worker's own pending read would
+   * otherwise swallow the wake-up that is meant for a standby. `force` shortens the grace periods.
+   */
+  async close(force: AbortSignal): Promise<void> {
+    this.#isClosing = true;
+    clearInterval(this.#rollTimer);
+    const closed = this.#worker.close();
+    for (const { run } of this.#runs.values()) {
+      run.handOver();
+      force.addEventListener('abort', () => run.force(), { once: true });
+      if (force.aborted) run.force();
+    }
+    await Promise.all([...this.#runs.values()].map(({ isOver }) => isOver));
+    await withDeadline(Promise.all([closed, leaveRoll(this.#redis, this.id)]), 3_000, 'redis').catch(
+      () => {},
+    );
+    await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => {});
+    await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
+  }
+
+  /** The life of one run. Returns normally only when the run has ended for good: that completes the job. */
+  async #process(job: Job, token: string): Promise<void> {
+    const { config, log, redisUrl, threadEntry } = this.#options;
+    const session = sessionOfJobId(job.id ?? '');
+    const runLog = log.child({ session });
+    const { startId } = startJobSchema.parse(job.data);
+    const lease = new Lease({
+      timing: config.timing,
+      renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
+    });
+    const over = deferred<void>();
+    const earlier = this.#runs.get(session);
+    const run = new SessionRun({
+      session,
+      startId,
+      token,
+      lease,
+      supervisorId: this.id,
+      threadEntry,
+      redis: this.#redis,
+      redisUrl,
+      config,
+      log: runLog,
+    });
+    const active: ActiveRun = { run, lease, isOver: over.promise };
+    this.#runs.set(session, active);
+    let result: RunResult = 'handed-over';
+    try {
+      // The same job again in this process: the earlier run lost its lock without knowing.
+      earlier?.lease.forfeit('the same supervisor took the session again');
+      await earlier?.isOver;
+      if (!this.#isClosing) result = await run.execute();
+      if (result !== 'ended') await this.#giveBack(job, token);
+    } finally {
+      lease.stop();
+      if (this.#runs.get(session) === active) this.#runs.delete(session);
+      over.resolve();
+    }
+    if (result === 'lost') await this.#restoreAfterDataLoss(session);
+    if (result !== 'ended') throw new WaitingError();
+    runLog.info('run ended');
+  }
+
+  /** Back to the waiting list, for whoever is free. Refused or unanswered where the job is another's. */
+  async #giveBack(job: Job, token: string): Promise<void> {
+    await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
+      this.#options.log.debug({ err: error }, 'job not given back'),
+    );
+  }
+
+  /**
+   * Lost, the job gone and the fence too: nobody logged out, Redis lost its data (a logout keeps the fence).
+   * The run must come back by itself.
+   */
+  async #restoreAfterDataLoss(session: string): Promise<void> {
+    const keys = sessionKeys(session);
+    const exist = await withDeadline(this.#redis.exists(keys.fence, keys.job), 3_000, 'redis').catch(() => 1);
+    if (exist > 0 || this.#isClosing) return;
+    this.#options.log.warn({ session }, 'redis lost its data; starting the session again');
+    const { name, data, options } = startJobOptions(session);
+    await withDeadline(this.#queue.add(name, data, options), 3_000, 'redis').catch((error) =>
+      this.#options.log.error({ session, err: error }, 'session not started again'),
+    );
+  }
+
+  /** `'0'` makes BullMQ skip the check of the lock, which a dead supervisor still holds for a while. */
+  async #takeUpLeftovers(): Promise<void> {
+    for (const job of await this.#queue.getActive()) {
+      this.#options.log.info({ session: sessionOfJobId(job.id ?? '') }, 'taking up a run that was cut off');
+      await job.moveToWait('0');
+    }
+  }
+
+  async #signRoll(): Promise<void> {
+    if (this.#redis.status !== 'ready' && this.#redis.status !== 'connecting') return;
+    await signRoll(this.#redis, this.id, this.#options.config.timing.heartbeatTtlMs).catch(() => {});
+  }
+}

@@ -1,0 +1,86 @@
+import { Worker } from 'node:worker_threads';
+import { messageOf } from '../contract/errors.js';
+import type { IncarnationExit } from '../contract/exit-reasons.js';
+import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
+import type { Timing } from '../contract/timing.js';
+import { type Deferred, deferred, pause } from '../platform/deadline.js';
+
+/** Enough for a client with tens of thousands of chats; beyond it something leaks. */
+const heapLimitMb = 512;
+
+/**
+ * The session worker's thread, seen from the supervisor. `over` settles once, by whatever comes first: the
+ * thread says that it failed, throws, exits, runs out of memory, or stays silent for too long.
+ */
+export class SessionThread {
+  readonly over: Promise<IncarnationExit>;
+  readonly #worker: Worker;
+  readonly #over: Deferred<IncarnationExit>;
+  readonly #exited: Promise<void>;
+  readonly #watch: NodeJS.Timeout;
+  #heardAt = performance.now();
+  #isStopping = false;
+
+  constructor(
+    entry: URL,
+    data: ThreadData,
+    timing: Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs'>,
+    onMessage: (message: FromThread) => void,
+  ) {
+    this.#over = deferred();
+    this.over = this.#over.promise;
+    this.#worker = new Worker(entry, {
+      workerData: data,
+      name: `session ${data.run.session}`,
+      resourceLimits: { maxOldGenerationSizeMb: heapLimitMb },
+    });
+    this.#worker.on('message', (message: FromThread) => {
+      this.#heardAt = performance.now();
+      if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
+      onMessage(message);
+    });
+    this.#worker.once('error', (error) => this.#over.resolve(exitOfError(error)));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.once('exit', (code) => {
+        clearInterval(this.#watch);
+        this.#over.resolve({
+          reason: 'thread_exited',
+          message: `the session worker exited with code ${code}`,
+        });
+        resolve();
+      });
+    });
+    this.#watch = setInterval(() => {
+      const silentMs = performance.now() - this.#heardAt;
+      if (silentMs < timing.loopHungAfterMs) return;
+      const message = `the session worker did not respond for ${Math.round(silentMs / 1000)} s`;
+      this.#over.resolve({ reason: 'thread_hung', message });
+    }, timing.loopBeatIntervalMs / 2);
+  }
+
+  post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Asks it to stop and terminates it after `graceMs`, or as soon as `force` aborts. Resolves when it is gone. */
+  async stop(graceMs: number, force: AbortSignal): Promise<void> {
+    if (!this.#isStopping) this.post({ type: 'stop' });
+    this.#isStopping = true;
+    await Promise.race([this.#exited, pause(graceMs, force)]);
+    await this.terminate();
+  }
+
+  async terminate(): Promise<void> {
+    clearInterval(this.#watch);
+    await this.#worker.terminate();
+    await this.#exited;
+  }
+}
+
+function exitOfError(error: unknown): IncarnationExit {
+  const code = (error as { code?: unknown } | null)?.code;
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return { reason: 'thread_out_of_memory', message: `the session worker used more than ${heapLimitMb} MB` };
+  }
+  return { reason: 'thread_threw', message: `the session worker failed: ${messageOf(error)}` };
+}

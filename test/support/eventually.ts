@@ -1,0 +1,25 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Settles with the first truthy answer of `check`. A check that throws is tried again, so that it may be an
+ * assertion; when the time is up, what it threw last is the cause of the failure.
+ */
+export async function eventually<T>(
+  check: () => T | Promise<T>,
+  options: { timeoutMs?: number; intervalMs?: number; message?: string } = {},
+): Promise<T> {
+  const { timeoutMs = 10_000, intervalMs = 25, message = 'it did not come true' } = options;
+  const deadline = performance.now() + timeoutMs;
+  let cause: unknown;
+  for (;;) {
+    try {
+      const answer = await check();
+      if (answer) return answer;
+      cause = undefined;
+    } catch (error) {
+      cause = error;
+    }
+    if (performance.now() >= deadline) throw new Error(`${message} within ${timeoutMs / 1000} s`, { cause });
+    await sleep(intervalMs);
+  }
+}

@@ -1,0 +1,18 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** This folder in the source tree: the compiler leaves page scripts, HTML and the certificate there. */
+const FOLDER = join(repositoryRoot(dirname(fileURLToPath(import.meta.url))), 'test', 'whatsapp-web');
+
+export function readAsset(path: string): Promise<string> {
+  return readFile(join(FOLDER, path), 'utf8');
+}
+
+function repositoryRoot(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder;
+  const parent = dirname(folder);
+  if (parent === folder) throw new Error('no package.json above the stand-in');
+  return repositoryRoot(parent);
+}

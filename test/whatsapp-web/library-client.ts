@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import wweb, { type Client } from 'whatsapp-web.js';
+import { eventually } from '../support/eventually.js';
+import type { WhatsAppWeb } from './server.js';
+
+/** Unmodified whatsapp-web.js in a real Chromium against the stand-in, with what it emitted in order. */
+export interface LibraryClient {
+  readonly client: Client;
+  readonly profile: string;
+  /** One entry for each event: its name, then its first argument where that is text. */
+  readonly events: string[][];
+  /** What initialize() came to. */
+  readonly initialized: Promise<void>;
+  /** The first event of this name after `count` earlier ones; returns its argument. */
+  next(name: string, count?: number): Promise<string>;
+  /**
+   * Waits for the library's work on navigations, which it starts without awaiting it: a browser closed, or a
+   * page navigated, in the middle of that is an unhandled rejection.
+   */
+  settled(): Promise<void>;
+  closeBrowser(): Promise<void>;
+}
+
+const EVENTS = ['qr', 'authenticated', 'ready', 'disconnected', 'loading_screen', 'change_state'];
+
+const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export function makeProfile(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'holdline-profile-'));
+}
+
+export async function removeProfile(profile: string): Promise<void> {
+  // Chromium's last child can still be writing when its main process is gone.
+  await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+}
+
+/** For faults that the library meets with its own long timeouts. */
+export interface LibraryTimeouts {
+  authTimeoutMs?: number;
+  protocolTimeoutMs?: number;
+}
+
+export function startLibrary(
+  whatsAppWeb: WhatsAppWeb,
+  profile: string,
+  { authTimeoutMs = 30_000, protocolTimeoutMs = 180_000 }: LibraryTimeouts = {},
+): LibraryClient {
+  const client = new wweb.Client({
+    authStrategy: new wweb.NoAuth(),
+    webVersionCache: { type: 'none' },
+    authTimeoutMs,
+    puppeteer: {
+      executablePath: '/usr/bin/chromium',
+      userDataDir: profile,
+      protocolTimeout: protocolTimeoutMs,
+      args: [...CHROMIUM_FLAGS, ...whatsAppWeb.chromeArgs],
+    },
+  });
+  const events: string[][] = [];
+  for (const name of EVENTS)
+    client.on(name, (argument?: unknown) => events.push([name, String(argument ?? '')]));
+  const settled = watchInjections(client);
+  const initialized = client.initialize();
+  initialized.catch(() => {});
+
+  return {
+    client,
+    profile,
+    events,
+    initialized,
+    next: async (name, count = 0) => {
+      const find = () => events.filter(([known]) => known === name)[count];
+      const [, argument = ''] = (await eventually(find, { message: `no event ${name}` })) ?? [];
+      return argument;
+    },
+    settled,
+    closeBrowser: async () => {
+      await initialized.catch(() => {});
+      await settled();
+      await closeAndWait(client.pupBrowser);
+    },
+  };
+}
+
+/** The library may be closing this browser too, and then close() returns before the process has ended. */
+async function closeAndWait(browser: Client['pupBrowser']): Promise<void> {
+  const chromium = browser?.process();
+  await browser?.close();
+  await eventually(() => !chromium || chromium.exitCode !== null || chromium.signalCode !== null, {
+    message: 'Chromium did not end',
+  });
+}
+
+/** inject() is what the library runs, and forgets, at each navigation of any frame. */
+function watchInjections(client: Client): () => Promise<void> {
+  const running = new Set<Promise<void>>();
+  const internals = client as unknown as { inject(): Promise<void> };
+  const inject = internals.inject.bind(client);
+  internals.inject = () => {
+    const injection = inject();
+    const done = () => void running.delete(injection);
+    running.add(injection);
+    injection.then(done, done);
+    return injection;
+  };
+  return async () => {
+    while (running.size > 0) await Promise.allSettled(running);
+  };
+}

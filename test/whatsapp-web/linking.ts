@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+
+/**
+ * What WhatsApp's server knows of one account: its linked devices, and the refs it has handed to pages that
+ * ask to be linked. The rules of a scan stand here, without sockets or timers; time is passed in.
+ */
+
+/** The public halves of what a page made up for itself; they are part of its QR text. */
+export interface PageKeys {
+  readonly noise: string;
+  readonly identity: string;
+  readonly adv: string;
+  readonly platform: string;
+}
+
+export interface Credentials {
+  readonly id: string;
+  readonly secret: string;
+}
+
+export interface Device extends Credentials {
+  readonly linkedAt: number;
+}
+
+export interface IssuedRef {
+  readonly ref: string;
+  /** The whole text of the QR code, as the page must show it. */
+  readonly qr: string;
+  readonly pageId: string;
+  readonly issuedAt: number;
+  expiresAt: number;
+  usedAt: number | null;
+  isPageGone: boolean;
+}
+
+export const SCAN_REFUSALS = {
+  'no-qr': 'No page shows a QR code at the moment.',
+  'not-a-qr': 'This is not a WhatsApp QR code.',
+  'unknown-ref': 'This QR code was not issued here.',
+  used: 'This QR code has been used already.',
+  expired: 'This QR code has expired.',
+  'page-gone': 'The page that showed this QR code is gone.',
+  'foreign-keys': 'The keys in this QR code are not those of the page it was issued to.',
+  'too-many-devices': 'Four devices are linked already. Unlink one of them first.',
+} as const;
+
+export type ScanRefusal = keyof typeof SCAN_REFUSALS;
+
+export type ScanResult =
+  | { readonly linked: true; readonly deviceId: string }
+  | { readonly linked: false; readonly reason: ScanRefusal; readonly message: string };
+
+export const refuseScan = (reason: ScanRefusal): ScanResult & { linked: false } => ({
+  linked: false,
+  reason,
+  message: SCAN_REFUSALS[reason],
+});
+
+const MAX_LINKED_DEVICES = 4;
+
+export class Linking {
+  readonly devices = new Map<string, Device>();
+  readonly refs: IssuedRef[] = [];
+  readonly #now: () => number;
+  #devicesEver = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** A page has one valid ref at a time: a new one ends those before it. */
+  issueRef(pageId: string, keys: PageKeys, lifetimeMs: number): IssuedRef {
+    const now = this.#now();
+    for (const earlier of this.refs) {
+      if (earlier.pageId === pageId) earlier.expiresAt = Math.min(earlier.expiresAt, now);
+    }
+    const ref = `2@${randomBytes(48).toString('base64')}`;
+    const qr = [ref, keys.noise, keys.identity, keys.adv, keys.platform].join(',');
+    const issued = {
+      ref,
+      qr,
+      pageId,
+      issuedAt: now,
+      expiresAt: now + lifetimeMs,
+      usedAt: null,
+      isPageGone: false,
+    };
+    this.refs.push(issued);
+    return issued;
+  }
+
+  /** The newest ref that a phone would accept now. */
+  currentRef(): IssuedRef | undefined {
+    return this.refs.findLast((ref) => ref.usedAt === null && !ref.isPageGone && ref.expiresAt > this.#now());
+  }
+
+  /** Checks what a phone and its server check; on success the ref is used up and a new device is linked. */
+  scan(qrText: string): { linked: true; device: Device; ref: IssuedRef } | (ScanResult & { linked: false }) {
+    const parts = qrText.split(',');
+    if (parts.length !== 5 || parts.some((part) => part === '')) return refuseScan('not-a-qr');
+    const ref = this.refs.find((issued) => issued.ref === parts[0]);
+    if (!ref) return refuseScan('unknown-ref');
+    if (ref.usedAt !== null) return refuseScan('used');
+    if (ref.expiresAt <= this.#now()) return refuseScan('expired');
+    if (ref.isPageGone) return refuseScan('page-gone');
+    if (ref.qr !== qrText) return refuseScan('foreign-keys');
+    if (this.devices.size >= MAX_LINKED_DEVICES) return refuseScan('too-many-devices');
+    ref.usedAt = this.#now();
+    return { linked: true, device: this.#link(), ref };
+  }
+
+  #link(): Device {
+    this.#devicesEver += 1;
+    const device = {
+      id: `device-${this.#devicesEver}`,
+      secret: randomBytes(24).toString('base64'),
+      linkedAt: this.#now(),
+    };
+    this.devices.set(device.id, device);
+    return device;
+  }
+
+  /** The device that these credentials belong to, unless it was unlinked. */
+  authenticate(credentials: Credentials): Device | undefined {
+    const device = this.devices.get(credentials.id);
+    return device?.secret === credentials.secret ? device : undefined;
+  }
+
+  unlink(deviceId: string): boolean {
+    return this.devices.delete(deviceId);
+  }
+
+  retirePage(pageId: string): void {
+    for (const ref of this.refs) if (ref.pageId === pageId) ref.isPageGone = true;
+  }
+}

@@ -1,0 +1,206 @@
+import type { WebSocket } from 'ws';
+import type { Credentials, Device, PageKeys } from './linking.js';
+import type { FromPage, PageAction, ToPage } from './protocol.js';
+import type { Account, Step } from './settings.js';
+import { actingAs, note, type World } from './world.js';
+
+/**
+ * One websocket of one page. It walks the page through its states: OPENING, then either UNPAIRED with refs
+ * that rotate until UNPAIRED_IDLE, or CONNECTED, offline messages and hasSynced. After a scan the page comes
+ * back on a new connection with its new credentials.
+ */
+export class PageConnection {
+  readonly openedAt = Date.now();
+  pageId = '';
+  state = 'OPENING';
+  device: Device | null = null;
+  isSynced = false;
+  readonly #world: World;
+  readonly #socket: WebSocket;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #keys: PageKeys | undefined;
+
+  constructor(world: World, socket: WebSocket) {
+    this.#world = world;
+    this.#socket = socket;
+    socket.on('message', (data) => this.#receive(JSON.parse(String(data)) as FromPage));
+    socket.on('error', () => socket.terminate());
+    socket.on('close', () => this.#closed());
+  }
+
+  /** Makes the page do something that real pages do at bad moments. */
+  perform(action: PageAction, delayMs = 0): void {
+    this.#send({ type: 'do', action, delayMs });
+  }
+
+  showState(state: string): void {
+    this.#cancelTimers();
+    this.#enter(state);
+  }
+
+  /** The phone has accepted this page's ref. */
+  pair(device: Device): void {
+    this.#cancelTimers();
+    this.#later(this.#world.timing.pairingMs, () => {
+      const credentials = { id: device.id, secret: device.secret };
+      this.#send({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
+      this.#reached('paired');
+    });
+  }
+
+  /** The device is not, or no longer, linked: the page forgets its login and starts anew. */
+  logOut(): void {
+    this.#cancelTimers();
+    this.device = null;
+    this.state = 'UNPAIRED';
+    this.#send({ type: 'logged-out' });
+  }
+
+  #receive(message: FromPage): void {
+    switch (message.type) {
+      case 'hello':
+        this.#hello(message);
+        break;
+      case 'refresh-qr':
+        if (this.state.startsWith('UNPAIRED')) this.#offerRefs();
+        break;
+      case 'takeover':
+        if (this.device) this.#reopen(this.device);
+        break;
+      case 'logout':
+        this.#logOutAsked();
+        break;
+      case 'unknown-module':
+        this.#world.unknownModules.add(message.name);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #hello({ pageId, keys, credentials }: FromPage & { type: 'hello' }): void {
+    const { connections, faults, pagesEver, timing } = this.#world;
+    this.pageId = pageId;
+    this.#keys = keys;
+    connections.add(this);
+    if (!pagesEver.has(pageId)) note(this.#world, 'A page was opened.');
+    pagesEver.add(pageId);
+    if (faults.stayOpening) return;
+    this.#later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.#offerRefs()));
+  }
+
+  /** A batch of refs, each valid until the next; then UNPAIRED_IDLE until the page asks for more. */
+  #offerRefs(): void {
+    this.#cancelTimers();
+    const { faults, timing } = this.#world;
+    if (faults.noRef) {
+      this.#enter('UNPAIRED');
+    } else if (timing.refDelayMs > 0) {
+      this.#enter('UNPAIRED');
+      this.#later(timing.refDelayMs, () => this.#offerRef(1));
+    } else {
+      this.#offerRef(1);
+      this.#enter('UNPAIRED');
+    }
+  }
+
+  #offerRef(nth: number): void {
+    const { linking, timing } = this.#world;
+    if (!this.#keys) return;
+    if (nth > timing.refsPerBatch) {
+      note(this.#world, 'The page stopped showing QR codes until it is asked for more.');
+      this.#enter('UNPAIRED_IDLE');
+      return;
+    }
+    const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
+    const { ref } = linking.issueRef(this.pageId, this.#keys, lifetimeMs);
+    note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
+    this.#send({ type: 'ref', ref });
+    if (nth === 1) this.#reached('first-ref');
+    this.#later(lifetimeMs, () => this.#offerRef(nth + 1));
+  }
+
+  #logIn(credentials: Credentials): void {
+    const device = this.#world.linking.authenticate(credentials);
+    if (!device) {
+      note(this.#world, `A page came back as ${credentials.id}, which is not linked, and was refused.`);
+      this.logOut();
+      return;
+    }
+    this.device = device;
+    this.#connect(device);
+  }
+
+  #reopen(device: Device): void {
+    this.#cancelTimers();
+    this.#enter('OPENING');
+    this.#later(this.#world.timing.openingMs, () => this.#connect(device));
+  }
+
+  /** As on the real server, the newest connection of a device replaces the earlier ones. */
+  #connect(device: Device): void {
+    const { account, faults, timing } = this.#world;
+    const replaced = actingAs(this.#world, device.id);
+    this.#world.mostActingAtOnce = Math.max(this.#world.mostActingAtOnce, replaced.length + 1);
+    for (const other of replaced) other.showState('CONFLICT');
+    note(this.#world, `${device.id} is connected.`);
+    this.#enter('CONNECTED', { account, alreadySynced: faults.alreadySynced });
+    this.#reached('connected');
+    if (faults.alreadySynced) this.isSynced = true;
+    this.#later(timing.offlineMs, () => this.#send({ type: 'offline-progress', percent: 50 }));
+    this.#later(timing.offlineMs + timing.syncMs, () => this.#sync());
+  }
+
+  #sync(): void {
+    this.#send({ type: 'offline-progress', percent: 100 });
+    if (this.#world.faults.neverSynced) return;
+    this.isSynced = true;
+    this.#send({ type: 'synced' });
+    this.#reached('synced');
+  }
+
+  #logOutAsked(): void {
+    this.#cancelTimers();
+    if (this.device && this.#world.linking.unlink(this.device.id)) {
+      note(this.#world, `${this.device.id} logged itself out.`);
+    }
+    this.device = null;
+    this.#send({ type: 'logout-done', navigationMs: this.#world.timing.logoutNavigationMs });
+  }
+
+  #enter(state: string, details: { account?: Account; alreadySynced?: boolean } = {}): void {
+    this.state = state;
+    this.#send({ type: 'state', state, ...details });
+  }
+
+  #reached(step: Step): void {
+    const { faults } = this.#world;
+    if (faults.reloadAt?.step !== step) return;
+    this.perform('reload', faults.reloadAt.delayMs);
+    faults.reloadAt = null;
+  }
+
+  #closed(): void {
+    this.#cancelTimers();
+    this.#world.connections.delete(this);
+    this.#world.linking.retirePage(this.pageId);
+    if (this.device) note(this.#world, `${this.device.id} went away.`);
+  }
+
+  #send(message: ToPage): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #later(delayMs: number, step: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      step();
+    }, delayMs);
+    this.#timers.add(timer);
+  }
+
+  #cancelTimers(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}

@@ -1,0 +1,135 @@
+// The part of WhatsApp Web's models that others see: events, attributes with change events, collections.
+
+export class Emitter {
+  #listeners = new Map();
+
+  /** `names` may be several events, separated by spaces. */
+  on(names, listener) {
+    for (const name of names.split(' ')) {
+      this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]);
+    }
+    return this;
+  }
+
+  once(names, listener) {
+    const first = (...args) => {
+      this.off(names, first);
+      listener(...args);
+    };
+    return this.on(names, first);
+  }
+
+  off(names, listener) {
+    for (const name of names.split(' ')) {
+      const others = (this.#listeners.get(name) ?? []).filter((known) => listener && known !== listener);
+      this.#listeners.set(name, others);
+    }
+    return this;
+  }
+
+  /** A listener that throws does not keep the others from hearing. */
+  trigger(name, ...args) {
+    for (const listener of this.#listeners.get(name) ?? []) {
+      try {
+        listener(...args);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  }
+}
+
+/** Attributes are plain properties; a change of one is announced here and in the model's collection. */
+export class Model extends Emitter {
+  #attributes = {};
+  collection = undefined;
+
+  constructor(attributes = {}) {
+    super();
+    Object.defineProperty(this, 'collection', { enumerable: false });
+    this.#define(attributes);
+  }
+
+  set(changes) {
+    const before = { ...this.#attributes };
+    this.#define(changes);
+    const changed = Object.keys(changes).filter((name) => before[name] !== changes[name]);
+    for (const name of changed) this.#announce(`change:${name}`, this, changes[name], before[name]);
+    if (changed.length > 0) this.#announce('change', this);
+  }
+
+  /** Changes without an event: what happened before anybody listened. */
+  setSilently(changes) {
+    this.#define(changes);
+  }
+
+  serialize() {
+    const plain = ([name, value]) => [
+      name,
+      typeof value?.serialize === 'function' ? value.serialize() : value,
+    ];
+    return Object.fromEntries(Object.entries(this.#attributes).map(plain));
+  }
+
+  toJSON() {
+    return this.serialize();
+  }
+
+  #define(values) {
+    for (const name of Object.keys(values)) {
+      if (!Object.hasOwn(this.#attributes, name)) {
+        Object.defineProperty(this, name, {
+          enumerable: true,
+          get: () => this.#attributes[name],
+          set: (value) => this.set({ [name]: value }),
+        });
+      }
+      this.#attributes[name] = values[name];
+    }
+  }
+
+  #announce(name, ...args) {
+    this.trigger(name, ...args);
+    this.collection?.trigger(name, ...args);
+  }
+}
+
+/** Models by their serialized id. */
+export class Collection extends Emitter {
+  #models = new Map();
+
+  get(id) {
+    return this.#models.get(serialized(id));
+  }
+
+  async find(id) {
+    return this.get(id);
+  }
+
+  getModelsArray() {
+    return [...this.#models.values()];
+  }
+
+  add(model) {
+    model.collection = this;
+    this.#models.set(serialized(model.id), model);
+    this.trigger('add', model);
+    return model;
+  }
+
+  remove(id) {
+    const model = this.get(id);
+    if (!model) return;
+    this.#models.delete(serialized(id));
+    this.trigger('remove', model);
+    model.collection = undefined;
+  }
+
+  serialize() {
+    return this.getModelsArray().map((model) => model.serialize());
+  }
+}
+
+function serialized(id) {
+  return typeof id === 'string' ? id : id?._serialized;
+}

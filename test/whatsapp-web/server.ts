@@ -1,0 +1,126 @@
+import { once } from 'node:events';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { WebSocketServer } from 'ws';
+import { readAsset } from './assets.js';
+import { type Controls, createControls } from './control.js';
+import { createControlServer } from './control-server.js';
+import { PageConnection } from './page-connection.js';
+import { createWorld, type World, type WorldOptions } from './world.js';
+
+export interface WhatsAppWebOptions extends WorldOptions {
+  /** 0, the default, takes a free port. */
+  httpsPort?: number;
+  controlPort?: number;
+}
+
+export interface WhatsAppWeb extends Controls {
+  readonly httpsPort: number;
+  readonly controlPort: number;
+  readonly controlUrl: string;
+  /** What Chromium must be started with to find this server at https://web.whatsapp.com. */
+  readonly chromeArgs: string[];
+  close(): Promise<void>;
+}
+
+/** The version the page says it is; any will do for whatsapp-web.js. */
+const PAGE_VERSION = '2.3000.1030000000';
+
+/** Starts the stand-in for WhatsApp Web and its phone. All it knows is in memory. */
+export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promise<WhatsAppWeb> {
+  const world = createWorld(options);
+  const controls = createControls(world);
+  const web = await createWebServer(world);
+  const control = createControlServer(controls);
+  trackSockets(web, world);
+  const httpsPort = await listen(web, options.httpsPort ?? 0);
+  const controlPort = await listen(control, options.controlPort ?? 0);
+
+  return {
+    ...controls,
+    httpsPort,
+    controlPort,
+    controlUrl: `http://127.0.0.1:${controlPort}`,
+    chromeArgs: [
+      `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${httpsPort}`,
+      '--ignore-certificate-errors',
+    ],
+    close: async () => {
+      const closed = [web, control].map((server) => new Promise((resolve) => server.close(resolve)));
+      for (const socket of world.sockets) socket.destroy();
+      control.closeAllConnections();
+      await Promise.all(closed);
+    },
+  };
+}
+
+async function createWebServer(world: World): Promise<Server> {
+  // Checked in, good for a hundred years, trusted by nobody: no machine needs openssl to run the tests.
+  const [cert, key] = await Promise.all([
+    readAsset('certificate/cert.pem'),
+    readAsset('certificate/key.pem'),
+  ]);
+  const server = createServer({ cert, key }, (request, response) => {
+    serve(world, request, response).catch(() => response.writeHead(404).end());
+  });
+  const websockets = new WebSocketServer({ noServer: true });
+  server.on('upgrade', (request, socket, head) => {
+    if (world.faults.server === 'silent') return;
+    if (world.faults.server === 'error-500') {
+      socket.destroy();
+      return;
+    }
+    websockets.handleUpgrade(request, socket, head, (websocket) => new PageConnection(world, websocket));
+  });
+  return server;
+}
+
+async function serve(world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { faults } = world;
+  const path = new URL(request.url ?? '/', 'https://web.whatsapp.com').pathname;
+  if (faults.server === 'silent') return;
+  if (faults.server === 'scripts-stall' && path.endsWith('.js')) return;
+  if (faults.server === 'error-500') {
+    response.writeHead(500).end();
+    return;
+  }
+  response.setHeader('cache-control', 'no-store');
+  if (path === '/') {
+    const boot = {
+      version: PAGE_VERSION,
+      withoutDebug: faults.withoutDebug,
+      missingModules: faults.missingModules,
+    };
+    response.setHeader('content-type', 'text/html; charset=utf-8');
+    response.end((await readAsset('page/index.html')).replace('"{{boot}}"', () => JSON.stringify(boot)));
+    return;
+  }
+  if (path === '/frame') {
+    response.setHeader('content-type', 'text/html');
+    response.end('<!doctype html><title>frame</title>');
+    return;
+  }
+  const [, script] = /^\/app\/([a-z-]+\.js)$/.exec(path) ?? [];
+  if (!script) throw new Error('not found');
+  response.setHeader('content-type', 'text/javascript; charset=utf-8');
+  response.end(await readAsset(`page/${script}`));
+}
+
+/** Known so that close() need not wait for a browser, and so that the fault `reset` can cut them. */
+function trackSockets(server: Server, { faults, sockets }: World): void {
+  server.on('connection', (socket: Socket) => {
+    if (faults.server === 'reset') {
+      socket.resetAndDestroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+}
+
+async function listen(server: Server | HttpServer, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}

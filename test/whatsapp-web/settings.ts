@@ -1,0 +1,95 @@
+/** What can be turned at run time: the delays between the steps of a page's life, and the faults. */
+
+export interface Account {
+  readonly wid: string;
+  readonly lid: string;
+  readonly pushname: string;
+  readonly platform: string;
+}
+
+export const DEFAULT_ACCOUNT: Account = {
+  wid: '15550001111@c.us',
+  lid: '990001111@lid',
+  pushname: 'Sam Example',
+  platform: 'android',
+};
+
+/** Each step reads its delay when it begins, so a change takes effect from the next step on. */
+export interface Timing {
+  /** From the page's first message to UNPAIRED or CONNECTED. */
+  openingMs: number;
+  /** From UNPAIRED to the first ref; with 0 the ref is there before the state, as on the real page. */
+  refDelayMs: number;
+  firstRefMs: number;
+  nextRefMs: number;
+  refsPerBatch: number;
+  /** From an accepted scan to the page learning of it. */
+  pairingMs: number;
+  /** From there to the restart of its stream with the new credentials. */
+  restartMs: number;
+  /** From CONNECTED to the first offline messages. */
+  offlineMs: number;
+  /** From there to hasSynced. */
+  syncMs: number;
+  /** From the end of a logout that the page asked for to its navigation. */
+  logoutNavigationMs: number;
+}
+
+export const DEFAULT_TIMING: Timing = {
+  openingMs: 100,
+  refDelayMs: 0,
+  firstRefMs: 60_000,
+  nextRefMs: 20_000,
+  refsPerBatch: 6,
+  pairingMs: 50,
+  restartMs: 50,
+  offlineMs: 100,
+  syncMs: 300,
+  logoutNavigationMs: 500,
+};
+
+/** The moments at which the page can be made to reload itself. */
+export type Step = 'first-ref' | 'paired' | 'connected' | 'synced';
+
+export interface FaultSettings {
+  /**
+   * silent: connections are accepted and nothing is ever answered. error-500: every request fails.
+   * scripts-stall: the document comes, its scripts never do. reset: connections are cut, open ones too.
+   */
+  server: 'up' | 'silent' | 'error-500' | 'scripts-stall' | 'reset';
+  /** UNPAIRED, but no ref is ever issued. */
+  noRef: boolean;
+  /** The state never leaves OPENING. */
+  stayOpening: boolean;
+  /** hasSynced is true at CONNECTED and no change of it is announced: whatsapp-web.js misses `ready`. */
+  alreadySynced: boolean;
+  /** CONNECTED, but hasSynced stays false. */
+  neverSynced: boolean;
+  /** The page has no window.Debug. */
+  withoutDebug: boolean;
+  /** Modules that window.require does not know: an incompatible page. */
+  missingModules: string[];
+  /** Reload once, when the next page reaches the step. */
+  reloadAt: { step: Step; delayMs?: number } | null;
+}
+
+export const NO_FAULTS: FaultSettings = {
+  server: 'up',
+  noRef: false,
+  stayOpening: false,
+  alreadySynced: false,
+  neverSynced: false,
+  withoutDebug: false,
+  missingModules: [],
+  reloadAt: null,
+};
+
+/** Assigns only what exists: a typing error in a test must not pass for a fault that does nothing. */
+export function change<T extends object>(settings: T, changes: Partial<T>): void {
+  for (const name of Object.keys(changes)) {
+    if (!Object.hasOwn(settings, name)) {
+      throw new Error(`there is no setting "${name}"; known are ${Object.keys(settings).join(', ')}`);
+    }
+  }
+  Object.assign(settings, changes);
+}

@@ -1,0 +1,66 @@
+import type { Socket } from 'node:net';
+import { Linking } from './linking.js';
+import type { PageConnection } from './page-connection.js';
+import {
+  type Account,
+  DEFAULT_ACCOUNT,
+  DEFAULT_TIMING,
+  type FaultSettings,
+  NO_FAULTS,
+  type Timing,
+} from './settings.js';
+
+/** Everything one stand-in knows, in memory: gone with the process, as if the account had never existed. */
+export interface World {
+  readonly account: Account;
+  readonly linking: Linking;
+  readonly timing: Timing;
+  readonly faults: FaultSettings;
+  /** Every open connection of the web server, so that it can be cut. */
+  readonly sockets: Set<Socket>;
+  /** One for each open websocket that has introduced itself. */
+  readonly connections: Set<PageConnection>;
+  /** The ids of all page loads that have ever connected. */
+  readonly pagesEver: Set<string>;
+  /** Most connections that were ever logged in as one device at the same time; above 1 is a mistake. */
+  mostActingAtOnce: number;
+  /** Modules that pages asked for in vain. */
+  readonly unknownModules: Set<string>;
+  readonly journal: { readonly at: number; readonly text: string }[];
+}
+
+export interface WorldOptions {
+  account?: Partial<Account>;
+  timing?: Partial<Timing>;
+  faults?: Partial<FaultSettings>;
+}
+
+export function createWorld({ account, timing, faults }: WorldOptions = {}): World {
+  return {
+    account: { ...DEFAULT_ACCOUNT, ...account },
+    linking: new Linking(),
+    timing: { ...DEFAULT_TIMING, ...timing },
+    faults: { ...structuredClone(NO_FAULTS), ...faults },
+    sockets: new Set(),
+    connections: new Set(),
+    pagesEver: new Set(),
+    mostActingAtOnce: 0,
+    unknownModules: new Set(),
+    journal: [],
+  };
+}
+
+const MAX_JOURNAL_ENTRIES = 200;
+
+/** Notes, in words, what happened: the phone page shows it, and a failing test can print it. */
+export function note(world: World, text: string): void {
+  world.journal.push({ at: Date.now(), text });
+  if (world.journal.length > MAX_JOURNAL_ENTRIES) world.journal.shift();
+}
+
+/** The connections that are logged in as this device now. */
+export function actingAs(world: World, deviceId: string): PageConnection[] {
+  return [...world.connections].filter(
+    ({ device, state }) => device?.id === deviceId && state === 'CONNECTED',
+  );
+}

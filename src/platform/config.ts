@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { parseArgsStringToArgv } from 'string-argv';
+import { split } from 'shlex';
 import { z } from 'zod';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
@@ -147,10 +147,7 @@ const variables = z.object({
   WHATSAPP_MCP_PORT: integer(0, 65_535).default(8790),
   WHATSAPP_AUTH_DIR: z.string().default('.wwebjs_auth'),
   WHATSAPP_CHROME_EXECUTABLE: z.string().optional(),
-  WHATSAPP_CHROME_ARGS: z
-    .string()
-    .transform((value) => parseArgsStringToArgv(value))
-    .default([]),
+  WHATSAPP_CHROME_ARGS: z.string().transform(splitAsShell).default([]),
   WHATSAPP_HEADLESS: boolean.default(true),
   WHATSAPP_DATA_DIR: z.string().default('.holdline'),
   WHATSAPP_CREDENTIALS_KEY: z.string().optional(),
@@ -212,6 +209,18 @@ function variablesBehind(sentence: string, given: Environment): string {
     .filter(([name, row]) => given[name] !== undefined && sentence.includes(row))
     .map(([name]) => name);
   return names.length > 0 ? [...new Set(names)].join(', ') : 'WHATSAPP_TIMING';
+}
+
+function splitAsShell(text: string, context: z.RefinementCtx): string[] {
+  try {
+    return split(text);
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be words as a shell splits them; a quote is not closed',
+    });
+    return z.NEVER;
+  }
 }
 
 function parseTiming(text: string, context: z.RefinementCtx): Record<string, unknown> {

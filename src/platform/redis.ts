@@ -29,6 +29,8 @@ export function connectForAnswers(url: string, commandTimeoutMs: number, log: Lo
     url,
     {
       commandTimeout: commandTimeoutMs,
+      // Late commands alone would never end a connection whose packets are swallowed.
+      socketTimeout: 3 * commandTimeoutMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       connectTimeout: 3_000,

@@ -145,10 +145,12 @@ export async function beat(
 }
 
 // KEYS fence heartbeat intent | ARGV epoch ttlMs | returns {1, intent or ''} or {0, ''}
+// A last beat that comes after the run's end must not give `ended` a time to live.
 const beatScript = luaScript<[number, string]>(
   'beat',
   3,
   `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return {0, ''} end
+   if redis.call('GET', KEYS[2]) == 'ended' then return {1, ''} end
    if redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 0 then redis.call('SET', KEYS[2], 'live', 'PX', ARGV[2]) end
    return {1, redis.call('GET', KEYS[3]) or ''}`,
 );

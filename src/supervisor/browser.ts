@@ -22,12 +22,14 @@ export interface BrowserOptions {
 export interface BrowserLease {
   readonly lost: AbortSignal;
   readonly renewed: Set<() => void>;
+  readonly isHeld: boolean;
+  readonly ageMs: number;
 }
 
 /** Starts Chromium in a process group of its own, under a guard; rejects with a sentence, nothing left behind. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   const { executable, profileDir, headless, extraArgs, timing, abandon } = options;
-  if (abandon.aborted || options.lease.lost.aborted) throw failure('the browser is not needed any more');
+  if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
   const child = spawn(executable, chromeFlags({ profileDir, headless, extra: extraArgs }), {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -65,7 +67,7 @@ export class Browser {
   constructor(child: ChildProcess, pid: number, guardTimeoutMs: number, lease: BrowserLease) {
     this.#child = child;
     this.pid = pid;
-    this.#guard = new Guard(pid, guardTimeoutMs);
+    this.#guard = new Guard(pid, guardTimeoutMs, () => lease.ageMs);
     const beat = () => this.#guard.beat();
     const die = () => void this.kill();
     lease.renewed.add(beat);

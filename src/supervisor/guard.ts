@@ -6,18 +6,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
  * blocked or killed. It must not die with the supervisor's terminal or group, hence `detached` and the trap.
  */
 const script = `trap "" TERM INT HUP
-while read -r -t "$1" _; do :; done
+patience=$3
+while read -r -t "$patience" _; do patience=$1; done
 kill -KILL -- "-$2"`;
 
 export class Guard {
   readonly #groupId: number;
   readonly #timeoutMs: number;
+  readonly #ageMs: () => number;
   #process: ChildProcess;
   #isEnded = false;
 
-  constructor(groupId: number, timeoutMs: number) {
+  /** `ageMs`: how long ago the lease was renewed; the first silence has already lasted that long. */
+  constructor(groupId: number, timeoutMs: number, ageMs: () => number) {
     this.#groupId = groupId;
     this.#timeoutMs = timeoutMs;
+    this.#ageMs = ageMs;
     this.#process = this.#start();
   }
 
@@ -37,7 +41,9 @@ export class Guard {
   }
 
   #start(): ChildProcess {
-    const args = ['-c', script, 'holdline-guard', String(this.#timeoutMs / 1000), String(this.#groupId)];
+    const firstMs = Math.max(100, Math.round(this.#timeoutMs - this.#ageMs()));
+    const numbers = [this.#timeoutMs / 1000, this.#groupId, firstMs / 1000].map(String);
+    const args = ['-c', script, 'holdline-guard', ...numbers];
     const guard = spawn('bash', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
     guard.stdin?.on('error', () => {});
     guard.on('error', () => {});

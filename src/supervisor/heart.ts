@@ -29,19 +29,21 @@ export class Heart {
     void this.beat();
   }
 
+  /** No beat is sent from now on: one after the run's last write would bring its heartbeat back. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
   /** Beats now; joins a beat that Redis has not answered yet. Never rejects: the lease notices an outage. */
-  beat(): Promise<void> {
+  async beat(): Promise<void> {
+    if (this.#timer === undefined) return;
     this.#beating ??= this.#beat()
       .catch(() => {})
       .finally(() => {
         this.#beating = null;
       });
-    return this.#beating;
+    await this.#beating;
   }
 
   async #beat(): Promise<void> {

@@ -40,6 +40,20 @@ export class Lease {
     return this.#lost.signal;
   }
 
+  /**
+   * Looks at the clock now: a process that was frozen meets its I/O before its timers, so that a deadline may
+   * have passed without `lost` having noticed yet.
+   */
+  get isHeld(): boolean {
+    this.#checkDeadline();
+    return !this.#lost.signal.aborted;
+  }
+
+  /** Age of the last granted renewal. */
+  get ageMs(): number {
+    return performance.now() - this.#grantedAt;
+  }
+
   /** Asks Redis now; resolves to whether the lock still was ours (false too when the lease is over). */
   async renewNow(): Promise<boolean> {
     if (this.#lost.signal.aborted) return false;
@@ -71,9 +85,8 @@ export class Lease {
   }
 
   #checkDeadline(): void {
-    const age = performance.now() - this.#grantedAt;
-    if (age > this.#options.timing.giveUpMs) {
-      this.#lose(`the lock could not be renewed for ${(age / 1000).toFixed(1)} s`);
+    if (this.ageMs > this.#options.timing.giveUpMs) {
+      this.#lose(`the lock could not be renewed for ${(this.ageMs / 1000).toFixed(1)} s`);
     }
   }
 

@@ -221,6 +221,7 @@ export class SessionRun {
     if (isLogout) await this.#wipe();
     else await this.#stopBrowser();
 
+    this.#heart.stop();
     switch (ending.type) {
       case 'hand-over':
         await withDeadline(stepDown(redis, session, this.#publisher.fence.epoch), 1_000, 'redis').catch(

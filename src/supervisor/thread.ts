@@ -82,5 +82,8 @@ function exitOfError(error: unknown): IncarnationExit {
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return { reason: 'thread_out_of_memory', message: `the session worker used more than ${heapLimitMb} MB` };
   }
-  return { reason: 'thread_threw', message: `the session worker failed: ${messageOf(error)}` };
+  // Node wraps what a promise rejected with when it is not an error.
+  const thrown =
+    /The promise rejected with the reason "(.*)"\.$/s.exec(messageOf(error))?.[1] ?? messageOf(error);
+  return { reason: 'thread_threw', message: `the session worker failed: ${thrown}` };
 }

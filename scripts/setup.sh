@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# Makes a clone ready to run: npm packages, a Redis server and a browser where the role needs them, the build.
+# Installs only what is missing and says so; when all is there it takes a fraction of a second. start.sh, test.sh
+# and demo.sh source it and call `prepare ROLE`; run by itself it prepares for everything.
+#
+#   WHATSAPP_INSTALL=never   install nothing: say what is missing and how to get it, exit 78
+#
+# Exit codes: 78 the machine or the configuration must be changed first, 1 an installation or the build failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly node_minimum=20.18
+readonly packages_stamp=node_modules/.holdline-lock
+readonly build_stamp=dist/.holdline-build
+
+# prepare all|http|supervisor|demo|test
+prepare() {
+  local role=$1
+  check_node
+  check_install_setting
+  take_turn
+  provide "$role"
+  is_built || build
+  end_turn
+}
+
+say() { printf 'holdline: %s\n' "$*" >&2; }
+
+refuse() {
+  say "$*"
+  exit 78
+}
+
+check_node() {
+  local version
+  version=$(node -p process.versions.node 2>/dev/null) ||
+    refuse "Node $node_minimum or newer is needed, and there is no node on the PATH: install Node 20 or newer"
+  [[ $version =~ ^([0-9]+)\.([0-9]+)\. ]]
+  ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= ${node_minimum%.*} * 1000 + ${node_minimum#*.})) ||
+    refuse "Node $node_minimum or newer is needed, and this is Node $version: install a newer one"
+}
+
+check_install_setting() {
+  case ${WHATSAPP_INSTALL:-auto} in
+    auto | never) ;;
+    *) refuse "WHATSAPP_INSTALL is '$WHATSAPP_INSTALL'; it must be never or auto" ;;
+  esac
+}
+
+# Two starts at once in one clone would install and build over each other. The lock is on descriptor 9, so an
+# installation that outlives this script still holds it.
+take_turn() {
+  command -v flock >/dev/null || return 0
+  exec 9<package.json
+  flock -n 9 && return
+  say 'another start in this directory is installing or building; waiting for it'
+  flock 9
+}
+
+end_turn() { exec 9<&-; }
+
+# --- What the role needs ------------------------------------------------------------------------------------
+
+provide() {
+  local role=$1 needs_packages='' needs_redis='' needs_browser=''
+  has_packages || needs_packages=1
+  if uses_redis_server "$role" && ! has_redis_server; then needs_redis=1; fi
+  if uses_browser "$role"; then
+    check_configured_browser
+    find_browser || needs_browser=1
+  fi
+  [ -n "$needs_packages$needs_redis$needs_browser" ] || return 0
+  if [ "${WHATSAPP_INSTALL:-auto}" = never ]; then refuse_to_install; fi
+  # Before anything is downloaded: this one is for the operator to solve.
+  if [ -n "$needs_redis" ] && ! can_use_apt; then
+    say 'redis-server is missing, and it cannot be installed from here: that takes apt-get, and root or a sudo without a password'
+    refuse "$(how_to_get_redis)"
+  fi
+  if [ -n "$needs_packages" ]; then install_packages; fi
+  if [ -n "$needs_redis$needs_browser" ]; then install_programs; fi
+}
+
+uses_redis_server() {
+  case $1 in
+    all) [ -z "${REDIS_URL:-}" ] ;;
+    demo | test) true ;;
+    *) false ;;
+  esac
+}
+
+uses_browser() { [ "$1" != http ]; }
+
+has_redis_server() { command -v redis-server >/dev/null; }
+
+check_configured_browser() {
+  local configured=${WHATSAPP_CHROME_EXECUTABLE:-}
+  if [ -n "$configured" ] && ! is_program "$configured"; then
+    refuse "WHATSAPP_CHROME_EXECUTABLE: $configured is not an executable file; name a Chromium or Chrome, or leave the variable out to have one found"
+  fi
+}
+
+# A browser of puppeteer's is not on the PATH: the product learns of it by the variable.
+find_browser() {
+  local name
+  [ -z "${WHATSAPP_CHROME_EXECUTABLE:-}" ] || return 0
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    command -v "$name" >/dev/null && return
+  done
+  name=$(downloaded_browser)
+  [ -n "$name" ] || return 1
+  # Unlike a package of the system it does not bring its libraries along; better a browser that does.
+  if ! starts "$name" && can_use_apt; then return 1; fi
+  check_that_it_starts "$name"
+  export WHATSAPP_CHROME_EXECUTABLE=$name
+}
+
+downloaded_browser() {
+  local cache=${PUPPETEER_CACHE_DIR:-${HOME:-/nonexistent}/.cache/puppeteer} file newest=''
+  for file in "$cache"/chrome/*/chrome-*/chrome; do
+    if is_program "$file"; then newest=$file; fi
+  done
+  printf '%s' "$newest"
+}
+
+starts() { "$1" --version >/dev/null 2>&1 </dev/null; }
+
+check_that_it_starts() {
+  local complaint
+  complaint=$("$1" --version 2>&1 >/dev/null </dev/null) ||
+    refuse "the browser $1 does not start (${complaint##*: error while loading }): $(how_to_get_browser)"
+}
+
+is_program() { [ -f "$1" ] && [ -x "$1" ]; }
+
+# --- Installing ---------------------------------------------------------------------------------------------
+
+refuse_to_install() {
+  say 'something is missing, and WHATSAPP_INSTALL=never forbids to install it:'
+  if [ -n "$needs_packages" ]; then say '  npm packages: npm ci --include=dev'; fi
+  if [ -n "$needs_redis" ]; then say "  redis-server: $(how_to_get_redis)"; fi
+  if [ -n "$needs_browser" ]; then say "  a browser: $(how_to_get_browser)"; fi
+  exit 78
+}
+
+how_to_get_redis() {
+  local own=', or set REDIS_URL to a Redis of your own'
+  if [ "$role" != all ]; then own=''; fi
+  printf '%s' "install Redis (apt-get install redis-server, dnf install redis, brew install redis)$own"
+}
+
+how_to_get_browser() {
+  printf '%s' 'install Chromium (apt-get install chromium, dnf install chromium), or name one in WHATSAPP_CHROME_EXECUTABLE'
+}
+
+# What npm writes at the end of an installation counts too: somebody may have run npm ci by hand.
+has_packages() {
+  if [ -f "$packages_stamp" ]; then
+    [ "$(cat "$packages_stamp")" = "$(cksum <package-lock.json)" ]
+  else
+    [ -x node_modules/.bin/tsc ] && [ node_modules/.package-lock.json -nt package-lock.json ]
+  fi
+}
+
+install_packages() {
+  say 'installing the npm packages (npm ci)'
+  quietly 'npm ci' npm ci --include=dev --no-audit --no-fund
+  cksum <package-lock.json >"$packages_stamp"
+}
+
+can_use_apt() { command -v apt-get >/dev/null && { is_root || sudo -n true 2>/dev/null; }; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+
+install_programs() {
+  if can_use_apt; then install_with_apt; fi
+  if [ -n "$needs_redis" ] && ! has_redis_server; then
+    refuse "apt-get knows no package redis-server: $(how_to_get_redis)"
+  fi
+  if [ -n "$needs_browser" ] && ! find_browser; then download_browser; fi
+}
+
+install_with_apt() {
+  local packages=() names=() as_root=()
+  if [ -n "$needs_redis" ]; then packages+=(redis-server) names+=(redis-server); fi
+  if [ -n "$needs_browser" ]; then packages+=(chromium) names+=(Chromium); fi
+  is_root || as_root=(sudo -n)
+  local list=${names[*]}
+  say "installing ${list// / and } with apt-get (missing on this machine; a minute or two)"
+  quietly 'apt-get' ${as_root[@]+"${as_root[@]}"} bash scripts/install-packages.sh "${packages[@]}"
+}
+
+download_browser() {
+  local options=()
+  say 'downloading a browser with puppeteer (no Chromium on this machine, and apt-get cannot install it here)'
+  if is_root && command -v apt-get >/dev/null; then options=(--install-deps); fi
+  quietly 'the download of the browser' node_modules/.bin/puppeteer browsers install chrome \
+    ${options[@]+"${options[@]}"} || refuse "$(how_to_get_browser)"
+  if ! find_browser; then
+    check_that_it_starts "$(downloaded_browser)"
+    refuse "puppeteer's browser is not where it was expected: $(how_to_get_browser)"
+  fi
+}
+
+# --- Building -----------------------------------------------------------------------------------------------
+
+is_built() {
+  [ -f "$build_stamp" ] && [ "$(source_names)" = "$(cat "$build_stamp")" ] &&
+    [ -z "$(find src test tsconfig.json package-lock.json -type f -newer "$build_stamp" -print -quit)" ]
+}
+
+# -newer does not see that a file has gone.
+source_names() { find src test -type f | LC_ALL=C sort | cksum; }
+
+build() {
+  say 'building'
+  mkdir -p dist
+  # Stamped with the time before the build: what is saved while it runs is built the next time.
+  source_names >"$build_stamp.new"
+  remove_stale_output
+  quietly 'the build' node_modules/.bin/tsc -p tsconfig.json
+  mv "$build_stamp.new" "$build_stamp"
+}
+
+# The compiler leaves the output of sources that are gone.
+remove_stale_output() {
+  local output source
+  while IFS= read -r -d '' output; do
+    source=${output#dist/}
+    [ -f "${source%.js}.ts" ] || rm -f "$output" "$output.map"
+  done < <(find dist -name '*.js' -print0)
+}
+
+# --- Running a command --------------------------------------------------------------------------------------
+
+# quietly NAME COMMAND...: the command's output is shown only when it fails. Ends the script then, unless the
+# caller looks at the result. A signal is passed on and waited for: nothing is left half-written unnoticed.
+quietly() {
+  local name=$1 log child code=0 began=$SECONDS
+  shift
+  log=$(mktemp "${TMPDIR:-/tmp}/holdline-setup.XXXXXX")
+  "$@" >"$log" 2>&1 </dev/null &
+  child=$!
+  trap 'give_up "$child" "$log" 130' INT
+  trap 'give_up "$child" "$log" 143' TERM
+  wait "$child" || code=$?
+  trap - INT TERM
+  if [ "$code" = 0 ]; then
+    rm -f "$log"
+    say "$name: done in $((SECONDS - began)) s"
+    return
+  fi
+  excerpt "$log" >&2
+  rm -f "$log"
+  say "$name failed with exit code $code (its output is above)"
+  return 1
+}
+
+# npm says what is wrong in its first lines, apt-get and the compiler in their last, puppeteer after its help.
+excerpt() {
+  awk '
+    /^Error: / { count = 0 }
+    { line[++count] = $0 }
+    END {
+      for (i = 1; i <= count; i++) {
+        if (i <= 12 || i > count - 20) print "  | " line[i]
+        else if (i == 13) print "  | ..."
+      }
+    }' "$1"
+}
+
+give_up() {
+  local child=$1 log=$2 code=$3
+  kill "$child" 2>/dev/null || true
+  wait "$child" || true
+  rm -f "$log"
+  exit "$code"
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then prepare test; fi

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { OperatorError } from '../../src/contract/errors.js';
+import { timingSchema } from '../../src/contract/timing.js';
+import { type Config, loadConfig } from '../../src/platform/config.js';
+
+type Environment = Readonly<Record<string, string>>;
+
+/** Every value that must be refused, by the variable that the problem must name. */
+const refused: readonly (readonly [name: string, value: string, allowed: RegExp])[] = [
+  ['REDIS_URL', 'localhost:6379', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'http://localhost:6379', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'redis://', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'unix:', /must be a URL like redis:\/\//],
+  ['WHATSAPP_MCP_HOST', 'example.org', /must be an IP address or localhost/],
+  ['WHATSAPP_MCP_PORT', '65536', /must be a whole number from 0 to 65535/],
+  ['WHATSAPP_MCP_PORT', '80a', /must be a whole number from 0 to 65535/],
+  ['WHATSAPP_MCP_PORT', '-1', /must be a whole number from 0 to 65535/],
+  ['WHATSAPP_HEADLESS', 'yes', /must be true or false/],
+  ['WHATSAPP_CHROME_EXECUTABLE', '/no/such/chrome', /is not an executable file/],
+  ['WHATSAPP_CHROME_EXECUTABLE', '/', /is not an executable file/],
+  ['WHATSAPP_INSTALL', 'always', /must be never or auto/],
+  ['WHATSAPP_PUBLIC_URL', 'wa.example.org', /must be an http\(s\) URL/],
+  ['WHATSAPP_PUBLIC_URL', 'ftp://wa.example.org', /must be an http\(s\) URL/],
+  ['WHATSAPP_ALLOWED_ORIGINS', '*', /must be origins like https:\/\/app\.example\.org/],
+  ['WHATSAPP_ALLOWED_ORIGINS', 'https://a.example.org/path', /without a path/],
+  ['WHATSAPP_ALLOWED_ORIGINS', 'https://a.example.org, nonsense', /must be origins/],
+  ['WHATSAPP_LOG_LEVEL', 'verbose', /must be one of trace, debug, info/],
+  ['WHATSAPP_WEB_VERSION', '../../etc/passwd', /must be a version of WhatsApp Web/],
+  ['WHATSAPP_SEND_TTL_S', '0', /must be a whole number from 1 to 604800/],
+  ['WHATSAPP_PROBE_PORT', '70000', /must be a whole number from 0 to 65535/],
+  ['WHATSAPP_MAX_SESSIONS', '0', /must be a whole number from 1 to 100/],
+  ['WHATSAPP_RESTARTS_MAX', '0', /must be a whole number from 1 to 1000/],
+  ['WHATSAPP_RESTART_WINDOW_S', '1.5', /must be a whole number from 1 to 86400/],
+  ['WHATSAPP_BACKOFF_MAX_S', '3601', /must be a whole number from 1 to 3600/],
+  ['WHATSAPP_START_DEADLINE_S', '60s', /must be a whole number from 1 to 3600/],
+  ['WHATSAPP_SYNC_DEADLINE_S', '0', /must be a whole number from 1 to 3600/],
+  ['WHATSAPP_STOP_GRACE_S', '601', /must be a whole number from 1 to 600/],
+  ['WHATSAPP_TIMING', '{', /must be a JSON object of milliseconds/],
+  ['WHATSAPP_TIMING', '[]', /expected object/],
+  ['WHATSAPP_TIMING', 'null', /expected object/],
+  ['WHATSAPP_TIMING', '{"lockDuration":1}', /"lockDuration"/],
+  ['WHATSAPP_TIMING', '{"lockDurationMs":"15s"}', /lockDurationMs: .*expected number/],
+  ['WHATSAPP_TIMING', '{"lockDurationMs":-1}', /lockDurationMs: /],
+  ['WHATSAPP_TIMING', '{"lockDurationMs":14500}', /lockDurationMs \(14500\) must be at least/],
+  ['WHATSAPP_RESTART_WINDOW_S', '60', /restartWindowMs \(60000\) must exceed/],
+  ['WHATSAPP_RESTARTS_MAX', '1000', /restartWindowMs \(1800000\) must exceed the 1000 backoffs/],
+];
+
+describe('configuration', () => {
+  let folder: string;
+  let chrome: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'holdline-config-'));
+    chrome = join(folder, 'chromium');
+    writeFileSync(chrome, '#!/bin/sh\n');
+    chmodSync(chrome, 0o755);
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('needs nothing: an empty environment gives the documented defaults', () => {
+    const config = loadConfig('all', {});
+    const { hostName, ...rest } = config;
+    assert.notEqual(hostName, '');
+    assert.deepEqual(rest, {
+      role: 'all',
+      host: '127.0.0.1',
+      port: 8790,
+      publicUrl: null,
+      allowedHosts: [],
+      allowedOrigins: [],
+      redisUrl: null,
+      dataDir: resolve('.holdline'),
+      authDir: resolve('.wwebjs_auth'),
+      chromeExecutable: '',
+      chromeArgs: [],
+      headless: true,
+      webVersion: null,
+      logLevel: 'info',
+      maxSessions: 4,
+      restartsMax: 10,
+      timing: timingSchema.parse({}),
+      warnings: [],
+    } satisfies Omit<Config, 'hostName'>);
+  });
+
+  it('cannot be changed afterwards', () => {
+    const config = loadConfig('all', {});
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.timing));
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    assert.equal(loadConfig('all', { WHATSAPP_MCP_PORT: '', REDIS_URL: '' }).port, 8790);
+  });
+
+  for (const [name, value, allowed] of refused) {
+    it(`refuses ${name}=${value}, names the variable and says what is allowed`, () => {
+      const problems = problemsOf('all', { [name]: value });
+      assert.equal(problems.length, 1, problems.join('\n'));
+      assert.ok(problems[0]?.startsWith(`${name}: `), problems[0]);
+      assert.match(problems[0] ?? '', allowed);
+    });
+  }
+
+  it('names every problem at once, those between variables too', () => {
+    const problems = problemsOf('http', {
+      WHATSAPP_MCP_PORT: 'x',
+      WHATSAPP_HEADLESS: 'maybe',
+      WHATSAPP_MCP_HOST: '0.0.0.0',
+      WHATSAPP_TIMING: '{"lockDurationMs":"x","unknownMs":1}',
+    });
+    const names = problems.map((problem) => problem.split(':', 1)[0]).sort();
+    assert.deepEqual(names, [
+      'REDIS_URL',
+      'WHATSAPP_HEADLESS',
+      'WHATSAPP_MCP_HOST',
+      'WHATSAPP_MCP_PORT',
+      'WHATSAPP_TIMING',
+      'WHATSAPP_TIMING',
+    ]);
+  });
+
+  it('never repeats the value of a variable that can hold a password', () => {
+    const problems = problemsOf('all', { REDIS_URL: 'http://:hunter2@localhost' });
+    assert.doesNotMatch(problems.join('\n'), /hunter2/);
+  });
+
+  it('refuses an unknown role and lists the known ones', () => {
+    assert.match(problemsOf('worker', {}).join('\n'), /the role is "worker"; allowed: all, http, supervisor/);
+  });
+
+  for (const role of ['http', 'supervisor']) {
+    it(`refuses the role ${role} without REDIS_URL and says how to go on`, () => {
+      assert.match(
+        problemsOf(role, {}).join('\n'),
+        /^REDIS_URL: the role .* set REDIS_URL .* or start the role all/,
+      );
+      assert.equal(loadConfig(role, { REDIS_URL: 'redis://redis:6379' }).redisUrl, 'redis://redis:6379');
+    });
+  }
+
+  it('accepts Redis over TCP, TLS and a Unix socket', () => {
+    for (const url of ['redis://:secret@redis:6379/1', 'rediss://redis', 'unix:///run/redis.sock']) {
+      assert.equal(loadConfig('http', { REDIS_URL: url }).redisUrl, url);
+    }
+  });
+
+  it('refuses to bind beyond loopback and names the way out', () => {
+    for (const host of ['0.0.0.0', '::', '192.168.1.4', '10.127.0.0', '::ffff:10.0.0.1']) {
+      const problems = problemsOf('all', { WHATSAPP_MCP_HOST: host });
+      assert.match(problems.join('\n'), /^WHATSAPP_MCP_HOST: .*bind to 127\.0\.0\.1 .*reverse proxy/, host);
+    }
+  });
+
+  it('binds to any loopback address, and asks nothing of a supervisor, which binds nothing there', () => {
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost']) {
+      assert.equal(loadConfig('all', { WHATSAPP_MCP_HOST: host }).host, host);
+    }
+    const supervisor = { WHATSAPP_MCP_HOST: '0.0.0.0', REDIS_URL: 'redis://redis' };
+    assert.equal(loadConfig('supervisor', supervisor).role, 'supervisor');
+  });
+
+  it('splits the browser arguments as a shell would', () => {
+    const split = (text: string) => loadConfig('all', { WHATSAPP_CHROME_ARGS: text }).chromeArgs;
+    assert.deepEqual(split('--no-sandbox  --disable-gpu'), ['--no-sandbox', '--disable-gpu']);
+    assert.deepEqual(split('--rules="MAP a.example:443 127.0.0.1:1" --x'), [
+      '--rules=MAP a.example:443 127.0.0.1:1',
+      '--x',
+    ]);
+    assert.deepEqual(split("'--rules=MAP a b' --y"), ['--rules=MAP a b', '--y']);
+  });
+
+  it('splits lists at commas and drops what is empty', () => {
+    const config = loadConfig('all', {
+      WHATSAPP_ALLOWED_HOSTS: 'wa.example.org, localhost:8790,',
+      WHATSAPP_ALLOWED_ORIGINS: 'https://a.example.org,http://localhost:3000',
+    });
+    assert.deepEqual(config.allowedHosts, ['wa.example.org', 'localhost:8790']);
+    assert.deepEqual(config.allowedOrigins, ['https://a.example.org', 'http://localhost:3000']);
+  });
+
+  it('sets rows of the timing table in seconds; WHATSAPP_TIMING has the last word', () => {
+    const variables = { WHATSAPP_START_DEADLINE_S: '30', WHATSAPP_BACKOFF_MAX_S: '10' };
+    assert.equal(loadConfig('all', variables).timing.startDeadlineMs, 30_000);
+    const { timing } = loadConfig('all', { ...variables, WHATSAPP_TIMING: '{"startDeadlineMs":5000}' });
+    assert.equal(timing.startDeadlineMs, 5_000);
+    assert.equal(timing.backoffMaxMs, 10_000);
+    assert.equal(timing.lockDurationMs, 15_000);
+  });
+
+  it('makes room in the shutdown for a longer stop grace', () => {
+    const { timing } = loadConfig('all', { WHATSAPP_STOP_GRACE_S: '60' });
+    assert.equal(timing.threadStopGraceMs, 60_000);
+    assert.equal(timing.shutdownMs, 70_000);
+  });
+
+  it('names every variable behind a contradiction', () => {
+    const problems = problemsOf('all', { WHATSAPP_RESTARTS_MAX: '100', WHATSAPP_BACKOFF_MAX_S: '600' });
+    assert.match(
+      problems.join('\n'),
+      /^WHATSAPP_(RESTARTS_MAX|BACKOFF_MAX_S), WHATSAPP_\w+: restartWindowMs/,
+    );
+  });
+
+  it('says which variables it ignored, and starts', () => {
+    const config = loadConfig('all', { WHATSAPP_MCP_PROT: '9000', HOME: '/root' });
+    assert.deepEqual(config.warnings, ['WHATSAPP_MCP_PROT is not a variable of this product; ignored']);
+  });
+
+  it('finds the browser on the PATH, and takes the one that is named', () => {
+    mkdirSync(join(folder, 'other', 'chromium'), { recursive: true });
+    const path = ['/no/such/folder', join(folder, 'other'), folder].join(':');
+    assert.equal(loadConfig('all', { PATH: path }).chromeExecutable, chrome);
+    assert.equal(loadConfig('all', { WHATSAPP_CHROME_EXECUTABLE: chrome }).chromeExecutable, chrome);
+  });
+
+  it('does not ask an HTTP replica for a browser', () => {
+    const environment = { REDIS_URL: 'redis://redis', WHATSAPP_CHROME_EXECUTABLE: '/usr/bin/elsewhere' };
+    assert.equal(loadConfig('http', environment).chromeExecutable, '');
+  });
+
+  it('reads the variables that .env.example lists, with the defaults that it gives', () => {
+    const lines = rootFile('.env.example').matchAll(/^#([A-Z_]+)=(.*)$/gm);
+    const example = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
+    const read = rootFile('src/platform/config.ts').matchAll(/^ {2}((?:WHATSAPP|REDIS)_[A-Z_]+):/gm);
+    assert.deepEqual(Object.keys(example).sort(), [...read].map(([, name = '']) => name).sort());
+    assert.deepEqual(loadConfig('all', example), loadConfig('all', {}));
+  });
+
+  it('has every variable in the README', () => {
+    const readme = rootFile('README.md');
+    for (const [, name = ''] of rootFile('.env.example').matchAll(/^#([A-Z_]+)=/gm)) {
+      assert.ok(readme.includes(`\`${name}\``), name);
+    }
+  });
+});
+
+function rootFile(name: string): string {
+  return readFileSync(resolve(import.meta.dirname, '../../..', name), 'utf8');
+}
+
+function problemsOf(role: string, environment: Environment): string[] {
+  try {
+    loadConfig(role, environment);
+  } catch (error) {
+    assert.ok(error instanceof OperatorError, String(error));
+    const text = error.message.replace(/^configuration:\s*/, '');
+    return text.split('\n').map((line) => line.replace(/^\s*- /, ''));
+  }
+  return assert.fail('accepted');
+}

@@ -24,6 +24,7 @@ export const exitReasons = {
   start_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },
   sync_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },
   browser_died: { counted: true, delay: 'backoff', rung: 'browser' },
+  profile_unusable: { counted: false, delay: 'backoff', rung: 'browser' },
   browser_failed_to_start: { counted: true, delay: 'backoff', rung: 'browser' },
   fence_lost: { counted: true, delay: 'backoff', rung: 'thread' },
   whatsapp_unreachable: { counted: false, delay: 'backoff', rung: 'thread' },

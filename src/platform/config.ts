@@ -26,6 +26,8 @@ export interface Config {
   readonly chromeExecutable: string;
   readonly chromeArgs: readonly string[];
   readonly headless: boolean;
+  /** The environment without what is ours: a browser has no business with keys and passwords. */
+  readonly browserEnvironment: Environment;
   readonly webVersion: string | null;
   readonly logLevel: string;
   readonly maxSessions: number;
@@ -96,6 +98,9 @@ export function loadConfig(role: string, environment: Environment): Config {
     chromeExecutable: executable,
     chromeArgs: v.WHATSAPP_CHROME_ARGS,
     headless: v.WHATSAPP_HEADLESS,
+    browserEnvironment: Object.fromEntries(
+      Object.entries(environment).filter(([name]) => !name.startsWith('WHATSAPP_') && name !== 'REDIS_URL'),
+    ),
     webVersion: v.WHATSAPP_WEB_VERSION ?? null,
     logLevel: v.WHATSAPP_LOG_LEVEL,
     maxSessions: v.WHATSAPP_MAX_SESSIONS,

@@ -9,6 +9,8 @@ export interface PageReport {
   readonly hasSynced: boolean;
   /** The library's listeners are in place. */
   readonly isInjected: boolean;
+  /** The library has begun its steps to `ready` in this page. */
+  readonly hasBegunReadying: boolean;
   readonly isLoaded: boolean;
   /** WhatsApp sent the page to its goodbye address. */
   readonly isLoggedOut: boolean;
@@ -91,6 +93,14 @@ export class WhatsAppClient {
     await this.#call(evaluate(this.#page, 'window.onAppStateHasSyncedEvent()'), 'the page');
   }
 
+  /** Why the library's steps to `ready` failed: they are run once more, because it lost the error. Never resolves well. */
+  async explainUnready(): Promise<void> {
+    await this.#call(
+      evaluate(this.#page, 'delete window.WWebJS, window.onAppStateHasSyncedEvent()'),
+      'the page',
+    );
+  }
+
   /** Unlinks this device; resolves when WhatsApp was told. */
   async logout(): Promise<void> {
     const call = evaluate(
@@ -161,6 +171,7 @@ const readPage = `(() => {
     socketState: socket?.state ?? null,
     hasSynced: socket?.hasSynced === true,
     isInjected: typeof window.onAppStateHasSyncedEvent === 'function',
+    hasBegunReadying: typeof window.WWebJS !== 'undefined',
     isLoaded: document.readyState === 'complete',
     isLoggedOut: location.search.includes('post_logout=1'),
   };

@@ -122,10 +122,21 @@ export class SessionWorker {
     // The page connects and syncs anew by itself; until then nothing can be sent.
     if (this.#state === 'ready' && !isConnected) this.#publish('authenticated', null);
 
+    if (this.#state === 'authenticated' && this.#syncedSince !== null && report.isInjected) {
+      await this.#makeUpForReady(client, report, performance.now() - this.#syncedSince);
+    }
+  }
+
+  /** The page has synced, and the library said nothing: it missed it, or it failed on the way and lost the error. */
+  async #makeUpForReady(client: WhatsAppClient, report: PageReport, syncedMs: number): Promise<void> {
     const { readyGraceMs } = this.#options.data.timing;
-    const isReadyMissed = this.#syncedSince !== null && performance.now() - this.#syncedSince > readyGraceMs;
-    if (isReadyMissed && this.#state === 'authenticated' && report.isInjected) {
+    if (!report.hasBegunReadying && syncedMs > readyGraceMs) {
       await client.makeReady().catch((error) => this.#fail(failures.exitOfReadying(error)));
+    } else if (report.hasBegunReadying && syncedMs > readyGraceMs * 5) {
+      await client.explainUnready().then(
+        () => this.#failWith('start_failed', 'WhatsApp Web synced, but did not become ready'),
+        (error) => this.#fail(failures.exitOfReadying(error)),
+      );
     }
   }
 

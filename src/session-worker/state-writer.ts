@@ -32,9 +32,7 @@ export class StateWriter {
   write(change: StateChange, qr: StoredQr | null): void {
     this.#last = { change, qr };
     this.#pending = this.#last;
-    this.#writing ??= this.#drain().finally(() => {
-      this.#writing = null;
-    });
+    this.#writing ??= this.#drain();
   }
 
   /** A new fence: the full state again under it. */
@@ -73,5 +71,7 @@ export class StateWriter {
         await new Promise((done) => setTimeout(done, 500));
       }
     }
+    // In the same turn as the last look at `#pending`: a later write starts anew.
+    this.#writing = null;
   }
 }

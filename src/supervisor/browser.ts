@@ -12,6 +12,7 @@ export interface BrowserOptions {
   readonly profileDir: string;
   readonly headless: boolean;
   readonly extraArgs: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
   readonly timing: Pick<Timing, 'browserStartMs' | 'guardTimeoutMs'>;
   readonly lease: BrowserLease;
   /** Gives up a browser that is not up yet. */
@@ -32,6 +33,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
   const child = spawn(executable, chromeFlags({ profileDir, headless, extra: extraArgs }), {
     detached: true,
+    env: options.environment,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
   });
   if (child.pid === undefined) {

@@ -49,8 +49,12 @@ export class RestartPolicy {
       };
     }
     switch (policy.delay) {
-      case 'none':
-        return { type: 'restart', delayMs: 0, rung: policy.rung };
+      case 'none': {
+        // At once, but not again and again.
+        const attempt = this.#failuresInRow++;
+        const delayMs = attempt === 0 ? 0 : this.#jittered(backoffMs(this.#limits, attempt - 1));
+        return { type: 'restart', delayMs, rung: policy.rung };
+      }
       case 'incompatible':
         return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.rung };
       case 'backoff': {

@@ -56,7 +56,10 @@ export class SessionRun {
   readonly #policy: RestartPolicy;
   readonly #publisher: RunPublisher;
   readonly #heart: Heart;
-  #note!: ProfileNote;
+  /** null: the profile has to be prepared first. */
+  #note: ProfileNote | null = null;
+  #wipedEpoch = 0;
+  #account: Account | null = null;
   #browser: Browser | null = null;
   #incarnation: Incarnation | null = null;
   #lastError: string | null = null;
@@ -114,7 +117,8 @@ export class SessionRun {
     try {
       const claim = await this.#publisher.claim();
       if (claim.type === 'already-ended') return 'ended';
-      this.#note = await this.#profile.prepare(claim.wipedEpoch);
+      this.#wipedEpoch = claim.wipedEpoch;
+      this.#account = claim.previous?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
       await this.#keepAlive();
@@ -149,7 +153,7 @@ export class SessionRun {
       );
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
-      if (exitPolicy(exit.reason).wipesProfile) await this.#renewProfile();
+      if (exitPolicy(exit.reason).wipesProfile) await this.#wipe();
       await pause(delayMs, this.#over);
       if (this.#over.aborted) return;
       this.#publisher.restarts++;
@@ -160,6 +164,13 @@ export class SessionRun {
   /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
   async #live(rung: 'thread' | 'browser'): Promise<IncarnationExit | null> {
     const { config, threadEntry, redisUrl } = this.#options;
+    try {
+      this.#note ??= await this.#profile.prepare(this.#wipedEpoch);
+    } catch (error) {
+      const message = `the profile directory ${this.#profile.dir} cannot be used: ${messageOf(error)}`;
+      return { reason: 'profile_unusable', message };
+    }
+    this.#account = this.#note.account;
     // The thread loads its modules while the browser starts.
     const incarnation = new Incarnation({
       threadEntry,
@@ -201,6 +212,7 @@ export class SessionRun {
       profileDir: this.#profile.dir,
       headless: config.headless,
       extraArgs: config.chromeArgs,
+      environment: config.browserEnvironment,
       timing: config.timing,
       lease,
       abandon: this.#ending.signal,
@@ -247,7 +259,9 @@ export class SessionRun {
     if (state === 'qr' || state === 'authenticated') this.#lastError = null;
     if (state !== 'ready') return;
     this.#lastError = null;
+    if (this.#note === null) return;
     if (!this.#note.isLinked) this.#loginFreshUntil = performance.now() + config.timing.loginSettleMs;
+    this.#account = account;
     this.#note = { ...this.#note, isLinked: true, account };
     await this.#profile
       .writeNote(this.#note)
@@ -269,16 +283,16 @@ export class SessionRun {
   }
 
   /** The login is void: its profile goes, here and wherever an older copy of it turns up. */
-  async #renewProfile(): Promise<void> {
-    await this.#wipe();
-    this.#note = await this.#profile.prepare(this.#publisher.fence.epoch);
-  }
-
   async #wipe(): Promise<void> {
     await this.#publisher.markWiped();
     await this.#browser?.kill();
-    await this.#profile.remove();
-    this.#note = { ...this.#note, isLinked: false, account: null };
+    this.#note = null;
+    this.#account = null;
+    this.#wipedEpoch = this.#publisher.fence.epoch;
+    // Where this fails, the mark voids the profile all the same.
+    await this.#profile
+      .remove()
+      .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
   }
 
   /** Gracefully while a fresh login is on its way to the disk. */
@@ -294,10 +308,6 @@ export class SessionRun {
 
   #change(state: SessionState): StateChange {
     return { state, lastError: this.#lastError, account: this.#account };
-  }
-
-  get #account(): Account | null {
-    return this.#note.isLinked ? this.#note.account : null;
   }
 
   #end(ending: Ending): void {

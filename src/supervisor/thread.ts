@@ -50,11 +50,15 @@ export class SessionThread {
         resolve();
       });
     });
-    this.#watch = setInterval(() => {
+    const check = () => {
       const silentMs = performance.now() - this.#heardAt;
       if (silentMs < timing.loopHungAfterMs) return;
       const message = `the session worker did not respond for ${Math.round(silentMs / 1000)} s`;
       this.#over.resolve({ reason: 'thread_hung', message });
+    };
+    // After a blockade of our own loop the thread's messages are still to be read: look again behind them.
+    this.#watch = setInterval(() => {
+      if (performance.now() - this.#heardAt >= timing.loopHungAfterMs) setImmediate(check);
     }, timing.loopBeatIntervalMs / 2);
   }
 

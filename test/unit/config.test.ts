@@ -20,6 +20,7 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_MCP_PORT', '80a', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_MCP_PORT', '-1', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_HEADLESS', 'yes', /must be true or false/],
+  ['WHATSAPP_CHROME_ARGS', '--a "open', /as a shell splits them; a quote is not closed/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/no/such/chrome', /is not an executable file/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/', /is not an executable file/],
   ['WHATSAPP_INSTALL', 'always', /must be never or auto/],
@@ -79,6 +80,7 @@ describe('configuration', () => {
       chromeExecutable: '',
       chromeArgs: [],
       headless: true,
+      browserEnvironment: {},
       webVersion: null,
       logLevel: 'info',
       maxSessions: 4,
@@ -86,6 +88,11 @@ describe('configuration', () => {
       timing: timingSchema.parse({}),
       warnings: [],
     } satisfies Omit<Config, 'hostName'>);
+  });
+
+  it('keeps its own variables from the browser, which gets the rest of the environment', () => {
+    const environment = { LANG: 'C', REDIS_URL: 'redis://:secret@localhost', WHATSAPP_LOG_LEVEL: 'warn' };
+    assert.deepEqual(loadConfig('http', environment).browserEnvironment, { LANG: 'C' });
   });
 
   it('cannot be changed afterwards', () => {
@@ -172,6 +179,7 @@ describe('configuration', () => {
       '--x',
     ]);
     assert.deepEqual(split("'--rules=MAP a b' --y"), ['--rules=MAP a b', '--y']);
+    assert.deepEqual(split('--dir=/a\\ b "c \\" d"'), ['--dir=/a b', 'c " d']);
   });
 
   it('splits lists at commas and drops what is empty', () => {

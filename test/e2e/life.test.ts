@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Status } from '../../src/contract/status.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { kill, readQr, Stage } from '../support/stage.js';
+
+/** One account's life with the product as an operator has it: each test goes on where the one before ended. */
+let stage: Stage;
+let product: Product;
+
+before(async () => {
+  stage = await Stage.open();
+  product = stage.start();
+});
+after(() => stage.close());
+
+test('before anything was started the status says stopped and the page how to start', async () => {
+  const status = await product.status();
+  assert.equal(status.state, 'stopped');
+  assert.deepEqual(Object.keys(status).slice(0, 9), [
+    'state',
+    'ready',
+    'authenticated',
+    'auth_dir',
+    'chrome_executable',
+    'headless',
+    'has_qr',
+    'last_error',
+    'account',
+  ]);
+  const page = await (await product.get('/qr')).text();
+  assert.match(page, /No QR is available yet\. Start auth, then refresh this page\./);
+  assert.equal((await product.get('/qr.png')).status, 404);
+});
+
+test('a start answers with a QR, and the PNG is the code that WhatsApp issued', async () => {
+  const status = await product.post<Status>('/api/auth/start');
+  assert.equal(status.state, 'qr');
+  assert.equal(status.has_qr, true);
+  assert.equal(status.qr?.number, 1);
+  const png = Buffer.from(await (await product.get('/qr.png')).arrayBuffer());
+  const issued = await stage.whatsApp.phone.currentQr();
+  assert.deepEqual(readQr(png), { text: issued, width: 360, height: 360 });
+  const page = await (await product.get('/qr')).text();
+  assert.ok(page.includes(`data:image/png;base64,${png.toString('base64')}`));
+  assert.equal((await stage.browsers()).length, 1);
+});
+
+test('a start while a QR is shown answers at once and opens no second browser', async () => {
+  const again = await product.post<Status>('/api/auth/start');
+  assert.equal(again.state, 'qr');
+  assert.equal((await stage.browsers()).length, 1);
+});
+
+test('a scan leads to ready as the account', async () => {
+  const scan = await stage.whatsApp.phone.scanCurrent();
+  assert.equal(scan.linked, true);
+  const status = await product.until((s) => s.ready, 'ready after the scan');
+  assert.equal(status.account?.wid, '15550001111@c.us');
+  assert.equal(status.has_qr, false);
+  assert.equal((await product.get('/qr.png')).status, 404);
+  assert.match(await (await product.get('/qr')).text(), /Sam Example/);
+});
+
+test('everything killed 5 s after ready comes back to ready by itself, without a QR', async () => {
+  const ready = await product.status();
+  await eventually(() => Date.now() - Date.parse(ready.updated_at ?? '') > 5_000, { timeoutMs: 10_000 });
+  for (const { pid } of await stage.processes()) kill(pid);
+  await stage.nothingLeft();
+
+  product = stage.start();
+  const seen = new Set<string>();
+  await product.until((s) => {
+    seen.add(s.state);
+    return s.ready && s.epoch > ready.epoch;
+  }, 'ready after everything was killed');
+  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  assert.equal((await stage.browsers()).length, 1);
+});
+
+test('the death of the browser is survived: a new one, the same login', async () => {
+  const before = await product.status();
+  const [browser] = await stage.browsers();
+  kill(browser?.pid as number);
+  const down = await product.until((s) => s.incarnation > before.incarnation, 'the death is noticed');
+  assert.match(down.last_error ?? '', /the browser died \(signal SIGKILL\)/);
+  const up = await product.until((s) => s.ready, 'ready on a new browser');
+  assert.equal(up.epoch, before.epoch);
+  assert.equal(up.restarts, before.restarts + 1);
+  assert.equal(up.last_error, null);
+  assert.equal((await stage.browsers()).length, 1);
+});
+
+test('an unlink on the phone brings a fresh QR by itself, and its login survives a restart', async () => {
+  await stage.whatsApp.phone.unlink();
+  await product.until((s) => s.has_qr, 'a fresh QR');
+  assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
+  const ready = await product.until((s) => s.ready, 'ready after the second scan');
+  assert.equal(await product.end('SIGTERM'), 0);
+  await stage.nothingLeft();
+
+  product = stage.start();
+  const seen = new Set<string>();
+  await product.until((s) => {
+    seen.add(s.state);
+    return s.ready && s.epoch > ready.epoch;
+  }, 'ready after the restart');
+  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+});
+
+test('a device that was unlinked while the product was off gets a fresh QR whose login lasts', async () => {
+  await product.end('SIGTERM');
+  await stage.whatsApp.phone.unlink();
+  product = stage.start();
+  await product.until((s) => s.has_qr, 'a fresh QR');
+  assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
+  await product.until((s) => s.ready, 'ready after the scan');
+});
+
+test('a stop keeps the device linked, and the next start needs no QR', async () => {
+  assert.deepEqual(await product.post('/api/stop'), { ok: true });
+  assert.equal((await product.status()).state, 'stopped');
+  assert.deepEqual(await stage.browsers(), []);
+  const status = await product.post<Status>('/api/auth/start');
+  assert.ok(['authenticated', 'ready'].includes(status.state), status.state);
+  await product.until((s) => s.ready, 'ready without a QR');
+});
+
+test('a logout unlinks the device, wipes the credentials, and the next start shows a QR', async () => {
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
+  const status = await product.status();
+  assert.equal(status.state, 'stopped');
+  assert.equal(status.account, null);
+  assert.deepEqual((await stage.whatsApp.phone.state()).devices, []);
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: false });
+  assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
+});
+
+test('SIGTERM ends the product in order, with exit code 0 and nothing left', async () => {
+  assert.equal(await product.end('SIGTERM'), 0);
+  await stage.nothingLeft();
+});

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Status } from '../../src/contract/status.js';
+import { eventually } from './eventually.js';
+
+const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+/** The product as an operator runs it: a process of its own, seen through HTTP and its log. */
+export class Product {
+  readonly #child: ChildProcess;
+  #output = '';
+
+  constructor(
+    role: 'all' | 'http' | 'supervisor',
+    environment: Record<string, string>,
+    nodeArgs: string[] = [],
+  ) {
+    this.#child = spawn(process.execPath, [...nodeArgs, entry, role], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: process.env.HOME ?? '',
+        WHATSAPP_MCP_PORT: '0',
+        ...environment,
+      },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  get exitCode(): number | null {
+    return this.#child.exitCode;
+  }
+
+  /** Waits until it listens; its base URL. */
+  async url(): Promise<string> {
+    return eventually(
+      () => {
+        if (this.#child.exitCode !== null) throw new Error(`the product exited: ${this.#output}`);
+        return /"url":"([^"]+)"/.exec(this.#output)?.[1];
+      },
+      { timeoutMs: 30_000, message: 'the product listens' },
+    ) as Promise<string>;
+  }
+
+  async get(path: string, init?: RequestInit): Promise<Response> {
+    return fetch(new URL(path, await this.url()), { signal: AbortSignal.timeout(60_000), ...init });
+  }
+
+  async status(): Promise<Status> {
+    return (await (await this.get('/api/status')).json()) as Status;
+  }
+
+  async post<T>(path: string, headers: Record<string, string> = {}): Promise<T> {
+    return (await (await this.get(path, { method: 'POST', headers })).json()) as T;
+  }
+
+  /** Waits until the status is as wanted, and returns it. */
+  async until(wanted: (status: Status) => boolean, message: string, timeoutMs = 60_000): Promise<Status> {
+    let last: Status | undefined;
+    try {
+      return (await eventually(
+        async () => {
+          last = await this.status();
+          return wanted(last) ? last : null;
+        },
+        { timeoutMs, message },
+      )) as Status;
+    } catch (error) {
+      throw new Error(
+        `${message}; last status ${JSON.stringify(last)}; log:\n${this.#output.slice(-4_000)}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Resolves when the process is gone; to its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exited = once(this.#child, 'exit');
+      this.#child.kill(signal);
+      await exited;
+    }
+    return this.#child.exitCode;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  exited(): Promise<unknown> {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+      ? once(this.#child, 'exit')
+      : Promise.resolve();
+  }
+}

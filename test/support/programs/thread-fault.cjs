@@ -1,0 +1,30 @@
+// Loaded into the product with `node --require`: breaks its session worker thread when a file appears.
+// The product itself knows nothing of it.
+const { isMainThread, workerData } = require('node:worker_threads');
+const fs = require('node:fs');
+
+const trigger = process.env.THREAD_FAULT_FILE;
+
+const faults = {
+  throw: () => {
+    throw new Error('thrown on purpose');
+  },
+  exit: () => process.exit(7),
+  reject: () => void Promise.reject('rejected on purpose'),
+  busy: () => {
+    for (;;);
+  },
+  memory: () => {
+    const kept = [];
+    for (;;) kept.push(new Array(100_000).fill(Math.random()));
+  },
+};
+
+if (!isMainThread && workerData?.run && trigger) {
+  setInterval(() => {
+    if (!fs.existsSync(trigger)) return;
+    const fault = fs.readFileSync(trigger, 'utf8').trim();
+    fs.rmSync(trigger, { force: true });
+    faults[fault]();
+  }, 50);
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import jsqr from 'jsqr';
+import { PNG } from 'pngjs';
+import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { eventually } from './eventually.js';
+import { Product } from './product.js';
+
+export interface Process {
+  readonly pid: number;
+  readonly commandLine: string;
+  readonly isZombie: boolean;
+}
+
+/**
+ * Everything that one end-to-end test needs: the stand-in, a directory of its own, and products that all carry a
+ * mark in their environment, by which every process that they ever started is found again.
+ */
+export class Stage {
+  readonly #products: Product[] = [];
+  readonly #mark: string;
+  /** Process groups of browsers seen: a renderer's environment is overwritten by its title. */
+  readonly #groups = new Set<string>();
+  readonly dir: string;
+  readonly whatsApp: WhatsAppWeb;
+
+  private constructor(dir: string, whatsApp: WhatsAppWeb) {
+    this.#mark = `HOLDLINE_TEST_MARK=${randomUUID()}`;
+    this.dir = dir;
+    this.whatsApp = whatsApp;
+  }
+
+  static async open(): Promise<Stage> {
+    const dir = await mkdtemp(join(tmpdir(), 'holdline-e2e-'));
+    return new Stage(dir, await startWhatsAppWeb());
+  }
+
+  get environment(): Record<string, string> {
+    const [name = '', value = ''] = this.#mark.split('=');
+    return {
+      [name]: value,
+      WHATSAPP_DATA_DIR: join(this.dir, 'data'),
+      WHATSAPP_AUTH_DIR: join(this.dir, 'auth'),
+      WHATSAPP_CHROME_ARGS: this.whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' '),
+    };
+  }
+
+  start(
+    role: 'all' | 'http' | 'supervisor' = 'all',
+    environment: Record<string, string> = {},
+    nodeArgs: string[] = [],
+  ): Product {
+    const product = new Product(role, { ...this.environment, ...environment }, nodeArgs);
+    this.#products.push(product);
+    return product;
+  }
+
+  /** Every process with the mark and every member of a browser's group, zombies included. */
+  async processes(): Promise<Process[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const all = await Promise.all(
+      pids.map(async (name) => {
+        const [environ = '', cmdline = '', stat = ''] = await Promise.all(
+          ['environ', 'cmdline', 'stat'].map((file) =>
+            readFile(`/proc/${name}/${file}`, 'latin1').catch(() => ''),
+          ),
+        );
+        const [, state, parent = '', group = ''] = /\) (\S) (\d+) (\d+)/.exec(stat) ?? [];
+        const commandLine = cmdline.replaceAll('\0', ' ');
+        const isMarked = environ.split('\0').includes(this.#mark);
+        if (isMarked && commandLine.includes('--remote-debugging-pipe')) this.#groups.add(group);
+        return {
+          pid: Number(name),
+          parent: Number(parent),
+          group,
+          commandLine,
+          isMarked,
+          isZombie: state === 'Z',
+        };
+      }),
+    );
+    const parents = new Set(this.#products.map((product) => product.pid));
+    return all.filter(
+      (p) => p.isMarked || this.#groups.has(p.group) || (p.isZombie && parents.has(p.parent)),
+    );
+  }
+
+  /** The browsers proper, without their renderers and helpers. */
+  async browsers(): Promise<Process[]> {
+    return (await this.processes()).filter(
+      ({ commandLine }) =>
+        commandLine.includes('--remote-debugging-pipe') && !commandLine.includes('--type='),
+    );
+  }
+
+  /** Ends what the test started, and throws if anything of it is left. */
+  async close(): Promise<void> {
+    await Promise.all(this.#products.map((product) => product.end('SIGTERM')));
+    await this.whatsApp.close();
+    try {
+      await this.nothingLeft();
+    } finally {
+      for (const { pid } of await this.processes()) kill(pid);
+      await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  async nothingLeft(): Promise<void> {
+    let left: Process[] = [];
+    try {
+      await eventually(async () => (left = await this.processes()).length === 0, { timeoutMs: 15_000 });
+    } catch {
+      throw new Error(`left over: ${JSON.stringify(left)}`);
+    }
+  }
+}
+
+/** The text of the QR in a PNG, as a phone's camera would read it. */
+export function readQr(png: Buffer): { text: string | null; width: number; height: number } {
+  const { data, width, height } = PNG.sync.read(png);
+  const decode = jsqr as unknown as typeof jsqr.default;
+  return { text: decode(new Uint8ClampedArray(data), width, height)?.data ?? null, width, height };
+}
+
+export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // Gone already.
+  }
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { z } from 'zod';
+import { ApiError } from '../../src/contract/errors.js';
+import { knownFields, parseInput } from '../../src/http/requests/input.js';
+import { parsePreferredWait } from '../../src/http/requests/prefer.js';
+import { requestIdOf } from '../../src/http/requests/request-id.js';
+import { parseQuery, parseTarget } from '../../src/http/requests/target.js';
+import { coalesced } from '../../src/http/session/coalesced-read.js';
+import { deferred } from '../../src/platform/deadline.js';
+
+describe('Prefer: wait', () => {
+  for (const [header, expected] of [
+    ['wait=0', 0],
+    ['wait=5', 5],
+    ['wait=120', 120],
+    ['WAIT = 7', 7],
+    ['respond-async, wait=10', 10],
+    ['wait="9"', 9],
+    ['wait=3; x=y', 3],
+    ['wait=121', null],
+    ['wait=-1', null],
+    ['wait=1.5', null],
+    ['wait=soon', null],
+    ['wait', null],
+    ['wait=', null],
+    ['wait=0x10', null],
+    ['await=5', null],
+    ['', null],
+    [undefined, null],
+  ] as const) {
+    it(`${JSON.stringify(header)} is ${expected ?? 'ignored'}`, () => {
+      assert.equal(parsePreferredWait(header), expected);
+    });
+  }
+});
+
+describe('a request id', () => {
+  it('is the caller’s own where it is printable and short', () => {
+    for (const id of ['a', 'trace 1/2', '~'.repeat(128)]) assert.equal(requestIdOf(id), id);
+  });
+
+  it('is made up otherwise', () => {
+    for (const id of ['', 'x'.repeat(129), 'grün', 'a\tb', undefined, ['a', 'b']]) {
+      assert.match(requestIdOf(id), /^[0-9a-f-]{36}$/);
+    }
+  });
+});
+
+describe('the request target', () => {
+  it('is a path and a query', () => {
+    assert.deepEqual(parseTarget('/api/status?a=1?b'), { path: '/api/status', search: '?a=1?b' });
+    assert.deepEqual(parseTarget('/'), { path: '/', search: '' });
+  });
+
+  for (const target of ['http://localhost/', '*', 'api/status', '', '/a#b', '/a?b#c', '/ü', '/a b', '//a#']) {
+    it(`${JSON.stringify(target)} is refused`, () => {
+      assert.throws(() => parseTarget(target), { code: 'invalid_request' });
+    });
+  }
+
+  it('has its query decoded once, plus signs being spaces', () => {
+    assert.deepEqual(parseQuery('?a=%2541&b=x+y&c&=d&__proto__=e'), {
+      ...{ a: '%41', b: 'x y', c: '', '': 'd' },
+      ['__proto__']: 'e',
+    });
+    assert.deepEqual(parseQuery(''), {});
+  });
+
+  it('may repeat no parameter, however it is spelt', () => {
+    for (const search of ['?a=1&a=2', '?a=1&%61=1', '?a&a']) {
+      assert.throws(
+        () => parseQuery(search),
+        (error) =>
+          error instanceof ApiError &&
+          assert.deepEqual(error.details.issues, [{ path: 'a', message: 'given more than once' }]) ===
+            undefined,
+      );
+    }
+  });
+
+  it('may not break an escape', () => {
+    for (const search of ['?a=%', '?%zz=1', '?a=%ff']) {
+      assert.throws(() => parseQuery(search), { code: 'invalid_request' });
+    }
+  });
+});
+
+describe('the input of an operation', () => {
+  const schema = z.strictObject({ limit: z.coerce.number().int().max(100).default(20) });
+
+  it('names every unknown field and every wrong one', () => {
+    const fields = JSON.parse('{"limit":101,"evil":1,"__proto__":{"x":1}}') as Record<string, unknown>;
+    assert.throws(
+      () => parseInput(schema, fields),
+      (error: ApiError) => {
+        const paths = (error.details.issues as { path: string }[]).map(({ path }) => path).sort();
+        assert.deepEqual([error.code, paths], ['invalid_request', ['__proto__', 'evil', 'limit']]);
+        return true;
+      },
+    );
+  });
+
+  it('of a query takes the fields it knows and leaves the rest', () => {
+    assert.deepEqual(knownFields(schema, { limit: '5', utm: 'x', toString: 'y' }), { limit: '5' });
+  });
+});
+
+describe('coalesced reads', () => {
+  it('share one read among the callers of a turn', async () => {
+    let reads = 0;
+    const read = coalesced(async () => ++reads);
+    assert.deepEqual(await Promise.all([read(), read(), read()]), [1, 1, 1]);
+    assert.equal(await read(), 2);
+  });
+
+  it('are issued after their callers arrived', async () => {
+    let value = 'old';
+    const read = coalesced(async () => value);
+    const answer = read();
+    value = 'new';
+    assert.equal(await answer, 'new');
+  });
+
+  it('are never joined once they are on their way', async () => {
+    const answers = [deferred<string>(), deferred<string>()];
+    const issued: string[] = [];
+    const read = coalesced(() => {
+      const answer = answers[issued.push('read') - 1];
+      return (answer as { promise: Promise<string> }).promise;
+    });
+    const first = read();
+    await new Promise(setImmediate);
+    assert.equal(issued.length, 1);
+    const second = read();
+    answers[0]?.resolve('before');
+    answers[1]?.resolve('after');
+    assert.deepEqual([await first, await second], ['before', 'after']);
+  });
+
+  it('fail together and then begin anew', async () => {
+    let reads = 0;
+    const read = coalesced(async () => {
+      if (++reads === 1) throw new Error('down');
+      return reads;
+    });
+    const failed = await Promise.allSettled([read(), read()]);
+    assert.deepEqual(
+      failed.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    assert.equal(await read(), 2);
+  });
+});

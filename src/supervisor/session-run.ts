@@ -7,13 +7,12 @@ import { pause, unlessAborted, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { stepDown } from '../platform/session-store.js';
-import { type Browser, launchBrowser } from './browser.js';
 import { Heart } from './heart.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
-import { Profile, type ProfileNote } from './profile.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
+import { ProfileError, SessionBrowser } from './session-browser.js';
 
 export interface RunOptions {
   readonly session: string;
@@ -34,9 +33,6 @@ type Ending =
   | { readonly type: 'hand-over' }
   | { readonly type: 'gave-up'; readonly state: SessionState; readonly message: string };
 
-/** Time in which a browser must close the pages of an earlier thread to be used again. */
-const pageCloseMs = 2_000;
-
 /** What becomes of the job: completed, given back for another to take, or not ours to touch. */
 export type RunResult = 'ended' | 'handed-over' | 'lost';
 
@@ -52,18 +48,13 @@ export class SessionRun {
   readonly #over: AbortSignal;
   /** No grace periods: somebody is impatient, or the run is lost. */
   readonly #forced: AbortSignal;
-  readonly #profile: Profile;
+  readonly #browser: SessionBrowser;
   readonly #policy: RestartPolicy;
   readonly #publisher: RunPublisher;
   readonly #heart: Heart;
-  /** null: the profile has to be prepared first. */
-  #note: ProfileNote | null = null;
-  #wipedEpoch = 0;
   #account: Account | null = null;
-  #browser: Browser | null = null;
   #incarnation: Incarnation | null = null;
   #lastError: string | null = null;
-  #loginFreshUntil = 0;
   #refencing: Promise<void> | null = null;
 
   constructor(options: RunOptions) {
@@ -71,7 +62,7 @@ export class SessionRun {
     this.#options = options;
     this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
-    this.#profile = new Profile(config.authDir, session);
+    this.#browser = new SessionBrowser({ config, session, lease, forced: this.#forced, log });
     this.#policy = new RestartPolicy({ ...config.timing, restartsMax: config.restartsMax });
     this.#publisher = new RunPublisher({
       redis,
@@ -117,7 +108,7 @@ export class SessionRun {
     try {
       const claim = await this.#publisher.claim();
       if (claim.type === 'already-ended') return 'ended';
-      this.#wipedEpoch = claim.wipedEpoch;
+      this.#browser.wipedEpoch = claim.wipedEpoch;
       this.#account = claim.previous?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
@@ -131,7 +122,7 @@ export class SessionRun {
     } finally {
       this.#heart.stop();
       // Whatever happened above, nothing of this run outlives it.
-      await Promise.all([this.#incarnation?.terminate(), this.#browser?.kill()]);
+      await Promise.all([this.#incarnation?.terminate(), this.#browser.kill()]);
     }
   }
 
@@ -163,61 +154,41 @@ export class SessionRun {
 
   /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
   async #live(rung: 'thread' | 'browser'): Promise<IncarnationExit | null> {
-    const { config, threadEntry, redisUrl } = this.#options;
     try {
-      this.#note ??= await this.#profile.prepare(this.#wipedEpoch);
+      const { isLinked, account } = await this.#browser.prepare();
+      this.#account = account;
+      // The thread loads its modules while the browser starts.
+      this.#incarnation = this.#startIncarnation(isLinked);
+      this.#incarnation.attach(await this.#browser.open(rung, this.#ending.signal));
     } catch (error) {
-      const message = `the profile directory ${this.#profile.dir} cannot be used: ${messageOf(error)}`;
-      return { reason: 'profile_unusable', message };
+      if (this.#over.aborted) return null;
+      const reason = error instanceof ProfileError ? 'profile_unusable' : 'browser_failed_to_start';
+      return { reason, message: messageOf(error) };
     }
-    this.#account = this.#note.account;
-    // The thread loads its modules while the browser starts.
-    const incarnation = new Incarnation({
+    return unlessAborted(this.#incarnation.over, this.#over).catch(() => null);
+  }
+
+  #startIncarnation(isLinked: boolean): Incarnation {
+    const { config, threadEntry, redisUrl } = this.#options;
+    return new Incarnation({
       threadEntry,
       timing: config.timing,
       data: {
         run: this.#publisher.facts,
         lastError: this.#lastError,
         account: this.#account,
-        isLinked: this.#note.isLinked,
+        isLinked,
         redisUrl,
         webVersion: config.webVersion,
         logLevel: config.logLevel,
         timing: config.timing,
       },
-      onState: (state, account) => void this.#onState(state, account),
+      onState: (state, account) => this.#onState(state, account),
       // A late write of an earlier incarnation is refused as well, and means nothing.
-      onFenced: (fence) =>
-        void (formatFence(fence) === formatFence(this.#publisher.fence) && this.#refence()),
+      onFenced: (fence) => {
+        if (formatFence(fence) === formatFence(this.#publisher.fence)) void this.#refence();
+      },
     });
-    this.#incarnation = incarnation;
-    try {
-      incarnation.attach(await this.#browserFor(rung));
-    } catch (error) {
-      if (this.#over.aborted) return null;
-      return { reason: 'browser_failed_to_start', message: messageOf(error) };
-    }
-    return unlessAborted(incarnation.over, this.#over).catch(() => null);
-  }
-
-  /** The living browser with all old pages closed, or a new one on the same profile. */
-  async #browserFor(rung: 'thread' | 'browser'): Promise<Browser> {
-    const { config, lease } = this.#options;
-    if (rung === 'thread' && this.#browser?.isAlive && (await this.#browser.closePages(pageCloseMs)))
-      return this.#browser;
-    await this.#stopBrowser();
-    await this.#profile.unlock();
-    this.#browser = await launchBrowser({
-      executable: config.chromeExecutable,
-      profileDir: this.#profile.dir,
-      headless: config.headless,
-      extraArgs: config.chromeArgs,
-      environment: config.browserEnvironment,
-      timing: config.timing,
-      lease,
-      abandon: this.#ending.signal,
-    });
-    return this.#browser;
   }
 
   /** Ends the run as `#ending` says: at once where it is lost, else thread, browser, state, in this order. */
@@ -231,7 +202,7 @@ export class SessionRun {
     const unlinked = isLogout && (await this.#incarnation?.logout()) === true;
     await this.#incarnation?.stop(this.#options.config.timing.threadStopGraceMs, this.#forced);
     if (isLogout) await this.#wipe();
-    else await this.#stopBrowser();
+    else await this.#browser.stop();
 
     this.#heart.stop();
     switch (ending.type) {
@@ -253,19 +224,12 @@ export class SessionRun {
     }
   }
 
-  async #onState(state: SessionState, account: Account | null): Promise<void> {
-    const { log, config } = this.#options;
-    log.info({ state, ...this.#publisher.fence }, 'session state');
-    if (state === 'qr' || state === 'authenticated') this.#lastError = null;
+  #onState(state: SessionState, account: Account | null): void {
+    this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
+    if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
     if (state !== 'ready') return;
-    this.#lastError = null;
-    if (this.#note === null) return;
-    if (!this.#note.isLinked) this.#loginFreshUntil = performance.now() + config.timing.loginSettleMs;
     this.#account = account;
-    this.#note = { ...this.#note, isLinked: true, account };
-    await this.#profile
-      .writeNote(this.#note)
-      .catch((error) => log.error({ err: error }, 'profile note not written'));
+    void this.#browser.noteLinked(account);
   }
 
   /** The fence in Redis is not ours: claim again under a lease that holds, else the run is lost. */
@@ -282,24 +246,11 @@ export class SessionRun {
     return this.#refencing;
   }
 
-  /** The login is void: its profile goes, here and wherever an older copy of it turns up. */
+  /** The login is void, here and wherever an older copy of its profile turns up. */
   async #wipe(): Promise<void> {
     await this.#publisher.markWiped();
-    await this.#browser?.kill();
-    this.#note = null;
     this.#account = null;
-    this.#wipedEpoch = this.#publisher.fence.epoch;
-    // Where this fails, the mark voids the profile all the same.
-    await this.#profile
-      .remove()
-      .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
-  }
-
-  /** Gracefully while a fresh login is on its way to the disk. */
-  async #stopBrowser(): Promise<void> {
-    const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
-    const isFresh = performance.now() < this.#loginFreshUntil;
-    await this.#browser?.stop(isFresh ? browserFlushGraceMs : browserTermGraceMs, this.#forced);
+    await this.#browser.wipe(this.#publisher.fence.epoch);
   }
 
   #publish(state: SessionState): Promise<void> {

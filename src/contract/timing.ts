@@ -45,7 +45,7 @@ export const timingSchema = z.strictObject({
 
   authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
   endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),
-  httpCommandTimeoutMs: ms(800, 'time within which Redis must answer an HTTP replica'),
+  httpCommandTimeoutMs: ms(600, 'time within which Redis must answer an HTTP replica'),
   shutdownMs: ms(20_000, 'time after which a product that was asked to stop exits regardless'),
 });
 

@@ -17,6 +17,7 @@ export class SessionThread {
   readonly #worker: Worker;
   readonly #over: Deferred<IncarnationExit>;
   readonly #exited: Promise<void>;
+  readonly #stopped: Deferred<void> = deferred();
   readonly #watch: NodeJS.Timeout;
   #heardAt = performance.now();
   #isStopping = false;
@@ -37,6 +38,7 @@ export class SessionThread {
     this.#worker.on('message', (message: FromThread) => {
       this.#heardAt = performance.now();
       if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
+      if (message.type === 'stopped') this.#stopped.resolve();
       onMessage(message);
     });
     this.#worker.once('error', (error) => this.#over.resolve(exitOfError(error)));
@@ -70,7 +72,8 @@ export class SessionThread {
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     if (!this.#isStopping) this.post({ type: 'stop' });
     this.#isStopping = true;
-    await Promise.race([this.#exited, pause(graceMs, force)]);
+    // What it says last; a half-open connection to the browser could keep the thread itself alive.
+    await Promise.race([this.#stopped.promise, this.#exited, pause(graceMs, force)]);
     await this.terminate();
   }
 

@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http';
+
+/** CORS, for the origins that the operator listed and for no other. */
+
+const requestHeaders = 'Content-Type, Prefer, X-Request-Id, Idempotency-Key, Authorization, X-API-Key';
+const answerHeaders = 'Location, Preference-Applied, Retry-After, X-Request-Id, Idempotent-Replayed';
+
+export function crossOriginHeaders(listedOrigin: string | null): Record<string, string> {
+  if (listedOrigin === null) return {};
+  return {
+    'access-control-allow-origin': listedOrigin,
+    'access-control-expose-headers': answerHeaders,
+  };
+}
+
+export function preflightHeaders(
+  request: IncomingMessage,
+  listedOrigin: string | null,
+  methods: readonly string[],
+): Record<string, string> {
+  if (listedOrigin === null || request.headers['access-control-request-method'] === undefined) return {};
+  return {
+    'access-control-allow-methods': methods.join(', '),
+    'access-control-allow-headers': requestHeaders,
+    'access-control-max-age': '600',
+  };
+}

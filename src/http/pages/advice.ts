@@ -1,0 +1,132 @@
+import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
+import type { Heartbeat } from '../session/standing.js';
+import { type Html, html } from './html.js';
+import type { Tone } from './shell.js';
+
+/** What a person should know and do in a state. */
+export interface Advice {
+  readonly heading: string;
+  readonly tone: Tone;
+  readonly content: Html;
+}
+
+export interface Situation {
+  readonly status: Status;
+  readonly heartbeat: Heartbeat;
+  readonly hasImage: boolean;
+  readonly baseUrl: string;
+}
+
+export function adviceFor({ status, heartbeat, hasImage, baseUrl }: Situation): Advice {
+  const why = reason(status.last_error);
+  switch (status.state) {
+    case 'stopped':
+      return {
+        heading: 'Not running',
+        tone: 'idle',
+        content: html`${why}<p>${startHint(status.account)}</p>${startCommand(baseUrl)}`,
+      };
+    case 'starting':
+      return {
+        heading: status.last_error === null ? 'Starting' : 'Trying again',
+        tone: 'busy',
+        content: html`${why}<p>WhatsApp Web is being opened. Nothing to do: the code, or the finished login,
+appears here within a minute.</p>`,
+      };
+    case 'qr':
+      return hasImage ? scan : freshCode;
+    case 'authenticated':
+      return {
+        heading: 'Linking',
+        tone: 'busy',
+        content: html`<p>The phone is linked and WhatsApp is loading its chats. Keep the phone online; this takes
+from a few seconds to a few minutes.</p>`,
+      };
+    case 'ready':
+      return {
+        heading: `Linked as ${nameOf(status.account)}`,
+        tone: 'good',
+        content: html`<p>Nothing to do: the session is up and stays up. To unlink the phone:</p>
+${command(`curl -X POST ${baseUrl}/api/logout`)}`,
+      };
+    case 'auth_failure':
+      return {
+        heading: 'The login failed',
+        tone: 'bad',
+        content: html`${why}<p>It is not tried again by itself. Start a new login to get a new code:</p>
+${startCommand(baseUrl)}`,
+      };
+    case 'disconnected':
+      return disconnected(status, heartbeat, baseUrl, why);
+  }
+  return status.state satisfies never;
+}
+
+const scan: Advice = {
+  heading: 'Scan this code',
+  tone: 'busy',
+  content: html`<ol>
+<li>Open WhatsApp on your phone.</li>
+<li>Go to <strong>Settings -> Linked devices -> Link a device</strong>.</li>
+<li>Point the phone at this code.</li>
+</ol>`,
+};
+
+const freshCode: Advice = {
+  heading: 'A fresh code is coming',
+  tone: 'busy',
+  content: html`<p>Nothing to do: it appears here in a moment.</p>`,
+};
+
+function disconnected(status: Status, heartbeat: Heartbeat, baseUrl: string, why: Html | null): Advice {
+  if (heartbeat === 'ended') {
+    return {
+      heading: 'The session has given up',
+      tone: 'bad',
+      content: html`${why}<p>It is not tried again by itself. Look into the reason, then start it anew:</p>
+${startCommand(baseUrl)}`,
+    };
+  }
+  if (heartbeat === null) {
+    return {
+      heading: 'Nobody runs the session',
+      tone: 'bad',
+      content: html`${reason(status.last_error ?? ownerGoneSentence)}<p>Another supervisor takes over within seconds,
+by itself. If this stays, none is running: start one with</p>
+${command('npm start -- supervisor')}`,
+    };
+  }
+  return {
+    heading: 'Disconnected',
+    tone: 'bad',
+    content: html`${why}<p>Nothing to do: it is tried again by itself, and the login is kept.</p>`,
+  };
+}
+
+function startHint(account: Account | null): string {
+  return account === null
+    ? 'Start the session, and the code to scan appears on this page:'
+    : `The phone of ${nameOf(account)} stays linked, so no new scan is needed. Start the session:`;
+}
+
+function startCommand(baseUrl: string): Html {
+  return command(`curl -X POST ${baseUrl}/api/auth/start`);
+}
+
+function command(text: string): Html {
+  return html`<pre><code>${text}</code></pre>`;
+}
+
+function reason(lastError: string | null): Html | null {
+  return lastError === null ? null : html`<p class="why">${lastError}</p>`;
+}
+
+function nameOf(account: Account | null): string {
+  return account?.pushname || numberOf(account) || 'an unnamed account';
+}
+
+/** `+491511234567` of `491511234567@c.us` or `491511234567:12@c.us`. */
+export function numberOf(account: Account | null): string | null {
+  const digits = /^(\d+)(?::\d+)?@/.exec(account?.wid ?? '')?.[1];
+  return digits === undefined ? null : `+${digits}`;
+}

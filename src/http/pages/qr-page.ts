@@ -1,0 +1,66 @@
+import type { Status } from '../../contract/status.js';
+import { adviceFor, numberOf, type Situation } from './advice.js';
+import { type Html, html } from './html.js';
+import { shell } from './shell.js';
+
+export interface QrPageInput extends Omit<Situation, 'hasImage'> {
+  /** The code as base64 of its PNG, 360x360; null where there is none. */
+  readonly image: string | null;
+  readonly nowMs: number;
+}
+
+/** The page that links the phone: what to do now, the code or the sentence that there is none, the state. */
+export function qrPage({ image, nowMs, ...situation }: QrPageInput): string {
+  const { status } = situation;
+  const advice = adviceFor({ ...situation, hasImage: image !== null });
+  return shell({
+    title: advice.heading,
+    tone: advice.tone,
+    content: html`<h1><bdi>${advice.heading}</bdi></h1>
+${advice.content}
+${image === null ? noImage : tile(image, status)}
+<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${status.state}</strong>
+${image === null ? null : codeFacts(status, nowMs)}</p>
+${facts(status)}
+${image === null ? hint : null}`,
+  });
+}
+
+/** The sentence of the reference API, verbatim. */
+export const noImage = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
+
+/** Beside a code the same stands in its instructions. */
+const hint = html`<p class="hint">Where to scan a code in WhatsApp on the phone:
+<span class="path">Settings -> Linked devices -> Link a device</span></p>`;
+
+function tile(image: string, { qr }: Status): Html {
+  const which = qr === null ? 'QR code' : `QR code number ${qr.number}`;
+  const alt = `${which}: scan it with WhatsApp on your phone to link this device`;
+  return html`<div class="tile"><img src="data:image/png;base64,${image}" width="360" height="360" alt="${alt}"></div>`;
+}
+
+function codeFacts({ qr }: Status, nowMs: number): Html | null {
+  if (qr === null) return null;
+  const seconds = qr.expires_at === null ? null : Math.ceil((Date.parse(qr.expires_at) - nowMs) / 1_000);
+  const until =
+    seconds === null
+      ? 'replaced by itself'
+      : seconds > 0
+        ? `replaced in ${seconds} s`
+        : 'replaced any moment';
+  return html`<span>Code ${qr.number}, ${until}</span>`;
+}
+
+function facts(status: Status): Html | null {
+  const { account } = status;
+  const rows: (readonly [string, string | null])[] = [
+    ['Name', account?.pushname ?? null],
+    ['Number', numberOf(account)],
+    ['Phone', account?.platform ?? null],
+    ['Restarts', status.restarts > 0 ? String(status.restarts) : null],
+  ];
+  const items = rows.flatMap(([term, value]) =>
+    value ? [html`<dt>${term}</dt><dd><bdi>${value}</bdi></dd>`] : [],
+  );
+  return items.length === 0 ? null : html`<dl>${items}</dl>`;
+}

@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from '../../contract/errors.js';
+
+const bodyLimitBytes = 1024 * 1024;
+const drainMs = 2_000;
+
+/**
+ * The body as a JSON object; an empty one counts as `{}`, an absent `Content-Type` as JSON.
+ * Throws, in this order: `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`.
+ */
+export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
+  assertJson(request);
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return {};
+  const value = parseJson(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ApiError('invalid_request', 'the body must be a JSON object', {
+      details: { issues: [{ path: '', message: 'must be a JSON object' }] },
+    });
+  }
+  return value as Record<string, unknown>;
+}
+
+function assertJson(request: IncomingMessage): void {
+  const type = request.headers['content-type'];
+  const encoding = request.headers['content-encoding'];
+  const isJson = type === undefined || isJsonInUtf8(type);
+  if (isJson && (encoding === undefined || encoding.toLowerCase() === 'identity')) return;
+  request.resume();
+  throw new ApiError('unsupported_media_type', 'the body must be application/json, UTF-8, not compressed');
+}
+
+function isJsonInUtf8(contentType: string): boolean {
+  const [type, ...parameters] = contentType.split(';').map((part) => part.trim().toLowerCase());
+  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8);
+  return type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset));
+}
+
+async function readBytes(request: IncomingMessage): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(request);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  await new Promise<void>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > bodyLimitBytes) {
+        request.removeAllListeners('data');
+        reject(tooLarge(request));
+      } else chunks.push(chunk);
+    });
+    request.once('end', resolve);
+    request.once('error', () => reject(cutOff()));
+    request.once('close', () => reject(cutOff()));
+  });
+  return Buffer.concat(chunks, size);
+}
+
+/**
+ * The rest is thrown away as it comes, for a while: closing at once would reset the connection, and a client
+ * in the middle of its upload would never see the answer.
+ */
+function tooLarge(request: IncomingMessage): ApiError {
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), drainMs);
+  request.once('close', () => clearTimeout(timer));
+  return new ApiError('body_too_large', `a body may have at most ${bodyLimitBytes} bytes`);
+}
+
+function cutOff(): ApiError {
+  return new ApiError('invalid_request', 'the body was cut off', {
+    details: { issues: [{ path: '', message: 'ended before its announced length' }] },
+  });
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ApiError('invalid_json', 'the body is not valid JSON in UTF-8', { cause });
+  }
+}

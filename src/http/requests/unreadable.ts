@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../../contract/errors.js';
+import { rawErrorAnswer } from '../answers.js';
+
+/** Answers what the HTTP parser gave up on, in the shape of every other refusal, and closes. */
+export function answerUnreadable(error: { code?: string }, socket: Duplex): void {
+  if (!socket.writable || hasBegunAnAnswer(socket) || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, reason, refusal] = refusalOf(error.code);
+  socket.end(rawErrorAnswer(status, reason, refusal, randomUUID()), () => socket.destroy());
+}
+
+function refusalOf(code: string | undefined): [number, string, ApiError] {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return [431, 'Request Header Fields Too Large', invalid('the request header is larger than 16 KiB')];
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return [408, 'Request Timeout', invalid('the request did not arrive in time')];
+    case 'CONNECT':
+      return [
+        405,
+        'Method Not Allowed',
+        new ApiError('method_not_allowed', 'this is not a proxy', {
+          headers: { allow: 'GET, HEAD, POST, OPTIONS' },
+        }),
+      ];
+    default:
+      return [400, 'Bad Request', invalid('this is not a valid HTTP/1.1 request')];
+  }
+}
+
+function invalid(message: string): ApiError {
+  return new ApiError('invalid_request', message, { details: { issues: [{ path: '', message }] } });
+}
+
+/** A second status line within an answer would be read as part of its body. */
+function hasBegunAnAnswer(socket: Duplex): boolean {
+  const message = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage;
+  return message?.headersSent === true;
+}

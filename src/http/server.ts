@@ -1,0 +1,149 @@
+import { once, setMaxListeners } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, isIPv6 } from 'node:net';
+import { OperatorError } from '../contract/errors.js';
+import { defaultSession } from '../contract/names.js';
+import type { Config } from '../platform/config.js';
+import type { Logger } from '../platform/logger.js';
+import { connectForAnswers, disconnect, type Redis } from '../platform/redis.js';
+import { createApp } from './app.js';
+import { createHandlers } from './handlers.js';
+import { createGuard } from './requests/guard.js';
+import { answerUnreadable } from './requests/unreadable.js';
+import { createRoutes } from './routes.js';
+import { viaRedis } from './session/redis-call.js';
+import { createRunAccess } from './session/run-access.js';
+import { createRunQueue } from './session/run-queue.js';
+import { createSessionReader } from './session/session-reader.js';
+
+export interface HttpServer {
+  readonly port: number;
+  /** Where a client on this machine reaches it, without a slash at the end. */
+  readonly url: string;
+  /** Ends every wait, lets what is under way be answered, and closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface HttpParts {
+  readonly config: Config;
+  readonly redisUrl: string;
+  readonly log: Logger;
+}
+
+/** How long a start waits to know whether Redis is there; it is up either way. */
+const firstConnectionMs = 500;
+const lastAnswersMs = 2_000;
+
+/**
+ * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
+ * listens whether or not Redis is up. Throws {@link OperatorError} where it cannot listen.
+ */
+export async function startHttp({ config, redisUrl, log }: HttpParts): Promise<HttpServer> {
+  const closing = new AbortController();
+  // One listener a waiting request: many are no leak.
+  setMaxListeners(0, closing.signal);
+  const background = new Set<Promise<void>>();
+  const server = createHttpServer();
+  await listen(server, config);
+
+  const redis = connectForAnswers(redisUrl, config.timing.httpCommandTimeoutMs, log);
+  const queueRedis = connectForAnswers(
+    redisUrl,
+    config.timing.httpCommandTimeoutMs,
+    log.child({ use: 'queue' }),
+  );
+  const queue = createRunQueue(queueRedis);
+  const own = { ...config, session: defaultSession };
+  const reader = createSessionReader(redis, own);
+  const run = createRunAccess({
+    redis,
+    queue,
+    own,
+    timing: config.timing,
+    log,
+    closing: closing.signal,
+    background,
+  });
+  const app = createApp({
+    routes: createRoutes(createHandlers(reader, run), reader, async () => {
+      await viaRedis(() => redis.ping());
+    }),
+    guard: createGuard(config),
+    offersCors: config.allowedOrigins.length > 0,
+    log,
+    closing: closing.signal,
+  });
+  server.on('request', app.handle);
+  await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
+
+  const { port } = server.address() as AddressInfo;
+  const url = `http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port}`;
+  return {
+    port,
+    url,
+    async close() {
+      closing.abort();
+      await stopServing(server);
+      await Promise.all(background);
+      await queue.close();
+      await Promise.all([disconnect(redis), disconnect(queueRedis)]);
+    },
+  };
+}
+
+function createHttpServer(): Server {
+  const server = createServer({
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    // Longer than a reverse proxy keeps its connections: the proxy must be the one to close them.
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 2_000,
+    // A missing Host is refused by the guard, in the one shape that every refusal has.
+    requireHostHeader: false,
+  });
+  server.on('clientError', answerUnreadable);
+  server.on('connect', (_request, socket) => answerUnreadable({ code: 'CONNECT' }, socket));
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+  return server;
+}
+
+async function listen(server: Server, { host, port }: Config): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const ways: Record<string, string> = {
+      EADDRINUSE:
+        'is in use; stop what uses it, or set WHATSAPP_MCP_PORT to another port (0 picks a free one)',
+      EACCES: 'may not be used by this user; set WHATSAPP_MCP_PORT to a port above 1023',
+      EADDRNOTAVAIL:
+        'is not an address of this machine; set WHATSAPP_MCP_HOST to one that is, like 127.0.0.1',
+    };
+    const way = code === undefined ? undefined : ways[code];
+    throw way ? new OperatorError(`${host}:${port} ${way}`, { cause }) : cause;
+  }
+}
+
+/** The first requests would fail for no reason while a connection to a Redis that is up is being made. */
+async function firstOutcome(redis: Redis): Promise<void> {
+  if (redis.status === 'ready') return;
+  const known = new AbortController();
+  const timer = setTimeout(() => known.abort(), firstConnectionMs);
+  const until = { signal: known.signal };
+  const outcomes = [once(redis, 'ready', until), once(redis, 'close', until)];
+  await Promise.race(outcomes).catch(() => undefined);
+  known.abort();
+  clearTimeout(timer);
+  await Promise.allSettled(outcomes);
+}
+
+async function stopServing(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const end = setTimeout(() => server.closeAllConnections(), lastAnswersMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(end);
+}

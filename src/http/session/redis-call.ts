@@ -1,0 +1,27 @@
+import { ZodError } from 'zod';
+import { ApiError } from '../../contract/errors.js';
+
+/** Replies of a Redis that is there but cannot serve now. */
+const unavailableReply =
+  /^(LOADING|READONLY|OOM|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
+
+/** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
+export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw isOutage(error)
+      ? new ApiError('redis_unavailable', 'Redis does not answer; try again shortly', {
+          headers: { 'retry-after': '1' },
+          cause: error,
+        })
+      : error;
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  if (error instanceof ApiError || error instanceof ZodError) return false;
+  if (error instanceof SyntaxError || error instanceof TypeError) return false;
+  if (!(error instanceof Error)) return false;
+  return error.name !== 'ReplyError' || unavailableReply.test(error.message);
+}

@@ -1,0 +1,73 @@
+import type { Intent } from '../../contract/intent.js';
+import { intentChannel } from '../../contract/keys.js';
+import type { Timing } from '../../contract/timing.js';
+import { pause } from '../../platform/deadline.js';
+import type { Logger } from '../../platform/logger.js';
+import type { Redis } from '../../platform/redis.js';
+import { endRun, type RunEnd, requestEnd } from '../../platform/session-store.js';
+import { coalesced } from './coalesced-read.js';
+import { viaRedis } from './redis-call.js';
+import type { RunQueue } from './run-queue.js';
+import { type RunView, viewRun } from './run-view.js';
+import type { OwnFacts } from './standing.js';
+
+/** All that starting and ending a session does in Redis, each failure already an answer of the API. */
+export interface RunAccess {
+  readonly session: string;
+  readonly timing: Pick<Timing, 'authStartWaitMs' | 'endWaitMs'>;
+  readonly log: Logger;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
+  view(): Promise<RunView>;
+  addStart(): Promise<void>;
+  /** False: a supervisor holds the job. */
+  removeJob(): Promise<boolean>;
+  /** Records the wish, or joins one that covers it, and tells the owner to look. */
+  requestEnd(wish: Intent): Promise<Intent>;
+  /** False: refused, the fence has moved. */
+  endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
+  /** Goes on after the answer; a failure is logged, and the server's end waits for it. */
+  inBackground(work: Promise<void>): void;
+  /** Until the next look. All who wait on this replica wake together and share one read. */
+  untilNextLook(signal?: AbortSignal): Promise<void>;
+}
+
+export interface RunAccessParts {
+  readonly redis: Redis;
+  readonly queue: RunQueue;
+  readonly own: OwnFacts;
+  readonly timing: RunAccess['timing'];
+  readonly log: Logger;
+  readonly closing: AbortSignal;
+  readonly background: Set<Promise<void>>;
+}
+
+const lookIntervalMs = 50;
+
+export function createRunAccess(parts: RunAccessParts): RunAccess {
+  const { redis, queue, own, timing, log, closing, background } = parts;
+  const { session } = own;
+  return {
+    session,
+    timing,
+    log,
+    closing,
+    view: coalesced(() => viaRedis(() => viewRun(redis, own))),
+    addStart: () => queue.add(session),
+    removeJob: () => queue.remove(session),
+    requestEnd: (wish) =>
+      viaRedis(async () => {
+        const standing = await requestEnd(redis, session, wish);
+        await redis.publish(intentChannel, session);
+        return standing;
+      }),
+    endRun: (end) => viaRedis(() => endRun(redis, { session, ...end })),
+    inBackground(work) {
+      const settled = work
+        .catch((err: unknown) => log.warn({ session, err }, 'work after an answer failed'))
+        .finally(() => background.delete(settled));
+      background.add(settled);
+    },
+    untilNextLook: (signal) => pause(lookIntervalMs - (performance.now() % lookIntervalMs), signal),
+  };
+}

@@ -1,0 +1,78 @@
+import { type Intent, type Outcome, startJobSchema } from '../../contract/intent.js';
+import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
+import { type Fence, parseFence, type Status } from '../../contract/status.js';
+import { luaScript } from '../../platform/lua-script.js';
+import type { Redis } from '../../platform/redis.js';
+import { parseIntent, parseOutcome, parseStatus } from '../../platform/session-store.js';
+import { type Heartbeat, type OwnFacts, parseHeartbeat, toldStatus } from './standing.js';
+
+/** Everything about a session's run at one moment, which starting and ending it decide upon. */
+export interface RunView {
+  readonly stored: Status | null;
+  /** What a reader would tell. */
+  readonly status: Status;
+  readonly heartbeat: Heartbeat;
+  readonly fence: Fence | null;
+  readonly intent: Intent | null;
+  readonly outcome: Outcome | null;
+  /**
+   * `waiting`: nobody holds it. `held`: a supervisor has it. `over`: what is left of a run that ended; its
+   * removal is on the way, and adding a start before that would be lost.
+   */
+  readonly job: 'none' | 'waiting' | 'held' | 'over';
+  readonly isLocked: boolean;
+  readonly supervisors: number;
+  /** Time of Redis. */
+  readonly nowMs: number;
+}
+
+export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
+  const k = sessionKeys(own.session);
+  const [state, beat, fence, intent, outcome, ended, lock, startJob, supervisors, nowMs] = await viewScript(
+    redis,
+    [k.state, k.heartbeat, k.fence, k.intent, k.outcome, k.endedStart, k.lock, k.job, supervisorsKey],
+    [],
+  );
+  const stored = parseStatus(state);
+  const heartbeat = parseHeartbeat(beat);
+  const startId = startIdOf(startJob);
+  const isLocked = lock !== '';
+  return {
+    stored,
+    heartbeat,
+    status: toldStatus(stored, heartbeat, own),
+    fence: parseFence(fence),
+    intent: parseIntent(intent),
+    outcome: parseOutcome(outcome),
+    job: startId === null ? 'none' : startId === ended ? 'over' : isLocked ? 'held' : 'waiting',
+    isLocked,
+    supervisors,
+    nowMs: Number(nowMs),
+  };
+}
+
+// KEYS state heartbeat fence intent outcome endedStart lock job supervisors
+// returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms
+const viewScript = luaScript<
+  [string, string, string, string, string, string, string, string, number, string]
+>(
+  'viewRun',
+  9,
+  `local view = {}
+   for i = 1, 7 do view[i] = redis.call('GET', KEYS[i]) or '' end
+   view[8] = redis.call('HGET', KEYS[8], 'data') or ''
+   local time = redis.call('TIME')
+   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+   view[9] = redis.call('ZCOUNT', KEYS[9], now, '+inf')
+   view[10] = string.format('%.0f', now)
+   return view`,
+);
+
+function startIdOf(data: string): string | null {
+  return data === '' ? null : startJobSchema.parse(JSON.parse(data)).startId;
+}
+
+/** Somebody stands behind the run or still holds its job: how it ends is theirs to carry out. */
+export function hasOwner(view: RunView): boolean {
+  return view.heartbeat === 'live' || view.isLocked;
+}

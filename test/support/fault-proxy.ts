@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** A TCP proxy on a free loopback port, whose network can be broken. */
+export interface FaultProxy {
+  readonly port: number;
+  /** Heals whatever was broken. Connections that were frozen stay dead, as after a real partition. */
+  open(): void;
+  /** Resets every connection and refuses new ones. */
+  cut(): void;
+  /** Swallows every byte without a reset; new connections are accepted and lead nowhere. */
+  freeze(): void;
+  /** Adds a delay to each direction. */
+  delay(ms: number): void;
+  close(): Promise<void>;
+}
+
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+  isFrozen: boolean;
+}
+
+export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
+  const links = new Set<Link>();
+  let mode: 'open' | 'cut' | 'frozen' = 'open';
+  let delayMs = 0;
+
+  // Half-open, because Node leaks the handle of a socket that is reset while it shuts down by itself.
+  const listener = createServer({ allowHalfOpen: true }, (client) => {
+    if (mode === 'cut') return void client.resetAndDestroy();
+    const server = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
+    const link: Link = { client, server, isFrozen: mode === 'frozen' };
+    links.add(link);
+    relay(link, link.client, link.server);
+    relay(link, link.server, link.client);
+  }).listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+
+  function relay(link: Link, from: Socket, to: Socket): void {
+    from.on('data', (bytes) => {
+      if (link.isFrozen) return;
+      if (delayMs > 0) setTimeout(() => !link.isFrozen && to.write(bytes), delayMs);
+      else to.write(bytes);
+    });
+    from.on('error', () => undefined);
+    from.on('end', () => from.destroy());
+    from.on('close', () => {
+      // Nor does the end of a connection get through a partition.
+      if (link.isFrozen && !to.destroyed) return;
+      links.delete(link);
+      to.destroy();
+    });
+  }
+
+  function dropAll(): void {
+    for (const { client, server } of links) {
+      client.resetAndDestroy();
+      server.destroy();
+    }
+    links.clear();
+  }
+
+  return {
+    port: (listener.address() as AddressInfo).port,
+    open() {
+      mode = 'open';
+      delayMs = 0;
+    },
+    cut() {
+      mode = 'cut';
+      dropAll();
+    },
+    freeze() {
+      mode = 'frozen';
+      for (const link of links) link.isFrozen = true;
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    async close() {
+      const closed = once(listener, 'close');
+      listener.close();
+      dropAll();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** Sends bytes as they are, and reads answers until the server closes or has been silent for a while. */
+export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 250): Promise<RawAnswer[]> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  let received = '';
+  socket.setTimeout(quietMs, () => socket.destroy());
+  socket.on('data', (chunk: Buffer) => {
+    received += chunk.toString('latin1');
+  });
+  socket.on('error', () => undefined);
+  const closed = once(socket, 'close');
+  socket.write(bytes);
+  await closed;
+  return [...answersIn(received)];
+}
+
+function* answersIn(text: string): Generator<RawAnswer> {
+  let rest = text;
+  while (rest !== '') {
+    const end = rest.indexOf('\r\n\r\n');
+    const [statusLine = '', ...lines] = rest.slice(0, end).split('\r\n');
+    const headers = Object.fromEntries(
+      lines.map((line) => {
+        const colon = line.indexOf(':');
+        return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+      }),
+    );
+    const length = Number(headers['content-length'] ?? 0);
+    yield { status: Number(statusLine.split(' ')[1]), headers, body: rest.slice(end + 4, end + 4 + length) };
+    rest = rest.slice(end + 4 + length);
+  }
+}

@@ -1,0 +1,102 @@
+import { appendFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { pino } from 'pino';
+import type { ExitReason } from '../../../src/contract/exit-reasons.js';
+import type { Account, SessionState } from '../../../src/contract/status.js';
+import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
+import { connectPatiently } from '../../../src/platform/redis.js';
+import { StateWriter } from '../../../src/session-worker/state-writer.js';
+import { takeThreadBehaviour } from '../theatre.js';
+
+/**
+ * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
+ * it does is named in the test's theatre, one behaviour for each incarnation.
+ */
+const data = workerData as ThreadData;
+const port = parentPort as NonNullable<typeof parentPort>;
+const log = pino({ level: 'silent' });
+const theatre = dirname(data.run.chrome_executable);
+const say = (message: FromThread) => port.postMessage(message);
+const redis = connectPatiently(data.redisUrl, data.timing, log);
+const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fenced', fence }));
+const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
+const behaviour = takeThreadBehaviour(theatre);
+
+const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
+port.on('message', (message: ToThread) => {
+  switch (message.type) {
+    case 'attach':
+      return void attach(message.browserWsEndpoint);
+    case 'fence':
+      return writer.refence(message.fence);
+    case 'logout':
+      return say({ type: 'logged-out', unlinked: true });
+    case 'stop':
+      return behaviour === 'never answers stop' ? undefined : void stop();
+    default:
+      message satisfies never;
+  }
+});
+
+async function attach(endpoint: string): Promise<void> {
+  const { epoch, incarnation } = data.run;
+  const record = { epoch, incarnation, behaviour, browser: new URL(endpoint).port };
+  appendFileSync(join(theatre, 'thread-records'), `${JSON.stringify(record)}\n`);
+  await fetch(new URL('/json/new', endpoint.replace('ws:', 'http:')), { method: 'PUT' });
+  await play();
+}
+
+async function play(): Promise<void> {
+  if (behaviour.startsWith('fails: ')) {
+    const reason = behaviour.slice('fails: '.length) as ExitReason;
+    return say({ type: 'failed', reason, message: `scripted: ${reason}` });
+  }
+  switch (behaviour) {
+    case 'stays starting':
+      return;
+    case 'throws':
+      setImmediate(() => {
+        throw new TypeError('scripted: it threw');
+      });
+      return;
+    case 'exits':
+      return process.exit(7);
+    case 'leaves a rejection unhandled':
+      void Promise.reject(new Error('scripted: it rejected'));
+      return;
+    case 'runs out of memory':
+      return hoard();
+    case 'shows a qr':
+      return publish('qr');
+    default:
+      publish('authenticated');
+      publish('ready');
+      if (behaviour === 'spins') setTimeout(spin, 50);
+  }
+}
+
+function publish(state: SessionState): void {
+  const image = state === 'qr' ? { png: Buffer.from('png'), base64: 'cG5n' } : null;
+  const qr = state === 'qr' ? { number: 1, issued_at: new Date().toISOString(), expires_at: null } : null;
+  const known = state === 'qr' ? null : account;
+  writer.write({ state, lastError: null, account: known, qr }, image);
+  say({ type: 'state', state, account: known });
+}
+
+function hoard(): void {
+  const hoarded: unknown[] = [];
+  for (;;) hoarded.push(new Array(100_000).fill(hoarded.length));
+}
+
+function spin(): void {
+  for (;;);
+}
+
+async function stop(): Promise<void> {
+  clearInterval(alive);
+  await writer.stop();
+  redis.disconnect();
+  say({ type: 'stopped' });
+  port.close();
+}

@@ -1,0 +1,42 @@
+import type { Timing } from '../../src/contract/timing.js';
+
+/** The timing table at about a third, for tests that have to sit outages out; every relation holds. */
+export const scaledTiming = {
+  lockDurationMs: 5_000,
+  renewIntervalMs: 500,
+  giveUpMs: 2_600,
+  guardTimeoutMs: 3_000,
+  killAllowanceMs: 1_000,
+  stalledIntervalMs: 500,
+  drainDelayMs: 1_000,
+  socketTimeoutMs: 2_000,
+  heartbeatIntervalMs: 400,
+  heartbeatTtlMs: 1_200,
+  loopBeatIntervalMs: 200,
+  loopHungAfterMs: 4_000,
+  threadStopGraceMs: 1_500,
+  browserTermGraceMs: 1_000,
+  browserFlushGraceMs: 1_000,
+  loginSettleMs: 100,
+  logoutDeadlineMs: 1_000,
+  backoffBaseMs: 100,
+  backoffMaxMs: 1_000,
+  shutdownMs: 10_000,
+} as const satisfies Partial<Timing>;
+
+/** The environment of a supervisor whose browser is scripted. */
+export function supervisorEnvironment(options: {
+  readonly redisUrl: string;
+  readonly authDir: string;
+  readonly browserExecutable: string;
+  readonly timing?: Partial<Timing>;
+  readonly restartsMax?: number;
+}): Record<string, string> {
+  return {
+    REDIS_URL: options.redisUrl,
+    WHATSAPP_AUTH_DIR: options.authDir,
+    WHATSAPP_CHROME_EXECUTABLE: options.browserExecutable,
+    WHATSAPP_RESTARTS_MAX: String(options.restartsMax ?? 10),
+    WHATSAPP_TIMING: JSON.stringify(options.timing ?? {}),
+  };
+}

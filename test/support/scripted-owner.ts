@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { toBuffer } from 'qrcode';
+import { type Intent, startJobSchema } from '../../src/contract/intent.js';
+import { keyPrefix } from '../../src/contract/keys.js';
+import { sessionOfJobId, sessionsQueue } from '../../src/contract/names.js';
+import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
+import { deferred } from '../../src/platform/deadline.js';
+import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/session-store.js';
+import { leaveRoll, signRoll } from '../../src/platform/supervisor-roll.js';
+
+/**
+ * A supervisor without a browser: takes runs from the queue as the real one does, holds lock, fence and
+ * heartbeat, and does in between what the test says.
+ */
+export interface ScriptedOwner {
+  /** Every run so far, in order. */
+  readonly runs: readonly ScriptedRun[];
+  /** Leaves as a killed process would: job, lock, heartbeat and roll are left to lapse. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ScriptedRun {
+  readonly epoch: number;
+  readonly startId: string;
+  /** The first intent seen. */
+  readonly intent: Promise<Intent>;
+  publish(state: SessionState, change?: Change): Promise<void>;
+  /** The run's last state; the job completes when the script returns. */
+  end(state: SessionState, change?: Change & { intent?: Intent; unlinked?: boolean }): Promise<void>;
+  /** No heartbeat from now on, and the stored one taken away. */
+  fallSilent(): Promise<void>;
+}
+
+export interface Change {
+  readonly lastError?: string | null;
+  readonly account?: Account | null;
+  readonly qrText?: string;
+  readonly qrNumber?: number;
+  readonly expiresInMs?: number;
+}
+
+export type Script = (run: ScriptedRun) => Promise<void>;
+
+/** Shows a QR until somebody wants the run to end. */
+export const showQrUntilAsked: Script = async (run) => {
+  await run.publish('starting');
+  await run.publish('qr', { qrText: 'a code' });
+  const intent = await run.intent;
+  await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
+};
+
+const heartbeatTtlMs = 600;
+const beatIntervalMs = 50;
+
+export async function startOwner(redisUrl: string, script: Script, lockMs = 1_500): Promise<ScriptedOwner> {
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const id = `scripted-${randomUUID()}`;
+  const runs: ScriptedRun[] = [];
+  const lives = new Set<NodeJS.Timeout>();
+  const rollTimer = setInterval(() => void signRoll(redis, id, 1_000).catch(() => undefined), 200);
+  await signRoll(redis, id, 1_000);
+
+  const worker = new Worker(
+    sessionsQueue,
+    async (job, token = '') => {
+      const session = sessionOfJobId(job.id ?? '');
+      const { startId } = startJobSchema.parse(job.data);
+      const claim = await claimRun(redis, session, token, startId);
+      if (claim.type !== 'claimed') return;
+      const life = live(redis, { session, token, startId, epoch: claim.epoch, supervisor: id, lockMs });
+      lives.add(life.timer);
+      runs.push(life.run);
+      try {
+        await script(life.run);
+      } finally {
+        clearInterval(life.timer);
+        lives.delete(life.timer);
+      }
+    },
+    {
+      connection: redis,
+      prefix: keyPrefix,
+      concurrency: 5,
+      lockDuration: lockMs,
+      stalledInterval: 200,
+      drainDelay: 1,
+      skipLockRenewal: true,
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+    },
+  );
+  worker.on('error', () => undefined);
+  await worker.waitUntilReady();
+
+  async function leave(): Promise<void> {
+    clearInterval(rollTimer);
+    for (const timer of lives) clearInterval(timer);
+    await worker.close(true);
+    redis.disconnect();
+  }
+
+  return {
+    runs,
+    crash: leave,
+    async close() {
+      await leaveRoll(redis, id).catch(() => undefined);
+      await leave();
+    },
+  };
+}
+
+interface LifeFacts {
+  readonly session: string;
+  readonly token: string;
+  readonly startId: string;
+  readonly epoch: number;
+  readonly supervisor: string;
+  readonly lockMs: number;
+}
+
+function live(redis: Redis, facts: LifeFacts): { run: ScriptedRun; timer: NodeJS.Timeout } {
+  const { session, token, startId, epoch, supervisor, lockMs } = facts;
+  const asked = deferred<Intent>();
+  let fence: Fence = { epoch, incarnation: 0 };
+  let isSilent = false;
+  let account: Account | null = null;
+
+  const timer = setInterval(() => void renew().catch(() => undefined), beatIntervalMs);
+  async function renew(): Promise<void> {
+    await renewLock(redis, session, token, lockMs);
+    if (isSilent) return;
+    const { intent } = await beat(redis, session, epoch, heartbeatTtlMs);
+    if (intent) asked.resolve(intent);
+  }
+
+  function next(state: SessionState, change: Change) {
+    if (change.account !== undefined) account = change.account;
+    const now = Date.now();
+    const expiresInMs = change.expiresInMs ?? 20_000;
+    const qr = change.qrText !== undefined && {
+      number: change.qrNumber ?? 1,
+      issued_at: new Date(now).toISOString(),
+      expires_at: new Date(now + expiresInMs).toISOString(),
+    };
+    return composeStatus(
+      {
+        ...{ auth_dir: '/srv/owner/auth', chrome_executable: '/usr/bin/chromium', headless: true },
+        ...{ session, epoch, incarnation: fence.incarnation + 1, restarts: 0, supervisor },
+      },
+      { state, lastError: change.lastError ?? null, account, qr: qr || null },
+      new Date(now).toISOString(),
+    );
+  }
+
+  const run: ScriptedRun = {
+    epoch,
+    startId,
+    intent: asked.promise,
+    async publish(state, change = {}) {
+      const status = next(state, change);
+      const png = change.qrText === undefined ? null : await qrPng(change.qrText);
+      const qr = png && { png, base64: png.toString('base64') };
+      const ttl = isSilent ? {} : { heartbeatTtlMs };
+      if (!(await publishStatus(redis, { session, expected: fence, status, qr, ...ttl }))) {
+        throw new Error('refused: the fence is another run’s');
+      }
+      fence = status;
+    },
+    async end(state, { intent, unlinked = false, ...change } = {}) {
+      if (intent?.kind === 'logout') account = null;
+      const status = next(state, change);
+      isSilent = true;
+      await endRun(redis, { session, expected: fence, status, startId, intent: intent ?? null, unlinked });
+      fence = status;
+    },
+    async fallSilent() {
+      isSilent = true;
+      await redis.del(`${keyPrefix}:s:${session}:heartbeat`);
+    },
+  };
+  return { run, timer };
+}
+
+function qrPng(text: string): Promise<Buffer> {
+  return toBuffer(text, { width: 360, margin: 2, errorCorrectionLevel: 'L' });
+}

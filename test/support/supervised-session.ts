@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import type { Timing } from '../../src/contract/timing.js';
+import { loadConfig } from '../../src/platform/config.js';
+import { Supervisor } from '../../src/supervisor/supervisor.js';
+import { eventually } from './eventually.js';
+import { scratchDir } from './leftovers.js';
+import { childrenOf } from './processes.js';
+import type { RedisServer } from './redis-server.js';
+import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
+import { SessionObserver } from './session-observer.js';
+import { scriptedThreadEntry, Theatre } from './theatre.js';
+
+interface SupervisedOptions {
+  readonly timing?: Partial<Timing>;
+  readonly restartsMax?: number;
+}
+
+/**
+ * One session, real supervisors in this process, a real Redis; scripted browser and threads. Each test has its own
+ * and sees to it that nothing of it runs on.
+ */
+export class SupervisedSession {
+  readonly theatre: Theatre;
+  readonly observer: SessionObserver;
+  readonly authDir: string;
+  readonly logLines: Record<string, unknown>[] = [];
+  readonly #redis: RedisServer;
+  readonly #options: SupervisedOptions;
+  readonly #supervisors = new Set<Supervisor>();
+
+  constructor(redis: RedisServer, options: SupervisedOptions = {}) {
+    const dir = scratchDir();
+    this.#redis = redis;
+    this.#options = options;
+    this.theatre = new Theatre(dir);
+    this.authDir = join(dir, 'auth');
+    mkdirSync(this.authDir);
+    this.observer = new SessionObserver(redis.url, `t-${randomUUID()}`);
+  }
+
+  get profileDir(): string {
+    return join(this.authDir, `session-${this.observer.session}`);
+  }
+
+  /** One supervisor, a start, and threads that do this. */
+  readonly run = async (...behaviours: Parameters<Theatre['playThreads']>): Promise<Supervisor> => {
+    this.theatre.playThreads(...behaviours);
+    const supervisor = await this.startSupervisor();
+    await this.observer.start();
+    return supervisor;
+  };
+
+  async startSupervisor(): Promise<Supervisor> {
+    const timing = { ...scaledTiming, ...this.#options.timing };
+    const environment = supervisorEnvironment({
+      ...this.#options,
+      redisUrl: this.#redis.url,
+      authDir: this.authDir,
+      browserExecutable: this.theatre.browserExecutable,
+      timing,
+    });
+    const lines = this.logLines;
+    const log = pino(
+      { level: 'debug' },
+      new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          lines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
+          done();
+        },
+      }),
+    );
+    const supervisor = new Supervisor({
+      config: loadConfig('supervisor', { ...process.env, ...environment }),
+      redisUrl: this.#redis.url,
+      log,
+      threadEntry: scriptedThreadEntry,
+      isAlone: false,
+    });
+    this.#supervisors.add(supervisor);
+    await supervisor.start();
+    return supervisor;
+  }
+
+  async closeSupervisor(supervisor: Supervisor, force = new AbortController().signal): Promise<void> {
+    this.#supervisors.delete(supervisor);
+    await supervisor.close(force);
+  }
+
+  hasLogged(message: string): boolean {
+    return this.logLines.some((line) => line.msg === message);
+  }
+
+  /** Of this session only: its browsers, and the guards of this process. */
+  async assertNothingRuns(): Promise<void> {
+    await eventually(() => {
+      assert.deepEqual(this.theatre.browsersAlive(), []);
+      const guards = childrenOf(process.pid).filter(({ commandLine }) =>
+        commandLine.includes('holdline-guard'),
+      );
+      assert.deepEqual(guards, []);
+      return true;
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const supervisor of this.#supervisors) await this.closeSupervisor(supervisor);
+    await this.observer.redis.flushall();
+    await this.observer.close();
+    await this.assertNothingRuns();
+  }
+}

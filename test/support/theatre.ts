@@ -1,0 +1,101 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ExitReason } from '../../src/contract/exit-reasons.js';
+import { isAlive } from './processes.js';
+
+/**
+ * A directory by which a test tells scripted browsers and threads what to do, and in which they record that they
+ * ran. Files, because both must work while Redis does not.
+ */
+
+export type BrowserBehaviour =
+  | 'normal'
+  | 'fails to start'
+  | 'never listens'
+  | 'ignores SIGTERM'
+  | 'keeps its pages';
+
+export type ThreadBehaviour =
+  | 'ready'
+  | 'shows a qr'
+  | 'stays starting'
+  | 'throws'
+  | 'exits'
+  | 'leaves a rejection unhandled'
+  | 'spins'
+  | 'runs out of memory'
+  | 'never answers stop'
+  | `fails: ${ExitReason}`;
+
+/** One life of a scripted thread. */
+export interface ThreadRecord {
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly behaviour: ThreadBehaviour;
+  readonly browser: string;
+}
+
+export const scriptedThreadEntry = new URL('./programs/scripted-thread.js', import.meta.url);
+const scriptedBrowser = fileURLToPath(new URL('./programs/scripted-browser.js', import.meta.url));
+
+export class Theatre {
+  readonly dir: string;
+  /** To be named as the supervisor's browser. */
+  readonly browserExecutable: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    this.browserExecutable = join(dir, 'browser');
+    mkdirSync(join(dir, 'browsers'), { recursive: true });
+    // The shell records the pid before Node has loaded, and becomes the browser.
+    writeFileSync(
+      this.browserExecutable,
+      `#!/bin/sh\necho > '${dir}/browsers/'$$\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
+    );
+    chmodSync(this.browserExecutable, 0o755);
+  }
+
+  /** What the next threads do, one after another; the last goes on for all that follow. */
+  playThreads(...behaviours: [ThreadBehaviour, ...ThreadBehaviour[]]): void {
+    writeFileSync(join(this.dir, 'threads.json'), JSON.stringify(behaviours));
+  }
+
+  playBrowsers(behaviour: BrowserBehaviour): void {
+    writeFileSync(join(this.dir, 'browser-behaviour'), behaviour);
+  }
+
+  /** Every thread that has attached so far. */
+  threads(): ThreadRecord[] {
+    return readLines(join(this.dir, 'thread-records')).map((line) => JSON.parse(line) as ThreadRecord);
+  }
+
+  /** Pid of every browser that was ever started here. */
+  browsersEver(): number[] {
+    return readdirSync(join(this.dir, 'browsers')).map(Number);
+  }
+
+  browsersAlive(): number[] {
+    return this.browsersEver().filter(isAlive);
+  }
+}
+
+export function readBrowserBehaviour(dir: string): BrowserBehaviour {
+  return (readIfThere(join(dir, 'browser-behaviour')) ?? 'normal') as BrowserBehaviour;
+}
+
+/** Takes the next behaviour. Only one thread lives at a time, so nobody else reads in between. */
+export function takeThreadBehaviour(dir: string): ThreadBehaviour {
+  const file = join(dir, 'threads.json');
+  const [next = 'ready', ...rest] = JSON.parse(readIfThere(file) ?? '[]') as ThreadBehaviour[];
+  if (rest.length > 0) writeFileSync(file, JSON.stringify(rest));
+  return next;
+}
+
+function readLines(file: string): string[] {
+  return (readIfThere(file) ?? '').split('\n').filter((line) => line !== '');
+}
+
+function readIfThere(file: string): string | null {
+  return existsSync(file) ? readFileSync(file, 'utf8') : null;
+}

@@ -27,6 +27,16 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves when `promise` does, after `ms`, or when `signal` aborts; no timer is left. */
+export async function atMost(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  try {
+    await Promise.race([promise, pause(ms, AbortSignal.any([signal, done.signal]))]);
+  } finally {
+    done.abort();
+  }
+}
+
 /** Settles as `promise` does, or rejects as soon as `signal` aborts. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const done = new AbortController();

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { HoldlineError } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
-import { pause, withDeadline } from '../platform/deadline.js';
+import { atMost, pause, withDeadline } from '../platform/deadline.js';
 import { chromeFlags } from './chrome-flags.js';
 import { Guard } from './guard.js';
 
@@ -124,7 +124,7 @@ export class Browser {
       this.#child.kill('SIGTERM');
       // A stopped process would keep the SIGTERM pending for ever.
       this.#signalGroup('SIGCONT');
-      await Promise.race([this.exited, pause(graceMs, force)]);
+      await atMost(this.exited, graceMs, force);
     }
     await this.kill();
   }

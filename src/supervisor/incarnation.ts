@@ -24,18 +24,21 @@ export class Incarnation {
   readonly #loggedOut: Deferred<boolean> = deferred();
   #state: SessionState = 'starting';
   #healthySince: number | null = null;
+  #endedAt: number | null = null;
 
   constructor(options: IncarnationOptions) {
     this.#options = options;
     this.#thread = new SessionThread(options.threadEntry, options.data, options.timing, (message) =>
       this.#onMessage(message),
     );
-    this.over = Promise.race([this.#thread.over, this.#browserDied.promise]);
+    this.over = Promise.race([this.#thread.over, this.#browserDied.promise]).finally(() => {
+      this.#endedAt = performance.now();
+    });
   }
 
   /** How long it has been in `qr` or `ready`; 0 if never. */
   get healthyMs(): number {
-    return this.#healthySince === null ? 0 : performance.now() - this.#healthySince;
+    return this.#healthySince === null ? 0 : (this.#endedAt ?? performance.now()) - this.#healthySince;
   }
 
   attach(browser: Browser): void {

@@ -154,6 +154,7 @@ export class SessionRun {
 
   /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
   async #live(rung: 'thread' | 'browser'): Promise<IncarnationExit | null> {
+    this.#incarnation = null;
     try {
       const { isLinked, account } = await this.#browser.prepare();
       this.#account = account;

@@ -3,7 +3,7 @@ import { messageOf } from '../contract/errors.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
-import { type Deferred, deferred, pause } from '../platform/deadline.js';
+import { atMost, type Deferred, deferred } from '../platform/deadline.js';
 
 /** Enough for a client with tens of thousands of chats; beyond it something leaks. */
 const heapLimitMb = 512;

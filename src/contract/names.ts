@@ -1,9 +1,7 @@
-import { z } from 'zod';
-
-/** A session is one WhatsApp account. Its name is part of keys, job ids, queue and directory names. */
-export const sessionNameSchema = z.string().regex(/^[a-z0-9-]{1,64}$/, {
-  error: 'a session name has 1-64 characters of a-z, 0-9 and -',
-});
+/**
+ * A session is one WhatsApp account. Its name is part of keys, job ids, queue and directory names: 1-64 characters
+ * of a-z, 0-9 and -.
+ */
 
 /** The one session that the API reaches for now. */
 export const defaultSession = 'default';

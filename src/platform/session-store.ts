@@ -257,10 +257,6 @@ const requestEndScript = luaScript<string>(
    return ARGV[1]`,
 );
 
-export async function dropIntent(redis: Redis, session: string): Promise<void> {
-  await redis.del(sessionKeys(session).intent);
-}
-
 export function parseStatus(json: string | null): Status | null {
   return json ? statusSchema.parse(JSON.parse(json)) : null;
 }

@@ -2,7 +2,7 @@ import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
-import { type Deferred, deferred, pause } from '../platform/deadline.js';
+import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser.js';
 import { SessionThread } from './thread.js';
 
@@ -57,9 +57,9 @@ export class Incarnation {
     if (this.#state !== 'ready' && this.#state !== 'authenticated') return false;
     this.#thread.post({ type: 'logout' });
     const { logoutDeadlineMs } = this.#options.timing;
-    const late = pause(logoutDeadlineMs + 1_000).then(() => false);
     const threadOver = this.#thread.over.then(() => false);
-    return Promise.race([this.#loggedOut.promise, threadOver, late]);
+    const answer = Promise.race([this.#loggedOut.promise, threadOver]);
+    return withDeadline(answer, logoutDeadlineMs + 1_000, 'the session worker').catch(() => false);
   }
 
   stop(graceMs: number, force: AbortSignal): Promise<void> {

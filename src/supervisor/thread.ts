@@ -73,7 +73,7 @@ export class SessionThread {
     if (!this.#isStopping) this.post({ type: 'stop' });
     this.#isStopping = true;
     // What it says last; a half-open connection to the browser could keep the thread itself alive.
-    await Promise.race([this.#stopped.promise, this.#exited, pause(graceMs, force)]);
+    await atMost(Promise.race([this.#stopped.promise, this.#exited]), graceMs, force);
     await this.terminate();
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Status } from '../../src/contract/status.js';
+import { dieWithThisProcess } from './die-with-this-process.js';
 import { eventually } from './eventually.js';
 
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
@@ -25,6 +26,7 @@ export class Product {
         ...environment,
       },
     });
+    dieWithThisProcess(this.#child, 'TERM');
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();

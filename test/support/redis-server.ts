@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { dieWithThisProcess } from './die-with-this-process.js';
 import { eventually } from './eventually.js';
 
 /** A redis-server of the test's own, on a free loopback port, in a directory of its own. */
@@ -71,7 +72,7 @@ async function spawnRedis({ port, directory, appendOnly, url }: Place): Promise<
     { stdio: 'ignore' },
   );
   await once(child, 'spawn');
-  dieWithThisProcess(child);
+  dieWithThisProcess(child, 'KILL');
   const probe = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => 50 });
   probe.on('error', () => undefined);
   try {
@@ -86,17 +87,6 @@ async function spawnRedis({ port, directory, appendOnly, url }: Place): Promise<
     probe.disconnect();
   }
   return child;
-}
-
-/** A test process that is killed runs no clean-up: its end closes the pipe that a watcher reads from. */
-function dieWithThisProcess(child: ChildProcess): void {
-  const watch = 'while read -r _; do :; done; kill -KILL "$0"';
-  const watcher = spawn('bash', ['-c', watch, String(child.pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  watcher.unref();
-  child.once('exit', () => watcher.kill('SIGKILL'));
 }
 
 async function freePort(): Promise<number> {

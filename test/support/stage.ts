@@ -109,11 +109,13 @@ export class Stage {
 
   async nothingLeft(): Promise<void> {
     let left: Process[] = [];
-    try {
-      await eventually(async () => (left = await this.processes()).length === 0, { timeoutMs: 15_000 });
-    } catch {
+    const isEmpty = async () => {
+      left = await this.processes();
+      return left.length === 0;
+    };
+    await eventually(isEmpty, { timeoutMs: 15_000 }).catch(() => {
       throw new Error(`left over: ${JSON.stringify(left)}`);
-    }
+    });
   }
 }
 

@@ -18,6 +18,8 @@ import { scriptedThreadEntry, Theatre } from './theatre.js';
 interface SupervisedOptions {
   readonly timing?: Partial<Timing>;
   readonly restartsMax?: number;
+  /** The supervisors' way to Redis, where it is not the direct one. */
+  readonly redisPort?: number;
 }
 
 /**
@@ -29,13 +31,13 @@ export class SupervisedSession {
   readonly observer: SessionObserver;
   readonly authDir: string;
   readonly logLines: Record<string, unknown>[] = [];
-  readonly #redis: RedisServer;
+  readonly #redisUrl: string;
   readonly #options: SupervisedOptions;
   readonly #supervisors = new Set<Supervisor>();
 
   constructor(redis: RedisServer, options: SupervisedOptions = {}) {
     const dir = scratchDir();
-    this.#redis = redis;
+    this.#redisUrl = `redis://127.0.0.1:${options.redisPort ?? redis.port}`;
     this.#options = options;
     this.theatre = new Theatre(dir);
     this.authDir = join(dir, 'auth');
@@ -59,7 +61,7 @@ export class SupervisedSession {
     const timing = { ...scaledTiming, ...this.#options.timing };
     const environment = supervisorEnvironment({
       ...this.#options,
-      redisUrl: this.#redis.url,
+      redisUrl: this.#redisUrl,
       authDir: this.authDir,
       browserExecutable: this.theatre.browserExecutable,
       timing,
@@ -76,7 +78,7 @@ export class SupervisedSession {
     );
     const supervisor = new Supervisor({
       config: loadConfig('supervisor', { ...process.env, ...environment }),
-      redisUrl: this.#redis.url,
+      redisUrl: this.#redisUrl,
       log,
       threadEntry: scriptedThreadEntry,
       isAlone: false,

@@ -65,7 +65,9 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
   ],
   [
     'a page whose modules are others',
-    new Error("Cannot read properties of undefined (reading 'Socket')\n    at https://static.whatsapp.net/x.js:1"),
+    new Error(
+      "Cannot read properties of undefined (reading 'Socket')\n    at https://static.whatsapp.net/x.js:1",
+    ),
     'incompatible_page',
     "incompatible WhatsApp Web page: Cannot read properties of undefined (reading 'Socket')",
   ],

@@ -36,9 +36,10 @@ test('a code that the library repeats is not a new one', () => {
 
 test('the first code of a batch lives a minute, the others 20 s, and a new batch begins anew', () => {
   const series = new QrSeries();
-  assert.deepEqual([lifeOf(series.next('a')), lifeOf(series.next('b')), lifeOf(series.next('c'))], [
-    60_000, 20_000, 20_000,
-  ]);
+  assert.deepEqual(
+    [lifeOf(series.next('a')), lifeOf(series.next('b')), lifeOf(series.next('c'))],
+    [60_000, 20_000, 20_000],
+  );
   series.newBatch();
   const next = series.next('d');
   assert.equal(lifeOf(next), 60_000);

@@ -12,7 +12,12 @@ export function connectControls(controlUrl: string): Controls {
             post(`${controlUrl}/${target}/${String(method)}`, args),
       },
     );
-  return { phone: remote('phone'), faults: remote('faults'), timing: remote('timing') } as Controls;
+  return {
+    phone: remote('phone'),
+    faults: remote('faults'),
+    timing: remote('timing'),
+    directory: remote('directory'),
+  } as Controls;
 }
 
 async function post(url: string, args: unknown[]): Promise<unknown> {

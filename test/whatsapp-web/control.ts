@@ -1,24 +1,7 @@
-import { type IssuedRef, refuseScan, type ScanResult } from './linking.js';
+import { createPhone, type Phone } from './phone.js';
 import type { PageAction } from './protocol.js';
-import { type Account, change, type FaultSettings, NO_FAULTS, type Timing } from './settings.js';
-import { actingAs, note, type World } from './world.js';
-
-/** The phone: it owns the account, scans QR codes and sees what is linked to it. */
-export interface Phone {
-  /** Scans this text as a phone would; refusals come with their reason. */
-  scan(qrText: string): Promise<ScanResult>;
-  /** Scans the newest valid QR code of an open page. */
-  scanCurrent(): Promise<ScanResult>;
-  /** Logs a device out, or all of them; says which. Its open pages are told at once, others when they return. */
-  unlink(deviceId?: string): Promise<string[]>;
-  /** Another browser takes over: pages that are logged in fall into CONFLICT. */
-  conflict(): Promise<void>;
-  /** Puts logged-in pages into any state, as WhatsApp does with TOS_BLOCK or DEPRECATED_VERSION. */
-  showState(state: string): Promise<void>;
-  /** The text of the QR code that could be scanned now. */
-  currentQr(): Promise<string | null>;
-  state(): Promise<WhatsAppWebState>;
-}
+import { change, type FaultSettings, NO_FAULTS, type Timing } from './settings.js';
+import type { World } from './world.js';
 
 /** Settings stay until changed or cleared; what happens `now` happens once, in every open page. */
 export interface Faults {
@@ -30,6 +13,8 @@ export interface Faults {
   reloadNow(): Promise<void>;
   pushStateNow(): Promise<void>;
   appendIframeNow(): Promise<void>;
+  /** Cuts every page's connection; as after any lost network, pages connect again by themselves. */
+  cutNow(): Promise<void>;
 }
 
 export interface TimingControl {
@@ -37,76 +22,28 @@ export interface TimingControl {
   current(): Promise<Timing>;
 }
 
+/** Who is on WhatsApp: everyone but the numbers removed; after `set()`, those listed and nobody else. */
+export interface DirectoryControl {
+  set(numbers: string[]): Promise<void>;
+  /** `actual`: the number that the account really has, where it is not the one that people dial. */
+  add(number: string, actual?: string): Promise<void>;
+  remove(number: string): Promise<void>;
+  list(): Promise<{ everyoneElse: boolean; present: string[]; absent: string[] }>;
+}
+
 export interface Controls {
   readonly phone: Phone;
   readonly faults: Faults;
   readonly timing: TimingControl;
-}
-
-export interface WhatsAppWebState {
-  account: Account;
-  /** `acting`: connections logged in as this device now. */
-  devices: { id: string; linkedAt: number; acting: number }[];
-  connections: {
-    pageId: string;
-    state: string;
-    deviceId: string | null;
-    isSynced: boolean;
-    openedAt: number;
-  }[];
-  /** Page loads connected now, and ever. */
-  pagesNow: number;
-  pagesEver: number;
-  /** The most connections that were ever logged in as one device at once; above 1 is a mistake. */
-  mostActingAtOnce: number;
-  refs: IssuedRef[];
-  currentQr: string | null;
-  /** What pages asked window.require for in vain. */
-  unknownModules: string[];
-  journal: { at: number; text: string }[];
+  readonly directory: DirectoryControl;
 }
 
 export function createControls(world: World): Controls {
-  return { phone: createPhone(world), faults: createFaults(world), timing: createTiming(world) };
-}
-
-function createPhone(world: World): Phone {
-  const { linking } = world;
-
-  function scan(qrText: string): ScanResult {
-    const result = linking.scan(qrText);
-    if (!result.linked) {
-      note(world, `The phone refused a scan: ${result.message}`);
-      return result;
-    }
-    note(world, `The phone scanned the QR code; ${result.device.id} is linked.`);
-    for (const page of world.connections) if (page.pageId === result.ref.pageId) page.pair(result.device);
-    return { linked: true, deviceId: result.device.id };
-  }
-
-  function unlink(deviceId: string): string {
-    if (!linking.unlink(deviceId)) throw new Error(`no device "${deviceId}" is linked`);
-    note(world, `${deviceId} was unlinked on the phone.`);
-    for (const page of world.connections) if (page.device?.id === deviceId) page.logOut();
-    return deviceId;
-  }
-
-  function showState(state: string): void {
-    note(world, `Logged-in pages were put into the state ${state}.`);
-    for (const page of world.connections) if (page.device) page.showState(state);
-  }
-
   return {
-    scan: async (qrText) => scan(qrText),
-    scanCurrent: async () => {
-      const current = linking.currentRef();
-      return current ? scan(current.qr) : refuseScan('no-qr');
-    },
-    unlink: async (deviceId) => (deviceId ? [deviceId] : [...linking.devices.keys()]).map(unlink),
-    conflict: async () => showState('CONFLICT'),
-    showState: async (state) => showState(state),
-    currentQr: async () => linking.currentRef()?.qr ?? null,
-    state: async () => describe(world),
+    phone: createPhone(world),
+    faults: createFaults(world),
+    timing: createTiming(world),
+    directory: createDirectory(world),
   };
 }
 
@@ -125,6 +62,9 @@ function createFaults(world: World): Faults {
     reloadNow: everyPage('reload'),
     pushStateNow: everyPage('push-state'),
     appendIframeNow: everyPage('append-iframe'),
+    cutNow: async () => {
+      for (const page of world.connections) page.cut();
+    },
   };
 }
 
@@ -135,28 +75,11 @@ function createTiming(world: World): TimingControl {
   };
 }
 
-function describe(world: World): WhatsAppWebState {
-  const connections = [...world.connections];
+function createDirectory({ directory }: World): DirectoryControl {
   return {
-    account: world.account,
-    devices: [...world.linking.devices.values()].map(({ id, linkedAt }) => ({
-      id,
-      linkedAt,
-      acting: actingAs(world, id).length,
-    })),
-    connections: connections.map(({ pageId, state, device, isSynced, openedAt }) => ({
-      pageId,
-      state,
-      deviceId: device?.id ?? null,
-      isSynced,
-      openedAt,
-    })),
-    pagesNow: new Set(connections.map(({ pageId }) => pageId)).size,
-    pagesEver: world.pagesEver.size,
-    mostActingAtOnce: world.mostActingAtOnce,
-    refs: structuredClone(world.linking.refs),
-    currentQr: world.linking.currentRef()?.qr ?? null,
-    unknownModules: [...world.unknownModules],
-    journal: [...world.journal],
+    set: async (numbers) => directory.set(numbers),
+    add: async (number, actual) => directory.add(number, actual),
+    remove: async (number) => directory.remove(number),
+    list: async () => directory.list(),
   };
 }

@@ -9,7 +9,7 @@ import type { WhatsAppWeb } from './server.js';
 export interface LibraryClient {
   readonly client: Client;
   readonly profile: string;
-  /** One entry for each event: its name, then its first argument where that is text. */
+  /** One entry for each event: its name, then its arguments in words; of a message its text. */
   readonly events: string[][];
   /** What initialize() came to. */
   readonly initialized: Promise<void>;
@@ -23,7 +23,19 @@ export interface LibraryClient {
   closeBrowser(): Promise<void>;
 }
 
-const EVENTS = ['qr', 'authenticated', 'ready', 'disconnected', 'loading_screen', 'change_state'];
+const EVENTS = [
+  'qr',
+  'code',
+  'authenticated',
+  'ready',
+  'disconnected',
+  'loading_screen',
+  'change_state',
+  'message',
+  'message_create',
+  'message_ack',
+  'unread_count',
+];
 
 const CHROMIUM_FLAGS = [
   '--no-sandbox',
@@ -68,7 +80,7 @@ export function startLibrary(
   });
   const events: string[][] = [];
   for (const name of EVENTS)
-    client.on(name, (argument?: unknown) => events.push([name, String(argument ?? '')]));
+    client.on(name, (...args: unknown[]) => events.push([name, ...args.map(inWords)]));
   const settled = watchInjections(client);
   const initialized = client.initialize();
   initialized.catch(() => {});
@@ -90,6 +102,13 @@ export function startLibrary(
       await closeAndWait(client.pupBrowser);
     },
   };
+}
+
+/** A message by its text, a chat by what is unread in it. */
+function inWords(argument: unknown): string {
+  if (typeof argument !== 'object' || argument === null) return String(argument ?? '');
+  const { body, unreadCount } = argument as { body?: string; unreadCount?: number };
+  return String(body ?? unreadCount ?? argument);
 }
 
 /** The library may be closing this browser too, and then close() returns before the process has ended. */

@@ -41,6 +41,13 @@ export const SCAN_REFUSALS = {
   expired: 'This QR code has expired.',
   'page-gone': 'The page that showed this QR code is gone.',
   'foreign-keys': 'The keys in this QR code are not those of the page it was issued to.',
+  'unknown-code': 'No page shows this code.',
+  'used-code': 'This code has been used already.',
+  'replaced-code': 'The page has shown a newer code since.',
+  'cancelled-code': 'The page has gone back to QR codes.',
+  'expired-code': 'This code has expired.',
+  'code-page-gone': 'The page that showed this code is gone.',
+  'other-number': 'This code was asked for with another phone number.',
   'too-many-devices': 'Four devices are linked already. Unlink one of them first.',
 } as const;
 
@@ -104,12 +111,15 @@ export class Linking {
     if (ref.expiresAt <= this.#now()) return refuseScan('expired');
     if (ref.isPageGone) return refuseScan('page-gone');
     if (ref.qr !== qrText) return refuseScan('foreign-keys');
-    if (this.devices.size >= MAX_LINKED_DEVICES) return refuseScan('too-many-devices');
+    const device = this.link();
+    if (!device) return refuseScan('too-many-devices');
     ref.usedAt = this.#now();
-    return { linked: true, device: this.#link(), ref };
+    return { linked: true, device, ref };
   }
 
-  #link(): Device {
+  /** Links one device more; undefined when there are four. */
+  link(): Device | undefined {
+    if (this.devices.size >= MAX_LINKED_DEVICES) return undefined;
     this.#devicesEver += 1;
     const device = {
       id: `device-${this.#devicesEver}`,

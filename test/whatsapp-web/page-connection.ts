@@ -1,5 +1,7 @@
 import type { WebSocket } from 'ws';
+import { announceChat, sendHistory, takeMessage } from './deliveries.js';
 import type { Credentials, Device, PageKeys } from './linking.js';
+import { answerPage } from './page-asks.js';
 import type { FromPage, PageAction, ToPage } from './protocol.js';
 import type { Account, Step } from './settings.js';
 import { actingAs, note, type World } from './world.js';
@@ -15,6 +17,8 @@ export class PageConnection {
   state = 'OPENING';
   device: Device | null = null;
   isSynced = false;
+  /** The page has been sent the account's chats. */
+  hasHistory = false;
   readonly #world: World;
   readonly #socket: WebSocket;
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -30,7 +34,31 @@ export class PageConnection {
 
   /** Makes the page do something that real pages do at bad moments. */
   perform(action: PageAction, delayMs = 0): void {
-    this.#send({ type: 'do', action, delayMs });
+    this.tell({ type: 'do', action, delayMs });
+  }
+
+  /** What a fault has in store for this step, once; says whether there was anything. */
+  reached(step: Step): boolean {
+    const { faults } = this.#world;
+    if (faults.reloadAt?.step === step) {
+      this.perform('reload', faults.reloadAt.delayMs);
+      faults.reloadAt = null;
+      return true;
+    }
+    if (faults.hangAt?.step === step) {
+      this.perform('hang', faults.hangAt.delayMs);
+      faults.hangAt = null;
+      return true;
+    }
+    return false;
+  }
+
+  cut(): void {
+    this.#socket.terminate();
+  }
+
+  tell(message: ToPage): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   showState(state: string): void {
@@ -43,8 +71,8 @@ export class PageConnection {
     this.#cancelTimers();
     this.#later(this.#world.timing.pairingMs, () => {
       const credentials = { id: device.id, secret: device.secret };
-      this.#send({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
-      this.#reached('paired');
+      this.tell({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
+      this.reached('paired');
     });
   }
 
@@ -53,7 +81,7 @@ export class PageConnection {
     this.#cancelTimers();
     this.device = null;
     this.state = 'UNPAIRED';
-    this.#send({ type: 'logged-out' });
+    this.tell({ type: 'logged-out' });
   }
 
   #receive(message: FromPage): void {
@@ -73,9 +101,31 @@ export class PageConnection {
       case 'unknown-module':
         this.#world.unknownModules.add(message.name);
         break;
+      case 'ask':
+        this.#answer(message);
+        break;
+      case 'message':
+        if (this.#isActing) takeMessage(this.#world, this, message.message);
+        break;
+      case 'seen':
+        if (this.#isActing && this.#world.mailbox.chat(message.chatId)) {
+          announceChat(this.#world, this.#world.mailbox.markRead(message.chatId));
+        }
+        break;
       default:
         message satisfies never;
     }
+  }
+
+  get #isActing(): boolean {
+    return this.device !== null && this.state === 'CONNECTED';
+  }
+
+  #answer({ nth, ask }: FromPage & { type: 'ask' }): void {
+    answerPage(this.#world, this, ask).then(
+      (answer) => this.tell({ type: 'answer', nth, answer }),
+      (error: Error) => this.tell({ type: 'answer', nth, error: error.message }),
+    );
   }
 
   #hello({ pageId, keys, credentials }: FromPage & { type: 'hello' }): void {
@@ -115,8 +165,8 @@ export class PageConnection {
     const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
     const { ref } = linking.issueRef(this.pageId, this.#keys, lifetimeMs);
     note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
-    this.#send({ type: 'ref', ref });
-    if (nth === 1) this.#reached('first-ref');
+    this.tell({ type: 'ref', ref });
+    if (nth === 1) this.reached('first-ref');
     this.#later(lifetimeMs, () => this.#offerRef(nth + 1));
   }
 
@@ -145,18 +195,22 @@ export class PageConnection {
     for (const other of replaced) other.showState('CONFLICT');
     note(this.#world, `${device.id} is connected.`);
     this.#enter('CONNECTED', { account, alreadySynced: faults.alreadySynced });
-    this.#reached('connected');
+    this.reached('connected');
     if (faults.alreadySynced) this.isSynced = true;
-    this.#later(timing.offlineMs, () => this.#send({ type: 'offline-progress', percent: 50 }));
+    this.#later(timing.offlineMs, () => {
+      this.tell({ type: 'offline-progress', percent: 50 });
+      sendHistory(this.#world, this);
+      this.hasHistory = true;
+    });
     this.#later(timing.offlineMs + timing.syncMs, () => this.#sync());
   }
 
   #sync(): void {
-    this.#send({ type: 'offline-progress', percent: 100 });
+    this.tell({ type: 'offline-progress', percent: 100 });
     if (this.#world.faults.neverSynced) return;
     this.isSynced = true;
-    this.#send({ type: 'synced' });
-    this.#reached('synced');
+    this.tell({ type: 'synced' });
+    this.reached('synced');
   }
 
   #logOutAsked(): void {
@@ -165,30 +219,20 @@ export class PageConnection {
       note(this.#world, `${this.device.id} logged itself out.`);
     }
     this.device = null;
-    this.#send({ type: 'logout-done', navigationMs: this.#world.timing.logoutNavigationMs });
+    this.tell({ type: 'logout-done', navigationMs: this.#world.timing.logoutNavigationMs });
   }
 
   #enter(state: string, details: { account?: Account; alreadySynced?: boolean } = {}): void {
     this.state = state;
-    this.#send({ type: 'state', state, ...details });
-  }
-
-  #reached(step: Step): void {
-    const { faults } = this.#world;
-    if (faults.reloadAt?.step !== step) return;
-    this.perform('reload', faults.reloadAt.delayMs);
-    faults.reloadAt = null;
+    this.tell({ type: 'state', state, ...details });
   }
 
   #closed(): void {
     this.#cancelTimers();
     this.#world.connections.delete(this);
     this.#world.linking.retirePage(this.pageId);
+    this.#world.codes.retire(this.pageId, 'code-page-gone');
     if (this.device) note(this.#world, `${this.device.id} went away.`);
-  }
-
-  #send(message: ToPage): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   #later(delayMs: number, step: () => void): void {

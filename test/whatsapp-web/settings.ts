@@ -33,6 +33,14 @@ export interface Timing {
   syncMs: number;
   /** From the end of a logout that the page asked for to its navigation. */
   logoutNavigationMs: number;
+  /** How long a pairing code can be typed. */
+  pairingCodeMs: number;
+  /** From a message's arrival at the server to its ack 1. */
+  serverAckMs: number;
+  /** From there to ack 2; null: never by itself. */
+  deliveredMs: number | null;
+  /** From there to ack 3; null: never by itself. */
+  readMs: number | null;
 }
 
 export const DEFAULT_TIMING: Timing = {
@@ -46,10 +54,18 @@ export const DEFAULT_TIMING: Timing = {
   offlineMs: 100,
   syncMs: 300,
   logoutNavigationMs: 500,
+  pairingCodeMs: 180_000,
+  serverAckMs: 20,
+  deliveredMs: 200,
+  readMs: 1_000,
 };
 
-/** The moments at which the page can be made to reload itself. */
-export type Step = 'first-ref' | 'paired' | 'connected' | 'synced';
+/**
+ * The moments at which the page can be made to reload or hang. The last three are of a message being sent:
+ * `before-send`, the page was called and has kept nothing yet; `pending`, the page keeps the message and the server
+ * does not have it; `at-server`, the server has it and the page does not know.
+ */
+export type Step = 'first-ref' | 'paired' | 'connected' | 'synced' | 'before-send' | 'pending' | 'at-server';
 
 export interface FaultSettings {
   /**
@@ -71,6 +87,22 @@ export interface FaultSettings {
   missingModules: string[];
   /** Reload once, when the next page reaches the step. */
   reloadAt: { step: Step; delayMs?: number } | null;
+  /** Hang for ever in the page's main thread, once, likewise. */
+  hangAt: { step: Step; delayMs?: number } | null;
+  /** No pairing code is given out: the page's call rejects with this text, e.g. `rate-overlimit`. */
+  codeRefused: string | null;
+  /** The page's call for sending never settles: with nothing sent, or with the message sent as always. */
+  sendStalls: false | 'unsent' | 'sent';
+  /** The page's call for sending rejects; nothing was sent. */
+  sendRejects: boolean;
+  /** The message stays pending in the page, as with a lost network; it goes out at the page's next connection. */
+  dropBeforeServer: boolean;
+  /** The server takes messages and never acknowledges them; the page sends them again at its next connection. */
+  ackStalls: boolean;
+  /** The server refuses messages: ack -1, for good. */
+  ackError: boolean;
+  /** getChats() takes this long in the page; other calls do not wait for it. */
+  slowChatsMs: number;
 }
 
 export const NO_FAULTS: FaultSettings = {
@@ -82,6 +114,14 @@ export const NO_FAULTS: FaultSettings = {
   withoutDebug: false,
   missingModules: [],
   reloadAt: null,
+  hangAt: null,
+  codeRefused: null,
+  sendStalls: false,
+  sendRejects: false,
+  dropBeforeServer: false,
+  ackStalls: false,
+  ackError: false,
+  slowChatsMs: 0,
 };
 
 /** Assigns only what exists: a typing error in a test must not pass for a fault that does nothing. */

@@ -1,6 +1,9 @@
 import type { Socket } from 'node:net';
+import { Directory } from './directory.js';
 import { Linking } from './linking.js';
+import { Mailbox } from './mailbox.js';
 import type { PageConnection } from './page-connection.js';
+import { PairingCodes } from './pairing-codes.js';
 import {
   type Account,
   DEFAULT_ACCOUNT,
@@ -14,6 +17,9 @@ import {
 export interface World {
   readonly account: Account;
   readonly linking: Linking;
+  readonly codes: PairingCodes;
+  readonly mailbox: Mailbox;
+  readonly directory: Directory;
   readonly timing: Timing;
   readonly faults: FaultSettings;
   /** Every open connection of the web server, so that it can be cut. */
@@ -26,6 +32,10 @@ export interface World {
   mostActingAtOnce: number;
   /** Modules that pages asked for in vain. */
   readonly unknownModules: Set<string>;
+  /** How often pages were called to send something. */
+  sendsBegun: number;
+  /** Acks that are on their way. */
+  readonly timers: Set<NodeJS.Timeout>;
   readonly journal: { readonly at: number; readonly text: string }[];
 }
 
@@ -36,9 +46,13 @@ export interface WorldOptions {
 }
 
 export function createWorld({ account, timing, faults }: WorldOptions = {}): World {
+  const owner = { ...DEFAULT_ACCOUNT, ...account };
   return {
-    account: { ...DEFAULT_ACCOUNT, ...account },
+    account: owner,
     linking: new Linking(),
+    codes: new PairingCodes(),
+    mailbox: new Mailbox(owner.wid),
+    directory: new Directory(),
     timing: { ...DEFAULT_TIMING, ...timing },
     faults: { ...structuredClone(NO_FAULTS), ...faults },
     sockets: new Set(),
@@ -46,6 +60,8 @@ export function createWorld({ account, timing, faults }: WorldOptions = {}): Wor
     pagesEver: new Set(),
     mostActingAtOnce: 0,
     unknownModules: new Set(),
+    sendsBegun: 0,
+    timers: new Set(),
     journal: [],
   };
 }

@@ -22,6 +22,7 @@ const redis = connectPatiently(data.redisUrl, data.timing, log);
 const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fenced', fence }));
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(theatre);
+const hoarded: unknown[] = [];
 
 const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
 port.on('message', (message: ToThread) => {
@@ -84,9 +85,10 @@ function publish(state: SessionState): void {
   say({ type: 'state', state, account: known });
 }
 
+/** Bit by bit: a thread that runs out of memory need not hang before. */
 function hoard(): void {
-  const hoarded: unknown[] = [];
-  for (;;) hoarded.push(new Array(100_000).fill(hoarded.length));
+  for (let i = 0; i < 10; i++) hoarded.push(new Array(100_000).fill(hoarded.length));
+  setImmediate(hoard);
 }
 
 function spin(): void {

@@ -1,34 +1,29 @@
 // The page's keys and its login. As on the real page half of the login is in IndexedDB and half in
 // localStorage, and it needs both to come back logged in.
 
-const DATABASE = 'stand-in-storage';
-const STORE = 'records';
+import { inStore } from './storage.js';
+
 const LOGIN = 'StandInLogin';
 
 /** Keys are made once and stay until a logout. */
 export async function loadKeys() {
-  const stored = await inStore('readonly', (store) => store.get('keys')).catch(() => undefined);
+  const stored = await inStore('records', 'readonly', (store) => store.get('keys')).catch(() => undefined);
   if (stored) return stored;
   const keys = { noise: randomBytes(), identity: randomBytes(), adv: toBase64(randomBytes()) };
-  await inStore('readwrite', (store) => store.put(keys, 'keys')).catch(reportError);
+  await inStore('records', 'readwrite', (store) => store.put(keys, 'keys')).catch(reportError);
   return keys;
 }
 
 export async function loadCredentials() {
   const id = localStorage.getItem(LOGIN);
-  const secret = await inStore('readonly', (store) => store.get('secret')).catch(() => undefined);
+  const secret = await inStore('records', 'readonly', (store) => store.get('secret')).catch(() => undefined);
   return id && secret ? { id, secret } : null;
 }
 
 /** Never throws: a profile that was deleted under the browser leaves a login that works but is not saved. */
 export async function saveCredentials({ id, secret }) {
   localStorage.setItem(LOGIN, id);
-  await inStore('readwrite', (store) => store.put(secret, 'secret')).catch(reportError);
-}
-
-export async function clearStorage() {
-  localStorage.clear();
-  await inStore('readwrite', (store) => store.clear()).catch(reportError);
+  await inStore('records', 'readwrite', (store) => store.put(secret, 'secret')).catch(reportError);
 }
 
 export function toBase64(bytes) {
@@ -37,28 +32,4 @@ export function toBase64(bytes) {
 
 function randomBytes() {
   return crypto.getRandomValues(new Uint8Array(32));
-}
-
-async function inStore(mode, request) {
-  const database = await openDatabase();
-  try {
-    const transaction = database.transaction(STORE, mode);
-    const made = request(transaction.objectStore(STORE));
-    await new Promise((resolve, reject) => {
-      transaction.oncomplete = resolve;
-      transaction.onabort = () => reject(transaction.error ?? new Error('the transaction was aborted'));
-    });
-    return made.result;
-  } finally {
-    database.close();
-  }
-}
-
-function openDatabase() {
-  return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(DATABASE, 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
-    opening.onsuccess = () => resolve(opening.result);
-    opening.onerror = () => reject(opening.error);
-  });
 }

@@ -117,6 +117,13 @@ export class Collection extends Emitter {
     return model;
   }
 
+  /** Before all others, in the order given. */
+  prepend(models) {
+    const later = this.getModelsArray();
+    this.#models.clear();
+    for (const model of [...models, ...later]) this.#models.set(serialized(model.id), model);
+  }
+
   remove(id) {
     const model = this.get(id);
     if (!model) return;

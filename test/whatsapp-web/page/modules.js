@@ -1,16 +1,17 @@
 // What window.require gives out, by the names of WhatsApp Web's modules. whatsapp-web.js assigns to some of
 // these objects, so they must stay writable. Only what it touches is here.
 
+import { chatModules } from './chat-modules.js';
 import { toBase64 } from './credentials.js';
+import { linkingModules } from './linking-modules.js';
 import { Collection } from './models.js';
-import { createWid } from './wid.js';
 
-export function createModules(models, keys) {
+export function createModules({ models, keys, stream, chats, outbox }) {
   return {
     ...loginModules(models, keys),
-    ...linkingByCodeModules(models),
+    ...linkingModules(models, stream),
     ...readyModules(models),
-    ...chatModules(),
+    ...chatModules({ chats, outbox, stream }),
   };
 }
 
@@ -33,21 +34,6 @@ function loginModules(models, keys) {
     },
     WAWebUserPrefsMultiDevice: { getADVSecretKey: () => keys.adv },
     WAWebMiscBrowserUtils: { info: () => ({ os: 'Linux', name: 'Chrome' }) },
-    WAWebLaunchSocketUtils: { refreshQR: () => Cmd.refreshQR() },
-  };
-}
-
-/** Linking by a code typed on the phone is not stood in for yet. */
-function linkingByCodeModules() {
-  return {
-    WAWebAltDeviceLinkingApi: {
-      setPairingType: () => {},
-      initializeAltDeviceLinking: async () => {},
-      initializeQRLinking: async () => {},
-      startAltLinkingFlow: async () => {
-        throw new Error('this stand-in does not link by code yet');
-      },
-    },
   };
 }
 
@@ -58,12 +44,6 @@ function readyModules(models) {
       getMaybeMePnUser: () => models.me?.pn,
       getMaybeMeLidUser: () => models.me?.lid,
     },
-    WAWebCollections: {
-      Msg: new Collection(),
-      Chat: new Collection(),
-      Contact: new Collection(),
-      GroupMetadata: new Collection(),
-    },
     WAWebSyncGatingUtils: { isPlaceholderMessageResendEnabled: () => false },
     WAWebCallCollection: Object.assign(new Collection(), { calls: new Map() }),
     WAWebBackendJobsCommon: { mediaTypeFromProtobuf: () => null },
@@ -71,12 +51,5 @@ function readyModules(models) {
     WAWebAddonReactionTableMode: { reactionTableMode: { bulkUpsert: async () => {} } },
     WAWebAddonPollVoteTableMode: { pollVoteTableMode: { bulkUpsert: async () => {} } },
     WAWebNonMessageDataRequestPlaceholderMessageResendUtils: { handlePlaceholderMsgsSeen: () => {} },
-  };
-}
-
-function chatModules() {
-  return {
-    WAWebWidFactory: { createWid, asUserWidOrThrow: createWid },
-    WALinkify: { findLinks: () => [], findLink: () => null },
   };
 }

@@ -1,7 +1,8 @@
 // The page's side of the websocket: introduces the page and turns what the server says into changes of the
 // models. The server's side, with the list of messages, is page-connection.ts.
 
-import { clearStorage, saveCredentials, toBase64 } from './credentials.js';
+import { saveCredentials, toBase64 } from './credentials.js';
+import { clearStorage } from './storage.js';
 import { createWid } from './wid.js';
 
 const RECONNECT_DELAY_MS = 500;
@@ -13,6 +14,10 @@ export class Stream {
   #pageId = crypto.randomUUID();
   #websocket;
   #logoutDone = Promise.withResolvers();
+  #asked = new Map();
+  #asks = 0;
+  /** Hears of chats, messages and acks. */
+  onMail = () => {};
 
   constructor(models, keys, credentials) {
     this.#models = models;
@@ -30,6 +35,7 @@ export class Stream {
     websocket.onopen = () => this.#introduce();
     websocket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     websocket.onclose = () => {
+      if (websocket === this.#websocket) this.#giveUpAsking();
       // As on the real page a lost network changes nothing that others see; and who lost a conflict stays out.
       if (websocket !== this.#websocket || this.#models.Socket.state === 'CONFLICT') return;
       setTimeout(() => this.open(), RECONNECT_DELAY_MS);
@@ -37,7 +43,39 @@ export class Stream {
   }
 
   send(message) {
-    if (this.#websocket?.readyState === WebSocket.OPEN) this.#websocket.send(JSON.stringify(message));
+    if (this.isOpen) this.#websocket.send(JSON.stringify(message));
+  }
+
+  get isOpen() {
+    return this.#websocket?.readyState === WebSocket.OPEN;
+  }
+
+  /**
+   * Asks the server; what it refuses is thrown. Without a connection the answer is `offline`; without that too the
+   * question waits for the next connection.
+   */
+  ask(ask, offline) {
+    if (!this.isOpen && offline !== undefined) return Promise.resolve(offline);
+    const { promise, resolve, reject } = Promise.withResolvers();
+    const nth = ++this.#asks;
+    this.#asked.set(nth, { ask, offline, resolve, reject });
+    this.send({ type: 'ask', nth, ask });
+    return promise;
+  }
+
+  #answered({ nth, answer, error }) {
+    const { resolve, reject } = this.#asked.get(nth) ?? {};
+    this.#asked.delete(nth);
+    if (error === undefined) resolve?.(answer);
+    else reject?.(new Error(error));
+  }
+
+  #giveUpAsking() {
+    for (const [nth, { offline, resolve }] of this.#asked) {
+      if (offline === undefined) continue;
+      this.#asked.delete(nth);
+      resolve(offline);
+    }
   }
 
   #introduce() {
@@ -49,6 +87,7 @@ export class Stream {
       platform: this.#models.platform,
     };
     this.send({ type: 'hello', pageId: this.#pageId, keys, credentials: this.#credentials });
+    for (const [nth, { ask }] of this.#asked) this.send({ type: 'ask', nth, ask });
   }
 
   #receive(message) {
@@ -78,8 +117,19 @@ export class Stream {
       case 'logout-done':
         this.#logoutDone.resolve(message.navigationMs);
         break;
+      case 'answer':
+        this.#answered(message);
+        break;
+      case 'history':
+      case 'message':
+      case 'chat':
+      case 'ack':
+        this.onMail(message);
+        break;
       case 'do':
-        setTimeout(() => perform(message.action), message.delayMs);
+        // Without a delay at once: nothing that the server said later comes before it.
+        if (message.delayMs > 0) setTimeout(() => perform(message.action), message.delayMs);
+        else perform(message.action);
         break;
     }
   }
@@ -104,7 +154,7 @@ export class Stream {
 
   /** Resolves when the server has forgotten the device; the page goes away a moment later. */
   async #logOutFromHere() {
-    if (this.#websocket?.readyState !== WebSocket.OPEN) throw new Error('not connected');
+    if (!this.isOpen) throw new Error('not connected');
     this.send({ type: 'logout' });
     const navigationMs = await this.#logoutDone.promise;
     await clearStorage();

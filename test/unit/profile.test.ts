@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Profile } from '../../src/supervisor/profile.js';
+import { eventually } from '../support/eventually.js';
+import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
+import { isAlive, processFacts } from '../support/processes.js';
+
+const account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
+const children: ChildProcess[] = [];
+
+after(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await assertNothingLeft();
+});
+
+/** A process that looks like a browser on this profile, leading a group of its own. */
+async function holder(profileDir: string): Promise<number> {
+  const wait = 'setInterval(() => {}, 60_000)';
+  const child = spawn(process.execPath, ['-e', wait, '--', `--user-data-dir=${profileDir}`], {
+    detached: true,
+    stdio: 'ignore',
+  });
+  children.push(child);
+  await once(child, 'spawn');
+  const pid = child.pid as number;
+  await eventually(() => processFacts(pid)?.commandLine.includes(`--user-data-dir=${profileDir}`));
+  return pid;
+}
+
+/** As Chromium leaves it. */
+function lock(dir: string, host: string, pid: number): void {
+  mkdirSync(dir, { recursive: true });
+  symlinkSync(`${host}-${pid}`, join(dir, 'SingletonLock'));
+  symlinkSync('12345', join(dir, 'SingletonCookie'));
+  symlinkSync('/tmp/gone/SingletonSocket', join(dir, 'SingletonSocket'));
+}
+
+function hasLock(dir: string): boolean {
+  return ['SingletonLock', 'SingletonCookie', 'SingletonSocket'].some(
+    (name) => lstatSync(join(dir, name), { throwIfNoEntry: false }) !== undefined,
+  );
+}
+
+test('a new profile is private and not linked', async () => {
+  const profile = new Profile(scratchDir(), 'default');
+  assert.deepEqual(await profile.prepare(0), {
+    session: 'default',
+    wipedEpoch: 0,
+    isLinked: false,
+    account: null,
+  });
+  assert.equal(statSync(profile.dir).mode & 0o777, 0o700);
+});
+
+test('what the note says is known again by the next supervisor on this machine', async () => {
+  const authDir = scratchDir();
+  const first = new Profile(authDir, 'default');
+  const note = await first.prepare(0);
+  await first.writeNote({ ...note, isLinked: true, account });
+  writeFileSync(join(first.dir, 'login'), 'kept');
+
+  const second = new Profile(authDir, 'default');
+  assert.deepEqual(await second.prepare(0), { ...note, isLinked: true, account });
+  assert.equal(readFileSync(join(second.dir, 'login'), 'utf8'), 'kept');
+  assert.equal(statSync(`${second.dir}.json`).mode & 0o777, 0o600);
+});
+
+test('a profile that was wiped elsewhere since is void, whatever its note says', async () => {
+  const authDir = scratchDir();
+  const profile = new Profile(authDir, 'default');
+  const note = await profile.prepare(100);
+  await profile.writeNote({ ...note, isLinked: true, account });
+  writeFileSync(join(profile.dir, 'login'), 'void');
+
+  const known = await new Profile(authDir, 'default').prepare(100);
+  assert.equal(known.isLinked, true, 'the wipe that it was made after does not void it');
+  const renewed = await new Profile(authDir, 'default').prepare(101);
+  assert.deepEqual(renewed, { session: 'default', wipedEpoch: 101, isLinked: false, account: null });
+  assert.equal(existsSync(join(profile.dir, 'login')), false);
+});
+
+test('a Redis that lost the mark of a wipe voids nothing', async () => {
+  const authDir = scratchDir();
+  const profile = new Profile(authDir, 'default');
+  const note = await profile.prepare(100);
+  await profile.writeNote({ ...note, isLinked: true, account });
+  assert.deepEqual(await new Profile(authDir, 'default').prepare(0), { ...note, isLinked: true, account });
+});
+
+test('a note that cannot be read costs the account’s name, not the profile', async () => {
+  const authDir = scratchDir();
+  const profile = new Profile(authDir, 'default');
+  await profile.prepare(0);
+  writeFileSync(join(profile.dir, 'login'), 'kept');
+  writeFileSync(`${profile.dir}.json`, '{"session":');
+  assert.equal((await new Profile(authDir, 'default').prepare(0)).isLinked, false);
+  assert.ok(existsSync(join(profile.dir, 'login')));
+});
+
+test('removal takes the profile and its note, of this session only', async () => {
+  const authDir = scratchDir();
+  const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'a-b')];
+  await profile.prepare(0);
+  await other.prepare(0);
+  await profile.remove();
+  assert.deepEqual([existsSync(profile.dir), existsSync(`${profile.dir}.json`)], [false, false]);
+  assert.deepEqual([existsSync(other.dir), existsSync(`${other.dir}.json`)], [true, true]);
+  await profile.remove();
+});
+
+test('the lock of a browser on a host that is no more is removed', async () => {
+  const profile = new Profile(scratchDir(), 'default');
+  lock(profile.dir, 'an-earlier-container', process.pid);
+  await profile.prepare(0);
+  assert.equal(hasLock(profile.dir), false);
+});
+
+test('a browser that still lives on this profile is ended, and only that', async () => {
+  const authDir = scratchDir();
+  const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'b')];
+  const [leftover, stranger] = await Promise.all([holder(profile.dir), holder(other.dir)]);
+  lock(profile.dir, hostname(), leftover);
+  await profile.prepare(0);
+  assert.equal(hasLock(profile.dir), false);
+  await eventually(() => !isAlive(leftover));
+  assert.equal(isAlive(stranger), true);
+});
+
+test('a lock whose pid has been given to another program does not harm it', async () => {
+  const authDir = scratchDir();
+  const profile = new Profile(authDir, 'a');
+  const stranger = await holder(new Profile(authDir, 'b').dir);
+  lock(profile.dir, hostname(), stranger);
+  await profile.unlock();
+  assert.equal(hasLock(profile.dir), false);
+  assert.equal(isAlive(stranger), true);
+});

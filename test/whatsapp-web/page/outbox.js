@@ -1,0 +1,89 @@
+// What the page sends. A message is on disk before it is on its way, stays there until the server has it (or has
+// refused it), and goes out again at each connection until then.
+
+import { inStore } from './storage.js';
+import { createWid, MessageKey } from './wid.js';
+
+const NEVER = new Promise(() => {});
+
+export class Outbox {
+  #chats;
+  #stream;
+  #me;
+  /** By serialized id, in the order of sending. */
+  #pending = new Map();
+  /** Kept by an earlier page. */
+  #restored;
+  /** Of those, what is not in its chat yet. */
+  #hidden = [];
+
+  constructor(chats, stream, me, restored) {
+    this.#chats = chats;
+    this.#stream = stream;
+    this.#me = me;
+    this.#restored = restored;
+  }
+
+  /** What whatsapp-web.js calls: the first promise is of the page having the message, the second of the server. */
+  addAndSend(_chat, message) {
+    const atServer = Promise.withResolvers();
+    atServer.promise.catch(() => {});
+    return [this.#add(message, atServer), atServer.promise];
+  }
+
+  /** Before the history of a connection: what an earlier page could not send is pending again. */
+  restore() {
+    for (const kept of this.#restored.splice(0)) {
+      const attributes = this.#attributes(kept);
+      this.#pending.set(attributes.id._serialized, { kept, atServer: Promise.withResolvers() });
+      this.#hidden.push(attributes);
+    }
+  }
+
+  /** After it; the server takes what it gets twice for one message. */
+  sendPending() {
+    for (const attributes of this.#hidden.splice(0)) this.#chats.addOutgoing(attributes, false);
+    for (const { kept } of this.#pending.values()) this.#stream.send({ type: 'message', message: kept });
+  }
+
+  isPending(id) {
+    return this.#pending.has(id);
+  }
+
+  /** The server has taken the message, or refused it. */
+  settle({ id, ack }) {
+    const { kept, atServer } = this.#pending.get(id) ?? {};
+    if (!kept) return;
+    this.#pending.delete(id);
+    inStore('pending', 'readwrite', (store) => store.delete(kept.key)).catch(reportError);
+    atServer.resolve({ messageSendResult: ack < 0 ? 'ERROR_UNKNOWN' : 'OK' });
+  }
+
+  async #add(message, atServer) {
+    const fate = await this.#stream.ask({ kind: 'send-begins' }, 'go');
+    if (fate === 'reject') throw new Error('the message could not be sent');
+    if (fate.startsWith('stall') && fate !== 'stall-sent') return NEVER;
+    const { id, to, body, type, t } = message;
+    const keptAt = performance.timeOrigin + performance.now();
+    const kept = { key: id.id, chatId: to._serialized, body, type, timestamp: t, keptAt };
+    await inStore('pending', 'readwrite', (store) => store.put(kept));
+    this.#pending.set(id._serialized, { kept, atServer });
+    this.#chats.addOutgoing(message, true);
+    this.#stream.send({ type: 'message', message: kept });
+    return fate === 'stall-sent' ? NEVER : undefined;
+  }
+
+  #attributes({ key, chatId, body, type, timestamp }) {
+    const to = createWid(chatId);
+    const { pn } = this.#me();
+    const participant = to.isGroup() ? pn : undefined;
+    const id = new MessageKey({ to, id: key, participant, selfDir: 'out' });
+    return { id, ack: 0, body, from: pn, to, local: true, self: 'out', t: timestamp, type };
+  }
+}
+
+/** In the order in which they were to be sent. */
+export async function loadPending() {
+  const kept = await inStore('pending', 'readonly', (store) => store.getAll()).catch(() => []);
+  return kept.sort((a, b) => a.keptAt - b.keptAt);
+}

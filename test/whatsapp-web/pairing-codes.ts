@@ -1,0 +1,76 @@
+import { randomInt } from 'node:crypto';
+import { type Device, type Linking, refuseScan, type ScanResult } from './linking.js';
+
+/** Linking by a code that the page shows and the owner types on the phone. Time is passed in. */
+
+export interface IssuedCode {
+  readonly code: string;
+  /** The digits it was asked for; only the phone with this number can use it. */
+  readonly phone: string;
+  readonly pageId: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  usedAt: number | null;
+  /** Why it is void, before it was used or expired. */
+  voidBecause: 'replaced-code' | 'cancelled-code' | 'code-page-gone' | null;
+}
+
+const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTVWXYZ';
+const CODE_LENGTH = 8;
+
+export class PairingCodes {
+  readonly issued: IssuedCode[] = [];
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** A page has one valid code at a time. */
+  issue(pageId: string, phone: string, lifetimeMs: number): IssuedCode {
+    this.retire(pageId, 'replaced-code');
+    const code = Array.from({ length: CODE_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+    const issuedAt = this.#now();
+    const issued: IssuedCode = {
+      code,
+      phone,
+      pageId,
+      issuedAt,
+      expiresAt: issuedAt + lifetimeMs,
+      usedAt: null,
+      voidBecause: null,
+    };
+    this.issued.push(issued);
+    return issued;
+  }
+
+  /** The newest code that could be typed now. */
+  current(): IssuedCode | undefined {
+    return this.issued.findLast(
+      (code) => code.usedAt === null && code.voidBecause === null && code.expiresAt > this.#now(),
+    );
+  }
+
+  /** What the phone with this number comes to; it may show the code in groups and small letters. */
+  enter(
+    typed: string,
+    phone: string,
+    linking: Linking,
+  ): { linked: true; device: Device; pageId: string } | (ScanResult & { linked: false }) {
+    const text = String(typed).toUpperCase().replace(/[\s-]/g, '');
+    const code = this.issued.findLast((issued) => issued.code === text);
+    if (!code) return refuseScan('unknown-code');
+    if (code.usedAt !== null) return refuseScan('used-code');
+    if (code.voidBecause) return refuseScan(code.voidBecause);
+    if (code.expiresAt <= this.#now()) return refuseScan('expired-code');
+    if (code.phone !== phone) return refuseScan('other-number');
+    const device = linking.link();
+    if (!device) return refuseScan('too-many-devices');
+    code.usedAt = this.#now();
+    return { linked: true, device, pageId: code.pageId };
+  }
+
+  retire(pageId: string, because: NonNullable<IssuedCode['voidBecause']>): void {
+    for (const code of this.issued) if (code.pageId === pageId) code.voidBecause ??= because;
+  }
+}

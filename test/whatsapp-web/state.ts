@@ -1,0 +1,60 @@
+import type { IssuedRef } from './linking.js';
+import type { IssuedCode } from './pairing-codes.js';
+import type { Account } from './settings.js';
+import { actingAs, type World } from './world.js';
+
+export interface WhatsAppWebState {
+  account: Account;
+  /** `acting`: connections logged in as this device now. */
+  devices: { id: string; linkedAt: number; acting: number }[];
+  connections: {
+    pageId: string;
+    state: string;
+    deviceId: string | null;
+    isSynced: boolean;
+    openedAt: number;
+  }[];
+  /** Page loads connected now, and ever. */
+  pagesNow: number;
+  pagesEver: number;
+  /** The most connections that were ever logged in as one device at once; above 1 is a mistake. */
+  mostActingAtOnce: number;
+  refs: IssuedRef[];
+  currentQr: string | null;
+  codes: IssuedCode[];
+  currentCode: string | null;
+  /** How often pages were called to send something, whatever came of it. */
+  sendsBegun: number;
+  /** What pages asked window.require for in vain. */
+  unknownModules: string[];
+  journal: { at: number; text: string }[];
+}
+
+export function describe(world: World): WhatsAppWebState {
+  const connections = [...world.connections];
+  return {
+    account: world.account,
+    devices: [...world.linking.devices.values()].map(({ id, linkedAt }) => ({
+      id,
+      linkedAt,
+      acting: actingAs(world, id).length,
+    })),
+    connections: connections.map(({ pageId, state, device, isSynced, openedAt }) => ({
+      pageId,
+      state,
+      deviceId: device?.id ?? null,
+      isSynced,
+      openedAt,
+    })),
+    pagesNow: new Set(connections.map(({ pageId }) => pageId)).size,
+    pagesEver: world.pagesEver.size,
+    mostActingAtOnce: world.mostActingAtOnce,
+    refs: structuredClone(world.linking.refs),
+    currentQr: world.linking.currentRef()?.qr ?? null,
+    codes: structuredClone(world.codes.issued),
+    currentCode: world.codes.current()?.code ?? null,
+    sendsBegun: world.sendsBegun,
+    unknownModules: [...world.unknownModules],
+    journal: [...world.journal],
+  };
+}

@@ -33,6 +33,7 @@ const worker = new SessionWorker({
 });
 
 const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);
+say({ type: 'alive' });
 port.on('message', (message: ToThread) => {
   if (message.type === 'stop') void stop();
   else worker.receive(message);

@@ -20,12 +20,13 @@ export class SessionThread {
   readonly #stopped: Deferred<void> = deferred();
   readonly #watch: NodeJS.Timeout;
   #heardAt = performance.now();
+  #hasSpoken = false;
   #isStopping = false;
 
   constructor(
     entry: URL,
     data: ThreadData,
-    timing: Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs'>,
+    timing: Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'startDeadlineMs'>,
     onMessage: (message: FromThread) => void,
   ) {
     this.#over = deferred();
@@ -37,6 +38,7 @@ export class SessionThread {
     });
     this.#worker.on('message', (message: FromThread) => {
       this.#heardAt = performance.now();
+      this.#hasSpoken = true;
       if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
       if (message.type === 'stopped') this.#stopped.resolve();
       onMessage(message);
@@ -52,15 +54,17 @@ export class SessionThread {
         resolve();
       });
     });
+    // Until it has loaded its modules it cannot speak, and on a busy machine that takes its time.
+    const patienceMs = () => (this.#hasSpoken ? timing.loopHungAfterMs : timing.startDeadlineMs);
     const check = () => {
       const silentMs = performance.now() - this.#heardAt;
-      if (silentMs < timing.loopHungAfterMs) return;
+      if (silentMs < patienceMs()) return;
       const message = `the session worker did not respond for ${Math.round(silentMs / 1000)} s`;
       this.#over.resolve({ reason: 'thread_hung', message });
     };
     // After a blockade of our own loop the thread's messages are still to be read: look again behind them.
     this.#watch = setInterval(() => {
-      if (performance.now() - this.#heardAt >= timing.loopHungAfterMs) setImmediate(check);
+      if (performance.now() - this.#heardAt >= patienceMs()) setImmediate(check);
     }, timing.loopBeatIntervalMs / 2);
   }
 

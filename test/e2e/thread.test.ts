@@ -16,7 +16,7 @@ before(async () => {
   trigger = join(stage.dir, 'thread-fault');
   // Beside the compiled tests lies the source tree: this program is not compiled.
   const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
-  const timing = { loopBeatIntervalMs: 500, loopHungAfterMs: 3_000 };
+  const timing = { loopBeatIntervalMs: 500, loopHungAfterMs: 6_000 };
   product = stage.start('all', { THREAD_FAULT_FILE: trigger, WHATSAPP_TIMING: JSON.stringify(timing) }, [
     '--require',
     preload,

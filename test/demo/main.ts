@@ -51,7 +51,7 @@ process.stdout.write(`
 
     1. start a login     curl -X POST http://127.0.0.1:${port}/api/auth/start
     2. see the QR        http://127.0.0.1:${port}/qr
-    3. play the phone    ${whatsAppWeb.controlUrl}   (scan, unlink)
+    3. play the phone    ${whatsAppWeb.controlUrl}   (scan, type a code, write, unlink)
     4. watch             curl http://127.0.0.1:${port}/api/status
     5. break something   kill the browser or the product; what was linked stays linked
 

@@ -67,7 +67,7 @@ test('a scanned QR leads to ready, with the account in client.info and nothing a
 });
 
 test('QR codes rotate until the page is idle, and refreshQR() starts a new batch', async () => {
-  await whatsAppWeb.timing.set({ firstRefMs: 200, nextRefMs: 100, refsPerBatch: 3 });
+  await whatsAppWeb.timing.set({ firstRefMs: 2_000, nextRefMs: 500, refsPerBatch: 3 });
   const library = start();
   const texts = [await library.next('qr'), await library.next('qr', 1), await library.next('qr', 2)];
   assert.equal(new Set(texts).size, 3);

@@ -25,11 +25,18 @@ async function answer(controls: Controls, request: IncomingMessage, response: Se
     return sendJson(response, 200, { result: await controls.phone.state() });
   }
   if (request.method === 'GET' && path === '/') {
-    response.setHeader('content-type', 'text/html; charset=utf-8');
-    response.end(await readAsset('phone.html'));
-    return;
+    return sendAsset(response, 'index.html');
   }
+  const [, file] = /^\/phone-page\/([a-z]+\.(?:js|css))$/.exec(path) ?? [];
+  if (request.method === 'GET' && file) return sendAsset(response, file);
   sendJson(response, 404, { error: `there is no ${request.method} ${path}` });
+}
+
+async function sendAsset(response: ServerResponse, file: string): Promise<void> {
+  const text = await readAsset(`phone-page/${file}`);
+  const type = file.endsWith('.js') ? 'javascript' : file.endsWith('.css') ? 'css' : 'html';
+  response.writeHead(200, { 'content-type': `text/${type}; charset=utf-8`, 'cache-control': 'no-store' });
+  response.end(text);
 }
 
 async function call(controls: Controls, path: string, body: unknown): Promise<unknown> {

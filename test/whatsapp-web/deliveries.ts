@@ -1,4 +1,5 @@
 import type { Ack, ChatRecord, MessageRecord, Outgoing } from './chat-records.js';
+import { inWords } from './mailbox.js';
 import type { PageConnection } from './page-connection.js';
 import { note, type World } from './world.js';
 
@@ -37,20 +38,22 @@ export function takeMessage(world: World, page: PageConnection, outgoing: Outgoi
   }
   if (page.reached('pending')) return;
   if (faults.ackError) {
-    note(world, `The server refused a message to ${outgoing.chatId}.`);
+    note(world, `The server refused a message to ${inWords(outgoing.chatId)}.`);
     const id = ownId(world, outgoing);
-    later(world, timing.serverAckMs, () => page.tell({ type: 'ack', id, ack: -1 }));
+    world.timers.later(timing.serverAckMs, () => page.tell({ type: 'ack', id, ack: -1 }));
     return;
   }
   const message = mailbox.take(outgoing);
   const { times = 1 } = mailbox.received().find(({ id }) => id === message.id) ?? {};
   note(
     world,
-    times === 1 ? `The server took a message to ${message.chatId}.` : 'The server took it once more.',
+    times === 1
+      ? `The server took a message to ${inWords(message.chatId)}.`
+      : 'The server took it once more.',
   );
   if (times === 1) announceMessage(world, message, page);
   if (page.reached('at-server') || faults.ackStalls) return;
-  later(world, timing.serverAckMs, () => {
+  world.timers.later(timing.serverAckMs, () => {
     acknowledge(world, message.id, 1);
     goOn(world, message.id, 2);
   });
@@ -60,7 +63,7 @@ export function takeMessage(world: World, page: PageConnection, outgoing: Outgoi
 function goOn(world: World, id: string, ack: 2 | 3): void {
   const delayMs = ack === 2 ? world.timing.deliveredMs : world.timing.readMs;
   if (delayMs === null) return;
-  later(world, delayMs, () => {
+  world.timers.later(delayMs, () => {
     acknowledge(world, id, ack);
     if (ack === 2) goOn(world, id, 3);
   });
@@ -68,14 +71,6 @@ function goOn(world: World, id: string, ack: 2 | 3): void {
 
 function informed({ connections }: World): PageConnection[] {
   return [...connections].filter(({ state, hasHistory }) => state === 'CONNECTED' && hasHistory);
-}
-
-function later(world: World, delayMs: number, step: () => void): void {
-  const timer = setTimeout(() => {
-    world.timers.delete(timer);
-    step();
-  }, delayMs);
-  world.timers.add(timer);
 }
 
 function ownId({ account }: World, { chatId, key }: Outgoing): string {

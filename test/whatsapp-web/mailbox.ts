@@ -20,6 +20,8 @@ export class Mailbox {
   readonly #now: () => number;
   readonly #chats = new Map<string, ChatRecord>();
   readonly #messages = new Map<string, MessageRecord>();
+  /** By id, the how-manieth it was to come. */
+  readonly #arrivals = new Map<string, number>();
   readonly #received = new Map<string, ReceivedMessage>();
 
   constructor(me: string, now: () => number = Date.now) {
@@ -32,7 +34,7 @@ export class Mailbox {
     return [...this.#chats.values()]
       .map((chat) => ({ ...chat, lastMessage: this.messages(chat.id).at(-1) ?? null }))
       .map((chat) => ({ ...chat, timestamp: chat.lastMessage?.timestamp ?? null }))
-      .sort((a, b) => (b.timestamp ?? 0) - (a.timestamp ?? 0));
+      .sort((a, b) => (b.timestamp ?? 0) - (a.timestamp ?? 0) || this.#arrival(b) - this.#arrival(a));
   }
 
   /** Oldest first; those of one second in the order in which they came. */
@@ -55,7 +57,7 @@ export class Mailbox {
     const id = toWid(chat);
     const fresh: ChatRecord = {
       id,
-      name: id.endsWith('@c.us') ? `+${id.split('@')[0]}` : id,
+      name: inWords(id),
       isGroup: id.endsWith('@g.us'),
       isReadOnly: false,
       isArchived: false,
@@ -148,7 +150,12 @@ export class Mailbox {
       : [false, chatId, key, author].filter((part) => part !== null).join('_');
     const record = { id, ...message };
     this.#messages.set(id, record);
+    this.#arrivals.set(id, this.#arrivals.size);
     return record;
+  }
+
+  #arrival({ lastMessage }: { lastMessage: MessageRecord | null }): number {
+    return this.#arrivals.get(lastMessage?.id ?? '') ?? 0;
   }
 
   /** In a group the id ends with who sent the message, the account itself included. */
@@ -167,6 +174,11 @@ export function toWid(number: string): string {
   const digits = String(number).replace(/\D/g, '');
   if (digits.length < 8 || digits.length > 15) throw new Error(`"${number}" is neither a number nor an id`);
   return `${digits}@c.us`;
+}
+
+/** As a person would say it. */
+export function inWords(wid: string): string {
+  return wid.endsWith('@c.us') ? `+${wid.split('@')[0]}` : wid;
 }
 
 function text(body: unknown): string {

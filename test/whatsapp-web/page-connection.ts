@@ -3,7 +3,9 @@ import { announceChat, sendHistory, takeMessage } from './deliveries.js';
 import type { Credentials, Device, PageKeys } from './linking.js';
 import { answerPage } from './page-asks.js';
 import type { FromPage, PageAction, ToPage } from './protocol.js';
+import { RefSeries } from './ref-series.js';
 import type { Account, Step } from './settings.js';
+import { Timers } from './timers.js';
 import { actingAs, note, type World } from './world.js';
 
 /**
@@ -21,12 +23,14 @@ export class PageConnection {
   hasHistory = false;
   readonly #world: World;
   readonly #socket: WebSocket;
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #timers = new Timers();
+  readonly #refs: RefSeries;
   #keys: PageKeys | undefined;
 
   constructor(world: World, socket: WebSocket) {
     this.#world = world;
     this.#socket = socket;
+    this.#refs = new RefSeries(world, this);
     socket.on('message', (data) => this.#receive(JSON.parse(String(data)) as FromPage));
     socket.on('error', () => socket.terminate());
     socket.on('close', () => this.#closed());
@@ -61,15 +65,21 @@ export class PageConnection {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
+  enter(state: string, details: { account?: Account; alreadySynced?: boolean } = {}): void {
+    this.state = state;
+    this.tell({ type: 'state', state, ...details });
+  }
+
+  /** Ends whatever was to come next. */
   showState(state: string): void {
-    this.#cancelTimers();
-    this.#enter(state);
+    this.#stopSteps();
+    this.enter(state);
   }
 
   /** The phone has accepted this page's ref. */
   pair(device: Device): void {
-    this.#cancelTimers();
-    this.#later(this.#world.timing.pairingMs, () => {
+    this.#stopSteps();
+    this.#timers.later(this.#world.timing.pairingMs, () => {
       const credentials = { id: device.id, secret: device.secret };
       this.tell({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
       this.reached('paired');
@@ -78,7 +88,7 @@ export class PageConnection {
 
   /** The device is not, or no longer, linked: the page forgets its login and starts anew. */
   logOut(): void {
-    this.#cancelTimers();
+    this.#stopSteps();
     this.device = null;
     this.state = 'UNPAIRED';
     this.tell({ type: 'logged-out' });
@@ -136,38 +146,12 @@ export class PageConnection {
     if (!pagesEver.has(pageId)) note(this.#world, 'A page was opened.');
     pagesEver.add(pageId);
     if (faults.stayOpening) return;
-    this.#later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.#offerRefs()));
+    this.#timers.later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.#offerRefs()));
   }
 
-  /** A batch of refs, each valid until the next; then UNPAIRED_IDLE until the page asks for more. */
   #offerRefs(): void {
-    this.#cancelTimers();
-    const { faults, timing } = this.#world;
-    if (faults.noRef) {
-      this.#enter('UNPAIRED');
-    } else if (timing.refDelayMs > 0) {
-      this.#enter('UNPAIRED');
-      this.#later(timing.refDelayMs, () => this.#offerRef(1));
-    } else {
-      this.#offerRef(1);
-      this.#enter('UNPAIRED');
-    }
-  }
-
-  #offerRef(nth: number): void {
-    const { linking, timing } = this.#world;
-    if (!this.#keys) return;
-    if (nth > timing.refsPerBatch) {
-      note(this.#world, 'The page stopped showing QR codes until it is asked for more.');
-      this.#enter('UNPAIRED_IDLE');
-      return;
-    }
-    const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
-    const { ref } = linking.issueRef(this.pageId, this.#keys, lifetimeMs);
-    note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
-    this.tell({ type: 'ref', ref });
-    if (nth === 1) this.reached('first-ref');
-    this.#later(lifetimeMs, () => this.#offerRef(nth + 1));
+    this.#stopSteps();
+    if (this.#keys) this.#refs.start(this.#keys);
   }
 
   #logIn(credentials: Credentials): void {
@@ -182,9 +166,9 @@ export class PageConnection {
   }
 
   #reopen(device: Device): void {
-    this.#cancelTimers();
-    this.#enter('OPENING');
-    this.#later(this.#world.timing.openingMs, () => this.#connect(device));
+    this.#stopSteps();
+    this.enter('OPENING');
+    this.#timers.later(this.#world.timing.openingMs, () => this.#connect(device));
   }
 
   /** As on the real server, the newest connection of a device replaces the earlier ones. */
@@ -194,15 +178,15 @@ export class PageConnection {
     this.#world.mostActingAtOnce = Math.max(this.#world.mostActingAtOnce, replaced.length + 1);
     for (const other of replaced) other.showState('CONFLICT');
     note(this.#world, `${device.id} is connected.`);
-    this.#enter('CONNECTED', { account, alreadySynced: faults.alreadySynced });
+    this.enter('CONNECTED', { account, alreadySynced: faults.alreadySynced });
     this.reached('connected');
     if (faults.alreadySynced) this.isSynced = true;
-    this.#later(timing.offlineMs, () => {
+    this.#timers.later(timing.offlineMs, () => {
       this.tell({ type: 'offline-progress', percent: 50 });
       sendHistory(this.#world, this);
       this.hasHistory = true;
     });
-    this.#later(timing.offlineMs + timing.syncMs, () => this.#sync());
+    this.#timers.later(timing.offlineMs + timing.syncMs, () => this.#sync());
   }
 
   #sync(): void {
@@ -214,7 +198,7 @@ export class PageConnection {
   }
 
   #logOutAsked(): void {
-    this.#cancelTimers();
+    this.#stopSteps();
     if (this.device && this.#world.linking.unlink(this.device.id)) {
       note(this.#world, `${this.device.id} logged itself out.`);
     }
@@ -222,29 +206,17 @@ export class PageConnection {
     this.tell({ type: 'logout-done', navigationMs: this.#world.timing.logoutNavigationMs });
   }
 
-  #enter(state: string, details: { account?: Account; alreadySynced?: boolean } = {}): void {
-    this.state = state;
-    this.tell({ type: 'state', state, ...details });
-  }
-
   #closed(): void {
-    this.#cancelTimers();
+    this.#stopSteps();
     this.#world.connections.delete(this);
     this.#world.linking.retirePage(this.pageId);
     this.#world.codes.retire(this.pageId, 'code-page-gone');
     if (this.device) note(this.#world, `${this.device.id} went away.`);
   }
 
-  #later(delayMs: number, step: () => void): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      step();
-    }, delayMs);
-    this.#timers.add(timer);
-  }
-
-  #cancelTimers(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+  /** What was to come next does not. */
+  #stopSteps(): void {
+    this.#timers.cancel();
+    this.#refs.stop();
   }
 }

@@ -10,7 +10,7 @@ import type {
 } from './chat-records.js';
 import { acknowledge, announceChat, announceMessage } from './deliveries.js';
 import { type Device, refuseScan, type ScanResult } from './linking.js';
-import { toWid } from './mailbox.js';
+import { inWords, toWid } from './mailbox.js';
 import { describe, type WhatsAppWebState } from './state.js';
 import { note, type World } from './world.js';
 
@@ -124,7 +124,7 @@ function chatsOf(world: World) {
     },
     receive: async (incoming: Incoming) => {
       const message = announced(mailbox.receive(incoming));
-      note(world, `A message came from ${message.author ?? message.from}.`);
+      note(world, `A message came from ${inWords(message.author ?? message.from)}.`);
       return message;
     },
     send: async (outgoing: FromPhone) => announced(mailbox.sendFromPhone(outgoing)),

@@ -48,7 +48,7 @@ export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promis
     ],
     close: async () => {
       const closed = [web, control].map((server) => new Promise((resolve) => server.close(resolve)));
-      for (const timer of world.timers) clearTimeout(timer);
+      world.timers.cancel();
       for (const socket of world.sockets) socket.destroy();
       control.closeAllConnections();
       await Promise.all(closed);

@@ -12,6 +12,7 @@ import {
   NO_FAULTS,
   type Timing,
 } from './settings.js';
+import { Timers } from './timers.js';
 
 /** Everything one stand-in knows, in memory: gone with the process, as if the account had never existed. */
 export interface World {
@@ -35,7 +36,7 @@ export interface World {
   /** How often pages were called to send something. */
   sendsBegun: number;
   /** Acks that are on their way. */
-  readonly timers: Set<NodeJS.Timeout>;
+  readonly timers: Timers;
   readonly journal: { readonly at: number; readonly text: string }[];
 }
 
@@ -61,7 +62,7 @@ export function createWorld({ account, timing, faults }: WorldOptions = {}): Wor
     mostActingAtOnce: 0,
     unknownModules: new Set(),
     sendsBegun: 0,
-    timers: new Set(),
+    timers: new Timers(),
     journal: [],
   };
 }

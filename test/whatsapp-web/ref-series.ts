@@ -1,0 +1,49 @@
+import type { PageKeys } from './linking.js';
+import type { PageConnection } from './page-connection.js';
+import { Timers } from './timers.js';
+import { note, type World } from './world.js';
+
+/** The refs of a page that asks to be linked: a batch, each valid until the next; then UNPAIRED_IDLE. */
+export class RefSeries {
+  readonly #world: World;
+  readonly #page: PageConnection;
+  readonly #timers = new Timers();
+
+  constructor(world: World, page: PageConnection) {
+    this.#world = world;
+    this.#page = page;
+  }
+
+  start(keys: PageKeys): void {
+    this.stop();
+    const { faults, timing } = this.#world;
+    if (faults.noRef) {
+      this.#page.enter('UNPAIRED');
+    } else if (timing.refDelayMs > 0) {
+      this.#page.enter('UNPAIRED');
+      this.#timers.later(timing.refDelayMs, () => this.#offer(1, keys));
+    } else {
+      this.#offer(1, keys);
+      this.#page.enter('UNPAIRED');
+    }
+  }
+
+  stop(): void {
+    this.#timers.cancel();
+  }
+
+  #offer(nth: number, keys: PageKeys): void {
+    const { linking, timing } = this.#world;
+    if (nth > timing.refsPerBatch) {
+      note(this.#world, 'The page stopped showing QR codes until it is asked for more.');
+      this.#page.enter('UNPAIRED_IDLE');
+      return;
+    }
+    const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
+    const { ref } = linking.issueRef(this.#page.pageId, keys, lifetimeMs);
+    note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
+    this.#page.tell({ type: 'ref', ref });
+    if (nth === 1) this.#page.reached('first-ref');
+    this.#timers.later(lifetimeMs, () => this.#offer(nth + 1, keys));
+  }
+}

@@ -30,6 +30,8 @@ export interface SessionKeys {
   readonly endedStart: string;
   /** Epoch of the last run whose credentials were wiped: a profile of that epoch or older is void. */
   readonly wiped: string;
+  /** Capped stream of events; fields `type`, `event` (the event as JSON). */
+  readonly events: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
   readonly lock: string;
   readonly job: string;
@@ -49,8 +51,14 @@ export function sessionKeys(session: string): SessionKeys {
     outcome: `${own}:outcome`,
     endedStart: `${own}:ended-start`,
     wiped: `${own}:wiped`,
+    events: `${own}:events`,
     lock: `${job}:lock`,
     job,
     stalled: `${keyPrefix}:${sessionsQueue}:stalled`,
   };
+}
+
+/** JSON `SendAttempt` of a send: its page call may have happened. */
+export function attemptKey(session: string, jobId: string): string {
+  return `${keyPrefix}:s:${session}:attempt:${jobId}`;
 }

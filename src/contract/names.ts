@@ -20,3 +20,12 @@ export function runJobId(session: string): string {
 export function sessionOfJobId(jobId: string): string {
   return jobId.slice(jobIdPrefix.length);
 }
+
+/** The queues of commands to one session. */
+export function sendsQueue(session: string): string {
+  return `sends-${session}`;
+}
+
+export function readsQueue(session: string): string {
+  return `reads-${session}`;
+}

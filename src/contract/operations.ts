@@ -1,17 +1,27 @@
 import { z } from 'zod';
+import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
+import { chatSchema, limitSchema, messageSchema, messageTextSchema, phoneNumberSchema } from './whatsapp.js';
 
 /**
- * The one table of operations: REST routes, validation and everything generated from them follow it. `run`
- * names where an operation is carried out: `http` by the replica that answers, from Redis alone.
+ * The one table of operations: REST routes, validation, MCP tools, OpenAPI and the commands to the session
+ * worker all follow it. `run` names where an operation is carried out: `http` by the replica that answers, from
+ * Redis alone; `read` by the session worker, for somebody who waits; `send` by it too, in order and once,
+ * whether or not somebody waits.
  */
 export interface Operation {
+  /** One line, for a list. */
   readonly summary: string;
+  /** What a caller has to know besides; for OpenAPI and for an agent that chooses a tool. */
+  readonly description: string;
+  /** `{name}` in a path is one segment of it, and that field of the input. */
   readonly routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[];
+  /** null: not a tool. */
+  readonly tool: { readonly name: string; readonly readOnly: boolean; readonly destructive: boolean } | null;
   readonly scope: 'read' | 'send' | 'admin';
   readonly input: z.ZodObject;
   readonly output: z.ZodType;
-  readonly run: 'http';
+  readonly run: 'http' | 'read' | 'send';
 }
 
 /** Unknown fields of a body are refused; of a query they are ignored. */
@@ -24,13 +34,25 @@ export const healthSchema = z.object({
   status: statusSchema,
 });
 
+const pairingCodeSchema = z.union([
+  z.object({
+    already_authenticated: z.literal(false),
+    phone_number: z.string(),
+    code: z.string(),
+    instructions: z.string(),
+  }),
+  z.object({ already_authenticated: z.literal(true), code: z.null(), status: statusSchema }),
+]);
+
 export const operations = {
   health: {
     summary: 'The product, where its MCP endpoint is, and the status',
+    description: 'The same answer at both paths.',
     routes: [
       { method: 'GET', path: '/' },
       { method: 'GET', path: '/health' },
     ],
+    tool: null,
     scope: 'read',
     input: noInput,
     output: healthSchema,
@@ -38,7 +60,9 @@ export const operations = {
   },
   status: {
     summary: 'The status of the session',
+    description: 'Whether the account is linked and ready, and the newest error.',
     routes: [{ method: 'GET', path: '/api/status' }],
+    tool: { name: 'whatsapp_status', readOnly: true, destructive: false },
     scope: 'read',
     input: noInput,
     output: statusSchema,
@@ -46,15 +70,80 @@ export const operations = {
   },
   startAuth: {
     summary: 'Start the session, or join a start in flight; safe to repeat',
+    description:
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s or `Prefer: wait=N` (0-120). A person scans the QR at /qr.',
     routes: [{ method: 'POST', path: '/api/auth/start' }],
+    tool: { name: 'whatsapp_start_auth', readOnly: false, destructive: false },
     scope: 'admin',
     input: noInput,
     output: statusSchema,
     run: 'http',
   },
+  pairingCode: {
+    summary: 'A code to link the phone with, instead of the QR',
+    description:
+      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. WhatsApp renews it every 180 s; each new code voids the one before.',
+    routes: [{ method: 'POST', path: '/api/pairing-code' }],
+    tool: { name: 'whatsapp_pairing_code', readOnly: false, destructive: false },
+    scope: 'admin',
+    input: z.strictObject({ phone_number: phoneNumberSchema }),
+    output: pairingCodeSchema,
+    run: 'read',
+  },
+  send: {
+    summary: 'Send a text message',
+    description:
+      'Answers 200 once WhatsApp has the message, or 202 with a job to ask for. Sent in order, once: repeat a call whose outcome you do not know with the same `Idempotency-Key`.',
+    routes: [{ method: 'POST', path: '/api/send' }],
+    tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false },
+    scope: 'send',
+    input: z.strictObject({ phone_number: phoneNumberSchema, message: messageTextSchema }),
+    output: sentSchema,
+    run: 'send',
+  },
+  job: {
+    summary: 'What became of a message that was accepted to be sent',
+    description: 'Of a settled job it is told for 24 h.',
+    routes: [{ method: 'GET', path: '/api/jobs/{id}' }],
+    tool: null,
+    scope: 'read',
+    input: z.strictObject({ id: z.string().describe('as the answer of the send names it') }),
+    output: jobViewSchema,
+    run: 'http',
+  },
+  chats: {
+    summary: 'The chats, newest activity first',
+    description: 'One-to-one chats and groups, each with its last message.',
+    routes: [{ method: 'GET', path: '/api/chats' }],
+    tool: { name: 'whatsapp_list_chats', readOnly: true, destructive: false },
+    scope: 'read',
+    input: z.strictObject({ limit: limitSchema.default(20) }),
+    output: z.object({ ok: z.literal(true), count: z.int(), chats: z.array(chatSchema) }),
+    run: 'read',
+  },
+  messages: {
+    summary: 'The newest messages of a one-to-one chat, oldest of them first',
+    description: 'Text is in `body`; of media only its presence is told.',
+    routes: [
+      { method: 'GET', path: '/api/messages' },
+      { method: 'POST', path: '/api/messages' },
+    ],
+    tool: { name: 'whatsapp_read_messages', readOnly: true, destructive: false },
+    scope: 'read',
+    input: z.strictObject({ phone_number: phoneNumberSchema, limit: limitSchema.default(10) }),
+    output: z.object({
+      ok: z.literal(true),
+      chat: chatSchema,
+      count: z.int(),
+      messages: z.array(messageSchema),
+    }),
+    run: 'read',
+  },
   stop: {
     summary: 'End the run; the device stays linked and the credentials are kept',
+    description: 'A later start needs no new scan.',
     routes: [{ method: 'POST', path: '/api/stop' }],
+    tool: null,
     scope: 'admin',
     input: noInput,
     output: z.object({ ok: z.literal(true) }),
@@ -62,7 +151,9 @@ export const operations = {
   },
   logout: {
     summary: 'Unlink the device and wipe the credentials',
+    description: 'Cannot be undone: the next start needs a new scan. Messages that wait to be sent fail.',
     routes: [{ method: 'POST', path: '/api/logout' }],
+    tool: { name: 'whatsapp_logout', readOnly: false, destructive: true },
     scope: 'admin',
     input: noInput,
     output: z.object({
@@ -74,4 +165,10 @@ export const operations = {
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;
+export type InputOf<Name extends OperationName> = z.infer<(typeof operations)[Name]['input']>;
 export type OutputOf<Name extends OperationName> = z.infer<(typeof operations)[Name]['output']>;
+
+/** The operations that the session worker carries out for somebody who waits. */
+export type ReadName = {
+  [Name in OperationName]: (typeof operations)[Name]['run'] extends 'read' ? Name : never;
+}[OperationName];

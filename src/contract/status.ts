@@ -20,7 +20,7 @@ export const accountSchema = z.object({
 
 export type Account = z.infer<typeof accountSchema>;
 
-const qrSchema = z.object({
+export const qrSchema = z.object({
   number: z.int().positive().describe('counts the codes of this attempt to log in, from 1'),
   issued_at: z.iso.datetime(),
   expires_at: z.iso.datetime().nullable().describe('when WhatsApp stops accepting the code, where known'),

@@ -39,6 +39,8 @@ export type ToThread =
   | { readonly type: 'attach'; readonly browserWsEndpoint: string }
   /** Redis lost the fence but not the lease: write the full state again under this one. */
   | { readonly type: 'fence'; readonly fence: Fence }
+  /** Carry out an operation of the session worker; settled by one `answer` or `refusal` with the same id. */
+  | { readonly type: 'command'; readonly id: string; readonly operation: string; readonly input: unknown }
   | { readonly type: 'logout' }
   | { readonly type: 'stop' };
 
@@ -50,5 +52,7 @@ export type FromThread =
   | ({ readonly type: 'failed' } & IncarnationExit)
   /** A state write under this fence was refused: another stands in Redis. */
   | { readonly type: 'fenced'; readonly fence: Fence }
+  | { readonly type: 'answer'; readonly id: string; readonly output: unknown }
+  | { readonly type: 'refusal'; readonly id: string; readonly code: string; readonly message: string }
   | { readonly type: 'logged-out'; readonly unlinked: boolean }
   | { readonly type: 'stopped' };

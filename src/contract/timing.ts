@@ -37,6 +37,8 @@ export const timingSchema = z.strictObject({
   loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),
   browserStartMs: ms(20_000, 'from spawning a browser to its debugging endpoint'),
 
+  ackDeadlineMs: ms(120_000, "how long a send waits for WhatsApp's acknowledgement"),
+
   backoffBaseMs: ms(500, 'first delay before a restart'),
   backoffMaxMs: ms(60_000, 'longest delay before a restart'),
   healthyAfterMs: ms(30_000, 'time in qr or ready after which the backoff starts anew'),
@@ -44,6 +46,7 @@ export const timingSchema = z.strictObject({
   incompatibleRetryMs: ms(900_000, 'delay before an incompatible page is tried again'),
 
   authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
+  commandWaitMs: ms(60_000, 'longest wait of sends, reads and the pairing code without Prefer: wait'),
   endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),
   httpCommandTimeoutMs: ms(600, 'time within which Redis must answer an HTTP replica'),
   shutdownMs: ms(20_000, 'time after which a product that was asked to stop exits regardless'),

@@ -32,6 +32,8 @@ export interface Config {
   readonly logLevel: string;
   readonly maxSessions: number;
   readonly restartsMax: number;
+  /** How long an accepted message may wait to be sent. */
+  readonly sendTtlS: number;
   readonly hostName: string;
   readonly timing: Timing;
   /** Sentences about what was ignored. */
@@ -105,6 +107,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     logLevel: v.WHATSAPP_LOG_LEVEL,
     maxSessions: v.WHATSAPP_MAX_SESSIONS,
     restartsMax: v.WHATSAPP_RESTARTS_MAX,
+    sendTtlS: v.WHATSAPP_SEND_TTL_S,
     hostName: hostname(),
     timing: Object.freeze(timing),
     warnings: unknownVariables(environment).map(

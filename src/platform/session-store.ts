@@ -1,6 +1,8 @@
+import { eventsOfChange } from '../contract/events.js';
 import { type Intent, intentSchema, type Outcome, outcomeSchema } from '../contract/intent.js';
 import { type SessionKeys, sessionKeys } from '../contract/keys.js';
 import { type Fence, formatFence, parseFence, type Status, statusSchema } from '../contract/status.js';
+import { addEventsLua, wordsOf } from './event-stream.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
@@ -94,32 +96,37 @@ export interface Publication {
 }
 
 /**
- * Writes state and QR if the fence still is `expected`, and moves the fence to the status' own
+ * Writes state, QR and events if the fence still is `expected`, and moves the fence to the status' own
  * `epoch.incarnation` (the same for a thread, one higher for a supervisor). False: refused, nothing changed.
  */
-export async function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
+export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
   const k = sessionKeys(p.session);
-  const written = await publishScript(
-    redis,
-    [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat],
-    [
-      formatFence(p.expected),
-      formatFence(p.status),
-      JSON.stringify(p.status),
-      p.qr?.png ?? '',
-      p.qr?.base64 ?? '',
-      p.heartbeatTtlMs ?? 0,
-    ],
+  return writeWithEvents(redis, k, p.status, (before, eventWords) =>
+    publishScript(
+      redis,
+      [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events],
+      [
+        formatFence(p.expected),
+        formatFence(p.status),
+        JSON.stringify(p.status),
+        p.qr?.png ?? '',
+        p.qr?.base64 ?? '',
+        p.heartbeatTtlMs ?? 0,
+        before,
+        ...eventWords,
+      ],
+    ),
   );
-  return written === 1;
 }
 
-// KEYS fence state qrPng qrBase64 heartbeat | ARGV expected next status png base64 heartbeatTtlMs
-// returns 1, or 0 when the fence is another's
+// KEYS fence state qrPng qrBase64 heartbeat events
+// ARGV expected next status png base64 heartbeatTtlMs before, words of the events
+// returns 1, 0 when the fence is another's, 2 when the state is not `before` any more
 const publishScript = luaScript<number>(
   'publish',
-  5,
+  6,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+   if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    if ARGV[4] == '' then
@@ -129,8 +136,36 @@ const publishScript = luaScript<number>(
      redis.call('SET', KEYS[4], ARGV[5])
    end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
+   ${addEventsLua(6, 8)}
    return 1`,
 );
+
+/**
+ * What changed depends on what stands in Redis, not on what this writer wrote last: thread, supervisor and
+ * replicas take turns. So the events are composed from the state that is there, and the script is sent back
+ * when somebody wrote in between.
+ */
+async function writeWithEvents(
+  redis: Redis,
+  keys: SessionKeys,
+  status: Status,
+  write: (before: Buffer, eventWords: (string | number)[]) => Promise<number>,
+): Promise<boolean> {
+  for (;;) {
+    const before = (await redis.getBuffer(keys.state)) ?? Buffer.alloc(0);
+    const written = await write(before, wordsOf(eventsOfChange(readableStatus(before.toString()), status)));
+    if (written !== 2) return written === 1;
+  }
+}
+
+/** A state that cannot be read is no reason not to replace it. */
+function readableStatus(json: string): Status | null {
+  try {
+    return parseStatus(json);
+  } catch {
+    return null;
+  }
+}
 
 /** Renews the heartbeat of the run of `epoch` and looks whether somebody wants it to end. */
 export async function beat(
@@ -183,32 +218,38 @@ export interface RunEnd {
 }
 
 /** Publishes the last state of a run; it stands without a heartbeat until the next run. False: refused. */
-export async function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
+export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const k = sessionKeys(end.session);
   const outcome: Outcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
-  const written = await endScript(
-    redis,
-    [k.fence, k.state, k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64],
-    [
-      end.expected ? formatFence(end.expected) : '',
-      formatFence(end.status),
-      JSON.stringify(end.status),
-      end.startId,
-      end.intent ? JSON.stringify(end.intent) : '',
-      outcome ? JSON.stringify(outcome) : '',
-      end.intent?.kind === 'logout' ? end.status.epoch : 0,
-    ],
+  const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
+  return writeWithEvents(redis, k, end.status, (before, eventWords) =>
+    endScript(
+      redis,
+      [k.fence, k.state, ...rest],
+      [
+        end.expected ? formatFence(end.expected) : '',
+        formatFence(end.status),
+        JSON.stringify(end.status),
+        end.startId,
+        end.intent ? JSON.stringify(end.intent) : '',
+        outcome ? JSON.stringify(outcome) : '',
+        end.intent?.kind === 'logout' ? end.status.epoch : 0,
+        before,
+        ...eventWords,
+      ],
+    ),
   );
-  return written === 1;
 }
 
-// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64
-// ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch | returns 1 or 0
+// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events
+// ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch before, words of the events
+// returns 1, 0 when the fence is another's, 2 when the state is not `before` any more
 // An intent that came after the one carried out here stays: it is not done.
 const endScript = luaScript<number>(
   'end',
-  9,
+  10,
   `if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+   if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    redis.call('SET', KEYS[3], 'ended')
@@ -218,23 +259,30 @@ const endScript = luaScript<number>(
      if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
-   if ARGV[7] ~= '0' then redis.call('SET', KEYS[7], ARGV[7]) end
+   if tonumber(ARGV[7]) > tonumber(redis.call('GET', KEYS[7]) or '0') then redis.call('SET', KEYS[7], ARGV[7]) end
+   ${addEventsLua(10, 9)}
    return 1`,
 );
 
-/** Notes that every profile up to `epoch` is void, before it is deleted. False: the run is not ours. */
-export async function markWiped(redis: Redis, session: string, epoch: number): Promise<boolean> {
+/**
+ * Voids every profile and every waiting send of before, prior to the deletion. Gives the number of this wipe, higher
+ * than any before it; null: the run is not ours.
+ */
+export async function markWiped(redis: Redis, session: string, epoch: number): Promise<number | null> {
   const k = sessionKeys(session);
-  return (await markWipedScript(redis, [k.fence, k.wiped], [epoch])) === 1;
+  const wiped = await markWipedScript(redis, [k.fence, k.wiped], [epoch]);
+  return wiped === '' ? null : Number(wiped);
 }
 
-// KEYS fence wiped | ARGV epoch | returns 1 or 0
-const markWipedScript = luaScript<number>(
+// KEYS fence wiped | ARGV epoch | returns the number of the wipe, or ''
+const markWipedScript = luaScript<string>(
   'markWiped',
   2,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
-   redis.call('SET', KEYS[2], ARGV[1])
-   return 1`,
+  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
+   local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+   local wiped = string.format('%.0f', math.max(last + 1, tonumber(ARGV[1])))
+   redis.call('SET', KEYS[2], wiped)
+   return wiped`,
 );
 
 /** Says how the run shall end; joins an intent that already covers it. Returns the id to look for. */

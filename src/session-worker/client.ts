@@ -1,7 +1,10 @@
 import type { Page } from 'puppeteer';
 import whatsapp from 'whatsapp-web.js';
 import { type Account, accountSchema } from '../contract/status.js';
+import type { Chat, Message } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
+import { readPage } from './page-scripts.js';
+import { toChat, toMessage } from './shapes.js';
 
 /** What the page says of itself; null where it has not loaded far enough to say. */
 export interface PageReport {
@@ -24,6 +27,9 @@ export interface ClientEvents {
   /** `LOGOUT`, or a state of the socket that the library takes for final. */
   readonly onDisconnected: (reason: string) => void;
   readonly onPageCrashed: () => void;
+  /** Incoming ones only. */
+  readonly onMessage: (message: Message) => void;
+  readonly onAck: (ack: { id: string; chat_id: string; ack: number }) => void;
   /** The page itself was answered with an error, e.g. 500. */
   readonly onHttpError: (status: number) => void;
 }
@@ -66,6 +72,10 @@ export class WhatsAppClient {
     this.#client.on('qr', events.onQr);
     this.#client.on('ready', () => events.onReady(accountOf(this.#client)));
     this.#client.on('auth_failure', (message) => events.onAuthFailure(String(message)));
+    this.#client.on('message', (message) => events.onMessage(toMessage(rawOf(message))));
+    this.#client.on('message_ack', (message, ack) =>
+      events.onAck({ id: message.id._serialized, chat_id: message.id.remote, ack }),
+    );
     this.#client.on('disconnected', (reason) => events.onDisconnected(String(reason)));
   }
 
@@ -76,8 +86,30 @@ export class WhatsAppClient {
 
   /** Asks the page; rejects when it does not answer in time or is gone. */
   report(): Promise<PageReport | null> {
-    const page = this.#page;
-    return page === null ? Promise.resolve(null) : this.#call(page.evaluate(readPage), 'the page');
+    return this.#page === null ? Promise.resolve(null) : this.ask<PageReport>(readPage, null);
+  }
+
+  /** Runs one of the page's scripts; rejects with what it threw, or when it does not answer in time. */
+  ask<Answer>(script: string, argument: unknown, timeoutMs = this.#callTimeoutMs): Promise<Answer> {
+    const call = evaluate(this.#page, `(${script})(${JSON.stringify(argument)})`);
+    return withDeadline(call as Promise<Answer>, timeoutMs, 'the page');
+  }
+
+  /** Every chat, in no order. */
+  async chats(timeoutMs: number): Promise<Chat[]> {
+    const chats = await withDeadline(this.#client.getChats(), timeoutMs, 'the page');
+    return chats.map((chat) => toChat({ ...chat, lastMessage: rawOf(chat.lastMessage) }));
+  }
+
+  /** The id under which WhatsApp knows a number; null: it is not on WhatsApp. */
+  async numberId(digits: string, timeoutMs: number): Promise<string | null> {
+    const id = await withDeadline(this.#client.getNumberId(digits), timeoutMs, 'the page');
+    return id?._serialized ?? null;
+  }
+
+  /** A code to type on the phone of that number; rejects where WhatsApp refuses. Voids the one before. */
+  requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
+    return withDeadline(this.#client.requestPairingCode(digits), timeoutMs, 'the page');
   }
 
   /** Asks WhatsApp for fresh codes. The library means to, but calls it on the wrong side (Client.js 281-293). */
@@ -162,23 +194,13 @@ function watchPage(page: Page, events: ClientEvents): void {
   });
 }
 
-/** Runs in the page. */
-const readPage = `(() => {
-  const socket = (() => {
-    try { return window.require('WAWebSocketModel').Socket; } catch { return null; }
-  })();
-  return {
-    socketState: socket?.state ?? null,
-    hasSynced: socket?.hasSynced === true,
-    isInjected: typeof window.onAppStateHasSyncedEvent === 'function',
-    hasBegunReadying: typeof window.WWebJS !== 'undefined',
-    isLoaded: document.readyState === 'complete',
-    isLoggedOut: location.search.includes('post_logout=1'),
-  };
-})()` as unknown as () => PageReport;
-
 function evaluate(page: Page | null, expression: string): Promise<unknown> {
   return page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
+}
+
+/** The page's model, which the library keeps beside what it made of it. */
+function rawOf(message: whatsapp.Message | undefined): unknown {
+  return message === undefined ? null : (message.rawData ?? message);
 }
 
 function accountOf(client: whatsapp.Client): Account {

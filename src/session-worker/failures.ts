@@ -88,6 +88,14 @@ export function loggedOut(): IncarnationExit {
   return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
 }
 
+/** The page went away or stayed silent in the middle of a call: nobody knows how far it came. */
+export function isInterruption(error: unknown): boolean {
+  if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
+  return /Target closed|Session closed|Connection closed|context was destroyed|detached|Protocol error/i.test(
+    messageOf(error),
+  );
+}
+
 function unreachable(why: string): IncarnationExit {
   return { reason: 'whatsapp_unreachable', message: `${host} cannot be reached: ${why}` };
 }

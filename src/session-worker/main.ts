@@ -4,6 +4,7 @@ import type { FromThread, ThreadData, ToThread } from '../contract/thread-messag
 import { withDeadline } from '../platform/deadline.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis.js';
+import { EventRelay } from './event-relay.js';
 import { SessionWorker } from './session-worker.js';
 import { StateWriter } from './state-writer.js';
 
@@ -24,9 +25,11 @@ const log = createLogger(data.logLevel, {
 const say = (message: FromThread) => port.postMessage(message);
 const redis = connectPatiently(data.redisUrl, timing, log);
 const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
+const relay = new EventRelay(redis, () => writer.run, log);
 const worker = new SessionWorker({
   data,
   writer,
+  relay,
   log,
   say,
   webCacheDir: join(run.auth_dir, '.web-versions'),
@@ -41,9 +44,11 @@ port.on('message', (message: ToThread) => {
 
 async function stop(): Promise<void> {
   clearInterval(alive);
-  await withDeadline(Promise.all([worker.stop(), writer.stop()]), 2_000, 'the session worker').catch(
-    () => undefined,
-  );
+  await withDeadline(
+    Promise.all([worker.stop(), writer.stop(), relay.stop()]),
+    2_000,
+    'the session worker',
+  ).catch(() => undefined);
   redis.disconnect();
   say({ type: 'stopped' });
   port?.close();

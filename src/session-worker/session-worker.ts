@@ -7,6 +7,8 @@ import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/session-store.js';
 import { type PageReport, WhatsAppClient } from './client.js';
+import { answerCommand } from './commands.js';
+import type { EventRelay } from './event-relay.js';
 import * as failures from './failures.js';
 import { encodeQr } from './qr-image.js';
 import { QrSeries } from './qr-series.js';
@@ -15,6 +17,7 @@ import type { StateWriter } from './state-writer.js';
 interface SessionWorkerOptions {
   readonly data: ThreadData;
   readonly writer: StateWriter;
+  readonly relay: EventRelay;
   readonly log: Logger;
   readonly webCacheDir: string;
   readonly say: (message: FromThread) => void;
@@ -50,6 +53,8 @@ export class SessionWorker {
         return this.#attach(message.browserWsEndpoint);
       case 'fence':
         return this.#options.writer.refence(message.fence);
+      case 'command':
+        return void answerCommand(this.#client, message).then(this.#options.say);
       case 'logout':
         return void this.#logout();
       default:
@@ -78,6 +83,8 @@ export class SessionWorker {
           this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
         onDisconnected: (reason) => this.#fail(failures.exitOfDisconnect(reason)),
         onPageCrashed: () => this.#failWith('page_crashed', 'the page of WhatsApp Web crashed'),
+        onMessage: (message) => this.#options.relay.message(message),
+        onAck: (ack) => this.#options.relay.ack(ack),
         onHttpError: (status) => this.#fail(failures.exitOfHttpError(status)),
       },
     });

@@ -29,6 +29,11 @@ export class StateWriter {
     this.#onFenced = onFenced;
   }
 
+  /** Who writes; its epoch and incarnation are the fence. */
+  get run(): RunFacts {
+    return this.#run;
+  }
+
   write(change: StateChange, qr: StoredQr | null): void {
     this.#last = { change, qr };
     this.#pending = this.#last;

@@ -4,6 +4,7 @@ import type { FromThread, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser.js';
+import { CommandPort } from './commands/command-port.js';
 import { SessionThread } from './thread.js';
 
 interface IncarnationOptions {
@@ -18,6 +19,7 @@ interface IncarnationOptions {
 export class Incarnation {
   /** Settles once, to why this life is over. The thread may still have to be stopped. */
   readonly over: Promise<IncarnationExit>;
+  readonly commands: CommandPort;
   readonly #options: IncarnationOptions;
   readonly #thread: SessionThread;
   readonly #browserDied: Deferred<IncarnationExit> = deferred();
@@ -31,8 +33,10 @@ export class Incarnation {
     this.#thread = new SessionThread(options.threadEntry, options.data, options.timing, (message) =>
       this.#onMessage(message),
     );
+    this.commands = new CommandPort((message) => this.#thread.post(message));
     this.over = Promise.race([this.#thread.over, this.#browserDied.promise]).finally(() => {
       this.#endedAt = performance.now();
+      this.commands.close();
     });
   }
 
@@ -78,6 +82,9 @@ export class Incarnation {
         return this.#options.onState(message.state, message.account);
       case 'fenced':
         return this.#options.onFenced(message.fence);
+      case 'answer':
+      case 'refusal':
+        return this.commands.settle(message);
       case 'logged-out':
         return this.#loggedOut.resolve(message.unlinked);
       case 'alive':

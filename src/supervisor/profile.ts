@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ const noteSchema = z.object({
   session: z.string(),
   /** The newest wipe known when the profile was made: a newer one voids it, whichever host ordered it. */
   wipedEpoch: z.number(),
+  /** Tells this profile from any other: what it does not know of, only it can deny. */
+  profileId: z.string().default(() => randomUUID()),
   /** Has been `ready`: a QR from this profile means that its login is void. */
   isLinked: z.boolean(),
   account: accountSchema.nullable(),
@@ -38,7 +41,7 @@ export class Profile {
     const note =
       found !== null && found.wipedEpoch >= wipedEpoch
         ? found
-        : { session: this.#session, wipedEpoch, isLinked: false, account: null };
+        : { session: this.#session, wipedEpoch, profileId: randomUUID(), isLinked: false, account: null };
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await this.writeNote(note);
     await this.unlock();

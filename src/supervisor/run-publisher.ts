@@ -97,9 +97,13 @@ export class RunPublisher {
   }
 
   /** Voids every copy of the credentials, before this machine's one is deleted. */
-  async markWiped(): Promise<void> {
+  async markWiped(): Promise<number> {
     const { redis, session } = this.#options;
-    while (!(await this.#insist(() => markWiped(redis, session, this.#fence.epoch)))) await this.reclaim();
+    for (;;) {
+      const wiped = await this.#insist(() => markWiped(redis, session, this.#fence.epoch));
+      if (wiped !== null) return wiped;
+      await this.reclaim();
+    }
   }
 
   async #write(

@@ -45,6 +45,15 @@ export class SessionBrowser {
     this.#wipedEpoch = epoch;
   }
 
+  get wipedEpoch(): number {
+    return this.#wipedEpoch;
+  }
+
+  /** null while there is no profile that a page could run on. */
+  get profileId(): string | null {
+    return this.#note?.profileId ?? null;
+  }
+
   /** Makes the profile usable; throws {@link ProfileError}. */
   async prepare(): Promise<ProfileNote> {
     try {

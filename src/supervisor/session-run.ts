@@ -7,6 +7,8 @@ import { pause, unlessAborted, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { stepDown } from '../platform/session-store.js';
+import { Availability } from './commands/availability.js';
+import { SessionCommands } from './commands/session-commands.js';
 import { Heart } from './heart.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
@@ -33,6 +35,9 @@ type Ending =
   | { readonly type: 'hand-over' }
   | { readonly type: 'gave-up'; readonly state: SessionState; readonly message: string };
 
+/** Time that sends voided by a logout are given to settle; what is left over settles with the next run. */
+const voidedSendsMs = 3_000;
+
 /** What becomes of the job: completed, given back for another to take, or not ours to touch. */
 export type RunResult = 'ended' | 'handed-over' | 'lost';
 
@@ -52,6 +57,8 @@ export class SessionRun {
   readonly #policy: RestartPolicy;
   readonly #publisher: RunPublisher;
   readonly #heart: Heart;
+  readonly #availability = new Availability();
+  readonly #commands: SessionCommands;
   #account: Account | null = null;
   #incarnation: Incarnation | null = null;
   #lastError: string | null = null;
@@ -87,6 +94,18 @@ export class SessionRun {
       onIntent: (intent) => this.#end({ type: 'intent', intent }),
       onStranger: () => void this.#refence(),
     });
+    this.#commands = new SessionCommands({
+      redis,
+      session,
+      timing: config.timing,
+      availability: this.#availability,
+      fence: () => this.#publisher.fence,
+      wipedEpoch: () => this.#browser.wipedEpoch,
+      profileId: () => this.#browser.profileId,
+      wid: () => this.#account?.wid ?? null,
+      actUntil: () => Date.now() + config.timing.giveUpMs - lease.ageMs,
+      log,
+    });
   }
 
   /** Asks the run to stop here and to go on elsewhere. */
@@ -112,6 +131,9 @@ export class SessionRun {
       this.#account = claim.previous?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
+      void this.#commands
+        .start()
+        .catch((error) => this.#options.log.error({ err: error }, 'no commands are taken'));
       await this.#keepAlive();
       return await this.#finish();
     } catch (error) {
@@ -123,6 +145,9 @@ export class SessionRun {
       this.#heart.stop();
       // Whatever happened above, nothing of this run outlives it.
       await Promise.all([this.#incarnation?.terminate(), this.#browser.kill()]);
+      // Takes nothing from now on; how it closes depends on Redis, and a lost run must not wait for that.
+      const closed = this.#commands.close();
+      if (!this.#options.lease.lost.aborted) await closed;
     }
   }
 
@@ -142,6 +167,7 @@ export class SessionRun {
         { reason: exit.reason, lastError: exit.message, delayMs, rung },
         'restarting session worker',
       );
+      this.#availability.update(null, 'disconnected');
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
       if (exitPolicy(exit.reason).wipesProfile) await this.#wipe();
@@ -155,6 +181,7 @@ export class SessionRun {
   /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
   async #live(rung: 'thread' | 'browser'): Promise<IncarnationExit | null> {
     this.#incarnation = null;
+    this.#availability.update(null, 'starting');
     try {
       const { isLinked, account } = await this.#browser.prepare();
       this.#account = account;
@@ -199,11 +226,15 @@ export class SessionRun {
     if (lease.lost.aborted || ending === undefined) throw new RunLostError(String(lease.lost.reason));
     log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
 
+    this.#availability.update(null, 'stopped');
     const isLogout = ending.type === 'intent' && ending.intent.kind === 'logout';
     const unlinked = isLogout && (await this.#incarnation?.logout()) === true;
     await this.#incarnation?.stop(this.#options.config.timing.threadStopGraceMs, this.#forced);
-    if (isLogout) await this.#wipe();
-    else await this.#browser.stop();
+    if (isLogout) {
+      await this.#wipe();
+      await this.#commands.settleVoided(voidedSendsMs);
+    } else await this.#browser.stop();
+    await this.#commands.close();
 
     this.#heart.stop();
     switch (ending.type) {
@@ -228,9 +259,11 @@ export class SessionRun {
   #onState(state: SessionState, account: Account | null): void {
     this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
-    if (state !== 'ready') return;
-    this.#account = account;
-    void this.#browser.noteLinked(account);
+    if (state === 'ready') {
+      this.#account = account;
+      void this.#browser.noteLinked(account);
+    }
+    this.#availability.update(this.#incarnation, state);
   }
 
   /** The fence in Redis is not ours: claim again under a lease that holds, else the run is lost. */
@@ -249,9 +282,9 @@ export class SessionRun {
 
   /** The login is void, here and wherever an older copy of its profile turns up. */
   async #wipe(): Promise<void> {
-    await this.#publisher.markWiped();
+    const wiped = await this.#publisher.markWiped();
     this.#account = null;
-    await this.#browser.wipe(this.#publisher.fence.epoch);
+    await this.#browser.wipe(wiped);
   }
 
   #publish(state: SessionState): Promise<void> {

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { attemptKey, sessionKeys } from '../contract/keys.js';
+import {
+  type SendAttempt,
+  type SendOutcome,
+  sendAttemptSchema,
+  sendOutcomeSchema,
+} from '../contract/send-jobs.js';
+import { type Fence, formatFence } from '../contract/status.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis.js';
+
+/** What is known of a send beside its job: that the page may have been called, and how it ended. */
+const recordSchema = z.object({
+  attempt: sendAttemptSchema.nullable(),
+  outcome: sendOutcomeSchema.nullable(),
+});
+export type SendRecord = z.infer<typeof recordSchema>;
+
+/** Longer than any job lives. */
+const recordTtlMs = 8 * 86_400_000;
+
+export async function readSendRecord(
+  redis: Redis,
+  session: string,
+  jobId: string,
+): Promise<SendRecord | null> {
+  return parseSendRecord(await redis.get(attemptKey(session, jobId)));
+}
+
+export function parseSendRecord(json: string | null): SendRecord | null {
+  return json === null ? null : recordSchema.parse(JSON.parse(json));
+}
+
+/**
+ * Before the page is called. `fenced`: the session is another's; `late`: the send has been told as expired. In both
+ * cases the page must not be called.
+ */
+export async function recordAttempt(
+  redis: Redis,
+  session: string,
+  jobId: string,
+  attempt: SendAttempt,
+  unless: { readonly fence: Fence; readonly notAfter: number },
+): Promise<'recorded' | 'fenced' | 'late'> {
+  const record: SendRecord = { attempt, outcome: null };
+  return recordScript(
+    redis,
+    [sessionKeys(session).fence, attemptKey(session, jobId)],
+    [formatFence(unless.fence), JSON.stringify(record), recordTtlMs, unless.notAfter],
+  );
+}
+
+// KEYS fence record | ARGV expectedFence record ttlMs notAfter | returns what happened
+const recordScript = luaScript<'recorded' | 'fenced' | 'late'>(
+  'recordAttempt',
+  2,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'fenced' end
+   local time = redis.call('TIME')
+   if redis.call('EXISTS', KEYS[2]) == 0 and time[1] * 1000 + time[2] / 1000 > tonumber(ARGV[4]) then return 'late' end
+   redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+   return 'recorded'`,
+);
+
+export async function recordOutcome(
+  redis: Redis,
+  session: string,
+  jobId: string,
+  outcome: SendOutcome,
+): Promise<void> {
+  const record: SendRecord = { attempt: null, outcome };
+  await redis.set(attemptKey(session, jobId), JSON.stringify(record), 'PX', 2 * 86_400_000);
+}

@@ -1,0 +1,78 @@
+/**
+ * What runs inside WhatsApp Web's page beyond the library's own calls, as source text: the page's globals have no
+ * types here. Each takes one JSON value and resolves to one.
+ */
+
+/** Says how the page is. */
+export const readPage = `() => {
+  const socket = (() => {
+    try { return window.require('WAWebSocketModel').Socket; } catch { return null; }
+  })();
+  return {
+    socketState: socket?.state ?? null,
+    hasSynced: socket?.hasSynced === true,
+    isInjected: typeof window.onAppStateHasSyncedEvent === 'function',
+    hasBegunReadying: typeof window.WWebJS !== 'undefined',
+    isLoaded: document.readyState === 'complete',
+    isLoggedOut: location.search.includes('post_logout=1'),
+  };
+}`;
+
+/**
+ * Finds the chat and makes the key of a message that is to be sent in it. The key's id comes from the caller, so
+ * that the very message can be looked for after a crash. Takes { chatId, keyId }, gives { chatId, messageId }.
+ */
+export const prepareMessage = `async ({ chatId, keyId }) => {
+  const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
+  if (!chat) return null;
+  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');
+  const MsgKey = window.require('WAWebMsgKey');
+  const from = chat.id.isLid() ? getMaybeMeLidUser() : getMaybeMePnUser();
+  const key = new MsgKey({ from, to: chat.id, id: keyId, selfDir: 'out' });
+  return { chatId: chat.id._serialized, messageId: key._serialized };
+}`;
+
+/**
+ * Sends a text under a key made before, unless its time is over: a thawed browser must not send what another one
+ * has taken over. Takes { chatId, keyId, messageId, message, notAfter }, gives 'sent', 'late', 'no-chat' or 'key-differs'.
+ */
+export const sendMessage = `async ({ chatId, keyId, messageId, message, notAfter }) => {
+  const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
+  if (!chat) return 'no-chat';
+  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');
+  const MsgKey = window.require('WAWebMsgKey');
+  const from = chat.id.isLid() ? getMaybeMeLidUser() : getMaybeMePnUser();
+  const id = new MsgKey({ from, to: chat.id, id: keyId, selfDir: 'out' });
+  if (id._serialized !== messageId) return 'key-differs';
+  await window.WWebJS.sendSeen(chatId);
+  if (Date.now() > notAfter) return 'late';
+  await window.WWebJS.sendMessage(chat, message, { linkPreview: true, parseVCards: false, extraOptions: { id } });
+  return 'sent';
+}`;
+
+/** Looks for one message by its id, in memory and in the page's store. Gives { ack, timestamp } or null. */
+export const findMessage = `async ({ messageId }) => {
+  const { Msg } = window.require('WAWebCollections');
+  const message = Msg.get(messageId) ?? (await Msg.getMessagesById([messageId]))?.messages?.[0];
+  return message ? { ack: message.ack ?? 0, timestamp: message.t ?? null } : null;
+}`;
+
+/** The newest messages of a chat, oldest of them first, as the library's models. Takes { chatId, limit }. */
+export const readMessages = `async ({ chatId, limit }) => {
+  const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
+  if (!chat) return null;
+  const isMessage = (message) => !message.isNotification;
+  let messages = chat.msgs.getModelsArray().filter(isMessage);
+  while (messages.length < limit) {
+    const earlier = await window.require('WAWebChatLoadMessages').loadEarlierMsgs({ chat });
+    if (!earlier?.length) break;
+    messages = [...earlier.filter(isMessage), ...messages];
+  }
+  // The library's own sort turns messages of the same second round.
+  const inOrder = messages.map((message, place) => ({ message, place }));
+  inOrder.sort((a, b) => a.message.t - b.message.t || a.place - b.place);
+  return {
+    chat: await window.WWebJS.getChatModel(chat),
+    messages: inOrder.slice(-limit).map(({ message }) => window.WWebJS.getMessageModel(message)),
+  };
+}`;

@@ -1,0 +1,65 @@
+import { randomUUID } from 'node:crypto';
+import { HoldlineError } from '../../contract/errors.js';
+import type { FromThread, ToThread } from '../../contract/thread-messages.js';
+import { withDeadline } from '../../platform/deadline.js';
+
+/** The session worker understood the command and says no. */
+export class CommandRefusedError extends HoldlineError {}
+
+/** Nobody knows how far the command came: the session worker ended, or did not answer in time. */
+export class CommandInterruptedError extends HoldlineError {
+  constructor(message: string) {
+    super('interrupted', message, { retryable: true });
+  }
+}
+
+type Answer = Extract<FromThread, { type: 'answer' | 'refusal' }>;
+
+interface Pending {
+  readonly resolve: (output: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Questions to one session worker's thread, and their answers. */
+export class CommandPort {
+  readonly #pending = new Map<string, Pending>();
+  readonly #post: (message: ToThread) => void;
+  #isClosed = false;
+
+  constructor(post: (message: ToThread) => void) {
+    this.#post = post;
+  }
+
+  /** Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
+  async call<Output>(operation: string, input: unknown, timeoutMs: number): Promise<Output> {
+    if (this.#isClosed) throw new CommandInterruptedError('the session worker has ended');
+    const id = randomUUID();
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+    });
+    this.#post({ type: 'command', id, operation, input });
+    try {
+      return (await withDeadline(answer, timeoutMs, 'the session worker')) as Output;
+    } catch (error) {
+      if (error instanceof CommandRefusedError || error instanceof CommandInterruptedError) throw error;
+      throw new CommandInterruptedError((error as Error).message);
+    } finally {
+      this.#pending.delete(id);
+    }
+  }
+
+  settle(message: Answer): void {
+    const pending = this.#pending.get(message.id);
+    if (message.type === 'answer') pending?.resolve(message.output);
+    else if (message.code === 'interrupted') pending?.reject(new CommandInterruptedError(message.message));
+    else pending?.reject(new CommandRefusedError(message.code, message.message));
+  }
+
+  /** The session worker is over: nobody will answer any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { reject } of this.#pending.values()) {
+      reject(new CommandInterruptedError('the session worker ended'));
+    }
+  }
+}

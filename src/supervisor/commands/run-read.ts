@@ -1,0 +1,40 @@
+import { messageOf } from '../../contract/errors.js';
+import type { ReadJob, ReadOutcome } from '../../contract/send-jobs.js';
+import type { Availability } from './availability.js';
+import { CommandRefusedError } from './command-port.js';
+
+/**
+ * Carries out a read for somebody who waits: on the session worker that there is, or on the next one while time
+ * is left. null: the run ends here; the job is for the next owner.
+ */
+export async function runRead(
+  job: ReadJob,
+  availability: Availability,
+  ending: AbortSignal,
+): Promise<ReadOutcome | null> {
+  const neededState = job.operation === 'pairingCode' ? 'qr' : 'ready';
+  for (;;) {
+    const leftMs = job.notAfter - Date.now();
+    if (leftMs <= 0) return refusal('timeout', 'nobody waited for the answer any more');
+    const incarnation = availability.in(neededState);
+    if (incarnation === null) {
+      await availability.change(AbortSignal.any([ending, AbortSignal.timeout(leftMs)]));
+      if (ending.aborted) return null;
+      continue;
+    }
+    try {
+      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, leftMs) };
+    } catch (error) {
+      if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
+      if (ending.aborted) return null;
+      // Interrupted: the next incarnation may answer. Without a change there would be none to wait for.
+      if (availability.in(neededState) === incarnation) {
+        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.max(1, leftMs))]));
+      }
+    }
+  }
+}
+
+function refusal(code: string, message: string): ReadOutcome {
+  return { ok: false, error: { code, message } };
+}

@@ -1,0 +1,28 @@
+import { htmlType, send } from '../answers.js';
+import type { Route } from '../exchange.js';
+import { type Asset, scripts, stylesheets } from './assets.js';
+import { docsPage, docsPolicy } from './page.js';
+
+/** `GET /docs`, the API as a page, and the files that it loads. */
+export function createDocsRoutes(): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/docs',
+      async handle({ response }) {
+        send(response, 200, htmlType, docsPage, { 'content-security-policy': docsPolicy });
+      },
+    },
+    ...[...stylesheets, ...scripts].map(assetRoute),
+  ];
+}
+
+function assetRoute({ name, type, read }: Asset): Route {
+  return {
+    method: 'GET',
+    path: `/docs/${name}`,
+    async handle({ response }) {
+      send(response, 200, type, await read(), { 'cache-control': 'public, max-age=31536000, immutable' });
+    },
+  };
+}

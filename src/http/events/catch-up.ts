@@ -1,0 +1,65 @@
+import { pause } from '../../platform/deadline.js';
+import { lossAt, type Position, type StreamView } from '../../platform/event-stream.js';
+import { feedEventOf } from './frames.js';
+import type { Listener } from './listener.js';
+
+/** Where a stream begins: what was read of it before the answer began. */
+export interface Beginning {
+  /** The follower's position before `view` was read. */
+  readonly followed: Position | null;
+  /** What follows the listener's position. */
+  readonly view: StreamView;
+  readonly wasOwnerGone: boolean;
+}
+
+interface CatchUpParts {
+  readonly listener: Listener;
+  readonly beginning: Beginning;
+  /** The next page after a position; fails while Redis is away. */
+  readonly read: (after: Position) => Promise<StreamView>;
+  readonly followed: () => Position | null;
+  /** Called when the listener has all that the follower has handed on; it must be joined before it returns. */
+  readonly join: (from: Position) => void;
+  /** How long the client may take to read a page. */
+  readonly readDeadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+const retryMs = 250;
+
+/**
+ * Writes page after page, until there is nothing left that the follower has handed on already. That is known
+ * when a read finds nothing and the follower has not moved since before it: everything up to its position was
+ * in the stream by then. Settles once joined, or when `signal` aborts.
+ */
+export async function catchUp(parts: CatchUpParts): Promise<void> {
+  const { listener, beginning, read, followed, join, readDeadlineMs, signal } = parts;
+  let { followed: followedBefore, view } = beginning;
+  while (!signal.aborted) {
+    const loss = lossAt(listener.position, view);
+    if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
+    listener.tell(view.entries.map(feedEventOf));
+    if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
+      return join(view.lastId ?? '-');
+    }
+    await listener.drained(readDeadlineMs, signal);
+    followedBefore = followed();
+    view = await insist(() => read(listener.position), view, signal);
+  }
+}
+
+/** Redis may go away in the middle: the stream stays open, and goes on where it was. */
+async function insist(
+  read: () => Promise<StreamView>,
+  otherwise: StreamView,
+  signal: AbortSignal,
+): Promise<StreamView> {
+  while (!signal.aborted) {
+    try {
+      return await read();
+    } catch {
+      await pause(retryMs, signal);
+    }
+  }
+  return otherwise;
+}

@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { jobNoticeType, type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
+import type { Logger } from '../../platform/logger.js';
+import type { Redis } from '../../platform/redis.js';
+import { viaRedis } from '../session/redis-call.js';
+import type { SessionReader } from '../session/session-reader.js';
+import { type Beginning, catchUp } from './catch-up.js';
+import { type FeedTuning, usualTuning } from './feed-tuning.js';
+import { EventFollower } from './follower.js';
+import type { Presenter } from './frames.js';
+import { Listener } from './listener.js';
+import { OwnerWatch } from './owner-watch.js';
+
+interface FeedParts {
+  readonly redis: Redis;
+  /** Opens the one connection that waits for events. */
+  readonly connect: () => Redis;
+  readonly reader: SessionReader;
+  readonly session: string;
+  /** Longest blocking read. */
+  readonly blockMs: number;
+  readonly log: Logger;
+  readonly tuning?: Partial<FeedTuning> | undefined;
+}
+
+interface StreamParts {
+  readonly response: ServerResponse;
+  /** The id after which the client resumes; null: it wants only what comes. */
+  readonly lastEventId: string | null;
+  readonly beginning: Beginning;
+  readonly present: Presenter;
+  /** Aborts when the client leaves, or the server closes. */
+  readonly signal: AbortSignal;
+}
+
+/** The events of a session for everybody who listens on this replica. */
+export class EventFeed {
+  readonly #parts: FeedParts;
+  readonly #tuning: FeedTuning;
+  readonly #follower: EventFollower;
+  readonly #watch: OwnerWatch;
+  readonly #listeners = new Set<Listener>();
+  readonly #joined = new Set<Listener>();
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    this.#tuning = { ...usualTuning, ...parts.tuning };
+    this.#watch = new OwnerWatch(parts.reader, (events) => {
+      for (const listener of this.#joined) listener.onEvents(events);
+    });
+    this.#follower = new EventFollower({
+      ...parts,
+      lingerMs: this.#tuning.lingerMs,
+      onState: (json) => this.#watch.note(json),
+    });
+  }
+
+  /** Reads what a stream begins with. Throws `redis_unavailable`. */
+  begin(lastEventId: string | null): Promise<Beginning> {
+    const followed = this.#follower.position;
+    return viaRedis(async () => {
+      const [view] = await Promise.all([this.#read(lastEventId ?? '+'), this.#watch.look()]);
+      return { followed, view, wasOwnerGone: this.#watch.standing !== null };
+    });
+  }
+
+  /** Writes the stream; resolves when `signal` has aborted and nothing more is written. */
+  async stream({ response, lastEventId, beginning, present, signal }: StreamParts): Promise<void> {
+    const { log, session } = this.#parts;
+    const { maxBufferedBytes, readDeadlineMs } = this.#tuning;
+    const listener = new Listener({
+      response,
+      session,
+      present,
+      position: lastEventId ?? beginning.view.lastId ?? '-',
+      maxBufferedBytes,
+      onCutOff: () => log.info({ session }, 'cut off a client that did not read its events'),
+    });
+    let leave: () => void = () => undefined;
+    this.#add(listener);
+    listener.open(lastEventId !== null);
+    await catchUp({
+      listener,
+      beginning,
+      read: (after) => this.#read(after),
+      followed: () => this.#follower.position,
+      join: (from) => {
+        leave = this.#follower.join(listener, from);
+        this.#joined.add(listener);
+        // It may have heard of the owner elsewhere, or the owner went while it caught up.
+        const isNews = lastEventId !== null || !beginning.wasOwnerGone;
+        if (isNews) listener.onEvents(this.#watch.standing ?? []);
+      },
+      readDeadlineMs,
+      signal,
+    });
+    if (!signal.aborted) await once(signal, 'abort');
+    leave();
+    this.#remove(listener);
+  }
+
+  /**
+   * Tells of each job that was noticed as settled, on any replica. A hint that can get lost: whoever waits looks
+   * by itself too. Returns the way out. Throws what Redis throws.
+   */
+  async onJobNotice(tell: (jobId: string) => void): Promise<() => void> {
+    const { lastId } = await this.#read('+');
+    return this.#follower.join(
+      {
+        onEvents(events) {
+          for (const { type, json } of events) {
+            if (type === jobNoticeType) tell((JSON.parse(json) as { id: string }).id);
+          }
+        },
+        onLoss: () => undefined,
+      },
+      lastId ?? '-',
+    );
+  }
+
+  /** To be called when every stream has ended. */
+  async close(): Promise<void> {
+    await this.#follower.close();
+  }
+
+  #read(after: Position): Promise<StreamView> {
+    return readEvents(this.#parts.redis, this.#parts.session, after, this.#tuning.pageSize);
+  }
+
+  #add(listener: Listener): void {
+    if (this.#listeners.size === 0) {
+      const ping = () => {
+        for (const each of this.#listeners) each.ping();
+      };
+      const look = () => void this.#watch.look().catch(() => undefined);
+      this.#timers = [
+        setInterval(ping, this.#tuning.pingIntervalMs),
+        setInterval(look, this.#tuning.ownerLookIntervalMs),
+      ];
+    }
+    this.#listeners.add(listener);
+  }
+
+  #remove(listener: Listener): void {
+    this.#joined.delete(listener);
+    this.#listeners.delete(listener);
+    if (this.#listeners.size > 0) return;
+    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+}

@@ -1,0 +1,48 @@
+import { ApiError } from '../../contract/errors.js';
+import { type EventType, eventSchemas } from '../../contract/events.js';
+import { isEventId } from '../../platform/event-stream.js';
+import type { Exchange, Route } from '../exchange.js';
+import { parseQuery } from '../requests/target.js';
+import type { EventFeed } from './event-feed.js';
+import { presentTypes } from './frames.js';
+
+/** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
+export function eventsRoute(feed: EventFeed): Route {
+  return { method: 'GET', path: '/api/events', handle: (exchange) => answerEvents(exchange, feed) };
+}
+
+async function answerEvents({ request, response, target, signal }: Exchange, feed: EventFeed): Promise<void> {
+  const present = presentTypes(parseTypes(parseQuery(target.search).types));
+  const lastEventId = parseLastEventId(request.headers['last-event-id']);
+  const beginning = await feed.begin(lastEventId);
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    // A proxy that gathers an answer before it passes it on would hold events back.
+    'x-accel-buffering': 'no',
+  });
+  if (request.method !== 'HEAD' && !signal.aborted) {
+    await feed.stream({ response, lastEventId, beginning, present, signal });
+  }
+  response.end();
+}
+
+function parseTypes(text: string | undefined): ReadonlySet<EventType> | null {
+  if (text === undefined) return null;
+  const known = Object.keys(eventSchemas);
+  const types = text.split(',');
+  const unknown = types.filter((type) => !known.includes(type));
+  if (unknown.length > 0) refuse('types', `must be a list of ${known.join(', ')}`);
+  return new Set(types as EventType[]);
+}
+
+/** An empty id is what a client sends that has had none. */
+function parseLastEventId(header: string | string[] | undefined): string | null {
+  const id = header?.toString() ?? '';
+  if (id === '') return null;
+  if (!isEventId(id)) refuse('Last-Event-ID', 'must be the id of an event, like 1735689600000-0');
+  return id;
+}
+
+function refuse(path: string, message: string): never {
+  throw new ApiError('invalid_request', `${path}: ${message}`, { details: { issues: [{ path, message }] } });
+}

@@ -1,0 +1,21 @@
+export interface FeedTuning {
+  readonly pingIntervalMs: number;
+  /** Time between two looks whether somebody still stands behind the session. */
+  readonly ownerLookIntervalMs: number;
+  /** What may wait for a client that does not read, before the next events cut it off. */
+  readonly maxBufferedBytes: number;
+  /** How long a client may take to read a page of what it missed. */
+  readonly readDeadlineMs: number;
+  readonly pageSize: number;
+  /** How long the stream is followed on with nobody listening: clients come back. */
+  readonly lingerMs: number;
+}
+
+export const usualTuning: FeedTuning = {
+  pingIntervalMs: 15_000,
+  ownerLookIntervalMs: 1_000,
+  maxBufferedBytes: 1_048_576,
+  readDeadlineMs: 30_000,
+  pageSize: 100,
+  lingerMs: 5_000,
+};

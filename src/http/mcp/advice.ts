@@ -1,0 +1,36 @@
+import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
+
+/** What an agent can do about a failure, in words of its tools; codes that speak for themselves are missing. */
+const ways: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
+  session_not_started: (baseUrl) =>
+    `Call whatsapp_start_auth first. Unless a phone is linked already, a person then scans the QR at ${baseUrl}/qr.`,
+  login_required: (baseUrl) =>
+    `Ask a person to link their phone first: they scan the QR at ${baseUrl}/qr, or enter a code that whatsapp_pairing_code gives you. Then try again.`,
+  login_failed: (baseUrl) =>
+    `Call whatsapp_start_auth to try again; a person may have to scan the QR at ${baseUrl}/qr.`,
+  session_not_ready: () => 'Try again; whatsapp_status tells how it stands.',
+  idempotency_conflict: () => 'Use another idempotency_key for another message.',
+  not_on_whatsapp: () => 'Check the number and its country code with the person who gave it.',
+  forbidden: () => 'The API key in use does not allow this; a person has to provide another.',
+};
+
+/** One text that says what went wrong, under which code, and what to do. */
+export function failureText(error: ApiError, baseUrl: string): string {
+  const { code, details, headers } = error;
+  const jobId = details.job_id;
+  const seconds = headers['retry-after'];
+  const lines = [
+    `${problemOf(error)} (${code})`,
+    ways[code]?.(baseUrl),
+    typeof jobId === 'string' ? `The message's job: ${baseUrl}/api/jobs/${jobId}` : undefined,
+    seconds === undefined ? undefined : `Wait ${seconds} s before the next try.`,
+  ];
+  return lines.filter((line) => line !== undefined).join('\n');
+}
+
+/** Every issue of an input, as there is no second field to put them in. */
+function problemOf({ message, details }: ApiError): string {
+  const issues = Array.isArray(details.issues) ? (details.issues as { path: string; message: string }[]) : [];
+  if (issues.length < 2) return message;
+  return issues.map((issue) => (issue.path ? `${issue.path}: ${issue.message}` : issue.message)).join('; ');
+}

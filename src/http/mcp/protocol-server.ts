@@ -1,0 +1,35 @@
+import {
+  type CallToolResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type Tool,
+} from '@modelcontextprotocol/server';
+import { productName, productVersion } from '../product.js';
+import { tools } from './tools.js';
+
+export type CallTool = (name: string, input: Record<string, unknown>) => Promise<CallToolResult>;
+
+const definitions: Tool[] = [...tools.values()].map(({ definition }) => definition);
+
+/**
+ * The protocol's side of one request. The library offers a class with a registry of tools of its own as well; the
+ * table is that registry already, so this is the plain one below it.
+ */
+export function protocolServer(baseUrl: string, callTool: CallTool): Server {
+  const server = new Server(
+    { name: productName, version: productVersion },
+    {
+      capabilities: { tools: {} },
+      instructions: `One linked WhatsApp account. Ask whatsapp_status first. Where nothing is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone.`,
+    },
+  );
+  server.setRequestHandler('tools/list', () => ({ tools: definitions }));
+  server.setRequestHandler('tools/call', async ({ params }) => {
+    if (!tools.has(params.name)) {
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name}`);
+    }
+    return callTool(params.name, params.arguments ?? {});
+  });
+  return server;
+}

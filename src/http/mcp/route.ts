@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  isJSONRPCErrorResponse,
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+} from '@modelcontextprotocol/server';
+import { ApiError } from '../../contract/errors.js';
+import type { Logger } from '../../platform/logger.js';
+import { jsonType, send } from '../answers.js';
+import type { Route } from '../exchange.js';
+import type { Handlers } from '../handlers.js';
+import { readJson } from '../requests/body.js';
+import { createDialogue } from './dialogue.js';
+
+const parseError = -32_700;
+const invalidRequest = -32_600;
+const methodNotFound = -32_601;
+
+/**
+ * `POST /mcp`: the Model Context Protocol over Streamable HTTP, each request answered with one piece of JSON. What
+ * HTTP itself refuses has the API's own error shape; what is wrong with a message, the protocol's.
+ */
+export function createMcpRoute(handlers: Handlers, log: Logger): Route {
+  const answer = createDialogue(handlers, log);
+  return {
+    method: 'POST',
+    path: '/mcp',
+    async handle(exchange) {
+      const { request, response } = exchange;
+      response.setHeader('mcp-session-id', sessionIdOf(request));
+      const message = await readMessage(request, response);
+      if (message === null) return;
+      const { status, json } = await answer(exchange, message);
+      if (json === null) response.writeHead(status).end();
+      else send(response, status, jsonType, JSON.stringify(namingTheMethod(json, message)));
+    },
+  };
+}
+
+/** No session is kept: the id is a client's to tell its own requests apart, and as good as any other. */
+function sessionIdOf({ headers }: IncomingMessage): string {
+  const given = headers['mcp-session-id'];
+  return typeof given === 'string' && /^[!-~]{1,256}$/.test(given) ? given : randomUUID();
+}
+
+/** One message; null where there is none and that has been said. Throws what HTTP refuses. */
+async function readMessage(
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<JSONRPCMessage | null> {
+  const refuse = (code: number, message: string) => {
+    const body = { jsonrpc: '2.0', id: null, error: { code, message } };
+    send(response, 400, jsonType, JSON.stringify(body));
+    return null;
+  };
+  let value: unknown;
+  try {
+    value = await readJson(request);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'invalid_json') throw error;
+    return refuse(parseError, 'Parse error: the body is not valid JSON in UTF-8');
+  }
+  if (Array.isArray(value)) return refuse(invalidRequest, 'Invalid Request: batches are not supported');
+  try {
+    return parseJSONRPCMessage(value);
+  } catch {
+    return refuse(invalidRequest, 'Invalid Request: the body is not a JSON-RPC 2.0 message');
+  }
+}
+
+/** The library's sentence does not say which method it was that it does not know. */
+function namingTheMethod(json: unknown, message: JSONRPCMessage): unknown {
+  if (!isJSONRPCErrorResponse(json) || json.error.code !== methodNotFound || !('method' in message))
+    return json;
+  return { ...json, error: { ...json.error, message: `Method not found: ${message.method}` } };
+}

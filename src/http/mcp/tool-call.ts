@@ -1,0 +1,70 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { ApiError } from '../../contract/errors.js';
+import { operations } from '../../contract/operations.js';
+import { toApiError } from '../answers.js';
+import type { Exchange } from '../exchange.js';
+import { type Call, type Handlers, Json, type Result } from '../handlers.js';
+import { parseInput } from '../requests/input.js';
+import { parsePreferences } from '../requests/prefer.js';
+import { failureText } from './advice.js';
+import { type OperationTool, tools } from './tools.js';
+
+export interface ToolCall {
+  readonly handlers: Handlers;
+  readonly exchange: Exchange;
+  readonly name: string;
+  readonly input: Record<string, unknown>;
+}
+
+/** The handler behind a tool, as each tool has one of its own type. */
+type AnyHandler = (input: never, call: Call) => Promise<Result<unknown>>;
+
+/** Clients give up after 60 s by default: an answer of that very moment would reach none of them. */
+const commandWaitS = 45;
+
+/** Runs the handler that the REST route runs too. Never throws: what fails is a result that an agent can read. */
+export async function callTool(
+  { handlers, exchange, name, input }: ToolCall,
+  onFailure: (error: ApiError) => void,
+): Promise<CallToolResult> {
+  const { baseUrl } = exchange.admission;
+  try {
+    const tool = tools.get(name);
+    if (tool === undefined) throw new Error(`there is no tool ${name}`);
+    const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
+    const handler = handlers[tool.operation] as AnyHandler;
+    const call = callOf(tool, exchange, idempotency_key as string | null);
+    const { body, status } = await handler(fields as never, call);
+    return status === 202 ? result(indented(body), queuedHint) : result(indented(body));
+  } catch (thrown) {
+    const error = toApiError(thrown);
+    onFailure(error);
+    return { ...result(failureText(error, baseUrl)), isError: true };
+  }
+}
+
+/** A send is never called again for the sake of its outcome, unless under its key. */
+const queuedHint =
+  'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
+
+function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string | null): Call {
+  const { admission, request, requestId, signal } = exchange;
+  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
+  const isCommand = operations[tool.operation].run !== 'http';
+  return {
+    baseUrl: admission.baseUrl,
+    preferredWaitS: waitS ?? (isCommand ? commandWaitS : null),
+    respondAsync,
+    idempotencyKey,
+    requestId,
+    signal,
+  };
+}
+
+function indented(body: unknown): string {
+  return JSON.stringify(body instanceof Json ? JSON.parse(body.text) : body, null, 2);
+}
+
+function result(...texts: string[]): CallToolResult {
+  return { content: texts.map((text) => ({ type: 'text', text })) };
+}

@@ -1,0 +1,49 @@
+import type { Tool } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { type Operation, type OperationName, operations } from '../../contract/operations.js';
+
+/** The tools of the operations table, as an agent is told of them. */
+export interface OperationTool {
+  readonly operation: OperationName;
+  /** What a call may carry: the operation's input, of a send with the key that makes repeating it safe. */
+  readonly input: z.ZodObject;
+  readonly definition: Tool;
+}
+
+const idempotencyKey = z
+  .string()
+  .regex(/^[ -~]{1,255}$/, { error: 'idempotency_key must be 1-255 printable ASCII characters' })
+  .optional()
+  .describe(
+    'Make one up for each message. A call whose outcome you do not know can be repeated with the same key: the message is not sent twice.',
+  );
+
+export const tools: ReadonlyMap<string, OperationTool> = new Map(
+  (Object.keys(operations) as OperationName[]).flatMap((name) => {
+    const tool = toolOf(name, operations[name]);
+    return tool === null ? [] : [[tool.definition.name, tool] as const];
+  }),
+);
+
+function toolOf(name: OperationName, operation: Operation): OperationTool | null {
+  const { tool, summary, description } = operation;
+  if (tool === null) return null;
+  const input =
+    operation.run === 'send' ? operation.input.extend({ idempotency_key: idempotencyKey }) : operation.input;
+  const { $schema: _dialect, ...inputSchema } = z.toJSONSchema(input, { io: 'input' });
+  return {
+    operation: name,
+    input,
+    definition: {
+      name: tool.name,
+      description: `${summary}. ${description}`,
+      inputSchema: inputSchema as Tool['inputSchema'],
+      annotations: {
+        readOnlyHint: tool.readOnly,
+        destructiveHint: tool.destructive,
+        // What a replica carries out by itself is a read or a wish: wished twice is wished once.
+        idempotentHint: tool.readOnly || operation.run === 'http',
+      },
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
+import type { Operation } from '../../contract/operations.js';
+import { errorRef, type JsonObject } from './schemas.js';
+
+/** Which refusals a caller has to reckon with, and what each looks like. */
+
+const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_allowed', 'internal_error'];
+const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
+const ofSessions: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
+
+export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
+  const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere]);
+  const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
+  if (method === 'POST') add(ofBodies);
+  if (operation.routes.some(({ path }) => path.includes('{'))) add(['job_not_found']);
+  if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
+  // What links a phone starts the session, and is for those who are not linked yet.
+  if (operation.run !== 'http') add(operation.scope === 'admin' ? ['login_failed'] : ofSessions);
+  if (operation.run === 'read') add(['session_not_ready']);
+  if (operation.run === 'send') add(['idempotency_conflict', 'queue_full']);
+  if (operation.scope !== 'admin' && 'phone_number' in operation.input.shape) add(['not_on_whatsapp']);
+  return [...codes];
+}
+
+/** Of a path outside the table: `codes` besides those of every path. */
+export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, JsonObject> {
+  const byStatus = new Map<number, ApiErrorCode[]>();
+  for (const code of codes)
+    byStatus.set(httpStatusOf[code], [...(byStatus.get(httpStatusOf[code]) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus]
+      .sort(([a], [b]) => a - b)
+      .map(([status, group]) => [String(status), errorResponse(status, group)]),
+  );
+}
+
+export function everyPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
+  return errorResponses([...everywhere, ...codes]);
+}
+
+function errorResponse(status: number, codes: readonly ApiErrorCode[]): JsonObject {
+  const schema = {
+    allOf: [errorRef, { properties: { error: { properties: { code: { enum: codes } } } } }],
+  };
+  const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]));
+  const headers =
+    status === 429 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {};
+  return {
+    description: codes.map((code) => `\`${code}\``).join(', '),
+    headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' }, ...headers },
+    content: { 'application/json': { schema, examples } },
+  };
+}
+
+function exampleOf(code: ApiErrorCode): JsonObject {
+  return { error: { code, message: sentences[code], ...details[code] } };
+}
+
+const details: Partial<Record<ApiErrorCode, JsonObject>> = {
+  invalid_request: {
+    issues: [
+      {
+        path: 'phone_number',
+        message: 'phone_number must include country code and contain 8-15 digits',
+      },
+    ],
+  },
+  session_not_ready: { state: 'disconnected' },
+};
+
+/** One sentence for each code. What a caller gets may say more. */
+const sentences: Record<ApiErrorCode, string> = {
+  invalid_request: 'phone_number: phone_number must include country code and contain 8-15 digits',
+  invalid_json: 'the body is not valid JSON in UTF-8',
+  unauthorized: 'an API key is required',
+  forbidden: 'this API key does not allow that',
+  host_not_allowed: 'this Host is not served here',
+  origin_not_allowed: 'web pages of this origin may not call here',
+  not_found: 'there is nothing at this path',
+  qr_not_available: 'there is no QR to scan now',
+  job_not_found: 'there is no such job, or it settled more than 24 h ago',
+  method_not_allowed: 'this path answers another method',
+  session_not_started: 'the session is not started',
+  login_required: 'the phone is not linked yet',
+  login_failed: 'the login failed',
+  idempotency_conflict: 'this Idempotency-Key was used for another request',
+  body_too_large: 'a body may have at most 1048576 bytes',
+  unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
+  not_on_whatsapp: 'this number is not on WhatsApp',
+  rate_limited: 'too many requests',
+  queue_full: 'too many messages wait to be sent',
+  internal_error: 'something unexpected went wrong; see the log',
+  whatsapp_error: 'WhatsApp Web did not do what was asked',
+  session_not_ready: 'the session is not ready',
+  redis_unavailable: 'Redis does not answer',
+  timeout: 'WhatsApp Web did not answer in time',
+};

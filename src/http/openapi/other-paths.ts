@@ -1,0 +1,149 @@
+import { eventSchemas } from '../../contract/events.js';
+import { everyPathAnd } from './errors.js';
+import type { Paths } from './operation-paths.js';
+import type { JsonObject } from './schemas.js';
+
+/** What is served beside the table: pages, images, streams and probes. */
+export function otherPaths(): Paths {
+  return {
+    '/qr': {
+      get: operation('qrPage', 'Session', 'The page that links a phone', {
+        description:
+          'What to do now, the code while there is one, and the state. It follows the session by itself; opening it never starts a login.',
+        responses: { 200: found('text/html', text), ...everyPathAnd('redis_unavailable') },
+      }),
+    },
+    '/qr.png': {
+      get: operation('qrImage', 'Session', 'The code to scan, as an image of 360x360 pixels', {
+        responses: {
+          200: found('image/png', {}),
+          ...everyPathAnd('qr_not_available', 'redis_unavailable'),
+        },
+      }),
+    },
+    '/api/events': { get: events },
+    '/mcp': { post: mcp },
+    '/openapi.json': {
+      get: operation('openapi', 'About', 'This document', {
+        responses: { 200: found('application/json', { type: 'object' }), ...everyPathAnd() },
+      }),
+    },
+    '/docs': {
+      get: operation('docs', 'About', 'This document as a page', {
+        responses: { 200: found('text/html', text), ...everyPathAnd() },
+      }),
+    },
+    '/livez': {
+      get: operation('livez', 'About', 'Whether this replica serves', {
+        responses: { 200: found('application/json', alive), ...everyPathAnd() },
+      }),
+    },
+    '/readyz': {
+      get: operation('readyz', 'About', 'Whether this replica serves and Redis answers', {
+        responses: { 200: found('application/json', alive), ...everyPathAnd('redis_unavailable') },
+      }),
+    },
+  };
+}
+
+const text = { type: 'string' };
+const alive = { type: 'object', required: ['ok'], properties: { ok: { const: true } } };
+
+const eventExample = {
+  type: 'message_ack',
+  session: 'default',
+  at: '2026-01-01T10:01:40.000Z',
+  data: { id: 'true_15551234567@c.us_3EB0C431C26A1916E07A', chat_id: '15551234567@c.us', ack: 1 },
+};
+
+const events = operation('events', 'Events', 'What happens, as it happens: server-sent events', {
+  description:
+    'Each event has `id`, `event` (its type) and `data`: the schema `Event` as one line of JSON. Without `Last-Event-ID` only what happens from now on; with one, all after it, from any replica. What is older than 10,000 events or 24 h is gone: a `gap` event with `oldest_id` comes first, then all there is. A comment every 15 s keeps the connection open.',
+  parameters: [
+    {
+      name: 'types',
+      in: 'query',
+      description: `only these, separated by commas: ${Object.keys(eventSchemas).join(', ')}`,
+      schema: text,
+      example: 'state,qr',
+    },
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'the id of the last event that was seen; browsers send it by themselves',
+      schema: text,
+    },
+  ],
+  responses: {
+    200: {
+      ...found('text/event-stream', text, streamOf(eventExample)),
+      description: 'A stream without an end',
+    },
+    ...everyPathAnd('invalid_request', 'redis_unavailable'),
+  },
+});
+
+const sessionId = { description: 'optional; the answer has it again, or a new one', schema: text };
+
+const message = {
+  type: 'object',
+  required: ['jsonrpc'],
+  properties: {
+    jsonrpc: { const: '2.0' },
+    id: { type: ['string', 'integer', 'null'] },
+    method: text,
+    params: { type: 'object' },
+    result: { type: 'object' },
+    error: { type: 'object' },
+  },
+};
+
+const mcp = operation('mcp', 'About', 'The same operations as tools: Model Context Protocol', {
+  description:
+    'JSON-RPC 2.0 over Streamable HTTP, one JSON answer a request, no state between two. What fails in a tool is a result with `isError`; what HTTP refuses has the shape of every other refusal.',
+  parameters: [{ name: 'Mcp-Session-Id', in: 'header', ...sessionId }],
+  requestBody: {
+    required: true,
+    content: {
+      'application/json': {
+        schema: message,
+        example: { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'whatsapp_status' } },
+      },
+    },
+  },
+  responses: {
+    200: {
+      ...found('application/json', message, {
+        jsonrpc: '2.0',
+        id: 1,
+        result: { content: [{ type: 'text', text: '{\n  "state": "ready"\n}' }] },
+      }),
+      headers: { 'Mcp-Session-Id': sessionId },
+    },
+    202: { description: 'A notification: nothing to answer' },
+    ...everyPathAnd('body_too_large', 'unsupported_media_type'),
+    400: {
+      ...found('application/json', message, {
+        jsonrpc: '2.0',
+        id: null,
+        error: { code: -32700, message: 'Parse error: the body is not valid JSON in UTF-8' },
+      }),
+      description: 'Not a message: bad JSON (-32700), a batch or no JSON-RPC (-32600)',
+    },
+  },
+});
+
+function operation(operationId: string, tag: string, summary: string, rest: JsonObject): JsonObject {
+  return { operationId, tags: [tag], summary, ...rest };
+}
+
+function found(type: string, schema: JsonObject, example?: unknown): JsonObject {
+  return {
+    description: 'Found',
+    content: { [type]: { schema, ...(example === undefined ? {} : { example }) } },
+  };
+}
+
+function streamOf(event: { readonly type: string }): string {
+  return `retry: 2000\n\nid: 1767261700000-0\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}

@@ -1,0 +1,16 @@
+import { jsonType, send } from '../answers.js';
+import type { Route } from '../exchange.js';
+import { openApiDocument } from './document.js';
+
+/** `GET /openapi.json`. Made once; of each answer only the server's URL is its own. */
+export function createOpenApiRoute(): Route {
+  const [before = '', after = ''] = JSON.stringify(openApiDocument()).split('"servers":[]', 2);
+  return {
+    method: 'GET',
+    path: '/openapi.json',
+    async handle({ response, admission }) {
+      const servers = JSON.stringify([{ url: admission.baseUrl }]);
+      send(response, 200, jsonType, `${before}"servers":${servers}${after}`);
+    },
+  };
+}

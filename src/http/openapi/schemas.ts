@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
+import { eventSchemas } from '../../contract/events.js';
+import { type Operation, operations } from '../../contract/operations.js';
+import { jobViewSchema, sentSchema } from '../../contract/send-jobs.js';
+import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
+import { chatSchema, messageSchema } from '../../contract/whatsapp.js';
+
+/** What the contract's schemas are as the components of an OpenAPI document. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The one shape of every refusal. */
+const errorSchema = z.object({
+  error: z.looseObject({
+    code: z.enum(Object.keys(httpStatusOf) as ApiErrorCode[]).describe('stable; match on this'),
+    message: z.string().describe('one sentence for a person'),
+    issues: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .describe('of `invalid_request`: every problem of the input'),
+    state: z.string().optional().describe('of `session_not_ready`: the state that was waited in'),
+    job_id: z.string().optional().describe('of a send that may have been accepted: the job to ask for'),
+  }),
+});
+
+/** What a send answers while it is under way. */
+export const queuedSchema = jobViewSchema.extend({ url: z.string().describe('where to ask for it') });
+
+const ofEvent = { session: z.string(), at: z.iso.datetime() };
+const gap = {
+  oldest_id: z.string().nullable().describe('the oldest event there is; null where there is none'),
+};
+
+/** `data` of a server-sent event. */
+const eventSchema = z.union([
+  ...Object.entries(eventSchemas).map(([type, data]) =>
+    z.object({ type: z.literal(type), ...ofEvent, data }),
+  ),
+  z.object({ type: z.literal('gap'), ...ofEvent, data: z.object(gap), ...gap }),
+]);
+
+const names = new Map<z.ZodType, string>([
+  [statusSchema, 'Status'],
+  [qrSchema, 'Qr'],
+  [accountSchema, 'Account'],
+  [chatSchema, 'Chat'],
+  [messageSchema, 'Message'],
+  [sentSchema, 'Sent'],
+  [jobViewSchema, 'Job'],
+  [queuedSchema, 'QueuedJob'],
+  [errorSchema, 'Error'],
+  [eventSchema, 'Event'],
+]);
+for (const [name, { output }] of Object.entries(operations as Record<string, Operation>)) {
+  if (!names.has(output)) names.set(output, `${name[0]?.toUpperCase()}${name.slice(1)}Result`);
+}
+
+const base = '#/components/schemas/';
+
+/** A reference to a schema's component, which has to be one. */
+export function refOf(schema: z.ZodType): JsonObject {
+  const name = names.get(schema);
+  if (name === undefined) throw new Error('a schema of the API that is no component');
+  return { $ref: `${base}${name}` };
+}
+
+export const errorRef = refOf(errorSchema);
+
+export function componentSchemas(): Record<string, JsonObject> {
+  const registry = z.registry<{ id: string }>();
+  for (const [schema, id] of names) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => base + id, override: tidy });
+  return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIdentity(schema)]));
+}
+
+/** What a caller may send: unlike an answer, it is refused where it has more fields than these. */
+export function inputSchema(input: z.ZodObject): JsonObject {
+  return withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
+}
+
+function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonObject): JsonObject {
+  return schema;
+}
+
+/** Drops what only makes the document longer. Answers may gain fields. */
+function tidy({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
+  delete jsonSchema.additionalProperties;
+  keepingStrict({ jsonSchema });
+}
+
+function keepingStrict({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
+  if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+}

@@ -42,9 +42,12 @@ export function createApp({ routes, guard, offersCors, log, closing }: AppParts)
     },
   });
   for (const route of routes) {
-    router.add(route.method, exactly(route.path), async (request) => {
+    const pattern = exactly(route.path);
+    router.add(route.method, pattern, async (request) => {
       const exchange = exchanges.get(request);
-      if (exchange) await route.handle(exchange);
+      if (!exchange) return;
+      const parameters = pattern.exec(exchange.target.path)?.groups ?? {};
+      await route.handle({ ...exchange, parameters });
     });
   }
 
@@ -74,7 +77,8 @@ export function createApp({ routes, guard, offersCors, log, closing }: AppParts)
       request.method === 'OPTIONS' && request.url === '*'
         ? { path: '*', search: '' }
         : parseTarget(request.url ?? '');
-    return { request, response, requestId, admission, target, signal: signalOf(response, closing) };
+    const signal = signalOf(response, closing);
+    return { request, response, requestId, admission, target, parameters: {}, signal };
   }
 
   function answerOptions({ request, response, target, admission }: Exchange): void {
@@ -117,5 +121,11 @@ export function createApp({ routes, guard, offersCors, log, closing }: AppParts)
 
 /** The path and nothing else: the router's own patterns ignore case and allow a slash at the end. */
 function exactly(path: string): RegExp {
-  return new RegExp(`^${path.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`);
+  const parts = path.split(/\{(\w+)\}/);
+  const pattern = parts.map((part, i) => (i % 2 === 1 ? `(?<${part}>[^/]+)` : escaped(part)));
+  return new RegExp(`^${pattern.join('')}$`);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -2,8 +2,20 @@ import type { IncomingMessage } from 'node:http';
 
 /** CORS, for the origins that the operator listed and for no other. */
 
-const requestHeaders = 'Content-Type, Prefer, X-Request-Id, Idempotency-Key, Authorization, X-API-Key';
-const answerHeaders = 'Location, Preference-Applied, Retry-After, X-Request-Id, Idempotent-Replayed';
+const requestHeaders = [
+  ...[
+    'Content-Type',
+    'Prefer',
+    'X-Request-Id',
+    'Idempotency-Key',
+    'Authorization',
+    'X-API-Key',
+    'Last-Event-ID',
+  ],
+  ...['Mcp-Session-Id', 'Mcp-Protocol-Version', 'Mcp-Method', 'Mcp-Name'],
+].join(', ');
+const answerHeaders =
+  'Location, Preference-Applied, Retry-After, X-Request-Id, Idempotent-Replayed, Mcp-Session-Id';
 
 export function crossOriginHeaders(listedOrigin: string | null): Record<string, string> {
   if (listedOrigin === null) return {};

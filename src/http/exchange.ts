@@ -9,6 +9,8 @@ export interface Exchange {
   readonly requestId: string;
   readonly admission: Admission;
   readonly target: Target;
+  /** The segments of the path that its route names. */
+  readonly parameters: Readonly<Record<string, string>>;
   /** Aborts when the client leaves before the answer, or when the server closes. */
   readonly signal: AbortSignal;
 }
@@ -16,6 +18,7 @@ export interface Exchange {
 /** An answer of one path; several routes may share a path with different methods. */
 export interface Route {
   readonly method: 'GET' | 'POST';
+  /** `{name}` stands for one segment, whatever it is. */
   readonly path: string;
   handle(exchange: Exchange): Promise<void>;
 }

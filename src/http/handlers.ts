@@ -1,8 +1,13 @@
 import type { z } from 'zod';
 import type { OperationName, OutputOf, operations } from '../contract/operations.js';
 import type { Status } from '../contract/status.js';
+import type { CommandAccess, CommandCall } from './commands/command-access.js';
+import { viewJob } from './commands/job-view.js';
+import { pairingCode } from './commands/pairing-code.js';
+import { readSession } from './commands/read-session.js';
+import { type AcceptedJob, sendMessage } from './commands/send-message.js';
+import { productName } from './product.js';
 import { endSession } from './session/end-session.js';
-import type { RunAccess } from './session/run-access.js';
 import type { SessionReader } from './session/session-reader.js';
 import { startSession } from './session/start-session.js';
 
@@ -12,6 +17,11 @@ export interface Call {
   readonly baseUrl: string;
   /** `Prefer: wait`; null where nothing usable was said. */
   readonly preferredWaitS: number | null;
+  /** `Prefer: respond-async`: of a send rather its job than a wait for its outcome. */
+  readonly respondAsync: boolean;
+  /** Makes it safe to repeat a send; 1-255 printable ASCII characters. */
+  readonly idempotencyKey: string | null;
+  readonly requestId: string;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
@@ -19,8 +29,9 @@ export interface Call {
 export interface Result<Output> {
   /** The output; or the same as JSON already, where the writer stored what the reader sends. */
   readonly body: Output | Json<Output>;
-  /** The wait that was granted; absent where the operation knows none or none was preferred. */
-  readonly appliedWaitS?: number;
+  /** 200 where absent. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** JSON text of a value of type T. */
@@ -38,12 +49,16 @@ export type Handlers = {
   readonly [Name in OperationName]: (
     input: z.infer<(typeof operations)[Name]['input']>,
     call: Call,
-  ) => Promise<Result<OutputOf<Name>>>;
+  ) => Promise<Result<Name extends 'send' ? OutputOf<Name> | AcceptedJob : OutputOf<Name>>>;
 };
 
-const productName = 'holdline';
+export function createHandlers(reader: SessionReader, access: CommandAccess): Handlers {
+  const { run } = access;
 
-export function createHandlers(reader: SessionReader, run: RunAccess): Handlers {
+  function waiting({ preferredWaitS, ...call }: Call, fallbackMs = run.timing.commandWaitMs): CommandCall {
+    return { ...call, waitMs: preferredWaitS === null ? fallbackMs : preferredWaitS * 1_000 };
+  }
+
   return {
     async health(_input, { baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
@@ -55,10 +70,34 @@ export function createHandlers(reader: SessionReader, run: RunAccess): Handlers 
       return { body: new Json<Status>((await reader.status()).json) };
     },
 
-    async startAuth(_input, { preferredWaitS, signal }) {
-      const waitMs = preferredWaitS === null ? run.timing.authStartWaitMs : preferredWaitS * 1_000;
-      const body = await startSession(run, { waitMs, signal });
-      return preferredWaitS === null ? { body } : { body, appliedWaitS: preferredWaitS };
+    async startAuth(_input, call) {
+      return { body: await startSession(run, waiting(call, run.timing.authStartWaitMs)) };
+    },
+
+    async pairingCode(input, call) {
+      return { body: await pairingCode(access, input, waiting(call)) };
+    },
+
+    send(input, call) {
+      // With both preferences the wait comes first, and the job where it is over (RFC 7240, 4.3).
+      return sendMessage(
+        access,
+        input,
+        call.idempotencyKey,
+        waiting(call, call.respondAsync ? 0 : undefined),
+      );
+    },
+
+    async job({ id }) {
+      return { body: await viewJob(access.looks, id) };
+    },
+
+    async chats(input, call) {
+      return { body: await readSession(access, 'chats', input, waiting(call)) };
+    },
+
+    async messages(input, call) {
+      return { body: await readSession(access, 'messages', input, waiting(call)) };
     },
 
     async stop() {

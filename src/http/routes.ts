@@ -9,8 +9,9 @@ import { qrPage } from './pages/qr-page.js';
 import { pagePolicy } from './pages/shell.js';
 import { noteProblem } from './request-log.js';
 import { readJsonObject } from './requests/body.js';
-import { knownFields, parseInput } from './requests/input.js';
-import { parsePreferredWait } from './requests/prefer.js';
+import { parseIdempotencyKey } from './requests/idempotency-key.js';
+import { parseInput, queryReader } from './requests/input.js';
+import { appliedPreferences, parsePreferences } from './requests/prefer.js';
 import { parseQuery } from './requests/target.js';
 import type { SessionReader } from './session/session-reader.js';
 
@@ -41,34 +42,53 @@ function operationRoutes(handlers: Handlers): Route[] {
     const operation: Operation = operations[name];
     // The table types each handler by its own input, which is what the same table's schema lets through.
     const handler = handlers[name] as (input: never, call: Call) => Promise<Result<unknown>>;
+    const readFields = fieldReader(operation.input);
     return operation.routes.map(
       (route): Route => ({
         ...route,
         async handle(exchange) {
-          const input = await readInput(exchange, route.method, operation.input);
-          const { body, appliedWaitS } = await handler(input as never, {
-            baseUrl: exchange.admission.baseUrl,
-            preferredWaitS: parsePreferredWait(exchange.request.headers.prefer),
-            signal: exchange.signal,
-          });
-          const headers: Record<string, string> =
-            appliedWaitS === undefined ? {} : { 'preference-applied': `wait=${appliedWaitS}` };
+          const fields = await readFields(exchange, route.method);
+          const input = parseInput(operation.input, fields);
+          const call = callOf(exchange, name);
+          const { body, status = 200, headers } = await handler(input as never, call);
           const json = body instanceof Json ? body.text : JSON.stringify(body);
-          send(exchange.response, 200, jsonType, json, headers);
+          send(exchange.response, status, jsonType, json, headers);
         },
       }),
     );
   });
 }
 
-async function readInput(
-  { request, target }: Exchange,
-  method: Route['method'],
-  schema: z.ZodObject,
-): Promise<Record<string, unknown>> {
-  const body = method === 'POST' ? await readJsonObject(request) : null;
-  const query = parseQuery(target.search);
-  return parseInput(schema, body ?? knownFields(schema, query));
+/** A POST's input is its body, a GET's its query; what the path names is in neither. */
+function fieldReader(schema: z.ZodObject) {
+  const readQuery = queryReader(schema);
+  return async ({ request, target, parameters }: Exchange, method: Route['method']) => {
+    const body = method === 'POST' ? await readJsonObject(request) : null;
+    const query = parseQuery(target.search);
+    return { ...(body ?? readQuery(query)), ...parameters };
+  };
+}
+
+/** What was applied stands on the answer, whatever it becomes. */
+function callOf({ request, response, requestId, admission, signal }: Exchange, name: OperationName): Call {
+  const { run } = operations[name];
+  const idempotencyKey =
+    run === 'send' ? parseIdempotencyKey(request.headersDistinct['idempotency-key'] ?? []) : null;
+  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
+  const preferences = {
+    waitS: run === 'http' && name !== 'startAuth' ? null : waitS,
+    respondAsync: run === 'send' && respondAsync,
+  };
+  const applied = appliedPreferences(preferences);
+  if (applied !== null) response.setHeader('preference-applied', applied);
+  return {
+    baseUrl: admission.baseUrl,
+    preferredWaitS: preferences.waitS,
+    respondAsync: preferences.respondAsync,
+    idempotencyKey,
+    requestId,
+    signal,
+  };
 }
 
 async function answerPage({ request, response, admission }: Exchange, reader: SessionReader): Promise<void> {

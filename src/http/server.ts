@@ -5,9 +5,19 @@ import { OperatorError } from '../contract/errors.js';
 import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
-import { connectForAnswers, disconnect, type Redis } from '../platform/redis.js';
+import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { createApp } from './app.js';
+import type { CommandAccess } from './commands/command-access.js';
+import { createCommandQueues } from './commands/command-queues.js';
+import { createJobLooks } from './commands/job-looks.js';
+import { forgetSend } from './commands/send-records.js';
+import { createDocsRoutes } from './docs/routes.js';
+import { EventFeed } from './events/event-feed.js';
+import { eventsRoute } from './events/events-route.js';
+import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
+import { createMcpRoute } from './mcp/route.js';
+import { createOpenApiRoute } from './openapi/route.js';
 import { createGuard } from './requests/guard.js';
 import { answerUnreadable } from './requests/unreadable.js';
 import { createRoutes } from './routes.js';
@@ -28,6 +38,7 @@ export interface HttpParts {
   readonly config: Config;
   readonly redisUrl: string;
   readonly log: Logger;
+  readonly feedTuning?: Partial<FeedTuning>;
 }
 
 /** How long a start waits to know whether Redis is there; it is up either way. */
@@ -38,7 +49,7 @@ const lastAnswersMs = 2_000;
  * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
  * listens whether or not Redis is up. Throws {@link OperatorError} where it cannot listen.
  */
-export async function startHttp({ config, redisUrl, log }: HttpParts): Promise<HttpServer> {
+export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts): Promise<HttpServer> {
   const closing = new AbortController();
   // One listener a waiting request: many are no leak.
   setMaxListeners(0, closing.signal);
@@ -64,10 +75,34 @@ export async function startHttp({ config, redisUrl, log }: HttpParts): Promise<H
     closing: closing.signal,
     background,
   });
+  const queues = createCommandQueues(queueRedis, defaultSession);
+  const access: CommandAccess = {
+    run,
+    queues,
+    looks: createJobLooks(redis, defaultSession),
+    forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
+    sendTtlMs: config.sendTtlS * 1_000,
+  };
+  const handlers = createHandlers(reader, access);
+  const feed = new EventFeed({
+    redis,
+    connect: () => connectPatiently(redisUrl, config.timing, log.child({ use: 'events' })),
+    reader,
+    session: defaultSession,
+    blockMs: config.timing.drainDelayMs,
+    log,
+    tuning: feedTuning,
+  });
   const app = createApp({
-    routes: createRoutes(createHandlers(reader, run), reader, async () => {
-      await viaRedis(() => redis.ping());
-    }),
+    routes: [
+      ...createRoutes(handlers, reader, async () => {
+        await viaRedis(() => redis.ping());
+      }),
+      eventsRoute(feed),
+      createMcpRoute(handlers, log),
+      createOpenApiRoute(),
+      ...createDocsRoutes(),
+    ],
     guard: createGuard(config),
     offersCors: config.allowedOrigins.length > 0,
     log,
@@ -85,7 +120,8 @@ export async function startHttp({ config, redisUrl, log }: HttpParts): Promise<H
       closing.abort();
       await stopServing(server);
       await Promise.all(background);
-      await queue.close();
+      await feed.close();
+      await Promise.all([queue.close(), queues.close()]);
       await Promise.all([disconnect(redis), disconnect(queueRedis)]);
     },
   };

@@ -9,16 +9,20 @@ const drainMs = 2_000;
  * Throws, in this order: `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`.
  */
 export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
-  assertJson(request);
-  const bytes = await readBytes(request);
-  if (bytes.length === 0) return {};
-  const value = parseJson(bytes);
+  const value = await readJson(request);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError('invalid_request', 'the body must be a JSON object', {
       details: { issues: [{ path: '', message: 'must be a JSON object' }] },
     });
   }
   return value as Record<string, unknown>;
+}
+
+/** The same, whatever JSON it is. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  assertJson(request);
+  const bytes = await readBytes(request);
+  return bytes.length === 0 ? {} : parseJson(bytes);
 }
 
 function assertJson(request: IncomingMessage): void {

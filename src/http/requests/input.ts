@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 
 /** Checks fields against a schema of the operations table. Throws `invalid_request` with every problem. */
@@ -21,10 +21,27 @@ export function parseInput<Schema extends z.ZodObject>(
   );
 }
 
-/** Of a query only the fields that the schema knows; the rest is ignored. */
-export function knownFields(
+/**
+ * Turns a query, all of it text, into fields: only those that the schema knows, the rest is ignored; digits
+ * where it wants an integer become one, and anything else is left for the schema to refuse in its own words.
+ */
+export function queryReader(
   schema: z.ZodObject,
-  query: Readonly<Record<string, string>>,
-): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(query).filter(([name]) => Object.hasOwn(schema.shape, name)));
+): (query: Readonly<Record<string, string>>) => Record<string, unknown> {
+  const integers = integerFields(schema);
+  return (query) =>
+    Object.fromEntries(
+      Object.entries(query)
+        .filter(([name]) => Object.hasOwn(schema.shape, name))
+        .map(([name, value]) => [name, integers.has(name) && /^\d+$/.test(value) ? Number(value) : value]),
+    );
+}
+
+function integerFields(schema: z.ZodObject): Set<string> {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' });
+  return new Set(
+    Object.entries(properties)
+      .filter(([, property]) => typeof property === 'object' && property.type === 'integer')
+      .map(([name]) => name),
+  );
 }

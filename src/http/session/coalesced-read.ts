@@ -14,3 +14,19 @@ export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
     return next;
   };
 }
+
+/** The same for reads of one thing among many: the things asked for in one turn are read together, in order. */
+export function batched<Key, T>(
+  read: (keys: readonly Key[]) => Promise<readonly T[]>,
+): (key: Key) => Promise<T> {
+  let keys: Key[] = [];
+  const readTogether = coalesced(() => {
+    const asked = keys;
+    keys = [];
+    return read(asked);
+  });
+  return async (key) => {
+    const index = keys.push(key) - 1;
+    return (await readTogether())[index] as T;
+  };
+}

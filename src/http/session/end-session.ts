@@ -52,9 +52,10 @@ export async function endWithoutOwner(run: RunAccess, view: RunView, wish: Inten
     intent: wish,
     unlinked: false,
   });
-  if (hasEnded)
-    run.log.info({ session: run.session, epoch, kind: wish.kind }, 'ended a run without an owner');
-  return hasEnded;
+  if (!hasEnded) return false;
+  run.log.info({ session: run.session, epoch, kind: wish.kind }, 'ended a run without an owner');
+  if (wish.kind === 'logout') await run.clearUnsentMessages();
+  return true;
 }
 
 function isAtRest(view: RunView): boolean {

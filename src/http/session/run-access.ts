@@ -1,20 +1,21 @@
 import type { Intent } from '../../contract/intent.js';
 import { intentChannel } from '../../contract/keys.js';
 import type { Timing } from '../../contract/timing.js';
-import { pause } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 import { endRun, type RunEnd, requestEnd } from '../../platform/session-store.js';
+import { clearUnsentMessages } from '../commands/send-records.js';
 import { coalesced } from './coalesced-read.js';
 import { viaRedis } from './redis-call.js';
 import type { RunQueue } from './run-queue.js';
 import { type RunView, viewRun } from './run-view.js';
 import type { OwnFacts } from './standing.js';
+import { createTicker } from './ticker.js';
 
 /** All that starting and ending a session does in Redis, each failure already an answer of the API. */
 export interface RunAccess {
   readonly session: string;
-  readonly timing: Pick<Timing, 'authStartWaitMs' | 'endWaitMs'>;
+  readonly timing: Pick<Timing, 'authStartWaitMs' | 'commandWaitMs' | 'endWaitMs'>;
   readonly log: Logger;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
@@ -26,6 +27,8 @@ export interface RunAccess {
   requestEnd(wish: Intent): Promise<Intent>;
   /** False: refused, the fence has moved. */
   endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
+  /** The text of every send that is not settled leaves Redis. */
+  clearUnsentMessages(): Promise<void>;
   /** Goes on after the answer; a failure is logged, and the server's end waits for it. */
   inBackground(work: Promise<void>): void;
   /** Until the next look. All who wait on this replica wake together and share one read. */
@@ -62,12 +65,13 @@ export function createRunAccess(parts: RunAccessParts): RunAccess {
         return standing;
       }),
     endRun: (end) => viaRedis(() => endRun(redis, { session, ...end })),
+    clearUnsentMessages: () => viaRedis(() => clearUnsentMessages(redis, session)),
     inBackground(work) {
       const settled = work
         .catch((err: unknown) => log.warn({ session, err }, 'work after an answer failed'))
         .finally(() => background.delete(settled));
       background.add(settled);
     },
-    untilNextLook: (signal) => pause(lookIntervalMs - (performance.now() % lookIntervalMs), signal),
+    untilNextLook: createTicker(lookIntervalMs),
   };
 }

@@ -22,17 +22,31 @@ export interface RunView {
   readonly job: 'none' | 'waiting' | 'held' | 'over';
   readonly isLocked: boolean;
   readonly supervisors: number;
+  /** Epoch of the newest wipe of credentials; 0 before any. */
+  readonly wipedEpoch: number;
   /** Time of Redis. */
   readonly nowMs: number;
 }
 
 export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
   const k = sessionKeys(own.session);
-  const [state, beat, fence, intent, outcome, ended, lock, startJob, supervisors, nowMs] = await viewScript(
-    redis,
-    [k.state, k.heartbeat, k.fence, k.intent, k.outcome, k.endedStart, k.lock, k.job, supervisorsKey],
-    [],
-  );
+  const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs] =
+    await viewScript(
+      redis,
+      [
+        k.state,
+        k.heartbeat,
+        k.fence,
+        k.intent,
+        k.outcome,
+        k.endedStart,
+        k.lock,
+        k.wiped,
+        k.job,
+        supervisorsKey,
+      ],
+      [],
+    );
   const stored = parseStatus(state);
   const heartbeat = parseHeartbeat(beat);
   const startId = startIdOf(startJob);
@@ -47,24 +61,25 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
     job: startId === null ? 'none' : startId === ended ? 'over' : isLocked ? 'held' : 'waiting',
     isLocked,
     supervisors,
+    wipedEpoch: Number(wiped || 0),
     nowMs: Number(nowMs),
   };
 }
 
-// KEYS state heartbeat fence intent outcome endedStart lock job supervisors
+// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
 // returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms
 const viewScript = luaScript<
-  [string, string, string, string, string, string, string, string, number, string]
+  [string, string, string, string, string, string, string, string, string, number, string]
 >(
   'viewRun',
-  9,
+  10,
   `local view = {}
-   for i = 1, 7 do view[i] = redis.call('GET', KEYS[i]) or '' end
-   view[8] = redis.call('HGET', KEYS[8], 'data') or ''
+   for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end
+   view[9] = redis.call('HGET', KEYS[9], 'data') or ''
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   view[9] = redis.call('ZCOUNT', KEYS[9], now, '+inf')
-   view[10] = string.format('%.0f', now)
+   view[10] = redis.call('ZCOUNT', KEYS[10], now, '+inf')
+   view[11] = string.format('%.0f', now)
    return view`,
 );
 

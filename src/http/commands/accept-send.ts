@@ -1,0 +1,92 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { ApiError } from '../../contract/errors.js';
+import type { InputOf } from '../../contract/operations.js';
+import type { SendJob } from '../../contract/send-jobs.js';
+import type { CommandAccess, CommandCall } from './command-access.js';
+import type { JobRecord } from './job-looks.js';
+import { judgeReadiness } from './readiness.js';
+import { isForgotten, outcomeOf } from './send-outcome.js';
+
+/** A message that Redis has. */
+export interface AcceptedSend {
+  readonly id: string;
+  readonly data: SendJob;
+  /** As it was when it was accepted, or found. */
+  readonly job: JobRecord;
+  /** It had settled before this call came. */
+  readonly isReplay: boolean;
+}
+
+/**
+ * Puts the message into Redis, or finds the one that the same `Idempotency-Key` put there. What is refused here
+ * leaves nothing behind.
+ *
+ * Throws what the session's state forbids; `idempotency_conflict`; and `redis_unavailable` with the job's id where
+ * nobody knows whether Redis has the message.
+ */
+export async function acceptSend(
+  access: CommandAccess,
+  input: InputOf<'send'>,
+  idempotencyKey: string | null,
+  call: CommandCall,
+): Promise<AcceptedSend> {
+  const { run, sendTtlMs } = access;
+  const requestHash = sha256(JSON.stringify([input.phone_number, input.message]));
+  const id =
+    idempotencyKey === null ? `m-${randomUUID()}` : `k-${sha256(`${run.session}\0${idempotencyKey}`)}`;
+  const earlier = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
+  if (earlier !== null) return earlier;
+
+  const view = await run.view();
+  const readiness = judgeReadiness(view, call.baseUrl);
+  if (readiness.type === 'refused') throw readiness.error;
+  const data: SendJob = {
+    phoneNumber: input.phone_number,
+    message: input.message,
+    requestHash,
+    notAfter: Date.now() + sendTtlMs,
+    wipedEpoch: view.wipedEpoch,
+    wid: view.status.account?.wid ?? null,
+    requestId: call.requestId,
+  };
+  try {
+    await access.queues.addSend(id, data);
+    // Another replica may have been faster with another request under the same key.
+    const added = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
+    return { id, data, job: newRecord(view.nowMs), ...added, isReplay: false };
+  } catch (error) {
+    throw error instanceof ApiError && error.code === 'redis_unavailable' ? unknownOutcome(id, error) : error;
+  }
+}
+
+async function findEarlier(
+  { looks, forgetSend }: CommandAccess,
+  id: string,
+  requestHash: string,
+): Promise<AcceptedSend | null> {
+  const [look, data] = await Promise.all([looks.send(id), looks.sendData(id)]);
+  if (look.job === null || data === null || isForgotten(look, data)) {
+    await forgetSend(id, look.job?.timestamp ?? null);
+    return null;
+  }
+  if (data.requestHash !== requestHash) {
+    throw new ApiError('idempotency_conflict', 'this Idempotency-Key was used for another request');
+  }
+  return { id, data, job: look.job, isReplay: outcomeOf(look, data) !== null };
+}
+
+function unknownOutcome(id: string, cause: ApiError): ApiError {
+  return new ApiError(
+    'redis_unavailable',
+    `Redis stopped answering while the message was being accepted: its outcome is unknown; ask GET /api/jobs/${id}, or repeat with the same Idempotency-Key`,
+    { details: { job_id: id }, headers: { ...cause.headers }, cause: cause.cause },
+  );
+}
+
+function newRecord(timestamp: number): JobRecord {
+  return { timestamp, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

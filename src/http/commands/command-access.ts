@@ -1,0 +1,24 @@
+import type { RunAccess } from '../session/run-access.js';
+import type { CommandQueues } from './command-queues.js';
+import type { JobLooks } from './job-looks.js';
+
+/** All that commands to a session need of Redis. */
+export interface CommandAccess {
+  readonly run: RunAccess;
+  readonly queues: CommandQueues;
+  readonly looks: JobLooks;
+  /** Takes away what an earlier send under this id left behind: its record, and its job of that timestamp. */
+  forgetSend(id: string, timestamp: number | null): Promise<void>;
+  /** How long an accepted message may wait to be sent. */
+  readonly sendTtlMs: number;
+}
+
+/** How a caller waits. */
+export interface CommandCall {
+  readonly baseUrl: string;
+  readonly requestId: string;
+  /** Longest wait for the outcome. */
+  readonly waitMs: number;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { InputOf, OutputOf } from '../../contract/operations.js';
+import { startSession } from '../session/start-session.js';
+import type { CommandAccess, CommandCall } from './command-access.js';
+import { answerOf, ask, type PendingRead } from './pending-read.js';
+import { questionOf, unanswered } from './read-session.js';
+import { judgeReadiness } from './readiness.js';
+
+const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead';
+
+const codeSchema = z.object({ code: z.string() });
+
+/**
+ * A code to link the phone with. Starts a session that is stopped, and waits until there is a login to link.
+ * Throws as {@link readSession} does; only that the session waits for a login is what is wanted here.
+ */
+export async function pairingCode(
+  access: CommandAccess,
+  input: InputOf<'pairingCode'>,
+  call: CommandCall,
+): Promise<OutputOf<'pairingCode'>> {
+  const { run } = access;
+  const deadline = performance.now() + call.waitMs;
+  let hasStarted = false;
+  let pending: PendingRead | null = null;
+  try {
+    for (;;) {
+      const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
+      if (outcome !== null) {
+        pending = null;
+        const { code } = codeSchema.parse(answerOf(outcome));
+        return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
+      }
+      const readiness = judgeReadiness(view, call.baseUrl);
+      if (readiness.type === 'ready') return { already_authenticated: true, code: null, status: view.status };
+      const refusal = readiness.type === 'refused' ? readiness.error.code : null;
+      if (refusal === 'session_not_started' && !hasStarted) {
+        hasStarted = true;
+        await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
+        continue;
+      }
+      if (refusal === 'login_required') {
+        pending ??= await ask(access, questionOf('pairingCode', input, call));
+      } else if (readiness.type === 'refused') throw readiness.error;
+      if (performance.now() >= deadline || call.signal.aborted) throw unanswered(readiness);
+      await run.untilNextLook(call.signal);
+    }
+  } finally {
+    pending?.discard();
+  }
+}

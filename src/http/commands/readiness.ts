@@ -1,0 +1,57 @@
+import { ApiError } from '../../contract/errors.js';
+import type { SessionState } from '../../contract/status.js';
+import type { RunView } from '../session/run-view.js';
+
+/** What a session's state means to somebody who wants something of WhatsApp. */
+export type Readiness =
+  | { readonly type: 'ready' }
+  /** It gets there by itself, or hangs on something that can come back. */
+  | { readonly type: 'coming'; readonly state: SessionState }
+  /** It cannot get there by itself. */
+  | { readonly type: 'refused'; readonly error: ApiError };
+
+/** `baseUrl` is for the person who has to do something about a refusal. */
+export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
+  const { heartbeat, job, status } = view;
+  const { state } = status;
+  // A run is on its way though nobody stands behind the state that is told.
+  if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
+  switch (state) {
+    case 'ready':
+      return { type: 'ready' };
+    case 'starting':
+    case 'authenticated':
+      return { type: 'coming', state };
+    case 'disconnected':
+      if (heartbeat === 'live') return { type: 'coming', state };
+      return { type: 'refused', error: heartbeat === 'ended' ? loginFailed(view) : notStarted() };
+    case 'auth_failure':
+      return { type: 'refused', error: loginFailed(view) };
+    case 'qr':
+      return {
+        type: 'refused',
+        error: new ApiError('login_required', `no phone is linked; scan the QR at ${baseUrl}/qr first`),
+      };
+    case 'stopped':
+      return { type: 'refused', error: notStarted() };
+    default:
+      return state satisfies never;
+  }
+}
+
+/** The session was on its way until the wait was over. */
+export function notReadyInTime(state: SessionState): ApiError {
+  return new ApiError('session_not_ready', `the session is ${state} and was not ready in time; try again`, {
+    details: { state },
+    headers: { 'retry-after': '5' },
+  });
+}
+
+function notStarted(): ApiError {
+  return new ApiError('session_not_started', 'the session is not started; POST /api/auth/start first');
+}
+
+function loginFailed({ status }: RunView): ApiError {
+  const reason = status.last_error ?? 'the run ended without a reason';
+  return new ApiError('login_failed', `${reason}; POST /api/auth/start tries again`);
+}

@@ -1,0 +1,81 @@
+import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
+import type { InputOf, OutputOf } from '../../contract/operations.js';
+import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/send-jobs.js';
+import { type AcceptedSend, acceptSend } from './accept-send.js';
+import type { CommandAccess, CommandCall } from './command-access.js';
+import { composeJobView } from './job-view.js';
+import { outcomeOf } from './send-outcome.js';
+
+export interface SendAnswer {
+  readonly status: 200 | 202;
+  readonly body: OutputOf<'send'> | AcceptedJob;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The job of a message whose outcome is to be asked for. */
+export type AcceptedJob = JobView & { readonly url: string };
+
+/**
+ * Accepts a message and waits for its outcome: 200 once WhatsApp has it, 202 with the job where the wait is
+ * over before. Throws as {@link acceptSend} does, and what became of a message that was not sent.
+ */
+export async function sendMessage(
+  access: CommandAccess,
+  input: InputOf<'send'>,
+  idempotencyKey: string | null,
+  call: CommandCall,
+): Promise<SendAnswer> {
+  const accepted = await acceptSend(access, input, idempotencyKey, call);
+  const { id, data } = accepted;
+  const { job, outcome } = await untilSettled(access, accepted, call);
+  const headers: Record<string, string> = accepted.isReplay ? { 'idempotent-replayed': 'true' } : {};
+  if (outcome?.status === 'sent') return { status: 200, body: outcome.result, headers };
+  if (outcome !== null) throw notSent(id, outcome, headers);
+  const url = `${call.baseUrl}/api/jobs/${id}`;
+  return {
+    status: 202,
+    body: { ...composeJobView(id, job, data, null), url },
+    headers: { location: url, 'retry-after': '2' },
+  };
+}
+
+/** From here on nothing is refused: Redis has the message, and an outage ends the wait, not the send. */
+async function untilSettled({ looks, run }: CommandAccess, accepted: AcceptedSend, call: CommandCall) {
+  const { id, data } = accepted;
+  const deadline = performance.now() + call.waitMs;
+  let job = accepted.job;
+  for (;;) {
+    const look = await looks.send(id).catch((error: unknown) => {
+      if (error instanceof ApiError && error.code === 'redis_unavailable') return null;
+      throw error;
+    });
+    if (look === null) return { job, outcome: null };
+    const outcome = look.job === null ? lost : outcomeOf(look, data);
+    job = look.job ?? job;
+    if (outcome !== null || performance.now() >= deadline || call.signal.aborted) return { job, outcome };
+    await run.untilNextLook(call.signal);
+  }
+}
+
+const lost: SendOutcome = {
+  status: 'unknown',
+  error: {
+    code: 'interrupted',
+    message: 'Redis has lost the job; whether the message was sent is not known',
+  },
+};
+
+type NotSent = Exclude<SendOutcome, { status: 'sent' }>;
+
+const codeOf: Readonly<Record<(typeof sendErrorCodes)[number], ApiErrorCode>> = {
+  expired: 'timeout',
+  account_changed: 'login_required',
+  not_on_whatsapp: 'not_on_whatsapp',
+  whatsapp_error: 'whatsapp_error',
+  not_acknowledged: 'whatsapp_error',
+  interrupted: 'whatsapp_error',
+};
+
+function notSent(id: string, { error }: NotSent, headers: Record<string, string>): ApiError {
+  return new ApiError(codeOf[error.code], error.message, { details: { job_id: id }, headers });
+}

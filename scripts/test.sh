@@ -11,9 +11,9 @@ failed=0
 
 main() {
   prepare test
-  # Tests with browsers run one file at a time: two browsers already keep a small machine busy.
   run_tests 2 unit integration "$@"
-  run_tests 1 faults e2e "$@"
+  # These wait more than they compute: for locks to lapse, for browsers to start.
+  run_tests 2 faults e2e "$@"
   if [ $((passed + failed)) = 0 ]; then
     say "no test file's path contains: $*"
     exit 64

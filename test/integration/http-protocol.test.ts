@@ -147,7 +147,9 @@ describe('HTTP', () => {
     ...['/index.html', '/api/status;x', '/.env', '/favicon.ico'],
   ]) {
     it(`there is nothing at ${path}`, async () => {
-      const [answer] = await sendRaw(replica.port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 100);
+      const [answer] = await sendRaw(replica.port, `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, {
+        quietMs: 100,
+      });
       assert.equal(answer?.status, 404);
       assert.equal((JSON.parse(answer?.body ?? '') as ErrorBody).error.code, 'not_found');
     });

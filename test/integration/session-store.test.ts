@@ -70,9 +70,16 @@ test('a claim tells what stood before: the state, and up to where credentials ar
   assert.deepEqual([(await claim()).previous, (await claim()).wipedEpoch], [null, 0]);
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready');
-  assert.equal(await store.markWiped(redis, session, fence.epoch), true);
+  assert.equal(await store.markWiped(redis, session, fence.epoch), fence.epoch);
   const next = await claim();
   assert.deepEqual([next.previous?.state, next.wipedEpoch], ['ready', fence.epoch]);
+});
+
+test('each wipe has a number of its own, also the second of one run', async () => {
+  const { fence } = await claim();
+  const first = await store.markWiped(redis, session, fence.epoch);
+  const second = await store.markWiped(redis, session, fence.epoch);
+  assert.ok(first !== null && second !== null && second > first, `${first} ${second}`);
 });
 
 test('a write moves the fence, and a late one of an older incarnation is refused', async () => {
@@ -182,7 +189,7 @@ test('an end of somebody else is refused, and changes nothing', async () => {
   assert.equal(await store.endRun(redis, { ...end, expected: stranger }), false);
   assert.equal(await store.endRun(redis, { ...end, expected: null }), false);
   assert.equal(await redis.exists(k.state, k.heartbeat, k.endedStart), 0);
-  assert.equal(await store.markWiped(redis, session, stranger.epoch), false);
+  assert.equal(await store.markWiped(redis, session, stranger.epoch), null);
   assert.equal(await redis.exists(k.wiped), 0);
 });
 

@@ -21,7 +21,15 @@ interface Link {
   isFrozen: boolean;
 }
 
-export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
+export interface FaultProxyOptions {
+  /** Sees what a client sent, before it is passed on. */
+  onRequest?(bytes: Buffer): void;
+}
+
+export async function startFaultProxy(
+  targetPort: number,
+  options: FaultProxyOptions = {},
+): Promise<FaultProxy> {
   const links = new Set<Link>();
   let mode: 'open' | 'cut' | 'frozen' = 'open';
   let delayMs = 0;
@@ -39,6 +47,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
 
   function relay(link: Link, from: Socket, to: Socket): void {
     from.on('data', (bytes) => {
+      if (from === link.client) options.onRequest?.(bytes);
       if (link.isFrozen) return;
       if (delayMs > 0) setTimeout(() => !link.isFrozen && to.write(bytes), delayMs);
       else to.write(bytes);

@@ -7,8 +7,18 @@ export interface RawAnswer {
   readonly body: string;
 }
 
+export interface RawOptions {
+  readonly quietMs?: number;
+  /** Says that nothing more will come, as a client that has given up. */
+  readonly thenEnd?: boolean;
+}
+
 /** Sends bytes as they are, and reads answers until the server closes or has been silent for a while. */
-export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 250): Promise<RawAnswer[]> {
+export async function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  { quietMs = 250, thenEnd = false }: RawOptions = {},
+): Promise<RawAnswer[]> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   let received = '';
@@ -18,7 +28,8 @@ export async function sendRaw(port: number, bytes: string | Buffer, quietMs = 25
   });
   socket.on('error', () => undefined);
   const closed = once(socket, 'close');
-  socket.write(bytes);
+  if (thenEnd) socket.end(bytes);
+  else socket.write(bytes);
   await closed;
   return [...answersIn(received)];
 }

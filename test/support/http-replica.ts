@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
+import type { FeedTuning } from '../../src/http/events/feed-tuning.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config.js';
 
@@ -16,6 +17,7 @@ export interface Replica extends HttpServer {
 export interface ReplicaOptions {
   readonly environment?: Record<string, string>;
   readonly timing?: Partial<Timing>;
+  readonly feedTuning?: Partial<FeedTuning>;
 }
 
 export async function startReplica(redisUrl: string, options: ReplicaOptions = {}): Promise<Replica> {
@@ -36,7 +38,7 @@ export async function startReplica(redisUrl: string, options: ReplicaOptions = {
       },
     }),
   );
-  const server = await startHttp({ config, redisUrl, log });
+  const server = await startHttp({ config, redisUrl, log, feedTuning: options.feedTuning ?? {} });
   const get = (path: string, init?: RequestInit) =>
     fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
   return {

@@ -88,6 +88,14 @@ export class Product {
     }
   }
 
+  /** Waits until a login is on the disk, which it is not in its first seconds (docs/failure-modes.md). */
+  async loginSettled(): Promise<Status> {
+    const ready = await this.until((s) => s.ready, 'ready');
+    const isSettled = () => Date.now() - Date.parse(ready.updated_at ?? '') > 6_000;
+    await eventually(isSettled, { timeoutMs: 10_000 });
+    return ready;
+  }
+
   /** Resolves when the process is gone; to its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {

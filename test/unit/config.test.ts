@@ -85,6 +85,7 @@ describe('configuration', () => {
       logLevel: 'info',
       maxSessions: 4,
       restartsMax: 10,
+      sendTtlS: 3_600,
       timing: timingSchema.parse({}),
       warnings: [],
     } satisfies Omit<Config, 'hostName'>);
@@ -198,6 +199,10 @@ describe('configuration', () => {
     assert.equal(timing.startDeadlineMs, 5_000);
     assert.equal(timing.backoffMaxMs, 10_000);
     assert.equal(timing.lockDurationMs, 15_000);
+  });
+
+  it('gives a message the time that is configured to be sent', () => {
+    assert.equal(loadConfig('all', { WHATSAPP_SEND_TTL_S: '60' }).sendTtlS, 60);
   });
 
   it('makes room in the shutdown for a longer stop grace', () => {

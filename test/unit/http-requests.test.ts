@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { z } from 'zod';
 import { ApiError } from '../../src/contract/errors.js';
-import { knownFields, parseInput } from '../../src/http/requests/input.js';
-import { parsePreferredWait } from '../../src/http/requests/prefer.js';
+import { operations } from '../../src/contract/operations.js';
+import { parseIdempotencyKey } from '../../src/http/requests/idempotency-key.js';
+import { parseInput, queryReader } from '../../src/http/requests/input.js';
+import { appliedPreferences, parsePreferences } from '../../src/http/requests/prefer.js';
 import { requestIdOf } from '../../src/http/requests/request-id.js';
 import { parseQuery, parseTarget } from '../../src/http/requests/target.js';
-import { coalesced } from '../../src/http/session/coalesced-read.js';
+import { batched, coalesced } from '../../src/http/session/coalesced-read.js';
+import { createTicker } from '../../src/http/session/ticker.js';
 import { deferred } from '../../src/platform/deadline.js';
 
 describe('Prefer: wait', () => {
@@ -30,7 +33,44 @@ describe('Prefer: wait', () => {
     [undefined, null],
   ] as const) {
     it(`${JSON.stringify(header)} is ${expected ?? 'ignored'}`, () => {
-      assert.equal(parsePreferredWait(header), expected);
+      assert.equal(parsePreferences(header).waitS, expected);
+    });
+  }
+});
+
+describe('Prefer: respond-async', () => {
+  for (const [header, expected] of [
+    ['respond-async', 'respond-async'],
+    ['Respond-Async; x=y', 'respond-async'],
+    ['wait=5, respond-async', 'respond-async, wait=5'],
+    ['respond-asynchronously', null],
+    ['return=minimal', null],
+    ['wait=soon', null],
+    ['wait=0', 'wait=0'],
+  ] as const) {
+    it(`${JSON.stringify(header)} ${expected === null ? 'applies nothing' : `is applied as ${expected}`}`, () => {
+      assert.equal(appliedPreferences(parsePreferences(header)), expected);
+    });
+  }
+});
+
+describe('an idempotency key', () => {
+  it('is 1-255 printable ASCII characters, or absent', () => {
+    for (const key of ['a', 'order 4711/1', '~'.repeat(255)]) {
+      assert.equal(parseIdempotencyKey([key]), key);
+    }
+    assert.equal(parseIdempotencyKey([]), null);
+  });
+
+  for (const [what, headers] of [
+    ['empty', ['']],
+    ['too long', ['x'.repeat(256)]],
+    ['not ASCII', ['grün']],
+    ['not printable', ['a\tb']],
+    ['given twice', ['a', 'a']],
+  ] as const) {
+    it(`is refused where it is ${what}`, () => {
+      assert.throws(() => parseIdempotencyKey(headers), { code: 'invalid_request' });
     });
   }
 });
@@ -102,7 +142,18 @@ describe('the input of an operation', () => {
   });
 
   it('of a query takes the fields it knows and leaves the rest', () => {
-    assert.deepEqual(knownFields(schema, { limit: '5', utm: 'x', toString: 'y' }), { limit: '5' });
+    assert.deepEqual(queryReader(schema)({ limit: '5', utm: 'x', toString: 'y' }), { limit: 5 });
+  });
+
+  it('of a query takes digits for an integer and nothing else', () => {
+    const read = queryReader(operations.messages.input);
+    assert.deepEqual(read({ limit: '007', phone_number: '15551234567' }), {
+      limit: 7,
+      phone_number: '15551234567',
+    });
+    for (const limit of ['', ' 5', '5 ', '+5', '-5', '5.0', '1e1', '0x5', '٥', 'five']) {
+      assert.deepEqual(read({ limit }), { limit });
+    }
   });
 });
 
@@ -150,5 +201,42 @@ describe('coalesced reads', () => {
       ['rejected', 'rejected'],
     );
     assert.equal(await read(), 2);
+  });
+
+  it('of many things are one read for the things asked for in a turn', async () => {
+    const reads: (readonly string[])[] = [];
+    const read = batched(async (keys: readonly string[]) => {
+      reads.push(keys);
+      return keys.map((key) => key.toUpperCase());
+    });
+    assert.deepEqual(await Promise.all([read('a'), read('b'), read('a')]), ['A', 'B', 'A']);
+    assert.equal(await read('c'), 'C');
+    assert.deepEqual(reads, [['a', 'b', 'a'], ['c']]);
+  });
+});
+
+describe('a ticker', () => {
+  it('wakes all who wait in one turn, whenever they came', async () => {
+    const untilTick = createTicker(30);
+    const turns: string[] = [];
+    const first = untilTick().then(() => turns.push('first'));
+    await new Promise((done) => setTimeout(done, 10));
+    const second = untilTick().then(() => turns.push('second'));
+    void first.then(() => setImmediate(() => turns.push('next turn')));
+    await Promise.all([first, second]);
+    await new Promise(setImmediate);
+    assert.deepEqual(turns, ['first', 'second', 'next turn']);
+  });
+
+  it('lets go of whoever leaves, and stops when nobody is left', async () => {
+    const untilTick = createTicker(60_000);
+    const leaving = new AbortController();
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = timers();
+    const waits = [untilTick(leaving.signal), untilTick(leaving.signal)];
+    assert.equal(timers(), before + 1);
+    leaving.abort();
+    await Promise.all([...waits, untilTick(leaving.signal)]);
+    assert.equal(timers(), before);
   });
 });

@@ -56,12 +56,9 @@ function hasLock(dir: string): boolean {
 
 test('a new profile is private and not linked', async () => {
   const profile = new Profile(scratchDir(), 'default');
-  assert.deepEqual(await profile.prepare(0), {
-    session: 'default',
-    wipedEpoch: 0,
-    isLinked: false,
-    account: null,
-  });
+  const { profileId, ...note } = await profile.prepare(0);
+  assert.deepEqual(note, { session: 'default', wipedEpoch: 0, isLinked: false, account: null });
+  assert.match(profileId, /^[\da-f-]{36}$/);
   assert.equal(statSync(profile.dir).mode & 0o777, 0o700);
 });
 
@@ -88,7 +85,9 @@ test('a profile that was wiped elsewhere since is void, whatever its note says',
   const known = await new Profile(authDir, 'default').prepare(100);
   assert.equal(known.isLinked, true, 'the wipe that it was made after does not void it');
   const renewed = await new Profile(authDir, 'default').prepare(101);
-  assert.deepEqual(renewed, { session: 'default', wipedEpoch: 101, isLinked: false, account: null });
+  assert.notEqual(renewed.profileId, note.profileId);
+  const { profileId: _, ...facts } = renewed;
+  assert.deepEqual(facts, { session: 'default', wipedEpoch: 101, isLinked: false, account: null });
   assert.equal(existsSync(join(profile.dir, 'login')), false);
 });
 

@@ -31,6 +31,8 @@ port.on('message', (message: ToThread) => {
       return void attach(message.browserWsEndpoint);
     case 'fence':
       return writer.refence(message.fence);
+    case 'command':
+      return say({ type: 'refusal', id: message.id, code: 'whatsapp_error', message: 'scripted' });
     case 'logout':
       return say({ type: 'logged-out', unlinked: true });
     case 'stop':

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { OutputOf } from '../../src/contract/operations.js';
+import type { JobView } from '../../src/contract/send-jobs.js';
+import type { Product } from '../support/product.js';
+import { Stage } from '../support/stage.js';
+
+/** Reading and sending, through the whole product and the real client, on a stand-in for WhatsApp. */
+let stage: Stage;
+let product: Product;
+
+before(async () => {
+  stage = await Stage.open();
+  product = stage.start();
+});
+after(() => stage.close());
+
+async function call(path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const response = await product.get(path, {
+    ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+  return { status: response.status, headers: response.headers, body: (await response.json()) as never };
+}
+
+const other = '+1 (555) 000-2222';
+const otherId = '15550002222@c.us';
+
+test('a code links the phone instead of a QR, and starts the session for it', async () => {
+  const answer = await call('/api/pairing-code', { phone_number: '+1 555 000 1111' });
+  assert.equal(answer.status, 200);
+  const { already_authenticated, phone_number, code } = answer.body as Record<string, unknown>;
+  assert.equal(already_authenticated, false);
+  assert.equal(phone_number, '15550001111');
+  assert.match(String(code), /^[A-Z0-9]{8}$/);
+  assert.equal((await stage.whatsApp.phone.enterCode(String(code))).linked, true);
+  await product.until((s) => s.ready, 'ready by code');
+  const again = await call('/api/pairing-code', { phone_number: '+1 555 000 1111' });
+  assert.equal((again.body as { already_authenticated: boolean }).already_authenticated, true);
+});
+
+test('a message is answered once WhatsApp has it, as it was written', async () => {
+  const message = 'Grüße\n🙂 second line';
+  const answer = await call('/api/send', { phone_number: other, message });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  const sent = answer.body as OutputOf<'send'>;
+  assert.equal(sent.to, '15550002222');
+  assert.equal(sent.chat_id, otherId);
+  const received = await stage.whatsApp.phone.received();
+  assert.deepEqual(
+    received.map(({ id, body, times }) => ({ id, body, times })),
+    [{ id: sent.message_id, body: message, times: 1 }],
+  );
+});
+
+test('messages are sent in the order in which they were accepted', async () => {
+  const bodies = Array.from({ length: 10 }, (_, i) => `number ${i}`);
+  const jobs: JobView[] = [];
+  for (const message of bodies) {
+    const answer = await call('/api/send', { phone_number: other, message }, { prefer: 'respond-async' });
+    assert.equal(answer.status, 202);
+    jobs.push(answer.body);
+  }
+  for (const { id } of jobs) {
+    const settled = await call(`/api/send`, { phone_number: other, message: `flush ${id}` });
+    assert.equal(settled.status, 200);
+    const { body } = await call(`/api/jobs/${id}`);
+    assert.equal((body as JobView).status, 'sent');
+  }
+  const received = (await stage.whatsApp.phone.received()).map(({ body }) => body);
+  assert.deepEqual(
+    received.filter((body) => body.startsWith('number')),
+    bodies,
+  );
+});
+
+test('the same Idempotency-Key is one message, on any repetition', async () => {
+  const body = { phone_number: other, message: 'once' };
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => call('/api/send', body, { 'idempotency-key': 'k1' })),
+  );
+  assert.deepEqual(new Set(answers.map(({ body }) => (body as OutputOf<'send'>).message_id)).size, 1);
+  const replay = await call('/api/send', body, { 'idempotency-key': 'k1' });
+  assert.equal(replay.headers.get('idempotent-replayed'), 'true');
+  const conflict = await call('/api/send', { ...body, message: 'twice' }, { 'idempotency-key': 'k1' });
+  assert.equal(conflict.status, 409);
+  const received = (await stage.whatsApp.phone.received()).filter(
+    ({ body }) => body === 'once' || body === 'twice',
+  );
+  assert.equal(received.length, 1);
+});
+
+test('a number that is not on WhatsApp is 422, for sending and for reading', async () => {
+  for (const path of ['/api/send', '/api/messages']) {
+    const body =
+      path === '/api/send' ? { phone_number: '15550009999', message: 'x' } : { phone_number: '15550009999' };
+    const answer = await call(path, body);
+    assert.equal(answer.status, 422, path);
+    assert.equal((answer.body as { error: { code: string } }).error.code, 'not_on_whatsapp');
+  }
+});
+
+test('what comes in is an event, in the chat list and in the messages', async () => {
+  const abort = new AbortController();
+  const stream = await product.get('/api/events?types=message', { signal: abort.signal });
+  const reader = (stream.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+  // A second later than what was sent: WhatsApp's order is by whole seconds.
+  const timestamp = Math.floor(Date.now() / 1000) + 1;
+  await stage.whatsApp.phone.receive({ from: '15550003333', body: 'are you there?', timestamp });
+  let text = '';
+  while (!text.includes('are you there?')) text += (await reader.read()).value ?? '';
+  abort.abort();
+  const event = JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? 'null');
+  assert.equal(event.type, 'message');
+  assert.equal(event.data.from_me, false);
+
+  const chats = (await call('/api/chats?limit=2')).body as OutputOf<'chats'>;
+  assert.equal(chats.count, 2);
+  assert.equal(chats.chats[0]?.id, '15550003333@c.us');
+  assert.equal(chats.chats[0]?.last_message?.body, 'are you there?');
+  const messages = (await call('/api/messages?phone_number=15550002222&limit=3'))
+    .body as OutputOf<'messages'>;
+  assert.equal(messages.count, 3);
+  assert.ok(messages.messages.every(({ from_me }) => from_me));
+  assert.deepEqual((await stage.whatsApp.phone.state()).unknownModules, []);
+});
+
+test('reads and sends wait for a restart of the session rather than fail with it', async () => {
+  await product.loginSettled();
+  const [browser] = await stage.browsers();
+  process.kill(browser?.pid ?? 0, 'SIGKILL');
+  const [chats, sent] = await Promise.all([
+    call('/api/chats'),
+    call('/api/send', { phone_number: other, message: 'through a restart' }),
+  ]);
+  assert.equal(chats.status, 200);
+  assert.equal(sent.status, 200);
+  const received = (await stage.whatsApp.phone.received()).filter(({ body }) => body === 'through a restart');
+  assert.equal(received.length, 1);
+});
+
+test('a slow chat list does not hold up a send', async () => {
+  await stage.whatsApp.faults.set({ slowChatsMs: 6_000 });
+  const chats = call('/api/chats');
+  const sent = await call('/api/send', { phone_number: other, message: 'meanwhile' });
+  assert.equal(sent.status, 200);
+  const first = await Promise.race([chats.then(() => 'chats'), Promise.resolve('sent')]);
+  assert.equal(first, 'sent');
+  await stage.whatsApp.faults.clear();
+  assert.equal((await chats).status, 200);
+});
+
+test('a logout voids what waits to be sent, and says so', async () => {
+  await stage.whatsApp.faults.set({ ackStalls: true });
+  const first = await call('/api/send', { phone_number: other, message: 'a' }, { prefer: 'respond-async' });
+  const second = await call('/api/send', { phone_number: other, message: 'b' }, { prefer: 'respond-async' });
+  assert.deepEqual([first.status, second.status], [202, 202]);
+  await product.post('/api/logout');
+  const { body } = await call(`/api/jobs/${(second.body as JobView).id}`);
+  assert.equal((body as JobView).status, 'failed');
+  assert.equal((body as JobView).error?.code, 'account_changed');
+  const refused = await call('/api/send', { phone_number: other, message: 'c' });
+  assert.equal(refused.status, 409);
+});

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import puppeteer, { type Browser, type Page } from 'puppeteer';
+import { type Operation, operations } from '../../src/contract/operations.js';
+import { loadConfig } from '../../src/platform/config.js';
+import { type Replica, startReplica } from '../support/http-replica.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+/** Set to a directory to look at what was tested. */
+const screenshots = process.env.SCREENSHOTS;
+
+const views = [
+  { name: 'light', width: 1280, height: 900, scheme: 'light' },
+  { name: 'dark', width: 1280, height: 900, scheme: 'dark' },
+  { name: 'phone', width: 375, height: 667, scheme: 'light' },
+] as const;
+
+describe('the /docs page in a browser', () => {
+  let server: RedisServer;
+  let replica: Replica;
+  let browser: Browser;
+
+  before(async () => {
+    if (screenshots !== undefined) await mkdir(screenshots, { recursive: true });
+    server = await startRedis();
+    replica = await startReplica(server.url);
+    browser = await puppeteer.launch({
+      executablePath: loadConfig('all', { PATH: process.env.PATH }).chromeExecutable,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+    });
+  });
+  after(async () => {
+    await browser.close();
+    await replica.close();
+    await server.stop();
+  });
+
+  for (const view of views) {
+    it(`shows every operation, from this server alone: ${view.name}`, async () => {
+      await look(view, async (page) => {
+        assert.equal(await page.title(), 'API · Holdline');
+        const shown = await page.$$eval('.opblock-summary', (blocks) =>
+          blocks.map((block) => block.textContent?.replaceAll('\u200b', '') ?? ''),
+        );
+        for (const { routes, summary } of Object.values(operations) as Operation[]) {
+          for (const { method, path } of routes) {
+            assert.ok(
+              shown.some((text) => text.startsWith(method + path) && text.includes(summary)),
+              `${method} ${path} in ${shown.join('\n')}`,
+            );
+          }
+        }
+        const links = await page.$$eval('.bar a', (all) =>
+          all.map((link) => (link as { href?: string }).href),
+        );
+        assert.deepEqual(links, [`${replica.url}/qr`, `${replica.url}/openapi.json`]);
+        assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'fits');
+      });
+    });
+  }
+
+  it('opens an operation with its schemas and examples, and tries it out', async () => {
+    await look(views[0], async (page) => {
+      await page.click('#operations-Messages-send .opblock-summary-control');
+      await page.waitForSelector('#operations-Messages-send .responses-table .response');
+      const text = await page.$eval('#operations-Messages-send', (block) => block.textContent ?? '');
+      assert.match(text, /Idempotency-Key/);
+      assert.match(text, /idempotency_conflict/);
+      await page.click('#operations-Session-status .opblock-summary-control');
+      for (const button of ['.try-out__btn', '.execute']) {
+        await (await page.waitForSelector(`#operations-Session-status ${button}`))?.click();
+      }
+      const live = '#operations-Session-status .live-responses-table tbody .response-col_status';
+      // Asked from outside: the policy lets no text be evaluated inside.
+      const status = await page.waitForSelector(live, { timeout: 60_000 });
+      assert.match((await status?.evaluate((cell) => cell.textContent)) ?? '', /200/);
+    });
+  });
+
+  it('would notice what the policy forbids', async () => {
+    const page = await browser.newPage();
+    try {
+      const complaints = complaintsOf(page);
+      await page.goto(`${replica.url}/docs`);
+      await page.evaluate(
+        `document.body.append(Object.assign(document.createElement('script'), { text: '1' }))`,
+      );
+      assert.match(complaints.join('\n'), /Content Security Policy/);
+    } finally {
+      await page.close();
+    }
+  });
+
+  async function look(
+    { width, height, scheme, name }: (typeof views)[number],
+    check: (page: Page) => Promise<void>,
+  ): Promise<void> {
+    const page = await browser.newPage();
+    const complaints = complaintsOf(page);
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(request.url()));
+    try {
+      await page.setViewport({ width, height });
+      await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+      const response = await page.goto(`${replica.url}/docs`);
+      assert.equal(response?.status(), 200);
+      await page.waitForSelector('.opblock-summary', { timeout: 60_000 });
+      await check(page);
+      if (screenshots !== undefined) {
+        const file = join(screenshots, `docs-${name}-${requests.length}.png`);
+        await writeFile(file, await page.screenshot({ fullPage: true }));
+      }
+      const foreign = requests.filter(
+        (url) => !url.startsWith(`${replica.url}/`) && !url.startsWith('data:'),
+      );
+      assert.deepEqual(foreign, [], 'asks nobody else');
+      assert.deepEqual(complaints, [], 'nothing is blocked or broken');
+    } finally {
+      await page.close();
+    }
+  }
+});
+
+function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  return complaints;
+}

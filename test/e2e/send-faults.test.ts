@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import type { JobView } from '../../src/contract/send-jobs.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { kill, Stage } from '../support/stage.js';
+
+/**
+ * A crash at each step of a send, of each part: the message arrives exactly once, and the job says so.
+ */
+let stage: Stage;
+let product: Product;
+let count = 0;
+
+before(async () => {
+  stage = await Stage.open();
+  product = stage.start();
+  await product.post('/api/auth/start');
+  await stage.whatsApp.phone.scanCurrent();
+  await product.loginSettled();
+});
+afterEach(() => stage.whatsApp.faults.clear());
+after(() => stage.close());
+
+/** Each waits until the send has come exactly so far. */
+const steps = {
+  'before the page is called': async () => {},
+  'while the page holds it': async () => {
+    await stage.whatsApp.faults.set({ dropBeforeServer: true });
+    const begun = (await stage.whatsApp.phone.state()).sendsBegun;
+    return () =>
+      eventually(async () => (await stage.whatsApp.phone.state()).sendsBegun > begun, { timeoutMs: 20_000 });
+  },
+  'after the server has it, before the page knows': async () => {
+    await stage.whatsApp.faults.set({ ackStalls: true });
+    return (body: string) =>
+      eventually(async () => (await stage.whatsApp.phone.received()).some((m) => m.body === body), {
+        timeoutMs: 20_000,
+      });
+  },
+} as const;
+
+const crashes = {
+  'the browser is killed': async () => {
+    const [browser] = await stage.browsers();
+    kill(browser?.pid ?? 0);
+  },
+  'everything is killed': async () => {
+    for (const { pid } of await stage.processes()) kill(pid);
+    await stage.nothingLeft();
+    product = stage.start();
+  },
+} as const;
+
+for (const [step, prepare] of Object.entries(steps)) {
+  for (const [crash, inject] of Object.entries(crashes)) {
+    test(`${crash} ${step}: the message arrives once, and the job is sent`, async () => {
+      const body = `message ${++count}`;
+      const reached = await prepare();
+      const accepted = await product.get('/api/send', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+        body: JSON.stringify({ phone_number: '15550002222', message: body }),
+      });
+      assert.equal(accepted.status, 202);
+      const { id } = (await accepted.json()) as JobView;
+      await reached?.(body);
+      await inject();
+      await stage.whatsApp.faults.clear();
+      const job = await eventually(
+        async () => {
+          const view = (await (await product.get(`/api/jobs/${id}`)).json()) as JobView;
+          return view.status === 'queued' || view.status === 'active' ? null : view;
+        },
+        { timeoutMs: 90_000, message: 'the job settles' },
+      );
+      assert.equal(job?.status, 'sent', JSON.stringify(job));
+      const received = (await stage.whatsApp.phone.received()).filter((m) => m.body === body);
+      assert.equal(received.length, 1, JSON.stringify(received));
+      assert.equal(received[0]?.id, job?.result?.message_id);
+    });
+  }
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { eventAgeMs, eventCap, type SessionEvent } from '../../src/contract/events.js';
+import { sessionKeys } from '../../src/contract/keys.js';
+import { composeStatus } from '../../src/contract/status.js';
+import type { Message } from '../../src/contract/whatsapp.js';
+import { readEvents } from '../../src/platform/event-stream.js';
+import { endRun } from '../../src/platform/session-store.js';
+import { EventRelay } from '../../src/session-worker/event-relay.js';
+import { claimToWrite } from '../support/event-writer.js';
+import { eventually } from '../support/eventually.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+const keys = sessionKeys('default');
+const facts = { auth_dir: '', chrome_executable: '', headless: true, session: 'default', restarts: 0 };
+
+describe('events in Redis', () => {
+  let server: RedisServer;
+  let redis: Redis;
+  const relays: EventRelay[] = [];
+
+  before(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
+    redis.on('error', () => undefined);
+  });
+  beforeEach(async () => {
+    await redis.flushall();
+  });
+  afterEach(async () => {
+    await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  });
+  after(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  async function stored(): Promise<SessionEvent[]> {
+    const { entries } = await readEvents(redis, 'default', '-', 20_000);
+    return entries.map(({ json }) => JSON.parse(json) as SessionEvent);
+  }
+
+  it('a refused write adds no event, whichever it is', async () => {
+    const stale = await claimToWrite(redis);
+    const current = await claimToWrite(redis);
+    assert.equal(await stale.publish({ state: 'ready' }), false);
+    assert.equal(await stale.messages('late'), false);
+    const status = composeStatus(
+      { ...facts, ...stale.fence, supervisor: null },
+      { state: 'stopped', lastError: null, account: null },
+      new Date().toISOString(),
+    );
+    const end = { session: 'default', expected: stale.fence, status, startId: '', intent: null };
+    assert.equal(await endRun(redis, { ...end, unlinked: false }), false);
+    assert.deepEqual(await stored(), []);
+    assert.equal(await current.publish({ state: 'ready' }), true, 'the control');
+    assert.equal(await endRun(redis, { ...end, expected: current.fence, unlinked: false }), true);
+    assert.deepEqual(
+      (await stored()).map(({ type }) => type),
+      ['state', 'state'],
+    );
+  });
+
+  it('tells what changed from what stood in Redis, whoever wrote that', async () => {
+    const first = await claimToWrite(redis);
+    const qr = { number: 2, issued_at: new Date().toISOString(), expires_at: null };
+    await first.publish({ state: 'qr', qr });
+    const next = await claimToWrite(redis);
+    await next.publish({ state: 'starting' });
+    await next.publish({ state: 'starting' });
+    const events = await stored();
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['state', 'qr', 'state', 'qr', 'state'],
+    );
+    assert.deepEqual(events[3]?.data, { available: false, number: null, expires_at: null });
+  });
+
+  it('composes the events anew when somebody writes at the same time', async () => {
+    const writer = await claimToWrite(redis);
+    const qr = (number: number) => ({ number, issued_at: new Date().toISOString(), expires_at: null });
+    await Promise.all(
+      Array.from({ length: 10 }, (_, index) =>
+        writer.publish(index % 2 ? { state: 'ready' } : { state: 'qr', qr: qr(index + 1) }),
+      ),
+    );
+    let shown: unknown = null;
+    const all = await stored();
+    all.forEach((event, index) => {
+      if (event.type !== 'state') return;
+      const { qr: now } = event.data as { qr: unknown };
+      const isChange = JSON.stringify(now) !== JSON.stringify(shown);
+      assert.equal(all[index + 1]?.type === 'qr', isChange, `event ${index}`);
+      shown = now;
+    });
+  });
+
+  it('replaces a state that cannot be read', async () => {
+    await redis.set(keys.state, Buffer.from([0x7b, 0xff, 0xfe]));
+    const writer = await claimToWrite(redis).catch(() => null);
+    assert.equal(writer, null, 'a claim still wants to read it');
+    await redis.set(keys.state, '');
+    const next = await claimToWrite(redis);
+    await redis.set(keys.state, Buffer.from([0x7b, 0xff, 0xfe]));
+    assert.equal(await next.publish({ state: 'ready' }), true);
+  });
+
+  it('keeps exactly so many, the newest', async () => {
+    const writer = await claimToWrite(redis);
+    const bodies = Array.from({ length: eventCap + 250 }, (_, index) => String(index));
+    for (let start = 0; start < bodies.length; start += 1_000) {
+      await writer.messages(...bodies.slice(start, start + 1_000));
+    }
+    const kept = await stored();
+    assert.equal(kept.length, eventCap);
+    assert.equal(bodyOf(kept[0]), '250');
+    await writer.messages('one more');
+    assert.equal(await redis.xlen(keys.events), eventCap);
+  });
+
+  it('keeps nothing for longer than a day', async () => {
+    const old = Date.now() - eventAgeMs;
+    await redis.xadd(keys.events, `${old - 60_000}-0`, 'type', 'message', 'event', '{}');
+    await redis.xadd(keys.events, `${old + 60_000}-0`, 'type', 'message', 'event', '{}');
+    await (await claimToWrite(redis)).messages('new');
+    const kept = await redis.xrange(keys.events, '-', '+');
+    assert.deepEqual([kept.length, kept[0]?.[0]], [2, `${old + 60_000}-0`]);
+  });
+
+  describe('from the session worker', () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+
+    function relayOf(run: { epoch: number; incarnation: number }): EventRelay {
+      const relay = new EventRelay(redis, () => ({ ...facts, ...run, supervisor: 's' }), log);
+      relays.push(relay);
+      return relay;
+    }
+
+    it('come in order; own messages are none', async () => {
+      const { fence } = await claimToWrite(redis);
+      const relay = relayOf(fence);
+      relay.message(message('1'));
+      relay.message({ ...message('mine'), from_me: true });
+      relay.ack({ id: 'mine', chat_id: 'c', ack: 2 });
+      relay.message(message('2'));
+      await relay.stop();
+      assert.deepEqual(
+        (await stored()).map(({ type, data }) => [type, (data as Message).body ?? 'ack']),
+        [
+          ['message', '1'],
+          ['message_ack', 'ack'],
+          ['message', '2'],
+        ],
+      );
+      relay.message(message('after the stop'));
+      assert.equal((await stored()).length, 3);
+    });
+
+    it('wait for a new fence, and end with the thread when there is none', async () => {
+      const lost = await claimToWrite(redis);
+      const run = { ...lost.fence };
+      const relay = relayOf(run);
+      const { fence } = await claimToWrite(redis);
+      relay.message(message('1'));
+      await eventually(async () => (await redis.xlen(keys.events)) === 0);
+      Object.assign(run, fence);
+      await eventually(async () => (await redis.xlen(keys.events)) === 1);
+      Object.assign(run, lost.fence);
+      relay.message(message('2'));
+      await relay.stop();
+      assert.equal(await redis.xlen(keys.events), 1);
+    });
+
+    it('wait while Redis is away, the newest thousand, with one line in the log', async () => {
+      await server.kill();
+      const run = { epoch: 0, incarnation: 0 };
+      const relay = relayOf(run);
+      for (let n = 0; n < 1_500; n++) relay.message(message(String(n)));
+      await server.restart();
+      Object.assign(run, (await claimToWrite(redis)).fence);
+      await eventually(async () => (await redis.xlen(keys.events)) === 1_000);
+      assert.equal(bodyOf((await stored())[0]), '500');
+      assert.equal(lines.filter((line) => line.includes('dropping')).length, 1);
+    });
+  });
+});
+
+function bodyOf(event: SessionEvent | undefined): string | undefined {
+  return (event?.data as Message | undefined)?.body;
+}
+
+function message(body: string): Message {
+  const ends = { from: '491511234567@c.us', to: '491517654321@c.us', author: null };
+  return {
+    ...{ id: `id-${body}`, ...ends, from_me: false, type: 'chat', body, timestamp: 1 },
+    has_media: false,
+  };
+}

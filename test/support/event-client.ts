@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import type { SessionEvent } from '../../src/contract/events.js';
+import { eventually } from './eventually.js';
+
+export interface ReceivedEvent {
+  readonly id: string | null;
+  readonly type: string;
+  readonly body: SessionEvent & { readonly oldest_id?: string | null };
+}
+
+/** One client of `GET /api/events`, which keeps what it received. */
+export interface EventClient {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  /** Everything as it came over the wire. */
+  readonly text: string;
+  readonly blocks: readonly string[];
+  readonly events: readonly ReceivedEvent[];
+  /** As a browser keeps it. */
+  readonly lastEventId: string | null;
+  readonly hasEnded: boolean;
+  untilCount(count: number, timeoutMs?: number): Promise<readonly ReceivedEvent[]>;
+  untilEnd(): Promise<void>;
+  /** Stops reading. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+export async function listenToEvents(
+  baseUrl: string,
+  { query = '', lastEventId }: { query?: string; lastEventId?: string | null } = {},
+): Promise<EventClient> {
+  const headers = lastEventId ? { 'last-event-id': lastEventId } : {};
+  const request = get(`${baseUrl}/api/events${query}`, { headers, agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  let hasEnded = false;
+  const blocks: string[] = [];
+  const events: ReceivedEvent[] = [];
+  let lastId: string | null = lastEventId ?? null;
+  let rest = '';
+  response.setEncoding('utf8');
+  response.on('data', (chunk: string) => {
+    text += chunk;
+    const complete = (rest + chunk).split('\n\n');
+    rest = complete.pop() ?? '';
+    for (const block of complete) {
+      blocks.push(block);
+      const fields = new Map(block.split('\n').map((line) => line.split(/: (.*)/, 2) as [string, string]));
+      lastId = fields.get('id') ?? lastId;
+      const data = fields.get('data');
+      if (data === undefined) continue;
+      events.push({ id: fields.get('id') ?? null, type: fields.get('event') ?? '', body: JSON.parse(data) });
+    }
+  });
+  response.on('error', () => undefined);
+  response.on('close', () => {
+    hasEnded = true;
+  });
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    blocks,
+    events,
+    get text() {
+      return text;
+    },
+    get lastEventId() {
+      return lastId;
+    },
+    get hasEnded() {
+      return hasEnded;
+    },
+    async untilCount(count, timeoutMs = 10_000) {
+      await eventually(() => events.length >= count, { timeoutMs, message: `${count} events came` });
+      return events;
+    },
+    untilEnd: async () => void (await eventually(() => hasEnded, { message: 'the stream ended' })),
+    pause: () => void response.pause(),
+    resume: () => void response.resume(),
+    close: () => void request.destroy(),
+  };
+}

@@ -1,0 +1,100 @@
+import { Worker, type WorkerOptions } from 'bullmq';
+import { Redis } from 'ioredis';
+import { keyPrefix } from '../../src/contract/keys.js';
+import { defaultSession, readsQueue, sendsQueue } from '../../src/contract/names.js';
+import {
+  type ReadJob,
+  type ReadOutcome,
+  readJobSchema,
+  type SendJob,
+  type SendOutcome,
+  sendJobSchema,
+} from '../../src/contract/send-jobs.js';
+
+/** Carries out the commands to the default session as the test says, in place of an owner with a browser. */
+export interface ScriptedCommands {
+  /** What was taken so far, in order. */
+  readonly reads: readonly ReadJob[];
+  readonly sends: readonly TakenSend[];
+  /** Leaves what is under way unsettled. */
+  close(): Promise<void>;
+}
+
+export interface TakenSend extends SendJob {
+  readonly id: string;
+}
+
+export interface CommandScript {
+  read?(job: ReadJob): Promise<ReadOutcome>;
+  send?(job: TakenSend): Promise<SendOutcome>;
+}
+
+export async function carryOut(redisUrl: string, script: CommandScript): Promise<ScriptedCommands> {
+  const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
+  const reads: ReadJob[] = [];
+  const sends: TakenSend[] = [];
+  const options: WorkerOptions = {
+    connection: redis,
+    prefix: keyPrefix,
+    concurrency: 4,
+    skipStalledCheck: true,
+    skipLockRenewal: true,
+    lockDuration: 86_400_000,
+    drainDelay: 1,
+  };
+  const { read, send } = script;
+  const workers = [
+    ...(read === undefined
+      ? []
+      : [
+          new Worker(
+            readsQueue(defaultSession),
+            async (job) => {
+              const data = readJobSchema.parse(job.data);
+              reads.push(data);
+              return await read(data);
+            },
+            options,
+          ),
+        ]),
+    ...(send === undefined
+      ? []
+      : [
+          new Worker(
+            sendsQueue(defaultSession),
+            async (job) => {
+              const taken = { id: job.id ?? '', ...sendJobSchema.parse(job.data) };
+              sends.push(taken);
+              const outcome = await send(taken);
+              await job.updateData({ ...job.data, message: null });
+              return outcome;
+            },
+            { ...options, concurrency: 1 },
+          ),
+        ]),
+  ];
+  for (const worker of workers) worker.on('error', () => undefined);
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  return {
+    reads,
+    sends,
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close(true)));
+      redis.disconnect();
+    },
+  };
+}
+
+/** What WhatsApp's server would say to a send. */
+export function sentOutcome({ phoneNumber, id }: TakenSend): SendOutcome {
+  return {
+    status: 'sent',
+    result: {
+      ok: true,
+      to: phoneNumber,
+      chat_id: `${phoneNumber}@c.us`,
+      message_id: `true_${phoneNumber}@c.us_${id}`,
+      timestamp: '2026-11-23T03:00:00.000Z',
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import type { JobView } from '../../src/contract/send-jobs.js';
+import type { Replica } from './http-replica.js';
+
+/** Sends messages to a replica and reads what it answers. */
+export interface SendAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown> & { readonly error?: Record<string, unknown> };
+}
+
+export interface Sending {
+  readonly to?: string;
+  readonly message?: string;
+  readonly key?: string;
+  readonly prefer?: string;
+  readonly signal?: AbortSignal;
+}
+
+export async function postSend(replica: Replica, sending: Sending = {}): Promise<SendAnswer> {
+  const { to = '+1 555 123 4567', message = 'Hello', key, prefer = 'wait=20', signal } = sending;
+  const response = await replica.post('/api/send', {
+    body: JSON.stringify({ phone_number: to, message }),
+    headers: {
+      'content-type': 'application/json',
+      prefer,
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
+    ...(signal ? { signal } : {}),
+  });
+  const body = (await response.json()) as SendAnswer['body'];
+  return { status: response.status, headers: response.headers, body };
+}
+
+export async function getJob(replica: Replica, id: unknown): Promise<JobView> {
+  const response = await replica.get(`/api/jobs/${String(id)}`);
+  const body = await response.json();
+  assert.equal(response.status, 200, JSON.stringify(body));
+  return body as JobView;
+}
+
+export function assertError(answer: SendAnswer, status: number, code: string): Record<string, unknown> {
+  assert.deepEqual([answer.status, answer.body.error?.code], [status, code], JSON.stringify(answer.body));
+  return answer.body.error ?? {};
+}

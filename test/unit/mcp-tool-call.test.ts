@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { ApiError, type ApiErrorCode } from '../../src/contract/errors.js';
+import type { Exchange } from '../../src/http/exchange.js';
+import { type Call, type Handlers, Json } from '../../src/http/handlers.js';
+import { callTool } from '../../src/http/mcp/tool-call.js';
+import { examples, queuedExample } from '../../src/http/openapi/examples.js';
+
+const baseUrl = 'http://127.0.0.1:8790';
+const send = { phone_number: '+1 555 123-4567', message: 'hello' };
+
+/** Calls a tool whose operation is carried out by `handler`. */
+async function run(
+  name: string,
+  handler: (input: unknown, call: Call) => Promise<unknown>,
+  input: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<CallToolResult & { readonly failures: ApiError[] }> {
+  const handlers = new Proxy({}, { get: () => handler }) as Handlers;
+  const exchange = {
+    request: { headers },
+    requestId: 'request-1',
+    admission: { baseUrl, listedOrigin: null },
+    signal: new AbortController().signal,
+  } as unknown as Exchange;
+  const failures: ApiError[] = [];
+  const result = await callTool({ handlers, exchange, name, input }, (error) => void failures.push(error));
+  return { ...result, failures };
+}
+
+function textsOf({ content }: CallToolResult): string[] {
+  return content.map((item) => (item.type === 'text' ? item.text : ''));
+}
+
+describe('a call of a tool', () => {
+  it('is the JSON of the handler’s answer, indented, however the handler has it', async () => {
+    const { output } = examples.chats;
+    const expected = [JSON.stringify(output, null, 2)];
+    for (const body of [output, new Json(JSON.stringify(output))]) {
+      const result = await run('whatsapp_list_chats', async () => ({ body }));
+      assert.deepEqual(textsOf(result), expected);
+      assert.equal(result.isError, undefined);
+    }
+  });
+
+  it('gives the handler what the table’s schema makes of the arguments, and the key beside them', async () => {
+    let seen: { input: unknown; call: Call } | undefined;
+    const handler = async (input: unknown, call: Call) => {
+      seen = { input, call };
+      return { body: examples.send.output };
+    };
+    await run('whatsapp_send_message', handler, { ...send, idempotency_key: 'a key' });
+    assert.deepEqual(seen?.input, { phone_number: '15551234567', message: 'hello' });
+    assert.equal(seen?.call.idempotencyKey, 'a key');
+    assert.equal(seen?.call.requestId, 'request-1');
+    await run('whatsapp_send_message', handler, send);
+    assert.equal(seen?.call.idempotencyKey, null);
+    await run('whatsapp_read_messages', handler, { phone_number: send.phone_number });
+    assert.deepEqual(seen?.input, { phone_number: '15551234567', limit: 10 });
+  });
+
+  it('waits less than clients do, unless they say how long', async () => {
+    const waits: (number | null)[] = [];
+    const handler = async (_input: unknown, { preferredWaitS }: Call) => {
+      waits.push(preferredWaitS);
+      return { body: {} };
+    };
+    await run('whatsapp_list_chats', handler);
+    await run('whatsapp_list_chats', handler, {}, { prefer: 'wait=5' });
+    await run('whatsapp_start_auth', handler);
+    assert.deepEqual(waits, [45, 5, null]);
+  });
+
+  it('tells of a message that is still on its way as no failure, with what not to do', async () => {
+    const handler = async () => ({ status: 202, body: queuedExample });
+    const result = await run('whatsapp_send_message', handler, send);
+    const [job, hint] = textsOf(result);
+    assert.equal(result.isError, undefined);
+    assert.deepEqual(JSON.parse(job ?? ''), queuedExample);
+    assert.match(hint ?? '', /do not send it again/);
+  });
+
+  for (const [code, way] of [
+    ['session_not_started', /Call whatsapp_start_auth first/],
+    ['login_required', /scan the QR at http:\/\/127\.0\.0\.1:8790\/qr/],
+    ['login_failed', /Call whatsapp_start_auth to try again/],
+    ['session_not_ready', /Try again; whatsapp_status/],
+    ['not_on_whatsapp', /Check the number/],
+    ['idempotency_conflict', /another idempotency_key/],
+    ['forbidden', /API key/],
+  ] as const satisfies readonly (readonly [ApiErrorCode, RegExp])[]) {
+    it(`that fails with ${code} says what to do`, async () => {
+      const result = await run('whatsapp_status', async () => {
+        throw new ApiError(code, 'what went wrong');
+      });
+      assert.equal(result.isError, true);
+      const [text = ''] = textsOf(result);
+      assert.ok(text.startsWith(`what went wrong (${code})\n`), text);
+      assert.match(text, way);
+    });
+  }
+
+  it('that fails names the job and the time to wait, where there are', async () => {
+    const result = await run('whatsapp_status', async () => {
+      const headers = { 'retry-after': '5' };
+      throw new ApiError('redis_unavailable', 'unknown outcome', { details: { job_id: 'm-1' }, headers });
+    });
+    assert.deepEqual(textsOf(result), [
+      `unknown outcome (redis_unavailable)\nThe message's job: ${baseUrl}/api/jobs/m-1\nWait 5 s before the next try.`,
+    ]);
+  });
+
+  it('that fails as nobody expected tells nothing of it, but the log', async () => {
+    const surprise = new TypeError('secret internals');
+    const result = await run('whatsapp_status', () => Promise.reject(surprise));
+    assert.deepEqual(textsOf(result), ['something unexpected went wrong; see the log (internal_error)']);
+    assert.deepEqual(
+      result.failures.map(({ cause }) => cause),
+      [surprise],
+    );
+  });
+});

@@ -16,8 +16,6 @@ export function connectPatiently(url: string, timing: ConnectionTiming, log: Log
     {
       maxRetriesPerRequest: null,
       socketTimeout: timing.socketTimeoutMs,
-      connectTimeout: 3_000,
-      retryStrategy: (attempt) => Math.min(50 * attempt, 500),
     },
     log,
   );
@@ -33,8 +31,6 @@ export function connectForAnswers(url: string, commandTimeoutMs: number, log: Lo
       socketTimeout: 3 * commandTimeoutMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
-      connectTimeout: 3_000,
-      retryStrategy: (attempt) => Math.min(50 * attempt, 500),
     },
     log,
   );
@@ -50,7 +46,12 @@ export async function disconnect(redis: Redis): Promise<void> {
 }
 
 function connect(url: string, options: RedisOptions, log: Logger): Redis {
-  const all: RedisOptions = { ...options, enableReadyCheck: true };
+  const all: RedisOptions = {
+    ...options,
+    enableReadyCheck: true,
+    connectTimeout: 3_000,
+    retryStrategy: (attempt) => Math.min(50 * attempt, 500),
+  };
   const redis = url.startsWith('unix:')
     ? new Redis({ ...all, path: decodeURIComponent(new URL(url).pathname) })
     : new Redis(url, all);

@@ -18,6 +18,14 @@ export const readPage = `() => {
   };
 }`;
 
+/** The key of a message of ours in a chat, as the library makes it; part of the two scripts below. */
+const ownKeyIn = `(chat, keyId) => {
+  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');
+  const MsgKey = window.require('WAWebMsgKey');
+  const from = chat.id.isLid() ? getMaybeMeLidUser() : getMaybeMePnUser();
+  return new MsgKey({ from, to: chat.id, id: keyId, selfDir: 'out' });
+}`;
+
 /**
  * Finds the chat and makes the key of a message that is to be sent in it. The key's id comes from the caller, so
  * that the very message can be looked for after a crash. Takes { chatId, keyId }, gives { chatId, messageId }.
@@ -25,10 +33,7 @@ export const readPage = `() => {
 export const prepareMessage = `async ({ chatId, keyId }) => {
   const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
   if (!chat) return null;
-  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');
-  const MsgKey = window.require('WAWebMsgKey');
-  const from = chat.id.isLid() ? getMaybeMeLidUser() : getMaybeMePnUser();
-  const key = new MsgKey({ from, to: chat.id, id: keyId, selfDir: 'out' });
+  const key = (${ownKeyIn})(chat, keyId);
   return { chatId: chat.id._serialized, messageId: key._serialized };
 }`;
 
@@ -39,10 +44,7 @@ export const prepareMessage = `async ({ chatId, keyId }) => {
 export const sendMessage = `async ({ chatId, keyId, messageId, message, notAfter }) => {
   const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
   if (!chat) return 'no-chat';
-  const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');
-  const MsgKey = window.require('WAWebMsgKey');
-  const from = chat.id.isLid() ? getMaybeMeLidUser() : getMaybeMePnUser();
-  const id = new MsgKey({ from, to: chat.id, id: keyId, selfDir: 'out' });
+  const id = (${ownKeyIn})(chat, keyId);
   if (id._serialized !== messageId) return 'key-differs';
   await window.WWebJS.sendSeen(chatId);
   if (Date.now() > notAfter) return 'late';

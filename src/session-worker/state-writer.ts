@@ -1,4 +1,5 @@
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
+import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { publishStatus, type StoredQr } from '../platform/session-store.js';
@@ -73,7 +74,7 @@ export class StateWriter {
         }
       } catch (error) {
         this.#log.warn({ err: error }, 'redis refused a state write; trying again');
-        await new Promise((done) => setTimeout(done, 500));
+        await pause(500);
       }
     }
     // In the same turn as the last look at `#pending`: a later write starts anew.

@@ -14,6 +14,16 @@ before(async () => {
 });
 after(() => stage.close());
 
+/** Waits for `ready` in a newer run; no QR may be shown on the way. */
+async function readyWithoutQr(epoch: number, message: string): Promise<void> {
+  const seen = new Set<string>();
+  await product.until((s) => {
+    seen.add(s.state);
+    return s.ready && s.epoch > epoch;
+  }, message);
+  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+}
+
 test('before anything was started the status says stopped and the page how to start', async () => {
   const status = await product.status();
   assert.equal(status.state, 'stopped');
@@ -68,12 +78,7 @@ test('everything killed 5 s after ready comes back to ready by itself, without a
   await stage.nothingLeft();
 
   product = stage.start();
-  const seen = new Set<string>();
-  await product.until((s) => {
-    seen.add(s.state);
-    return s.ready && s.epoch > ready.epoch;
-  }, 'ready after everything was killed');
-  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  await readyWithoutQr(ready.epoch, 'ready after everything was killed');
   assert.equal((await stage.browsers()).length, 1);
 });
 
@@ -99,12 +104,7 @@ test('an unlink on the phone brings a fresh QR by itself, and its login survives
   await stage.nothingLeft();
 
   product = stage.start();
-  const seen = new Set<string>();
-  await product.until((s) => {
-    seen.add(s.state);
-    return s.ready && s.epoch > ready.epoch;
-  }, 'ready after the restart');
-  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  await readyWithoutQr(ready.epoch, 'ready after the restart');
 });
 
 test('a device that was unlinked while the product was off gets a fresh QR whose login lasts', async () => {
@@ -118,18 +118,12 @@ test('a device that was unlinked while the product was off gets a fresh QR whose
 
 test('a stop keeps the device linked, and the next start needs no QR', async () => {
   assert.deepEqual(await product.post('/api/stop'), { ok: true });
-  assert.equal((await product.status()).state, 'stopped');
+  const stopped = await product.status();
+  assert.equal(stopped.state, 'stopped');
   assert.deepEqual(await stage.browsers(), []);
   const first = await product.post<Status>('/api/auth/start');
-  const seen = new Set<string>([first.state]);
-  await product.until(
-    (s) => {
-      seen.add(s.state);
-      return s.ready;
-    },
-    `ready without a QR (first answer: ${JSON.stringify(first)})`,
-  );
-  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  assert.notEqual(first.state, 'qr');
+  await readyWithoutQr(stopped.epoch, `ready after the stop (first answer: ${JSON.stringify(first)})`);
 });
 
 test('a logout unlinks the device, wipes the credentials, and the next start shows a QR', async () => {

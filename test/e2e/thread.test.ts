@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Product } from '../support/product.js';
+import { replaceFile } from '../support/replace-file.js';
 import { Stage } from '../support/stage.js';
 
 /** The real client's thread is broken from inside, by a module that Node loads into the product. */
@@ -39,7 +39,7 @@ for (const { fault, lastError } of rows) {
   test(`a thread that dies of "${fault}" is replaced on the same browser and login`, async () => {
     const before = await product.status();
     const [browser] = await stage.browsers();
-    await writeFile(trigger, fault);
+    replaceFile(trigger, fault);
     const down = await product.until((s) => s.last_error !== null, 'the fault shows');
     assert.match(down.last_error ?? '', lastError);
     assert.notEqual(down.state, 'ready');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExitReason } from '../../src/contract/exit-reasons.js';
 import { isAlive } from './processes.js';
+import { replaceFile } from './replace-file.js';
 
 /**
  * A directory by which a test tells scripted browsers and threads what to do, and in which they record that they
@@ -58,11 +59,11 @@ export class Theatre {
 
   /** What the next threads do, one after another; the last goes on for all that follow. */
   playThreads(...behaviours: [ThreadBehaviour, ...ThreadBehaviour[]]): void {
-    writeFileSync(join(this.dir, 'threads.json'), JSON.stringify(behaviours));
+    replaceFile(join(this.dir, 'threads.json'), JSON.stringify(behaviours));
   }
 
   playBrowsers(behaviour: BrowserBehaviour): void {
-    writeFileSync(join(this.dir, 'browser-behaviour'), behaviour);
+    replaceFile(join(this.dir, 'browser-behaviour'), behaviour);
   }
 
   /** Every thread that has attached so far. */
@@ -88,7 +89,7 @@ export function readBrowserBehaviour(dir: string): BrowserBehaviour {
 export function takeThreadBehaviour(dir: string): ThreadBehaviour {
   const file = join(dir, 'threads.json');
   const [next = 'ready', ...rest] = JSON.parse(readIfThere(file) ?? '[]') as ThreadBehaviour[];
-  if (rest.length > 0) writeFileSync(file, JSON.stringify(rest));
+  if (rest.length > 0) replaceFile(file, JSON.stringify(rest));
   return next;
 }
 

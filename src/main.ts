@@ -54,7 +54,11 @@ async function startSupervisor(config: Config, redisUrl: string, log: Logger): P
     threadEntry: new URL('./session-worker/main.js', import.meta.url),
     isAlone: config.redisUrl === null,
   });
-  void supervisor.start().catch((error) => log.error({ err: error }, 'supervisor failed to start'));
+  const started = supervisor
+    .start()
+    .catch((error) => log.error({ err: error }, 'supervisor failed to start'));
+  // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
+  if (config.redisUrl === null) await started;
   return { stop: (force) => supervisor.close(force) };
 }
 

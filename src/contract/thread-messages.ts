@@ -6,6 +6,12 @@ import type { Account, Fence, RunFacts, SessionState } from './status.js';
  * because `postMessage(error)` drops every custom field.
  */
 
+/**
+ * The page's localStorage at a moment when the account was linked. Chromium writes it to the disk some seconds late,
+ * and without it the login is lost; so it is kept beside the profile until it is there. A secret.
+ */
+export type LoginStorage = Readonly<Record<string, string>>;
+
 /** Handed to the thread as `workerData`, before there is a browser to attach to. */
 export interface ThreadData {
   /** Its epoch and incarnation are the fence of the thread's writes. */
@@ -15,6 +21,8 @@ export interface ThreadData {
   readonly account: Account | null;
   /** The profile was linked before: a QR from it means that the login is void. */
   readonly isLinked: boolean;
+  /** Of a login that did not reach the disk: to be put back into the page before it loads. */
+  readonly loginStorage: LoginStorage | null;
   readonly redisUrl: string;
   readonly webVersion: string | null;
   readonly logLevel: string;
@@ -32,6 +40,7 @@ export interface ThreadTiming {
   readonly readyGraceMs: number;
   readonly reconnectDeadlineMs: number;
   readonly logoutDeadlineMs: number;
+  readonly keepLoginMs: number;
 }
 
 export type ToThread =
@@ -41,6 +50,8 @@ export type ToThread =
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out an operation of the session worker; settled by one `answer` or `refusal` with the same id. */
   | { readonly type: 'command'; readonly id: string; readonly operation: string; readonly input: unknown }
+  /** The login that the thread told of outlives this browser from now on. */
+  | { readonly type: 'login-kept' }
   | { readonly type: 'logout' }
   | { readonly type: 'stop' };
 
@@ -48,6 +59,8 @@ export type FromThread =
   /** The thread's event loop turns. */
   | { readonly type: 'alive' }
   | { readonly type: 'state'; readonly state: SessionState; readonly account: Account | null }
+  /** A fresh login that is not on the disk yet. With an account it has synced: `ready` waits for `login-kept`. */
+  | { readonly type: 'login'; readonly storage: LoginStorage; readonly account: Account | null }
   /** The incarnation is over; the thread waits to be terminated. */
   | ({ readonly type: 'failed' } & IncarnationExit)
   /** A state write under this fence was refused: another stands in Redis. */

@@ -35,6 +35,7 @@ export const timingSchema = z.strictObject({
   browserTermGraceMs: ms(2_000, 'time a browser is given after SIGTERM before SIGKILL'),
   browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on the disk'),
   loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),
+  keepLoginMs: ms(10_000, 'how long `ready` waits for a fresh login to be kept beside the profile'),
   browserStartMs: ms(20_000, 'from spawning a browser to its debugging endpoint'),
 
   ackDeadlineMs: ms(120_000, "how long a send waits for WhatsApp's acknowledgement"),

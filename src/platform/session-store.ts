@@ -25,18 +25,22 @@ export type Claim =
   /** This very start was ended for good; only its job's removal got lost. */
   | { readonly type: 'already-ended' };
 
-/** Makes the run that holds the lock the session's only writer, under a higher epoch than any before. */
+/**
+ * Makes the run that holds the lock the session's only writer, under a higher epoch than any before. `above`: an
+ * epoch known from elsewhere, for a Redis that has lost it and whose clock may be behind.
+ */
 export async function claimRun(
   redis: Redis,
   session: string,
   token: string,
   startId: string,
+  above = 0,
 ): Promise<Claim> {
   const k = sessionKeys(session);
   const [outcome, epoch, previous, wiped] = await claimScript(
     redis,
     [k.lock, k.fence, k.state, k.endedStart, k.wiped],
-    [token, startId],
+    [token, startId, above],
   );
   if (outcome !== 'claimed') return { type: outcome };
   return {
@@ -47,7 +51,7 @@ export async function claimRun(
   };
 }
 
-// KEYS lock fence state endedStart wiped | ARGV token startId
+// KEYS lock fence state endedStart wiped | ARGV token startId above
 // returns {'claimed', epoch, state, wiped} or {'not-ours'} or {'already-ended'}
 const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string, string, string]>(
   'claim',
@@ -56,7 +60,7 @@ const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string,
    if redis.call('GET', KEYS[4]) == ARGV[2] then return {'already-ended'} end
    local last = tonumber(string.match(redis.call('GET', KEYS[2]) or '', '^%d+')) or 0
    local time = redis.call('TIME')
-   local epoch = math.max(last + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+   local epoch = math.max(last + 1, tonumber(ARGV[3]) + 1, time[1] * 1000 + math.floor(time[2] / 1000))
    redis.call('SET', KEYS[2], string.format('%.0f.0', epoch))
    return {'claimed', string.format('%.0f', epoch), redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[5]) or '0'}`,
 );

@@ -1,9 +1,11 @@
 import type { Page } from 'puppeteer';
 import whatsapp from 'whatsapp-web.js';
 import { type Account, accountSchema } from '../contract/status.js';
+import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
-import { readPage } from './page-scripts.js';
+import { putBackLogin } from './login-storage.js';
+import { readPage, readStorage } from './page-scripts.js';
 import { toChat, toMessage } from './shapes.js';
 
 /** What the page says of itself; null where it has not loaded far enough to say. */
@@ -38,6 +40,8 @@ interface ClientOptions {
   readonly browserWsEndpoint: string;
   readonly webVersion: string | null;
   readonly webCacheDir: string;
+  /** Of a login that the profile has not got whole. */
+  readonly loginStorage: LoginStorage | null;
   readonly authTimeoutMs: number;
   readonly protocolTimeoutMs: number;
   readonly callTimeoutMs: number;
@@ -67,7 +71,10 @@ export class WhatsAppClient {
         authTimeoutMs: options.authTimeoutMs,
         qrMaxRetries: 0,
       },
-      (page) => watchPage(page, events),
+      async (page) => {
+        watchPage(page, events);
+        if (options.loginStorage !== null) await putBackLogin(page, options.loginStorage);
+      },
     );
     this.#client.on('qr', events.onQr);
     this.#client.on('ready', () => events.onReady(accountOf(this.#client)));
@@ -87,6 +94,11 @@ export class WhatsAppClient {
   /** Asks the page; rejects when it does not answer in time or is gone. */
   report(): Promise<PageReport | null> {
     return this.#page === null ? Promise.resolve(null) : this.ask<PageReport>(readPage, null);
+  }
+
+  /** What a login needs besides the page's database, which is on the disk at once. */
+  loginStorage(): Promise<LoginStorage> {
+    return this.ask<LoginStorage>(readStorage, null);
   }
 
   /** Runs one of the page's scripts; rejects with what it threw, or when it does not answer in time. */
@@ -161,27 +173,28 @@ export class WhatsAppClient {
 
 /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
 class AttachedClient extends whatsapp.Client {
-  constructor(options: whatsapp.ClientOptions, onPage: (page: Page) => void) {
+  constructor(options: whatsapp.ClientOptions, onPage: (page: Page) => Promise<void>) {
     super({ ...options, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
   }
 
   override async destroy(): Promise<void> {}
 }
 
-/** Keeps no credentials (the profile does); says when there is a page to watch, before it loads anything. */
+/** Keeps no credentials (the profile does); says when there is a page, which loads nothing before that has been heard. */
 class PageNotice extends whatsapp.NoAuth {
   #isSaid = false;
-  readonly #onPage: () => void;
+  readonly #onPage: () => Promise<void>;
 
-  constructor(onPage: () => void) {
+  constructor(onPage: () => Promise<void>) {
     super();
     this.#onPage = onPage;
   }
 
   // Called after a logout on the phone as well.
   override afterBrowserInitialized = async (): Promise<void> => {
-    if (!this.#isSaid) this.#onPage();
+    if (this.#isSaid) return;
     this.#isSaid = true;
+    await this.#onPage();
   };
 }
 

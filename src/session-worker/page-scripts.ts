@@ -18,6 +18,14 @@ export const readPage = `() => {
   };
 }`;
 
+/** The page's localStorage, by name. */
+export const readStorage = `() => ({ ...localStorage })`;
+
+/** Puts back what a killed browser had not written yet. */
+export const writeStorage = `(storage) => {
+  for (const [name, value] of Object.entries(storage)) localStorage.setItem(name, value);
+}`;
+
 /** The key of a message of ours in a chat, as the library makes it; part of the two scripts below. */
 const ownKeyIn = `(chat, keyId) => {
   const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');

@@ -3,7 +3,7 @@ import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
 import { mayFollow } from '../contract/states.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
-import { pause } from '../platform/deadline.js';
+import { deferred, pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/session-store.js';
 import { type PageReport, WhatsAppClient } from './client.js';
@@ -40,6 +40,9 @@ export class SessionWorker {
   #stateSince = performance.now();
   #syncedSince: number | null = null;
   #unconnectedSince: number | null = null;
+  readonly #loginKept = deferred<void>();
+  #keepingLogin: Promise<void> | null = null;
+  #isLoginKept = false;
 
   constructor(options: SessionWorkerOptions) {
     this.#options = options;
@@ -55,6 +58,8 @@ export class SessionWorker {
         return this.#options.writer.refence(message.fence);
       case 'command':
         return void answerCommand(this.#client, message).then(this.#options.say);
+      case 'login-kept':
+        return this.#loginKept.resolve();
       case 'logout':
         return void this.#logout();
       default:
@@ -73,12 +78,13 @@ export class SessionWorker {
       browserWsEndpoint,
       webVersion,
       webCacheDir: this.#options.webCacheDir,
+      loginStorage: this.#options.data.loginStorage,
       authTimeoutMs: Math.min(30_000, timing.startDeadlineMs / 2),
       protocolTimeoutMs: timing.startDeadlineMs * 2,
       callTimeoutMs: timing.pageCheckTimeoutMs,
       events: {
         onQr: (text) => void this.#onQr(text),
-        onReady: (account) => this.#onReady(account),
+        onReady: (account) => void this.#onReady(account),
         onAuthFailure: (message) =>
           this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
         onDisconnected: (reason) => this.#fail(failures.exitOfDisconnect(reason)),
@@ -136,6 +142,8 @@ export class SessionWorker {
 
   /** The page has synced, and the library said nothing: it missed it, or it failed on the way and lost the error. */
   async #makeUpForReady(client: WhatsAppClient, report: PageReport, syncedMs: number): Promise<void> {
+    // The library has said it; `ready` waits for something else.
+    if (this.#keepingLogin !== null && !this.#isLoginKept) return;
     const { readyGraceMs } = this.#options.data.timing;
     if (!report.hasBegunReadying && syncedMs > readyGraceMs) {
       await client.makeReady().catch((error) => this.#fail(failures.exitOfReadying(error)));
@@ -195,12 +203,31 @@ export class SessionWorker {
   #onLinked(): void {
     this.#qrs.withdraw();
     this.#publish('authenticated', null);
+    if (!this.#options.data.isLinked) void this.#tellLogin(null).catch(() => undefined);
   }
 
-  #onReady(account: Account): void {
+  async #onReady(account: Account): Promise<void> {
     this.#account = account;
     if (this.#state === 'starting' || this.#state === 'qr') this.#onLinked();
+    if (!this.#options.data.isLinked) {
+      this.#keepingLogin ??= this.#keepLogin(account);
+      await this.#keepingLogin;
+    }
     if (this.#state !== 'ready') this.#publish('ready', null);
+  }
+
+  /** `ready` means that nobody has to scan again: a login that a kill would lose is not there yet. Never rejects. */
+  async #keepLogin(account: Account): Promise<void> {
+    const kept = this.#tellLogin(account).then(() => this.#loginKept.promise);
+    await withDeadline(kept, this.#options.data.timing.keepLoginMs, 'the supervisor').catch((error) =>
+      this.#options.log.warn({ reason: messageOf(error) }, 'a kill in the next seconds would lose the login'),
+    );
+    this.#isLoginKept = true;
+  }
+
+  async #tellLogin(account: Account | null): Promise<void> {
+    const storage = await this.#client?.loginStorage();
+    if (storage !== undefined) this.#options.say({ type: 'login', storage, account });
   }
 
   async #logout(): Promise<void> {

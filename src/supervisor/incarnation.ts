@@ -1,6 +1,6 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { Account, Fence, SessionState } from '../contract/status.js';
-import type { FromThread, ThreadData } from '../contract/thread-messages.js';
+import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser.js';
@@ -13,6 +13,8 @@ interface IncarnationOptions {
   readonly timing: Timing;
   readonly onState: (state: SessionState, account: Account | null) => void;
   readonly onFenced: (fence: Fence) => void;
+  /** A fresh login; with an account the thread waits for {@link Incarnation.loginKept} before it says `ready`. */
+  readonly onLogin: (storage: LoginStorage, account: Account | null) => void;
 }
 
 /** One life of the session worker: its thread and the browser that it is attached to. */
@@ -56,6 +58,10 @@ export class Incarnation {
     this.#thread.post({ type: 'fence', fence });
   }
 
+  loginKept(): void {
+    this.#thread.post({ type: 'login-kept' });
+  }
+
   /** Tells the phone; whether it could be told in time. */
   async logout(): Promise<boolean> {
     if (this.#state !== 'ready' && this.#state !== 'authenticated') return false;
@@ -82,6 +88,8 @@ export class Incarnation {
         return this.#options.onState(message.state, message.account);
       case 'fenced':
         return this.#options.onFenced(message.fence);
+      case 'login':
+        return this.#options.onLogin(message.storage, message.account);
       case 'answer':
       case 'refusal':
         return this.commands.settle(message);

@@ -1,17 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readlink, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { accountSchema } from '../contract/status.js';
+import type { LoginStorage } from '../contract/thread-messages.js';
+import { writePrivateFile } from './private-file.js';
 
 /**
- * A session's profile directory on this machine and the note beside it. Touched only while holding the
+ * A session's profile directory on this machine and what stands beside it. Touched only while holding the
  * session's job.
  */
 const noteSchema = z.object({
   session: z.string(),
+  /** Of the newest run that used this profile. */
+  epoch: z.number().default(0),
+  /** The session shall run: no operator stopped it, and no reason to give up ended it. */
+  isWanted: z.boolean().default(false),
   /** The newest wipe known when the profile was made: a newer one voids it, whichever host ordered it. */
   wipedEpoch: z.number(),
   /** Tells this profile from any other: what it does not know of, only it can deny. */
@@ -23,25 +29,40 @@ const noteSchema = z.object({
 
 export type ProfileNote = z.infer<typeof noteSchema>;
 
+const storageSchema = z.record(z.string(), z.string());
+
+/** The file of a session's note; by these a supervisor knows which sessions it has carried. */
+export function noteFileOf(authDir: string, session: string): string {
+  return join(authDir, `session-${session}.json`);
+}
+
+/** null where there is none that can be read. */
+export async function readNote(file: string): Promise<ProfileNote | null> {
+  return readJson(file, noteSchema);
+}
+
 export class Profile {
   readonly dir: string;
   readonly #session: string;
   readonly #noteFile: string;
+  readonly #storageFile: string;
 
   constructor(authDir: string, session: string) {
     this.#session = session;
     this.dir = join(authDir, `session-${session}`);
-    this.#noteFile = `${this.dir}.json`;
+    this.#noteFile = noteFileOf(authDir, session);
+    this.#storageFile = `${this.dir}.storage.json`;
   }
 
-  /** Makes it usable: a profile that was wiped elsewhere goes, locks that a dead browser left go. */
-  async prepare(wipedEpoch: number): Promise<ProfileNote> {
-    const found = await this.#readNote();
+  /** Makes it usable for a run: a profile that was wiped elsewhere goes, locks that a dead browser left go. */
+  async prepare(wipedEpoch: number, epoch: number): Promise<ProfileNote> {
+    const found = await this.readNote();
     if (found !== null && found.wipedEpoch < wipedEpoch) await this.remove();
-    const note =
+    const kept =
       found !== null && found.wipedEpoch >= wipedEpoch
         ? found
         : { session: this.#session, wipedEpoch, profileId: randomUUID(), isLinked: false, account: null };
+    const note = { ...kept, epoch, isWanted: true };
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await this.writeNote(note);
     await this.unlock();
@@ -50,13 +71,29 @@ export class Profile {
 
   async remove(): Promise<void> {
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await this.removeStorage();
     await rm(this.#noteFile, { force: true });
   }
 
-  async writeNote(note: ProfileNote): Promise<void> {
-    const draft = `${this.#noteFile}.new`;
-    await writeFile(draft, `${JSON.stringify(note)}\n`, { mode: 0o600 });
-    await rename(draft, this.#noteFile);
+  readNote(): Promise<ProfileNote | null> {
+    return readNote(this.#noteFile);
+  }
+
+  writeNote(note: ProfileNote): Promise<void> {
+    return writePrivateFile(this.#noteFile, `${JSON.stringify(note)}\n`);
+  }
+
+  /** What a login needs that is not in the profile yet; null: it is all there. */
+  readStorage(): Promise<LoginStorage | null> {
+    return readJson(this.#storageFile, storageSchema);
+  }
+
+  writeStorage(storage: LoginStorage): Promise<void> {
+    return writePrivateFile(this.#storageFile, JSON.stringify(storage));
+  }
+
+  removeStorage(): Promise<void> {
+    return rm(this.#storageFile, { force: true });
   }
 
   /**
@@ -74,13 +111,13 @@ export class Profile {
       await rm(join(this.dir, name), { force: true });
     }
   }
+}
 
-  async #readNote(): Promise<ProfileNote | null> {
-    try {
-      return noteSchema.parse(JSON.parse(await readFile(this.#noteFile, 'utf8')));
-    } catch {
-      return null;
-    }
+async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
+  try {
+    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch {
+    return null;
   }
 }
 

@@ -57,10 +57,13 @@ export class RunPublisher {
     };
   }
 
-  /** Becomes the session's only writer. Throws {@link RunLostError} when the lock is not this run's. */
-  async claim(): Promise<Exclude<Claim, { type: 'not-ours' }>> {
+  /**
+   * Becomes the session's only writer, under an epoch above the one given and above any that Redis knows. Throws
+   * {@link RunLostError} when the lock is not this run's.
+   */
+  async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
-    const claim = await this.#insist(() => claimRun(redis, session, token, startId));
+    const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') this.#fence = { epoch: claim.epoch, incarnation: 0 };
     return claim;
@@ -72,7 +75,7 @@ export class RunPublisher {
    */
   async reclaim(): Promise<void> {
     if (!(await this.#options.lease.renewNow())) throw new RunLostError('the session belongs to another run');
-    const claim = await this.claim();
+    const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     this.#options.log.warn({ epoch: claim.epoch }, 'redis lost the fence; claimed the session again');
   }

@@ -1,8 +1,10 @@
 import { HoldlineError, messageOf } from '../contract/errors.js';
 import type { Account } from '../contract/status.js';
+import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
+import { FreshLogin } from './fresh-login.js';
 import { Profile, type ProfileNote } from './profile.js';
 
 /** The directory of the profile cannot be read or written. */
@@ -33,11 +35,12 @@ export class SessionBrowser {
   #note: ProfileNote | null = null;
   #wipedEpoch = 0;
   #browser: Browser | null = null;
-  #loginFreshUntil = 0;
+  readonly #freshLogin: FreshLogin;
 
   constructor(options: SessionBrowserOptions) {
     this.#options = options;
     this.#profile = new Profile(options.config.authDir, options.session);
+    this.#freshLogin = new FreshLogin(this.#profile, options.log);
   }
 
   /** Voids the profile where it is older than this. */
@@ -54,10 +57,23 @@ export class SessionBrowser {
     return this.#note?.profileId ?? null;
   }
 
-  /** Makes the profile usable; throws {@link ProfileError}. */
-  async prepare(): Promise<ProfileNote> {
+  /** What the page of the next thread must be given before it loads. */
+  get loginStorage(): LoginStorage | null {
+    return this.#freshLogin.storage;
+  }
+
+  /** What is known here of the session from earlier runs, whatever Redis has lost. */
+  readNote(): Promise<ProfileNote | null> {
+    return this.#profile.readNote();
+  }
+
+  /** Makes the profile usable for the run of `epoch`; throws {@link ProfileError}. */
+  async prepare(epoch: number): Promise<ProfileNote> {
     try {
-      this.#note ??= await this.#profile.prepare(this.#wipedEpoch);
+      if (this.#note === null) {
+        this.#note = await this.#profile.prepare(this.#wipedEpoch, epoch);
+        await this.#freshLogin.load();
+      }
       return this.#note;
     } catch (error) {
       throw new ProfileError(this.#profile.dir, error);
@@ -85,22 +101,40 @@ export class SessionBrowser {
     return this.#browser;
   }
 
+  /**
+   * Keeps a login that the browser has not written yet; with an account it has synced. Resolves when a kill of
+   * everything costs no new scan any more.
+   */
+  async keepLogin(storage: LoginStorage, account: Account | null): Promise<void> {
+    await this.#freshLogin.keep(storage);
+    if (account !== null) await this.#amendNote({ isLinked: true, account });
+  }
+
   /** The account is `ready` on this profile. */
   async noteLinked(account: Account | null): Promise<void> {
-    const { config, log } = this.#options;
-    if (this.#note === null) return;
-    if (!this.#note.isLinked) this.#loginFreshUntil = performance.now() + config.timing.loginSettleMs;
-    this.#note = { ...this.#note, isLinked: true, account };
-    await this.#profile
-      .writeNote(this.#note)
-      .catch((error) => log.error({ err: error }, 'profile note not written'));
+    const { loginSettleMs } = this.#options.config.timing;
+    if (this.#browser !== null) this.#freshLogin.settleAfter(loginSettleMs, this.#browser.exited);
+    await this.#amendNote({ isLinked: true, account });
+  }
+
+  /** A profile that is not linked shows a QR: what was kept of a login leads nowhere. */
+  noteUnlinked(): Promise<void> {
+    return this.#freshLogin.settle();
+  }
+
+  /** The session shall not run any more, until somebody starts it. */
+  noteUnwanted(): Promise<void> {
+    return this.#amendNote({ isWanted: false });
   }
 
   /** Gracefully while a fresh login is on its way to the disk. */
   async stop(): Promise<void> {
+    if (this.#browser === null) return;
     const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
-    const isFresh = performance.now() < this.#loginFreshUntil;
-    await this.#browser?.stop(isFresh ? browserFlushGraceMs : browserTermGraceMs, this.#options.forced);
+    const graceMs = this.#freshLogin.storage === null ? browserTermGraceMs : browserFlushGraceMs;
+    await this.#browser.stop(graceMs, this.#options.forced);
+    // Ended by itself, it has written everything.
+    if ((await this.#browser.exited) === 'exit code 0') await this.#freshLogin.settle();
   }
 
   async kill(): Promise<void> {
@@ -112,8 +146,17 @@ export class SessionBrowser {
     this.#wipedEpoch = epoch;
     this.#note = null;
     await this.kill();
+    await this.#freshLogin.settle();
     await this.#profile
       .remove()
       .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
+  }
+
+  async #amendNote(change: Partial<ProfileNote>): Promise<void> {
+    if (this.#note === null) return;
+    this.#note = { ...this.#note, ...change };
+    await this.#profile
+      .writeNote(this.#note)
+      .catch((error) => this.#options.log.error({ err: error }, 'profile note not written'));
   }
 }

@@ -125,10 +125,11 @@ export class SessionRun {
 
   async execute(): Promise<RunResult> {
     try {
-      const claim = await this.#publisher.claim();
+      const note = await this.#browser.readNote();
+      const claim = await this.#publisher.claim(note?.epoch ?? 0);
       if (claim.type === 'already-ended') return 'ended';
       this.#browser.wipedEpoch = claim.wipedEpoch;
-      this.#account = claim.previous?.account ?? null;
+      this.#account = claim.previous?.account ?? note?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
       void this.#commands
@@ -183,7 +184,7 @@ export class SessionRun {
     this.#incarnation = null;
     this.#availability.update(null, 'starting');
     try {
-      const { isLinked, account } = await this.#browser.prepare();
+      const { isLinked, account } = await this.#browser.prepare(this.#publisher.fence.epoch);
       this.#account = account;
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
@@ -198,7 +199,7 @@ export class SessionRun {
 
   #startIncarnation(isLinked: boolean): Incarnation {
     const { config, threadEntry, redisUrl } = this.#options;
-    return new Incarnation({
+    const incarnation = new Incarnation({
       threadEntry,
       timing: config.timing,
       data: {
@@ -206,6 +207,7 @@ export class SessionRun {
         lastError: this.#lastError,
         account: this.#account,
         isLinked,
+        loginStorage: this.#browser.loginStorage,
         redisUrl,
         webVersion: config.webVersion,
         logLevel: config.logLevel,
@@ -216,7 +218,12 @@ export class SessionRun {
       onFenced: (fence) => {
         if (formatFence(fence) === formatFence(this.#publisher.fence)) void this.#refence();
       },
+      onLogin: async (storage, account) => {
+        await this.#browser.keepLogin(storage, account);
+        if (account !== null) incarnation.loginKept();
+      },
     });
+    return incarnation;
   }
 
   /** Ends the run as `#ending` says: at once where it is lost, else thread, browser, state, in this order. */
@@ -244,10 +251,12 @@ export class SessionRun {
         );
         return 'handed-over';
       case 'gave-up':
+        await this.#browser.noteUnwanted();
         this.#lastError = ending.message;
         await this.#publisher.end(this.#change(ending.state), null, false);
         return 'ended';
       case 'intent':
+        await this.#browser.noteUnwanted();
         this.#lastError = null;
         await this.#publisher.end(this.#change('stopped'), ending.intent, unlinked);
         return 'ended';
@@ -259,6 +268,7 @@ export class SessionRun {
   #onState(state: SessionState, account: Account | null): void {
     this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
+    if (state === 'qr') void this.#browser.noteUnlinked();
     if (state === 'ready') {
       this.#account = account;
       void this.#browser.noteLinked(account);

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type Job, Queue, WaitingError, Worker } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
-import { intentChannel, keyPrefix, sessionKeys } from '../contract/keys.js';
+import { intentChannel, keyPrefix } from '../contract/keys.js';
 import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect, logOutages, type Redis } from '../platform/redis.js';
-import { renewLock } from '../platform/session-store.js';
-import { startJobOptions } from '../platform/start-job.js';
+import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
+import { startIfForgotten, wantedSessions } from './forgotten-session.js';
 import { Lease } from './lease.js';
 import { type RunResult, SessionRun } from './session-run.js';
 
@@ -43,7 +43,7 @@ export class Supervisor {
   readonly #worker: Worker;
   readonly #runs = new Map<string, ActiveRun>();
   readonly #rollTimer: NodeJS.Timeout;
-  #isClosing = false;
+  readonly #closing = new AbortController();
 
   constructor(options: SupervisorOptions) {
     const { config, log, redisUrl } = options;
@@ -82,6 +82,7 @@ export class Supervisor {
     await this.#subscriber.subscribe(intentChannel);
     this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
     if (this.#options.isAlone) await this.#takeUpLeftovers();
+    for (const session of await wantedSessions(this.#options.config.authDir)) this.#startIfForgotten(session);
     void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
     this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
   }
@@ -91,7 +92,7 @@ export class Supervisor {
    * otherwise swallow the wake-up that is meant for a standby. `force` shortens the grace periods.
    */
   async close(force: AbortSignal): Promise<void> {
-    this.#isClosing = true;
+    this.#closing.abort();
     clearInterval(this.#rollTimer);
     const closed = this.#worker.close();
     for (const { run } of this.#runs.values()) {
@@ -138,14 +139,14 @@ export class Supervisor {
       // The same job again in this process: the earlier run lost its lock without knowing.
       earlier?.lease.forfeit('the same supervisor took the session again');
       await earlier?.isOver;
-      if (!this.#isClosing) result = await run.execute();
+      if (!this.#closing.signal.aborted) result = await run.execute();
       if (result !== 'ended') await this.#giveBack(job, token);
     } finally {
       lease.stop();
       if (this.#runs.get(session) === active) this.#runs.delete(session);
       over.resolve();
     }
-    if (result === 'lost') await this.#restoreAfterDataLoss(session);
+    if (result === 'lost') this.#startIfForgotten(session);
     if (result !== 'ended') throw new WaitingError();
     runLog.info('run ended');
   }
@@ -157,25 +158,26 @@ export class Supervisor {
     );
   }
 
-  /**
-   * Lost, the job gone and the fence too: nobody logged out, Redis lost its data (a logout keeps the fence).
-   * The run must come back by itself.
-   */
-  async #restoreAfterDataLoss(session: string): Promise<void> {
-    const keys = sessionKeys(session);
-    const exist = await withDeadline(this.#redis.exists(keys.fence, keys.job), 3_000, 'redis').catch(() => 1);
-    if (exist > 0 || this.#isClosing) return;
-    this.#options.log.warn({ session }, 'redis lost its data; starting the session again');
-    const { name, data, options } = startJobOptions(session);
-    await withDeadline(this.#queue.add(name, data, options), 3_000, 'redis').catch((error) =>
-      this.#options.log.error({ session, err: error }, 'session not started again'),
-    );
+  #startIfForgotten(session: string): void {
+    const closing = this.#closing.signal;
+    void startIfForgotten(session, {
+      redis: this.#redis,
+      queue: this.#queue,
+      log: this.#options.log,
+      closing,
+    });
   }
 
-  /** `'0'` makes BullMQ skip the check of the lock, which a dead supervisor still holds for a while. */
+  /**
+   * Their owner is dead, and so is what its last heartbeat still vouches for. `'0'` makes BullMQ skip the check of the
+   * lock, which the dead owner still holds for a while.
+   */
   async #takeUpLeftovers(): Promise<void> {
     for (const job of await this.#queue.getActive()) {
-      this.#options.log.info({ session: sessionOfJobId(job.id ?? '') }, 'taking up a run that was cut off');
+      const session = sessionOfJobId(job.id ?? '');
+      this.#options.log.info({ session }, 'taking up a run that was cut off');
+      const fence = await readFence(this.#redis, session);
+      if (fence !== null) await stepDown(this.#redis, session, fence.epoch);
       await job.moveToWait('0');
     }
   }

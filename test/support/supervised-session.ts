@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Timing } from '../../src/contract/timing.js';
 import { loadConfig } from '../../src/platform/config.js';
+import { Profile, type ProfileNote } from '../../src/supervisor/profile.js';
 import { Supervisor } from '../../src/supervisor/supervisor.js';
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
@@ -93,8 +94,19 @@ export class SupervisedSession {
     await supervisor.close(force);
   }
 
-  hasLogged(message: string): boolean {
-    return this.logLines.some((line) => line.msg === message);
+  readonly hasLogged = (message: string): boolean => this.logLines.some((line) => line.msg === message);
+
+  /** Another session on the same Redis and supervisors; to be closed by the caller. */
+  anotherSession(): SessionObserver {
+    return new SessionObserver(`redis://127.0.0.1:${this.observer.redis.options.port}`, `t-${randomUUID()}`);
+  }
+
+  /** Changes what stands beside the profile, as another machine with another clock would have left it. */
+  async amendNote(change: Partial<ProfileNote>): Promise<void> {
+    const profile = new Profile(this.authDir, this.observer.session);
+    const note = await profile.readNote();
+    assert.ok(note);
+    await profile.writeNote({ ...note, ...change });
   }
 
   /** Of this session only: its browsers, and the guards of this process. */

@@ -19,6 +19,7 @@ import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { isAlive, processFacts } from '../support/processes.js';
 
 const account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
+const fresh = { session: 'default', epoch: 7, isWanted: true, isLinked: false, account: null };
 const children: ChildProcess[] = [];
 
 after(async () => {
@@ -56,8 +57,8 @@ function hasLock(dir: string): boolean {
 
 test('a new profile is private and not linked', async () => {
   const profile = new Profile(scratchDir(), 'default');
-  const { profileId, ...note } = await profile.prepare(0);
-  assert.deepEqual(note, { session: 'default', wipedEpoch: 0, isLinked: false, account: null });
+  const { profileId, ...note } = await profile.prepare(0, 7);
+  assert.deepEqual(note, { ...fresh, wipedEpoch: 0 });
   assert.match(profileId, /^[\da-f-]{36}$/);
   assert.equal(statSync(profile.dir).mode & 0o777, 0o700);
 });
@@ -65,12 +66,12 @@ test('a new profile is private and not linked', async () => {
 test('what the note says is known again by the next supervisor on this machine', async () => {
   const authDir = scratchDir();
   const first = new Profile(authDir, 'default');
-  const note = await first.prepare(0);
+  const note = await first.prepare(0, 7);
   await first.writeNote({ ...note, isLinked: true, account });
   writeFileSync(join(first.dir, 'login'), 'kept');
 
   const second = new Profile(authDir, 'default');
-  assert.deepEqual(await second.prepare(0), { ...note, isLinked: true, account });
+  assert.deepEqual(await second.prepare(0, 7), { ...note, isLinked: true, account });
   assert.equal(readFileSync(join(second.dir, 'login'), 'utf8'), 'kept');
   assert.equal(statSync(`${second.dir}.json`).mode & 0o777, 0o600);
 });
@@ -78,42 +79,42 @@ test('what the note says is known again by the next supervisor on this machine',
 test('a profile that was wiped elsewhere since is void, whatever its note says', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
-  const note = await profile.prepare(100);
+  const note = await profile.prepare(100, 7);
   await profile.writeNote({ ...note, isLinked: true, account });
   writeFileSync(join(profile.dir, 'login'), 'void');
 
-  const known = await new Profile(authDir, 'default').prepare(100);
+  const known = await new Profile(authDir, 'default').prepare(100, 7);
   assert.equal(known.isLinked, true, 'the wipe that it was made after does not void it');
-  const renewed = await new Profile(authDir, 'default').prepare(101);
+  const renewed = await new Profile(authDir, 'default').prepare(101, 7);
   assert.notEqual(renewed.profileId, note.profileId);
   const { profileId: _, ...facts } = renewed;
-  assert.deepEqual(facts, { session: 'default', wipedEpoch: 101, isLinked: false, account: null });
+  assert.deepEqual(facts, { ...fresh, wipedEpoch: 101 });
   assert.equal(existsSync(join(profile.dir, 'login')), false);
 });
 
 test('a Redis that lost the mark of a wipe voids nothing', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
-  const note = await profile.prepare(100);
+  const note = await profile.prepare(100, 7);
   await profile.writeNote({ ...note, isLinked: true, account });
-  assert.deepEqual(await new Profile(authDir, 'default').prepare(0), { ...note, isLinked: true, account });
+  assert.deepEqual(await new Profile(authDir, 'default').prepare(0, 7), { ...note, isLinked: true, account });
 });
 
 test('a note that cannot be read costs the account’s name, not the profile', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
-  await profile.prepare(0);
+  await profile.prepare(0, 7);
   writeFileSync(join(profile.dir, 'login'), 'kept');
   writeFileSync(`${profile.dir}.json`, '{"session":');
-  assert.equal((await new Profile(authDir, 'default').prepare(0)).isLinked, false);
+  assert.equal((await new Profile(authDir, 'default').prepare(0, 7)).isLinked, false);
   assert.ok(existsSync(join(profile.dir, 'login')));
 });
 
 test('removal takes the profile and its note, of this session only', async () => {
   const authDir = scratchDir();
   const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'a-b')];
-  await profile.prepare(0);
-  await other.prepare(0);
+  await profile.prepare(0, 7);
+  await other.prepare(0, 7);
   await profile.remove();
   assert.deepEqual([existsSync(profile.dir), existsSync(`${profile.dir}.json`)], [false, false]);
   assert.deepEqual([existsSync(other.dir), existsSync(`${other.dir}.json`)], [true, true]);
@@ -123,7 +124,7 @@ test('removal takes the profile and its note, of this session only', async () =>
 test('the lock of a browser on a host that is no more is removed', async () => {
   const profile = new Profile(scratchDir(), 'default');
   lock(profile.dir, 'an-earlier-container', process.pid);
-  await profile.prepare(0);
+  await profile.prepare(0, 7);
   assert.equal(hasLock(profile.dir), false);
 });
 
@@ -132,7 +133,7 @@ test('a browser that still lives on this profile is ended, and only that', async
   const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'b')];
   const [leftover, stranger] = await Promise.all([holder(profile.dir), holder(other.dir)]);
   lock(profile.dir, hostname(), leftover);
-  await profile.prepare(0);
+  await profile.prepare(0, 7);
   assert.equal(hasLock(profile.dir), false);
   await eventually(() => !isAlive(leftover));
   assert.equal(isAlive(stranger), true);

@@ -33,6 +33,8 @@ port.on('message', (message: ToThread) => {
       return writer.refence(message.fence);
     case 'command':
       return say({ type: 'refusal', id: message.id, code: 'whatsapp_error', message: 'scripted' });
+    case 'login-kept':
+      return;
     case 'logout':
       return say({ type: 'logged-out', unlinked: true });
     case 'stop':

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Status } from '../../src/contract/status.js';
+import { eventually } from '../support/eventually.js';
+import { lasting } from '../support/fault-rows.js';
+import type { Product } from '../support/product.js';
+import { kill, Stage } from '../support/stage.js';
+
+/**
+ * A login in its first seconds, which Chromium has not written yet: whatever is killed then, nobody has to scan again.
+ * HOLDLINE_FAULTS=all adds the moments that are less dangerous.
+ */
+let stage: Stage;
+let product: Product;
+
+before(async () => {
+  stage = await Stage.open();
+  product = stage.start();
+});
+after(() => stage.close());
+
+type Victim = 'browser' | 'product' | 'host';
+interface Row {
+  readonly victim: Victim;
+  readonly at: 'authenticated' | 'ready';
+  readonly afterMs: number;
+}
+
+const victims: readonly Victim[] = ['browser', 'product', 'host'];
+const worst: readonly Row[] = [
+  ...victims.map((victim) => ({ victim, at: 'ready', afterMs: 0 }) as const),
+  { victim: 'host', at: 'authenticated', afterMs: 0 },
+];
+const others: readonly Row[] = victims.flatMap((victim) => [
+  ...[500, 1_000, 2_000, 5_000].map((afterMs) => ({ victim, at: 'ready', afterMs }) as const),
+  { victim, at: 'authenticated', afterMs: 250 },
+]);
+
+for (const { victim, at, afterMs } of process.env.HOLDLINE_FAULTS === 'all' ? [...worst, ...others] : worst) {
+  test(`the ${victim} is killed ${afterMs} ms after the first ${at}: ready again without a scan`, async () => {
+    const linked = await logIn(at);
+    await lasting(afterMs);
+    await strike(victim);
+    const seen = new Set<string>();
+    if (victim !== 'browser') assert.equal((await product.status()).ready, false, 'from the first answer on');
+    const back = await product.until((s) => {
+      seen.add(s.state);
+      return s.ready && (s.epoch > linked.epoch || s.incarnation > linked.incarnation);
+    }, 'ready again');
+    assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+    assert.equal(back.account?.wid, '15550001111@c.us');
+    assert.equal((await stage.whatsApp.phone.state()).devices.length, 1);
+  });
+}
+
+test('control: without what is kept beside the profile, the same kill costs a scan', async () => {
+  const { epoch } = await logIn('ready');
+  await strike('host', () => rm(join(stage.dir, 'auth', 'session-default.storage.json')));
+  const next = await product.until((s) => s.epoch > epoch && (s.has_qr || s.ready), 'it got somewhere');
+  assert.equal(next.state, 'qr');
+});
+
+test('what is kept goes once the login is on the disk, and after a stop', async () => {
+  await logIn('ready');
+  await eventually(async () => !(await isKept()), { timeoutMs: 20_000, message: 'settled' });
+  await logIn('ready');
+  assert.equal(await isKept(), true);
+  await product.post('/api/stop');
+  assert.equal(await isKept(), false);
+});
+
+/** A login by a scan, as far as `state`; whatever was linked before is logged out. */
+async function logIn(state: 'authenticated' | 'ready'): Promise<Status> {
+  await product.post('/api/logout');
+  for (const { id } of (await stage.whatsApp.phone.state()).devices) await stage.whatsApp.phone.unlink(id);
+  const { state: shown } = await product.post<Status>('/api/auth/start');
+  assert.equal(shown, 'qr');
+  assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
+  return product.until((s) => s.ready || s.state === state, `${state} after the scan`);
+}
+
+async function strike(victim: Victim, meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+  const killed =
+    victim === 'host'
+      ? await stage.processes()
+      : victim === 'browser'
+        ? await stage.browsers()
+        : [{ pid: product.pid }];
+  for (const { pid } of killed) kill(pid);
+  if (victim === 'browser') return;
+  await product.exited();
+  if (victim === 'host') {
+    await stage.nothingLeft();
+    // When Chromium writes it depends on how busy the machine is; here it never got that far.
+    await rm(join(stage.dir, 'auth', 'session-default', 'Default', 'Local Storage'), { recursive: true });
+  }
+  await meanwhile();
+  product = stage.start();
+}
+
+async function isKept(): Promise<boolean> {
+  return (await readdir(join(stage.dir, 'auth'))).includes('session-default.storage.json');
+}

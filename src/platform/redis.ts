@@ -71,3 +71,9 @@ export function logOutages(redis: Redis, log: Logger): void {
     isDown = false;
   });
 }
+
+/** Redis' own clock, ms: what several hosts compare must not depend on theirs. */
+export async function redisTimeMs(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1_000 + Number(micros) / 1_000;
+}

@@ -20,13 +20,23 @@ export type SendRecord = z.infer<typeof recordSchema>;
 /** Longer than any job lives. */
 const recordTtlMs = 8 * 86_400_000;
 
+/** The record of a send and Redis' own time (ms): a host whose clock jumped must not tell a send as expired. */
 export async function readSendRecord(
   redis: Redis,
   session: string,
   jobId: string,
-): Promise<SendRecord | null> {
-  return parseSendRecord(await redis.get(attemptKey(session, jobId)));
+): Promise<{ readonly record: SendRecord | null; readonly nowMs: number }> {
+  const [json, nowMs] = await readScript(redis, [attemptKey(session, jobId)], []);
+  return { record: parseSendRecord(json === '' ? null : json), nowMs: Number(nowMs) };
 }
+
+// KEYS record | returns {record or '', Redis ms}
+const readScript = luaScript<[string, string]>(
+  'readSendRecord',
+  1,
+  `local time = redis.call('TIME')
+   return {redis.call('GET', KEYS[1]) or '', string.format('%.0f', time[1] * 1000 + time[2] / 1000)}`,
+);
 
 export function parseSendRecord(json: string | null): SendRecord | null {
   return json === null ? null : recordSchema.parse(JSON.parse(json));

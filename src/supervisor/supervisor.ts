@@ -68,6 +68,8 @@ export class Supervisor {
       stalledInterval: timing.stalledIntervalMs,
       drainDelay: timing.drainDelayMs / 1000,
       skipLockRenewal: true,
+      // BullMQ's own 15 s would be added to each outage.
+      runRetryDelay: timing.stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     });
     this.#worker.on('error', (error) => log.debug({ err: error }, 'queue worker'));

@@ -5,20 +5,22 @@ import { CommandRefusedError } from './command-port.js';
 
 /**
  * Carries out a read for somebody who waits: on the session worker that there is, or on the next one while time
- * is left. null: the run ends here; the job is for the next owner.
+ * is left: `patienceMs` from now. null: the run ends here; the job is for the next owner.
  */
 export async function runRead(
   job: ReadJob,
   availability: Availability,
   ending: AbortSignal,
+  patienceMs: number,
 ): Promise<ReadOutcome | null> {
+  const until = performance.now() + patienceMs;
   const neededState = job.operation === 'pairingCode' ? 'qr' : 'ready';
   for (;;) {
-    const leftMs = job.notAfter - Date.now();
+    const leftMs = until - performance.now();
     if (leftMs <= 0) return refusal('timeout', 'nobody waited for the answer any more');
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
-      await availability.change(AbortSignal.any([ending, AbortSignal.timeout(leftMs)]));
+      await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.ceil(leftMs))]));
       if (ending.aborted) return null;
       continue;
     }
@@ -29,7 +31,7 @@ export async function runRead(
       if (ending.aborted) return null;
       // Interrupted: the next incarnation may answer. Without a change there would be none to wait for.
       if (availability.in(neededState) === incarnation) {
-        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.max(1, leftMs))]));
+        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.ceil(leftMs))]));
       }
     }
   }

@@ -13,8 +13,8 @@ export interface SendContext {
   readonly wipedEpoch: () => number;
   readonly wid: () => string | null;
   readonly profileId: () => string | null;
-  /** The record of the attempt before this one, if any. */
-  readonly readAttempt: () => Promise<SendAttempt | null>;
+  /** The record of the attempt before this one, if any, and the time by Redis' clock (ms). */
+  readonly readAttempt: () => Promise<{ readonly attempt: SendAttempt | null; readonly nowMs: number }>;
   /** Anything but `recorded`: the page must not be called. */
   readonly recordAttempt: (attempt: SendAttempt, notAfter: number) => Promise<'recorded' | 'fenced' | 'late'>;
   readonly ackDeadlineMs: number;
@@ -36,12 +36,12 @@ export async function runSend(
 ): Promise<SendOutcome | null> {
   const { availability, ending } = context;
   for (;;) {
-    const attempt = await context.readAttempt();
-    const verdict = withoutPage(job, attempt, context);
+    const { attempt, nowMs } = await context.readAttempt();
+    const verdict = withoutPage(job, attempt, nowMs, context);
     if (verdict !== null) return verdict;
     const incarnation = availability.in('ready');
     if (incarnation === null) {
-      const leftMs = Math.max(1, job.notAfter - Date.now());
+      const leftMs = Math.max(1, job.notAfter - nowMs);
       await availability.change(
         AbortSignal.any([ending, AbortSignal.timeout(Math.min(leftMs, 2_147_483_647))]),
       );
@@ -66,7 +66,12 @@ export async function runSend(
 }
 
 /** What can be said without asking WhatsApp; null: nothing yet. */
-function withoutPage(job: SendJob, attempt: SendAttempt | null, context: SendContext): SendOutcome | null {
+function withoutPage(
+  job: SendJob,
+  attempt: SendAttempt | null,
+  nowMs: number,
+  context: SendContext,
+): SendOutcome | null {
   const wid = context.wid();
   const isVoid =
     job.wipedEpoch < context.wipedEpoch() || (job.wid !== null && wid !== null && job.wid !== wid);
@@ -77,7 +82,7 @@ function withoutPage(job: SendJob, attempt: SendAttempt | null, context: SendCon
   if (isVoid || (attempt !== null && profileId !== null && attempt.profileId !== profileId)) {
     return unknown('interrupted', 'the send was interrupted, and the login that could tell is gone');
   }
-  if (Date.now() <= job.notAfter) return null;
+  if (nowMs <= job.notAfter) return null;
   return attempt === null
     ? failed('expired', 'the message could not be sent in time')
     : unknown('not_acknowledged', 'the page has the message, but WhatsApp did not acknowledge it in time');
@@ -110,7 +115,7 @@ async function onPage(
   if (recorded === 'fenced') return null;
   if (recorded === 'late') return failed('expired', 'the message could not be sent in time');
 
-  const notAfter = Math.min(job.notAfter, context.actUntil());
+  const notAfter = context.actUntil();
   await call('sendText', { jobId, chatId, messageId, message: job.message, notAfter }, commandMs);
   const found = await find(messageId, context.ackDeadlineMs);
   return found === null ? 'again' : settled(job, attempt, found);

@@ -61,7 +61,7 @@ test('control: with BullMQ’s own lock handling one worker runs a job twice at 
 test('control: without its guard the browser of a frozen supervisor outlives the lock', async () => {
   const deployment = await Deployment.open(timing);
   try {
-    const { owner, browser, status } = await deployment.settle();
+    const { owner, browser, status } = await deployment.hold('ready');
     const guard = childrenOf(owner.pid).find(({ commandLine }) => commandLine.includes('holdline-guard'));
     assert.ok(guard);
     owner.signal('SIGSTOP');
@@ -73,7 +73,7 @@ test('control: without its guard the browser of a frozen supervisor outlives the
     // What remains is the lease: it ends the browser as soon as its supervisor can do anything at all.
     owner.signal('SIGCONT');
     await eventually(() => !isAlive(browser));
-    await deployment.settled();
+    await deployment.recovered('ready');
   } finally {
     await deployment.close();
   }

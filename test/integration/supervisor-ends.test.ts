@@ -134,7 +134,7 @@ test('a thread that does not answer the stop is terminated, a browser that ignor
 test('the mark of an ended run outlives whatever heartbeat was on its way', async () => {
   const network = await startFaultProxy(redis.port);
   // A slow way, so that there is always a time at which the last write is on it.
-  network.delay(scaledTiming.renewIntervalMs / 10);
+  network.delayReplies(scaledTiming.renewIntervalMs / 5);
   const ended = withSession(
     async ({ observer, run }) => {
       // Its grace keeps the last write out of step with the heartbeats.

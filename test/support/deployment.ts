@@ -1,95 +1,109 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { createWriteStream, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { supervisorsKey } from '../../src/contract/keys.js';
-import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
-import { BrowserCount } from './browser-count.js';
 import { eventually } from './eventually.js';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
+import type { FaultProxy } from './fault-proxy.js';
+import { type Replica, startReplica } from './http-replica.js';
 import { scratchDir } from './leftovers.js';
-import { allProcesses, isAlive, processFacts, signalIfAlive } from './processes.js';
-import type { Affliction } from './programs/supervisor.js';
+import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
+import { allProcesses, processFacts } from './processes.js';
 import { type RedisServer, startRedis } from './redis-server.js';
-import { supervisorEnvironment } from './scaled-timing.js';
 import { SessionObserver } from './session-observer.js';
-import { Theatre } from './theatre.js';
+import { type SupervisorProcess, startSupervisorProcess } from './supervisor-process.js';
+import { Theatre, type ThreadBehaviour } from './theatre.js';
 
-const program = fileURLToPath(new URL('./programs/supervisor.js', import.meta.url));
+const behaviours: Readonly<Record<HeldState, ThreadBehaviour>> = {
+  starting: 'stays starting',
+  qr: 'shows a qr',
+  authenticated: 'stays authenticated',
+  ready: 'ready',
+};
 
-/** A supervisor as a process, with its own disk and its own way to Redis. */
-export interface SupervisorProcess {
-  readonly id: string;
-  readonly pid: number;
-  readonly network: FaultProxy;
-  afflict(affliction: Affliction): void;
-  signal(name: NodeJS.Signals): void;
-  /** Resolves when the process is gone. */
-  readonly exited: Promise<unknown>;
-  log(): string;
+export interface Settled extends Standing {
+  readonly owner: SupervisorProcess;
 }
 
-/** Two supervisors, one Redis, one session; and an eye on every browser that ever lives. */
-export class Deployment {
+/** Two supervisors with scripted browsers and threads, one Redis, one replica, one session. */
+export class Deployment implements FaultStage<Settled> {
   readonly redis: RedisServer;
+  readonly replica: Replica;
   readonly theatre: Theatre;
   readonly observer: SessionObserver;
-  readonly browsers: BrowserCount;
+  readonly honestWithinMs: number;
   readonly #dir: string;
   readonly #timing: Partial<Timing>;
   readonly #supervisors = new Set<SupervisorProcess>();
   #started = 0;
+  #state: HeldState = 'ready';
 
   static async open(timing: Partial<Timing>): Promise<Deployment> {
-    return new Deployment(await startRedis({ appendOnly: true }), timing);
+    const redis = await startRedis({ appendOnly: true });
+    return new Deployment(redis, await startReplica(redis.url), timing);
   }
 
-  private constructor(redis: RedisServer, timing: Partial<Timing>) {
+  private constructor(redis: RedisServer, replica: Replica, timing: Partial<Timing>) {
     this.#dir = scratchDir();
     this.#timing = timing;
     this.redis = redis;
+    this.replica = replica;
     this.theatre = new Theatre(this.#dir);
     this.observer = new SessionObserver(redis.url);
-    this.browsers = new BrowserCount(this.theatre);
+    this.honestWithinMs = (timing.heartbeatTtlMs ?? 6_000) + 1_000;
   }
 
-  /** Two supervisors run, the session is ready and everything said about it is true. */
-  async settle(): Promise<Settled> {
-    while (this.#supervisors.size < 2) await this.#startSupervisor();
+  /** Two supervisors run, the session stays in this state and everything said about it is true. */
+  async hold(state: HeldState): Promise<Settled> {
+    while (this.#supervisors.size < 2) await this.startSupervisor();
+    this.theatre.playThreads(behaviours[state]);
+    if ((await this.observer.look()).jobExists && this.#state !== state) {
+      await this.observer.requestEnd('stop');
+      await this.observer.untilEnded();
+    }
+    this.#state = state;
     if (!(await this.observer.look()).jobExists) await this.observer.start();
-    return this.settled();
+    return this.recovered(state);
   }
 
   /**
-   * The session is ready; one browser lives, its parent is the supervisor that Redis names, and no other process
-   * of a supervisor runs.
+   * The session is back in its state; one browser lives, its parent is the supervisor that the status names, and
+   * nothing of another run is left.
    */
-  async settled(timeoutMs = 30_000): Promise<Settled> {
+  async recovered(state: HeldState, timeoutMs = 60_000): Promise<Settled> {
     return eventually(
       async () => {
         const { status, fence, heartbeat, lockPttl, jobExists } = await this.observer.look();
-        assert.deepEqual([status?.state, heartbeat, jobExists], ['ready', 'live', true]);
+        assert.deepEqual([status?.state, heartbeat, jobExists], [state, 'live', true]);
         assert.ok(lockPttl > 0, 'the lock is held');
         assert.equal(fence, `${status?.epoch}.${status?.incarnation}`);
         const alive = this.theatre.browsersAlive();
-        assert.equal(alive.length, 1);
+        assert.equal(alive.length, 1, 'one browser');
         const [browser = 0] = alive;
         const owner = [...this.#supervisors].find(({ pid }) => pid === processFacts(browser)?.parent);
         assert.ok(owner, 'the browser belongs to a supervisor');
-        assert.equal(status?.supervisor, owner.id);
-        return { owner, browser, status: status as Status };
+        const told = await this.replica.status();
+        assert.deepEqual([told.state, told.supervisor], [state, owner.id]);
+        return { owner, browser, status: told };
       },
-      { timeoutMs, message: 'the session has not settled' },
+      { timeoutMs, message: `the session is not ${state}` },
     );
+  }
+
+  /** The session has got past `before` into a newer run, with somebody behind it. */
+  async takenOver(before: Settled): Promise<void> {
+    const { state, epoch } = before.status;
+    await this.observer.until((s) => s.state === state && s.epoch > epoch, 'taken over', 60_000);
   }
 
   standbyOf(owner: SupervisorProcess): SupervisorProcess {
     const standby = [...this.#supervisors].find((supervisor) => supervisor !== owner);
     assert.ok(standby);
     return standby;
+  }
+
+  async endStandby(owner: SupervisorProcess): Promise<void> {
+    const standby = this.standbyOf(owner);
+    standby.signal('SIGTERM');
+    await standby.exited;
   }
 
   /** Breaks or heals the way of every supervisor to Redis. */
@@ -104,7 +118,19 @@ export class Deployment {
     });
   }
 
-  /** No process is dead but unburied. */
+  browsersAlive(): number {
+    return this.theatre.browsersAlive().length;
+  }
+
+  /** Nobody counts pages here: a browser that lives acts. */
+  async acting(): Promise<null> {
+    return null;
+  }
+
+  async received(body: string): Promise<number> {
+    return this.theatre.sent().filter(({ message }) => message === body).length;
+  }
+
   async assertNoZombies(): Promise<void> {
     const parents = [process.pid, ...[...this.#supervisors].map(({ pid }) => pid)];
     await eventually(() => {
@@ -116,6 +142,10 @@ export class Deployment {
     });
   }
 
+  explain(): string {
+    return [...this.#supervisors].map(({ id, log }) => `${id}:\n${log().slice(-3_000)}`).join('\n');
+  }
+
   async close(): Promise<void> {
     for (const network of this.networks()) network.open();
     for (const { signal } of this.#supervisors) {
@@ -124,72 +154,21 @@ export class Deployment {
     }
     await Promise.all([...this.#supervisors].map(({ exited }) => exited));
     await eventually(() => this.theatre.browsersAlive().length === 0, { message: 'no browser is left' });
-    this.browsers.stop();
     await this.observer.close();
+    await this.replica.close();
     await this.redis.stop();
   }
 
-  async #startSupervisor(): Promise<void> {
-    const name = `supervisor-${++this.#started}`;
-    const authDir = join(this.#dir, name);
-    mkdirSync(authDir);
-    const network = await startFaultProxy(this.redis.port);
-    const child = fork(program, ['supervisor'], {
-      env: {
-        ...process.env,
-        ...supervisorEnvironment({
-          redisUrl: `redis://127.0.0.1:${network.port}`,
-          authDir,
-          browserExecutable: this.theatre.browserExecutable,
-          timing: this.#timing,
-        }),
-      },
-      execArgv: [],
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  async startSupervisor(): Promise<SupervisorProcess> {
+    const supervisor = await startSupervisorProcess({
+      name: `supervisor-${++this.#started}`,
+      dir: this.#dir,
+      redisPort: this.redis.port,
+      theatre: this.theatre,
+      timing: this.#timing,
     });
-    const logFile = join(this.#dir, `${name}.log`);
-    const log = createWriteStream(logFile);
-    child.stdout?.pipe(log, { end: false });
-    child.stderr?.pipe(log, { end: false });
-    const closed = once(child, 'exit').then(() => {
-      log.end();
-      return network.close();
-    });
-    const id = await idOf(child, logFile);
-    const exited = closed.then(() => this.#supervisors.delete(supervisor));
-    const supervisor = asSupervisor(child, id, { network, exited, logFile });
     this.#supervisors.add(supervisor);
+    void supervisor.exited.then(() => this.#supervisors.delete(supervisor));
+    return supervisor;
   }
-}
-
-export interface Settled {
-  readonly owner: SupervisorProcess;
-  readonly browser: number;
-  readonly status: Status;
-}
-
-async function idOf(child: ChildProcess, logFile: string): Promise<string> {
-  const answer = await Promise.race([
-    once(child, 'message').then(([message]) => message as { id: string }),
-    once(child, 'exit').then(() => null),
-  ]);
-  if (answer === null) throw new Error(`the supervisor did not start: ${readFileSync(logFile, 'utf8')}`);
-  return answer.id;
-}
-
-function asSupervisor(
-  child: ChildProcess,
-  id: string,
-  parts: { network: FaultProxy; exited: Promise<unknown>; logFile: string },
-): SupervisorProcess {
-  const pid = child.pid as number;
-  return {
-    id,
-    pid,
-    network: parts.network,
-    exited: parts.exited,
-    afflict: (affliction) => void child.send(affliction),
-    signal: (name) => isAlive(pid) && signalIfAlive(pid, name),
-    log: () => readFileSync(parts.logFile, 'utf8'),
-  };
 }

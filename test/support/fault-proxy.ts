@@ -10,8 +10,8 @@ export interface FaultProxy {
   cut(): void;
   /** Swallows every byte without a reset; new connections are accepted and lead nowhere. */
   freeze(): void;
-  /** Adds a delay to each direction. */
-  delay(ms: number): void;
+  /** Adds a delay to what the server says. */
+  delayReplies(ms: number): void;
   close(): Promise<void>;
 }
 
@@ -46,11 +46,17 @@ export async function startFaultProxy(
   await once(listener, 'listening');
 
   function relay(link: Link, from: Socket, to: Socket): void {
+    const delayed: Buffer[] = [];
     from.on('data', (bytes) => {
       if (from === link.client) options.onRequest?.(bytes);
       if (link.isFrozen) return;
-      if (delayMs > 0) setTimeout(() => !link.isFrozen && to.write(bytes), delayMs);
-      else to.write(bytes);
+      // What comes after the delay was lifted must not overtake what was delayed.
+      if (from === link.client || (delayMs === 0 && delayed.length === 0)) return void to.write(bytes);
+      delayed.push(bytes);
+      setTimeout(() => {
+        const next = delayed.shift();
+        if (next !== undefined && !link.isFrozen) to.write(next);
+      }, delayMs);
     });
     from.on('error', () => undefined);
     from.on('end', () => from.destroy());
@@ -84,7 +90,7 @@ export async function startFaultProxy(
       mode = 'frozen';
       for (const link of links) link.isFrozen = true;
     },
-    delay(ms) {
+    delayReplies(ms) {
       delayMs = ms;
     },
     async close() {

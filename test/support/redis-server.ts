@@ -18,6 +18,8 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port and directory. */
   restart(): Promise<void>;
+  /** The same, but all data are gone. */
+  restartEmpty(): Promise<void>;
   /** Ends it and removes its directory. */
   stop(): Promise<void>;
 }
@@ -46,6 +48,11 @@ export async function startRedis({ appendOnly = false } = {}): Promise<RedisServ
     kill,
     async restart() {
       await kill();
+      child = await start();
+    },
+    async restartEmpty() {
+      await kill();
+      await rm(join(directory, 'appendonlydir'), { recursive: true, force: true });
       child = await start();
     },
     async stop() {

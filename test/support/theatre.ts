@@ -21,6 +21,7 @@ export type ThreadBehaviour =
   | 'ready'
   | 'shows a qr'
   | 'stays starting'
+  | 'stays authenticated'
   | 'throws'
   | 'exits'
   | 'leaves a rejection unhandled'
@@ -44,6 +45,7 @@ export class Theatre {
   readonly dir: string;
   /** To be named as the supervisor's browser. */
   readonly browserExecutable: string;
+  readonly #dead = new Set<number>();
 
   constructor(dir: string) {
     this.dir = dir;
@@ -71,14 +73,30 @@ export class Theatre {
     return readLines(join(this.dir, 'thread-records')).map((line) => JSON.parse(line) as ThreadRecord);
   }
 
+  /** Every message that a thread handed to its page. */
+  sent(): SentMessage[] {
+    return readSent(this.dir);
+  }
+
   /** Pid of every browser that was ever started here. */
   browsersEver(): number[] {
     return readdirSync(join(this.dir, 'browsers')).map(Number);
   }
 
   browsersAlive(): number[] {
-    return this.browsersEver().filter(isAlive);
+    const alive = this.browsersEver().filter((pid) => !this.#dead.has(pid) && isAlive(pid));
+    for (const pid of this.browsersEver()) if (!alive.includes(pid)) this.#dead.add(pid);
+    return alive;
   }
+}
+
+export interface SentMessage {
+  readonly messageId: string;
+  readonly message: string;
+}
+
+export function readSent(dir: string): SentMessage[] {
+  return readLines(join(dir, 'sent')).map((line) => JSON.parse(line) as SentMessage);
 }
 
 export function readBrowserBehaviour(dir: string): BrowserBehaviour {

@@ -7,7 +7,7 @@ import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
 import { connectPatiently } from '../../../src/platform/redis.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
-import { takeThreadBehaviour } from '../theatre.js';
+import { readSent, takeThreadBehaviour } from '../theatre.js';
 
 /**
  * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
@@ -32,7 +32,7 @@ port.on('message', (message: ToThread) => {
     case 'fence':
       return writer.refence(message.fence);
     case 'command':
-      return say({ type: 'refusal', id: message.id, code: 'whatsapp_error', message: 'scripted' });
+      return say(carryOut(message));
     case 'login-kept':
       return;
     case 'logout':
@@ -74,6 +74,8 @@ async function play(): Promise<void> {
       return hoard();
     case 'shows a qr':
       return publish('qr');
+    case 'stays authenticated':
+      return publish('authenticated');
     default:
       publish('authenticated');
       publish('ready');
@@ -87,6 +89,30 @@ function publish(state: SessionState): void {
   const known = state === 'qr' ? null : account;
   writer.write({ state, lastError: null, account: known, qr }, image);
   say({ type: 'state', state, account: known });
+}
+
+/** A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser. */
+function carryOut({ id, operation, input }: Extract<ToThread, { type: 'command' }>): FromThread {
+  const answer = (output: unknown): FromThread => ({ type: 'answer', id, output });
+  const { phoneNumber, jobId, messageId, message, notAfter } = input as Record<string, string> & {
+    notAfter: number;
+  };
+  switch (operation) {
+    case 'chats':
+      return answer({ ok: true, count: 0, chats: [] });
+    case 'prepareSend':
+      return answer({ chatId: `${phoneNumber}@c.us`, messageId: `true_${phoneNumber}@c.us_${jobId}` });
+    case 'sendText':
+      if (Date.now() <= notAfter)
+        appendFileSync(join(theatre, 'sent'), `${JSON.stringify({ messageId, message })}\n`);
+      return answer(null);
+    case 'findSent': {
+      const isSent = readSent(theatre).some((sent) => sent.messageId === messageId);
+      return answer(isSent ? { ack: 1, timestamp: null } : null);
+    }
+    default:
+      return { type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' };
+  }
 }
 
 /** Bit by bit: a thread that runs out of memory need not hang before. */

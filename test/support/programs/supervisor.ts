@@ -8,15 +8,17 @@ import { scriptedThreadEntry } from '../theatre.js';
  * A supervisor as a process, as the entry starts it, but with scripted threads. Its parent can make it suffer what
  * a process can suffer from within.
  */
-export type Affliction = { readonly type: 'block'; readonly ms: number } | { readonly type: 'clock-back' };
+export type Affliction =
+  | { readonly type: 'block'; readonly ms: number }
+  | { readonly type: 'clock'; readonly byMs: number };
 
 const config = loadConfig('supervisor', process.env);
 const log = createLogger(config.logLevel);
 
 process.on('message', (affliction: Affliction) => {
-  if (affliction.type === 'clock-back') {
+  if (affliction.type === 'clock') {
     const now = Date.now;
-    Date.now = () => now() - 3_600_000;
+    Date.now = () => now() + affliction.byMs;
     return;
   }
   const until = performance.now() + affliction.ms;

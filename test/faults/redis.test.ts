@@ -1,0 +1,137 @@
+import { Deployment, type Settled } from '../support/deployment.js';
+import { eventually } from '../support/eventually.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import { type HeldState, lasting } from '../support/matrix/fault-row.js';
+import { scaledTiming as timing } from '../support/scaled-timing.js';
+
+/** Class 4: what can befall Redis, and the way to it. */
+const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
+const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
+const redisDown = { isRedisDown: true, noticedMs: 1_500 } as const;
+
+faultMatrix<Settled, Deployment>(
+  () => Deployment.open(timing),
+  [
+    {
+      fault: 'Redis is killed and comes back at once, with its data',
+      states: all,
+      inject: ({ redis }) => redis.restart(),
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault: 'Redis is down for longer than a lock lives, and comes back with its data',
+      states: all,
+      inject: (deployment) => down(deployment, pastTheLock),
+      expect: { recovery: 'anybody', ...redisDown },
+    },
+    {
+      fault: 'Redis is down for 30 s',
+      states: all,
+      inject: (deployment) => down(deployment, 30_000),
+      expect: { recovery: 'anybody', ...redisDown },
+      isLong: true,
+    },
+    {
+      fault: 'Redis is down for 5 min',
+      states: ['ready'],
+      inject: (deployment) => down(deployment, 300_000),
+      expect: { recovery: 'anybody', ...redisDown },
+      isLong: true,
+    },
+    {
+      fault: 'Redis is restarted without its data: the run comes back by itself',
+      states: all,
+      inject: async (deployment, before) => {
+        await deployment.redis.restartEmpty();
+        await deployment.takenOver(before);
+      },
+      expect: { recovery: 'anybody', isForgotten: true },
+    },
+    {
+      fault: 'FLUSHALL: the run comes back by itself',
+      states: all,
+      inject: async (deployment, before) => {
+        await deployment.observer.redis.flushall();
+        await deployment.takenOver(before);
+      },
+      expect: { recovery: 'anybody', isForgotten: true },
+    },
+    {
+      fault: 'Redis is frozen for longer than a lock lives',
+      states: all,
+      inject: async ({ redis, theatre }) => {
+        redis.signal('SIGSTOP');
+        await Promise.all([lasting(pastTheLock), eventually(() => theatre.browsersAlive().length === 0)]);
+        redis.signal('SIGCONT');
+      },
+      expect: { recovery: 'anybody', ...redisDown },
+    },
+    {
+      fault: 'Redis pauses its clients for longer than a lock lives',
+      states: all,
+      inject: async ({ observer, theatre }) => {
+        await observer.redis.client('PAUSE', pastTheLock, 'ALL');
+        await eventually(() => theatre.browsersAlive().length === 0);
+        await observer.redis.ping();
+      },
+      expect: { recovery: 'anybody', ...redisDown },
+    },
+    {
+      fault: 'Redis has no memory left for longer than a lock lives',
+      states: all,
+      inject: async ({ observer }) => {
+        await observer.redis.config('SET', 'maxmemory', '1');
+        await lasting(pastTheLock);
+        await observer.redis.config('SET', 'maxmemory', '0');
+      },
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault: 'Redis is a read-only replica for longer than a lock lives',
+      states: all,
+      inject: async ({ observer }) => {
+        await observer.redis.call('REPLICAOF', '127.0.0.1', '1');
+        await lasting(pastTheLock);
+        await observer.redis.call('REPLICAOF', 'NO', 'ONE');
+      },
+      expect: { recovery: 'anybody', says: /supervisor is gone/ },
+    },
+    {
+      fault: 'every connection of the supervisors is cut and can be made again at once',
+      states: all,
+      inject: async (deployment) => {
+        for (const network of deployment.networks()) {
+          network.cut();
+          network.open();
+        }
+      },
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault: 'no supervisor can reach Redis for longer than a lock lives',
+      states: all,
+      inject: (deployment) => outage(deployment, 'cut'),
+      expect: { recovery: 'anybody', says: /supervisor is gone/ },
+    },
+    {
+      fault: "every supervisor's packets are swallowed for longer than a lock lives",
+      states: all,
+      inject: (deployment) => outage(deployment, 'freeze'),
+      expect: { recovery: 'anybody', says: /supervisor is gone/ },
+    },
+  ],
+);
+
+/** The lease was given up before the lock could pass on: the browser is gone by then. */
+async function down({ redis, theatre }: Deployment, ms: number): Promise<void> {
+  await redis.kill();
+  await Promise.all([lasting(ms), eventually(() => theatre.browsersAlive().length === 0)]);
+  await redis.restart();
+}
+
+async function outage(deployment: Deployment, how: 'cut' | 'freeze'): Promise<void> {
+  for (const network of deployment.networks()) network[how]();
+  const gone = eventually(() => deployment.theatre.browsersAlive().length === 0);
+  await Promise.all([lasting(pastTheLock), gone]);
+  for (const network of deployment.networks()) network.open();
+}

@@ -1,0 +1,39 @@
+import { Deployment, type Settled } from '../support/deployment.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import { lasting } from '../support/matrix/fault-row.js';
+
+/** The other files run on a shortened timing table; these rows need the one that is shipped. */
+faultMatrix<Settled, Deployment>(
+  () => Deployment.open({}),
+  [
+    {
+      fault: 'the owner is killed: by the shipped numbers, too, the standby takes over',
+      states: ['ready'],
+      inject: async (_, { owner }) => {
+        owner.signal('SIGKILL');
+        await owner.exited;
+      },
+      expect: { recovery: 'standby', says: /supervisor is gone/, noticedMs: 7_500 },
+    },
+    {
+      fault: 'every reply of Redis to the supervisors is slow by 2 s, for longer than a lock lives',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment) => {
+        for (const network of deployment.networks()) network.delayReplies(2_000);
+        await lasting(20_000);
+        for (const network of deployment.networks()) network.open();
+      },
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault: 'Redis is down for 5 s, which a browser sits out',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async ({ redis }) => {
+        await redis.kill();
+        await lasting(5_000);
+        await redis.restart();
+      },
+      expect: { recovery: 'same thread', isRedisDown: true },
+    },
+  ],
+);

@@ -1,0 +1,149 @@
+import { Deployment, type Settled } from '../support/deployment.js';
+import { eventually } from '../support/eventually.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import { lasting } from '../support/matrix/fault-row.js';
+import { scaledTiming as timing } from '../support/scaled-timing.js';
+
+/** Class 3: what can befall the supervisor that has the session, and those beside it. */
+const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
+const ownerGone = /supervisor is gone/;
+const noticedMs = timing.heartbeatTtlMs + 1_000;
+
+faultMatrix<Settled, Deployment>(
+  () => Deployment.open(timing),
+  [
+    {
+      fault: 'the owner is killed',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (_, { owner }) => {
+        owner.signal('SIGKILL');
+        await owner.exited;
+      },
+      expect: { recovery: 'standby', says: ownerGone, noticedMs },
+    },
+    {
+      fault: 'the owner is frozen for longer than its lock, and wakes fenced out',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment, before) => {
+        before.owner.signal('SIGSTOP');
+        await deployment.takenOver(before);
+        before.owner.signal('SIGCONT');
+        await eventually(() => before.owner.log().includes('run lost'));
+        await deployment.untilOnRoll(before.owner);
+      },
+      expect: { recovery: 'standby', says: ownerGone, noticedMs },
+    },
+    {
+      fault: "the owner's event loop is blocked for longer than its lock",
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment, before) => {
+        before.owner.afflict({ type: 'block', ms: pastTheLock });
+        await deployment.takenOver(before);
+        await eventually(() => before.owner.log().includes('run lost'));
+        await deployment.untilOnRoll(before.owner);
+      },
+      expect: { recovery: 'standby', says: ownerGone, noticedMs },
+    },
+    {
+      fault: 'the owner is asked to stop, with a standby',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (_, { owner }) => {
+        owner.signal('SIGTERM');
+        await owner.exited;
+      },
+      expect: { recovery: 'standby', noticedMs: timing.threadStopGraceMs + 2_000 },
+    },
+    {
+      fault: 'the owner is asked to stop and there is no standby until later',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment, { owner }) => {
+        await deployment.endStandby(owner);
+        owner.signal('SIGTERM');
+        await owner.exited;
+        await lasting(noticedMs);
+        await deployment.startSupervisor();
+      },
+      expect: { recovery: 'standby', says: ownerGone, noticedMs: timing.threadStopGraceMs + 3_000 },
+    },
+    {
+      fault: 'two supervisors are started at once for a run that waits',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment, { owner }) => {
+        await deployment.endStandby(owner);
+        owner.signal('SIGKILL');
+        await owner.exited;
+        await lasting(pastTheLock);
+        await Promise.all([deployment.startSupervisor(), deployment.startSupervisor()]);
+      },
+      expect: { recovery: 'standby', says: ownerGone },
+    },
+    {
+      fault: "the owner's wall clock goes back an hour",
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (_, { owner }) => {
+        owner.afflict({ type: 'clock', byMs: -3_600_000 });
+        await lasting(pastTheLock);
+        owner.afflict({ type: 'clock', byMs: 3_600_000 });
+      },
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault: "the owner's wall clock goes an hour ahead",
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (_, { owner }) => {
+        owner.afflict({ type: 'clock', byMs: 3_600_000 });
+        await lasting(pastTheLock);
+        owner.afflict({ type: 'clock', byMs: -3_600_000 });
+      },
+      expect: { recovery: 'undisturbed' },
+    },
+    {
+      fault:
+        'the owner alone cannot reach Redis for longer than its lock: it can take the session back later',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: (deployment, before) => cutOff(deployment, before, 'cut'),
+      expect: { recovery: 'same owner', says: ownerGone },
+    },
+    {
+      fault: "the owner's packets alone are swallowed for longer than its lock: likewise",
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: (deployment, before) => cutOff(deployment, before, 'freeze'),
+      expect: { recovery: 'same owner', says: ownerGone },
+    },
+    {
+      fault: 'the only supervisor cannot reach Redis for longer than its lock: it starts the run once',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async (deployment, { owner }) => {
+        await deployment.endStandby(owner);
+        owner.network.cut();
+        await lasting(pastTheLock);
+        owner.network.open();
+      },
+      expect: { recovery: 'same owner', says: ownerGone },
+    },
+    {
+      fault: 'the owner dies with a logout unfulfilled: the standby carries it out',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: async ({ observer }, { owner }) => {
+        owner.signal('SIGSTOP');
+        await observer.requestEnd('logout');
+        owner.signal('SIGKILL');
+        await observer.untilEnded();
+        // Only a new start brings the session back, and its credentials are gone.
+        await observer.start();
+      },
+      expect: { recovery: 'standby', mayLoseSends: true },
+    },
+  ],
+);
+
+/** Whether the owner's queue worker came back as well shows when the other one goes. */
+async function cutOff(deployment: Deployment, before: Settled, how: 'cut' | 'freeze'): Promise<void> {
+  const { owner } = before;
+  owner.network[how]();
+  await deployment.takenOver(before);
+  owner.network.open();
+  await eventually(() => owner.log().includes('run lost'));
+  await deployment.untilOnRoll(owner);
+  await deployment.endStandby(owner);
+}

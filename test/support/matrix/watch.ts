@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Status } from '../../../src/contract/status.js';
+import type { FaultStage } from './fault-row.js';
+
+/** One answer of `GET /api/status`, and what was true when it was asked. */
+export interface Sighting {
+  /** ms, monotonic; when the answer was complete. */
+  readonly at: number;
+  readonly tookMs: number;
+  readonly code: number;
+  /** null where the answer was an error, whose code is `error`. */
+  readonly status: Status | null;
+  readonly error: string | null;
+  readonly browsers: number;
+  readonly acting: number | null;
+}
+
+const intervalMs = 100;
+
+/** Looks at the session over HTTP, several times a second, and counts what acts for it. */
+export class Watch {
+  readonly sightings: Sighting[] = [];
+  mostBrowsers = 0;
+  mostActing = 0;
+  readonly #stage: Pick<FaultStage, 'replica' | 'browsersAlive' | 'acting'>;
+  readonly #counting: NodeJS.Timeout;
+  readonly #looking: Promise<void>;
+  #isOver = false;
+
+  constructor(stage: Pick<FaultStage, 'replica' | 'browsersAlive' | 'acting'>) {
+    this.#stage = stage;
+    this.#counting = setInterval(() => this.#count(), intervalMs / 4);
+    this.#looking = this.#look();
+  }
+
+  async stop(): Promise<void> {
+    this.#isOver = true;
+    clearInterval(this.#counting);
+    await this.#looking;
+  }
+
+  #count(): number {
+    const alive = this.#stage.browsersAlive();
+    this.mostBrowsers = Math.max(this.mostBrowsers, alive);
+    return alive;
+  }
+
+  async #look(): Promise<void> {
+    while (!this.#isOver) {
+      const browsers = this.#count();
+      const acting = await this.#stage.acting();
+      this.mostActing = Math.max(this.mostActing, acting?.most ?? 0);
+      const askedAt = performance.now();
+      const answer = await this.#stage.replica.get('/api/status');
+      const body = (await answer.json()) as Status & { error?: { code: string } };
+      const at = performance.now();
+      this.sightings.push({
+        at,
+        tookMs: at - askedAt,
+        code: answer.status,
+        status: answer.status === 200 ? body : null,
+        error: body.error?.code ?? null,
+        browsers,
+        acting: acting?.now ?? null,
+      });
+      await sleep(intervalMs);
+    }
+  }
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
 import { eventually } from '../support/eventually.js';
-import { lasting } from '../support/fault-rows.js';
+import { lasting } from '../support/matrix/fault-row.js';
 import type { Product } from '../support/product.js';
 import { kill, Stage } from '../support/stage.js';
 

@@ -33,7 +33,7 @@ faultMatrix<Settled, Deployment>(
         await lasting(5_000);
         await redis.restart();
       },
-      expect: { recovery: 'same thread', isRedisDown: true },
+      expect: { recovery: 'same thread', redisDown: 'shows' },
     },
   ],
 );

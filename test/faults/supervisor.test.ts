@@ -132,7 +132,7 @@ faultMatrix<Settled, Deployment>(
         // Only a new start brings the session back, and its credentials are gone.
         await observer.start();
       },
-      expect: { recovery: 'standby', mayLoseSends: true },
+      expect: { recovery: 'standby', isEnded: true, mayLoseSends: true },
     },
   ],
 );

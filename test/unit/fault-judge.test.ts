@@ -66,7 +66,7 @@ describe('a fault that was gone through well', () => {
 
   test('Redis may be away where it was taken away', () => {
     const run = record([['ready'], ['ready'], 503, ['starting', 1, 8], ['ready', 1, 8]]);
-    judge({ recovery: 'anybody', isRedisDown: true }, run);
+    judge({ recovery: 'anybody', redisDown: 'shows' }, run);
   });
 });
 
@@ -113,7 +113,7 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
     { recovery: 'undisturbed' },
     /nobody had to notice/,
   ],
-  ['a Redis that was not away', record(well), { ...newBrowser, isRedisDown: true }, /never down/],
+  ['a Redis that was not away', record(well), { ...newBrowser, redisDown: 'shows' }, /never down/],
 ];
 
 describe('what the judge refuses', () => {

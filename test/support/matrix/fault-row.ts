@@ -44,10 +44,12 @@ export interface Expectation {
   readonly says?: RegExp;
   /** From the injection until the status no longer says what it said before. */
   readonly noticedMs?: number;
-  /** The API must have answered 503 `redis_unavailable` meanwhile; anywhere else it must not. */
-  readonly isRedisDown?: true;
+  /** The API must, or may, have answered 503 `redis_unavailable` meanwhile; anywhere else it must not. */
+  readonly redisDown?: 'shows' | 'may show';
   /** Redis lost its data: until the run is back, replicas know of none. */
   readonly isForgotten?: true;
+  /** Somebody ends the run on purpose: commands may be refused. */
+  readonly isEnded?: true;
   /** WhatsApp or the disk has no login any more: a person has to scan. */
   readonly needsScan?: true;
   /** The login that could tell what became of a send is gone: `unknown` or `failed` is the truth then. */

@@ -20,7 +20,7 @@ export async function putInFlight(stage: FaultStage): Promise<InFlight> {
   return {
     async assertSettled(expect) {
       const answer = await read;
-      const refusals = [502, 503, 504, ...(expect.isForgotten ? [409] : [])];
+      const refusals = [502, 503, 504, ...(expect.isForgotten || expect.isEnded ? [409] : [])];
       assert.ok(
         answer.status === 200 || refusals.includes(answer.status),
         `the read was answered ${answer.status}`,

@@ -1,6 +1,6 @@
 // Loaded into the product with `node --require`: breaks its session worker thread when a file appears.
 // The product itself knows nothing of it.
-const { isMainThread, workerData } = require('node:worker_threads');
+const { isMainThread, parentPort, workerData } = require('node:worker_threads');
 const fs = require('node:fs');
 
 const trigger = process.env.THREAD_FAULT_FILE;
@@ -11,6 +11,11 @@ const faults = {
   },
   exit: () => process.exit(7),
   reject: () => void Promise.reject('rejected on purpose'),
+  // Hears nothing any more; what it has begun goes on.
+  deaf: () => {
+    parentPort.removeAllListeners('message');
+    parentPort.ref();
+  },
   busy: () => {
     for (;;);
   },

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ChromiumStage } from '../support/chromium-stage.js';
+import { eventually } from '../support/eventually.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import type { FaultRow, HeldState, Standing } from '../support/matrix/fault-row.js';
+import { replaceFile } from '../support/replace-file.js';
+
+/** Class 1: what can befall the session worker's thread. The real client's is broken from inside. */
+const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
+
+const rows: readonly FaultRow<ChromiumStage>[] = [
+  {
+    fault: 'the thread throws',
+    states: all,
+    inject: (stage) => breakThread(stage, 'throw'),
+    expect: {
+      recovery: 'same browser',
+      says: /the session worker failed: thrown on purpose/,
+      noticedMs: 1_500,
+    },
+  },
+  {
+    fault: 'the thread exits',
+    states: all,
+    inject: (stage) => breakThread(stage, 'exit'),
+    expect: { recovery: 'same browser', says: /the session worker exited with code 7/, noticedMs: 1_500 },
+  },
+  {
+    fault: 'the thread leaves a rejection unhandled',
+    states: all,
+    inject: (stage) => breakThread(stage, 'reject'),
+    expect: {
+      recovery: 'same browser',
+      says: /the session worker failed: rejected on purpose/,
+      noticedMs: 1_500,
+    },
+  },
+  {
+    fault: 'the thread runs into a busy loop',
+    states: all,
+    inject: (stage) => breakThread(stage, 'busy'),
+    expect: {
+      recovery: 'same browser',
+      says: /the session worker did not respond for \d+ s/,
+      noticedMs: 7_500,
+    },
+  },
+  {
+    fault: 'the thread runs out of memory',
+    states: all,
+    inject: (stage) => breakThread(stage, 'memory'),
+    expect: { recovery: 'same browser', says: /the session worker used more than \d+ MB/, noticedMs: 20_000 },
+  },
+  {
+    fault: 'the thread never answers a stop',
+    states: all,
+    inject: async (stage) => {
+      await breakThread(stage, 'deaf');
+      await stage.replica.post('/api/stop');
+      await stage.until((s) => s.state === 'stopped', 'stopped all the same', 10_000);
+      await stage.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
+    },
+    expect: { recovery: 'same owner', isEnded: true },
+  },
+];
+
+// Beside the compiled tests lies the source tree: this program is not compiled.
+const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
+const triggerOf = (dir: string) => join(dir, 'thread-fault');
+
+faultMatrix<Standing, ChromiumStage>(
+  () =>
+    ChromiumStage.open({
+      environment: ({ dir }) => ({ THREAD_FAULT_FILE: triggerOf(dir) }),
+      nodeArgs: ['--require', preload],
+    }),
+  rows,
+);
+
+/** Resolves when the thread has taken it up. */
+async function breakThread({ scene }: ChromiumStage, fault: ThreadFault): Promise<void> {
+  const trigger = triggerOf(scene.dir);
+  replaceFile(trigger, fault);
+  await eventually(() => !existsSync(trigger), { message: 'the thread breaks' });
+}
+
+type ThreadFault = 'throw' | 'exit' | 'reject' | 'busy' | 'memory' | 'deaf';

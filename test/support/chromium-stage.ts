@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { Status } from '../../src/contract/status.js';
+import type { Timing } from '../../src/contract/timing.js';
+import { eventually } from './eventually.js';
+import { type Replica, startReplica } from './http-replica.js';
+import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
+import { allProcesses, signalIfAlive } from './processes.js';
+import type { Product } from './product.js';
+import { type RedisServer, startRedis } from './redis-server.js';
+import { readQr, Stage } from './stage.js';
+
+/** Deadlines of page and library, shortened; what Chromium itself takes is left its time. */
+const shortenedTiming = {
+  startDeadlineMs: 20_000,
+  syncDeadlineMs: 20_000,
+  loopBeatIntervalMs: 300,
+  loopHungAfterMs: 5_000,
+  pageCheckIntervalMs: 500,
+  pageCheckTimeoutMs: 2_000,
+  readyGraceMs: 500,
+  reconnectDeadlineMs: 3_000,
+  threadStopGraceMs: 2_000,
+  healthyAfterMs: 1,
+  heartbeatIntervalMs: 500,
+  heartbeatTtlMs: 2_000,
+  incompatibleRetryMs: 1_500,
+  backoffBaseMs: 200,
+  backoffMaxMs: 800,
+} as const satisfies Partial<Timing>;
+
+interface ChromiumOptions {
+  readonly timing?: Partial<Timing>;
+  readonly environment?: (scene: Stage) => Record<string, string>;
+  readonly nodeArgs?: string[];
+}
+
+/** One supervisor with the real client in a real Chromium, one Redis, one replica; the stand-in for WhatsApp Web. */
+export class ChromiumStage implements FaultStage {
+  readonly redis: RedisServer;
+  readonly replica: Replica;
+  readonly scene: Stage;
+  readonly honestWithinMs: number;
+  supervisor: Product;
+  readonly #environment: Record<string, string>;
+  readonly #nodeArgs: string[];
+  #isAltered = false;
+
+  static async open(options: ChromiumOptions = {}): Promise<ChromiumStage> {
+    const redis = await startRedis({ appendOnly: true });
+    return new ChromiumStage(redis, await startReplica(redis.url), await Stage.open(), options);
+  }
+
+  private constructor(redis: RedisServer, replica: Replica, scene: Stage, options: ChromiumOptions) {
+    this.redis = redis;
+    this.replica = replica;
+    this.scene = scene;
+    const timing = { ...shortenedTiming, ...options.timing };
+    // A dead page is looked for; a dead owner is noticed by its heartbeat.
+    this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 1_000;
+    this.#environment = {
+      REDIS_URL: redis.url,
+      WHATSAPP_RESTARTS_MAX: '1000',
+      WHATSAPP_TIMING: JSON.stringify(timing),
+      ...options.environment?.(scene),
+    };
+    this.#nodeArgs = options.nodeArgs ?? [];
+    this.supervisor = this.#start({});
+  }
+
+  get whatsApp(): Stage['whatsApp'] {
+    return this.scene.whatsApp;
+  }
+
+  get profileDir(): string {
+    return join(this.scene.dir, 'auth', 'session-default');
+  }
+
+  async hold(state: HeldState): Promise<Standing> {
+    await this.#heal();
+    if (state === 'qr') {
+      await this.#end('/api/logout');
+      await this.#post('/api/auth/start');
+    } else {
+      await this.#linked();
+      if (state !== 'ready') {
+        await this.#end('/api/stop');
+        await this.whatsApp.faults.set(state === 'starting' ? { stayOpening: true } : { neverSynced: true });
+        await this.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
+      }
+    }
+    return this.#standing((s) => s.state === state && s.last_error === null, `${state} is held`);
+  }
+
+  async recovered(state: HeldState): Promise<Standing> {
+    await this.#heal();
+    if (state !== 'qr') return this.#standing((s) => s.ready && s.last_error === null, 'ready again');
+    await eventually(
+      async () => {
+        const code = await this.#shownCode();
+        return code !== null && code === (await this.whatsApp.phone.currentQr());
+      },
+      { timeoutMs: 60_000, message: 'a code that can be scanned' },
+    );
+    return this.#standing((s) => s.has_qr, 'a QR');
+  }
+
+  /** The status, once it is as wanted. */
+  until(wanted: (status: Status) => boolean, message: string, timeoutMs = 60_000): Promise<Status> {
+    let last: Status | undefined;
+    return eventually(
+      async () => {
+        last = await this.replica.status();
+        return wanted(last) ? last : null;
+      },
+      { timeoutMs, message },
+    ).catch((cause) => {
+      throw new Error(`${message}; last status ${JSON.stringify(last)}`, { cause });
+    }) as Promise<Status>;
+  }
+
+  /** A supervisor on a machine where something else is true: what it is started with differs. */
+  async moveTo(environment: Record<string, string>): Promise<void> {
+    this.#isAltered = true;
+    await this.supervisor.end('SIGTERM');
+    this.supervisor = this.#start(environment);
+  }
+
+  /** Each leads its group; a helper that has forked and not yet become itself has its command line too. */
+  browserPids(): number[] {
+    const flag = `--user-data-dir=${this.profileDir}`;
+    return allProcesses()
+      .filter(
+        ({ pid, group, state, commandLine }) => pid === group && state !== 'Z' && commandLine.includes(flag),
+      )
+      .map(({ pid }) => pid);
+  }
+
+  /** Each of the browser's processes that draws a page. */
+  rendererPids(): number[] {
+    const groups = this.browserPids();
+    return allProcesses()
+      .filter(
+        ({ group, commandLine }) =>
+          groups.includes(group) && commandLine.join(' ').includes('--type=renderer'),
+      )
+      .map(({ pid }) => pid);
+  }
+
+  killBrowser(): void {
+    for (const pid of this.browserPids()) signalIfAlive(pid, 'SIGKILL');
+  }
+
+  browsersAlive(): number {
+    return this.browserPids().length;
+  }
+
+  async acting(): Promise<{ now: number; most: number }> {
+    const { devices, mostActingAtOnce } = await this.whatsApp.phone.state();
+    return { now: devices.reduce((sum, { acting }) => sum + acting, 0), most: mostActingAtOnce };
+  }
+
+  async received(body: string): Promise<number> {
+    return (await this.whatsApp.phone.received()).filter((message) => message.body === body).length;
+  }
+
+  async assertNoZombies(): Promise<void> {
+    await eventually(async () => {
+      const zombies = (await this.scene.processes()).filter(({ isZombie }) => isZombie);
+      assert.deepEqual(zombies, [], 'dead but unburied');
+      return true;
+    });
+  }
+
+  explain(): string {
+    return this.supervisor.output.slice(-4_000);
+  }
+
+  async close(): Promise<void> {
+    await this.scene.close();
+    await this.replica.close();
+    await this.redis.stop();
+  }
+
+  #start(environment: Record<string, string>): Product {
+    return this.scene.start('supervisor', { ...this.#environment, ...environment }, this.#nodeArgs);
+  }
+
+  async #heal(): Promise<void> {
+    await this.whatsApp.faults.clear();
+    if (!this.#isAltered) return;
+    await this.moveTo({});
+    this.#isAltered = false;
+  }
+
+  /** Ready, by a scan where there is no login. */
+  async #linked(): Promise<void> {
+    const { state } = await this.replica.status();
+    if (state !== 'ready') await this.#post('/api/auth/start');
+    const shown = await this.until((s) => s.has_qr || s.ready, 'a QR or ready');
+    if (shown.ready) return;
+    assert.equal((await this.whatsApp.phone.scanCurrent()).linked, true);
+    await this.until((s) => s.ready, 'ready after the scan');
+  }
+
+  async #end(path: '/api/stop' | '/api/logout'): Promise<void> {
+    await this.#post(path);
+    await this.until((s) => s.state === 'stopped', 'stopped');
+  }
+
+  async #post(path: string): Promise<void> {
+    const answer = await this.replica.post(path);
+    assert.equal(answer.status, 200, await answer.text());
+  }
+
+  async #standing(wanted: (status: Status) => boolean, message: string): Promise<Standing> {
+    await this.until(wanted, message);
+    return eventually(
+      async () => {
+        const status = await this.replica.status();
+        assert.ok(wanted(status), JSON.stringify(status));
+        const [browser = 0, ...more] = this.browserPids();
+        assert.deepEqual([browser > 0, more], [true, []]);
+        return { status, browser };
+      },
+      { timeoutMs: 30_000, message },
+    );
+  }
+
+  async #shownCode(): Promise<string | null> {
+    const answer = await this.replica.get('/qr.png');
+    const png = Buffer.from(await answer.arrayBuffer());
+    return answer.status === 200 ? readQr(png).text : null;
+  }
+}

@@ -12,7 +12,7 @@ import type { Account, Fence, RunFacts, SessionState } from './status.js';
  */
 export type LoginStorage = Readonly<Record<string, string>>;
 
-/** Handed to the thread as `workerData`, before there is a browser to attach to. */
+/** What an incarnation is, before there is a browser to attach to. */
 export interface ThreadData {
   /** Its epoch and incarnation are the fence of the thread's writes. */
   readonly run: RunFacts;
@@ -44,6 +44,8 @@ export interface ThreadTiming {
 }
 
 export type ToThread =
+  /** The first: the thread, whose modules are loaded, becomes this incarnation. */
+  | { readonly type: 'begin'; readonly data: ThreadData }
   /** The browser is up: attach to it and log in. */
   | { readonly type: 'attach'; readonly browserWsEndpoint: string }
   /** Redis lost the fence but not the lease: write the full state again under this one. */

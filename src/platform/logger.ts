@@ -1,7 +1,9 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 
 export type { Logger };
+
+/** Most processes, and every thread, write JSON and never need it. */
+const pretty = process.stdout.isTTY ? (await import('pino-pretty')).default : null;
 
 /**
  * JSON lines on stdout; on a terminal the same facts in a form for people. Written synchronously, so that the
@@ -12,7 +14,7 @@ export function createLogger(level: string, fields: Record<string, unknown> = {}
 }
 
 function destination(): DestinationStream {
-  if (process.stdout.isTTY) {
+  if (pretty !== null) {
     return pretty({ sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
   }
   return pino.destination({ fd: 1, sync: true });

@@ -1,5 +1,8 @@
 import type { Page } from 'puppeteer';
-import whatsapp from 'whatsapp-web.js';
+import type whatsapp from 'whatsapp-web.js';
+// The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
+import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
+import Client from 'whatsapp-web.js/src/Client.js';
 import { type Account, accountSchema } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
@@ -172,7 +175,7 @@ export class WhatsAppClient {
 }
 
 /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
-class AttachedClient extends whatsapp.Client {
+class AttachedClient extends Client {
   constructor(options: whatsapp.ClientOptions, onPage: (page: Page) => Promise<void>) {
     super({ ...options, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
   }
@@ -181,7 +184,7 @@ class AttachedClient extends whatsapp.Client {
 }
 
 /** Keeps no credentials (the profile does); says when there is a page, which loads nothing before that has been heard. */
-class PageNotice extends whatsapp.NoAuth {
+class PageNotice extends NoAuth {
   #isSaid = false;
   readonly #onPage: () => Promise<void>;
 

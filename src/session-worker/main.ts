@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { withDeadline } from '../platform/deadline.js';
 import { createLogger } from '../platform/logger.js';
@@ -9,47 +9,56 @@ import { SessionWorker } from './session-worker.js';
 import { StateWriter } from './state-writer.js';
 
 /**
- * The thread's entry. Anything that throws here, or rejects unseen inside the library, ends this thread and
- * nothing else: the supervisor sees why and starts the next incarnation.
+ * The thread's entry. It loads its modules ahead of being needed, and becomes an incarnation with its first message.
+ * Anything that throws here, or rejects unseen inside the library, ends this thread and nothing else: the supervisor
+ * sees why and starts the next incarnation.
  */
-const port = parentPort;
-if (port === null) throw new Error('this module is the entry of a worker thread');
+if (parentPort === null) throw new Error('this module is the entry of a worker thread');
+const port: MessagePort = parentPort;
 
-const data = workerData as ThreadData;
-const { run, timing } = data;
-const log = createLogger(data.logLevel, {
-  part: 'session-worker',
-  session: run.session,
-  incarnation: `${run.epoch}.${run.incarnation}`,
-});
-const say = (message: FromThread) => port.postMessage(message);
-const redis = connectPatiently(data.redisUrl, timing, log);
-const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
-const relay = new EventRelay(redis, () => writer.run, log);
-const worker = new SessionWorker({
-  data,
-  writer,
-  relay,
-  log,
-  say,
-  webCacheDir: join(run.auth_dir, '.web-versions'),
-});
-
-const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);
-say({ type: 'alive' });
+let receive: ((message: ToThread) => void) | null = null;
 port.on('message', (message: ToThread) => {
-  if (message.type === 'stop') void stop();
-  else worker.receive(message);
+  if (message.type === 'begin') receive = begin(message.data);
+  else if (receive !== null) receive(message);
+  else if (message.type === 'stop') port.close();
 });
 
-async function stop(): Promise<void> {
-  clearInterval(alive);
-  await withDeadline(
-    Promise.all([worker.stop(), writer.stop(), relay.stop()]),
-    2_000,
-    'the session worker',
-  ).catch(() => undefined);
-  redis.disconnect();
-  say({ type: 'stopped' });
-  port?.close();
+function begin(data: ThreadData): (message: ToThread) => void {
+  const { run, timing } = data;
+  const log = createLogger(data.logLevel, {
+    part: 'session-worker',
+    session: run.session,
+    incarnation: `${run.epoch}.${run.incarnation}`,
+  });
+  const say = (message: FromThread) => port.postMessage(message);
+  const redis = connectPatiently(data.redisUrl, timing, log);
+  const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
+  const relay = new EventRelay(redis, () => writer.run, log);
+  const worker = new SessionWorker({
+    data,
+    writer,
+    relay,
+    log,
+    say,
+    webCacheDir: join(run.auth_dir, '.web-versions'),
+  });
+
+  const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);
+  say({ type: 'alive' });
+  return (message) => {
+    if (message.type === 'stop') void stop();
+    else if (message.type !== 'begin') worker.receive(message);
+  };
+
+  async function stop(): Promise<void> {
+    clearInterval(alive);
+    await withDeadline(
+      Promise.all([worker.stop(), writer.stop(), relay.stop()]),
+      2_000,
+      'the session worker',
+    ).catch(() => undefined);
+    redis.disconnect();
+    say({ type: 'stopped' });
+    port.close();
+  }
 }

@@ -1,8 +1,16 @@
-import { toBuffer } from 'qrcode';
 import type { StoredQr } from '../platform/session-store.js';
+
+/** Loaded when a code is near: most threads begin with a saved login and never need it. */
+let encoder: Promise<typeof import('qrcode')> | null = null;
+
+export function loadEncoder(): Promise<typeof import('qrcode')> {
+  encoder ??= import('qrcode');
+  return encoder;
+}
 
 /** A PNG of exactly 360x360 pixels with a quiet zone of 2 modules, black on white. */
 export async function encodeQr(text: string): Promise<StoredQr> {
+  const { toBuffer } = await loadEncoder();
   const png = await toBuffer(text, {
     type: 'png',
     width: 360,

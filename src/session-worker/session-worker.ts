@@ -10,7 +10,7 @@ import { type PageReport, WhatsAppClient } from './client.js';
 import { answerCommand } from './commands.js';
 import type { EventRelay } from './event-relay.js';
 import * as failures from './failures.js';
-import { encodeQr } from './qr-image.js';
+import { encodeQr, loadEncoder } from './qr-image.js';
 import { QrSeries } from './qr-series.js';
 import type { StateWriter } from './state-writer.js';
 
@@ -48,9 +48,11 @@ export class SessionWorker {
     this.#options = options;
     this.#account = options.data.account;
     this.#lastError = options.data.lastError;
+    // While the browser starts.
+    if (!options.data.isLinked) void loadEncoder();
   }
 
-  receive(message: Exclude<ToThread, { type: 'stop' }>): void {
+  receive(message: Exclude<ToThread, { type: 'begin' | 'stop' }>): void {
     switch (message.type) {
       case 'attach':
         return this.#attach(message.browserWsEndpoint);

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { HoldlineError } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
 import { atMost, pause, withDeadline } from '../platform/deadline.js';
-import { chromeFlags } from './chrome-flags.js';
+import { chromeFlags, startPage } from './chrome-flags.js';
 import { Guard } from './guard.js';
 
 export interface BrowserOptions {
@@ -105,12 +105,11 @@ export class Browser {
     const signal = AbortSignal.timeout(deadlineMs);
     try {
       const leftovers = await this.#pages(signal);
-      await this.#debug('PUT', '/json/new?about:blank', signal);
-      for (const page of leftovers) await this.#debug('GET', `/json/close/${page}`, signal);
+      await Promise.all(leftovers.map((page) => this.#debug(`/json/close/${page}`, signal)));
       while (!signal.aborted) {
-        const open = await this.#pages(signal);
-        if (!leftovers.some((page) => open.includes(page))) return true;
-        await pause(20, signal);
+        const still = await this.#pages(signal);
+        if (!leftovers.some((page) => still.includes(page))) return true;
+        await pause(10, signal);
       }
       return false;
     } catch {
@@ -168,15 +167,16 @@ export class Browser {
   }
 
   async #pages(signal: AbortSignal): Promise<string[]> {
-    const targets = (await (await this.#debug('GET', '/json/list', signal)).json()) as {
+    const targets = (await (await this.#debug('/json/list', signal)).json()) as {
       id: string;
       type: string;
+      url: string;
     }[];
-    return targets.filter((target) => target.type === 'page').map((target) => target.id);
+    return targets.filter(({ type, url }) => type === 'page' && url !== startPage).map(({ id }) => id);
   }
 
-  #debug(method: string, path: string, signal: AbortSignal): Promise<Response> {
-    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { method, signal });
+  #debug(path: string, signal: AbortSignal): Promise<Response> {
+    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { signal });
   }
 
   #signalGroup(signal: NodeJS.Signals): void {

@@ -1,3 +1,6 @@
+/** The page that a browser starts with. It stays through every change of threads: a browser without any may end. */
+export const startPage = 'about:blank#holdline';
+
 /** What whatsapp-web.js would pass to a browser that it launched itself, and what a server wants besides. */
 export function chromeFlags(options: {
   profileDir: string;
@@ -43,6 +46,6 @@ export function chromeFlags(options: {
     '--use-mock-keychain',
     '--window-size=1280,900',
     ...options.extra,
-    'about:blank',
+    startPage,
   ];
 }

@@ -5,10 +5,11 @@ import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser.js';
 import { CommandPort } from './commands/command-port.js';
-import { SessionThread } from './thread.js';
+import type { SessionThread } from './thread.js';
 
 interface IncarnationOptions {
-  readonly threadEntry: URL;
+  /** One that is not an incarnation yet. */
+  readonly thread: SessionThread;
   readonly data: ThreadData;
   readonly timing: Timing;
   readonly onState: (state: SessionState, account: Account | null) => void;
@@ -32,9 +33,8 @@ export class Incarnation {
 
   constructor(options: IncarnationOptions) {
     this.#options = options;
-    this.#thread = new SessionThread(options.threadEntry, options.data, options.timing, (message) =>
-      this.#onMessage(message),
-    );
+    this.#thread = options.thread;
+    this.#thread.begin(options.data, (message) => this.#onMessage(message));
     this.commands = new CommandPort((message) => this.#thread.post(message));
     this.over = Promise.race([this.#thread.over, this.#browserDied.promise]).finally(() => {
       this.#endedAt = performance.now();

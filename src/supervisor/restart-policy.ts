@@ -19,8 +19,8 @@ export type Decision =
 const systemClock: Clock = { now: () => performance.now(), random: Math.random };
 
 /**
- * Decides what follows the end of an incarnation. Delays grow from failure to failure and start anew once an
- * incarnation was healthy for a while. More than `restartsMax` counted failures within the window end the run:
+ * Decides what follows the end of an incarnation. The first failure after health is mended at once; delays grow from
+ * failure to failure and start anew once an incarnation was healthy for a while. More than `restartsMax` counted failures within the window end the run:
  * something is broken that restarting does not mend.
  */
 export class RestartPolicy {
@@ -59,9 +59,13 @@ export class RestartPolicy {
         return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.rung };
       case 'backoff': {
         const attempt = this.#failuresInRow++;
+        // Something of ours broke in the middle of a healthy life: nothing says that it will again. An outage is
+        // met by many sessions at once, and the first delay keeps them apart.
+        const isFirst = policy.counted && attempt === 0 && healthyMs > 0;
+        const delayMs = isFirst ? 0 : this.#jittered(backoffMs(this.#limits, attempt));
         // What a new thread did not mend, a new browser may.
         const rung = policy.counted && attempt > 0 ? 'browser' : policy.rung;
-        return { type: 'restart', delayMs: this.#jittered(backoffMs(this.#limits, attempt)), rung };
+        return { type: 'restart', delayMs, rung };
       }
       default:
         return policy.delay satisfies never;

@@ -80,13 +80,22 @@ export class SessionBrowser {
     }
   }
 
-  /** For a new thread the living browser with all old pages closed; else a new one on the same profile. */
-  async open(rung: 'thread' | 'browser', abandon: AbortSignal): Promise<Browser> {
-    const { config, lease } = this.#options;
+  /**
+   * Once the thread is gone: closes its pages for the next one; where another browser is wanted, or this one does not
+   * close them in time, ends the browser.
+   */
+  async clear(rung: 'thread' | 'browser'): Promise<void> {
     const isKept =
       rung === 'thread' && this.#browser?.isAlive && (await this.#browser.closePages(pageCloseMs));
-    if (isKept && this.#browser !== null) return this.#browser;
+    if (isKept) return;
     await this.stop();
+    this.#browser = null;
+  }
+
+  /** The living browser, cleared before, else a new one on the same profile. */
+  async open(abandon: AbortSignal): Promise<Browser> {
+    const { config, lease } = this.#options;
+    if (this.#browser?.isAlive) return this.#browser;
     await this.#profile.unlock();
     this.#browser = await launchBrowser({
       executable: config.chromeExecutable,

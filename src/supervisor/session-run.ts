@@ -15,6 +15,7 @@ import type { Lease } from './lease.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 import { ProfileError, SessionBrowser } from './session-browser.js';
+import type { ThreadStock } from './thread-stock.js';
 
 export interface RunOptions {
   readonly session: string;
@@ -22,7 +23,7 @@ export interface RunOptions {
   readonly token: string;
   readonly lease: Lease;
   readonly supervisorId: string;
-  readonly threadEntry: URL;
+  readonly threads: ThreadStock;
   readonly redis: Redis;
   readonly redisUrl: string;
   readonly config: Config;
@@ -37,6 +38,9 @@ type Ending =
 
 /** Time that sends voided by a logout are given to settle; what is left over settles with the next run. */
 const voidedSendsMs = 3_000;
+
+/** A thread that is needed later than this is not worth its memory until then. */
+const preloadWithinMs = 2_000;
 
 /** What becomes of the job: completed, given back for another to take, or not ours to touch. */
 export type RunResult = 'ended' | 'handed-over' | 'lost';
@@ -154,15 +158,16 @@ export class SessionRun {
 
   /** One incarnation after another, until the run shall end. */
   async #keepAlive(): Promise<void> {
-    let rung: 'thread' | 'browser' = 'browser';
+    const { threads } = this.#options;
     for (;;) {
-      const exit = await this.#live(rung);
+      const exit = await this.#live();
       if (exit === null) return;
       const decision = this.#policy.decide(exit, this.#incarnation?.healthyMs ?? 0);
       if (decision.type === 'end') return this.#end({ ...decision, type: 'gave-up' });
 
-      const { delayMs } = decision;
-      rung = decision.rung;
+      const { delayMs, rung } = decision;
+      // It loads its modules while the old one is torn down and the delay passes.
+      if (delayMs < preloadWithinMs) threads.load();
       this.#lastError = exit.message;
       this.#options.log.warn(
         { reason: exit.reason, lastError: exit.message, delayMs, rung },
@@ -172,7 +177,8 @@ export class SessionRun {
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
       if (exitPolicy(exit.reason).wipesProfile) await this.#wipe();
-      await pause(delayMs, this.#over);
+      // The pages of the old thread are closed, or a browser that is not wanted any more, while the delay passes.
+      await Promise.all([this.#browser.clear(rung), pause(delayMs, this.#over)]);
       if (this.#over.aborted) return;
       this.#publisher.restarts++;
       await this.#publish('starting');
@@ -180,7 +186,7 @@ export class SessionRun {
   }
 
   /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
-  async #live(rung: 'thread' | 'browser'): Promise<IncarnationExit | null> {
+  async #live(): Promise<IncarnationExit | null> {
     this.#incarnation = null;
     this.#availability.update(null, 'starting');
     try {
@@ -188,7 +194,7 @@ export class SessionRun {
       this.#account = account;
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
-      this.#incarnation.attach(await this.#browser.open(rung, this.#ending.signal));
+      this.#incarnation.attach(await this.#browser.open(this.#ending.signal));
     } catch (error) {
       if (this.#over.aborted) return null;
       const reason = error instanceof ProfileError ? 'profile_unusable' : 'browser_failed_to_start';
@@ -198,9 +204,9 @@ export class SessionRun {
   }
 
   #startIncarnation(isLinked: boolean): Incarnation {
-    const { config, threadEntry, redisUrl } = this.#options;
+    const { config, threads, redisUrl } = this.#options;
     const incarnation = new Incarnation({
-      threadEntry,
+      thread: threads.take(),
       timing: config.timing,
       data: {
         run: this.#publisher.facts,
@@ -269,6 +275,8 @@ export class SessionRun {
     this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
     if (state === 'qr') void this.#browser.noteUnlinked();
+    // Now the machine has time for it.
+    if (state === 'qr' || state === 'ready') this.#options.threads.load();
     if (state === 'ready') {
       this.#account = account;
       void this.#browser.noteLinked(account);

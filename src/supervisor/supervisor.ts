@@ -12,6 +12,7 @@ import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
 import { startIfForgotten, wantedSessions } from './forgotten-session.js';
 import { Lease } from './lease.js';
 import { type RunResult, SessionRun } from './session-run.js';
+import { ThreadStock } from './thread-stock.js';
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -41,6 +42,7 @@ export class Supervisor {
   readonly #subscriber: Redis;
   readonly #queue: Queue;
   readonly #worker: Worker;
+  readonly #threads: ThreadStock;
   readonly #runs = new Map<string, ActiveRun>();
   readonly #rollTimer: NodeJS.Timeout;
   readonly #closing = new AbortController();
@@ -51,6 +53,7 @@ export class Supervisor {
     this.#options = options;
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.#redis = connectPatiently(redisUrl, timing, log);
+    this.#threads = new ThreadStock(options.threadEntry, timing);
     this.#subscriber = this.#redis.duplicate();
     logOutages(this.#subscriber, log.child({}, { level: 'error' }));
     this.#queue = new Queue(sessionsQueue, {
@@ -85,6 +88,8 @@ export class Supervisor {
     this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
     if (this.#options.isAlone) await this.#takeUpLeftovers();
     for (const session of await wantedSessions(this.#options.config.authDir)) this.#startIfForgotten(session);
+    // The first run finds a session worker that has loaded its modules.
+    this.#threads.load();
     void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
     this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
   }
@@ -103,6 +108,7 @@ export class Supervisor {
       if (force.aborted) run.force();
     }
     await Promise.all([...this.#runs.values()].map(({ isOver }) => isOver));
+    await this.#threads.close();
     await withDeadline(Promise.all([closed, leaveRoll(this.#redis, this.id)]), 3_000, 'redis').catch(
       () => {},
     );
@@ -112,7 +118,9 @@ export class Supervisor {
 
   /** The life of one run. Returns normally only when the run has ended for good: that completes the job. */
   async #process(job: Job, token: string): Promise<void> {
-    const { config, log, redisUrl, threadEntry } = this.#options;
+    const { config, log, redisUrl } = this.#options;
+    // It loads its modules while the run is claimed and the browser starts.
+    this.#threads.load();
     const session = sessionOfJobId(job.id ?? '');
     const runLog = log.child({ session });
     const { startId } = startJobSchema.parse(job.data);
@@ -128,7 +136,7 @@ export class Supervisor {
       token,
       lease,
       supervisorId: this.id,
-      threadEntry,
+      threads: this.#threads,
       redis: this.#redis,
       redisUrl,
       config,

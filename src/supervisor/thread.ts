@@ -8,9 +8,12 @@ import { atMost, type Deferred, deferred } from '../platform/deadline.js';
 /** Enough for a client with tens of thousands of chats; beyond it something leaks. */
 const heapLimitMb = 512;
 
+type ThreadTiming = Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'startDeadlineMs'>;
+
 /**
- * The session worker's thread, seen from the supervisor. `over` settles once, by whatever comes first: the
- * thread says that it failed, throws, exits, runs out of memory, or stays silent for too long.
+ * The session worker's thread, seen from the supervisor: it loads its modules from its construction on, and becomes
+ * an incarnation with {@link begin}. `over` settles once, by whatever comes first: the thread says that it failed,
+ * throws, exits, runs out of memory, or stays silent for too long.
  */
 export class SessionThread {
   readonly over: Promise<IncarnationExit>;
@@ -18,22 +21,20 @@ export class SessionThread {
   readonly #over: Deferred<IncarnationExit>;
   readonly #exited: Promise<void>;
   readonly #stopped: Deferred<void> = deferred();
-  readonly #watch: NodeJS.Timeout;
+  readonly #timing: ThreadTiming;
+  #watch: NodeJS.Timeout | undefined;
+  #onMessage: (message: FromThread) => void = () => {};
+  #hasExited = false;
   #heardAt = performance.now();
   #hasSpoken = false;
   #isStopping = false;
 
-  constructor(
-    entry: URL,
-    data: ThreadData,
-    timing: Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'startDeadlineMs'>,
-    onMessage: (message: FromThread) => void,
-  ) {
+  constructor(entry: URL, timing: ThreadTiming) {
+    this.#timing = timing;
     this.#over = deferred();
     this.over = this.#over.promise;
     this.#worker = new Worker(entry, {
-      workerData: data,
-      name: `session ${data.run.session}`,
+      name: 'session worker',
       resourceLimits: { maxOldGenerationSizeMb: heapLimitMb },
     });
     this.#worker.on('message', (message: FromThread) => {
@@ -41,11 +42,12 @@ export class SessionThread {
       this.#hasSpoken = true;
       if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
       if (message.type === 'stopped') this.#stopped.resolve();
-      onMessage(message);
+      this.#onMessage(message);
     });
     this.#worker.once('error', (error) => this.#over.resolve(exitOfError(error)));
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
+        this.#hasExited = true;
         clearInterval(this.#watch);
         this.#over.resolve({
           reason: 'thread_exited',
@@ -54,8 +56,20 @@ export class SessionThread {
         resolve();
       });
     });
+  }
+
+  get isAlive(): boolean {
+    return !this.#hasExited;
+  }
+
+  /** From now on it must give signs of life. */
+  begin(data: ThreadData, onMessage: (message: FromThread) => void): void {
+    this.#onMessage = onMessage;
+    this.#heardAt = performance.now();
+    this.post({ type: 'begin', data });
+    const { loopBeatIntervalMs, loopHungAfterMs, startDeadlineMs } = this.#timing;
     // Until it has loaded its modules it cannot speak, and on a busy machine that takes its time.
-    const patienceMs = () => (this.#hasSpoken ? timing.loopHungAfterMs : timing.startDeadlineMs);
+    const patienceMs = () => (this.#hasSpoken ? loopHungAfterMs : startDeadlineMs);
     const check = () => {
       const silentMs = performance.now() - this.#heardAt;
       if (silentMs < patienceMs()) return;
@@ -65,7 +79,7 @@ export class SessionThread {
     // After a blockade of our own loop the thread's messages are still to be read: look again behind them.
     this.#watch = setInterval(() => {
       if (performance.now() - this.#heardAt >= patienceMs()) setImmediate(check);
-    }, timing.loopBeatIntervalMs / 2);
+    }, loopBeatIntervalMs / 2);
   }
 
   post(message: ToThread): void {

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
-import { chromeFlags } from '../../src/supervisor/chrome-flags.js';
+import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { isAlive, membersOfGroup } from '../support/processes.js';
@@ -140,6 +140,6 @@ test('the flags open the pipe that ends it with its supervisor, and the port tha
   ]) {
     assert.ok(flags.includes(flag), flag);
   }
-  assert.equal(flags.at(-1), 'about:blank');
+  assert.equal(flags.at(-1), startPage);
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });

@@ -48,7 +48,23 @@ test('delays start anew after an incarnation that was healthy for long enough', 
   delayOf('thread_threw');
   delayOf('thread_threw');
   assert.equal(delayOf('thread_threw', limits.healthyAfterMs - 1), 2_000);
-  assert.equal(delayOf('thread_threw', limits.healthyAfterMs), 500);
+  assert.equal(delayOf('thread_threw', limits.healthyAfterMs), 0);
+  assert.deepEqual([delayOf('thread_threw'), delayOf('thread_threw')], [1_000, 2_000]);
+});
+
+test('what breaks first after health of any length is mended at once, what was never healthy is not', () => {
+  for (const reason of ['thread_threw', 'browser_died', 'page_hung'] as const) {
+    assert.equal(scripted().delayOf(reason, 1), 0, reason);
+    assert.equal(scripted().delayOf(reason), 500, reason);
+  }
+  const { delayOf } = scripted();
+  assert.deepEqual([delayOf('thread_threw', 1), delayOf('thread_threw', 1)], [0, 1_000]);
+});
+
+test('an outage, which many sessions meet at once, has its delay and its jitter from the first time on', () => {
+  const { clock, delayOf } = scripted();
+  clock.chance = 0.5;
+  assert.equal(delayOf('whatsapp_disconnected', limits.healthyAfterMs), 375);
 });
 
 test('more counted failures within the window than allowed end the run, with the last reason', () => {

@@ -22,13 +22,18 @@ if (behaviour === 'ignores SIGTERM') process.on('SIGTERM', () => undefined);
 writeFileSync(join(profileDir ?? '', 'LastBrowser'), String(process.pid));
 
 let opened = 0;
-const pages = new Set(['start']);
+const startUrl = flags.at(-1);
+const pages = new Map([['start', startUrl]]);
 const server = createServer((request, response) => {
   const path = request.url ?? '';
   const closed = /^\/json\/close\/(.+)$/.exec(path)?.[1];
-  if (path.startsWith('/json/new') && request.method === 'PUT') pages.add(`page-${++opened}`);
+  if (path.startsWith('/json/new') && request.method === 'PUT') {
+    const id = `page-${++opened}`;
+    pages.set(id, 'about:blank');
+    return response.end(JSON.stringify({ id, type: 'page', url: 'about:blank' }));
+  }
   if (closed !== undefined && behaviour !== 'keeps its pages') pages.delete(closed);
-  response.end(JSON.stringify([...pages].map((id) => ({ id, type: 'page', url: 'about:blank' }))));
+  return response.end(JSON.stringify([...pages].map(([id, url]) => ({ id, type: 'page', url }))));
 });
 
 const pipe = new Socket({ fd: 3, readable: true, writable: false });

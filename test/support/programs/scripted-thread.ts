@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { pino } from 'pino';
 import type { ExitReason } from '../../../src/contract/exit-reasons.js';
 import type { Account, SessionState } from '../../../src/contract/status.js';
@@ -13,8 +13,14 @@ import { readSent, takeThreadBehaviour } from '../theatre.js';
  * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
  * it does is named in the test's theatre, one behaviour for each incarnation.
  */
-const data = workerData as ThreadData;
 const port = parentPort as NonNullable<typeof parentPort>;
+// Until then it is a thread in stock, and plays no part.
+const data = await new Promise<ThreadData>((resolve) => {
+  port.once('message', (message: ToThread) => {
+    if (message.type === 'begin') resolve(message.data);
+    else process.exit();
+  });
+});
 const log = pino({ level: 'silent' });
 const theatre = dirname(data.run.chrome_executable);
 const say = (message: FromThread) => port.postMessage(message);
@@ -29,6 +35,8 @@ port.on('message', (message: ToThread) => {
   switch (message.type) {
     case 'attach':
       return void attach(message.browserWsEndpoint);
+    case 'begin':
+      return;
     case 'fence':
       return writer.refence(message.fence);
     case 'command':

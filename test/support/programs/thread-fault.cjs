@@ -1,6 +1,6 @@
 // Loaded into the product with `node --require`: breaks its session worker thread when a file appears.
 // The product itself knows nothing of it.
-const { isMainThread, parentPort, workerData } = require('node:worker_threads');
+const { isMainThread, parentPort } = require('node:worker_threads');
 const fs = require('node:fs');
 
 const trigger = process.env.THREAD_FAULT_FILE;
@@ -25,9 +25,16 @@ const faults = {
   },
 };
 
-if (!isMainThread && workerData?.run && trigger) {
+if (!isMainThread && trigger) {
+  // A thread that nobody has put to work yet says nothing, and is spared.
+  let hasSpoken = false;
+  const say = parentPort.postMessage.bind(parentPort);
+  parentPort.postMessage = (...message) => {
+    hasSpoken = true;
+    return say(...message);
+  };
   setInterval(() => {
-    if (!fs.existsSync(trigger)) return;
+    if (!hasSpoken || !fs.existsSync(trigger)) return;
     const fault = fs.readFileSync(trigger, 'utf8').trim();
     fs.rmSync(trigger, { force: true });
     faults[fault]();

@@ -1,0 +1,25 @@
+import whatsapp from 'whatsapp-web.js';
+import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
+
+/**
+ * Bare whatsapp-web.js as its users start it, in a process of its own: `PROFILE CHROMIUM ARGS_AS_JSON`. Says `qr` and
+ * `ready` on stdout, closes its browser and ends on SIGTERM. Same page and browser flags as the product's.
+ */
+const [profileDir = '', executable = '', extra = '[]'] = process.argv.slice(2);
+const client = new whatsapp.Client({
+  authStrategy: new whatsapp.NoAuth(),
+  webVersionCache: { type: 'none' },
+  puppeteer: {
+    executablePath: executable,
+    userDataDir: profileDir,
+    handleSIGTERM: false,
+    args: chromeFlags({ profileDir, headless: true, extra: JSON.parse(extra) as string[] }).filter(
+      // Puppeteer brings its own way to the browser.
+      (flag) => !flag.startsWith('--remote-debugging') && flag !== startPage,
+    ),
+  },
+});
+for (const event of ['qr', 'ready']) client.once(event, () => process.stdout.write(`${event}\n`));
+process.once('SIGTERM', () => void client.destroy().then(() => process.exit(0)));
+// A client that is closed while it sets itself up rejects.
+await client.initialize().catch(() => undefined);

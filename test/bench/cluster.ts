@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Status } from '../../src/contract/status.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { replaceFile } from '../support/replace-file.js';
+import { kill, type Stage } from '../support/stage.js';
+
+/** How long one fault took: until the API said so, and until the session was ready again. */
+export interface Recovery {
+  readonly detectedMs: number;
+  readonly recoveredMs: number;
+}
+
+/**
+ * Product numbers, with two exceptions: health begins after a second, so that a measurement need not wait for half a
+ * minute to find the session rested, and the restarts are not limited, because there are many.
+ */
+export const rested = {
+  WHATSAPP_RESTARTS_MAX: '100',
+  WHATSAPP_TIMING: JSON.stringify({ healthyAfterMs: 1_000, restartWindowMs: 86_400_000 }),
+};
+
+const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
+
+/** Two supervisors and an http replica on one Redis, with a linked session. */
+export class Cluster {
+  readonly #stage: Stage;
+  readonly #redis: RedisServer;
+  readonly #environment: Record<string, string>;
+  readonly #threadFault: string;
+  readonly #http: Product;
+  #supervisors: Product[];
+
+  static async open(stage: Stage): Promise<Cluster> {
+    const cluster = new Cluster(stage, await startRedis({ appendOnly: true }));
+    const qr = await cluster.#http.post<Status>('/api/auth/start');
+    assert.equal(qr.state, 'qr', JSON.stringify(qr));
+    await stage.whatsApp.phone.scanCurrent();
+    await cluster.#http.loginSettled();
+    return cluster;
+  }
+
+  private constructor(stage: Stage, redis: RedisServer) {
+    this.#stage = stage;
+    this.#redis = redis;
+    this.#threadFault = join(stage.dir, 'thread-fault');
+    this.#environment = { ...rested, REDIS_URL: redis.url, THREAD_FAULT_FILE: this.#threadFault };
+    this.#http = stage.start('http', this.#environment);
+    this.#supervisors = [this.#startSupervisor(), this.#startSupervisor()];
+  }
+
+  /** The thread exits: its browser and its pages live on. */
+  threadDeath(): Promise<Recovery> {
+    return this.#measure(async () => {
+      replaceFile(this.#threadFault, 'exit');
+      await eventually(() => !existsSync(this.#threadFault), { intervalMs: 1 });
+    });
+  }
+
+  browserDeath(): Promise<Recovery> {
+    return this.#measure(async () => kill(await this.#browser()));
+  }
+
+  rendererDeath(): Promise<Recovery> {
+    return this.#measure(async () => {
+      const renderers = (await this.#stage.processes()).filter(({ commandLine }) =>
+        commandLine.includes('--type=renderer'),
+      );
+      for (const { pid } of renderers) kill(pid);
+    });
+  }
+
+  hungPage(): Promise<Recovery> {
+    return this.#measure(() => this.#stage.whatsApp.faults.hangNow());
+  }
+
+  /** SIGKILL of the supervisor that owns the session, or a SIGTERM: the standby takes over. */
+  async ownerEnds(signal: 'SIGKILL' | 'SIGTERM'): Promise<Recovery> {
+    const owner = await this.#owner();
+    const recovery = await this.#measure(async () => owner.signal(signal));
+    await owner.exited();
+    this.#supervisors = this.#supervisors.filter((supervisor) => supervisor !== owner);
+    const standby = this.#startSupervisor();
+    this.#supervisors.push(standby);
+    await eventually(() => standby.output.includes('supervisor runs'), { timeoutMs: 30_000 });
+    return recovery;
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.stop();
+  }
+
+  async #measure(inject: () => Promise<unknown>): Promise<Recovery> {
+    const before = await this.#http.until((s) => s.ready && isRested(s), 'a rested session');
+    await inject();
+    const injectedAt = performance.now();
+    let detectedAt = 0;
+    await this.#http.until((now) => {
+      const isNew = now.epoch > before.epoch || now.incarnation > before.incarnation;
+      if (detectedAt === 0 && (isNew || !now.ready)) detectedAt = performance.now();
+      return isNew && now.ready;
+    }, 'ready again');
+    return { detectedMs: detectedAt - injectedAt, recoveredMs: performance.now() - injectedAt };
+  }
+
+  async #owner(): Promise<Product> {
+    const { supervisor } = await this.#http.until((s) => s.ready, 'ready');
+    const owner = this.#supervisors.find(({ pid }) => supervisor?.includes(`-${pid}-`));
+    assert.ok(owner, `no supervisor ${supervisor}`);
+    return owner;
+  }
+
+  /** The only one that lives: nobody else on the stage has one while the cluster is measured. */
+  async #browser(): Promise<number> {
+    const [pid] = (await eventually(async () => {
+      const alive = await this.#stage.browsers();
+      return alive.length === 1 && alive.map((browser) => browser.pid);
+    })) as number[];
+    return pid as number;
+  }
+
+  #startSupervisor(): Product {
+    return this.#stage.start('supervisor', this.#environment, ['--require', preload]);
+  }
+}
+
+/** Ready for long enough that a fault is the first after a healthy life. */
+function isRested({ updated_at }: Status): boolean {
+  return Date.now() - Date.parse(updated_at ?? '') > 2_500;
+}

@@ -126,13 +126,18 @@ export class ChromiumStage implements FaultStage {
     this.supervisor = this.#start(environment);
   }
 
-  /** Each leads its group; a helper that has forked and not yet become itself has its command line too. */
+  /**
+   * Each leads its group; a helper that has forked and not yet become itself has its command line too, and some lead a
+   * group already, but its parent is a browser.
+   */
   browserPids(): number[] {
     const flag = `--user-data-dir=${this.profileDir}`;
-    return allProcesses()
-      .filter(
-        ({ pid, group, state, commandLine }) => pid === group && state !== 'Z' && commandLine.includes(flag),
-      )
+    const flagged = allProcesses().filter(
+      ({ state, commandLine }) => state !== 'Z' && commandLine.includes(flag),
+    );
+    const pids = new Set(flagged.map(({ pid }) => pid));
+    return flagged
+      .filter(({ pid, group, parent }) => pid === group && !pids.has(parent))
       .map(({ pid }) => pid);
   }
 

@@ -10,6 +10,7 @@ import { Product } from './product.js';
 
 export interface Process {
   readonly pid: number;
+  readonly parent: number;
   readonly commandLine: string;
   readonly isZombie: boolean;
 }
@@ -89,10 +90,13 @@ export class Stage {
 
   /** The browsers proper, without their renderers and helpers. */
   async browsers(): Promise<Process[]> {
-    return (await this.processes()).filter(
+    const found = (await this.processes()).filter(
       ({ commandLine }) =>
         commandLine.includes('--remote-debugging-pipe') && !commandLine.includes('--type='),
     );
+    // A helper that has forked and not yet become itself still has its parent's command line.
+    const pids = new Set(found.map(({ pid }) => pid));
+    return found.filter(({ parent }) => !pids.has(parent));
   }
 
   /** Ends what the test started, and throws if anything of it is left. */

@@ -5,6 +5,7 @@ import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
+import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
 
 /** The one entry: `main.js [all|http|supervisor]`. */
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
 /** Starts the parts of this role; each is stopped in reverse order. */
 async function start(config: Config, log: Logger, parts: Stoppable[]): Promise<void> {
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
-  if (config.role !== 'http') parts.push(await startSupervisor(config, redisUrl, log));
+  if (config.role !== 'http') await startSupervisor(config, redisUrl, log, parts);
   if (config.role !== 'supervisor') {
     const http = await startHttp({ config, redisUrl, log });
     parts.push({ stop: () => http.close() });
@@ -41,7 +42,12 @@ async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): P
   return redis.url;
 }
 
-async function startSupervisor(config: Config, redisUrl: string, log: Logger): Promise<Stoppable> {
+async function startSupervisor(
+  config: Config,
+  redisUrl: string,
+  log: Logger,
+  parts: Stoppable[],
+): Promise<void> {
   if (config.chromeExecutable === '') {
     throw new OperatorError(
       'no Chromium or Chrome was found on this machine: install one (apt-get install chromium), or name it in WHATSAPP_CHROME_EXECUTABLE',
@@ -54,12 +60,13 @@ async function startSupervisor(config: Config, redisUrl: string, log: Logger): P
     threadEntry: new URL('./session-worker/main.js', import.meta.url),
     isAlone: config.redisUrl === null,
   });
+  parts.push({ stop: (force) => supervisor.close(force) });
+  parts.push(await startProbeServer(config.probe, supervisor, log));
   const started = supervisor
     .start()
     .catch((error) => log.error({ err: error }, 'supervisor failed to start'));
   // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
   if (config.redisUrl === null) await started;
-  return { stop: (force) => supervisor.close(force) };
 }
 
 main().catch((error: unknown) => {

@@ -9,6 +9,9 @@ export const keyPrefix = '{wa}';
 /** TTL'd members, one a living supervisor; sorted set by the time (Redis ms) at which each lapses. */
 export const supervisorsKey = `${keyPrefix}:supervisors`;
 
+/** Hash of the same members: how many more sessions each has room for. */
+export const roomsKey = `${keyPrefix}:supervisors:room`;
+
 /** Pub/sub channel: the name of a session whose `intent` changed. Only a hint to look now. */
 export const intentChannel = `${keyPrefix}:intent`;
 

@@ -96,6 +96,18 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
 export const ownerGoneSentence = "the session's supervisor is gone; waiting for another";
 export const noSupervisorSentence = 'no supervisor is running';
 
+/** What stands behind a stored state: its owner, its final end, or nobody. */
+export type Heartbeat = 'live' | 'ended' | null;
+
+export function parseHeartbeat(text: string | null): Heartbeat {
+  return text === 'live' || text === 'ended' ? text : null;
+}
+
+/** Whether the stored status is to be told as it is. */
+export function isCurrent(stored: Status, heartbeat: Heartbeat): boolean {
+  return heartbeat !== null || stored.state === 'stopped';
+}
+
 /** What a reader says of a stored status that nobody stands behind any more. */
 export function withoutOwner(stored: Status, lastError: string): Status {
   return composeStatus(

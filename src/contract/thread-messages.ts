@@ -51,7 +51,14 @@ export type ToThread =
   /** Redis lost the fence but not the lease: write the full state again under this one. */
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out an operation of the session worker; settled by one `answer` or `refusal` with the same id. */
-  | { readonly type: 'command'; readonly id: string; readonly operation: string; readonly input: unknown }
+  | {
+      readonly type: 'command';
+      readonly id: string;
+      /** Of the HTTP request behind it. */
+      readonly requestId: string;
+      readonly operation: string;
+      readonly input: unknown;
+    }
   /** The login that the thread told of outlives this browser from now on. */
   | { readonly type: 'login-kept' }
   | { readonly type: 'logout' }

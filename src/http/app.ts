@@ -7,6 +7,7 @@ import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
 import { type Exchange, type Route, signalOf } from './exchange.js';
 import { followRequest, noteProblem } from './request-log.js';
 import type { Guard } from './requests/guard.js';
+import { pathPattern } from './requests/path-pattern.js';
 import { requestIdOf } from './requests/request-id.js';
 import { parseTarget } from './requests/target.js';
 
@@ -29,7 +30,7 @@ export interface AppParts {
  */
 export function createApp({ routes, guard, offersCors, log, closing }: AppParts): App {
   const exchanges = new WeakMap<IncomingMessage, Exchange>();
-  const patterns = new Map(routes.map(({ path }) => [path, exactly(path)]));
+  const patterns = new Map(routes.map(({ path }) => [path, pathPattern(path)]));
 
   const router = polka({
     onError: (error, request, response) => fail(request, response, error),
@@ -42,7 +43,7 @@ export function createApp({ routes, guard, offersCors, log, closing }: AppParts)
     },
   });
   for (const route of routes) {
-    const pattern = exactly(route.path);
+    const pattern = pathPattern(route.path);
     router.add(route.method, pattern, async (request) => {
       const exchange = exchanges.get(request);
       if (!exchange) return;
@@ -117,15 +118,4 @@ export function createApp({ routes, guard, offersCors, log, closing }: AppParts)
       }
     },
   };
-}
-
-/** The path and nothing else: the router's own patterns ignore case and allow a slash at the end. */
-function exactly(path: string): RegExp {
-  const parts = path.split(/\{(\w+)\}/);
-  const pattern = parts.map((part, i) => (i % 2 === 1 ? `(?<${part}>[^/]+)` : escaped(part)));
-  return new RegExp(`^${pattern.join('')}$`);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -17,6 +17,8 @@ import { eventsRoute } from './events/events-route.js';
 import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
 import { createMcpRoute } from './mcp/route.js';
+import { createHttpMetrics } from './metrics/http-metrics.js';
+import { createMetricsRoute } from './metrics/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import { createGuard } from './requests/guard.js';
 import { answerUnreadable } from './requests/unreadable.js';
@@ -93,21 +95,25 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     log,
     tuning: feedTuning,
   });
+  const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
+  const routes = [
+    ...createRoutes(handlers, reader, async () => {
+      await viaRedis(() => redis.ping());
+    }),
+    eventsRoute(feed),
+    createMcpRoute(handlers, log),
+    createOpenApiRoute(),
+    ...createDocsRoutes(),
+    createMetricsRoute(metrics.page),
+  ];
   const app = createApp({
-    routes: [
-      ...createRoutes(handlers, reader, async () => {
-        await viaRedis(() => redis.ping());
-      }),
-      eventsRoute(feed),
-      createMcpRoute(handlers, log),
-      createOpenApiRoute(),
-      ...createDocsRoutes(),
-    ],
+    routes,
     guard: createGuard(config),
     offersCors: config.allowedOrigins.length > 0,
     log,
     closing: closing.signal,
   });
+  server.on('request', metrics.follower(routes));
   server.on('request', app.handle);
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
 

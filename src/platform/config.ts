@@ -1,4 +1,3 @@
-import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -6,6 +5,7 @@ import { split } from 'shlex';
 import { z } from 'zod';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
+import { isExecutable } from './executable.js';
 
 /** What a process of the product does: everything with its own Redis, or one part against `REDIS_URL`. */
 export const roles = ['all', 'http', 'supervisor'] as const;
@@ -30,6 +30,8 @@ export interface Config {
   readonly browserEnvironment: Environment;
   readonly webVersion: string | null;
   readonly logLevel: string;
+  /** Where a supervisor answers probes and tells its metrics. */
+  readonly probe: ProbeAddress;
   readonly maxSessions: number;
   readonly restartsMax: number;
   /** How long an accepted message may wait to be sent. */
@@ -38,6 +40,14 @@ export interface Config {
   readonly timing: Timing;
   /** Sentences about what was ignored. */
   readonly warnings: readonly string[];
+}
+
+export interface ProbeAddress {
+  readonly host: string;
+  /** 0: none. */
+  readonly port: number;
+  /** Somebody counts on this port; the default one may be another supervisor's. */
+  readonly isGiven: boolean;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -105,6 +115,11 @@ export function loadConfig(role: string, environment: Environment): Config {
     ),
     webVersion: v.WHATSAPP_WEB_VERSION ?? null,
     logLevel: v.WHATSAPP_LOG_LEVEL,
+    probe: {
+      host: v.WHATSAPP_PROBE_HOST,
+      port: v.WHATSAPP_PROBE_PORT,
+      isGiven: given.WHATSAPP_PROBE_PORT !== undefined,
+    },
     maxSessions: v.WHATSAPP_MAX_SESSIONS,
     restartsMax: v.WHATSAPP_RESTARTS_MAX,
     sendTtlS: v.WHATSAPP_SEND_TTL_S,
@@ -136,6 +151,10 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 );
 
+const address = z.string().refine((value) => value === 'localhost' || isIP(value) !== 0, {
+  error: 'must be an IP address or localhost',
+});
+
 const redisUrl = z.string().refine(isRedisUrl, {
   error: 'must be a URL like redis://user:password@host:6379/0, rediss://… or unix:///path/to/redis.sock',
 });
@@ -146,12 +165,7 @@ const origin = z.string().refine(isOrigin, {
 
 const variables = z.object({
   REDIS_URL: redisUrl.optional(),
-  WHATSAPP_MCP_HOST: z
-    .string()
-    .refine((value) => value === 'localhost' || isIP(value) !== 0, {
-      error: 'must be an IP address or localhost',
-    })
-    .default('127.0.0.1'),
+  WHATSAPP_MCP_HOST: address.default('127.0.0.1'),
   WHATSAPP_MCP_PORT: integer(0, 65_535).default(8790),
   WHATSAPP_AUTH_DIR: z.string().default('.wwebjs_auth'),
   WHATSAPP_CHROME_EXECUTABLE: z.string().optional(),
@@ -173,6 +187,7 @@ const variables = z.object({
     .regex(/^\d[\w.-]{0,63}$/, { error: 'must be a version of WhatsApp Web like 2.3000.1017054665' })
     .optional(),
   WHATSAPP_SEND_TTL_S: integer(1, 604_800).default(3_600),
+  WHATSAPP_PROBE_HOST: address.default('127.0.0.1'),
   WHATSAPP_PROBE_PORT: integer(0, 65_535).default(9790),
   WHATSAPP_MAX_SESSIONS: integer(1, 100).default(4),
   WHATSAPP_RESTARTS_MAX: integer(1, 1_000).default(10),
@@ -300,13 +315,4 @@ function findChrome(configured: string | undefined, path: string): string {
             .map((dir) => join(dir, name)),
         );
   return candidates.find(isExecutable) ?? '';
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK);
-    return statSync(file).isFile();
-  } catch {
-    return false;
-  }
 }

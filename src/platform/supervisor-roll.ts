@@ -1,36 +1,63 @@
-import { supervisorsKey } from '../contract/keys.js';
+import { roomsKey, supervisorsKey } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
 /** Which supervisors are alive: each signs the roll again before its entry lapses. */
 
-export async function signRoll(redis: Redis, supervisor: string, ttlMs: number): Promise<void> {
-  await signScript(redis, [supervisorsKey], [supervisor, ttlMs]);
+/** `room`: how many more sessions it can take. */
+export async function signRoll(redis: Redis, supervisor: string, room: number, ttlMs: number): Promise<void> {
+  await signScript(redis, [supervisorsKey, roomsKey], [supervisor, room, ttlMs]);
 }
 
-// KEYS supervisors | ARGV supervisor ttlMs
+// KEYS supervisors rooms | ARGV supervisor room ttlMs
 const signScript = luaScript<number>(
   'signRoll',
-  1,
+  2,
   `local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-   return redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])`,
+   for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+     redis.call('ZREM', KEYS[1], lapsed)
+     redis.call('HDEL', KEYS[2], lapsed)
+   end
+   redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+   return redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])`,
 );
 
 export async function leaveRoll(redis: Redis, supervisor: string): Promise<void> {
-  await redis.zrem(supervisorsKey, supervisor);
+  await leaveScript(redis, [supervisorsKey, roomsKey], [supervisor]);
 }
 
-/** How many supervisors are alive now, in any state of load. */
-export function countSupervisors(redis: Redis): Promise<number> {
-  return countScript(redis, [supervisorsKey], []);
+// KEYS supervisors rooms | ARGV supervisor
+const leaveScript = luaScript<number>(
+  'leaveRoll',
+  2,
+  `redis.call('HDEL', KEYS[2], ARGV[1])
+   return redis.call('ZREM', KEYS[1], ARGV[1])`,
+);
+
+export interface RollEntry {
+  readonly supervisor: string;
+  readonly room: number;
 }
 
-// KEYS supervisors | returns the number of entries that have not lapsed
-const countScript = luaScript<number>(
-  'countSupervisors',
-  1,
+/** Every supervisor that is alive now. */
+export async function readRoll(redis: Redis): Promise<RollEntry[]> {
+  const words = await readScript(redis, [supervisorsKey, roomsKey], []);
+  return Array.from({ length: words.length / 2 }, (_, i) => ({
+    supervisor: words[2 * i] ?? '',
+    room: Number(words[2 * i + 1]),
+  }));
+}
+
+// KEYS supervisors rooms | returns id room id room …, of those entries that have not lapsed
+const readScript = luaScript<string[]>(
+  'readRoll',
+  2,
   `local time = redis.call('TIME')
-   return redis.call('ZCOUNT', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')`,
+   local words = {}
+   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')) do
+     words[#words + 1] = id
+     words[#words + 1] = redis.call('HGET', KEYS[2], id) or '0'
+   end
+   return words`,
 );

@@ -59,7 +59,7 @@ export class SessionWorker {
       case 'fence':
         return this.#options.writer.refence(message.fence);
       case 'command':
-        return void answerCommand(this.#client, message).then(this.#options.say);
+        return void this.#carryOut(message);
       case 'login-kept':
         return this.#loginKept.resolve();
       case 'logout':
@@ -72,6 +72,20 @@ export class SessionWorker {
   async stop(): Promise<void> {
     this.#done.abort();
     await this.#client?.detach().catch(() => undefined);
+  }
+
+  /** Its line in the log has the id of the request behind it, and nothing of what was asked or answered. */
+  async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
+    const { log, say } = this.#options;
+    const beganAt = performance.now();
+    const answer = await answerCommand(this.#client, command);
+    const { requestId, operation } = command;
+    const durationMs = Math.round(performance.now() - beganAt);
+    const code = answer.type === 'refusal' ? { code: answer.code } : {};
+    // Of all that a send asks of the page, this is what the operator wants to know of.
+    const level = operation === 'sendText' ? 'info' : 'debug';
+    log[level]({ requestId, operation, durationMs, ...code }, 'command carried out');
+    say(answer);
   }
 
   #attach(browserWsEndpoint: string): void {

@@ -62,6 +62,7 @@ export class Browser {
   readonly listening: Promise<void>;
   readonly #child: ChildProcess;
   readonly #guard: Guard;
+  readonly #startedAt = performance.now();
   #wsEndpoint = '';
   #hasExited = false;
   #lastWords: string[] = [];
@@ -91,6 +92,10 @@ export class Browser {
 
   get isAlive(): boolean {
     return !this.#hasExited;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#startedAt;
   }
 
   get guardPid(): number | undefined {

@@ -57,6 +57,11 @@ export class SessionBrowser {
     return this.#note?.profileId ?? null;
   }
 
+  /** The browser that there is now. */
+  get facts(): { readonly pid: number; readonly ageMs: number } | null {
+    return this.#browser?.isAlive ? { pid: this.#browser.pid, ageMs: this.#browser.ageMs } : null;
+  }
+
   /** What the page of the next thread must be given before it loads. */
   get loginStorage(): LoginStorage | null {
     return this.#freshLogin.storage;

@@ -12,6 +12,7 @@ import { SessionCommands } from './commands/session-commands.js';
 import { Heart } from './heart.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
+import type { RunRecorder } from './metrics/run-recorder.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 import { ProfileError, SessionBrowser } from './session-browser.js';
@@ -27,6 +28,7 @@ export interface RunOptions {
   readonly redis: Redis;
   readonly redisUrl: string;
   readonly config: Config;
+  readonly recorder: RunRecorder;
   readonly log: Logger;
 }
 
@@ -67,6 +69,7 @@ export class SessionRun {
   #incarnation: Incarnation | null = null;
   #lastError: string | null = null;
   #refencing: Promise<void> | null = null;
+  #browserFailure: string | null = null;
 
   constructor(options: RunOptions) {
     const { config, redis, session, lease, token, startId, supervisorId, log } = options;
@@ -108,8 +111,19 @@ export class SessionRun {
       profileId: () => this.#browser.profileId,
       wid: () => this.#account?.wid ?? null,
       actUntil: () => Date.now() + config.timing.giveUpMs - lease.ageMs,
+      recorder: options.recorder,
       log,
     });
+  }
+
+  /** The browser that there is now. */
+  get browser(): SessionBrowser['facts'] {
+    return this.#browser.facts;
+  }
+
+  /** Why the newest browser did not start; null: it did. */
+  get browserFailure(): string | null {
+    return this.#browserFailure;
   }
 
   /** Asks the run to stop here and to go on elsewhere. */
@@ -162,6 +176,7 @@ export class SessionRun {
     for (;;) {
       const exit = await this.#live();
       if (exit === null) return;
+      this.#options.recorder.incarnationEnds(exit.reason);
       const decision = this.#policy.decide(exit, this.#incarnation?.healthyMs ?? 0);
       if (decision.type === 'end') return this.#end({ ...decision, type: 'gave-up' });
 
@@ -181,6 +196,7 @@ export class SessionRun {
       await Promise.all([this.#browser.clear(rung), pause(delayMs, this.#over)]);
       if (this.#over.aborted) return;
       this.#publisher.restarts++;
+      this.#options.recorder.restarts(exit.reason);
       await this.#publish('starting');
     }
   }
@@ -195,16 +211,19 @@ export class SessionRun {
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
       this.#incarnation.attach(await this.#browser.open(this.#ending.signal));
+      this.#browserFailure = null;
     } catch (error) {
       if (this.#over.aborted) return null;
       const reason = error instanceof ProfileError ? 'profile_unusable' : 'browser_failed_to_start';
+      if (reason === 'browser_failed_to_start') this.#browserFailure = messageOf(error);
       return { reason, message: messageOf(error) };
     }
     return unlessAborted(this.#incarnation.over, this.#over).catch(() => null);
   }
 
   #startIncarnation(isLinked: boolean): Incarnation {
-    const { config, threads, redisUrl } = this.#options;
+    const { config, threads, redisUrl, recorder } = this.#options;
+    recorder.incarnationStarts();
     const incarnation = new Incarnation({
       thread: threads.take(),
       timing: config.timing,
@@ -273,6 +292,7 @@ export class SessionRun {
 
   #onState(state: SessionState, account: Account | null): void {
     this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
+    this.#options.recorder.reaches(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
     if (state === 'qr') void this.#browser.noteUnlinked();
     // Now the machine has time for it.

@@ -9,8 +9,12 @@ import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect, logOutages, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
+import type { BrowserMemory } from './browser-memory.js';
 import { startIfForgotten, wantedSessions } from './forgotten-session.js';
 import { Lease } from './lease.js';
+import { RunRecorder } from './metrics/run-recorder.js';
+import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
+import { readinessProblems } from './probe/readiness.js';
 import { type RunResult, SessionRun } from './session-run.js';
 import { ThreadStock } from './thread-stock.js';
 
@@ -22,6 +26,8 @@ export interface SupervisorOptions {
   readonly threadEntry: URL;
   /** No other supervisor can reach this Redis: runs that a killed one left are taken up at once. */
   readonly isAlone: boolean;
+  /** How the memory of a browser's process group is read; from /proc where nothing else is said. */
+  readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
 }
 
 interface ActiveRun {
@@ -37,6 +43,7 @@ interface ActiveRun {
  */
 export class Supervisor {
   readonly id: string;
+  readonly metrics: SupervisorMetrics;
   readonly #options: SupervisorOptions;
   readonly #redis: Redis;
   readonly #subscriber: Redis;
@@ -54,6 +61,12 @@ export class Supervisor {
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.#redis = connectPatiently(redisUrl, timing, log);
     this.#threads = new ThreadStock(options.threadEntry, timing);
+    this.metrics = new SupervisorMetrics({
+      config,
+      redis: this.#redis,
+      runs: () => [...this.#runs].map(([session, { run }]) => ({ session, browser: run.browser })),
+      ...(options.readMemory === undefined ? {} : { readMemory: options.readMemory }),
+    });
     this.#subscriber = this.#redis.duplicate();
     logOutages(this.#subscriber, log.child({}, { level: 'error' }));
     this.#queue = new Queue(sessionsQueue, {
@@ -116,6 +129,18 @@ export class Supervisor {
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
 
+  /** What keeps it from taking or running a session, as sentences; empty: it is ready. */
+  problems(): Promise<readonly string[]> {
+    const failures = [...this.#runs.values()].map(({ run }) => run.browserFailure);
+    return readinessProblems({
+      supervisorId: this.id,
+      redis: this.#redis,
+      config: this.#options.config,
+      isClosing: this.#closing.signal.aborted,
+      browserFailure: failures.find((failure) => failure !== null) ?? null,
+    });
+  }
+
   /** The life of one run. Returns normally only when the run has ended for good: that completes the job. */
   async #process(job: Job, token: string): Promise<void> {
     const { config, log, redisUrl } = this.#options;
@@ -140,6 +165,7 @@ export class Supervisor {
       redis: this.#redis,
       redisUrl,
       config,
+      recorder: new RunRecorder(this.metrics, session),
       log: runLog,
     });
     const active: ActiveRun = { run, lease, isOver: over.promise };
@@ -194,6 +220,8 @@ export class Supervisor {
 
   async #signRoll(): Promise<void> {
     if (this.#redis.status !== 'ready' && this.#redis.status !== 'connecting') return;
-    await signRoll(this.#redis, this.id, this.#options.config.timing.heartbeatTtlMs).catch(() => {});
+    const { maxSessions, timing } = this.#options.config;
+    const room = Math.max(0, maxSessions - this.#runs.size);
+    await signRoll(this.#redis, this.id, room, timing.heartbeatTtlMs).catch(() => {});
   }
 }

@@ -11,7 +11,7 @@ let product: Product;
 
 before(async () => {
   stage = await Stage.open();
-  product = stage.start();
+  product = stage.start('all', { WHATSAPP_LOG_LEVEL: 'debug' });
 });
 after(() => stage.close());
 
@@ -161,4 +161,37 @@ test('a logout voids what waits to be sent, and says so', async () => {
   assert.equal((body as JobView).error?.code, 'account_changed');
   const refused = await call('/api/send', { phone_number: other, message: 'c' });
   assert.equal(refused.status, 409);
+});
+
+test('the id of a request follows it through every log and back, and no log has a text or a number', async () => {
+  const message = 'words that no log may hold';
+  const send = await call('/api/send', { phone_number: other, message }, { 'x-request-id': 'follow-send' });
+  assert.equal(send.status, 200);
+  await call('/api/chats?limit=1', undefined, { 'x-request-id': 'follow-read' });
+
+  type Line = { msg: string; requestId?: string; part?: string; operation?: string; jobId?: string };
+  const lines = product.output
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Line);
+  const followed = (id: string) =>
+    lines
+      .filter(({ requestId }) => requestId === id)
+      .map(({ msg, part, operation }) => [part ?? 'main', msg, operation].filter(Boolean).join(': '));
+  const thread = (operation: string) => `session-worker: command carried out: ${operation}`;
+  assert.deepEqual(followed('follow-send'), [
+    'main: send accepted',
+    ...['prepareSend', 'sendText', 'findSent'].map(thread),
+    'main: send settled',
+    'main: request',
+  ]);
+  assert.deepEqual(followed('follow-read'), [
+    'main: read asked: chats',
+    thread('chats'),
+    'main: read settled: chats',
+    'main: request',
+  ]);
+  const jobs = lines.filter(({ requestId, jobId }) => requestId === 'follow-send' && jobId !== undefined);
+  assert.equal(new Set(jobs.map(({ jobId }) => jobId)).size, 1);
+  assert.doesNotMatch(product.output, /words that no log may hold|15550002222|15550001111/);
 });

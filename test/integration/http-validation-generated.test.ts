@@ -154,6 +154,7 @@ const paths = [
   '/qr.png',
   '/livez',
   '/readyz',
+  '/metrics',
 ];
 const headerName = fc.oneof(
   fc.constantFrom(

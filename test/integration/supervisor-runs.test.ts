@@ -4,7 +4,7 @@ import { Queue } from 'bullmq';
 import { keyPrefix, sessionKeys } from '../../src/contract/keys.js';
 import { authStartJob, sessionsQueue } from '../../src/contract/names.js';
 import { startJobOptions } from '../../src/platform/start-job.js';
-import { countSupervisors } from '../../src/platform/supervisor-roll.js';
+import { readRoll } from '../../src/platform/supervisor-roll.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
@@ -107,7 +107,7 @@ test('a supervisor that closes alone leaves the run to wait for the next', () =>
     await supervised.assertNothingRuns();
     const waiting = await observer.look();
     assert.deepEqual([waiting.heartbeat, waiting.jobExists, waiting.lockPttl], [null, true, -2]);
-    assert.equal(await countSupervisors(observer.redis), 0);
+    assert.deepEqual(await readRoll(observer.redis), []);
     await supervised.startSupervisor();
     assert.ok((await observer.untilReady()).epoch > epoch);
   }));

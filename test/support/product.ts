@@ -23,6 +23,7 @@ export class Product {
         PATH: process.env.PATH ?? '',
         HOME: process.env.HOME ?? '',
         WHATSAPP_MCP_PORT: '0',
+        WHATSAPP_PROBE_PORT: '0',
         ...environment,
       },
     });

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { dieWithThisProcess } from './die-with-this-process.js';
 import { eventually } from './eventually.js';
+import { freePort } from './free-port.js';
 
 /** A redis-server of the test's own, on a free loopback port, in a directory of its own. */
 export interface RedisServer {
@@ -94,13 +94,4 @@ async function spawnRedis({ port, directory, appendOnly, url }: Place): Promise<
     probe.disconnect();
   }
   return child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -60,8 +60,8 @@ export async function startOwner(redisUrl: string, script: Script, lockMs = 1_50
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
   const lives = new Set<NodeJS.Timeout>();
-  const rollTimer = setInterval(() => void signRoll(redis, id, 1_000).catch(() => undefined), 200);
-  await signRoll(redis, id, 1_000);
+  const rollTimer = setInterval(() => void signRoll(redis, id, 1, 1_000).catch(() => undefined), 200);
+  await signRoll(redis, id, 1, 1_000);
 
   const worker = new Worker(
     sessionsQueue,

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 import type { Timing } from '../../src/contract/timing.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { Profile, type ProfileNote } from '../../src/supervisor/profile.js';
-import { Supervisor } from '../../src/supervisor/supervisor.js';
+import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.js';
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
 import { childrenOf } from './processes.js';
@@ -17,10 +17,15 @@ import { SessionObserver } from './session-observer.js';
 import { scriptedThreadEntry, Theatre } from './theatre.js';
 
 interface SupervisedOptions {
+  /** A name of its own where none is given. */
+  readonly session?: string;
   readonly timing?: Partial<Timing>;
   readonly restartsMax?: number;
   /** The supervisors' way to Redis, where it is not the direct one. */
   readonly redisPort?: number;
+  /** Further variables of the supervisors. */
+  readonly environment?: Record<string, string>;
+  readonly readMemory?: SupervisorOptions['readMemory'];
 }
 
 /**
@@ -43,7 +48,7 @@ export class SupervisedSession {
     this.theatre = new Theatre(dir);
     this.authDir = join(dir, 'auth');
     mkdirSync(this.authDir);
-    this.observer = new SessionObserver(redis.url, `t-${randomUUID()}`);
+    this.observer = new SessionObserver(redis.url, options.session ?? `t-${randomUUID()}`);
   }
 
   get profileDir(): string {
@@ -78,11 +83,12 @@ export class SupervisedSession {
       }),
     );
     const supervisor = new Supervisor({
-      config: loadConfig('supervisor', { ...process.env, ...environment }),
+      config: loadConfig('supervisor', { ...process.env, ...environment, ...this.#options.environment }),
       redisUrl: this.#redisUrl,
       log,
       threadEntry: scriptedThreadEntry,
       isAlone: false,
+      ...(this.#options.readMemory === undefined ? {} : { readMemory: this.#options.readMemory }),
     });
     this.#supervisors.add(supervisor);
     await supervisor.start();

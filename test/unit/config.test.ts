@@ -32,6 +32,7 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_LOG_LEVEL', 'verbose', /must be one of trace, debug, info/],
   ['WHATSAPP_WEB_VERSION', '../../etc/passwd', /must be a version of WhatsApp Web/],
   ['WHATSAPP_SEND_TTL_S', '0', /must be a whole number from 1 to 604800/],
+  ['WHATSAPP_PROBE_HOST', 'metrics.internal', /must be an IP address or localhost/],
   ['WHATSAPP_PROBE_PORT', '70000', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_MAX_SESSIONS', '0', /must be a whole number from 1 to 100/],
   ['WHATSAPP_RESTARTS_MAX', '0', /must be a whole number from 1 to 1000/],
@@ -83,6 +84,7 @@ describe('configuration', () => {
       browserEnvironment: {},
       webVersion: null,
       logLevel: 'info',
+      probe: { host: '127.0.0.1', port: 9_790, isGiven: false },
       maxSessions: 4,
       restartsMax: 10,
       sendTtlS: 3_600,
@@ -241,7 +243,10 @@ describe('configuration', () => {
     const example = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
     const read = rootFile('src/platform/config.ts').matchAll(/^ {2}((?:WHATSAPP|REDIS)_[A-Z_]+):/gm);
     assert.deepEqual(Object.keys(example).sort(), [...read].map(([, name = '']) => name).sort());
-    assert.deepEqual(loadConfig('all', example), loadConfig('all', {}));
+    const { probe, ...listed } = loadConfig('all', example);
+    const { probe: own, ...rest } = loadConfig('all', {});
+    assert.deepEqual(listed, rest);
+    assert.deepEqual(probe, { ...own, isGiven: true });
   });
 
   it('has every variable in the README', () => {

@@ -51,6 +51,7 @@ export async function acceptSend(
   };
   try {
     await access.queues.addSend(id, data);
+    run.log.info({ requestId: call.requestId, jobId: id }, 'send accepted');
     // Another replica may have been faster with another request under the same key.
     const added = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
     return { id, data, job: newRecord(view.nowMs), ...added, isReplay: false };

@@ -21,6 +21,8 @@ export interface Question {
 
 export async function ask({ queues, looks, run }: CommandAccess, question: Question): Promise<PendingRead> {
   let id = await queues.addRead(question);
+  const { requestId, operation } = question;
+  run.log.debug({ requestId, jobId: id, operation }, 'read asked');
   return {
     async outcome() {
       const { job } = await looks.read(id);

@@ -57,6 +57,11 @@ export class EventFeed {
     });
   }
 
+  /** How many streams are written now. */
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
   /** Reads what a stream begins with. Throws `redis_unavailable`. */
   begin(lastEventId: string | null): Promise<Beginning> {
     const followed = this.#follower.position;

@@ -43,6 +43,11 @@ export function otherPaths(): Paths {
         responses: { 200: found('application/json', alive), ...everyPathAnd('redis_unavailable') },
       }),
     },
+    '/metrics': {
+      get: operation('metrics', 'About', 'What this replica counts and measures, for Prometheus', {
+        responses: { 200: found('text/plain', text), ...everyPathAnd() },
+      }),
+    },
   };
 }
 

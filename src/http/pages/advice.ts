@@ -1,5 +1,4 @@
-import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
-import type { Heartbeat } from '../session/standing.js';
+import { type Account, type Heartbeat, ownerGoneSentence, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './shell.js';
 

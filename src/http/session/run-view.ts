@@ -1,10 +1,16 @@
 import { type Intent, type Outcome, startJobSchema } from '../../contract/intent.js';
 import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
-import { type Fence, parseFence, type Status } from '../../contract/status.js';
+import {
+  type Fence,
+  type Heartbeat,
+  parseFence,
+  parseHeartbeat,
+  type Status,
+} from '../../contract/status.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseIntent, parseOutcome, parseStatus } from '../../platform/session-store.js';
-import { type Heartbeat, type OwnFacts, parseHeartbeat, toldStatus } from './standing.js';
+import { type OwnFacts, toldStatus } from './standing.js';
 
 /** Everything about a session's run at one moment, which starting and ending it decide upon. */
 export interface RunView {

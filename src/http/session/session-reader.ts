@@ -1,10 +1,10 @@
 import { sessionKeys } from '../../contract/keys.js';
-import type { Status } from '../../contract/status.js';
+import { type Heartbeat, isCurrent, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseStatus } from '../../platform/session-store.js';
 import { coalesced } from './coalesced-read.js';
 import { viaRedis } from './redis-call.js';
-import { type Heartbeat, isCurrent, type OwnFacts, parseHeartbeat, toldStatus } from './standing.js';
+import { type OwnFacts, toldStatus } from './standing.js';
 
 /** What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn. */
 export interface SessionReader {

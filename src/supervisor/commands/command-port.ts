@@ -30,14 +30,18 @@ export class CommandPort {
     this.#post = post;
   }
 
-  /** Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
-  async call<Output>(operation: string, input: unknown, timeoutMs: number): Promise<Output> {
+  /** `requestId`: of whoever asked, for the log. Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
+  async call<Output>(
+    operation: string,
+    input: unknown,
+    { timeoutMs, requestId }: { readonly timeoutMs: number; readonly requestId: string },
+  ): Promise<Output> {
     if (this.#isClosed) throw new CommandInterruptedError('the session worker has ended');
     const id = randomUUID();
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
     });
-    this.#post({ type: 'command', id, operation, input });
+    this.#post({ type: 'command', id, requestId, operation, input });
     try {
       return (await withDeadline(answer, timeoutMs, 'the session worker')) as Output;
     } catch (error) {

@@ -25,7 +25,8 @@ export async function runRead(
       continue;
     }
     try {
-      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, leftMs) };
+      const how = { timeoutMs: leftMs, requestId: job.requestId };
+      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, how) };
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;

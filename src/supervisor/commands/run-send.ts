@@ -99,7 +99,10 @@ async function onPage(
     name: Name,
     input: SendCommands[Name]['input'],
     timeoutMs: number,
-  ) => incarnation.commands.call<SendCommands[Name]['output']>(name, input, timeoutMs);
+  ) => {
+    const how = { timeoutMs, requestId: job.requestId };
+    return incarnation.commands.call<SendCommands[Name]['output']>(name, input, how);
+  };
   const find = (messageId: string, waitForAckMs: number) =>
     call('findSent', { messageId, waitForAckMs }, waitForAckMs + commandMs);
 

@@ -13,6 +13,7 @@ import { pause, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { type Redis, redisTimeMs } from '../../platform/redis.js';
 import { readSendRecord, recordAttempt, recordOutcome } from '../../platform/send-records.js';
+import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
 import { CommandLane, retryMs } from './command-lane.js';
 import { runRead } from './run-read.js';
@@ -24,6 +25,7 @@ interface SessionCommandsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' 
   readonly timing: Timing;
   readonly availability: Availability;
   readonly fence: () => Fence;
+  readonly recorder: Pick<RunRecorder, 'commandSettles'>;
   readonly log: Logger;
 }
 
@@ -67,7 +69,13 @@ export class SessionCommands {
   async #read(job: Job): Promise<ReadOutcome | null> {
     const read = readJobSchema.parse(job.data);
     const patienceMs = read.notAfter - (await redisTimeMs(this.#options.redis));
-    return runRead(read, this.#options.availability, this.#ending.signal, patienceMs);
+    const outcome = await runRead(read, this.#options.availability, this.#ending.signal, patienceMs);
+    if (outcome === null) return null;
+    const { operation, requestId } = read;
+    const said = outcome.ok ? 'ok' : outcome.error.code;
+    this.#options.recorder.commandSettles(operation, said, job.timestamp);
+    this.#options.log.debug({ requestId, jobId: job.id, operation, outcome: said }, 'read settled');
+    return outcome;
   }
 
   /** Tried again for as long as the run lives: a Redis that refuses a write must not cost a message. */
@@ -111,7 +119,10 @@ export class SessionCommands {
     if (outcome === null) return null;
     await recordOutcome(redis, session, jobId, outcome);
     await job.updateData({ ...job.data, message: null });
-    this.#options.log.info({ jobId, status: outcome.status }, 'send settled');
+    const { status } = outcome;
+    this.#options.recorder.commandSettles('send', status, job.timestamp);
+    const code = status === 'sent' ? {} : { code: outcome.error.code };
+    this.#options.log.info({ requestId: send.requestId, jobId, status, ...code }, 'send settled');
     return outcome;
   }
 }

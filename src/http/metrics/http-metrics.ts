@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { defaultSession } from '../../contract/names.js';
+import type { Config } from '../../platform/config.js';
+import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
+import { MetricsPage } from '../../platform/metrics/metrics-page.js';
+import type { Redis } from '../../platform/redis.js';
+import { pathPattern } from '../requests/path-pattern.js';
+
+interface HttpMetricsParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly listeners: () => number;
+}
+
+export interface HttpMetrics {
+  readonly page: MetricsPage;
+  /** For the server of these routes: counts each request once its answer is out. */
+  follower(
+    routes: readonly { readonly path: string }[],
+  ): (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** No route: whoever asks for what is not there must not make series of it. */
+const unknownPath = '(unknown)';
+const methods = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** What a replica counts and measures; docs/metrics.md describes each. */
+export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts): HttpMetrics {
+  const page = new MetricsPage(config.role, () => refresh());
+  const registers = [page.registry];
+  const refresh = createDeploymentMetrics({
+    registry: page.registry,
+    redis,
+    sessions: () => [defaultSession],
+    heartbeatTtlMs: config.timing.heartbeatTtlMs,
+  });
+  new Gauge({
+    name: 'holdline_event_listeners',
+    help: 'Clients that follow the events of the session on this replica.',
+    registers,
+    collect() {
+      this.set(listeners());
+    },
+  });
+  const requests = new Counter({
+    name: 'holdline_http_requests_total',
+    help: 'Requests answered, by route and status; 499 where the client left before the answer.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'holdline_http_request_duration_seconds',
+    help: 'Time to the whole answer, waits that the caller asked for included; without event streams.',
+    labelNames: ['method', 'route'],
+    buckets: seconds,
+    registers,
+  });
+
+  return {
+    page,
+    follower(routes) {
+      const routeOf = createRouteOf(routes.map(({ path }) => path));
+      return (request, response) => {
+        const beganAt = performance.now();
+        const route = routeOf(request.url ?? '');
+        const method = methods.find((each) => each === request.method) ?? 'other';
+        response.once('close', () => {
+          const isStream = route === '/api/events' && response.headersSent;
+          const status = response.writableFinished || isStream ? response.statusCode : 499;
+          requests.inc({ method, route, status });
+          if (!isStream) duration.observe({ method, route }, (performance.now() - beganAt) / 1_000);
+        });
+      };
+    },
+  };
+}
+
+function createRouteOf(paths: readonly string[]): (url: string) => string {
+  const patterns = [...new Set(paths)].map((path) => ({ path, pattern: pathPattern(path) }));
+  return (url) => {
+    const path = url.split('?', 1)[0] ?? '';
+    return patterns.find(({ pattern }) => pattern.test(path))?.path ?? unknownPath;
+  };
+}

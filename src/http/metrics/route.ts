@@ -1,0 +1,14 @@
+import type { MetricsPage } from '../../platform/metrics/metrics-page.js';
+import { send } from '../answers.js';
+import type { Route } from '../exchange.js';
+
+/** `GET /metrics`, for Prometheus. */
+export function createMetricsRoute(page: MetricsPage): Route {
+  return {
+    method: 'GET',
+    path: '/metrics',
+    async handle({ response }) {
+      send(response, 200, page.contentType, await page.render());
+    },
+  };
+}

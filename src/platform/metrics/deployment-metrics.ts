@@ -1,0 +1,97 @@
+import { Gauge, type Registry } from 'prom-client';
+import { sessionStates } from '../../contract/status.js';
+import { withDeadline } from '../deadline.js';
+import type { Redis } from '../redis.js';
+import { readRoll } from '../supervisor-roll.js';
+import { readSessionFacts, type SessionFacts } from './session-facts.js';
+
+interface DeploymentParts {
+  readonly registry: Registry;
+  readonly redis: Redis;
+  readonly sessions: () => readonly string[];
+  readonly heartbeatTtlMs: number;
+}
+
+/** A scrape must get its answer while Redis is away. */
+const redisPatienceMs = 1_000;
+
+/**
+ * What stands in Redis, and so is the same whichever process tells it: supervisors and replicas both do, and whoever
+ * evaluates it takes the maximum. Returns the function that reads it anew; while Redis is away all of it is absent but
+ * `holdline_redis_up`.
+ */
+export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<void> {
+  const { redis, sessions, heartbeatTtlMs } = parts;
+  const gauges = createGauges(parts.registry);
+
+  async function read() {
+    if (redis.status !== 'ready') throw new Error('no connection');
+    const askedAt = performance.now();
+    await redis.ping();
+    const pingMs = performance.now() - askedAt;
+    const [roll, ...facts] = await Promise.all([
+      readRoll(redis),
+      ...sessions().map(async (session) => ({
+        session,
+        ...(await readSessionFacts(redis, session, heartbeatTtlMs)),
+      })),
+    ]);
+    return { pingMs, roll, facts };
+  }
+
+  return async () => {
+    const found = await withDeadline(read(), redisPatienceMs, 'redis').catch(() => null);
+    for (const gauge of Object.values(gauges)) gauge.reset();
+    gauges.redisUp.set(found === null ? 0 : 1);
+    if (found === null) {
+      // Without labels they would be 0 after the reset, which is an answer, and here there is none.
+      for (const gauge of [gauges.redisPing, gauges.supervisors, gauges.withRoom]) gauge.remove();
+      return;
+    }
+    const { pingMs, roll, facts } = found;
+    gauges.redisPing.set(pingMs / 1_000);
+    gauges.supervisors.set(roll.length);
+    gauges.withRoom.set(roll.filter(({ room }) => room > 0).length);
+    for (const { session, ...fact } of facts) tellSession(gauges, session, fact);
+  };
+}
+
+function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void {
+  const { state, status, isOwned, heartbeatAgeMs, qrAgeMs, queued } = facts;
+  for (const each of sessionStates) gauges.state.set({ session, state: each }, each === state ? 1 : 0);
+  gauges.owned.set({ session }, isOwned ? 1 : 0);
+  gauges.epoch.set({ session }, status?.epoch ?? 0);
+  gauges.incarnation.set({ session }, status?.incarnation ?? 0);
+  if (heartbeatAgeMs !== null) gauges.heartbeatAge.set({ session }, heartbeatAgeMs / 1_000);
+  if (qrAgeMs !== null) gauges.qrAge.set({ session }, qrAgeMs / 1_000);
+  for (const { count, ...labels } of queued) gauges.queued.set({ session, ...labels }, count);
+}
+
+type Gauges = ReturnType<typeof createGauges>;
+
+function createGauges(registry: Registry) {
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Gauge({ name: `holdline_${name}`, help, labelNames, registers: [registry] });
+  return {
+    redisUp: gauge('redis_up', '1 when Redis answered this scrape.', []),
+    redisPing: gauge('redis_ping_seconds', 'Time that Redis took to answer a PING at this scrape.', []),
+    supervisors: gauge('supervisors', 'Supervisors that are alive.', []),
+    withRoom: gauge('supervisors_with_room', 'Supervisors that are alive and could take a session.', []),
+    state: gauge('session_state', '1 for the state that the session is in, as /api/status tells it.', [
+      'session',
+      'state',
+    ]),
+    owned: gauge('session_owned', '1 while a supervisor stands behind the session.', ['session']),
+    epoch: gauge('session_epoch', 'Epoch of the newest run; grows with every run.', ['session']),
+    incarnation: gauge('session_incarnation', 'Incarnation within the run.', ['session']),
+    heartbeatAge: gauge('session_heartbeat_age_seconds', 'Since the owner last gave a sign of life.', [
+      'session',
+    ]),
+    qrAge: gauge('session_qr_age_seconds', 'Since the QR that can be scanned now was made.', ['session']),
+    queued: gauge('commands_queued', 'Commands to the session that are not settled.', [
+      'session',
+      'queue',
+      'status',
+    ]),
+  };
+}

@@ -1,0 +1,56 @@
+import type { ExitReason } from '../../contract/exit-reasons.js';
+import type { SessionState } from '../../contract/status.js';
+import type { SupervisorMetrics } from './supervisor-metrics.js';
+
+/** Turns the steps of one run's life into counts and durations. */
+export class RunRecorder {
+  readonly #metrics: SupervisorMetrics;
+  readonly #session: string;
+  /** null: it has got somewhere, or there is none. */
+  #startedAt: number | null = null;
+  #isReady = false;
+  #broken: { readonly at: number; readonly reason: ExitReason } | null = null;
+
+  constructor(metrics: SupervisorMetrics, session: string) {
+    this.#metrics = metrics;
+    this.#session = session;
+    metrics.announce(session);
+  }
+
+  incarnationStarts(): void {
+    this.#startedAt = performance.now();
+    this.#metrics.incarnations.inc({ session: this.#session });
+  }
+
+  reaches(state: SessionState): void {
+    const now = performance.now();
+    if ((state === 'qr' || state === 'ready') && this.#startedAt !== null) {
+      this.#metrics.startDuration.observe({ reached: state }, (now - this.#startedAt) / 1_000);
+      this.#startedAt = null;
+    }
+    // A person has to scan first: how long that takes is no matter of ours.
+    if (state === 'qr') this.#broken = null;
+    if (state === 'ready' && this.#broken !== null) {
+      const { at, reason } = this.#broken;
+      this.#metrics.recoveryDuration.observe({ reason }, (now - at) / 1_000);
+      this.#broken = null;
+    }
+    this.#isReady = state === 'ready' || (this.#isReady && state === 'authenticated');
+  }
+
+  incarnationEnds(reason: ExitReason): void {
+    if (this.#isReady) this.#broken = { at: performance.now(), reason };
+    this.#isReady = false;
+    this.#startedAt = null;
+  }
+
+  restarts(reason: ExitReason): void {
+    this.#metrics.restarts.inc({ session: this.#session, reason });
+  }
+
+  /** `acceptedAt`: ms, wall clock. */
+  commandSettles(operation: string, outcome: string, acceptedAt: number): void {
+    this.#metrics.commands.inc({ operation, outcome });
+    this.#metrics.commandDuration.observe({ operation }, Math.max(0, Date.now() - acceptedAt) / 1_000);
+  }
+}

@@ -1,0 +1,123 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { type ExitReason, exitReasons } from '../../contract/exit-reasons.js';
+import { defaultSession } from '../../contract/names.js';
+import type { Config } from '../../platform/config.js';
+import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
+import { MetricsPage } from '../../platform/metrics/metrics-page.js';
+import type { Redis } from '../../platform/redis.js';
+import { type BrowserMemory, readBrowserMemory } from '../browser-memory.js';
+
+/** A run that is carried here, as far as it is measured when somebody asks. */
+export interface MeasuredRun {
+  readonly session: string;
+  /** null: there is no browser now. */
+  readonly browser: { readonly pid: number; readonly ageMs: number } | null;
+}
+
+interface SupervisorMetricsParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly runs: () => readonly MeasuredRun[];
+  readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
+}
+
+const seconds = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300];
+
+/** What a supervisor counts and measures; docs/metrics.md describes each. No label holds a number or a name of a person. */
+export class SupervisorMetrics {
+  readonly page: MetricsPage;
+  readonly incarnations;
+  readonly restarts;
+  readonly startDuration;
+  readonly recoveryDuration;
+  readonly commands;
+  readonly commandDuration;
+  readonly #parts: SupervisorMetricsParts;
+  readonly #readMemory: (groupId: number) => Promise<BrowserMemory | null>;
+  readonly #carried;
+  readonly #capacity;
+  readonly #browserMemory;
+  readonly #browserProcesses;
+  readonly #browserAge;
+
+  constructor(parts: SupervisorMetricsParts) {
+    this.#parts = parts;
+    this.#readMemory = parts.readMemory ?? readBrowserMemory;
+    this.page = new MetricsPage(parts.config.role, () => this.#refresh());
+    const registers = [this.page.registry];
+    const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+      new Gauge({ name: `holdline_${name}`, help, labelNames, registers });
+    const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Counter({ name: `holdline_${name}_total`, help, labelNames, registers });
+    const duration = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+      new Histogram({
+        name: `holdline_${name}_duration_seconds`,
+        help,
+        labelNames,
+        buckets: seconds,
+        registers,
+      });
+
+    this.incarnations = counter('session_incarnations', 'Incarnations started here.', ['session']);
+    this.restarts = counter('session_restarts', 'Restarts here, by why the incarnation ended.', [
+      'session',
+      'reason',
+    ]);
+    this.startDuration = duration('start', 'From the start of an incarnation to its first qr or ready.', [
+      'reached',
+    ]);
+    this.recoveryDuration = duration(
+      'recovery',
+      'From the end of an incarnation that had been ready to the next ready.',
+      ['reason'],
+    );
+    this.commands = counter('commands', 'Commands settled here, by outcome.', ['operation', 'outcome']);
+    this.commandDuration = duration('command', 'From the acceptance of a command to its outcome.', [
+      'operation',
+    ]);
+    this.#carried = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
+    this.#capacity = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
+    this.#capacity.set(parts.config.maxSessions);
+    this.#browserMemory = gauge('browser_memory_bytes', "Memory of the browser's process group.", [
+      'session',
+      'kind',
+    ]);
+    this.#browserProcesses = gauge('browser_processes', "Processes of the browser's group.", ['session']);
+    this.#browserAge = gauge('browser_age_seconds', 'Since the browser was started.', ['session']);
+    this.#refreshDeployment = createDeploymentMetrics({
+      registry: this.page.registry,
+      redis: parts.redis,
+      sessions: () => [...new Set([defaultSession, ...parts.runs().map(({ session }) => session)])],
+      heartbeatTtlMs: parts.config.timing.heartbeatTtlMs,
+    });
+  }
+
+  readonly #refreshDeployment: () => Promise<void>;
+
+  /** Counters that begin at 0 show their first step; one that is not there yet hides it. */
+  announce(session: string): void {
+    this.incarnations.inc({ session }, 0);
+    for (const reason of Object.keys(exitReasons) as ExitReason[]) this.restarts.inc({ session, reason }, 0);
+  }
+
+  async #refresh(): Promise<void> {
+    await Promise.all([this.#refreshDeployment(), this.#refreshBrowsers()]);
+  }
+
+  async #refreshBrowsers(): Promise<void> {
+    const runs = this.#parts.runs();
+    const memories = await Promise.all(
+      runs.map(({ browser }) => (browser === null ? null : this.#readMemory(browser.pid))),
+    );
+    for (const gauge of [this.#browserMemory, this.#browserProcesses, this.#browserAge]) gauge.reset();
+    this.#carried.set(runs.length);
+    for (const [i, { session, browser }] of runs.entries()) {
+      if (browser !== null) this.#browserAge.set({ session }, browser.ageMs / 1_000);
+      const memory = memories[i] ?? null;
+      if (memory === null) continue;
+      this.#browserMemory.set({ session, kind: 'pss' }, memory.pssBytes);
+      this.#browserMemory.set({ session, kind: 'rss' }, memory.rssBytes);
+      this.#browserProcesses.set({ session }, memory.processes);
+    }
+  }
+}

@@ -1,0 +1,38 @@
+/** A page of metrics in Prometheus' text format. */
+export interface MetricsText {
+  /** Type of each family, by name. */
+  readonly types: ReadonlyMap<string, string>;
+  readonly series: readonly Series[];
+  /** The value of the one series with these labels; undefined: there is none. */
+  value(name: string, labels?: Record<string, string>): number | undefined;
+}
+
+interface Series {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+export function parseMetrics(text: string): MetricsText {
+  const types = new Map(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]),
+  );
+  const series = [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(
+    ([, name = '', labels = '', value]) => ({
+      name,
+      labels: Object.fromEntries(
+        [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = '', text = '']) => [label, text]),
+      ),
+      value: Number(value),
+    }),
+  );
+  return {
+    types,
+    series,
+    value: (name, labels = {}) =>
+      series.find(
+        (each) =>
+          each.name === name && Object.entries(labels).every(([label, text]) => each.labels[label] === text),
+      )?.value,
+  };
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { OutputOf } from '../../src/contract/operations.js';
 import type { JobView } from '../../src/contract/send-jobs.js';
+import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { Stage } from '../support/stage.js';
 
@@ -150,19 +151,6 @@ test('a slow chat list does not hold up a send', async () => {
   assert.equal((await chats).status, 200);
 });
 
-test('a logout voids what waits to be sent, and says so', async () => {
-  await stage.whatsApp.faults.set({ ackStalls: true });
-  const first = await call('/api/send', { phone_number: other, message: 'a' }, { prefer: 'respond-async' });
-  const second = await call('/api/send', { phone_number: other, message: 'b' }, { prefer: 'respond-async' });
-  assert.deepEqual([first.status, second.status], [202, 202]);
-  await product.post('/api/logout');
-  const { body } = await call(`/api/jobs/${(second.body as JobView).id}`);
-  assert.equal((body as JobView).status, 'failed');
-  assert.equal((body as JobView).error?.code, 'account_changed');
-  const refused = await call('/api/send', { phone_number: other, message: 'c' });
-  assert.equal(refused.status, 409);
-});
-
 test('the id of a request follows it through every log and back, and no log has a text or a number', async () => {
   const message = 'words that no log may hold';
   const send = await call('/api/send', { phone_number: other, message }, { 'x-request-id': 'follow-send' });
@@ -170,14 +158,17 @@ test('the id of a request follows it through every log and back, and no log has 
   await call('/api/chats?limit=1', undefined, { 'x-request-id': 'follow-read' });
 
   type Line = { msg: string; requestId?: string; part?: string; operation?: string; jobId?: string };
-  const lines = product.output
-    .split('\n')
-    .filter((line) => line.startsWith('{'))
-    .map((line) => JSON.parse(line) as Line);
+  const lines = () =>
+    product.output
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Line);
   const followed = (id: string) =>
-    lines
+    lines()
       .filter(({ requestId }) => requestId === id)
       .map(({ msg, part, operation }) => [part ?? 'main', msg, operation].filter(Boolean).join(': '));
+  // The line of a request comes when its answer is out.
+  await eventually(() => followed('follow-read').includes('main: request'));
   const thread = (operation: string) => `session-worker: command carried out: ${operation}`;
   assert.deepEqual(followed('follow-send'), [
     'main: send accepted',
@@ -191,7 +182,20 @@ test('the id of a request follows it through every log and back, and no log has 
     'main: read settled: chats',
     'main: request',
   ]);
-  const jobs = lines.filter(({ requestId, jobId }) => requestId === 'follow-send' && jobId !== undefined);
+  const jobs = lines().filter(({ requestId, jobId }) => requestId === 'follow-send' && jobId !== undefined);
   assert.equal(new Set(jobs.map(({ jobId }) => jobId)).size, 1);
   assert.doesNotMatch(product.output, /words that no log may hold|15550002222|15550001111/);
+});
+
+test('a logout voids what waits to be sent, and says so', async () => {
+  await stage.whatsApp.faults.set({ ackStalls: true });
+  const first = await call('/api/send', { phone_number: other, message: 'a' }, { prefer: 'respond-async' });
+  const second = await call('/api/send', { phone_number: other, message: 'b' }, { prefer: 'respond-async' });
+  assert.deepEqual([first.status, second.status], [202, 202]);
+  await product.post('/api/logout');
+  const { body } = await call(`/api/jobs/${(second.body as JobView).id}`);
+  assert.equal((body as JobView).status, 'failed');
+  assert.equal((body as JobView).error?.code, 'account_changed');
+  const refused = await call('/api/send', { phone_number: other, message: 'c' });
+  assert.equal(refused.status, 409);
 });

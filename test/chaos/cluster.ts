@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Status } from '../../src/contract/status.js';
+import type { Timing } from '../../src/contract/timing.js';
+import { eventually } from '../support/eventually.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
+import type { Product } from '../support/product.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { Stage } from '../support/stage.js';
+import { BrowserCensus } from './browser-census.js';
+
+/** The timing table shortened, so that a minute sees several of everything; every relation holds. */
+const timing = {
+  lockDurationMs: 6_000,
+  renewIntervalMs: 600,
+  giveUpMs: 3_200,
+  guardTimeoutMs: 3_600,
+  killAllowanceMs: 1_000,
+  stalledIntervalMs: 500,
+  drainDelayMs: 1_000,
+  socketTimeoutMs: 2_000,
+  heartbeatIntervalMs: 400,
+  heartbeatTtlMs: 1_200,
+  startDeadlineMs: 20_000,
+  syncDeadlineMs: 20_000,
+  loopBeatIntervalMs: 300,
+  loopHungAfterMs: 5_000,
+  watchIntervalMs: 200,
+  pageCheckIntervalMs: 500,
+  pageCheckTimeoutMs: 3_000,
+  readyGraceMs: 500,
+  reconnectDeadlineMs: 4_000,
+  threadStopGraceMs: 2_000,
+  browserTermGraceMs: 1_000,
+  browserFlushGraceMs: 3_000,
+  ackDeadlineMs: 6_000,
+  backoffBaseMs: 200,
+  backoffMaxMs: 1_500,
+  healthyAfterMs: 3_000,
+  shutdownMs: 10_000,
+} as const satisfies Partial<Timing>;
+
+const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
+
+/** Three replicas and two supervisors, each with its own way to one Redis, and a linked session. */
+export class ChaosCluster {
+  readonly redis: RedisServer;
+  /** Ways to Redis: of the supervisors 0 and 1, then of the replicas 0 to 2. */
+  readonly networks: readonly FaultProxy[];
+  readonly supervisors: Product[] = [];
+  readonly replicas: Product[] = [];
+  readonly browsers: BrowserCensus;
+  /** Everybody who was ever started, and as what. */
+  readonly everybody: { readonly name: string; readonly product: Product }[] = [];
+  readonly threadFault: string;
+  readonly #stage: Stage;
+
+  static async open(): Promise<ChaosCluster> {
+    const stage = await Stage.open();
+    const redis = await startRedis({ appendOnly: true });
+    const networks = await Promise.all(Array.from({ length: 5 }, () => startFaultProxy(redis.port)));
+    const cluster = new ChaosCluster(stage, redis, networks);
+    const [replica] = cluster.replicas as [Product];
+    const { state } = await replica.post<Status>('/api/auth/start');
+    assert.equal(state, 'qr');
+    await stage.whatsApp.phone.scanCurrent();
+    await replica.until((s) => s.ready, 'ready after the scan');
+    return cluster;
+  }
+
+  private constructor(stage: Stage, redis: RedisServer, networks: FaultProxy[]) {
+    this.#stage = stage;
+    this.redis = redis;
+    this.networks = networks;
+    this.threadFault = join(stage.dir, 'thread-fault');
+    for (const index of [0, 1]) this.startSupervisor(index);
+    for (const index of [0, 1, 2]) this.startReplica(index);
+    this.browsers = new BrowserCensus(() => this.everybody.map(({ product }) => product.pid));
+  }
+
+  get whatsApp(): Stage['whatsApp'] {
+    return this.#stage.whatsApp;
+  }
+
+  startSupervisor(index: number): void {
+    this.supervisors[index] = this.#start('supervisor', index, index, ['--require', preload]);
+  }
+
+  startReplica(index: number): void {
+    this.replicas[index] = this.#start('http', index, 2 + index, []);
+  }
+
+  /** Whatever was broken and nobody has healed yet. */
+  async heal(): Promise<void> {
+    for (const supervisor of this.supervisors) supervisor.signal('SIGCONT');
+    this.redis.signal('SIGCONT');
+    for (const network of this.networks) network.open();
+    await this.whatsApp.faults.clear();
+  }
+
+  /** Every replica says ready, under one fence; one browser, one guard, no zombie. */
+  async settled(timeoutMs: number): Promise<void> {
+    await eventually(
+      async () => {
+        const statuses = await Promise.all(this.replicas.map((replica) => replica.status()));
+        for (const status of statuses) assert.ok(status.ready, JSON.stringify(status));
+        assert.equal(new Set(statuses.map(({ epoch, incarnation }) => `${epoch}.${incarnation}`)).size, 1);
+        const all = await this.#stage.processes();
+        const guards = all.filter(({ commandLine }) => commandLine.includes('holdline-guard'));
+        assert.deepEqual([this.browsers.alive().length, guards.length], [1, 1], 'browsers and guards');
+        assert.deepEqual(
+          all.filter(({ isZombie }) => isZombie),
+          [],
+          'dead but unburied',
+        );
+        return true;
+      },
+      { timeoutMs, intervalMs: 200, message: 'the session does not come back' },
+    );
+  }
+
+  /** Throws when anything of it is left. */
+  async close(): Promise<void> {
+    this.browsers.stop();
+    try {
+      await this.#stage.close();
+    } finally {
+      await Promise.all(this.networks.map((network) => network.close()));
+      await this.redis.stop();
+    }
+  }
+
+  #start(role: 'http' | 'supervisor', index: number, network: number, nodeArgs: string[]): Product {
+    const product = this.#stage.start(
+      role,
+      {
+        REDIS_URL: `redis://127.0.0.1:${this.networks[network]?.port}`,
+        THREAD_FAULT_FILE: this.threadFault,
+        WHATSAPP_RESTARTS_MAX: '1000',
+        WHATSAPP_TIMING: JSON.stringify(timing),
+      },
+      nodeArgs,
+    );
+    this.everybody.push({ name: `${role} ${index}`, product });
+    return product;
+  }
+}

@@ -1,0 +1,184 @@
+import { existsSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { replaceFile } from '../support/replace-file.js';
+import { kill } from '../support/stage.js';
+import type { FaultSettings } from '../whatsapp-web/settings.js';
+import type { ChaosCluster } from './cluster.js';
+
+interface Fault {
+  /** How often it comes, compared with the others. */
+  readonly weight: number;
+  /** How many there are to hit. */
+  readonly targets: number;
+  /** The shortest and the longest time that it lasts, ms. */
+  readonly forMs: readonly [number, number];
+  /** Of one resource one fault at a time. */
+  readonly resource: (target: number) => string;
+  /** Injects it, and heals it after `forMs`. */
+  readonly inject: (cluster: ChaosCluster, target: number, forMs: number) => Promise<void>;
+}
+
+const fault = <Name extends string>(
+  weight: number,
+  resource: Name,
+  inject: Fault['inject'],
+  forMs: Fault['forMs'] = [0, 0],
+  targets = 1,
+): Fault => ({ weight, targets, forMs, resource: (target) => `${resource} ${target}`, inject });
+
+/** The thread that is at work finds the word and does it; where none is, the word is taken back. */
+const thread = (word: string) =>
+  fault(2, 'thread', async ({ threadFault }) => {
+    replaceFile(threadFault, word);
+    for (let i = 0; i < 20 && existsSync(threadFault); i++) await sleep(50);
+    rmSync(threadFault, { force: true });
+  });
+
+const network = (weight: number, breakIt: 'cut' | 'freeze') =>
+  fault(
+    weight,
+    'network',
+    async ({ networks }, target, forMs) => {
+      networks[target]?.[breakIt]();
+      await sleep(forMs);
+      networks[target]?.open();
+    },
+    [200, 8_000],
+    5,
+  );
+
+/** WhatsApp's side, set for a while. */
+const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Partial<FaultSettings>) =>
+  fault(
+    weight,
+    `whatsapp ${Object.keys(settings)}`,
+    async ({ whatsApp: { faults } }, _, forMs) => {
+      await faults.set(settings);
+      await sleep(forMs);
+      await faults.set(healed);
+    },
+    [300, 5_000],
+  );
+
+const page = (weight: number, action: 'hangNow' | 'reloadNow' | 'appendIframeNow' | 'cutNow') =>
+  fault(weight, 'page', ({ whatsApp: { faults } }) => faults[action]());
+
+/** What can happen. Names are printed with the plan. */
+export const faults = {
+  'thread throws': thread('throw'),
+  'thread exits': thread('exit'),
+  'thread rejects': thread('reject'),
+  'thread spins': thread('busy'),
+
+  'browser is killed': fault(3, 'browser', async (cluster) => {
+    for (const pid of cluster.browsers.alive()) kill(pid);
+  }),
+  'browser is frozen': fault(
+    1,
+    'browser',
+    async (cluster, _, forMs) => {
+      const pids = cluster.browsers.alive();
+      for (const pid of pids) kill(pid, 'SIGSTOP');
+      await sleep(forMs);
+      for (const pid of pids) if (cluster.browsers.alive().includes(pid)) kill(pid, 'SIGCONT');
+    },
+    [500, 8_000],
+  ),
+  'renderer is killed': fault(2, 'browser', async (cluster) => {
+    for (const pid of cluster.browsers.renderers()) kill(pid);
+  }),
+  'page hangs': page(1, 'hangNow'),
+  'page reloads': page(1, 'reloadNow'),
+  'page gets an iframe': page(1, 'appendIframeNow'),
+
+  'supervisor is killed': fault(
+    3,
+    'supervisor',
+    async (cluster, target, forMs) => {
+      await cluster.supervisors[target]?.end('SIGKILL');
+      await sleep(forMs);
+      cluster.startSupervisor(target);
+    },
+    [0, 6_000],
+    2,
+  ),
+  'supervisor is stopped': fault(
+    2,
+    'supervisor',
+    async (cluster, target, forMs) => {
+      await cluster.supervisors[target]?.end('SIGTERM');
+      await sleep(forMs);
+      cluster.startSupervisor(target);
+    },
+    [0, 4_000],
+    2,
+  ),
+  'supervisor is frozen': fault(
+    3,
+    'supervisor',
+    async (cluster, target, forMs) => {
+      cluster.supervisors[target]?.signal('SIGSTOP');
+      await sleep(forMs);
+      cluster.supervisors[target]?.signal('SIGCONT');
+    },
+    [300, 12_000],
+    2,
+  ),
+  // Replica 0 lives on: its memory is watched.
+  'replica is killed': fault(
+    2,
+    'replica',
+    async (cluster, target, forMs) => {
+      await cluster.replicas[target + 1]?.end('SIGKILL');
+      await sleep(forMs);
+      cluster.startReplica(target + 1);
+    },
+    [0, 3_000],
+    2,
+  ),
+
+  'redis is frozen': fault(
+    2,
+    'redis',
+    async ({ redis }, _, forMs) => {
+      redis.signal('SIGSTOP');
+      await sleep(forMs);
+      redis.signal('SIGCONT');
+    },
+    [200, 8_000],
+  ),
+  'redis is killed': fault(
+    2,
+    'redis',
+    async ({ redis }, _, forMs) => {
+      await redis.kill();
+      await sleep(forMs);
+      await redis.restart();
+    },
+    [0, 6_000],
+  ),
+  'connection is cut': network(2, 'cut'),
+  'connection is swallowed': network(2, 'freeze'),
+  'replies are slow': fault(
+    2,
+    'network',
+    async ({ networks }, target, forMs) => {
+      networks[target]?.delayReplies(400 + (forMs % 1_200));
+      await sleep(forMs);
+      networks[target]?.open();
+    },
+    [500, 6_000],
+    5,
+  ),
+
+  'whatsapp cuts the socket': page(2, 'cutNow'),
+  'whatsapp is silent': whatsApp(1, { server: 'silent' }, { server: 'up' }),
+  'whatsapp answers 500': whatsApp(1, { server: 'error-500' }, { server: 'up' }),
+  'whatsapp resets': whatsApp(1, { server: 'reset' }, { server: 'up' }),
+  'sends stall before': whatsApp(1, { sendStalls: 'unsent' }, { sendStalls: false }),
+  'sends stall after': whatsApp(1, { sendStalls: 'sent' }, { sendStalls: false }),
+  'messages stay in the page': whatsApp(1, { dropBeforeServer: true }, { dropBeforeServer: false }),
+  'acks are lost': whatsApp(1, { ackStalls: true }, { ackStalls: false }),
+} as const satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof faults;

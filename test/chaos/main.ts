@@ -1,0 +1,124 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { ChaosCluster } from './cluster.js';
+import { faults } from './faults.js';
+import { Memory } from './memory.js';
+import { inWords, planOf, type Step } from './plan.js';
+import { Senders } from './senders.js';
+import { Watch } from './watch.js';
+
+/**
+ * `npm run test:chaos [-- --seconds S] [--seed N]`: for S seconds (60) the faults that follow from the seed hit a
+ * cluster while clients poll and send; then everything must come back, and everything that was said must be true.
+ * The same seed is the same plan. Ends with the plain line "N passed, N failed".
+ */
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    plan: { type: 'boolean', default: false },
+  },
+});
+const seconds = numberOf('seconds', options.seconds, 7_200);
+const seed = numberOf('seed', options.seed, 4_294_967_295);
+/** From the last fault to `ready` everywhere; a lock may have to lapse first, and a send to be given up. */
+const convergenceMs = 60_000;
+
+const plan = planOf(seed, seconds * 1000);
+const complaints: string[] = [];
+const startedAt = performance.now();
+const executed: string[] = [];
+
+print(`chaos: seed ${seed}, ${seconds} s, ${plan.length} faults`);
+if (options.plan) {
+  print(plan.map(inWords).join('\n'));
+  process.exit(0);
+}
+const cluster = await ChaosCluster.open();
+await run().catch((error: Error) => complain(`${error.message}: ${String(error.cause ?? '')}`));
+await report();
+
+async function run(): Promise<void> {
+  const watch = new Watch(cluster, complain);
+  const memory = new Memory(cluster);
+  const senders = new Senders(cluster, seed, complain);
+  try {
+    await execute(plan);
+    await cluster.heal();
+    const healedAt = performance.now();
+    await cluster.settled(convergenceMs);
+    print(
+      `ready on every replica ${((performance.now() - healedAt) / 1000).toFixed(1)} s after the last fault`,
+    );
+    await senders.stop();
+    const tally = await senders.judge();
+    print(`sends: ${JSON.stringify(tally)}`);
+    if (tally.sent === 0) complain('nothing was ever sent');
+  } finally {
+    await watch.stop();
+    memory.stop();
+    await senders.stop();
+    for (const line of memory.judge(complain)) print(`memory: ${line}`);
+    print(`polls: ${JSON.stringify(watch.tally)}`);
+    await cluster.heal();
+    await saveLogs();
+    await cluster.close();
+  }
+}
+
+/** Each at its time, whatever the others do. */
+async function execute(steps: readonly Step[]): Promise<void> {
+  const beganAt = performance.now();
+  await Promise.all(
+    steps.map(async (step) => {
+      await sleep(Math.max(0, step.atMs - (performance.now() - beganAt)));
+      executed.push(`${stamp()}  ${inWords(step).trim()}`);
+      await faults[step.fault].inject(cluster, step.target, step.forMs).catch((error: unknown) => {
+        complain(`${step.fault} could not be injected: ${String(error)}`);
+      });
+    }),
+  );
+}
+
+function complain(what: string): void {
+  if (complaints.length < 50) complaints.push(`${stamp()}  ${what}`);
+}
+
+/** Seconds since the start, and the clock of the logs. */
+function stamp(): string {
+  return `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s ${Date.now()}`;
+}
+
+async function saveLogs(): Promise<void> {
+  if (complaints.length === 0) return;
+  const dir = await mkdtemp(join(tmpdir(), `holdline-chaos-${seed}-`));
+  for (const { name, product } of cluster.everybody) {
+    await writeFile(join(dir, `${name.replace(' ', '-')}-${product.pid}.log`), product.output);
+  }
+  const { journal } = await cluster.whatsApp.phone.state();
+  await writeFile(join(dir, 'whatsapp.log'), journal.map(({ at, text }) => `${at} ${text}`).join('\n'));
+  print(`logs: ${dir}`);
+}
+
+async function report(): Promise<void> {
+  if (complaints.length > 0) {
+    print(`\nwhat happened:\n${executed.join('\n')}\n\nwhat was wrong:\n${complaints.join('\n')}`);
+    print(`\nagain: npm run test:chaos -- --seed ${seed} --seconds ${seconds}`);
+  }
+  print(complaints.length === 0 ? '1 passed, 0 failed' : '0 passed, 1 failed');
+  process.exitCode = complaints.length === 0 ? 0 : 1;
+}
+
+function numberOf(name: string, text: string, most: number): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= most) return number;
+  process.stderr.write(`holdline: --${name} must be a whole number from 1 to ${most}, not '${text}'\n`);
+  process.exit(64);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,43 @@
+import { type FaultName, faults } from './faults.js';
+import { Random } from './random.js';
+
+/** One fault to come. */
+export interface Step {
+  /** From the beginning, in ms. */
+  readonly atMs: number;
+  readonly fault: FaultName;
+  /** Which one of several, where there are several. */
+  readonly target: number;
+  /** Until it is healed, where it is something that lasts. */
+  readonly forMs: number;
+}
+
+/** After this a resource is left alone, so that what comes next finds it at work. */
+const restMs = 500;
+
+/** Which faults, when, on what, for how long: all of it follows from the seed. */
+export function planOf(seed: number, lengthMs: number): Step[] {
+  const random = new Random(seed);
+  const names = (Object.keys(faults) as FaultName[]).flatMap((name) =>
+    Array<FaultName>(faults[name].weight).fill(name),
+  );
+  const busyUntil = new Map<string, number>();
+  const plan: Step[] = [];
+  for (let atMs = random.between(500, 2_000); atMs < lengthMs; atMs += random.between(300, 4_500)) {
+    const fault = random.pick(names);
+    const { targets, forMs: range, resource } = faults[fault];
+    const target = random.between(0, targets - 1);
+    const forMs = Math.min(random.between(...range), lengthMs - atMs);
+    const name = resource(target);
+    if ((busyUntil.get(name) ?? 0) > atMs) continue;
+    busyUntil.set(name, atMs + forMs + restMs);
+    plan.push({ atMs, fault, target, forMs });
+  }
+  return plan;
+}
+
+export function inWords({ atMs, fault, target, forMs }: Step): string {
+  const which = faults[fault].targets > 1 ? ` ${target}` : '';
+  const length = forMs > 0 ? ` for ${(forMs / 1000).toFixed(1)} s` : '';
+  return `${(atMs / 1000).toFixed(1).padStart(6)} s  ${fault}${which}${length}`;
+}

@@ -46,6 +46,11 @@ export const timingSchema = z.strictObject({
   restartWindowMs: ms(1_800_000, 'window in which counted restarts are limited'),
   incompatibleRetryMs: ms(900_000, 'delay before an incompatible page is tried again'),
 
+  memoryCheckMs: ms(60_000, 'time between two looks at the memory of a browser'),
+  recycleQuietMs: ms(300_000, 'how long nothing must have happened before a browser is replaced'),
+  recyclePatienceMs: ms(3_600_000, 'how long a browser that is to be replaced waits for that'),
+  recycleSpacingMs: ms(21_600_000, 'age before which a browser is not replaced for its memory'),
+
   authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
   commandWaitMs: ms(60_000, 'longest wait of sends, reads and the pairing code without Prefer: wait'),
   endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),

@@ -34,6 +34,8 @@ export interface Config {
   readonly probe: ProbeAddress;
   readonly maxSessions: number;
   readonly restartsMax: number;
+  /** A browser beyond this memory, or older, is replaced at a quiet moment; 0: never for that. */
+  readonly recycling: { readonly memoryMb: number; readonly days: number };
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlS: number;
   readonly hostName: string;
@@ -122,6 +124,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     },
     maxSessions: v.WHATSAPP_MAX_SESSIONS,
     restartsMax: v.WHATSAPP_RESTARTS_MAX,
+    recycling: { memoryMb: v.WHATSAPP_BROWSER_MEMORY_MB, days: v.WHATSAPP_RECYCLE_DAYS },
     sendTtlS: v.WHATSAPP_SEND_TTL_S,
     hostName: hostname(),
     timing: Object.freeze(timing),
@@ -190,6 +193,8 @@ const variables = z.object({
   WHATSAPP_PROBE_HOST: address.default('127.0.0.1'),
   WHATSAPP_PROBE_PORT: integer(0, 65_535).default(9790),
   WHATSAPP_MAX_SESSIONS: integer(1, 100).default(4),
+  WHATSAPP_BROWSER_MEMORY_MB: integer(0, 1_048_576).default(2_048),
+  WHATSAPP_RECYCLE_DAYS: integer(0, 365).default(0),
   WHATSAPP_RESTARTS_MAX: integer(1, 1_000).default(10),
   WHATSAPP_RESTART_WINDOW_S: integer(1, 86_400).optional(),
   WHATSAPP_BACKOFF_MAX_S: integer(1, 3_600).optional(),

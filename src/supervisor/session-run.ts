@@ -7,12 +7,16 @@ import { pause, unlessAborted, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { stepDown } from '../platform/session-store.js';
+import type { BrowserMemory } from './browser-memory.js';
 import { Availability } from './commands/availability.js';
+import type { CommandPort } from './commands/command-port.js';
 import { SessionCommands } from './commands/session-commands.js';
 import { Heart } from './heart.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
+import { isQuiet } from './recycling/quiet.js';
+import { type Recycling, untilDue } from './recycling/recycler.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 import { ProfileError, SessionBrowser } from './session-browser.js';
@@ -29,6 +33,7 @@ export interface RunOptions {
   readonly redisUrl: string;
   readonly config: Config;
   readonly recorder: RunRecorder;
+  readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
   readonly log: Logger;
 }
 
@@ -176,6 +181,11 @@ export class SessionRun {
     for (;;) {
       const exit = await this.#live();
       if (exit === null) return;
+      if ('why' in exit) {
+        await this.#recycle(exit);
+        if (this.#over.aborted) return;
+        continue;
+      }
       this.#options.recorder.incarnationEnds(exit.reason);
       const decision = this.#policy.decide(exit, this.#incarnation?.healthyMs ?? 0);
       if (decision.type === 'end') return this.#end({ ...decision, type: 'gave-up' });
@@ -201,8 +211,23 @@ export class SessionRun {
     }
   }
 
-  /** Runs one incarnation; resolves to why it ended, or to null when the run shall end first. */
-  async #live(): Promise<IncarnationExit | null> {
+  /**
+   * A planned restart on a new browser. Nothing is broken, so nothing is counted and there is no `last_error`. The old
+   * thread stops while the fence is still its own: the last event that it has heard of is written.
+   */
+  async #recycle({ why, message }: Recycling): Promise<void> {
+    const { threads, recorder, log, config } = this.#options;
+    log.info({ why, message }, 'replacing the browser');
+    recorder.recycles(why);
+    this.#availability.update(null, 'starting');
+    threads.load();
+    await this.#incarnation?.stop(config.timing.threadStopGraceMs, this.#forced);
+    await this.#publish('starting');
+    await this.#browser.clear('browser');
+  }
+
+  /** Runs one incarnation; resolves to why it is over, or to null when the run shall end first. */
+  async #live(): Promise<IncarnationExit | Recycling | null> {
     this.#incarnation = null;
     this.#availability.update(null, 'starting');
     try {
@@ -218,7 +243,28 @@ export class SessionRun {
       if (reason === 'browser_failed_to_start') this.#browserFailure = messageOf(error);
       return { reason, message: messageOf(error) };
     }
-    return unlessAborted(this.#incarnation.over, this.#over).catch(() => null);
+    const life = new AbortController();
+    const { over, commands } = this.#incarnation;
+    const due = this.#untilRecycled(commands, AbortSignal.any([life.signal, this.#over]));
+    try {
+      return await unlessAborted(Promise.race([over, due]), this.#over).catch(() => null);
+    } finally {
+      life.abort();
+    }
+  }
+
+  #untilRecycled(commands: CommandPort, signal: AbortSignal): Promise<Recycling | null> {
+    const { config, redis, session, readMemory, log } = this.#options;
+    const { timing, recycling: limits } = config;
+    return untilDue(
+      {
+        ...{ limits, timing, readMemory, log },
+        browser: () => this.#browser.facts,
+        isReady: () => this.#availability.in('ready') !== null,
+        isQuiet: async () => (await isQuiet(redis, session, timing.recycleQuietMs)) && !commands.isBusy,
+      },
+      signal,
+    );
   }
 
   #startIncarnation(isLinked: boolean): Incarnation {

@@ -9,7 +9,7 @@ import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect, logOutages, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
-import type { BrowserMemory } from './browser-memory.js';
+import { type BrowserMemory, readBrowserMemory } from './browser-memory.js';
 import { startIfForgotten, wantedSessions } from './forgotten-session.js';
 import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
@@ -65,7 +65,7 @@ export class Supervisor {
       config,
       redis: this.#redis,
       runs: () => [...this.#runs].map(([session, { run }]) => ({ session, browser: run.browser })),
-      ...(options.readMemory === undefined ? {} : { readMemory: options.readMemory }),
+      readMemory: options.readMemory ?? readBrowserMemory,
     });
     this.#subscriber = this.#redis.duplicate();
     logOutages(this.#subscriber, log.child({}, { level: 'error' }));
@@ -166,6 +166,7 @@ export class Supervisor {
       redisUrl,
       config,
       recorder: new RunRecorder(this.metrics, session),
+      readMemory: this.#options.readMemory ?? readBrowserMemory,
       log: runLog,
     });
     const active: ActiveRun = { run, lease, isOver: over.promise };

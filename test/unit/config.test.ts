@@ -87,6 +87,7 @@ describe('configuration', () => {
       probe: { host: '127.0.0.1', port: 9_790, isGiven: false },
       maxSessions: 4,
       restartsMax: 10,
+      recycling: { memoryMb: 2_048, days: 0 },
       sendTtlS: 3_600,
       timing: timingSchema.parse({}),
       warnings: [],

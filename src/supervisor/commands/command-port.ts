@@ -30,6 +30,11 @@ export class CommandPort {
     this.#post = post;
   }
 
+  /** An answer is waited for. */
+  get isBusy(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** `requestId`: of whoever asked, for the log. Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
   async call<Output>(
     operation: string,

@@ -1,5 +1,6 @@
 import type { ExitReason } from '../../contract/exit-reasons.js';
 import type { SessionState } from '../../contract/status.js';
+import type { Recycling } from '../recycling/recycler.js';
 import type { SupervisorMetrics } from './supervisor-metrics.js';
 
 /** Turns the steps of one run's life into counts and durations. */
@@ -9,7 +10,7 @@ export class RunRecorder {
   /** null: it has got somewhere, or there is none. */
   #startedAt: number | null = null;
   #isReady = false;
-  #broken: { readonly at: number; readonly reason: ExitReason } | null = null;
+  #broken: { readonly at: number; readonly reason: ExitReason | 'recycled' } | null = null;
 
   constructor(metrics: SupervisorMetrics, session: string) {
     this.#metrics = metrics;
@@ -38,7 +39,7 @@ export class RunRecorder {
     this.#isReady = state === 'ready' || (this.#isReady && state === 'authenticated');
   }
 
-  incarnationEnds(reason: ExitReason): void {
+  incarnationEnds(reason: ExitReason | 'recycled'): void {
     if (this.#isReady) this.#broken = { at: performance.now(), reason };
     this.#isReady = false;
     this.#startedAt = null;
@@ -46,6 +47,11 @@ export class RunRecorder {
 
   restarts(reason: ExitReason): void {
     this.#metrics.restarts.inc({ session: this.#session, reason });
+  }
+
+  recycles(why: Recycling['why']): void {
+    this.incarnationEnds('recycled');
+    this.#metrics.recycles.inc({ session: this.#session, why });
   }
 
   /** `acceptedAt`: ms, wall clock. */

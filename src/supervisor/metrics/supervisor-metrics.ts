@@ -5,7 +5,7 @@ import type { Config } from '../../platform/config.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis.js';
-import { type BrowserMemory, readBrowserMemory } from '../browser-memory.js';
+import type { BrowserMemory } from '../browser-memory.js';
 
 /** A run that is carried here, as far as it is measured when somebody asks. */
 export interface MeasuredRun {
@@ -18,7 +18,7 @@ interface SupervisorMetricsParts {
   readonly config: Config;
   readonly redis: Redis;
   readonly runs: () => readonly MeasuredRun[];
-  readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
+  readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
 }
 
 const seconds = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300];
@@ -28,12 +28,12 @@ export class SupervisorMetrics {
   readonly page: MetricsPage;
   readonly incarnations;
   readonly restarts;
+  readonly recycles;
   readonly startDuration;
   readonly recoveryDuration;
   readonly commands;
   readonly commandDuration;
   readonly #parts: SupervisorMetricsParts;
-  readonly #readMemory: (groupId: number) => Promise<BrowserMemory | null>;
   readonly #carried;
   readonly #capacity;
   readonly #browserMemory;
@@ -42,7 +42,6 @@ export class SupervisorMetrics {
 
   constructor(parts: SupervisorMetricsParts) {
     this.#parts = parts;
-    this.#readMemory = parts.readMemory ?? readBrowserMemory;
     this.page = new MetricsPage(parts.config.role, () => this.#refresh());
     const registers = [this.page.registry];
     const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
@@ -63,6 +62,10 @@ export class SupervisorMetrics {
       'session',
       'reason',
     ]);
+    this.recycles = counter('session_recycles', 'Planned restarts on a new browser, by why.', [
+      'session',
+      'why',
+    ]);
     this.startDuration = duration('start', 'From the start of an incarnation to its first qr or ready.', [
       'reached',
     ]);
@@ -78,6 +81,10 @@ export class SupervisorMetrics {
     this.#carried = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
     this.#capacity = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
     this.#capacity.set(parts.config.maxSessions);
+    const { memoryMb } = parts.config.recycling;
+    gauge('browser_memory_ceiling_bytes', 'Beyond it a browser is replaced; 0: never.').set(
+      memoryMb * 1_048_576,
+    );
     this.#browserMemory = gauge('browser_memory_bytes', "Memory of the browser's process group.", [
       'session',
       'kind',
@@ -98,6 +105,7 @@ export class SupervisorMetrics {
   announce(session: string): void {
     this.incarnations.inc({ session }, 0);
     for (const reason of Object.keys(exitReasons) as ExitReason[]) this.restarts.inc({ session, reason }, 0);
+    for (const why of ['memory', 'age']) this.recycles.inc({ session, why }, 0);
   }
 
   async #refresh(): Promise<void> {
@@ -107,7 +115,7 @@ export class SupervisorMetrics {
   async #refreshBrowsers(): Promise<void> {
     const runs = this.#parts.runs();
     const memories = await Promise.all(
-      runs.map(({ browser }) => (browser === null ? null : this.#readMemory(browser.pid))),
+      runs.map(({ browser }) => (browser === null ? null : this.#parts.readMemory(browser.pid))),
     );
     for (const gauge of [this.#browserMemory, this.#browserProcesses, this.#browserAge]) gauge.reset();
     this.#carried.set(runs.length);

@@ -1,0 +1,31 @@
+import { keyPrefix, sessionKeys } from '../../contract/keys.js';
+import { readsQueue, sendsQueue } from '../../contract/names.js';
+import { luaScript } from '../../platform/lua-script.js';
+import type { Redis } from '../../platform/redis.js';
+
+/** Whether no command is under way or waits, and nothing came, went or was settled for `quietMs`. Throws what Redis throws. */
+export async function isQuiet(redis: Redis, session: string, quietMs: number): Promise<boolean> {
+  const sends = `${keyPrefix}:${sendsQueue(session)}`;
+  const reads = `${keyPrefix}:${readsQueue(session)}`;
+  const lists = [`${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`];
+  const [commands, sinceMs] = await quietScript(redis, [sessionKeys(session).events, ...lists], []);
+  return commands === 0 && (sinceMs < 0 || sinceMs >= quietMs);
+}
+
+// KEYS events, lists of commands | returns {commands, ms since the newest event that is no change of state, or -1}
+// That many changes of state in a row, and nothing between them, are quiet.
+const quietScript = luaScript<[number, number]>(
+  'isQuiet',
+  5,
+  `local commands = 0
+   for i = 2, 5 do commands = commands + redis.call('LLEN', KEYS[i]) end
+   local time = redis.call('TIME')
+   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 50)) do
+     local type = entry[2][2]
+     if type ~= 'state' and type ~= 'qr' and type ~= 'account' then
+       return {commands, now - tonumber(string.match(entry[1], '^%d+'))}
+     end
+   end
+   return {commands, -1}`,
+);

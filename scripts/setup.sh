@@ -88,7 +88,12 @@ uses_redis_server() {
   esac
 }
 
-uses_browser() { [ "$1" != http ]; }
+uses_browser() {
+  case $1 in
+    http | key) false ;;
+    *) true ;;
+  esac
+}
 
 has_redis_server() { command -v redis-server >/dev/null; }
 

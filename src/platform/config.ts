@@ -1,11 +1,15 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { split } from 'shlex';
 import { z } from 'zod';
+import type { ApiKey } from '../contract/access.js';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
+import { parseApiKeys } from './api-keys.js';
 import { isExecutable } from './executable.js';
+import { parseRedisUrl } from './redis-url.js';
 
 /** What a process of the product does: everything with its own Redis, or one part against `REDIS_URL`. */
 export const roles = ['all', 'http', 'supervisor'] as const;
@@ -18,6 +22,14 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Empty: whoever reaches the port may do everything. */
+  readonly apiKeys: readonly ApiKey[];
+  /** Reverse proxies whose `X-Forwarded-For` is believed: addresses and subnets. */
+  readonly trustedProxies: readonly string[];
+  /** Requests a minute, of one key and of one address, that change or cost something; 0: no limit. */
+  readonly rateLimit: number;
+  /** Messages of one session that may wait to be sent. */
+  readonly sendQueueMax: number;
   /** null: the embedded Redis. */
   readonly redisUrl: string | null;
   readonly dataDir: string;
@@ -80,9 +92,10 @@ export function loadConfig(role: string, environment: Environment): Config {
       `REDIS_URL: the role ${role} needs a Redis that all parts share; set REDIS_URL (redis://host:6379), or start the role all, which brings its own`,
     );
   }
-  if (!isLoopback(v.WHATSAPP_MCP_HOST) && role !== 'supervisor') {
+  const isExposed = !isLoopback(v.WHATSAPP_MCP_HOST) && role !== 'supervisor';
+  if (isExposed && v.WHATSAPP_API_KEYS.length === 0 && !invalid.has('WHATSAPP_API_KEYS')) {
     problems.push(
-      `WHATSAPP_MCP_HOST: ${v.WHATSAPP_MCP_HOST} would expose the account beyond this machine, and API keys do not exist yet; bind to 127.0.0.1 (or ::1) and put an authenticating reverse proxy in front`,
+      `WHATSAPP_MCP_HOST: ${v.WHATSAPP_MCP_HOST} would give the account to everybody who reaches this machine; make an API key with "npm run key -- NAME admin" and set WHATSAPP_API_KEYS, or bind to 127.0.0.1 (or ::1)`,
     );
   }
   const executable = findChrome(v.WHATSAPP_CHROME_EXECUTABLE, environment.PATH ?? '');
@@ -106,6 +119,10 @@ export function loadConfig(role: string, environment: Environment): Config {
     publicUrl: v.WHATSAPP_PUBLIC_URL ?? null,
     allowedHosts: v.WHATSAPP_ALLOWED_HOSTS,
     allowedOrigins: v.WHATSAPP_ALLOWED_ORIGINS,
+    apiKeys: v.WHATSAPP_API_KEYS,
+    trustedProxies: v.WHATSAPP_TRUSTED_PROXIES,
+    rateLimit: v.WHATSAPP_RATE_LIMIT,
+    sendQueueMax: v.WHATSAPP_SEND_QUEUE_MAX,
     redisUrl: v.REDIS_URL ?? null,
     dataDir: resolve(v.WHATSAPP_DATA_DIR),
     authDir: resolve(v.WHATSAPP_AUTH_DIR),
@@ -128,11 +145,15 @@ export function loadConfig(role: string, environment: Environment): Config {
     sendTtlS: v.WHATSAPP_SEND_TTL_S,
     hostName: hostname(),
     timing: Object.freeze(timing),
-    warnings: unknownVariables(environment).map(
-      (name) => `${name} is not a variable of this product; ignored`,
-    ),
+    warnings: [
+      ...unknownVariables(environment).map((name) => `${name} is not a variable of this product; ignored`),
+      ...(isExposed && !v.WHATSAPP_PUBLIC_URL?.startsWith('https:') ? [clearText] : []),
+    ],
   });
 }
+
+const clearText =
+  'keys and messages cross the network in clear text: put a reverse proxy with TLS in front, and name its https URL in WHATSAPP_PUBLIC_URL';
 
 const integer = (min: number, max: number) =>
   z
@@ -158,8 +179,27 @@ const address = z.string().refine((value) => value === 'localhost' || isIP(value
   error: 'must be an IP address or localhost',
 });
 
-const redisUrl = z.string().refine(isRedisUrl, {
-  error: 'must be a URL like redis://user:password@host:6379/0, rediss://… or unix:///path/to/redis.sock',
+const redisUrl = z
+  .string()
+  .refine((value) => parseRedisUrl(value) !== null, {
+    error:
+      'must be a URL like redis://user:password@host:6379/0, rediss://…?ca=FILE, redis+sentinel://host:26379,host:26379/mymaster, redis+cluster://host:6379,host:6379 or unix:///path/to/redis.sock; see docs/configuration.md',
+    abort: true,
+  })
+  .superRefine((value, context) => {
+    for (const file of Object.values(parseRedisUrl(value)?.tlsFiles ?? {})) {
+      if (!isReadable(file)) context.addIssue({ code: 'custom', message: `the file ${file} cannot be read` });
+    }
+  });
+
+const apiKeys = z.string().transform((text, context) => {
+  const { keys, problems } = parseApiKeys(text);
+  for (const message of problems) context.addIssue({ code: 'custom', message });
+  return keys;
+});
+
+const addressRange = z.string().refine(isAddressRange, {
+  error: 'must be addresses or subnets like 10.0.0.2, 172.16.0.0/12',
 });
 
 const origin = z.string().refine(isOrigin, {
@@ -180,6 +220,10 @@ const variables = z.object({
   WHATSAPP_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
   WHATSAPP_ALLOWED_HOSTS: list.default([]),
   WHATSAPP_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
+  WHATSAPP_API_KEYS: apiKeys.default([]),
+  WHATSAPP_TRUSTED_PROXIES: list.pipe(z.array(addressRange)).default([]),
+  WHATSAPP_RATE_LIMIT: integer(0, 1_000_000).default(600),
+  WHATSAPP_SEND_QUEUE_MAX: integer(1, 1_000_000).default(1_000),
   WHATSAPP_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'must be one of trace, debug, info, warn, error, fatal, silent',
@@ -292,11 +336,20 @@ function isRole(role: string): role is Role {
   return (roles as readonly string[]).includes(role);
 }
 
-function isRedisUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  if (url.protocol === 'unix:') return url.pathname.length > 1;
-  return (url.protocol === 'redis:' || url.protocol === 'rediss:') && url.hostname !== '';
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return statSync(file).isFile();
+  } catch {
+    return false;
+  }
+}
+
+function isAddressRange(value: string): boolean {
+  const [address = '', bits, ...more] = value.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
 function isOrigin(value: string): boolean {

@@ -1,8 +1,12 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import { Cluster, type RedisOptions, Redis as Server } from 'ioredis';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from './logger.js';
+import { parseRedisUrl, type RedisAddress } from './redis-url.js';
 
-export type { Redis };
+/** A connection to Redis, whatever stands behind it. Every key is in one slot of a cluster (contract/keys.ts). */
+export type Redis = Server | Cluster;
 
 type ConnectionTiming = Pick<Timing, 'socketTimeoutMs'>;
 
@@ -45,24 +49,73 @@ export async function disconnect(redis: Redis): Promise<void> {
   redis.disconnect();
 }
 
+const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
+
 function connect(url: string, options: RedisOptions, log: Logger): Redis {
-  const all: RedisOptions = {
+  const address = parseRedisUrl(url);
+  if (address === null) throw new TypeError('the URL of Redis has none of its forms');
+  const { username, password, hasTls } = address;
+  const common: RedisOptions = {
     ...options,
+    ...(hasTls ? { tls: tlsOf(address) } : {}),
+    username,
+    password,
     enableReadyCheck: true,
     connectTimeout: 3_000,
-    retryStrategy: (attempt) => Math.min(50 * attempt, 500),
   };
-  const redis = url.startsWith('unix:')
-    ? new Redis({ ...all, path: decodeURIComponent(new URL(url).pathname) })
-    : new Redis(url, all);
+  const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
   logOutages(redis, log);
   return redis;
 }
 
+function toServer(address: RedisAddress, common: RedisOptions): Server {
+  const { path, db, nodes, kind, masterName, sentinelUsername, sentinelPassword } = address;
+  const all: RedisOptions = { ...common, db, retryStrategy: retryDelay };
+  if (path !== null) return new Server({ ...all, path });
+  if (kind === 'server') return new Server({ ...all, ...nodes[0] });
+  return new Server({
+    ...all,
+    ...{ sentinels: [...nodes], name: masterName ?? undefined, sentinelUsername, sentinelPassword },
+    ...(common.tls === undefined ? {} : { sentinelTLS: common.tls, enableTLSForSentinelMode: true }),
+    sentinelCommandTimeout: 2_000,
+    sentinelRetryStrategy: retryDelay,
+    // A master that was replaced may live on as a replica: ask the sentinels again.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+  });
+}
+
+function toCluster({ nodes }: RedisAddress, { enableOfflineQueue, ...redisOptions }: RedisOptions): Cluster {
+  const isPatient = redisOptions.maxRetriesPerRequest === null;
+  return new Cluster([...nodes], {
+    redisOptions,
+    ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
+    clusterRetryStrategy: retryDelay,
+    // How often a command is tried while its slot has no master, 200 ms apart.
+    maxRedirections: isPatient ? Number.MAX_SAFE_INTEGER : 1,
+    retryDelayOnFailover: 200,
+    retryDelayOnClusterDown: 200,
+    retryDelayOnMoved: 20,
+    slotsRefreshTimeout: 2_000,
+    // TLS names are checked as they were given.
+    ...(redisOptions.tls === undefined
+      ? {}
+      : { dnsLookup: (host: string, found: (error: null, address: string) => void) => found(null, host) }),
+  });
+}
+
+function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
+  const { ca, cert, key } = tlsFiles;
+  return {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
+    ...(key === undefined ? {} : { key: readFileSync(key) }),
+  };
+}
+
 /** One line for each outage and each recovery, not one for each of its thousand errors. */
-export function logOutages(redis: Redis, log: Logger): void {
+function logOutages(redis: Redis, log: Logger): void {
   let isDown = false;
-  redis.on('error', (error) => {
+  redis.on('error', (error: Error) => {
     if (!isDown) log.warn({ error: error.message }, 'redis is not reachable; reconnecting');
     isDown = true;
   });

@@ -6,7 +6,7 @@ import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { connectPatiently, disconnect, logOutages, type Redis } from '../platform/redis.js';
+import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
 import { type BrowserMemory, readBrowserMemory } from './browser-memory.js';
@@ -67,8 +67,8 @@ export class Supervisor {
       runs: () => [...this.#runs].map(([session, { run }]) => ({ session, browser: run.browser })),
       readMemory: options.readMemory ?? readBrowserMemory,
     });
-    this.#subscriber = this.#redis.duplicate();
-    logOutages(this.#subscriber, log.child({}, { level: 'error' }));
+    // The other connection says already when Redis is away.
+    this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
     this.#queue = new Queue(sessionsQueue, {
       connection: this.#redis,
       prefix: keyPrefix,

@@ -5,7 +5,10 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { OperatorError } from '../../src/contract/errors.js';
 import { timingSchema } from '../../src/contract/timing.js';
+import { newApiKey } from '../../src/platform/api-keys.js';
 import { type Config, loadConfig } from '../../src/platform/config.js';
+
+const digest = '5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8';
 
 type Environment = Readonly<Record<string, string>>;
 
@@ -15,6 +18,33 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['REDIS_URL', 'http://localhost:6379', /must be a URL like redis:\/\//],
   ['REDIS_URL', 'redis://', /must be a URL like redis:\/\//],
   ['REDIS_URL', 'unix:', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'redis://a,b', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'redis://host/mymaster', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'redis+sentinel://a,b', /redis\+sentinel:\/\/host:26379,host:26379\/mymaster/],
+  ['REDIS_URL', 'redis+cluster://a/1', /redis\+cluster:\/\//],
+  ['REDIS_URL', 'redis://h?ca=/etc/hostname', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'redis://h?family=6', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'rediss://h?cert=/etc/hostname', /must be a URL like redis:\/\//],
+  ['REDIS_URL', 'rediss://h?ca=/no/such.pem', /the file \/no\/such\.pem cannot be read/],
+  ['WHATSAPP_API_KEYS', ',', /entry 1 is empty; leave the variable out/],
+  ['WHATSAPP_API_KEYS', 'ops:admin:sha256:abc', /entry 1 must be name:scope:sha256:/],
+  ['WHATSAPP_API_KEYS', `ops:admin:md5:${digest}`, /entry 1 must be name:scope:sha256:/],
+  ['WHATSAPP_API_KEYS', `ops:root:sha256:${digest}`, /entry 1 has a scope that is none of read, send, admin/],
+  ['WHATSAPP_API_KEYS', `Ops:read:sha256:${digest}`, /entry 1 has a name that is not/],
+  [
+    'WHATSAPP_API_KEYS',
+    `a:read:sha256:${digest},b:read:sha256:${digest.toUpperCase()}`,
+    /entry 2 has the key of an earlier entry/,
+  ],
+  [
+    'WHATSAPP_API_KEYS',
+    `a:read:sha256:${digest},a:read:sha256:${'0'.repeat(64)}`,
+    /entry 2 has the name of an earlier entry/,
+  ],
+  ['WHATSAPP_TRUSTED_PROXIES', 'proxy.lan', /must be addresses or subnets like 10\.0\.0\.2/],
+  ['WHATSAPP_TRUSTED_PROXIES', '10.0.0.0/33', /must be addresses or subnets/],
+  ['WHATSAPP_RATE_LIMIT', '-1', /must be a whole number from 0 to 1000000/],
+  ['WHATSAPP_SEND_QUEUE_MAX', '0', /must be a whole number from 1 to 1000000/],
   ['WHATSAPP_MCP_HOST', 'example.org', /must be an IP address or localhost/],
   ['WHATSAPP_MCP_PORT', '65536', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_MCP_PORT', '80a', /must be a whole number from 0 to 65535/],
@@ -75,6 +105,10 @@ describe('configuration', () => {
       publicUrl: null,
       allowedHosts: [],
       allowedOrigins: [],
+      apiKeys: [],
+      trustedProxies: [],
+      rateLimit: 600,
+      sendQueueMax: 1_000,
       redisUrl: null,
       dataDir: resolve('.holdline'),
       authDir: resolve('.wwebjs_auth'),
@@ -163,9 +197,66 @@ describe('configuration', () => {
   it('refuses to bind beyond loopback and names the way out', () => {
     for (const host of ['0.0.0.0', '::', '192.168.1.4', '10.127.0.0', '::ffff:10.0.0.1']) {
       const problems = problemsOf('all', { WHATSAPP_MCP_HOST: host });
-      assert.match(problems.join('\n'), /^WHATSAPP_MCP_HOST: .*bind to 127\.0\.0\.1 .*reverse proxy/, host);
+      assert.match(
+        problems.join('\n'),
+        /^WHATSAPP_MCP_HOST: .*npm run key -- NAME admin.*bind to 127\.0\.0\.1/,
+        host,
+      );
     }
   });
+
+  it('binds beyond loopback with keys, and says what clear text means', () => {
+    const environment = { WHATSAPP_MCP_HOST: '0.0.0.0', WHATSAPP_API_KEYS: `ops:admin:sha256:${digest}` };
+    const config = loadConfig('all', environment);
+    assert.deepEqual(config.apiKeys, [{ name: 'ops', scope: 'admin', sha256: digest }]);
+    assert.match(config.warnings.join('\n'), /clear text/);
+    const withTls = { ...environment, WHATSAPP_PUBLIC_URL: 'https://wa.example.org' };
+    assert.deepEqual(loadConfig('all', withTls).warnings, []);
+  });
+
+  it('never prints what stands in the place of a key', () => {
+    const secret = 'holdline_not-hashed';
+    for (const value of [
+      ...[secret, `ops:admin:${secret}`, `ops:admin:sha256:${secret}`, `ops:${secret}:sha256:${digest}`],
+      ...[`${secret}!:admin:sha256:${digest}`, `a:read:sha256:${digest},${secret}`, `a:b:c:d:${secret}`],
+    ]) {
+      const problems = problemsOf('all', { WHATSAPP_API_KEYS: value, WHATSAPP_MCP_HOST: '0.0.0.0' });
+      assert.equal(problems.length, 1, problems.join('\n'));
+      assert.match(problems[0] ?? '', /^WHATSAPP_API_KEYS: entry \d/);
+      assert.ok(!problems.join('').includes(secret));
+    }
+  });
+
+  it('makes keys whose entry it takes itself, each another', () => {
+    const made = [newApiKey('ops', 'admin'), newApiKey('bot', 'send')] as const;
+    const config = loadConfig('all', { WHATSAPP_API_KEYS: made.map(({ entry }) => entry).join(' , ') });
+    assert.deepEqual(
+      config.apiKeys.map(({ name, scope }) => [name, scope]),
+      [
+        ['ops', 'admin'],
+        ['bot', 'send'],
+      ],
+    );
+    assert.match(made[0].key, /^holdline_[\w-]{43}$/);
+    assert.notEqual(made[0].key, made[1].key);
+    assert.ok(!made[0].entry.includes(made[0].key));
+    assert.throws(() => newApiKey('Ops', 'admin'), OperatorError);
+    assert.throws(() => newApiKey('ops', 'root'), OperatorError);
+  });
+
+  for (const url of [
+    ...[
+      'redis://redis',
+      'redis://:p%40ss@h:1/2',
+      'rediss://u:p@h',
+      'redis://[::1]:6379',
+      'unix:///tmp/r.sock',
+    ],
+    ...['redis+sentinel://u:p@a:26379,b,c:26381/mymaster', 'rediss+sentinel://a/set/3?sentinel_password=x'],
+    ...['redis+cluster://u:p@a:7000,b:7001', 'rediss+cluster://a'],
+  ]) {
+    it(`takes ${url} for a Redis`, () => assert.equal(loadConfig('http', { REDIS_URL: url }).redisUrl, url));
+  }
 
   it('binds to any loopback address, and asks nothing of a supervisor, which binds nothing there', () => {
     for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost']) {

@@ -1,0 +1,26 @@
+/** Who may do what. Each scope includes those before it. */
+export const scopes = ['read', 'send', 'admin'] as const;
+
+export type Scope = (typeof scopes)[number];
+
+export function isScope(text: string): text is Scope {
+  return (scopes as readonly string[]).includes(text);
+}
+
+export function covers(granted: Scope, needed: Scope): boolean {
+  return scopes.indexOf(granted) >= scopes.indexOf(needed);
+}
+
+/** What the product knows of an API key. The key itself is with whoever uses it. */
+export interface ApiKey {
+  /** `[a-z0-9-]{1,64}`; stands in logs. */
+  readonly name: string;
+  readonly scope: Scope;
+  /** sha256 of the key, 64 hex digits. */
+  readonly sha256: string;
+}
+
+/** What a key begins with, so that scanners of leaked secrets know it. */
+export const apiKeyPrefix = 'holdline_';
+
+export const keyNamePattern = /^[a-z0-9-]{1,64}$/;

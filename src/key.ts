@@ -1,0 +1,21 @@
+import { OperatorError } from './contract/errors.js';
+import { newApiKey } from './platform/api-keys.js';
+
+/** `npm run key -- NAME SCOPE`: the key stands on the terminal once, and nowhere else. */
+const [name = '', scope = '', ...more] = process.argv.slice(2);
+try {
+  if (scope === '' || more.length > 0) throw new OperatorError('name a key and what it may do');
+  const { key, entry } = newApiKey(name, scope);
+  process.stdout.write(`
+  key     ${key}
+  entry   ${entry}
+
+Give the key to whoever will use it: it is shown this once and kept nowhere. Add the entry to WHATSAPP_API_KEYS
+(a comma list) of every HTTP replica, and restart them.
+
+`);
+} catch (error) {
+  if (!(error instanceof OperatorError)) throw error;
+  process.stderr.write(`holdline: ${error.message}: npm run key -- NAME read|send|admin\n`);
+  process.exitCode = 64;
+}

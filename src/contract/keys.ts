@@ -15,6 +15,25 @@ export const roomsKey = `${keyPrefix}:supervisors:room`;
 /** Pub/sub channel: the name of a session whose `intent` changed. Only a hint to look now. */
 export const intentChannel = `${keyPrefix}:intent`;
 
+/** What the limits of requests count; by limiter, then key or address. */
+export const limitsPrefix = `${keyPrefix}:limit`;
+
+/**
+ * Strings with a TTL, JSON of who opened them: a browser's login, a one-time link to the QR, and the visit of
+ * whoever opened one. `digest` is the sha256 of what the browser or the link carries.
+ */
+export function loginKey(digest: string): string {
+  return `${keyPrefix}:login:${digest}`;
+}
+
+export function qrLinkKey(digest: string): string {
+  return `${keyPrefix}:qr-link:${digest}`;
+}
+
+export function qrVisitKey(digest: string): string {
+  return `${keyPrefix}:qr-visit:${digest}`;
+}
+
 export interface SessionKeys {
   /** `epoch.incarnation`: the fence that every state write must carry. Survives a logout. */
   readonly fence: string;

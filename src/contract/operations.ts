@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Scope } from './access.js';
 import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
 import { chatSchema, limitSchema, messageSchema, messageTextSchema, phoneNumberSchema } from './whatsapp.js';
@@ -18,7 +19,9 @@ export interface Operation {
   readonly routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[];
   /** null: not a tool. */
   readonly tool: { readonly name: string; readonly readOnly: boolean; readonly destructive: boolean } | null;
-  readonly scope: 'read' | 'send' | 'admin';
+  readonly scope: Scope;
+  /** It changes or costs something: each call counts against the limits of requests. */
+  readonly isLimited: boolean;
   readonly input: z.ZodObject;
   readonly output: z.ZodType;
   readonly run: 'http' | 'read' | 'send';
@@ -54,6 +57,7 @@ export const operations = {
     ],
     tool: null,
     scope: 'read',
+    isLimited: false,
     input: noInput,
     output: healthSchema,
     run: 'http',
@@ -64,6 +68,7 @@ export const operations = {
     routes: [{ method: 'GET', path: '/api/status' }],
     tool: { name: 'whatsapp_status', readOnly: true, destructive: false },
     scope: 'read',
+    isLimited: false,
     input: noInput,
     output: statusSchema,
     run: 'http',
@@ -75,6 +80,7 @@ export const operations = {
     routes: [{ method: 'POST', path: '/api/auth/start' }],
     tool: { name: 'whatsapp_start_auth', readOnly: false, destructive: false },
     scope: 'admin',
+    isLimited: true,
     input: noInput,
     output: statusSchema,
     run: 'http',
@@ -86,6 +92,7 @@ export const operations = {
     routes: [{ method: 'POST', path: '/api/pairing-code' }],
     tool: { name: 'whatsapp_pairing_code', readOnly: false, destructive: false },
     scope: 'admin',
+    isLimited: true,
     input: z.strictObject({ phone_number: phoneNumberSchema }),
     output: pairingCodeSchema,
     run: 'read',
@@ -97,6 +104,7 @@ export const operations = {
     routes: [{ method: 'POST', path: '/api/send' }],
     tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false },
     scope: 'send',
+    isLimited: true,
     input: z.strictObject({ phone_number: phoneNumberSchema, message: messageTextSchema }),
     output: sentSchema,
     run: 'send',
@@ -107,6 +115,7 @@ export const operations = {
     routes: [{ method: 'GET', path: '/api/jobs/{id}' }],
     tool: null,
     scope: 'read',
+    isLimited: false,
     input: z.strictObject({ id: z.string().describe('as the answer of the send names it') }),
     output: jobViewSchema,
     run: 'http',
@@ -117,6 +126,7 @@ export const operations = {
     routes: [{ method: 'GET', path: '/api/chats' }],
     tool: { name: 'whatsapp_list_chats', readOnly: true, destructive: false },
     scope: 'read',
+    isLimited: true,
     input: z.strictObject({ limit: limitSchema.default(20) }),
     output: z.object({ ok: z.literal(true), count: z.int(), chats: z.array(chatSchema) }),
     run: 'read',
@@ -130,6 +140,7 @@ export const operations = {
     ],
     tool: { name: 'whatsapp_read_messages', readOnly: true, destructive: false },
     scope: 'read',
+    isLimited: true,
     input: z.strictObject({ phone_number: phoneNumberSchema, limit: limitSchema.default(10) }),
     output: z.object({
       ok: z.literal(true),
@@ -145,8 +156,23 @@ export const operations = {
     routes: [{ method: 'POST', path: '/api/stop' }],
     tool: null,
     scope: 'admin',
+    isLimited: true,
     input: noInput,
     output: z.object({ ok: z.literal(true) }),
+    run: 'http',
+  },
+  qrLinks: {
+    summary: 'A link that shows the QR once, for somebody without a key',
+    description:
+      'Send it to the person who has the phone. Its page shows a button first, so that the preview of a chat does not use it up; whoever presses it sees the code and the state for 10 minutes, and nothing else.',
+    routes: [{ method: 'POST', path: '/api/qr-links' }],
+    tool: null,
+    scope: 'admin',
+    isLimited: true,
+    input: z.strictObject({
+      ttl_s: z.int().min(10).max(86_400).default(600).describe('how long the link can be opened, in seconds'),
+    }),
+    output: z.object({ ok: z.literal(true), url: z.url(), expires_at: z.iso.datetime() }),
     run: 'http',
   },
   logout: {
@@ -155,6 +181,7 @@ export const operations = {
     routes: [{ method: 'POST', path: '/api/logout' }],
     tool: { name: 'whatsapp_logout', readOnly: false, destructive: true },
     scope: 'admin',
+    isLimited: true,
     input: noInput,
     output: z.object({
       ok: z.literal(true),

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { ZodError } from 'zod';
 import { ApiError } from '../contract/errors.js';
+import { pagePolicy } from './pages/shell.js';
 
 /** The bodies of the API and the headers that stand on every answer. */
 
@@ -10,10 +11,21 @@ import { ApiError } from '../contract/errors.js';
 export const standingHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
   'referrer-policy': 'no-referrer',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
+};
+
+/**
+ * Of our own pages. They send forms, and a browser that may not name where a form came from says the origin `null`:
+ * hence another referrer policy than elsewhere.
+ */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': pagePolicy,
+  'referrer-policy': 'same-origin',
 };
 
 export const jsonType = 'application/json; charset=utf-8';

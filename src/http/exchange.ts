@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ApiError } from '../contract/errors.js';
+import type { Caller, Permission } from './access/caller.js';
 import type { Admission } from './requests/guard.js';
 import type { Target } from './requests/target.js';
 
@@ -8,6 +10,11 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly admission: Admission;
+  readonly caller: Caller;
+  /** Where the request comes from, for limits and the log. */
+  readonly address: string;
+  /** Counts one more request that changes or costs something. Throws `rate_limited`. */
+  spend(): Promise<void>;
   readonly target: Target;
   /** The segments of the path that its route names. */
   readonly parameters: Readonly<Record<string, string>>;
@@ -16,10 +23,14 @@ export interface Exchange {
 }
 
 /** An answer of one path; several routes may share a path with different methods. */
-export interface Route {
+export interface Route extends Permission {
   readonly method: 'GET' | 'POST';
   /** `{name}` stands for one segment, whatever it is. */
   readonly path: string;
+  /** It changes or costs something: each request is counted before anything of it is read. */
+  readonly isLimited?: boolean;
+  /** A page: what is refused is told as this HTML to a browser, and who is not logged in is sent to the login. */
+  readonly problemPage?: (error: ApiError, target: Target) => string;
   handle(exchange: Exchange): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { OperationName, OutputOf, operations } from '../contract/operations.js';
 import type { Status } from '../contract/status.js';
+import type { Visits } from './access/visits.js';
 import type { CommandAccess, CommandCall } from './commands/command-access.js';
 import { viewJob } from './commands/job-view.js';
 import { pairingCode } from './commands/pairing-code.js';
@@ -22,6 +23,8 @@ export interface Call {
   /** Makes it safe to repeat a send; 1-255 printable ASCII characters. */
   readonly idempotencyKey: string | null;
   readonly requestId: string;
+  /** Of the caller's API key; `''` without keys. */
+  readonly keyName: string;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
@@ -52,7 +55,11 @@ export type Handlers = {
   ) => Promise<Result<Name extends 'send' ? OutputOf<Name> | AcceptedJob : OutputOf<Name>>>;
 };
 
-export function createHandlers(reader: SessionReader, access: CommandAccess): Handlers {
+export function createHandlers(
+  reader: SessionReader,
+  access: CommandAccess,
+  makeQrLink: Visits['makeQrLink'],
+): Handlers {
   const { run } = access;
 
   function waiting({ preferredWaitS, ...call }: Call, fallbackMs = run.timing.commandWaitMs): CommandCall {
@@ -83,7 +90,7 @@ export function createHandlers(reader: SessionReader, access: CommandAccess): Ha
       return sendMessage(
         access,
         input,
-        call.idempotencyKey,
+        call.idempotencyKey === null ? null : { owner: call.keyName, key: call.idempotencyKey },
         waiting(call, call.respondAsync ? 0 : undefined),
       );
     },
@@ -103,6 +110,12 @@ export function createHandlers(reader: SessionReader, access: CommandAccess): Ha
     async stop() {
       await endSession(run, 'stop');
       return { body: { ok: true } };
+    },
+
+    async qrLinks({ ttl_s }, { baseUrl, keyName }) {
+      const token = await makeQrLink(keyName, ttl_s);
+      const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
+      return { body: { ok: true, url: `${baseUrl}/link/${token}`, expires_at } };
     },
 
     async logout() {

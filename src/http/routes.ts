@@ -1,13 +1,21 @@
 import type { z } from 'zod';
 import { ApiError } from '../contract/errors.js';
 import { type Operation, type OperationName, operations } from '../contract/operations.js';
-import { htmlType, jsonType, send, sendJson, toApiError } from './answers.js';
+import type { MetricsPage } from '../platform/metrics/metrics-page.js';
+import { type AccessParts, createLoginRoutes } from './access/login-routes.js';
+import { createQrLinkRoutes } from './access/qr-link-routes.js';
+import { htmlType, jsonType, pageHeaders, send, sendJson } from './answers.js';
+import { createDocsRoutes } from './docs/routes.js';
+import type { EventFeed } from './events/event-feed.js';
+import { eventsRoute } from './events/events-route.js';
 import type { Exchange, Route } from './exchange.js';
 import { type Call, type Handlers, Json, type Result } from './handlers.js';
+import { createMcpRoute } from './mcp/route.js';
+import { createMetricsRoute } from './metrics/route.js';
+import { createOpenApiRoute } from './openapi/route.js';
 import { problemPage } from './pages/problem-page.js';
 import { qrPage } from './pages/qr-page.js';
-import { pagePolicy } from './pages/shell.js';
-import { noteProblem } from './request-log.js';
+import { visitorPage } from './pages/visitor-page.js';
 import { readJsonObject } from './requests/body.js';
 import { parseIdempotencyKey } from './requests/idempotency-key.js';
 import { parseInput, queryReader } from './requests/input.js';
@@ -15,25 +23,41 @@ import { appliedPreferences, parsePreferences } from './requests/prefer.js';
 import { parseQuery } from './requests/target.js';
 import type { SessionReader } from './session/session-reader.js';
 
-/** Everything that is served: the table's operations, the pages around the QR, and the probes. */
-export function createRoutes(
-  handlers: Handlers,
-  reader: SessionReader,
-  pingRedis: () => Promise<void>,
-): Route[] {
+export interface RouteParts extends AccessParts {
+  readonly handlers: Handlers;
+  readonly reader: SessionReader;
+  readonly feed: EventFeed;
+  readonly metrics: MetricsPage;
+  pingRedis(): Promise<void>;
+}
+
+/** Everything that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
+export function createRoutes(parts: RouteParts): Route[] {
+  const { handlers, reader, feed, ring, log } = parts;
+  const qr = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
+  const probe = { method: 'GET', scope: 'open' } as const;
   return [
     ...operationRoutes(handlers),
-    { method: 'GET', path: '/qr', handle: (exchange) => answerPage(exchange, reader) },
-    { method: 'GET', path: '/qr.png', handle: (exchange) => answerPng(exchange, reader) },
-    { method: 'GET', path: '/livez', handle: async ({ response }) => sendJson(response, { ok: true }) },
     {
-      method: 'GET',
-      path: '/readyz',
+      ...{ ...qr, path: '/qr', problemPage },
+      handle: (exchange) => answerPage(exchange, reader, !ring.isEmpty),
+    },
+    { ...qr, path: '/qr.png', handle: (exchange) => answerPng(exchange, reader) },
+    { ...probe, path: '/livez', handle: async ({ response }) => sendJson(response, { ok: true }) },
+    {
+      ...{ ...probe, path: '/readyz' },
       async handle({ response }) {
-        await pingRedis();
+        await parts.pingRedis();
         sendJson(response, { ok: true });
       },
     },
+    ...createLoginRoutes(parts),
+    ...createQrLinkRoutes(parts),
+    eventsRoute(feed),
+    createMcpRoute(handlers, log),
+    createOpenApiRoute(),
+    createMetricsRoute(parts.metrics),
+    ...createDocsRoutes(),
   ];
 }
 
@@ -46,6 +70,8 @@ function operationRoutes(handlers: Handlers): Route[] {
     return operation.routes.map(
       (route): Route => ({
         ...route,
+        scope: operation.scope,
+        isLimited: operation.isLimited,
         async handle(exchange) {
           const fields = await readFields(exchange, route.method);
           const input = parseInput(operation.input, fields);
@@ -70,7 +96,10 @@ function fieldReader(schema: z.ZodObject) {
 }
 
 /** What was applied stands on the answer, whatever it becomes. */
-function callOf({ request, response, requestId, admission, signal }: Exchange, name: OperationName): Call {
+function callOf(
+  { request, response, requestId, admission, caller, signal }: Exchange,
+  name: OperationName,
+): Call {
   const { run } = operations[name];
   const idempotencyKey =
     run === 'send' ? parseIdempotencyKey(request.headersDistinct['idempotency-key'] ?? []) : null;
@@ -87,21 +116,22 @@ function callOf({ request, response, requestId, admission, signal }: Exchange, n
     respondAsync: preferences.respondAsync,
     idempotencyKey,
     requestId,
+    keyName: caller.keyName,
     signal,
   };
 }
 
-async function answerPage({ request, response, admission }: Exchange, reader: SessionReader): Promise<void> {
-  const policy = { 'content-security-policy': pagePolicy };
-  try {
-    const page = qrPage({ ...(await reader.qrBase64()), baseUrl: admission.baseUrl, nowMs: Date.now() });
-    send(response, 200, htmlType, page, policy);
-  } catch (thrown) {
-    const error = toApiError(thrown);
-    if (!request.headers.accept?.toLowerCase().includes('text/html')) throw error;
-    noteProblem(response, error);
-    send(response, error.status, htmlType, problemPage(error), { ...error.headers, ...policy });
-  }
+async function answerPage(exchange: Exchange, reader: SessionReader, needsKey: boolean): Promise<void> {
+  const { response, admission, caller } = exchange;
+  const told = await reader.qrBase64();
+  const page =
+    caller.scope === 'qr'
+      ? visitorPage(told.status.state, told.image)
+      : qrPage({
+          ...{ ...told, baseUrl: admission.baseUrl, nowMs: Date.now() },
+          ...{ needsKey, isLoggedIn: caller.via === 'cookie' },
+        });
+  send(response, 200, htmlType, page, pageHeaders);
 }
 
 async function answerPng({ response }: Exchange, reader: SessionReader): Promise<void> {

@@ -6,20 +6,20 @@ import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis.js';
+import { createAddressOf } from './access/client-address.js';
+import { createGate } from './access/gate.js';
+import { createKeyRing } from './access/key-ring.js';
+import { createLimits } from './access/limits.js';
+import { createVisits } from './access/visits.js';
 import { createApp } from './app.js';
 import type { CommandAccess } from './commands/command-access.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobLooks } from './commands/job-looks.js';
 import { forgetSend } from './commands/send-records.js';
-import { createDocsRoutes } from './docs/routes.js';
 import { EventFeed } from './events/event-feed.js';
-import { eventsRoute } from './events/events-route.js';
 import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
-import { createMcpRoute } from './mcp/route.js';
 import { createHttpMetrics } from './metrics/http-metrics.js';
-import { createMetricsRoute } from './metrics/route.js';
-import { createOpenApiRoute } from './openapi/route.js';
 import { createGuard } from './requests/guard.js';
 import { answerUnreadable } from './requests/unreadable.js';
 import { createRoutes } from './routes.js';
@@ -84,8 +84,12 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     looks: createJobLooks(redis, defaultSession),
     forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
     sendTtlMs: config.sendTtlS * 1_000,
+    sendQueueMax: config.sendQueueMax,
   };
-  const handlers = createHandlers(reader, access);
+  const ring = createKeyRing(config.apiKeys);
+  const visits = createVisits(redis, ring);
+  const limits = createLimits(redis, config.rateLimit);
+  const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
     redis,
     connect: () => connectPatiently(redisUrl, config.timing, log.child({ use: 'events' })),
@@ -96,19 +100,18 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     tuning: feedTuning,
   });
   const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
-  const routes = [
-    ...createRoutes(handlers, reader, async () => {
-      await viaRedis(() => redis.ping());
-    }),
-    eventsRoute(feed),
-    createMcpRoute(handlers, log),
-    createOpenApiRoute(),
-    ...createDocsRoutes(),
-    createMetricsRoute(metrics.page),
-  ];
+  const routes = createRoutes({
+    ...{ handlers, reader, feed, ring, visits, limits, log, metrics: metrics.page },
+    async pingRedis() {
+      await viaRedis(() => Promise.all([redis.ping(), queueRedis.ping()]));
+    },
+  });
   const app = createApp({
     routes,
     guard: createGuard(config),
+    gate: createGate(ring, visits),
+    limits,
+    addressOf: createAddressOf(config.trustedProxies),
     offersCors: config.allowedOrigins.length > 0,
     log,
     closing: closing.signal,
@@ -143,6 +146,9 @@ function createHttpServer(): Server {
     // A missing Host is refused by the guard, in the one shape that every refusal has.
     requireHostHeader: false,
   });
+  // Nothing moves for so long only where nobody reads: the longest wait is 120 s, and events come every 15 s.
+  server.setTimeout(150_000);
+  server.maxConnections = 5_000;
   server.on('clientError', answerUnreadable);
   server.on('connect', (_request, socket) => answerUnreadable({ code: 'CONNECT' }, socket));
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));

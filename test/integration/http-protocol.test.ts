@@ -256,7 +256,9 @@ describe('HTTP', () => {
         headers.get('content-security-policy') ?? '',
         /default-src 'none'.*frame-ancestors 'none'/,
       );
-      assert.equal(headers.get('referrer-policy'), 'no-referrer');
+      // A page sends forms, whose origin its browser would not tell otherwise.
+      assert.equal(headers.get('referrer-policy'), path === '/qr' ? 'same-origin' : 'no-referrer');
+      assert.equal(headers.get('cross-origin-opener-policy'), 'same-origin');
       assert.equal(headers.get('cross-origin-resource-policy'), 'same-origin');
       assert.equal(headers.get('cache-control'), 'no-store');
       assert.equal(headers.get('access-control-allow-origin'), null);

@@ -30,9 +30,10 @@ export interface EventClient {
 
 export async function listenToEvents(
   baseUrl: string,
-  { query = '', lastEventId }: { query?: string; lastEventId?: string | null } = {},
+  options: { query?: string; lastEventId?: string | null; headers?: Record<string, string> } = {},
 ): Promise<EventClient> {
-  const headers = lastEventId ? { 'last-event-id': lastEventId } : {};
+  const { query = '', lastEventId } = options;
+  const headers = { ...options.headers, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) };
   const request = get(`${baseUrl}/api/events${query}`, { headers, agent: false });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';

@@ -25,6 +25,8 @@ export async function startReplica(redisUrl: string, options: ReplicaOptions = {
     REDIS_URL: redisUrl,
     WHATSAPP_MCP_PORT: '0',
     WHATSAPP_AUTH_DIR: '/srv/holdline/auth',
+    // Tests ask as often as they like; the limits have tests of their own.
+    WHATSAPP_RATE_LIMIT: '0',
     WHATSAPP_TIMING: JSON.stringify(options.timing ?? {}),
     ...options.environment,
   });

@@ -91,6 +91,7 @@ describe('catching up', () => {
       response: response as unknown as ServerResponse,
       session: 'default',
       present: presentTypes(null),
+      tellsPlace: true,
       position: '1-0',
       maxBufferedBytes: 1,
       onCutOff: () => assert.fail('cut off'),

@@ -8,7 +8,9 @@ import {
   parseAuthority,
 } from '../../src/http/requests/guard.js';
 
-const loopback: GuardSettings = { host: '127.0.0.1', publicUrl: null, allowedHosts: [], allowedOrigins: [] };
+const loopback: GuardSettings = {
+  ...{ host: '127.0.0.1', publicUrl: null, allowedHosts: [], allowedOrigins: [], apiKeys: [] },
+};
 const behindProxy: GuardSettings = {
   ...loopback,
   publicUrl: 'https://wa.example.org/hold/',

@@ -27,6 +27,7 @@ function status(state: SessionState, change: Partial<Status> = {}): Status {
 function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
   return qrPage({
     ...{ status: status(state), heartbeat: 'live', image: null, nowMs, baseUrl: 'http://localhost:8790' },
+    ...{ needsKey: false, isLoggedIn: false },
     ...input,
   });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ApiError, type ApiErrorCode } from '../../src/contract/errors.js';
+import { anybody } from '../../src/http/access/caller.js';
 import type { Exchange } from '../../src/http/exchange.js';
 import { type Call, type Handlers, Json } from '../../src/http/handlers.js';
 import { callTool } from '../../src/http/mcp/tool-call.js';
@@ -19,6 +20,8 @@ async function run(
 ): Promise<CallToolResult & { readonly failures: ApiError[] }> {
   const handlers = new Proxy({}, { get: () => handler }) as Handlers;
   const exchange = {
+    caller: anybody,
+    spend: async () => undefined,
     request: { headers },
     requestId: 'request-1',
     admission: { baseUrl, listedOrigin: null },

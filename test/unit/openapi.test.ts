@@ -9,12 +9,13 @@ import { type Operation, type OperationName, operations } from '../../src/contra
 import { stylesheets } from '../../src/http/docs/assets.js';
 import { openApiDocument } from '../../src/http/openapi/document.js';
 import { examples } from '../../src/http/openapi/examples.js';
-import { createRoutes } from '../../src/http/routes.js';
+import { createRoutes, type RouteParts } from '../../src/http/routes.js';
 
 interface Item {
   readonly operationId: string;
   readonly summary: string;
   readonly tags: readonly string[];
+  readonly security: readonly Readonly<Record<string, string[]>>[];
   readonly parameters?: readonly { readonly $ref?: string; readonly name?: string; readonly in?: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: unknown }> };
   readonly responses: Record<
@@ -77,11 +78,14 @@ describe('the OpenAPI document', () => {
   }
 
   it('describes every route', () => {
-    const handlers = {} as Parameters<typeof createRoutes>[0];
-    const reader = {} as Parameters<typeof createRoutes>[1];
-    const served = createRoutes(handlers, reader, async () => undefined).map(({ path }) => path);
-    for (const path of [...served, '/api/events', '/api/jobs/{id}', '/mcp', '/openapi.json', '/docs']) {
-      assert.ok(document.paths[path], path);
+    const served = createRoutes({ handlers: {} } as RouteParts).filter(
+      ({ path }) => !path.startsWith('/docs/'),
+    );
+    for (const { method, path, scope } of served) {
+      const item = document.paths[path]?.[method.toLowerCase()];
+      assert.ok(item, `${method} ${path}`);
+      const scopes = (item.security ?? []).flatMap((scheme) => Object.values(scheme).flat());
+      assert.deepEqual([...new Set(scopes)], scope === 'open' ? [] : [scope], `${method} ${path}`);
     }
   });
 
@@ -128,7 +132,12 @@ describe('the OpenAPI document', () => {
         .reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document);
       assert.ok(target, ref);
     }
-    const { schemas, ...others } = document.components as unknown as Record<string, object>;
+    // Security schemes are named, not referred to.
+    const {
+      schemas,
+      securitySchemes: _,
+      ...others
+    } = document.components as unknown as Record<string, object>;
     const names = Object.entries({ schemas, ...others }).flatMap(([kind, all = {}]) =>
       Object.keys(all).map((name) => `components/${kind}/${name}`),
     );

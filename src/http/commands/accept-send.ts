@@ -17,29 +17,36 @@ export interface AcceptedSend {
   readonly isReplay: boolean;
 }
 
+/** What a caller says to be able to repeat itself; another's same words are another's. */
+export interface IdempotencyKey {
+  /** The name of the caller's API key, or `''`. */
+  readonly owner: string;
+  readonly key: string;
+}
+
 /**
  * Puts the message into Redis, or finds the one that the same `Idempotency-Key` put there. What is refused here
  * leaves nothing behind.
  *
- * Throws what the session's state forbids; `idempotency_conflict`; and `redis_unavailable` with the job's id where
+ * Throws what the session's state forbids; `queue_full`; `idempotency_conflict`; and `redis_unavailable` with the job's id where
  * nobody knows whether Redis has the message.
  */
 export async function acceptSend(
   access: CommandAccess,
   input: InputOf<'send'>,
-  idempotencyKey: string | null,
+  idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<AcceptedSend> {
-  const { run, sendTtlMs } = access;
+  const { run, sendTtlMs, sendQueueMax } = access;
   const requestHash = sha256(JSON.stringify([input.phone_number, input.message]));
-  const id =
-    idempotencyKey === null ? `m-${randomUUID()}` : `k-${sha256(`${run.session}\0${idempotencyKey}`)}`;
+  const id = idempotencyKey === null ? `m-${randomUUID()}` : idOf(run.session, idempotencyKey);
   const earlier = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
   if (earlier !== null) return earlier;
 
   const view = await run.view();
   const readiness = judgeReadiness(view, call.baseUrl);
   if (readiness.type === 'refused') throw readiness.error;
+  if (view.sendsWaiting >= sendQueueMax) throw queueFull(sendQueueMax);
   const data: SendJob = {
     phoneNumber: input.phone_number,
     message: input.message,
@@ -74,6 +81,17 @@ async function findEarlier(
     throw new ApiError('idempotency_conflict', 'this Idempotency-Key was used for another request');
   }
   return { id, data, job: look.job, isReplay: outcomeOf(look, data) !== null };
+}
+
+function idOf(session: string, { owner, key }: IdempotencyKey): string {
+  return `k-${sha256([session, owner, key].join('\0'))}`;
+}
+
+/** Replicas that accept at the same moment may go over it by as many as they are. */
+function queueFull(max: number): ApiError {
+  return new ApiError('queue_full', `${max} messages wait to be sent already; try again later`, {
+    headers: { 'retry-after': '30' },
+  });
 }
 
 function unknownOutcome(id: string, cause: ApiError): ApiError {

@@ -1,7 +1,7 @@
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/send-jobs.js';
-import { type AcceptedSend, acceptSend } from './accept-send.js';
+import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
 import type { CommandAccess, CommandCall } from './command-access.js';
 import { composeJobView } from './job-view.js';
 import { outcomeOf } from './send-outcome.js';
@@ -22,7 +22,7 @@ export type AcceptedJob = JobView & { readonly url: string };
 export async function sendMessage(
   access: CommandAccess,
   input: InputOf<'send'>,
-  idempotencyKey: string | null,
+  idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<SendAnswer> {
   const accepted = await acceptSend(access, input, idempotencyKey, call);

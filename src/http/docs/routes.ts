@@ -1,5 +1,6 @@
 import { htmlType, send } from '../answers.js';
 import type { Route } from '../exchange.js';
+import { problemPage } from '../pages/problem-page.js';
 import { type Asset, scripts, stylesheets } from './assets.js';
 import { docsPage, docsPolicy } from './page.js';
 
@@ -7,8 +8,7 @@ import { docsPage, docsPolicy } from './page.js';
 export function createDocsRoutes(): Route[] {
   return [
     {
-      method: 'GET',
-      path: '/docs',
+      ...{ method: 'GET', path: '/docs', scope: 'read', problemPage },
       async handle({ response }) {
         send(response, 200, htmlType, docsPage, { 'content-security-policy': docsPolicy });
       },
@@ -19,8 +19,7 @@ export function createDocsRoutes(): Route[] {
 
 function assetRoute({ name, type, read }: Asset): Route {
   return {
-    method: 'GET',
-    path: `/docs/${name}`,
+    ...{ method: 'GET', path: `/docs/${name}`, scope: 'read' },
     async handle({ response }) {
       send(response, 200, type, await read(), { 'cache-control': 'public, max-age=31536000, immutable' });
     },

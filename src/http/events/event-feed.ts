@@ -30,6 +30,8 @@ interface StreamParts {
   readonly lastEventId: string | null;
   readonly beginning: Beginning;
   readonly present: Presenter;
+  /** Whether it may know where it stands: places tell when something happened. */
+  readonly tellsPlace: boolean;
   /** Aborts when the client leaves, or the server closes. */
   readonly signal: AbortSignal;
 }
@@ -71,14 +73,23 @@ export class EventFeed {
     });
   }
 
+  /** Whether one more may listen. */
+  hasRoom(isVisitor: boolean): boolean {
+    const { maxListeners, maxVisitors } = this.#tuning;
+    const visitors = [...this.#listeners].filter((listener) => !listener.tellsPlace).length;
+    return this.#listeners.size < maxListeners && (!isVisitor || visitors < maxVisitors);
+  }
+
   /** Writes the stream; resolves when `signal` has aborted and nothing more is written. */
-  async stream({ response, lastEventId, beginning, present, signal }: StreamParts): Promise<void> {
+  async stream(parts: StreamParts): Promise<void> {
+    const { response, lastEventId, beginning, present, tellsPlace, signal } = parts;
     const { log, session } = this.#parts;
     const { maxBufferedBytes, readDeadlineMs } = this.#tuning;
     const listener = new Listener({
       response,
       session,
       present,
+      tellsPlace,
       position: lastEventId ?? beginning.view.lastId ?? '-',
       maxBufferedBytes,
       onCutOff: () => log.info({ session }, 'cut off a client that did not read its events'),

@@ -5,23 +5,33 @@ import type { Exchange, Route } from '../exchange.js';
 import { parseQuery } from '../requests/target.js';
 import type { EventFeed } from './event-feed.js';
 import { presentTypes } from './frames.js';
+import { presentToVisitors } from './visitor-frames.js';
 
 /** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
 export function eventsRoute(feed: EventFeed): Route {
-  return { method: 'GET', path: '/api/events', handle: (exchange) => answerEvents(exchange, feed) };
+  return {
+    ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
+    handle: (exchange) => answerEvents(exchange, feed),
+  };
 }
 
-async function answerEvents({ request, response, target, signal }: Exchange, feed: EventFeed): Promise<void> {
-  const present = presentTypes(parseTypes(parseQuery(target.search).types));
-  const lastEventId = parseLastEventId(request.headers['last-event-id']);
+async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> {
+  const { request, response, target, caller, signal } = exchange;
+  const isVisitor = caller.scope === 'qr';
+  const types = parseTypes(parseQuery(target.search).types);
+  const present = isVisitor ? presentToVisitors(types) : presentTypes(types);
+  // A visitor gets what comes, and nothing of what was.
+  const lastEventId = isVisitor ? null : parseLastEventId(request.headers['last-event-id']);
   const beginning = await feed.begin(lastEventId);
+  // Nothing is waited for between this and its joining the others.
+  if (!feed.hasRoom(isVisitor)) throw full();
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     // A proxy that gathers an answer before it passes it on would hold events back.
     'x-accel-buffering': 'no',
   });
   if (request.method !== 'HEAD' && !signal.aborted) {
-    await feed.stream({ response, lastEventId, beginning, present, signal });
+    await feed.stream({ response, lastEventId, beginning, present, tellsPlace: !isVisitor, signal });
   }
   response.end();
 }
@@ -41,6 +51,12 @@ function parseLastEventId(header: string | string[] | undefined): string | null 
   if (id === '') return null;
   if (!isEventId(id)) refuse('Last-Event-ID', 'must be the id of an event, like 1735689600000-0');
   return id;
+}
+
+function full(): ApiError {
+  return new ApiError('rate_limited', 'as many clients listen here as may; try again, or another replica', {
+    headers: { 'retry-after': '5' },
+  });
 }
 
 function refuse(path: string, message: string): never {

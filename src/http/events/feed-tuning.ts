@@ -9,6 +9,9 @@ export interface FeedTuning {
   readonly pageSize: number;
   /** How long the stream is followed on with nobody listening: clients come back. */
   readonly lingerMs: number;
+  /** Streams that one replica serves at a time; of these, for the holders of QR links. */
+  readonly maxListeners: number;
+  readonly maxVisitors: number;
 }
 
 export const usualTuning: FeedTuning = {
@@ -18,4 +21,6 @@ export const usualTuning: FeedTuning = {
   readDeadlineMs: 30_000,
   pageSize: 100,
   lingerMs: 5_000,
+  maxListeners: 1_000,
+  maxVisitors: 20,
 };

@@ -53,6 +53,6 @@ function placeLine(position: Position | null): string {
   return position === null || position === '-' ? '' : `id: ${position}\n`;
 }
 
-function eventFrame(type: string, json: string, id: string | null): Buffer {
+export function eventFrame(type: string, json: string, id: string | null): Buffer {
   return Buffer.from(`${id === null ? '' : `id: ${id}\n`}event: ${type}\ndata: ${json}\n\n`);
 }

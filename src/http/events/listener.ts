@@ -9,6 +9,7 @@ interface ListenerOptions {
   readonly response: ServerResponse;
   readonly session: string;
   readonly present: Presenter;
+  readonly tellsPlace: boolean;
   /** Where it stands; each event after it is written once. */
   readonly position: Position;
   readonly maxBufferedBytes: number;
@@ -31,8 +32,12 @@ export class Listener implements FollowerListener {
     return this.#position;
   }
 
+  get tellsPlace(): boolean {
+    return this.#options.tellsPlace;
+  }
+
   open(isResuming: boolean): void {
-    this.#options.response.write(openingFrame(isResuming ? null : this.#position));
+    this.#options.response.write(openingFrame(isResuming || !this.tellsPlace ? null : this.#position));
   }
 
   onEvents(events: readonly FeedEvent[]): void {
@@ -63,7 +68,7 @@ export class Listener implements FollowerListener {
   }
 
   ping(): void {
-    const hasMoved = this.#position !== this.#toldPosition;
+    const hasMoved = this.tellsPlace && this.#position !== this.#toldPosition;
     this.#toldPosition = this.#position;
     this.#options.response.write(pingFrame(hasMoved ? this.#position : null));
   }

@@ -24,8 +24,8 @@ const methodNotFound = -32_601;
 export function createMcpRoute(handlers: Handlers, log: Logger): Route {
   const answer = createDialogue(handlers, log);
   return {
-    method: 'POST',
-    path: '/mcp',
+    // What a tool takes is asked of its caller when it is called.
+    ...{ method: 'POST', path: '/mcp', scope: 'read' },
     async handle(exchange) {
       const { request, response } = exchange;
       response.setHeader('mcp-session-id', sessionIdOf(request));

@@ -1,6 +1,7 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
 import { operations } from '../../contract/operations.js';
+import { permit } from '../access/caller.js';
 import { toApiError } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import { type Call, type Handlers, Json, type Result } from '../handlers.js';
@@ -31,6 +32,8 @@ export async function callTool(
   try {
     const tool = tools.get(name);
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
+    permit(exchange.caller, operations[tool.operation]);
+    if (operations[tool.operation].isLimited) await exchange.spend();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.operation] as AnyHandler;
     const call = callOf(tool, exchange, idempotency_key as string | null);
@@ -48,7 +51,7 @@ const queuedHint =
   'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
 function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string | null): Call {
-  const { admission, request, requestId, signal } = exchange;
+  const { admission, caller, request, requestId, signal } = exchange;
   const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
   const isCommand = operations[tool.operation].run !== 'http';
   return {
@@ -57,6 +60,7 @@ function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string 
     respondAsync,
     idempotencyKey,
     requestId,
+    keyName: caller.keyName,
     signal,
   };
 }

@@ -5,8 +5,7 @@ import type { Route } from '../exchange.js';
 /** `GET /metrics`, for Prometheus. */
 export function createMetricsRoute(page: MetricsPage): Route {
   return {
-    method: 'GET',
-    path: '/metrics',
+    ...{ method: 'GET', path: '/metrics', scope: 'read' },
     async handle({ response }) {
       send(response, 200, page.contentType, await page.render());
     },

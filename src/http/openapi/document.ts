@@ -3,6 +3,7 @@ import { queuedExample } from './examples.js';
 import { operationPaths } from './operation-paths.js';
 import { otherPaths } from './other-paths.js';
 import { componentSchemas, type JsonObject } from './schemas.js';
+import { securitySchemes } from './security.js';
 
 /** The whole document, but for where this product is reached. */
 export function openApiDocument(): JsonObject {
@@ -12,7 +13,7 @@ export function openApiDocument(): JsonObject {
       title: 'Holdline',
       version: productVersion,
       description:
-        'One linked WhatsApp account behind a plain HTTP API. Every failure has the same shape, and its `error.code` is stable.',
+        'One linked WhatsApp account behind a plain HTTP API. Every failure has the same shape, and its `error.code` is stable. Where the server has API keys, a request takes one of the scope that its operation names: `read`, `send` or `admin`, each including those before it.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [],
@@ -23,7 +24,7 @@ export function openApiDocument(): JsonObject {
       { name: 'About', description: 'This document, the tools for agents, the probes.' },
     ],
     paths: { ...operationPaths(), ...otherPaths() },
-    components: { schemas: componentSchemas(), parameters, headers },
+    components: { schemas: componentSchemas(), parameters, headers, securitySchemes },
   };
 }
 

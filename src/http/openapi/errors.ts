@@ -5,12 +5,14 @@ import { errorRef, type JsonObject } from './schemas.js';
 /** Which refusals a caller has to reckon with, and what each looks like. */
 
 const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_allowed', 'internal_error'];
+const withKeys: readonly ApiErrorCode[] = ['unauthorized', 'forbidden'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 const ofSessions: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 
 export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
-  const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere]);
+  const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...withKeys]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
+  if (operation.isLimited) add(['rate_limited']);
   if (method === 'POST') add(ofBodies);
   if (operation.routes.some(({ path }) => path.includes('{'))) add(['job_not_found']);
   if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
@@ -35,6 +37,11 @@ export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, J
 }
 
 export function everyPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
+  return errorResponses([...everywhere, ...withKeys, ...codes]);
+}
+
+/** Of a path that takes no key. */
+export function openPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
   return errorResponses([...everywhere, ...codes]);
 }
 

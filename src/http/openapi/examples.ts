@@ -114,5 +114,13 @@ export const examples: Examples = {
     output: { ok: true, chat, count: 1, messages: [message] },
   },
   stop: { input: {}, output: { ok: true } },
+  qrLinks: {
+    input: { ttl_s: 600 },
+    output: {
+      ok: true,
+      url: 'http://127.0.0.1:8790/link/rdJx0eO4yM6JQO1kGQh2y4ZtT0m5V9oU8a3bC7dEfGh',
+      expires_at: '2026-01-01T10:10:00.000Z',
+    },
+  },
   logout: { input: {}, output: { ok: true, unlinked: true } },
 };

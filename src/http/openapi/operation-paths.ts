@@ -2,6 +2,7 @@ import { type Operation, type OperationName, operations } from '../../contract/o
 import { errorCodesOf, errorResponses } from './errors.js';
 import { examples, queuedExample } from './examples.js';
 import { inputSchema, type JsonObject, queuedSchema, refOf } from './schemas.js';
+import { securityOf } from './security.js';
 
 /** Path items by path, each with its methods. */
 export type Paths = Record<string, Record<string, JsonObject>>;
@@ -26,7 +27,8 @@ function describe(name: OperationName, method: string, path: string, operationId
     operationId,
     tags: [isAboutMessages(operation) ? 'Messages' : 'Session'],
     summary: operation.summary,
-    description: operation.description,
+    description: `${operation.description} Scope: \`${operation.scope}\`.`,
+    security: securityOf(operation.scope),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: body }),
     responses: { ...successesOf(name), ...errorResponses(errorCodesOf(operation, method)) },

@@ -1,20 +1,22 @@
+import type { Scope } from '../../contract/access.js';
 import { eventSchemas } from '../../contract/events.js';
-import { everyPathAnd } from './errors.js';
+import { everyPathAnd, openPathAnd } from './errors.js';
 import type { Paths } from './operation-paths.js';
 import type { JsonObject } from './schemas.js';
+import { securityOf } from './security.js';
 
 /** What is served beside the table: pages, images, streams and probes. */
 export function otherPaths(): Paths {
   return {
     '/qr': {
-      get: operation('qrPage', 'Session', 'The page that links a phone', {
+      get: operation('qrPage', 'Session', 'admin', 'The page that links a phone', {
         description:
           'What to do now, the code while there is one, and the state. It follows the session by itself; opening it never starts a login.',
         responses: { 200: found('text/html', text), ...everyPathAnd('redis_unavailable') },
       }),
     },
     '/qr.png': {
-      get: operation('qrImage', 'Session', 'The code to scan, as an image of 360x360 pixels', {
+      get: operation('qrImage', 'Session', 'admin', 'The code to scan, as an image of 360x360 pixels', {
         responses: {
           200: found('image/png', {}),
           ...everyPathAnd('qr_not_available', 'redis_unavailable'),
@@ -24,27 +26,60 @@ export function otherPaths(): Paths {
     '/api/events': { get: events },
     '/mcp': { post: mcp },
     '/openapi.json': {
-      get: operation('openapi', 'About', 'This document', {
+      get: operation('openapi', 'About', 'read', 'This document', {
         responses: { 200: found('application/json', { type: 'object' }), ...everyPathAnd() },
       }),
     },
     '/docs': {
-      get: operation('docs', 'About', 'This document as a page', {
+      get: operation('docs', 'About', 'read', 'This document as a page', {
         responses: { 200: found('text/html', text), ...everyPathAnd() },
       }),
     },
+    '/login': {
+      get: operation('loginPage', 'About', 'open', 'A page that asks for an API key', {
+        responses: { 200: found('text/html', text), ...openPathAnd() },
+      }),
+      post: operation('login', 'About', 'open', 'What that page sends: the key, for a cookie of 12 h', {
+        requestBody: form({ key: text }),
+        responses: {
+          303: { description: 'Logged in: to the page that `next` names' },
+          ...openPathAnd(
+            ...(['unauthorized', 'rate_limited', 'unsupported_media_type', 'body_too_large'] as const),
+            'redis_unavailable',
+          ),
+        },
+      }),
+    },
+    '/signout': {
+      post: operation('signOut', 'About', 'read', 'Ends the login of the browser that asks', {
+        responses: { 303: { description: 'To the login' }, ...everyPathAnd('redis_unavailable') },
+      }),
+    },
+    '/link/{token}': {
+      get: operation('qrLinkPage', 'Session', 'open', 'What a QR link opens: a page with a button', {
+        parameters: [token],
+        responses: { 200: found('text/html', text), ...openPathAnd('not_found', 'redis_unavailable') },
+      }),
+      post: operation('qrLinkOpen', 'Session', 'open', 'The button: burns the link and shows the code', {
+        parameters: [token],
+        responses: {
+          303: { description: 'To `/qr`, with a cookie of 10 min that reaches it, its image and its events' },
+          ...openPathAnd('not_found', 'redis_unavailable'),
+        },
+      }),
+    },
     '/livez': {
-      get: operation('livez', 'About', 'Whether this replica serves', {
-        responses: { 200: found('application/json', alive), ...everyPathAnd() },
+      get: operation('livez', 'About', 'open', 'Whether this replica serves', {
+        responses: { 200: found('application/json', alive), ...openPathAnd() },
       }),
     },
     '/readyz': {
-      get: operation('readyz', 'About', 'Whether this replica serves and Redis answers', {
-        responses: { 200: found('application/json', alive), ...everyPathAnd('redis_unavailable') },
+      get: operation('readyz', 'About', 'open', 'Whether this replica serves and Redis answers', {
+        responses: { 200: found('application/json', alive), ...openPathAnd('redis_unavailable') },
       }),
     },
     '/metrics': {
-      get: operation('metrics', 'About', 'What this replica counts and measures, for Prometheus', {
+      get: operation('metrics', 'About', 'read', 'What this replica counts and measures, for Prometheus', {
         responses: { 200: found('text/plain', text), ...everyPathAnd() },
       }),
     },
@@ -52,6 +87,7 @@ export function otherPaths(): Paths {
 }
 
 const text = { type: 'string' };
+const token = { name: 'token', in: 'path', required: true, schema: text };
 const alive = { type: 'object', required: ['ok'], properties: { ok: { const: true } } };
 
 const eventExample = {
@@ -61,7 +97,7 @@ const eventExample = {
   data: { id: 'true_15551234567@c.us_3EB0C431C26A1916E07A', chat_id: '15551234567@c.us', ack: 1 },
 };
 
-const events = operation('events', 'Events', 'What happens, as it happens: server-sent events', {
+const events = operation('events', 'Events', 'read', 'What happens, as it happens: server-sent events', {
   description:
     'Each event has `id`, `event` (its type) and `data`: the schema `Event` as one line of JSON. Without `Last-Event-ID` only what happens from now on; with one, all after it, from any replica. What is older than 10,000 events or 24 h is gone: a `gap` event with `oldest_id` comes first, then all there is. A comment every 15 s keeps the connection open.',
   parameters: [
@@ -84,7 +120,7 @@ const events = operation('events', 'Events', 'What happens, as it happens: serve
       ...found('text/event-stream', text, streamOf(eventExample)),
       description: 'A stream without an end',
     },
-    ...everyPathAnd('invalid_request', 'redis_unavailable'),
+    ...everyPathAnd('invalid_request', 'rate_limited', 'redis_unavailable'),
   },
 });
 
@@ -103,7 +139,7 @@ const message = {
   },
 };
 
-const mcp = operation('mcp', 'About', 'The same operations as tools: Model Context Protocol', {
+const mcp = operation('mcp', 'About', 'read', 'The same operations as tools: Model Context Protocol', {
   description:
     'JSON-RPC 2.0 over Streamable HTTP, one JSON answer a request, no state between two. What fails in a tool is a result with `isError`; what HTTP refuses has the shape of every other refusal.',
   parameters: [{ name: 'Mcp-Session-Id', in: 'header', ...sessionId }],
@@ -138,8 +174,23 @@ const mcp = operation('mcp', 'About', 'The same operations as tools: Model Conte
   },
 });
 
-function operation(operationId: string, tag: string, summary: string, rest: JsonObject): JsonObject {
-  return { operationId, tags: [tag], summary, ...rest };
+function operation(
+  operationId: string,
+  tag: string,
+  scope: Scope | 'open',
+  summary: string,
+  { description, ...rest }: JsonObject,
+): JsonObject {
+  const words = [description, scope === 'open' ? 'Takes no key.' : `Scope: \`${scope}\`.`];
+  return {
+    ...{ operationId, tags: [tag], summary, description: words.filter(Boolean).join(' ') },
+    ...{ security: securityOf(scope), ...rest },
+  };
+}
+
+function form(properties: JsonObject): JsonObject {
+  const schema = { type: 'object', required: Object.keys(properties), properties };
+  return { required: true, content: { 'application/x-www-form-urlencoded': { schema } } };
 }
 
 function found(type: string, schema: JsonObject, example?: unknown): JsonObject {

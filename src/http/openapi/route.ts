@@ -6,8 +6,7 @@ import { openApiDocument } from './document.js';
 export function createOpenApiRoute(): Route {
   const [before = '', after = ''] = JSON.stringify(openApiDocument()).split('"servers":[]', 2);
   return {
-    method: 'GET',
-    path: '/openapi.json',
+    ...{ method: 'GET', path: '/openapi.json', scope: 'read' },
     async handle({ response, admission }) {
       const servers = JSON.stringify([{ url: admission.baseUrl }]);
       send(response, 200, jsonType, `${before}"servers":${servers}${after}`);

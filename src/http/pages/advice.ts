@@ -14,16 +14,18 @@ export interface Situation {
   readonly heartbeat: Heartbeat;
   readonly hasImage: boolean;
   readonly baseUrl: string;
+  /** Requests take an API key, and so do the commands that are shown. */
+  readonly needsKey: boolean;
 }
 
-export function adviceFor({ status, heartbeat, hasImage, baseUrl }: Situation): Advice {
+export function adviceFor({ status, heartbeat, hasImage, ...place }: Situation): Advice {
   const why = reason(status.last_error);
   switch (status.state) {
     case 'stopped':
       return {
         heading: 'Not running',
         tone: 'idle',
-        content: html`${why}<p>${startHint(status.account)}</p>${startCommand(baseUrl)}`,
+        content: html`${why}<p>${startHint(status.account)}</p>${startCommand(place)}`,
       };
     case 'starting':
       return {
@@ -46,29 +48,31 @@ from a few seconds to a few minutes.</p>`,
         heading: `Linked as ${nameOf(status.account)}`,
         tone: 'good',
         content: html`<p>Nothing to do: the session is up and stays up. To unlink the phone:</p>
-${command(`curl -X POST ${baseUrl}/api/logout`)}`,
+${post('/api/logout', place)}`,
       };
     case 'auth_failure':
       return {
         heading: 'The login failed',
         tone: 'bad',
         content: html`${why}<p>It is not tried again by itself. Start a new login to get a new code:</p>
-${startCommand(baseUrl)}`,
+${startCommand(place)}`,
       };
     case 'disconnected':
-      return disconnected(status, heartbeat, baseUrl, why);
+      return disconnected(status, heartbeat, place, why);
   }
   return status.state satisfies never;
 }
 
-const scan: Advice = {
-  heading: 'Scan this code',
-  tone: 'busy',
-  content: html`<ol>
+export const scanSteps = html`<ol>
 <li>Open WhatsApp on your phone.</li>
 <li>Go to <strong>Settings -> Linked devices -> Link a device</strong>.</li>
 <li>Point the phone at this code.</li>
-</ol>`,
+</ol>`;
+
+const scan: Advice = {
+  heading: 'Scan this code',
+  tone: 'busy',
+  content: scanSteps,
 };
 
 const freshCode: Advice = {
@@ -77,13 +81,13 @@ const freshCode: Advice = {
   content: html`<p>Nothing to do: it appears here in a moment.</p>`,
 };
 
-function disconnected(status: Status, heartbeat: Heartbeat, baseUrl: string, why: Html | null): Advice {
+function disconnected(status: Status, heartbeat: Heartbeat, place: Place, why: Html | null): Advice {
   if (heartbeat === 'ended') {
     return {
       heading: 'The session has given up',
       tone: 'bad',
       content: html`${why}<p>It is not tried again by itself. Look into the reason, then start it anew:</p>
-${startCommand(baseUrl)}`,
+${startCommand(place)}`,
     };
   }
   if (heartbeat === null) {
@@ -108,8 +112,15 @@ function startHint(account: Account | null): string {
     : `The phone of ${nameOf(account)} stays linked, so no new scan is needed. Start the session:`;
 }
 
-function startCommand(baseUrl: string): Html {
-  return command(`curl -X POST ${baseUrl}/api/auth/start`);
+type Place = Pick<Situation, 'baseUrl' | 'needsKey'>;
+
+function startCommand(place: Place): Html {
+  return post('/api/auth/start', place);
+}
+
+function post(path: string, { baseUrl, needsKey }: Place): Html {
+  const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : '';
+  return command(`curl -X POST ${baseUrl}${path}${key}`);
 }
 
 function command(text: string): Html {

@@ -1,23 +1,38 @@
-import type { ApiError } from '../../contract/errors.js';
+import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 import { html } from './html.js';
 import { noImage } from './qr-page.js';
 import { shell } from './shell.js';
 
-/** What a browser is shown where the session's state cannot be read. */
+const known: Partial<Record<ApiErrorCode, readonly [heading: string, way: string]>> = {
+  redis_unavailable: [
+    'The store is not reachable',
+    'The state of the session is kept in Redis, which does not answer. The session itself may well be running. Check that Redis is up; this page recovers by itself.',
+  ],
+  forbidden: [
+    'Your key does not allow this',
+    'To see the code it takes a key with the scope admin: sign out, and log in with that.',
+  ],
+};
+
+/** What a browser is shown in place of `/qr` and the other pages of an operator. */
 export function problemPage(error: ApiError): string {
-  const isOutage = error.code === 'redis_unavailable';
-  const heading = isOutage ? 'The store is not reachable' : 'Something went wrong';
+  const [heading, way] = known[error.code] ?? [
+    'Something went wrong',
+    'The log of this server says what happened.',
+  ];
+  const isForbidden = error.code === 'forbidden';
   return shell({
     title: heading,
     tone: 'bad',
+    isLive: !isForbidden,
     content: html`<h1>${heading}</h1>
 <p class="why">${error.message}</p>
-<p>${
-      isOutage
-        ? 'The state of the session is kept in Redis, which does not answer. The session itself may well be running. Check that Redis is up; this page recovers by itself.'
-        : 'The log of this server says what happened.'
-    }</p>
-${noImage}
-<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>unknown</strong></p>`,
+<p>${way}</p>
+${
+  isForbidden
+    ? html`<form method="post" action="signout"><button type="submit">Sign out</button></form>`
+    : html`${noImage}
+<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>unknown</strong></p>`
+}`,
   });
 }

@@ -7,24 +7,30 @@ export interface QrPageInput extends Omit<Situation, 'hasImage'> {
   /** The code as base64 of its PNG, 360x360; null where there is none. */
   readonly image: string | null;
   readonly nowMs: number;
+  /** By a login in this browser, which can be ended. */
+  readonly isLoggedIn: boolean;
 }
 
 /** The page that links the phone: what to do now, the code or the sentence that there is none, the state. */
-export function qrPage({ image, nowMs, ...situation }: QrPageInput): string {
+export function qrPage({ image, nowMs, isLoggedIn, ...situation }: QrPageInput): string {
   const { status } = situation;
   const advice = adviceFor({ ...situation, hasImage: image !== null });
   return shell({
     title: advice.heading,
     tone: advice.tone,
+    isLive: true,
+    footer: isLoggedIn ? signOutForm : null,
     content: html`<h1><bdi>${advice.heading}</bdi></h1>
 ${advice.content}
-${image === null ? noImage : tile(image, status)}
+${image === null ? noImage : tile(image, status.qr)}
 <p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${status.state}</strong>
 ${image === null ? null : codeFacts(status, nowMs)}</p>
 ${facts(status)}
 ${image === null ? hint : null}`,
   });
 }
+
+const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
 
 /** The sentence of the reference API, verbatim. */
 export const noImage = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
@@ -33,7 +39,7 @@ export const noImage = html`<p class="none">No QR is available yet. Start auth, 
 const hint = html`<p class="hint">Where to scan a code in WhatsApp on the phone:
 <span class="path">Settings -> Linked devices -> Link a device</span></p>`;
 
-function tile(image: string, { qr }: Status): Html {
+export function tile(image: string, qr: Status['qr']): Html {
   const which = qr === null ? 'QR code' : `QR code number ${qr.number}`;
   const alt = `${which}: scan it with WhatsApp on your phone to link this device`;
   return html`<div class="tile"><img src="data:image/png;base64,${image}" width="360" height="360" alt="${alt}"></div>`;

@@ -9,17 +9,21 @@ export interface PageParts {
   readonly title: string;
   readonly tone: Tone;
   readonly content: Html;
+  /** It reloads by itself, to follow what it shows. */
+  readonly isLive: boolean;
+  /** Below the content, with whatever else there is to do. */
+  readonly footer?: Html | null;
 }
 
 const styleHash = createHash('sha256').update(css).digest('base64');
 
-/** Nothing is loaded, run, framed or sent from a page: it is text, one style and one inline image. */
+/** Nothing is loaded, run or framed by a page: it is text, one style, one inline image, and forms to ourselves. */
 export const pagePolicy = [
   "default-src 'none'",
   'img-src data:',
   `style-src 'sha256-${styleHash}'`,
   "base-uri 'none'",
-  "form-action 'none'",
+  "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
 
@@ -27,14 +31,18 @@ export const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 
 /** The frame of every page. Reloading is the page's only way to follow the session: no script runs here. */
-export function shell({ title, tone, content }: PageParts): string {
+export function shell({ title, tone, content, isLive, footer = null }: PageParts): string {
   const page = html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="5">
-<meta name="color-scheme" content="light dark">
+${
+  isLive
+    ? html`<meta http-equiv="refresh" content="5">
+`
+    : null
+}<meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
 <title>${title} · Holdline</title>
 <link rel="icon" href="${new Html(icon)}">
@@ -45,7 +53,7 @@ export function shell({ title, tone, content }: PageParts): string {
 <main>
 ${content}
 </main>
-<footer><p>This page reloads every 5 seconds.</p></footer>
+<footer>${footer}${isLive ? html`<p>This page reloads every 5 seconds.</p>` : null}</footer>
 </body>
 </html>
 `;

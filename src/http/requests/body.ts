@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../contract/errors.js';
 
 const bodyLimitBytes = 1024 * 1024;
+const formLimitBytes = 4_096;
 const drainMs = 2_000;
 
 /**
@@ -21,8 +22,18 @@ export async function readJsonObject(request: IncomingMessage): Promise<Record<s
 /** The same, whatever JSON it is. */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   assertJson(request);
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, bodyLimitBytes);
   return bytes.length === 0 ? {} : parseJson(bytes);
+}
+
+/** What a browser's form sends. Throws as the above. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  if (type !== 'application/x-www-form-urlencoded') {
+    request.resume();
+    throw new ApiError('unsupported_media_type', 'the body must be application/x-www-form-urlencoded');
+  }
+  return new URLSearchParams((await readBytes(request, formLimitBytes)).toString());
 }
 
 function assertJson(request: IncomingMessage): void {
@@ -40,16 +51,18 @@ function isJsonInUtf8(contentType: string): boolean {
   return type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset));
 }
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimitBytes) throw tooLarge(request);
+async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  // It may have been cut off while something else was waited for.
+  if (request.destroyed) throw cutOff();
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(request, limitBytes);
   const chunks: Buffer[] = [];
   let size = 0;
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size > bodyLimitBytes) {
+      if (size > limitBytes) {
         request.removeAllListeners('data');
-        reject(tooLarge(request));
+        reject(tooLarge(request, limitBytes));
       } else chunks.push(chunk);
     });
     request.once('end', resolve);
@@ -63,11 +76,11 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
  * The rest is thrown away as it comes, for a while: closing at once would reset the connection, and a client
  * in the middle of its upload would never see the answer.
  */
-function tooLarge(request: IncomingMessage): ApiError {
+function tooLarge(request: IncomingMessage, limitBytes: number): ApiError {
   request.resume();
   const timer = setTimeout(() => request.destroy(), drainMs);
   request.once('close', () => clearTimeout(timer));
-  return new ApiError('body_too_large', `a body may have at most ${bodyLimitBytes} bytes`);
+  return new ApiError('body_too_large', `a body may have at most ${limitBytes} bytes`);
 }
 
 function cutOff(): ApiError {

@@ -25,6 +25,8 @@ export interface Admission {
   readonly baseUrl: string;
   /** An origin that the operator listed; CORS headers are for these alone. */
   readonly listedOrigin: string | null;
+  /** The request names an origin, and it is our own. */
+  readonly isOwnOrigin: boolean;
 }
 
 export interface GuardSettings {
@@ -32,6 +34,7 @@ export interface GuardSettings {
   readonly publicUrl: string | null;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  readonly apiKeys: readonly unknown[];
 }
 
 const readingMethods = ['GET', 'HEAD', 'OPTIONS'];
@@ -42,11 +45,14 @@ export function createGuard(settings: GuardSettings): Guard {
   const listedHosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
   const ownNames = new Set(['localhost', settings.host.toLowerCase(), publicUrl && bare(publicUrl.hostname)]);
   const listedOrigins = new Set(settings.allowedOrigins);
+  // No name can be pointed anywhere where an address was asked for. Without keys, loopback alone is ours.
+  const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackName(settings.host);
 
   function isOurs(host: Authority): boolean {
     return (
       ownNames.has(host.name) ||
       isLoopbackAddress(host.name) ||
+      (mayBeAnyAddress && isIP(host.name) !== 0) ||
       [host.name, `[${host.name}]`, host.text].some((form) => listedHosts.has(form))
     );
   }
@@ -73,7 +79,8 @@ export function createGuard(settings: GuardSettings): Guard {
         );
       }
       const isListed = origin !== undefined && listedOrigins.has(origin);
-      const isForeign = origin !== undefined && !isListed && !isSameOrigin(origin, host);
+      const isOwnOrigin = origin !== undefined && isSameOrigin(origin, host);
+      const isForeign = origin !== undefined && !isListed && !isOwnOrigin;
       const isCrossSiteChange =
         secFetchSite?.toLowerCase() === 'cross-site' && !isListed && !readingMethods.includes(method);
       if (isForeign || isCrossSiteChange) {
@@ -82,7 +89,11 @@ export function createGuard(settings: GuardSettings): Guard {
           'web pages of this origin may not call here; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours',
         );
       }
-      return { baseUrl: publicBase ?? `http://${host.text}`, listedOrigin: isListed ? origin : null };
+      return {
+        baseUrl: publicBase ?? `http://${host.text}`,
+        listedOrigin: isListed ? origin : null,
+        isOwnOrigin,
+      };
     },
   };
 }
@@ -104,6 +115,10 @@ export function parseAuthority(text: string): Authority | null {
 
 function isLoopbackAddress(name: string): boolean {
   return (isIP(name) === 4 && name.startsWith('127.')) || name === '::1';
+}
+
+function isLoopbackName(name: string): boolean {
+  return name === 'localhost' || isLoopbackAddress(name);
 }
 
 function bare(hostname: string): string {

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import { ApiError } from '../../contract/errors.js';
+import type { Admission } from '../requests/guard.js';
+import { anybody, type Caller } from './caller.js';
+import { loginCookie, readCookie, visitCookie } from './cookies.js';
+import { type KeyRing, presentedKey, unauthorized } from './key-ring.js';
+import type { Visits } from './visits.js';
+
+/**
+ * Tells who asks. A key in a header is compared here; a cookie costs one round trip to Redis. Throws
+ * `unauthorized`; `origin_not_allowed` for a change by cookie that does not come from our own pages.
+ */
+export type Gate = (request: IncomingMessage, admission: Admission) => Promise<Caller>;
+
+export function createGate(ring: KeyRing, visits: Visits): Gate {
+  return async (request, admission) => {
+    if (ring.isEmpty) return anybody;
+    const presented = presentedKey(request);
+    if (presented !== null) {
+      const key = ring.find(presented);
+      if (key === null) throw unauthorized('this API key is not known here');
+      return { keyName: key.name, scope: key.scope, via: 'key' };
+    }
+    const [loginId, visitId] = [loginCookie, visitCookie].map((name) => readCookie(request, name));
+    if ((loginId ?? visitId) != null && isOwnRequest(request, admission)) {
+      const { login, isVisitor } = await visits.find(loginId ?? null, visitId ?? null);
+      if (login !== null) return { keyName: login.name, scope: login.scope, via: 'cookie' };
+      if (isVisitor) return { keyName: '', scope: 'qr', via: 'cookie' };
+    }
+    throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');
+  };
+}
+
+/**
+ * A browser adds its cookies whatever page made it ask, and knows no ports: another service on this host is the
+ * same site to it. So a change must name our own origin, and what an unknown page embeds gets no answer.
+ */
+function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Admission): boolean {
+  const site = headers['sec-fetch-site'];
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (isRead) {
+    return site === undefined || site === 'same-origin' || site === 'none' || isNavigation(headers);
+  }
+  if (isOwnOrigin && (site === undefined || site === 'same-origin')) return true;
+  throw new ApiError(
+    'origin_not_allowed',
+    'with a login cookie, changes are taken from the pages of this product only; use an API key',
+  );
+}
+
+function isNavigation(headers: IncomingMessage['headers']): boolean {
+  return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}

@@ -1,0 +1,64 @@
+import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import { ApiError } from '../../contract/errors.js';
+import { limitsPrefix } from '../../contract/keys.js';
+import type { Redis } from '../../platform/redis.js';
+import { viaRedis } from '../session/redis-call.js';
+import type { Caller } from './caller.js';
+
+/**
+ * How often somebody may ask for what changes or costs something, counted in Redis for all replicas together. Each
+ * throws `rate_limited`, or `redis_unavailable`: what is limited needs Redis itself.
+ */
+export interface Limits {
+  /** Counts one request, of the key and of the address. */
+  spend(caller: Caller, address: string): Promise<void>;
+  /** Counts one try to log in. */
+  tryLogin(address: string): Promise<void>;
+  /** It was the right key: the tries before it are forgotten. */
+  forgiveLogins(address: string): Promise<void>;
+}
+
+const triesToLogIn = 10;
+const triesWindowS = 900;
+
+/** `perMinute` 0: requests are not counted; tries to log in always are. */
+export function createLimits(redis: Redis, perMinute: number): Limits {
+  const store = { storeClient: redis, rejectIfRedisNotReady: true };
+  const requests = new RateLimiterRedis({
+    ...{ ...store, keyPrefix: `${limitsPrefix}:requests` },
+    ...{ points: perMinute, duration: 60 },
+  });
+  const logins = new RateLimiterRedis({
+    ...{ ...store, keyPrefix: `${limitsPrefix}:logins` },
+    ...{ points: triesToLogIn, duration: triesWindowS },
+  });
+  return {
+    async spend({ keyName }, address) {
+      if (perMinute === 0) return;
+      const spenders = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
+      const what = `more than ${perMinute} requests a minute`;
+      await Promise.all(spenders.map((spender) => consume(requests, spender, what)));
+    },
+    tryLogin: (address) => consume(logins, address, 'too many tries to log in'),
+    async forgiveLogins(address) {
+      await viaRedis(() => logins.delete(address));
+    },
+  };
+}
+
+async function consume(limiter: RateLimiterRedis, spender: string, what: string): Promise<void> {
+  const refusal = await viaRedis(() =>
+    limiter.consume(spender).then(
+      () => null,
+      (rejection: RateLimiterRes | Error) => {
+        if (rejection instanceof Error) throw rejection;
+        return rejection;
+      },
+    ),
+  );
+  if (refusal === null) return;
+  const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
+  throw new ApiError('rate_limited', `${what}; try again in ${waitS} s`, {
+    headers: { 'retry-after': String(waitS) },
+  });
+}

@@ -1,0 +1,72 @@
+import type { Logger } from '../../platform/logger.js';
+import { htmlType, pageHeaders, send } from '../answers.js';
+import type { Exchange, Route } from '../exchange.js';
+import { loginPage } from '../pages/login-page.js';
+import { problemPage } from '../pages/problem-page.js';
+import { readForm } from '../requests/body.js';
+import { cookieHeader, loginCookie, readCookie } from './cookies.js';
+import { type KeyRing, unauthorized } from './key-ring.js';
+import type { Limits } from './limits.js';
+import { loginAgeS, type Visits } from './visits.js';
+
+export interface AccessParts {
+  readonly ring: KeyRing;
+  readonly visits: Visits;
+  readonly limits: Limits;
+  readonly log: Logger;
+}
+
+/** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
+export function createLoginRoutes({ ring, visits, limits, log }: AccessParts): Route[] {
+  async function logIn({ request, response, admission, address, target }: Exchange): Promise<void> {
+    await limits.tryLogin(address);
+    const key = ring.find((await readForm(request)).get('key')?.trim() ?? '');
+    if (key === null) {
+      log.warn({ address }, 'a login was refused');
+      throw unauthorized('this API key is not known here');
+    }
+    const id = await visits.openLogin(key);
+    await limits.forgiveLogins(address);
+    log.info({ address, key: key.name, scope: key.scope }, 'a browser logged in');
+    response.writeHead(303, {
+      location: nextOf(target.search),
+      'set-cookie': cookieHeader(loginCookie, id, loginAgeS, admission.baseUrl),
+    });
+    response.end();
+  }
+
+  return [
+    {
+      ...{ method: 'GET', path: '/login', scope: 'open' },
+      problemPage: (error) => loginPage({ next: 'qr', error }),
+      async handle({ response, target }) {
+        // Without keys there is nothing to log in with.
+        if (ring.isEmpty) response.writeHead(303, { location: 'qr' }).end();
+        else send(response, 200, htmlType, loginPage({ next: nextOf(target.search) }), pageHeaders);
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/login', scope: 'open' },
+      problemPage: (error, { search }) => loginPage({ next: nextOf(search), error }),
+      handle: logIn,
+    },
+    {
+      ...{ method: 'POST', path: '/signout', scope: 'read', problemPage },
+      async handle({ request, response, admission, caller }) {
+        const id = readCookie(request, loginCookie);
+        if (id !== null && caller.via === 'cookie') await visits.closeLogin(id);
+        response.writeHead(303, {
+          location: 'login',
+          'set-cookie': cookieHeader(loginCookie, '', 0, admission.baseUrl),
+        });
+        response.end();
+      },
+    },
+  ];
+}
+
+/** Our own pages and nothing else: whoever made the link to the login may have written anything there. */
+function nextOf(search: string): string {
+  const next = new URLSearchParams(search).get('next') ?? '';
+  return ['qr', 'docs'].includes(next) ? next : 'qr';
+}

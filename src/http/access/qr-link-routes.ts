@@ -1,0 +1,43 @@
+import { ApiError } from '../../contract/errors.js';
+import { htmlType, pageHeaders, send } from '../answers.js';
+import type { Exchange, Route } from '../exchange.js';
+import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
+import { cookieHeader, visitCookie } from './cookies.js';
+import type { AccessParts } from './login-routes.js';
+import { qrVisitAgeS } from './visits.js';
+
+/** `/link/<token>`: a page with a button, and what the button does: burn the link and show the code. */
+export function createQrLinkRoutes({ visits, log }: Pick<AccessParts, 'visits' | 'log'>): Route[] {
+  const route = { path: '/link/{token}', scope: 'open', problemPage: qrLinkProblemPage } as const;
+  return [
+    {
+      ...{ ...route, method: 'GET' },
+      async handle({ response, parameters }) {
+        if (!(await visits.isQrLink(tokenOf(parameters)))) throw goneLink();
+        send(response, 200, htmlType, qrLinkPage, pageHeaders);
+      },
+    },
+    {
+      ...{ ...route, method: 'POST' },
+      async handle({ response, parameters, admission, address }: Exchange) {
+        const id = await visits.openQrVisit(tokenOf(parameters));
+        if (id === null) throw goneLink();
+        log.info({ address }, 'a QR link was opened');
+        response.writeHead(303, {
+          location: '../qr',
+          'set-cookie': cookieHeader(visitCookie, id, qrVisitAgeS, admission.baseUrl),
+        });
+        response.end();
+      },
+    },
+  ];
+}
+
+function tokenOf({ token = '' }: Exchange['parameters']): string {
+  if (!/^[\w-]{43}$/.test(token)) throw goneLink();
+  return token;
+}
+
+function goneLink(): ApiError {
+  return new ApiError('not_found', 'this link was opened before, is too old, or never was one');
+}

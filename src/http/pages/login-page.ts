@@ -1,0 +1,34 @@
+import type { ApiError } from '../../contract/errors.js';
+import { html } from './html.js';
+import { shell } from './shell.js';
+
+export interface LoginPageInput {
+  /** Where to go afterwards: one of our own pages. */
+  readonly next: string;
+  readonly error?: ApiError;
+}
+
+/** Asks for an API key. Whoever followed a link from elsewhere may be logged in without our seeing it yet. */
+export function loginPage({ next, error }: LoginPageInput): string {
+  return shell({
+    title: 'Log in',
+    tone: error === undefined ? 'idle' : 'bad',
+    isLive: false,
+    content: html`<h1>Log in</h1>
+${error === undefined ? null : html`<p class="why" role="alert">${sentenceOf(error)}</p>`}
+<form method="post" action="login?next=${next}">
+<label for="key">API key</label>
+<input id="key" name="key" type="password" required autocomplete="current-password" spellcheck="false"
+ autocapitalize="off"${error === undefined ? null : html` aria-invalid="true"`}>
+<button type="submit">Log in</button>
+</form>
+<p class="hint">A key is made on the server with <code>npm run key -- NAME admin</code>. To see the code it takes one
+with the scope <code>admin</code>. The login lasts 12 hours.</p>
+<p class="hint">Logged in already? <a href="${next}">Go on</a></p>`,
+  });
+}
+
+function sentenceOf(error: ApiError): string {
+  if (error.code === 'unauthorized') return 'This key is not known here. Check that it was copied whole.';
+  return error.message;
+}

@@ -1,0 +1,31 @@
+import type { ApiError } from '../../contract/errors.js';
+import { html } from './html.js';
+import { shell } from './shell.js';
+
+/** What a QR link opens. The code is behind the button, because a chat's preview opens links too. */
+export const qrLinkPage = shell({
+  title: 'Link a phone',
+  tone: 'busy',
+  isLive: false,
+  content: html`<h1>Link a phone</h1>
+<p>Somebody asks you to link your WhatsApp account to their server. Whoever runs that server can then read and send
+messages as you: go on only if you know who sent you this link, and why.</p>
+<form method="post">
+<button type="submit">Show the code</button>
+</form>
+<p class="hint">This works once. The code can then be seen in this browser for 10 minutes.</p>`,
+});
+
+/** In place of it, where the link cannot be opened. */
+export function qrLinkProblemPage(error: ApiError): string {
+  const isGone = error.code === 'not_found';
+  return shell({
+    title: isGone ? 'This link does not work' : 'Something went wrong',
+    tone: 'bad',
+    isLive: false,
+    content: isGone
+      ? html`<h1>This link does not work</h1>
+<p>It was opened before, it is too old, or it was not copied whole. Ask for another one.</p>`
+      : html`<h1>Something went wrong</h1><p class="why">${error.message}</p><p>Try again in a moment.</p>`,
+  });
+}

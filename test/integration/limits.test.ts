@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { type HeldSession, holdSession } from '../support/held-session.js';
+import { type Replica, startReplica } from '../support/http-replica.js';
+import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { assertError, postSend } from '../support/send-client.js';
+
+const environment = { WHATSAPP_RATE_LIMIT: '5', WHATSAPP_SEND_QUEUE_MAX: '3' };
+
+describe('the limits', () => {
+  const keys = makeKeys();
+  let server: RedisServer;
+  let redis: Redis;
+  let replica: KeyedReplica;
+  let other: KeyedReplica;
+  let open: Replica;
+
+  before(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    const trusting = { environment: { ...environment, WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' } };
+    replica = await startKeyedReplica(server.url, keys, trusting);
+    other = await startKeyedReplica(server.url, keys, trusting);
+    open = await startReplica(server.url, {
+      environment: { ...environment, WHATSAPP_RATE_LIMIT: '50' },
+      feedTuning: { maxListeners: 2 },
+    });
+  });
+  afterEach(() => redis.flushall());
+  after(async () => {
+    await Promise.all([replica.close(), other.close(), open.close()]);
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const stop = (from: KeyedReplica, key: string, address: string, body = '{}') =>
+    from.ask(key, '/api/stop', {
+      ...{ method: 'POST', body },
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': address },
+    });
+
+  it('count a key over all replicas and addresses, and say when to try again', async () => {
+    const answers: Response[] = [];
+    for (let i = 0; i < 7; i++) {
+      answers.push(await stop(i % 2 === 0 ? replica : other, keys.key.admin, `203.0.113.${i}`));
+    }
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 200, 200, 429, 429],
+    );
+    const [refused] = answers.slice(-1) as [Response];
+    const waitS = Number(refused.headers.get('retry-after'));
+    assert.ok(waitS >= 1 && waitS <= 60, `${waitS}`);
+    const { error } = (await refused.json()) as { error: { code: string; message: string } };
+    assert.equal(error.code, 'rate_limited');
+    assert.match(error.message, /more than 5 requests a minute; try again in \d+ s/);
+  });
+
+  it('count an address over all keys', async () => {
+    const chats = (key: string) =>
+      replica.ask(key, '/api/chats', { headers: { 'x-forwarded-for': '203.0.113.5' } });
+    for (let i = 0; i < 5; i++)
+      assert.equal((await chats(i % 2 ? keys.key.read : keys.key.send)).status, 409);
+    assert.equal((await chats(keys.key.admin)).status, 429);
+  });
+
+  it('come before anything of a request is read', async () => {
+    for (let i = 0; i < 5; i++) await stop(replica, keys.key.admin, '203.0.113.5', 'no json');
+    assert.equal((await stop(replica, keys.key.admin, '203.0.113.5', 'no json')).status, 429);
+    const forbidden = await stop(replica, keys.key.read, '203.0.113.5', 'no json');
+    assert.equal(forbidden.status, 403, 'what one may not do at all is said first');
+  });
+
+  it('leave alone what is polled: status, QR, health, probes, jobs, and the tools that only read Redis', async () => {
+    for (let i = 0; i < 8; i++) {
+      for (const path of ['/api/status', '/qr', '/health', '/livez', '/readyz', '/docs']) {
+        assert.equal((await replica.ask(keys.key.admin, path)).status, 200, path);
+      }
+      assert.equal((await replica.ask(keys.key.admin, '/api/jobs/x')).status, 404);
+      assert.ok(!(await callTool('whatsapp_status')).isError);
+    }
+    assert.deepEqual(await redis.keys('{wa}:limit:*'), []);
+  });
+
+  async function callTool(name: string): Promise<{ isError?: boolean; text: string }> {
+    const response = await replica.ask(keys.key.admin, '/mcp', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } }),
+    });
+    const { result } = (await response.json()) as {
+      result: { isError?: boolean; content: { text: string }[] };
+    };
+    return { ...result, text: result.content.map(({ text }) => text).join('\n') };
+  }
+
+  it('count the calls of an agent’s tools', async () => {
+    for (let i = 0; i < 5; i++) assert.match((await callTool('whatsapp_list_chats')).text, /not_started/);
+    const refused = await callTool('whatsapp_list_chats');
+    assert.equal(refused.isError, true);
+    assert.match(refused.text, /\(rate_limited\)[\s\S]*Wait \d+ s before the next try/);
+  });
+
+  it('of a Redis that is away or frozen are 503 within a second, not 500', async () => {
+    await stop(replica, keys.key.admin, '203.0.113.5');
+    server.signal('SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      assert.equal((await stop(replica, keys.key.admin, '203.0.113.5')).status, 503);
+      assert.ok(performance.now() - startedAt < 1_000);
+    } finally {
+      server.signal('SIGCONT');
+    }
+    await server.kill();
+    try {
+      assert.equal((await stop(other, keys.key.admin, '203.0.113.5')).status, 503);
+    } finally {
+      await server.restart();
+    }
+  });
+
+  it('without keys count the address alone', async () => {
+    const statuses = await Promise.all(
+      Array.from({ length: 51 }, async () => (await open.get('/api/chats')).status),
+    );
+    assert.equal(statuses.filter((status) => status === 429).length, 1);
+  });
+
+  it('are full with as many messages as may wait, until one of them leaves', async () => {
+    const session: HeldSession = await holdSession(server.url, open);
+    try {
+      await session.run.publish('ready');
+      const send = (key: string) => postSend(open, { key, prefer: 'respond-async' });
+      for (const key of ['1', '2', '3']) assert.equal((await send(key)).status, 202);
+      const refused = await send('4');
+      assertError(refused, 429, 'queue_full');
+      assert.equal(refused.headers.get('retry-after'), '30');
+      assert.equal((await send('2')).status, 202, 'what is accepted already is found again');
+      await redis.lpop('{wa}:sends-default:wait');
+      assert.equal((await send('4')).status, 202);
+    } finally {
+      await session.close();
+    }
+  });
+
+  it('let as many listen to events as a replica may serve', async () => {
+    const stop = new AbortController();
+    const listen = () => fetch(`${open.url}/api/events`, { signal: stop.signal });
+    const statuses = [];
+    for (let i = 0; i < 3; i++) statuses.push((await listen()).status);
+    assert.deepEqual(statuses, [200, 200, 429]);
+    stop.abort();
+  });
+
+  it('forget nobody’s same Idempotency-Key for another’s', async () => {
+    const wide = await startKeyedReplica(server.url, keys);
+    const session = await holdSession(server.url, {
+      ...wide,
+      post: (path, init) => wide.ask(keys.key.admin, path, { method: 'POST', ...init }),
+    });
+    try {
+      await session.run.publish('ready');
+      const sendAs = (key: string, message: string) =>
+        postSend(
+          { ...wide, post: (path, init) => wide.ask(key, path, { method: 'POST', ...init }) },
+          { key: 'order-1', message, prefer: 'respond-async' },
+        );
+      const first = await sendAs(keys.key.send, 'one');
+      const second = await sendAs(keys.key.admin, 'two');
+      assert.deepEqual([first.status, second.status], [202, 202]);
+      assert.notEqual(first.body.id, second.body.id);
+      assertError(await sendAs(keys.key.send, 'two'), 409, 'idempotency_conflict');
+    } finally {
+      await session.close();
+      await wide.close();
+    }
+  });
+});

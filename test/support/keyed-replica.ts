@@ -1,0 +1,72 @@
+import type { Scope } from '../../src/contract/access.js';
+import { newApiKey } from '../../src/platform/api-keys.js';
+import { type Replica, type ReplicaOptions, startReplica } from './http-replica.js';
+
+export interface ScopeKeys {
+  readonly key: Readonly<Record<Scope, string>>;
+  readonly environment: Record<string, string>;
+}
+
+/** A key of each scope, named by it. */
+export function makeKeys(): ScopeKeys {
+  const made = {
+    read: newApiKey('read', 'read'),
+    send: newApiKey('send', 'send'),
+    admin: newApiKey('admin', 'admin'),
+  };
+  const entries = Object.values(made).map(({ entry }) => entry);
+  return {
+    key: { read: made.read.key, send: made.send.key, admin: made.admin.key },
+    environment: { WHATSAPP_API_KEYS: entries.join(',') },
+  };
+}
+
+/** A replica that takes keys, and what browsers do there. */
+export interface KeyedReplica extends Replica {
+  readonly keys: ScopeKeys;
+  /** A request with this key. */
+  ask(key: string, path: string, init?: RequestInit): Promise<Response>;
+  /** What `POST /login` answers to a browser. */
+  logIn(key: string, headers?: Record<string, string>): Promise<Response>;
+  /** The cookie of a login, as the browser sends it. */
+  cookieOf(key: string): Promise<string>;
+  /** The path of a fresh QR link. */
+  qrLink(body?: Record<string, unknown>): Promise<string>;
+  /** The cookie of whoever opened one. */
+  visitorCookie(): Promise<string>;
+}
+
+export async function startKeyedReplica(
+  redisUrl: string,
+  keys: ScopeKeys,
+  options: ReplicaOptions = {},
+): Promise<KeyedReplica> {
+  const environment = { ...keys.environment, ...options.environment };
+  const replica = await startReplica(redisUrl, { ...options, environment });
+  const ask = (key: string, path: string, init: RequestInit = {}) =>
+    replica.get(path, { ...init, headers: { authorization: `Bearer ${key}`, ...init.headers } });
+  const logIn = (key: string, headers: Record<string, string> = {}) =>
+    replica.post('/login', {
+      redirect: 'manual',
+      headers: { accept: 'text/html', origin: replica.url, ...headers },
+      body: new URLSearchParams({ key }),
+    });
+  async function qrLink(body: Record<string, unknown> = {}): Promise<string> {
+    const response = await ask(keys.key.admin, '/api/qr-links', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return new URL(((await response.json()) as { url: string }).url).pathname;
+  }
+  return {
+    ...replica,
+    ...{ keys, ask, logIn, qrLink },
+    cookieOf: async (key) => cookieIn(await logIn(key)),
+    visitorCookie: async () => cookieIn(await replica.post(await qrLink(), { redirect: 'manual' })),
+  };
+}
+
+export function cookieIn(response: Response): string {
+  return response.headers.getSetCookie()[0]?.split(';', 1)[0] ?? '';
+}

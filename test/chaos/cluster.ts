@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
 import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
@@ -43,6 +42,8 @@ const timing = {
 
 const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
 
+type Role = 'http' | 'supervisor';
+
 /** Three replicas and two supervisors, each with its own way to one Redis, and a linked session. */
 export class ChaosCluster {
   readonly redis: RedisServer;
@@ -52,7 +53,7 @@ export class ChaosCluster {
   readonly replicas: Product[] = [];
   readonly browsers: BrowserCensus;
   /** Everybody who was ever started, and as what. */
-  readonly everybody: { readonly name: string; readonly product: Product }[] = [];
+  readonly everybody: { readonly name: string; readonly role: Role; readonly product: Product }[] = [];
   readonly threadFault: string;
   readonly #stage: Stage;
 
@@ -62,8 +63,8 @@ export class ChaosCluster {
     const networks = await Promise.all(Array.from({ length: 5 }, () => startFaultProxy(redis.port)));
     const cluster = new ChaosCluster(stage, redis, networks);
     const [replica] = cluster.replicas as [Product];
-    const { state } = await replica.post<Status>('/api/auth/start');
-    assert.equal(state, 'qr');
+    await replica.post('/api/auth/start');
+    await replica.until((s) => s.has_qr, 'a QR');
     await stage.whatsApp.phone.scanCurrent();
     await replica.until((s) => s.ready, 'ready after the scan');
     return cluster;
@@ -131,7 +132,7 @@ export class ChaosCluster {
     }
   }
 
-  #start(role: 'http' | 'supervisor', index: number, network: number, nodeArgs: string[]): Product {
+  #start(role: Role, index: number, network: number, nodeArgs: string[]): Product {
     const product = this.#stage.start(
       role,
       {
@@ -142,7 +143,7 @@ export class ChaosCluster {
       },
       nodeArgs,
     );
-    this.everybody.push({ name: `${role} ${index}`, product });
+    this.everybody.push({ name: `${role} ${index}`, role, product });
     return product;
   }
 }

@@ -70,7 +70,8 @@ export class Stage {
         );
         const [, state, parent = '', group = ''] = /\) (\S) (\d+) (\d+)/.exec(stat) ?? [];
         const commandLine = cmdline.replaceAll('\0', ' ');
-        const isMarked = environ.split('\0').includes(this.#mark);
+        // The embedded Redis overwrites its environment too, but its title has its socket.
+        const isMarked = environ.split('\0').includes(this.#mark) || cmdline.includes(this.dir);
         if (isMarked && commandLine.includes('--remote-debugging-pipe')) this.#groups.add(group);
         return {
           pid: Number(name),

@@ -102,6 +102,7 @@ export class SessionBrowser {
     const { config, lease } = this.#options;
     if (this.#browser?.isAlive) return this.#browser;
     await this.#profile.unlock();
+    this.#freshLogin.browserStarts();
     this.#browser = await launchBrowser({
       executable: config.chromeExecutable,
       profileDir: this.#profile.dir,
@@ -147,8 +148,7 @@ export class SessionBrowser {
     const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
     const graceMs = this.#freshLogin.storage === null ? browserTermGraceMs : browserFlushGraceMs;
     await this.#browser.stop(graceMs, this.#options.forced);
-    // Ended by itself, it has written everything.
-    if ((await this.#browser.exited) === 'exit code 0') await this.#freshLogin.settle();
+    if ((await this.#browser.exited) === 'exit code 0') await this.#freshLogin.browserEnded();
   }
 
   async kill(): Promise<void> {

@@ -63,8 +63,12 @@ export class ChaosCluster {
     const networks = await Promise.all(Array.from({ length: 5 }, () => startFaultProxy(redis.port)));
     const cluster = new ChaosCluster(stage, redis, networks);
     const [replica] = cluster.replicas as [Product];
-    await replica.post('/api/auth/start');
-    await replica.until((s) => s.has_qr, 'a QR');
+    // On a busy machine the first call can meet a replica that has no connection to Redis yet.
+    const asked = async () => {
+      await replica.post('/api/auth/start');
+      return (await replica.status()).has_qr;
+    };
+    await eventually(asked, { timeoutMs: 60_000, intervalMs: 500, message: 'a QR' });
     await stage.whatsApp.phone.scanCurrent();
     await replica.until((s) => s.ready, 'ready after the scan');
     return cluster;

@@ -11,7 +11,7 @@ import { Senders } from './senders.js';
 import { Watch } from './watch.js';
 
 /**
- * `npm run test:chaos [-- --seconds S] [--seed N]`: for S seconds (60) the faults that follow from the seed hit a
+ * `npm run test:chaos [-- --seconds S] [--seed N] [--only WORD] [--plan]`: for S seconds (60) the faults that follow from the seed hit a
  * cluster while clients poll and send; then everything must come back, and everything that was said must be true.
  * The same seed is the same plan. Ends with the plain line "N passed, N failed".
  */
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    only: { type: 'string', default: '' },
     plan: { type: 'boolean', default: false },
   },
 });
@@ -27,7 +28,9 @@ const seed = numberOf('seed', options.seed, 4_294_967_295);
 /** From the last fault to `ready` everywhere; a lock may have to lapse first, and a send to be given up. */
 const convergenceMs = 60_000;
 
-const plan = planOf(seed, seconds * 1000);
+if (!Object.keys(faults).some((name) => name.includes(options.only)))
+  refuse(`no fault's name has '${options.only}'`);
+const plan = planOf(seed, seconds * 1000, options.only);
 const complaints: string[] = [];
 const startedAt = performance.now();
 const executed: string[] = [];
@@ -106,7 +109,9 @@ async function saveLogs(): Promise<void> {
 async function report(): Promise<void> {
   if (complaints.length > 0) {
     print(`\nwhat happened:\n${executed.join('\n')}\n\nwhat was wrong:\n${complaints.join('\n')}`);
-    print(`\nagain: npm run test:chaos -- --seed ${seed} --seconds ${seconds}`);
+    print(
+      `\nagain: npm run test:chaos -- --seed ${seed} --seconds ${seconds}${options.only ? ` --only '${options.only}'` : ''}`,
+    );
   }
   print(complaints.length === 0 ? '1 passed, 0 failed' : '0 passed, 1 failed');
   process.exitCode = complaints.length === 0 ? 0 : 1;
@@ -115,7 +120,11 @@ async function report(): Promise<void> {
 function numberOf(name: string, text: string, most: number): number {
   const number = Number(text);
   if (Number.isInteger(number) && number >= 1 && number <= most) return number;
-  process.stderr.write(`holdline: --${name} must be a whole number from 1 to ${most}, not '${text}'\n`);
+  return refuse(`--${name} must be a whole number from 1 to ${most}, not '${text}'`);
+}
+
+function refuse(why: string): never {
+  process.stderr.write(`holdline: ${why}\n`);
   process.exit(64);
 }
 

@@ -15,12 +15,15 @@ export interface Step {
 /** After this a resource is left alone, so that what comes next finds it at work. */
 const restMs = 500;
 
-/** Which faults, when, on what, for how long: all of it follows from the seed. */
-export function planOf(seed: number, lengthMs: number): Step[] {
+/**
+ * Which faults, when, on what, for how long: all of it follows from the seed. Of faults whose name has the word `only`;
+ * of all where that is empty.
+ */
+export function planOf(seed: number, lengthMs: number, only = ''): Step[] {
   const random = new Random(seed);
-  const names = (Object.keys(faults) as FaultName[]).flatMap((name) =>
-    Array<FaultName>(faults[name].weight).fill(name),
-  );
+  const names = (Object.keys(faults) as FaultName[])
+    .filter((name) => name.includes(only))
+    .flatMap((name) => Array<FaultName>(faults[name].weight).fill(name));
   const busyUntil = new Map<string, number>();
   const plan: Step[] = [];
   for (let atMs = random.between(500, 2_000); atMs < lengthMs; atMs += random.between(300, 4_500)) {

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { OperatorError } from './contract/errors.js';
 import { startHttp } from './http/server.js';
 import { type Config, loadConfig } from './platform/config.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
+import { watchRedisFitness } from './platform/redis-fitness.js';
 import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
@@ -16,22 +18,27 @@ async function main(): Promise<void> {
   await runUntilSignalled({
     log,
     deadlineMs: config.timing.shutdownMs,
-    start: (parts) => start(config, log, parts),
+    start: (parts, stopping) => start(config, log, parts, stopping),
   });
 }
 
 /** Starts the parts of this role; each is stopped in reverse order. */
-async function start(config: Config, log: Logger, parts: Stoppable[]): Promise<void> {
+async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
-  if (config.role !== 'http') await startSupervisor(config, redisUrl, log, parts);
+  const fitness = watchRedisFitness({ redisUrl, timing: config.timing, log });
+  parts.push({ stop: () => fitness.stop() });
+  if (config.role !== 'http') await startSupervisor(config, redisUrl, log, parts, fitness.verdict);
   if (config.role !== 'supervisor') {
     const http = await startHttp({ config, redisUrl, log });
     parts.push({ stop: () => http.close() });
+    const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
     log.info(
       { url: http.url },
-      `open ${http.url}/qr; start a login with: curl -X POST ${http.url}/api/auth/start`,
+      `open ${http.url}/qr; start a login with: curl -X POST ${http.url}/api/auth/start${key}`,
     );
   }
+  // It may come up much later, and be refused then.
+  if (!stopping.aborted) await Promise.race([fitness.verdict, once(stopping, 'abort')]);
 }
 
 async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {
@@ -47,6 +54,7 @@ async function startSupervisor(
   redisUrl: string,
   log: Logger,
   parts: Stoppable[],
+  redisIsFit: Promise<void>,
 ): Promise<void> {
   if (config.chromeExecutable === '') {
     throw new OperatorError(
@@ -62,9 +70,11 @@ async function startSupervisor(
   });
   parts.push({ stop: (force) => supervisor.close(force) });
   parts.push(await startProbeServer(config.probe, supervisor, log));
-  const started = supervisor
-    .start()
-    .catch((error) => log.error({ err: error }, 'supervisor failed to start'));
+  const started = redisIsFit
+    .then(() => supervisor.start())
+    .catch((error) => {
+      if (!(error instanceof OperatorError)) log.error({ err: error }, 'supervisor failed to start');
+    });
   // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
   if (config.redisUrl === null) await started;
 }

@@ -2,6 +2,7 @@ import { once, setMaxListeners } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { OperatorError } from '../contract/errors.js';
+import { supervisorsKey } from '../contract/keys.js';
 import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
@@ -103,7 +104,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const routes = createRoutes({
     ...{ handlers, reader, feed, ring, visits, limits, log, metrics: metrics.page },
     async pingRedis() {
-      await viaRedis(() => Promise.all([redis.ping(), queueRedis.ping()]));
+      // A key of ours, not PING: any node of a cluster would answer that.
+      await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
     },
   });
   const app = createApp({

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { Cluster, type RedisOptions, Redis as Server } from 'ioredis';
+import { messageOf } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from './logger.js';
 import { parseRedisUrl, type RedisAddress } from './redis-url.js';
@@ -64,6 +65,8 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
     connectTimeout: 3_000,
   };
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
+  if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
+  else surviveSecondErrors(redis);
   logOutages(redis, log);
   return redis;
 }
@@ -112,11 +115,19 @@ function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
   };
 }
 
+/**
+ * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake can
+ * have two, and the second would end the process.
+ */
+function surviveSecondErrors(server: Server): void {
+  server.on('connect', () => server.stream?.on('error', () => undefined));
+}
+
 /** One line for each outage and each recovery, not one for each of its thousand errors. */
 function logOutages(redis: Redis, log: Logger): void {
   let isDown = false;
   redis.on('error', (error: Error) => {
-    if (!isDown) log.warn({ error: error.message }, 'redis is not reachable; reconnecting');
+    if (!isDown) log.warn({ error: messageOf(error) }, 'redis is not reachable; reconnecting');
     isDown = true;
   });
   redis.on('ready', () => {

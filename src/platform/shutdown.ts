@@ -9,8 +9,11 @@ interface RunOptions {
   readonly log: Logger;
   /** The process exits after this however far the stop has come. */
   readonly deadlineMs: number;
-  /** Starts the parts, pushing each as soon as it has to be stopped. */
-  readonly start: (parts: Stoppable[]) => Promise<void>;
+  /**
+   * Starts the parts, pushing each as soon as it has to be stopped. It may wait for as long as it likes, unless
+   * `stopping` aborts, and may still find later that it cannot go on.
+   */
+  readonly start: (parts: Stoppable[], stopping: AbortSignal) => Promise<void>;
 }
 
 /** A terminal signals the whole group and npm passes the signal on: two within this time are one. */
@@ -39,7 +42,9 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunOptions):
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
   });
 
-  const started = start(parts);
+  const stopping = new AbortController();
+  void signalled.then(() => stopping.abort());
+  const started = start(parts, stopping.signal);
   try {
     await Promise.race([started, signalled]);
     await signalled;

@@ -156,10 +156,7 @@ describe('the limits', () => {
 
   it('forget nobody’s same Idempotency-Key for another’s', async () => {
     const wide = await startKeyedReplica(server.url, keys);
-    const session = await holdSession(server.url, {
-      ...wide,
-      post: (path, init) => wide.ask(keys.key.admin, path, { method: 'POST', ...init }),
-    });
+    const session = await holdSession(server.url, wide.asAdmin, 30_000);
     try {
       await session.run.publish('ready');
       const sendAs = (key: string, message: string) =>

@@ -21,10 +21,7 @@ describe('a QR link', () => {
     server = await startRedis();
     redis = new Redis(server.url);
     replica = await startKeyedReplica(server.url, keys);
-    session = await holdSession(server.url, {
-      ...replica,
-      post: (path, init) => replica.ask(keys.key.admin, path, { method: 'POST', ...init }),
-    });
+    session = await holdSession(server.url, replica.asAdmin, 30_000);
   });
   after(async () => {
     await session.close();

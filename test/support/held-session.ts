@@ -1,6 +1,6 @@
 import { deferred } from '../../src/platform/deadline.js';
 import type { Replica } from './http-replica.js';
-import { type ScriptedOwner, type ScriptedRun, startOwner } from './scripted-owner.js';
+import { type Script, type ScriptedOwner, type ScriptedRun, startOwner } from './scripted-owner.js';
 
 /** A session that runs and is in the states that the test puts it into, until somebody ends it. */
 export interface HeldSession {
@@ -11,14 +11,20 @@ export interface HeldSession {
 
 export const linkedAccount = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 
-export async function holdSession(redisUrl: string, replica: Replica): Promise<HeldSession> {
+/** `lockMs` must outlast whatever else keeps this process busy. */
+export async function holdSession(
+  redisUrl: string,
+  replica: Pick<Replica, 'post'>,
+  lockMs?: number,
+): Promise<HeldSession> {
   const taken = deferred<ScriptedRun>();
-  const owner = await startOwner(redisUrl, async (run) => {
+  const script: Script = async (run) => {
     await run.publish('starting');
     taken.resolve(run);
     const intent = await run.intent;
     await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
-  });
+  };
+  const owner = await startOwner(redisUrl, script, lockMs);
   await replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
   return { run: await taken.promise, owner, close: () => owner.close() };
 }

@@ -26,6 +26,7 @@ export interface KeyedReplica extends Replica {
   readonly keys: ScopeKeys;
   /** A request with this key. */
   ask(key: string, path: string, init?: RequestInit): Promise<Response>;
+  readonly asAdmin: Pick<Replica, 'post'>;
   /** What `POST /login` answers to a browser. */
   logIn(key: string, headers?: Record<string, string>): Promise<Response>;
   /** The cookie of a login, as the browser sends it. */
@@ -62,6 +63,7 @@ export async function startKeyedReplica(
   return {
     ...replica,
     ...{ keys, ask, logIn, qrLink },
+    asAdmin: { post: (path, init) => ask(keys.key.admin, path, { method: 'POST', ...init }) },
     cookieOf: async (key) => cookieIn(await logIn(key)),
     visitorCookie: async () => cookieIn(await replica.post(await qrLink(), { redirect: 'manual' })),
   };

@@ -49,8 +49,8 @@ form{margin:0 0 .75rem}
 label{display:block;margin:0 0 .35rem;font-weight:600}
 input{display:block;width:100%;margin:0 0 .9rem;padding:.65rem .75rem;border:1px solid var(--soft);border-radius:.6rem;
   background:var(--code);color:var(--text);font:1rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
-button{padding:.7rem 1.25rem;border:0;border-radius:.6rem;background:#0b6b50;color:#fff;font:600 1rem/1.3 inherit;
-  font-family:inherit;cursor:pointer}
+button{padding:.7rem 1.25rem;border:0;border-radius:.6rem;background:#0b6b50;color:#fff;
+  font-family:inherit;font-size:1rem;font-weight:600;line-height:1.3;cursor:pointer}
 button:hover{background:#095843}
 button.quiet{padding:.35rem .75rem;border:1px solid var(--soft);background:none;color:var(--soft);font-size:.875rem}
 input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid var(--good);outline-offset:2px}

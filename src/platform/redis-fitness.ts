@@ -1,0 +1,73 @@
+import { Cluster } from 'ioredis';
+import { messageOf, OperatorError } from '../contract/errors.js';
+import type { Timing } from '../contract/timing.js';
+import { type Deferred, deferred } from './deadline.js';
+import type { Logger } from './logger.js';
+import { connectPatiently, disconnect, type Redis } from './redis.js';
+
+/** Whether this Redis can be built upon: new enough, and never throwing away what it was given. */
+export interface RedisFitness {
+  /**
+   * Settles at the first contact, however late that is; stays open until then. Rejects with an OperatorError where
+   * this Redis is refused. What changes later is only told in the log: a session that runs is not ended for it.
+   */
+  readonly verdict: Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface FitnessOptions {
+  readonly redisUrl: string;
+  readonly timing: Timing;
+  readonly log: Logger;
+}
+
+export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): RedisFitness {
+  const first: Deferred<string | null> = deferred();
+  // The parts say when Redis is away.
+  const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
+  let hasVerdict = false;
+  const look = async () => {
+    const problem = await problemOf(redis).catch((error: unknown) => {
+      log.debug({ err: error }, 'Redis did not say what it is');
+      return undefined;
+    });
+    if (problem === undefined) return;
+    if (hasVerdict && problem !== null) log.error(problem);
+    hasVerdict = true;
+    first.resolve(problem);
+  };
+  redis.on('ready', () => void look());
+  return {
+    verdict: first.promise.then((problem) => {
+      if (problem !== null) throw new OperatorError(problem);
+    }),
+    stop: () => disconnect(redis),
+  };
+}
+
+async function problemOf(redis: Redis): Promise<string | null> {
+  const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
+  const infos = await Promise.all(servers.map((server) => server.info().catch(unlessForbidden)));
+  return infos.map(unfitness).find((problem) => problem !== null) ?? null;
+}
+
+/** An access list may forget INFO: then nothing can be said. */
+function unlessForbidden(error: unknown): string {
+  if (/^NOPERM/.test(messageOf(error))) return '';
+  throw error;
+}
+
+/** One sentence with the way out; null where there is nothing to say. `info` is the reply of INFO. */
+export function unfitness(info: string): string | null {
+  const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const version = value('redis_version');
+  const [major = 0, minor = 0] = (version ?? '99.0').split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 2)) {
+    return `Redis ${version} is too old: upgrade it to 6.2 or newer, or leave REDIS_URL out to use the one that Holdline brings`;
+  }
+  const policy = value('maxmemory_policy') ?? 'noeviction';
+  if (policy !== 'noeviction') {
+    return `Redis may throw away logins and messages when its memory is full (maxmemory-policy is ${policy}): set maxmemory-policy noeviction, in redis.conf and with CONFIG SET`;
+  }
+  return null;
+}

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { eventually } from '../support/eventually.js';
+import { startReplica } from '../support/http-replica.js';
+import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
+import { type RedisNode, startRedisNode } from '../support/redis-fleet.js';
+import { WholeProduct } from '../support/whole-product.js';
+
+const root = join(import.meta.dirname, '../../..');
+const tlsFile = (name: string) => join(root, 'test/support/redis-tls', name);
+
+describe('a Redis that does not let everybody in', () => {
+  after(assertNothingLeft);
+
+  async function exercised(url: string, node: RedisNode): Promise<void> {
+    const product = await WholeProduct.start(url);
+    try {
+      await product.exercise();
+      await product.end();
+    } finally {
+      await product.close();
+      await node.redis.ping();
+    }
+  }
+
+  /** What a replica that cannot get in answers and logs. */
+  async function refusal(url: string): Promise<string> {
+    const replica = await startReplica(url);
+    try {
+      assert.equal((await replica.get('/readyz')).status, 503);
+      const line = await eventually(() => replica.logLines.find(({ error }) => error !== undefined));
+      assert.ok(!JSON.stringify(replica.logLines).includes('change-me'), 'no password in the log');
+      return String(line?.error);
+    } finally {
+      await replica.close();
+    }
+  }
+
+  it('is enough with the access list of docs/redis-users.acl, which gives nothing else', async () => {
+    // The file as an operator would use it, and somebody who looks at the server.
+    const list = readFileSync(join(root, 'docs/redis-users.acl'), 'utf8');
+    const file = join(scratchDir(), 'users.acl');
+    writeFileSync(file, `${list}user admin on >admin ~* &* +@all\n`);
+    const node = await startRedisNode({
+      settings: [`aclfile ${file}`],
+      connection: { username: 'admin', password: 'admin' },
+    });
+    const own = new Redis({ port: node.port, username: 'holdline', password: 'change-me' });
+    try {
+      await exercised(`redis://holdline:change-me@127.0.0.1:${node.port}`, node);
+      assert.deepEqual(await node.redis.acl('LOG'), [], 'nothing was refused');
+      for (const [command, ...args] of [
+        ['get', 'another'],
+        ['set', 'another', '1'],
+        ['keys', '*'],
+        ['flushall'],
+        ['config', 'get', '*'],
+        ['acl', 'list'],
+        ['monitor'],
+        ['publish', 'another', '1'],
+        ['eval', "return redis.call('get', 'another')", '0'],
+      ] as [string, ...string[]][]) {
+        await assert.rejects(own.call(command, ...args), /NOPERM|ACL failure|permission|access/i, command);
+      }
+      assert.match(await refusal(`redis://holdline:wrong@127.0.0.1:${node.port}`), /WRONGPASS/);
+    } finally {
+      own.disconnect();
+      await node.close();
+    }
+  });
+
+  it('is enough with TLS, a certificate of one’s own authority and one for the client', async () => {
+    const files = { ca: tlsFile('ca.pem'), cert: tlsFile('client.pem'), key: tlsFile('client-key.pem') };
+    const node = await startRedisNode({
+      portSetting: (port) => `port 0\ntls-port ${port}`,
+      settings: [
+        ...[`tls-cert-file ${tlsFile('server.pem')}`, `tls-key-file ${tlsFile('server-key.pem')}`],
+        ...[`tls-ca-cert-file ${files.ca}`, 'tls-auth-clients yes'],
+      ],
+      connection: {
+        tls: Object.fromEntries(Object.entries(files).map(([name, file]) => [name, readFileSync(file)])),
+      },
+    });
+    const url = (query: Record<string, string>) =>
+      `rediss://127.0.0.1:${node.port}?${new URLSearchParams(query)}`;
+    try {
+      await exercised(url(files), node);
+      const { ca, ...client } = files;
+      assert.match(await refusal(url(client)), /unable to verify|self-signed|unable to get/);
+      assert.match(
+        await refusal(url({ ...client, ca: tlsFile('other-ca.pem') })),
+        /verify|issuer|self-signed/,
+      );
+      assert.match(await refusal(url({ ca })), /certificate required|closed|alert|ECONNRESET/i);
+      await refusal(`redis://127.0.0.1:${node.port}`);
+    } finally {
+      await node.close();
+    }
+  });
+});

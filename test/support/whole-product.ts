@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Status } from '../../src/contract/status.js';
+import { loadConfig } from '../../src/platform/config.js';
+import { Supervisor } from '../../src/supervisor/supervisor.js';
+import { listenToEvents } from './event-client.js';
+import { eventually } from './eventually.js';
+import { type KeyedReplica, makeKeys, startKeyedReplica } from './keyed-replica.js';
+import { scratchDir } from './leftovers.js';
+import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
+import { scriptedThreadEntry, Theatre } from './theatre.js';
+
+/** A supervisor and a replica with keys, on any Redis; browser and thread are scripted. */
+export class WholeProduct {
+  readonly replica: KeyedReplica;
+  readonly #supervisor: Supervisor;
+
+  static async start(redisUrl: string): Promise<WholeProduct> {
+    const dir = scratchDir();
+    const theatre = new Theatre(dir);
+    const authDir = join(dir, 'auth');
+    mkdirSync(authDir);
+    theatre.playThreads('ready');
+    const environment = supervisorEnvironment({
+      ...{ redisUrl, authDir, browserExecutable: theatre.browserExecutable, timing: scaledTiming },
+    });
+    const supervisor = new Supervisor({
+      config: loadConfig('supervisor', { ...process.env, ...environment }),
+      redisUrl,
+      log: pino({ level: 'silent' }),
+      threadEntry: scriptedThreadEntry,
+      isAlone: false,
+    });
+    await supervisor.start();
+    return new WholeProduct(supervisor, await startKeyedReplica(redisUrl, makeKeys()));
+  }
+
+  private constructor(supervisor: Supervisor, replica: KeyedReplica) {
+    this.#supervisor = supervisor;
+    this.replica = replica;
+  }
+
+  readonly ask = async <T>(path: string, init?: RequestInit): Promise<T> => {
+    const response = await this.replica.ask(this.replica.keys.key.admin, path, init);
+    const body = (await response.json()) as T;
+    assert.ok(response.ok, `${path}: ${JSON.stringify(body)}`);
+    return body;
+  };
+
+  readonly post = <T>(path: string, body: unknown = {}): Promise<T> =>
+    this.ask<T>(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=20' },
+      body: JSON.stringify(body),
+    });
+
+  /** A message goes out; what runs is what the status says. */
+  async send(message: string): Promise<void> {
+    const sent = await this.post<{ ok: boolean; to: string }>('/api/send', {
+      ...{ phone_number: '+15551234567', message },
+    });
+    assert.deepEqual([sent.ok, sent.to], [true, '15551234567']);
+  }
+
+  async untilReady(after?: Status): Promise<Status> {
+    return eventually(
+      async () => {
+        const status = await this.ask<Status>('/api/status');
+        return status.state === 'ready' && status.epoch >= (after?.epoch ?? 0) ? status : null;
+      },
+      { timeoutMs: 40_000, message: 'ready' },
+    ) as Promise<Status>;
+  }
+
+  /**
+   * Everything that the product does with Redis: jobs, scripts, blocking reads, notices, the stream, logins, limits.
+   */
+  async exercise(): Promise<void> {
+    const { replica } = this;
+    await replica.ask(replica.keys.key.admin, '/readyz');
+    const events = await listenToEvents(replica.url, { headers: { 'x-api-key': replica.keys.key.read } });
+    assert.equal(events.status, 200);
+    assert.match((await this.post<Status>('/api/auth/start')).state, /authenticated|ready/);
+    await this.untilReady();
+    await this.send('one');
+    assert.deepEqual(await this.ask('/api/chats'), { ok: true, count: 0, chats: [] });
+    const cookie = await replica.cookieOf(replica.keys.key.admin);
+    assert.equal((await replica.get('/qr', { headers: { cookie } })).status, 200);
+    const visitor = await replica.visitorCookie();
+    assert.equal((await replica.get('/qr', { headers: { cookie: visitor } })).status, 200);
+    await eventually(() => events.text.includes('"state":"ready"'));
+    events.close();
+  }
+
+  /** The intent reaches the owner by a notice, and its end is told. */
+  async end(): Promise<void> {
+    assert.deepEqual(await this.post('/api/stop'), { ok: true });
+    assert.equal((await this.ask<Status>('/api/status')).state, 'stopped');
+  }
+
+  async close(): Promise<void> {
+    await this.#supervisor.close(new AbortController().signal);
+    await this.replica.close();
+  }
+}

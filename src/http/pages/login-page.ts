@@ -17,7 +17,7 @@ export function loginPage({ next, error }: LoginPageInput): string {
     content: html`<h1>Log in</h1>
 ${error === undefined ? null : html`<p class="why" role="alert">${sentenceOf(error)}</p>`}
 <form method="post" action="login?next=${next}">
-<input type="text" value="holdline" autocomplete="username" hidden>
+<input type="text" value="holdline" autocomplete="username" aria-label="User" hidden>
 <label for="key">API key</label>
 <input id="key" name="key" type="password" required autocomplete="current-password" spellcheck="false"
  autocapitalize="off"${error === undefined ? null : html` aria-invalid="true"`}>

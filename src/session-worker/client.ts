@@ -58,6 +58,7 @@ interface ClientOptions {
 export class WhatsAppClient {
   readonly #client: AttachedClient;
   readonly #callTimeoutMs: number;
+  #missingScript: string | null = null;
 
   constructor(options: ClientOptions) {
     const { events, webVersion } = options;
@@ -76,6 +77,9 @@ export class WhatsAppClient {
       },
       async (page) => {
         watchPage(page, events);
+        watchScripts(page, (why) => {
+          this.#missingScript = why;
+        });
         if (options.loginStorage !== null) await putBackLogin(page, options.loginStorage);
       },
     );
@@ -92,6 +96,11 @@ export class WhatsAppClient {
   /** Settles when the page is set up; rejects with whatever the library threw. May never settle. */
   initialize(): Promise<void> {
     return this.#client.initialize();
+  }
+
+  /** Why a script of the page did not come; null: none is known to be missing. */
+  get missingScript(): string | null {
+    return this.#missingScript;
   }
 
   /** Asks the page; rejects when it does not answer in time or is gone. */
@@ -207,6 +216,17 @@ function watchPage(page: Page, events: ClientEvents): void {
   page.on('response', (response) => {
     const isPage = response.request().isNavigationRequest() && response.frame() === page.mainFrame();
     if (isPage && response.status() >= 400) events.onHttpError(response.status());
+  });
+}
+
+/** A page without one of its scripts has loaded all the same, as far as the browser is concerned. */
+function watchScripts(page: Page, onMissing: (why: string) => void): void {
+  page.on('response', (response) => {
+    const isScript = response.request().resourceType() === 'script';
+    if (isScript && response.status() >= 400) onMissing(`HTTP ${response.status()}`);
+  });
+  page.on('requestfailed', (request) => {
+    if (request.resourceType() === 'script') onMissing(request.failure()?.errorText ?? 'it failed');
   });
 }
 

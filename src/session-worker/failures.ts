@@ -20,8 +20,15 @@ const networkErrors: Readonly<Record<string, string>> = {
   ERR_TIMED_OUT: 'it did not answer in time',
 };
 
-/** Why `initialize()` rejected. The library throws bare strings, puppeteer's errors have no codes. */
-export function exitOfStart(error: unknown, isLoggedOut: boolean): IncarnationExit {
+/**
+ * Why `initialize()` rejected. The library throws bare strings, puppeteer's errors have no codes. `missingScript`: why a
+ * script of the page did not come, if one did not.
+ */
+export function exitOfStart(
+  error: unknown,
+  isLoggedOut: boolean,
+  missingScript: string | null = null,
+): IncarnationExit {
   const message = messageOf(error);
   if (isLoggedOut) return loggedOut();
 
@@ -30,7 +37,10 @@ export function exitOfStart(error: unknown, isLoggedOut: boolean): IncarnationEx
   if (network !== undefined && network !== 'ERR_ABORTED') {
     return unreachable(`${networkErrors[network] ?? 'the network failed'} (${network})`);
   }
-  // `initialize()` waits for the page's load first, so this is not a slow network.
+  // A page is loaded when its document and its scripts have come, or have failed to.
+  if (message === 'auth timeout' && missingScript !== null) {
+    return unreachable(`a script of its page did not come (${missingScript})`);
+  }
   if (message === 'auth timeout') return incompatible('it loaded, but window.Debug.VERSION never appeared');
   if (/timed out/i.test(message)) return unreachable(`it did not answer in time (${message})`);
   if (isPageMismatch(message)) return incompatible(message);

@@ -113,7 +113,7 @@ export class SessionWorker {
     this.#client = client;
     client.initialize().catch(async (error: unknown) => {
       const report = await client.report().catch(() => null);
-      this.#fail(failures.exitOfStart(error, report?.isLoggedOut === true));
+      this.#fail(failures.exitOfStart(error, report?.isLoggedOut === true, client.missingScript));
     });
     void this.#watch(client);
   }

@@ -27,6 +27,7 @@ export class RestartPolicy {
   readonly #limits: Limits;
   readonly #clock: Clock;
   #failuresInRow = 0;
+  #incompatibleInRow = 0;
   #countedAt: number[] = [];
 
   constructor(limits: Limits, clock: Clock = systemClock) {
@@ -38,6 +39,7 @@ export class RestartPolicy {
   decide(exit: IncarnationExit, healthyMs: number): Decision {
     const policy = exitPolicy(exit.reason);
     if (policy.endsRun) return { type: 'end', state: 'auth_failure', message: exit.message };
+    this.#incompatibleInRow = policy.delay === 'incompatible' ? this.#incompatibleInRow + 1 : 0;
     if (healthyMs >= this.#limits.healthyAfterMs) this.#failuresInRow = 0;
 
     if (policy.counted && this.#count() > this.#limits.restartsMax) {
@@ -56,8 +58,11 @@ export class RestartPolicy {
         return { type: 'restart', delayMs, rung: policy.rung };
       }
       case 'incompatible':
-        return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.rung };
       case 'backoff': {
+        // Believed at the second look: a page that starts slowly, or lacks a script, looks the same.
+        if (this.#incompatibleInRow > 1) {
+          return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.rung };
+        }
         const attempt = this.#failuresInRow++;
         // Something of ours broke in the middle of a healthy life: nothing says that it will again. An outage is
         // met by many sessions at once, and the first delay keeps them apart.

@@ -41,7 +41,7 @@ if (options.plan) {
   process.exit(0);
 }
 const cluster = await ChaosCluster.open();
-await run().catch((error: Error) => complain(`${error.message}: ${String(error.cause ?? '')}`));
+await run().catch(complainOf);
 await report();
 
 async function run(): Promise<void> {
@@ -49,17 +49,7 @@ async function run(): Promise<void> {
   const memory = new Memory(cluster);
   const senders = new Senders(cluster, seed, complain);
   try {
-    await execute(plan);
-    await cluster.heal();
-    const healedAt = performance.now();
-    await cluster.settled(convergenceMs);
-    print(
-      `ready on every replica ${((performance.now() - healedAt) / 1000).toFixed(1)} s after the last fault`,
-    );
-    await senders.stop();
-    const tally = await senders.judge();
-    print(`sends: ${JSON.stringify(tally)}`);
-    if (tally.sent === 0) complain('nothing was ever sent');
+    await live(senders).catch(complainOf);
   } finally {
     await watch.stop();
     memory.stop();
@@ -70,6 +60,20 @@ async function run(): Promise<void> {
     await saveLogs();
     await cluster.close();
   }
+}
+
+async function live(senders: Senders): Promise<void> {
+  await execute(plan);
+  await cluster.heal();
+  const healedAt = performance.now();
+  await cluster.settled(convergenceMs);
+  print(
+    `ready on every replica ${((performance.now() - healedAt) / 1000).toFixed(1)} s after the last fault`,
+  );
+  await senders.stop();
+  const tally = await senders.judge();
+  print(`sends: ${JSON.stringify(tally)}`);
+  if (tally.sent === 0) complain('nothing was ever sent');
 }
 
 /** Each at its time, whatever the others do. */
@@ -84,6 +88,10 @@ async function execute(steps: readonly Step[]): Promise<void> {
       });
     }),
   );
+}
+
+function complainOf(error: Error): void {
+  complain(`${error.message}: ${String(error.cause ?? '')}`);
 }
 
 function complain(what: string): void {

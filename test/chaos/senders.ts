@@ -27,6 +27,8 @@ export interface SendTally {
   readonly unknown: number;
 }
 
+/** Within this after everything is well again, every accepted message must have settled. */
+const settleMs = 90_000;
 const recipient = '15550002222';
 
 /** Clients that send through every replica, with and without keys, and repeat what was not answered elsewhere. */
@@ -36,6 +38,7 @@ export class Senders {
   readonly #wishes: Wish[] = [];
   readonly #loops: Promise<void>[];
   #isOver = false;
+  #settledBy = 0;
 
   constructor(cluster: ChaosCluster, seed: number, complain: (what: string) => void) {
     this.#cluster = cluster;
@@ -51,6 +54,8 @@ export class Senders {
 
   /** Waits for every accepted message to settle, and compares what was said with what WhatsApp's server got. */
   async judge(): Promise<SendTally> {
+    // For all of them together.
+    this.#settledBy = performance.now() + settleMs;
     const tally = { wishes: this.#wishes.length, accepted: 0, sent: 0, failed: 0, unknown: 0 };
     for (const wish of this.#wishes) {
       if (wish.key !== null && wish.jobs.size > 1)
@@ -89,7 +94,7 @@ export class Senders {
           const { status } = last as JobView;
           return status === 'queued' || status === 'active' ? null : status;
         },
-        { timeoutMs: 60_000, intervalMs: 100 },
+        { timeoutMs: Math.max(0, this.#settledBy - performance.now()), intervalMs: 100 },
       )) as string;
     } catch {
       this.#complain(`${wish.body}: did not settle: ${JSON.stringify(last)}`);

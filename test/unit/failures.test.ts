@@ -80,6 +80,14 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
 ];
 
 for (const [fault, error, reason, message] of starts) {
+  test('a page that never came to life because a script of it did not come is an outage, not another page', () => {
+    const exit = failures.exitOfStart('auth timeout', false, 'HTTP 500');
+    assert.deepEqual(exit, {
+      reason: 'whatsapp_unreachable',
+      message: 'web.whatsapp.com cannot be reached: a script of its page did not come (HTTP 500)',
+    });
+  });
+
   test(`a start that fails by ${fault} is ${reason}, in a sentence`, () => {
     assert.deepEqual(failures.exitOfStart(error, false), { reason, message });
   });

@@ -98,9 +98,17 @@ test('an outage of the network or of WhatsApp never ends the run, however long',
   assert.equal(decide('thread_threw').type, 'restart', 'nor does it use up what others may');
 });
 
-test('an incompatible page is tried again at its own, long interval', () => {
-  const { delayOf } = scripted();
+test('an incompatible page gets a second look soon, and is then tried again at its own, long interval', () => {
+  const { decide, delayOf } = scripted();
+  assert.deepEqual(decide('incompatible_page'), { type: 'restart', delayMs: 500, rung: 'browser' });
   for (let i = 0; i < 20; i++) assert.equal(delayOf('incompatible_page'), limits.incompatibleRetryMs);
+});
+
+test('a page that was found compatible in between gets its second look again', () => {
+  const { delayOf } = scripted();
+  delayOf('incompatible_page');
+  delayOf('whatsapp_unreachable');
+  assert.ok(delayOf('incompatible_page') < limits.incompatibleRetryMs);
 });
 
 test('a refused login ends the run in auth_failure at once', () => {

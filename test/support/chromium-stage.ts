@@ -5,7 +5,7 @@ import type { Timing } from '../../src/contract/timing.js';
 import { eventually } from './eventually.js';
 import { type Replica, startReplica } from './http-replica.js';
 import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
-import { allProcesses, signalIfAlive } from './processes.js';
+import { allProcesses, childrenOf, signalIfAlive } from './processes.js';
 import type { Product } from './product.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { readQr, Stage } from './stage.js';
@@ -29,10 +29,15 @@ const shortenedTiming = {
   backoffMaxMs: 800,
 } as const satisfies Partial<Timing>;
 
+type WhatsAppTiming = Awaited<ReturnType<Stage['whatsApp']['timing']['current']>>;
+
 interface ChromiumOptions {
   readonly timing?: Partial<Timing>;
   readonly environment?: (scene: Stage) => Record<string, string>;
   readonly nodeArgs?: string[];
+  readonly authDir?: string;
+  /** Ends what a row left broken outside of the stand-in. */
+  readonly onHeal?: () => void;
 }
 
 /** One supervisor with the real client in a real Chromium, one Redis, one replica; the stand-in for WhatsApp Web. */
@@ -44,27 +49,41 @@ export class ChromiumStage implements FaultStage {
   supervisor: Product;
   readonly #environment: Record<string, string>;
   readonly #nodeArgs: string[];
+  readonly #authDir: string;
+  readonly #onHeal: () => void;
+  readonly #usualTiming: WhatsAppTiming;
   #isAltered = false;
 
   static async open(options: ChromiumOptions = {}): Promise<ChromiumStage> {
     const redis = await startRedis({ appendOnly: true });
-    return new ChromiumStage(redis, await startReplica(redis.url), await Stage.open(), options);
+    const scene = await Stage.open();
+    const usualTiming = await scene.whatsApp.timing.current();
+    return new ChromiumStage(redis, await startReplica(redis.url), { scene, usualTiming }, options);
   }
 
-  private constructor(redis: RedisServer, replica: Replica, scene: Stage, options: ChromiumOptions) {
+  private constructor(
+    redis: RedisServer,
+    replica: Replica,
+    { scene, usualTiming }: { scene: Stage; usualTiming: WhatsAppTiming },
+    options: ChromiumOptions,
+  ) {
+    this.#usualTiming = usualTiming;
     this.redis = redis;
     this.replica = replica;
     this.scene = scene;
     const timing = { ...shortenedTiming, ...options.timing };
     // A dead page is looked for; a dead owner is noticed by its heartbeat.
     this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 1_000;
+    this.#authDir = options.authDir ?? join(scene.dir, 'auth');
     this.#environment = {
+      WHATSAPP_AUTH_DIR: this.#authDir,
       REDIS_URL: redis.url,
       WHATSAPP_RESTARTS_MAX: '1000',
       WHATSAPP_TIMING: JSON.stringify(timing),
       ...options.environment?.(scene),
     };
     this.#nodeArgs = options.nodeArgs ?? [];
+    this.#onHeal = options.onHeal ?? (() => undefined);
     this.supervisor = this.#start({});
   }
 
@@ -73,7 +92,7 @@ export class ChromiumStage implements FaultStage {
   }
 
   get profileDir(): string {
-    return join(this.scene.dir, 'auth', 'session-default');
+    return join(this.#authDir, 'session-default');
   }
 
   async hold(state: HeldState): Promise<Standing> {
@@ -141,6 +160,21 @@ export class ChromiumStage implements FaultStage {
       .map(({ pid }) => pid);
   }
 
+  /** A supervisor beside the one there is, on a machine of its own by its name; it becomes the one that counts. */
+  addHost(launcher: readonly string[], environment: Record<string, string> = {}): Product {
+    this.supervisor = this.#start(environment, launcher);
+    return this.supervisor;
+  }
+
+  /** Everything that runs on the machine of this supervisor, at once. */
+  async killHost(host: Product): Promise<void> {
+    const browsers = this.browserPids();
+    const guards = childrenOf(host.pid).map(({ pid }) => pid);
+    for (const pid of [host.pid, ...guards]) signalIfAlive(pid, 'SIGKILL');
+    for (const pid of browsers) signalIfAlive(-pid, 'SIGKILL');
+    await host.exited();
+  }
+
   /** Each of the browser's processes that draws a page. */
   rendererPids(): number[] {
     const groups = this.browserPids();
@@ -187,15 +221,23 @@ export class ChromiumStage implements FaultStage {
     await this.redis.stop();
   }
 
-  #start(environment: Record<string, string>): Product {
-    return this.scene.start('supervisor', { ...this.#environment, ...environment }, this.#nodeArgs);
+  #start(environment: Record<string, string>, launcher: readonly string[] = []): Product {
+    return this.scene.start('supervisor', { ...this.#environment, ...environment }, this.#nodeArgs, launcher);
   }
 
   async #heal(): Promise<void> {
     await this.whatsApp.faults.clear();
+    await this.whatsApp.timing.set(this.#usualTiming);
+    this.#onHeal();
     if (!this.#isAltered) return;
     await this.moveTo({});
     this.#isAltered = false;
+  }
+
+  /** Somebody scans the code as soon as there is one. */
+  async scanned(): Promise<void> {
+    await this.until((s) => s.has_qr, 'a QR');
+    await eventually(async () => (await this.whatsApp.phone.scanCurrent()).linked, { message: 'linked' });
   }
 
   /** Ready, by a scan where there is no login. */

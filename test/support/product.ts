@@ -16,8 +16,10 @@ export class Product {
     role: 'all' | 'http' | 'supervisor',
     environment: Record<string, string>,
     nodeArgs: string[] = [],
+    launcher: readonly string[] = [],
   ) {
-    this.#child = spawn(process.execPath, [...nodeArgs, entry, role], {
+    const [command = '', ...args] = [...launcher, process.execPath, ...nodeArgs, entry, role];
+    this.#child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         PATH: process.env.PATH ?? '',
@@ -56,6 +58,14 @@ export class Product {
       },
       { timeoutMs: 30_000, message: 'the product listens' },
     ) as Promise<string>;
+  }
+
+  /** Waits until its supervisor takes runs. */
+  async runs(): Promise<void> {
+    await eventually(() => this.#output.includes('"supervisor runs"'), {
+      timeoutMs: 30_000,
+      message: 'the supervisor runs',
+    });
   }
 
   async get(path: string, init?: RequestInit): Promise<Response> {

@@ -52,8 +52,9 @@ export class Stage {
     role: 'all' | 'http' | 'supervisor' = 'all',
     environment: Record<string, string> = {},
     nodeArgs: string[] = [],
+    launcher: readonly string[] = [],
   ): Product {
-    const product = new Product(role, { ...this.environment, ...environment }, nodeArgs);
+    const product = new Product(role, { ...this.environment, ...environment }, nodeArgs, launcher);
     this.#products.push(product);
     return product;
   }

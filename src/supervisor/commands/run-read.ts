@@ -30,9 +30,10 @@ export async function runRead(
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
-      // Interrupted: the next incarnation may answer. Without a change there would be none to wait for.
+      // Interrupted: the next incarnation may answer, or the same one, once its page has loaded anew.
       if (availability.in(neededState) === incarnation) {
-        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.ceil(leftMs))]));
+        const waitMs = Math.min(1_000, Math.max(1, Math.ceil(until - performance.now())));
+        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(waitMs)]));
       }
     }
   }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../eventually.js';
 import { assertNothingLeft } from '../leftovers.js';
 import {
+  type Expectation,
   type FaultRow,
   type FaultStage,
   type HeldState,
@@ -11,7 +12,7 @@ import {
   type Standing,
 } from './fault-row.js';
 import { putInFlight } from './in-flight.js';
-import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs } from './judge.js';
+import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs, saidAfterMs } from './judge.js';
 import { Watch } from './watch.js';
 
 /** Longest time in which a row's `last_error` must have come, where the row names no other. */
@@ -70,7 +71,7 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
     const record = recordOf(stage, watch, { state, before: standing, after, injectedAt });
     judge(row.expect, record);
     await stage.assertNoZombies();
-    t.diagnostic(figures(record, overAt - injectedAt));
+    t.diagnostic(figures(record, row.expect, overAt - injectedAt));
   } catch (error) {
     throw new Error(`${explained(error)}\n${story(watch)}\n${stage.explain()}`, { cause: error });
   } finally {
@@ -98,7 +99,8 @@ async function control<Held extends Standing, Stage extends FaultStage<Held>>(
   });
   judge({ recovery: 'undisturbed' }, record);
   for (const { fault, expect } of rows) {
-    if (expect.recovery !== 'undisturbed' || expect.redisDown === 'shows') {
+    const isNothingToSee = ['undisturbed', 'same thread', 'same run'].includes(expect.recovery);
+    if (!isNothingToSee || expect.says !== undefined || expect.redisDown === 'shows') {
       assert.throws(() => judge(expect, record), `the row "${fault}" needs no fault`);
     }
   }
@@ -109,8 +111,8 @@ function recordOf(
   watch: Watch,
   facts: Pick<FaultRecord, 'state' | 'before' | 'after' | 'injectedAt'>,
 ): FaultRecord {
-  const { sightings, mostActing, mostBrowsers } = watch;
-  return { ...facts, sightings, mostActing, mostBrowsers, honestWithinMs: stage.honestWithinMs };
+  const { sightings, mostActing, mostBrowsers, latestMs } = watch;
+  return { ...facts, sightings, mostActing, mostBrowsers, latestMs, honestWithinMs: stage.honestWithinMs };
 }
 
 async function untilSaid({ sightings }: Watch, says: RegExp): Promise<void> {
@@ -123,10 +125,11 @@ async function lastLook({ sightings }: Watch): Promise<void> {
   await eventually(() => sightings.length > seen + 1, { message: 'another look' });
 }
 
-function figures(record: FaultRecord, lastedMs: number): string {
+function figures(record: FaultRecord, { says }: Expectation, lastedMs: number): string {
   const seconds = (ms: number | null) => (ms === null ? 'never' : `${(ms / 1_000).toFixed(1)} s`);
   const [noticed, recovered] = [noticedAfterMs(record), recoveredAfterMs(record)].map(seconds);
-  return `shown after ${noticed}, recovered after ${recovered}, the fault lasted ${seconds(lastedMs)}`;
+  const said = says === undefined ? '' : `, named after ${seconds(saidAfterMs(record, says))}`;
+  return `shown after ${noticed}${said}, recovered after ${recovered}, the fault lasted ${seconds(lastedMs)}`;
 }
 
 function explained(error: unknown): string {

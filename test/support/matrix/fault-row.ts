@@ -27,15 +27,15 @@ export interface FaultRow<Stage, Held extends Standing = Standing> {
 
 export interface Expectation {
   /**
-   * Who carries the session afterwards. `undisturbed`: the same thread, and nobody could notice; `same thread`: the
-   * status may have said meanwhile that nobody stands behind it; `same browser`: a new thread on it; `new
-   * browser`, also `new or same browser`: within the same run; `same owner`, `standby`, `anybody`: in a new run, there.
+   * Who carries the session afterwards. `undisturbed`: the same thread, and nobody could notice; `same thread`: it may
+   * have shown meanwhile; `same browser`: a new thread on it; `new browser`, `same run`: within the same run, whatever
+   * became of the rest; `same owner`, `standby`, `anybody`: in a new run, there.
    */
   readonly recovery:
     | 'undisturbed'
     | 'same thread'
     | 'same browser'
-    | 'new or same browser'
+    | 'same run'
     | 'new browser'
     | 'same owner'
     | 'standby'
@@ -50,6 +50,8 @@ export interface Expectation {
   readonly isForgotten?: true;
   /** Somebody ends the run on purpose: commands may be refused. */
   readonly isEnded?: true;
+  /** WhatsApp's page does not know itself that it is cut off: the status cannot. */
+  readonly isUnnoticed?: true;
   /** WhatsApp or the disk has no login any more: a person has to scan. */
   readonly needsScan?: true;
   /** The login that could tell what became of a send is gone: `unknown` or `failed` is the truth then. */

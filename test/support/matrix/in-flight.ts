@@ -15,7 +15,7 @@ export async function putInFlight(stage: FaultStage): Promise<InFlight> {
   const body = `in flight ${randomUUID()}`;
   const accepted = await postSend(stage.replica, { message: body, prefer: 'respond-async' });
   assert.equal(accepted.status, 202, JSON.stringify(accepted.body));
-  const read = stage.replica.get('/api/chats?limit=1', { headers: { prefer: 'wait=60' } });
+  const read = stage.replica.get('/api/chats?limit=1', { headers: { prefer: 'wait=45' } });
   read.catch(() => undefined);
   return {
     async assertSettled(expect) {

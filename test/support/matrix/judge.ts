@@ -15,14 +15,16 @@ export interface FaultRecord {
   readonly honestWithinMs: number;
   readonly mostBrowsers: number;
   readonly mostActing: number;
+  /** How much too late the observer woke at worst, ms. */
+  readonly latestMs: number;
 }
 
 /** Throws what is wrong with how the session went through a fault. */
 export function judge(expect: Expectation, record: FaultRecord): void {
   assert.ok(record.mostBrowsers <= 1, `${record.mostBrowsers} browsers at the same time`);
   assert.ok(record.mostActing <= 1, `${record.mostActing} pages acted at the same time`);
-  assertAnswered(expect, record.sightings);
-  assertHonest(record);
+  assertAnswered(expect, record);
+  if (!expect.isUnnoticed) assertHonest(record);
   assertOrder(expect, statuses(record));
   assertSteps(statuses(record));
   assertRecovery(expect, record);
@@ -36,14 +38,14 @@ export function judge(expect: Expectation, record: FaultRecord): void {
   const { says, noticedMs } = expect;
   if (says !== undefined) {
     const said = new Set(statuses(record).map(({ last_error }) => last_error));
-    assert.ok(
-      [...said].some((sentence) => says.test(sentence ?? '')),
-      `last_error never said ${says}; it said ${JSON.stringify([...said])}`,
-    );
+    const message = `last_error never said ${says}; it said ${JSON.stringify([...said])}`;
+    assert.ok(saidAfterMs(record, says) !== null, message);
   }
   const noticed = noticedAfterMs(record);
-  assert.ok(noticed !== null, 'the fault never showed');
-  if (noticedMs !== undefined) assert.ok(noticed <= noticedMs, `the fault showed after ${noticed} ms`);
+  if (expect.recovery !== 'same thread' && expect.recovery !== 'same run') {
+    assert.ok(noticed !== null, 'the fault never showed');
+  }
+  if (noticedMs !== undefined) assert.ok((noticed ?? 0) <= noticedMs, `the fault showed after ${noticed} ms`);
 }
 
 /** When the status first differed from what it was before the injection; null: never. */
@@ -51,6 +53,12 @@ export function noticedAfterMs({ sightings, before, injectedAt }: FaultRecord): 
   const first = sightings.find(
     ({ at, status }) => at >= injectedAt && (status === null || !isSame(status, before.status)),
   );
+  return first === undefined ? null : Math.round(first.at - injectedAt);
+}
+
+/** When `last_error` first said why; null: never. */
+export function saidAfterMs({ sightings, injectedAt }: FaultRecord, says: RegExp): number | null {
+  const first = sightings.find(({ status }) => says.test(status?.last_error ?? ''));
   return first === undefined ? null : Math.round(first.at - injectedAt);
 }
 
@@ -73,11 +81,12 @@ function statuses({ sightings }: FaultRecord): Status[] {
   return sightings.flatMap(({ status }) => status ?? []);
 }
 
-/** The API is up all the time, within a second, and one more for a busy machine. */
-function assertAnswered(expect: Expectation, sightings: readonly Sighting[]): void {
+/** The API is up all the time, within a second, and what a machine adds that has no moment to spare. */
+function assertAnswered(expect: Expectation, { sightings, latestMs }: FaultRecord): void {
+  const limitMs = 1_000 + 5 * latestMs;
   assert.ok(sightings.length > 2, 'nobody looked');
   for (const { code, error, tookMs } of sightings) {
-    assert.ok(tookMs < 2_000, `the status took ${Math.round(tookMs)} ms`);
+    assert.ok(tookMs < limitMs, `the status took ${Math.round(tookMs)} ms`);
     if (code === 200) continue;
     assert.deepEqual([code, error], [503, 'redis_unavailable']);
     assert.ok(expect.redisDown, 'the API refused to answer though Redis was up');
@@ -152,8 +161,8 @@ function assertRecovery({ recovery }: Expectation, { before, after }: FaultRecor
       return assert.deepEqual(found, { isSameRun: true, isSameBrowser: true, isNewLife: true });
     case 'new browser':
       return assert.deepEqual(found, { isSameRun: true, isSameBrowser: false, isNewLife: true });
-    case 'new or same browser':
-      return assert.deepEqual({ isSameRun, isNewLife }, { isSameRun: true, isNewLife: true });
+    case 'same run':
+      return assert.ok(isSameRun, 'the same run');
     case 'same owner':
     case 'standby':
     case 'anybody':

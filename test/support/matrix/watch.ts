@@ -22,6 +22,8 @@ export class Watch {
   readonly sightings: Sighting[] = [];
   mostBrowsers = 0;
   mostActing = 0;
+  /** How much too late this process woke at worst, ms: so busy is the machine. */
+  latestMs = 0;
   readonly #stage: Pick<FaultStage, 'replica' | 'browsersAlive' | 'acting'>;
   readonly #counting: NodeJS.Timeout;
   readonly #looking: Promise<void>;
@@ -64,6 +66,7 @@ export class Watch {
         acting: acting?.now ?? null,
       });
       await sleep(intervalMs);
+      this.latestMs = Math.max(this.latestMs, performance.now() - at - intervalMs);
     }
   }
 }

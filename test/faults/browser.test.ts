@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { ChromiumStage } from '../support/chromium-stage.js';
+import { eventually } from '../support/eventually.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import { type FaultRow, type HeldState, lasting, type Standing } from '../support/matrix/fault-row.js';
+import { signalIfAlive } from '../support/processes.js';
+import { mountSmallDisk } from '../support/small-disk.js';
+
+/** Class 2: what can befall the browser, its page and its profile. */
+const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
+const died = /the browser died \(signal SIGKILL\)/;
+
+const rows: readonly FaultRow<ChromiumStage>[] = [
+  {
+    fault: 'the browser is killed',
+    states: all,
+    inject: async (stage) => stage.killBrowser(),
+    expect: { recovery: 'new browser', says: died, noticedMs: 1_500 },
+  },
+  {
+    fault: 'the browser is frozen for longer than any deadline',
+    states: all,
+    inject: async (_, { browser }) => signalIfAlive(-browser, 'SIGSTOP'),
+    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+  },
+  {
+    fault: "the page's renderer is killed",
+    states: all,
+    inject: async (stage) => {
+      for (const pid of stage.rendererPids()) signalIfAlive(pid, 'SIGKILL');
+    },
+    expect: { recovery: 'same browser', says: /page of WhatsApp Web crashed/, noticedMs: 1_500 },
+  },
+  {
+    fault: 'the page runs into a busy loop',
+    states: all,
+    inject: ({ whatsApp }) => whatsApp.faults.hangNow(),
+    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+  },
+  {
+    fault: 'the page reloads by itself',
+    states: all,
+    inject: ({ whatsApp }) => whatsApp.faults.reloadNow(),
+    expect: { recovery: 'same run' },
+  },
+  {
+    fault: 'the page reloads twice while the library sets it up',
+    states: all,
+    inject: async ({ whatsApp }) => {
+      await whatsApp.faults.reloadNow();
+      await lasting(270);
+      await whatsApp.faults.reloadNow();
+    },
+    expect: { recovery: 'same run' },
+  },
+  {
+    fault: 'a new page reloads in the middle of the login',
+    states: ['ready', 'qr'],
+    inject: async (stage, { status }) => {
+      await stage.whatsApp.faults.set({ reloadAt: { step: status.has_qr ? 'first-ref' : 'connected' } });
+      stage.killBrowser();
+      await eventually(async () => (await stage.whatsApp.faults.current()).reloadAt === null, {
+        timeoutMs: 20_000,
+        message: 'the page reloads',
+      });
+    },
+    expect: { recovery: 'new browser', says: died },
+  },
+  {
+    fault: 'an iframe and a change of the address make the library set the page up again',
+    states: ['qr', 'ready', 'authenticated', 'starting'],
+    inject: async ({ whatsApp }) => {
+      await whatsApp.faults.appendIframeNow();
+      await whatsApp.faults.pushStateNow();
+      await lasting(1_000);
+    },
+    expect: { recovery: 'same thread' },
+  },
+  {
+    fault: 'a dead browser leaves its lock on the profile, and its pid is used again',
+    states: all,
+    inject: (stage) => dieLocked(stage, `${hostname()}-${process.pid}`),
+    expect: { recovery: 'new browser', says: died, noticedMs: 1_500 },
+  },
+  {
+    fault: "another host's lock is on the profile",
+    states: all,
+    inject: (stage) => dieLocked(stage, 'another-host-1'),
+    expect: { recovery: 'new browser', says: died, noticedMs: 1_500 },
+  },
+  {
+    fault: 'what Chromium keeps for itself in the profile is garbage',
+    states: all,
+    inject: async (stage) => {
+      spoil(join(stage.profileDir, 'Local State'), join(stage.profileDir, 'Default', 'Preferences'));
+      stage.killBrowser();
+    },
+    expect: { recovery: 'new browser', says: died },
+  },
+  {
+    fault: 'what the page keeps in the profile is garbage: the login is gone',
+    states: ['ready'],
+    inject: async (stage) => {
+      for (const store of ['IndexedDB', 'Local Storage']) {
+        spoil(...filesBelow(join(stage.profileDir, 'Default', store)));
+      }
+      stage.killBrowser();
+      await stage.scanned();
+    },
+    expect: { recovery: 'new browser', says: died, needsScan: true, isEnded: true, mayLoseSends: true },
+  },
+];
+
+const disk = mountSmallDisk(96);
+const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
+  {
+    fault: "the profile's disk is full",
+    states: all,
+    inject: async () => {
+      disk?.fill();
+      await lasting(3_000);
+    },
+    expect: { recovery: 'undisturbed' },
+  },
+  {
+    fault: "the browser is killed while the profile's disk is full, and for a while after",
+    states: all,
+    inject: async (stage) => {
+      disk?.fill();
+      stage.killBrowser();
+      await lasting(4_000);
+    },
+    expect: { recovery: 'same run', says: died },
+  },
+];
+if (disk === null) console.log('no disk can be mounted here: a full one is left out');
+
+after(() => disk?.unmount());
+faultMatrix<Standing, ChromiumStage>(
+  () => ChromiumStage.open(disk ? { authDir: disk.dir, onHeal: disk.free } : {}),
+  [...rows, ...(disk ? onSmallDisk : [])],
+);
+
+/** The lock that the next browser finds. */
+async function dieLocked(stage: ChromiumStage, holder: string): Promise<void> {
+  const lock = join(stage.profileDir, 'SingletonLock');
+  rmSync(lock, { force: true });
+  symlinkSync(holder, lock);
+  stage.killBrowser();
+}
+
+function spoil(...files: string[]): void {
+  assert.ok(files.length > 0);
+  for (const file of files) writeFileSync(file, randomBytes(statSync(file).size));
+}
+
+function filesBelow(dir: string): string[] {
+  const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+}

@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { ChromiumStage } from '../support/chromium-stage.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import { type FaultRow, type HeldState, lasting, type Standing } from '../support/matrix/fault-row.js';
+
+/** Class 6, in part: a host goes and a second one, with the same `WHATSAPP_AUTH_DIR`, takes the session over. */
+const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
+
+/** Chromium on a busy machine needs more time than scripted browsers: longer than the other tests' leases. */
+const timing = {
+  lockDurationMs: 8_000,
+  renewIntervalMs: 1_000,
+  giveUpMs: 5_000,
+  guardTimeoutMs: 5_500,
+  killAllowanceMs: 1_000,
+  socketTimeoutMs: 2_000,
+  drainDelayMs: 1_000,
+  stalledIntervalMs: 500,
+};
+
+const ownerGone = /supervisor is gone/;
+const noticedMs = 3_500;
+let hosts = 0;
+
+/** A machine by its name: the lock that its browser leaves on the profile is another's for every other host. */
+function otherHost(): string[] {
+  const name = `host-${++hosts}`;
+  return canNameHosts ? ['unshare', '--uts', 'sh', '-c', `hostname ${name} && exec "$@"`, 'sh'] : [];
+}
+
+const canNameHosts = (() => {
+  try {
+    execFileSync('unshare', ['--uts', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    console.log('no host can be given a name of its own here: all hosts have the same');
+    return false;
+  }
+})();
+
+const rows: readonly FaultRow<ChromiumStage>[] = [
+  {
+    fault: 'the host is gone, and another one that stands by takes over',
+    states: all,
+    inject: async (stage) => {
+      const host = stage.supervisor;
+      await stage.addHost(otherHost()).runs();
+      await stage.killHost(host);
+    },
+    expect: { recovery: 'standby', says: ownerGone },
+  },
+  {
+    fault: 'the host is gone, and another one is there only later',
+    states: all,
+    inject: async (stage) => {
+      await stage.killHost(stage.supervisor);
+      await lasting(timing.lockDurationMs);
+      stage.addHost(otherHost());
+    },
+    expect: { recovery: 'standby', says: ownerGone, noticedMs },
+  },
+  {
+    fault: 'the host is shut down in order, and another one that stands by takes over',
+    states: all,
+    inject: async (stage) => {
+      const host = stage.supervisor;
+      await stage.addHost(otherHost()).runs();
+      await host.end('SIGTERM');
+    },
+    expect: { recovery: 'standby' },
+  },
+  {
+    fault: 'the supervisor on the host freezes, another host takes over, and it wakes',
+    states: all,
+    inject: async (stage, { status }) => {
+      const host = stage.supervisor;
+      await stage.addHost(otherHost()).runs();
+      host.signal('SIGSTOP');
+      await stage.until((s) => s.epoch > status.epoch, 'taken over');
+      host.signal('SIGCONT');
+      await lasting(2_000);
+      await host.end('SIGTERM');
+    },
+    expect: { recovery: 'standby', says: ownerGone },
+  },
+];
+
+faultMatrix<Standing, ChromiumStage>(() => ChromiumStage.open({ timing }), rows);

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { ChromiumStage } from '../support/chromium-stage.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
@@ -140,9 +139,8 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
 ];
 if (disk === null) console.log('no disk can be mounted here: a full one is left out');
 
-after(() => disk?.unmount());
 faultMatrix<Standing, ChromiumStage>(
-  () => ChromiumStage.open(disk ? { authDir: disk.dir, onHeal: disk.free } : {}),
+  () => ChromiumStage.open({ disk }),
   [...rows, ...(disk ? onSmallDisk : [])],
 );
 

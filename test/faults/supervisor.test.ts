@@ -51,7 +51,8 @@ faultMatrix<Settled, Deployment>(
         owner.signal('SIGTERM');
         await owner.exited;
       },
-      expect: { recovery: 'standby', noticedMs: timing.threadStopGraceMs + 2_000 },
+      // Well before the lock would have lapsed.
+      expect: { recovery: 'standby', recoveredMs: timing.lockDurationMs - 1_000 },
     },
     {
       fault: 'the owner is asked to stop and there is no standby until later',

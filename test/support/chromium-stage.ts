@@ -8,6 +8,7 @@ import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
 import { allProcesses, childrenOf, signalIfAlive } from './processes.js';
 import type { Product } from './product.js';
 import { type RedisServer, startRedis } from './redis-server.js';
+import type { SmallDisk } from './small-disk.js';
 import { readQr, Stage } from './stage.js';
 
 /** Deadlines of page and library, shortened; what Chromium itself takes is left its time. */
@@ -18,7 +19,7 @@ const shortenedTiming = {
   loopHungAfterMs: 5_000,
   pageCheckIntervalMs: 500,
   pageCheckTimeoutMs: 2_000,
-  readyGraceMs: 500,
+  readyGraceMs: 1_000,
   reconnectDeadlineMs: 3_000,
   threadStopGraceMs: 2_000,
   healthyAfterMs: 1,
@@ -35,9 +36,8 @@ interface ChromiumOptions {
   readonly timing?: Partial<Timing>;
   readonly environment?: (scene: Stage) => Record<string, string>;
   readonly nodeArgs?: string[];
-  readonly authDir?: string;
-  /** Ends what a row left broken outside of the stand-in. */
-  readonly onHeal?: () => void;
+  /** Where the profile is, if it is not to be with everything else. */
+  readonly disk?: SmallDisk | null;
 }
 
 /** One supervisor with the real client in a real Chromium, one Redis, one replica; the stand-in for WhatsApp Web. */
@@ -46,11 +46,13 @@ export class ChromiumStage implements FaultStage {
   readonly replica: Replica;
   readonly scene: Stage;
   readonly honestWithinMs: number;
+  /** Each count looks at every process of the machine. */
+  readonly countIntervalMs = 200;
   supervisor: Product;
   readonly #environment: Record<string, string>;
   readonly #nodeArgs: string[];
   readonly #authDir: string;
-  readonly #onHeal: () => void;
+  readonly #disk: SmallDisk | null;
   readonly #usualTiming: WhatsAppTiming;
   #isAltered = false;
 
@@ -74,7 +76,7 @@ export class ChromiumStage implements FaultStage {
     const timing = { ...shortenedTiming, ...options.timing };
     // A dead page is looked for; a dead owner is noticed by its heartbeat.
     this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 1_000;
-    this.#authDir = options.authDir ?? join(scene.dir, 'auth');
+    this.#authDir = options.disk?.dir ?? join(scene.dir, 'auth');
     this.#environment = {
       WHATSAPP_AUTH_DIR: this.#authDir,
       REDIS_URL: redis.url,
@@ -83,7 +85,7 @@ export class ChromiumStage implements FaultStage {
       ...options.environment?.(scene),
     };
     this.#nodeArgs = options.nodeArgs ?? [];
-    this.#onHeal = options.onHeal ?? (() => undefined);
+    this.#disk = options.disk ?? null;
     this.supervisor = this.#start({});
   }
 
@@ -217,6 +219,7 @@ export class ChromiumStage implements FaultStage {
 
   async close(): Promise<void> {
     await this.scene.close();
+    await this.#disk?.unmount();
     await this.replica.close();
     await this.redis.stop();
   }
@@ -228,7 +231,7 @@ export class ChromiumStage implements FaultStage {
   async #heal(): Promise<void> {
     await this.whatsApp.faults.clear();
     await this.whatsApp.timing.set(this.#usualTiming);
-    this.#onHeal();
+    this.#disk?.free();
     if (!this.#isAltered) return;
     await this.moveTo({});
     this.#isAltered = false;

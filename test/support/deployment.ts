@@ -30,6 +30,7 @@ export class Deployment implements FaultStage<Settled> {
   readonly theatre: Theatre;
   readonly observer: SessionObserver;
   readonly honestWithinMs: number;
+  readonly countIntervalMs = 25;
   readonly #dir: string;
   readonly #timing: Partial<Timing>;
   readonly #supervisors = new Set<SupervisorProcess>();

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchDir } from './leftovers.js';
@@ -9,8 +10,11 @@ export interface SmallDisk {
   /** Not a byte is free afterwards. */
   fill(): void;
   free(): void;
-  unmount(): void;
+  unmount(): Promise<void>;
 }
+
+/** Unmounts when its standard input closes: a test file that is killed runs no clean-up. */
+const watch = 'while read -r _; do :; done; umount --lazy "$0"; rmdir "$0"';
 
 /** null where nothing can be mounted: it takes root, or a machine that allows it. */
 export function mountSmallDisk(megabytes: number): SmallDisk | null {
@@ -20,6 +24,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk | null {
   } catch {
     return null;
   }
+  const watcher = spawn('bash', ['-c', watch, dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   const ballast = join(dir, 'ballast');
   return {
     dir,
@@ -28,6 +33,10 @@ export function mountSmallDisk(megabytes: number): SmallDisk | null {
       writeFileSync(ballast, Buffer.alloc(bavail * bsize));
     },
     free: () => rmSync(ballast, { force: true }),
-    unmount: () => void execFileSync('umount', ['--lazy', dir]),
+    async unmount() {
+      const gone = once(watcher, 'exit');
+      watcher.stdin?.end();
+      await gone;
+    },
   };
 }

@@ -44,6 +44,8 @@ export interface Expectation {
   readonly says?: RegExp;
   /** From the injection until the status no longer says what it said before. */
   readonly noticedMs?: number;
+  /** From the injection until the session is back for good. */
+  readonly recoveredMs?: number;
   /** The API must, or may, have answered 503 `redis_unavailable` meanwhile; anywhere else it must not. */
   readonly redisDown?: 'shows' | 'may show';
   /** Redis lost its data: until the run is back, replicas know of none. */
@@ -67,8 +69,9 @@ export interface FaultStage<Held extends Standing = Standing> {
   hold(state: HeldState): Promise<Held>;
   /** Ends whatever still breaks the session, and waits until it is back by itself. */
   recovered(state: HeldState): Promise<Held>;
-  /** How many browsers live now. */
+  /** How many browsers live now; `countIntervalMs` says how often it may be asked. */
   browsersAlive(): number;
+  readonly countIntervalMs: number;
   /** How many pages WhatsApp has logged in now, and ever had at once; null without a stand-in for it. */
   acting(): Promise<{ now: number; most: number } | null>;
   /** How many messages WhatsApp got with this text. */

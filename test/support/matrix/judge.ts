@@ -4,6 +4,12 @@ import { ownerGoneSentence, type SessionState, type Status } from '../../../src/
 import type { Expectation, HeldState, Standing } from './fault-row.js';
 import type { Sighting } from './watch.js';
 
+/** What a machine without a moment to spare adds to an answer that takes several turns of several processes. */
+const busyMs = (latestMs: number) => 5 * latestMs;
+
+/** How long a replica waits for Redis. */
+const redisPatienceMs = 600;
+
 /** Everything that was seen around one injection. */
 export interface FaultRecord {
   readonly state: HeldState;
@@ -45,7 +51,12 @@ export function judge(expect: Expectation, record: FaultRecord): void {
   if (expect.recovery !== 'same thread' && expect.recovery !== 'same run') {
     assert.ok(noticed !== null, 'the fault never showed');
   }
-  if (noticedMs !== undefined) assert.ok((noticed ?? 0) <= noticedMs, `the fault showed after ${noticed} ms`);
+  const slackMs = busyMs(record.latestMs);
+  const recovered = recoveredAfterMs(record) ?? 0;
+  const isInTime = recovered - slackMs <= (expect.recoveredMs ?? Number.POSITIVE_INFINITY);
+  assert.ok(isInTime, `it took ${recovered} ms to recover`);
+  if (noticedMs !== undefined)
+    assert.ok((noticed ?? 0) - slackMs <= noticedMs, `the fault showed after ${noticed} ms`);
 }
 
 /** When the status first differed from what it was before the injection; null: never. */
@@ -83,13 +94,15 @@ function statuses({ sightings }: FaultRecord): Status[] {
 
 /** The API is up all the time, within a second, and what a machine adds that has no moment to spare. */
 function assertAnswered(expect: Expectation, { sightings, latestMs }: FaultRecord): void {
-  const limitMs = 1_000 + 5 * latestMs;
+  const limitMs = 1_000 + busyMs(latestMs);
   assert.ok(sightings.length > 2, 'nobody looked');
   for (const { code, error, tookMs } of sightings) {
     assert.ok(tookMs < limitMs, `the status took ${Math.round(tookMs)} ms`);
     if (code === 200) continue;
     assert.deepEqual([code, error], [503, 'redis_unavailable']);
-    assert.ok(expect.redisDown, 'the API refused to answer though Redis was up');
+    // Redis itself may have had no turn in time.
+    const isStarved = busyMs(latestMs) > redisPatienceMs;
+    assert.ok(expect.redisDown || isStarved, 'the API refused to answer though Redis was up');
   }
   if (expect.redisDown === 'shows')
     assert.ok(
@@ -99,12 +112,13 @@ function assertAnswered(expect: Expectation, { sightings, latestMs }: FaultRecor
 }
 
 /** Never `ready` without a browser, and a page that is logged in, for longer than a heartbeat lives. */
-function assertHonest({ sightings, honestWithinMs }: FaultRecord): void {
+function assertHonest({ sightings, honestWithinMs, latestMs }: FaultRecord): void {
+  const limitMs = honestWithinMs + busyMs(latestMs);
   let trueAt = sightings[0]?.at ?? 0;
   for (const { at, status, browsers, acting } of sightings) {
     if (!status?.ready || (browsers > 0 && acting !== 0)) trueAt = at;
     const liedMs = at - trueAt;
-    assert.ok(liedMs <= honestWithinMs, `ready for ${Math.round(liedMs)} ms while nothing acted`);
+    assert.ok(liedMs <= limitMs, `ready for ${Math.round(liedMs)} ms while nothing acted`);
   }
 }
 

@@ -15,6 +15,8 @@ export interface Sighting {
   readonly acting: number | null;
 }
 
+type Watched = Pick<FaultStage, 'replica' | 'browsersAlive' | 'countIntervalMs' | 'acting'>;
+
 const intervalMs = 100;
 
 /** Looks at the session over HTTP, several times a second, and counts what acts for it. */
@@ -24,14 +26,16 @@ export class Watch {
   mostActing = 0;
   /** How much too late this process woke at worst, ms: so busy is the machine. */
   latestMs = 0;
-  readonly #stage: Pick<FaultStage, 'replica' | 'browsersAlive' | 'acting'>;
+  readonly #stage: Watched;
   readonly #counting: NodeJS.Timeout;
   readonly #looking: Promise<void>;
+  #alive = 0;
   #isOver = false;
 
-  constructor(stage: Pick<FaultStage, 'replica' | 'browsersAlive' | 'acting'>) {
+  constructor(stage: Watched) {
     this.#stage = stage;
-    this.#counting = setInterval(() => this.#count(), intervalMs / 4);
+    this.#count();
+    this.#counting = setInterval(() => this.#count(), stage.countIntervalMs);
     this.#looking = this.#look();
   }
 
@@ -41,15 +45,14 @@ export class Watch {
     await this.#looking;
   }
 
-  #count(): number {
-    const alive = this.#stage.browsersAlive();
-    this.mostBrowsers = Math.max(this.mostBrowsers, alive);
-    return alive;
+  #count(): void {
+    this.#alive = this.#stage.browsersAlive();
+    this.mostBrowsers = Math.max(this.mostBrowsers, this.#alive);
   }
 
   async #look(): Promise<void> {
     while (!this.#isOver) {
-      const browsers = this.#count();
+      const browsers = this.#alive;
       const acting = await this.#stage.acting();
       this.mostActing = Math.max(this.mostActing, acting?.most ?? 0);
       const askedAt = performance.now();

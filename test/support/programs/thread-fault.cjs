@@ -19,9 +19,14 @@ const faults = {
   busy: () => {
     for (;;);
   },
+  // Bit by bit: on a busy machine it must not hang before.
   memory: () => {
     const kept = [];
-    for (;;) kept.push(new Array(100_000).fill(Math.random()));
+    const hoard = () => {
+      for (let i = 0; i < 10; i++) kept.push(new Array(100_000).fill(Math.random()));
+      setImmediate(hoard);
+    };
+    hoard();
   },
 };
 

@@ -179,6 +179,16 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
     ],
   },
   {
+    title: 'the entry of a tool imports parts and may read the environment, but not end the process',
+    file: 'src/import-session.ts',
+    lines: [
+      [`export * from './supervisor/run.js';`],
+      [`export const home = process.env.HOME;`],
+      [`export const end = () => process.exit(1);`, properties],
+      [`import 'whatsapp-web.js';`, imports],
+    ],
+  },
+  {
     title: 'the shutdown may end the process, but not read the environment',
     file: 'src/platform/shutdown.ts',
     lines: [

@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import wweb, { type Client } from 'whatsapp-web.js';
 import { eventually } from '../support/eventually.js';
 import type { WhatsAppWeb } from './server.js';
@@ -56,24 +56,26 @@ export async function removeProfile(profile: string): Promise<void> {
   await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 
-/** For faults that the library meets with its own long timeouts. */
-export interface LibraryTimeouts {
+export interface LibraryOptions {
+  /** For faults that the library meets with its own long timeouts. */
   authTimeoutMs?: number;
   protocolTimeoutMs?: number;
+  /** As most programs use it: the profile is `<data path>/session` or `<data path>/session-<client id>`. */
+  localAuth?: boolean;
 }
 
 export function startLibrary(
   whatsAppWeb: WhatsAppWeb,
   profile: string,
-  { authTimeoutMs = 30_000, protocolTimeoutMs = 180_000 }: LibraryTimeouts = {},
+  { authTimeoutMs = 30_000, protocolTimeoutMs = 180_000, localAuth = false }: LibraryOptions = {},
 ): LibraryClient {
   const client = new wweb.Client({
-    authStrategy: new wweb.NoAuth(),
+    authStrategy: localAuth ? localAuthOf(profile) : new wweb.NoAuth(),
     webVersionCache: { type: 'none' },
     authTimeoutMs,
     puppeteer: {
       executablePath: '/usr/bin/chromium',
-      userDataDir: profile,
+      ...(localAuth ? {} : { userDataDir: profile }),
       protocolTimeout: protocolTimeoutMs,
       args: [...CHROMIUM_FLAGS, ...whatsAppWeb.chromeArgs],
     },
@@ -102,6 +104,11 @@ export function startLibrary(
       await closeAndWait(client.pupBrowser);
     },
   };
+}
+
+function localAuthOf(profile: string): wweb.LocalAuth {
+  const clientId = basename(profile).replace(/^session-?/, '');
+  return new wweb.LocalAuth({ dataPath: dirname(profile), ...(clientId === '' ? {} : { clientId }) });
 }
 
 /** A message by its text, a chat by what is unread in it. */

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# npm run import-session -- DIR [--session-id ID]: takes over the login of a whatsapp-web.js program.
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+prepare http
+exec node --enable-source-maps dist/src/import-session.js "$@"

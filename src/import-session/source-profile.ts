@@ -1,0 +1,82 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { messageOf, OperatorError } from '../contract/errors.js';
+
+/**
+ * Finds the profile to take over: `dir` is one itself, or a LocalAuth data path that holds `session` or
+ * `session-<id>`. Throws an {@link OperatorError} that says what is there instead.
+ */
+export async function findProfile(dir: string, sessionId: string | null): Promise<string> {
+  const at = resolve(dir);
+  const names = await namesIn(at);
+  if (sessionId === null && names.includes('Default')) return at;
+  const sessions = names.filter((name) => /^session(-[-\w]+)?$/.test(name));
+  if (sessionId !== null) {
+    if (sessions.includes(`session-${sessionId}`)) return join(at, `session-${sessionId}`);
+    throw new OperatorError(`${at} has no session-${sessionId}; ${whatIsThere(sessions)}`);
+  }
+  const [only, ...more] = sessions;
+  if (only === undefined) {
+    throw new OperatorError(
+      `${at} is no .wwebjs_auth directory and no profile: it has neither session, session-<id> nor Default in it`,
+    );
+  }
+  if (more.length > 0) {
+    throw new OperatorError(
+      `${at} has several sessions; name one with --session-id, or by its path: ${sessions.join(', ')}`,
+    );
+  }
+  return join(at, only);
+}
+
+/**
+ * Throws an {@link OperatorError} where a browser may still write to the profile. `SingletonLock` is a symbolic link
+ * to `<host>-<pid>` that a browser which was killed leaves behind; of another host's process nothing can be known
+ * from here, so there the operator's word decides.
+ */
+export async function refuseIfInUse(profileDir: string, isSaidToBeFree: boolean): Promise<void> {
+  const holder = await readlink(join(profileDir, 'SingletonLock')).catch(() => null);
+  if (holder === null) return;
+  const at = holder.lastIndexOf('-');
+  const [host, pid] = [holder.slice(0, at), Number(holder.slice(at + 1))];
+  if (host === hostname()) {
+    if (!(await isBrowser(pid))) return;
+    throw new OperatorError(
+      `${profileDir} is in use by the browser with pid ${pid}: stop the program that runs it, then import again`,
+    );
+  }
+  if (isSaidToBeFree) return;
+  throw new OperatorError(
+    `${profileDir} was locked by a browser on another host or in a container (${host}, pid ${pid}): ` +
+      'if that has ended, import again with --not-in-use',
+  );
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  try {
+    const entries = await readdir(dir, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    throw new OperatorError(`${dir} cannot be read (${messageOf(error)})`, { cause: error });
+  }
+}
+
+function whatIsThere(sessions: readonly string[]): string {
+  return sessions.length === 0
+    ? 'it has no session at all'
+    : `it has ${sessions.map((s) => basename(s)).join(', ')}`;
+}
+
+/** A pid that was used again by something else holds nothing. */
+async function isBrowser(pid: number): Promise<boolean> {
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
+  if (commandLine !== null) return commandLine.includes('--user-data-dir=');
+  try {
+    // Without /proc the pid is all there is.
+    process.kill(pid, 0);
+    return process.platform !== 'linux';
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { Status } from '../../src/contract/status.js';
+import { Stage } from '../support/stage.js';
+import { type LibraryClient, startLibrary } from '../whatsapp-web/library-client.js';
+
+/** A plain whatsapp-web.js program's login, taken over: each test goes on where the one before ended. */
+const tool = fileURLToPath(new URL('../../src/import-session.js', import.meta.url));
+
+let stage: Stage;
+let program: LibraryClient;
+
+before(async () => {
+  stage = await Stage.open();
+  program = startLibrary(stage.whatsApp, join(stage.dir, '.wwebjs_auth', 'session-shop'), {
+    localAuth: true,
+  });
+});
+after(() => stage.close());
+
+async function runImport(...words: string[]): Promise<{ code: number; output: string }> {
+  const env = { PATH: process.env.PATH ?? '', ...stage.environment };
+  return new Promise((settle) => {
+    execFile(process.execPath, [tool, ...words], { env, cwd: stage.dir }, (error, stdout, stderr) =>
+      settle({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }),
+    );
+  });
+}
+
+/** Changes with any name, content, target or time of change below `dir`. */
+function fingerprint(dir: string): string {
+  const hash = createHash('sha256');
+  for (const name of (readdirSync(dir, { recursive: true }) as string[]).sort()) {
+    const file = join(dir, name);
+    const facts = lstatSync(file);
+    hash.update(`${name} ${facts.mode} ${facts.mtimeMs} ${facts.ctimeMs}\n`);
+    if (facts.isFile()) hash.update(readFileSync(file));
+    if (facts.isSymbolicLink()) hash.update(readlinkSync(file));
+  }
+  return hash.digest('hex');
+}
+
+test('while the program runs its login cannot be taken', async () => {
+  await program.next('qr');
+  assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
+  await program.next('ready');
+  const refused = await runImport('.wwebjs_auth');
+  assert.equal(refused.code, 78);
+  assert.match(refused.output, /^holdline: \S+session-shop is in use by the browser with pid \d+/);
+});
+
+test('once it has stopped, its login is ours: ready without a QR, and the source as it was', async () => {
+  await program.closeBrowser();
+  const source = join(stage.dir, '.wwebjs_auth');
+  const before = fingerprint(source);
+  const imported = await runImport('.wwebjs_auth', '--session-id', 'shop');
+  assert.equal(imported.code, 0, imported.output);
+
+  const product = stage.start();
+  const seen = new Set([(await product.post<Status>('/api/auth/start')).state]);
+  await product.until((status) => {
+    seen.add(status.state);
+    return status.ready;
+  }, 'ready with the login of the program');
+  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  assert.equal((await stage.whatsApp.phone.state()).devices.length, 1);
+  assert.equal(fingerprint(source), before);
+
+  const running = await runImport('.wwebjs_auth');
+  assert.equal(running.code, 78);
+  assert.match(running.output, /another Holdline .* is running/);
+  assert.equal(await product.end('SIGTERM'), 0);
+});
+
+test('a login of ours is not replaced, and a slip of the keyboard is answered with the usage', async () => {
+  const again = await runImport('.wwebjs_auth');
+  assert.equal(again.code, 78);
+  assert.match(again.output, /has a login already/);
+  for (const words of [[], ['a', 'b'], ['.wwebjs_auth', '--sesion-id', 'shop']]) {
+    const { code, output } = await runImport(...words);
+    assert.equal(code, 64);
+    assert.match(output, /npm run import-session -- DIR/);
+  }
+});

@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { dieWithThisProcess } from './die-with-this-process.js';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
+import { findsEngine, runRedisContainer } from './redis-container.js';
+import { type RedisPlace, type RunningRedis, spawnRedis } from './redis-process.js';
 
 /** A redis-server of the test's own, on a free loopback port, in a directory of its own. */
 export interface RedisServer {
@@ -28,64 +27,51 @@ export async function startRedis({ appendOnly = false } = {}): Promise<RedisServ
   const directory = await mkdtemp(join(tmpdir(), 'holdline-redis-'));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
-  const start = () => spawnRedis({ port, directory, appendOnly, url });
-  let child = await start();
-
-  async function kill(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+  async function start(): Promise<RunningRedis> {
+    const running = await launch({ port, directory, appendOnly });
+    await untilItAnswers(url, running);
+    return running;
   }
+  let running = await start();
 
   return {
     url,
     port,
     get pid() {
-      return child.pid as number;
+      return running.pid;
     },
-    signal: (name) => void child.kill(name),
-    kill,
+    signal: (name) => running.signal(name),
+    kill: () => running.kill(),
     async restart() {
-      await kill();
-      child = await start();
+      await running.kill();
+      running = await start();
     },
     async restartEmpty() {
-      await kill();
+      await running.kill();
       await rm(join(directory, 'appendonlydir'), { recursive: true, force: true });
-      child = await start();
+      running = await start();
     },
     async stop() {
-      await kill();
+      await running.kill();
       await rm(directory, { recursive: true, force: true });
     },
   };
 }
 
-interface Place {
-  readonly port: number;
-  readonly directory: string;
-  readonly appendOnly: boolean;
-  readonly url: string;
+/** A Docker engine's where one answers, else this machine's own; HOLDLINE_TEST_REDIS=docker|local decides. */
+async function launch(place: RedisPlace): Promise<RunningRedis> {
+  const wanted = process.env.HOLDLINE_TEST_REDIS;
+  if (wanted === 'docker' || (wanted !== 'local' && (await findsEngine()))) return runRedisContainer(place);
+  return spawnRedis(place);
 }
 
-async function spawnRedis({ port, directory, appendOnly, url }: Place): Promise<ChildProcess> {
-  const child = spawn(
-    'redis-server',
-    [
-      ...['--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''],
-      ...['--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'always'],
-    ],
-    { stdio: 'ignore' },
-  );
-  await once(child, 'spawn');
-  dieWithThisProcess(child, 'KILL');
+async function untilItAnswers(url: string, running: RunningRedis): Promise<void> {
   const probe = new Redis(url, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => 50 });
   probe.on('error', () => undefined);
   try {
     await eventually(
       async () => {
-        if (child.exitCode !== null) throw new Error(`redis-server exited with ${child.exitCode}`);
+        if (running.hasEnded()) throw new Error('redis-server has ended');
         return (await probe.ping()) === 'PONG';
       },
       { message: 'redis-server answers' },
@@ -93,5 +79,4 @@ async function spawnRedis({ port, directory, appendOnly, url }: Place): Promise<
   } finally {
     probe.disconnect();
   }
-  return child;
 }

@@ -32,6 +32,7 @@ if (!Object.keys(faults).some((name) => name.includes(options.only)))
   refuse(`no fault's name has '${options.only}'`);
 const plan = planOf(seed, seconds * 1000, options.only);
 const complaints: string[] = [];
+const complained = new Map<string, number>();
 const startedAt = performance.now();
 const executed: string[] = [];
 
@@ -41,8 +42,14 @@ if (options.plan) {
   process.exit(0);
 }
 const cluster = await ChaosCluster.open();
+// Out of somebody's patience: what is known by then is said. The processes end with this one.
+process.once('SIGTERM', () => {
+  complain('ended from outside before everything had settled');
+  report();
+  process.exit();
+});
 await run().catch(complainOf);
-await report();
+report();
 
 async function run(): Promise<void> {
   const watch = new Watch(cluster, complain);
@@ -94,8 +101,12 @@ function complainOf(error: Error): void {
   complain(`${error.message}: ${String(error.cause ?? '')}`);
 }
 
+/** Of what differs only in its numbers the first three. */
 function complain(what: string): void {
-  if (complaints.length < 50) complaints.push(`${stamp()}  ${what}`);
+  const kind = what.replace(/\d+/g, '').slice(0, 80);
+  const times = (complained.get(kind) ?? 0) + 1;
+  complained.set(kind, times);
+  if (times <= 3) complaints.push(`${stamp()}  ${what}`);
 }
 
 /** Seconds since the start, and the clock of the logs. */
@@ -114,7 +125,7 @@ async function saveLogs(): Promise<void> {
   print(`logs: ${dir}`);
 }
 
-async function report(): Promise<void> {
+function report(): void {
   if (complaints.length > 0) {
     print(`\nwhat happened:\n${executed.join('\n')}\n\nwhat was wrong:\n${complaints.join('\n')}`);
     print(

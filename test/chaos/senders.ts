@@ -89,7 +89,7 @@ export class Senders {
         async () => {
           const answer = await this.#cluster.replicas[0]?.get(`/api/jobs/${id}`);
           last = await answer?.json();
-          if (answer?.status === 404 && !wish.isAccepted) return 'none';
+          if (answer?.status === 404) return 'forgotten';
           assert.equal(answer?.status, 200, JSON.stringify(last));
           const { status } = last as JobView;
           return status === 'queued' || status === 'active' ? null : status;

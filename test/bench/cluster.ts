@@ -37,8 +37,8 @@ export class Cluster {
 
   static async open(stage: Stage): Promise<Cluster> {
     const cluster = new Cluster(stage, await startRedis({ appendOnly: true }));
-    const qr = await cluster.#http.post<Status>('/api/auth/start');
-    assert.equal(qr.state, 'qr', JSON.stringify(qr));
+    const asked = async () => (await cluster.#http.post<Status>('/api/auth/start')).has_qr;
+    await eventually(asked, { timeoutMs: 60_000, intervalMs: 500, message: 'a QR' });
     await stage.whatsApp.phone.scanCurrent();
     await cluster.#http.loginSettled();
     return cluster;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { OperatorError } from './contract/errors.js';
 import { startHttp } from './http/server.js';
 import { type Config, loadConfig } from './platform/config.js';
+import { loadOrMakeCredentialsKey } from './platform/credentials-key-file.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
@@ -27,7 +28,10 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
   const fitness = watchRedisFitness({ redisUrl, timing: config.timing, log });
   parts.push({ stop: () => fitness.stop() });
-  if (config.role !== 'http') await startSupervisor(config, redisUrl, log, parts, fitness.verdict);
+  if (config.role !== 'http') {
+    const credentialsKeys = await credentialsKeysFor(config);
+    await startSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts, fitness.verdict);
+  }
   if (config.role !== 'supervisor') {
     const http = await startHttp({ config, redisUrl, log });
     parts.push({ stop: () => http.close() });
@@ -47,6 +51,12 @@ async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): P
   const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log });
   parts.push({ stop: () => redis.stop() });
   return redis.url;
+}
+
+/** Alone on this machine there is a key without anybody's doing; it is as safe as the profile beside it. */
+async function credentialsKeysFor(config: Config): Promise<Config['credentialsKeys']> {
+  if (config.redisUrl !== null || config.credentialsKeys.length > 0) return config.credentialsKeys;
+  return [await loadOrMakeCredentialsKey(config.dataDir)];
 }
 
 async function startSupervisor(

@@ -9,6 +9,8 @@ interface ExitPolicy {
   readonly rung: 'thread' | 'browser';
   /** The login is void: renew the profile before the next incarnation. */
   readonly wipesProfile?: true;
+  /** The login may be lost here, but not in its backup: restore it before the next incarnation. */
+  readonly doubtsProfile?: true;
   /** A person is needed: the run ends in `auth_failure`. */
   readonly endsRun?: true;
 }
@@ -24,6 +26,12 @@ export const exitReasons = {
   start_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },
   sync_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },
   browser_died: { counted: true, delay: 'backoff', rung: 'browser' },
+  /** The profile was linked, and WhatsApp asks it for a login without having ended one. */
+  login_missing: { counted: false, delay: 'none', rung: 'browser', doubtsProfile: true },
+  /** Disk or Redis kept the login from being restored. */
+  restore_failed: { counted: false, delay: 'backoff', rung: 'browser' },
+  /** The only login is in a backup that no key here opens. */
+  credentials_unreadable: { counted: false, delay: 'backoff', rung: 'browser' },
   profile_unusable: { counted: false, delay: 'backoff', rung: 'browser' },
   browser_failed_to_start: { counted: true, delay: 'backoff', rung: 'browser' },
   fence_lost: { counted: true, delay: 'backoff', rung: 'thread' },
@@ -35,6 +43,10 @@ export const exitReasons = {
 } as const satisfies Record<string, ExitPolicy>;
 
 export type ExitReason = keyof typeof exitReasons;
+
+export function isExitReason(code: string): code is ExitReason {
+  return Object.hasOwn(exitReasons, code);
+}
 
 export function exitPolicy(reason: ExitReason): ExitPolicy {
   return exitReasons[reason];

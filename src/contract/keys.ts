@@ -52,6 +52,13 @@ export interface SessionKeys {
   readonly endedStart: string;
   /** Epoch of the last run whose credentials were wiped: a profile of that epoch or older is void. */
   readonly wiped: string;
+  /** The newest snapshot of the login and the one before: hashes of sealed pieces by number, and `manifest`. */
+  readonly snapshot: string;
+  readonly previousSnapshot: string;
+  /** JSON `{ taken_at, bytes }` of the newest snapshot. */
+  readonly backupSummary: string;
+  /** JSON `BackupStanding`: whether the session's owner takes snapshots. */
+  readonly backupStanding: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
@@ -73,6 +80,10 @@ export function sessionKeys(session: string): SessionKeys {
     outcome: `${own}:outcome`,
     endedStart: `${own}:ended-start`,
     wiped: `${own}:wiped`,
+    snapshot: `${own}:credentials`,
+    previousSnapshot: `${own}:credentials:previous`,
+    backupSummary: `${own}:credentials:summary`,
+    backupStanding: `${own}:credentials:standing`,
     events: `${own}:events`,
     lock: `${job}:lock`,
     job,
@@ -83,4 +94,9 @@ export function sessionKeys(session: string): SessionKeys {
 /** JSON `SendAttempt` of a send: its page call may have happened. */
 export function attemptKey(session: string, jobId: string): string {
   return `${keyPrefix}:s:${session}:attempt:${jobId}`;
+}
+
+/** A snapshot on its way to Redis: a hash like a snapshot's own, with a TTL. */
+export function stagedSnapshotKey(session: string, snapshotId: string): string {
+  return `${keyPrefix}:s:${session}:credentials:staged:${snapshotId}`;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Scope } from './access.js';
+import { credentialsBackupSchema } from './credentials.js';
 import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
 import { chatSchema, limitSchema, messageSchema, messageTextSchema, phoneNumberSchema } from './whatsapp.js';
@@ -35,6 +36,7 @@ export const healthSchema = z.object({
   name: z.string(),
   mcp: z.url(),
   status: statusSchema,
+  credentials_backup: credentialsBackupSchema,
 });
 
 const pairingCodeSchema = z.union([
@@ -49,7 +51,7 @@ const pairingCodeSchema = z.union([
 
 export const operations = {
   health: {
-    summary: 'The product, where its MCP endpoint is, and the status',
+    summary: 'The product, where its MCP endpoint is, the status, and whether the login is backed up',
     description: 'The same answer at both paths.',
     routes: [
       { method: 'GET', path: '/' },

@@ -38,6 +38,10 @@ export const timingSchema = z.strictObject({
   keepLoginMs: ms(10_000, 'how long `ready` waits for a fresh login to be kept beside the profile'),
   browserStartMs: ms(20_000, 'from spawning a browser to its debugging endpoint'),
 
+  backupIntervalMs: ms(300_000, 'time between two looks whether a login has changed since its last backup'),
+  backupFreezeMs: ms(5_000, 'how long a browser may stand still while its login is copied'),
+  backupStopMs: ms(5_000, 'how long the end of a run waits for a last backup'),
+
   ackDeadlineMs: ms(120_000, "how long a send waits for WhatsApp's acknowledgement"),
 
   backoffBaseMs: ms(500, 'first delay before a restart'),
@@ -55,7 +59,7 @@ export const timingSchema = z.strictObject({
   commandWaitMs: ms(60_000, 'longest wait of sends, reads and the pairing code without Prefer: wait'),
   endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),
   httpCommandTimeoutMs: ms(600, 'time within which Redis must answer an HTTP replica'),
-  shutdownMs: ms(20_000, 'time after which a product that was asked to stop exits regardless'),
+  shutdownMs: ms(25_000, 'time after which a product that was asked to stop exits regardless'),
 });
 
 export type Timing = z.infer<typeof timingSchema>;
@@ -97,7 +101,11 @@ export function timingContradictions(t: Timing, restartsMax: number): string[] {
     ],
     [
       stopLadderMs(t) < t.shutdownMs,
-      `shutdownMs (${t.shutdownMs}) must exceed threadStopGraceMs plus the longer of browserTermGraceMs and browserFlushGraceMs (${stopLadderMs(t)}), or a login that is not yet on the disk is lost`,
+      `shutdownMs (${t.shutdownMs}) must exceed threadStopGraceMs plus the longer of browserTermGraceMs and browserFlushGraceMs plus backupStopMs (${stopLadderMs(t)}), or a stop is cut off before the login is on the disk and backed up`,
+    ],
+    [
+      t.backupFreezeMs < t.pageCheckTimeoutMs,
+      `pageCheckTimeoutMs (${t.pageCheckTimeoutMs}) must exceed backupFreezeMs (${t.backupFreezeMs}), or a backup makes the page look hung`,
     ],
     [
       t.backoffBaseMs <= t.backoffMaxMs,
@@ -117,7 +125,7 @@ export function backoffMs(t: Pick<Timing, 'backoffBaseMs' | 'backoffMaxMs'>, att
 }
 
 function stopLadderMs(t: Timing): number {
-  return t.threadStopGraceMs + Math.max(t.browserTermGraceMs, t.browserFlushGraceMs);
+  return t.threadStopGraceMs + Math.max(t.browserTermGraceMs, t.browserFlushGraceMs) + t.backupStopMs;
 }
 
 function sumOfBackoffsMs(t: Timing, restarts: number): number {

@@ -69,8 +69,9 @@ export function createHandlers(
   return {
     async health(_input, { baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
-      const { json } = await reader.status();
-      return { body: new Json(`${facts.slice(0, -1)},"status":${json}}`) };
+      const { json, backup } = await reader.health();
+      const rest = `"status":${json},"credentials_backup":${JSON.stringify(backup)}`;
+      return { body: new Json(`${facts.slice(0, -1)},${rest}}`) };
     },
 
     async status() {

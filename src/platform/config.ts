@@ -8,6 +8,7 @@ import type { ApiKey } from '../contract/access.js';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
 import { parseApiKeys } from './api-keys.js';
+import { type CredentialsKey, makeKeyHint, parseCredentialsKey } from './credentials-keys.js';
 import { isExecutable } from './executable.js';
 import { parseRedisUrl } from './redis-url.js';
 
@@ -50,6 +51,8 @@ export interface Config {
   readonly recycling: { readonly memoryMb: number; readonly days: number };
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlS: number;
+  /** The first seals the backup of credentials, all open it; empty: none was given. */
+  readonly credentialsKeys: readonly CredentialsKey[];
   readonly hostName: string;
   readonly timing: Timing;
   /** Sentences about what was ignored. */
@@ -143,6 +146,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     restartsMax: v.WHATSAPP_RESTARTS_MAX,
     recycling: { memoryMb: v.WHATSAPP_BROWSER_MEMORY_MB, days: v.WHATSAPP_RECYCLE_DAYS },
     sendTtlS: v.WHATSAPP_SEND_TTL_S,
+    credentialsKeys: v.WHATSAPP_CREDENTIALS_KEY,
     hostName: hostname(),
     timing: Object.freeze(timing),
     warnings: [
@@ -215,7 +219,7 @@ const variables = z.object({
   WHATSAPP_CHROME_ARGS: z.string().transform(splitAsShell).default([]),
   WHATSAPP_HEADLESS: boolean.default(true),
   WHATSAPP_DATA_DIR: z.string().default('.holdline'),
-  WHATSAPP_CREDENTIALS_KEY: z.string().optional(),
+  WHATSAPP_CREDENTIALS_KEY: z.string().transform(parseKeys).default([]),
   WHATSAPP_INSTALL: z.enum(['never', 'auto'], { error: 'must be never or auto' }).default('auto'),
   WHATSAPP_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }).optional(),
   WHATSAPP_ALLOWED_HOSTS: list.default([]),
@@ -266,7 +270,7 @@ function timingOfVariables(v: Variables): Partial<Timing> {
     if (seconds !== undefined) timing[row] = seconds * 1000;
   }
   // A longer grace needs a longer shutdown around it.
-  if (timing.threadStopGraceMs !== undefined) timing.shutdownMs = timing.threadStopGraceMs + 10_000;
+  if (timing.threadStopGraceMs !== undefined) timing.shutdownMs = timing.threadStopGraceMs + 15_000;
   return timing;
 }
 
@@ -293,6 +297,22 @@ function splitAsShell(text: string, context: z.RefinementCtx): string[] {
     });
     return z.NEVER;
   }
+}
+
+/** Names an unusable key by its place only. */
+function parseKeys(text: string, context: z.RefinementCtx): CredentialsKey[] {
+  const keys: CredentialsKey[] = [];
+  for (const [index, word] of text.split(',').entries()) {
+    const key = parseCredentialsKey(word.trim());
+    if (key !== null) keys.push(key);
+    else {
+      context.addIssue({
+        code: 'custom',
+        message: `key ${index + 1} must be base64 of 32 bytes (44 characters); make one with: ${makeKeyHint}`,
+      });
+    }
+  }
+  return keys;
 }
 
 function parseTiming(text: string, context: z.RefinementCtx): Record<string, unknown> {

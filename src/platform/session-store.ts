@@ -226,10 +226,11 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const k = sessionKeys(end.session);
   const outcome: Outcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
+  const backup = [k.snapshot, k.previousSnapshot, k.backupSummary];
   return writeWithEvents(redis, k, end.status, (before, eventWords) =>
     endScript(
       redis,
-      [k.fence, k.state, ...rest],
+      [k.fence, k.state, ...rest, ...backup],
       [
         end.expected ? formatFence(end.expected) : '',
         formatFence(end.status),
@@ -245,13 +246,13 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   );
 }
 
-// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events
+// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
 // ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch before, words of the events
 // returns 1, 0 when the fence is another's, 2 when the state is not `before` any more
 // An intent that came after the one carried out here stays: it is not done.
 const endScript = luaScript<number>(
   'end',
-  10,
+  13,
   `if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    redis.call('SET', KEYS[1], ARGV[2])
@@ -263,29 +264,32 @@ const endScript = luaScript<number>(
      if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
+   if tonumber(ARGV[7]) > 0 then redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13]) end
    if tonumber(ARGV[7]) > tonumber(redis.call('GET', KEYS[7]) or '0') then redis.call('SET', KEYS[7], ARGV[7]) end
    ${addEventsLua(10, 9)}
    return 1`,
 );
 
 /**
- * Voids every profile and every waiting send of before, prior to the deletion. Gives the number of this wipe, higher
+ * Voids every profile, snapshot and waiting send of before, prior to the deletion. Gives the number of this wipe, higher
  * than any before it; null: the run is not ours.
  */
 export async function markWiped(redis: Redis, session: string, epoch: number): Promise<number | null> {
   const k = sessionKeys(session);
-  const wiped = await markWipedScript(redis, [k.fence, k.wiped], [epoch]);
+  const keys = [k.fence, k.wiped, k.snapshot, k.previousSnapshot, k.backupSummary];
+  const wiped = await markWipedScript(redis, keys, [epoch]);
   return wiped === '' ? null : Number(wiped);
 }
 
-// KEYS fence wiped | ARGV epoch | returns the number of the wipe, or ''
+// KEYS fence wiped snapshot previousSnapshot backupSummary | ARGV epoch | returns the number of the wipe, or ''
 const markWipedScript = luaScript<string>(
   'markWiped',
-  2,
+  5,
   `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
    local last = tonumber(redis.call('GET', KEYS[2]) or '0')
    local wiped = string.format('%.0f', math.max(last + 1, tonumber(ARGV[1])))
    redis.call('SET', KEYS[2], wiped)
+   redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
    return wiped`,
 );
 

@@ -98,6 +98,14 @@ export function loggedOut(): IncarnationExit {
   return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
 }
 
+/** It asks for a login that it had; where WhatsApp ended it, the page would have said so before. */
+export function loginMissing(): IncarnationExit {
+  return {
+    reason: 'login_missing',
+    message: 'WhatsApp Web asks for a login although this profile was linked: its data may be lost',
+  };
+}
+
 /** The page went away or stayed silent in the middle of a call: nobody knows how far it came. */
 export function isInterruption(error: unknown): boolean {
   if ((error as { code?: unknown } | null)?.code === 'deadline') return true;

@@ -202,8 +202,8 @@ export class SessionWorker {
       this.#state !== 'ready'
     )
       return;
-    // A page that was linked shows a code only when its login is void; a login by this code would not be saved.
-    if (this.#options.data.isLinked || this.#state === 'ready') return this.#fail(failures.loggedOut());
+    // Linked before, the page shows a code only when its login is void or lost; a login by this code would not be saved.
+    if (this.#options.data.isLinked || this.#state === 'ready') return this.#fail(failures.loginMissing());
     // The reference was taken back: somebody is linking, or WhatsApp has no code yet.
     if (text.startsWith('undefined,')) {
       this.#qrs.withdraw();

@@ -6,6 +6,7 @@ import type { Timing } from '../contract/timing.js';
 import { atMost, pause, withDeadline } from '../platform/deadline.js';
 import { chromeFlags, startPage } from './chrome-flags.js';
 import { Guard } from './guard.js';
+import { signalGroup, whileGroupFrozen } from './process-group.js';
 
 export interface BrowserOptions {
   readonly executable: string;
@@ -38,7 +39,9 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   });
   if (child.pid === undefined) {
     const [error] = (await once(child, 'error')) as [NodeJS.ErrnoException];
-    throw failure(`the browser ${executable} cannot be started: ${error.code ?? error.message}`);
+    throw failure(`the browser ${executable} cannot be started: ${error.code ?? error.message}`, {
+      cause: error,
+    });
   }
   const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease);
   const giveUp = () => void browser.kill();
@@ -122,12 +125,17 @@ export class Browser {
     }
   }
 
+  /** Runs `work` while none of the browser's processes writes anything. */
+  whileFrozen<T>(work: () => Promise<T>): Promise<T> {
+    return this.isAlive ? whileGroupFrozen(this.pid, work) : work();
+  }
+
   /** SIGTERM, so that Chromium writes what it holds; SIGKILL to its group after `graceMs`, or on `force`. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     if (this.isAlive) {
       this.#child.kill('SIGTERM');
       // A stopped process would keep the SIGTERM pending for ever.
-      this.#signalGroup('SIGCONT');
+      signalGroup(this.pid, 'SIGCONT');
       await atMost(this.exited, graceMs, force);
     }
     await this.kill();
@@ -135,14 +143,14 @@ export class Browser {
 
   /** SIGKILL to the whole group; resolves when none of it runs any more. */
   async kill(): Promise<void> {
-    if (this.isAlive) this.#signalGroup('SIGKILL');
+    if (this.isAlive) signalGroup(this.pid, 'SIGKILL');
     await this.exited;
   }
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): string {
     this.#hasExited = true;
     // Helpers of a browser that ended by itself.
-    this.#signalGroup('SIGKILL');
+    signalGroup(this.pid, 'SIGKILL');
     this.#guard.end();
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
@@ -183,16 +191,9 @@ export class Browser {
   #debug(path: string, signal: AbortSignal): Promise<Response> {
     return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { signal });
   }
-
-  #signalGroup(signal: NodeJS.Signals): void {
-    try {
-      process.kill(-this.pid, signal);
-    } catch {
-      // Gone already.
-    }
-  }
 }
 
-function failure(message: string): HoldlineError {
-  return new HoldlineError('browser_failed_to_start', message, { retryable: true });
+/** `cause`: there was no process at all, so it is nothing that another profile could mend. */
+function failure(message: string, options: { cause?: unknown } = {}): HoldlineError {
+  return new HoldlineError('browser_failed_to_start', message, { ...options, retryable: true });
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, readlink, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { accountSchema } from '../contract/status.js';
+import { type Account, accountSchema } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
-import { writePrivateFile } from './private-file.js';
+import { writePrivateFile } from '../platform/private-file.js';
+import { fingerprintOf } from './credentials/login-files.js';
+import { storageFile } from './credentials/take-snapshot.js';
 
 /**
  * A session's profile directory on this machine and what stands beside it. Touched only while holding the
@@ -46,12 +48,63 @@ export class Profile {
   readonly #session: string;
   readonly #noteFile: string;
   readonly #storageFile: string;
+  /** A profile whose place a restored one has taken, until that one has proved itself. */
+  readonly #setAside: string;
 
   constructor(authDir: string, session: string) {
     this.#session = session;
     this.dir = join(authDir, `session-${session}`);
     this.#noteFile = noteFileOf(authDir, session);
     this.#storageFile = `${this.dir}.storage.json`;
+    this.#setAside = `${this.dir}.set-aside`;
+  }
+
+  /**
+   * Removes what is void and what an earlier supervisor left half done, ends a browser that still runs on it, and
+   * tells what login is left. `isGood`: it has been linked and its files are there; whether it works, only WhatsApp
+   * can say.
+   */
+  async takeStock(wipedEpoch: number): Promise<{ isGood: boolean; epoch: number }> {
+    await mkdir(dirname(this.dir), { recursive: true, mode: 0o700 });
+    await this.unlock();
+    await this.#sweep();
+    const note = await this.readNote();
+    if (note === null || !note.isLinked) return { isGood: false, epoch: 0 };
+    if (note.wipedEpoch < wipedEpoch) {
+      await this.remove();
+      return { isGood: false, epoch: 0 };
+    }
+    const isThere = await fingerprintOf(this.dir).catch(() => null);
+    return { isGood: isThere !== null, epoch: note.epoch };
+  }
+
+  /**
+   * Puts the login in `dir`, a sibling, in the profile's place. It is another profile than before: what was sent on
+   * that one cannot be looked up here. A crash in between leaves a note that has the login restored once more.
+   */
+  async replaceBy(dir: string, account: Account | null, wipedEpoch: number): Promise<void> {
+    const profileId = randomUUID();
+    const note = { session: this.#session, epoch: 0, isWanted: true, wipedEpoch, profileId };
+    await this.writeNote({ ...note, isLinked: true, account });
+    await this.removeStorage();
+    // Of several tries it is the first that may be worth something.
+    if (await exists(this.#setAside)) await removeFolder(this.dir);
+    else if (await exists(this.dir)) await rename(this.dir, this.#setAside);
+    const storage = join(dir, storageFile);
+    if (await exists(storage)) await rename(storage, this.#storageFile);
+    await rename(dir, this.dir);
+  }
+
+  /** Takes back what {@link replaceBy} set aside, if anything. */
+  async putBack(): Promise<void> {
+    if (!(await exists(this.#setAside))) return;
+    await removeFolder(this.dir);
+    await rename(this.#setAside, this.dir);
+  }
+
+  /** The login that is in place works: what it replaced is not needed. */
+  dropSetAside(): Promise<void> {
+    return removeFolder(this.#setAside);
   }
 
   /** Makes it usable for a run: a profile that was wiped elsewhere goes, locks that a dead browser left go. */
@@ -63,6 +116,7 @@ export class Profile {
         ? found
         : { session: this.#session, wipedEpoch, profileId: randomUUID(), isLinked: false, account: null };
     const note = { ...kept, epoch, isWanted: true };
+    if (!(await exists(this.dir))) await this.putBack();
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await this.writeNote(note);
     await this.unlock();
@@ -70,7 +124,7 @@ export class Profile {
   }
 
   async remove(): Promise<void> {
-    await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await Promise.all([removeFolder(this.dir), removeFolder(this.#setAside), this.#sweep()]);
     await this.removeStorage();
     await rm(this.#noteFile, { force: true });
   }
@@ -111,6 +165,27 @@ export class Profile {
       await rm(join(this.dir, name), { force: true });
     }
   }
+
+  /** Copies and half restored logins of a supervisor that was killed. */
+  async #sweep(): Promise<void> {
+    const [parent, name] = [dirname(this.dir), basename(this.dir)];
+    const found = await readdir(parent).catch(() => []);
+    const left = found.filter(
+      (it) => it.startsWith(`${name}.snapshot-`) || it.startsWith(`${name}.restore-`),
+    );
+    await Promise.all(left.map((it) => removeFolder(join(parent, it))));
+  }
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function removeFolder(dir: string): Promise<void> {
+  return rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
 async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {

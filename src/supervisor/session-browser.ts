@@ -4,14 +4,25 @@ import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
+import { UnreadableBackupError } from './credentials/errors.js';
+import { LoginRestorer } from './credentials/login-restorer.js';
+import type { SnapshotVault } from './credentials/snapshot-vault.js';
+import type { LoginSource } from './credentials/take-snapshot.js';
 import { FreshLogin } from './fresh-login.js';
 import { Profile, type ProfileNote } from './profile.js';
 
 /** The directory of the profile cannot be read or written. */
-export class ProfileError extends HoldlineError {
+class ProfileError extends HoldlineError {
   constructor(dir: string, cause: unknown) {
     const message = `the profile directory ${dir} cannot be used: ${messageOf(cause)}`;
     super('profile_unusable', message, { cause, retryable: true });
+  }
+}
+
+/** The login does not work, and no snapshot of it is left to try. */
+class LoginVoidError extends HoldlineError {
+  constructor() {
+    super('logged_out', 'the login is gone, here and in its backup; scan a new QR');
   }
 }
 
@@ -19,6 +30,7 @@ interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
   readonly lease: BrowserLease;
+  readonly vault: SnapshotVault;
   /** No grace periods from now on. */
   readonly forced: AbortSignal;
   readonly log: Logger;
@@ -26,6 +38,9 @@ interface SessionBrowserOptions {
 
 /** Time in which a browser must close the pages of an earlier thread to be used again. */
 const pageCloseMs = 2_000;
+
+/** After so many starts in a row that failed, something in the profile may be why. */
+const suspiciousStarts = 2;
 
 /** A session's profile and the browser on it: at most one, under the run's lease. */
 export class SessionBrowser {
@@ -36,11 +51,16 @@ export class SessionBrowser {
   #wipedEpoch = 0;
   #browser: Browser | null = null;
   readonly #freshLogin: FreshLogin;
+  readonly #restorer: LoginRestorer;
+  /** What speaks against the profile: WhatsApp asked it for a login, or no browser starts on it. */
+  #doubt: 'login' | 'start' | null = null;
+  #failedStarts = 0;
 
   constructor(options: SessionBrowserOptions) {
     this.#options = options;
     this.#profile = new Profile(options.config.authDir, options.session);
     this.#freshLogin = new FreshLogin(this.#profile, options.log);
+    this.#restorer = new LoginRestorer({ vault: options.vault, profile: this.#profile, log: options.log });
   }
 
   /** Voids the profile where it is older than this. */
@@ -72,17 +92,41 @@ export class SessionBrowser {
     return this.#profile.readNote();
   }
 
-  /** Makes the profile usable for the run of `epoch`; throws {@link ProfileError}. */
-  async prepare(epoch: number): Promise<ProfileNote> {
+  /** What a snapshot is taken of; null: there is no login. */
+  get login(): LoginSource | null {
+    if (this.#note?.isLinked !== true) return null;
+    return {
+      profileDir: this.#profile.dir,
+      account: this.#note.account,
+      wipedEpoch: this.#wipedEpoch,
+      storage: this.#freshLogin.storage,
+      whileFrozen: (work) => this.#browser?.whileFrozen(work) ?? work(),
+    };
+  }
+
+  /**
+   * Makes the profile usable for the run of `epoch`, from its backup where that is better. Throws
+   * {@link ProfileError}, and whatever keeps the login from being restored: a code that is an exit reason.
+   */
+  async prepare(epoch: number, abandon: AbortSignal): Promise<ProfileNote> {
+    if (this.#note !== null) return this.#note;
+    await this.#restoreIfBetter(abandon);
     try {
-      if (this.#note === null) {
-        this.#note = await this.#profile.prepare(this.#wipedEpoch, epoch);
-        await this.#freshLogin.load();
-      }
-      return this.#note;
+      const note = await this.#profile.prepare(this.#wipedEpoch, epoch);
+      await this.#freshLogin.load();
+      this.#note = note;
+      return note;
     } catch (error) {
+      this.#doubt ??= 'start';
       throw new ProfileError(this.#profile.dir, error);
     }
+  }
+
+  /** WhatsApp asks this profile for a login although it was linked: its data may be lost. */
+  async doubtLogin(): Promise<void> {
+    await this.kill();
+    this.#note = null;
+    this.#doubt = 'login';
   }
 
   /**
@@ -99,20 +143,10 @@ export class SessionBrowser {
 
   /** The living browser, cleared before, else a new one on the same profile. */
   async open(abandon: AbortSignal): Promise<Browser> {
-    const { config, lease } = this.#options;
     if (this.#browser?.isAlive) return this.#browser;
     await this.#profile.unlock();
     this.#freshLogin.browserStarts();
-    this.#browser = await launchBrowser({
-      executable: config.chromeExecutable,
-      profileDir: this.#profile.dir,
-      headless: config.headless,
-      extraArgs: config.chromeArgs,
-      environment: config.browserEnvironment,
-      timing: config.timing,
-      lease,
-      abandon,
-    });
+    this.#browser = await this.#launch(abandon);
     return this.#browser;
   }
 
@@ -129,7 +163,16 @@ export class SessionBrowser {
   async noteLinked(account: Account | null): Promise<void> {
     const { loginSettleMs } = this.#options.config.timing;
     if (this.#browser !== null) this.#freshLogin.settleAfter(loginSettleMs, this.#browser.exited);
+    this.#restorer.trust();
     await this.#amendNote({ isLinked: true, account });
+    await this.#profile
+      .dropSetAside()
+      .catch((error) => this.#options.log.warn({ err: error }, 'a replaced profile was not removed'));
+  }
+
+  /** The run goes on under another epoch. */
+  noteEpoch(epoch: number): Promise<void> {
+    return this.#amendNote({ epoch });
   }
 
   /** A profile that is not linked shows a QR: what was kept of a login leads nowhere. */
@@ -159,11 +202,57 @@ export class SessionBrowser {
   async wipe(epoch: number): Promise<void> {
     this.#wipedEpoch = epoch;
     this.#note = null;
+    this.#doubt = null;
     await this.kill();
     await this.#freshLogin.settle();
     await this.#profile
       .remove()
       .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
+  }
+
+  async #restoreIfBetter(abandon: AbortSignal): Promise<void> {
+    const doubt = this.#doubt;
+    const { epoch, isGood } = await this.#profile.takeStock(this.#wipedEpoch).catch((error) => {
+      throw new ProfileError(this.#profile.dir, error);
+    });
+    const local = { epoch, isGood: isGood && doubt === null };
+    const restored = await this.#restorer.restore(local, this.#wipedEpoch, abandon).catch((error) => {
+      // What is here may still be good: the browser did not start, for whatever reason.
+      if (doubt === 'start' && isGood && error instanceof UnreadableBackupError) return null;
+      throw error;
+    });
+    if (restored === null && doubt === 'login') throw new LoginVoidError();
+    // No other login made the browser start either: then nothing speaks against the newest.
+    if (restored === null && doubt === 'start') await this.#profile.putBack();
+    this.#doubt = null;
+  }
+
+  async #launch(abandon: AbortSignal): Promise<Browser> {
+    const { config, lease } = this.#options;
+    try {
+      const browser = await launchBrowser({
+        executable: config.chromeExecutable,
+        profileDir: this.#profile.dir,
+        headless: config.headless,
+        extraArgs: config.chromeArgs,
+        environment: config.browserEnvironment,
+        timing: config.timing,
+        lease,
+        abandon,
+      });
+      this.#failedStarts = 0;
+      return browser;
+    } catch (error) {
+      const { code, cause } = error as HoldlineError;
+      // It came up and ended by itself; that there is no browser, or a slow machine, is not the profile's fault.
+      const isProfileSuspect = code === 'browser_failed_to_start' && cause === undefined && !abandon.aborted;
+      if (isProfileSuspect && ++this.#failedStarts >= suspiciousStarts) {
+        this.#failedStarts = 0;
+        this.#note = null;
+        this.#doubt = 'start';
+      }
+      throw error;
+    }
   }
 
   async #amendNote(change: Partial<ProfileNote>): Promise<void> {

@@ -1,5 +1,5 @@
-import { messageOf } from '../contract/errors.js';
-import { exitPolicy, type IncarnationExit } from '../contract/exit-reasons.js';
+import { HoldlineError, messageOf } from '../contract/errors.js';
+import { exitPolicy, type IncarnationExit, isExitReason } from '../contract/exit-reasons.js';
 import type { Intent } from '../contract/intent.js';
 import { type Account, formatFence, type SessionState, type StateChange } from '../contract/status.js';
 import type { Config } from '../platform/config.js';
@@ -11,6 +11,8 @@ import type { BrowserMemory } from './browser-memory.js';
 import { Availability } from './commands/availability.js';
 import type { CommandPort } from './commands/command-port.js';
 import { SessionCommands } from './commands/session-commands.js';
+import { CredentialsBackup } from './credentials/credentials-backup.js';
+import { SnapshotVault } from './credentials/snapshot-vault.js';
 import { Heart } from './heart.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
@@ -19,7 +21,7 @@ import { isQuiet } from './recycling/quiet.js';
 import { type Recycling, untilDue } from './recycling/recycler.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
-import { ProfileError, SessionBrowser } from './session-browser.js';
+import { SessionBrowser } from './session-browser.js';
 import type { ThreadStock } from './thread-stock.js';
 
 export interface RunOptions {
@@ -65,6 +67,7 @@ export class SessionRun {
   /** No grace periods: somebody is impatient, or the run is lost. */
   readonly #forced: AbortSignal;
   readonly #browser: SessionBrowser;
+  readonly #backup: CredentialsBackup;
   readonly #policy: RestartPolicy;
   readonly #publisher: RunPublisher;
   readonly #heart: Heart;
@@ -81,7 +84,18 @@ export class SessionRun {
     this.#options = options;
     this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
-    this.#browser = new SessionBrowser({ config, session, lease, forced: this.#forced, log });
+    const vault = new SnapshotVault({ redis, session, keys: config.credentialsKeys });
+    this.#browser = new SessionBrowser({ config, session, lease, vault, forced: this.#forced, log });
+    this.#backup = new CredentialsBackup({
+      redis,
+      session,
+      vault,
+      timing: config.timing,
+      epoch: () => this.#publisher.fence.epoch,
+      source: () => this.#browser.login,
+      lost: lease.lost,
+      log,
+    });
     this.#policy = new RestartPolicy({ ...config.timing, restartsMax: config.restartsMax });
     this.#publisher = new RunPublisher({
       redis,
@@ -155,6 +169,7 @@ export class SessionRun {
       this.#account = claim.previous?.account ?? note?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
+      void this.#backup.announce();
       void this.#commands
         .start()
         .catch((error) => this.#options.log.error({ err: error }, 'no commands are taken'));
@@ -167,6 +182,7 @@ export class SessionRun {
       return 'lost';
     } finally {
       this.#heart.stop();
+      await this.#backup.disarm();
       // Whatever happened above, nothing of this run outlives it.
       await Promise.all([this.#incarnation?.terminate(), this.#browser.kill()]);
       // Takes nothing from now on; how it closes depends on Redis, and a lost run must not wait for that.
@@ -187,6 +203,7 @@ export class SessionRun {
         continue;
       }
       this.#options.recorder.incarnationEnds(exit.reason);
+      await this.#backup.disarm();
       const decision = this.#policy.decide(exit, this.#incarnation?.healthyMs ?? 0);
       if (decision.type === 'end') return this.#end({ ...decision, type: 'gave-up' });
 
@@ -201,7 +218,9 @@ export class SessionRun {
       this.#availability.update(null, 'disconnected');
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
-      if (exitPolicy(exit.reason).wipesProfile) await this.#wipe();
+      const { wipesProfile, doubtsProfile } = exitPolicy(exit.reason);
+      if (wipesProfile) await this.#wipe();
+      if (doubtsProfile) await this.#browser.doubtLogin();
       // The pages of the old thread are closed, or a browser that is not wanted any more, while the delay passes.
       await Promise.all([this.#browser.clear(rung), pause(delayMs, this.#over)]);
       if (this.#over.aborted) return;
@@ -231,7 +250,7 @@ export class SessionRun {
     this.#incarnation = null;
     this.#availability.update(null, 'starting');
     try {
-      const { isLinked, account } = await this.#browser.prepare(this.#publisher.fence.epoch);
+      const { isLinked, account } = await this.#browser.prepare(this.#publisher.fence.epoch, this.#over);
       this.#account = account;
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
@@ -239,7 +258,8 @@ export class SessionRun {
       this.#browserFailure = null;
     } catch (error) {
       if (this.#over.aborted) return null;
-      const reason = error instanceof ProfileError ? 'profile_unusable' : 'browser_failed_to_start';
+      const code = error instanceof HoldlineError ? error.code : '';
+      const reason = isExitReason(code) ? code : 'browser_failed_to_start';
       if (reason === 'browser_failed_to_start') this.#browserFailure = messageOf(error);
       return { reason, message: messageOf(error) };
     }
@@ -291,7 +311,10 @@ export class SessionRun {
       },
       onLogin: async (storage, account) => {
         await this.#browser.keepLogin(storage, account);
-        if (account !== null) incarnation.loginKept();
+        if (account === null) return;
+        // From `ready` on not even the loss of this host costs a new scan.
+        await this.#backup.takeNow();
+        incarnation.loginKept();
       },
     });
     return incarnation;
@@ -305,13 +328,17 @@ export class SessionRun {
     log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
 
     this.#availability.update(null, 'stopped');
+    const isWorthKeeping = await this.#backup.disarm();
     const isLogout = ending.type === 'intent' && ending.intent.kind === 'logout';
     const unlinked = isLogout && (await this.#incarnation?.logout()) === true;
     await this.#incarnation?.stop(this.#options.config.timing.threadStopGraceMs, this.#forced);
     if (isLogout) {
       await this.#wipe();
       await this.#commands.settleVoided(voidedSendsMs);
-    } else await this.#browser.stop();
+    } else {
+      await this.#browser.stop();
+      if (isWorthKeeping) await this.#backup.takeLast(this.#forced);
+    }
     await this.#commands.close();
 
     this.#heart.stop();
@@ -346,6 +373,7 @@ export class SessionRun {
     if (state === 'ready') {
       this.#account = account;
       void this.#browser.noteLinked(account);
+      this.#backup.arm();
     }
     this.#availability.update(this.#incarnation, state);
   }
@@ -355,7 +383,10 @@ export class SessionRun {
     this.#refencing ??= this.#publisher
       .reclaim()
       .then(
-        () => this.#incarnation?.refence(this.#publisher.fence),
+        () => {
+          this.#incarnation?.refence(this.#publisher.fence);
+          return this.#browser.noteEpoch(this.#publisher.fence.epoch);
+        },
         (error) => this.#options.lease.forfeit(messageOf(error)),
       )
       .finally(() => {

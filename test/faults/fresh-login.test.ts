@@ -55,9 +55,12 @@ for (const { victim, at, afterMs } of process.env.HOLDLINE_FAULTS === 'all' ? [.
   });
 }
 
-test('control: without what is kept beside the profile, the same kill costs a scan', async () => {
+test('control: without what is kept beside the profile and in the backup, the same kill costs a scan', async () => {
   const { epoch } = await logIn('ready');
-  await strike('host', () => rm(join(stage.dir, 'auth', 'session-default.storage.json')));
+  await strike('host', async () => {
+    await rm(join(stage.dir, 'auth', 'session-default.storage.json'));
+    await rm(join(stage.dir, 'data'), { recursive: true });
+  });
   const next = await product.until((s) => s.epoch > epoch && (s.has_qr || s.ready), 'it got somewhere');
   assert.equal(next.state, 'qr');
 });

@@ -64,12 +64,31 @@ describe('what a replica tells of the session', () => {
     await run(showQrUntilAsked);
     for (const path of ['/', '/health']) {
       const health = (await (await replica.get(path)).json()) as Record<string, unknown>;
-      assert.deepEqual(Object.keys(health), ['ok', 'name', 'mcp', 'status']);
+      assert.deepEqual(Object.keys(health), ['ok', 'name', 'mcp', 'status', 'credentials_backup']);
       const parsed = healthSchema.parse(health);
       assert.equal(parsed.name, 'holdline');
       assert.equal(parsed.mcp, `${replica.url}/mcp`);
       assert.equal(parsed.status.state, 'qr');
     }
+  });
+
+  it('tells of the backup of the credentials what its owner said, and before that that nobody did', async () => {
+    const told = async () =>
+      healthSchema.parse(await (await replica.get('/health')).json()).credentials_backup;
+    assert.deepEqual(await told(), {
+      enabled: false,
+      reason: 'no supervisor has run the session yet',
+      taken_at: null,
+      bytes: null,
+    });
+    await redis.set(keys.backupStanding, JSON.stringify({ enabled: true, reason: null }));
+    await redis.set(keys.backupSummary, JSON.stringify({ taken_at: '2026-01-15T09:30:12.345Z', bytes: 5 }));
+    assert.deepEqual(await told(), {
+      enabled: true,
+      reason: null,
+      taken_at: '2026-01-15T09:30:12.345Z',
+      bytes: 5,
+    });
   });
 
   it('names its public URL where one is configured', async () => {

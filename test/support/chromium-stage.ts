@@ -19,6 +19,7 @@ const shortenedTiming = {
   loopHungAfterMs: 5_000,
   pageCheckIntervalMs: 500,
   pageCheckTimeoutMs: 2_000,
+  backupFreezeMs: 1_500,
   readyGraceMs: 1_000,
   reconnectDeadlineMs: 3_000,
   threadStopGraceMs: 2_000,

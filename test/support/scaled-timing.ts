@@ -18,6 +18,8 @@ export const scaledTiming = {
   browserTermGraceMs: 1_000,
   browserFlushGraceMs: 1_000,
   loginSettleMs: 100,
+  backupIntervalMs: 500,
+  backupStopMs: 2_000,
   logoutDeadlineMs: 1_000,
   backoffBaseMs: 100,
   backoffMaxMs: 1_000,

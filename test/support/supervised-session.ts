@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
@@ -113,6 +113,10 @@ export class SupervisedSession {
     const note = await profile.readNote();
     assert.ok(note);
     await profile.writeNote({ ...note, ...change });
+  }
+
+  readNote(): ProfileNote {
+    return JSON.parse(readFileSync(`${this.profileDir}.json`, 'utf8')) as ProfileNote;
   }
 
   /** Of this session only: its browsers, and the guards of this process. */

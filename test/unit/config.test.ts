@@ -53,6 +53,8 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_CHROME_ARGS', '--a "open', /as a shell splits them; a quote is not closed/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/no/such/chrome', /is not an executable file/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/', /is not an executable file/],
+  ['WHATSAPP_CREDENTIALS_KEY', 'c2VjcmV0', /key 1 must be base64 of 32 bytes/],
+  ['WHATSAPP_CREDENTIALS_KEY', `${Buffer.alloc(32).toString('base64')},x`, /key 2 must be base64 of 32/],
   ['WHATSAPP_INSTALL', 'always', /must be never or auto/],
   ['WHATSAPP_PUBLIC_URL', 'wa.example.org', /must be an http\(s\) URL/],
   ['WHATSAPP_PUBLIC_URL', 'ftp://wa.example.org', /must be an http\(s\) URL/],
@@ -123,6 +125,7 @@ describe('configuration', () => {
       restartsMax: 10,
       recycling: { memoryMb: 2_048, days: 0 },
       sendTtlS: 3_600,
+      credentialsKeys: [],
       timing: timingSchema.parse({}),
       warnings: [],
     } satisfies Omit<Config, 'hostName'>);
@@ -302,7 +305,7 @@ describe('configuration', () => {
   it('makes room in the shutdown for a longer stop grace', () => {
     const { timing } = loadConfig('all', { WHATSAPP_STOP_GRACE_S: '60' });
     assert.equal(timing.threadStopGraceMs, 60_000);
-    assert.equal(timing.shutdownMs, 70_000);
+    assert.equal(timing.shutdownMs, 75_000);
   });
 
   it('names every variable behind a contradiction', () => {

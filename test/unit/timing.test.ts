@@ -63,10 +63,16 @@ const relations: readonly {
     control: { loopBeatIntervalMs: 4_999 },
   },
   {
-    title: 'the stop ladder fits into the shutdown',
+    title: 'the stop ladder and a last backup fit into the shutdown',
     names: 'shutdownMs',
-    broken: { shutdownMs: 18_000 },
-    control: { shutdownMs: 18_001 },
+    broken: { shutdownMs: 23_000 },
+    control: { shutdownMs: 23_001 },
+  },
+  {
+    title: 'a backup does not make the page look hung',
+    names: 'pageCheckTimeoutMs',
+    broken: { backupFreezeMs: 8_000 },
+    control: { backupFreezeMs: 7_999 },
   },
   {
     title: 'the first backoff is not longer than the longest',

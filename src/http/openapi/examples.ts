@@ -93,7 +93,18 @@ export const queuedExample = {
 export const examples: Examples = {
   health: {
     input: {},
-    output: { ok: true, name: 'holdline', mcp: 'http://127.0.0.1:8790/mcp', status: ready },
+    output: {
+      ok: true,
+      name: 'holdline',
+      mcp: 'http://127.0.0.1:8790/mcp',
+      status: ready,
+      credentials_backup: {
+        enabled: true,
+        reason: null,
+        taken_at: '2026-01-15T09:30:12.345Z',
+        bytes: 48_213,
+      },
+    },
   },
   status: { input: {}, output: ready },
   startAuth: { input: {}, output: showsQr },

@@ -1,3 +1,4 @@
+import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, isCurrent, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis.js';
@@ -9,6 +10,8 @@ import { type OwnFacts, toldStatus } from './standing.js';
 /** What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn. */
 export interface SessionReader {
   status(): Promise<ToldStatus>;
+  /** With what is told of the backup of the login. */
+  health(): Promise<ToldStatus & { readonly backup: CredentialsBackup }>;
   /** With the code as base64, or null where none can be scanned now. */
   qrBase64(): Promise<ToldStatus & { readonly image: string | null }>;
   qrPng(): Promise<Buffer | null>;
@@ -39,6 +42,13 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
     status: coalesced(async () => {
       const [stored = null, beat = null] = await viaRedis(() => redis.mget(k.state, k.heartbeat));
       return tell(stored, beat);
+    }),
+
+    health: coalesced(async () => {
+      const [stored = null, beat = null, standing = null, summary = null] = await viaRedis(() =>
+        redis.mget(k.state, k.heartbeat, k.backupStanding, k.backupSummary),
+      );
+      return { ...tell(stored, beat), backup: describeBackup(standing, summary) };
     }),
 
     qrBase64: coalesced(async () => {

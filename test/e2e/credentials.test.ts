@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { CredentialsBackup } from '../../src/contract/credentials.js';
+import type { Status } from '../../src/contract/status.js';
+import { makeKeyText } from '../support/credentials.js';
+import type { Product } from '../support/product.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { kill, Stage } from '../support/stage.js';
+
+/** One login on hosts that come and go: Redis stays, the disks do not. Each test goes on where the one before ended. */
+let stage: Stage;
+let redis: RedisServer;
+let product: Product;
+let key = makeKeyText();
+/** Of the newest run that was `ready`. */
+let epoch = 0;
+
+before(async () => {
+  [stage, redis] = await Promise.all([Stage.open(), startRedis({ appendOnly: true })]);
+});
+after(async () => {
+  await stage.close();
+  await redis.stop();
+});
+
+const authDir = (host: string) => join(stage.dir, host);
+
+/** A supervisor and its http on a disk of its own. */
+function startOn(host: string, keys: string | null = key): void {
+  product = stage.start('all', {
+    REDIS_URL: redis.url,
+    WHATSAPP_AUTH_DIR: authDir(host),
+    ...(keys === null ? {} : { WHATSAPP_CREDENTIALS_KEY: keys }),
+    // The locks of those who are killed lapse soon.
+    WHATSAPP_TIMING: JSON.stringify({
+      ...{ lockDurationMs: 6_500, renewIntervalMs: 700, giveUpMs: 3_500, guardTimeoutMs: 4_000 },
+      ...{ socketTimeoutMs: 2_000, drainDelayMs: 1_000, stalledIntervalMs: 500 },
+      // However busy the machine is: what is shown here is what happens, not how fast.
+      ...{ keepLoginMs: 60_000, pageCheckTimeoutMs: 30_000, backupFreezeMs: 20_000, backupStopMs: 40_000 },
+      shutdownMs: 80_000,
+    }),
+  });
+}
+
+async function readyWithoutQr(message: string): Promise<Status> {
+  const seen = new Set<string>();
+  const ready = await product.until(
+    (s) => {
+      seen.add(s.state);
+      return s.ready && s.epoch > epoch;
+    },
+    message,
+    90_000,
+  );
+  assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+  epoch = ready.epoch;
+  return ready;
+}
+
+async function backup(): Promise<CredentialsBackup> {
+  const health = (await (await product.get('/health')).json()) as { credentials_backup: CredentialsBackup };
+  return health.credentials_backup;
+}
+
+async function loseDisk(host: string): Promise<void> {
+  await rm(authDir(host), { recursive: true, force: true });
+}
+
+/** Every file of the login's databases on that host. */
+async function databaseFiles(host: string): Promise<string[]> {
+  const root = join(authDir(host), 'session-default', 'Default');
+  const files = await readdir(root, { recursive: true });
+  return files
+    .filter((file) => /^(IndexedDB|Local Storage)\/.*\/(\d+\.(log|ldb)|MANIFEST-\d+|CURRENT)$/.test(file))
+    .map((file) => join(root, file));
+}
+
+test('from ready on even the loss of the whole host costs no new scan', async () => {
+  startOn('first');
+  assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
+  assert.deepEqual(await backup(), { enabled: true, reason: null, taken_at: null, bytes: null });
+  await stage.whatsApp.phone.scanCurrent();
+  const ready = await product.until((s) => s.ready, 'ready after the scan');
+  epoch = ready.epoch;
+  for (const { pid } of await stage.processes()) kill(pid);
+  await stage.nothingLeft();
+  await loseDisk('first');
+
+  startOn('second');
+  await readyWithoutQr('ready on another host');
+  assert.match(product.output, /login restored from its backup/);
+  assert.match((await backup()).taken_at ?? '', /^\d{4}-/);
+});
+
+test('a stop leaves the newest login in Redis, and a lost disk is filled from it', async () => {
+  const before = await backup();
+  assert.equal(await product.end('SIGTERM'), 0);
+  await loseDisk('second');
+  startOn('second');
+  await readyWithoutQr('ready on the new disk');
+  assert.ok(((await backup()).taken_at ?? '') > (before.taken_at ?? ''), 'the stop took another');
+});
+
+test('a host with an older login takes the newer one from Redis', async () => {
+  await product.end('SIGTERM');
+  startOn('third');
+  await readyWithoutQr('ready on a third host');
+  await product.end('SIGTERM');
+  startOn('second');
+  await readyWithoutQr('ready on the second host again');
+  assert.match(product.output, /login restored from its backup/);
+});
+
+test('a host with the newest login keeps it', async () => {
+  await product.end('SIGTERM');
+  startOn('second');
+  await readyWithoutQr('ready on the same host again');
+  assert.doesNotMatch(product.output, /login restored from its backup/);
+});
+
+test('garbage in the databases, which Chromium empties in silence, is replaced from the backup', async () => {
+  await product.end('SIGTERM');
+  for (const file of await databaseFiles('second')) {
+    await writeFile(file, Buffer.alloc((await readFile(file)).length, 'garbage'));
+  }
+  startOn('second');
+  await readyWithoutQr('ready after the garbage');
+  assert.match(product.output, /asks for a login although this profile was linked/);
+  assert.match(product.output, /login restored from its backup/);
+});
+
+test('so are files that went missing', async () => {
+  await product.end('SIGTERM');
+  for (const file of await databaseFiles('second')) {
+    if (!file.endsWith('.log')) await rm(file);
+  }
+  startOn('second');
+  await readyWithoutQr('ready without those files');
+});
+
+test('another key starts nothing blank and overwrites nothing: the run waits and says what to do', async () => {
+  const stored = await backup();
+  await product.end('SIGTERM');
+  startOn('fourth', makeKeyText());
+  const waiting = await product.until(
+    (s) => s.last_error !== null && s.epoch > epoch,
+    'it says why it waits',
+  );
+  assert.equal(waiting.state, 'disconnected');
+  assert.match(
+    waiting.last_error ?? '',
+    /the login is only in the encrypted backup, which none of the keys .* opens: .*\(key id [\da-f]{16}\), or POST \/api\/logout/,
+  );
+  await product.until((s) => s.restarts > 1, 'it is tried again');
+  const now = await backup();
+  assert.equal(now.enabled, false);
+  assert.match(now.reason ?? '', /sealed with another key/);
+  // The stop of the run before took one more.
+  assert.ok((now.taken_at ?? '') >= (stored.taken_at ?? ''));
+  await product.end('SIGTERM');
+
+  startOn('fourth', null);
+  const keyless = await product.until(
+    (s) => s.last_error !== null && s.supervisor !== waiting.supervisor,
+    'no key',
+  );
+  assert.match(keyless.last_error ?? '', /only in the encrypted backup, and this supervisor has no key/);
+});
+
+test('with another key beside a good login the session runs, and only the backup is off', async () => {
+  await product.end('SIGTERM');
+  startOn('second', makeKeyText());
+  await readyWithoutQr('ready with another key');
+  const told = await backup();
+  assert.equal(told.enabled, false);
+  assert.match(told.reason ?? '', /sealed with another key/);
+});
+
+test('a key is changed by giving both, the new one first, until the backup is sealed with it', async () => {
+  await product.end('SIGTERM');
+  const next = makeKeyText();
+  startOn('fifth', `${next},${key}`);
+  await readyWithoutQr('ready with both keys');
+  const { taken_at: before } = await backup();
+  await product.end('SIGTERM');
+  await loseDisk('fifth');
+  key = next;
+  startOn('fifth');
+  await readyWithoutQr('ready with the new key alone');
+  assert.ok(((await backup()).taken_at ?? '') >= (before ?? ''));
+});
+
+test('a logout leaves no backup; without a key there is none, which health says, and a lost disk asks for a scan', async () => {
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
+  assert.deepEqual([(await backup()).taken_at, (await backup()).bytes], [null, null]);
+  await product.end('SIGTERM');
+  startOn('fifth', null);
+  assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
+  await stage.whatsApp.phone.scanCurrent();
+  await product.until((s) => s.ready, 'ready after the second scan');
+  const told = await backup();
+  assert.equal(told.enabled, false);
+  assert.match(told.reason ?? '', /no key is set: .*WHATSAPP_CREDENTIALS_KEY/);
+  await product.end('SIGTERM');
+  await loseDisk('fifth');
+  startOn('fifth', null);
+  await product.until((s) => s.has_qr, 'a QR');
+});

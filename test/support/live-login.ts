@@ -1,0 +1,107 @@
+import { join } from 'node:path';
+import { messageOf } from '../../src/contract/errors.js';
+import { loadConfig } from '../../src/platform/config.js';
+import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
+import { WhatsAppClient } from '../../src/session-worker/client.js';
+import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
+import type { LoginSource } from '../../src/supervisor/credentials/take-snapshot.js';
+import type { WhatsAppWeb } from '../whatsapp-web/index.js';
+
+/** The real client in a real Chromium on a profile, without a supervisor around it. */
+export interface LiveLogin {
+  readonly client: WhatsAppClient;
+  readonly source: LoginSource;
+  /** What came first of the two; rejects where the start failed. */
+  readonly outcome: Promise<'ready' | 'qr'>;
+  /** The text of the newest code. */
+  readonly qr: () => string | null;
+  close(graceMs: number): Promise<void>;
+}
+
+const never = new AbortController().signal;
+
+/** A lease that nobody renews and nobody takes away. */
+function endlessLease() {
+  return { lost: never, renewed: new Set<() => void>(), isHeld: true, ageMs: 0 };
+}
+
+export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Promise<LiveLogin> {
+  const args = whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' ');
+  const config = loadConfig('all', { ...process.env, WHATSAPP_CHROME_ARGS: args });
+  const browser: Browser = await launchBrowser({
+    executable: config.chromeExecutable,
+    profileDir,
+    headless: true,
+    extraArgs: config.chromeArgs,
+    environment: config.browserEnvironment,
+    timing: { browserStartMs: 60_000, guardTimeoutMs: 600_000 },
+    lease: endlessLease(),
+    abandon: never,
+  });
+  const first = deferred<'ready' | 'qr'>();
+  let qr: string | null = null;
+  const client = new WhatsAppClient({
+    browserWsEndpoint: browser.wsEndpoint,
+    webVersion: null,
+    webCacheDir: join(profileDir, 'unused'),
+    loginStorage: null,
+    authTimeoutMs: 60_000,
+    protocolTimeoutMs: 120_000,
+    callTimeoutMs: 60_000,
+    events: {
+      onQr(text) {
+        qr = text;
+        first.resolve('qr');
+      },
+      onReady: () => first.resolve('ready'),
+      onAuthFailure: () => undefined,
+      onDisconnected: () => undefined,
+      onPageCrashed: () => undefined,
+      onMessage: () => undefined,
+      onAck: () => undefined,
+      onHttpError: () => undefined,
+    },
+  });
+  // A start that fails is no answer; the supervisor makes another.
+  const failed = client.initialize().then(
+    () => new Promise<never>(() => {}),
+    (error: unknown) => Promise.reject(new Error(`the start failed: ${messageOf(error)}`)),
+  );
+  failed.catch(() => undefined);
+  const said = Promise.race([first.promise, failed]);
+  void makeUpForReady(client, said);
+  const outcome = withDeadline(said, 60_000, 'WhatsApp Web').catch(async (error: unknown) => {
+    const report = await client.report().catch(messageOf);
+    throw new Error(`${messageOf(error)}; the page: ${JSON.stringify(report)}`);
+  });
+  outcome.catch(() => undefined);
+  return {
+    client,
+    source: {
+      profileDir,
+      account: null,
+      wipedEpoch: 0,
+      storage: null,
+      whileFrozen: (work) => browser.whileFrozen(work),
+    },
+    outcome,
+    qr: () => qr,
+    async close(graceMs) {
+      await client.detach().catch(() => undefined);
+      await browser.stop(graceMs, never);
+    },
+  };
+}
+
+/** The library misses a sync that was faster than its listener; so does the product, which looks itself. */
+async function makeUpForReady(client: WhatsAppClient, first: Promise<unknown>): Promise<void> {
+  const done = new AbortController();
+  void first.catch(() => undefined).then(() => done.abort());
+  for (let looks = 0; looks < 300 && !done.signal.aborted; looks++) {
+    await pause(300, done.signal);
+    const report = await client.report().catch(() => null);
+    if (report?.isInjected && report.hasSynced && !report.hasBegunReadying) {
+      await client.makeReady().catch(() => undefined);
+    }
+  }
+}

@@ -90,7 +90,7 @@ uses_redis_server() {
 
 uses_browser() {
   case $1 in
-    http | key) false ;;
+    http | key | doctor) false ;;
     *) true ;;
   esac
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { OperatorError } from './contract/errors.js';
 import { startHttp } from './http/server.js';
+import { requireBrowser } from './platform/browser-presence.js';
 import { type Config, loadConfig } from './platform/config.js';
 import { loadOrMakeCredentialsKey } from './platform/credentials-key-file.js';
 import { lockDataDirectory } from './platform/data-directory.js';
@@ -66,11 +67,7 @@ async function startSupervisor(
   parts: Stoppable[],
   redisIsFit: Promise<void>,
 ): Promise<void> {
-  if (config.chromeExecutable === '') {
-    throw new OperatorError(
-      'no Chromium or Chrome was found on this machine: install one (apt-get install chromium), or name it in WHATSAPP_CHROME_EXECUTABLE',
-    );
-  }
+  requireBrowser(config);
   const supervisor = new Supervisor({
     config,
     redisUrl,

@@ -46,9 +46,13 @@ export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): Re
 }
 
 async function problemOf(redis: Redis): Promise<string | null> {
+  return (await infoOf(redis)).map(unfitness).find((problem) => problem !== null) ?? null;
+}
+
+/** What each server says of itself; `''` where it may not be asked. */
+export async function infoOf(redis: Redis): Promise<string[]> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
-  const infos = await Promise.all(servers.map((server) => server.info().catch(unlessForbidden)));
-  return infos.map(unfitness).find((problem) => problem !== null) ?? null;
+  return Promise.all(servers.map((server) => server.info().catch(unlessForbidden)));
 }
 
 /** An access list may forget INFO: then nothing can be said. */

@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from 'prom-client';
+import { supervisorsKey } from '../../contract/keys.js';
 import { sessionStates } from '../../contract/status.js';
 import { withDeadline } from '../deadline.js';
 import type { Redis } from '../redis.js';
@@ -27,7 +28,8 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
   async function read() {
     if (redis.status !== 'ready') throw new Error('no connection');
     const askedAt = performance.now();
-    await redis.ping();
+    // A key of ours, not PING: any node of a cluster would answer that.
+    await redis.exists(supervisorsKey);
     const pingMs = performance.now() - askedAt;
     const [roll, ...facts] = await Promise.all([
       readRoll(redis),
@@ -74,7 +76,11 @@ function createGauges(registry: Registry) {
     new Gauge({ name: `holdline_${name}`, help, labelNames, registers: [registry] });
   return {
     redisUp: gauge('redis_up', '1 when Redis answered this scrape.', []),
-    redisPing: gauge('redis_ping_seconds', 'Time that Redis took to answer a PING at this scrape.', []),
+    redisPing: gauge(
+      'redis_ping_seconds',
+      'Time that Redis took for the smallest question, at this scrape.',
+      [],
+    ),
     supervisors: gauge('supervisors', 'Supervisors that are alive.', []),
     withRoom: gauge('supervisors_with_room', 'Supervisors that are alive and could take a session.', []),
     state: gauge('session_state', '1 for the state that the session is in, as /api/status tells it.', [

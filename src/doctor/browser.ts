@@ -1,0 +1,72 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { requireBrowser } from '../platform/browser-presence.js';
+import type { Config } from '../platform/config.js';
+import { type BrowserLease, launchBrowser } from '../supervisor/browser.js';
+import { type Check, ok, type Verdict, warning } from './finding.js';
+
+const versionMs = 10_000;
+
+/** The browser, started as a supervisor starts it, on a profile that is thrown away. */
+export function browserChecks(config: Config): Check[] {
+  return [
+    {
+      name: 'browser',
+      async run() {
+        requireBrowser(config);
+        return [await versionVerdict(config), await startVerdict(config)];
+      },
+    },
+    { name: 'sandbox', run: async () => sandboxVerdict(config, process.getuid?.() === 0) },
+  ];
+}
+
+async function versionVerdict({ chromeExecutable, browserEnvironment }: Config): Promise<Verdict> {
+  const options = { timeout: versionMs, env: browserEnvironment };
+  try {
+    const { stdout } = await promisify(execFile)(chromeExecutable, ['--version'], options);
+    return ok(`${stdout.trim()} (${chromeExecutable})`);
+  } catch {
+    return warning(`${chromeExecutable} does not tell its version`);
+  }
+}
+
+async function startVerdict(config: Config): Promise<Verdict> {
+  const profileDir = await mkdtemp(join(tmpdir(), 'holdline-doctor-'));
+  const beganAt = performance.now();
+  try {
+    const browser = await launchBrowser({
+      executable: config.chromeExecutable,
+      profileDir,
+      headless: config.headless,
+      extraArgs: config.chromeArgs,
+      environment: config.browserEnvironment,
+      timing: config.timing,
+      lease: heldForEver(),
+      abandon: new AbortController().signal,
+    });
+    const startMs = performance.now() - beganAt;
+    await browser.kill();
+    return ok(`it starts, in ${(startMs / 1_000).toFixed(1)} s`);
+  } finally {
+    await rm(profileDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+/** No run holds this browser; its guard ends it all the same if this program hangs. */
+function heldForEver(): BrowserLease {
+  return { lost: new AbortController().signal, renewed: new Set(), isHeld: true, ageMs: 0 };
+}
+
+export function sandboxVerdict({ chromeArgs }: Pick<Config, 'chromeArgs'>, isRoot: boolean): Verdict {
+  if (isRoot) return warning('off, because this is root: run as a user of its own');
+  if (chromeArgs.includes('--no-sandbox')) {
+    return warning(
+      'off, because WHATSAPP_CHROME_ARGS has --no-sandbox: leave that out where the browser starts without',
+    );
+  }
+  return ok('on');
+}

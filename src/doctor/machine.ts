@@ -1,0 +1,65 @@
+import { access, constants, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import type { Config } from '../platform/config.js';
+import { type Check, failure, ok, type Verdict, warning } from './finding.js';
+
+const gb = 1_073_741_824;
+
+/** The Node and the disks that this role needs. */
+export function machineChecks(config: Config): Check[] {
+  const { role, authDir, dataDir, redisUrl } = config;
+  const directories = [
+    ...(role === 'http' ? [] : [{ variable: 'WHATSAPP_AUTH_DIR', directory: authDir }]),
+    ...(redisUrl === null ? [{ variable: 'WHATSAPP_DATA_DIR', directory: dataDir }] : []),
+  ];
+  return [
+    { name: 'node', run: async () => nodeVerdict(process.versions.node) },
+    ...directories.map(({ variable, directory }) => ({
+      name: 'disk',
+      run: () => diskVerdict(variable, directory),
+    })),
+    ...(role === 'http' ? [] : [{ name: 'shared memory', run: sharedMemoryVerdict }]),
+  ];
+}
+
+export function nodeVerdict(version: string): Verdict {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major * 1_000 + minor < 20_018) return failure(`Node ${version} is too old: install 20.18 or newer`);
+  return ok(`Node ${version}`);
+}
+
+async function diskVerdict(variable: string, directory: string): Promise<Verdict> {
+  const existing = await nearestExisting(directory);
+  const here = `${directory} (${variable})`;
+  const isWritable = await access(existing, constants.W_OK | constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!isWritable) {
+    return failure(`${here} cannot be written by this user: change its owner, or name another directory`);
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const free = bavail * bsize;
+  const text = `${(free / gb).toFixed(1)} GB free for ${here}`;
+  if (free < 0.2 * gb) return failure(`only ${text}: make room, or logins and messages cannot be kept`);
+  if (free < gb) return warning(`only ${text}: make room before it runs out`);
+  return ok(text);
+}
+
+async function nearestExisting(directory: string): Promise<string> {
+  const isThere = await access(directory).then(
+    () => true,
+    () => false,
+  );
+  const parent = dirname(directory);
+  return isThere || parent === directory ? directory : nearestExisting(parent);
+}
+
+/** The browser is started with --disable-dev-shm-usage: what it shares lies among the temporary files. */
+async function sharedMemoryVerdict(): Promise<Verdict> {
+  const { bavail, bsize } = await statfs(tmpdir());
+  const free = bavail * bsize;
+  const text = `${(free / gb).toFixed(1)} GB free in ${tmpdir()}, where the browser shares memory (not /dev/shm)`;
+  return free < 0.5 * gb ? warning(`only ${text}: give it 1 GB`) : ok(text);
+}

@@ -15,7 +15,13 @@ export function createLogger(level: string, fields: Record<string, unknown> = {}
 
 function destination(): DestinationStream {
   if (pretty !== null) {
-    return pretty({ sync: true, colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' });
+    return pretty({
+      sync: true,
+      colorize: true,
+      singleLine: true,
+      translateTime: 'SYS:HH:MM:ss.l',
+      ignore: 'pid,hostname',
+    });
   }
   return pino.destination({ fd: 1, sync: true });
 }

@@ -37,10 +37,13 @@ export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): Re
     first.resolve(problem);
   };
   redis.on('ready', () => void look());
+  const verdict = first.promise.then((problem) => {
+    if (problem !== null) throw new OperatorError(problem);
+  });
+  // It may come while the parts still start, and nobody waits for it yet.
+  verdict.catch(() => undefined);
   return {
-    verdict: first.promise.then((problem) => {
-      if (problem !== null) throw new OperatorError(problem);
-    }),
+    verdict,
     stop: () => disconnect(redis),
   };
 }

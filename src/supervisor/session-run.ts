@@ -364,7 +364,9 @@ export class SessionRun {
   }
 
   #onState(state: SessionState, account: Account | null): void {
-    this.#options.log.info({ state, ...this.#publisher.fence }, 'session state');
+    // A further code is the same state, every 20 s.
+    const level = state === this.#availability.state ? 'debug' : 'info';
+    this.#options.log[level]({ state, ...this.#publisher.fence }, 'session state');
     this.#options.recorder.reaches(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
     if (state === 'qr') void this.#browser.noteUnlinked();

@@ -29,6 +29,8 @@ function destination(): DestinationStream {
 /** Errors are facts here: name, code and sentence. Stacks only of what nobody expected. */
 function errorFacts(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
+  // What cannot be parsed may be anybody's message, and the parser quotes it.
+  if (error instanceof SyntaxError) return { name: error.name, message: 'not valid JSON' };
   const { name, message } = error;
   const code = (error as { code?: unknown }).code;
   const isExpected = code !== undefined;

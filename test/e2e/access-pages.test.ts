@@ -55,6 +55,8 @@ describe('the pages of access in a browser', () => {
       assert.equal(page.url(), `${replica.url}/login?next=qr`);
       await submit(page, 'holdline_wrong');
       assert.match(await text(page, '[role=alert]'), /not known here/);
+      const fields = await Promise.all((await page.$$('input')).map((field) => field.isVisible()));
+      assert.deepEqual(fields, [false, true], 'one field to fill in');
       await submit(page, keys.key.admin);
       assert.equal(page.url(), `${replica.url}/qr`);
       assert.match(await text(page, 'h1'), /Scan this code/);

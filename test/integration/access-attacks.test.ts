@@ -7,6 +7,9 @@ import { sendRaw } from '../support/http-raw.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
+/** The server closes after each of these; how long it takes is the machine's affair. */
+const sendUntilClosed = (port: number, bytes: string) => sendRaw(port, bytes, { quietMs: 10_000 });
+
 describe('an attack', () => {
   const keys = makeKeys();
   const { key } = keys;
@@ -59,8 +62,10 @@ describe('an attack', () => {
     assert.equal(await status({ authorization: `Bearer ${key.read}`, 'x-api-key': key.admin }), 401);
     const twice = [`X-API-Key: ${key.admin}`, 'X-API-Key: holdline_wrong'];
     for (const lines of [twice, [...twice].reverse()]) {
-      const head = ['GET /api/status HTTP/1.1', 'Host: localhost', ...lines].join('\r\n');
-      assert.equal((await sendRaw(replica.port, `${head}\r\n\r\n`))[0]?.status, 401);
+      const head = ['GET /api/status HTTP/1.1', 'Host: localhost', 'Connection: close', ...lines].join(
+        '\r\n',
+      );
+      assert.equal((await sendUntilClosed(replica.port, `${head}\r\n\r\n`))[0]?.status, 401);
     }
     assert.equal(await status({ authorization: `Bearer ${key.read}`, 'x-api-key': key.read }), 200);
   });
@@ -73,8 +78,8 @@ describe('an attack', () => {
 
   it('by a name that was pointed here is refused before any key is looked at', async () => {
     for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:80']) {
-      const request = `GET /api/status HTTP/1.1\r\nHost: ${host}\r\nX-API-Key: ${key.admin}\r\n\r\n`;
-      assert.equal((await sendRaw(replica.port, request))[0]?.status, 403, host);
+      const request = `GET /api/status HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nX-API-Key: ${key.admin}\r\n\r\n`;
+      assert.equal((await sendUntilClosed(replica.port, request))[0]?.status, 403, host);
     }
   });
 
@@ -108,8 +113,9 @@ describe('an attack', () => {
     // By hand: fetch has headers of its own for this.
     const from = async (site: string, mode: string, dest: string) => {
       const how = [`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Mode: ${mode}`, `Sec-Fetch-Dest: ${dest}`];
-      const head = ['GET /qr HTTP/1.1', 'Host: localhost', `Cookie: ${cookie}`, ...how].join('\r\n');
-      return (await sendRaw(replica.port, `${head}\r\n\r\n`))[0]?.status;
+      const own = ['GET /qr HTTP/1.1', 'Host: localhost', 'Connection: close', `Cookie: ${cookie}`];
+      const head = [...own, ...how].join('\r\n');
+      return (await sendUntilClosed(replica.port, `${head}\r\n\r\n`))[0]?.status;
     };
     assert.equal(await from('same-site', 'no-cors', 'image'), 401);
     assert.equal(await from('cross-site', 'no-cors', 'script'), 401);
@@ -128,10 +134,11 @@ describe('an attack', () => {
     ...['/link/%2e%2e', '/link/x/../../qr', '/docs/../../.env', '/docs/..%2fpackage.json', '/api/jobs/..%2f'],
   ]) {
     it(`finds nothing behind ${path}`, async () => {
-      const request = (line: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${line}\r\n`;
-      const [stranger] = await sendRaw(replica.port, request(''));
+      const request = (line: string) =>
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${line}\r\n`;
+      const [stranger] = await sendUntilClosed(replica.port, request(''));
       assert.ok([401, 404].includes(stranger?.status ?? 0), `${stranger?.status}`);
-      const [admin] = await sendRaw(replica.port, request(`X-API-Key: ${key.admin}\r\n`));
+      const [admin] = await sendUntilClosed(replica.port, request(`X-API-Key: ${key.admin}\r\n`));
       assert.equal(admin?.status, 404);
     });
   }
@@ -148,7 +155,7 @@ describe('an attack', () => {
     it(`cannot smuggle a request behind ${title}`, async () => {
       const hidden = `GET /api/status HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${key.admin}\r\n\r\n`;
       const outer = `POST /api/stop HTTP/1.1\r\nHost: localhost\r\nX-API-Key: ${key.admin}\r\n${head}\r\n\r\n`;
-      const answers = await sendRaw(replica.port, `${outer}0\r\n\r\n${hidden}`);
+      const answers = await sendUntilClosed(replica.port, `${outer}0\r\n\r\n${hidden}`);
       assert.equal(answers.length, 1, JSON.stringify(answers));
       assert.equal(answers[0]?.status, 400);
       assert.equal(answers[0]?.headers.connection, 'close');

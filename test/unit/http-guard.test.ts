@@ -54,6 +54,16 @@ describe('the Host check', () => {
     });
   }
 
+  it('admits any address, and no other name, where it is bound beyond loopback with keys', () => {
+    const exposed = { ...loopback, host: '0.0.0.0', apiKeys: [{}] };
+    for (const host of ['192.168.1.5:8790', '[fd00::1]', 'localhost']) {
+      assert.equal(outcome(exposed, { host }), 'admitted', host);
+    }
+    assert.equal(outcome(exposed, { host: 'evil.example' }), 'host_not_allowed');
+    const keysOnLoopback = { ...loopback, apiKeys: [{}] };
+    assert.equal(outcome(keysOnLoopback, { host: '192.168.1.5' }), 'host_not_allowed');
+  });
+
   for (const [host, expected] of [
     ['wa.example.org', 'admitted'],
     ['WA.example.org:443', 'admitted'],

@@ -36,7 +36,7 @@ const signOutForm = html`<form method="post" action="signout"><button type="subm
 export const noImage = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
 
 /** Beside a code the same stands in its instructions. */
-const hint = html`<p class="hint">Where to scan a code in WhatsApp on the phone:
+export const hint = html`<p class="hint">Where to scan a code in WhatsApp on the phone:
 <span class="path">Settings -> Linked devices -> Link a device</span></p>`;
 
 export function tile(image: string, qr: Status['qr']): Html {

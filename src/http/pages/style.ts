@@ -46,6 +46,7 @@ footer{color:var(--soft);font-size:.875rem;text-align:center}
 .path{white-space:nowrap}
 a{color:var(--good)}
 form{margin:0 0 .75rem}
+[hidden]{display:none!important}
 label{display:block;margin:0 0 .35rem;font-weight:600}
 input{display:block;width:100%;margin:0 0 .9rem;padding:.65rem .75rem;border:1px solid var(--soft);border-radius:.6rem;
   background:var(--code);color:var(--text);font:1rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}

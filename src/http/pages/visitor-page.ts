@@ -1,7 +1,7 @@
 import type { SessionState } from '../../contract/status.js';
 import { scanSteps } from './advice.js';
 import { html } from './html.js';
-import { noImage, tile } from './qr-page.js';
+import { hint, noImage, tile } from './qr-page.js';
 import { shell, type Tone } from './shell.js';
 
 /** `/qr` for the holder of a QR link: the code and the bare state. Nothing of the account, the server or its errors. */
@@ -15,7 +15,7 @@ export function visitorPage(state: SessionState, image: string | null): string {
 ${image === null ? html`<p>${text}</p>` : scanSteps}
 ${image === null ? noImage : tile(image, null)}
 <p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${state}</strong></p>
-<p class="hint">In WhatsApp on the phone: <span class="path">Settings -> Linked devices -> Link a device</span></p>`,
+${image === null ? hint : null}`,
   });
 }
 

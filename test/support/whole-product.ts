@@ -52,7 +52,7 @@ export class WholeProduct {
   readonly post = <T>(path: string, body: unknown = {}): Promise<T> =>
     this.ask<T>(path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', prefer: 'wait=20' },
+      headers: { 'content-type': 'application/json', prefer: 'wait=60' },
       body: JSON.stringify(body),
     });
 

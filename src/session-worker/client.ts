@@ -8,7 +8,7 @@ import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
 import { putBackLogin } from './login-storage.js';
-import { readPage, readStorage } from './page-scripts.js';
+import { readPage, readStorage, whenReady } from './page-scripts.js';
 import { toChat, toMessage } from './shapes.js';
 
 /** What the page says of itself; null where it has not loaded far enough to say. */
@@ -105,28 +105,32 @@ export class WhatsAppClient {
 
   /** Asks the page; rejects when it does not answer in time or is gone. */
   report(): Promise<PageReport | null> {
-    return this.#page === null ? Promise.resolve(null) : this.ask<PageReport>(readPage, null);
+    return this.#page === null
+      ? Promise.resolve(null)
+      : this.#call(evaluate(this.#page, `(${readPage})()`) as Promise<PageReport>, 'the page');
   }
 
   /** What a login needs besides the page's database, which is on the disk at once. */
   loginStorage(): Promise<LoginStorage> {
-    return this.ask<LoginStorage>(readStorage, null);
+    return this.#call(evaluate(this.#page, `(${readStorage})()`) as Promise<LoginStorage>, 'the page');
   }
 
   /** Runs one of the page's scripts; rejects with what it threw, or when it does not answer in time. */
   ask<Answer>(script: string, argument: unknown, timeoutMs = this.#callTimeoutMs): Promise<Answer> {
-    const call = evaluate(this.#page, `(${script})(${JSON.stringify(argument)})`);
+    const call = evaluate(this.#page, `(${whenReady})(${script}, ${JSON.stringify(argument)})`);
     return withDeadline(call as Promise<Answer>, timeoutMs, 'the page');
   }
 
   /** Every chat, in no order. */
   async chats(timeoutMs: number): Promise<Chat[]> {
+    await this.ask('() => null', null, timeoutMs);
     const chats = await withDeadline(this.#client.getChats(), timeoutMs, 'the page');
     return chats.map((chat) => toChat({ ...chat, lastMessage: rawOf(chat.lastMessage) }));
   }
 
   /** The id under which WhatsApp knows a number; null: it is not on WhatsApp. */
   async numberId(digits: string, timeoutMs: number): Promise<string | null> {
+    await this.ask('() => null', null, timeoutMs);
     const id = await withDeadline(this.#client.getNumberId(digits), timeoutMs, 'the page');
     return id?._serialized ?? null;
   }

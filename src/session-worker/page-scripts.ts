@@ -26,6 +26,15 @@ export const writeStorage = `(storage) => {
   for (const [name, value] of Object.entries(storage)) localStorage.setItem(name, value);
 }`;
 
+/**
+ * Runs a script in a page that the library has made ready. One that has just loaded anew knows neither its chats nor
+ * what it has sent: nothing may be asked of it, and "not found" would be a lie. Counts as an interruption.
+ */
+export const whenReady = `(script, argument) => {
+  if (typeof window.WWebJS === 'undefined') throw new Error('the page has loaded anew: its context was destroyed');
+  return script(argument);
+}`;
+
 /** The key of a message of ours in a chat, as the library makes it; part of the two scripts below. */
 const ownKeyIn = `(chat, keyId) => {
   const { getMaybeMeLidUser, getMaybeMePnUser } = window.require('WAWebUserPrefsMeUser');

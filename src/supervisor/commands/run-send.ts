@@ -53,6 +53,10 @@ export async function runSend(
       if (outcome !== 'again') return outcome;
     } catch (error) {
       if (error instanceof CommandRefusedError) {
+        // An attempt before this one may have sent it: `failed` would be a lie.
+        if (attempt !== null) {
+          return unknown('interrupted', `the send was interrupted, and then refused: ${messageOf(error)}`);
+        }
         const code = error.code === 'not_on_whatsapp' ? 'not_on_whatsapp' : 'whatsapp_error';
         return { status: 'failed', error: { code, message: messageOf(error) } };
       }

@@ -16,7 +16,7 @@ import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs, saidAfterMs 
 import { Watch } from './watch.js';
 
 /** Longest time in which a row's `last_error` must have come, where the row names no other. */
-const shownWithinMs = 30_000;
+const shownWithinMs = 60_000;
 
 /**
  * Runs each row in its most dangerous state, or with `HOLDLINE_FAULTS=all` in each of its states. Whatever the fault:

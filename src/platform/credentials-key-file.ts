@@ -10,7 +10,7 @@ import { writePrivateFile } from './private-file.js';
  * {@link OperatorError} where the file holds something else: a new key in its place could not open the backup.
  */
 export async function loadOrMakeCredentialsKey(dataDir: string): Promise<CredentialsKey> {
-  const file = join(dataDir, 'credentials.key');
+  const file = credentialsKeyFile(dataDir);
   try {
     const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null;
@@ -31,4 +31,8 @@ export async function loadOrMakeCredentialsKey(dataDir: string): Promise<Credent
   throw new OperatorError(
     `${file} does not hold base64 of 32 bytes: put the key back, or remove the file to have a new one made (a backup made with the old key can then not be read)`,
   );
+}
+
+export function credentialsKeyFile(dataDir: string): string {
+  return join(dataDir, 'credentials.key');
 }

@@ -240,6 +240,7 @@ export class SessionRun {
     recorder.recycles(why);
     this.#availability.update(null, 'starting');
     threads.load();
+    await this.#backup.disarm();
     await this.#incarnation?.stop(config.timing.threadStopGraceMs, this.#forced);
     await this.#publish('starting');
     await this.#browser.clear('browser');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, test } from 'node:test';
+import { sessionKeys } from '../../src/contract/keys.js';
 import { defaultSession } from '../../src/contract/names.js';
 import { sessionStates } from '../../src/contract/status.js';
 import { eventually } from '../support/eventually.js';
@@ -69,7 +70,13 @@ test('every metric that is served is documented with its type and labels, and th
   );
 
   const shared = 'What stands in Redis';
-  const absent = new Map([['holdline_session_qr_age_seconds', 'gauge session']]);
+  // Without a series now: no code is shown, and without a key there is no snapshot.
+  const absent = new Map(
+    ['qr_age_seconds', 'snapshot_age_seconds', 'snapshot_size_bytes'].map((name) => [
+      `holdline_session_${name}`,
+      'gauge session',
+    ]),
+  );
   assert.deepEqual(
     new Map([...served(await ofSupervisor()), ...absent]),
     documented(shared, 'What a supervisor has seen'),
@@ -95,6 +102,8 @@ test('both tell the same of the session, of the supervisors and of Redis', async
     assert.equal(page.value('holdline_session_owned'), 1);
     assert.ok((page.value('holdline_session_heartbeat_age_seconds') ?? 99) < 2);
     assert.equal(page.value('holdline_session_qr_age_seconds'), undefined);
+    assert.equal(page.value('holdline_session_backup_ok'), 0, 'no key, no backup');
+    assert.equal(page.value('holdline_session_snapshot_age_seconds'), undefined);
     assert.equal(page.value('holdline_supervisors'), 1);
     assert.equal(page.value('holdline_supervisors_with_room'), 1);
     assert.equal(page.value('holdline_redis_up'), 1);
@@ -102,6 +111,19 @@ test('both tell the same of the session, of the supervisors and of Redis', async
     assert.equal(page.value('holdline_commands_queued', { queue: 'sends', status: 'waiting' }), 0);
     assert.ok((page.value('process_resident_memory_bytes') ?? 0) > 1e7);
   }
+});
+
+test('age and size of the newest backup are told', async () => {
+  const { redis: connection, session } = supervised.observer;
+  const { backupStanding, backupSummary } = sessionKeys(session);
+  const taken_at = new Date(Date.now() - 90_000).toISOString();
+  await connection.set(backupSummary, JSON.stringify({ taken_at, bytes: 4_096 }));
+  await connection.set(backupStanding, JSON.stringify({ enabled: true, reason: null }));
+  const page = await ofReplica();
+  assert.equal(page.value('holdline_session_backup_ok'), 1);
+  assert.equal(page.value('holdline_session_snapshot_size_bytes'), 4_096);
+  const age = page.value('holdline_session_snapshot_age_seconds') ?? 0;
+  assert.ok(age >= 89 && age < 120, String(age));
 });
 
 test('a supervisor counts what became of its session, and measures its browser', async () => {

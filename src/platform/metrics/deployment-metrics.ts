@@ -59,13 +59,18 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
 }
 
 function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void {
-  const { state, status, isOwned, heartbeatAgeMs, qrAgeMs, queued } = facts;
+  const { state, status, isOwned, heartbeatAgeMs, qrAgeMs, queued, backup } = facts;
   for (const each of sessionStates) gauges.state.set({ session, state: each }, each === state ? 1 : 0);
   gauges.owned.set({ session }, isOwned ? 1 : 0);
   gauges.epoch.set({ session }, status?.epoch ?? 0);
   gauges.incarnation.set({ session }, status?.incarnation ?? 0);
   if (heartbeatAgeMs !== null) gauges.heartbeatAge.set({ session }, heartbeatAgeMs / 1_000);
   if (qrAgeMs !== null) gauges.qrAge.set({ session }, qrAgeMs / 1_000);
+  if (backup !== null) {
+    gauges.backupOk.set({ session }, backup.isWorking ? 1 : 0);
+    if (backup.ageMs !== null) gauges.snapshotAge.set({ session }, backup.ageMs / 1_000);
+    if (backup.bytes !== null) gauges.snapshotSize.set({ session }, backup.bytes);
+  }
   for (const { count, ...labels } of queued) gauges.queued.set({ session, ...labels }, count);
 }
 
@@ -94,6 +99,13 @@ function createGauges(registry: Registry) {
       'session',
     ]),
     qrAge: gauge('session_qr_age_seconds', 'Since the QR that can be scanned now was made.', ['session']),
+    backupOk: gauge('session_backup_ok', '1 while the login is backed up and the newest attempt worked.', [
+      'session',
+    ]),
+    snapshotAge: gauge('session_snapshot_age_seconds', 'Since the newest backup of the login was made.', [
+      'session',
+    ]),
+    snapshotSize: gauge('session_snapshot_size_bytes', 'Size of that backup in Redis.', ['session']),
     queued: gauge('commands_queued', 'Commands to the session that are not settled.', [
       'session',
       'queue',

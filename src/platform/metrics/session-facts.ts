@@ -1,3 +1,4 @@
+import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
 import { keyPrefix, sessionKeys } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import { isCurrent, parseHeartbeat, type SessionState, type Status } from '../../contract/status.js';
@@ -17,6 +18,12 @@ export interface SessionFacts {
   /** null: there is no code to scan. */
   readonly qrAgeMs: number | null;
   readonly queued: readonly QueuedCommands[];
+  /** Of the login, as its owner has told it; null: no owner has. */
+  readonly backup: {
+    readonly isWorking: boolean;
+    readonly ageMs: number | null;
+    readonly bytes: number | null;
+  } | null;
 }
 
 interface QueuedCommands {
@@ -33,9 +40,12 @@ export async function readSessionFacts(
   const k = sessionKeys(session);
   const sends = `${keyPrefix}:${sendsQueue(session)}`;
   const reads = `${keyPrefix}:${readsQueue(session)}`;
-  const [nowMs, state, beat, beatTtlMs, ...counts] = await factsScript(
+  const [nowMs, state, beat, standing, summary, beatTtlMs, ...counts] = await factsScript(
     redis,
-    [k.state, k.heartbeat, `${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`],
+    [
+      ...[k.state, k.heartbeat, k.backupStanding, k.backupSummary],
+      ...[`${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`],
+    ],
     [],
   );
   const status = parseStatus(state);
@@ -53,25 +63,26 @@ export async function readSessionFacts(
       { queue: 'reads', status: 'waiting', count: counts[2] },
       { queue: 'reads', status: 'active', count: counts[3] },
     ],
+    backup: standing === '' ? null : backupOf(describeBackup(standing, summary || null), nowMs),
   };
 }
 
-type Reply = readonly [number, string, string, number, number, number, number, number];
+function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackup, nowMs: number) {
+  const ageMs = taken_at === null ? null : Math.max(0, nowMs - Date.parse(taken_at));
+  return { isWorking: enabled && reason === null, ageMs, bytes };
+}
 
-// KEYS state heartbeat, lists of waiting and active sends, of waiting and active reads
-// returns {time in ms, state, heartbeat, its TTL in ms, lengths of the lists}; '' where there is nothing
+type Reply = readonly [number, string, string, string, string, number, number, number, number, number];
+
+// KEYS state heartbeat backupStanding backupSummary, lists of waiting and active sends, of waiting and active reads
+// returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' where there is nothing
 const factsScript = luaScript<Reply>(
   'sessionFacts',
-  6,
+  8,
   `local time = redis.call('TIME')
-   return {
-     time[1] * 1000 + math.floor(time[2] / 1000),
-     redis.call('GET', KEYS[1]) or '',
-     redis.call('GET', KEYS[2]) or '',
-     redis.call('PTTL', KEYS[2]),
-     redis.call('LLEN', KEYS[3]),
-     redis.call('LLEN', KEYS[4]),
-     redis.call('LLEN', KEYS[5]),
-     redis.call('LLEN', KEYS[6]),
-   }`,
+   local facts = {time[1] * 1000 + math.floor(time[2] / 1000)}
+   for i = 1, 4 do facts[i + 1] = redis.call('GET', KEYS[i]) or '' end
+   facts[6] = redis.call('PTTL', KEYS[2])
+   for i = 5, 8 do facts[i + 2] = redis.call('LLEN', KEYS[i]) end
+   return facts`,
 );

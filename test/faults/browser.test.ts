@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { ChromiumStage } from '../support/chromium-stage.js';
@@ -96,7 +96,10 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     fault: 'what Chromium keeps for itself in the profile is garbage',
     states: all,
     inject: async (stage) => {
-      spoil(join(stage.profileDir, 'Local State'), join(stage.profileDir, 'Default', 'Preferences'));
+      const files = ['Local State', 'Default/Preferences'].map((name) => join(stage.profileDir, name));
+      // Chromium takes its time to write them for the first time.
+      await eventually(() => files.every((file) => existsSync(file)), { timeoutMs: 30_000 });
+      spoil(...files);
       stage.killBrowser();
     },
     expect: { recovery: 'new browser', says: died },

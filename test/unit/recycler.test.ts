@@ -35,6 +35,7 @@ async function outcomeOf(scene: Scene): Promise<Outcome> {
       timing: { memoryCheckMs: 1, recyclePatienceMs: scene.patienceMs ?? 60_000, recycleSpacingMs: 60_000 },
       readMemory: async () => {
         const megabytes = next(readings, counts.looks - 1);
+        if (Number.isNaN(megabytes)) throw new Error('not to be read now');
         if (megabytes === null) return null;
         return { pssBytes: megabytes * 1_048_576, rssBytes: 0, processes: 1 };
       },
@@ -64,6 +65,7 @@ test('two readings beyond the ceiling are enough, one is not', async () => {
 test('without a ceiling, or where memory cannot be read, nothing is ever due', async () => {
   assert.equal((await outcomeOf({ readings: [99_999] })).recycling, null);
   assert.equal((await outcomeOf({ memoryMb: 200, readings: [null] })).recycling, null);
+  assert.equal((await outcomeOf({ memoryMb: 200, readings: [300, Number.NaN, 300, 100] })).recycling, null);
 });
 
 test('a browser that is beyond the ceiling while it is young is left alone, with one warning', async () => {

@@ -72,7 +72,8 @@ function createReasonFinder(parts: RecyclerParts): () => Promise<Recycling | nul
     if (limits.days > 0 && ageMs > limits.days * dayMs) {
       return { why: 'age', message: `the browser has run for ${(ageMs / dayMs).toFixed(1)} days` };
     }
-    const usedMb = limits.memoryMb === 0 ? 0 : ((await readMemory(pid).catch(() => null))?.pssBytes ?? 0) / mb;
+    const usedMb =
+      limits.memoryMb === 0 ? 0 : ((await readMemory(pid).catch(() => null))?.pssBytes ?? 0) / mb;
     const isBeyond = usedMb > limits.memoryMb && limits.memoryMb > 0;
     const isLasting = isBeyond && wasBeyond;
     wasBeyond = isBeyond;

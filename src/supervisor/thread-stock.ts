@@ -3,7 +3,7 @@ import { SessionThread } from './thread.js';
 
 /**
  * Session workers before they are needed: loading the modules takes a thread longer than anything else on the way back
- * to `ready`. At most one is in stock, for whichever session needs it first (docs/decisions/0007).
+ * to `ready`. At most one is in stock, for whichever session needs it first (docs/decisions/0009).
  */
 export class ThreadStock {
   readonly #entry: URL;

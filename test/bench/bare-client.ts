@@ -1,9 +1,11 @@
+import { createInterface } from 'node:readline';
 import whatsapp from 'whatsapp-web.js';
 import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
 
 /**
  * Bare whatsapp-web.js as its users start it, in a process of its own: `PROFILE CHROMIUM ARGS_AS_JSON`. Says `qr` and
- * `ready` on stdout, closes its browser and ends on SIGTERM. Same page and browser flags as the product's.
+ * `ready` on stdout, closes its browser and ends on SIGTERM. Same page and browser flags as the product's. A line `N` on
+ * stdin sends N messages, one after another, and is answered by what each took (`sent`, then ms as JSON).
  */
 const [profileDir = '', executable = '', extra = '[]'] = process.argv.slice(2);
 const client = new whatsapp.Client({
@@ -20,6 +22,15 @@ const client = new whatsapp.Client({
   },
 });
 for (const event of ['qr', 'ready']) client.once(event, () => process.stdout.write(`${event}\n`));
+createInterface({ input: process.stdin }).on('line', async (count) => {
+  const timesMs: number[] = [];
+  for (let i = 0; i < Number(count); i++) {
+    const calledAt = performance.now();
+    await client.sendMessage('15551234567@c.us', `message ${i}`);
+    timesMs.push(performance.now() - calledAt);
+  }
+  process.stdout.write(`sent ${JSON.stringify(timesMs)}\n`);
+});
 process.once('SIGTERM', () => void client.destroy().then(() => process.exit(0)));
 // A client that is closed while it sets itself up rejects.
 await client.initialize().catch(() => undefined);

@@ -7,6 +7,13 @@ import { dieWithThisProcess } from '../support/die-with-this-process.js';
 
 const program = fileURLToPath(new URL('./bare-client.js', import.meta.url));
 
+/** Bare whatsapp-web.js while it runs. */
+export interface BareClient {
+  readonly pid: number;
+  /** Sends so many messages in a loop; what each call took, in ms. */
+  send(count: number): Promise<readonly number[]>;
+}
+
 /** What the baseline is measured with; one process for each measurement. */
 export class Bare {
   readonly #environment: NodeJS.ProcessEnv;
@@ -23,23 +30,34 @@ export class Bare {
   async until(
     event: 'qr' | 'ready',
     profileDir: string,
-    then: () => Promise<unknown> = async () => {},
+    then: (client: BareClient) => Promise<unknown> = async () => {},
   ): Promise<number> {
     const args = [program, profileDir, this.#executable, JSON.stringify(this.#chromeArgs)];
     const startedAt = performance.now();
     const child = spawn(process.execPath, args, {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', 'inherit'],
       env: this.#environment,
     });
     dieWithThisProcess(child, 'TERM');
     const exited = once(child, 'exit');
-    const said = new Promise<void>((resolve) => {
-      createInterface({ input: child.stdout }).on('line', (line) => line === event && resolve());
-    });
+    const lines = createInterface({ input: child.stdout });
+    const line = (wanted: RegExp) =>
+      new Promise<string>((resolve) => {
+        lines.on('line', (text) => wanted.test(text) && resolve(text));
+      });
+    const said = line(new RegExp(`^${event}$`));
+    const client: BareClient = {
+      pid: child.pid as number,
+      async send(count) {
+        const answer = line(/^sent /);
+        child.stdin.write(`${count}\n`);
+        return JSON.parse((await answer).slice('sent '.length)) as number[];
+      },
+    };
     try {
       await withDeadline(said, 60_000, `${event} of bare whatsapp-web.js`);
       const tookMs = performance.now() - startedAt;
-      await then();
+      await then(client);
       return tookMs;
     } finally {
       child.kill('SIGTERM');

@@ -24,6 +24,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
 export function isReached({ aim, recovered, baseline }: Measured): boolean {
   const coldMs = median(baseline);
   switch (aim?.type) {
@@ -51,7 +56,11 @@ export function asTable(rows: readonly Measured[]): string {
       aimInWords(row),
     ];
   });
-  const header = ['what', 'noticed', 'median (range)', 'ratio', 'aim'];
+  return markdownTable([['what', 'noticed', 'median (range)', 'ratio', 'aim'], ...cells]);
+}
+
+/** Rows of cells, the header first. */
+export function markdownTable([header = [], ...cells]: readonly string[][]): string {
   const widths = header.map((title, i) =>
     Math.max(title.length, ...cells.map((cell) => (cell[i] ?? '').length)),
   );

@@ -95,8 +95,8 @@ describe('the pages of access in a browser', () => {
       });
       try {
         const requests: { url: string; status: number }[] = [];
-        page.on('response', (r) => requests.push({ url: r.url(), status: r.status() }));
         await page.goto(`${elsewhere.url}/livez`);
+        page.on('response', (r) => requests.push({ url: r.url(), status: r.status() }));
         await page
           .evaluate(`(async () => {
           const target = ${JSON.stringify(replica.url)};
@@ -107,10 +107,10 @@ describe('the pages of access in a browser', () => {
             fetch(target + path, { mode: 'no-cors', credentials: 'include' })));
         })()`)
           .catch(() => undefined);
-        await page.goto(`${replica.url}/qr`);
-        assert.match(await text(page, 'h1'), /Scan this code/, 'still logged in, still running');
         const reached = requests.filter(({ url, status }) => /api|signout/.test(url) && status < 400);
         assert.deepEqual(reached, []);
+        await page.goto(`${replica.url}/qr`);
+        assert.match(await text(page, 'h1'), /Scan this code/, 'still logged in, still running');
       } finally {
         await elsewhere.close();
       }

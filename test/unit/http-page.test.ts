@@ -9,6 +9,7 @@ import {
   type Status,
   sessionStates,
 } from '../../src/contract/status.js';
+import { liveScript } from '../../src/http/pages/live-script.js';
 import { problemPage } from '../../src/http/pages/problem-page.js';
 import { type QrPageInput, qrPage } from '../../src/http/pages/qr-page.js';
 import { pagePolicy } from '../../src/http/pages/shell.js';
@@ -40,9 +41,9 @@ describe('the /qr page', () => {
         text.indexOf(part),
       ) as [number, number, number];
       assert.ok(heading > 0 && heading < sentence && sentence < word, text);
-      assert.match(text, /<meta http-equiv="refresh" content="5">/);
+      assert.match(text, /<noscript><meta http-equiv="refresh" content="5"><\/noscript>/);
       assert.match(text, /Settings -> Linked devices -> Link a device/);
-      assert.doesNotMatch(text, /<script|<img|undefined|\[object/);
+      assert.doesNotMatch(withoutOurScript(text), /<script|<img|undefined|\[object/);
       assert.match(text, /^<!doctype html>\n<html lang="en">/);
     });
   }
@@ -53,7 +54,7 @@ describe('the /qr page', () => {
       text,
       /<img src="data:image\/png;base64,aGVsbG8=" width="360" height="360" alt="QR code number 2: [^"]+">/,
     );
-    assert.match(text, /Code 2, replaced in 17 s/);
+    assert.match(text, /Code 2, <span data-left="17">replaced in 17 s<\/span>/);
     assert.ok(!text.includes(noQr));
     assert.ok(text.indexOf('<img') < text.indexOf('<strong>qr</strong>'));
   });
@@ -99,19 +100,28 @@ describe('the /qr page', () => {
           ...{ heartbeat, baseUrl: `http://${evil}`, image: state === 'qr' ? evil : null },
           status: status(state, { account, last_error: evil, supervisor: evil, session: evil }),
         });
-        assert.doesNotMatch(text, /<script|onerror='|<img src=x/);
+        assert.doesNotMatch(withoutOurScript(text), /<script|onerror='|<img src=x/);
       }
     }
-    assert.doesNotMatch(problemPage(new ApiError('internal_error', evil)), /<script|onerror='/);
+    const problem = problemPage(new ApiError('internal_error', evil));
+    assert.doesNotMatch(withoutOurScript(problem), /<script|onerror='/);
   });
 });
 
-it('a page may load nothing and run nothing, and its one style is named by its hash', () => {
-  const style = /<style>([\s\S]*)<\/style>/.exec(page('stopped'))?.[1] ?? '';
-  const hash = createHash('sha256').update(style).digest('base64');
+it('a page may load nothing, and its one style and its one script are named by their hashes', () => {
   assert.match(pagePolicy, /^default-src 'none'; img-src data:; /);
-  assert.ok(pagePolicy.includes(`style-src 'sha256-${hash}'`));
+  for (const element of ['style', 'script']) {
+    const content = new RegExp(`<${element}>([\\s\\S]*)</${element}>`).exec(page('stopped'))?.[1] ?? '';
+    const hash = createHash('sha256').update(content).digest('base64');
+    assert.ok(pagePolicy.includes(`${element}-src 'sha256-${hash}'`), element);
+  }
 });
+
+/** What is left must not contain another. */
+function withoutOurScript(text: string): string {
+  assert.ok(text.includes(`<script>${liveScript}</script>`));
+  return text.replace(`<script>${liveScript}</script>`, '');
+}
 
 it('a page for an outage says what is known and what is not', () => {
   const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'));

@@ -23,8 +23,8 @@ export function qrPage({ image, nowMs, isLoggedIn, ...situation }: QrPageInput):
     content: html`<h1><bdi>${advice.heading}</bdi></h1>
 ${advice.content}
 ${image === null ? noImage : tile(image, status.qr)}
-<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${status.state}</strong>
-${image === null ? null : codeFacts(status, nowMs)}</p>
+<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${status.state}</strong></p>
+${image === null ? null : codeFacts(status, nowMs)}
 ${facts(status)}
 ${image === null ? hint : null}`,
   });
@@ -47,14 +47,10 @@ export function tile(image: string, qr: Status['qr']): Html {
 
 function codeFacts({ qr }: Status, nowMs: number): Html | null {
   if (qr === null) return null;
-  const seconds = qr.expires_at === null ? null : Math.ceil((Date.parse(qr.expires_at) - nowMs) / 1_000);
-  const until =
-    seconds === null
-      ? 'replaced by itself'
-      : seconds > 0
-        ? `replaced in ${seconds} s`
-        : 'replaced any moment';
-  return html`<span>Code ${qr.number}, ${until}</span>`;
+  if (qr.expires_at === null) return html`<p class="code">Code ${qr.number}, replaced by itself</p>`;
+  const seconds = Math.max(0, Math.ceil((Date.parse(qr.expires_at) - nowMs) / 1_000));
+  const until = seconds > 0 ? `replaced in ${seconds} s` : 'replaced any moment';
+  return html`<p class="code">Code ${qr.number}, <span data-left="${seconds}">${until}</span></p>`;
 }
 
 function facts(status: Status): Html | null {

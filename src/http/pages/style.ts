@@ -37,6 +37,7 @@ code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",mo
   text-align:center;font-size:.9375rem}
 .state strong{color:var(--tone);font-size:1rem}
 .dot{width:.6rem;height:.6rem;border-radius:50%;background:var(--tone)}
+.code{margin:.25rem 0 0;text-align:center;color:var(--soft);font-size:.9375rem;font-variant-numeric:tabular-nums}
 dl{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line);display:grid;
   grid-template-columns:max-content 1fr;gap:.25rem 1rem;font-size:.9375rem}
 dt{color:var(--soft)}

@@ -1,0 +1,41 @@
+import { markdownTable } from './report.js';
+
+/** One line of the benchmark's table. */
+export interface Figure {
+  readonly name: string;
+  /** What was measured, in its own unit. */
+  readonly ours: string;
+  readonly against: string;
+  /** Ours to the other's, of the same rounds. */
+  readonly ratio: number | null;
+  readonly aim: Aim | null;
+}
+
+export type Aim =
+  | { readonly atLeast: number; readonly of?: number }
+  | { readonly atMost: number; readonly of?: number };
+
+/** `of`: the figure that is aimed at where it is not the ratio. */
+export function isReached({ ratio, aim }: Figure): boolean {
+  if (aim === null) return true;
+  const value = aim.of ?? ratio ?? Number.NaN;
+  return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost;
+}
+
+function inWords(figure: Figure): string {
+  const { aim } = figure;
+  if (aim === null) return '';
+  const words = 'atLeast' in aim ? `at least ${aim.atLeast}` : `at most ${aim.atMost}`;
+  return `${words}: ${isReached(figure) ? 'reached' : 'missed'}`;
+}
+
+export function figuresTable(figures: readonly Figure[]): string {
+  const rows = figures.map((figure) => [
+    figure.name,
+    figure.ours,
+    figure.against,
+    figure.ratio === null ? '' : figure.ratio.toFixed(figure.ratio < 0.1 ? 3 : 2),
+    inWords(figure),
+  ]);
+  return markdownTable([['what', 'Holdline', 'against', 'ratio', 'aim'], ...rows]);
+}

@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Stage } from '../support/stage.js';
+import { Bare } from './bare.js';
+import { Embedded } from './embedded.js';
+import { eventLatency } from './event-latency.js';
+import { type Figure, figuresTable, isReached } from './figures.js';
+import { alternating, httpReads } from './http-reads.js';
+import { idle } from './idle.js';
+import { replicas } from './replicas.js';
+import { machine, median, writeSection } from './report.js';
+import { sending } from './sending.js';
+
+/**
+ * `npm run bench [-- --rounds N] [--only WORD] [--long] [--write]`: what the product costs and how fast it is, as ratios of
+ * figures taken in turn in one run. `--write` puts the table into docs/benchmarks.md. Exits with 1 when an aim is
+ * missed.
+ */
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    long: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(options.rounds);
+if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) {
+  process.stderr.write(`holdline: --rounds must be a number from 1 to 50, not '${options.rounds}'\n`);
+  process.exit(64);
+}
+
+const chromium = '/usr/bin/chromium';
+const stage = await Stage.open();
+const bare = new Bare({ ...process.env, ...stage.environment }, chromium, stage.whatsApp.chromeArgs);
+const bareProfile = join(stage.dir, 'bare');
+
+const sections: Record<string, () => Promise<Figure[]>> = {
+  reads: () => httpReads(stage, rounds, chromium),
+  replicas: () => replicas(stage, Math.min(rounds, 3)),
+  events: () => eventLatency(stage),
+  start: () => start(),
+  send: () => sending(stage, bare, bareProfile, Math.min(rounds, 3)),
+  idle: () => idle(stage, bare, bareProfile, options.long ? 600 : 60),
+};
+
+const figures: Figure[] = [];
+try {
+  await linkBare();
+  for (const [name, measure] of Object.entries(sections)) {
+    if (!name.includes(options.only)) continue;
+    process.stderr.write(`measuring: ${name}\n`);
+    figures.push(...(await measure()));
+  }
+} finally {
+  await stage.close();
+}
+report();
+
+/** The baseline has a saved login of its own. */
+async function linkBare(): Promise<void> {
+  await mkdir(bareProfile);
+  await bare.until('qr', bareProfile, async () => {
+    await stage.whatsApp.phone.scanCurrent();
+    // Chromium writes the login down within some 5 s.
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+  });
+}
+
+async function start(): Promise<Figure[]> {
+  const fresh = new Embedded(stage, 'fresh');
+  let profiles = 0;
+  const ms = await alternating(['ours', 'bare'] as const, rounds, async (name) => {
+    if (name === 'ours') return fresh.startToQr();
+    const profile = join(stage.dir, `bare-${++profiles}`);
+    await mkdir(profile);
+    return bare.until('qr', profile);
+  });
+  return [
+    {
+      name: 'POST /api/auth/start -> a QR',
+      ours: `${Math.round(median(ms.ours))} ms`,
+      against: `${Math.round(median(ms.bare))} ms (bare whatsapp-web.js, from the start of node)`,
+      ratio: median(ms.ours) / median(ms.bare),
+      aim: { atMost: 0.9 },
+    },
+  ];
+}
+
+function report(): void {
+  const version = execFileSync(chromium, ['--version'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const day = new Date().toISOString().slice(0, 10);
+  const text = `${day}, medians of ${rounds} rounds; ${machine(version.trim())}.\n\n${figuresTable(figures)}`;
+  process.stdout.write(`\n${text}\n`);
+  if (options.write) void writeSection(new URL('../../../docs/benchmarks.md', import.meta.url), text);
+  const missed = figures.filter((figure) => !isReached(figure));
+  process.stdout.write(
+    `\n${missed.length} of ${figures.filter(({ aim }) => aim !== null).length} aims missed\n`,
+  );
+  if (missed.length > 0) process.exitCode = 1;
+}

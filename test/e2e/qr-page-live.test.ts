@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import { Redis } from 'ioredis';
+import puppeteer, { type Browser, type Page } from 'puppeteer';
+import { loadConfig } from '../../src/platform/config.js';
+import { type Deferred, deferred } from '../../src/platform/deadline.js';
+import { eventually } from '../support/eventually.js';
+import { type Replica, startReplica } from '../support/http-replica.js';
+import { readFromScreen, textOf } from '../support/page-reading.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type ScriptedOwner, startOwner } from '../support/scripted-owner.js';
+
+/** How the page follows a session without anybody's action. */
+const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
+let server: RedisServer;
+let redis: Redis;
+let replica: Replica;
+let browser: Browser;
+let owner: ScriptedOwner;
+let page: Page;
+/** Each lets the session take its next step. */
+let steps: Deferred<void>[];
+
+before(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+  replica = await startReplica(server.url);
+  browser = await puppeteer.launch({
+    executablePath: loadConfig('all', { PATH: process.env.PATH }).chromeExecutable,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking'],
+  });
+});
+afterEach(async () => {
+  for (const step of steps) step.resolve();
+  await page.close();
+  await owner.close();
+  await redis.flushall();
+});
+after(async () => {
+  await browser.close();
+  await replica.close();
+  redis.disconnect();
+  await server.stop();
+});
+
+/** A code, then another, then the phone is linked, then ready; and a page that shows the first. */
+async function showFirstCode(prepare: (page: Page) => Promise<unknown> = async () => {}): Promise<void> {
+  steps = [deferred(), deferred(), deferred()];
+  const [second, linking, ready] = steps.map(({ promise }) => promise);
+  owner = await startOwner(server.url, async (run) => {
+    await run.publish('qr', { qrText: 'the first code', expiresInMs: 17_500 });
+    await second;
+    await run.publish('qr', { qrText: 'the second code', qrNumber: 2 });
+    await linking;
+    await run.publish('authenticated', { account });
+    await ready;
+    await run.publish('ready', { account });
+    await run.end('stopped', { intent: await run.intent });
+  });
+  await replica.post('/api/auth/start');
+  page = await browser.newPage();
+  await prepare(page);
+  await page.goto(`${replica.url}/qr`);
+  assert.equal(await readFromScreen(page), 'the first code');
+}
+
+/** Through the session's steps; a page that reloads in the middle of a look is looked at again. */
+async function followToReady(timeoutMs: number): Promise<void> {
+  const [second, linking, ready] = steps;
+  second?.resolve();
+  await eventually(async () => (await readFromScreen(page)) === 'the second code', { timeoutMs });
+  linking?.resolve();
+  await eventually(async () => (await textOf(page, '[role=status]')).includes('authenticated'), {
+    timeoutMs,
+  });
+  assert.equal(await page.$('img'), null);
+  ready?.resolve();
+  await eventually(async () => (await textOf(page, 'h1')) === 'Linked as Ada', { timeoutMs });
+}
+
+test('with scripts it changes in place, within a moment, and never reloads', async () => {
+  const documents: string[] = [];
+  await showFirstCode(async (opened) => {
+    opened.on('request', (request) => request.resourceType() === 'document' && documents.push(request.url()));
+  });
+  const status = await page.$('[role=status]');
+  await eventually(async () => (await textOf(page, '.live')).startsWith('This page follows the session'));
+  // Well below the five seconds of a reload.
+  await followToReady(3_000);
+  assert.equal(documents.length, 1);
+  assert.equal(await page.title(), 'Linked as Ada · Holdline');
+  // The same element: a screen reader has heard each of its changes.
+  assert.match(await (status as NonNullable<typeof status>).evaluate((p) => p.textContent ?? ''), /ready/);
+});
+
+test('without scripts it reloads every five seconds', async () => {
+  await showFirstCode((opened) => opened.setJavaScriptEnabled(false));
+  await followToReady(9_000);
+});
+
+test('a code shows how long it will last, second by second', async () => {
+  await showFirstCode();
+  const secondsLeft = async () => Number(/replaced in (\d+) s/.exec(await textOf(page, '.code'))?.[1]);
+  const atFirst = await secondsLeft();
+  assert.ok(atFirst > 10 && atFirst <= 18, String(atFirst));
+  await eventually(async () => (await secondsLeft()) < atFirst - 1);
+});
+
+test('where the event stream is cut it looks for changes every five seconds', async () => {
+  await showFirstCode(async (opened) => {
+    await opened.setRequestInterception(true);
+    opened.on('request', (request) => {
+      const isStream = request.url().includes('/api/events');
+      void (isStream ? request.abort() : request.continue()).catch(() => undefined);
+    });
+  });
+  await followToReady(9_000);
+  assert.equal(await textOf(page, '.live'), 'This page looks for changes every 5 seconds.');
+});
+
+test('where the server is gone it says so, and goes on when the server is back', async () => {
+  await showFirstCode();
+  const { port } = replica;
+  await replica.close();
+  await eventually(async () => (await textOf(page, '.live')).startsWith('This server does not answer'));
+  replica = await startReplica(server.url, { environment: { WHATSAPP_MCP_PORT: String(port) } });
+  await followToReady(9_000);
+});

@@ -11,7 +11,8 @@ type Row = FaultRow<ChromiumStage>;
 const linkedFirst: readonly [HeldState, ...HeldState[]] = ['ready', 'qr'];
 const deaf: Promise<DeafServers> = startDeafServers();
 
-const timing = { startDeadlineMs: 5_000, syncDeadlineMs: 4_000 };
+/** Five times the grace is when a page that synced and is not ready is found to be incompatible: before the deadline. */
+const timing = { startDeadlineMs: 5_000, syncDeadlineMs: 4_000, readyGraceMs: 500 };
 
 /** The browser dies, and the next one meets this. */
 function meets(fault: string, settings: Parameters<Faults['set']>[0], says: RegExp): Row {

@@ -12,7 +12,9 @@ const usage = 'npm run import-session -- DIR [--session-id ID] [--not-in-use]';
 
 async function main(): Promise<void> {
   const { dir, sessionId, isSaidToBeFree } = readArguments();
-  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', process.env);
+  // Nothing listens here, so nothing is asked of whoever would.
+  const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
+  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
   const { authDir } = config;
   const log = createLogger('silent');
   const { from, to } = await whileIdle(config, defaultSession, log, () =>

@@ -13,6 +13,8 @@ export interface WhatsAppWebOptions extends WorldOptions {
   /** 0, the default, takes a free port. */
   httpsPort?: number;
   controlPort?: number;
+  /** Where the page is served, for browsers elsewhere: an address of this machine. The phone stays on loopback. */
+  httpsHost?: string;
 }
 
 export interface WhatsAppWeb extends Controls {
@@ -27,6 +29,8 @@ export interface WhatsAppWeb extends Controls {
 /** The version the page says it is; any will do for whatsapp-web.js. */
 const PAGE_VERSION = '2.3000.1030000000';
 
+const loopback = '127.0.0.1';
+
 /** Starts the stand-in for WhatsApp Web and its phone. All it knows is in memory. */
 export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promise<WhatsAppWeb> {
   const world = createWorld(options);
@@ -34,8 +38,9 @@ export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promis
   const web = await createWebServer(world);
   const control = createControlServer(controls);
   trackSockets(web, world);
-  const httpsPort = await listen(web, options.httpsPort ?? 0);
-  const controlPort = await listen(control, options.controlPort ?? 0);
+  const httpsHost = options.httpsHost ?? loopback;
+  const httpsPort = await listen(web, options.httpsPort ?? 0, httpsHost);
+  const controlPort = await listen(control, options.controlPort ?? 0, loopback);
 
   return {
     ...controls,
@@ -43,7 +48,7 @@ export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promis
     controlPort,
     controlUrl: `http://127.0.0.1:${controlPort}`,
     chromeArgs: [
-      `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${httpsPort}`,
+      `--host-resolver-rules=MAP web.whatsapp.com:443 ${httpsHost}:${httpsPort}`,
       '--ignore-certificate-errors',
     ],
     close: async () => {
@@ -120,8 +125,8 @@ function trackSockets(server: Server, { faults, sockets }: World): void {
   });
 }
 
-async function listen(server: Server | HttpServer, port: number): Promise<number> {
-  server.listen(port, '127.0.0.1');
+async function listen(server: Server | HttpServer, port: number, host: string): Promise<number> {
+  server.listen(port, host);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }

@@ -1,0 +1,50 @@
+# One image for every role: docker run … holdline [all|http|supervisor|doctor|key|import-session]. docs/deployment.md has
+# how to run it.
+
+ARG NODE_IMAGE=node:20-bookworm-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /app
+COPY package.json package-lock.json .puppeteerrc.cjs ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY tsconfig.json ./
+COPY src ./src
+# npm keeps the compiler, which some package names as an optional peer.
+RUN npx tsc -p tsconfig.json \
+ && rm dist/.tsbuildinfo \
+ && npm prune --omit=dev --no-audit --no-fund \
+ && rm -rf node_modules/typescript node_modules/@typescript
+
+FROM ${NODE_IMAGE}
+# What a browser without a window and without a GPU never opens stays out: 250 MB. redis-server is for the role all,
+# which brings its own.
+RUN printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/lib/*/libLLVM*' \
+      '/usr/lib/*/libz3*' '/usr/lib/*/dri/*' '/usr/lib/chromium/locales/*' \
+      >/etc/dpkg/dpkg.cfg.d/holdline \
+ && echo 'path-include=/usr/lib/chromium/locales/en-US*' >>/etc/dpkg/dpkg.cfg.d/holdline \
+ && apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation redis-server tini \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
+ && useradd --system --uid 10001 --user-group --create-home holdline \
+ && install -d -m 700 -o holdline -g holdline /data
+WORKDIR /app
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json LICENSE ./
+COPY deploy/holdline /usr/local/bin/holdline
+
+# Chromium keeps its sandbox: as a user of its own it needs no root, but it needs deploy/chromium-seccomp.json (or
+# another leave to make user namespaces).
+USER holdline
+ENV NODE_ENV=production \
+    WHATSAPP_MCP_HOST=0.0.0.0 \
+    WHATSAPP_DATA_DIR=/data/holdline \
+    WHATSAPP_AUTH_DIR=/data/auth
+VOLUME /data
+EXPOSE 8790
+# The runs of sessions are handed over within 20 s of SIGTERM (shutdownMs): stop with a longer grace.
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 CMD ["holdline", "health"]
+# tini reaps what a killed browser leaves and passes signals on.
+ENTRYPOINT ["tini", "--", "holdline"]
+CMD ["all"]

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { timingSchema } from '../../src/contract/timing.js';
+
+/** What the files for operators say, held against the product. */
+const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../../..', file), 'utf8');
+
+test('whoever stops Holdline waits for longer than its shutdown may take', () => {
+  const seconds = (file: string, setting: RegExp) => Number(setting.exec(read(file))?.[1]);
+  const shutdownS = timingSchema.parse({}).shutdownMs / 1000;
+  assert.ok(seconds('deploy/holdline.service', /^TimeoutStopSec=(\d+)$/m) > shutdownS);
+  assert.ok(seconds('docker-compose.yml', /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
+});
+
+test('every setting in .env.example reaches the containers, or is the image’s own', () => {
+  const known = [...read('.env.example').matchAll(/^#(WHATSAPP_\w+)=/gm)].map(([, name]) => name ?? '');
+  const passed = new Set(
+    [...read('docker-compose.yml').matchAll(/^ +(WHATSAPP_\w+):/gm)].map(([, name]) => name),
+  );
+  const fixed = [
+    'MCP_HOST',
+    'MCP_PORT',
+    'AUTH_DIR',
+    'DATA_DIR',
+    'CHROME_EXECUTABLE',
+    'HEADLESS',
+    'INSTALL',
+    'PROBE_PORT',
+  ];
+  // A longer grace takes a longer stop_grace_period, which cannot follow it.
+  const left = new Set([...fixed, 'STOP_GRACE_S'].map((name) => `WHATSAPP_${name}`));
+  assert.deepEqual(
+    known.filter((name) => !passed.has(name) && !left.has(name)),
+    [],
+  );
+  assert.deepEqual(
+    [...passed].filter((name) => !known.includes(name ?? '')),
+    [],
+  );
+});

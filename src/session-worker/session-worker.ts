@@ -148,9 +148,12 @@ export class SessionWorker {
     }
     if (this.#state === 'qr' && this.#qrs.hasExpired()) this.#publish('qr', null);
     if (isConnected && (this.#state === 'starting' || this.#state === 'qr')) this.#onLinked();
-    // The page connects and syncs anew by itself; until then nothing can be sent.
-    if (this.#state === 'ready' && !isConnected) this.#publish('authenticated', null);
-
+    // The page connects and syncs anew by itself, or it has loaded anew and the library may have missed that it
+    // synced; until then nothing can be sent.
+    if (this.#state === 'ready' && !(isConnected && report.hasBegunReadying)) {
+      this.#syncedSince = null;
+      this.#publish('authenticated', null);
+    }
     if (this.#state === 'authenticated' && this.#syncedSince !== null && report.isInjected) {
       await this.#makeUpForReady(client, report, performance.now() - this.#syncedSince);
     }

@@ -48,6 +48,15 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same run' },
   },
   {
+    fault: 'the page reloads by itself, and has synced before the library listens',
+    states: ['ready'],
+    inject: async ({ whatsApp }) => {
+      await whatsApp.faults.set({ alreadySynced: true });
+      await whatsApp.faults.reloadNow();
+    },
+    expect: { recovery: 'same run' },
+  },
+  {
     fault: 'the page reloads twice while the library sets it up',
     states: all,
     inject: async ({ whatsApp }) => {

@@ -30,7 +30,12 @@ export function mountSmallDisk(megabytes: number): SmallDisk | null {
     dir,
     fill() {
       const { bavail, bsize } = statfsSync(dir);
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+      try {
+        writeFileSync(ballast, Buffer.alloc(bavail * bsize));
+      } catch (error) {
+        // Somebody else wrote meanwhile, and it is as full as it was to be.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      }
     },
     free: () => rmSync(ballast, { force: true }),
     async unmount() {

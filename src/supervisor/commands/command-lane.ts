@@ -30,6 +30,7 @@ export class CommandLane {
   /** Handed out to nobody, as far as the last look could tell. */
   #suspects = new Set<string>();
   #lookTimer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | null = null;
 
   constructor({ redis, timing, name, concurrency, run, log }: LaneOptions) {
     this.#log = log;
@@ -63,13 +64,16 @@ export class CommandLane {
       await job.moveToWait('0');
     }
     void this.#worker.run().catch((error) => this.#log.error({ err: error }, 'command worker ended'));
-    this.#lookTimer = setInterval(
-      () =>
-        void this.#putBackLost().catch((error) =>
-          this.#log.debug({ err: error }, 'no look for lost commands'),
-        ),
-      this.#lookIntervalMs,
-    );
+    this.#lookTimer = setInterval(() => this.#look(), this.#lookIntervalMs);
+  }
+
+  /** One look at a time: those that an outage held up would come back at once, and tell of one moment. */
+  #look(): void {
+    this.#looking ??= this.#putBackLost()
+      .catch((error) => this.#log.debug({ err: error }, 'no look for lost commands'))
+      .finally(() => {
+        this.#looking = null;
+      });
   }
 
   /**

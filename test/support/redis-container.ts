@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { processFacts } from './processes.js';
 import { type RedisPlace, type RunningRedis, redisArguments } from './redis-process.js';
 
 /** Loaded where it is used only: it takes longer than a Redis of this machine takes to start. */
@@ -29,13 +30,16 @@ export async function runRedisContainer(place: RedisPlace): Promise<RunningRedis
   const container = client.getById(started.getId());
   const { State } = await container.inspect();
   let hasEnded = false;
-  // A signal is a request to the engine: one after the other.
+  // Where the engine's processes are this machine's, a signal arrives at once, as with a Redis of this machine. To an
+  // engine elsewhere (in a virtual machine) it is a request: one after the other.
+  const isHere = processFacts(State.Pid)?.commandLine.some((word) => word.includes('redis-server')) ?? false;
   let signals: Promise<unknown> = Promise.resolve();
   return {
     pid: State.Pid,
     hasEnded: () => hasEnded,
     signal(name) {
-      signals = signals.then(() => container.kill({ signal: name })).catch(() => undefined);
+      if (isHere) process.kill(State.Pid, name);
+      else signals = signals.then(() => container.kill({ signal: name })).catch(() => undefined);
     },
     async kill() {
       if (hasEnded) return;

@@ -51,6 +51,8 @@ export class SessionBrowser {
   #wipedEpoch = 0;
   #browser: Browser | null = null;
   readonly #freshLogin: FreshLogin;
+  /** One note after another, so that the newest stands in the end. */
+  #noteWritten: Promise<void> = Promise.resolve();
   readonly #restorer: LoginRestorer;
   /** What speaks against the profile: WhatsApp asked it for a login, or no browser starts on it. */
   #doubt: 'login' | 'start' | null = null;
@@ -205,6 +207,8 @@ export class SessionBrowser {
     this.#doubt = null;
     await this.kill();
     await this.#freshLogin.settle();
+    // A note that is still on its way would bring the session back.
+    await this.#noteWritten;
     await this.#profile
       .remove()
       .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
@@ -257,9 +261,11 @@ export class SessionBrowser {
 
   async #amendNote(change: Partial<ProfileNote>): Promise<void> {
     if (this.#note === null) return;
-    this.#note = { ...this.#note, ...change };
-    await this.#profile
-      .writeNote(this.#note)
+    const note = { ...this.#note, ...change };
+    this.#note = note;
+    this.#noteWritten = this.#noteWritten
+      .then(() => this.#profile.writeNote(note))
       .catch((error) => this.#options.log.error({ err: error }, 'profile note not written'));
+    await this.#noteWritten;
   }
 }

@@ -172,7 +172,7 @@ describe('events when something breaks', () => {
       if (!isResuming) for (let n = 0; n < 15; n++) await writer.messages(...batch);
       await eventually(() => replica.logLines.some((line) => /did not read/.test(String(line.msg))));
       replica.logLines.length = 0;
-      await good.untilCount(1_500, 20_000);
+      await good.untilCount(1_500, 60_000);
       assert.equal(good.hasEnded, false);
       slow.resume();
       await slow.untilEnd();

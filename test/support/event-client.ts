@@ -78,7 +78,8 @@ export async function listenToEvents(
       await eventually(() => events.length >= count, { timeoutMs, message: `${count} events came` });
       return events;
     },
-    untilEnd: async () => void (await eventually(() => hasEnded, { message: 'the stream ended' })),
+    untilEnd: async () =>
+      void (await eventually(() => hasEnded, { timeoutMs: 30_000, message: 'the stream ended' })),
     pause: () => void response.pause(),
     resume: () => void response.resume(),
     close: () => void request.destroy(),

@@ -15,8 +15,8 @@ failed=0
 main() {
   prepare test
   run_tests 2 unit integration "$@"
-  # These wait more than they compute: for locks to lapse, for browsers to start.
-  run_tests 2 faults e2e "$@"
+  # These wait more than they compute (two at a time leave most of two cores idle): for locks to lapse, for browsers.
+  run_tests 3 faults e2e "$@"
   if [ $((passed + failed)) = 0 ]; then
     say "no test file's path contains: $*"
     exit 64
@@ -39,7 +39,7 @@ run_tests() {
   rm -f "$tap"
 }
 
-# The compiled file of each test source; a compiled file alone is not a test.
+# The compiled file of each test source; a compiled file alone is not a test. Backwards: the longest come first then.
 test_files() {
   local folders=() source part
   while [ "$1" != -- ]; do
@@ -48,7 +48,7 @@ test_files() {
   done
   shift
   [ ${#folders[@]} -gt 0 ] || return 0
-  find "${folders[@]}" -name '*.test.ts' | LC_ALL=C sort | while IFS= read -r source; do
+  find "${folders[@]}" -name '*.test.ts' | LC_ALL=C sort -r | while IFS= read -r source; do
     for part in "${@:-}"; do
       if [[ $source == *"$part"* ]]; then
         printf 'dist/%s.js\n' "${source%.ts}"

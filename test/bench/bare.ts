@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { withDeadline } from '../../src/platform/deadline.js';
 import { dieWithThisProcess } from '../support/die-with-this-process.js';
+import type { WhatsAppWeb } from '../whatsapp-web/index.js';
 
 const program = fileURLToPath(new URL('./bare-client.js', import.meta.url));
 
@@ -24,6 +26,16 @@ export class Bare {
     this.#environment = environment;
     this.#executable = executable;
     this.#chromeArgs = chromeArgs;
+  }
+
+  /** Gives the baseline a saved login of its own. */
+  async link(profileDir: string, { phone }: Pick<WhatsAppWeb, 'phone'>): Promise<void> {
+    await mkdir(profileDir);
+    await this.until('qr', profileDir, async () => {
+      await phone.scanCurrent();
+      // Chromium writes the login down within some 5 s.
+      await new Promise((resolve) => setTimeout(resolve, 8_000));
+    });
   }
 
   /** From the start of node to the event, in ms. `then` runs before the client is stopped again. */

@@ -48,7 +48,7 @@ const sections: Record<string, () => Promise<Figure[]>> = {
 
 const figures: Figure[] = [];
 try {
-  await linkBare();
+  await bare.link(bareProfile, stage.whatsApp);
   for (const [name, measure] of Object.entries(sections)) {
     if (!name.includes(options.only)) continue;
     process.stderr.write(`measuring: ${name}\n`);
@@ -58,16 +58,6 @@ try {
   await stage.close();
 }
 report();
-
-/** The baseline has a saved login of its own. */
-async function linkBare(): Promise<void> {
-  await mkdir(bareProfile);
-  await bare.until('qr', bareProfile, async () => {
-    await stage.whatsApp.phone.scanCurrent();
-    // Chromium writes the login down within some 5 s.
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
-  });
-}
 
 async function start(): Promise<Figure[]> {
   const fresh = new Embedded(stage, 'fresh');

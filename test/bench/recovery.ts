@@ -73,12 +73,7 @@ try {
 report();
 
 async function measure(): Promise<void> {
-  await mkdir(bareProfile);
-  await bare.until('qr', bareProfile, async () => {
-    await stage.whatsApp.phone.scanCurrent();
-    // Chromium writes the login down within some 5 s.
-    await new Promise((resolve) => setTimeout(resolve, 8_000));
-  });
+  await bare.link(bareProfile, stage.whatsApp);
   const revived = new Embedded(stage, 'revived');
   if (isWanted('all')) await revived.linkAndKill();
   const fresh = new Embedded(stage, 'fresh');

@@ -94,7 +94,7 @@ export async function startRedisCluster(): Promise<RedisFleet> {
     [0, 1, 2].map(async () =>
       startRedisNode({
         settings: [
-          ...['cluster-enabled yes', 'cluster-node-timeout 2000', 'appendonly yes', 'appendfsync always'],
+          ...['cluster-enabled yes', 'cluster-node-timeout 2000', 'appendonly yes', 'appendfsync no'],
           `cluster-port ${await freePort()}`,
         ],
       }),

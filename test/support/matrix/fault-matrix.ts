@@ -73,10 +73,14 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
     await stage.assertNoZombies();
     t.diagnostic(figures(record, row.expect, overAt - injectedAt));
   } catch (error) {
-    throw new Error(`${explained(error)}\n${story(watch)}\n${stage.explain()}`, { cause: error });
+    throw withStory(error, watch, stage);
   } finally {
     await watch.stop();
   }
+}
+
+function withStory(error: unknown, watch: Watch, stage: FaultStage): Error {
+  return new Error(`${explained(error)}\n${story(watch)}\n${stage.explain()}`, { cause: error });
 }
 
 /** As long as the slowest row of this state may take to be noticed, but without its fault. */
@@ -97,7 +101,11 @@ async function control<Held extends Standing, Stage extends FaultStage<Held>>(
     after: { ...standing, status },
     injectedAt,
   });
-  judge({ recovery: 'undisturbed' }, record);
+  try {
+    judge({ recovery: 'undisturbed' }, record);
+  } catch (error) {
+    throw withStory(error, watch, stage);
+  }
   for (const { fault, expect } of rows) {
     const isNothingToSee = ['undisturbed', 'same thread', 'same run'].includes(expect.recovery);
     if (!isNothingToSee || expect.says !== undefined || expect.redisDown === 'shows') {

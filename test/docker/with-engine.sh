@@ -61,8 +61,10 @@ start_engine() {
     >"$own/engine.log" 2>&1 &
   engine=$!
   until_true 100 is_up_or_dead
-  docker version >/dev/null 2>&1 || unavailable "dockerd does not start: $(tail -n 1 "$own/engine.log" | cut -c 1-300)"
+  docker version >/dev/null 2>&1 || unavailable "dockerd does not start: $(last_words | cut -c 1-300)"
 }
+
+last_words() { grep -m 1 '^panic: ' "$own/engine.log" || tail -n 1 "$own/engine.log"; }
 
 is_up_or_dead() { docker version >/dev/null 2>&1 || ! kill -0 "$engine" 2>/dev/null; }
 

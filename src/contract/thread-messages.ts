@@ -54,8 +54,8 @@ export type ToThread =
   | {
       readonly type: 'command';
       readonly id: string;
-      /** Of the HTTP request behind it. */
-      readonly requestId: string;
+      /** Of the HTTP requests behind it. */
+      readonly requestIds: readonly string[];
       readonly operation: string;
       readonly input: unknown;
     }

@@ -7,6 +7,8 @@ import { type Account, accountSchema } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
+import { Acks } from './acks.js';
+import { KnownNumbers } from './known-numbers.js';
 import { putBackLogin } from './login-storage.js';
 import { readPage, readStorage, whenReady } from './page-scripts.js';
 import { toChat, toMessage } from './shapes.js';
@@ -56,6 +58,8 @@ interface ClientOptions {
  * library leaves out: calls into the page have deadlines, and the page can be asked how it is.
  */
 export class WhatsAppClient {
+  readonly acks = new Acks();
+  readonly numbers = new KnownNumbers();
   readonly #client: AttachedClient;
   readonly #callTimeoutMs: number;
   #missingScript: string | null = null;
@@ -87,9 +91,10 @@ export class WhatsAppClient {
     this.#client.on('ready', () => events.onReady(accountOf(this.#client)));
     this.#client.on('auth_failure', (message) => events.onAuthFailure(String(message)));
     this.#client.on('message', (message) => events.onMessage(toMessage(rawOf(message))));
-    this.#client.on('message_ack', (message, ack) =>
-      events.onAck({ id: message.id._serialized, chat_id: message.id.remote, ack }),
-    );
+    this.#client.on('message_ack', (message, ack) => {
+      this.acks.tell(message.id._serialized, { ack, timestamp: message.timestamp ?? null });
+      events.onAck({ id: message.id._serialized, chat_id: message.id.remote, ack });
+    });
     this.#client.on('disconnected', (reason) => events.onDisconnected(String(reason)));
   }
 

@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { ApiError, DeadlineError, messageOf } from '../contract/errors.js';
+import { ApiError, messageOf } from '../contract/errors.js';
 import type { InputOf, OutputOf, ReadName } from '../contract/operations.js';
-import type { FoundMessage, SendCommands } from '../contract/send-commands.js';
+import type { FoundMessage, SendCommands, SentText } from '../contract/send-commands.js';
 import type { FromThread, ToThread } from '../contract/thread-messages.js';
 import { chatIdOf } from '../contract/whatsapp.js';
-import { pause } from '../platform/deadline.js';
 import type { WhatsAppClient } from './client.js';
 import { isInterruption } from './failures.js';
-import { findMessage, prepareMessage, readMessages, sendMessage } from './page-scripts.js';
+import { findMessage, prepareMessage, readMessages, sendMessages } from './page-scripts.js';
 import { byActivity, toChat, toMessage } from './shapes.js';
 
 /** Longer than the page's health check: a big account may take its time. */
@@ -47,6 +46,8 @@ export async function answerCommand(client: WhatsAppClient | null, command: Comm
   }
 }
 
+type PageAnswer = SentText | { readonly type: 'key-differs' };
+
 type Command = Extract<ToThread, { type: 'command' }>;
 
 /** What a session worker can do, by name. An operation of the table that runs here needs its function here. */
@@ -73,36 +74,50 @@ const commands: Reads & Sends = {
   },
 
   async prepareSend(client, { phoneNumber, jobId }) {
+    const keyId = keyIdOf(jobId);
+    const known = client.numbers.get(phoneNumber);
+    if (known !== null) return { chatId: known.chatId, messageId: known.messageId(keyId) };
     const chatId = await registered(client, phoneNumber);
     const prepared = await client.ask<{ chatId: string; messageId: string } | null>(
       prepareMessage,
-      { chatId, keyId: keyIdOf(jobId) },
+      { chatId, keyId },
       readMs,
     );
     if (prepared === null) throw new ApiError('whatsapp_error', 'WhatsApp Web could not open the chat');
+    client.numbers.keep(phoneNumber, prepared, keyId);
     return prepared;
   },
 
-  async sendText(client, { jobId, chatId, messageId, message, notAfter }) {
-    const argument = { chatId, keyId: keyIdOf(jobId), messageId, message, notAfter };
-    const outcome = await client.ask<string>(sendMessage, argument, readMs);
-    // Nothing went out, and nothing is wrong with the message: it is tried again.
-    if (outcome === 'late') throw new DeadlineError('the page', 0);
-    if (outcome !== 'sent') throw new ApiError('whatsapp_error', `WhatsApp Web did not send: ${outcome}`);
-    return null;
+  async sendTexts(client, { messages, notAfter }) {
+    const keyed = messages.map((message) => ({ ...message, keyId: keyIdOf(message.jobId) }));
+    const answers = await client.ask<PageAnswer[]>(sendMessages, { messages: keyed, notAfter }, readMs);
+    return answers.map((answer) => {
+      if (answer.type === 'refused')
+        return { ...answer, message: `WhatsApp Web did not send: ${answer.message}` };
+      if (answer.type !== 'key-differs') return answer;
+      // The account's or the other's address has changed meanwhile: it is made anew, and the message tried again.
+      client.numbers.forget();
+      return { type: 'late' };
+    });
   },
 
-  async findSent(client, { messageId, waitForAckMs }) {
-    const until = performance.now() + waitForAckMs;
+  findSent(client, { messageId }) {
+    return client.ask<FoundMessage | null>(findMessage, { messageId });
+  },
+
+  async untilAcked(client, { messageId, waitMs }) {
+    const until = performance.now() + waitMs;
     for (;;) {
+      const told = await client.acks.next(messageId, Math.min(ackLookMs, until - performance.now()));
+      if (told !== null) return told;
       const found = await client.ask<FoundMessage | null>(findMessage, { messageId });
       if (found === null || found.ack !== 0 || performance.now() >= until) return found;
-      await pause(ackLookMs);
     }
   },
 };
 
-const ackLookMs = 50;
+/** The library's event comes at once; a look makes up for one that it missed. */
+const ackLookMs = 1_000;
 
 async function registered(client: WhatsAppClient, digits: string): Promise<string> {
   if ((await client.numberId(digits, readMs)) === null) {

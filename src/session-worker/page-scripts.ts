@@ -55,18 +55,31 @@ export const prepareMessage = `async ({ chatId, keyId }) => {
 }`;
 
 /**
- * Sends a text under a key made before, unless its time is over: a thawed browser must not send what another one
- * has taken over. Takes { chatId, keyId, messageId, message, notAfter }, gives 'sent', 'late', 'no-chat' or 'key-differs'.
+ * Sends texts under keys made before, one after another, unless their time is over: a thawed browser must not send what
+ * another one has taken over. Takes { messages: [{ chatId, keyId, messageId, message }], notAfter }, gives one
+ * { type: 'sent' | 'late' | 'key-differs' } or { type: 'refused', message } for each, up to the first that is not sent.
  */
-export const sendMessage = `async ({ chatId, keyId, messageId, message, notAfter }) => {
-  const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
-  if (!chat) return 'no-chat';
-  const id = (${ownKeyIn})(chat, keyId);
-  if (id._serialized !== messageId) return 'key-differs';
-  await window.WWebJS.sendSeen(chatId);
-  if (Date.now() > notAfter) return 'late';
-  await window.WWebJS.sendMessage(chat, message, { linkPreview: true, parseVCards: false, extraOptions: { id } });
-  return 'sent';
+export const sendMessages = `async ({ messages, notAfter }) => {
+  const seen = new Set();
+  const send = async ({ chatId, keyId, messageId, message }) => {
+    const chat = await window.WWebJS.getChat(chatId, { getAsModel: false });
+    if (!chat) return { type: 'refused', message: 'it could not open the chat' };
+    const id = (${ownKeyIn})(chat, keyId);
+    if (id._serialized !== messageId) return { type: 'key-differs' };
+    if (!seen.has(chatId)) await window.WWebJS.sendSeen(chatId);
+    seen.add(chatId);
+    if (Date.now() > notAfter) return { type: 'late' };
+    await window.WWebJS.sendMessage(chat, message, { linkPreview: true, parseVCards: false, extraOptions: { id } });
+    return { type: 'sent' };
+  };
+  const answers = [];
+  for (const message of messages) {
+    const refused = (error) => ({ type: 'refused', message: String(error?.message ?? error) });
+    const answer = await send(message).catch(refused);
+    answers.push(answer);
+    if (answer.type !== 'sent') break;
+  }
+  return answers;
 }`;
 
 /** Looks for one message by its id, in memory and in the page's store. Gives { ack, timestamp } or null. */

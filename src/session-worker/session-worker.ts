@@ -74,17 +74,19 @@ export class SessionWorker {
     await this.#client?.detach().catch(() => undefined);
   }
 
-  /** Its line in the log has the id of the request behind it, and nothing of what was asked or answered. */
+  /** A line in the log for each request behind it has its id, and nothing of what was asked or answered. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
     const { log, say } = this.#options;
     const beganAt = performance.now();
     const answer = await answerCommand(this.#client, command);
-    const { requestId, operation } = command;
+    const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
     const code = answer.type === 'refusal' ? { code: answer.code } : {};
     // Of all that a send asks of the page, this is what the operator wants to know of.
-    const level = operation === 'sendText' ? 'info' : 'debug';
-    log[level]({ requestId, operation, durationMs, ...code }, 'command carried out');
+    const level = operation === 'sendTexts' ? 'info' : 'debug';
+    for (const requestId of requestIds) {
+      log[level]({ requestId, operation, durationMs, ...code }, 'command carried out');
+    }
     say(answer);
   }
 

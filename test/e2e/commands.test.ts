@@ -172,7 +172,7 @@ test('the id of a request follows it through every log and back, and no log has 
   const thread = (operation: string) => `session-worker: command carried out: ${operation}`;
   assert.deepEqual(followed('follow-send'), [
     'main: send accepted',
-    ...['prepareSend', 'sendText', 'findSent'].map(thread),
+    ...['prepareSend', 'sendTexts', 'untilAcked'].map(thread),
     'main: send settled',
     'main: request',
   ]);
@@ -188,7 +188,8 @@ test('the id of a request follows it through every log and back, and no log has 
 });
 
 test('a logout voids what waits to be sent, and says so', async () => {
-  await stage.whatsApp.faults.set({ ackStalls: true });
+  // The page never gets to the second.
+  await stage.whatsApp.faults.set({ sendStalls: 'unsent' });
   const first = await call('/api/send', { phone_number: other, message: 'a' }, { prefer: 'respond-async' });
   const second = await call('/api/send', { phone_number: other, message: 'b' }, { prefer: 'respond-async' });
   assert.deepEqual([first.status, second.status], [202, 202]);

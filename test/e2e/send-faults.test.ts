@@ -57,30 +57,54 @@ for (const [step, prepare] of Object.entries(steps)) {
     test(`${crash} ${step}: the message arrives once, and the job is sent`, async () => {
       const body = `message ${++count}`;
       const reached = await prepare();
-      const accepted = await product.get('/api/send', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', prefer: 'respond-async' },
-        body: JSON.stringify({ phone_number: '15550002222', message: body }),
-      });
-      assert.equal(accepted.status, 202);
-      const { id } = (await accepted.json()) as JobView;
+      const id = await accept(body);
       await reached?.(body);
       await inject();
       await stage.whatsApp.faults.clear();
-      const job = await eventually(
-        async () => {
-          const answer = await product.get(`/api/jobs/${id}`);
-          // A Redis that has just been started may have had no turn yet.
-          if (answer.status === 503) return null;
-          const view = (await answer.json()) as JobView;
-          return view.status === 'queued' || view.status === 'active' ? null : view;
-        },
-        { timeoutMs: 90_000, message: 'the job settles' },
-      );
-      assert.equal(job?.status, 'sent', JSON.stringify(job));
+      const job = await settled(id);
+      assert.equal(job.status, 'sent', JSON.stringify(job));
       const received = (await stage.whatsApp.phone.received()).filter((m) => m.body === body);
       assert.equal(received.length, 1, JSON.stringify(received));
-      assert.equal(received[0]?.id, job?.result?.message_id);
+      assert.equal(received[0]?.id, job.result?.message_id);
     });
   }
+}
+
+for (const [crash, inject] of Object.entries(crashes)) {
+  test(`${crash} while many wait to be acknowledged: each arrives once, in order`, async () => {
+    await stage.whatsApp.faults.set({ ackStalls: true });
+    const bodies = Array.from({ length: 8 }, () => `message ${++count}`);
+    const ids: string[] = [];
+    for (const body of bodies) ids.push(await accept(body));
+    const received = async () =>
+      (await stage.whatsApp.phone.received()).map(({ body }) => body).filter((body) => bodies.includes(body));
+    await eventually(async () => (await received()).length === bodies.length, { timeoutMs: 60_000 });
+    await inject();
+    await stage.whatsApp.faults.clear();
+    for (const id of ids) assert.equal((await settled(id)).status, 'sent');
+    assert.deepEqual(await received(), bodies);
+  });
+}
+
+async function accept(message: string): Promise<string> {
+  const accepted = await product.get('/api/send', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+    body: JSON.stringify({ phone_number: '15550002222', message }),
+  });
+  assert.equal(accepted.status, 202);
+  return ((await accepted.json()) as JobView).id;
+}
+
+function settled(id: string): Promise<JobView> {
+  return eventually(
+    async () => {
+      const answer = await product.get(`/api/jobs/${id}`);
+      // A Redis that has just been started may have had no turn yet.
+      if (answer.status === 503) return null;
+      const view = (await answer.json()) as JobView;
+      return view.status === 'queued' || view.status === 'active' ? null : view;
+    },
+    { timeoutMs: 90_000, message: 'the job settles' },
+  ) as Promise<JobView>;
 }

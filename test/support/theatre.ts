@@ -78,6 +78,11 @@ export class Theatre {
     return readSent(this.dir);
   }
 
+  /** From now on WhatsApp acknowledges no message that begins so; null: it acknowledges them all. */
+  holdAcks(beginning: string | null): void {
+    replaceFile(join(this.dir, 'held-acks'), JSON.stringify(beginning));
+  }
+
   /** Pid of every browser that was ever started here. */
   browsersEver(): number[] {
     return readdirSync(join(this.dir, 'browsers')).map(Number);
@@ -97,6 +102,11 @@ export interface SentMessage {
 
 export function readSent(dir: string): SentMessage[] {
   return readLines(join(dir, 'sent')).map((line) => JSON.parse(line) as SentMessage);
+}
+
+export function isAcked(dir: string, { message }: SentMessage): boolean {
+  const held = JSON.parse(readIfThere(join(dir, 'held-acks')) ?? 'null') as string | null;
+  return held === null || !message.startsWith(held);
 }
 
 export function readBrowserBehaviour(dir: string): BrowserBehaviour {

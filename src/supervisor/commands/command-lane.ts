@@ -1,4 +1,5 @@
-import { type Job, Queue, WaitingError, Worker, type WorkerOptions } from 'bullmq';
+import { randomUUID } from 'node:crypto';
+import { Job, Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { keyPrefix } from '../../contract/keys.js';
 import type { Timing } from '../../contract/timing.js';
@@ -8,10 +9,11 @@ import type { Redis } from '../../platform/redis.js';
 
 interface LaneOptions {
   readonly redis: Redis;
-  readonly timing: Timing;
+  readonly timing: Pick<Timing, 'drainDelayMs'>;
   readonly name: string;
-  readonly concurrency: number;
-  /** null: not settled; the job is for the next owner. */
+  /** How many are under way at once, at most. */
+  readonly atOnce: number;
+  /** Called in the order of the queue. null: not settled; the job is for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
   readonly log: Logger;
 }
@@ -19,74 +21,69 @@ interface LaneOptions {
 /** Between two tries at what Redis refused. */
 export const retryMs = 1_000;
 
-/** One queue of commands and its worker. */
+interface Taken {
+  readonly job: Job;
+  readonly token: string;
+}
+
+/**
+ * One queue of commands, taken one after another and carried out side by side. BullMQ's own loop is not used: it starts
+ * jobs that it has fetched at the same time in any order.
+ */
 export class CommandLane {
+  readonly #options: LaneOptions;
   readonly #queue: Queue;
   readonly #worker: Worker;
-  readonly #log: Logger;
-  readonly #lookIntervalMs: number;
-  /** Handed out to this worker and not given back. */
-  readonly #held = new Set<string>();
+  readonly #closing = new AbortController();
+  /** By job: settles once it is over, and never rejects. */
+  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #unsettled: Taken[] = [];
   /** Handed out to nobody, as far as the last look could tell. */
   #suspects = new Set<string>();
-  #lookTimer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | null = null;
+  #taking: Promise<void> = Promise.resolve();
 
-  constructor({ redis, timing, name, concurrency, run, log }: LaneOptions) {
-    this.#log = log;
-    this.#lookIntervalMs = timing.heartbeatIntervalMs;
+  constructor(options: LaneOptions) {
+    const { redis, timing, name, log } = options;
+    this.#options = options;
     this.#queue = new Queue(name, { connection: redis, prefix: keyPrefix, skipVersionCheck: true });
     this.#queue.on('error', () => {});
-    const options: WorkerOptions = {
+    const workerOptions: WorkerOptions = {
       connection: redis,
       prefix: keyPrefix,
       autorun: false,
-      concurrency,
       skipStalledCheck: true,
       skipLockRenewal: true,
       skipVersionCheck: true,
       lockDuration: 86_400_000,
       drainDelay: timing.drainDelayMs / 1000,
-      runRetryDelay: retryMs,
     };
-    this.#worker = new Worker(name, (job, token) => this.#process(job, token ?? '', run), options);
+    this.#worker = new Worker(name, null, workerOptions);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
-    this.#worker.on('completed', ({ id = '' }) => this.#held.delete(id));
-    this.#worker.on('failed', (job, error) => {
-      this.#held.delete(job?.id ?? '');
-      log.error({ jobId: job?.id, err: error }, 'command failed');
-    });
   }
 
-  /** `'0'` skips the lock of the owner that is gone; the newest first, so that the oldest ends in front. */
-  async start(): Promise<void> {
-    for (const job of (await this.#queue.getActive()).sort((a, b) => b.timestamp - a.timestamp)) {
-      await job.moveToWait('0');
-    }
-    void this.#worker.run().catch((error) => this.#log.error({ err: error }, 'command worker ended'));
-    this.#lookTimer = setInterval(() => this.#look(), this.#lookIntervalMs);
+  /** List of the jobs that are handed out, the newest first. */
+  get activeKey(): string {
+    return this.#queue.toKey('active');
   }
 
-  /** One look at a time: those that an outage held up would come back at once, and tell of one moment. */
-  #look(): void {
-    this.#looking ??= this.#putBackLost()
-      .catch((error) => this.#log.debug({ err: error }, 'no look for lost commands'))
-      .finally(() => {
-        this.#looking = null;
-      });
+  /** What the owner before left unfinished is put back, and everything is taken from now on. */
+  async start(activeIds: readonly string[]): Promise<void> {
+    for (const id of activeIds) await this.#putBack(id);
+    this.#taking = this.#take();
   }
 
   /**
    * A command whose way to this worker was cut is active for Redis and unknown here: nobody would ever carry it out.
-   * What two looks in a row find so goes back to the front.
+   * What two looks in a row find so goes back to the front. Whether there is anything to look at again soon.
    */
-  async #putBackLost(): Promise<void> {
-    const unheld = (await this.#queue.getActive()).filter(({ id = '' }) => !this.#held.has(id));
-    for (const job of unheld.filter(({ id = '' }) => this.#suspects.has(id))) {
-      this.#log.warn({ jobId: job.id }, 'a command was lost on its way here; taking it again');
-      await job.moveToWait('0');
+  async putBackLost(activeIds: readonly string[]): Promise<boolean> {
+    const unheld = activeIds.filter((id) => !this.#underWay.has(id));
+    for (const id of unheld.filter((id) => this.#suspects.has(id))) {
+      this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
+      await this.#putBack(id);
     }
-    this.#suspects = new Set(unheld.map(({ id = '' }) => id));
+    this.#suspects = new Set(unheld);
+    return unheld.length > 0;
   }
 
   async drained(): Promise<void> {
@@ -97,21 +94,77 @@ export class CommandLane {
     }
   }
 
-  /** Bounded: without Redis BullMQ closes only once Redis is back, and nobody shall wait for that. */
+  /**
+   * Resolves when nothing is under way; whoever runs it sees to it that `run` ends. Bounded: without Redis BullMQ closes
+   * only once Redis is back, and nobody shall wait for that.
+   */
   async close(): Promise<void> {
-    clearInterval(this.#lookTimer);
-    await withDeadline(this.#worker.close(), 3_000, 'redis').catch(() => undefined);
+    this.#closing.abort();
+    await withDeadline(this.#end(), 3_000, 'redis').catch((error) =>
+      this.#options.log.debug({ reason: messageOf(error) }, 'commands not given back'),
+    );
     await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => undefined);
   }
 
-  async #process(job: Job, token: string, run: (job: Job) => Promise<unknown>): Promise<unknown> {
-    this.#held.add(job.id ?? '');
-    const outcome = await run(job);
-    if (outcome !== null) return outcome;
-    this.#held.delete(job.id ?? '');
-    await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
-      this.#log.debug({ jobId: job.id, reason: messageOf(error) }, 'command not given back'),
-    );
-    throw new WaitingError();
+  async #end(): Promise<void> {
+    // Cuts the blocking read, which would last for `drainDelay` otherwise.
+    const closed = this.#worker.close(true);
+    await this.#taking;
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
+    for (const { job, token } of this.#unsettled.reverse()) {
+      await job
+        .moveToWait(token)
+        .catch((error) =>
+          this.#options.log.debug({ jobId: job.id, reason: messageOf(error) }, 'command not given back'),
+        );
+    }
+    await closed;
+  }
+
+  async #take(): Promise<void> {
+    const { atOnce, log } = this.#options;
+    const closing = this.#closing.signal;
+    while (!closing.aborted) {
+      if (this.#underWay.size >= atOnce) {
+        await Promise.race(this.#underWay.values());
+        continue;
+      }
+      const token = randomUUID();
+      try {
+        const job = await this.#worker.getNextJob(token);
+        if (job !== undefined) this.#carryOut({ job, token });
+      } catch (error) {
+        log.debug({ err: error }, 'no command taken');
+        await pause(retryMs, closing);
+      }
+    }
+  }
+
+  #carryOut(taken: Taken): void {
+    const id = taken.job.id ?? '';
+    const over = this.#settle(taken)
+      // What Redis did not take stays active and is held by nobody: the next looks find it.
+      .catch((error) => this.#options.log.debug({ jobId: id, err: error }, 'command not settled'))
+      .finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, over);
+  }
+
+  async #settle({ job, token }: Taken): Promise<void> {
+    let outcome: unknown;
+    try {
+      outcome = await this.#options.run(job);
+    } catch (error) {
+      this.#options.log.error({ jobId: job.id, err: error }, 'command failed');
+      await job.moveToFailed(error instanceof Error ? error : new Error(String(error)), token);
+      return;
+    }
+    if (outcome === null) this.#unsettled.push({ job, token });
+    else await job.moveToCompleted(outcome, token, false);
+  }
+
+  /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */
+  async #putBack(id: string): Promise<void> {
+    const job = await Job.fromId(this.#queue, id);
+    await job?.moveToWait('0');
   }
 }

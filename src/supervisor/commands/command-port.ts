@@ -35,18 +35,18 @@ export class CommandPort {
     return this.#pending.size > 0;
   }
 
-  /** `requestId`: of whoever asked, for the log. Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
+  /** `requestIds`: of all who asked, for the log. Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
   async call<Output>(
     operation: string,
     input: unknown,
-    { timeoutMs, requestId }: { readonly timeoutMs: number; readonly requestId: string },
+    { timeoutMs, requestIds }: { readonly timeoutMs: number; readonly requestIds: readonly string[] },
   ): Promise<Output> {
     if (this.#isClosed) throw new CommandInterruptedError('the session worker has ended');
     const id = randomUUID();
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
     });
-    this.#post({ type: 'command', id, requestId, operation, input });
+    this.#post({ type: 'command', id, requestIds, operation, input });
     try {
       return (await withDeadline(answer, timeoutMs, 'the session worker')) as Output;
     } catch (error) {

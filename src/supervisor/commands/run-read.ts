@@ -20,20 +20,19 @@ export async function runRead(
     if (leftMs <= 0) return refusal('timeout', 'nobody waited for the answer any more');
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
-      await availability.change(AbortSignal.any([ending, AbortSignal.timeout(Math.ceil(leftMs))]));
+      await availability.change(leftMs, ending);
       if (ending.aborted) return null;
       continue;
     }
     try {
-      const how = { timeoutMs: leftMs, requestId: job.requestId };
+      const how = { timeoutMs: leftMs, requestIds: [job.requestId] };
       return { ok: true, output: await incarnation.commands.call(job.operation, job.input, how) };
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
       // Interrupted: the next incarnation may answer, or the same one, once its page has loaded anew.
       if (availability.in(neededState) === incarnation) {
-        const waitMs = Math.min(1_000, Math.max(1, Math.ceil(until - performance.now())));
-        await availability.change(AbortSignal.any([ending, AbortSignal.timeout(waitMs)]));
+        await availability.change(Math.min(1_000, until - performance.now()), ending);
       }
     }
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Job } from 'bullmq';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import {
@@ -11,6 +12,7 @@ import type { Fence } from '../../contract/status.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
+import { luaScript } from '../../platform/lua-script.js';
 import { type Redis, redisTimeMs } from '../../platform/redis.js';
 import { readSendRecord, recordAttempt, recordOutcome } from '../../platform/send-records.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
@@ -18,16 +20,28 @@ import type { Availability } from './availability.js';
 import { CommandLane, retryMs } from './command-lane.js';
 import { runRead } from './run-read.js';
 import { runSend, type SendContext } from './run-send.js';
+import { SendFeed } from './send-feed.js';
+import { SendOrder, type SendPlace } from './send-order.js';
 
-interface SessionCommandsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId' | 'actUntil'> {
+interface SessionCommandsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;
   readonly session: string;
   readonly timing: Timing;
   readonly availability: Availability;
   readonly fence: () => Fence;
+  /** Until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
+  readonly actUntil: () => number;
   readonly recorder: Pick<RunRecorder, 'commandSettles'>;
   readonly log: Logger;
 }
+
+const readsAtOnce = 4;
+
+/** Most of them wait for WhatsApp's acknowledgement; the page is given one message at a time. */
+const sendsAtOnce = 16;
+
+/** In heartbeats: a look for lost commands, and one at what the look before found. */
+const beatsBetweenLooks = 3;
 
 /**
  * Consumes a session's queues of commands for as long as its run is here. BullMQ never hands a command out twice by
@@ -39,18 +53,29 @@ export class SessionCommands {
   readonly #ending = new AbortController();
   readonly #reads: CommandLane;
   readonly #sends: CommandLane;
+  readonly #order: SendOrder;
+  readonly #feed: SendFeed;
   #closed: Promise<void> | null = null;
 
   constructor(options: SessionCommandsOptions) {
     this.#options = options;
-    const lane = (name: string, concurrency: number, run: (job: Job) => Promise<unknown>) =>
-      new CommandLane({ ...options, name, concurrency, run });
-    this.#reads = lane(readsQueue(options.session), 4, (job) => this.#read(job));
-    this.#sends = lane(sendsQueue(options.session), 1, (job) => this.#send(job));
+    // Each command that is under way listens.
+    setMaxListeners(0, this.#ending.signal);
+    this.#order = new SendOrder(() => {
+      options.availability.notify();
+      this.#feed.feed();
+    });
+    this.#feed = new SendFeed(this.#order, options.availability, options.actUntil);
+    const lane = (name: string, atOnce: number, run: (job: Job) => Promise<unknown>) =>
+      new CommandLane({ ...options, name, atOnce, run });
+    this.#reads = lane(readsQueue(options.session), readsAtOnce, (job) => this.#read(job));
+    this.#sends = lane(sendsQueue(options.session), sendsAtOnce, (job) => this.#send(job));
   }
 
   async start(): Promise<void> {
-    await Promise.all([this.#reads.start(), this.#sends.start()]);
+    const [reads, sends] = await this.#active();
+    await Promise.all([this.#reads.start(reads), this.#sends.start(sends)]);
+    void this.#lookForLost();
   }
 
   /** After a logout: the sends that wait are void, and each settles as such; for `limitMs` at most. */
@@ -64,6 +89,28 @@ export class SessionCommands {
     this.#ending.abort();
     this.#closed ??= Promise.all([this.#reads.close(), this.#sends.close()]).then(() => undefined);
     return this.#closed;
+  }
+
+  /** One look at a time: those that an outage held up would come back at once, and tell of one moment. */
+  async #lookForLost(): Promise<void> {
+    const ending = this.#ending.signal;
+    const beatMs = this.#options.timing.heartbeatIntervalMs;
+    let beats = beatsBetweenLooks;
+    for (;;) {
+      await pause(beats * beatMs, ending);
+      if (ending.aborted) return;
+      try {
+        const [reads, sends] = await this.#active();
+        const found = await Promise.all([this.#reads.putBackLost(reads), this.#sends.putBackLost(sends)]);
+        beats = found.includes(true) ? 1 : beatsBetweenLooks;
+      } catch (error) {
+        this.#options.log.debug({ err: error }, 'no look for lost commands');
+      }
+    }
+  }
+
+  #active(): Promise<[reads: string[], sends: string[]]> {
+    return activeScript(this.#options.redis, [this.#reads.activeKey, this.#sends.activeKey], []);
   }
 
   async #read(job: Job): Promise<ReadOutcome | null> {
@@ -81,44 +128,48 @@ export class SessionCommands {
   /** Tried again for as long as the run lives: a Redis that refuses a write must not cost a message. */
   async #send(job: Job): Promise<SendOutcome | null> {
     const ending = this.#ending.signal;
-    const send = sendJobSchema.parse(job.data);
-    while (!ending.aborted) {
-      try {
-        return await this.#trySend(job, send);
-      } catch (error) {
-        this.#options.log.warn({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
-        await pause(retryMs, ending);
+    const place = this.#order.join();
+    try {
+      const send = sendJobSchema.parse(job.data);
+      while (!ending.aborted) {
+        try {
+          return await this.#trySend(job, send, place);
+        } catch (error) {
+          this.#options.log.warn({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
+          place.lost();
+          await pause(retryMs, ending);
+        }
       }
+      return null;
+    } finally {
+      place.leave();
     }
-    return null;
   }
 
-  async #trySend(job: Job, send: SendJob): Promise<SendOutcome | null> {
-    const { redis, session, fence, availability, timing, wipedEpoch, wid, profileId, actUntil } =
-      this.#options;
+  async #trySend(job: Job, send: SendJob, place: SendPlace): Promise<SendOutcome | null> {
+    const { redis, session, fence, availability, timing, wipedEpoch, wid, profileId } = this.#options;
     const jobId = job.id ?? '';
-    const { record } = await readSendRecord(redis, session, jobId);
+    const { record, nowMs } = await readSendRecord(redis, session, jobId);
+    const context: SendContext = {
+      availability,
+      place,
+      ending: this.#ending.signal,
+      wipedEpoch,
+      wid,
+      profileId,
+      feed: this.#feed,
+      ackDeadlineMs: timing.ackDeadlineMs,
+      expiresAt: performance.now() + send.notAfter - nowMs,
+      recordAttempt: (attempt) =>
+        recordAttempt(redis, session, jobId, attempt, { fence: fence(), notAfter: send.notAfter }),
+    };
     // Settled before, but the owner died before the queue knew.
-    const outcome =
-      record?.outcome ??
-      (await runSend(jobId, send, {
-        availability,
-        ending: this.#ending.signal,
-        wipedEpoch,
-        wid,
-        profileId,
-        actUntil,
-        ackDeadlineMs: timing.ackDeadlineMs,
-        readAttempt: async () => {
-          const { record: latest, nowMs } = await readSendRecord(redis, session, jobId);
-          return { attempt: latest?.attempt ?? null, nowMs };
-        },
-        recordAttempt: (attempt, notAfter) =>
-          recordAttempt(redis, session, jobId, attempt, { fence: fence(), notAfter }),
-      }));
+    const outcome = record?.outcome ?? (await runSend(jobId, send, record?.attempt ?? null, context));
     if (outcome === null) return null;
-    await recordOutcome(redis, session, jobId, outcome);
-    await job.updateData({ ...job.data, message: null });
+    await Promise.all([
+      recordOutcome(redis, session, jobId, outcome),
+      job.updateData({ ...job.data, message: null }),
+    ]);
     const { status } = outcome;
     this.#options.recorder.commandSettles('send', status, job.timestamp);
     const code = status === 'sent' ? {} : { code: outcome.error.code };
@@ -126,3 +177,10 @@ export class SessionCommands {
     return outcome;
   }
 }
+
+// KEYS lists of active jobs | returns the ids of each, the newest first
+const activeScript = luaScript<[string[], string[]]>(
+  'activeCommands',
+  2,
+  `return {redis.call('LRANGE', KEYS[1], 0, -1), redis.call('LRANGE', KEYS[2], 0, -1)}`,
+);

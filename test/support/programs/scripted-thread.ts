@@ -3,11 +3,13 @@ import { dirname, join } from 'node:path';
 import { parentPort } from 'node:worker_threads';
 import { pino } from 'pino';
 import type { ExitReason } from '../../../src/contract/exit-reasons.js';
+import type { FoundMessage, SendCommands, SentText } from '../../../src/contract/send-commands.js';
 import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
+import { pause } from '../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../src/platform/redis.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
-import { readSent, takeThreadBehaviour } from '../theatre.js';
+import { isAcked, readSent, takeThreadBehaviour } from '../theatre.js';
 
 /**
  * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
@@ -29,6 +31,7 @@ const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fen
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(theatre);
 const hoarded: unknown[] = [];
+const wereLate = new Set<string>();
 
 const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
 port.on('message', (message: ToThread) => {
@@ -40,7 +43,7 @@ port.on('message', (message: ToThread) => {
     case 'fence':
       return writer.refence(message.fence);
     case 'command':
-      return say(carryOut(message));
+      return void carryOut(message).then(say);
     case 'login-kept':
       return;
     case 'logout':
@@ -99,28 +102,51 @@ function publish(state: SessionState): void {
   say({ type: 'state', state, account: known });
 }
 
-/** A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser. */
-function carryOut({ id, operation, input }: Extract<ToThread, { type: 'command' }>): FromThread {
+/**
+ * A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser; but a message
+ * that begins with "late once" it takes at the second time only.
+ */
+async function carryOut({
+  id,
+  operation,
+  input,
+}: Extract<ToThread, { type: 'command' }>): Promise<FromThread> {
   const answer = (output: unknown): FromThread => ({ type: 'answer', id, output });
-  const { phoneNumber, jobId, messageId, message, notAfter } = input as Record<string, string> & {
-    notAfter: number;
-  };
+  const { phoneNumber, jobId, messageId, waitMs } = input as Record<string, string> & { waitMs: number };
   switch (operation) {
     case 'chats':
       return answer({ ok: true, count: 0, chats: [] });
     case 'prepareSend':
       return answer({ chatId: `${phoneNumber}@c.us`, messageId: `true_${phoneNumber}@c.us_${jobId}` });
-    case 'sendText':
-      if (Date.now() <= notAfter)
+    case 'sendTexts': {
+      const { messages, notAfter } = input as SendCommands['sendTexts']['input'];
+      const answers: SentText[] = [];
+      for (const { messageId, message } of messages) {
+        const isLate = Date.now() > notAfter || (message.startsWith('late once') && !wereLate.has(messageId));
+        answers.push({ type: isLate ? 'late' : 'sent' });
+        if (isLate) {
+          wereLate.add(messageId);
+          break;
+        }
         appendFileSync(join(theatre, 'sent'), `${JSON.stringify({ messageId, message })}\n`);
-      return answer(null);
-    case 'findSent': {
-      const isSent = readSent(theatre).some((sent) => sent.messageId === messageId);
-      return answer(isSent ? { ack: 1, timestamp: null } : null);
+      }
+      return answer(answers);
+    }
+    case 'findSent':
+      return answer(find(messageId));
+    case 'untilAcked': {
+      const until = performance.now() + waitMs;
+      while (find(messageId)?.ack === 0 && performance.now() < until) await pause(20);
+      return answer(find(messageId));
     }
     default:
       return { type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' };
   }
+}
+
+function find(messageId: string | undefined): FoundMessage | null {
+  const sent = readSent(theatre).find((message) => message.messageId === messageId);
+  return sent === undefined ? null : { ack: isAcked(theatre, sent) ? 1 : 0, timestamp: null };
 }
 
 /** Bit by bit: a thread that runs out of memory need not hang before. */

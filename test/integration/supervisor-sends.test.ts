@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, test } from 'node:test';
+import { Queue, Worker } from 'bullmq';
+import { keyPrefix } from '../../src/contract/keys.js';
+import { sendsQueue } from '../../src/contract/names.js';
+import type { SendJob, SendOutcome } from '../../src/contract/send-jobs.js';
+import { eventually } from '../support/eventually.js';
+import { assertNothingLeft } from '../support/leftovers.js';
+import { startRedis } from '../support/redis-server.js';
+import { SupervisedSession } from '../support/supervised-session.js';
+
+/** Sends that are under way side by side: in order, once each, and bounded. */
+const redis = await startRedis();
+
+after(async () => {
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+const atOnce = 16;
+
+/** A session and its queue of sends, as a replica sees it. */
+class SendStage extends SupervisedSession {
+  readonly queue: Queue<SendJob, SendOutcome>;
+  readonly #accepted: string[] = [];
+
+  constructor(timing: ConstructorParameters<typeof SupervisedSession>[1] = {}) {
+    super(redis, timing);
+    const { host, port } = this.observer.redis.options;
+    const connection = { host, port };
+    this.queue = new Queue(sendsQueue(this.observer.session), { connection, prefix: keyPrefix });
+  }
+
+  /** In this order, without waiting for one another. */
+  async accept(...messages: string[]): Promise<void> {
+    const ids = messages.map(() => `m-${randomUUID()}`);
+    this.#accepted.push(...ids);
+    await Promise.all(
+      messages.map((message, i) => {
+        const job: SendJob = {
+          ...{ phoneNumber: '15551234567', message, requestHash: 'x', requestId: 'r', wid: null },
+          ...{ notAfter: Date.now() + 600_000, wipedEpoch: 0 },
+        };
+        return this.queue.add('send', job, { jobId: ids[i] as string, attempts: 1 });
+      }),
+    );
+  }
+
+  sentTexts(): string[] {
+    return this.theatre.sent().map(({ message }) => message);
+  }
+
+  /** By the order of acceptance; null: not settled. */
+  async outcomes(): Promise<(SendOutcome | null)[]> {
+    const jobs = await Promise.all(this.#accepted.map((id) => this.queue.getJob(id)));
+    return jobs.map((job) => (job?.finishedOn ? job.returnvalue : null));
+  }
+
+  async untilAllSent(): Promise<void> {
+    await eventually(
+      async () => {
+        const statuses = (await this.outcomes()).map((outcome) => outcome?.status);
+        assert.deepEqual(new Set(statuses), new Set(['sent']));
+        return true;
+      },
+      { timeoutMs: 30_000, message: 'all are sent' },
+    );
+  }
+
+  override async close(): Promise<void> {
+    await this.queue.close();
+    await super.close();
+  }
+}
+
+async function withSends(
+  work: (stage: SendStage) => Promise<void>,
+  options: ConstructorParameters<typeof SendStage>[0] = {},
+): Promise<void> {
+  const stage = new SendStage(options);
+  try {
+    await work(stage);
+  } finally {
+    await stage.close();
+  }
+}
+
+const numbered = (count: number, what = 'message', from = 0) =>
+  Array.from({ length: count }, (_, i) => `${what} ${from + i}`);
+
+test('messages accepted all at once are sent once each, in that order', () =>
+  withSends(async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept(...numbered(60));
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(60));
+    const [job] = await stage.queue.getCompleted(0, 0);
+    assert.equal(job?.data.message, null, 'the text does not stay');
+  }));
+
+test('a message that is not acknowledged holds up no other, and only so many are under way', () =>
+  withSends(async (stage) => {
+    stage.theatre.holdAcks('slow');
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept('slow 0', 'slow 1', ...numbered(30));
+    await eventually(async () => {
+      const settled = (await stage.outcomes()).map((outcome) => outcome?.status ?? null);
+      assert.deepEqual(settled, [null, null, ...numbered(30).map(() => 'sent')]);
+      return true;
+    });
+
+    await stage.accept(...numbered(20, 'slow', 2));
+    await eventually(() => stage.sentTexts().length === 30 + atOnce);
+    const counts = await stage.queue.getJobCounts('active', 'waiting');
+    assert.deepEqual(counts, { active: atOnce, waiting: 22 - atOnce });
+    stage.theatre.holdAcks(null);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
+  }));
+
+test('what is never acknowledged settles as unknown, and makes room', () =>
+  withSends(
+    async (stage) => {
+      stage.theatre.holdAcks('never');
+      await stage.run('ready');
+      await stage.observer.untilReady();
+      await stage.accept(...numbered(atOnce, 'never'), 'after them');
+      await eventually(async () => (await stage.outcomes()).every((outcome) => outcome !== null));
+      const outcomes = await stage.outcomes();
+      assert.deepEqual(outcomes.at(-1)?.status, 'sent');
+      for (const outcome of outcomes.slice(0, -1)) {
+        assert.equal(outcome?.status === 'unknown' && outcome.error.code, 'not_acknowledged');
+      }
+    },
+    { timing: { ackDeadlineMs: 1_000 } },
+  ));
+
+test('the browser dies while many wait to be acknowledged: each is sent once, and none overtakes them', () =>
+  withSends(async (stage) => {
+    stage.theatre.holdAcks('message');
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept(...numbered(10));
+    await eventually(() => stage.sentTexts().length === 10);
+    const [browser] = stage.theatre.browsersAlive();
+    process.kill(browser as number, 'SIGKILL');
+    await eventually(() => stage.theatre.threads().length === 2);
+    await stage.accept(...numbered(10, 'message', 10));
+    await eventually(() => stage.sentTexts().length === atOnce);
+    stage.theatre.holdAcks(null);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(20));
+  }));
+
+test('a message that the page takes at the second time only is not overtaken', () =>
+  withSends(async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const texts = [...numbered(3), 'late once 3', ...numbered(10, 'message', 4)];
+    await stage.accept(...texts);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), texts);
+  }));
+
+test('an owner that closes gives back all that it had taken, in order', () =>
+  withSends(async (stage) => {
+    const owner = await stage.run('stays authenticated', 'ready');
+    await stage.accept(...numbered(40));
+    await eventually(async () => (await stage.queue.getActiveCount()) === atOnce);
+    // Earlier its thread would not have taken its part.
+    await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
+    await stage.closeSupervisor(owner);
+    const waiting = await stage.queue.getWaiting();
+    assert.deepEqual(
+      waiting.map(({ data }) => data.message),
+      numbered(40),
+    );
+    await stage.startSupervisor();
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(40));
+  }));
+
+test('what an owner that died had taken is put back in front, in order', () =>
+  withSends(async (stage) => {
+    await stage.accept(...numbered(12));
+    const { opts, name } = stage.queue;
+    const dead = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
+    for (let i = 0; i < 5; i++) await dead.getNextJob('dead', { block: false });
+    await dead.close(true);
+    assert.equal(await stage.queue.getActiveCount(), 5);
+    await stage.run('ready');
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(12));
+  }));
+
+test('a command that was lost on its way to its owner is taken again', () =>
+  withSends(async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const { opts, name } = stage.queue;
+    const thief = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
+    // Whoever is faster has it: the next one, until the owner was the slower one.
+    let stolen = 0;
+    for (let i = 0; stolen === 0 && i < 200; i++) {
+      const taken = thief.getNextJob('thief', { block: false });
+      await stage.accept(`message ${i}`);
+      stolen += [await taken, await thief.getNextJob('thief', { block: false })].filter(Boolean).length;
+    }
+    await thief.close(true);
+    assert.ok(stolen > 0);
+    await stage.untilAllSent();
+    assert.ok(stage.hasLogged('a command was lost on its way here; taking it again'));
+  }));

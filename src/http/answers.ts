@@ -2,22 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { ZodError } from 'zod';
 import { ApiError } from '../contract/errors.js';
 import { pagePolicy } from './pages/shell.js';
+import { standingHeaders } from './standing-response.js';
 
-/** The bodies of the API and the headers that stand on every answer. */
-
-/**
- * Nothing here is for another site to frame, sniff, embed or cache: codes and states are secrets of the moment.
- */
-export const standingHeaders: Readonly<Record<string, string>> = {
-  'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-};
+/** The bodies of the API, and how they are sent. */
 
 /**
  * Of our own pages. They send forms, and a browser that may not name where a form came from says the origin `null`:

@@ -1,13 +1,14 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../contract/errors.js';
 import type { Caller, Permission } from './access/caller.js';
 import type { Admission } from './requests/guard.js';
 import type { Target } from './requests/target.js';
+import type { StandingResponse } from './standing-response.js';
 
 /** One admitted request and its answer. */
 export interface Exchange {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: StandingResponse;
   readonly requestId: string;
   readonly admission: Admission;
   readonly caller: Caller;
@@ -32,17 +33,4 @@ export interface Route extends Permission {
   /** A page: what is refused is told as this HTML to a browser, and who is not logged in is sent to the login. */
   readonly problemPage?: (error: ApiError, target: Target) => string;
   handle(exchange: Exchange): Promise<void>;
-}
-
-/** Follows the connection and the server, whichever ends first. */
-export function signalOf(response: ServerResponse, closing: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  closing.addEventListener('abort', abort, { once: true });
-  response.once('close', () => {
-    closing.removeEventListener('abort', abort);
-    if (!response.writableFinished) abort();
-  });
-  if (closing.aborted || response.destroyed) abort();
-  return controller.signal;
 }

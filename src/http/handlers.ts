@@ -25,8 +25,8 @@ export interface Call {
   readonly requestId: string;
   /** Of the caller's API key; `''` without keys. */
   readonly keyName: string;
-  /** Aborts when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  /** Whoever waits for the answer: the signal aborts when nobody does any more. */
+  readonly waiter: { readonly signal: AbortSignal };
 }
 
 export interface Result<Output> {
@@ -62,8 +62,12 @@ export function createHandlers(
 ): Handlers {
   const { run } = access;
 
-  function waiting({ preferredWaitS, ...call }: Call, fallbackMs = run.timing.commandWaitMs): CommandCall {
-    return { ...call, waitMs: preferredWaitS === null ? fallbackMs : preferredWaitS * 1_000 };
+  function waiting(
+    { preferredWaitS, waiter, ...call }: Call,
+    fallbackMs = run.timing.commandWaitMs,
+  ): CommandCall {
+    const waitMs = preferredWaitS === null ? fallbackMs : preferredWaitS * 1_000;
+    return { ...call, waitMs, signal: waiter.signal };
   }
 
   return {

@@ -14,9 +14,9 @@ import { createMcpRoute } from './mcp/route.js';
 import { createMetricsRoute } from './metrics/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import { problemPage } from './pages/problem-page.js';
-import { qrPage } from './pages/qr-page.js';
-import { visitorPage } from './pages/visitor-page.js';
+import { createShownPage } from './pages/shown-page.js';
 import { readJsonObject } from './requests/body.js';
+import { headerValues } from './requests/header-values.js';
 import { parseIdempotencyKey } from './requests/idempotency-key.js';
 import { parseInput, queryReader } from './requests/input.js';
 import { appliedPreferences, parsePreferences } from './requests/prefer.js';
@@ -34,13 +34,17 @@ export interface RouteParts extends AccessParts {
 /** Everything that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
 export function createRoutes(parts: RouteParts): Route[] {
   const { handlers, reader, feed, ring, log } = parts;
+  const shownPage = createShownPage();
   const qr = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
   const probe = { method: 'GET', scope: 'open' } as const;
   return [
     ...operationRoutes(handlers),
     {
       ...{ ...qr, path: '/qr', problemPage },
-      handle: (exchange) => answerPage(exchange, reader, !ring.isEmpty),
+      async handle({ response, caller, admission: { baseUrl } }) {
+        const viewer = { caller, baseUrl, needsKey: !ring.isEmpty };
+        send(response, 200, htmlType, shownPage(await reader.qrBase64(), viewer), pageHeaders);
+      },
     },
     { ...qr, path: '/qr.png', handle: (exchange) => answerPng(exchange, reader) },
     { ...probe, path: '/livez', handle: async ({ response }) => sendJson(response, { ok: true }) },
@@ -66,15 +70,14 @@ function operationRoutes(handlers: Handlers): Route[] {
     const operation: Operation = operations[name];
     // The table types each handler by its own input, which is what the same table's schema lets through.
     const handler = handlers[name] as (input: never, call: Call) => Promise<Result<unknown>>;
-    const readFields = fieldReader(operation.input);
+    const readInput = inputReader(operation.input);
     return operation.routes.map(
       (route): Route => ({
         ...route,
         scope: operation.scope,
         isLimited: operation.isLimited,
         async handle(exchange) {
-          const fields = await readFields(exchange, route.method);
-          const input = parseInput(operation.input, fields);
+          const input = await readInput(exchange, route.method);
           const call = callOf(exchange, name);
           const { body, status = 200, headers } = await handler(input as never, call);
           const json = body instanceof Json ? body.text : JSON.stringify(body);
@@ -86,30 +89,30 @@ function operationRoutes(handlers: Handlers): Route[] {
 }
 
 /** A POST's input is its body, a GET's its query; what the path names is in neither. */
-function fieldReader(schema: z.ZodObject) {
+function inputReader(schema: z.ZodObject) {
   const readQuery = queryReader(schema);
+  const takesNothing = Object.keys(schema.shape).length === 0;
   return async ({ request, target, parameters }: Exchange, method: Route['method']) => {
+    if (takesNothing && method === 'GET' && target.search === '') return {};
     const body = method === 'POST' ? await readJsonObject(request) : null;
     const query = parseQuery(target.search);
-    return { ...(body ?? readQuery(query)), ...parameters };
+    return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });
   };
 }
 
 /** What was applied stands on the answer, whatever it becomes. */
-function callOf(
-  { request, response, requestId, admission, caller, signal }: Exchange,
-  name: OperationName,
-): Call {
+function callOf(exchange: Exchange, name: OperationName): Call {
+  const { request, response, requestId, admission, caller } = exchange;
   const { run } = operations[name];
   const idempotencyKey =
-    run === 'send' ? parseIdempotencyKey(request.headersDistinct['idempotency-key'] ?? []) : null;
+    run === 'send' ? parseIdempotencyKey(headerValues(request, 'idempotency-key')) : null;
   const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
   const preferences = {
     waitS: run === 'http' && name !== 'startAuth' ? null : waitS,
     respondAsync: run === 'send' && respondAsync,
   };
   const applied = appliedPreferences(preferences);
-  if (applied !== null) response.setHeader('preference-applied', applied);
+  if (applied !== null) response.addHeader('preference-applied', applied);
   return {
     baseUrl: admission.baseUrl,
     preferredWaitS: preferences.waitS,
@@ -117,21 +120,8 @@ function callOf(
     idempotencyKey,
     requestId,
     keyName: caller.keyName,
-    signal,
+    waiter: exchange,
   };
-}
-
-async function answerPage(exchange: Exchange, reader: SessionReader, needsKey: boolean): Promise<void> {
-  const { response, admission, caller } = exchange;
-  const told = await reader.qrBase64();
-  const page =
-    caller.scope === 'qr'
-      ? visitorPage(told.status.state, told.image)
-      : qrPage({
-          ...{ ...told, baseUrl: admission.baseUrl, nowMs: Date.now() },
-          ...{ needsKey, isLoggedIn: caller.via === 'cookie' },
-        });
-  send(response, 200, htmlType, page, pageHeaders);
 }
 
 async function answerPng({ response }: Exchange, reader: SessionReader): Promise<void> {

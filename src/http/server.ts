@@ -1,5 +1,5 @@
 import { once, setMaxListeners } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { OperatorError } from '../contract/errors.js';
 import { supervisorsKey } from '../contract/keys.js';
@@ -21,6 +21,7 @@ import { EventFeed } from './events/event-feed.js';
 import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
 import { createHttpMetrics } from './metrics/http-metrics.js';
+import { logRequest } from './request-log.js';
 import { createGuard } from './requests/guard.js';
 import { answerUnreadable } from './requests/unreadable.js';
 import { createRoutes } from './routes.js';
@@ -28,6 +29,7 @@ import { viaRedis } from './session/redis-call.js';
 import { createRunAccess } from './session/run-access.js';
 import { createRunQueue } from './session/run-queue.js';
 import { createSessionReader } from './session/session-reader.js';
+import { StandingResponse } from './standing-response.js';
 
 export interface HttpServer {
   readonly port: number;
@@ -115,10 +117,12 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     limits,
     addressOf: createAddressOf(config.trustedProxies),
     offersCors: config.allowedOrigins.length > 0,
-    log,
+    onEnd(served) {
+      metrics.count(served);
+      logRequest(log, served);
+    },
     closing: closing.signal,
   });
-  server.on('request', metrics.follower(routes));
   server.on('request', app.handle);
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
 
@@ -138,8 +142,11 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   };
 }
 
-function createHttpServer(): Server {
+type OurServer = Server<typeof IncomingMessage, typeof StandingResponse>;
+
+function createHttpServer(): OurServer {
   const server = createServer({
+    ServerResponse: StandingResponse,
     headersTimeout: 10_000,
     requestTimeout: 30_000,
     // Longer than a reverse proxy keeps its connections: the proxy must be the one to close them.
@@ -157,7 +164,7 @@ function createHttpServer(): Server {
   return server;
 }
 
-async function listen(server: Server, { host, port }: Config): Promise<void> {
+async function listen(server: OurServer, { host, port }: Config): Promise<void> {
   server.listen(port, host);
   try {
     await once(server, 'listening');
@@ -188,7 +195,7 @@ async function firstOutcome(redis: Redis): Promise<void> {
   await Promise.allSettled(outcomes);
 }
 
-async function stopServing(server: Server): Promise<void> {
+async function stopServing(server: OurServer): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   const sweep = setInterval(() => server.closeIdleConnections(), 50);

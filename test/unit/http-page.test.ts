@@ -11,7 +11,7 @@ import {
 } from '../../src/contract/status.js';
 import { liveScript } from '../../src/http/pages/live-script.js';
 import { problemPage } from '../../src/http/pages/problem-page.js';
-import { type QrPageInput, qrPage } from '../../src/http/pages/qr-page.js';
+import { type QrPageInput, qrPage, secondsLeft } from '../../src/http/pages/qr-page.js';
 import { pagePolicy } from '../../src/http/pages/shell.js';
 
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
@@ -27,8 +27,8 @@ function status(state: SessionState, change: Partial<Status> = {}): Status {
 
 function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
   return qrPage({
-    ...{ status: status(state), heartbeat: 'live', image: null, nowMs, baseUrl: 'http://localhost:8790' },
-    ...{ needsKey: false, isLoggedIn: false },
+    ...{ status: status(state), heartbeat: 'live', image: null, baseUrl: 'http://localhost:8790' },
+    ...{ secondsLeft: 17, needsKey: false, isLoggedIn: false },
     ...input,
   });
 }
@@ -61,8 +61,18 @@ describe('the /qr page', () => {
 
   it('does not promise a time that it does not know or that has passed', () => {
     const qr = { number: 1, issued_at: '2026-01-01T00:00:00.000Z', expires_at: null };
-    assert.match(page('qr', { image: 'x', status: status('qr', { qr }) }), /Code 1, replaced by itself/);
-    assert.match(page('qr', { image: 'x', nowMs: nowMs + 60_000 }), /replaced any moment/);
+    const unknown = status('qr', { qr });
+    assert.equal(secondsLeft(unknown, nowMs), null);
+    assert.match(
+      page('qr', { image: 'x', status: unknown, secondsLeft: null }),
+      /Code 1, replaced by itself/,
+    );
+    assert.match(page('qr', { image: 'x', secondsLeft: 0 }), /replaced any moment/);
+  });
+
+  it('counts the seconds of a code’s life up, and not below none', () => {
+    const left = [0, 1, 999, 1_000, 17_000, 60_000].map((ms) => secondsLeft(status('qr'), nowMs + ms));
+    assert.deepEqual(left, [17, 17, 17, 16, 0, 0]);
   });
 
   it('tells how to start where nothing runs, with the address it was asked at', () => {

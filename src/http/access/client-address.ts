@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6 } from 'node:net';
+import { headerValues } from '../requests/header-values.js';
 
 /** Who a request comes from, as far as limits go: an IPv4 address, or the /64 that one IPv6 household has. */
 export type AddressOf = (request: IncomingMessage) => string;
@@ -15,9 +16,9 @@ export function createAddressOf(trustedProxies: readonly string[]): AddressOf {
   }
   const isTrusted = (address: string) => trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 
-  return ({ socket, headersDistinct }) => {
-    let address = plain(socket.remoteAddress ?? '');
-    const hops = (headersDistinct['x-forwarded-for'] ?? []).join(',').split(',').reverse();
+  return (request) => {
+    let address = plain(request.socket.remoteAddress ?? '');
+    const hops = headerValues(request, 'x-forwarded-for').join(',').split(',').reverse();
     for (const hop of hops) {
       const next = plain(hop.trim());
       if (isIP(address) === 0 || !isTrusted(address) || isIP(next) === 0) break;

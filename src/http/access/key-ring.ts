@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiKey } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
 import { sha256 } from '../../platform/api-keys.js';
+import { headerValues } from '../requests/header-values.js';
 
 /** The configured keys. Finding one takes no round trip to anywhere. */
 export interface KeyRing {
@@ -31,11 +32,11 @@ export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
  * The key of `Authorization: Bearer` or `X-API-Key`; null where there is none. An `Authorization` of another scheme
  * is not for us: a proxy in front may have its own. Throws `unauthorized` for two that differ.
  */
-export function presentedKey({ headersDistinct }: IncomingMessage): string | null {
-  const bearers = (headersDistinct.authorization ?? []).flatMap(
+export function presentedKey(request: IncomingMessage): string | null {
+  const bearers = headerValues(request, 'authorization').flatMap(
     (header) => /^Bearer +(.*)$/is.exec(header)?.[1]?.trim() ?? [],
   );
-  const [first, ...more] = [...bearers, ...(headersDistinct['x-api-key'] ?? [])];
+  const [first, ...more] = [...bearers, ...headerValues(request, 'x-api-key')];
   if (first === undefined) return null;
   if (more.some((key) => key !== first)) throw unauthorized('two different API keys were given');
   return first;

@@ -28,7 +28,7 @@ export function createMcpRoute(handlers: Handlers, log: Logger): Route {
     ...{ method: 'POST', path: '/mcp', scope: 'read' },
     async handle(exchange) {
       const { request, response } = exchange;
-      response.setHeader('mcp-session-id', sessionIdOf(request));
+      response.addHeader('mcp-session-id', sessionIdOf(request));
       const message = await readMessage(request, response);
       if (message === null) return;
       const { status, json } = await answer(exchange, message);

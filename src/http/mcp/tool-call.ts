@@ -51,7 +51,7 @@ const queuedHint =
   'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
 function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string | null): Call {
-  const { admission, caller, request, requestId, signal } = exchange;
+  const { admission, caller, request, requestId } = exchange;
   const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
   const isCommand = operations[tool.operation].run !== 'http';
   return {
@@ -61,7 +61,7 @@ function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string 
     idempotencyKey,
     requestId,
     keyName: caller.keyName,
-    signal,
+    waiter: exchange,
   };
 }
 

@@ -1,11 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { defaultSession } from '../../contract/names.js';
 import type { Config } from '../../platform/config.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis.js';
-import { pathPattern } from '../requests/path-pattern.js';
+import type { ServedRequest } from '../served-request.js';
 
 interface HttpMetricsParts {
   readonly config: Config;
@@ -15,10 +14,8 @@ interface HttpMetricsParts {
 
 export interface HttpMetrics {
   readonly page: MetricsPage;
-  /** For the server of these routes: counts each request once its answer is out. */
-  follower(
-    routes: readonly { readonly path: string }[],
-  ): (request: IncomingMessage, response: ServerResponse) => void;
+  /** Counts a request whose answer is out. */
+  count(served: ServedRequest): void;
 }
 
 /** No route: whoever asks for what is not there must not make series of it. */
@@ -60,27 +57,13 @@ export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts
 
   return {
     page,
-    follower(routes) {
-      const routeOf = createRouteOf(routes.map(({ path }) => path));
-      return (request, response) => {
-        const beganAt = performance.now();
-        const route = routeOf(request.url ?? '');
-        const method = methods.find((each) => each === request.method) ?? 'other';
-        response.once('close', () => {
-          const isStream = route === '/api/events' && response.headersSent;
-          const status = response.writableFinished || isStream ? response.statusCode : 499;
-          requests.inc({ method, route, status });
-          if (!isStream) duration.observe({ method, route }, (performance.now() - beganAt) / 1_000);
-        });
-      };
+    count({ request, response, found, startedAt }) {
+      const route = found?.place.path ?? unknownPath;
+      const method = methods.find((each) => each === request.method) ?? 'other';
+      const isStream = route === '/api/events' && response.headersSent;
+      const status = response.writableFinished || isStream ? response.statusCode : 499;
+      requests.inc({ method, route, status });
+      if (!isStream) duration.observe({ method, route }, (performance.now() - startedAt) / 1_000);
     },
-  };
-}
-
-function createRouteOf(paths: readonly string[]): (url: string) => string {
-  const patterns = [...new Set(paths)].map((path) => ({ path, pattern: pathPattern(path) }));
-  return (url) => {
-    const path = url.split('?', 1)[0] ?? '';
-    return patterns.find(({ pattern }) => pattern.test(path))?.path ?? unknownPath;
   };
 }

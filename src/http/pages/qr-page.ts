@@ -6,13 +6,14 @@ import { shell } from './shell.js';
 export interface QrPageInput extends Omit<Situation, 'hasImage'> {
   /** The code as base64 of its PNG, 360x360; null where there is none. */
   readonly image: string | null;
-  readonly nowMs: number;
+  /** Of the code's life, whole; null where nobody knows. */
+  readonly secondsLeft: number | null;
   /** By a login in this browser, which can be ended. */
   readonly isLoggedIn: boolean;
 }
 
 /** The page that links the phone: what to do now, the code or the sentence that there is none, the state. */
-export function qrPage({ image, nowMs, isLoggedIn, ...situation }: QrPageInput): string {
+export function qrPage({ image, secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
   const { status } = situation;
   const advice = adviceFor({ ...situation, hasImage: image !== null });
   return shell({
@@ -24,7 +25,7 @@ export function qrPage({ image, nowMs, isLoggedIn, ...situation }: QrPageInput):
 ${advice.content}
 ${image === null ? noImage : tile(image, status.qr)}
 <p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${status.state}</strong></p>
-${image === null ? null : codeFacts(status, nowMs)}
+${image === null ? null : codeFacts(status, secondsLeft)}
 ${facts(status)}
 ${image === null ? hint : null}`,
   });
@@ -45,12 +46,17 @@ export function tile(image: string, qr: Status['qr']): Html {
   return html`<div class="tile"><img src="data:image/png;base64,${image}" width="360" height="360" alt="${alt}"></div>`;
 }
 
-function codeFacts({ qr }: Status, nowMs: number): Html | null {
+/** Whole seconds until the code is replaced, at least 0; null where that is not known. */
+export function secondsLeft({ qr }: Status, nowMs: number): number | null {
+  const expiresAt = qr?.expires_at ?? null;
+  return expiresAt === null ? null : Math.max(0, Math.ceil((Date.parse(expiresAt) - nowMs) / 1_000));
+}
+
+function codeFacts({ qr }: Status, left: number | null): Html | null {
   if (qr === null) return null;
-  if (qr.expires_at === null) return html`<p class="code">Code ${qr.number}, replaced by itself</p>`;
-  const seconds = Math.max(0, Math.ceil((Date.parse(qr.expires_at) - nowMs) / 1_000));
-  const until = seconds > 0 ? `replaced in ${seconds} s` : 'replaced any moment';
-  return html`<p class="code">Code ${qr.number}, <span data-left="${seconds}">${until}</span></p>`;
+  if (left === null) return html`<p class="code">Code ${qr.number}, replaced by itself</p>`;
+  const until = left > 0 ? `replaced in ${left} s` : 'replaced any moment';
+  return html`<p class="code">Code ${qr.number}, <span data-left="${left}">${until}</span></p>`;
 }
 
 function facts(status: Status): Html | null {

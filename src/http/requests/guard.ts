@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
+import { rememberingLast } from '../remembering-last.js';
 
 /**
  * Keeps other web sites out. A page that the operator opens elsewhere can make their browser send requests
@@ -57,6 +58,12 @@ export function createGuard(settings: GuardSettings): Guard {
     );
   }
 
+  /** null: not one that is served here. */
+  const ownHost = rememberingLast((text: string) => {
+    const host = parseAuthority(text);
+    return host !== null && isOurs(host) ? host : null;
+  });
+
   function isSameOrigin(origin: string, host: Authority): boolean {
     if (publicUrl?.origin === origin) return true;
     const scheme = publicUrl && bare(publicUrl.hostname) === host.name ? publicUrl.protocol : 'http:';
@@ -71,8 +78,8 @@ export function createGuard(settings: GuardSettings): Guard {
           details: { issues: [{ path: 'Host', message: 'exactly one is required' }] },
         });
       }
-      const host = parseAuthority(hosts[0] ?? '');
-      if (!host || !isOurs(host)) {
+      const host = ownHost(hosts[0] ?? '');
+      if (host === null) {
         throw new ApiError(
           'host_not_allowed',
           'this Host is not served here; list it in WHATSAPP_ALLOWED_HOSTS if it is yours',

@@ -1,4 +1,5 @@
 const longestWaitS = 120;
+const none: Preferences = { waitS: null, respondAsync: false };
 
 /** What a caller prefers of a wait (RFC 7240). A preference is never an error: nonsense is ignored. */
 export interface Preferences {
@@ -9,6 +10,7 @@ export interface Preferences {
 }
 
 export function parsePreferences(header: string | string[] | undefined): Preferences {
+  if (header === undefined) return none;
   let wait: string | null = null;
   let respondAsync = false;
   for (const preference of [header ?? []].flat().join(',').split(',')) {

@@ -3,18 +3,26 @@ import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, isCurrent, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseStatus } from '../../platform/session-store.js';
+import { rememberingLast } from '../remembering-last.js';
 import { coalesced } from './coalesced-read.js';
 import { viaRedis } from './redis-call.js';
 import { type OwnFacts, toldStatus } from './standing.js';
 
-/** What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn. */
+/**
+ * What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn; and the
+ * same object for as long as Redis says the same.
+ */
 export interface SessionReader {
   status(): Promise<ToldStatus>;
   /** With what is told of the backup of the login. */
   health(): Promise<ToldStatus & { readonly backup: CredentialsBackup }>;
   /** With the code as base64, or null where none can be scanned now. */
-  qrBase64(): Promise<ToldStatus & { readonly image: string | null }>;
+  qrBase64(): Promise<ToldCode>;
   qrPng(): Promise<Buffer | null>;
+}
+
+export interface ToldCode extends ToldStatus {
+  readonly image: string | null;
 }
 
 export interface ToldStatus {
@@ -28,7 +36,7 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
   const k = sessionKeys(own.session);
   const parse = rememberingLast(parseStatus);
 
-  function tell(stored: string | null, beat: string | null): ToldStatus {
+  const tell = rememberingLast((stored: string | null, beat: string | null): ToldStatus => {
     const parsed = parse(stored);
     const heartbeat = parseHeartbeat(beat);
     if (stored !== null && parsed !== null && isCurrent(parsed, heartbeat)) {
@@ -36,7 +44,12 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
     }
     const status = toldStatus(parsed, heartbeat, own);
     return { status, heartbeat, json: JSON.stringify(status) };
-  }
+  });
+
+  const tellWithCode = rememberingLast((told: ToldStatus, image: string | null) => ({
+    ...told,
+    image: canBeScanned(told) ? image : null,
+  }));
 
   return {
     status: coalesced(async () => {
@@ -55,8 +68,7 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
       const [stored = null, beat = null, image = null] = await viaRedis(() =>
         redis.mget(k.state, k.heartbeat, k.qrBase64),
       );
-      const told = tell(stored, beat);
-      return { ...told, image: canBeScanned(told) ? image : null };
+      return tellWithCode(tell(stored, beat), image);
     }),
 
     qrPng: coalesced(async () => {
@@ -69,13 +81,4 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
 
 function canBeScanned({ status, heartbeat }: ToldStatus): boolean {
   return status.has_qr && heartbeat === 'live';
-}
-
-/** Most reads find what the last one found: checking the same text again would be most of the work. */
-function rememberingLast<T>(parse: (text: string | null) => T): (text: string | null) => T {
-  let last: { readonly text: string | null; readonly value: T } | null = null;
-  return (text) => {
-    if (last === null || last.text !== text) last = { text, value: parse(text) };
-    return last.value;
-  };
 }

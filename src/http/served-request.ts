@@ -1,0 +1,78 @@
+import type { IncomingMessage } from 'node:http';
+import type { ApiError } from '../contract/errors.js';
+import { type Caller, nobody } from './access/caller.js';
+import type { AddressOf } from './access/client-address.js';
+import type { Limits } from './access/limits.js';
+import type { Exchange } from './exchange.js';
+import type { Admission } from './requests/guard.js';
+import { requestIdOf } from './requests/request-id.js';
+import type { Target } from './requests/target.js';
+import type { Found } from './route-table.js';
+import type { StandingResponse } from './standing-response.js';
+
+/** What all requests of a server share. */
+export interface ServingParts {
+  readonly limits: Limits;
+  readonly addressOf: AddressOf;
+  readonly closing: AbortSignal;
+}
+
+/** A request from its arrival on. What few routes ask for is made when it is asked for: most requests are polls. */
+export class ServedRequest implements Exchange {
+  readonly request: IncomingMessage;
+  readonly response: StandingResponse;
+  readonly requestId: string;
+  /** null: no path of the API. */
+  readonly found: Found | null;
+  readonly startedAt = performance.now();
+  admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false };
+  caller: Caller = nobody;
+  target: Target = { path: '', search: '' };
+  /** What was refused, or failed. */
+  problem: ApiError | null = null;
+  readonly #parts: ServingParts;
+  #signal: AbortSignal | null = null;
+
+  constructor(
+    request: IncomingMessage,
+    response: StandingResponse,
+    found: Found | null,
+    parts: ServingParts,
+  ) {
+    this.request = request;
+    this.response = response;
+    this.requestId = requestIdOf(request.headers['x-request-id']);
+    this.found = found;
+    this.#parts = parts;
+  }
+
+  get parameters(): Readonly<Record<string, string>> {
+    return this.found?.parameters ?? {};
+  }
+
+  get address(): string {
+    return this.#parts.addressOf(this.request);
+  }
+
+  get signal(): AbortSignal {
+    this.#signal ??= signalOf(this.response, this.#parts.closing);
+    return this.#signal;
+  }
+
+  spend(): Promise<void> {
+    return this.#parts.limits.spend(this.caller, this.address);
+  }
+}
+
+/** Follows the connection and the server, whichever ends first. */
+function signalOf(response: StandingResponse, closing: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  closing.addEventListener('abort', abort, { once: true });
+  response.once('close', () => {
+    closing.removeEventListener('abort', abort);
+    if (!response.writableFinished) abort();
+  });
+  if (closing.aborted || response.destroyed) abort();
+  return controller.signal;
+}

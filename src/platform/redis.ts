@@ -41,6 +41,14 @@ export function connectForAnswers(url: string, commandTimeoutMs: number, log: Lo
   );
 }
 
+/** A connection like this one for reads that block; the other one says already when Redis is away. */
+export function blockingTwin(redis: Redis): Redis {
+  const twin: Redis = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  guard(twin);
+  twin.on('error', () => undefined);
+  return twin;
+}
+
 /** Closes without waiting for a Redis that may be gone. */
 export async function disconnect(redis: Redis): Promise<void> {
   await Promise.race([
@@ -65,8 +73,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
     connectTimeout: 3_000,
   };
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
-  if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
-  else surviveSecondErrors(redis);
+  guard(redis);
   logOutages(redis, log);
   return redis;
 }
@@ -113,6 +120,11 @@ function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
     ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
     ...(key === undefined ? {} : { key: readFileSync(key) }),
   };
+}
+
+function guard(redis: Redis): void {
+  if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
+  else surviveSecondErrors(redis);
 }
 
 /**

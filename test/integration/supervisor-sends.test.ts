@@ -214,3 +214,34 @@ test('a command that was lost on its way to its owner is taken again', () =>
     await stage.untilAllSent();
     assert.ok(stage.hasLogged('a command was lost on its way here; taking it again'));
   }));
+
+test('a message whose marker somebody else took is sent all the same', () =>
+  withSends(async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const { redis: connection } = stage.observer;
+    // Its reader does not see that something was put into the queue: the two happen at once.
+    const id = `m-${randomUUID()}`;
+    await stage.accept('first');
+    await stage.untilAllSent();
+    const job = await connection.hgetall(
+      stage.queue.toKey((await stage.queue.getCompleted(0, 0))[0]?.id ?? ''),
+    );
+    await connection
+      .multi()
+      .hset(stage.queue.toKey(id), { ...pick(job), data: (job.data ?? '').replace('null', '"unmarked"') })
+      .lpush(stage.queue.toKey('wait'), id)
+      .exec();
+    await eventually(() => stage.sentTexts().includes('unmarked'), { timeoutMs: 20_000 });
+  }));
+
+/** What a job has that nobody has taken yet. */
+function pick({ name, opts, timestamp, delay, priority }: Record<string, string>): Record<string, string> {
+  return {
+    name: name ?? '',
+    opts: opts ?? '{}',
+    timestamp: timestamp ?? '',
+    delay: delay ?? '0',
+    priority: priority ?? '0',
+  };
+}

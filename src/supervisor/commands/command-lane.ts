@@ -2,14 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Job, Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { keyPrefix } from '../../contract/keys.js';
-import type { Timing } from '../../contract/timing.js';
-import { pause, withDeadline } from '../../platform/deadline.js';
+import { type Deferred, deferred, pause, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 
 interface LaneOptions {
   readonly redis: Redis;
-  readonly timing: Pick<Timing, 'drainDelayMs'>;
   readonly name: string;
   /** How many are under way at once, at most. */
   readonly atOnce: number;
@@ -20,6 +18,13 @@ interface LaneOptions {
 
 /** Between two tries at what Redis refused. */
 export const retryMs = 1_000;
+
+/** A queue at one moment. */
+export interface QueueLook {
+  /** Ids of the jobs that are handed out, the newest first. */
+  readonly active: readonly string[];
+  readonly waiting: number;
+}
 
 interface Taken {
   readonly job: Job;
@@ -41,9 +46,10 @@ export class CommandLane {
   /** Handed out to nobody, as far as the last look could tell. */
   #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
+  #woken: Deferred<void> = deferred();
 
   constructor(options: LaneOptions) {
-    const { redis, timing, name, log } = options;
+    const { redis, name, log } = options;
     this.#options = options;
     this.#queue = new Queue(name, { connection: redis, prefix: keyPrefix, skipVersionCheck: true });
     this.#queue.on('error', () => {});
@@ -55,15 +61,27 @@ export class CommandLane {
       skipLockRenewal: true,
       skipVersionCheck: true,
       lockDuration: 86_400_000,
-      drainDelay: timing.drainDelayMs / 1000,
     };
     this.#worker = new Worker(name, null, workerOptions);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
   }
 
-  /** List of the jobs that are handed out, the newest first. */
   get activeKey(): string {
     return this.#queue.toKey('active');
+  }
+
+  get waitKey(): string {
+    return this.#queue.toKey('wait');
+  }
+
+  /** Set when something is put into the queue. */
+  get markerKey(): string {
+    return this.#queue.toKey('marker');
+  }
+
+  /** There may be something to take. */
+  wake(): void {
+    this.#woken.resolve();
   }
 
   /** What the owner before left unfinished is put back, and everything is taken from now on. */
@@ -76,8 +94,10 @@ export class CommandLane {
    * A command whose way to this worker was cut is active for Redis and unknown here: nobody would ever carry it out.
    * What two looks in a row find so goes back to the front. Whether there is anything to look at again soon.
    */
-  async putBackLost(activeIds: readonly string[]): Promise<boolean> {
-    const unheld = activeIds.filter((id) => !this.#underWay.has(id));
+  async inspect({ active, waiting }: QueueLook): Promise<boolean> {
+    // Makes up for a marker that another reader took.
+    if (waiting > 0) this.wake();
+    const unheld = active.filter((id) => !this.#underWay.has(id));
     for (const id of unheld.filter((id) => this.#suspects.has(id))) {
       this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
       await this.#putBack(id);
@@ -100,6 +120,7 @@ export class CommandLane {
    */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.wake();
     await withDeadline(this.#end(), 3_000, 'redis').catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not given back'),
     );
@@ -107,7 +128,6 @@ export class CommandLane {
   }
 
   async #end(): Promise<void> {
-    // Cuts the blocking read, which would last for `drainDelay` otherwise.
     const closed = this.#worker.close(true);
     await this.#taking;
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
@@ -131,8 +151,11 @@ export class CommandLane {
       }
       const token = randomUUID();
       try {
-        const job = await this.#worker.getNextJob(token);
+        const woken = deferred<void>();
+        this.#woken = woken;
+        const job = await this.#worker.getNextJob(token, { block: false });
         if (job !== undefined) this.#carryOut({ job, token });
+        else await woken.promise;
       } catch (error) {
         log.debug({ err: error }, 'no command taken');
         await pause(retryMs, closing);

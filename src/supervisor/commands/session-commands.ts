@@ -17,7 +17,8 @@ import { type Redis, redisTimeMs } from '../../platform/redis.js';
 import { readSendRecord, recordAttempt, recordOutcome } from '../../platform/send-records.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
-import { CommandLane, retryMs } from './command-lane.js';
+import { CommandLane, type QueueLook, retryMs } from './command-lane.js';
+import { CommandWatch } from './command-watch.js';
 import { runRead } from './run-read.js';
 import { runSend, type SendContext } from './run-send.js';
 import { SendFeed } from './send-feed.js';
@@ -53,6 +54,7 @@ export class SessionCommands {
   readonly #ending = new AbortController();
   readonly #reads: CommandLane;
   readonly #sends: CommandLane;
+  readonly #watch: CommandWatch;
   readonly #order: SendOrder;
   readonly #feed: SendFeed;
   #closed: Promise<void> | null = null;
@@ -70,11 +72,13 @@ export class SessionCommands {
       new CommandLane({ ...options, name, atOnce, run });
     this.#reads = lane(readsQueue(options.session), readsAtOnce, (job) => this.#read(job));
     this.#sends = lane(sendsQueue(options.session), sendsAtOnce, (job) => this.#send(job));
+    this.#watch = new CommandWatch({ ...options, lanes: [this.#reads, this.#sends] });
   }
 
   async start(): Promise<void> {
-    const [reads, sends] = await this.#active();
-    await Promise.all([this.#reads.start(reads), this.#sends.start(sends)]);
+    const [reads, sends] = await this.#look();
+    await Promise.all([this.#reads.start(reads.active), this.#sends.start(sends.active)]);
+    this.#watch.start();
     void this.#lookForLost();
   }
 
@@ -87,6 +91,7 @@ export class SessionCommands {
   /** Takes nothing any more and gives back what is not settled. Resolves when no command is under way. */
   close(): Promise<void> {
     this.#ending.abort();
+    this.#watch.close();
     this.#closed ??= Promise.all([this.#reads.close(), this.#sends.close()]).then(() => undefined);
     return this.#closed;
   }
@@ -100,8 +105,8 @@ export class SessionCommands {
       await pause(beats * beatMs, ending);
       if (ending.aborted) return;
       try {
-        const [reads, sends] = await this.#active();
-        const found = await Promise.all([this.#reads.putBackLost(reads), this.#sends.putBackLost(sends)]);
+        const [reads, sends] = await this.#look();
+        const found = await Promise.all([this.#reads.inspect(reads), this.#sends.inspect(sends)]);
         beats = found.includes(true) ? 1 : beatsBetweenLooks;
       } catch (error) {
         this.#options.log.debug({ err: error }, 'no look for lost commands');
@@ -109,8 +114,14 @@ export class SessionCommands {
     }
   }
 
-  #active(): Promise<[reads: string[], sends: string[]]> {
-    return activeScript(this.#options.redis, [this.#reads.activeKey, this.#sends.activeKey], []);
+  async #look(): Promise<[reads: QueueLook, sends: QueueLook]> {
+    const lanes = [this.#reads, this.#sends];
+    const keys = lanes.flatMap(({ activeKey, waitKey }) => [activeKey, waitKey]);
+    const [reads, readsWaiting, sends, sendsWaiting] = await lookScript(this.#options.redis, keys, []);
+    return [
+      { active: reads, waiting: readsWaiting },
+      { active: sends, waiting: sendsWaiting },
+    ];
   }
 
   async #read(job: Job): Promise<ReadOutcome | null> {
@@ -178,9 +189,12 @@ export class SessionCommands {
   }
 }
 
-// KEYS lists of active jobs | returns the ids of each, the newest first
-const activeScript = luaScript<[string[], string[]]>(
-  'activeCommands',
-  2,
-  `return {redis.call('LRANGE', KEYS[1], 0, -1), redis.call('LRANGE', KEYS[2], 0, -1)}`,
+// KEYS active and wait of the one queue, of the other | returns of each the ids of the active, newest first, and how many wait
+const lookScript = luaScript<[string[], number, string[], number]>(
+  'lookAtCommands',
+  4,
+  `return {
+     redis.call('LRANGE', KEYS[1], 0, -1), redis.call('LLEN', KEYS[2]),
+     redis.call('LRANGE', KEYS[3], 0, -1), redis.call('LLEN', KEYS[4]),
+   }`,
 );

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { loadConfig } from '../../src/platform/config.js';
 import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
 import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
 import { eventually } from '../support/eventually.js';
@@ -142,4 +143,23 @@ test('the flags open the pipe that ends it with its supervisor, and the port tha
   }
   assert.equal(flags.at(-1), startPage);
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
+});
+
+test('Chromium opens the start page, and no page of its own', async () => {
+  const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
+  const browser = await scripted('normal', chromeExecutable).launch();
+  const list = new URL('/json/list', browser.wsEndpoint.replace('ws:', 'http:'));
+  const opened = async () => (await (await fetch(list)).json()) as { url: string }[];
+  try {
+    await eventually(async () => (await opened()).some(({ url }) => url === startPage));
+    assert.deepEqual(
+      (await opened()).map(({ url }) => url),
+      [startPage],
+    );
+    assert.equal(await browser.closePages(10_000), true);
+    assert.equal((await opened()).length, 1, 'it stays through a change of threads');
+  } finally {
+    await browser.stop(0, unforced);
+  }
+  await assertGone(browser);
 });

@@ -30,8 +30,9 @@ main() {
 
 remove() {
   local first
-  # Its one child is the first process in there, which is gone when all the others are.
-  if read -r first 2>/dev/null <"/proc/$space/task/$space/children"; then kill -KILL "$first"; fi
+  # Its one child is the first process in there, which is gone when all the others are. Without one it is over.
+  first=$(cat "/proc/$space/task/$space/children" 2>/dev/null) || true
+  if [ -n "$first" ]; then kill -KILL "${first% }"; fi
   wait "$space" 2>/dev/null || true
   rm -rf --one-file-system "$own"
 }

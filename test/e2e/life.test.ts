@@ -111,7 +111,7 @@ test('a device that was unlinked while the product was off gets a fresh QR whose
   await product.end('SIGTERM');
   await stage.whatsApp.phone.unlink();
   product = stage.start();
-  await product.until((s) => s.has_qr, 'a fresh QR');
+  await product.until((s) => s.has_qr, 'a fresh QR', 150_000);
   assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
   await product.until((s) => s.ready, 'ready after the scan');
 });

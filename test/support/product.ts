@@ -10,6 +10,7 @@ const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 /** The product as an operator runs it: a process of its own, seen through HTTP and its log. */
 export class Product {
   readonly #child: ChildProcess;
+  readonly #role: string;
   #output = '';
 
   constructor(
@@ -18,6 +19,7 @@ export class Product {
     nodeArgs: string[] = [],
     launcher: readonly string[] = [],
   ) {
+    this.#role = role;
     const [command = '', ...args] = [...launcher, process.execPath, ...nodeArgs, entry, role];
     this.#child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -76,7 +78,9 @@ export class Product {
     return (await (await this.get('/api/status')).json()) as Status;
   }
 
+  /** A product that is whole takes its supervisor along: without one a start is put off. */
   async post<T>(path: string, headers: Record<string, string> = {}): Promise<T> {
+    if (this.#role === 'all') await this.runs();
     return (await (await this.get(path, { method: 'POST', headers })).json()) as T;
   }
 

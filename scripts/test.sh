@@ -12,25 +12,29 @@ readonly file_timeout_ms
 passed=0
 failed=0
 
+# More than the processors, because most tests wait most of the time: for locks to lapse, for browsers. These files take
+# the longest; they are first, the longest first, so that none is left over at the end with a processor idle.
+readonly concurrency=3
+readonly longest_first=(
+  faults/whatsapp e2e/credentials faults/supervisor faults/browser faults/redis faults/fresh-login faults/shipped-timing
+  e2e/life e2e/qr-page-live faults/takeover e2e/replicas e2e/send-faults e2e/access-pages integration/whatsapp-web-login
+  e2e/recycling faults/snapshots e2e/commands e2e/qr-page integration/whatsapp-web-faults faults/thread
+)
+
 main() {
   prepare test
-  run_tests 2 unit integration "$@"
-  # These wait more than they compute (two at a time leave most of two cores idle): for locks to lapse, for browsers.
-  run_tests 3 faults e2e "$@"
-  if [ $((passed + failed)) = 0 ]; then
-    say "no test file's path contains: $*"
-    exit 64
-  fi
+  run_tests "$@"
   printf '%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" = 0 ]
 }
 
-# run_tests CONCURRENCY FOLDER FOLDER [PART...]
 run_tests() {
-  local concurrency=$1 folders=("test/$2" "test/$3") files=() tap code=0
-  shift 3
-  while IFS= read -r file; do files+=("$file"); done < <(test_files "${folders[@]}" -- "$@")
-  [ ${#files[@]} -gt 0 ] || return 0
+  local files=() tap code=0
+  while IFS= read -r file; do files+=("$file"); done < <(test_files "$@")
+  if [ ${#files[@]} = 0 ]; then
+    say "no test file's path contains: $*"
+    exit 64
+  fi
   tap=$(mktemp "${TMPDIR:-/tmp}/holdline-test.XXXXXX")
   node --enable-source-maps --test --test-concurrency="$concurrency" --test-timeout="$file_timeout_ms" \
     --test-reporter=spec --test-reporter-destination=stdout \
@@ -39,23 +43,20 @@ run_tests() {
   rm -f "$tap"
 }
 
-# The compiled file of each test source; a compiled file alone is not a test. Backwards: the longest come first then.
+# The compiled file of each test source; a compiled file alone is not a test.
 test_files() {
-  local folders=() source part
-  while [ "$1" != -- ]; do
-    if [ -d "$1" ]; then folders+=("$1"); fi
-    shift
-  done
-  shift
-  [ ${#folders[@]} -gt 0 ] || return 0
-  find "${folders[@]}" -name '*.test.ts' | LC_ALL=C sort -r | while IFS= read -r source; do
-    for part in "${@:-}"; do
-      if [[ $source == *"$part"* ]]; then
-        printf 'dist/%s.js\n' "${source%.ts}"
-        break
-      fi
-    done
-  done
+  find test/unit test/integration test/faults test/e2e -name '*.test.ts' | LC_ALL=C sort |
+    awk -v longest="${longest_first[*]}" -v parts="$*" '
+      BEGIN { ranks = split(longest, file, " "); wanted = split(parts, part, " ") }
+      {
+        is_wanted = !wanted
+        for (i = 1; i <= wanted; i++) if (index($0, part[i])) is_wanted = 1
+        if (!is_wanted) next
+        rank = ranks + 1
+        for (i = 1; i <= ranks; i++) if ($0 == "test/" file[i] ".test.ts") rank = i
+        sub(/ts$/, "js")
+        print rank, "dist/" $0
+      }' | sort -s -n -k 1,1 | cut -d ' ' -f 2
 }
 
 # The totals at the end of the report; a run that did not get so far, or failed otherwise, is one failure.

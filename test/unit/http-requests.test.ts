@@ -189,6 +189,33 @@ describe('coalesced reads', () => {
     assert.deepEqual([await first, await second], ['before', 'after']);
   });
 
+  it('share the next one among those who come while one is on its way', async () => {
+    const answers = [deferred<string>(), deferred<string>()];
+    let issued = 0;
+    const read = coalesced(() => (answers[issued++] as { promise: Promise<string> }).promise);
+    const first = read();
+    await new Promise(setImmediate);
+    const second = read();
+    await new Promise(setImmediate);
+    const third = read();
+    assert.equal(issued, 1);
+    answers[0]?.resolve('before');
+    answers[1]?.resolve('after');
+    assert.deepEqual(await Promise.all([first, second, third]), ['before', 'after', 'after']);
+    assert.equal(issued, 2);
+  });
+
+  it('do not wait for one that is never answered', async () => {
+    let issued = 0;
+    const read = coalesced(() =>
+      ++issued === 1 ? new Promise<string>(() => undefined) : Promise.resolve('after'),
+    );
+    void read();
+    await new Promise(setImmediate);
+    assert.equal(await read(), 'after');
+    assert.equal(await read(), 'after');
+  });
+
   it('fail together and then begin anew', async () => {
     let reads = 0;
     const read = coalesced(async () => {

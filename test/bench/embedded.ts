@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as lasting } from 'node:timers/promises';
 import type { Status } from '../../src/contract/status.js';
 import type { Product } from '../support/product.js';
 import { kill, type Stage } from '../support/stage.js';
 import { rested } from './cluster.js';
+
+const idleMs = 3_000;
 
 /** The product as one process with a Redis of its own, in a directory of its own on the stage. */
 export class Embedded {
@@ -51,6 +54,8 @@ export class Embedded {
     try {
       await product.url();
       await product.until((s) => s.state === 'stopped', 'idle');
+      // Its first worker thread still loads its modules; an operator's product has run for a while.
+      await lasting(idleMs);
       const askedAt = performance.now();
       const { state } = await product.post<Status>('/api/auth/start');
       if (state !== 'qr') throw new Error(`the start answered ${state}`);

@@ -21,6 +21,13 @@ export function sessionOfJobId(jobId: string): string {
   return jobId.slice(jobIdPrefix.length);
 }
 
+/**
+ * The address of the page that a browser has ready for the next worker thread: the supervisor opens it, so that nobody
+ * waits for a renderer, and the thread takes it over. On its command line Chromium takes no `about:` page but
+ * about:blank, and opens its New Tab instead of any other.
+ */
+export const preparedPage = 'data:,session';
+
 /** The queues of commands to one session. */
 export function sendsQueue(session: string): string {
   return `sends-${session}`;

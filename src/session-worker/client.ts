@@ -11,7 +11,10 @@ import { Acks } from './acks.js';
 import { KnownNumbers } from './known-numbers.js';
 import { putBackLogin } from './login-storage.js';
 import { readPage, readStorage, whenReady } from './page-scripts.js';
+import { usePreparedPage } from './prepared-page.js';
 import { toChat, toMessage } from './shapes.js';
+
+usePreparedPage();
 
 /** What the page says of itself; null where it has not loaded far enough to say. */
 export interface PageReport {

@@ -10,7 +10,7 @@ import { type PageReport, WhatsAppClient } from './client.js';
 import { answerCommand } from './commands.js';
 import type { EventRelay } from './event-relay.js';
 import * as failures from './failures.js';
-import { encodeQr, loadEncoder } from './qr-image.js';
+import { encodeQr, warmUpEncoder } from './qr-image.js';
 import { QrSeries } from './qr-series.js';
 import type { StateWriter } from './state-writer.js';
 
@@ -49,7 +49,7 @@ export class SessionWorker {
     this.#account = options.data.account;
     this.#lastError = options.data.lastError;
     // While the browser starts.
-    if (!options.data.isLinked) void loadEncoder();
+    if (!options.data.isLinked) void warmUpEncoder();
   }
 
   receive(message: Exclude<ToThread, { type: 'begin' | 'stop' }>): void {

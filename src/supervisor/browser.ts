@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { HoldlineError } from '../contract/errors.js';
+import { preparedPage } from '../contract/names.js';
 import type { Timing } from '../contract/timing.js';
 import { atMost, pause, withDeadline } from '../platform/deadline.js';
-import { chromeFlags, startPage } from './chrome-flags.js';
+import { chromeFlags } from './chrome-flags.js';
 import { Guard } from './guard.js';
 import { signalGroup, whileGroupFrozen } from './process-group.js';
 
@@ -106,13 +107,15 @@ export class Browser {
   }
 
   /**
-   * Closes every page that an earlier thread left, so that the account never has two. False when the browser
-   * or a page does not answer in time: use another browser then.
+   * Closes every page that an earlier thread left, so that the account never has two, and opens an empty one for the
+   * next. False when the browser or a page does not answer in time: use another browser then.
    */
-  async closePages(deadlineMs: number): Promise<boolean> {
+  async renewPages(deadlineMs: number): Promise<boolean> {
     const signal = AbortSignal.timeout(deadlineMs);
     try {
       const leftovers = await this.#pages(signal);
+      // First: a browser without any page may end.
+      await this.#debug(`/json/new?${encodeURIComponent(preparedPage)}`, signal, 'PUT');
       await Promise.all(leftovers.map((page) => this.#debug(`/json/close/${page}`, signal)));
       while (!signal.aborted) {
         const still = await this.#pages(signal);
@@ -183,13 +186,12 @@ export class Browser {
     const targets = (await (await this.#debug('/json/list', signal)).json()) as {
       id: string;
       type: string;
-      url: string;
     }[];
-    return targets.filter(({ type, url }) => type === 'page' && url !== startPage).map(({ id }) => id);
+    return targets.filter(({ type }) => type === 'page').map(({ id }) => id);
   }
 
-  #debug(path: string, signal: AbortSignal): Promise<Response> {
-    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { signal });
+  #debug(path: string, signal: AbortSignal, method = 'GET'): Promise<Response> {
+    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { signal, method });
   }
 }
 

@@ -1,8 +1,4 @@
-/**
- * The page that a browser starts with. It stays through every change of threads: a browser without any may end. On its
- * command line Chromium takes no `about:` page but about:blank, and opens its New Tab instead of any other.
- */
-export const startPage = 'data:,holdline';
+import { preparedPage } from '../contract/names.js';
 
 const disabledFeatures = [
   ...['Translate', 'MediaRouter', 'OptimizationHints', 'AcceptCHFrame'],
@@ -56,6 +52,6 @@ export function chromeFlags(options: {
     '--use-mock-keychain',
     '--window-size=1280,900',
     ...options.extra,
-    startPage,
+    preparedPage,
   ];
 }

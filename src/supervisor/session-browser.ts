@@ -137,7 +137,7 @@ export class SessionBrowser {
    */
   async clear(rung: 'thread' | 'browser'): Promise<void> {
     const isKept =
-      rung === 'thread' && this.#browser?.isAlive && (await this.#browser.closePages(pageCloseMs));
+      rung === 'thread' && this.#browser?.isAlive && (await this.#browser.renewPages(pageCloseMs));
     if (isKept) return;
     await this.stop();
     this.#browser = null;

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import whatsapp from 'whatsapp-web.js';
-import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
+import { preparedPage } from '../../src/contract/names.js';
+import { chromeFlags } from '../../src/supervisor/chrome-flags.js';
 
 /**
  * Bare whatsapp-web.js as its users start it, in a process of its own: `PROFILE CHROMIUM ARGS_AS_JSON`. Says `qr` and
@@ -17,7 +18,7 @@ const client = new whatsapp.Client({
     handleSIGTERM: false,
     args: chromeFlags({ profileDir, headless: true, extra: JSON.parse(extra) as string[] }).filter(
       // Puppeteer brings its own way to the browser.
-      (flag) => !flag.startsWith('--remote-debugging') && flag !== startPage,
+      (flag) => !flag.startsWith('--remote-debugging') && flag !== preparedPage,
     ),
   },
 });

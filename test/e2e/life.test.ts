@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
 import type { Product } from '../support/product.js';
@@ -13,6 +15,21 @@ before(async () => {
   product = stage.start();
 });
 after(() => stage.close());
+
+/** The addresses of the browser's pages, as its debugging port has them. */
+async function pages(): Promise<string[]> {
+  const file = join(stage.environment.WHATSAPP_AUTH_DIR ?? '', 'session-default', 'DevToolsActivePort');
+  const [port] = (await readFile(file, 'utf8')).split('\n');
+  const targets = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as Target[];
+  return targets
+    .filter(({ type, url }) => type === 'page' && !url.startsWith('chrome:'))
+    .map(({ url }) => url);
+}
+
+interface Target {
+  readonly type: string;
+  readonly url: string;
+}
 
 /** Waits for `ready` in a newer run; no QR may be shown on the way. */
 async function readyWithoutQr(epoch: number, message: string): Promise<void> {
@@ -54,6 +71,7 @@ test('a start answers with a QR, and the PNG is the code that WhatsApp issued', 
   const page = await (await product.get('/qr')).text();
   assert.ok(page.includes(`data:image/png;base64,${png.toString('base64')}`));
   assert.equal((await stage.browsers()).length, 1);
+  assert.deepEqual(await pages(), ['https://web.whatsapp.com/'], 'the page that was ready is used');
 });
 
 test('a start while a QR is shown answers at once and opens no second browser', async () => {

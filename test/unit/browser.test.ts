@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { preparedPage } from '../../src/contract/names.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
-import { chromeFlags, startPage } from '../../src/supervisor/chrome-flags.js';
+import { chromeFlags } from '../../src/supervisor/chrome-flags.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { isAlive, membersOfGroup } from '../support/processes.js';
@@ -35,6 +36,13 @@ function scripted(behaviour: BrowserBehaviour = 'normal', executable?: string) {
       abandon: abandon.signal,
     });
   return { theatre, lease, lost, abandon, launch };
+}
+
+/** What the debugging port lists. */
+async function pagesOf({ wsEndpoint }: Browser): Promise<{ id: string; url: string }[]> {
+  return (await fetch(new URL('/json/list', wsEndpoint.replace('ws:', 'http:')))).json() as Promise<
+    { id: string; url: string }[]
+  >;
 }
 
 async function assertGone({ pid, guardPid = 0 }: Browser): Promise<void> {
@@ -130,6 +138,12 @@ test('one that ignores SIGTERM is killed when its grace is over, or at once when
   await Promise.all([assertGone(patient), assertGone(forced)]);
 });
 
+test('a browser that keeps its pages is not to be used again', async () => {
+  const browser = await scripted('keeps its pages').launch();
+  assert.equal(await browser.renewPages(300), false);
+  await browser.kill();
+});
+
 test('the flags open the pipe that ends it with its supervisor, and the port that the thread attaches to', () => {
   const flags = chromeFlags({ profileDir: '/profiles/a', headless: true, extra: ['--lang=de'] });
   for (const flag of [
@@ -141,23 +155,27 @@ test('the flags open the pipe that ends it with its supervisor, and the port tha
   ]) {
     assert.ok(flags.includes(flag), flag);
   }
-  assert.equal(flags.at(-1), startPage);
+  assert.equal(flags.at(-1), preparedPage);
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });
 
-test('Chromium opens the start page, and no page of its own', async () => {
+test('Chromium opens the page that is ready for the thread and none of its own, also for the next thread', async () => {
   const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
   const browser = await scripted('normal', chromeExecutable).launch();
-  const list = new URL('/json/list', browser.wsEndpoint.replace('ws:', 'http:'));
-  const opened = async () => (await (await fetch(list)).json()) as { url: string }[];
   try {
-    await eventually(async () => (await opened()).some(({ url }) => url === startPage));
+    await eventually(async () => (await pagesOf(browser)).some(({ url }) => url === preparedPage));
+    const before = await pagesOf(browser);
     assert.deepEqual(
-      (await opened()).map(({ url }) => url),
-      [startPage],
+      before.map(({ url }) => url),
+      [preparedPage],
     );
-    assert.equal(await browser.closePages(10_000), true);
-    assert.equal((await opened()).length, 1, 'it stays through a change of threads');
+    assert.equal(await browser.renewPages(10_000), true);
+    const after = await pagesOf(browser);
+    assert.deepEqual(
+      after.map(({ url }) => url),
+      [preparedPage],
+    );
+    assert.notEqual(after[0]?.id, before[0]?.id);
   } finally {
     await browser.stop(0, unforced);
   }

@@ -45,7 +45,7 @@ export interface RunAccessParts {
   readonly background: Set<Promise<void>>;
 }
 
-const lookIntervalMs = 50;
+const lookIntervalMs = 20;
 
 export function createRunAccess(parts: RunAccessParts): RunAccess {
   const { redis, queue, own, timing, log, closing, background } = parts;

@@ -33,8 +33,9 @@ const server = createServer((request, response) => {
   const closed = /^\/json\/close\/(.+)$/.exec(path)?.[1];
   if (path.startsWith('/json/new') && request.method === 'PUT') {
     const id = `page-${++opened}`;
-    pages.set(id, 'about:blank');
-    return response.end(JSON.stringify({ id, type: 'page', url: 'about:blank' }));
+    const url = decodeURIComponent(path.slice('/json/new?'.length));
+    pages.set(id, url);
+    return response.end(JSON.stringify({ id, type: 'page', url }));
   }
   if (closed !== undefined && behaviour !== 'keeps its pages') pages.delete(closed);
   return response.end(JSON.stringify([...pages].map(([id, url]) => ({ id, type: 'page', url }))));

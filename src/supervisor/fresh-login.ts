@@ -12,8 +12,6 @@ export class FreshLogin {
   readonly #profile: Profile;
   readonly #log: Logger;
   #storage: LoginStorage | null = null;
-  /** The browser that runs was seen logged in: it has what is kept here, and writes it. */
-  #isInBrowser = false;
   /** One change of the file after another, in the order in which they were asked for. */
   #changed: Promise<void> = Promise.resolve();
 
@@ -35,29 +33,17 @@ export class FreshLogin {
   /** Resolves when a kill of everything loses nothing any more. */
   keep(storage: LoginStorage): Promise<void> {
     this.#storage = storage;
-    this.#isInBrowser = true;
     return this.#change(() => this.#profile.writeStorage(storage));
   }
 
-  /** The account is `ready`: after `ms` of the same browser's life its login is on the disk. */
+  /**
+   * The account is `ready`: after `ms` of the same browser's life its login is on the disk. That a browser ended by
+   * itself says nothing: with exit code 0 it has been seen to leave a localStorage of a second ago unwritten.
+   */
   settleAfter(ms: number, browserGone: Promise<unknown>): void {
-    this.#isInBrowser = true;
     if (this.#storage === null) return;
     const timer = setTimeout(() => void this.settle(), ms);
     void browserGone.then(() => clearTimeout(timer));
-  }
-
-  /** Another browser, on what the disk has. */
-  browserStarts(): void {
-    this.#isInBrowser = false;
-  }
-
-  /**
-   * The browser ended by itself and has written what it had. One that was stopped before a page was given the login
-   * never had it.
-   */
-  async browserEnded(): Promise<void> {
-    if (this.#isInBrowser) await this.settle();
   }
 
   /** It is on the disk, or void. */

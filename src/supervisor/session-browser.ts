@@ -39,6 +39,9 @@ interface SessionBrowserOptions {
 /** Time in which a browser must close the pages of an earlier thread to be used again. */
 const pageCloseMs = 2_000;
 
+/** So often in a row must WhatsApp have asked a linked profile for a login before it is taken for lost. */
+const convincingAsks = 2;
+
 /** After so many starts in a row that failed, something in the profile may be why. */
 const suspiciousStarts = 2;
 
@@ -57,6 +60,7 @@ export class SessionBrowser {
   /** What speaks against the profile: WhatsApp asked it for a login, or no browser starts on it. */
   #doubt: 'login' | 'start' | null = null;
   #failedStarts = 0;
+  #asksInRow = 0;
 
   constructor(options: SessionBrowserOptions) {
     this.#options = options;
@@ -129,6 +133,7 @@ export class SessionBrowser {
     await this.kill();
     this.#note = null;
     this.#doubt = 'login';
+    this.#asksInRow++;
   }
 
   /**
@@ -147,7 +152,6 @@ export class SessionBrowser {
   async open(abandon: AbortSignal): Promise<Browser> {
     if (this.#browser?.isAlive) return this.#browser;
     await this.#profile.unlock();
-    this.#freshLogin.browserStarts();
     this.#browser = await this.#launch(abandon);
     return this.#browser;
   }
@@ -166,6 +170,7 @@ export class SessionBrowser {
     const { loginSettleMs } = this.#options.config.timing;
     if (this.#browser !== null) this.#freshLogin.settleAfter(loginSettleMs, this.#browser.exited);
     this.#restorer.trust();
+    this.#asksInRow = 0;
     await this.#amendNote({ isLinked: true, account });
     await this.#profile
       .dropSetAside()
@@ -193,7 +198,6 @@ export class SessionBrowser {
     const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
     const graceMs = this.#freshLogin.storage === null ? browserTermGraceMs : browserFlushGraceMs;
     await this.#browser.stop(graceMs, this.#options.forced);
-    if ((await this.#browser.exited) === 'exit code 0') await this.#freshLogin.browserEnded();
   }
 
   async kill(): Promise<void> {
@@ -205,6 +209,7 @@ export class SessionBrowser {
     this.#wipedEpoch = epoch;
     this.#note = null;
     this.#doubt = null;
+    this.#asksInRow = 0;
     await this.kill();
     await this.#freshLogin.settle();
     // A note that is still on its way would bring the session back.
@@ -225,10 +230,22 @@ export class SessionBrowser {
       if (doubt === 'start' && isGood && error instanceof UnreadableBackupError) return null;
       throw error;
     });
-    if (restored === null && doubt === 'login') throw new LoginVoidError();
+    if (restored === null && doubt === 'login') await this.#giveUpLogin();
     // No other login made the browser start either: then nothing speaks against the newest.
     if (restored === null && doubt === 'start') await this.#profile.putBack();
     this.#doubt = null;
+  }
+
+  /**
+   * Throws {@link LoginVoidError} where nothing speaks for the login any more. A page that cannot read its databases,
+   * for want of room on the disk, asks for a login as well: it is looked at again, once there is room.
+   */
+  async #giveUpLogin(): Promise<void> {
+    if (await this.#profile.isDiskFull()) {
+      this.#asksInRow = 0;
+      throw new ProfileError(this.#profile.dir, new Error('its disk is full'));
+    }
+    if (this.#asksInRow >= convincingAsks) throw new LoginVoidError();
   }
 
   async #launch(abandon: AbortSignal): Promise<Browser> {

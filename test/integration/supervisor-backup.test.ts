@@ -199,6 +199,27 @@ test('a login that comes back from a snapshot is ready, and nothing was wiped', 
     assert.equal(await session.observer.redis.get(sessionKeys(session.observer.session).wiped), null);
   }));
 
+test('without a backup a login is looked for a second time before it is void', () =>
+  withSession(
+    async (session) => {
+      const { observer, theatre, profileDir } = session;
+      await session.run('ready');
+      await observer.untilReady('ready', 60_000);
+      const nextBrowser = (...threads: Parameters<typeof theatre.playThreads>) => {
+        theatre.playThreads(...threads);
+        for (const pid of theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
+      };
+      nextBrowser('fails: login_missing', 'ready');
+      await observer.until(({ ready, restarts }) => ready && restarts === 2, 'the login is there', 60_000);
+      assert.equal(readLogin(session), 'login');
+
+      nextBrowser('fails: login_missing', 'fails: login_missing', 'shows a qr');
+      await observer.until(({ state }) => state === 'qr', 'a QR in the end', 60_000);
+      assert.ok(!existsSync(join(profileDir, loginFile)), 'wiped');
+    },
+    { environment: {} },
+  ));
+
 test('a browser that ends on its profile twice gets the snapshot; where that helps neither, the profile is put back', () =>
   withSession(async (session) => {
     const owner = await session.run('ready');

@@ -23,6 +23,9 @@ interface SessionWorkerOptions {
   readonly say: (message: FromThread) => void;
 }
 
+/** Time in which a page that crashed, or a browser that died, is heard of by another way than the calls it broke. */
+const witnessMs = 500;
+
 /**
  * One incarnation's work: turns what the library emits and what the page says into states. The library's events
  * are hints that can be missing, doubled or late; the page is asked again and again, and decides.
@@ -115,6 +118,8 @@ export class SessionWorker {
     this.#client = client;
     client.initialize().catch(async (error: unknown) => {
       const report = await client.report().catch(() => null);
+      // Whoever saw page or browser go says why.
+      if (failures.isInterruption(error)) await pause(witnessMs, this.#done.signal);
       this.#fail(failures.exitOfStart(error, report?.isLoggedOut === true, client.missingScript));
     });
     void this.#watch(client);

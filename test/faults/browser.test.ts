@@ -13,6 +13,12 @@ import { mountSmallDisk } from '../support/small-disk.js';
 /** Class 2: what can befall the browser, its page and its profile. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 const died = /the browser died \(signal SIGKILL\)/;
+/** A page that has not told of itself yet cannot be told from one that does not come: it has the whole time of a start. */
+const deafWhileStarting = {
+  recovery: 'same run',
+  says: /stopped answering|did not answer within 20 s/,
+  noticedMs: 23_000,
+} as const;
 
 const rows: readonly FaultRow<ChromiumStage>[] = [
   {
@@ -26,6 +32,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     states: all,
     inject: async (_, { browser }) => signalIfAlive(-browser, 'SIGSTOP'),
     expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+    expectIn: { starting: deafWhileStarting },
   },
   {
     fault: "the page's renderer is killed",
@@ -40,6 +47,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     states: all,
     inject: ({ whatsApp }) => whatsApp.faults.hangNow(),
     expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+    expectIn: { starting: deafWhileStarting },
   },
   {
     fault: 'the page reloads by itself',
@@ -137,6 +145,8 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
       await lasting(3_000);
     },
     expect: { recovery: 'undisturbed' },
+    // These go on to `ready` in the end.
+    expectIn: { authenticated: { recovery: 'same thread' }, starting: { recovery: 'same thread' } },
   },
   {
     fault: "the browser is killed while the profile's disk is full, and for a while after",
@@ -145,6 +155,17 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
       disk?.fill();
       stage.killBrowser();
       await lasting(4_000);
+    },
+    expect: { recovery: 'same run', says: died },
+  },
+  {
+    fault: 'the disk is full when the next browser has just started, and the page cannot read its login',
+    states: ['ready'],
+    inject: async (stage, { browser }) => {
+      stage.killBrowser();
+      await eventually(() => stage.browserPids().some((pid) => pid !== browser), { intervalMs: 5 });
+      disk?.fill();
+      await lasting(8_000);
     },
     expect: { recovery: 'same run', says: died },
   },

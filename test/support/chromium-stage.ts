@@ -110,6 +110,7 @@ export class ChromiumStage implements FaultStage {
         await this.whatsApp.faults.set(state === 'starting' ? { stayOpening: true } : { neverSynced: true });
         await this.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
       }
+      if (state === 'starting') await this.#opening();
     }
     return this.#standing((s) => s.state === state && s.last_error === null, `${state} is held`);
   }
@@ -252,6 +253,14 @@ export class ChromiumStage implements FaultStage {
     if (shown.ready) return;
     assert.equal((await this.whatsApp.phone.scanCurrent()).linked, true);
     await this.until((s) => s.ready, 'ready after the scan');
+  }
+
+  /** The page has come, and WhatsApp keeps it waiting: from now on there is something to break. */
+  async #opening(): Promise<void> {
+    await eventually(
+      async () => (await this.whatsApp.phone.state()).connections.some(({ state }) => state === 'OPENING'),
+      { timeoutMs: 30_000, message: 'a page that is OPENING' },
+    );
   }
 
   async #end(path: '/api/stop' | '/api/logout'): Promise<void> {

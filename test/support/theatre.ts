@@ -45,16 +45,16 @@ export class Theatre {
   readonly dir: string;
   /** To be named as the supervisor's browser. */
   readonly browserExecutable: string;
-  readonly #dead = new Set<number>();
+  readonly #dead = new Set<string>();
 
   constructor(dir: string) {
     this.dir = dir;
     this.browserExecutable = join(dir, 'browser');
     mkdirSync(join(dir, 'browsers'), { recursive: true });
-    // The shell records the pid before Node has loaded, and becomes the browser.
+    // The shell records the pid before Node has loaded, and becomes the browser. Pids are used again: the time, too.
     writeFileSync(
       this.browserExecutable,
-      `#!/bin/sh\necho > '${dir}/browsers/'$$\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
+      `#!/bin/sh\nread -r up rest < /proc/uptime\necho > '${dir}/browsers/'$$-$up\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
     );
     chmodSync(this.browserExecutable, 0o755);
   }
@@ -85,13 +85,17 @@ export class Theatre {
 
   /** Pid of every browser that was ever started here. */
   browsersEver(): number[] {
-    return readdirSync(join(this.dir, 'browsers')).map(Number);
+    return this.#browserRecords().map(pidOf);
   }
 
   browsersAlive(): number[] {
-    const alive = this.browsersEver().filter((pid) => !this.#dead.has(pid) && isAlive(pid));
-    for (const pid of this.browsersEver()) if (!alive.includes(pid)) this.#dead.add(pid);
-    return alive;
+    const records = this.#browserRecords().filter((record) => !this.#dead.has(record));
+    for (const record of records) if (!isAlive(pidOf(record))) this.#dead.add(record);
+    return records.filter((record) => !this.#dead.has(record)).map(pidOf);
+  }
+
+  #browserRecords(): string[] {
+    return readdirSync(join(this.dir, 'browsers'));
   }
 }
 
@@ -119,6 +123,11 @@ export function takeThreadBehaviour(dir: string): ThreadBehaviour {
   const [next = 'ready', ...rest] = JSON.parse(readIfThere(file) ?? '[]') as ThreadBehaviour[];
   if (rest.length > 0) replaceFile(file, JSON.stringify(rest));
   return next;
+}
+
+/** `<pid>-<seconds since the machine's start>` */
+function pidOf(browserRecord: string): number {
+  return Number.parseInt(browserRecord, 10);
 }
 
 function readLines(file: string): string[] {

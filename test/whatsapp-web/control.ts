@@ -3,7 +3,7 @@ import type { PageAction } from './protocol.js';
 import { change, type FaultSettings, NO_FAULTS, type Timing } from './settings.js';
 import type { World } from './world.js';
 
-/** Settings stay until changed or cleared; what happens `now` happens once, in every open page. */
+/** Settings stay until changed or cleared, and pages that one held back then go on; what happens `now` happens once, in every open page. */
 export interface Faults {
   set(faults: Partial<FaultSettings>): Promise<void>;
   clear(): Promise<void>;
@@ -51,12 +51,16 @@ function createFaults(world: World): Faults {
   const everyPage = (action: PageAction) => async () => {
     for (const page of world.connections) page.perform(action);
   };
+  const adjust = (faults: Partial<FaultSettings>) => {
+    change(world.faults, faults);
+    for (const page of world.connections) page.resume();
+  };
   return {
     set: async (faults) => {
-      change(world.faults, faults);
+      adjust(faults);
       if (world.faults.server === 'reset') for (const socket of world.sockets) socket.resetAndDestroy();
     },
-    clear: async () => change(world.faults, structuredClone(NO_FAULTS)),
+    clear: async () => adjust(structuredClone(NO_FAULTS)),
     current: async () => structuredClone(world.faults),
     hangNow: everyPage('hang'),
     reloadNow: everyPage('reload'),

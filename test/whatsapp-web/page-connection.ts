@@ -26,6 +26,8 @@ export class PageConnection {
   readonly #timers = new Timers();
   readonly #refs: RefSeries;
   #keys: PageKeys | undefined;
+  /** The step that a fault holds back. */
+  #held: (() => void) | null = null;
 
   constructor(world: World, socket: WebSocket) {
     this.#world = world;
@@ -55,6 +57,13 @@ export class PageConnection {
       return true;
     }
     return false;
+  }
+
+  /** The faults have changed: what one of them held back goes on, unless it still does. */
+  resume(): void {
+    const held = this.#held;
+    this.#held = null;
+    held?.();
   }
 
   cut(): void {
@@ -139,13 +148,21 @@ export class PageConnection {
   }
 
   #hello({ pageId, keys, credentials }: FromPage & { type: 'hello' }): void {
-    const { connections, faults, pagesEver, timing } = this.#world;
+    const { connections, pagesEver } = this.#world;
     this.pageId = pageId;
     this.#keys = keys;
     connections.add(this);
     if (!pagesEver.has(pageId)) note(this.#world, 'A page was opened.');
     pagesEver.add(pageId);
-    if (faults.stayOpening) return;
+    this.#leaveOpening(credentials);
+  }
+
+  #leaveOpening(credentials: Credentials | null): void {
+    const { faults, timing } = this.#world;
+    if (faults.stayOpening) {
+      this.#held = () => this.#leaveOpening(credentials);
+      return;
+    }
     this.#timers.later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.#offerRefs()));
   }
 
@@ -191,7 +208,10 @@ export class PageConnection {
 
   #sync(): void {
     this.tell({ type: 'offline-progress', percent: 100 });
-    if (this.#world.faults.neverSynced) return;
+    if (this.#world.faults.neverSynced) {
+      this.#held = () => this.#sync();
+      return;
+    }
     this.isSynced = true;
     this.tell({ type: 'synced' });
     this.reached('synced');
@@ -216,6 +236,7 @@ export class PageConnection {
 
   /** What was to come next does not. */
   #stopSteps(): void {
+    this.#held = null;
     this.#timers.cancel();
     this.#refs.stop();
   }

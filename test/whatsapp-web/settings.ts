@@ -75,11 +75,11 @@ export interface FaultSettings {
   server: 'up' | 'silent' | 'error-500' | 'scripts-stall' | 'reset';
   /** UNPAIRED, but no ref is ever issued. */
   noRef: boolean;
-  /** The state never leaves OPENING. */
+  /** The state does not leave OPENING for as long as this is set. */
   stayOpening: boolean;
   /** hasSynced is true at CONNECTED and no change of it is announced: whatsapp-web.js misses `ready`. */
   alreadySynced: boolean;
-  /** CONNECTED, but hasSynced stays false. */
+  /** CONNECTED, but hasSynced stays false for as long as this is set. */
   neverSynced: boolean;
   /** The page has no window.Debug. */
   withoutDebug: boolean;

@@ -39,7 +39,10 @@ export function faultMatrix<Held extends Standing, Stage extends FaultStage<Held
   const cases = rows
     .filter(({ isLong }) => !isLong || isEverythingRun)
     .flatMap((row) =>
-      (isEverythingRun ? row.states : row.states.slice(0, 1)).map((state) => ({ row, state })),
+      (isEverythingRun ? row.states : row.states.slice(0, 1)).map((state) => ({
+        row: { ...row, expect: { ...row.expect, ...row.expectIn?.[state] } },
+        state,
+      })),
     );
 
   for (const state of new Set(cases.map((c) => c.state))) {
@@ -56,7 +59,7 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
   row: FaultRow<Stage, Held>,
   state: HeldState,
 ): Promise<void> {
-  const standing = await stage.hold(state);
+  const standing = await held(stage, state);
   const watch = new Watch(stage);
   try {
     const commands = state === 'ready' ? await putInFlight(stage) : null;
@@ -79,6 +82,14 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
   }
 }
 
+async function held<Held extends Standing>(stage: FaultStage<Held>, state: HeldState): Promise<Held> {
+  try {
+    return await stage.hold(state);
+  } catch (error) {
+    throw new Error(`${explained(error)}\n${stage.explain()}`, { cause: error });
+  }
+}
+
 function withStory(error: unknown, watch: Watch, stage: FaultStage): Error {
   return new Error(`${explained(error)}\n${story(watch)}\n${stage.explain()}`, { cause: error });
 }
@@ -89,10 +100,11 @@ async function control<Held extends Standing, Stage extends FaultStage<Held>>(
   state: HeldState,
   rows: readonly FaultRow<Stage, Held>[],
 ): Promise<void> {
-  const standing = await stage.hold(state);
+  const standing = await held(stage, state);
   const watch = new Watch(stage);
   const injectedAt = performance.now();
   await sleep(Math.min(10_000, Math.max(2_000, ...rows.map(({ expect }) => expect.noticedMs ?? 0))));
+  await lastLook(watch);
   await watch.stop();
   const status = await stage.replica.status();
   const record = recordOf(stage, watch, {
@@ -130,7 +142,7 @@ async function untilSaid({ sightings }: Watch, says: RegExp): Promise<void> {
 
 async function lastLook({ sightings }: Watch): Promise<void> {
   const seen = sightings.length;
-  await eventually(() => sightings.length > seen + 1, { message: 'another look' });
+  await eventually(() => sightings.length > seen + 2, { message: 'more looks' });
 }
 
 function figures(record: FaultRecord, { says }: Expectation, lastedMs: number): string {

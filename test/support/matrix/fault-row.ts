@@ -21,6 +21,8 @@ export interface FaultRow<Stage, Held extends Standing = Standing> {
   /** Resolves when the fault is over, or when nothing more of it is to come. */
   readonly inject: (stage: Stage, before: Held) => Promise<unknown>;
   readonly expect: Expectation;
+  /** What becomes of the session otherwise where the fault meets it in one of these states. */
+  readonly expectIn?: Partial<Record<HeldState, Partial<Expectation>>>;
   /** Takes minutes: not in `npm test`. */
   readonly isLong?: true;
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { withDeadline } from '../platform/deadline.js';
+import { collectGarbage } from '../platform/garbage.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis.js';
 import { EventRelay } from './event-relay.js';
@@ -16,12 +17,18 @@ import { StateWriter } from './state-writer.js';
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const port: MessagePort = parentPort;
 
+/** After which a thread in stock counts as resting; one that begins at once is on its way to `ready` until then. */
+const restMs = 10_000;
+
 let receive: ((message: ToThread) => void) | null = null;
 port.on('message', (message: ToThread) => {
   if (message.type === 'begin') receive = begin(message.data);
   else if (receive !== null) receive(message);
   else if (message.type === 'stop') port.close();
 });
+
+// What loading the modules left behind.
+setTimeout(collectGarbage, restMs).unref();
 
 function begin(data: ThreadData): (message: ToThread) => void {
   const { run, timing } = data;

@@ -5,6 +5,7 @@ import { intentChannel, keyPrefix } from '../contract/keys.js';
 import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
+import { collectGarbage } from '../platform/garbage.js';
 import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
@@ -29,6 +30,9 @@ export interface SupervisorOptions {
   /** How the memory of a browser's process group is read; from /proc where nothing else is said. */
   readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
 }
+
+/** After which a first start is over, one way or the other. */
+const restMs = 30_000;
 
 interface ActiveRun {
   readonly run: SessionRun;
@@ -104,6 +108,8 @@ export class Supervisor {
     // The first run finds a session worker that has loaded its modules.
     this.#threads.load();
     void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
+    // What loading the modules and the first start left behind.
+    setTimeout(collectGarbage, restMs).unref();
     this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
   }
 

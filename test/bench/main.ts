@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { Stage } from '../support/stage.js';
 import { Bare } from './bare.js';
 import { Embedded } from './embedded.js';
@@ -9,6 +8,7 @@ import { eventLatency } from './event-latency.js';
 import { type Figure, figuresTable, isReached } from './figures.js';
 import { alternating, httpReads } from './http-reads.js';
 import { idle } from './idle.js';
+import { benchOptions } from './options.js';
 import { replicas } from './replicas.js';
 import { machine, median, writeSection } from './report.js';
 import { sending } from './sending.js';
@@ -18,19 +18,8 @@ import { sending } from './sending.js';
  * figures taken in turn in one run. `--write` puts the table into docs/benchmarks.md. Exits with 1 when an aim is
  * missed.
  */
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    long: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) {
-  process.stderr.write(`holdline: --rounds must be a number from 1 to 50, not '${options.rounds}'\n`);
-  process.exit(64);
-}
+const options = benchOptions();
+const { rounds } = options;
 
 const chromium = '/usr/bin/chromium';
 const stage = await Stage.open();

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { timingSchema } from '../../src/contract/timing.js';
 import { Stage } from '../support/stage.js';
 import { Bare } from './bare.js';
 import { Cluster, type Recovery } from './cluster.js';
 import { Embedded } from './embedded.js';
+import { benchOptions } from './options.js';
 import { asTable, isReached, type Measured, machine, median, writeSection } from './report.js';
 
 /**
@@ -14,18 +14,8 @@ import { asTable, isReached, type Measured, machine, median, writeSection } from
  * ready again, each beside a cold start of bare whatsapp-web.js in the same round. `--write` puts the table into
  * docs/recovery.md. Exits with 1 when an aim is missed.
  */
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    write: { type: 'boolean', default: false },
-  },
-});
-const rounds = Number(options.rounds);
-if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) {
-  process.stderr.write(`holdline: --rounds must be a number from 1 to 50, not '${options.rounds}'\n`);
-  process.exit(64);
-}
+const options = benchOptions();
+const { rounds } = options;
 
 const chromium = '/usr/bin/chromium';
 const { lockDurationMs, stalledIntervalMs } = timingSchema.parse({});

@@ -1,0 +1,27 @@
+import { parseArgs } from 'node:util';
+
+export interface BenchOptions {
+  readonly rounds: number;
+  /** A part of the names of what is to be measured; empty: everything. */
+  readonly only: string;
+  readonly long: boolean;
+  readonly write: boolean;
+}
+
+/** `[--rounds N] [--only WORD] [--long] [--write]`. Exits with 64 where that is not what was given. */
+export function benchOptions(): BenchOptions {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '5' },
+      only: { type: 'string', default: '' },
+      long: { type: 'boolean', default: false },
+      write: { type: 'boolean', default: false },
+    },
+  });
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) {
+    process.stderr.write(`holdline: --rounds must be a number from 1 to 50, not '${values.rounds}'\n`);
+    process.exit(64);
+  }
+  return { ...values, rounds };
+}

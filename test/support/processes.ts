@@ -15,8 +15,16 @@ export function processFacts(pid: number): ProcessFacts | null {
   // The name stands in parentheses and may contain some itself.
   const [, state, parent, group] = /\) (\S) (\d+) (\d+) [^)]*$/.exec(stat) ?? [];
   if (state === undefined) return null;
-  const commandLine = read(pid, 'cmdline').split('\0').slice(0, -1);
-  return { pid, parent: Number(parent), group: Number(group), state, commandLine };
+  return {
+    pid,
+    parent: Number(parent),
+    group: Number(group),
+    state,
+    // Read when it is asked for: most processes are looked at for less, and that many times a second.
+    get commandLine() {
+      return read(pid, 'cmdline').split('\0').slice(0, -1);
+    },
+  };
 }
 
 /** Exists and is not a zombie; a stopped process is alive. */

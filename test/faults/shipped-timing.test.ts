@@ -1,4 +1,5 @@
 import { Deployment, type Settled } from '../support/deployment.js';
+import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { lasting } from '../support/matrix/fault-row.js';
 
@@ -28,7 +29,9 @@ faultMatrix<Settled, Deployment>(
     {
       fault: 'Redis is down for 5 s, which a browser sits out',
       states: ['ready', 'authenticated', 'qr', 'starting'],
-      inject: async ({ redis }) => {
+      inject: async ({ redis, observer }) => {
+        // A lock that was just renewed: on a machine without a moment to spare the next renewal may be late.
+        await eventually(async () => (await observer.look()).lockPttl > 14_000, { timeoutMs: 30_000 });
         await redis.kill();
         await lasting(5_000);
         await redis.restart();

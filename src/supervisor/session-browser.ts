@@ -39,7 +39,7 @@ interface SessionBrowserOptions {
 /** Time in which a browser must close the pages of an earlier thread to be used again. */
 const pageCloseMs = 2_000;
 
-/** So often in a row must WhatsApp have asked a linked profile for a login before it is taken for lost. */
+/** So often in a row must WhatsApp have asked a linked profile for a login: what is deleted then does not come back. */
 const convincingAsks = 2;
 
 /** After so many starts in a row that failed, something in the profile may be why. */
@@ -230,22 +230,11 @@ export class SessionBrowser {
       if (doubt === 'start' && isGood && error instanceof UnreadableBackupError) return null;
       throw error;
     });
-    if (restored === null && doubt === 'login') await this.#giveUpLogin();
+    if (restored === null && doubt === 'login' && this.#asksInRow >= convincingAsks)
+      throw new LoginVoidError();
     // No other login made the browser start either: then nothing speaks against the newest.
     if (restored === null && doubt === 'start') await this.#profile.putBack();
     this.#doubt = null;
-  }
-
-  /**
-   * Throws {@link LoginVoidError} where nothing speaks for the login any more. A page that cannot read its databases,
-   * for want of room on the disk, asks for a login as well: it is looked at again, once there is room.
-   */
-  async #giveUpLogin(): Promise<void> {
-    if (await this.#profile.isDiskFull()) {
-      this.#asksInRow = 0;
-      throw new ProfileError(this.#profile.dir, new Error('its disk is full'));
-    }
-    if (this.#asksInRow >= convincingAsks) throw new LoginVoidError();
   }
 
   async #launch(abandon: AbortSignal): Promise<Browser> {

@@ -159,7 +159,7 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same run', says: died },
   },
   {
-    fault: 'the disk is full when the next browser has just started, and the page cannot read its login',
+    fault: 'the disk is full from the moment when the next browser has started',
     states: ['ready'],
     inject: async (stage, { browser }) => {
       stage.killBrowser();

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import polka, { type Request } from 'polka';
 import { ApiError } from '../contract/errors.js';
-import { nobody, permit } from './access/caller.js';
+import { type Caller, nobody, permit } from './access/caller.js';
 import type { Gate } from './access/gate.js';
 import { htmlType, pageHeaders, send, sendError, toApiError } from './answers.js';
 import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
@@ -54,7 +54,8 @@ export function createApp(parts: AppParts): App {
     return { params: {}, handlers: (route && steps.get(route)) ?? [] };
   };
 
-  async function admit(served: ServedRequest): Promise<void> {
+  /** Throws a refusal, or promises one; else who asks. */
+  function admit(served: ServedRequest): Caller | Promise<Caller> {
     const { request, response, found } = served;
     const { headers } = request;
     served.admission = guard.check({
@@ -64,24 +65,32 @@ export function createApp(parts: AppParts): App {
       origin: headers.origin,
       secFetchSite: headers['sec-fetch-site'] as string | undefined,
     });
-    const cors = crossOriginHeaders(served.admission.listedOrigin);
-    for (const name in cors) response.addHeader(name, cors[name] ?? '');
+    const { listedOrigin } = served.admission;
+    if (listedOrigin !== null) {
+      for (const [name, value] of crossOriginHeaders(listedOrigin)) response.addHeader(name, value);
+    }
     const isAboutServer = request.method === 'OPTIONS' && request.url === '*';
     served.target = isAboutServer ? { path: '*', search: '' } : parseTarget(request.url ?? '');
     // What a path answers to is no secret, and a browser asks for it without any key.
     const asksNobody = request.method === 'OPTIONS' || found?.place.isOpen;
-    served.caller = asksNobody ? nobody : await gate(request, served.admission);
+    return asksNobody ? nobody : gate(request, served.admission);
   }
 
   async function serve(served: ServedRequest): Promise<void> {
     const { request, response } = served;
     try {
-      await admit(served);
+      const caller = admit(served);
+      served.caller = caller instanceof Promise ? await caller : caller;
       if (request.method === 'OPTIONS') answerOptions(served);
       else void router.handler(request as Request, response, undefined as never);
     } catch (error) {
       fail(served, error);
     }
+  }
+
+  /** One for all: a listener of each response's own would cost more than all else that is done at its end. */
+  function onClose(this: StandingResponse): void {
+    onEnd(servedBy(this));
   }
 
   return {
@@ -91,18 +100,17 @@ export function createApp(parts: AppParts): App {
       response.served = served;
       response.addHeader('x-request-id', served.requestId);
       if (offersCors) response.addHeader('vary', 'Origin');
-      response.once('close', () => onEnd(served));
+      response.on('close', onClose);
       void serve(served);
     },
   };
 }
 
 function stepOf(route: Route): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  return async (_request, response) => {
+  return (_request, response) => {
     const served = servedBy(response);
     permit(served.caller, route);
-    if (route.isLimited) await served.spend();
-    await route.handle(served);
+    return route.isLimited ? served.spend().then(() => route.handle(served)) : route.handle(served);
   };
 }
 

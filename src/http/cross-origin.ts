@@ -17,12 +17,11 @@ const requestHeaders = [
 const answerHeaders =
   'Location, Preference-Applied, Retry-After, X-Request-Id, Idempotent-Replayed, Mcp-Session-Id';
 
-export function crossOriginHeaders(listedOrigin: string | null): Record<string, string> {
-  if (listedOrigin === null) return {};
-  return {
-    'access-control-allow-origin': listedOrigin,
-    'access-control-expose-headers': answerHeaders,
-  };
+export function crossOriginHeaders(listedOrigin: string): [name: string, value: string][] {
+  return [
+    ['access-control-allow-origin', listedOrigin],
+    ['access-control-expose-headers', answerHeaders],
+  ];
 }
 
 export function preflightHeaders(

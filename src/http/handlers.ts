@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import type { OperationName, OutputOf, operations } from '../contract/operations.js';
-import type { Status } from '../contract/status.js';
 import type { Visits } from './access/visits.js';
 import type { CommandAccess, CommandCall } from './commands/command-access.js';
 import { viewJob } from './commands/job-view.js';
 import { pairingCode } from './commands/pairing-code.js';
 import { readSession } from './commands/read-session.js';
 import { type AcceptedJob, sendMessage } from './commands/send-message.js';
+import { Json } from './json.js';
 import { productName } from './product.js';
 import { endSession } from './session/end-session.js';
 import type { SessionReader } from './session/session-reader.js';
@@ -37,16 +37,6 @@ export interface Result<Output> {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** JSON text of a value of type T. */
-export class Json<T> {
-  declare readonly type: T;
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
-
 /** One handler for each operation of the table; forgetting one is a type error. */
 export type Handlers = {
   readonly [Name in OperationName]: (
@@ -74,12 +64,12 @@ export function createHandlers(
     async health(_input, { baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
       const { json, backup } = await reader.health();
-      const rest = `"status":${json},"credentials_backup":${JSON.stringify(backup)}`;
+      const rest = `"status":${json.text},"credentials_backup":${JSON.stringify(backup)}`;
       return { body: new Json(`${facts.slice(0, -1)},${rest}}`) };
     },
 
     async status() {
-      return { body: new Json<Status>((await reader.status()).json) };
+      return { body: (await reader.status()).json };
     },
 
     async startAuth(_input, call) {

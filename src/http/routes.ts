@@ -9,7 +9,8 @@ import { createDocsRoutes } from './docs/routes.js';
 import type { EventFeed } from './events/event-feed.js';
 import { eventsRoute } from './events/events-route.js';
 import type { Exchange, Route } from './exchange.js';
-import { type Call, type Handlers, Json, type Result } from './handlers.js';
+import type { Call, Handlers, Result } from './handlers.js';
+import { Json } from './json.js';
 import { createMcpRoute } from './mcp/route.js';
 import { createMetricsRoute } from './metrics/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
@@ -71,16 +72,18 @@ function operationRoutes(handlers: Handlers): Route[] {
     // The table types each handler by its own input, which is what the same table's schema lets through.
     const handler = handlers[name] as (input: never, call: Call) => Promise<Result<unknown>>;
     const readInput = inputReader(operation.input);
+    const takesNothing = Object.keys(operation.input.shape).length === 0;
     return operation.routes.map(
       (route): Route => ({
         ...route,
         scope: operation.scope,
         isLimited: operation.isLimited,
         async handle(exchange) {
-          const input = await readInput(exchange, route.method);
+          const saysNothing = takesNothing && route.method === 'GET' && exchange.target.search === '';
+          const input = saysNothing ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, name);
           const { body, status = 200, headers } = await handler(input as never, call);
-          const json = body instanceof Json ? body.text : JSON.stringify(body);
+          const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
         },
       }),
@@ -91,9 +94,7 @@ function operationRoutes(handlers: Handlers): Route[] {
 /** A POST's input is its body, a GET's its query; what the path names is in neither. */
 function inputReader(schema: z.ZodObject) {
   const readQuery = queryReader(schema);
-  const takesNothing = Object.keys(schema.shape).length === 0;
   return async ({ request, target, parameters }: Exchange, method: Route['method']) => {
-    if (takesNothing && method === 'GET' && target.search === '') return {};
     const body = method === 'POST' ? await readJsonObject(request) : null;
     const query = parseQuery(target.search);
     return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });

@@ -15,7 +15,8 @@ export const standingHeaders: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
-const standing = Object.entries(standingHeaders);
+/** Name, value, name, value, … */
+const standing = Object.entries(standingHeaders).flat();
 
 /**
  * The response of every request. Whoever writes its head, what stands on all answers and what was added on the way goes
@@ -33,8 +34,11 @@ export class StandingResponse extends ServerResponse {
   /** Of headers that also stand on every answer (names in lower case), those given here count. */
   override writeHead(status: number, headers?: unknown): this {
     const own = (headers ?? {}) as OutgoingHttpHeaders;
-    const all: OutgoingHttpHeader[] = [...this.#added];
-    for (const [name, value] of standing) if (own[name] === undefined) all.push(name, value);
+    const all: OutgoingHttpHeader[] = this.#added;
+    for (let i = 0; i < standing.length; i += 2) {
+      const name = standing[i] as string;
+      if (own[name] === undefined) all.push(name, standing[i + 1] as string);
+    }
     for (const name in own) all.push(name, own[name] ?? '');
     return super.writeHead(status, all);
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { composeStatus, neverStarted, type Status } from '../../src/contract/status.js';
 import { anybody, type Caller } from '../../src/http/access/caller.js';
+import { Json } from '../../src/http/json.js';
 import { createShownPage } from '../../src/http/pages/shown-page.js';
 
 const baseUrl = 'http://localhost:8790';
@@ -12,7 +13,7 @@ const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true
 function told(number: number, expires_at: string | null = null) {
   const qr: Status['qr'] = { number, issued_at: '2026-01-01T00:00:00.000Z', expires_at };
   const status = composeStatus(facts, { state: 'qr', lastError: null, account: null, qr }, null);
-  return { status, heartbeat: 'live', json: '', image: `image-${number}` } as const;
+  return { status, heartbeat: 'live', json: new Json<Status>(''), image: `image-${number}` } as const;
 }
 
 describe('/qr as it is shown', () => {

@@ -4,7 +4,8 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ApiError, type ApiErrorCode } from '../../src/contract/errors.js';
 import { anybody } from '../../src/http/access/caller.js';
 import type { Exchange } from '../../src/http/exchange.js';
-import { type Call, type Handlers, Json } from '../../src/http/handlers.js';
+import type { Call, Handlers } from '../../src/http/handlers.js';
+import { Json } from '../../src/http/json.js';
 import { callTool } from '../../src/http/mcp/tool-call.js';
 import { examples, queuedExample } from '../../src/http/openapi/examples.js';
 

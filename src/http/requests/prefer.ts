@@ -23,8 +23,9 @@ export function parsePreferences(header: string | string[] | undefined): Prefere
 
 /** `Preference-Applied`; null where nothing usable was preferred. */
 export function appliedPreferences({ waitS, respondAsync }: Preferences): string | null {
+  if (!respondAsync && waitS === null) return null;
   const applied = [respondAsync ? ['respond-async'] : [], waitS === null ? [] : [`wait=${waitS}`]].flat();
-  return applied.length === 0 ? null : applied.join(', ');
+  return applied.join(', ');
 }
 
 function secondsOf(value: string): number | null {

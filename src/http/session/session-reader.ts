@@ -3,6 +3,7 @@ import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, isCurrent, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseStatus } from '../../platform/session-store.js';
+import { Json } from '../json.js';
 import { rememberingLast } from '../remembering-last.js';
 import { coalesced } from './coalesced-read.js';
 import { viaRedis } from './redis-call.js';
@@ -29,7 +30,7 @@ export interface ToldStatus {
   readonly status: Status;
   readonly heartbeat: Heartbeat;
   /** `status` as JSON: what the writer stored, where that may be told as it is. */
-  readonly json: string;
+  readonly json: Json<Status>;
 }
 
 export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader {
@@ -40,10 +41,10 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
     const parsed = parse(stored);
     const heartbeat = parseHeartbeat(beat);
     if (stored !== null && parsed !== null && isCurrent(parsed, heartbeat)) {
-      return { status: parsed, heartbeat, json: stored };
+      return { status: parsed, heartbeat, json: new Json(stored) };
     }
     const status = toldStatus(parsed, heartbeat, own);
-    return { status, heartbeat, json: JSON.stringify(status) };
+    return { status, heartbeat, json: new Json(JSON.stringify(status)) };
   });
 
   const tellWithCode = rememberingLast((told: ToldStatus, image: string | null) => ({

@@ -2,13 +2,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import polka from 'polka';
 import { serve } from './serve.js';
 
-/** The floor: Polka answering the same bytes from memory. Argument: JSON, path -> { type, body }. */
-const answers = JSON.parse(process.argv[2] ?? '{}') as Record<string, { type: string; body: string }>;
+/** The floor: Polka answering the same bytes from memory, head and body. Argument: JSON, path -> { headers, body }. */
+interface Answer {
+  /** Name, value, name, value, … */
+  readonly headers: string[];
+  readonly body: string;
+}
+const answers = JSON.parse(process.argv[2] ?? '{}') as Record<string, Answer>;
 
 const app = polka();
-for (const [path, { type, body }] of Object.entries(answers)) {
+for (const [path, { headers, body }] of Object.entries(answers)) {
   const bytes = Buffer.from(body);
-  const headers = { 'content-type': type, 'content-length': bytes.length };
   app.get(path, (_request: IncomingMessage, response: ServerResponse) => {
     response.writeHead(200, headers);
     response.end(bytes);

@@ -45,7 +45,7 @@ export interface RunAccessParts {
   readonly background: Set<Promise<void>>;
 }
 
-const lookIntervalMs = 20;
+const lookIntervalMs = 10;
 
 export function createRunAccess(parts: RunAccessParts): RunAccess {
   const { redis, queue, own, timing, log, closing, background } = parts;

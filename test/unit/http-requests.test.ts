@@ -8,7 +8,7 @@ import { parseInput, queryReader } from '../../src/http/requests/input.js';
 import { appliedPreferences, parsePreferences } from '../../src/http/requests/prefer.js';
 import { requestIdOf } from '../../src/http/requests/request-id.js';
 import { parseQuery, parseTarget } from '../../src/http/requests/target.js';
-import { batched, coalesced } from '../../src/http/session/coalesced-read.js';
+import { batched, coalesced, oneAtATime } from '../../src/http/session/coalesced-read.js';
 import { createTicker } from '../../src/http/session/ticker.js';
 import { deferred } from '../../src/platform/deadline.js';
 
@@ -189,33 +189,6 @@ describe('coalesced reads', () => {
     assert.deepEqual([await first, await second], ['before', 'after']);
   });
 
-  it('share the next one among those who come while one is on its way', async () => {
-    const answers = [deferred<string>(), deferred<string>()];
-    let issued = 0;
-    const read = coalesced(() => (answers[issued++] as { promise: Promise<string> }).promise);
-    const first = read();
-    await new Promise(setImmediate);
-    const second = read();
-    await new Promise(setImmediate);
-    const third = read();
-    assert.equal(issued, 1);
-    answers[0]?.resolve('before');
-    answers[1]?.resolve('after');
-    assert.deepEqual(await Promise.all([first, second, third]), ['before', 'after', 'after']);
-    assert.equal(issued, 2);
-  });
-
-  it('do not wait for one that is never answered', async () => {
-    let issued = 0;
-    const read = coalesced(() =>
-      ++issued === 1 ? new Promise<string>(() => undefined) : Promise.resolve('after'),
-    );
-    void read();
-    await new Promise(setImmediate);
-    assert.equal(await read(), 'after');
-    assert.equal(await read(), 'after');
-  });
-
   it('fail together and then begin anew', async () => {
     let reads = 0;
     const read = coalesced(async () => {
@@ -242,9 +215,38 @@ describe('coalesced reads', () => {
   });
 });
 
+describe('reads one at a time', () => {
+  it('share the next one among those who come while one is on its way', async () => {
+    const answers = [deferred<string>(), deferred<string>()];
+    let issued = 0;
+    const read = oneAtATime(() => (answers[issued++] as { promise: Promise<string> }).promise);
+    const first = read();
+    await new Promise(setImmediate);
+    const second = read();
+    await new Promise(setImmediate);
+    const third = read();
+    assert.equal(issued, 1);
+    answers[0]?.resolve('before');
+    answers[1]?.resolve('after');
+    assert.deepEqual(await Promise.all([first, second, third]), ['before', 'after', 'after']);
+    assert.equal(issued, 2);
+  });
+
+  it('do not wait for one that is never answered', async () => {
+    let issued = 0;
+    const read = oneAtATime(() =>
+      ++issued === 1 ? new Promise<string>(() => undefined) : Promise.resolve('after'),
+    );
+    void read();
+    await new Promise(setImmediate);
+    assert.equal(await read(), 'after');
+    assert.equal(await read(), 'after');
+  });
+});
+
 describe('a ticker', () => {
   it('wakes all who wait in one turn, whenever they came', async () => {
-    const untilTick = createTicker(30);
+    const untilTick = createTicker({ fewMs: 30, manyMs: 30, few: 1 });
     const turns: string[] = [];
     const first = untilTick().then(() => turns.push('first'));
     await new Promise((done) => setTimeout(done, 10));
@@ -255,8 +257,23 @@ describe('a ticker', () => {
     assert.deepEqual(turns, ['first', 'second', 'next turn']);
   });
 
+  it('ticks less often for many than for few', async () => {
+    const untilTick = createTicker({ fewMs: 5, manyMs: 60_000, few: 2 });
+    await Promise.all([untilTick(), untilTick()]);
+    await Promise.all([untilTick(), untilTick(), untilTick()]);
+    const leaving = new AbortController();
+    let hasTicked = false;
+    const tick = untilTick(leaving.signal).then(() => {
+      hasTicked = true;
+    });
+    await new Promise((done) => setTimeout(done, 50));
+    assert.equal(hasTicked, false);
+    leaving.abort();
+    await tick;
+  });
+
   it('lets go of whoever leaves, and stops when nobody is left', async () => {
-    const untilTick = createTicker(60_000);
+    const untilTick = createTicker({ fewMs: 60_000, manyMs: 60_000, few: 1 });
     const leaving = new AbortController();
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const before = timers();

@@ -72,7 +72,9 @@ async function findEarlier(
   id: string,
   requestHash: string,
 ): Promise<AcceptedSend | null> {
-  const [look, data] = await Promise.all([looks.send(id), looks.sendData(id)]);
+  const look = await looks.send(id);
+  // After the look: of a job that another replica adds meanwhile there would be a look without data, and it would go.
+  const data = look.job === null ? null : await looks.sendData(id);
   if (look.job === null || data === null || isForgotten(look, data)) {
     await forgetSend(id, look.job?.timestamp ?? null);
     return null;

@@ -1,17 +1,22 @@
+/**
+ * Lets callers of the same turn of the event loop share one read, which is issued after they all arrived. A
+ * read on its way is never joined: its answer may be older than the question.
+ */
+export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
+  return shared(read, (begin) => setImmediate(begin));
+}
+
 /** Longest wait for the read before; a Redis that takes longer than that is not busy, but in trouble. */
 const longestWaitMs = 5;
 
 /**
- * Lets callers share reads. A read on its way is never joined: its answer may be older than the question. Who comes
- * meanwhile waits for it and shares the next one, which is issued after they all arrived; who comes while none is on its
- * way shares one with the callers of the same turn of the event loop.
+ * The same, for what is asked most: who comes while a read is on its way waits for it, and shares the next one with all
+ * who do (docs/decisions/0014).
  */
-export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
-  let next: Promise<T> | null = null;
+export function oneAtATime<T>(read: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<unknown> | null = null;
 
   function issue(): Promise<T> {
-    next = null;
     const issued = read();
     const ended = issued.then(noop, noop).then(() => {
       if (underWay === ended) underWay = null;
@@ -20,11 +25,21 @@ export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
     return issued;
   }
 
+  return shared(issue, (begin) => {
+    if (underWay === null) setImmediate(begin);
+    else afterwards(underWay, begin);
+  });
+}
+
+/** `when` calls back once, later; who asks before that shares the read. */
+function shared<T>(read: () => Promise<T>, when: (begin: () => void) => void): () => Promise<T> {
+  let next: Promise<T> | null = null;
   return () => {
     next ??= new Promise<T>((resolve, reject) => {
-      const begin = () => void issue().then(resolve, reject);
-      if (underWay === null) setImmediate(begin);
-      else afterwards(underWay, begin);
+      when(() => {
+        next = null;
+        read().then(resolve, reject);
+      });
     });
     return next;
   };

@@ -45,7 +45,7 @@ export interface RunAccessParts {
   readonly background: Set<Promise<void>>;
 }
 
-const lookIntervalMs = 10;
+const lookIntervals = { fewMs: 10, manyMs: 50, few: 16 };
 
 export function createRunAccess(parts: RunAccessParts): RunAccess {
   const { redis, queue, own, timing, log, closing, background } = parts;
@@ -72,6 +72,6 @@ export function createRunAccess(parts: RunAccessParts): RunAccess {
         .finally(() => background.delete(settled));
       background.add(settled);
     },
-    untilNextLook: createTicker(lookIntervalMs),
+    untilNextLook: createTicker(lookIntervals),
   };
 }

@@ -5,7 +5,7 @@ import type { Redis } from '../../platform/redis.js';
 import { parseStatus } from '../../platform/session-store.js';
 import { Json } from '../json.js';
 import { rememberingLast } from '../remembering-last.js';
-import { coalesced } from './coalesced-read.js';
+import { oneAtATime } from './coalesced-read.js';
 import { viaRedis } from './redis-call.js';
 import { type OwnFacts, toldStatus } from './standing.js';
 
@@ -53,26 +53,26 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
   }));
 
   return {
-    status: coalesced(async () => {
+    status: oneAtATime(async () => {
       const [stored = null, beat = null] = await viaRedis(() => redis.mget(k.state, k.heartbeat));
       return tell(stored, beat);
     }),
 
-    health: coalesced(async () => {
+    health: oneAtATime(async () => {
       const [stored = null, beat = null, standing = null, summary = null] = await viaRedis(() =>
         redis.mget(k.state, k.heartbeat, k.backupStanding, k.backupSummary),
       );
       return { ...tell(stored, beat), backup: describeBackup(standing, summary) };
     }),
 
-    qrBase64: coalesced(async () => {
+    qrBase64: oneAtATime(async () => {
       const [stored = null, beat = null, image = null] = await viaRedis(() =>
         redis.mget(k.state, k.heartbeat, k.qrBase64),
       );
       return tellWithCode(tell(stored, beat), image);
     }),
 
-    qrPng: coalesced(async () => {
+    qrPng: oneAtATime(async () => {
       const [stored, beat, image] = await viaRedis(() => redis.mgetBuffer(k.state, k.heartbeat, k.qrPng));
       const told = tell(stored?.toString() ?? null, beat?.toString() ?? null);
       return canBeScanned(told) ? (image ?? null) : null;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, readlink, rename, rm, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -28,6 +28,9 @@ const noteSchema = z.object({
   isLinked: z.boolean(),
   account: accountSchema.nullable(),
 });
+
+/** Well above what a browser needs to open what it has, and well below what a disk in use should have. */
+const neededBytes = 16 * 1024 * 1024;
 
 export type ProfileNote = z.infer<typeof noteSchema>;
 
@@ -127,6 +130,12 @@ export class Profile {
     await Promise.all([removeFolder(this.dir), removeFolder(this.#setAside), this.#sweep()]);
     await this.removeStorage();
     await rm(this.#noteFile, { force: true });
+  }
+
+  /** There is too little room for a browser to open its databases. */
+  async isDiskFull(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(dirname(this.dir));
+    return bavail * bsize < neededBytes;
   }
 
   readNote(): Promise<ProfileNote | null> {

@@ -151,6 +151,10 @@ export class SessionBrowser {
   /** The living browser, cleared before, else a new one on the same profile. */
   async open(abandon: AbortSignal): Promise<Browser> {
     if (this.#browser?.isAlive) return this.#browser;
+    // Chromium that opens a fresh login without room for it has been seen to destroy it.
+    if (await this.#profile.isDiskFull()) {
+      throw new ProfileError(this.#profile.dir, new Error('its disk is full'));
+    }
     await this.#profile.unlock();
     this.#browser = await this.#launch(abandon);
     return this.#browser;

@@ -126,8 +126,8 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
   await first.closeBrowser();
   await whatsAppWeb.phone.unlink('device-1');
 
-  // Long enough that the library waits for the state when the page goes away.
-  await whatsAppWeb.timing.set({ openingMs: 300 });
+  // Long enough that the library waits for the state when the page goes away, on a busy machine too.
+  await whatsAppWeb.timing.set({ openingMs: 3_000 });
   const refused = start();
   await assert.rejects(refused.initialized, /Execution context was destroyed/);
   await refused.closeBrowser();

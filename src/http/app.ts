@@ -9,7 +9,7 @@ import type { Route } from './exchange.js';
 import type { Guard } from './requests/guard.js';
 import { headerValues } from './requests/header-values.js';
 import { parseTarget } from './requests/target.js';
-import { createRouteTable, type Found, routeFor } from './route-table.js';
+import { createRouteTable, everyMethod, type Found, routeFor } from './route-table.js';
 import { ServedRequest, type ServingParts } from './served-request.js';
 import type { StandingResponse } from './standing-response.js';
 
@@ -26,8 +26,6 @@ export interface AppParts extends ServingParts {
   /** Called once for each request, when its answer is out or its client has left. */
   readonly onEnd: (served: ServedRequest) => void;
 }
-
-const everyMethod = ['GET', 'HEAD', 'POST', 'OPTIONS'];
 
 /**
  * From a request to its answer. The order of refusals is part of the API: Host and Origin, then who asks, 404, 405,

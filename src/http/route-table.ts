@@ -1,6 +1,8 @@
 import type { Route } from './exchange.js';
 import { pathPattern } from './requests/path-pattern.js';
 
+export const everyMethod = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+
 /** A path of the API, and what answers there. */
 export interface Place {
   /** As the table of routes has it: `{name}` stands for one segment. */
@@ -47,14 +49,14 @@ export function createRouteTable(routes: readonly Route[]): (path: string) => Fo
 }
 
 /** GET answers HEAD too. */
-export function routeFor({ routes }: Place, method: string | undefined): Route | undefined {
+export function routeFor({ routes }: Pick<Place, 'routes'>, method: string | undefined): Route | undefined {
   const asked = method === 'HEAD' ? 'GET' : method;
   return routes.find((route) => route.method === asked);
 }
 
 function placeOf(path: string, routes: readonly Route[]): Place {
-  const methods = ['GET', 'HEAD', 'POST', 'OPTIONS'].filter(
-    (method) => method === 'OPTIONS' || routeFor({ routes } as Place, method) !== undefined,
+  const methods = everyMethod.filter(
+    (method) => method === 'OPTIONS' || routeFor({ routes }, method) !== undefined,
   );
   return { path, routes, methods, isOpen: routes.some(({ scope }) => scope === 'open') };
 }

@@ -4,6 +4,7 @@ import type { Config } from '../../platform/config.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis.js';
+import { everyMethod } from '../route-table.js';
 import type { ServedRequest } from '../served-request.js';
 
 interface HttpMetricsParts {
@@ -20,7 +21,6 @@ export interface HttpMetrics {
 
 /** No route: whoever asks for what is not there must not make series of it. */
 const unknownPath = '(unknown)';
-const methods = ['GET', 'HEAD', 'POST', 'OPTIONS'];
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** What a replica counts and measures; docs/metrics.md describes each. */
@@ -59,7 +59,7 @@ export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts
     page,
     count({ request, response, found, startedAt }) {
       const route = found?.place.path ?? unknownPath;
-      const method = methods.find((each) => each === request.method) ?? 'other';
+      const method = everyMethod.find((each) => each === request.method) ?? 'other';
       const isStream = route === '/api/events' && response.headersSent;
       const status = response.writableFinished || isStream ? response.statusCode : 499;
       requests.inc({ method, route, status });

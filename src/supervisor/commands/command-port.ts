@@ -13,6 +13,9 @@ export class CommandInterruptedError extends HoldlineError {
   }
 }
 
+/** What a call that touches the page may take: longer than the session worker's own patience with the page. */
+export const pageCallMs = 35_000;
+
 type Answer = Extract<FromThread, { type: 'answer' | 'refusal' }>;
 
 interface Pending {

@@ -3,7 +3,7 @@ import type { FoundMessage, SendCommands } from '../../contract/send-commands.js
 import type { SendAttempt, SendJob, SendOutcome } from '../../contract/send-jobs.js';
 import type { Incarnation } from '../incarnation.js';
 import type { Availability } from './availability.js';
-import { CommandInterruptedError, CommandRefusedError } from './command-port.js';
+import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
 import type { Handed, SendFeed } from './send-feed.js';
 import type { SendPlace } from './send-order.js';
 
@@ -125,7 +125,7 @@ class SendPage {
   ): Promise<SendOutcome | 'again' | null> {
     if (earlier !== null) {
       if (!(await this.#myTurn())) return this.#unsent;
-      const found = await this.#call('findSent', { messageId: earlier.messageId }, commandMs);
+      const found = await this.#call('findSent', { messageId: earlier.messageId }, pageCallMs);
       if (found !== null) {
         this.#context.place.placed(this.#period);
         return this.#acknowledged(earlier);
@@ -133,7 +133,7 @@ class SendPage {
     }
     // Meanwhile those before it go to the page: looking a number up changes nothing.
     const { phoneNumber, message } = this.#job;
-    const prepared = await this.#call('prepareSend', { phoneNumber, jobId: this.#jobId }, commandMs);
+    const prepared = await this.#call('prepareSend', { phoneNumber, jobId: this.#jobId }, pageCallMs);
     const profileId = this.#context.profileId();
     if (profileId === null || message === null) return 'again';
     const attempt = { ...prepared, profileId, at: Date.now() };
@@ -185,7 +185,7 @@ class SendPage {
   async #acknowledged(attempt: SendAttempt): Promise<SendOutcome | 'again'> {
     const { ackDeadlineMs } = this.#context;
     const input = { messageId: attempt.messageId, waitMs: ackDeadlineMs };
-    const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + commandMs));
+    const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + pageCallMs));
     return found === null ? 'again' : settled(this.#job, attempt, found);
   }
 
@@ -219,9 +219,6 @@ class SendPage {
     return this.#incarnation.commands.call<SendCommands[Name]['output']>(name, input, how);
   }
 }
-
-/** Longer than the session worker's own patience with the page. */
-const commandMs = 35_000;
 
 function settled(job: SendJob, attempt: SendAttempt, found: FoundMessage): SendOutcome {
   if (found.ack < 0) return failed('whatsapp_error', 'WhatsApp refused the message');

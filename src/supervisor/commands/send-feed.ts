@@ -1,7 +1,7 @@
 import type { SentText } from '../../contract/send-commands.js';
 import type { SendAttempt, SendJob } from '../../contract/send-jobs.js';
 import type { Availability } from './availability.js';
-import { CommandInterruptedError, CommandRefusedError } from './command-port.js';
+import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
 import type { SendOrder, SendPlace } from './send-order.js';
 
 /** A message that is to be handed to the page. */
@@ -25,8 +25,6 @@ interface Waiting extends PreparedSend {
 }
 
 const batchMax = 8;
-/** Longer than the session worker's own patience with the page. */
-const handMs = 35_000;
 
 /**
  * Hands messages to the page, one after another in their order. What is ready by the time that the page is free goes to
@@ -96,7 +94,7 @@ export class SendFeed {
       const messages = going.map(({ jobId, attempt: { chatId, messageId }, job: { message } }) => {
         return { jobId, chatId, messageId, message };
       });
-      const how = { timeoutMs: handMs, requestIds: going.map(({ job }) => job.requestId) };
+      const how = { timeoutMs: pageCallMs, requestIds: going.map(({ job }) => job.requestId) };
       const input = { messages, notAfter: this.#actUntil() };
       const answers = await incarnation.commands.call<SentText[]>('sendTexts', input, how);
       going.forEach((send, i) => {

@@ -171,27 +171,37 @@ function readableStatus(json: string): Status | null {
   }
 }
 
-/** Renews the heartbeat of the run of `epoch` and looks whether somebody wants it to end. */
-export async function beat(
-  redis: Redis,
-  session: string,
-  epoch: number,
-  ttlMs: number,
-): Promise<{ isOurs: boolean; intent: Intent | null }> {
-  const k = sessionKeys(session);
-  const [isOurs, intent] = await beatScript(redis, [k.fence, k.heartbeat, k.intent], [epoch, ttlMs]);
+export interface Beat {
+  readonly session: string;
+  readonly token: string;
+  readonly epoch: number;
+  readonly ttlMs: number;
+}
+
+/**
+ * Renews the heartbeat of a run that holds the lock and the fence, and looks whether somebody wants it to end.
+ * A beat that waited for Redis longer than its run lives must not bring a dead run's state back.
+ */
+export async function beat(redis: Redis, b: Beat): Promise<{ isOurs: boolean; intent: Intent | null }> {
+  const k = sessionKeys(b.session);
+  const [isOurs, intent] = await beatScript(
+    redis,
+    [k.lock, k.fence, k.heartbeat, k.intent],
+    [b.token, b.epoch, b.ttlMs],
+  );
   return { isOurs: isOurs === 1, intent: parseIntent(intent) };
 }
 
-// KEYS fence heartbeat intent | ARGV epoch ttlMs | returns {1, intent or ''} or {0, ''}
+// KEYS lock fence heartbeat intent | ARGV token epoch ttlMs | returns {1, intent or ''} or {0, ''}
 // A last beat that comes after the run's end must not give `ended` a time to live.
 const beatScript = luaScript<[number, string]>(
   'beat',
-  3,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return {0, ''} end
-   if redis.call('GET', KEYS[2]) == 'ended' then return {1, ''} end
-   if redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 0 then redis.call('SET', KEYS[2], 'live', 'PX', ARGV[2]) end
-   return {1, redis.call('GET', KEYS[3]) or ''}`,
+  4,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
+   if string.match(redis.call('GET', KEYS[2]) or '', '^%d+') ~= ARGV[2] then return {0, ''} end
+   if redis.call('GET', KEYS[3]) == 'ended' then return {1, ''} end
+   if redis.call('PEXPIRE', KEYS[3], ARGV[3]) == 0 then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
+   return {1, redis.call('GET', KEYS[4]) or ''}`,
 );
 
 /** Takes the heartbeat away: the owner hands the run on, and nobody stands behind the state until then. */

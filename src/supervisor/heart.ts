@@ -6,11 +6,12 @@ import { beat } from '../platform/session-store.js';
 interface HeartOptions {
   readonly redis: Redis;
   readonly session: string;
+  readonly token: string;
   readonly timing: Pick<Timing, 'heartbeatIntervalMs' | 'heartbeatTtlMs'>;
   readonly epoch: () => number;
   /** Somebody wants the run to end. Called with every beat for as long as the intent stands. */
   readonly onIntent: (intent: Intent) => void;
-  /** The fence in Redis is not of this run. */
+  /** Lock or fence in Redis are not of this run. */
   readonly onStranger: () => void;
 }
 
@@ -47,9 +48,13 @@ export class Heart {
   }
 
   async #beat(): Promise<void> {
-    const { redis, session, timing, epoch } = this.#options;
+    const { redis, session, token, timing, epoch } = this.#options;
     const asked = epoch();
-    const { isOurs, intent } = await beat(redis, session, asked, timing.heartbeatTtlMs);
+    const { isOurs, intent } = await beat(redis, {
+      ...{ session, token },
+      epoch: asked,
+      ttlMs: timing.heartbeatTtlMs,
+    });
     if (this.#timer === undefined || epoch() !== asked) return;
     if (!isOurs) this.#options.onStranger();
     else if (intent) this.#options.onIntent(intent);

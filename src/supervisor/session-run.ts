@@ -115,6 +115,7 @@ export class SessionRun {
     this.#heart = new Heart({
       redis,
       session,
+      token,
       timing: config.timing,
       epoch: () => this.#publisher.fence.epoch,
       onIntent: (intent) => this.#end({ type: 'intent', intent }),

@@ -226,7 +226,8 @@ export class Supervisor {
   }
 
   async #signRoll(): Promise<void> {
-    if (this.#redis.status !== 'ready' && this.#redis.status !== 'connecting') return;
+    // While Redis is away one signature would wait in line behind the other.
+    if (!['connecting', 'connect', 'ready'].includes(this.#redis.status)) return;
     const { maxSessions, timing } = this.#options.config;
     const room = Math.max(0, maxSessions - this.#runs.size);
     await signRoll(this.#redis, this.id, room, timing.heartbeatTtlMs).catch(() => {});

@@ -39,6 +39,10 @@ function publish(expected: Fence, next: Fence, state: SessionState = 'starting',
   return store.publishStatus(redis, { session, expected, status: statusOf(next, state), heartbeatTtlMs });
 }
 
+function beat(epoch: number, token = 'token-a') {
+  return store.beat(redis, { session, token, epoch, ttlMs: 60_000 });
+}
+
 const after1 = ({ epoch, incarnation }: Fence): Fence => ({ epoch, incarnation: incarnation + 1 });
 
 test('a claim needs the lock, and without it changes nothing', async () => {
@@ -122,20 +126,32 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   assert.ok((await redis.pttl(k.heartbeat)) > 0);
-  assert.deepEqual(await store.beat(redis, session, fence.epoch, 60_000), { isOurs: true, intent: null });
+  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null });
   assert.ok((await redis.pttl(k.heartbeat)) > 5_000);
   await redis.del(k.heartbeat);
-  assert.deepEqual(await store.beat(redis, session, fence.epoch - 1, 60_000), {
+  assert.deepEqual(await beat(fence.epoch - 1), {
     isOurs: false,
     intent: null,
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
-  assert.equal((await store.beat(redis, session, fence.epoch, 60_000)).isOurs, true);
+  assert.equal((await beat(fence.epoch)).isOurs, true);
   assert.equal(await redis.get(k.heartbeat), 'live', 'a lapsed one comes back');
   await store.stepDown(redis, session, fence.epoch - 1);
   assert.equal(await redis.exists(k.heartbeat), 1);
   await store.stepDown(redis, session, fence.epoch);
   assert.equal(await redis.exists(k.heartbeat), 0);
+});
+
+test('a beat that reached Redis after its run had lost the lock brings no heartbeat back', async () => {
+  const { fence } = await claim();
+  await publish(fence, after1(fence), 'ready', 5_000);
+  await redis.del(k.lock, k.heartbeat);
+  assert.equal((await beat(fence.epoch)).isOurs, false);
+  await redis.set(k.lock, 'token-b');
+  assert.equal((await beat(fence.epoch)).isOurs, false);
+  assert.equal(await redis.exists(k.heartbeat), 0);
+  assert.equal((await beat(fence.epoch, 'token-b')).isOurs, true);
+  assert.equal(await redis.get(k.heartbeat), 'live');
 });
 
 test('wishes are joined: a stop by a logout, never the other way round', async () => {
@@ -146,7 +162,7 @@ test('wishes are joined: a stop by a logout, never the other way round', async (
   assert.deepEqual(await store.requestEnd(redis, session, logout), logout);
   assert.deepEqual(await store.requestEnd(redis, session, stop), logout);
   const { epoch } = await claim();
-  assert.deepEqual((await store.beat(redis, session, epoch, 1_000)).intent, logout);
+  assert.deepEqual((await beat(epoch)).intent, logout);
 });
 
 test('an end carries its wish out, and keeps one that came later', async () => {
@@ -166,7 +182,7 @@ test('an end carries its wish out, and keeps one that came later', async () => {
   assert.deepEqual(store.parseIntent(await redis.get(k.intent)), later);
   assert.equal(await redis.exists(k.wiped), 0, 'a stop voids nothing');
   assert.deepEqual([await redis.get(k.heartbeat), await redis.pttl(k.heartbeat)], ['ended', -1]);
-  await store.beat(redis, session, fence.epoch, 60_000);
+  await beat(fence.epoch);
   assert.equal(await redis.pttl(k.heartbeat), -1, 'a beat that was on its way changes nothing');
 
   const second = after1(first);
@@ -226,7 +242,7 @@ test('lock and heartbeat are renewed in a Redis without memory, where a SET is r
   try {
     assert.equal(await store.renewLock(redis, session, 'token-a', 60_000), true);
     assert.ok((await redis.pttl(k.lock)) > 50_000);
-    assert.equal((await store.beat(redis, session, fence.epoch, 60_000)).isOurs, true);
+    assert.equal((await beat(fence.epoch)).isOurs, true);
     assert.ok((await redis.pttl(k.heartbeat)) > 50_000);
     // The control: what BullMQ does to extend a lock.
     await assert.rejects(redis.set(k.lock, 'token-a', 'PX', 60_000, 'XX'), /OOM/);

@@ -3,9 +3,11 @@ import { after, test } from 'node:test';
 import { Queue } from 'bullmq';
 import { keyPrefix, sessionKeys } from '../../src/contract/keys.js';
 import { authStartJob, sessionsQueue } from '../../src/contract/names.js';
+import { deferred } from '../../src/platform/deadline.js';
 import { startJobOptions } from '../../src/platform/start-job.js';
 import { readRoll } from '../../src/platform/supervisor-roll.js';
 import { eventually } from '../support/eventually.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
 import { SessionObserver } from '../support/session-observer.js';
@@ -160,3 +162,22 @@ test('a lost fence under a lease that holds is claimed again, and the thread wri
     assert.equal(theatre.threads().length, 1, 'the same thread');
     assert.equal(theatre.browsersEver().length, 1, 'on the same browser');
   }));
+
+test('a supervisor is on the roll once it has started, however slowly Redis greets it', async () => {
+  const greeted = deferred<void>();
+  const proxy = await startFaultProxy(redis.port, { onRequest: () => greeted.resolve() });
+  proxy.delayReplies(100);
+  const supervised = new SupervisedSession(redis, { redisPort: proxy.port });
+  try {
+    // Connected, and not known to be ready yet.
+    const { id } = await supervised.startSupervisor(() => greeted.promise);
+    const roll = await readRoll(supervised.observer.redis);
+    assert.deepEqual(
+      roll.map(({ supervisor }) => supervisor),
+      [id],
+    );
+  } finally {
+    await supervised.close();
+    await proxy.close();
+  }
+});

@@ -131,7 +131,7 @@ function live(redis: Redis, facts: LifeFacts): { run: ScriptedRun; timer: NodeJS
   async function renew(): Promise<void> {
     await renewLock(redis, session, token, lockMs);
     if (isSilent) return;
-    const { intent } = await beat(redis, session, epoch, heartbeatTtlMs);
+    const { intent } = await beat(redis, { session, token, epoch, ttlMs: heartbeatTtlMs });
     if (intent) asked.resolve(intent);
   }
 

@@ -63,7 +63,8 @@ export class SupervisedSession {
     return supervisor;
   };
 
-  async startSupervisor(): Promise<Supervisor> {
+  /** `beforeStart`: between its making, when it connects, and its start. */
+  async startSupervisor(beforeStart?: () => Promise<unknown>): Promise<Supervisor> {
     const timing = { ...scaledTiming, ...this.#options.timing };
     const environment = supervisorEnvironment({
       ...this.#options,
@@ -91,6 +92,7 @@ export class SupervisedSession {
       ...(this.#options.readMemory === undefined ? {} : { readMemory: this.#options.readMemory }),
     });
     this.#supervisors.add(supervisor);
+    await beforeStart?.();
     await supervisor.start();
     return supervisor;
   }

@@ -7,6 +7,7 @@ import {
   makeProfile,
   removeProfile,
   startLibrary,
+  untilItHearsOfSync,
 } from '../whatsapp-web/library-client.js';
 
 /** Each fault as unmodified whatsapp-web.js sees it, switched through the HTTP control API. */
@@ -55,8 +56,10 @@ async function scanAndFinishOfflineMessages(client: LibraryClient): Promise<void
 /** Nothing but the fault kept `ready` from coming: without it, the same page comes to it after a reload. */
 async function assertReadyWithoutTheFault(client: LibraryClient): Promise<void> {
   await controls.faults.clear();
-  await controls.timing.set({ syncMs: 1_500 });
-  await controls.faults.reloadNow();
+  await untilItHearsOfSync(controls, async () => {
+    await controls.faults.reloadNow();
+    return client;
+  });
   await client.next('ready');
 }
 
@@ -97,7 +100,7 @@ test('server error and a page without window.Debug: initialize() ends with "auth
   await controls.faults.clear();
   await controls.faults.set({ withoutDebug: true });
   await assert.rejects(start({ authTimeoutMs: 500 }).initialized, (error) => error === 'auth timeout');
-  assert.equal((await controls.phone.state()).pagesEver, 1);
+  await eventually(async () => (await controls.phone.state()).pagesEver === 1);
 });
 
 test('silent server and stay-opening: initialize() is still waiting when its calls time out', async () => {
@@ -107,7 +110,7 @@ test('silent server and stay-opening: initialize() is still waiting when its cal
 
   await controls.faults.clear();
   await controls.faults.set({ stayOpening: true });
-  await assert.rejects(start({ protocolTimeoutMs: 3_000 }).initialized, /timed out/);
+  await assert.rejects(start({ protocolTimeoutMs: 6_000 }).initialized, /timed out/);
   assert.equal((await controls.phone.state()).connections[0]?.state, 'OPENING');
 });
 
@@ -125,10 +128,16 @@ test('a missing module: initialize() fails naming it, and the stand-in remembers
 test('a reload after the first ref happens once, and the page then shows another ref', async () => {
   await controls.faults.set({ reloadAt: { step: 'first-ref' } });
   start();
-  await eventually(async () => (await controls.phone.state()).refs.length === 2);
-  const { pagesEver, refs } = await controls.phone.state();
-  assert.equal(pagesEver, 2);
-  assert.deepEqual([refs[0]?.isPageGone, refs[1]?.isPageGone], [true, false]);
+  // The server may hear of the new page before it hears that the old one is gone.
+  await eventually(async () => {
+    const { refs } = await controls.phone.state();
+    assert.deepEqual(
+      refs.map(({ isPageGone }) => isPageGone),
+      [true, false],
+    );
+    return true;
+  });
+  assert.equal((await controls.phone.state()).pagesEver, 2);
   assert.equal((await controls.faults.current()).reloadAt, null);
 });
 
@@ -157,7 +166,7 @@ test('a reload brings the client another QR', async () => {
 });
 
 test('a hanging page answers no call, while its connection stays', async () => {
-  const client = start({ protocolTimeoutMs: 1_500 });
+  const client = start({ protocolTimeoutMs: 6_000 });
   await client.next('qr');
   await client.initialized;
   await controls.faults.hangNow();

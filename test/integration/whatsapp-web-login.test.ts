@@ -6,9 +6,11 @@ import { eventually } from '../support/eventually.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import {
   type LibraryClient,
+  listensTo,
   makeProfile,
   removeProfile,
   startLibrary,
+  untilItHearsOfSync,
 } from '../whatsapp-web/library-client.js';
 
 /** Unmodified whatsapp-web.js in real Chromium: it must see the stand-in as it sees WhatsApp Web. */
@@ -67,10 +69,15 @@ test('a scanned QR leads to ready, with the account in client.info and nothing a
 });
 
 test('QR codes rotate until the page is idle, and refreshQR() starts a new batch', async () => {
-  await whatsAppWeb.timing.set({ firstRefMs: 2_000, nextRefMs: 500, refsPerBatch: 3 });
   const library = start();
-  const texts = [await library.next('qr'), await library.next('qr', 1), await library.next('qr', 2)];
-  assert.equal(new Set(texts).size, 3);
+  await library.initialized;
+  const refreshQr = () => library.client.pupPage?.evaluate('window.require("WAWebCmd").Cmd.refreshQR()');
+  const first = await library.next('qr');
+  // Codes that pass before the library listens would be missed.
+  await whatsAppWeb.timing.set({ firstRefMs: 1_000, nextRefMs: 500, refsPerBatch: 3 });
+  await refreshQr();
+  const texts = [await library.next('qr', 1), await library.next('qr', 2), await library.next('qr', 3)];
+  assert.equal(new Set([first, ...texts]).size, 4);
   await eventually(async () => (await library.client.getState()) === ('UNPAIRED_IDLE' as string));
   for (const text of texts) {
     const result = await whatsAppWeb.phone.scan(text);
@@ -78,8 +85,8 @@ test('QR codes rotate until the page is idle, and refreshQR() starts a new batch
   }
 
   await whatsAppWeb.timing.set({ firstRefMs: 60_000 });
-  await library.client.pupPage?.evaluate('window.require("WAWebCmd").Cmd.refreshQR()');
-  assert.equal(await library.next('qr', 3), await whatsAppWeb.phone.currentQr());
+  await refreshQr();
+  assert.equal(await library.next('qr', 4), await whatsAppWeb.phone.currentQr());
   assert.ok((await whatsAppWeb.phone.scanCurrent()).linked);
   await library.next('ready');
 });
@@ -102,9 +109,7 @@ test('a restart on the same profile is ready without a QR', async () => {
   const first = await startLoggedIn();
   await first.closeBrowser();
 
-  // Without a QR to wait for, the library has only this long to begin to listen.
-  await whatsAppWeb.timing.set({ syncMs: 1_500 });
-  const second = start();
+  const second = await untilItHearsOfSync(whatsAppWeb, () => start());
   await second.next('ready');
   assert.ok(!names(second).includes('qr'));
   assert.equal(second.client.info.wid._serialized, '15550001111@c.us');
@@ -126,9 +131,11 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
   await first.closeBrowser();
   await whatsAppWeb.phone.unlink('device-1');
 
-  // Long enough that the library waits for the state when the page goes away, on a busy machine too.
-  await whatsAppWeb.timing.set({ openingMs: 3_000 });
+  // The page goes away when the library waits for its state.
+  await whatsAppWeb.faults.set({ stayOpening: true });
   const refused = start();
+  await eventually(() => listensTo('state', refused), { timeoutMs: 60_000 });
+  await whatsAppWeb.faults.clear();
   await assert.rejects(refused.initialized, /Execution context was destroyed/);
   await refused.closeBrowser();
 
@@ -158,12 +165,11 @@ test('two browsers logged in as one device are counted, and the newer one puts t
   t.after(() => removeProfile(copy));
   await cp(profile, copy, { recursive: true, filter: (path) => !basename(path).startsWith('Singleton') });
 
-  await whatsAppWeb.timing.set({ syncMs: 1_500 });
-  const older = start();
+  const older = await untilItHearsOfSync(whatsAppWeb, () => start());
   await older.next('ready');
   assert.equal((await whatsAppWeb.phone.state()).mostActingAtOnce, 1, 'control: one after the other is one');
 
-  const newer = start(copy);
+  const newer = await untilItHearsOfSync(whatsAppWeb, () => start(copy));
   assert.equal(await older.next('disconnected'), 'CONFLICT');
   await newer.next('ready');
   const { mostActingAtOnce, devices } = await whatsAppWeb.phone.state();

@@ -7,6 +7,7 @@ import {
   makeProfile,
   removeProfile,
   startLibrary,
+  untilItHearsOfSync,
 } from '../whatsapp-web/library-client.js';
 
 /** What can go wrong with a message between the call into the page and its ack, as whatsapp-web.js sees it. */
@@ -124,12 +125,14 @@ test('without a network a message is pending in a page that still says CONNECTED
 });
 
 test('a message that a killed browser did not get out is sent by the next one, once and under its id', async () => {
-  const { faults, phone, timing } = whatsAppWeb;
+  const { faults, phone } = whatsAppWeb;
+  const restart = async () => {
+    library = await untilItHearsOfSync(whatsAppWeb, () => startLibrary(whatsAppWeb, profile));
+    await library.next('ready');
+  };
   // The login itself is on disk only some seconds after it was made.
   await library.closeBrowser();
-  await timing.set({ syncMs: 1_500 });
-  library = startLibrary(whatsAppWeb, profile);
-  await library.next('ready');
+  await restart();
 
   await faults.set({ dropBeforeServer: true });
   const { id, ack } = await send('kept in the page');
@@ -139,8 +142,7 @@ test('a message that a killed browser did not get out is sent by the next one, o
   assert.deepEqual(await timesReceived('kept in the page'), []);
 
   await faults.clear();
-  library = startLibrary(whatsAppWeb, profile);
-  await library.next('ready');
+  await restart();
   await eventually(async () => (await timesReceived('kept in the page'))[0] === 1);
   const [message, ...others] = await phone.messages(CHAT);
   assert.deepEqual([message?.id, others], [id._serialized, []]);
@@ -148,13 +150,15 @@ test('a message that a killed browser did not get out is sent by the next one, o
 });
 
 test('a page that reloads while it sends has sent nothing, or sends it afterwards, or has sent it', async () => {
-  const { faults, phone, timing } = whatsAppWeb;
-  await timing.set({ syncMs: 1_500 });
+  const { faults, phone } = whatsAppWeb;
   const sendInto = async (step: 'before-send' | 'pending' | 'at-server') => {
     const readies = library.events.filter(([name]) => name === 'ready').length;
-    await faults.set({ reloadAt: { step } });
-    // The call is answered or rejected as the reload falls.
-    await send(step).catch(() => {});
+    await untilItHearsOfSync(whatsAppWeb, async () => {
+      await faults.set({ reloadAt: { step } });
+      // The call is answered or rejected as the reload falls.
+      await send(step).catch(() => {});
+      return library;
+    });
     await library.next('ready', readies);
   };
 

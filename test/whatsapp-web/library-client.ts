@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import wweb, { type Client } from 'whatsapp-web.js';
 import { eventually } from '../support/eventually.js';
+import type { Controls } from './control.js';
 import type { WhatsAppWeb } from './server.js';
 
 /** Unmodified whatsapp-web.js in a real Chromium against the stand-in, with what it emitted in order. */
@@ -47,13 +48,16 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
 ];
 
+/** That something hangs is all that a deadline tells here: a busy machine takes long to start a browser. */
+const patience = { timeoutMs: 60_000 };
+
 export function makeProfile(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'holdline-profile-'));
 }
 
 export async function removeProfile(profile: string): Promise<void> {
   // Chromium's last child can still be writing when its main process is gone.
-  await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
 
 export interface LibraryOptions {
@@ -94,7 +98,7 @@ export function startLibrary(
     initialized,
     next: async (name, count = 0) => {
       const find = () => events.filter(([known]) => known === name)[count];
-      const [, argument = ''] = (await eventually(find, { message: `no event ${name}` })) ?? [];
+      const [, argument = ''] = (await eventually(find, { message: `no event ${name}`, ...patience })) ?? [];
       return argument;
     },
     settled,
@@ -104,6 +108,30 @@ export function startLibrary(
       await closeAndWait(client.pupBrowser);
     },
   };
+}
+
+/**
+ * Opens a page that is logged in from its start, by starting a client or by a reload. Such a page has nothing to wait for
+ * before it syncs, and a library that is not listening by then is never ready: here the sync waits until it does.
+ */
+export async function untilItHearsOfSync(
+  { faults, phone }: Pick<Controls, 'faults' | 'phone'>,
+  open: () => LibraryClient | Promise<LibraryClient>,
+): Promise<LibraryClient> {
+  const { pagesEver } = await phone.state();
+  await faults.set({ neverSynced: true });
+  const library = await open();
+  const isListening = async () =>
+    (await phone.state()).pagesEver > pagesEver && (await listensTo('hasSynced', library));
+  await eventually(isListening, { message: 'the library does not listen', ...patience });
+  await faults.set({ neverSynced: false });
+  return library;
+}
+
+/** Whether the library is told, on the page that it has now, when this changes. */
+export async function listensTo(change: 'hasSynced' | 'state', { client }: LibraryClient): Promise<boolean> {
+  const question = `window.require("WAWebSocketModel").Socket.isHeard("change:${change}")`;
+  return (await client.pupPage?.evaluate(question)) === true;
 }
 
 function localAuthOf(profile: string): wweb.LocalAuth {
@@ -124,6 +152,7 @@ async function closeAndWait(browser: Client['pupBrowser']): Promise<void> {
   await browser?.close();
   await eventually(() => !chromium || chromium.exitCode !== null || chromium.signalCode !== null, {
     message: 'Chromium did not end',
+    ...patience,
   });
 }
 

@@ -27,6 +27,11 @@ export class Emitter {
     return this;
   }
 
+  /** For tests: whether anybody listens. */
+  isHeard(name) {
+    return (this.#listeners.get(name) ?? []).length > 0;
+  }
+
   /** A listener that throws does not keep the others from hearing. */
   trigger(name, ...args) {
     for (const listener of this.#listeners.get(name) ?? []) {

@@ -8,7 +8,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   options: { timeoutMs?: number; intervalMs?: number; message?: string } = {},
 ): Promise<T> {
-  const { timeoutMs = 10_000, intervalMs = 25, message = 'it did not come true' } = options;
+  const { timeoutMs = 20_000, intervalMs = 25, message = 'it did not come true' } = options;
   const deadline = performance.now() + timeoutMs;
   let cause: unknown;
   for (;;) {

@@ -66,7 +66,7 @@ export class SessionObserver {
   }
 
   /** The status once somebody stands behind it and it is as wanted. */
-  until(wanted: (status: Status) => boolean, message: string, timeoutMs = 20_000): Promise<Status> {
+  until(wanted: (status: Status) => boolean, message: string, timeoutMs = 60_000): Promise<Status> {
     return this.#untilStored(
       ({ status, heartbeat, fence }) =>
         status !== null && heartbeat === 'live' && fence === formatFence(status) && wanted(status),
@@ -80,7 +80,7 @@ export class SessionObserver {
   }
 
   /** The last status of a run that has ended for good: marked so, and its job gone. */
-  untilEnded(message = 'the run has ended', timeoutMs = 20_000): Promise<Status> {
+  untilEnded(message = 'the run has ended', timeoutMs = 60_000): Promise<Status> {
     return this.#untilStored(
       ({ heartbeat, jobExists, lockPttl }) => heartbeat === 'ended' && !jobExists && lockPttl === -2,
       message,

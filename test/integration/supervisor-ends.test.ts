@@ -33,6 +33,9 @@ const longBackoff = {
   timing: { backoffBaseMs: 600_000, backoffMaxMs: 600_000, restartWindowMs: 86_400_000 },
 };
 
+/** The phone has been told when the thread says so, which a busy machine may hold up. */
+const patientLogout = { timing: { logoutDeadlineMs: 20_000 } };
+
 async function outcomeOf({ observer }: SupervisedSession) {
   return parseOutcome((await observer.look()).outcome);
 }
@@ -68,7 +71,7 @@ test('a logout tells the phone, removes the profile and voids every copy of it',
       'the fence stays: without it Redis would count as having lost its data',
     );
     await supervised.assertNothingRuns();
-  }));
+  }, patientLogout));
 
 for (const kind of ['stop', 'logout'] as const) {
   test(`a ${kind} that arrives during a backoff does not wait for its end`, () =>
@@ -142,9 +145,12 @@ test('the mark of an ended run outlives whatever heartbeat was on its way', asyn
       await observer.untilReady();
       // Each hint makes the owner look, which is a heartbeat.
       const hints = setInterval(() => void observer.redis.publish(intentChannel, observer.session), 5);
-      await observer.requestEnd('stop');
-      await observer.untilEnded();
-      clearInterval(hints);
+      try {
+        await observer.requestEnd('stop');
+        await observer.untilEnded();
+      } finally {
+        clearInterval(hints);
+      }
       assert.equal(await observer.redis.pttl(sessionKeys(observer.session).heartbeat), -1);
     },
     { redisPort: network.port },

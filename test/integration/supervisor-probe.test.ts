@@ -37,11 +37,11 @@ async function unreadiness(): Promise<string | null> {
 }
 
 test('a supervisor that is on the roll, with Redis and a browser at hand, is ready', async () => {
-  assert.equal(await unreadiness(), null);
+  await eventually(async () => (await unreadiness()) === null);
   assert.deepEqual(await (await probe('/livez')).json(), { ok: true });
   const metrics = await probe('/metrics');
   assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-  assert.match(await metrics.text(), /^holdline_supervisors 1$/m);
+  await eventually(async () => /^holdline_supervisors 1$/m.test(await (await probe('/metrics')).text()));
 });
 
 test('nothing else is there', async () => {
@@ -52,9 +52,11 @@ test('nothing else is there', async () => {
 
 test('it is not ready while its browser cannot be started, and says why', async () => {
   chmodSync(supervised.theatre.browserExecutable, 0o644);
-  assert.match((await unreadiness()) ?? '', /^the browser .* is not an executable file$/);
+  await eventually(async () =>
+    /^the browser .* is not an executable file$/.test((await unreadiness()) ?? ''),
+  );
   chmodSync(supervised.theatre.browserExecutable, 0o755);
-  assert.equal(await unreadiness(), null);
+  await eventually(async () => (await unreadiness()) === null);
 
   supervised.theatre.playBrowsers('fails to start');
   await supervised.observer.start();

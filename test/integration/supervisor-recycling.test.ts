@@ -52,9 +52,15 @@ test('a browser that outgrew its ceiling is replaced, and nothing counts or tell
       [before.epoch, 0, null, before.account],
     );
     assert.ok(!states.includes('disconnected'), states.join());
-    const page = parseMetrics(await supervisor.metrics.page.render());
+    // Redis may have the new state before the supervisor has heard of it from its thread.
+    const recovered = { reason: 'recycled' };
+    const page = await eventually(async () => {
+      const now = parseMetrics(await supervisor.metrics.page.render());
+      return (now.value('holdline_recovery_duration_seconds_count', recovered) ?? 0) > 0 && now;
+    });
+    assert.ok(page);
     assert.equal(page.value('holdline_session_recycles_total', { why: 'memory' }), 1);
-    assert.equal(page.value('holdline_recovery_duration_seconds_count', { reason: 'recycled' }), 1);
+    assert.equal(page.value('holdline_recovery_duration_seconds_count', recovered), 1);
     const restarts = page.series.filter(({ name }) => name === 'holdline_session_restarts_total');
     assert.equal(
       restarts.reduce((sum, { value }) => sum + value, 0),

@@ -170,11 +170,15 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
       [preparedPage],
     );
     assert.equal(await browser.renewPages(10_000), true);
-    const after = await pagesOf(browser);
-    assert.deepEqual(
-      after.map(({ url }) => url),
-      [preparedPage],
-    );
+    // A page may be listed before it has its address.
+    const after = await eventually(async () => {
+      const pages = await pagesOf(browser);
+      assert.deepEqual(
+        pages.map(({ url }) => url),
+        [preparedPage],
+      );
+      return pages;
+    });
     assert.notEqual(after[0]?.id, before[0]?.id);
   } finally {
     await browser.stop(0, unforced);

@@ -59,7 +59,8 @@ test('it leads a group of its own, and no signal of a terminal ends it', async (
 });
 
 test('beats keep the group alive for longer than the silence that kills', async () => {
-  const timeoutMs = 1_500;
+  // Of which a busy machine may take some before the guard reads a beat.
+  const timeoutMs = 3_000;
   const group = await startGroup();
   const guard = new Guard(group, timeoutMs, fresh);
   const startedAt = performance.now();
@@ -67,7 +68,7 @@ test('beats keep the group alive for longer than the silence that kills', async 
     () => {
       guard.beat();
       assert.equal(membersOfGroup(group).length, 2);
-      return performance.now() - startedAt > 2 * timeoutMs;
+      return performance.now() - startedAt > 1.5 * timeoutMs;
     },
     { intervalMs: 50 },
   );

@@ -114,11 +114,12 @@ test('a lease that is stopped renews no more and does not count as lost', async 
   const lease = open(async () => {
     calls++;
     return true;
-  }, 50);
+  }, 1_000);
   await eventually(() => calls > 0);
   lease.stop();
   const atStop = calls;
-  const other = open(never, 100);
+  // Its own deadline would come before that of the other.
+  const other = open(never, 1_200);
   await once(other.lost, 'abort');
   assert.equal(calls, atStop);
   assert.equal(lease.lost.aborted, false);

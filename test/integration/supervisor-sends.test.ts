@@ -64,7 +64,7 @@ class SendStage extends SupervisedSession {
         assert.deepEqual(new Set(statuses), new Set(['sent']));
         return true;
       },
-      { timeoutMs: 30_000, message: 'all are sent' },
+      { timeoutMs: 60_000, message: 'all are sent' },
     );
   }
 

@@ -105,7 +105,7 @@ test('server error and a page without window.Debug: initialize() ends with "auth
 
 test('silent server and stay-opening: initialize() is still waiting when its calls time out', async () => {
   await controls.faults.set({ server: 'silent' });
-  await assert.rejects(start({ protocolTimeoutMs: 1_000 }).initialized, /timed out/);
+  await assert.rejects(start({ protocolTimeoutMs: 4_000 }).initialized, /timed out/);
   await library?.closeBrowser();
 
   await controls.faults.clear();

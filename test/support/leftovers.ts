@@ -24,7 +24,7 @@ export function scratchDir(): string {
 
 /** To be called when everything is closed: throws if a process, zombie or connection of this file is left. */
 export async function assertNothingLeft(): Promise<void> {
-  await Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true, maxRetries: 5 })));
+  await Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true, maxRetries: 10 })));
   await eventually(() => {
     const commands = processesMarked(`${markName}=${process.env[markName]}`).map(
       ({ pid, commandLine }) => `${pid} ${commandLine.join(' ').slice(0, 120)}`,

@@ -58,14 +58,14 @@ export class Product {
         if (this.#child.exitCode !== null) throw new Error(`the product exited: ${this.#output}`);
         return /"url":"([^"]+)"/.exec(this.#output)?.[1];
       },
-      { timeoutMs: 30_000, message: 'the product listens' },
+      { timeoutMs: 60_000, message: 'the product listens' },
     ) as Promise<string>;
   }
 
   /** Waits until its supervisor takes runs. */
   async runs(): Promise<void> {
     await eventually(() => this.#output.includes('"supervisor runs"'), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       message: 'the supervisor runs',
     });
   }

@@ -143,7 +143,7 @@ export async function startRedisSentinels(): Promise<RedisFleet> {
         settings: [
           `sentinel monitor main 127.0.0.1 ${master.port} 2`,
           `sentinel auth-pass main ${password}`,
-          'sentinel down-after-milliseconds main 1000',
+          'sentinel down-after-milliseconds main 2000',
           'sentinel failover-timeout main 5000',
         ],
         connection: { enableReadyCheck: false },

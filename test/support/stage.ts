@@ -119,7 +119,7 @@ export class Stage {
       left = await this.processes();
       return left.length === 0;
     };
-    await eventually(isEmpty, { timeoutMs: 15_000 }).catch(() => {
+    await eventually(isEmpty, { timeoutMs: 30_000 }).catch(() => {
       throw new Error(`left over: ${JSON.stringify(left)}`);
     });
   }

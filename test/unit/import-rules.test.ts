@@ -284,7 +284,7 @@ async function lint(tree: string): Promise<Map<string, string[]>> {
     execFile(
       process.execPath,
       args,
-      { cwd: tree, maxBuffer: 16 << 20, timeout: 60_000 },
+      { cwd: tree, maxBuffer: 16 << 20, timeout: 180_000 },
       (error, stdout, stderr) => {
         // biome exits with 1 because of the violations; without a report something else went wrong.
         if (stdout.trim() === '') reject(new Error(`biome reported nothing: ${stderr}`, { cause: error }));

@@ -59,7 +59,7 @@ describe('a Redis that cannot be built upon', () => {
   it('is refused too when it comes up later, and what is served until then is 503', async () => {
     await node.kill();
     const product = new Product('http', environment());
-    assert.equal((await product.get('/readyz')).status, 503);
+    assert.equal((await product.probe('/readyz')).status, 503);
     await node.restart();
     await eventually(() => product.exitCode !== null, { timeoutMs: 30_000, message: 'it ends' });
     assert.equal(product.exitCode, 78, product.output);
@@ -69,12 +69,12 @@ describe('a Redis that cannot be built upon', () => {
     await node.redis.config('SET', 'maxmemory-policy', 'noeviction');
     const product = new Product('http', environment());
     try {
-      await eventually(async () => (await product.get('/readyz')).status === 200);
+      await eventually(async () => (await product.probe('/readyz')).status === 200);
       await node.restart(); // as its configuration file has it
       await eventually(() => product.output.includes('set maxmemory-policy noeviction'), {
         timeoutMs: 20_000,
       });
-      await eventually(async () => (await product.get('/readyz')).status === 200);
+      await eventually(async () => (await product.probe('/readyz')).status === 200);
       assert.equal(product.exitCode, null);
     } finally {
       assert.equal(await product.end('SIGTERM'), 0);

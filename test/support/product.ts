@@ -12,6 +12,7 @@ export class Product {
   readonly #child: ChildProcess;
   readonly #role: string;
   #output = '';
+  #hasRedis = false;
 
   constructor(
     role: 'all' | 'http' | 'supervisor',
@@ -70,12 +71,23 @@ export class Product {
     });
   }
 
+  /** A replica listens whether or not it has reached its Redis: the first request waits until it has. */
   async get(path: string, init?: RequestInit): Promise<Response> {
+    await this.#untilServing();
     return fetch(new URL(path, await this.url()), { signal: AbortSignal.timeout(60_000), ...init });
   }
 
+  /** Asks whatever its Redis does. */
+  async probe(path: string): Promise<Response> {
+    return fetch(new URL(path, await this.url()), { signal: AbortSignal.timeout(60_000) });
+  }
+
+  /** Throws an answer that is no status. */
   async status(): Promise<Status> {
-    return (await (await this.get('/api/status')).json()) as Status;
+    const answer = await this.get('/api/status');
+    const body = await answer.json();
+    if (answer.status !== 200) throw new Error(`the status: ${answer.status} ${JSON.stringify(body)}`);
+    return body as Status;
   }
 
   /** A product that is whole takes its supervisor along: without one a start is put off. */
@@ -107,7 +119,7 @@ export class Product {
   async loginSettled(): Promise<Status> {
     const ready = await this.until((s) => s.ready, 'ready');
     const isSettled = () => Date.now() - Date.parse(ready.updated_at ?? '') > 6_000;
-    await eventually(isSettled, { timeoutMs: 10_000 });
+    await eventually(isSettled, { timeoutMs: 20_000 });
     return ready;
   }
 
@@ -123,6 +135,15 @@ export class Product {
 
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  async #untilServing(): Promise<void> {
+    if (this.#hasRedis) return;
+    await eventually(async () => (await this.probe('/readyz')).ok, {
+      timeoutMs: 30_000,
+      message: 'the product reaches its Redis',
+    });
+    this.#hasRedis = true;
   }
 
   exited(): Promise<unknown> {

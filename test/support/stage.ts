@@ -1,9 +1,11 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import jsqr from 'jsqr';
 import { PNG } from 'pngjs';
+import type { Timing } from '../../src/contract/timing.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import { eventually } from './eventually.js';
 import { Product } from './product.js';
@@ -15,6 +17,15 @@ export interface Process {
   readonly isZombie: boolean;
 }
 
+/** A machine without a moment to spare may keep even a Redis that is well from answering within the usual 0.6 s. */
+export const patientTiming = { httpCommandTimeoutMs: 5_000 } as const satisfies Partial<Timing>;
+
+interface Look extends Process {
+  readonly group: string;
+  readonly startedAt: string;
+  readonly isMarked: boolean;
+}
+
 /**
  * Everything that one end-to-end test needs: the stand-in, a directory of its own, and products that all carry a
  * mark in their environment, by which every process that they ever started is found again.
@@ -22,8 +33,11 @@ export interface Process {
 export class Stage {
   readonly #products: Product[] = [];
   readonly #mark: string;
-  /** Process groups of browsers seen: a renderer's environment is overwritten by its title. */
-  readonly #groups = new Set<string>();
+  /**
+   * Process groups of browsers seen, each with when its leader started: a renderer's environment is overwritten by its
+   * title, and pids are used again.
+   */
+  readonly #groups = new Map<string, string>();
   readonly dir: string;
   readonly whatsApp: WhatsAppWeb;
 
@@ -45,6 +59,7 @@ export class Stage {
       WHATSAPP_DATA_DIR: join(this.dir, 'data'),
       WHATSAPP_AUTH_DIR: join(this.dir, 'auth'),
       WHATSAPP_CHROME_ARGS: this.whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' '),
+      WHATSAPP_TIMING: JSON.stringify(patientTiming),
     };
   }
 
@@ -62,32 +77,51 @@ export class Stage {
   /** Every process with the mark and every member of a browser's group, zombies included. */
   async processes(): Promise<Process[]> {
     const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const all = await Promise.all(
+    const looks = await Promise.all(
       pids.map(async (name) => {
         const [environ = '', cmdline = '', stat = ''] = await Promise.all(
           ['environ', 'cmdline', 'stat'].map((file) =>
             readFile(`/proc/${name}/${file}`, 'latin1').catch(() => ''),
           ),
         );
-        const [, state, parent = '', group = ''] = /\) (\S) (\d+) (\d+)/.exec(stat) ?? [];
+        // The name stands in parentheses and may contain some itself; the start is the 22nd of all fields.
+        const [, state, parent = '', group = '', startedAt = ''] =
+          /\) (\S) (\d+) (\d+) (?:\S+ ){16}(\d+) [^)]*$/.exec(stat) ?? [];
+        // It has gone while it was looked at.
+        if (state === undefined) return [];
         const commandLine = cmdline.replaceAll('\0', ' ');
-        // The embedded Redis overwrites its environment too, but its title has its socket.
-        const isMarked = environ.split('\0').includes(this.#mark) || cmdline.includes(this.dir);
-        if (isMarked && commandLine.includes('--remote-debugging-pipe')) this.#groups.add(group);
         return {
           pid: Number(name),
           parent: Number(parent),
           group,
+          startedAt,
           commandLine,
-          isMarked,
+          // The embedded Redis overwrites its environment too, but its title has its socket.
+          isMarked: environ.split('\0').includes(this.#mark) || cmdline.includes(this.dir),
           isZombie: state === 'Z',
         };
       }),
     );
+    const all = looks.flat();
+    this.#noteGroups(all);
     const parents = new Set(this.#products.map((product) => product.pid));
     return all.filter(
       (p) => p.isMarked || this.#groups.has(p.group) || (p.isZombie && parents.has(p.parent)),
     );
+  }
+
+  /** A group whose number now has another leader is over: while it has members, its number is not given out. */
+  #noteGroups(all: readonly Look[]): void {
+    const startOf = new Map(all.map(({ pid, startedAt }) => [String(pid), startedAt]));
+    for (const [group, leader] of this.#groups) {
+      if ((startOf.get(group) ?? leader) !== leader) this.#groups.delete(group);
+    }
+    for (const { group, commandLine, isMarked } of all) {
+      const leader = startOf.get(group);
+      if (isMarked && leader !== undefined && commandLine.includes('--remote-debugging-pipe')) {
+        this.#groups.set(group, leader);
+      }
+    }
   }
 
   /** The browsers proper, without their renderers and helpers. */
@@ -99,6 +133,13 @@ export class Stage {
     // A helper that has forked and not yet become itself still has its parent's command line.
     const pids = new Set(found.map(({ pid }) => pid));
     return found.filter(({ parent }) => !pids.has(parent));
+  }
+
+  /** Kills the one browser that there is. */
+  async killBrowser(): Promise<void> {
+    const [browser] = await this.browsers();
+    assert.ok(browser, 'a browser to kill');
+    kill(browser.pid);
   }
 
   /** Ends what the test started, and throws if anything of it is left. */

@@ -78,7 +78,7 @@ describe('the pages of access in a browser', () => {
       assert.notEqual(await page.$('img'), null);
       assert.equal(await page.$('form'), null, 'nothing to do but to scan');
       await session.run.publish('ready', { account: linkedAccount });
-      await eventually(async () => /^Linked$/.test(await text(page, 'h1')), { timeoutMs: 15_000 });
+      await eventually(async () => /^Linked$/.test(await text(page, 'h1')), { timeoutMs: 30_000 });
       assert.ok(!(await page.content()).includes('Ada'));
     });
     await session.run.publish('qr', { qrText: 'a code' });

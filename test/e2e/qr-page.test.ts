@@ -160,7 +160,8 @@ describe('the /qr page in a browser', () => {
 
   async function play({ script, andThen, state }: Scenario): Promise<void> {
     if (script !== null) {
-      owner = await startOwner(server.url, script);
+      // Codes are read from screenshots in this process: the heartbeat must outlast that.
+      owner = await startOwner(server.url, script, 30_000);
       await replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
       await eventually(() => owner?.runs.length === 1);
       await eventually(async () => (await redis.exists('{wa}:s:default:state')) === 1);

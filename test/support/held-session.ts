@@ -11,7 +11,6 @@ export interface HeldSession {
 
 export const linkedAccount = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 
-/** `lockMs` must outlast whatever else keeps this process busy. */
 export async function holdSession(
   redisUrl: string,
   replica: Pick<Replica, 'post'>,

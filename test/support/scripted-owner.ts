@@ -52,16 +52,21 @@ export const showQrUntilAsked: Script = async (run) => {
   await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
 };
 
-const heartbeatTtlMs = 600;
 const beatIntervalMs = 50;
 
+/** As the shipped table has it: a heartbeat lives 0.4 of a lock, and so does a place on the roll, but for a second at least. */
+const heartbeatTtlOf = (lockMs: number) => 0.4 * lockMs;
+const rollTtlOf = (lockMs: number) => Math.max(1_000, heartbeatTtlOf(lockMs));
+
+/** `lockMs` must outlast whatever else keeps this process busy, and a test waits for it where it lets a lock lapse. */
 export async function startOwner(redisUrl: string, script: Script, lockMs = 1_500): Promise<ScriptedOwner> {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
   const lives = new Set<NodeJS.Timeout>();
-  const rollTimer = setInterval(() => void signRoll(redis, id, 1, 1_000).catch(() => undefined), 200);
-  await signRoll(redis, id, 1, 1_000);
+  const sign = () => signRoll(redis, id, 1, rollTtlOf(lockMs));
+  const rollTimer = setInterval(() => void sign().catch(() => undefined), 200);
+  await sign();
 
   const worker = new Worker(
     sessionsQueue,
@@ -122,6 +127,7 @@ interface LifeFacts {
 
 function live(redis: Redis, facts: LifeFacts): { run: ScriptedRun; timer: NodeJS.Timeout } {
   const { session, token, startId, epoch, supervisor, lockMs } = facts;
+  const heartbeatTtlMs = heartbeatTtlOf(lockMs);
   const asked = deferred<Intent>();
   let fence: Fence = { epoch, incarnation: 0 };
   let isSilent = false;

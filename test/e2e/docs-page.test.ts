@@ -5,6 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { type Operation, operations } from '../../src/contract/operations.js';
 import { loadConfig } from '../../src/platform/config.js';
+import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
@@ -41,17 +42,7 @@ describe('the /docs page in a browser', () => {
     it(`shows every operation, from this server alone: ${view.name}`, async () => {
       await look(view, async (page) => {
         assert.equal(await page.title(), 'API · Holdline');
-        const shown = await page.$$eval('.opblock-summary', (blocks) =>
-          blocks.map((block) => block.textContent?.replaceAll('\u200b', '') ?? ''),
-        );
-        for (const { routes, summary } of Object.values(operations) as Operation[]) {
-          for (const { method, path } of routes) {
-            assert.ok(
-              shown.some((text) => text.startsWith(method + path) && text.includes(summary)),
-              `${method} ${path} in ${shown.join('\n')}`,
-            );
-          }
-        }
+        await eventually(() => assertEveryOperation(page));
         const links = await page.$$eval('.bar a', (all) =>
           all.map((link) => (link as { href?: string }).href),
         );
@@ -65,9 +56,12 @@ describe('the /docs page in a browser', () => {
     await look(views[0], async (page) => {
       await page.click('#operations-Messages-send .opblock-summary-control');
       await page.waitForSelector('#operations-Messages-send .responses-table .response');
-      const text = await page.$eval('#operations-Messages-send', (block) => block.textContent ?? '');
-      assert.match(text, /Idempotency-Key/);
-      assert.match(text, /idempotency_conflict/);
+      await eventually(async () => {
+        const text = await page.$eval('#operations-Messages-send', (block) => block.textContent ?? '');
+        assert.match(text, /Idempotency-Key/);
+        assert.match(text, /idempotency_conflict/);
+        return true;
+      });
       await page.click('#operations-Session-status .opblock-summary-control');
       for (const button of ['.try-out__btn', '.execute']) {
         await (await page.waitForSelector(`#operations-Session-status ${button}`))?.click();
@@ -87,7 +81,7 @@ describe('the /docs page in a browser', () => {
       await page.evaluate(
         `document.body.append(Object.assign(document.createElement('script'), { text: '1' }))`,
       );
-      assert.match(complaints.join('\n'), /Content Security Policy/);
+      await eventually(() => /Content Security Policy/.test(complaints.join('\n')));
     } finally {
       await page.close();
     }
@@ -122,6 +116,21 @@ describe('the /docs page in a browser', () => {
     }
   }
 });
+
+async function assertEveryOperation(page: Page): Promise<true> {
+  const shown = await page.$$eval('.opblock-summary', (blocks) =>
+    blocks.map((block) => block.textContent?.replaceAll('\u200b', '') ?? ''),
+  );
+  for (const { routes, summary } of Object.values(operations) as Operation[]) {
+    for (const { method, path } of routes) {
+      assert.ok(
+        shown.some((text) => text.startsWith(method + path) && text.includes(summary)),
+        `${method} ${path} in ${shown.join('\n')}`,
+      );
+    }
+  }
+  return true;
+}
 
 function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Status } from '../../src/contract/status.js';
+import { eventually } from '../support/eventually.js';
+import { membersOfGroup } from '../support/processes.js';
 import { Stage } from '../support/stage.js';
 import { type LibraryClient, startLibrary } from '../whatsapp-web/library-client.js';
 
@@ -55,7 +57,10 @@ test('while the program runs its login cannot be taken', async () => {
 });
 
 test('once it has stopped, its login is ours: ready without a QR, and the source as it was', async () => {
+  const browser = program.client.pupBrowser?.process()?.pid ?? 0;
   await program.closeBrowser();
+  // Chromium's last child can still be writing when its main process is gone.
+  await eventually(() => membersOfGroup(browser).length === 0, { message: 'nothing of the browser is left' });
   const source = join(stage.dir, '.wwebjs_auth');
   const before = fingerprint(source);
   const imported = await runImport('.wwebjs_auth', '--session-id', 'shop');

@@ -102,8 +102,7 @@ test('everything killed 5 s after ready comes back to ready by itself, without a
 
 test('the death of the browser is survived: a new one, the same login', async () => {
   const before = await product.status();
-  const [browser] = await stage.browsers();
-  kill(browser?.pid as number);
+  await stage.killBrowser();
   const down = await product.until((s) => s.incarnation > before.incarnation, 'the death is noticed');
   assert.match(down.last_error ?? '', /the browser died \(signal SIGKILL\)/);
   const up = await product.until((s) => s.ready, 'ready on a new browser');

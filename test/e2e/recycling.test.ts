@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { parseMetrics } from '../support/metrics.js';
 import type { Product } from '../support/product.js';
-import { Stage } from '../support/stage.js';
+import { patientTiming, Stage } from '../support/stage.js';
 
 /** A real browser that is beyond a ceiling far too low: replaced once it is old enough and nothing goes on. */
 let stage: Stage;
@@ -17,7 +17,10 @@ before(async () => {
   product = stage.start('all', {
     WHATSAPP_PROBE_PORT: String(probePort),
     WHATSAPP_BROWSER_MEMORY_MB: '64',
-    WHATSAPP_TIMING: JSON.stringify({ memoryCheckMs: 300, recycleQuietMs: 500, recycleSpacingMs: 25_000 }),
+    WHATSAPP_TIMING: JSON.stringify({
+      ...patientTiming,
+      ...{ memoryCheckMs: 300, recycleQuietMs: 500, recycleSpacingMs: 25_000 },
+    }),
   });
 });
 after(() => stage.close());
@@ -29,10 +32,13 @@ test('the login outlives the replaced browser, what is sent meanwhile arrives, a
   await stage.whatsApp.phone.scanCurrent();
   const first = await product.until((s) => s.ready, 'ready');
   const [browser] = await stage.browsers();
-  const measured = await metrics();
-  assert.ok((measured.value('holdline_browser_memory_bytes', { kind: 'pss' }) ?? 0) > 64 * 1_048_576);
-  assert.ok((measured.value('holdline_browser_memory_bytes', { kind: 'rss' }) ?? 0) > 64 * 1_048_576);
-  assert.ok((measured.value('holdline_browser_processes') ?? 0) > 2);
+  await eventually(async () => {
+    const measured = await metrics();
+    assert.ok((measured.value('holdline_browser_memory_bytes', { kind: 'pss' }) ?? 0) > 64 * 1_048_576);
+    assert.ok((measured.value('holdline_browser_memory_bytes', { kind: 'rss' }) ?? 0) > 64 * 1_048_576);
+    assert.ok((measured.value('holdline_browser_processes') ?? 0) > 2);
+    return true;
+  });
 
   const seen = new Set<string>();
   await product.until((s) => {
@@ -63,8 +69,11 @@ test('the login outlives the replaced browser, what is sent meanwhile arrives, a
     received.map(({ body, times }) => [body, times]),
     [['while it was replaced', 1]],
   );
-  const inbox = await (await product.get('/api/messages?phone_number=15550003333')).text();
-  assert.match(inbox, /"body":"meanwhile"/);
+  await eventually(async () => {
+    const inbox = await (await product.get('/api/messages?phone_number=15550003333')).text();
+    assert.match(inbox, /"body":"meanwhile"/);
+    return true;
+  });
   await eventually(
     async () => ((await metrics()).value('holdline_session_recycles_total', { why: 'memory' }) ?? 0) > 0,
   );

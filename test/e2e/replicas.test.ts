@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
+import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { readQr, Stage } from '../support/stage.js';
@@ -18,7 +19,8 @@ before(async () => {
   environment = { REDIS_URL: redis.url };
   supervisors = [stage.start('supervisor', environment), stage.start('supervisor', environment)];
   http = [0, 1, 2].map(() => stage.start('http', environment));
-  await Promise.all(http.map((replica) => replica.url()));
+  // Without a supervisor a start would be put off.
+  await Promise.all([...supervisors.map((each) => each.runs()), ...http.map((replica) => replica.url())]);
 });
 after(async () => {
   await stage.close();
@@ -46,13 +48,20 @@ test('50 starts at once on three replicas open one browser, and all answer with 
 });
 
 test('every replica answers the same, also one that was started a second ago', async () => {
-  http.push(stage.start('http', environment));
-  const codes = await Promise.all(
-    http.map(async (replica) => readQr(Buffer.from(await (await replica.get('/qr.png')).arrayBuffer())).text),
-  );
-  assert.deepEqual(new Set(codes).size, 1);
-  const bodies = await Promise.all(http.map(async (replica) => (await replica.get('/api/status')).text()));
-  assert.equal(new Set(bodies).size, 1);
+  const young = stage.start('http', environment);
+  await young.url();
+  http.push(young);
+  const code = async (replica: Product) =>
+    readQr(Buffer.from(await (await replica.get('/qr.png')).arrayBuffer())).text;
+  const body = async (replica: Product) => (await replica.get('/api/status')).text();
+  // WhatsApp may replace the code between two answers.
+  await eventually(async () => {
+    const codes = await Promise.all(http.map(code));
+    assert.equal(new Set(codes).size, 1);
+    assert.ok(codes[0]);
+    assert.equal(new Set(await Promise.all(http.map(body))).size, 1);
+    return true;
+  });
 });
 
 test('the standby takes over when the owner is stopped, without a new scan', async () => {
@@ -77,10 +86,7 @@ test('the standby takes over when the owner is killed, and nothing of the owner 
   assert.match(gone.last_error ?? '', /supervisor is gone/);
   const after = await replica.until((s) => s.ready && s.epoch > ready.epoch, 'ready on the standby');
   assert.notEqual(after.supervisor, ready.supervisor);
-  const left = (await stage.processes()).filter(({ commandLine }) =>
-    commandLine.includes('--remote-debugging-pipe'),
-  );
-  assert.equal(left.filter(({ commandLine }) => !commandLine.includes('--type=')).length, 1);
+  assert.equal((await stage.browsers()).length, 1);
   supervisors = supervisors.filter((s) => s !== before);
 });
 

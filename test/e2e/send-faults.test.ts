@@ -41,10 +41,7 @@ const steps = {
 } as const;
 
 const crashes = {
-  'the browser is killed': async () => {
-    const [browser] = await stage.browsers();
-    kill(browser?.pid ?? 0);
-  },
+  'the browser is killed': () => stage.killBrowser(),
   'everything is killed': async () => {
     for (const { pid } of await stage.processes()) kill(pid);
     await stage.nothingLeft();

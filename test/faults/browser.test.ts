@@ -17,7 +17,7 @@ const died = /the browser died \(signal SIGKILL\)/;
 const deafWhileStarting = {
   recovery: 'same run',
   says: /stopped answering|did not answer within 20 s/,
-  noticedMs: 23_000,
+  noticedMs: 28_000,
 } as const;
 
 const rows: readonly FaultRow<ChromiumStage>[] = [
@@ -30,8 +30,8 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: 'the browser is frozen for longer than any deadline',
     states: all,
-    inject: async (_, { browser }) => signalIfAlive(-browser, 'SIGSTOP'),
-    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+    inject: async (_, { browser }) => freeze(browser),
+    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 8_000 },
     expectIn: { starting: deafWhileStarting },
   },
   {
@@ -46,7 +46,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     fault: 'the page runs into a busy loop',
     states: all,
     inject: ({ whatsApp }) => whatsApp.faults.hangNow(),
-    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 6_000 },
+    expect: { recovery: 'new browser', says: /stopped answering/, noticedMs: 8_000 },
     expectIn: { starting: deafWhileStarting },
   },
   {
@@ -81,7 +81,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
       await stage.whatsApp.faults.set({ reloadAt: { step: status.has_qr ? 'first-ref' : 'connected' } });
       stage.killBrowser();
       await eventually(async () => (await stage.whatsApp.faults.current()).reloadAt === null, {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
         message: 'the page reloads',
       });
     },
@@ -112,10 +112,11 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: 'what Chromium keeps for itself in the profile is garbage',
     states: all,
-    inject: async (stage) => {
+    inject: async (stage, { browser }) => {
       const files = ['Local State', 'Default/Preferences'].map((name) => join(stage.profileDir, name));
       // Chromium takes its time to write them for the first time.
       await eventually(() => files.every((file) => existsSync(file)), { timeoutMs: 30_000 });
+      freeze(browser);
       spoil(...files);
       stage.killBrowser();
     },
@@ -124,7 +125,8 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: 'what the page keeps in the profile is garbage: the login is gone',
     states: ['ready'],
-    inject: async (stage) => {
+    inject: async (stage, { browser }) => {
+      freeze(browser);
       for (const store of ['IndexedDB', 'Local Storage']) {
         spoil(...filesBelow(join(stage.profileDir, 'Default', store)));
       }
@@ -172,6 +174,11 @@ async function dieLocked(stage: ChromiumStage, holder: string): Promise<void> {
   rmSync(lock, { force: true });
   symlinkSync(holder, lock);
   stage.killBrowser();
+}
+
+/** Before its files are spoiled: a browser that goes on may write them anew meanwhile, or drop some. */
+function freeze(browser: number): void {
+  signalIfAlive(-browser, 'SIGSTOP');
 }
 
 function spoil(...files: string[]): void {

@@ -44,7 +44,7 @@ test('control: with BullMQ’s own lock handling one worker runs a job twice at 
     const { id = '' } = await queue.add('run', {});
     await eventually(() => running === 1);
     network.cut();
-    await eventually(async () => (await direct.exists(`bull:plain:${id}:lock`)) === 0);
+    await eventually(async () => (await direct.exists(`bull:plain:${id}:lock`)) === 0, { timeoutMs: 20_000 });
     network.open();
     await eventually(() => running === 2, { timeoutMs: 20_000 });
   } finally {

@@ -100,7 +100,9 @@ async function strike(victim: Victim, meanwhile: () => Promise<void> = async () 
   if (victim === 'host') {
     await stage.nothingLeft();
     // When Chromium writes it depends on how busy the machine is; here it never got that far.
-    await rm(join(stage.dir, 'auth', 'session-default', 'Default', 'Local Storage'), { recursive: true });
+    await rm(join(stage.dir, 'auth', 'session-default', 'Default', 'Local Storage'), {
+      ...{ recursive: true, force: true },
+    });
   }
   await meanwhile();
   product = stage.start();

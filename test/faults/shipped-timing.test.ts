@@ -14,7 +14,14 @@ faultMatrix<Settled, Deployment>(
         owner.signal('SIGKILL');
         await owner.exited;
       },
-      expect: { recovery: 'standby', says: /supervisor is gone/, noticedMs: 7_500 },
+      expect: { recovery: 'standby', says: /supervisor is gone/, noticedMs: 9_000 },
+    },
+    {
+      // How long that takes depends on the machine: it must be well within the life of a heartbeat.
+      fault: 'Redis is killed and comes back at once, with its data',
+      states: ['ready', 'authenticated', 'qr', 'starting'],
+      inject: ({ redis }) => redis.restart(),
+      expect: { recovery: 'undisturbed', redisDown: 'may show' },
     },
     {
       fault: 'every reply of Redis to the supervisors is slow by 2 s, for longer than a lock lives',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -41,8 +41,12 @@ before(async () => {
   assert.equal(await writer.outcome, 'qr');
   await whatsApp.phone.scanCurrent();
   await eventually(async () => (await writer.client.report())?.hasSynced, { timeoutMs: 30_000 });
-  // Until Chromium has written the login's half that is in localStorage; the supervisor keeps that itself.
-  await lasting(8_000);
+  // Chromium writes the login's half that is in localStorage some seconds late; the supervisor keeps that itself.
+  const folder = join(dir, 'session-writer', 'Default', 'Local Storage', 'leveldb');
+  await eventually(() => isWritten(folder, 'StandInLogin'), {
+    timeoutMs: 60_000,
+    message: 'the login is on the disk',
+  });
   await writer.client.ask(writeWithoutPause, Date.now() * 100);
 });
 after(async () => {
@@ -82,6 +86,11 @@ test('control: an empty directory asks for a scan', async () => {
     await empty.close(0);
   }
 });
+
+async function isWritten(folder: string, text: string): Promise<boolean> {
+  const files = (await readdir(folder)).map((name) => readFile(join(folder, name), 'latin1'));
+  return (await Promise.all(files)).some((content) => content.includes(text));
+}
 
 /** Of the writer; one whose page broke (a busy machine kills renderers) is started again on its own profile. */
 async function newestAcknowledged(onFailure: (message: string) => void): Promise<number> {

@@ -7,7 +7,8 @@ import { scaledTiming as timing } from '../support/scaled-timing.js';
 /** Class 3: what can befall the supervisor that has the session, and those beside it. */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
 const ownerGone = /supervisor is gone/;
-const noticedMs = timing.heartbeatTtlMs + 1_000;
+/** By the heartbeat, before the lock can lapse. */
+const noticedMs = timing.heartbeatTtlMs + 2_000;
 
 faultMatrix<Settled, Deployment>(
   () => Deployment.open(timing),
@@ -64,7 +65,7 @@ faultMatrix<Settled, Deployment>(
         await lasting(noticedMs);
         await deployment.startSupervisor();
       },
-      expect: { recovery: 'standby', says: ownerGone, noticedMs: timing.threadStopGraceMs + 3_000 },
+      expect: { recovery: 'standby', says: ownerGone, noticedMs: timing.threadStopGraceMs + 4_000 },
     },
     {
       fault: 'two supervisors are started at once for a run that waits',
@@ -129,7 +130,7 @@ faultMatrix<Settled, Deployment>(
         owner.signal('SIGSTOP');
         await observer.requestEnd('logout');
         owner.signal('SIGKILL');
-        await observer.untilEnded();
+        await observer.untilEnded('the standby has logged out', 60_000);
         // Only a new start brings the session back, and its credentials are gone.
         await observer.start();
       },

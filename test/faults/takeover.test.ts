@@ -19,7 +19,8 @@ const timing = {
 };
 
 const ownerGone = /supervisor is gone/;
-const noticedMs = 3_500;
+/** By the heartbeat, well before the lock lapses. */
+const noticedMs = 5_000;
 let hosts = 0;
 
 /** A machine by its name: the lock that its browser leaves on the profile is another's for every other host. */

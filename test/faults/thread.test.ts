@@ -18,14 +18,14 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: {
       recovery: 'same browser',
       says: /the session worker failed: thrown on purpose/,
-      noticedMs: 1_500,
+      noticedMs: 3_000,
     },
   },
   {
     fault: 'the thread exits',
     states: all,
     inject: (stage) => breakThread(stage, 'exit'),
-    expect: { recovery: 'same browser', says: /the session worker exited with code 7/, noticedMs: 1_500 },
+    expect: { recovery: 'same browser', says: /the session worker exited with code 7/, noticedMs: 3_000 },
   },
   {
     fault: 'the thread leaves a rejection unhandled',
@@ -34,7 +34,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: {
       recovery: 'same browser',
       says: /the session worker failed: rejected on purpose/,
-      noticedMs: 1_500,
+      noticedMs: 3_000,
     },
   },
   {
@@ -44,7 +44,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: {
       recovery: 'same browser',
       says: /the session worker did not respond for \d+ s/,
-      noticedMs: 7_500,
+      noticedMs: 10_000,
     },
   },
   {
@@ -59,7 +59,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     inject: async (stage) => {
       await breakThread(stage, 'deaf');
       await stage.replica.post('/api/stop');
-      await stage.until((s) => s.state === 'stopped', 'stopped all the same', 10_000);
+      await stage.until((s) => s.state === 'stopped', 'stopped all the same', 30_000);
       await stage.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
     },
     expect: { recovery: 'same owner', isEnded: true },

@@ -99,7 +99,7 @@ const pages: readonly Row[] = [
       await stage.whatsApp.faults.set({ hangAt: { step: 'connected' } });
       stage.killBrowser();
       await eventually(async () => (await stage.whatsApp.faults.current()).hangAt === null, {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
         message: 'the page hangs',
       });
     },
@@ -142,7 +142,7 @@ const codes: readonly Row[] = [
       await stage.whatsApp.faults.set({ reloadAt: { step: 'first-ref', delayMs: 20 } });
       stage.killBrowser();
       await eventually(async () => (await stage.whatsApp.faults.current()).reloadAt === null, {
-        timeoutMs: 20_000,
+        timeoutMs: 60_000,
       });
       await lasting(500);
     },
@@ -157,7 +157,7 @@ const codes: readonly Row[] = [
       await whatsApp.timing.set({ firstRefMs: 500, nextRefMs: 400, refsPerBatch: 3 });
       await whatsApp.faults.cutNow();
       await eventually(async () => (await issued()) >= before + 8, {
-        timeoutMs: 30_000,
+        timeoutMs: 60_000,
         message: 'three batches',
       });
     },

@@ -9,7 +9,7 @@ import { allProcesses, childrenOf, signalIfAlive } from './processes.js';
 import type { Product } from './product.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import type { SmallDisk } from './small-disk.js';
-import { readQr, Stage } from './stage.js';
+import { patientTiming, readQr, Stage } from './stage.js';
 
 /** Deadlines of page and library, shortened; what Chromium itself takes is left its time. */
 const shortenedTiming = {
@@ -61,7 +61,8 @@ export class ChromiumStage implements FaultStage {
     const redis = await startRedis({ appendOnly: true });
     const scene = await Stage.open();
     const usualTiming = await scene.whatsApp.timing.current();
-    return new ChromiumStage(redis, await startReplica(redis.url), { scene, usualTiming }, options);
+    const replica = await startReplica(redis.url, { timing: patientTiming });
+    return new ChromiumStage(redis, replica, { scene, usualTiming }, options);
   }
 
   private constructor(
@@ -76,7 +77,7 @@ export class ChromiumStage implements FaultStage {
     this.scene = scene;
     const timing = { ...shortenedTiming, ...options.timing };
     // A dead page is looked for; a dead owner is noticed by its heartbeat.
-    this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 1_000;
+    this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 2_000;
     this.#authDir = options.disk?.dir ?? join(scene.dir, 'auth');
     this.#environment = {
       WHATSAPP_AUTH_DIR: this.#authDir,

@@ -49,7 +49,7 @@ export class Deployment implements FaultStage<Settled> {
     this.replica = replica;
     this.theatre = new Theatre(this.#dir);
     this.observer = new SessionObserver(redis.url);
-    this.honestWithinMs = (timing.heartbeatTtlMs ?? 6_000) + 1_000;
+    this.honestWithinMs = (timing.heartbeatTtlMs ?? 6_000) + 2_000;
   }
 
   /** Two supervisors run, the session stays in this state and everything said about it is true. */

@@ -97,7 +97,7 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
       ),
     }),
     newBrowser,
-    /ready for 3000 ms while nothing acted/,
+    /ready for 2995 ms while nothing acted/,
   ],
   ['an epoch that falls', record([['ready'], ['ready', 1, 6], ...well]), newBrowser, /6\.1 after 7\.1/],
   ['an incarnation that falls', record([...well, ['ready', 2]]), newBrowser, /7\.2 after 7\.3/],

@@ -113,11 +113,14 @@ export class Stack {
   }
 
   /** Waits for `ready` in a newer run than `epoch`; no QR may be shown on the way. */
-  readyWithoutQr(epoch: number): Promise<Status> {
-    return this.until((status) => {
-      assert.notEqual(status.state, 'qr');
+  async readyWithoutQr(epoch: number): Promise<Status> {
+    const seen = new Set<string>();
+    const ready = await this.until((status) => {
+      seen.add(status.state);
       return status.ready && status.epoch > epoch;
     }, 'ready without a QR');
+    assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
+    return ready;
   }
 
   /** Generous, because a machine that builds images beside it is slow. */

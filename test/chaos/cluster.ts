@@ -83,7 +83,12 @@ export class ChaosCluster {
     this.threadFault = join(stage.dir, 'thread-fault');
     for (const index of [0, 1]) this.startSupervisor(index);
     for (const index of [0, 1, 2]) this.startReplica(index);
-    this.browsers = new BrowserCensus(() => this.everybody.map(({ product }) => product.pid));
+    this.browsers = new BrowserCensus(() => this.running.map(({ product }) => product.pid));
+  }
+
+  /** The pid of one that has ended may be a stranger's by now. */
+  get running(): ChaosCluster['everybody'] {
+    return this.everybody.filter(({ product }) => product.isRunning);
   }
 
   get whatsApp(): Stage['whatsApp'] {

@@ -45,7 +45,7 @@ export class Memory {
   }
 
   #sample(): void {
-    for (const { name, role, product } of this.#cluster.everybody) {
+    for (const { name, role, product } of this.#cluster.running) {
       const mb = residentMb(product.pid);
       if (mb === null) continue;
       const known = this.#samples.get(product.pid) ?? { name, role, mb: [] };

@@ -48,6 +48,10 @@ export class Product {
     return this.#output;
   }
 
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   get exitCode(): number | null {
     return this.#child.exitCode;
   }
@@ -125,7 +129,7 @@ export class Product {
 
   /** Resolves when the process is gone; to its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.isRunning) {
       const exited = once(this.#child, 'exit');
       this.#child.kill(signal);
       await exited;
@@ -147,8 +151,6 @@ export class Product {
   }
 
   exited(): Promise<unknown> {
-    return this.#child.exitCode === null && this.#child.signalCode === null
-      ? once(this.#child, 'exit')
-      : Promise.resolve();
+    return this.isRunning ? once(this.#child, 'exit') : Promise.resolve();
   }
 }

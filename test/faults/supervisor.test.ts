@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { lasting } from '../support/matrix/fault-row.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
+import { patientTiming } from '../support/stage.js';
 
 /** Class 3: what can befall the supervisor that has the session, and those beside it. */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
@@ -11,7 +12,7 @@ const ownerGone = /supervisor is gone/;
 const noticedMs = timing.heartbeatTtlMs + 2_000;
 
 faultMatrix<Settled, Deployment>(
-  () => Deployment.open(timing),
+  () => Deployment.open(timing, patientTiming),
   [
     {
       fault: 'the owner is killed',

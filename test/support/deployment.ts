@@ -37,9 +37,9 @@ export class Deployment implements FaultStage<Settled> {
   #started = 0;
   #state: HeldState = 'ready';
 
-  static async open(timing: Partial<Timing>): Promise<Deployment> {
+  static async open(timing: Partial<Timing>, replicaTiming: Partial<Timing> = {}): Promise<Deployment> {
     const redis = await startRedis({ appendOnly: true });
-    return new Deployment(redis, await startReplica(redis.url), timing);
+    return new Deployment(redis, await startReplica(redis.url, { timing: replicaTiming }), timing);
   }
 
   private constructor(redis: RedisServer, replica: Replica, timing: Partial<Timing>) {

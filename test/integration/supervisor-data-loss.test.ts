@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
+import { scaledTiming } from '../support/scaled-timing.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 
 /** Redis without its data: what stands beside the profile says which sessions shall run. */
@@ -13,8 +14,11 @@ after(async () => {
   await assertNothingLeft();
 });
 
-async function withSession(body: (session: SupervisedSession) => Promise<void>): Promise<void> {
-  const session = new SupervisedSession(redis);
+async function withSession(
+  body: (session: SupervisedSession) => Promise<void>,
+  options: ConstructorParameters<typeof SupervisedSession>[1] = {},
+): Promise<void> {
+  const session = new SupervisedSession(redis, options);
   try {
     await body(session);
   } finally {
@@ -56,14 +60,17 @@ for (const kind of ['stop', 'logout'] as const) {
 }
 
 test('a Redis that was away for longer than a lock lives, and comes back empty', () =>
-  withSession(async ({ observer, run, hasLogged }) => {
-    await run('ready');
-    const { epoch } = await observer.untilReady();
-    await redis.kill();
-    await eventually(() => hasLogged('run lost'));
-    await redis.restart();
-    assert.ok((await observer.untilReady('the run is back')).epoch > epoch);
-  }));
+  withSession(
+    async ({ observer, run, hasLogged }) => {
+      await run('ready');
+      const { epoch } = await observer.untilReady();
+      await redis.kill();
+      await eventually(() => hasLogged('run lost'));
+      await redis.restart();
+      assert.ok((await observer.untilReady('the run is back')).epoch > epoch);
+    },
+    { timing: scaledTiming },
+  ));
 
 test('the epoch goes on where it was, although a Redis without data has a clock that is behind', () =>
   withSession(async (supervised) => {

@@ -16,6 +16,18 @@ import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
 import { SessionObserver } from './session-observer.js';
 import { scriptedThreadEntry, Theatre } from './theatre.js';
 
+/**
+ * Where nothing has to be sat out, patient: that a busy machine stands still for some seconds is none of the faults that
+ * are tested so.
+ */
+const patientTiming = {
+  ...scaledTiming,
+  lockDurationMs: 12_000,
+  giveUpMs: 8_000,
+  guardTimeoutMs: 9_000,
+  loopHungAfterMs: 20_000,
+};
+
 interface SupervisedOptions {
   /** A name of its own where none is given. */
   readonly session?: string;
@@ -65,7 +77,7 @@ export class SupervisedSession {
 
   /** `beforeStart`: between its making, when it connects, and its start. */
   async startSupervisor(beforeStart?: () => Promise<unknown>): Promise<Supervisor> {
-    const timing = { ...scaledTiming, ...this.#options.timing };
+    const timing = { ...patientTiming, ...this.#options.timing };
     const environment = supervisorEnvironment({
       ...this.#options,
       redisUrl: this.#redisUrl,

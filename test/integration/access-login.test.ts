@@ -171,7 +171,7 @@ describe('the login of a browser', () => {
       for (const tried of [key.admin, 'holdline_wrong']) {
         const startedAt = performance.now();
         assert.equal((await replica.logIn(tried)).status, 503);
-        assert.ok(performance.now() - startedAt < 1_000);
+        assert.ok(performance.now() - startedAt < 5_000, 'not at the end of a command’s time');
       }
       assert.equal(await statusOf('/qr', cookie), 503);
       assert.equal((await replica.ask('holdline_wrong', '/api/status')).status, 401, 'needs no Redis');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { timingSchema } from '../../src/contract/timing.js';
 import { eventually } from '../support/eventually.js';
-import { type Replica, startReplica } from '../support/http-replica.js';
+import { outageTiming, type Replica, soonMs, startReplica } from '../support/http-replica.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { showQrUntilAsked, startOwner } from '../support/scripted-owner.js';
 
@@ -20,7 +21,7 @@ describe('a replica whose Redis is away', () => {
     const redis = new Redis(server.url);
     await redis.flushall();
     redis.disconnect();
-    replica = await startReplica(server.url);
+    replica = await startReplica(server.url, { timing: outageTiming });
   });
   afterEach(async () => {
     await replica.close();
@@ -33,7 +34,7 @@ describe('a replica whose Redis is away', () => {
     ['down', () => server.kill(), () => server.restart()],
     ['frozen', () => server.signal('SIGSTOP'), () => server.signal('SIGCONT')],
   ] as const) {
-    it(`answers 503 within a second while Redis is ${fault}, and recovers by itself`, async () => {
+    it(`answers 503 soon while Redis is ${fault}, and recovers by itself`, async () => {
       assert.equal((await replica.get('/readyz')).status, 200);
       await begin();
       try {
@@ -46,14 +47,21 @@ describe('a replica whose Redis is away', () => {
     });
   }
 
+  it('gives a Redis that does not answer up within a second, unless it is told otherwise', () => {
+    assert.ok(timingSchema.parse({}).httpCommandTimeoutMs < 1_000);
+  });
+
   it('notices a freeze that lasts longer than its connections, and still recovers', async () => {
     server.signal('SIGSTOP');
     try {
       // The frozen connections are given up, and the new ones get no further than the kernel.
-      await eventually(async () => {
-        await replica.get('/api/status');
-        return replica.logLines.some((line) => /not reachable/.test(String(line.msg)));
-      });
+      await eventually(
+        async () => {
+          await replica.get('/api/status');
+          return replica.logLines.some((line) => /not reachable/.test(String(line.msg)));
+        },
+        { timeoutMs: 60_000 },
+      );
       await assertUnavailable(replica);
     } finally {
       server.signal('SIGCONT');
@@ -63,7 +71,7 @@ describe('a replica whose Redis is away', () => {
 
   it('listens before Redis is up, and works once it is', async () => {
     await server.kill();
-    const early = await startReplica(server.url);
+    const early = await startReplica(server.url, { timing: outageTiming, isWithoutRedis: true });
     try {
       assert.equal((await early.get('/livez')).status, 200);
       await assertUnavailable(early);
@@ -92,7 +100,7 @@ describe('a replica whose Redis is away', () => {
     try {
       const startedAt = performance.now();
       assert.equal((await waiting).status, 503);
-      assert.ok(performance.now() - startedAt < 1_000);
+      assert.ok(performance.now() - startedAt < 15_000, 'not at the end of the wait');
     } finally {
       await server.restart();
       await owner.close();
@@ -122,7 +130,7 @@ describe('a replica whose Redis is away', () => {
     try {
       const startedAt = performance.now();
       await closing.close();
-      assert.ok(performance.now() - startedAt < 2_000);
+      assert.ok(performance.now() - startedAt < 5_000, 'not at the end of a command’s time');
     } finally {
       server.signal('SIGCONT');
     }
@@ -154,7 +162,7 @@ async function assertUnavailable(replica: Replica): Promise<void> {
       const response = await replica.get(path, { method });
       const tookMs = performance.now() - startedAt;
       assert.equal(response.status, 503, path);
-      assert.ok(tookMs < 1_000, `${path} took ${tookMs} ms`);
+      assert.ok(tookMs < soonMs, `${path} took ${tookMs} ms`);
       const { error } = (await response.json()) as { error: { code: string } };
       assert.equal(error.code, 'redis_unavailable');
       assert.equal(response.headers.get('retry-after'), '1');

@@ -5,7 +5,7 @@ import { type CommandStage, startCommandStage } from '../support/command-stage.j
 import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { linkedAccount as account } from '../support/held-session.js';
-import { type Replica, startReplica } from '../support/http-replica.js';
+import { outageTiming, type Replica, soonMs, startReplica } from '../support/http-replica.js';
 import { sentOutcome, type TakenSend } from '../support/scripted-commands.js';
 import { assertError, getJob, postSend } from '../support/send-client.js';
 
@@ -21,15 +21,18 @@ describe('Redis going away during a send', () => {
   let replica: Replica;
   /** Called when the message is on its way to Redis, which does not have it yet. */
   let onAdd = () => {};
+  /** How often the replica has asked what became of a job. */
+  let looks = 0;
 
   before(async () => {
     stage = await startCommandStage();
     proxy = await startFaultProxy(stage.server.port, {
       onRequest(bytes) {
+        if (bytes.includes('hmget')) looks++;
         if (bytes.includes('"notAfter"')) onAdd();
       },
     });
-    replica = await startReplica(`redis://127.0.0.1:${proxy.port}`);
+    replica = await startReplica(`redis://127.0.0.1:${proxy.port}`, { timing: outageTiming });
   });
   afterEach(async () => {
     onAdd = () => {};
@@ -51,19 +54,23 @@ describe('Redis going away during a send', () => {
 
   /** Each of the replica's connections is there again. */
   async function recovered(): Promise<void> {
-    await eventually(async () => {
-      const started = await replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
-      const asked = await replica.get('/api/chats', { headers: { prefer: 'wait=0' } });
-      return started.status === 200 && ((await asked.json()) as ErrorBody).error.code !== 'redis_unavailable';
-    });
+    await eventually(
+      async () => {
+        const started = await replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
+        const asked = await replica.get('/api/chats', { headers: { prefer: 'wait=0' } });
+        const { error } = (await asked.json()) as ErrorBody;
+        return started.status === 200 && error.code !== 'redis_unavailable';
+      },
+      { timeoutMs: 60_000 },
+    );
   }
 
-  it('frozen while it is accepted: 503 with the job’s id within a second, and Redis takes it later', async () => {
+  it('frozen while it is accepted: 503 with the job’s id soon, and Redis takes it later', async () => {
     await ready();
     onAdd = () => stage.server.signal('SIGSTOP');
     const startedAt = performance.now();
     const answer = await postSend(replica, { prefer: 'wait=20' });
-    assert.ok(performance.now() - startedAt < 1_000);
+    assert.ok(performance.now() - startedAt < soonMs);
     const error = assertError(answer, 503, 'redis_unavailable');
     assert.match(String(error.message), /outcome is unknown; ask GET \/api\/jobs\/m-.* Idempotency-Key/);
     assert.equal(answer.headers.get('retry-after'), '1');
@@ -92,11 +99,14 @@ describe('Redis going away during a send', () => {
       onAdd = () => {};
       end();
       const { sends } = await stage.consumer(sent);
-      const again = await eventually(async () => {
-        const answer = await postSend(replica, { key: 'a' });
-        assert.equal(answer.status, 200);
-        return answer;
-      });
+      const again = await eventually(
+        async () => {
+          const answer = await postSend(replica, { key: 'a' });
+          assert.equal(answer.status, 200);
+          return answer;
+        },
+        { timeoutMs: 60_000 },
+      );
       assert.equal(again.body.to, '15551234567');
       assert.equal((await getJob(stage.other, first.job_id)).status, 'sent');
       assert.equal(sends.length, 1);
@@ -120,10 +130,10 @@ describe('Redis going away during a send', () => {
   ] as const) {
     it(`${fault} once it is accepted: 202, the job goes on`, async () => {
       await ready();
+      looks = 0;
       const waiting = postSend(replica, { prefer: 'wait=30' });
-      await eventually(async () => (await stage.redis.llen(`${keyPrefix}:sends-default:wait`)) === 1);
-      // Until it is in the wait for the outcome: the look after the add is under way by then.
-      await eventually(async () => (await looks()) > 2);
+      // It asks for the outcome once Redis has told it that it has the message.
+      await eventually(() => looks > 0);
       begin();
       const { status, body } = await waiting;
       assert.equal(status, 202, JSON.stringify(body));
@@ -131,20 +141,20 @@ describe('Redis going away during a send', () => {
       await eventually(async () => (await getJob(stage.other, body.id)).status === 'sent');
     });
 
-    it(`${fault} during a read: 503 within a second`, async () => {
+    it(`${fault} during a read: 503 soon`, async () => {
       await ready();
       const waiting = replica.get('/api/chats', { headers: { prefer: 'wait=30' } });
       await eventually(async () => (await stage.redis.llen(`${keyPrefix}:reads-default:wait`)) === 1);
       begin();
       const startedAt = performance.now();
       const response = await waiting;
-      assert.ok(performance.now() - startedAt < 1_000);
+      assert.ok(performance.now() - startedAt < soonMs);
       assert.equal(response.status, 503);
       const { error } = (await response.json()) as ErrorBody;
       assert.equal(error.code, 'redis_unavailable');
     });
 
-    it(`${fault}: 503 within a second for each command`, async () => {
+    it(`${fault}: 503 soon for each command`, async () => {
       await ready();
       begin();
       for (const [method, path, body] of [
@@ -161,7 +171,7 @@ describe('Redis going away during a send', () => {
         });
         const tookMs = performance.now() - startedAt;
         assert.equal(response.status, 503, path);
-        assert.ok(tookMs < 1_000, `${path} took ${tookMs} ms`);
+        assert.ok(tookMs < soonMs, `${path} took ${tookMs} ms`);
       }
     });
   }
@@ -176,9 +186,4 @@ describe('Redis going away during a send', () => {
     }
     assert.deepEqual(await stage.redis.keys(`${keyPrefix}:sends-default:m-*`), []);
   });
-
-  /** How often somebody looked at jobs. */
-  async function looks(): Promise<number> {
-    return Number(/cmdstat_hmget:calls=(\d+)/.exec(await stage.redis.info('commandstats'))?.[1] ?? 0);
-  }
 });

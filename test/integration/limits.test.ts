@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession } from '../support/held-session.js';
-import { type Replica, startReplica } from '../support/http-replica.js';
+import { outageTiming, type Replica, soonMs, startReplica } from '../support/http-replica.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { assertError, postSend } from '../support/send-client.js';
@@ -20,7 +21,10 @@ describe('the limits', () => {
   before(async () => {
     server = await startRedis();
     redis = new Redis(server.url);
-    const trusting = { environment: { ...environment, WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' } };
+    const trusting = {
+      environment: { ...environment, WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' },
+      timing: outageTiming,
+    };
     replica = await startKeyedReplica(server.url, keys, trusting);
     other = await startKeyedReplica(server.url, keys, trusting);
     open = await startReplica(server.url, {
@@ -103,13 +107,13 @@ describe('the limits', () => {
     assert.match(refused.text, /\(rate_limited\)[\s\S]*Wait \d+ s before the next try/);
   });
 
-  it('of a Redis that is away or frozen are 503 within a second, not 500', async () => {
+  it('of a Redis that is away or frozen are 503 soon, not 500', async () => {
     await stop(replica, keys.key.admin, '203.0.113.5');
     server.signal('SIGSTOP');
     try {
       const startedAt = performance.now();
       assert.equal((await stop(replica, keys.key.admin, '203.0.113.5')).status, 503);
-      assert.ok(performance.now() - startedAt < 1_000);
+      assert.ok(performance.now() - startedAt < soonMs);
     } finally {
       server.signal('SIGCONT');
     }
@@ -119,6 +123,8 @@ describe('the limits', () => {
     } finally {
       await server.restart();
     }
+    // The next test is not to begin while a connection is still down.
+    for (const each of [replica, other, open]) await eventually(async () => (await each.get('/readyz')).ok);
   });
 
   it('without keys count the address alone', async () => {

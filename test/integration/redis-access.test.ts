@@ -28,7 +28,7 @@ describe('a Redis that does not let everybody in', () => {
 
   /** What a replica that cannot get in answers and logs. */
   async function refusal(url: string): Promise<string> {
-    const replica = await startReplica(url);
+    const replica = await startReplica(url, { isWithoutRedis: true });
     try {
       assert.equal((await replica.get('/readyz')).status, 503);
       const line = await eventually(() => replica.logLines.find(({ error }) => error !== undefined));

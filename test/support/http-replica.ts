@@ -5,6 +5,7 @@ import type { Timing } from '../../src/contract/timing.js';
 import type { FeedTuning } from '../../src/http/events/feed-tuning.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config.js';
+import { eventually } from './eventually.js';
 
 /** One HTTP replica in this process, with what it logs. */
 export interface Replica extends HttpServer {
@@ -18,7 +19,17 @@ export interface ReplicaOptions {
   readonly environment?: Record<string, string>;
   readonly timing?: Partial<Timing>;
   readonly feedTuning?: Partial<FeedTuning>;
+  /** Redis is away, and the replica is to be had all the same. */
+  readonly isWithoutRedis?: boolean;
 }
+
+/** A Redis that is frozen is given up after this, and its connections after three times that. */
+export const outageTiming = { httpCommandTimeoutMs: 1_000 };
+/** What took less did not wait for a frozen connection to be given up. */
+export const soonMs = 2_900;
+
+/** In a process that is kept busy, an answer of Redis may be seen late; only tests of outages want that noticed. */
+const patientTiming = { httpCommandTimeoutMs: 10_000 };
 
 export async function startReplica(redisUrl: string, options: ReplicaOptions = {}): Promise<Replica> {
   const config = loadConfig('http', {
@@ -27,7 +38,7 @@ export async function startReplica(redisUrl: string, options: ReplicaOptions = {
     WHATSAPP_AUTH_DIR: '/srv/holdline/auth',
     // Tests ask as often as they like; the limits have tests of their own.
     WHATSAPP_RATE_LIMIT: '0',
-    WHATSAPP_TIMING: JSON.stringify(options.timing ?? {}),
+    WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, ...options.timing }),
     ...options.environment,
   });
   const logLines: Record<string, unknown>[] = [];
@@ -43,6 +54,9 @@ export async function startReplica(redisUrl: string, options: ReplicaOptions = {
   const server = await startHttp({ config, redisUrl, log, feedTuning: options.feedTuning ?? {} });
   const get = (path: string, init?: RequestInit) =>
     fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
+  if (options.isWithoutRedis !== true) {
+    await eventually(async () => (await get('/readyz')).ok, { message: 'the replica has its connections' });
+  }
   return {
     ...server,
     logLines,

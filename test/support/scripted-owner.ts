@@ -3,7 +3,7 @@ import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { toBuffer } from 'qrcode';
 import { type Intent, startJobSchema } from '../../src/contract/intent.js';
-import { keyPrefix } from '../../src/contract/keys.js';
+import { keyPrefix, sessionKeys } from '../../src/contract/keys.js';
 import { sessionOfJobId, sessionsQueue } from '../../src/contract/names.js';
 import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
@@ -17,7 +17,7 @@ import { leaveRoll, signRoll } from '../../src/platform/supervisor-roll.js';
 export interface ScriptedOwner {
   /** Every run so far, in order. */
   readonly runs: readonly ScriptedRun[];
-  /** Leaves as a killed process would: job, lock, heartbeat and roll are left to lapse. */
+  /** Leaves as a killed process would: job, lock, heartbeat and roll are left to lapse, lock and heartbeat soon. */
   crash(): Promise<void>;
   close(): Promise<void>;
 }
@@ -52,18 +52,26 @@ export const showQrUntilAsked: Script = async (run) => {
   await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
 };
 
+/** Outlasts, as all that follows from it, whatever keeps this process busy. */
+const usualLockMs = 15_000;
 const beatIntervalMs = 50;
+/** What a crash leaves is as old as if nobody had renewed it for a while. */
+const crashedHeartbeatMs = 600;
+const crashedLockMs = 1_200;
 
 /** As the shipped table has it: a heartbeat lives 0.4 of a lock, and so does a place on the roll, but for a second at least. */
 const heartbeatTtlOf = (lockMs: number) => 0.4 * lockMs;
 const rollTtlOf = (lockMs: number) => Math.max(1_000, heartbeatTtlOf(lockMs));
 
-/** `lockMs` must outlast whatever else keeps this process busy, and a test waits for it where it lets a lock lapse. */
-export async function startOwner(redisUrl: string, script: Script, lockMs = 1_500): Promise<ScriptedOwner> {
+export async function startOwner(
+  redisUrl: string,
+  script: Script,
+  lockMs = usualLockMs,
+): Promise<ScriptedOwner> {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
-  const lives = new Set<NodeJS.Timeout>();
+  const lives = new Set<Life>();
   const sign = () => signRoll(redis, id, 1, rollTtlOf(lockMs));
   const rollTimer = setInterval(() => void sign().catch(() => undefined), 200);
   await sign();
@@ -76,13 +84,13 @@ export async function startOwner(redisUrl: string, script: Script, lockMs = 1_50
       const claim = await claimRun(redis, session, token, startId);
       if (claim.type !== 'claimed') return;
       const life = live(redis, { session, token, startId, epoch: claim.epoch, supervisor: id, lockMs });
-      lives.add(life.timer);
+      lives.add(life);
       runs.push(life.run);
       try {
         await script(life.run);
       } finally {
-        clearInterval(life.timer);
-        lives.delete(life.timer);
+        life.stop();
+        lives.delete(life);
       }
     },
     {
@@ -99,20 +107,19 @@ export async function startOwner(redisUrl: string, script: Script, lockMs = 1_50
   worker.on('error', () => undefined);
   await worker.waitUntilReady();
 
-  async function leave(): Promise<void> {
+  /** `lastWords`: the last that this owner says to Redis; everything before them has been carried out by then. */
+  async function leave(lastWords: () => Promise<unknown>): Promise<void> {
     clearInterval(rollTimer);
-    for (const timer of lives) clearInterval(timer);
+    for (const life of lives) life.stop();
     await worker.close(true);
+    await lastWords().catch(() => undefined);
     redis.disconnect();
   }
 
   return {
     runs,
-    crash: leave,
-    async close() {
-      await leaveRoll(redis, id).catch(() => undefined);
-      await leave();
-    },
+    crash: () => leave(() => Promise.all([...lives].map((life) => life.lapse()))),
+    close: () => leave(() => leaveRoll(redis, id)),
   };
 }
 
@@ -125,18 +132,27 @@ interface LifeFacts {
   readonly lockMs: number;
 }
 
-function live(redis: Redis, facts: LifeFacts): { run: ScriptedRun; timer: NodeJS.Timeout } {
+interface Life {
+  readonly run: ScriptedRun;
+  /** Renews nothing any more. */
+  stop(): void;
+  /** Lets what is stored of it lapse soon. */
+  lapse(): Promise<unknown>;
+}
+
+function live(redis: Redis, facts: LifeFacts): Life {
   const { session, token, startId, epoch, supervisor, lockMs } = facts;
   const heartbeatTtlMs = heartbeatTtlOf(lockMs);
   const asked = deferred<Intent>();
   let fence: Fence = { epoch, incarnation: 0 };
   let isSilent = false;
+  let isOver = false;
   let account: Account | null = null;
 
   const timer = setInterval(() => void renew().catch(() => undefined), beatIntervalMs);
   async function renew(): Promise<void> {
     await renewLock(redis, session, token, lockMs);
-    if (isSilent) return;
+    if (isSilent || isOver) return;
     const { intent } = await beat(redis, { session, token, epoch, ttlMs: heartbeatTtlMs });
     if (intent) asked.resolve(intent);
   }
@@ -186,7 +202,18 @@ function live(redis: Redis, facts: LifeFacts): { run: ScriptedRun; timer: NodeJS
       await redis.del(`${keyPrefix}:s:${session}:heartbeat`);
     },
   };
-  return { run, timer };
+  return {
+    run,
+    stop() {
+      isOver = true;
+      clearInterval(timer);
+    },
+    async lapse() {
+      const k = sessionKeys(session);
+      await redis.pexpire(k.lock, crashedLockMs);
+      if (!isSilent) await redis.pexpire(k.heartbeat, crashedHeartbeatMs);
+    },
+  };
 }
 
 function qrPng(text: string): Promise<Buffer> {

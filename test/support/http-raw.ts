@@ -8,16 +8,20 @@ export interface RawAnswer {
 }
 
 export interface RawOptions {
-  readonly quietMs?: number;
+  /** Reads on after the first whole answer, until the server closes. */
+  readonly untilClosed?: boolean;
   /** Says that nothing more will come, as a client that has given up. */
   readonly thenEnd?: boolean;
 }
 
-/** Sends bytes as they are, and reads answers until the server closes or has been silent for a while. */
+/** The server hangs when it has been silent for so long. */
+const quietMs = 15_000;
+
+/** Sends bytes as they are, and reads the answer. */
 export async function sendRaw(
   port: number,
   bytes: string | Buffer,
-  { quietMs = 250, thenEnd = false }: RawOptions = {},
+  { untilClosed = false, thenEnd = false }: RawOptions = {},
 ): Promise<RawAnswer[]> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
@@ -25,6 +29,7 @@ export async function sendRaw(
   socket.setTimeout(quietMs, () => socket.destroy());
   socket.on('data', (chunk: Buffer) => {
     received += chunk.toString('latin1');
+    if (!untilClosed && hasWholeAnswer(received)) socket.destroy();
   });
   socket.on('error', () => undefined);
   const closed = once(socket, 'close');
@@ -32,6 +37,13 @@ export async function sendRaw(
   else socket.write(bytes);
   await closed;
   return [...answersIn(received)];
+}
+
+function hasWholeAnswer(text: string): boolean {
+  const end = text.indexOf('\r\n\r\n');
+  if (end === -1) return false;
+  const [{ headers } = { headers: {} as Record<string, string> }] = answersIn(text);
+  return text.length >= end + 4 + Number(headers['content-length'] ?? 0);
 }
 
 function* answersIn(text: string): Generator<RawAnswer> {

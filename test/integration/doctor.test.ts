@@ -9,7 +9,6 @@ import { Redis } from 'ioredis';
 import type { Finding } from '../../src/doctor/finding.js';
 import { reachVerdict } from '../../src/doctor/whatsapp.js';
 import { signRoll } from '../../src/platform/supervisor-roll.js';
-import { freePort } from '../support/free-port.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
 import { Theatre } from '../support/theatre.js';
@@ -21,7 +20,9 @@ const theatre = new Theatre(dir);
 const redis = await startRedis({ appendOnly: true });
 const client = new Redis(redis.url);
 const whatsApp = await startWhatsAppWeb();
-const nowhere = `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${await freePort()}`;
+/** Nobody is given this port by chance. */
+const closedPort = 1;
+const nowhere = `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${closedPort}`;
 
 after(async () => {
   await whatsApp.close();
@@ -72,7 +73,7 @@ test('on a machine with everything nothing fails, each line says what was found,
   assert.match(output, /^ok +whatsapp +web\.whatsapp\.com can be reached \(mapped to 127\.0\.0\.1:\d+\)$/m);
   assert.match(output, /^ok +redis +Redis \d+\.\S+, evicts nothing$/m);
   assert.match(output, /^ok +redis +keeps its data in an append-only file$/m);
-  assert.match(output, /^ok +redis +the clock here is 0\.0 s /m);
+  assert.match(output, /^ok +redis +the clock here is [01]\.\d s /m);
   assert.match(output, /^ok +redis +supervisor one is alive, room for 3 more$/m);
   assert.match(output, /\n\d+ ok, \d+ warnings, 0 failures\n$/);
   assert.deepEqual(theatre.browsersAlive(), []);
@@ -100,7 +101,7 @@ test('what fails is named with the way out, the rest is looked at all the same, 
 
 test('a Redis that is not there is one line, and the role http needs no browser', async () => {
   const { code, findings } = await examine(['http', '--json'], {
-    REDIS_URL: `redis://127.0.0.1:${await freePort()}`,
+    REDIS_URL: `redis://127.0.0.1:${closedPort}`,
     WHATSAPP_CHROME_EXECUTABLE: '',
   });
   assert.equal(code, 1);

@@ -231,10 +231,9 @@ describe('GET /api/events', () => {
     const client = await listen({}, closing);
     await writer.messages('before');
     await client.untilCount(1);
-    const startedAt = performance.now();
     await closing.close();
-    assert.ok(performance.now() - startedAt < 1_000, `${performance.now() - startedAt} ms`);
     await client.untilEnd();
+    assert.ok(client.isComplete, 'ended, not cut off with the last connections');
     await writer.messages('in between');
     const again = await startReplica(server.url);
     try {

@@ -69,7 +69,15 @@ describe('POST /api/send with an Idempotency-Key', () => {
     });
     const first = postSend(stage.replica, { key: 'a' });
     await eventually(() => sends.length === 1);
+    const isFound = deferred<void>();
+    const monitor = await stage.redis.monitor();
+    monitor.on('monitor', (_time, [command, key]: string[], source: string) => {
+      if (source !== 'lua' && command === 'hget' && key === jobKey(sends[0]?.id)) isFound.resolve();
+    });
     const second = postSend(stage.other, { key: 'a' });
+    // It has looked how the job stands by then.
+    await isFound.promise;
+    monitor.disconnect();
     const third = await postSend(stage.other, { key: 'a', prefer: 'respond-async' });
     assert.deepEqual([third.status, third.body.status], [202, 'active']);
     maySend.resolve();

@@ -20,6 +20,8 @@ export interface EventClient {
   /** As a browser keeps it. */
   readonly lastEventId: string | null;
   readonly hasEnded: boolean;
+  /** Ended by the server's word, not by a connection that broke. */
+  readonly isComplete: boolean;
   untilCount(count: number, timeoutMs?: number): Promise<readonly ReceivedEvent[]>;
   untilEnd(): Promise<void>;
   /** Stops reading. */
@@ -74,7 +76,10 @@ export async function listenToEvents(
     get hasEnded() {
       return hasEnded;
     },
-    async untilCount(count, timeoutMs = 10_000) {
+    get isComplete() {
+      return response.complete;
+    },
+    async untilCount(count, timeoutMs = 30_000) {
       await eventually(() => events.length >= count, { timeoutMs, message: `${count} events came` });
       return events;
     },

@@ -18,7 +18,7 @@ export interface Sending {
 }
 
 export async function postSend(replica: Replica, sending: Sending = {}): Promise<SendAnswer> {
-  const { to = '+1 555 123 4567', message = 'Hello', key, prefer = 'wait=20', signal } = sending;
+  const { to = '+1 555 123 4567', message = 'Hello', key, prefer = 'wait=60', signal } = sending;
   const response = await replica.post('/api/send', {
     body: JSON.stringify({ phone_number: to, message }),
     headers: {

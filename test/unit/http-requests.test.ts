@@ -216,7 +216,9 @@ describe('coalesced reads', () => {
 });
 
 describe('reads one at a time', () => {
-  it('share the next one among those who come while one is on its way', async () => {
+  it('share the next one among those who come while one is on its way', async (t) => {
+    // It is never long on its way.
+    t.mock.timers.enable({ apis: ['setTimeout'] });
     const answers = [deferred<string>(), deferred<string>()];
     let issued = 0;
     const read = oneAtATime(() => (answers[issued++] as { promise: Promise<string> }).promise);

@@ -128,11 +128,14 @@ function guard(redis: Redis): void {
 }
 
 /**
- * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake can
- * have two, and the second would end the process.
+ * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake, or
+ * that is given up in the middle of it, can have two, and the second would end the process.
  */
 function surviveSecondErrors(server: Server): void {
-  server.on('connect', () => server.stream?.on('error', () => undefined));
+  const listen = () => server.stream?.on('error', () => undefined);
+  // The socket is made in the turn of this event; behind sentinels later.
+  server.on('connecting', () => setImmediate(listen));
+  server.on('connect', listen);
 }
 
 /** One line for each outage and each recovery, not one for each of its thousand errors. */

@@ -3,6 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { connectForAnswers } from '../../src/platform/redis.js';
 import { eventually } from '../support/eventually.js';
 import { startReplica } from '../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
@@ -37,6 +39,18 @@ describe('a Redis that does not let everybody in', () => {
     } finally {
       await replica.close();
     }
+  }
+
+  /** Closes connections at every moment of a handshake that fails; what their sockets say then ends no process. */
+  async function giveUpMidway(url: string): Promise<void> {
+    const log = pino({ level: 'silent' });
+    const ends = Array.from({ length: 100 }, async (_, ms) => {
+      const redis = connectForAnswers(url, 1_000, log);
+      const end = new Promise((resolve) => redis.once('end', resolve));
+      setTimeout(() => redis.disconnect(), ms);
+      await end;
+    });
+    await Promise.all(ends);
   }
 
   it('is enough with the access list of docs/redis-users.acl, which gives nothing else', async () => {
@@ -96,6 +110,7 @@ describe('a Redis that does not let everybody in', () => {
       );
       assert.match(await refusal(url({ ca })), /certificate required|closed|alert|ECONNRESET/i);
       await refusal(`redis://127.0.0.1:${node.port}`);
+      await giveUpMidway(url({ ...client, ca: tlsFile('other-ca.pem') }));
     } finally {
       await node.close();
     }

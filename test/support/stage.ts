@@ -17,8 +17,14 @@ export interface Process {
   readonly isZombie: boolean;
 }
 
-/** A machine without a moment to spare may keep even a Redis that is well from answering within the usual 0.6 s. */
-export const patientTiming = { httpCommandTimeoutMs: 5_000 } as const satisfies Partial<Timing>;
+/**
+ * For a machine without a moment to spare: there even a Redis that is well may not answer within the usual 0.6 s, nor a
+ * first QR come within the 30 s that a start is waited for.
+ */
+export const patientTiming = {
+  httpCommandTimeoutMs: 5_000,
+  authStartWaitMs: 55_000,
+} as const satisfies Partial<Timing>;
 
 interface Look extends Process {
   readonly group: string;

@@ -6,7 +6,9 @@ import { deferred } from '../../src/platform/deadline.js';
 import { recordOutcome } from '../../src/platform/send-records.js';
 import { type CommandStage, startCommandStage } from '../support/command-stage.js';
 import { eventually } from '../support/eventually.js';
+import { startFaultProxy } from '../support/fault-proxy.js';
 import { linkedAccount as account, type HeldSession } from '../support/held-session.js';
+import { startReplica } from '../support/http-replica.js';
 import { sentOutcome, type TakenSend } from '../support/scripted-commands.js';
 import { assertError, getJob, postSend } from '../support/send-client.js';
 
@@ -70,14 +72,17 @@ describe('POST /api/send with an Idempotency-Key', () => {
     const first = postSend(stage.replica, { key: 'a' });
     await eventually(() => sends.length === 1);
     const isFound = deferred<void>();
-    const monitor = await stage.redis.monitor();
-    monitor.on('monitor', (_time, [command, key]: string[], source: string) => {
-      if (source !== 'lua' && command === 'hget' && key === jobKey(sends[0]?.id)) isFound.resolve();
+    const proxy = await startFaultProxy(stage.server.port, {
+      onRequest(bytes) {
+        if (bytes.includes('\r\nhget\r\n')) isFound.resolve();
+      },
     });
-    const second = postSend(stage.other, { key: 'a' });
+    stage.open.push(proxy);
+    const watched = await startReplica(`redis://127.0.0.1:${proxy.port}`);
+    stage.open.push(watched);
+    const second = postSend(watched, { key: 'a' });
     // It has looked how the job stands by then.
     await isFound.promise;
-    monitor.disconnect();
     const third = await postSend(stage.other, { key: 'a', prefer: 'respond-async' });
     assert.deepEqual([third.status, third.body.status], [202, 'active']);
     maySend.resolve();

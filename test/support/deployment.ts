@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { supervisorsKey } from '../../src/contract/keys.js';
-import type { Timing } from '../../src/contract/timing.js';
+import { type Timing, timingSchema } from '../../src/contract/timing.js';
 import { eventually } from './eventually.js';
 import type { FaultProxy } from './fault-proxy.js';
 import { type Replica, startReplica } from './http-replica.js';
@@ -37,7 +37,11 @@ export class Deployment implements FaultStage<Settled> {
   #started = 0;
   #state: HeldState = 'ready';
 
-  static async open(timing: Partial<Timing>, replicaTiming: Partial<Timing> = {}): Promise<Deployment> {
+  /** The replica notices an outage as the shipped one does, where nothing else is said. */
+  static async open(
+    timing: Partial<Timing>,
+    replicaTiming: Partial<Timing> = timingSchema.parse({}),
+  ): Promise<Deployment> {
     const redis = await startRedis({ appendOnly: true });
     return new Deployment(redis, await startReplica(redis.url, { timing: replicaTiming }), timing);
   }

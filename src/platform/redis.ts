@@ -44,7 +44,6 @@ export function connectForAnswers(url: string, commandTimeoutMs: number, log: Lo
 /** A connection like this one for reads that block; the other one says already when Redis is away. */
 export function blockingTwin(redis: Redis): Redis {
   const twin: Redis = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
-  guard(twin);
   twin.on('error', () => undefined);
   return twin;
 }
@@ -122,9 +121,12 @@ function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
   };
 }
 
-function guard(redis: Redis): void {
+/** Also what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
+function guard(redis: Redis): Redis {
   if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
   else surviveSecondErrors(redis);
+  const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
+  return Object.assign(redis, { duplicate: (...options: unknown[]) => guard(duplicate(...options)) });
 }
 
 /**

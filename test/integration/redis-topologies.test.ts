@@ -41,7 +41,7 @@ describe('the whole product', () => {
       await eventually(async () => (await product.replica.get('/readyz')).status === 503);
       await holder.node.restart();
       await product.untilReady(before);
-      await product.send('two');
+      await product.sendUntilTaken('two');
       await product.end();
     });
   });
@@ -59,7 +59,7 @@ describe('the whole product', () => {
         message: 'the sentinels have made the replica the master',
       });
       await product.untilReady(before);
-      await product.send('two');
+      await product.sendUntilTaken('two');
       assert.notEqual(await replica.redis.exists(sessionKeys(defaultSession).state), 0);
       await product.end();
     });

@@ -49,19 +49,28 @@ export class WholeProduct {
     return body;
   };
 
-  readonly post = <T>(path: string, body: unknown = {}): Promise<T> =>
+  readonly post = <T>(path: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<T> =>
     this.ask<T>(path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', prefer: 'wait=60' },
+      headers: { 'content-type': 'application/json', prefer: 'wait=60', ...headers },
       body: JSON.stringify(body),
     });
 
   /** A message goes out; what runs is what the status says. */
   async send(message: string): Promise<void> {
-    const sent = await this.post<{ ok: boolean; to: string }>('/api/send', {
-      ...{ phone_number: '+15551234567', message },
+    const body = { phone_number: '+15551234567', message };
+    const sent = await this.post<{ ok: boolean; to: string }>('/api/send', body, {
+      'idempotency-key': message,
     });
     assert.deepEqual([sent.ok, sent.to], [true, '15551234567']);
+  }
+
+  /** As a caller does who is told 503 by a replica that finds its way back to Redis: again, under the same key. */
+  async sendUntilTaken(message: string): Promise<void> {
+    await eventually(() => this.send(message).then(() => true), {
+      timeoutMs: 40_000,
+      message: 'the message is sent',
+    });
   }
 
   async untilReady(after?: Status): Promise<Status> {

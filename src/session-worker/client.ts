@@ -10,7 +10,7 @@ import { withDeadline } from '../platform/deadline.js';
 import { Acks } from './acks.js';
 import { KnownNumbers } from './known-numbers.js';
 import { putBackLogin } from './login-storage.js';
-import { readPage, readStorage, whenReady } from './page-scripts.js';
+import { readPage, readStorage, whenLoaded, whenReady } from './page-scripts.js';
 import { usePreparedPage } from './prepared-page.js';
 import { toChat, toMessage } from './shapes.js';
 
@@ -195,12 +195,27 @@ export class WhatsAppClient {
   }
 }
 
-/** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
 class AttachedClient extends Client {
-  constructor(options: whatsapp.ClientOptions, onPage: (page: Page) => Promise<void>) {
-    super({ ...options, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
+  readonly #loadPatienceMs: number;
+
+  constructor(
+    options: whatsapp.ClientOptions & { authTimeoutMs: number },
+    onPage: (page: Page) => Promise<void>,
+  ) {
+    const authTimeoutMs = options.authTimeoutMs / 2;
+    super({ ...options, authTimeoutMs, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
+    this.#loadPatienceMs = authTimeoutMs;
   }
 
+  /** The library looks five times a second whether the page has loaded its scripts: here that is seen at once. */
+  override async inject(): Promise<void> {
+    const isLoaded = evaluate(this.pupPage as Page | null, `(${whenLoaded})(${this.#loadPatienceMs})`);
+    // A page that leaves meanwhile is the library's to look at again.
+    await isLoaded.catch(() => undefined);
+    await super.inject();
+  }
+
+  /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
   override async destroy(): Promise<void> {}
 }
 

@@ -18,6 +18,14 @@ export const readPage = `() => {
   };
 }`;
 
+/** Resolves as soon as the library can set the page up; after so many ms at the latest. */
+export const whenLoaded = `async (timeoutMs) => {
+  const end = performance.now() + timeoutMs;
+  while (window.Debug?.VERSION === undefined && performance.now() < end) {
+    await new Promise((done) => setTimeout(done, 5));
+  }
+}`;
+
 /** The page's localStorage, by name. */
 export const readStorage = `() => ({ ...localStorage })`;
 

@@ -1,6 +1,12 @@
 /** Two files of whatsapp-web.js by themselves; the package has types for the whole of it only. */
 declare module 'whatsapp-web.js/src/Client.js' {
-  const Client: typeof import('whatsapp-web.js').Client;
+  interface Setup {
+    /** Sets a page up that has loaded, here and after each of its navigations. */
+    inject(): Promise<void>;
+  }
+  const Client: new (
+    options?: import('whatsapp-web.js').ClientOptions,
+  ) => import('whatsapp-web.js').Client & Setup;
   export = Client;
 }
 declare module 'whatsapp-web.js/src/authStrategies/NoAuth.js' {

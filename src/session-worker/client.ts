@@ -3,6 +3,7 @@ import type whatsapp from 'whatsapp-web.js';
 // The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
 import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
 import Client from 'whatsapp-web.js/src/Client.js';
+import { messageOf } from '../contract/errors.js';
 import { type Account, accountSchema } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
@@ -195,8 +196,12 @@ export class WhatsAppClient {
   }
 }
 
+/** So often may a page leave while it is set up for the first time: by a reload, or because its login is void. */
+const navigationsMax = 5;
+
 class AttachedClient extends Client {
   readonly #loadPatienceMs: number;
+  #hasBeenSetUp = false;
 
   constructor(
     options: whatsapp.ClientOptions & { authTimeoutMs: number },
@@ -207,8 +212,21 @@ class AttachedClient extends Client {
     this.#loadPatienceMs = authTimeoutMs;
   }
 
-  /** The library looks five times a second whether the page has loaded its scripts: here that is seen at once. */
+  /** Sets up the page that a navigation leads to as well. Only later ones are seen by the library itself. */
   override async inject(): Promise<void> {
+    for (let navigations = 0; ; navigations++) {
+      try {
+        await this.#setUp();
+        this.#hasBeenSetUp = true;
+        return;
+      } catch (error) {
+        if (this.#hasBeenSetUp || navigations === navigationsMax || !isNavigation(error)) throw error;
+      }
+    }
+  }
+
+  /** The library looks five times a second whether the page has loaded its scripts: here that is seen at once. */
+  async #setUp(): Promise<void> {
     const isLoaded = evaluate(this.pupPage as Page | null, `(${whenLoaded})(${this.#loadPatienceMs})`);
     // A page that leaves meanwhile is the library's to look at again.
     await isLoaded.catch(() => undefined);
@@ -235,6 +253,10 @@ class PageNotice extends NoAuth {
     this.#isSaid = true;
     await this.#onPage();
   };
+}
+
+function isNavigation(error: unknown): boolean {
+  return /context was destroyed/i.test(messageOf(error));
 }
 
 function watchPage(page: Page, events: ClientEvents): void {

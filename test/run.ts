@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { run } from 'node:test';
@@ -31,6 +32,8 @@ function rank(file: string): number {
 }
 
 const end = new AbortController();
+// Each file listens.
+setMaxListeners(0, end.signal);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
 
 const tests = run({

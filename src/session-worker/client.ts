@@ -199,6 +199,7 @@ export class WhatsAppClient {
 /** So often may a page leave while it is set up for the first time: by a reload, or because its login is void. */
 const navigationsMax = 5;
 
+/** The library on a browser that is not its own, with a page that it may meet at any moment. */
 class AttachedClient extends Client {
   readonly #loadPatienceMs: number;
   #hasBeenSetUp = false;

@@ -3,12 +3,12 @@ import type whatsapp from 'whatsapp-web.js';
 // The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
 import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
 import Client from 'whatsapp-web.js/src/Client.js';
-import { messageOf } from '../contract/errors.js';
 import { type Account, accountSchema } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Chat, Message } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
 import { Acks } from './acks.js';
+import { isNavigation } from './failures.js';
 import { KnownNumbers } from './known-numbers.js';
 import { putBackLogin } from './login-storage.js';
 import { readPage, readStorage, whenLoaded, whenReady } from './page-scripts.js';
@@ -254,10 +254,6 @@ class PageNotice extends NoAuth {
     this.#isSaid = true;
     await this.#onPage();
   };
-}
-
-function isNavigation(error: unknown): boolean {
-  return /context was destroyed/i.test(messageOf(error));
 }
 
 function watchPage(page: Page, events: ClientEvents): void {

@@ -106,12 +106,16 @@ export function loginMissing(): IncarnationExit {
   };
 }
 
+/** The page left for another one in the middle of a call. */
+export function isNavigation(error: unknown): boolean {
+  return /context was destroyed/i.test(messageOf(error));
+}
+
 /** The page went away or stayed silent in the middle of a call: nobody knows how far it came. */
 export function isInterruption(error: unknown): boolean {
   if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
-  return /Target closed|Session closed|Connection closed|context was destroyed|detached|Protocol error/i.test(
-    messageOf(error),
-  );
+  if (isNavigation(error)) return true;
+  return /Target closed|Session closed|Connection closed|detached|Protocol error/i.test(messageOf(error));
 }
 
 function unreachable(why: string): IncarnationExit {

@@ -6,7 +6,7 @@ import { Deployment } from '../support/deployment.js';
 import { eventually } from '../support/eventually.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { childrenOf, isAlive } from '../support/processes.js';
+import { guardsOf, isAlive } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 
@@ -62,7 +62,7 @@ test('control: without its guard the browser of a frozen supervisor outlives the
   const deployment = await Deployment.open(timing);
   try {
     const { owner, browser, status } = await deployment.hold('ready');
-    const guard = childrenOf(owner.pid).find(({ commandLine }) => commandLine.includes('holdline-guard'));
+    const [guard] = guardsOf(owner.pid);
     assert.ok(guard);
     owner.signal('SIGSTOP');
     process.kill(guard.pid, 'SIGKILL');

@@ -6,7 +6,7 @@ import { sessionKeys } from '../../src/contract/keys.js';
 import { publishStatus } from '../../src/platform/session-store.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { childrenOf } from '../support/processes.js';
+import { guardsOf } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 import type { ThreadBehaviour } from '../support/theatre.js';
@@ -116,11 +116,8 @@ test('a browser that dies is replaced, with its guard, on the same profile', () 
     assert.notEqual(next, browser);
     // Killed with its browser, the guard before may take a moment to be gone.
     await eventually(() => {
-      const guards = childrenOf(process.pid).filter(({ commandLine }) =>
-        commandLine.includes('holdline-guard'),
-      );
       assert.deepEqual(
-        guards.map(({ commandLine }) => Number(commandLine[5])),
+        guardsOf(process.pid).map(({ commandLine }) => Number(commandLine[5])),
         [next],
       );
       return true;
@@ -132,10 +129,7 @@ test('a guard that is killed is replaced', () =>
   withSession(async ({ theatre, observer, run }) => {
     await run('ready');
     await observer.untilReady();
-    const guard = () =>
-      childrenOf(process.pid).find(
-        ({ commandLine, state }) => state !== 'Z' && commandLine.includes('holdline-guard'),
-      )?.pid;
+    const guard = () => guardsOf(process.pid)[0]?.pid;
     const first = (await eventually(guard)) as number;
     process.kill(first, 'SIGKILL');
     await eventually(() => guard() !== undefined && guard() !== first);

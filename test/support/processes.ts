@@ -43,6 +43,11 @@ export function childrenOf(pid: number): ProcessFacts[] {
   return allProcesses().filter((process) => process.parent === pid);
 }
 
+/** The guards of a supervisor's browsers; one that is dead has no command line. */
+export function guardsOf(supervisor: number): ProcessFacts[] {
+  return childrenOf(supervisor).filter(({ commandLine }) => commandLine.includes('holdline-guard'));
+}
+
 export function membersOfGroup(group: number): ProcessFacts[] {
   return allProcesses().filter((process) => process.group === group && process.state !== 'Z');
 }

@@ -10,7 +10,7 @@ import { Profile, type ProfileNote } from '../../src/supervisor/profile.js';
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.js';
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
-import { childrenOf } from './processes.js';
+import { guardsOf } from './processes.js';
 import type { RedisServer } from './redis-server.js';
 import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
 import { SessionObserver } from './session-observer.js';
@@ -137,10 +137,7 @@ export class SupervisedSession {
   async assertNothingRuns(): Promise<void> {
     await eventually(() => {
       assert.deepEqual(this.theatre.browsersAlive(), []);
-      const guards = childrenOf(process.pid).filter(({ commandLine }) =>
-        commandLine.includes('holdline-guard'),
-      );
-      assert.deepEqual(guards, []);
+      assert.deepEqual(guardsOf(process.pid), []);
       return true;
     });
   }

@@ -50,6 +50,7 @@ export const httpStatusOf = {
   rate_limited: 429,
   queue_full: 429,
   internal_error: 500,
+  not_supported_by_page: 501,
   whatsapp_error: 502,
   session_not_ready: 503,
   redis_unavailable: 503,

@@ -3,7 +3,17 @@ import type { Scope } from './access.js';
 import { credentialsBackupSchema } from './credentials.js';
 import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
-import { chatSchema, limitSchema, messageSchema, messageTextSchema, phoneNumberSchema } from './whatsapp.js';
+import {
+  chatIdSchema,
+  chatSchema,
+  exactlyOneRecipient,
+  limitSchema,
+  messageSchema,
+  messageTextSchema,
+  personSchema,
+  phoneNumberSchema,
+  recipientIdSchema,
+} from './whatsapp.js';
 
 /**
  * The one table of operations: REST routes, validation, MCP tools, OpenAPI and the commands to the session
@@ -107,7 +117,15 @@ export const operations = {
     tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false },
     scope: 'send',
     isLimited: true,
-    input: z.strictObject({ phone_number: phoneNumberSchema, message: messageTextSchema }),
+    input: z
+      .strictObject({
+        phone_number: phoneNumberSchema.optional(),
+        chat_id: recipientIdSchema.optional(),
+        message: messageTextSchema,
+        link_preview: z.boolean().default(true).describe('show a preview of the first link in the text'),
+        mark_seen: z.boolean().default(true).describe('mark the chat as read, on the phone too'),
+      })
+      .superRefine(exactlyOneRecipient),
     output: sentSchema,
     run: 'send',
   },
@@ -134,7 +152,7 @@ export const operations = {
     run: 'read',
   },
   messages: {
-    summary: 'The newest messages of a one-to-one chat, oldest of them first',
+    summary: 'The newest messages of a chat, oldest of them first',
     description: 'Text is in `body`; of media only its presence is told.',
     routes: [
       { method: 'GET', path: '/api/messages' },
@@ -143,12 +161,35 @@ export const operations = {
     tool: { name: 'whatsapp_read_messages', readOnly: true, destructive: false },
     scope: 'read',
     isLimited: true,
-    input: z.strictObject({ phone_number: phoneNumberSchema, limit: limitSchema.default(10) }),
+    input: z
+      .strictObject({
+        phone_number: phoneNumberSchema.optional(),
+        chat_id: chatIdSchema.optional(),
+        limit: limitSchema.default(10),
+      })
+      .superRefine(exactlyOneRecipient),
     output: z.object({
       ok: z.literal(true),
       chat: chatSchema,
       count: z.int(),
       messages: z.array(messageSchema),
+    }),
+    run: 'read',
+  },
+  number: {
+    summary: 'Whether a phone number is on WhatsApp, and as whom',
+    description:
+      'Each call is a question to WhatsApp, which limits them. `contact.id` is the id that WhatsApp writes to.',
+    routes: [{ method: 'GET', path: '/api/numbers/{phone_number}' }],
+    tool: null,
+    scope: 'read',
+    isLimited: true,
+    input: z.strictObject({ phone_number: phoneNumberSchema }),
+    output: z.object({
+      ok: z.literal(true),
+      phone_number: z.string().describe('digits'),
+      exists: z.boolean(),
+      contact: personSchema.nullable(),
     }),
     run: 'read',
   },

@@ -1,13 +1,16 @@
 /** The steps of a send, each a command to the session worker. */
 export interface SendCommands {
-  /** Is the number on WhatsApp, and under which id will the message be found? Refused as `not_on_whatsapp`. */
+  /**
+   * Which chat is the recipient's, and under which id will the message be found? Refused as `not_on_whatsapp`. Rejects as
+   * interrupted where WhatsApp does not answer. Both outputs are texts that are not empty.
+   */
   readonly prepareSend: {
-    readonly input: { readonly phoneNumber: string; readonly jobId: string };
-    readonly output: { readonly chatId: string; readonly messageId: string };
+    readonly input: SendRecipient & { readonly jobId: string };
+    readonly output: PreparedMessage;
   };
   /**
-   * Hands texts to the page one after another, which may send them now or after a reconnect. The first one that it does
-   * not take ends the row: it is the last that is answered.
+   * Hands texts of one chat to the page one after another, which may send them now or after a reconnect. The first one
+   * that it does not take ends the row: it is the last that is answered.
    */
   readonly sendTexts: {
     readonly input: {
@@ -16,6 +19,8 @@ export interface SendCommands {
         readonly chatId: string;
         readonly messageId: string;
         readonly message: string;
+        readonly linkPreview: boolean;
+        readonly markSeen: boolean;
       }[];
       /** ms; the page does not send after it. */
       readonly notAfter: number;
@@ -32,6 +37,20 @@ export interface SendCommands {
     readonly input: { readonly messageId: string; readonly waitMs: number };
     readonly output: FoundMessage | null;
   };
+}
+
+/** Exactly one of the two: digits, or an id of WhatsApp. */
+export interface SendRecipient {
+  readonly phoneNumber: string | null;
+  readonly chatId: string | null;
+}
+
+export interface PreparedMessage {
+  /** The id that WhatsApp answers for the recipient. */
+  readonly chatId: string;
+  readonly messageId: string;
+  /** Digits of the recipient's number, where it is a person and WhatsApp tells them. */
+  readonly phone: string | null;
 }
 
 /** `late`: nothing went out, and nothing is wrong with the message. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** What a send answers once WhatsApp's server has the message. */
 export const sentSchema = z.object({
   ok: z.literal(true),
-  to: z.string().describe('digits'),
+  to: z.string().describe("digits; the chat's id where no number is known"),
   chat_id: z.string(),
   message_id: z.string().nullable(),
   timestamp: z.iso.datetime(),
@@ -11,7 +11,11 @@ export const sentSchema = z.object({
 
 /** Data of a job on a session's queue of sends. */
 export const sendJobSchema = z.object({
-  phoneNumber: z.string(),
+  /** Digits; null where `chatId` names the recipient. */
+  phoneNumber: z.string().nullable(),
+  chatId: z.string().nullable().default(null),
+  linkPreview: z.boolean().default(true),
+  markSeen: z.boolean().default(true),
   /** null once the job has settled: bodies do not stay in Redis. */
   message: z.string().nullable(),
   /** sha256 of the request, to tell a repeated one from another under the same `Idempotency-Key`. */
@@ -65,8 +69,10 @@ export const sendAttemptSchema = z.object({
   /** Which profile was asked; another one cannot tell whether the message is absent. */
   profileId: z.string(),
   chatId: z.string(),
-  /** Under which the message is found, if it is out. */
-  messageId: z.string(),
+  /** Under which the message is found, if it is out. Versions before this one could leave it out: nobody can look then. */
+  messageId: z.string().min(1).nullable().default(null),
+  /** Digits of the recipient, where known. */
+  phone: z.string().nullable().default(null),
   /** ms */
   at: z.number(),
 });

@@ -6,9 +6,11 @@ import type { SessionState } from './status.js';
  */
 const followers: Readonly<Record<SessionState, readonly SessionState[]>> = {
   stopped: ['starting'],
-  starting: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
+  starting: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   // A new code is `qr` after `qr`.
-  qr: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
+  qr: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
+  // Back to codes when WhatsApp or the person gave it up.
+  passkey_required: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   authenticated: ['ready', 'auth_failure', 'disconnected', 'stopped'],
   // Back to `authenticated` while the page connects and syncs anew by itself.
   ready: ['authenticated', 'disconnected', 'stopped'],

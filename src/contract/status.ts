@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { pageSchema } from './page.js';
 
 export const sessionStates = [
   'stopped',
   'starting',
   'qr',
+  'passkey_required',
   'authenticated',
   'ready',
   'auth_failure',
@@ -44,6 +46,8 @@ export const statusSchema = z.object({
   supervisor: z.string().nullable().describe('who runs the session'),
   updated_at: z.iso.datetime().nullable(),
   qr: qrSchema.nullable(),
+  // A status that an earlier version stored has none.
+  page: pageSchema.nullable().default(null).describe('the page of WhatsApp Web; null: there is none'),
 });
 
 export type Status = z.infer<typeof statusSchema>;
@@ -54,6 +58,7 @@ export interface StateChange {
   readonly lastError: string | null;
   readonly account: Account | null;
   readonly qr?: Status['qr'];
+  readonly page?: Status['page'];
 }
 
 /** The part of the status that says who runs the session and with what. */
@@ -90,6 +95,7 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
     supervisor: run.supervisor,
     updated_at: updatedAt,
     qr,
+    page: change.page ?? null,
   };
 }
 

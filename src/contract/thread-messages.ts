@@ -25,6 +25,8 @@ export interface ThreadData {
   readonly loginStorage: LoginStorage | null;
   readonly redisUrl: string;
   readonly webVersion: string | null;
+  /** What the phone lists under Linked devices. */
+  readonly deviceName: string;
   readonly logLevel: string;
   readonly timing: ThreadTiming;
 }

@@ -1,0 +1,86 @@
+import type { CapabilityName } from './page.js';
+
+/**
+ * What of WhatsApp Web's page each capability stands on, by name: `Module`, `Module.member` or `Module.member.inner`; where
+ * the page has had it under several names, these with `|` between them. Without one of `needs` the capability is broken;
+ * without one of `helps` it is degraded. The self-test looks for them in the page, `npm run page-contract` in a list.
+ */
+export interface PageNeeds {
+  readonly needs: readonly string[];
+  readonly helps: readonly string[];
+}
+
+const chatById = ['WAWebCollections.Chat.get', 'WAWebWidFactory.createWid'];
+
+export const pageNeeds: Readonly<Record<CapabilityName, PageNeeds>> = {
+  qr: {
+    needs: [
+      'WAWebSocketModel.Socket',
+      'WAWebConnModel.Conn',
+      'WAWebCmd.Cmd',
+      'WABase64.encodeB64',
+      'WAWebCompanionRegClientUtils.DEVICE_PLATFORM',
+      'WAWebUserPrefsInfoStore.waNoiseInfo',
+      'WAWebSignalStoreApi.waSignalStore',
+      'WAWebUserPrefsMultiDevice.getADVSecretKey',
+    ],
+    helps: ['WAWebLaunchSocketUtils.refreshQR|WAWebCmd.Cmd.refreshQR'],
+  },
+  pairing: {
+    needs: [
+      'WAWebAltDeviceLinkingApi.setPairingType',
+      'WAWebAltDeviceLinkingApi.initializeAltDeviceLinking',
+      'WAWebAltDeviceLinkingApi.startAltLinkingFlow',
+    ],
+    helps: ['WAWebAltDeviceLinkingApi.initializeQRLinking'],
+  },
+  send: {
+    needs: [
+      ...chatById,
+      'WAWebMsgKey',
+      'WAWebUserPrefsMeUser.getMaybeMePnUser',
+      'WAWebUserPrefsMeUser.getMaybeMeLidUser',
+      'WAWebFindChatAction.findOrCreateLatestChat',
+      'WAWebSendMsgChatAction.addAndSendMsgToChat',
+      'WAWebCollections.Msg.get',
+      'WAWebCollections.Msg.getMessagesById',
+    ],
+    helps: [
+      'WAWebQueryExistsJob.queryWidExists',
+      'WAWebGetEphemeralFieldsMsgActionsUtils.getEphemeralFields',
+      'WAWebUpdateUnreadChatAction.sendSeen',
+      'WAWebStreamModel.Stream',
+      'WALinkify.findLink',
+      'WAWebLinkPreviewChatAction.getLinkPreview',
+    ],
+  },
+  receive: {
+    needs: ['WAWebCollections.Msg.on'],
+    helps: ['WAWebNonMessageDataRequestPlaceholderMessageResendUtils.handlePlaceholderMsgsSeen'],
+  },
+  acks: { needs: ['WAWebCollections.Msg.on', 'WAWebCollections.Msg.get'], helps: [] },
+  chats: {
+    needs: ['WAWebCollections.Chat.getModelsArray'],
+    helps: ['WAWebLidMigrationUtils.toPn'],
+  },
+  messages: {
+    needs: [...chatById, 'WAWebFindChatAction.findOrCreateLatestChat'],
+    helps: ['WAWebChatLoadMessages.loadEarlierMsgs', 'WAWebLidMigrationUtils.toPn'],
+  },
+  media: {
+    needs: [
+      'WAWebPrepRawMedia.prepRawMedia',
+      'WAWebMediaOpaqueData',
+      'WAWebMediaStorage.getOrCreateMediaObject',
+      'WAWebMmsMediaTypes.msgToMediaType',
+      'WAWebMediaMmsV4Upload.uploadMedia',
+      'WAWebDownloadManager.downloadManager',
+    ],
+    helps: [],
+  },
+  logout: {
+    needs: ['WAWebSocketModel.Socket.logout'],
+    // Without it nobody can tell whether WhatsApp's server was told.
+    helps: ['WAWebUnpairDeviceJob.unpairDevice'],
+  },
+};

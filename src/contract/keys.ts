@@ -59,6 +59,8 @@ export interface SessionKeys {
   readonly backupSummary: string;
   /** JSON `BackupStanding`: whether the session's owner takes snapshots. */
   readonly backupStanding: string;
+  /** Hash from the user of a hidden id to digits, and `@account`: numbers that the account's page has once told. */
+  readonly lids: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
@@ -84,6 +86,7 @@ export function sessionKeys(session: string): SessionKeys {
     previousSnapshot: `${own}:credentials:previous`,
     backupSummary: `${own}:credentials:summary`,
     backupStanding: `${own}:credentials:standing`,
+    lids: `${own}:lids`,
     events: `${own}:events`,
     lock: `${job}:lock`,
     job,

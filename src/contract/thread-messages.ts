@@ -41,6 +41,8 @@ export interface ThreadTiming {
   readonly pageCheckTimeoutMs: number;
   readonly readyGraceMs: number;
   readonly reconnectDeadlineMs: number;
+  readonly pairingCodeMs: number;
+  readonly passkeyMs: number;
   readonly logoutDeadlineMs: number;
   readonly keepLoginMs: number;
 }

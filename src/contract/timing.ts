@@ -29,6 +29,8 @@ export const timingSchema = z.strictObject({
   pageCheckTimeoutMs: ms(8_000, 'time within which the page must answer'),
   readyGraceMs: ms(2_000, 'how long a synced page may be without a ready event before it is made up for'),
   reconnectDeadlineMs: ms(60_000, 'how long a linked page may stay unconnected'),
+  pairingCodeMs: ms(180_000, 'how long a pairing code can be typed; after it there are QR codes again'),
+  passkeyMs: ms(600_000, 'how long WhatsApp waits for a passkey; after it there are QR codes again'),
   logoutDeadlineMs: ms(10_000, 'time in which the phone must have been told of a logout'),
 
   threadStopGraceMs: ms(10_000, 'time a thread is given to stop before it is terminated'),

@@ -20,7 +20,10 @@ export const phoneNumberSchema = z
       });
       return z.NEVER;
     }
-    return written.replace(/\(\s*0\s*\)/g, '').replace(/\D/g, '').replace(/^00/, '');
+    return written
+      .replace(/\(\s*0\s*\)/g, '')
+      .replace(/\D/g, '')
+      .replace(/^00/, '');
   })
   .refine((digits) => digits.length >= 8 && digits.length <= 15, { error: phoneNumberRule })
   .describe('with country code; 8-15 digits, written with + - . ( ) / and spaces or without');

@@ -286,20 +286,20 @@ const endScript = luaScript<number>(
  */
 export async function markWiped(redis: Redis, session: string, epoch: number): Promise<number | null> {
   const k = sessionKeys(session);
-  const keys = [k.fence, k.wiped, k.snapshot, k.previousSnapshot, k.backupSummary];
+  const keys = [k.fence, k.wiped, k.snapshot, k.previousSnapshot, k.backupSummary, k.lids];
   const wiped = await markWipedScript(redis, keys, [epoch]);
   return wiped === '' ? null : Number(wiped);
 }
 
-// KEYS fence wiped snapshot previousSnapshot backupSummary | ARGV epoch | returns the number of the wipe, or ''
+// KEYS fence wiped snapshot previousSnapshot backupSummary lids | ARGV epoch | returns the number of the wipe, or ''
 const markWipedScript = luaScript<string>(
   'markWiped',
-  5,
+  6,
   `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
    local last = tonumber(redis.call('GET', KEYS[2]) or '0')
    local wiped = string.format('%.0f', math.max(last + 1, tonumber(ARGV[1])))
    redis.call('SET', KEYS[2], wiped)
-   redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
+   redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
    return wiped`,
 );
 

@@ -1,105 +1,91 @@
 import type { Page } from 'puppeteer';
-import type whatsapp from 'whatsapp-web.js';
-// The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
-import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
-import Client from 'whatsapp-web.js/src/Client.js';
-import { type Account, accountSchema } from '../contract/status.js';
+import { pageNeeds } from '../contract/page-needs.js';
+import type { Account } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
-import type { Chat, Message } from '../contract/whatsapp.js';
-import { withDeadline } from '../platform/deadline.js';
+import { deferred, withDeadline } from '../platform/deadline.js';
 import { Acks } from './acks.js';
-import { isNavigation } from './failures.js';
-import { KnownNumbers } from './known-numbers.js';
+import { AttachedClient } from './attached-client.js';
+import {
+  type AgentAnswer,
+  type AgentFunction,
+  agentCall,
+  installAgent,
+  type PageAgent,
+} from './in-page/agent.js';
+import type { ChatEvent, FromPage } from './in-page/events.js';
+import type { PageReport } from './in-page/linking.js';
 import { putBackLogin } from './login-storage.js';
-import { readPage, readStorage, whenLoaded, whenReady } from './page-scripts.js';
-import { usePreparedPage } from './prepared-page.js';
-import { toChat, toMessage } from './shapes.js';
-
-usePreparedPage();
-
-/** What the page says of itself; null where it has not loaded far enough to say. */
-export interface PageReport {
-  readonly socketState: string | null;
-  readonly hasSynced: boolean;
-  /** The library's listeners are in place. */
-  readonly isInjected: boolean;
-  /** The library has begun its steps to `ready` in this page. */
-  readonly hasBegunReadying: boolean;
-  readonly isLoaded: boolean;
-  /** WhatsApp sent the page to its goodbye address. */
-  readonly isLoggedOut: boolean;
-}
+import { NumberCache } from './number-cache.js';
+import { answeredValue } from './page-errors.js';
+import type { PageExamination } from './page-status.js';
 
 export interface ClientEvents {
   /** The raw text of a QR, as the library has it. */
   readonly onQr: (text: string) => void;
   readonly onReady: (account: Account) => void;
   readonly onAuthFailure: (message: string) => void;
-  /** `LOGOUT`, or a state of the socket that the library takes for final. */
+  /** `LOGOUT`, or a state of the socket that is final. */
   readonly onDisconnected: (reason: string) => void;
   readonly onPageCrashed: () => void;
-  /** Incoming ones only. */
-  readonly onMessage: (message: Message) => void;
-  readonly onAck: (ack: { id: string; chat_id: string; ack: number }) => void;
+  /** The page was looked at: when it had loaded, and again when it had synced, before `onReady`. */
+  readonly onExamined: (examination: PageExamination, isSynced: boolean) => void;
+  /** Settles when there is room for more. */
+  readonly onChatEvents: (events: readonly ChatEvent[], dropped: number) => Promise<void>;
   /** The page itself was answered with an error, e.g. 500. */
   readonly onHttpError: (status: number) => void;
 }
 
 interface ClientOptions {
   readonly browserWsEndpoint: string;
-  readonly webVersion: string | null;
-  readonly webCacheDir: string;
+  readonly deviceName: string;
   /** Of a login that the profile has not got whole. */
   readonly loginStorage: LoginStorage | null;
   readonly authTimeoutMs: number;
   readonly protocolTimeoutMs: number;
   readonly callTimeoutMs: number;
+  readonly pairingCodeMs: number;
   readonly events: ClientEvents;
 }
 
-/**
- * The only user of whatsapp-web.js. Attaches it to a browser that is not its own, and makes up for what the
- * library leaves out: calls into the page have deadlines, and the page can be asked how it is.
- */
+/** What the page's functions give, by name. */
+type AgentOutput<Name extends AgentFunction> = Awaited<ReturnType<PageAgent[Name]>>;
+
+/** States of the socket in which a page that was connected may come back by itself. */
+const passingStates = ['CONNECTED', 'OPENING', 'PAIRING', 'TIMEOUT'];
+
+/** Time between two requests for fresh codes that came to nothing. */
+const refreshEveryMs = 10_000;
+
+/** One page of WhatsApp Web: what it is asked goes through here, each call with a deadline. */
 export class WhatsAppClient {
   readonly acks = new Acks();
-  readonly numbers = new KnownNumbers();
+  readonly numbers = new NumberCache();
   readonly #client: AttachedClient;
-  readonly #callTimeoutMs: number;
+  readonly #options: ClientOptions;
+  readonly #unlinked = deferred<boolean>();
   #missingScript: string | null = null;
+  #codeUntil: number | null = null;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClientOptions) {
-    const { events, webVersion } = options;
-    this.#callTimeoutMs = options.callTimeoutMs;
-    this.#client = new AttachedClient(
-      {
-        puppeteer: {
-          browserWSEndpoint: options.browserWsEndpoint,
-          protocolTimeout: options.protocolTimeoutMs,
-        },
-        webVersionCache:
-          webVersion === null ? { type: 'none' } : { type: 'local', path: options.webCacheDir },
-        ...(webVersion === null ? {} : { webVersion }),
-        authTimeoutMs: options.authTimeoutMs,
-        qrMaxRetries: 0,
-      },
-      async (page) => {
-        watchPage(page, events);
-        watchScripts(page, (why) => {
-          this.#missingScript = why;
-        });
-        if (options.loginStorage !== null) await putBackLogin(page, options.loginStorage);
-      },
-    );
-    this.#client.on('qr', events.onQr);
-    this.#client.on('ready', () => events.onReady(accountOf(this.#client)));
-    this.#client.on('auth_failure', (message) => events.onAuthFailure(String(message)));
-    this.#client.on('message', (message) => events.onMessage(toMessage(rawOf(message))));
-    this.#client.on('message_ack', (message, ack) => {
-      this.acks.tell(message.id._serialized, { ack, timestamp: message.timestamp ?? null });
-      events.onAck({ id: message.id._serialized, chat_id: message.id.remote, ack });
+    this.#options = options;
+    const { events } = options;
+    this.#client = new AttachedClient({
+      browserWsEndpoint: options.browserWsEndpoint,
+      protocolTimeoutMs: options.protocolTimeoutMs,
+      loadTimeoutMs: options.authTimeoutMs / 2,
+      onPage: (page) => this.#onPage(page),
+      onLoaded: (page) => this.#onLoaded(page),
+      onSynced: () => this.#onSynced(),
     });
-    this.#client.on('disconnected', (reason) => events.onDisconnected(String(reason)));
+    this.#client.on('qr', events.onQr);
+    this.#client.on('ready', () => events.onReady(this.#client.account));
+    this.#client.on('auth_failure', (message) => events.onAuthFailure(String(message)));
+    this.#client.on('disconnected', (reason) => {
+      // The page has left for its goodbye address: whatever the server has not said by now it will not say.
+      if (reason === 'LOGOUT') setTimeout(() => this.#unlinked.resolve(false), goodbyeMs);
+      events.onDisconnected(String(reason));
+    });
   }
 
   /** Settles when the page is set up; rejects with whatever the library threw. May never settle. */
@@ -112,74 +98,97 @@ export class WhatsAppClient {
     return this.#missingScript;
   }
 
-  /** Asks the page; rejects when it does not answer in time or is gone. */
-  report(): Promise<PageReport | null> {
-    return this.#page === null
-      ? Promise.resolve(null)
-      : this.#call(evaluate(this.#page, `(${readPage})()`) as Promise<PageReport>, 'the page');
+  /** Asks the page how it is; null where it has not loaded far enough to say. Rejects when it does not answer or is gone. */
+  async report(): Promise<PageReport | null> {
+    const { page } = this.#client;
+    if (page === null) return null;
+    const answer = await this.#evaluate(page, agentCall('report', null), this.#options.callTimeoutMs);
+    return (answer as AgentAnswer).type === 'absent'
+      ? null
+      : (answeredValue(answer as AgentAnswer) as PageReport);
   }
 
   /** What a login needs besides the page's database, which is on the disk at once. */
-  loginStorage(): Promise<LoginStorage> {
-    return this.#call(evaluate(this.#page, `(${readStorage})()`) as Promise<LoginStorage>, 'the page');
+  async loginStorage(): Promise<LoginStorage> {
+    const read = '({ ...localStorage })';
+    return (await this.#evaluate(this.#page, read, this.#options.callTimeoutMs)) as LoginStorage;
   }
 
-  /** Runs one of the page's scripts; rejects with what it threw, or when it does not answer in time. */
-  ask<Answer>(script: string, argument: unknown, timeoutMs = this.#callTimeoutMs): Promise<Answer> {
-    const call = evaluate(this.#page, `(${whenReady})(${script}, ${JSON.stringify(argument)})`);
-    return withDeadline(call as Promise<Answer>, timeoutMs, 'the page');
+  /** Runs a function of ours in a page that the library has made ready; rejects with what it threw, or when it is silent. */
+  async ask<Name extends AgentFunction>(
+    name: Name,
+    input: Parameters<PageAgent[Name]>[0],
+    timeoutMs = this.#options.callTimeoutMs,
+  ): Promise<AgentOutput<Name>> {
+    const answer = await this.#evaluate(this.#page, whenReady(agentCall(name, input)), timeoutMs);
+    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
   }
 
-  /** Every chat, in no order. */
-  async chats(timeoutMs: number): Promise<Chat[]> {
-    await this.ask('() => null', null, timeoutMs);
-    const chats = await withDeadline(this.#client.getChats(), timeoutMs, 'the page');
-    return chats.map((chat) => toChat({ ...chat, lastMessage: rawOf(chat.lastMessage) }));
+  /** A code to type on the phone of that number; rejects where WhatsApp refuses. Voids the one before, and the QR. */
+  async requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
+    this.#codeUntil = performance.now() + this.#options.pairingCodeMs;
+    try {
+      const code = await this.#tell('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000);
+      return String(code);
+    } catch (error) {
+      this.#codeUntil = performance.now();
+      throw error;
+    }
   }
 
-  /** The id under which WhatsApp knows a number; null: it is not on WhatsApp. */
-  async numberId(digits: string, timeoutMs: number): Promise<string | null> {
-    await this.ask('() => null', null, timeoutMs);
-    const id = await withDeadline(this.#client.getNumberId(digits), timeoutMs, 'the page');
-    return id?._serialized ?? null;
+  /** A pairing code counts: the QR cannot be scanned, and fresh ones would void it. */
+  get isPairing(): boolean {
+    return this.#codeUntil !== null && performance.now() < this.#codeUntil;
   }
 
-  /** A code to type on the phone of that number; rejects where WhatsApp refuses. Voids the one before. */
-  requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
-    return withDeadline(this.#client.requestPairingCode(digits), timeoutMs, 'the page');
+  /** There was a pairing code, and nobody has typed it. */
+  get hasCodeEnded(): boolean {
+    return this.#codeUntil !== null && performance.now() >= this.#codeUntil;
   }
 
-  /** Asks WhatsApp for fresh codes. The library means to, but calls it on the wrong side (Client.js 281-293). */
+  /** Codes without a secret are of no use; unless a pairing code has it, there shall be others. */
+  async renewSecret(): Promise<void> {
+    if (!this.isPairing && performance.now() - this.#refreshedAt >= refreshEveryMs) await this.backToQr();
+  }
+
+  /** Gives up a pairing code or a passkey. */
+  async backToQr(): Promise<void> {
+    this.#codeUntil = null;
+    this.#refreshedAt = performance.now();
+    await this.#tell('backToQr', undefined, this.#options.callTimeoutMs);
+  }
+
+  /** Asks WhatsApp for fresh codes; not again before the last request has had its time. */
   async refreshQr(): Promise<void> {
-    await this.#call(
-      evaluate(this.#page, "window.require('WAWebCmd').Cmd.refreshQR(), undefined"),
-      'the page',
-    );
+    if (performance.now() - this.#refreshedAt < refreshEveryMs) return;
+    this.#refreshedAt = performance.now();
+    await this.#tell('refreshQr', undefined, this.#options.callTimeoutMs);
+  }
+
+  /** Fresh codes have come. */
+  codesCome(): void {
+    this.#refreshedAt = Number.NEGATIVE_INFINITY;
   }
 
   /** Runs the library's own steps to `ready` for a sync that it missed; rejects with what fails in them. */
   async makeReady(): Promise<void> {
-    await this.#call(evaluate(this.#page, 'window.onAppStateHasSyncedEvent()'), 'the page');
+    await this.#evaluate(this.#page, 'window.onAppStateHasSyncedEvent()', this.#options.callTimeoutMs);
   }
 
   /** Why the library's steps to `ready` failed: they are run once more, because it lost the error. Never resolves well. */
   async explainUnready(): Promise<void> {
-    await this.#call(
-      evaluate(this.#page, 'delete window.WWebJS, window.onAppStateHasSyncedEvent()'),
-      'the page',
-    );
+    const again = 'delete window.WWebJS, window.onAppStateHasSyncedEvent()';
+    await this.#evaluate(this.#page, again, this.#options.callTimeoutMs);
   }
 
-  /** Unlinks this device; resolves when WhatsApp was told. */
-  async logout(): Promise<void> {
-    const call = evaluate(
-      this.#page,
-      "Promise.resolve(window.require('WAWebSocketModel').Socket.logout()).then(() => undefined)",
-    );
-    await this.#call(call, 'the page').catch(async (error: unknown) => {
-      // The page leaves for its goodbye address, sometimes before it has answered.
-      if ((await this.report().catch(() => null))?.isLoggedOut !== true) throw error;
+  /** Unlinks this device; whether WhatsApp's server was told, as far as can be known within the time. */
+  async logout(deadlineMs: number): Promise<boolean> {
+    const begun = this.#tell('beginLogout', undefined, deadlineMs).catch((error: unknown) => {
+      // The page may leave before it has answered; what the server said has been heard by then.
+      if (!/context was destroyed|detached|Target closed/i.test(String(error))) throw error;
     });
+    const answered = begun.then(() => this.#unlinked.promise);
+    return withDeadline(answered, deadlineMs, 'WhatsApp');
   }
 
   /** Lets go of the browser, which lives on. */
@@ -188,72 +197,84 @@ export class WhatsAppClient {
   }
 
   get #page(): Page | null {
-    return (this.#client.pupPage as Page | null | undefined) ?? null;
+    return this.#client.page;
   }
 
-  #call<T>(promise: Promise<T>, what: string): Promise<T> {
-    return withDeadline(promise, this.#callTimeoutMs, what);
-  }
-}
-
-/** So often may a page leave while it is set up for the first time: by a reload, or because its login is void. */
-const navigationsMax = 5;
-
-/** The library on a browser that is not its own, with a page that it may meet at any moment. */
-class AttachedClient extends Client {
-  readonly #loadPatienceMs: number;
-  #hasBeenSetUp = false;
-
-  constructor(
-    options: whatsapp.ClientOptions & { authTimeoutMs: number },
-    onPage: (page: Page) => Promise<void>,
-  ) {
-    const authTimeoutMs = options.authTimeoutMs / 2;
-    super({ ...options, authTimeoutMs, authStrategy: new PageNotice(() => onPage(this.pupPage as Page)) });
-    this.#loadPatienceMs = authTimeoutMs;
+  async #onPage(page: Page): Promise<void> {
+    const { events, loginStorage } = this.#options;
+    watchPage(page, events);
+    watchScripts(page, (why) => {
+      this.#missingScript = why;
+    });
+    await page.exposeFunction('holdlineTell', (message: FromPage) => this.#hear(message));
+    if (loginStorage !== null) await putBackLogin(page, loginStorage);
   }
 
-  /** Sets up the page that a navigation leads to as well. Only later ones are seen by the library itself. */
-  override async inject(): Promise<void> {
-    for (let navigations = 0; ; navigations++) {
-      try {
-        await this.#setUp();
-        this.#hasBeenSetUp = true;
+  async #onLoaded(page: Page): Promise<void> {
+    await this.#evaluate(page, installAgent, this.#options.callTimeoutMs);
+    await this.#tell('nameDevice', { name: this.#options.deviceName });
+    await this.#tell('watchForPasskey', undefined);
+    this.#options.events.onExamined(await this.#examine(false), false);
+  }
+
+  async #onSynced(): Promise<void> {
+    // What keeps it from listening, the self-test says.
+    await this.#tell('listen', undefined).catch(() => undefined);
+    this.#options.events.onExamined(await this.#examine(true), true);
+  }
+
+  async #examine(isReady: boolean): Promise<PageExamination> {
+    const repairs = await this.#tell('repairPage', undefined);
+    const version = await this.#tell('pageVersion', undefined);
+    const findings = await this.#tell('testPage', { needs: pageNeeds, isReady }, examinationMs);
+    return { version, repairs, findings };
+  }
+
+  async #hear(message: FromPage): Promise<void> {
+    const { events } = this.#options;
+    switch (message?.type) {
+      case 'events':
+        for (const event of message.events) {
+          if (event.type === 'ack') this.acks.tell(event.id, { ack: event.ack, timestamp: event.t });
+        }
+        return events.onChatEvents(message.events, message.dropped);
+      case 'socket-state':
+        if (!passingStates.includes(message.state)) events.onDisconnected(message.state);
         return;
-      } catch (error) {
-        if (this.#hasBeenSetUp || navigations === navigationsMax || !isNavigation(error)) throw error;
-      }
+      case 'unlinked':
+        return this.#unlinked.resolve(message.isTold);
     }
   }
 
-  /** The library looks five times a second whether the page has loaded its scripts: here that is seen at once. */
-  async #setUp(): Promise<void> {
-    const isLoaded = evaluate(this.pupPage as Page | null, `(${whenLoaded})(${this.#loadPatienceMs})`);
-    // A page that leaves meanwhile is the library's to look at again.
-    await isLoaded.catch(() => undefined);
-    await super.inject();
+  /** Runs a function of ours in a page at any stage. */
+  async #tell<Name extends AgentFunction>(
+    name: Name,
+    input: Parameters<PageAgent[Name]>[0],
+    timeoutMs = this.#options.callTimeoutMs,
+  ): Promise<AgentOutput<Name>> {
+    const answer = await this.#evaluate(this.#page, agentCall(name, input), timeoutMs);
+    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
   }
 
-  /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
-  override async destroy(): Promise<void> {}
+  #evaluate(page: Page | null, expression: string, timeoutMs: number): Promise<unknown> {
+    const call =
+      page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
+    return withDeadline(call, timeoutMs, 'the page');
+  }
 }
 
-/** Keeps no credentials (the profile does); says when there is a page, which loads nothing before that has been heard. */
-class PageNotice extends NoAuth {
-  #isSaid = false;
-  readonly #onPage: () => Promise<void>;
+/** What the server has said may be on its way when the page has left. */
+const goodbyeMs = 500;
 
-  constructor(onPage: () => Promise<void>) {
-    super();
-    this.#onPage = onPage;
-  }
+/** For a page with several trials that each have their own deadline. */
+const examinationMs = 20_000;
 
-  // Called after a logout on the phone as well.
-  override afterBrowserInitialized = async (): Promise<void> => {
-    if (this.#isSaid) return;
-    this.#isSaid = true;
-    await this.#onPage();
-  };
+/**
+ * One that has just loaded anew knows neither its chats nor what it has sent: nothing may be asked of it, and "not found"
+ * would be a lie. Counts as an interruption.
+ */
+function whenReady(call: string): string {
+  return `typeof window.WWebJS === 'undefined' ? { type: 'absent' } : ${call}`;
 }
 
 function watchPage(page: Page, events: ClientEvents): void {
@@ -273,23 +294,5 @@ function watchScripts(page: Page, onMissing: (why: string) => void): void {
   });
   page.on('requestfailed', (request) => {
     if (request.resourceType() === 'script') onMissing(request.failure()?.errorText ?? 'it failed');
-  });
-}
-
-function evaluate(page: Page | null, expression: string): Promise<unknown> {
-  return page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
-}
-
-/** The page's model, which the library keeps beside what it made of it. */
-function rawOf(message: whatsapp.Message | undefined): unknown {
-  return message === undefined ? null : (message.rawData ?? message);
-}
-
-function accountOf(client: whatsapp.Client): Account {
-  const { wid, pushname, platform } = client.info ?? {};
-  return accountSchema.parse({
-    wid: wid?._serialized ?? null,
-    pushname: pushname ?? null,
-    platform: platform ?? null,
   });
 }

@@ -1,19 +1,29 @@
 import { createHash } from 'node:crypto';
 import { ApiError, messageOf } from '../contract/errors.js';
 import type { InputOf, OutputOf, ReadName } from '../contract/operations.js';
-import type { FoundMessage, SendCommands, SentText } from '../contract/send-commands.js';
+import type { CapabilityName, PageStatus } from '../contract/page.js';
+import type { PreparedMessage, SendCommands, SendRecipient } from '../contract/send-commands.js';
 import type { FromThread, ToThread } from '../contract/thread-messages.js';
-import { chatIdOf } from '../contract/whatsapp.js';
+import { idOfNumber, type Recipient } from '../contract/whatsapp.js';
 import type { WhatsAppClient } from './client.js';
 import { isInterruption } from './failures.js';
-import { findMessage, prepareMessage, readMessages, sendMessages } from './page-scripts.js';
-import { byActivity, toChat, toMessage } from './shapes.js';
+import { PageLacksError, WhatsAppSilentError } from './page-errors.js';
+import type { People } from './people.js';
+import { toChat, toMessage, toPerson } from './shapes.js';
 
-/** Longer than the page's health check: a big account may take its time. */
+/** Longer than the page's own patience with WhatsApp. */
 const readMs = 30_000;
+const pairingCodeMs = 15_000;
+
+/** What commands are carried out with. */
+export interface CommandParts {
+  readonly client: WhatsAppClient;
+  readonly people: People;
+  readonly page: PageStatus | null;
+}
 
 type Reads = {
-  readonly [Name in ReadName]: (client: WhatsAppClient, input: InputOf<Name>) => Promise<SessionOutput<Name>>;
+  readonly [Name in ReadName]: (parts: CommandParts, input: InputOf<Name>) => Promise<SessionOutput<Name>>;
 };
 
 /** The pairing code alone; what stands around it is the same for every code. */
@@ -21,109 +31,176 @@ type SessionOutput<Name extends ReadName> = Name extends 'pairingCode' ? { code:
 
 type Sends = {
   readonly [Name in keyof SendCommands]: (
-    client: WhatsAppClient,
+    parts: CommandParts,
     input: SendCommands[Name]['input'],
   ) => Promise<SendCommands[Name]['output']>;
 };
 
+type Command = Extract<ToThread, { type: 'command' }>;
+
 /** Carries out a command; whatever happens is an answer. */
-export async function answerCommand(client: WhatsAppClient | null, command: Command): Promise<FromThread> {
+export async function answerCommand(parts: CommandParts | null, command: Command): Promise<FromThread> {
   const { id, operation, input } = command;
+  const refusal = (code: string, message: string): FromThread => ({ type: 'refusal', id, code, message });
   try {
-    if (client === null) throw new ApiError('session_not_ready', 'the session worker has no page yet');
+    if (parts === null) throw new ApiError('session_not_ready', 'the session worker has no page yet');
     if (!Object.hasOwn(commands, operation))
       throw new ApiError('invalid_request', `there is no ${operation}`);
+    const needed = capabilityOf[operation];
+    if (needed !== undefined && parts.page?.capabilities[needed] === 'broken') {
+      return refusal('not_supported_by_page', notSupported(parts.page, parts.page.problem ?? needed));
+    }
     const run = commands[operation as keyof typeof commands] as (
-      client: WhatsAppClient,
+      parts: CommandParts,
       input: never,
     ) => Promise<unknown>;
-    return { type: 'answer', id, output: await run(client, input as never) };
+    return { type: 'answer', id, output: await run(parts, input as never) };
   } catch (error) {
-    if (error instanceof ApiError) return { type: 'refusal', id, code: error.code, message: error.message };
+    if (error instanceof ApiError) return refusal(error.code, error.message);
+    if (error instanceof PageLacksError) {
+      return refusal('not_supported_by_page', notSupported(parts?.page ?? null, error.message));
+    }
+    if (error instanceof WhatsAppSilentError && Object.hasOwn(reads, operation)) {
+      return refusal('timeout', `WhatsApp Web: ${error.message}`);
+    }
     // A page that did not answer may have acted all the same: that is no refusal.
-    const code = isInterruption(error) ? 'interrupted' : 'whatsapp_error';
-    return { type: 'refusal', id, code, message: `WhatsApp Web failed: ${messageOf(error)}` };
+    const isUnknown = error instanceof WhatsAppSilentError || isInterruption(error);
+    return refusal(isUnknown ? 'interrupted' : 'whatsapp_error', `WhatsApp Web failed: ${messageOf(error)}`);
   }
 }
 
-type PageAnswer = SentText | { readonly type: 'key-differs' };
+const capabilityOf: Readonly<Record<string, CapabilityName>> = {
+  pairingCode: 'pairing',
+  chats: 'chats',
+  messages: 'messages',
+};
 
-type Command = Extract<ToThread, { type: 'command' }>;
+function notSupported(page: PageStatus | null, why: string): string {
+  return `WhatsApp has changed its page, and this cannot be done on version ${page?.version ?? 'unknown'}: ${why}`;
+}
 
-/** What a session worker can do, by name. An operation of the table that runs here needs its function here. */
-const commands: Reads & Sends = {
-  async pairingCode(client, { phone_number }) {
-    return { code: await client.requestPairingCode(phone_number, readMs) };
+const reads: Reads = {
+  async pairingCode({ client }, { phone_number }) {
+    return { code: await client.requestPairingCode(phone_number, pairingCodeMs) };
   },
 
-  async chats(client, { limit }) {
-    const chats = (await client.chats(readMs)).sort(byActivity).slice(0, limit);
-    return { ok: true, count: chats.length, chats };
+  async chats({ client, people }, { limit }) {
+    const found = await client.ask('readChats', { limit }, readMs);
+    const chats = found.map(toChat).filter((chat) => chat !== null);
+    const contacts = await people.complete(chats.map(({ contact }) => contact));
+    const lasts = await people.completeSenders(chats.flatMap(({ last_message }) => last_message ?? []));
+    return {
+      ok: true,
+      count: chats.length,
+      chats: chats.map((chat, i) => ({
+        ...chat,
+        contact: contacts[i] ?? null,
+        last_message: chat.last_message === null ? null : (lasts.shift() ?? null),
+      })),
+    };
   },
 
-  async messages(client, { phone_number, limit }) {
-    const chatId = await registered(client, phone_number);
-    const found = await client.ask<{ chat: unknown; messages: unknown[] } | null>(
-      readMessages,
-      { chatId, limit },
-      readMs,
-    );
-    if (found === null) throw new ApiError('whatsapp_error', 'WhatsApp Web could not open the chat');
-    const messages = found.messages.map(toMessage);
-    return { ok: true, chat: toChat(found.chat), count: messages.length, messages };
+  async messages({ client, people }, input) {
+    const chatId = await chatIdOf(client, input);
+    const found = await client.ask('readMessages', { chatId, limit: input.limit }, readMs);
+    const chat = toChat(found?.chat);
+    if (found === null || chat === null) throw new ApiError('chat_not_found', 'there is no such chat');
+    const [contact = null] = await people.complete([chat.contact]);
+    const messages = await people.completeSenders(found.messages.map(toMessage));
+    return { ok: true, chat: { ...chat, contact }, count: messages.length, messages };
   },
 
-  async prepareSend(client, { phoneNumber, jobId }) {
+  async number({ client, people }, { phone_number }) {
+    const person = toPerson(await client.ask('lookUp', { digits: phone_number }, readMs));
+    const [contact = null] = await people.complete([person]);
+    return { ok: true, phone_number, exists: contact !== null, contact };
+  },
+};
+
+const sends: Sends = {
+  async prepareSend({ client }, { jobId, ...recipient }) {
     const keyId = keyIdOf(jobId);
-    const known = client.numbers.get(phoneNumber);
-    if (known !== null) return { chatId: known.chatId, messageId: known.messageId(keyId) };
-    const chatId = await registered(client, phoneNumber);
-    const prepared = await client.ask<{ chatId: string; messageId: string } | null>(
-      prepareMessage,
-      { chatId, keyId },
-      readMs,
-    );
-    if (prepared === null) throw new ApiError('whatsapp_error', 'WhatsApp Web could not open the chat');
-    client.numbers.keep(phoneNumber, prepared, keyId);
+    const name = recipient.chatId ?? recipient.phoneNumber ?? '';
+    const known = client.numbers.get(name);
+    if (known !== null)
+      return { chatId: known.chatId, messageId: known.messageId(keyId), phone: known.phone };
+    const prepared = await prepare(client, recipient, keyId);
+    if (prepared.messageId !== '') client.numbers.keep(name, prepared, keyId);
     return prepared;
   },
 
-  async sendTexts(client, { messages, notAfter }) {
+  async sendTexts({ client }, { messages, notAfter }) {
     const keyed = messages.map((message) => ({ ...message, keyId: keyIdOf(message.jobId) }));
-    const answers = await client.ask<PageAnswer[]>(sendMessages, { messages: keyed, notAfter }, readMs);
+    const answers = await client.ask('sendTexts', { messages: keyed, notAfter }, readMs);
     return answers.map((answer) => {
       if (answer.type === 'refused')
         return { ...answer, message: `WhatsApp Web did not send: ${answer.message}` };
-      if (answer.type !== 'key-differs') return answer;
+      if (answer.type !== 'key-differs') return { type: answer.type };
       // The account's or the other's address has changed meanwhile: it is made anew, and the message tried again.
       client.numbers.forget();
       return { type: 'late' };
     });
   },
 
-  findSent(client, { messageId }) {
-    return client.ask<FoundMessage | null>(findMessage, { messageId });
+  findSent({ client }, { messageId }) {
+    return client.ask('findMessage', { messageId });
   },
 
-  async untilAcked(client, { messageId, waitMs }) {
+  async untilAcked({ client }, { messageId, waitMs }) {
     const until = performance.now() + waitMs;
     for (;;) {
       const told = await client.acks.next(messageId, Math.min(ackLookMs, until - performance.now()));
       if (told !== null) return told;
-      const found = await client.ask<FoundMessage | null>(findMessage, { messageId });
+      const found = await client.ask('findMessage', { messageId });
       if (found === null || found.ack !== 0 || performance.now() >= until) return found;
     }
   },
 };
 
-/** The library's event comes at once; a look makes up for one that it missed. */
+/** What a session worker can do, by name. An operation of the table that runs here needs its function here. */
+const commands = { ...reads, ...sends };
+
+/** The page's event comes at once; a look makes up for one that it missed. */
 const ackLookMs = 1_000;
 
-async function registered(client: WhatsAppClient, digits: string): Promise<string> {
-  if ((await client.numberId(digits, readMs)) === null) {
-    throw new ApiError('not_on_whatsapp', `${maskPhone(digits)} is not on WhatsApp`);
+async function prepare(
+  client: WhatsAppClient,
+  { phoneNumber, chatId }: SendRecipient,
+  keyId: string,
+): Promise<PreparedMessage> {
+  const input = phoneNumber === null ? { chat_id: chatId ?? '' } : { phone_number: phoneNumber };
+  const prepared = await client.ask(
+    'prepareMessage',
+    { chatId: await chatIdOf(client, input), keyId },
+    readMs,
+  );
+  if (prepared === null) throw notOnWhatsApp(phoneNumber);
+  // Whoever gets an empty id sends nothing.
+  return {
+    chatId: prepared.chatId ?? '',
+    messageId: prepared.messageId ?? '',
+    phone: prepared.phone ?? phoneNumber,
+  };
+}
+
+/** The id that WhatsApp answers for a recipient: of a number it may be another than the one that was dialled. */
+async function chatIdOf(client: WhatsAppClient, { phone_number, chat_id }: Recipient): Promise<string> {
+  if (chat_id !== undefined) return chat_id;
+  const digits = phone_number ?? '';
+  try {
+    const person = await client.ask('lookUp', { digits }, readMs);
+    if (person === null) throw notOnWhatsApp(digits);
+    return person.id;
+  } catch (error) {
+    // Without a look-up the chat is opened under the number; who is not on WhatsApp has none.
+    if (error instanceof PageLacksError) return idOfNumber(digits);
+    throw error;
   }
-  return chatIdOf(digits);
+}
+
+function notOnWhatsApp(digits: string | null): ApiError {
+  const who = digits === null ? 'the recipient' : maskPhone(digits);
+  return new ApiError('not_on_whatsapp', `${who} is not on WhatsApp`);
 }
 
 /** The same for each attempt at the same job: what was sent can be found, and is never sent beside itself. */

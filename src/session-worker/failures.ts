@@ -122,6 +122,6 @@ function unreachable(why: string): IncarnationExit {
   return { reason: 'whatsapp_unreachable', message: `${host} cannot be reached: ${why}` };
 }
 
-function incompatible(why: string): IncarnationExit {
+export function incompatible(why: string): IncarnationExit {
   return { reason: 'incompatible_page', message: `incompatible WhatsApp Web page: ${why}` };
 }

@@ -1,9 +1,13 @@
 import type { HTTPRequest, Page } from 'puppeteer';
 import type { LoginStorage } from '../contract/thread-messages.js';
-import { writeStorage } from './page-scripts.js';
 
 const origin = 'https://web.whatsapp.com/';
 const deadlineMs = 10_000;
+
+/** Puts back what a killed browser had not written yet. */
+const writeStorage = `(storage) => {
+  for (const [name, value] of Object.entries(storage)) localStorage.setItem(name, value);
+}`;
 
 /**
  * Gives the page the localStorage of a login that its profile has not got whole, before WhatsApp Web loads. That takes

@@ -6,6 +6,7 @@ import { collectGarbage } from '../platform/garbage.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis.js';
 import { EventRelay } from './event-relay.js';
+import { People } from './people.js';
 import { SessionWorker } from './session-worker.js';
 import { StateWriter } from './state-writer.js';
 
@@ -41,10 +42,12 @@ function begin(data: ThreadData): (message: ToThread) => void {
   const redis = connectPatiently(data.redisUrl, timing, log);
   const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
   const relay = new EventRelay(redis, () => writer.run, log);
-  const worker = new SessionWorker({
+  const people = new People(redis, run.session, () => worker.account?.wid ?? null, log);
+  const worker: SessionWorker = new SessionWorker({
     data,
     writer,
     relay,
+    people,
     log,
     say,
     webCacheDir: join(run.auth_dir, '.web-versions'),

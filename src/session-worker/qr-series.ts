@@ -6,6 +6,18 @@ type Qr = NonNullable<Status['qr']>;
 const firstCodeMs = 60_000;
 const nextCodeMs = 20_000;
 
+/**
+ * What keeps a phone from taking the text of a code: `ref,noise key,identity key,secret,platform`. The reference is taken back
+ * while somebody links, the secret by a pairing code.
+ */
+export function faultOf(text: string): 'no-reference' | 'no-secret' | null {
+  const [ref = '', , , secret = ''] = text.split(',');
+  if (['', 'undefined', 'null'].includes(ref)) return 'no-reference';
+  return Buffer.from(secret, 'base64').length === secretBytes ? null : 'no-secret';
+}
+
+const secretBytes = 32;
+
 /** Numbers the codes of one attempt to log in, and knows which of them can be scanned now. */
 export class QrSeries {
   #text = '';
@@ -41,9 +53,11 @@ export class QrSeries {
     return true;
   }
 
-  /** The code cannot be scanned any more. */
-  withdraw(): void {
+  /** The code cannot be scanned any more; whether there was one. */
+  withdraw(): boolean {
+    const wasShown = this.#current !== null;
     this.#current = null;
+    return wasShown;
   }
 
   /** WhatsApp was asked for fresh codes. */

@@ -1,27 +1,37 @@
 import { messageOf } from '../contract/errors.js';
 import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
+import type { PageStatus } from '../contract/page.js';
 import { mayFollow } from '../contract/states.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { deferred, pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/session-store.js';
-import { type PageReport, WhatsAppClient } from './client.js';
+import { WhatsAppClient } from './client.js';
 import { answerCommand } from './commands.js';
-import type { EventRelay } from './event-relay.js';
+import type { ChatEventData, EventRelay } from './event-relay.js';
 import * as failures from './failures.js';
+import type { ChatEvent } from './in-page/events.js';
+import type { PageReport } from './in-page/linking.js';
+import { brokenSentence, describePage, type PageExamination } from './page-status.js';
+import type { People } from './people.js';
 import { encodeQr, warmUpEncoder } from './qr-image.js';
-import { QrSeries } from './qr-series.js';
+import { faultOf, QrSeries } from './qr-series.js';
+import { toMessage } from './shapes.js';
 import type { StateWriter } from './state-writer.js';
 
 interface SessionWorkerOptions {
   readonly data: ThreadData;
   readonly writer: StateWriter;
   readonly relay: EventRelay;
+  readonly people: People;
   readonly log: Logger;
   readonly webCacheDir: string;
   readonly say: (message: FromThread) => void;
 }
+
+const passkeySentence =
+  'WhatsApp asks for a passkey to link this account, and the browser on this server has none';
 
 /** Time in which a page that crashed, or a browser that died, is heard of by another way than the calls it broke. */
 const witnessMs = 500;
@@ -40,6 +50,9 @@ export class SessionWorker {
   #account: Account | null;
   #lastError: string | null;
   #report: PageReport | null = null;
+  #page: PageStatus | null = null;
+  /** What is broken in the page, though the session is ready. */
+  #brokenInPage: string | null = null;
   #stateSince = performance.now();
   #syncedSince: number | null = null;
   #unconnectedSince: number | null = null;
@@ -72,6 +85,11 @@ export class SessionWorker {
     }
   }
 
+  /** Whose session it is; null until that is known. */
+  get account(): Account | null {
+    return this.#account;
+  }
+
   async stop(): Promise<void> {
     this.#done.abort();
     await this.#client?.detach().catch(() => undefined);
@@ -81,7 +99,10 @@ export class SessionWorker {
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
     const { log, say } = this.#options;
     const beganAt = performance.now();
-    const answer = await answerCommand(this.#client, command);
+    const { people } = this.#options;
+    const client = this.#client;
+    const parts = client === null ? null : { client, people, page: this.#page };
+    const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
     const code = answer.type === 'refusal' ? { code: answer.code } : {};
@@ -94,15 +115,15 @@ export class SessionWorker {
   }
 
   #attach(browserWsEndpoint: string): void {
-    const { timing, webVersion } = this.#options.data;
+    const { timing, deviceName } = this.#options.data;
     const client = new WhatsAppClient({
       browserWsEndpoint,
-      webVersion,
-      webCacheDir: this.#options.webCacheDir,
+      deviceName,
       loginStorage: this.#options.data.loginStorage,
       authTimeoutMs: Math.min(30_000, timing.startDeadlineMs / 2),
       protocolTimeoutMs: timing.startDeadlineMs * 2,
       callTimeoutMs: timing.pageCheckTimeoutMs,
+      pairingCodeMs: timing.pairingCodeMs,
       events: {
         onQr: (text) => void this.#onQr(text),
         onReady: (account) => void this.#onReady(account),
@@ -110,8 +131,8 @@ export class SessionWorker {
           this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
         onDisconnected: (reason) => this.#fail(failures.exitOfDisconnect(reason)),
         onPageCrashed: () => this.#failWith('page_crashed', 'the page of WhatsApp Web crashed'),
-        onMessage: (message) => this.#options.relay.message(message),
-        onAck: (ack) => this.#options.relay.ack(ack),
+        onExamined: (examination, isSynced) => this.#onExamined(examination, isSynced),
+        onChatEvents: (events, dropped) => this.#onChatEvents(events, dropped),
         onHttpError: (status) => this.#fail(failures.exitOfHttpError(status)),
       },
     });
@@ -149,12 +170,9 @@ export class SessionWorker {
     this.#unconnectedSince = isConnected ? null : (this.#unconnectedSince ?? performance.now());
     this.#syncedSince = isConnected && report.hasSynced ? (this.#syncedSince ?? performance.now()) : null;
 
-    if (report.socketState === 'UNPAIRED_IDLE' && this.#state === 'qr') {
-      this.#qrs.newBatch();
-      await client.refreshQr();
-    }
-    if (this.#state === 'qr' && this.#qrs.hasExpired()) this.#publish('qr', null);
-    if (isConnected && (this.#state === 'starting' || this.#state === 'qr')) this.#onLinked();
+    if (await this.#followPasskey(client, report)) return;
+    if (this.#state === 'qr') await this.#followCodes(client, report);
+    if (isConnected && this.#isLinking) this.#onLinked();
     // The page connects and syncs anew by itself, or it has loaded anew and the library may have missed that it
     // synced; until then nothing can be sent.
     if (this.#state === 'ready' && !(isConnected && report.hasBegunReadying)) {
@@ -164,6 +182,40 @@ export class SessionWorker {
     if (this.#state === 'authenticated' && this.#syncedSince !== null && report.isInjected) {
       await this.#makeUpForReady(client, report, performance.now() - this.#syncedSince);
     }
+  }
+
+  /** Codes for as long as nobody scans, and none on show that no phone takes. */
+  async #followCodes(client: WhatsAppClient, report: PageReport): Promise<void> {
+    const isIdle = report.socketState === 'UNPAIRED_IDLE';
+    if (this.#qrs.hasExpired() || (isIdle && this.#qrs.withdraw())) this.#publish('qr', null);
+    // Fresh codes would void the one that somebody is typing.
+    if (client.isPairing) return;
+    if (client.hasCodeEnded) return client.backToQr();
+    if (!isIdle) return;
+    this.#qrs.newBatch();
+    await client.refreshQr();
+  }
+
+  /** While WhatsApp waits for a passkey, nothing of ours disturbs its page. True: it does. */
+  async #followPasskey(client: WhatsAppClient, report: PageReport): Promise<boolean> {
+    if (report.asksForPasskey && (this.#state === 'starting' || this.#state === 'qr')) {
+      this.#qrs.withdraw();
+      this.#lastError = passkeySentence;
+      this.#publish('passkey_required', null);
+    }
+    if (this.#state !== 'passkey_required') return false;
+    const { passkeyMs } = this.#options.data.timing;
+    const isOver = performance.now() - this.#stateSince > passkeyMs;
+    if (report.asksForPasskey && !isOver) return true;
+    if (!report.socketState?.startsWith('UNPAIRED')) return false;
+    this.#qrs.newBatch();
+    this.#publish('qr', null);
+    if (report.asksForPasskey) await client.backToQr();
+    return true;
+  }
+
+  get #isLinking(): boolean {
+    return this.#state === 'starting' || this.#state === 'qr' || this.#state === 'passkey_required';
   }
 
   /** The page has synced, and the library said nothing: it missed it, or it failed on the way and lost the error. */
@@ -205,25 +257,56 @@ export class SessionWorker {
   }
 
   async #onQr(text: string): Promise<void> {
-    if (
-      this.#state !== 'starting' &&
-      this.#state !== 'qr' &&
-      this.#state !== 'authenticated' &&
-      this.#state !== 'ready'
-    )
-      return;
+    const state = this.#state;
+    if (state !== 'starting' && state !== 'qr' && state !== 'authenticated' && state !== 'ready') return;
     // Linked before, the page shows a code only when its login is void or lost; a login by this code would not be saved.
-    if (this.#options.data.isLinked || this.#state === 'ready') return this.#fail(failures.loginMissing());
-    // The reference was taken back: somebody is linking, or WhatsApp has no code yet.
-    if (text.startsWith('undefined,')) {
+    if (this.#options.data.isLinked || state === 'ready') return this.#fail(failures.loginMissing());
+    const fault = faultOf(text);
+    if (fault !== null) {
       this.#qrs.withdraw();
-      if (this.#state === 'qr') this.#publish('qr', null);
+      if (state === 'qr') this.#publish('qr', null);
+      if (fault === 'no-secret') await this.#client?.renewSecret().catch((error) => this.#onSilence(error));
       return;
     }
     const qr = this.#qrs.next(text);
     if (qr === null) return;
+    this.#client?.codesCome();
     const image = await encodeQr(text);
-    if (this.#qrs.isCurrent(qr)) this.#publish('qr', { image, qr });
+    if (this.#qrs.isCurrent(qr) && this.#state !== 'passkey_required') this.#publish('qr', { image, qr });
+  }
+
+  #onExamined(examination: PageExamination, isSynced: boolean): void {
+    const { log } = this.#options;
+    const page = describePage(examination);
+    const { version, capabilities, repairs, problem } = page;
+    this.#page = page;
+    this.#brokenInPage = isSynced ? brokenSentence(page, examination.findings) : null;
+    for (const { name, reason } of examination.repairs.filter(({ result }) => result === 'failed')) {
+      log.warn({ repair: name, reason, version }, 'a page repair failed');
+    }
+    if (!isSynced) log.info({ version, repairs }, 'page of WhatsApp Web loaded');
+    else if (problem === null) log.info({ version, repairs }, 'page of WhatsApp Web passed the self-test');
+    else
+      log.warn(
+        { version, repairs, capabilities, problem },
+        'page of WhatsApp Web failed the self-test in part',
+      );
+  }
+
+  /** Settles when they are in Redis: what cannot be taken stays in the page. */
+  async #onChatEvents(events: readonly ChatEvent[], dropped: number): Promise<void> {
+    const { log, people, relay } = this.#options;
+    if (dropped > 0) log.warn({ dropped }, 'too many events waited for redis; the oldest were dropped');
+    const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
+    const completed = await people.completeSenders(messages);
+    const told = events.map((event): ChatEventData => {
+      if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
+      return {
+        type: 'message_ack',
+        data: { id: event.id, chat_id: event.chatId, ack: Math.trunc(event.ack) },
+      };
+    });
+    await relay.add(told);
   }
 
   #onLinked(): void {
@@ -233,8 +316,15 @@ export class SessionWorker {
   }
 
   async #onReady(account: Account): Promise<void> {
+    // The library says it again when the page unsets that it has synced, on its way out.
+    const report = await this.#client?.report().catch(() => null);
+    if (report?.hasSynced !== true) return;
+    const { send, acks } = this.#page?.capabilities ?? { send: 'broken', acks: 'broken' };
+    if (send === 'broken' || acks === 'broken') {
+      return this.#fail(failures.incompatible(this.#brokenInPage ?? 'it was not looked at'));
+    }
     this.#account = account;
-    if (this.#state === 'starting' || this.#state === 'qr') this.#onLinked();
+    if (this.#isLinking) this.#onLinked();
     if (!this.#options.data.isLinked) {
       this.#keepingLogin ??= this.#keepLogin(account);
       await this.#keepingLogin;
@@ -258,8 +348,14 @@ export class SessionWorker {
 
   async #logout(): Promise<void> {
     this.#done.abort();
-    const unlinked = await (this.#client?.logout() ?? Promise.reject(new Error('no client'))).then(
-      () => true,
+    const { logoutDeadlineMs } = this.#options.data.timing;
+    const told = this.#client?.logout(logoutDeadlineMs) ?? Promise.reject(new Error('no client'));
+    const unlinked = await told.then(
+      (isTold) => {
+        if (!isTold)
+          this.#options.log.warn('WhatsApp did not confirm the logout; the phone may still list this device');
+        return isTold;
+      },
       (error) => {
         this.#options.log.warn({ err: error }, 'the phone could not be told of the logout');
         return false;
@@ -276,8 +372,10 @@ export class SessionWorker {
     if (state !== this.#state) this.#stateSince = performance.now();
     this.#state = state;
     if (state === 'qr') this.#account = null;
-    if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
-    const change = { state, lastError: this.#lastError, account: this.#account, qr: code?.qr ?? null };
+    if (state === 'qr' || state === 'authenticated') this.#lastError = null;
+    if (state === 'ready') this.#lastError = this.#brokenInPage;
+    const facts = { lastError: this.#lastError, account: this.#account, page: this.#page };
+    const change = { state, ...facts, qr: code?.qr ?? null };
     this.#options.writer.write(change, code?.image ?? null);
     this.#options.say({ type: 'state', state, account: this.#account });
   }

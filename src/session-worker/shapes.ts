@@ -1,54 +1,55 @@
-import { type Chat, chatSchema, type Message, messageSchema } from '../contract/whatsapp.js';
+import { type Chat, chatSchema, type Message, messageSchema, type Person } from '../contract/whatsapp.js';
 
-/** The library's and the page's models as the API shows them. They are foreign data: nothing in them is trusted. */
+/** What leaves the page as the API shows it. It is foreign data: nothing in it is trusted. */
 
 type Model = Readonly<Record<string, unknown>>;
 
 export function toMessage(model: unknown): Message {
   const m = asModel(model);
   return messageSchema.parse({
-    id: serialized(m.id) ?? '',
-    from: serialized(m.from) ?? '',
-    to: serialized(m.to) ?? '',
-    author: serialized(m.author),
-    from_me: (m.id as Model | undefined)?.fromMe === true || m.fromMe === true,
-    type: typeof m.type === 'string' ? m.type : 'unknown',
-    body: textOf(m),
-    timestamp: seconds(m.t ?? m.timestamp),
-    has_media: m.hasMedia === true || Boolean(m.directPath) || Boolean(m.mediaKey),
+    id: text(m.id) ?? '',
+    from: text(m.from) ?? '',
+    to: text(m.to) ?? '',
+    author: text(m.author),
+    from_me: m.fromMe === true,
+    type: text(m.type) ?? 'unknown',
+    body: text(m.body) ?? '',
+    timestamp: seconds(m.t),
+    has_media: m.hasMedia === true,
+    chat_id: text(m.chatId) ?? '',
+    sender: toPerson(m.sender),
   });
 }
 
-export function toChat(model: unknown): Chat {
+/** null: it has no id, so nobody could do anything with it. */
+export function toChat(model: unknown): Chat | null {
   const c = asModel(model);
+  const id = text(c.id);
+  if (id === null) return null;
   const last = c.lastMessage ?? null;
   return chatSchema.parse({
-    id: serialized(c.id) ?? '',
-    name: text(c.formattedTitle) ?? text(c.name),
+    id,
+    name: text(c.name),
     is_group: c.isGroup === true,
     is_read_only: c.isReadOnly === true,
-    unread_count: Number.isInteger(c.unreadCount) ? c.unreadCount : 0,
-    timestamp: seconds(c.t ?? c.timestamp),
-    archived: c.archive === true || c.archived === true,
-    pinned: Boolean(c.pin ?? c.pinned),
-    muted: c.isMuted === true,
+    unread_count: Number.isSafeInteger(c.unreadCount) ? c.unreadCount : 0,
+    timestamp: seconds(c.t),
+    archived: c.archived === true,
+    pinned: c.pinned === true,
+    muted: c.muted === true,
     last_message: last === null ? null : toMessage(last),
+    contact: toPerson(c.contact),
   });
 }
 
-/** Newest activity first; chats without any come last. */
-export function byActivity(a: Chat, b: Chat): number {
-  return (b.timestamp ?? 0) - (a.timestamp ?? 0);
+export function toPerson(model: unknown): Person | null {
+  const p = asModel(model);
+  const id = text(p.id);
+  return id === null ? null : { id, phone: text(p.phone), lid: text(p.lid), name: text(p.name) };
 }
 
 function asModel(value: unknown): Model {
   return typeof value === 'object' && value !== null ? (value as Model) : {};
-}
-
-/** Of media the caption is the text; `body` holds a thumbnail then. */
-function textOf(m: Model): string {
-  const isMedia = Boolean(m.mediaKey) || Boolean(m.directPath);
-  return text(isMedia ? m.caption : m.body) ?? '';
 }
 
 function text(value: unknown): string | null {
@@ -56,12 +57,6 @@ function text(value: unknown): string | null {
 }
 
 function seconds(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? Math.trunc(value) : null;
-}
-
-/** An id is an object with `_serialized` in a model, and a string after some conversions. */
-function serialized(value: unknown): string | null {
-  if (typeof value === 'string') return value === '' ? null : value;
-  const inner = asModel(value)._serialized;
-  return typeof inner === 'string' ? inner : null;
+  const whole = typeof value === 'number' ? Math.trunc(value) : Number.NaN;
+  return Number.isSafeInteger(whole) ? whole : null;
 }

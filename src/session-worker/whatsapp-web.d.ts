@@ -3,6 +3,8 @@ declare module 'whatsapp-web.js/src/Client.js' {
   interface Setup {
     /** Sets a page up that has loaded, here and after each of its navigations. */
     inject(): Promise<void>;
+    /** Called once in each page that has synced. */
+    attachEventListeners(): Promise<void>;
   }
   const Client: new (
     options?: import('whatsapp-web.js').ClientOptions,

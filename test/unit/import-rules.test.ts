@@ -111,7 +111,7 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
   },
   {
     title: 'the client file of session-worker alone may import whatsapp-web.js, and nothing else more',
-    file: 'src/session-worker/client.ts',
+    file: 'src/session-worker/attached-client.ts',
     lines: [
       [`import 'whatsapp-web.js';`],
       [`import 'whatsapp-web.js/src/Client.js';`],

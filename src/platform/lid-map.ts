@@ -1,0 +1,52 @@
+import { sessionKeys } from '../contract/keys.js';
+import { luaScript } from './lua-script.js';
+import type { Redis } from './redis.js';
+
+/**
+ * Whose number stands behind a hidden id (`…@lid`), as WhatsApp has once told: its page forgets. A hash from the id's user to
+ * digits; it belongs to one account, and goes with it.
+ */
+
+const accountField = '@account';
+const mostEntries = 50_000;
+
+/** The digits behind each of these ids, null where nobody has told. */
+export async function readNumbers(
+  redis: Redis,
+  session: string,
+  account: string,
+  lids: readonly string[],
+): Promise<(string | null)[]> {
+  const [owner, ...numbers] = await redis.hmget(sessionKeys(session).lids, accountField, ...lids.map(userOf));
+  return lids.map((_, i) => (owner === account ? (numbers[i] ?? null) : null));
+}
+
+/** Keeps what was told; of another account's map nothing stays. */
+export async function rememberNumbers(
+  redis: Redis,
+  session: string,
+  account: string,
+  told: readonly { readonly lid: string; readonly phone: string }[],
+): Promise<void> {
+  const pairs = told.flatMap(({ lid, phone }) => [userOf(lid), phone]);
+  await rememberScript(redis, [sessionKeys(session).lids], [account, String(mostEntries), ...pairs]);
+}
+
+function userOf(lid: string): string {
+  return lid.split('@')[0] ?? lid;
+}
+
+// KEYS lids | ARGV account, most entries, then user and digits of each | returns how many there are
+const rememberScript = luaScript<number>(
+  'rememberNumbers',
+  1,
+  `if redis.call('HGET', KEYS[1], '${accountField}') ~= ARGV[1] then
+     redis.call('DEL', KEYS[1])
+     redis.call('HSET', KEYS[1], '${accountField}', ARGV[1])
+   end
+   local count = redis.call('HLEN', KEYS[1])
+   for i = 3, #ARGV, 2 do
+     if count < tonumber(ARGV[2]) then count = count + redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+   end
+   return count`,
+);

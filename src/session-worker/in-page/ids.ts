@@ -1,0 +1,64 @@
+import type { Foreign, PageAgent } from './agent.js';
+
+export interface Ids {
+  /** The text of a message's key, whatever field the page keeps it in; null where it has none. */
+  keyText(key: Foreign): string | null;
+  /** The text of the id of a chat or a person; null where it has none. */
+  widText(wid: Foreign): string | null;
+  /** WhatsApp's object for the text of an id. Throws where the page refuses it. */
+  widOf(text: string): Foreign;
+  isPersonId(text: string | null): boolean;
+  isGroupId(text: string | null): boolean;
+  /** Stories and channels: nothing is told of them. */
+  isBroadcastId(text: string | null): boolean;
+}
+
+export function ids(page: PageAgent): Ids {
+  const longest = 256;
+
+  function text(value: Foreign): string | null {
+    return typeof value === 'string' && value !== '' && value.length <= longest ? value : null;
+  }
+
+  /** What `toString` of the page's own class says; that of Object says nothing. */
+  function ownWords(value: Foreign): string | null {
+    const said = text(page.attempt(() => value.toString()));
+    return said === null || said.startsWith('[object') ? null : said;
+  }
+
+  function widText(wid: Foreign): string | null {
+    if (wid === null || typeof wid !== 'object') return text(wid);
+    const whole = text(page.attempt(() => wid._serialized)) ?? ownWords(wid);
+    if (whole?.includes('@')) return whole;
+    const [user, server] = [text(page.attempt(() => wid.user)), text(page.attempt(() => wid.server))];
+    return user !== null && server !== null ? `${user}@${server}` : null;
+  }
+
+  function isKeyText(value: Foreign): boolean {
+    return text(value) !== null && /^(true|false)_.*@.*_/.test(value);
+  }
+
+  function keyText(key: Foreign): string | null {
+    if (key === null || typeof key !== 'object') return text(key);
+    const serialized = text(page.attempt(() => key._serialized)) ?? ownWords(key);
+    if (serialized !== null) return serialized;
+    const own = (page.attempt(() => Object.keys(key)) ?? [])
+      .map((name) => page.attempt(() => key[name]))
+      .filter(isKeyText);
+    if (own.length === 1) return own[0];
+    const [remote, id] = [widText(page.attempt(() => key.remote)), text(page.attempt(() => key.id))];
+    const fromMe = page.attempt(() => key.fromMe);
+    if (remote === null || id === null || typeof fromMe !== 'boolean') return null;
+    const participant = widText(page.attempt(() => key.participant));
+    return [fromMe, remote, id, ...(participant === null ? [] : [participant])].join('_');
+  }
+
+  return {
+    keyText,
+    widText,
+    widOf: (id) => page.need('WAWebWidFactory.createWid')(id),
+    isPersonId: (id) => id !== null && /@(c\.us|lid|s\.whatsapp\.net)$/.test(id),
+    isGroupId: (id) => id?.endsWith('@g.us') === true,
+    isBroadcastId: (id) => id !== null && /@(broadcast|newsletter)$/.test(id),
+  };
+}

@@ -1,0 +1,159 @@
+import type { Foreign, PageAgent } from './agent.js';
+import type { PagePerson } from './people.js';
+
+/** A message as it leaves the page: small, plain, and each field on its own. Node checks it all the same. */
+export interface PageMessage {
+  readonly id: string | null;
+  readonly chatId: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly author: string | null;
+  readonly fromMe: boolean;
+  readonly type: string | null;
+  readonly body: string;
+  readonly t: number | null;
+  readonly hasMedia: boolean;
+  readonly sender: PagePerson | null;
+}
+
+export interface PageChat {
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly isGroup: boolean;
+  readonly isReadOnly: boolean;
+  readonly unreadCount: number;
+  readonly t: number | null;
+  readonly archived: boolean;
+  readonly pinned: boolean;
+  readonly muted: boolean;
+  readonly contact: PagePerson | null;
+}
+
+export interface Models {
+  describeMessage(message: Foreign): PageMessage;
+  describeChat(chat: Foreign): PageChat;
+}
+
+export function models(page: PageAgent): Models {
+  const longestBody = 70_000;
+  const longestName = 512;
+  const withCaption = [
+    'image',
+    'video',
+    'gif',
+    'audio',
+    'ptt',
+    'ptv',
+    'document',
+    'sticker',
+    'album',
+    'product',
+  ];
+
+  function read(model: Foreign, name: string): Foreign {
+    return page.attempt(() => model[name]);
+  }
+
+  function text(value: Foreign, longest = longestBody): string | null {
+    return typeof value === 'string' && value !== '' ? value.slice(0, longest) : null;
+  }
+
+  function number(value: Foreign): number | null {
+    return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  }
+
+  /** Pictures as text: the page keeps a thumbnail where other messages have their words. */
+  function isEncoded(body: string): boolean {
+    return body.length > 120 && /^[A-Za-z0-9+/\r\n]+={0,2}$/.test(body);
+  }
+
+  /** What a person can read: the words, the caption, the question, the name of the place or of the contact. */
+  function bodyOf(message: Foreign, type: string | null, isMedia: boolean): string {
+    const caption = text(read(message, 'caption'));
+    switch (type) {
+      case 'chat':
+        return (isMedia ? caption : text(read(message, 'body'))) ?? '';
+      case 'location':
+      case 'live_location':
+        return text(read(message, 'loc')) ?? text(read(message, 'comment')) ?? caption ?? '';
+      case 'poll_creation':
+        return text(read(message, 'pollName')) ?? '';
+      case 'event_creation':
+        return text(read(message, 'eventName')) ?? '';
+      case 'vcard':
+        return text(read(message, 'vcardFormattedName')) ?? '';
+      case 'multi_vcard':
+        return vcardNames(read(message, 'vcardList'));
+      case 'ciphertext':
+      case 'revoked':
+        return '';
+    }
+    if (isMedia || withCaption.includes(type ?? '')) return caption ?? '';
+    const body = text(read(message, 'body'));
+    return (body !== null && !isEncoded(body) ? body : null) ?? caption ?? text(read(message, 'title')) ?? '';
+  }
+
+  function vcardNames(list: Foreign): string {
+    const names = (Array.isArray(list) ? list : []).map((each) =>
+      text(read(each, 'displayName'), longestName),
+    );
+    return names.filter(Boolean).join(', ');
+  }
+
+  function senderOf(message: Foreign, fromMe: boolean, author: Foreign, from: Foreign, isLid: boolean) {
+    const wid = fromMe ? page.ownWid(isLid) : (author ?? from);
+    const person = page.personOf(wid);
+    if (person === null || person.name !== null || fromMe) return person;
+    return { ...person, name: text(read(message, 'notifyName'), longestName) };
+  }
+
+  return {
+    describeMessage(message) {
+      const key = read(message, 'id');
+      const fromMe = read(key, 'fromMe') === true;
+      const [from, to] = [read(message, 'from'), read(message, 'to')];
+      const chatId = page.widText(read(key, 'remote')) ?? page.widText(fromMe ? to : from);
+      const author = read(message, 'author') ?? read(key, 'participant');
+      const type = text(read(message, 'type'), 64);
+      const isMedia = Boolean(read(message, 'mediaKey')) || Boolean(read(message, 'directPath'));
+      const isLid = page.widText(author ?? from)?.endsWith('@lid') === true;
+      return {
+        id: page.keyText(key),
+        chatId,
+        from: page.widText(from),
+        to: page.widText(to),
+        author: page.widText(read(message, 'author')),
+        fromMe,
+        type,
+        body: bodyOf(message, type, isMedia),
+        t: number(read(message, 't')),
+        hasMedia: isMedia,
+        sender: senderOf(message, fromMe, author, from, isLid),
+      };
+    },
+    describeChat(chat) {
+      const wid = read(chat, 'id');
+      const id = page.widText(wid);
+      const group = read(chat, 'groupMetadata');
+      const isGroup = page.isGroupId(id) || (group !== null && group !== undefined && !page.isPersonId(id));
+      const contact = page.personOf(wid);
+      return {
+        id,
+        name:
+          text(read(chat, 'formattedTitle'), longestName) ??
+          text(read(chat, 'name'), longestName) ??
+          text(read(group, 'subject'), longestName) ??
+          contact?.name ??
+          null,
+        isGroup,
+        isReadOnly: read(group, 'announce') === true || read(chat, 'isReadOnly') === true,
+        unreadCount: Math.trunc(number(read(chat, 'unreadCount')) ?? 0),
+        t: number(read(chat, 't')),
+        archived: read(chat, 'archive') === true,
+        pinned: Boolean(read(chat, 'pin')),
+        muted: Boolean(read(read(chat, 'mute'), 'expiration')),
+        contact,
+      };
+    },
+  };
+}

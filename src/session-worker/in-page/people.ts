@@ -1,0 +1,80 @@
+import type { Foreign, PageAgent } from './agent.js';
+
+/** A person as far as the page knows them. */
+export interface PagePerson {
+  readonly id: string;
+  readonly phone: string | null;
+  readonly lid: string | null;
+  readonly name: string | null;
+}
+
+export interface People {
+  /** null: it is nobody's id. */
+  personOf(wid: Foreign): PagePerson | null;
+  /** The account itself, by lid where `isLid`. */
+  ownWid(isLid: boolean): Foreign;
+}
+
+export function people(page: PageAgent): People {
+  const longestName = 256;
+
+  function name(value: Foreign): string | null {
+    return typeof value === 'string' && value.trim() !== '' ? value.slice(0, longestName) : null;
+  }
+
+  function digits(wid: Foreign): string | null {
+    const [user = ''] = (page.widText(wid) ?? '').split(/[@:]/);
+    return /^\d{5,20}$/.test(user) ? user : null;
+  }
+
+  function own(isLid: boolean): Foreign {
+    const [lid, phone] = ['getMaybeMeLidUser', 'getMaybeMePnUser'].map((getter) =>
+      page.attempt(() => page.member(`WAWebUserPrefsMeUser.${getter}`)()),
+    );
+    return isLid ? (lid ?? phone) : (phone ?? lid);
+  }
+
+  /** Of the account itself the page keeps no mapping. */
+  function ownOther(id: string, isLid: boolean): Foreign {
+    return page.widText(own(isLid)) === id ? own(!isLid) : undefined;
+  }
+
+  function phoneOf(wid: Foreign, id: string, contact: Foreign): string | null {
+    const translated =
+      page.attempt(() => page.member('WAWebLidMigrationUtils.toPn')(wid)) ??
+      page.attempt(() => page.member('WAWebApiContact.getPhoneNumber')(wid)) ??
+      page.attempt(() => contact.phoneNumber) ??
+      ownOther(id, true);
+    return page.widText(translated)?.endsWith('@lid') === true ? null : digits(translated);
+  }
+
+  function lidOf(wid: Foreign, id: string): string | null {
+    const translated =
+      page.attempt(() => page.member('WAWebLidMigrationUtils.toLid')(wid)) ??
+      page.attempt(() => page.member('WAWebApiContact.getCurrentLid')(wid)) ??
+      ownOther(id, false);
+    const text = page.widText(translated);
+    return text?.endsWith('@lid') === true ? text : null;
+  }
+
+  return {
+    personOf(given) {
+      const id = page.widText(given);
+      if (id === null || !page.isPersonId(id)) return null;
+      const wid = typeof given === 'string' ? page.attempt(() => page.widOf(id)) : given;
+      const contact = page.attempt(() => page.member('WAWebCollections.Contact').get(wid));
+      const isLid = id.endsWith('@lid');
+      return {
+        id,
+        phone: isLid ? phoneOf(wid, id, contact) : digits(id),
+        lid: isLid ? id : lidOf(wid, id),
+        name:
+          name(page.attempt(() => contact.name)) ??
+          name(page.attempt(() => contact.verifiedName)) ??
+          name(page.attempt(() => contact.pushname)) ??
+          name(page.attempt(() => contact.notifyName)),
+      };
+    },
+    ownWid: own,
+  };
+}

@@ -1,0 +1,48 @@
+import {
+  type Capabilities,
+  type CapabilityName,
+  capabilityNames,
+  type PageStatus,
+  pageSchema,
+} from '../contract/page.js';
+import type { RepairResult } from './in-page/repairs.js';
+import type { Findings } from './in-page/self-test.js';
+
+/** What the page said of itself when it was looked at; foreign, like all that comes from it. */
+export interface PageExamination {
+  readonly version: string | null;
+  readonly repairs: readonly RepairResult[];
+  readonly findings: Findings;
+}
+
+/** What an operator is told of a page. */
+export function describePage({ version, repairs, findings }: PageExamination): PageStatus {
+  const capabilities = Object.fromEntries(
+    capabilityNames.map((name) => [name, findings[name]?.capability ?? 'broken']),
+  ) as Capabilities;
+  const applied = repairs.filter(({ result }) => result === 'applied').map(({ name }) => name);
+  return pageSchema.parse({ version, capabilities, repairs: applied, problem: problemOf(version, findings) });
+}
+
+/** Broken ones alone, for `last_error`; null: none is. */
+export function brokenSentence(page: PageStatus, findings: Findings): string | null {
+  return sentence(page.version, findings, (name) => page.capabilities[name] === 'broken');
+}
+
+function problemOf(version: string | null, findings: Findings): string | null {
+  return sentence(version, findings, (name) => findings[name]?.capability !== 'ok');
+}
+
+function sentence(
+  version: string | null,
+  findings: Findings,
+  isTold: (name: CapabilityName) => boolean,
+): string | null {
+  const told = capabilityNames.filter(isTold).map((name) => {
+    const { capability = 'broken', lacks = [] } = findings[name] ?? {};
+    return `${name} ${capability === 'broken' ? 'does not work' : 'works in part'} (${lacks.slice(0, 3).join(', ')})`;
+  });
+  return told.length === 0
+    ? null
+    : `on WhatsApp Web ${version ?? 'of an unknown version'} ${told.join('; ')}`;
+}

@@ -87,8 +87,13 @@ export function models(page: PageAgent): Models {
       case 'ciphertext':
       case 'revoked':
         return '';
+      default:
+        return otherBody(message, caption, isMedia || withCaption.includes(type ?? ''));
     }
-    if (isMedia || withCaption.includes(type ?? '')) return caption ?? '';
+  }
+
+  function otherBody(message: Foreign, caption: string | null, isMedia: boolean): string {
+    if (isMedia) return caption ?? '';
     const body = text(read(message, 'body'));
     return (body !== null && !isEncoded(body) ? body : null) ?? caption ?? text(read(message, 'title')) ?? '';
   }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import type { Scope } from './access.js';
 import { credentialsBackupSchema } from './credentials.js';
+import type { ApiErrorCode } from './errors.js';
 import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
 import {
+  besideOtherProblems,
   chatIdSchema,
   chatSchema,
   exactlyOneRecipient,
@@ -36,6 +38,8 @@ export interface Operation {
   readonly input: z.ZodObject;
   readonly output: z.ZodType;
   readonly run: 'http' | 'read' | 'send';
+  /** Refusals of its own, beside those that follow from the rest of the row. */
+  readonly errors?: readonly ApiErrorCode[];
 }
 
 /** Unknown fields of a body are refused; of a query they are ignored. */
@@ -112,7 +116,7 @@ export const operations = {
   send: {
     summary: 'Send a text message',
     description:
-      'Answers 200 once WhatsApp has the message, or 202 with a job to ask for. Sent in order, once: repeat a call whose outcome you do not know with the same `Idempotency-Key`.',
+      'To a phone_number or a chat_id, one of the two. Answers 200 once WhatsApp has the message, or 202 with a job to ask for. Sent in order, once: repeat a call whose outcome you do not know with the same `Idempotency-Key`.',
     routes: [{ method: 'POST', path: '/api/send' }],
     tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false },
     scope: 'send',
@@ -125,9 +129,10 @@ export const operations = {
         link_preview: z.boolean().default(true).describe('show a preview of the first link in the text'),
         mark_seen: z.boolean().default(true).describe('mark the chat as read, on the phone too'),
       })
-      .superRefine(exactlyOneRecipient),
+      .superRefine(exactlyOneRecipient, besideOtherProblems),
     output: sentSchema,
     run: 'send',
+    errors: ['not_on_whatsapp'],
   },
   job: {
     summary: 'What became of a message that was accepted to be sent',
@@ -139,6 +144,7 @@ export const operations = {
     input: z.strictObject({ id: z.string().describe('as the answer of the send names it') }),
     output: jobViewSchema,
     run: 'http',
+    errors: ['job_not_found'],
   },
   chats: {
     summary: 'The chats, newest activity first',
@@ -153,7 +159,8 @@ export const operations = {
   },
   messages: {
     summary: 'The newest messages of a chat, oldest of them first',
-    description: 'Text is in `body`; of media only its presence is told.',
+    description:
+      'Of the chat with a phone_number, or of a chat_id, one of the two. Text is in `body`; of media only its presence is told.',
     routes: [
       { method: 'GET', path: '/api/messages' },
       { method: 'POST', path: '/api/messages' },
@@ -167,7 +174,7 @@ export const operations = {
         chat_id: chatIdSchema.optional(),
         limit: limitSchema.default(10),
       })
-      .superRefine(exactlyOneRecipient),
+      .superRefine(exactlyOneRecipient, besideOtherProblems),
     output: z.object({
       ok: z.literal(true),
       chat: chatSchema,
@@ -175,6 +182,7 @@ export const operations = {
       messages: z.array(messageSchema),
     }),
     run: 'read',
+    errors: ['not_on_whatsapp'],
   },
   number: {
     summary: 'Whether a phone number is on WhatsApp, and as whom',

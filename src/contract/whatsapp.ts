@@ -6,13 +6,18 @@ const phoneNumberRule = 'phone_number must include country code and contain 8-15
 
 /**
  * A number as people write it: digits, the signs `+ - . ( ) /` and spaces, a leading `tel:`. A leading `00` and a `(0)` go.
+ * Numbers copied from an address book carry other hyphens and invisible marks of direction: these are no letters.
  * The output is the digits alone.
  */
 export const phoneNumberSchema = z
   .string({ error: phoneNumberRule })
   .max(64, { error: phoneNumberRule })
   .transform((text, context) => {
-    const written = text.trim().replace(/^tel:/i, '');
+    const written = text
+      .replace(/\p{Cf}/gu, '')
+      .replace(/[\p{Pd}\u2212]/gu, '-')
+      .trim()
+      .replace(/^tel:/i, '');
     if (/[^\d\s+\-.()/]/.test(written)) {
       context.addIssue({
         code: 'custom',
@@ -64,6 +69,11 @@ export function recipientProblem(given: Recipient): { path: string; message: str
   }
   return hasNumber || hasId ? null : { path: 'phone_number', message: phoneNumberRule };
 }
+
+/** Options of that check: it runs beside the problems of single fields, so that all of them are told at once. */
+export const besideOtherProblems = {
+  when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null,
+};
 
 /** A check for an object with `phone_number` and `chat_id`. */
 export function exactlyOneRecipient(given: Recipient, context: z.core.$RefinementCtx): void {

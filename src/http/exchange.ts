@@ -17,7 +17,7 @@ export interface Exchange {
   /** Counts one more request that changes or costs something. Throws `rate_limited`. */
   spend(): Promise<void>;
   readonly target: Target;
-  /** The segments of the path that its route names. */
+  /** The segments of the path that its route names, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Aborts when the client leaves before the answer, or when the server closes. */
   readonly signal: AbortSignal;

@@ -102,6 +102,10 @@ export function createHandlers(
       return { body: await readSession(access, 'messages', input, waiting(call)) };
     },
 
+    async number(input, call) {
+      return { body: await readSession(access, 'number', input, waiting(call)) };
+    },
+
     async stop() {
       await endSession(run, 'stop');
       return { body: { ok: true } };

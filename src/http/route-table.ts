@@ -14,7 +14,7 @@ export interface Place {
   readonly isOpen: boolean;
 }
 
-/** Where the path of a request leads, and the segments that its place names. */
+/** Where the path of a request leads, and the segments that its place names, their percent-encoding decoded. */
 export interface Found {
   readonly place: Place;
   readonly parameters: Readonly<Record<string, string>>;
@@ -42,10 +42,23 @@ export function createRouteTable(routes: readonly Route[]): (path: string) => Fo
     if (found !== undefined) return found;
     for (const { place, pattern } of named) {
       const match = pattern.exec(path);
-      if (match !== null) return { place, parameters: match.groups ?? {} };
+      if (match !== null) return { place, parameters: decoded(match.groups ?? {}) };
     }
     return null;
   };
+}
+
+function decoded(segments: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(segments).map(([name, text]) => [name, unescapeSegment(text)]));
+}
+
+/** A broken escape stays as it came: nothing that a segment may be has a percent sign in it. */
+function unescapeSegment(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** GET answers HEAD too. */

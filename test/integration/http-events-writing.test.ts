@@ -197,5 +197,7 @@ function message(body: string): Message {
   return {
     ...{ id: `id-${body}`, ...ends, from_me: false, type: 'chat', body, timestamp: 1 },
     has_media: false,
+    chat_id: ends.from,
+    sender: { id: ends.from, phone: '491511234567', lid: null, name: null },
   };
 }

@@ -40,7 +40,8 @@ describe('GET /api/jobs/<id>', () => {
   async function attempt(id: string): Promise<void> {
     const fence = await readFence(stage.redis, 'default');
     assert.ok(fence);
-    const record = { profileId: 'p', chatId: '15551234567@c.us', messageId: 'm', at: Date.now() };
+    const at = Date.now();
+    const record = { profileId: 'p', chatId: '15551234567@c.us', messageId: 'm', phone: null, at };
     const unless = { fence, notAfter: Date.now() + 60_000 };
     assert.equal(await recordAttempt(stage.redis, 'default', id, record, unless), 'recorded');
   }

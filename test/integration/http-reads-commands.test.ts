@@ -19,11 +19,21 @@ const message = {
     body: 'Zeile 1\nZeile 2 🧵',
     timestamp: 1_790_000_000,
     has_media: false,
+    chat_id: '98765432101234@lid',
+    sender: null,
   },
 };
+const contact = { id: '98765432101234@lid', phone: '15551234567', lid: '98765432101234@lid', name: 'Grace' };
 const chat = {
   ...{ id: '15551234567@c.us', name: 'Grace', is_group: false, is_read_only: false, unread_count: 2 },
-  ...{ timestamp: 1_790_000_000, archived: false, pinned: true, muted: false, last_message: message },
+  ...{
+    timestamp: 1_790_000_000,
+    archived: false,
+    pinned: true,
+    muted: false,
+    last_message: { ...message, sender: contact },
+    contact,
+  },
 };
 const answers: Record<string, ReadOutcome> = {
   chats: { ok: true, output: { ok: true, count: 1, chats: [chat] } },
@@ -111,12 +121,17 @@ describe('what is asked of the session worker', () => {
     assert.deepEqual((await ask(query, {}, other)).body, expected);
     const post = { method: 'POST', body: '{"phone_number":"+1 (555) 123 4567"}' };
     assert.deepEqual((await ask('/api/messages', post)).body, expected);
+    const id = { method: 'POST', body: '{"chat_id":"120363000000000002@newsletter","limit":1}' };
+    assert.deepEqual((await ask('/api/messages', id)).body, expected);
+    assert.deepEqual((await ask('/api/messages?chat_id=98765432101234%40lid', {}, other)).body, expected);
     assert.deepEqual(
       reads.map(({ operation, input }) => [operation, input]),
       [
         ['chats', { limit: 20 }],
         ['messages', { phone_number: '15551234567', limit: 3 }],
         ['messages', { phone_number: '15551234567', limit: 10 }],
+        ['messages', { chat_id: '120363000000000002@newsletter', limit: 1 }],
+        ['messages', { chat_id: '98765432101234@lid', limit: 10 }],
       ],
     );
   });
@@ -147,6 +162,7 @@ describe('what is asked of the session worker', () => {
     ['whatsapp_error', 502, 'whatsapp_error'],
     ['login_required', 409, 'login_required'],
     ['timeout', 504, 'timeout'],
+    ['not_supported_by_page', 501, 'not_supported_by_page'],
     ['something_else', 502, 'whatsapp_error'],
     ['redis_unavailable', 502, 'whatsapp_error'],
   ] as const) {
@@ -187,6 +203,24 @@ describe('what is asked of the session worker', () => {
       const answer = await chats();
       assertRefused(answer, 409, 'login_required');
       assert.match(String(answer.body.error.message), new RegExp(`${replica.url}/qr`));
+    });
+
+    it('asked for a passkey: refused at once, with where it is explained, and nothing is enqueued', async () => {
+      const { run } = await held();
+      await run.publish('qr', { qrText: 'a code' });
+      await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+      const { reads } = await consumer();
+      for (const answer of [
+        await chats(),
+        await chats('wait=30', other),
+        await pair(),
+        await pair('wait=0', other),
+      ]) {
+        assertRefused(answer, 409, 'login_required');
+        assert.match(String(answer.body.error.message), /asks the person for a passkey.*http:[^ ]+\/qr/);
+      }
+      assert.deepEqual(reads, []);
+      await assertNothingWaits();
     });
 
     for (const state of ['auth_failure', 'disconnected'] as const) {
@@ -367,6 +401,24 @@ describe('what is asked of the session worker', () => {
       assert.equal(answer.body.error.state, 'starting');
     });
 
+    it('ends when WhatsApp asks for a passkey meanwhile, and its question is taken back', async () => {
+      const { run } = await held();
+      await run.publish('qr', { qrText: 'a code' });
+      const waiting = pair('wait=60');
+      await eventually(async () => (await redis.keys(`${keyPrefix}:reads-default:r-*`)).length === 1);
+      await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+      assertRefused(await waiting, 409, 'login_required');
+      await assertNothingWaits();
+    });
+
+    it('is given again once the page is back at its codes', async () => {
+      const { run } = await held();
+      await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+      await run.publish('qr', { qrText: 'a code' });
+      await consumer();
+      assert.equal((await pair()).body.code, 'ABCD1234');
+    });
+
     it('is a timeout where the code does not come', async () => {
       const { run } = await held();
       await run.publish('qr', { qrText: 'a code' });
@@ -381,6 +433,18 @@ describe('what is asked of the session worker', () => {
         read: async () => ({ ok: false, error: { code: 'whatsapp_error', message: 'rate limited' } }),
       });
       assertRefused(await pair(), 502, 'whatsapp_error');
+    });
+
+    it('tells what the page cannot do', async () => {
+      const { run } = await held();
+      await run.publish('qr', { qrText: 'a code' });
+      const message = 'the page of WhatsApp Web (2.3000.1) lacks what a pairing code needs';
+      await consumer({
+        read: async () => ({ ok: false, error: { code: 'not_supported_by_page', message } }),
+      });
+      const answer = await pair();
+      assertRefused(answer, 501, 'not_supported_by_page');
+      assert.equal(answer.body.error.message, message);
     });
   });
 });

@@ -6,6 +6,7 @@ import { PNG } from 'pngjs';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { healthSchema } from '../../src/contract/operations.js';
 import { ownerGoneSentence, type Status, statusSchema } from '../../src/contract/status.js';
+import { examples } from '../../src/http/openapi/examples.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
@@ -50,8 +51,51 @@ describe('what a replica tells of the session', () => {
       ...{ state: 'stopped', ready: false, authenticated: false, auth_dir: '/srv/holdline/auth' },
       ...{ chrome_executable: '', headless: true, has_qr: false, last_error: null, account: null },
       ...{ session: 'default', epoch: 0, incarnation: 0, restarts: 0, supervisor: null },
-      ...{ updated_at: null, qr: null },
+      ...{ updated_at: null, qr: null, page: null },
     });
+  });
+
+  it('ends with what the page of WhatsApp Web is good for, at every path', async () => {
+    const page = examples.status.output.page;
+    assert.ok(page);
+    await run(async (life) => {
+      await life.publish('ready', { account, page, lastError: page.problem });
+      await life.end('stopped', { intent: await life.intent });
+    });
+    const status = await replica.status();
+    assert.deepEqual(status.page, page);
+    assert.equal(Object.keys(status).at(-1), 'page');
+    assert.deepEqual(healthSchema.parse(await (await replica.get('/health')).json()).status, status);
+  });
+
+  it('a status that an earlier version stored has no page, and is told with null', async () => {
+    const owner = await run(showQrUntilAsked);
+    const { page: _new, ...earlier } = await replica.status();
+    // Words of a person that look like the field are not the field.
+    const stored = { ...earlier, last_error: 'it said "page":null' };
+    await redis.set(keys.state, JSON.stringify(stored));
+    for (const text of [
+      await (await replica.get('/api/status')).text(),
+      JSON.stringify(((await (await replica.get('/')).json()) as { status: unknown }).status),
+    ]) {
+      assert.equal(text, JSON.stringify({ ...stored, page: null }));
+    }
+    await owner.runs[0]?.fallSilent();
+    const gone = await eventually(async () => {
+      const now = await replica.status();
+      return now.state === 'disconnected' && now;
+    });
+    assert.equal((gone as Status).page, null);
+  });
+
+  it('without a heartbeat there is no page either', async () => {
+    const owner = await run(async (life) => {
+      await life.publish('ready', { account, page: examples.status.output.page });
+      await life.end('stopped', { intent: await life.intent });
+    });
+    await owner.runs[0]?.fallSilent();
+    await eventually(async () => (await replica.status()).state === 'disconnected');
+    assert.equal((await replica.status()).page, null);
   });
 
   it('is what the owner wrote, to the byte', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { attemptKey, keyPrefix } from '../../src/contract/keys.js';
-import type { SendOutcome } from '../../src/contract/send-jobs.js';
+import type { SendJob, SendOutcome } from '../../src/contract/send-jobs.js';
 import { deferred } from '../../src/platform/deadline.js';
 import { recordOutcome } from '../../src/platform/send-records.js';
 import { type CommandStage, startCommandStage } from '../support/command-stage.js';
@@ -129,6 +129,39 @@ describe('POST /api/send with an Idempotency-Key', () => {
     await eventually(async () => (await getJob(stage.replica, running.body.id)).status === 'sent');
     assertError(await postSend(stage.other, { key: 'a', message: 'Hello!' }), 409, 'idempotency_conflict');
     assert.equal((await postSend(stage.other, { key: 'a' })).status, 200);
+  });
+
+  it('refuses the same text to another recipient or with other options under the same key', async () => {
+    const { sends } = await stage.consumer(sent);
+    assert.equal((await postSend(stage.replica, { key: 'a' })).status, 200);
+    for (const more of [{ chat_id: '15551234567@c.us' }, { link_preview: false }, { mark_seen: false }]) {
+      assertError(await postSend(stage.other, { key: 'a', more }), 409, 'idempotency_conflict');
+    }
+    const same = await postSend(stage.other, { key: 'a', more: { link_preview: true, mark_seen: true } });
+    assert.deepEqual([same.status, same.headers.get('idempotent-replayed')], [200, 'true']);
+
+    const id = { chat_id: '120363000000000001@g.us', mark_seen: false };
+    assert.equal((await postSend(stage.replica, { key: 'b', more: id })).status, 200);
+    const again = await postSend(stage.other, { key: 'b', more: id });
+    assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [200, 'true']);
+    assert.equal(sends.length, 2);
+  });
+
+  it('a message that an earlier version accepted is found, joined and sent as it was meant', async () => {
+    const first = await postSend(stage.replica, { key: 'a', prefer: 'respond-async' });
+    const [key = ''] = await stage.redis.keys(jobKey('k-*'));
+    const { chatId, linkPreview, markSeen, ...earlier } = JSON.parse(
+      (await stage.redis.hget(key, 'data')) ?? '',
+    ) as SendJob;
+    assert.deepEqual([chatId, linkPreview, markSeen], [null, true, true]);
+    await stage.redis.hset(key, 'data', JSON.stringify(earlier));
+    assertError(await postSend(stage.replica, { key: 'a', message: 'another' }), 409, 'idempotency_conflict');
+    const { sends } = await stage.consumer(sent);
+    const again = await postSend(stage.other, { key: 'a' });
+    assert.deepEqual([again.status, again.body.to], [200, '15551234567']);
+    assert.equal(sends.length, 1);
+    assert.deepEqual([sends[0]?.chatId, sends[0]?.linkPreview, sends[0]?.markSeen], [null, true, true]);
+    assert.equal((await getJob(stage.replica, first.body.id)).status, 'sent');
   });
 
   it('keys are told apart to the last character', async () => {

@@ -35,6 +35,41 @@ describe('POST /api/send', () => {
     assert.deepEqual([sends[0]?.phoneNumber, sends[0]?.wid], ['15551234567', account.wid]);
   });
 
+  it('writes to an id as to a number, and says so', async () => {
+    const { run } = await stage.held();
+    await run.publish('ready', { account });
+    const { sends } = await stage.consumer(sent);
+    for (const chat_id of ['98765432101234@lid', '15551234567@c.us', '120363000000000001@g.us']) {
+      const { status, body } = await postSend(stage.replica, { more: { chat_id } });
+      assert.deepEqual([status, body.chat_id, body.to], [200, chat_id, chat_id], JSON.stringify(body));
+    }
+    assert.deepEqual(
+      sends.map(({ phoneNumber, chatId }) => [phoneNumber, chatId]),
+      [
+        [null, '98765432101234@lid'],
+        [null, '15551234567@c.us'],
+        [null, '120363000000000001@g.us'],
+      ],
+    );
+  });
+
+  it('hands on whether a preview is shown and the chat is marked as read: both, unless it is said', async () => {
+    const { run } = await stage.held();
+    await run.publish('ready', { account });
+    const { sends } = await stage.consumer(sent);
+    for (const more of [{}, { link_preview: false }, { mark_seen: false }]) {
+      assert.equal((await postSend(stage.replica, { more })).status, 200);
+    }
+    assert.deepEqual(
+      sends.map(({ linkPreview, markSeen }) => [linkPreview, markSeen]),
+      [
+        [true, true],
+        [false, true],
+        [true, false],
+      ],
+    );
+  });
+
   it('keeps every character as it is', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
@@ -100,6 +135,15 @@ describe('POST /api/send', () => {
       await run.publish('qr', { qrText: 'a code' });
       const error = assertError(await postSend(stage.replica), 409, 'login_required');
       assert.match(String(error.message), new RegExp(`${stage.replica.url}/qr`));
+      assert.deepEqual(await jobs(), []);
+    });
+
+    it('asked for a passkey: refused, with where it is explained, and nothing is enqueued', async () => {
+      const { run } = await stage.held();
+      await run.publish('qr', { qrText: 'a code' });
+      await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+      const error = assertError(await postSend(stage.replica), 409, 'login_required');
+      assert.match(String(error.message), new RegExp(`passkey.*${stage.replica.url}/qr`));
       assert.deepEqual(await jobs(), []);
     });
 

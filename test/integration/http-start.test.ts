@@ -99,7 +99,7 @@ describe('POST /api/auth/start', () => {
     assert.equal(owner.runs.length, 1);
   });
 
-  for (const state of ['ready', 'disconnected'] as const) {
+  for (const state of ['ready', 'passkey_required', 'disconnected'] as const) {
     it(`answers at once where the session is ${state} already`, async () => {
       const owner = await owned(async (run) => {
         await run.publish('starting');

@@ -107,6 +107,12 @@ const near: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     },
     fc.integer(),
   ),
+  chat_id: fc.oneof(
+    { weight: 3, arbitrary: fc.constantFrom('1@lid', '1@c.us', '1@g.us', '1-2@g.us', '1@newsletter') },
+    fc.string({ unit: fc.constantFrom(...'012@lidgus.c-'), maxLength: 12 }),
+  ),
+  link_preview: fc.boolean(),
+  mark_seen: fc.boolean(),
   message: fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.constantFrom('', 'x'.repeat(65_536), 'x'.repeat(65_537)),
@@ -135,16 +141,24 @@ const queryText = fc.oneof(
   fc.string({ unit: 'binary' }).map((text) => encodeURIComponent(text)),
   fc.stringMatching(/^[!-"$-~]{0,20}$/),
 );
+const segmentText = fc.stringMatching(/^[!-"$-.0-9:->@-~]{1,20}$/);
 const queryRequest = fc
   .tuple(
     fc.constantFrom(...gets.map(({ path }) => path)),
-    fc.array(fc.tuple(fc.oneof(fc.constantFrom('limit', 'phone_number', 'id'), queryText), queryText), {
-      maxLength: 4,
-    }),
+    fc.oneof(
+      fc.constantFrom('x', '15551234567', '%2B15551234567', '%', '%ff', '..', '%2e%2e', '%2F'),
+      segmentText,
+    ),
+    fc.array(
+      fc.tuple(fc.oneof(fc.constantFrom('limit', 'phone_number', 'chat_id', 'id'), queryText), queryText),
+      {
+        maxLength: 4,
+      },
+    ),
   )
-  .map(([path, pairs]) => {
+  .map(([path, segment, pairs]) => {
     const query = pairs.map(([name, value]) => `${name}=${value}`).join('&');
-    return `${path.replace(/\{\w+\}/g, 'x')}?${query}`.replaceAll('#', '%23');
+    return `${path.replace(/\{\w+\}/g, () => segment)}?${query}`.replaceAll('#', '%23');
   });
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PURGE'];

@@ -70,13 +70,15 @@ test('every metric that is served is documented with its type and labels, and th
   );
 
   const shared = 'What stands in Redis';
-  // Without a series now: no code is shown, and without a key there is no snapshot.
-  const absent = new Map(
-    ['qr_age_seconds', 'snapshot_age_seconds', 'snapshot_size_bytes'].map((name) => [
-      `holdline_session_${name}`,
-      'gauge session',
-    ]),
-  );
+  // Without a series now: no code is shown, without a key there is no snapshot, and a scripted thread has no page.
+  const absent = new Map([
+    ...['qr_age_seconds', 'snapshot_age_seconds', 'snapshot_size_bytes'].map(
+      (name) => [`holdline_session_${name}`, 'gauge session'] as const,
+    ),
+    ['holdline_page_capability', 'gauge session, capability'],
+    ['holdline_page_info', 'gauge session, version'],
+    ['holdline_page_repair', 'gauge session, repair'],
+  ]);
   assert.deepEqual(
     new Map([...served(await ofSupervisor()), ...absent]),
     documented(shared, 'What a supervisor has seen'),

@@ -127,6 +127,12 @@ describe('a QR link', () => {
 
     await session.run.publish('starting', { lastError: 'a secret of the server' });
     assert.ok(!(await (await visit('/qr', cookie)).text()).includes('secret'));
+    await session.run.publish('passkey_required', { lastError: 'a secret of the server' });
+    const asked = await (await visit('/qr', cookie)).text();
+    assert.match(asked, /State: <strong>passkey_required<\/strong>/);
+    assert.match(asked, /wants the passkey of the person/);
+    assert.doesNotMatch(asked, /<img|secret|curl/);
+    assert.equal((await visit('/qr.png', cookie)).status, 404);
     await session.run.publish('ready', { account: linkedAccount });
     const linked = await (await visit('/qr', cookie)).text();
     assert.match(linked, /State: <strong>ready<\/strong>/);
@@ -156,10 +162,14 @@ describe('a QR link', () => {
       assert.equal(client.status, 200);
       await session.run.publish('starting', { lastError: 'a secret of the server' });
       await session.run.publish('qr', { qrText: 'another' });
+      await session.run.publish('passkey_required', { lastError: 'a secret of the server' });
       await session.run.publish('ready', { account: linkedAccount });
       await eventually(() => client.text.includes('"ready"'));
       const states = client.events.filter(({ type }) => type === 'state').map(({ body }) => body.data);
-      assert.deepEqual(states, [{ state: 'starting' }, { state: 'qr' }, { state: 'ready' }]);
+      assert.deepEqual(
+        states,
+        ['starting', 'qr', 'passkey_required', 'ready'].map((state) => ({ state })),
+      );
       assert.ok(client.events.every(({ type }) => type === 'state' || type === 'qr'));
       for (const detail of ['secret', 'Ada', '4915', 'auth_dir', 'id:']) {
         assert.ok(!client.text.includes(detail), detail);

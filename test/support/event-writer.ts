@@ -55,6 +55,8 @@ function messageEvent(body: string, session: string): SessionEvent {
     body,
     timestamp: Math.floor(at.getTime() / 1000),
     has_media: false,
+    chat_id: '491511234567@c.us',
+    sender: { id: '491511234567@c.us', phone: '491511234567', lid: null, name: 'Ada' },
   };
   return { type: 'message', session, at: at.toISOString(), data };
 }

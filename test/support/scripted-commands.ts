@@ -86,14 +86,15 @@ export async function carryOut(redisUrl: string, script: CommandScript): Promise
 }
 
 /** What WhatsApp's server would say to a send. */
-export function sentOutcome({ phoneNumber, id }: TakenSend): SendOutcome {
+export function sentOutcome({ phoneNumber, chatId, id }: TakenSend): SendOutcome {
+  const chat_id = chatId ?? `${phoneNumber}@c.us`;
   return {
     status: 'sent',
     result: {
       ok: true,
-      to: phoneNumber,
-      chat_id: `${phoneNumber}@c.us`,
-      message_id: `true_${phoneNumber}@c.us_${id}`,
+      to: phoneNumber ?? chat_id,
+      chat_id,
+      message_id: `true_${chat_id}_${id}`,
       timestamp: '2026-11-23T03:00:00.000Z',
     },
   };

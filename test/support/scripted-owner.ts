@@ -5,6 +5,7 @@ import { toBuffer } from 'qrcode';
 import { type Intent, startJobSchema } from '../../src/contract/intent.js';
 import { keyPrefix, sessionKeys } from '../../src/contract/keys.js';
 import { sessionOfJobId, sessionsQueue } from '../../src/contract/names.js';
+import type { PageStatus } from '../../src/contract/page.js';
 import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
 import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/session-store.js';
@@ -40,6 +41,7 @@ export interface Change {
   readonly qrText?: string;
   readonly qrNumber?: number;
   readonly expiresInMs?: number;
+  readonly page?: PageStatus | null;
 }
 
 export type Script = (run: ScriptedRun) => Promise<void>;
@@ -171,7 +173,7 @@ function live(redis: Redis, facts: LifeFacts): Life {
         ...{ auth_dir: '/srv/owner/auth', chrome_executable: '/usr/bin/chromium', headless: true },
         ...{ session, epoch, incarnation: fence.incarnation + 1, restarts: 0, supervisor },
       },
-      { state, lastError: change.lastError ?? null, account, qr: qr || null },
+      { state, lastError: change.lastError ?? null, account, qr: qr || null, page: change.page ?? null },
       new Date(now).toISOString(),
     );
   }

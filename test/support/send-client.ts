@@ -12,15 +12,18 @@ export interface SendAnswer {
 export interface Sending {
   readonly to?: string;
   readonly message?: string;
+  /** Further fields of the body; a `chat_id` stands in place of the number. */
+  readonly more?: Readonly<Record<string, unknown>>;
   readonly key?: string;
   readonly prefer?: string;
   readonly signal?: AbortSignal;
 }
 
 export async function postSend(replica: Replica, sending: Sending = {}): Promise<SendAnswer> {
-  const { to = '+1 555 123 4567', message = 'Hello', key, prefer = 'wait=60', signal } = sending;
+  const { to = '+1 555 123 4567', message = 'Hello', more = {}, key, prefer = 'wait=60', signal } = sending;
+  const recipient = 'chat_id' in more ? {} : { phone_number: to };
   const response = await replica.post('/api/send', {
-    body: JSON.stringify({ phone_number: to, message }),
+    body: JSON.stringify({ ...recipient, message, ...more }),
     headers: {
       'content-type': 'application/json',
       prefer,

@@ -13,6 +13,7 @@ import { liveScript } from '../../src/http/pages/live-script.js';
 import { problemPage } from '../../src/http/pages/problem-page.js';
 import { type QrPageInput, qrPage, secondsLeft } from '../../src/http/pages/qr-page.js';
 import { pagePolicy } from '../../src/http/pages/shell.js';
+import { visitorPage } from '../../src/http/pages/visitor-page.js';
 
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
 const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
@@ -80,6 +81,31 @@ describe('the /qr page', () => {
       page('stopped', { heartbeat: null }),
       /curl -X POST http:\/\/localhost:8790\/api\/auth\/start/,
     );
+  });
+
+  it('says of a passkey what it is, that it cannot be given here, and what to do', () => {
+    const lastError = 'WhatsApp asks for a passkey before it links this device';
+    const asked = status('passkey_required', { last_error: lastError });
+    const text = page('passkey_required', { status: asked, needsKey: true });
+    assert.match(text, /<h1><bdi>WhatsApp asks for a passkey<\/bdi><\/h1>/);
+    assert.ok(text.includes(lastError));
+    assert.match(text, /the browser on this server does not have it/);
+    assert.match(text, /cannot be linked here for now/);
+    for (const path of ['stop', 'auth/start']) {
+      assert.ok(text.includes(`curl -X POST http://localhost:8790/api/${path} -H`), path);
+    }
+    const told = visitorPage('passkey_required', null);
+    assert.match(told, /the browser on this server does not have it/);
+    assert.ok(told.includes(noQr) && told.indexOf('passkey') < told.indexOf(noQr));
+    assert.doesNotMatch(withoutOurScript(told), /curl|localhost|<img/);
+  });
+
+  it('says of a session that works what the page of WhatsApp Web cannot do', () => {
+    const problem = 'media is broken: WAWebPrepRawMedia.prepRawMedia is missing';
+    const text = page('ready', { status: status('ready', { last_error: problem }) });
+    assert.match(text, /Linked as/);
+    assert.ok(text.includes(problem));
+    assert.doesNotMatch(page('ready'), /class="why"/);
   });
 
   it('tells as whom it is linked', () => {

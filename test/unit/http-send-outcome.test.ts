@@ -14,7 +14,7 @@ const job = {
   attemptsStarted: 0,
 };
 const look: JobLook = { job, record: null, wipedEpoch: 5, isOwned: true, nowMs: now };
-const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', messageId: 'm', at: now };
+const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
 const attempted: JobLook = { ...look, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
 const dayMs = 86_400_000;

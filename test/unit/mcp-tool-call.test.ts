@@ -55,14 +55,40 @@ describe('a call of a tool', () => {
       return { body: examples.send.output };
     };
     await run('whatsapp_send_message', handler, { ...send, idempotency_key: 'a key' });
-    assert.deepEqual(seen?.input, { phone_number: '15551234567', message: 'hello' });
+    const options = { link_preview: true, mark_seen: true };
+    assert.deepEqual(seen?.input, { phone_number: '15551234567', message: 'hello', ...options });
     assert.equal(seen?.call.idempotencyKey, 'a key');
     assert.equal(seen?.call.requestId, 'request-1');
     await run('whatsapp_send_message', handler, send);
     assert.equal(seen?.call.idempotencyKey, null);
     await run('whatsapp_read_messages', handler, { phone_number: send.phone_number });
     assert.deepEqual(seen?.input, { phone_number: '15551234567', limit: 10 });
+    await run('whatsapp_read_messages', handler, { chat_id: '1@newsletter', limit: 3 });
+    assert.deepEqual(seen?.input, { chat_id: '1@newsletter', limit: 3 });
+    await run('whatsapp_send_message', handler, { chat_id: '1@g.us', message: 'hello', mark_seen: false });
+    assert.deepEqual(seen?.input, { chat_id: '1@g.us', message: 'hello', ...options, mark_seen: false });
   });
+
+  for (const [name, fields] of [
+    ['whatsapp_send_message', { message: 'hello', idempotency_key: 'a key' }],
+    ['whatsapp_read_messages', {}],
+  ] as const) {
+    it(`of ${name} wants one recipient, and says so`, async () => {
+      const handler = async () => assert.fail('carried out');
+      const recipients = { phone_number: '15551234567', chat_id: '1@lid' };
+      const none = await run(name, handler, fields);
+      assert.match(
+        textsOf(none)[0] ?? '',
+        /^phone_number: phone_number must include country code .*\(invalid_request\)/,
+      );
+      const both = await run(name, handler, { ...fields, ...recipients });
+      assert.match(
+        textsOf(both)[0] ?? '',
+        /^chat_id: phone_number and chat_id exclude each other.*\(invalid_request\)/,
+      );
+      assert.deepEqual([none.isError, both.isError], [true, true]);
+    });
+  }
 
   it('waits less than clients do, unless they say how long', async () => {
     const waits: (number | null)[] = [];
@@ -91,6 +117,7 @@ describe('a call of a tool', () => {
     ['login_failed', /Call whatsapp_start_auth to try again/],
     ['session_not_ready', /Try again; whatsapp_status/],
     ['not_on_whatsapp', /Check the number/],
+    ['not_supported_by_page', /Trying again does not help: .* update/],
     ['idempotency_conflict', /another idempotency_key/],
     ['forbidden', /API key/],
   ] as const satisfies readonly (readonly [ApiErrorCode, RegExp])[]) {

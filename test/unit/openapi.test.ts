@@ -118,10 +118,47 @@ describe('the OpenAPI document', () => {
   });
 
   it('would notice an example that does', () => {
-    const { phone_number: _missing, ...incomplete } = examples.send.input;
+    const { message: _missing, ...incomplete } = examples.send.input;
     const schema = document.paths['/api/send']?.post?.requestBody?.content['application/json']?.schema;
     assert.equal(problems(schema, incomplete).length, 1);
     assert.equal(problems({ $ref: '#/components/schemas/Sent' }, { ok: true }).length, 1);
+  });
+
+  for (const [path, other] of [
+    ['/api/send', { message: 'x' }],
+    ['/api/messages', {}],
+  ] as const) {
+    it(`wants one recipient of POST ${path}, no more and no less`, () => {
+      const body = document.paths[path]?.post?.requestBody as
+        | { required: boolean; content: Record<string, { schema: unknown }> }
+        | undefined;
+      assert.equal(body?.required, true);
+      const schema = body?.content['application/json']?.schema;
+      const [number, id] = [{ phone_number: '15551234567' }, { chat_id: '1@lid' }];
+      for (const one of [number, id]) assert.deepEqual(problems(schema, { ...other, ...one }), []);
+      for (const bad of [{}, { ...number, ...id }]) {
+        assert.notDeepEqual(problems(schema, { ...other, ...bad }), []);
+      }
+    });
+  }
+
+  it('says of each operation what it can refuse', () => {
+    const codes = (path: string, method = 'get') => JSON.stringify(document.paths[path]?.[method]);
+    for (const [path, method] of [
+      ['/api/chats', 'get'],
+      ['/api/messages', 'get'],
+      ['/api/messages', 'post'],
+      ['/api/numbers/{phone_number}', 'get'],
+      ['/api/pairing-code', 'post'],
+    ] as const) {
+      assert.ok(codes(path, method).includes('"not_supported_by_page"'), path);
+    }
+    assert.ok(!codes('/api/send', 'post').includes('"not_supported_by_page"'));
+    assert.ok(codes('/api/jobs/{id}').includes('"job_not_found"'));
+    // A number that is not on WhatsApp is the answer there, and there is no job.
+    for (const code of ['job_not_found', 'not_on_whatsapp']) {
+      assert.ok(!codes('/api/numbers/{phone_number}').includes(`"${code}"`), code);
+    }
   });
 
   it('refers to nothing that is not there, and has nothing that nobody refers to', () => {

@@ -65,6 +65,7 @@ describe('the table of states', () => {
   it('counts a start as finished when there is something to tell', () => {
     assert.deepEqual(sessionStates.filter(hasGotSomewhere), [
       'qr',
+      'passkey_required',
       'authenticated',
       'ready',
       'auth_failure',

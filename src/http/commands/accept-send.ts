@@ -38,7 +38,7 @@ export async function acceptSend(
   call: CommandCall,
 ): Promise<AcceptedSend> {
   const { run, sendTtlMs, sendQueueMax } = access;
-  const requestHash = sha256(JSON.stringify([input.phone_number, input.message]));
+  const requestHash = hashOf(input);
   const id = idempotencyKey === null ? `m-${randomUUID()}` : idOf(run.session, idempotencyKey);
   const earlier = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
   if (earlier !== null) return earlier;
@@ -48,7 +48,10 @@ export async function acceptSend(
   if (readiness.type === 'refused') throw readiness.error;
   if (view.sendsWaiting >= sendQueueMax) throw queueFull(sendQueueMax);
   const data: SendJob = {
-    phoneNumber: input.phone_number,
+    phoneNumber: input.phone_number ?? null,
+    chatId: input.chat_id ?? null,
+    linkPreview: input.link_preview,
+    markSeen: input.mark_seen,
     message: input.message,
     requestHash,
     notAfter: Date.now() + sendTtlMs,
@@ -83,6 +86,21 @@ async function findEarlier(
     throw new ApiError('idempotency_conflict', 'this Idempotency-Key was used for another request');
   }
   return { id, data, job: look.job, isReplay: outcomeOf(look, data) !== null };
+}
+
+/**
+ * What tells a repeated request from another one. Of a number and a text alone it is what it was before there was more to
+ * say: a key that was used before an upgrade still finds its job.
+ */
+function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: InputOf<'send'>): string {
+  const isPlain = phone_number !== undefined && link_preview && mark_seen;
+  return sha256(
+    JSON.stringify(
+      isPlain
+        ? [phone_number, message]
+        : [phone_number ?? null, message, { chat_id: chat_id ?? null, link_preview, mark_seen }],
+    ),
+  );
 }
 
 function idOf(session: string, { owner, key }: IdempotencyKey): string {

@@ -12,7 +12,7 @@ const codeSchema = z.object({ code: z.string() });
 
 /**
  * A code to link the phone with. Starts a session that is stopped, and waits until there is a login to link.
- * Throws as {@link readSession} does; only that the session waits for a login is what is wanted here.
+ * Throws as {@link readSession} does; only that the session shows a code to scan is what is wanted here.
  */
 export async function pairingCode(
   access: CommandAccess,
@@ -39,7 +39,8 @@ export async function pairingCode(
         await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
         continue;
       }
-      if (refusal === 'login_required') {
+      // Asking for a code while WhatsApp waits for a passkey would end that.
+      if (view.status.state === 'qr' && refusal === 'login_required') {
         pending ??= await ask(access, questionOf('pairingCode', input, call));
       } else if (readiness.type === 'refused') throw readiness.error;
       if (performance.now() >= deadline || call.signal.aborted) throw unanswered(readiness);

@@ -11,7 +11,7 @@ import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
  * Throws what the session's state forbids, `session_not_ready` or `timeout` when the wait is over, and what the
  * session worker refuses.
  */
-export async function readSession<Name extends 'chats' | 'messages'>(
+export async function readSession<Name extends Exclude<ReadName, 'pairingCode'>>(
   access: CommandAccess,
   operation: Name,
   input: InputOf<Name>,

@@ -32,6 +32,8 @@ export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
         type: 'refused',
         error: new ApiError('login_required', `no phone is linked; scan the QR at ${baseUrl}/qr first`),
       };
+    case 'passkey_required':
+      return { type: 'refused', error: passkeyRequired(baseUrl) };
     case 'stopped':
       return { type: 'refused', error: notStarted() };
     default:
@@ -45,6 +47,13 @@ export function notReadyInTime(state: SessionState): ApiError {
     details: { state },
     headers: { 'retry-after': '5' },
   });
+}
+
+function passkeyRequired(baseUrl: string): ApiError {
+  return new ApiError(
+    'login_required',
+    `no phone is linked: WhatsApp asks the person for a passkey, which cannot be given here; ${baseUrl}/qr says what to do`,
+  );
 }
 
 function notStarted(): ApiError {

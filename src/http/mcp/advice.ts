@@ -5,12 +5,14 @@ const ways: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
   session_not_started: (baseUrl) =>
     `Call whatsapp_start_auth first. Unless a phone is linked already, a person then scans the QR at ${baseUrl}/qr.`,
   login_required: (baseUrl) =>
-    `Ask a person to link their phone first: they scan the QR at ${baseUrl}/qr, or enter a code that whatsapp_pairing_code gives you. Then try again.`,
+    `Ask a person to link their phone first: ${baseUrl}/qr says how. While the state is qr they scan the QR at ${baseUrl}/qr, or enter a code that whatsapp_pairing_code gives you. Then try again.`,
   login_failed: (baseUrl) =>
     `Call whatsapp_start_auth to try again; a person may have to scan the QR at ${baseUrl}/qr.`,
   session_not_ready: () => 'Try again; whatsapp_status tells how it stands.',
   idempotency_conflict: () => 'Use another idempotency_key for another message.',
   not_on_whatsapp: () => 'Check the number and its country code with the person who gave it.',
+  not_supported_by_page: () =>
+    'Trying again does not help: whoever runs the server has to update it, because WhatsApp changed its page. `page` in the answer of whatsapp_status tells what works.',
   forbidden: () => 'The API key in use does not allow this; a person has to provide another.',
 };
 

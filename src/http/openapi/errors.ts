@@ -14,13 +14,12 @@ export function errorCodesOf(operation: Operation, method: string): ApiErrorCode
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
   if (operation.isLimited) add(['rate_limited']);
   if (method === 'POST') add(ofBodies);
-  if (operation.routes.some(({ path }) => path.includes('{'))) add(['job_not_found']);
   if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
   // What links a phone starts the session, and is for those who are not linked yet.
   if (operation.run !== 'http') add(operation.scope === 'admin' ? ['login_failed'] : ofSessions);
-  if (operation.run === 'read') add(['session_not_ready']);
+  if (operation.run === 'read') add(['session_not_ready', 'not_supported_by_page']);
   if (operation.run === 'send') add(['idempotency_conflict', 'queue_full']);
-  if (operation.scope !== 'admin' && 'phone_number' in operation.input.shape) add(['not_on_whatsapp']);
+  add(operation.errors ?? []);
   return [...codes];
 }
 
@@ -97,6 +96,7 @@ const sentences: Record<ApiErrorCode, string> = {
   rate_limited: 'too many requests',
   queue_full: 'too many messages wait to be sent',
   internal_error: 'something unexpected went wrong; see the log',
+  not_supported_by_page: 'the page of WhatsApp Web (2.3000.1043121234) lacks what this needs',
   whatsapp_error: 'WhatsApp Web did not do what was asked',
   session_not_ready: 'the session is not ready',
   redis_unavailable: 'Redis does not answer',

@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import type { OperationName, OutputOf, operations } from '../../contract/operations.js';
+import type { PageStatus } from '../../contract/page.js';
 import type { JobView } from '../../contract/send-jobs.js';
 import { composeStatus, type Status } from '../../contract/status.js';
-import type { Chat, Message } from '../../contract/whatsapp.js';
+import type { Chat, Message, Person } from '../../contract/whatsapp.js';
 
 /** What each operation may be asked and answer; a row of the table without one is a type error. */
 export type Examples = {
@@ -19,9 +20,19 @@ const run = {
   ...{ session: 'default', epoch: 1767261600000, incarnation: 1, restarts: 0, supervisor: 'host-1:4711' },
 };
 
+const page: PageStatus = {
+  version: '2.3000.1043121234',
+  capabilities: {
+    ...{ qr: 'ok', pairing: 'ok', send: 'ok', receive: 'ok', acks: 'ok' },
+    ...{ chats: 'ok', messages: 'ok', media: 'degraded', logout: 'ok' },
+  },
+  repairs: ['message-keys', 'refresh-qr'],
+  problem: 'media is degraded: WAWebMediaMmsV4Upload.uploadMedia is missing',
+};
+
 const ready: Status = composeStatus(
   run,
-  { state: 'ready', lastError: null, account },
+  { state: 'ready', lastError: null, account, page },
   '2026-01-01T10:00:42.000Z',
 );
 
@@ -36,6 +47,11 @@ const showsQr: Status = composeStatus(
   '2026-01-01T10:00:05.000Z',
 );
 
+const ada: Person = { id: account.wid, phone: '15557654321', lid: '98765432101234@lid', name: 'Ada' };
+const grace: Person = {
+  ...{ id: '15551234567@c.us', phone: '15551234567', lid: '98765432105678@lid', name: 'Grace' },
+};
+
 const message: Message = {
   id: 'true_15551234567@c.us_3EB0C431C26A1916E07A',
   from: '15557654321@c.us',
@@ -46,6 +62,8 @@ const message: Message = {
   body: 'See you at eight.',
   timestamp: 1767261700,
   has_media: false,
+  chat_id: grace.id,
+  sender: ada,
 };
 
 const chat: Chat = {
@@ -59,6 +77,7 @@ const chat: Chat = {
   pinned: false,
   muted: false,
   last_message: message,
+  contact: grace,
 };
 
 const sent: OutputOf<'send'> = {
@@ -123,6 +142,10 @@ export const examples: Examples = {
   messages: {
     input: { phone_number: '+1 555 123-4567', limit: 10 },
     output: { ok: true, chat, count: 1, messages: [message] },
+  },
+  number: {
+    input: { phone_number: '+1 555 123-4567' },
+    output: { ok: true, phone_number: '15551234567', exists: true, contact: grace },
   },
   stop: { input: {}, output: { ok: true } },
   qrLinks: {

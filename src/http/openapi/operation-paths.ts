@@ -38,6 +38,8 @@ function describe(name: OperationName, method: string, path: string, operationId
 interface InputShape {
   readonly properties?: Record<string, JsonObject>;
   readonly required?: readonly string[];
+  /** Of several sets of fields, one has to be there. */
+  readonly oneOf?: readonly unknown[];
 }
 
 function parametersOf(name: OperationName, method: string, path: string): JsonObject[] {
@@ -61,7 +63,7 @@ function bodyOf(name: OperationName): JsonObject | null {
   const schema = inputSchema(operations[name].input) as InputShape;
   if (Object.keys(schema.properties ?? {}).length === 0) return null;
   const content = { 'application/json': { schema, example: examples[name].input } };
-  return { required: (schema.required ?? []).length > 0, content };
+  return { required: (schema.required ?? []).length > 0 || schema.oneOf !== undefined, content };
 }
 
 function headerParametersOf(name: OperationName): JsonObject[] {

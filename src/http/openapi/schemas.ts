@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import { eventSchemas } from '../../contract/events.js';
 import { type Operation, operations } from '../../contract/operations.js';
+import { pageSchema } from '../../contract/page.js';
 import { jobViewSchema, sentSchema } from '../../contract/send-jobs.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
-import { chatSchema, messageSchema } from '../../contract/whatsapp.js';
+import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
 
 /** What the contract's schemas are as the components of an OpenAPI document. */
 
@@ -44,6 +45,8 @@ const names = new Map<z.ZodType, string>([
   [statusSchema, 'Status'],
   [qrSchema, 'Qr'],
   [accountSchema, 'Account'],
+  [pageSchema, 'Page'],
+  [personSchema, 'Person'],
   [chatSchema, 'Chat'],
   [messageSchema, 'Message'],
   [sentSchema, 'Sent'],
@@ -76,8 +79,13 @@ export function componentSchemas(): Record<string, JsonObject> {
 
 /** What a caller may send: unlike an answer, it is refused where it has more fields than these. */
 export function inputSchema(input: z.ZodObject): JsonObject {
-  return withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
+  const schema = withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
+  const hasRecipient = ['phone_number', 'chat_id'].every((name) => Object.hasOwn(input.shape, name));
+  return hasRecipient ? { ...schema, oneOf: oneRecipient } : schema;
 }
+
+/** What the table checks by a function, of which a JSON schema knows nothing. */
+const oneRecipient = [{ required: ['phone_number'] }, { required: ['chat_id'] }];
 
 function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonObject): JsonObject {
   return schema;

@@ -36,6 +36,14 @@ appears here within a minute.</p>`,
       };
     case 'qr':
       return hasImage ? scan : freshCode;
+    case 'passkey_required':
+      return {
+        heading: 'WhatsApp asks for a passkey',
+        tone: 'bad',
+        content: html`${why}${passkeyExplained}
+<p>For a new code, to link another account or to try again, start the session anew:</p>
+${commands([curl('/api/stop', place), curl('/api/auth/start', place)])}`,
+      };
     case 'authenticated':
       return {
         heading: 'Linking',
@@ -47,7 +55,7 @@ from a few seconds to a few minutes.</p>`,
       return {
         heading: `Linked as ${nameOf(status.account)}`,
         tone: 'good',
-        content: html`<p>Nothing to do: the session is up and stays up. To unlink the phone:</p>
+        content: html`${why}<p>Nothing to do: the session is up and stays up. To unlink the phone:</p>
 ${post('/api/logout', place)}`,
       };
     case 'auth_failure':
@@ -68,6 +76,16 @@ export const scanSteps = html`<ol>
 <li>Go to <strong>Settings -> Linked devices -> Link a device</strong>.</li>
 <li>Point the phone at this code.</li>
 </ol>`;
+
+/** For the person with the phone; it names nothing of the server or the account. */
+export const passkeyExplained = html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who
+owns it. A passkey is kept on that person's own phone or computer; the browser on this server does not have it. So this
+account cannot be linked here for now.</p>
+<ul>
+<li>On the phone, do not go on: close what WhatsApp asks there. Nothing has been linked.</li>
+<li>Use another account. WhatsApp asks only some of them for a passkey.</li>
+<li>Or try again on another day: whom WhatsApp asks changes.</li>
+</ul>`;
 
 const scan: Advice = {
   heading: 'Scan this code',
@@ -96,7 +114,7 @@ ${startCommand(place)}`,
       tone: 'bad',
       content: html`${reason(status.last_error ?? ownerGoneSentence)}<p>Another supervisor takes over within seconds,
 by itself. If this stays, none is running: start one with</p>
-${command('npm start -- supervisor')}`,
+${commands(['npm start -- supervisor'])}`,
     };
   }
   return {
@@ -118,13 +136,17 @@ function startCommand(place: Place): Html {
   return post('/api/auth/start', place);
 }
 
-function post(path: string, { baseUrl, needsKey }: Place): Html {
-  const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : '';
-  return command(`curl -X POST ${baseUrl}${path}${key}`);
+function post(path: string, place: Place): Html {
+  return commands([curl(path, place)]);
 }
 
-function command(text: string): Html {
-  return html`<pre><code>${text}</code></pre>`;
+function curl(path: string, { baseUrl, needsKey }: Place): string {
+  const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : '';
+  return `curl -X POST ${baseUrl}${path}${key}`;
+}
+
+function commands(lines: readonly string[]): Html {
+  return html`<pre><code>${lines.join('\n')}</code></pre>`;
 }
 
 function reason(lastError: string | null): Html | null {

@@ -1,6 +1,6 @@
 import type { SessionState } from '../../contract/status.js';
-import { scanSteps } from './advice.js';
-import { html } from './html.js';
+import { passkeyExplained, scanSteps } from './advice.js';
+import { type Html, html } from './html.js';
 import { hint, noImage, tile } from './qr-page.js';
 import { shell, type Tone } from './shell.js';
 
@@ -12,29 +12,35 @@ export function visitorPage(state: SessionState, image: string | null): string {
     tone,
     isLive: true,
     content: html`<h1>${heading}</h1>
-${image === null ? html`<p>${text}</p>` : scanSteps}
+${image === null ? text : scanSteps}
 ${image === null ? noImage : tile(image, null)}
 <p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${state}</strong></p>
 ${image === null ? hint : null}`,
   });
 }
 
-function adviceFor(state: SessionState, hasImage: boolean): readonly [string, Tone, string] {
+function adviceFor(state: SessionState, hasImage: boolean): readonly [string, Tone, Html | null] {
   switch (state) {
     case 'qr':
       return hasImage
-        ? ['Scan this code', 'busy', '']
-        : ['A fresh code is coming', 'busy', 'Nothing to do: it appears here in a moment.'];
+        ? ['Scan this code', 'busy', null]
+        : ['A fresh code is coming', 'busy', html`<p>Nothing to do: it appears here in a moment.</p>`];
     case 'starting':
-      return ['Starting', 'busy', 'Nothing to do: the code appears here within a minute.'];
+      return ['Starting', 'busy', html`<p>Nothing to do: the code appears here within a minute.</p>`];
+    case 'passkey_required':
+      return ['WhatsApp asks for a passkey', 'bad', passkeyExplained];
     case 'authenticated':
-      return ['Linking', 'busy', 'The phone is linked. Keep it online until its chats are loaded.'];
+      return [
+        'Linking',
+        'busy',
+        html`<p>The phone is linked. Keep it online until its chats are loaded.</p>`,
+      ];
     case 'ready':
-      return ['Linked', 'good', 'Nothing more to do here: you can close this page.'];
+      return ['Linked', 'good', html`<p>Nothing more to do here: you can close this page.</p>`];
     case 'stopped':
     case 'auth_failure':
     case 'disconnected':
-      return ['No code now', 'idle', 'Ask whoever sent you the link to start the login.'];
+      return ['No code now', 'idle', html`<p>Ask whoever sent you the link to start the login.</p>`];
   }
   return state satisfies never;
 }

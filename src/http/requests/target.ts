@@ -1,6 +1,6 @@
 import { ApiError } from '../../contract/errors.js';
 
-/** What a request line asks for. The path is left as it came: no route needs an escape to be decoded. */
+/** What a request line asks for. The path is left as it came; the segments that a route names are decoded where it is found. */
 export interface Target {
   readonly path: string;
   /** Empty, or with its question mark. */

@@ -41,7 +41,8 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
     const parsed = parse(stored);
     const heartbeat = parseHeartbeat(beat);
     if (stored !== null && parsed !== null && isCurrent(parsed, heartbeat)) {
-      return { status: parsed, heartbeat, json: new Json(stored) };
+      const text = isWhole(stored) ? stored : JSON.stringify(parsed);
+      return { status: parsed, heartbeat, json: new Json(text) };
     }
     const status = toldStatus(parsed, heartbeat, own);
     return { status, heartbeat, json: new Json(JSON.stringify(status)) };
@@ -78,6 +79,11 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
       return canBeScanned(told) ? (image ?? null) : null;
     }),
   };
+}
+
+/** An earlier version stored a status without its newest field, which is told all the same. */
+function isWhole(stored: string): boolean {
+  return Object.hasOwn(JSON.parse(stored) as Status, 'page');
 }
 
 function canBeScanned({ status, heartbeat }: ToldStatus): boolean {

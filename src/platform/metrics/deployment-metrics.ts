@@ -1,5 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import { supervisorsKey } from '../../contract/keys.js';
+import { type Capability, capabilityNames, type PageStatus } from '../../contract/page.js';
 import { sessionStates } from '../../contract/status.js';
 import { withDeadline } from '../deadline.js';
 import type { Redis } from '../redis.js';
@@ -59,11 +60,14 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
 }
 
 function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void {
-  const { state, status, isOwned, heartbeatAgeMs, qrAgeMs, queued, backup } = facts;
-  for (const each of sessionStates) gauges.state.set({ session, state: each }, each === state ? 1 : 0);
+  const { state, status, page, isOwned, heartbeatAgeMs, qrAgeMs, queued, backup } = facts;
   gauges.owned.set({ session }, isOwned ? 1 : 0);
-  gauges.epoch.set({ session }, status?.epoch ?? 0);
-  gauges.incarnation.set({ session }, status?.incarnation ?? 0);
+  if (state !== null) {
+    for (const each of sessionStates) gauges.state.set({ session, state: each }, each === state ? 1 : 0);
+    gauges.epoch.set({ session }, status?.epoch ?? 0);
+    gauges.incarnation.set({ session }, status?.incarnation ?? 0);
+  }
+  if (page !== null) tellPage(gauges, session, page);
   if (heartbeatAgeMs !== null) gauges.heartbeatAge.set({ session }, heartbeatAgeMs / 1_000);
   if (qrAgeMs !== null) gauges.qrAge.set({ session }, qrAgeMs / 1_000);
   if (backup !== null) {
@@ -72,6 +76,21 @@ function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void
     if (backup.bytes !== null) gauges.snapshotSize.set({ session }, backup.bytes);
   }
   for (const { count, ...labels } of queued) gauges.queued.set({ session, ...labels }, count);
+}
+
+const levels = { ok: 2, degraded: 1, broken: 0 } as const satisfies Record<Capability, number>;
+
+/** As much of a name as a label takes: what the page says of itself may be of any length. */
+const longestLabel = 64;
+
+function tellPage(gauges: Gauges, session: string, { version, capabilities, repairs }: PageStatus): void {
+  for (const capability of capabilityNames) {
+    gauges.capability.set({ session, capability }, levels[capabilities[capability]]);
+  }
+  gauges.pageInfo.set({ session, version: (version ?? '').slice(0, longestLabel) }, 1);
+  for (const repair of repairs) {
+    gauges.pageRepair.set({ session, repair: repair.slice(0, longestLabel) }, 1);
+  }
 }
 
 type Gauges = ReturnType<typeof createGauges>;
@@ -106,6 +125,16 @@ function createGauges(registry: Registry) {
       'session',
     ]),
     snapshotSize: gauge('session_snapshot_size_bytes', 'Size of that backup in Redis.', ['session']),
+    capability: gauge(
+      'page_capability',
+      'What the page of WhatsApp Web is good for: 2 works, 1 works with something left out, 0 is broken.',
+      ['session', 'capability'],
+    ),
+    pageInfo: gauge('page_info', 'Always 1; the version of the page of WhatsApp Web, where it tells it.', [
+      'session',
+      'version',
+    ]),
+    pageRepair: gauge('page_repair', 'Always 1; a page repair that was applied.', ['session', 'repair']),
     queued: gauge('commands_queued', 'Commands to the session that are not settled.', [
       'session',
       'queue',

@@ -1,16 +1,26 @@
 import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
 import { keyPrefix, sessionKeys } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import { isCurrent, parseHeartbeat, type SessionState, type Status } from '../../contract/status.js';
+import type { PageStatus } from '../../contract/page.js';
+import {
+  type Heartbeat,
+  isCurrent,
+  parseHeartbeat,
+  type SessionState,
+  type Status,
+} from '../../contract/status.js';
 import { luaScript } from '../lua-script.js';
 import type { Redis } from '../redis.js';
 import { parseStatus } from '../session-store.js';
 
 /** What stands in Redis of a session at one moment, as its metrics tell it. */
 export interface SessionFacts {
-  /** As a reader is told it. */
-  readonly state: SessionState;
+  /** As a reader is told it; null: what is stored cannot be read. */
+  readonly state: SessionState | null;
+  /** null: there was no run yet, or it cannot be read. */
   readonly status: Status | null;
+  /** null: nobody runs one, or nothing is known of it yet. */
+  readonly page: PageStatus | null;
   /** Somebody stands behind the state. */
   readonly isOwned: boolean;
   /** null: nobody's heart beats. */
@@ -48,12 +58,13 @@ export async function readSessionFacts(
     ],
     [],
   );
-  const status = parseStatus(state);
+  const { status, isReadable } = readStatus(state);
   const heartbeat = parseHeartbeat(beat);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
-    state: status === null ? 'stopped' : isCurrent(status, heartbeat) ? status.state : 'disconnected',
+    state: isReadable ? stateOf(status, heartbeat) : null,
     status,
+    page: heartbeat === 'live' ? (status?.page ?? null) : null,
     isOwned: heartbeat === 'live',
     heartbeatAgeMs: heartbeat === 'live' ? Math.max(0, heartbeatTtlMs - beatTtlMs) : null,
     qrAgeMs: issuedAt === null ? null : Math.max(0, nowMs - Date.parse(issuedAt)),
@@ -63,8 +74,30 @@ export async function readSessionFacts(
       { queue: 'reads', status: 'waiting', count: counts[2] },
       { queue: 'reads', status: 'active', count: counts[3] },
     ],
-    backup: standing === '' ? null : backupOf(describeBackup(standing, summary || null), nowMs),
+    backup: standing === '' ? null : readBackup(standing, summary || null, nowMs),
   };
+}
+
+/** What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days. */
+function readStatus(json: string): { status: Status | null; isReadable: boolean } {
+  try {
+    return { status: parseStatus(json), isReadable: true };
+  } catch {
+    return { status: null, isReadable: false };
+  }
+}
+
+function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {
+  if (status === null) return 'stopped';
+  return isCurrent(status, heartbeat) ? status.state : 'disconnected';
+}
+
+function readBackup(standing: string, summary: string | null, nowMs: number): SessionFacts['backup'] {
+  try {
+    return backupOf(describeBackup(standing, summary), nowMs);
+  } catch {
+    return null;
+  }
 }
 
 function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackup, nowMs: number) {

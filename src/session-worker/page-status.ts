@@ -24,9 +24,9 @@ export function describePage({ version, repairs, findings }: PageExamination): P
   return pageSchema.parse({ version, capabilities, repairs: applied, problem: problemOf(version, findings) });
 }
 
-/** Broken ones alone, for `last_error`; null: none is. */
+/** Broken ones alone, for `last_error`; null: none is. No operation needs `media` yet. */
 export function brokenSentence(page: PageStatus, findings: Findings): string | null {
-  return sentence(page.version, findings, (name) => page.capabilities[name] === 'broken');
+  return sentence(page.version, findings, (name) => name !== 'media' && page.capabilities[name] === 'broken');
 }
 
 function problemOf(version: string | null, findings: Findings): string | null {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { type Controls, connectControls, startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import {
+  type Controls,
+  connectControls,
+  JUNE,
+  startWhatsAppWeb,
+  type WhatsAppWeb,
+} from '../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
@@ -19,6 +25,7 @@ let library: LibraryClient | undefined;
 
 beforeEach(async () => {
   whatsAppWeb = await startWhatsAppWeb({
+    page: JUNE,
     timing: { openingMs: 20, restartMs: 20, offlineMs: 20, syncMs: 200 },
   });
   controls = connectControls(whatsAppWeb.controlUrl);

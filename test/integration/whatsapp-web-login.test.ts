@@ -3,7 +3,7 @@ import { cp } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import {
   type LibraryClient,
   listensTo,
@@ -21,6 +21,7 @@ let clients: LibraryClient[] = [];
 
 beforeEach(async () => {
   whatsAppWeb = await startWhatsAppWeb({
+    page: JUNE,
     timing: { openingMs: 20, restartMs: 20, offlineMs: 20, syncMs: 200 },
   });
   profile = await makeProfile();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Message } from 'whatsapp-web.js';
 import { eventually } from '../support/eventually.js';
-import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
@@ -25,6 +25,7 @@ let library: LibraryClient;
 
 before(async () => {
   whatsAppWeb = await startWhatsAppWeb({
+    page: JUNE,
     timing: { openingMs: 20, restartMs: 20, offlineMs: 20, syncMs: 200, deliveredMs: 50, readMs: 50 },
   });
   profile = await makeProfile();

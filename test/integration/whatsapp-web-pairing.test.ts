@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
@@ -19,6 +19,7 @@ let library: LibraryClient;
 
 beforeEach(async () => {
   whatsAppWeb = await startWhatsAppWeb({
+    page: JUNE,
     timing: { openingMs: 20, restartMs: 20, offlineMs: 20, syncMs: 200 },
   });
   profile = await makeProfile();

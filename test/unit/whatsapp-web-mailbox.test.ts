@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Directory } from '../whatsapp-web/directory.js';
-import { Mailbox, toWid } from '../whatsapp-web/mailbox.js';
+import { toWid } from '../whatsapp-web/ids.js';
+import { Mailbox } from '../whatsapp-web/mailbox.js';
 
 const ME = '15550001111@c.us';
 const ADA = '15551000001@c.us';

@@ -12,9 +12,20 @@ export interface ChatSettings {
 }
 
 export interface ChatRecord extends Required<ChatSettings> {
-  /** `<digits>@c.us`, or `<digits>@g.us` for a group. */
+  /** `<digits>@lid` or `<digits>@c.us`, as the page has it; `…@g.us` for a group, `status@broadcast`, `…@newsletter`. */
   readonly id: string;
   readonly isGroup: boolean;
+}
+
+/** A person as pages are told of them. */
+export interface ContactRecord {
+  readonly lid: string;
+  /** `<digits>@c.us`; null where pages do not know it. */
+  readonly number: string | null;
+  /** In the owner's address book. */
+  readonly name: string | null;
+  /** What they call themselves. */
+  readonly pushname: string | null;
 }
 
 export interface ChatOverview extends ChatRecord {
@@ -27,14 +38,14 @@ export interface ChatOverview extends ChatRecord {
 export type Ack = 1 | 2 | 3;
 
 export interface MessageRecord {
-  /** As whatsapp-web.js has it in `id._serialized`. */
+  /** As the page's message key has it. */
   readonly id: string;
   /** The random part of the id, made by the sender. */
   readonly key: string;
   readonly chatId: string;
   readonly from: string;
   readonly to: string;
-  /** Who wrote an incoming message in a group. */
+  /** Who wrote an incoming message in a group, or a story. */
   readonly author: string | null;
   readonly fromMe: boolean;
   readonly body: string;
@@ -48,9 +59,9 @@ export interface MessageRecord {
 export interface Incoming {
   from: string;
   body: string;
-  /** The group it is written in; without it, the chat with `from`. */
+  /** The group, the channel or `status@broadcast` it is written in; without it, the chat with `from`. */
   chat?: string;
-  /** What the sender's chat is called if it is new. */
+  /** What the sender is called, and their chat if it is new. */
   name?: string;
   /** Unix seconds; now without it. */
   timestamp?: number;

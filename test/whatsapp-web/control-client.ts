@@ -17,6 +17,7 @@ export function connectControls(controlUrl: string): Controls {
     faults: remote('faults'),
     timing: remote('timing'),
     directory: remote('directory'),
+    page: remote('page'),
   } as Controls;
 }
 

@@ -4,7 +4,7 @@ import type { Controls } from './control.js';
 
 /**
  * The controls over plain HTTP on the loopback interface, for other processes and for people:
- * `POST /<phone|faults|timing|directory>/<method>`, the arguments as a JSON array, or a single one as it is;
+ * `POST /<phone|faults|timing|directory|page>/<method>`, the arguments as a JSON array, or a single one as it is;
  * the answer is `{ "result": … }`, or status 400 with `{ "error": "…" }`. `GET /state` is phone.state().
  * `GET /` is the phone, as a page.
  */

@@ -1,3 +1,4 @@
+import type { PageSettings } from './page-settings.js';
 import { createPhone, type Phone } from './phone.js';
 import type { PageAction } from './protocol.js';
 import { change, type FaultSettings, NO_FAULTS, type Timing } from './settings.js';
@@ -28,7 +29,15 @@ export interface DirectoryControl {
   /** `actual`: the number that the account really has, where it is not the one that people dial. */
   add(number: string, actual?: string): Promise<void>;
   remove(number: string): Promise<void>;
+  /** Pages know this person by hidden id only, until they ask for the number. */
+  hideNumber(number: string): Promise<void>;
   list(): Promise<{ everyoneElse: boolean; present: string[]; absent: string[] }>;
+}
+
+/** What the page is like; a change is of the pages loaded after it. */
+export interface PageControl {
+  set(page: Partial<PageSettings>): Promise<void>;
+  current(): Promise<PageSettings>;
 }
 
 export interface Controls {
@@ -36,6 +45,7 @@ export interface Controls {
   readonly faults: Faults;
   readonly timing: TimingControl;
   readonly directory: DirectoryControl;
+  readonly page: PageControl;
 }
 
 export function createControls(world: World): Controls {
@@ -44,6 +54,10 @@ export function createControls(world: World): Controls {
     faults: createFaults(world),
     timing: createTiming(world),
     directory: createDirectory(world),
+    page: {
+      set: async (page) => change(world.page, page),
+      current: async () => structuredClone(world.page),
+    },
   };
 }
 
@@ -79,11 +93,12 @@ function createTiming(world: World): TimingControl {
   };
 }
 
-function createDirectory({ directory }: World): DirectoryControl {
+function createDirectory({ directory, people }: World): DirectoryControl {
   return {
     set: async (numbers) => directory.set(numbers),
     add: async (number, actual) => directory.add(number, actual),
     remove: async (number) => directory.remove(number),
+    hideNumber: async (number) => people.hide(number),
     list: async () => directory.list(),
   };
 }

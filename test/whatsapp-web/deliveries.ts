@@ -1,32 +1,64 @@
 import type { Ack, ChatRecord, MessageRecord, Outgoing } from './chat-records.js';
-import { inWords } from './mailbox.js';
+import { inWords } from './ids.js';
 import type { PageConnection } from './page-connection.js';
-import { note, type World } from './world.js';
+import type { ToPage } from './protocol.js';
+import { note, type OddChat, type OddMessage, type World } from './world.js';
 
 /** What goes between the account's mailbox and the pages that are logged in. */
 
-export function sendHistory({ mailbox }: World, page: PageConnection): void {
-  const chats = mailbox.chats().map(({ lastMessage: _, timestamp: __, ...chat }) => ({
-    chat,
-    messages: mailbox.messages(chat.id),
-  }));
-  page.tell({ type: 'history', chats });
+export function sendHistory(world: World, page: PageConnection): void {
+  page.tell({ type: 'history', ...filledWith(world, page, world.mailbox.chats()) });
+  for (const odd of world.oddChats) page.tell(oddChatFor(page, odd));
+  for (const odd of world.oddMessages) page.tell(oddMessageFor(world, page, odd, false));
 }
 
-/** Tells every page that has its history; the others find the message there. */
-export function announceMessage(world: World, message: MessageRecord, except?: PageConnection): void {
-  const chat = world.mailbox.chat(message.chatId);
-  if (!chat) return;
-  for (const page of informed(world)) if (page !== except) page.tell({ type: 'message', chat, message });
+/** Chats made in bulk: pages have them as if they had always been there. */
+export function announceFilled(world: World, chats: readonly ChatRecord[]): void {
+  for (const page of informed(world)) page.tell({ type: 'filled', ...filledWith(world, page, chats) });
+}
+
+/** Tells every page that has its history; the others find the messages there. All go in one piece. */
+export function announceMessages(
+  world: World,
+  messages: readonly MessageRecord[],
+  except?: PageConnection,
+): void {
+  const { mailbox, people } = world;
+  const chats = [...new Set(messages.map(({ chatId }) => chatId))].flatMap((id) => mailbox.chat(id) ?? []);
+  for (const page of informed(world)) {
+    if (page === except) continue;
+    page.tell({
+      type: 'messages',
+      chats: chats.map(page.view.chat),
+      messages: messages.map(page.view.message),
+      contacts: people.contactsOf(chats, messages),
+    });
+  }
 }
 
 export function announceChat(world: World, chat: ChatRecord): void {
-  for (const page of informed(world)) page.tell({ type: 'chat', chat });
+  const contacts = world.people.contactsOf([chat], []);
+  for (const page of informed(world)) page.tell({ type: 'chat', chat: page.view.chat(chat), contacts });
+}
+
+/** A page has shown the chat to the owner. */
+export function markSeen(world: World, chatId: string): void {
+  const { mailbox, people } = world;
+  if (mailbox.chat(people.known(chatId))) announceChat(world, mailbox.markRead(chatId));
+}
+
+export function announceOddMessage(world: World, odd: OddMessage): void {
+  for (const page of informed(world)) page.tell(oddMessageFor(world, page, odd, true));
+}
+
+export function announceOddChat(world: World, odd: OddChat): void {
+  for (const page of informed(world)) page.tell(oddChatFor(page, odd));
 }
 
 export function acknowledge(world: World, id: string, ack: Ack): void {
   const message = world.mailbox.raiseAck(id, ack);
-  for (const page of informed(world)) page.tell({ type: 'ack', id, ack: message.ack });
+  for (const page of informed(world))
+    page.tell({ type: 'ack', id: page.view.messageId(id), ack: message.ack });
 }
 
 /** A message from a page reaches the server, or a fault keeps it from there. */
@@ -38,20 +70,18 @@ export function takeMessage(world: World, page: PageConnection, outgoing: Outgoi
   }
   if (page.reached('pending')) return;
   if (faults.ackError) {
-    note(world, `The server refused a message to ${inWords(outgoing.chatId)}.`);
-    const id = ownId(world, outgoing);
+    note(world, `The server refused a message to ${inWords(world.people.known(outgoing.chatId))}.`);
+    const id = page.view.messageId(mailbox.ownId(outgoing.chatId, outgoing.key));
     world.timers.later(timing.serverAckMs, () => page.tell({ type: 'ack', id, ack: -1 }));
     return;
   }
   const message = mailbox.take(outgoing);
-  const { times = 1 } = mailbox.received().find(({ id }) => id === message.id) ?? {};
+  const isFirst = mailbox.timesReceived(message.id) === 1;
   note(
     world,
-    times === 1
-      ? `The server took a message to ${inWords(message.chatId)}.`
-      : 'The server took it once more.',
+    isFirst ? `The server took a message to ${inWords(message.chatId)}.` : 'The server took it once more.',
   );
-  if (times === 1) announceMessage(world, message, page);
+  if (isFirst) announceMessages(world, [message], page);
   if (page.reached('at-server') || faults.ackStalls) return;
   world.timers.later(timing.serverAckMs, () => {
     acknowledge(world, message.id, 1);
@@ -73,6 +103,31 @@ function informed({ connections }: World): PageConnection[] {
   return [...connections].filter(({ state, hasHistory }) => state === 'CONNECTED' && hasHistory);
 }
 
-function ownId({ account }: World, { chatId, key }: Outgoing): string {
-  return ['true', chatId, key, ...(chatId.endsWith('@g.us') ? [account.wid] : [])].join('_');
+function filledWith({ mailbox, people }: World, { view }: PageConnection, chats: readonly ChatRecord[]) {
+  const filled = chats.map((chat) => ({ chat, messages: mailbox.messages(chat.id) }));
+  return {
+    chats: filled.map(({ chat, messages }) => ({
+      chat: view.chat(chat),
+      messages: messages.map(view.message),
+    })),
+    contacts: people.contactsOf(
+      chats,
+      filled.flatMap(({ messages }) => messages),
+    ),
+  };
+}
+
+function oddMessageFor(
+  { mailbox }: World,
+  { view }: PageConnection,
+  { message, attributes, without }: OddMessage,
+  isNew: boolean,
+): ToPage {
+  const chat = mailbox.chat(message.chatId) ?? mailbox.setChat(message.chatId);
+  const shown = { chat: view.chat(chat), message: view.message(message) };
+  return { type: 'odd-message', ...shown, attributes, without, isNew };
+}
+
+function oddChatFor({ view }: PageConnection, { chat, attributes, without }: OddChat): ToPage {
+  return { type: 'odd-chat', chat: view.chat(chat), attributes, without };
 }

@@ -1,4 +1,4 @@
-import { toWid } from './mailbox.js';
+import { toWid } from './ids.js';
 
 /** Absent from the start, so that there is one to try without setting anything. */
 const NUMBER_NOT_ON_WHATSAPP = '15550009999';

@@ -9,7 +9,8 @@ import { randomBytes } from 'node:crypto';
 export interface PageKeys {
   readonly noise: string;
   readonly identity: string;
-  readonly adv: string;
+  /** null: taken away by a pairing code. */
+  readonly adv: string | null;
   readonly platform: string;
 }
 
@@ -20,12 +21,14 @@ export interface Credentials {
 
 export interface Device extends Credentials {
   readonly linkedAt: number;
+  /** What its page called itself. */
+  readonly name: string;
 }
 
 export interface IssuedRef {
   readonly ref: string;
-  /** The whole text of the QR code, as the page must show it. */
-  readonly qr: string;
+  /** The whole text of the QR code, as the page must show it now. */
+  qr: string;
   readonly pageId: string;
   readonly issuedAt: number;
   expiresAt: number;
@@ -48,6 +51,10 @@ export const SCAN_REFUSALS = {
   'expired-code': 'This code has expired.',
   'code-page-gone': 'The page that showed this code is gone.',
   'other-number': 'This code was asked for with another phone number.',
+  'old-secret': 'The page has made a new secret since it showed this QR code.',
+  'no-secret': 'The page has no secret for QR codes: it shows a pairing code.',
+  'passkey-asked': 'WhatsApp asks for a passkey: go on in the browser.',
+  'no-passkey-asked': 'No page is asked for a passkey.',
   'too-many-devices': 'Four devices are linked already. Unlink one of them first.',
 } as const;
 
@@ -63,7 +70,14 @@ export const refuseScan = (reason: ScanRefusal): ScanResult & { linked: false } 
   message: SCAN_REFUSALS[reason],
 });
 
+export type ScannedQr =
+  | { linked: true; device: Device; ref: IssuedRef }
+  | (ScanResult & { readonly linked: false });
+
 const MAX_LINKED_DEVICES = 4;
+
+/** What stands in a QR text in the place of a secret that is not there. */
+const NO_SECRET = 'null';
 
 export class Linking {
   readonly devices = new Map<string, Device>();
@@ -82,10 +96,9 @@ export class Linking {
       if (earlier.pageId === pageId) earlier.expiresAt = Math.min(earlier.expiresAt, now);
     }
     const ref = `2@${randomBytes(48).toString('base64')}`;
-    const qr = [ref, keys.noise, keys.identity, keys.adv, keys.platform].join(',');
     const issued = {
       ref,
-      qr,
+      qr: qrText(ref, keys),
       pageId,
       issuedAt: now,
       expiresAt: now + lifetimeMs,
@@ -96,35 +109,55 @@ export class Linking {
     return issued;
   }
 
+  /** The page has another secret, or none: a phone takes the text with the present one only. */
+  changeKeys(pageId: string, keys: PageKeys): void {
+    for (const ref of this.refs) if (ref.pageId === pageId) ref.qr = qrText(ref.ref, keys);
+  }
+
   /** The newest ref that a phone would accept now. */
   currentRef(): IssuedRef | undefined {
-    return this.refs.findLast((ref) => ref.usedAt === null && !ref.isPageGone && ref.expiresAt > this.#now());
+    return this.refs.findLast(
+      (ref) =>
+        ref.usedAt === null &&
+        !ref.isPageGone &&
+        ref.expiresAt > this.#now() &&
+        secretOf(ref.qr) !== NO_SECRET,
+    );
   }
 
   /** Checks what a phone and its server check; on success the ref is used up and a new device is linked. */
-  scan(qrText: string): { linked: true; device: Device; ref: IssuedRef } | (ScanResult & { linked: false }) {
-    const parts = qrText.split(',');
+  scan(text: string, nameOf: (pageId: string) => string = () => ''): ScannedQr {
+    const ref = this.accept(text);
+    if ('linked' in ref) return ref;
+    const device = this.link(nameOf(ref.pageId));
+    if (!device) return refuseScan('too-many-devices');
+    ref.usedAt = this.#now();
+    return { linked: true, device, ref };
+  }
+
+  /** The ref that this text is of, if a phone takes it. */
+  accept(text: string): IssuedRef | (ScanResult & { linked: false }) {
+    const parts = text.split(',');
     if (parts.length !== 5 || parts.some((part) => part === '')) return refuseScan('not-a-qr');
     const ref = this.refs.find((issued) => issued.ref === parts[0]);
     if (!ref) return refuseScan('unknown-ref');
     if (ref.usedAt !== null) return refuseScan('used');
     if (ref.expiresAt <= this.#now()) return refuseScan('expired');
     if (ref.isPageGone) return refuseScan('page-gone');
-    if (ref.qr !== qrText) return refuseScan('foreign-keys');
-    const device = this.link();
-    if (!device) return refuseScan('too-many-devices');
-    ref.usedAt = this.#now();
-    return { linked: true, device, ref };
+    if (ref.qr === text) return parts[3] === NO_SECRET ? refuseScan('no-secret') : ref;
+    const withPresentSecret = parts.with(3, secretOf(ref.qr)).join(',');
+    return refuseScan(withPresentSecret === ref.qr ? 'old-secret' : 'foreign-keys');
   }
 
   /** Links one device more; undefined when there are four. */
-  link(): Device | undefined {
+  link(name = ''): Device | undefined {
     if (this.devices.size >= MAX_LINKED_DEVICES) return undefined;
     this.#devicesEver += 1;
     const device = {
       id: `device-${this.#devicesEver}`,
       secret: randomBytes(24).toString('base64'),
       linkedAt: this.#now(),
+      name,
     };
     this.devices.set(device.id, device);
     return device;
@@ -143,4 +176,12 @@ export class Linking {
   retirePage(pageId: string): void {
     for (const ref of this.refs) if (ref.pageId === pageId) ref.isPageGone = true;
   }
+}
+
+function qrText(ref: string, { noise, identity, adv, platform }: PageKeys): string {
+  return [ref, noise, identity, adv ?? NO_SECRET, platform].join(',');
+}
+
+function secretOf(qr: string): string {
+  return qr.split(',')[3] ?? '';
 }

@@ -10,6 +10,10 @@ import type {
   Outgoing,
   ReceivedMessage,
 } from './chat-records.js';
+import { inWords, isGroup, isNewsletter, messageId, STORIES, toWid } from './ids.js';
+
+/** Writes, where nobody else is named. */
+const LOOSE_AUTHOR = '15550007777';
 
 /**
  * The account's chats and messages, as WhatsApp's server and the phone keep them, without sockets or timers.
@@ -18,15 +22,20 @@ import type {
 export class Mailbox {
   readonly #me: string;
   readonly #now: () => number;
+  /** A person's number, where there is one. */
+  readonly #known: (numberOrId: string) => string;
   readonly #chats = new Map<string, ChatRecord>();
   readonly #messages = new Map<string, MessageRecord>();
+  /** By chat, in the order of arrival. */
+  readonly #byChat = new Map<string, MessageRecord[]>();
   /** By id, the how-manieth it was to come. */
   readonly #arrivals = new Map<string, number>();
   readonly #received = new Map<string, ReceivedMessage>();
 
-  constructor(me: string, now: () => number = Date.now) {
+  constructor(me: string, now: () => number = Date.now, known: (numberOrId: string) => string = toWid) {
     this.#me = me;
     this.#now = now;
+    this.#known = known;
   }
 
   /** Newest activity first; chats without a message last. */
@@ -39,9 +48,7 @@ export class Mailbox {
 
   /** Oldest first; those of one second in the order in which they came. */
   messages(chatId: string): MessageRecord[] {
-    return [...this.#messages.values()]
-      .filter((message) => message.chatId === chatId)
-      .sort((a, b) => a.timestamp - b.timestamp);
+    return (this.#byChat.get(chatId) ?? []).toSorted((a, b) => a.timestamp - b.timestamp);
   }
 
   chat(id: string): ChatRecord | undefined {
@@ -54,11 +61,11 @@ export class Mailbox {
 
   /** Creates the chat or changes it. */
   setChat(chat: string, settings: ChatSettings = {}): ChatRecord {
-    const id = toWid(chat);
+    const id = this.#known(chat);
     const fresh: ChatRecord = {
       id,
       name: inWords(id),
-      isGroup: id.endsWith('@g.us'),
+      isGroup: isGroup(id),
       isReadOnly: false,
       isArchived: false,
       isPinned: false,
@@ -67,25 +74,26 @@ export class Mailbox {
       participants: [],
     };
     const record = { ...(this.#chats.get(id) ?? fresh), ...settings };
-    record.participants = record.participants.map(toWid);
+    record.participants = record.participants.map(this.#known);
     this.#chats.set(id, record);
     return record;
   }
 
-  /** A message to the account; in a group when `chat` says which. Unread until it is read. */
+  /** A message to the account; in a group, a channel or the stories when `chat` says so. Unread until it is read. */
   receive({ from, body, chat, name, timestamp, type, hasMedia = false }: Incoming): MessageRecord {
-    const sender = toWid(from);
-    const chatId = chat ? toWid(chat) : sender;
+    const sender = this.#known(from);
+    const chatId = chat ? this.#known(chat) : sender;
     const known = this.#chats.get(chatId);
-    if (!known && chatId !== sender) throw new Error(`there is no chat ${chatId}; make it with setChat()`);
-    const record = known ?? this.setChat(chatId, name ? { name } : {});
+    const isMadeByItself = chatId === sender || chatId === STORIES || isNewsletter(chatId);
+    if (!known && !isMadeByItself) throw new Error(`there is no chat ${chatId}; make it with setChat()`);
+    const record = known ?? this.setChat(chatId, name && chatId === sender ? { name } : {});
     record.unreadCount += 1;
     return this.#keep({
       key: randomKey(32),
       chatId,
       from: chatId,
       to: this.#me,
-      author: record.isGroup ? sender : null,
+      author: record.isGroup || chatId === STORIES ? sender : null,
       fromMe: false,
       body: text(body),
       type: type ?? (hasMedia ? 'image' : 'chat'),
@@ -95,17 +103,33 @@ export class Mailbox {
     });
   }
 
+  /** An incoming message that is in no chat. */
+  loose(chat: string): MessageRecord {
+    const chatId = this.#known(chat);
+    const author = isGroup(chatId) || chatId === STORIES ? this.#known(LOOSE_AUTHOR) : null;
+    const about = { chatId, from: chatId, to: this.#me, author, body: 'odd', type: 'chat', ack: 1 as const };
+    const message = {
+      ...about,
+      key: randomKey(32),
+      fromMe: false,
+      hasMedia: false,
+      timestamp: this.#seconds(),
+    };
+    return { id: messageId(message, this.#me), ...message };
+  }
+
   /** A message that the owner of the account typed on the phone. */
   sendFromPhone({ to, body, timestamp }: FromPhone): MessageRecord {
-    const { id } = this.#chats.get(toWid(to)) ?? this.setChat(to);
+    const { id } = this.#chats.get(this.#known(to)) ?? this.setChat(to);
     return this.#keepOwn(id, randomKey(32), text(body), 'chat', timestamp ?? this.#seconds());
   }
 
   /** A message that a page sent. A page that did not hear of the first receipt sends it again, under its id. */
-  take({ key, chatId, body, type, timestamp }: Outgoing): MessageRecord {
+  take({ key, chatId: to, body, type, timestamp }: Outgoing): MessageRecord {
+    const chatId = this.#known(to);
     const chat = this.#chats.get(chatId) ?? this.setChat(chatId);
     const record =
-      this.#messages.get(this.#ownId(chat.id, key)) ?? this.#keepOwn(chat.id, key, body, type, timestamp);
+      this.#messages.get(this.ownId(chat.id, key)) ?? this.#keepOwn(chat.id, key, body, type, timestamp);
     const receipt = this.#received.get(record.id) ?? {
       id: record.id,
       to: chat.id,
@@ -117,6 +141,10 @@ export class Mailbox {
     return record;
   }
 
+  timesReceived(id: string): number {
+    return this.#received.get(id)?.times ?? 0;
+  }
+
   /** What pages have sent, in the order of arrival. */
   received(): ReceivedMessage[] {
     return structuredClone([...this.#received.values()]);
@@ -124,8 +152,9 @@ export class Mailbox {
 
   /** The owner has read the chat, on the phone or on a linked device. */
   markRead(chat: string): ChatRecord {
-    const record = this.#chats.get(toWid(chat));
-    if (!record) throw new Error(`there is no chat ${toWid(chat)}`);
+    const id = this.#known(chat);
+    const record = this.#chats.get(id);
+    if (!record) throw new Error(`there is no chat ${id}`);
     record.unreadCount = 0;
     return record;
   }
@@ -144,11 +173,11 @@ export class Mailbox {
   }
 
   #keep(message: Omit<MessageRecord, 'id'>): MessageRecord {
-    const { fromMe, chatId, key, author } = message;
-    const id = fromMe
-      ? this.#ownId(chatId, key)
-      : [false, chatId, key, author].filter((part) => part !== null).join('_');
-    const record = { id, ...message };
+    const record = { id: messageId(message, this.#me), ...message };
+    const { id, chatId } = record;
+    const ofChat = this.#byChat.get(chatId) ?? [];
+    ofChat.push(record);
+    this.#byChat.set(chatId, ofChat);
     this.#messages.set(id, record);
     this.#arrivals.set(id, this.#arrivals.size);
     return record;
@@ -158,27 +187,14 @@ export class Mailbox {
     return this.#arrivals.get(lastMessage?.id ?? '') ?? 0;
   }
 
-  /** In a group the id ends with who sent the message, the account itself included. */
-  #ownId(chatId: string, key: string): string {
-    return [true, chatId, key, ...(chatId.endsWith('@g.us') ? [this.#me] : [])].join('_');
+  /** What a message from the account is called. */
+  ownId(to: string, key: string): string {
+    return messageId({ fromMe: true, chatId: this.#known(to), key, author: null }, this.#me);
   }
 
   #seconds(): number {
     return Math.floor(this.#now() / 1000);
   }
-}
-
-/** A phone number in any spelling, or an id as it is. */
-export function toWid(number: string): string {
-  if (/^[\w-]+@(c\.us|g\.us|lid)$/.test(number)) return number;
-  const digits = String(number).replace(/\D/g, '');
-  if (digits.length < 8 || digits.length > 15) throw new Error(`"${number}" is neither a number nor an id`);
-  return `${digits}@c.us`;
-}
-
-/** As a person would say it. */
-export function inWords(wid: string): string {
-  return wid.endsWith('@c.us') ? `+${wid.split('@')[0]}` : wid;
 }
 
 function text(body: unknown): string {

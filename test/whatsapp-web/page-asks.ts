@@ -3,8 +3,11 @@ import type { PageConnection } from './page-connection.js';
 import type { Answers, Ask } from './protocol.js';
 import { note, type World } from './world.js';
 
+const NEVER = new Promise<never>(() => {});
+
 /** Answers what a page asks; the text of what is thrown is what the page's own call rejects with. */
 export async function answerPage(world: World, page: PageConnection, ask: Ask): Promise<unknown> {
+  const { faults, timing } = world;
   switch (ask.kind) {
     case 'pairing-code':
       return issueCode(world, page, ask.phone);
@@ -13,19 +16,39 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
       note(world, 'The page went back to QR codes.');
       return null;
     case 'exists':
-      return world.directory.find(ask.wid);
+      return findPerson(world, ask.wid);
     case 'send-begins':
       return beginSending(world, page);
     case 'list-chats':
-      await delay(world.faults.slowChatsMs, undefined, { ref: false });
-      return null;
+      return permit(null, faults.slowChatsMs);
+    case 'mark-seen':
+      return permit(faults.seen);
+    case 'link-preview':
+      return permit(faults.preview, faults.previewMs);
+    case 'load-earlier':
+      return permit(faults.loadEarlierThrows ? 'throws' : null);
+    case 'group-metadata':
+      world.groupQuestions += 1;
+      return permit(faults.groupMetadata, faults.groupMetadataMs);
+    case 'sentinel':
+      return permit(null, timing.sentinelMs);
+    case 'unpair':
+      return unpair(world, page, ask.reason);
     default:
       return ask satisfies never;
   }
 }
 
+async function permit(fault: 'throws' | 'refused' | 'hangs' | null, delayMs = 0): Promise<null> {
+  if (fault === 'hangs') return NEVER;
+  if (delayMs > 0) await delay(delayMs, undefined, { ref: false });
+  if (fault !== null) throw new Error(fault === 'refused' ? 'not-authorized' : 'a fault of the page');
+  return null;
+}
+
 function issueCode(world: World, page: PageConnection, phone: string): Answers['pairing-code']['answer'] {
   const { codes, directory, faults, timing } = world;
+  if (page.isAskedForPasskey) world.disturbances.codes += 1;
   if (faults.codeRefused !== null) throw new Error(faults.codeRefused);
   if (!page.state.startsWith('UNPAIRED')) throw new Error('not-allowed');
   const wid = `${phone}@c.us`;
@@ -36,10 +59,40 @@ function issueCode(world: World, page: PageConnection, phone: string): Answers['
   return code;
 }
 
+/** Asked by number, a person's number is known from then on. */
+async function findPerson(world: World, wid: string): Promise<Answers['exists']['answer']> {
+  const { directory, faults, people } = world;
+  const dialled = people.known(wid);
+  if (faults.lookupHangs.some((number) => people.known(number) === dialled)) return NEVER;
+  const found = directory.find(dialled);
+  if (found === null) return null;
+  if (wid.endsWith('@c.us')) people.reveal(people.known(found));
+  return people.contact(people.known(found));
+}
+
 function beginSending(world: World, page: PageConnection): Answers['send-begins']['answer'] {
   const { faults } = world;
   world.sendsBegun += 1;
   if (page.reached('before-send')) return 'stall-unsent';
   if (faults.sendRejects) return 'reject';
   return faults.sendStalls ? `stall-${faults.sendStalls}` : 'go';
+}
+
+/** Once it is asked the server unlinks the device, whether its page is still there or not. */
+async function unpair(
+  world: World,
+  page: PageConnection,
+  reason: string,
+): Promise<Answers['unpair']['answer']> {
+  const { faults, linking, timing } = world;
+  const { logoutNavigationMs: navigationMs, unpairMs } = timing;
+  const { device } = page;
+  if (faults.logoutSilent) return NEVER;
+  if (faults.logoutRefused !== null) return { status: faults.logoutRefused, navigationMs };
+  await new Promise<void>((resolve) => {
+    world.timers.later(unpairMs, resolve);
+  });
+  if (device && linking.unlink(device.id)) note(world, `${device.id} logged itself out (${reason}).`);
+  page.forgetDevice();
+  return { status: 200, navigationMs };
 }

@@ -1,10 +1,12 @@
 import type { WebSocket } from 'ws';
-import { announceChat, sendHistory, takeMessage } from './deliveries.js';
+import { markSeen, sendHistory, takeMessage } from './deliveries.js';
+import { reachStep } from './fault-steps.js';
 import type { Credentials, Device, PageKeys } from './linking.js';
 import { answerPage } from './page-asks.js';
+import { type View, viewOf } from './people.js';
 import type { FromPage, PageAction, ToPage } from './protocol.js';
 import { RefSeries } from './ref-series.js';
-import type { Account, Step } from './settings.js';
+import type { Step } from './settings.js';
 import { Timers } from './timers.js';
 import { actingAs, note, type World } from './world.js';
 
@@ -16,6 +18,10 @@ import { actingAs, note, type World } from './world.js';
 export class PageConnection {
   readonly openedAt = Date.now();
   pageId = '';
+  /** What the page calls this device. */
+  deviceName = '';
+  /** Ids as this page has them. */
+  view: View;
   state = 'OPENING';
   device: Device | null = null;
   isSynced = false;
@@ -32,6 +38,7 @@ export class PageConnection {
   constructor(world: World, socket: WebSocket) {
     this.#world = world;
     this.#socket = socket;
+    this.view = viewOf(world.people, world.page.lidChats);
     this.#refs = new RefSeries(world, this);
     socket.on('message', (data) => this.#receive(JSON.parse(String(data)) as FromPage));
     socket.on('error', () => socket.terminate());
@@ -43,20 +50,9 @@ export class PageConnection {
     this.tell({ type: 'do', action, delayMs });
   }
 
-  /** What a fault has in store for this step, once; says whether there was anything. */
+  /** Whether a fault has something in store for this step. */
   reached(step: Step): boolean {
-    const { faults } = this.#world;
-    if (faults.reloadAt?.step === step) {
-      this.perform('reload', faults.reloadAt.delayMs);
-      faults.reloadAt = null;
-      return true;
-    }
-    if (faults.hangAt?.step === step) {
-      this.perform('hang', faults.hangAt.delayMs);
-      faults.hangAt = null;
-      return true;
-    }
-    return false;
+    return reachStep(this.#world, this, step);
   }
 
   /** The faults have changed: what one of them held back goes on, unless it still does. */
@@ -74,7 +70,7 @@ export class PageConnection {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  enter(state: string, details: { account?: Account; alreadySynced?: boolean } = {}): void {
+  enter(state: string, details: { account?: Record<string, unknown>; alreadySynced?: boolean } = {}): void {
     this.state = state;
     this.tell({ type: 'state', state, ...details });
   }
@@ -97,10 +93,24 @@ export class PageConnection {
 
   /** The device is not, or no longer, linked: the page forgets its login and starts anew. */
   logOut(): void {
-    this.#stopSteps();
-    this.device = null;
+    this.forgetDevice();
     this.state = 'UNPAIRED';
     this.tell({ type: 'logged-out' });
+  }
+
+  /** The server has unlinked it; the page knows, it has asked for that. */
+  forgetDevice(): void {
+    this.#stopSteps();
+    this.device = null;
+  }
+
+  get isAskedForPasskey(): boolean {
+    return this.#world.passkey.waiting.has(this.pageId);
+  }
+
+  offerRefs(): void {
+    this.#stopSteps();
+    if (this.#keys) this.#refs.start(this.#keys);
   }
 
   #receive(message: FromPage): void {
@@ -109,13 +119,15 @@ export class PageConnection {
         this.#hello(message);
         break;
       case 'refresh-qr':
-        if (this.state.startsWith('UNPAIRED')) this.#offerRefs();
+        if (this.isAskedForPasskey) this.#world.disturbances.refreshes += 1;
+        this.deviceName = message.deviceName;
+        if (this.state.startsWith('UNPAIRED')) this.offerRefs();
+        break;
+      case 'secret':
+        this.#changeSecret(message.adv);
         break;
       case 'takeover':
         if (this.device) this.#reopen(this.device);
-        break;
-      case 'logout':
-        this.#logOutAsked();
         break;
       case 'unknown-module':
         this.#world.unknownModules.add(message.name);
@@ -127,13 +139,18 @@ export class PageConnection {
         if (this.#isActing) takeMessage(this.#world, this, message.message);
         break;
       case 'seen':
-        if (this.#isActing && this.#world.mailbox.chat(message.chatId)) {
-          announceChat(this.#world, this.#world.mailbox.markRead(message.chatId));
-        }
+        if (this.#isActing) markSeen(this.#world, message.chatId);
         break;
       default:
         message satisfies never;
     }
+  }
+
+  #changeSecret(adv: string | null): void {
+    if (!this.#keys) return;
+    this.#keys = { ...this.#keys, adv };
+    this.#refs.changeKeys(this.#keys);
+    this.#world.linking.changeKeys(this.pageId, this.#keys);
   }
 
   get #isActing(): boolean {
@@ -147,9 +164,11 @@ export class PageConnection {
     );
   }
 
-  #hello({ pageId, keys, credentials }: FromPage & { type: 'hello' }): void {
-    const { connections, pagesEver } = this.#world;
+  #hello({ pageId, keys, credentials, usesLids, deviceName }: FromPage & { type: 'hello' }): void {
+    const { connections, pagesEver, people } = this.#world;
     this.pageId = pageId;
+    this.deviceName = deviceName;
+    this.view = viewOf(people, usesLids);
     this.#keys = keys;
     connections.add(this);
     if (!pagesEver.has(pageId)) note(this.#world, 'A page was opened.');
@@ -163,12 +182,7 @@ export class PageConnection {
       this.#held = () => this.#leaveOpening(credentials);
       return;
     }
-    this.#timers.later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.#offerRefs()));
-  }
-
-  #offerRefs(): void {
-    this.#stopSteps();
-    if (this.#keys) this.#refs.start(this.#keys);
+    this.#timers.later(timing.openingMs, () => (credentials ? this.#logIn(credentials) : this.offerRefs()));
   }
 
   #logIn(credentials: Credentials): void {
@@ -195,7 +209,8 @@ export class PageConnection {
     this.#world.mostActingAtOnce = Math.max(this.#world.mostActingAtOnce, replaced.length + 1);
     for (const other of replaced) other.showState('CONFLICT');
     note(this.#world, `${device.id} is connected.`);
-    this.enter('CONNECTED', { account, alreadySynced: faults.alreadySynced });
+    const told = { ...account, conn: faults.oddConn };
+    this.enter('CONNECTED', { account: told, alreadySynced: faults.alreadySynced });
     this.reached('connected');
     if (faults.alreadySynced) this.isSynced = true;
     this.#timers.later(timing.offlineMs, () => {
@@ -217,20 +232,12 @@ export class PageConnection {
     this.reached('synced');
   }
 
-  #logOutAsked(): void {
-    this.#stopSteps();
-    if (this.device && this.#world.linking.unlink(this.device.id)) {
-      note(this.#world, `${this.device.id} logged itself out.`);
-    }
-    this.device = null;
-    this.tell({ type: 'logout-done', navigationMs: this.#world.timing.logoutNavigationMs });
-  }
-
   #closed(): void {
     this.#stopSteps();
     this.#world.connections.delete(this);
     this.#world.linking.retirePage(this.pageId);
     this.#world.codes.retire(this.pageId, 'code-page-gone');
+    this.#world.passkey.waiting.delete(this.pageId);
     if (this.device) note(this.#world, `${this.device.id} went away.`);
   }
 

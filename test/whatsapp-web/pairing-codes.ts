@@ -56,18 +56,25 @@ export class PairingCodes {
     typed: string,
     phone: string,
     linking: Linking,
+    nameOf: (pageId: string) => string = () => '',
   ): { linked: true; device: Device; pageId: string } | (ScanResult & { linked: false }) {
+    const code = this.accept(typed, phone);
+    if ('linked' in code) return code;
+    const device = linking.link(nameOf(code.pageId));
+    if (!device) return refuseScan('too-many-devices');
+    code.usedAt = this.#now();
+    return { linked: true, device, pageId: code.pageId };
+  }
+
+  /** The code that this is, if it can be used. */
+  accept(typed: string, phone: string): IssuedCode | (ScanResult & { linked: false }) {
     const text = String(typed).toUpperCase().replace(/[\s-]/g, '');
     const code = this.issued.findLast((issued) => issued.code === text);
     if (!code) return refuseScan('unknown-code');
     if (code.usedAt !== null) return refuseScan('used-code');
     if (code.voidBecause) return refuseScan(code.voidBecause);
     if (code.expiresAt <= this.#now()) return refuseScan('expired-code');
-    if (code.phone !== phone) return refuseScan('other-number');
-    const device = linking.link();
-    if (!device) return refuseScan('too-many-devices');
-    code.usedAt = this.#now();
-    return { linked: true, device, pageId: code.pageId };
+    return code.phone === phone ? code : refuseScan('other-number');
   }
 
   retire(pageId: string, because: NonNullable<IssuedCode['voidBecause']>): void {

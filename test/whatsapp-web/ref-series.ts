@@ -8,6 +8,7 @@ export class RefSeries {
   readonly #world: World;
   readonly #page: PageConnection;
   readonly #timers = new Timers();
+  #keys: PageKeys | undefined;
 
   constructor(world: World, page: PageConnection) {
     this.#world = world;
@@ -16,14 +17,15 @@ export class RefSeries {
 
   start(keys: PageKeys): void {
     this.stop();
+    this.#keys = keys;
     const { faults, timing } = this.#world;
     if (faults.noRef) {
       this.#page.enter('UNPAIRED');
     } else if (timing.refDelayMs > 0) {
       this.#page.enter('UNPAIRED');
-      this.#timers.later(timing.refDelayMs, () => this.#offer(1, keys));
+      this.#timers.later(timing.refDelayMs, () => this.#offer(1));
     } else {
-      this.#offer(1, keys);
+      this.#offer(1);
       this.#page.enter('UNPAIRED');
     }
   }
@@ -32,7 +34,13 @@ export class RefSeries {
     this.#timers.cancel();
   }
 
-  #offer(nth: number, keys: PageKeys): void {
+  /** For the refs to come. */
+  changeKeys(keys: PageKeys): void {
+    this.#keys = keys;
+  }
+
+  #offer(nth: number): void {
+    if (!this.#keys) return;
     const { linking, timing } = this.#world;
     if (nth > timing.refsPerBatch) {
       note(this.#world, 'The page stopped showing QR codes until it is asked for more.');
@@ -40,10 +48,10 @@ export class RefSeries {
       return;
     }
     const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
-    const { ref } = linking.issueRef(this.#page.pageId, keys, lifetimeMs);
+    const { ref } = linking.issueRef(this.#page.pageId, this.#keys, lifetimeMs);
     note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
     this.#page.tell({ type: 'ref', ref });
     if (nth === 1) this.#page.reached('first-ref');
-    this.#timers.later(lifetimeMs, () => this.#offer(nth + 1, keys));
+    this.#timers.later(lifetimeMs, () => this.#offer(nth + 1));
   }
 }

@@ -7,6 +7,7 @@ import { readAsset } from './assets.js';
 import { type Controls, createControls } from './control.js';
 import { createControlServer } from './control-server.js';
 import { PageConnection } from './page-connection.js';
+import { noteAgent, noteRequest } from './visitors.js';
 import { createWorld, type World, type WorldOptions } from './world.js';
 
 export interface WhatsAppWebOptions extends WorldOptions {
@@ -25,9 +26,6 @@ export interface WhatsAppWeb extends Controls {
   readonly chromeArgs: string[];
   close(): Promise<void>;
 }
-
-/** The version the page says it is; any will do for whatsapp-web.js. */
-const PAGE_VERSION = '2.3000.1030000000';
 
 const loopback = '127.0.0.1';
 
@@ -92,12 +90,10 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
     return;
   }
   response.setHeader('cache-control', 'no-store');
+  if (['/', '/sw.js'].includes(path)) noteRequest(world, path, request);
   if (path === '/') {
-    const boot = {
-      version: PAGE_VERSION,
-      withoutDebug: faults.withoutDebug,
-      missingModules: faults.missingModules,
-    };
+    const missing = [...world.page.missing, ...faults.missingModules];
+    const boot = { ...world.page, missing, withoutDebug: faults.withoutDebug };
     response.setHeader('content-type', 'text/html; charset=utf-8');
     response.end((await readAsset('page/index.html')).replace('"{{boot}}"', () => JSON.stringify(boot)));
     return;
@@ -105,6 +101,16 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
   if (path === '/frame') {
     response.setHeader('content-type', 'text/html');
     response.end('<!doctype html><title>frame</title>');
+    return;
+  }
+  if (request.method === 'POST' && path.startsWith('/agents/')) {
+    await noteAgent(world, path.slice('/agents/'.length), request);
+    response.writeHead(204).end();
+    return;
+  }
+  if (path === '/sw.js') {
+    response.setHeader('content-type', 'text/javascript; charset=utf-8');
+    response.end(await readAsset('page/sw.js'));
     return;
   }
   const [, script] = /^\/app\/([a-z-]+\.js)$/.exec(path) ?? [];

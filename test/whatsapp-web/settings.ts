@@ -31,7 +31,11 @@ export interface Timing {
   offlineMs: number;
   /** From there to hasSynced. */
   syncMs: number;
-  /** From the end of a logout that the page asked for to its navigation. */
+  /** How long the page's first step of a logout takes, before it tells the server; only of a detached logout. */
+  sentinelMs: number;
+  /** From there, or from an awaited logout's call, to the server having unlinked the device. */
+  unpairMs: number;
+  /** From the end of an awaited logout to the page's navigation. */
   logoutNavigationMs: number;
   /** How long a pairing code can be typed. */
   pairingCodeMs: number;
@@ -53,6 +57,8 @@ export const DEFAULT_TIMING: Timing = {
   restartMs: 50,
   offlineMs: 100,
   syncMs: 300,
+  sentinelMs: 50,
+  unpairMs: 50,
   logoutNavigationMs: 500,
   pairingCodeMs: 180_000,
   serverAckMs: 20,
@@ -83,7 +89,7 @@ export interface FaultSettings {
   neverSynced: boolean;
   /** The page has no window.Debug. */
   withoutDebug: boolean;
-  /** Modules that window.require does not know: an incompatible page. */
+  /** Modules that window.require does not know: an incompatible page. As `page.missing`, but cleared with the faults. */
   missingModules: string[];
   /** Reload once, when the next page reaches the step. */
   reloadAt: { step: Step; delayMs?: number } | null;
@@ -103,6 +109,24 @@ export interface FaultSettings {
   ackError: boolean;
   /** getChats() takes this long in the page; other calls do not wait for it. */
   slowChatsMs: number;
+  /** The page's call to mark a chat as seen. */
+  seen: 'throws' | 'hangs' | null;
+  /** The page's call for the preview of a link; `previewMs` is how long it takes when it comes. */
+  preview: 'throws' | 'hangs' | null;
+  previewMs: number;
+  /** Numbers that the page asks for in vain: it is never answered. */
+  lookupHangs: string[];
+  /** The page's question about a group; `groupMetadataMs` is how long an answer takes. */
+  groupMetadata: 'refused' | 'hangs' | null;
+  groupMetadataMs: number;
+  /** Loading a chat's earlier messages throws. */
+  loadEarlierThrows: boolean;
+  /** The server answers the page's logout with this status; the device stays linked. */
+  logoutRefused: number | null;
+  /** The server never answers it; the device stays linked. */
+  logoutSilent: boolean;
+  /** Own fields of `Conn` as they never are, e.g. `{ pushname: 5, platform: null }`. */
+  oddConn: Record<string, unknown>;
 }
 
 export const NO_FAULTS: FaultSettings = {
@@ -122,6 +146,16 @@ export const NO_FAULTS: FaultSettings = {
   ackStalls: false,
   ackError: false,
   slowChatsMs: 0,
+  seen: null,
+  preview: null,
+  previewMs: 0,
+  lookupHangs: [],
+  groupMetadata: null,
+  groupMetadataMs: 0,
+  loadEarlierThrows: false,
+  logoutRefused: null,
+  logoutSilent: false,
+  oddConn: {},
 };
 
 /** Assigns only what exists: a typing error in a test must not pass for a fault that does nothing. */

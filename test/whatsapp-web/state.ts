@@ -1,12 +1,13 @@
 import type { IssuedRef } from './linking.js';
 import type { IssuedCode } from './pairing-codes.js';
 import type { Account } from './settings.js';
+import type { Agent, PageRequest } from './visitors.js';
 import { actingAs, type World } from './world.js';
 
 export interface WhatsAppWebState {
   account: Account;
-  /** `acting`: connections logged in as this device now. */
-  devices: { id: string; linkedAt: number; acting: number }[];
+  /** `name`: what its page called itself. `acting`: connections logged in as this device now. */
+  devices: { id: string; name: string; linkedAt: number; acting: number }[];
   connections: {
     pageId: string;
     state: string;
@@ -25,6 +26,16 @@ export interface WhatsAppWebState {
   currentCode: string | null;
   /** How often pages were called to send something, whatever came of it. */
   sendsBegun: number;
+  /** `waiting`: how many pages are asked for a passkey now. */
+  passkey: { isAsked: boolean; waiting: number };
+  /** What pages asked for while they were asked for a passkey: new QR codes, and pairing codes. */
+  disturbances: { refreshes: number; codes: number };
+  /** How often pages asked about a group. */
+  groupQuestions: number;
+  /** The last 20 for documents and the service worker. */
+  requests: PageRequest[];
+  /** What page, worker and service worker last said of themselves. */
+  agents: Record<string, Agent>;
   /** What pages asked window.require for in vain. */
   unknownModules: string[];
   journal: { at: number; text: string }[];
@@ -34,8 +45,9 @@ export function describe(world: World): WhatsAppWebState {
   const connections = [...world.connections];
   return {
     account: world.account,
-    devices: [...world.linking.devices.values()].map(({ id, linkedAt }) => ({
+    devices: [...world.linking.devices.values()].map(({ id, name, linkedAt }) => ({
       id,
+      name,
       linkedAt,
       acting: actingAs(world, id).length,
     })),
@@ -54,6 +66,11 @@ export function describe(world: World): WhatsAppWebState {
     codes: structuredClone(world.codes.issued),
     currentCode: world.codes.current()?.code ?? null,
     sendsBegun: world.sendsBegun,
+    passkey: { isAsked: world.passkey.isAsked, waiting: world.passkey.waiting.size },
+    disturbances: { ...world.disturbances },
+    groupQuestions: world.groupQuestions,
+    requests: [...world.requests],
+    agents: Object.fromEntries(world.agents),
     unknownModules: [...world.unknownModules],
     journal: [...world.journal],
   };

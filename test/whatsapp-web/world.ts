@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net';
+import type { ChatRecord, MessageRecord } from './chat-records.js';
 import { Directory } from './directory.js';
 import { Linking } from './linking.js';
 import { Mailbox } from './mailbox.js';
 import type { PageConnection } from './page-connection.js';
+import { type PageSettings, TODAY } from './page-settings.js';
 import { PairingCodes } from './pairing-codes.js';
+import { People } from './people.js';
+import type { Oddity } from './protocol.js';
 import {
   type Account,
   DEFAULT_ACCOUNT,
@@ -13,6 +17,7 @@ import {
   type Timing,
 } from './settings.js';
 import { Timers } from './timers.js';
+import type { Agent, PageRequest } from './visitors.js';
 
 /** Everything one stand-in knows, in memory: gone with the process, as if the account had never existed. */
 export interface World {
@@ -21,6 +26,19 @@ export interface World {
   readonly codes: PairingCodes;
   readonly mailbox: Mailbox;
   readonly directory: Directory;
+  readonly people: People;
+  /** What pages are like from their next load on. */
+  readonly page: PageSettings;
+  /** `waiting`: the pages, by id, that were asked for a passkey. */
+  readonly passkey: { isAsked: boolean; readonly waiting: Set<string> };
+  /** What pages that were asked for a passkey asked for meanwhile. */
+  readonly disturbances: { refreshes: number; codes: number };
+  /** How often pages asked about a group. */
+  groupQuestions: number;
+  readonly oddChats: OddChat[];
+  readonly oddMessages: OddMessage[];
+  readonly requests: PageRequest[];
+  readonly agents: Map<string, Agent>;
   readonly timing: Timing;
   readonly faults: FaultSettings;
   /** Every open connection of the web server, so that it can be cut. */
@@ -40,20 +58,39 @@ export interface World {
   readonly journal: { readonly at: number; readonly text: string }[];
 }
 
+export interface OddChat extends Oddity {
+  readonly chat: ChatRecord;
+}
+
+export interface OddMessage extends Oddity {
+  readonly message: MessageRecord;
+}
+
 export interface WorldOptions {
+  page?: Partial<PageSettings>;
   account?: Partial<Account>;
   timing?: Partial<Timing>;
   faults?: Partial<FaultSettings>;
 }
 
-export function createWorld({ account, timing, faults }: WorldOptions = {}): World {
+export function createWorld({ account, page, timing, faults }: WorldOptions = {}): World {
   const owner = { ...DEFAULT_ACCOUNT, ...account };
+  const people = new People(owner);
   return {
     account: owner,
     linking: new Linking(),
     codes: new PairingCodes(),
-    mailbox: new Mailbox(owner.wid),
+    mailbox: new Mailbox(owner.wid, Date.now, (id) => people.known(id)),
     directory: new Directory(),
+    people,
+    page: { ...structuredClone(TODAY), ...page },
+    passkey: { isAsked: false, waiting: new Set() },
+    disturbances: { refreshes: 0, codes: 0 },
+    groupQuestions: 0,
+    oddChats: [],
+    oddMessages: [],
+    requests: [],
+    agents: new Map(),
     timing: { ...DEFAULT_TIMING, ...timing },
     faults: { ...structuredClone(NO_FAULTS), ...faults },
     sockets: new Set(),

@@ -1,53 +1,78 @@
 // Modules for chats, messages and contacts, by WhatsApp Web's names.
 
+import { personCollections } from './contact-modules.js';
 import { Collection } from './models.js';
-import { createWid, MessageKey } from './wid.js';
+import { createWid } from './wid.js';
 
-export function chatModules({ chats, outbox, stream }) {
-  const GroupMetadata = Object.assign(new Collection(), { update: async () => {} });
-  const { Chat, Msg } = chats;
+export function chatModules({ settings, chats, people, outbox, stream, MsgKey }) {
+  const { Chat, Msg, Newsletter, GroupMetadata } = chats;
+  GroupMetadata.update = async () => {
+    await stream.ask({ kind: 'group-metadata' }, null);
+  };
   makeSlowable(Chat, stream);
+  const lookUp = { settings, chats, people, stream };
   return {
-    WAWebCollections: { Msg, Chat, GroupMetadata, Contact: new Collection() },
+    WAWebCollections: {
+      Msg,
+      Chat,
+      [settings.groupMetadata]: GroupMetadata,
+      WAWebNewsletterCollection: Newsletter,
+      WAWebNewsletterMetadataCollection: Object.assign(new Collection(), { update: async () => {} }),
+      ...personCollections(people),
+    },
     WAWebWidFactory: { createWid, createWidFromWidLike: createWid, asUserWidOrThrow: createWid },
-    WAWebLidMigrationUtils: { toPn: (wid) => (wid.server === 'lid' ? null : wid) },
-    WAWebFindChatAction: { findOrCreateLatestChat: (wid) => findOrCreate(wid, chats, stream) },
-    WAWebQueryExistsJob: { queryWidExists: (wid) => queryExists(wid, stream) },
-    WAWebChatLoadMessages: { loadEarlierMsgs: async ({ chat }) => chats.loadEarlier(chat) },
-    WAWebUpdateUnreadChatAction: { sendSeen: async ({ chat }) => markSeen(chat, stream) },
+    WAWebFindChatAction: { findOrCreateLatestChat: (wid) => findOrCreate(wid, lookUp) },
+    WAWebQueryExistsJob: { queryWidExists: (wid) => queryExists(wid, lookUp) },
+    WAWebChatLoadMessages: {
+      loadEarlierMsgs: async ({ chat }) => {
+        await stream.ask({ kind: 'load-earlier' }, null);
+        return chats.loadEarlier(chat);
+      },
+    },
+    WAWebUpdateUnreadChatAction: {
+      sendSeen: async ({ chat }) => {
+        await stream.ask({ kind: 'mark-seen' }, null);
+        markSeen(chat, stream);
+      },
+    },
     WALinkify: { findLinks, findLink: (text) => findLinks(text)[0] ?? null },
-    ...sendingModules(outbox),
+    ...sendingModules(outbox, stream, MsgKey),
   };
 }
 
-function sendingModules(outbox) {
+function sendingModules(outbox, stream, MsgKey) {
   return {
     WAWebStreamModel: { Stream: { markAvailable: () => {}, markUnavailable: () => {} } },
     WAWebChatGetters: {
       getIsNewsletter: ({ id }) => id.isNewsletter(),
       getIsBroadcast: ({ id }) => id.isBroadcast(),
     },
-    WAWebLinkPreviewChatAction: { getLinkPreview: async () => null },
-    WAWebMsgKey: MessageKey,
+    WAWebLinkPreviewChatAction: { getLinkPreview: () => stream.ask({ kind: 'link-preview' }, null) },
+    WAWebMsgKey: MsgKey,
     WAWebGetEphemeralFieldsMsgActionsUtils: { getEphemeralFields: () => ({}) },
     WAWebVcardParsingUtils: { parseVcard: () => null },
     WAWebSendMsgChatAction: { addAndSendMsgToChat: (chat, message) => outbox.addAndSend(chat, message) },
   };
 }
 
-async function findOrCreate(wid, chats, stream) {
-  const known = chats.Chat.get(wid);
+/** The chat as it is called now: a person's goes by their hidden id, whichever id it is asked for by. */
+async function findOrCreate(wid, lookUp) {
+  const { chats, people } = lookUp;
+  const known = chats.Chat.get(people.shown(wid));
   if (known) return { chat: known, created: false };
   if (wid.isGroup()) throw new Error('not-a-participant');
-  const found = await queryExists(wid, stream);
+  const found = await queryExists(wid, lookUp);
   // What the real page says of a number that is not on WhatsApp.
   if (!found) throw new Error('No LID for user');
-  return { chat: chats.createChat(found.wid), created: true };
+  return { chat: chats.createChat(people.shown(found.wid)), created: true };
 }
 
-async function queryExists(wid, stream) {
+async function queryExists(wid, { settings, people, stream }) {
   const found = await stream.ask({ kind: 'exists', wid: wid._serialized });
-  return found === null ? null : { wid: createWid(found), biz: false };
+  if (found === null) return null;
+  people.learn([found]);
+  const isByLid = settings.existsAnswers === 'lid' || found.number === null;
+  return { wid: createWid(isByLid ? found.lid : found.number), biz: false };
 }
 
 function markSeen(chat, stream) {

@@ -1,8 +1,9 @@
 // The page's chats and messages: models for what the server tells. Which modules show them to others is in
 // chat-modules.js; what the page sends itself is in outbox.js.
 
+import { chatAttributes, checkedKey, describeGroup } from './chat-attributes.js';
 import { Collection, Model } from './models.js';
-import { createWid, MessageKey } from './wid.js';
+import { createWid } from './wid.js';
 
 /** As on the real page a chat begins with its last message only, and loads earlier ones when asked. */
 const LOADED_AT_START = 1;
@@ -12,7 +13,12 @@ const NOTIFICATIONS = ['e2e_notification', 'gp2', 'notification_template', 'call
 export class Chats {
   Msg = new Collection();
   Chat = new Collection();
+  Newsletter = new Collection();
+  GroupMetadata = new Collection();
   #me;
+  #usesLids;
+  #MsgKey;
+  #people;
   #hasHistory = false;
   /** Ids of all messages, loaded or not. */
   #known = new Set();
@@ -20,33 +26,79 @@ export class Chats {
   #earlier = new Map();
 
   /** `me` says who is logged in. */
-  constructor(me) {
+  constructor({ me, usesLids, MsgKey, people }) {
     this.#me = me;
-    this.Msg.getMessagesById = async (ids) => ({ messages: ids.map((id) => this.#find(id)).filter(Boolean) });
+    this.#usesLids = usesLids;
+    this.#MsgKey = MsgKey;
+    this.#people = people;
+    this.Msg.getMessagesById = async (ids) => ({
+      messages: ids.map((id) => this.#find(checkedKey(id))).filter(Boolean),
+    });
+  }
+
+  /** Everybody that messages are of: where a person's id has changed, the chat that they have now. */
+  chatIdOf(id) {
+    return this.#people.shown(createWid(id));
   }
 
   /** Everything at the first connection, and at later ones what was missed: only that is news to listeners. */
   applyHistory(chats) {
     for (const { chat, messages } of chats) {
-      const model = this.#showChat(chat);
       const unknown = messages.filter(({ id }) => !this.#known.has(id));
       if (this.#hasHistory) {
+        const model = this.#showChat(chat);
         for (const message of messages) if (!unknown.includes(message)) this.applyAck(message);
         for (const message of unknown) this.#append(model, message, true);
       } else {
-        const loadedFrom = Math.max(0, unknown.length - LOADED_AT_START);
-        for (const { id } of unknown) this.#known.add(id);
-        this.#earlier.set(chat.id, unknown.slice(0, loadedFrom));
-        for (const message of unknown.slice(loadedFrom)) this.#append(model, message, false);
+        this.#beginChat(chat, unknown);
       }
     }
     this.#hasHistory = true;
   }
 
-  applyMessage({ chat, message }) {
+  /** Chats that were there all the time. */
+  applyFilled(chats) {
+    for (const { chat, messages } of chats) {
+      this.#beginChat(
+        chat,
+        messages.filter(({ id }) => !this.#known.has(id)),
+      );
+    }
+  }
+
+  /** One by one, each with its event, as they would come by themselves. */
+  applyMessages({ chats, messages }) {
+    const records = new Map(chats.map((chat) => [chat.id, chat]));
+    const unknown = messages.filter(({ id, chatId }) => !this.#known.has(id) && records.has(chatId));
+    const toCome = new Map();
+    for (const { chatId, fromMe } of unknown) {
+      toCome.set(chatId, (toCome.get(chatId) ?? 0) + (fromMe ? 0 : 1));
+    }
+    for (const message of unknown) {
+      const chat = records.get(message.chatId);
+      if (!message.fromMe) toCome.set(chat.id, toCome.get(chat.id) - 1);
+      this.#append(this.#chatModel({ ...chat, unreadCount: 0 }), message, true);
+      this.#showChat({ ...chat, unreadCount: Math.max(0, chat.unreadCount - toCome.get(chat.id)) });
+    }
+  }
+
+  applyOddMessage({ chat, message, attributes, without, isNew }) {
     if (this.#known.has(message.id)) return;
-    this.#append(this.#chatModel({ ...chat, unreadCount: 0 }), message, true);
-    this.#showChat(chat);
+    this.#known.add(message.id);
+    const odd = { ...this.#messageAttributes(message, isNew), ...attributes };
+    for (const name of without) delete odd[name];
+    this.#show(this.#chatModel(chat), new Model(odd));
+  }
+
+  applyOddChat({ chat, attributes, without }) {
+    const { serializeThrows, ...odd } = attributes;
+    const model = this.#showChat(chat);
+    model.set(odd);
+    for (const name of without) model.unset(name);
+    if (!serializeThrows) return;
+    model.serialize = () => {
+      throw new Error('this chat cannot be serialized');
+    };
   }
 
   applyChat({ chat }) {
@@ -62,11 +114,13 @@ export class Chats {
   /** A chat for somebody who has none yet; the server learns of it with the first message. */
   createChat(wid) {
     const id = wid._serialized;
-    return this.Chat.get(id) ?? this.#chatModel({ id, name: `+${wid.user}`, isGroup: wid.isGroup() });
+    return this.#chatWith(id) ?? this.#chatModel({ id, name: this.#nameFor(wid), isGroup: wid.isGroup() });
   }
 
+  /** Undefined when there are none. */
   loadEarlier(chat) {
     const earlier = this.#earlier.get(chat.id._serialized) ?? [];
+    if (earlier.length === 0) return undefined;
     const models = earlier.splice(-LOADED_AT_ONCE).map((message) => this.#messageModel(message, false));
     chat.msgs.prepend(models);
     for (const model of models) this.Msg.add(model);
@@ -76,8 +130,16 @@ export class Chats {
   /** A message of this page's own, with ack 0, as whatsapp-web.js describes it. */
   addOutgoing(attributes, isNewMsg) {
     const chat = this.createChat(attributes.to);
-    this.#known.add(attributes.id._serialized);
+    this.#known.add(attributes.id.toString());
     this.#show(chat, new Model({ ...attributes, isNewMsg }));
+  }
+
+  #beginChat(chat, messages) {
+    const model = this.#showChat(chat);
+    const loadedFrom = Math.max(0, messages.length - LOADED_AT_START);
+    for (const { id } of messages) this.#known.add(id);
+    this.#earlier.set(chat.id, messages.slice(0, loadedFrom));
+    for (const message of messages.slice(loadedFrom)) this.#append(model, message, false);
   }
 
   #append(chat, message, isNewMsg) {
@@ -86,8 +148,9 @@ export class Chats {
   }
 
   #show(chat, model) {
-    chat.msgs.add(model);
-    chat.set({ t: Math.max(chat.t ?? 0, model.t), lastReceivedKey: model.id });
+    chat.msgs?.add(model);
+    if (Number.isFinite(model.t)) chat.set({ t: Math.max(chat.t ?? 0, model.t) });
+    if (model.id) chat.set({ lastReceivedKey: model.id });
     // Last: a model's events go to the collection that it joined last.
     this.Msg.add(model);
   }
@@ -107,8 +170,16 @@ export class Chats {
     return model;
   }
 
+  #chatWith(id) {
+    return this.Chat.get(id) ?? this.Newsletter.get(id);
+  }
+
+  #nameFor(wid) {
+    return wid.isUser() ? this.#people.nameOf(wid) : wid.user;
+  }
+
   #chatModel(record) {
-    const known = this.Chat.get(record.id);
+    const known = this.#chatWith(record.id);
     if (known) return known;
     const attributes = {
       id: createWid(record.id),
@@ -119,58 +190,44 @@ export class Chats {
       ...chatAttributes(record),
     };
     if (record.isGroup) {
-      const about = { id: attributes.id, announce: false, participants: new Collection() };
-      attributes.groupMetadata = new Model(about);
+      const isLidAddressingMode = this.#usesLids;
+      const about = {
+        id: attributes.id,
+        announce: false,
+        isLidAddressingMode,
+        participants: new Collection(),
+      };
+      attributes.groupMetadata = this.GroupMetadata.add(new Model(about));
       describeGroup(attributes.groupMetadata, record);
     }
-    return this.Chat.add(new Model(attributes));
+    return (attributes.id.isNewsletter() ? this.Newsletter : this.Chat).add(new Model(attributes));
   }
 
-  #messageModel({ key, chatId, from, to, author, fromMe, body, type, hasMedia, timestamp, ack }, isNewMsg) {
+  #messageModel(record, isNewMsg) {
+    return new Model(this.#messageAttributes(record, isNewMsg));
+  }
+
+  #messageAttributes(
+    { key, chatId, from, to, author, fromMe, body, type, hasMedia, timestamp, ack },
+    isNewMsg,
+  ) {
     const remote = createWid(chatId);
-    const writer = fromMe ? this.#me().pn : author && createWid(author);
-    const participant = remote.isGroup() ? writer : undefined;
-    return new Model({
-      id: new MessageKey({ to: remote, id: key, participant, selfDir: fromMe ? 'out' : 'in' }),
+    const writer = author ? createWid(author) : undefined;
+    const participant = fromMe && remote.isGroup() ? this.#me().self : writer;
+    return {
+      id: new this.#MsgKey({ fromMe, remote, id: key, participant }),
       type,
       t: timestamp,
       from: createWid(from),
       to: createWid(to),
-      author: author ? createWid(author) : undefined,
+      author: writer,
+      notifyName: this.#people.Contact.get(writer ?? from)?.pushname,
       ack,
       isNewMsg,
       isNotification: NOTIFICATIONS.includes(type),
       ...(hasMedia
         ? { body: '', caption: body, directPath: `/v/stand-in/${key}`, mimetype: 'image/jpeg' }
         : { body }),
-    });
-  }
-}
-
-function chatAttributes({
-  name,
-  unreadCount = 0,
-  isReadOnly = false,
-  isArchived = false,
-  isPinned,
-  isMuted,
-}) {
-  return {
-    name,
-    formattedTitle: name,
-    unreadCount,
-    isReadOnly,
-    archive: isArchived,
-    pin: isPinned ? 1 : undefined,
-    muteExpiration: isMuted ? -1 : 0,
-  };
-}
-
-function describeGroup(metadata, { name, isReadOnly = false, participants = [] }) {
-  metadata.set({ subject: name, announce: isReadOnly });
-  for (const id of participants) {
-    if (!metadata.participants.get(id)) {
-      metadata.participants.add(new Model({ id: createWid(id), isAdmin: false, isSuperAdmin: false }));
-    }
+    };
   }
 }

@@ -10,8 +10,13 @@ export async function loadKeys() {
   const stored = await inStore('records', 'readonly', (store) => store.get('keys')).catch(() => undefined);
   if (stored) return stored;
   const keys = { noise: randomBytes(), identity: randomBytes(), adv: toBase64(randomBytes()) };
-  await inStore('records', 'readwrite', (store) => store.put(keys, 'keys')).catch(reportError);
+  await saveKeys(keys);
   return keys;
+}
+
+export async function saveKeys(keys) {
+  const copy = { ...keys };
+  await inStore('records', 'readwrite', (store) => store.put(copy, 'keys')).catch(reportError);
 }
 
 export async function loadCredentials() {

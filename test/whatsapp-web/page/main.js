@@ -1,15 +1,23 @@
 // Starts the page: storage, models, window.require and window.Debug (all that whatsapp-web.js uses of the
 // page), then the stream to the server.
 
+import { reportAgents } from './agents.js';
+import { deviceName } from './browser-info.js';
 import { Chats } from './chats.js';
 import { loadCredentials, loadKeys } from './credentials.js';
+import { Linking } from './linking.js';
+import { createLogout } from './logout.js';
+import { createMessageKey } from './message-key.js';
 import { Emitter, Model } from './models.js';
 import { createModules } from './modules.js';
 import { loadPending, Outbox } from './outbox.js';
+import { People } from './people.js';
 import { Stream } from './stream.js';
 
-const boot = JSON.parse(document.getElementById('boot').textContent);
+/** What the server wants the page to be like: page-settings.ts. */
+const settings = JSON.parse(document.getElementById('boot').textContent);
 const keys = await loadKeys();
+const credentials = await loadCredentials();
 
 const models = {
   Socket: new Model({ state: 'OPENING', hasSynced: false }),
@@ -22,26 +30,44 @@ const models = {
   }),
   Cmd: new Emitter(),
   Offline: { percent: 0 },
-  /** Who is logged in, by phone number and by hidden id; unknown until CONNECTED. */
+  /** Who is logged in, by phone number and by hidden id, `self` the one in use; unknown until CONNECTED. */
   me: undefined,
   /** The kind of this device, the last field of a QR text. */
   platform: '1',
 };
-const stream = new Stream(models, keys, await loadCredentials());
 const me = () => models.me;
-const chats = new Chats(me);
-const outbox = new Outbox(chats, stream, me, await loadPending());
-const modules = createModules({ models, keys, stream, chats, outbox });
+const linking = new Linking(keys, (adv) => stream.send({ type: 'secret', adv }));
+const stream = new Stream({ settings, models, keys, credentials, linking });
+const MsgKey = createMessageKey(settings.keyField, me);
+const people = new People(me, settings.lidChats);
+const chats = new Chats({ me, usesLids: settings.lidChats, MsgKey, people });
+const outbox = new Outbox({ chats, stream, me, MsgKey }, await loadPending());
+const page = { settings, models, keys, stream, linking, chats, people, outbox, MsgKey };
+const modules = createModules(page);
+const { leave, logout } = createLogout({ ...page, modules: () => modules });
+models.Socket.logout = logout;
+stream.onLoggedOut = () => void leave();
+stream.deviceName = () => deviceName(settings, () => modules);
 
 stream.onMail = (mail) => {
+  people.learn(mail.contacts);
   switch (mail.type) {
     case 'history':
       outbox.restore();
       chats.applyHistory(withoutPending(mail.chats));
       outbox.sendPending();
       break;
-    case 'message':
-      chats.applyMessage(mail);
+    case 'filled':
+      chats.applyFilled(mail.chats);
+      break;
+    case 'messages':
+      chats.applyMessages(mail);
+      break;
+    case 'odd-message':
+      chats.applyOddMessage(mail);
+      break;
+    case 'odd-chat':
+      chats.applyOddChat(mail);
       break;
     case 'chat':
       chats.applyChat(mail);
@@ -62,10 +88,11 @@ function withoutPending(history) {
 }
 
 window.require = (name) => {
-  if (Object.hasOwn(modules, name) && !boot.missingModules.includes(name)) return modules[name];
+  if (Object.hasOwn(modules, name) && !settings.missing.includes(name)) return modules[name];
   stream.send({ type: 'unknown-module', name });
   throw new Error(`Requiring unknown module "${name}"`);
 };
-if (!boot.withoutDebug) window.Debug = { VERSION: boot.version };
+if (!settings.withoutDebug) window.Debug = { VERSION: settings.version };
 
 stream.open();
+reportAgents();

@@ -63,6 +63,13 @@ export class Model extends Emitter {
     if (changed.length > 0) this.#announce('change', this);
   }
 
+  unset(name) {
+    if (!Object.hasOwn(this.#attributes, name)) return;
+    this.set({ [name]: undefined });
+    delete this.#attributes[name];
+    delete this[name];
+  }
+
   /** Changes without an event: what happened before anybody listened. */
   setSilently(changes) {
     this.#define(changes);
@@ -85,6 +92,7 @@ export class Model extends Emitter {
       if (!Object.hasOwn(this.#attributes, name)) {
         Object.defineProperty(this, name, {
           enumerable: true,
+          configurable: true,
           get: () => this.#attributes[name],
           set: (value) => this.set({ [name]: value }),
         });
@@ -117,16 +125,17 @@ export class Collection extends Emitter {
 
   add(model) {
     model.collection = this;
-    this.#models.set(serialized(model.id), model);
+    this.#models.set(serialized(model.id) ?? Symbol('no id'), model);
     this.trigger('add', model);
     return model;
   }
 
   /** Before all others, in the order given. */
   prepend(models) {
-    const later = this.getModelsArray();
+    const later = [...this.#models];
     this.#models.clear();
-    for (const model of [...models, ...later]) this.#models.set(serialized(model.id), model);
+    for (const model of models) this.#models.set(serialized(model.id), model);
+    for (const [id, model] of later) this.#models.set(id, model);
   }
 
   remove(id) {
@@ -142,6 +151,9 @@ export class Collection extends Emitter {
   }
 }
 
+/** The string of an id, whatever field it is kept in. */
 function serialized(id) {
-  return typeof id === 'string' ? id : id?._serialized;
+  if (typeof id === 'string') return id;
+  const hasString = id && typeof id === 'object' && id.toString !== Object.prototype.toString;
+  return hasString ? id.toString() : undefined;
 }

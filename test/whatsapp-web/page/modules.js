@@ -1,22 +1,34 @@
 // What window.require gives out, by the names of WhatsApp Web's modules. whatsapp-web.js assigns to some of
 // these objects, so they must stay writable. Only what it touches is here.
 
+import { browserModules } from './browser-info.js';
 import { chatModules } from './chat-modules.js';
+import { contactModules } from './contact-modules.js';
 import { toBase64 } from './credentials.js';
 import { linkingModules } from './linking-modules.js';
+import { logoutModules } from './logout.js';
+import { mediaModules } from './media-modules.js';
+import { takeAway } from './missing.js';
 import { Collection } from './models.js';
 
-export function createModules({ models, keys, stream, chats, outbox }) {
-  return {
-    ...loginModules(models, keys),
-    ...linkingModules(models, stream),
-    ...readyModules(models),
-    ...chatModules({ chats, outbox, stream }),
+/** `page` is all that the page is made of. */
+export function createModules(page) {
+  const modules = {
+    ...loginModules(page),
+    ...linkingModules(page),
+    ...browserModules(page.settings, () => modules),
+    ...logoutModules(page.stream, () => modules),
+    ...readyModules(page),
+    ...chatModules(page),
+    ...contactModules(page),
+    ...mediaModules,
   };
+  takeAway(modules, page.settings.missing);
+  return modules;
 }
 
 /** What inject() asks for, up to the QR code. */
-function loginModules(models, keys) {
+function loginModules({ models, keys, linking }) {
   const { Socket, Conn, Cmd, Offline } = models;
   return {
     WAWebSocketModel: { Socket },
@@ -32,19 +44,18 @@ function loginModules(models, keys) {
     WAWebSignalStoreApi: {
       waSignalStore: { getRegistrationInfo: async () => ({ identityKeyPair: { pubKey: keys.identity } }) },
     },
-    WAWebUserPrefsMultiDevice: { getADVSecretKey: () => keys.adv },
-    WAWebMiscBrowserUtils: { info: () => ({ os: 'Linux', name: 'Chrome' }) },
+    WAWebUserPrefsMultiDevice: { getADVSecretKey: () => linking.secret },
   };
 }
 
 /** What whatsapp-web.js touches between hasSynced and its `ready`. */
-function readyModules(models) {
+function readyModules({ models, settings }) {
   return {
     WAWebUserPrefsMeUser: {
       getMaybeMePnUser: () => models.me?.pn,
       getMaybeMeLidUser: () => models.me?.lid,
     },
-    WAWebSyncGatingUtils: { isPlaceholderMessageResendEnabled: () => false },
+    WAWebSyncGatingUtils: settings.placeholderGate ? { isPlaceholderMessageResendEnabled: () => false } : {},
     WAWebCallCollection: Object.assign(new Collection(), { calls: new Map() }),
     WAWebBackendJobsCommon: { mediaTypeFromProtobuf: () => null },
     WAWebE2EProtoUtils: { typeAttributeFromProtobuf: () => 'text' },

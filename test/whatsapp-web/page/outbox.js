@@ -2,7 +2,6 @@
 // refused it), and goes out again at each connection until then.
 
 import { inStore } from './storage.js';
-import { createWid, MessageKey } from './wid.js';
 
 const NEVER = new Promise(() => {});
 
@@ -10,6 +9,7 @@ export class Outbox {
   #chats;
   #stream;
   #me;
+  #MsgKey;
   /** By serialized id, in the order of sending. */
   #pending = new Map();
   /** Kept by an earlier page. */
@@ -17,7 +17,8 @@ export class Outbox {
   /** Of those, what is not in its chat yet. */
   #hidden = [];
 
-  constructor(chats, stream, me, restored) {
+  constructor({ chats, stream, me, MsgKey }, restored) {
+    this.#MsgKey = MsgKey;
     this.#chats = chats;
     this.#stream = stream;
     this.#me = me;
@@ -35,7 +36,7 @@ export class Outbox {
   restore() {
     for (const kept of this.#restored.splice(0)) {
       const attributes = this.#attributes(kept);
-      this.#pending.set(attributes.id._serialized, { kept, atServer: Promise.withResolvers() });
+      this.#pending.set(attributes.id.toString(), { kept, atServer: Promise.withResolvers() });
       this.#hidden.push(attributes);
     }
   }
@@ -67,18 +68,18 @@ export class Outbox {
     const keptAt = performance.timeOrigin + performance.now();
     const kept = { key: id.id, chatId: to._serialized, body, type, timestamp: t, keptAt };
     await inStore('pending', 'readwrite', (store) => store.put(kept));
-    this.#pending.set(id._serialized, { kept, atServer });
+    this.#pending.set(id.toString(), { kept, atServer });
     this.#chats.addOutgoing(message, true);
     this.#stream.send({ type: 'message', message: kept });
     return fate === 'stall-sent' ? NEVER : undefined;
   }
 
   #attributes({ key, chatId, body, type, timestamp }) {
-    const to = createWid(chatId);
-    const { pn } = this.#me();
-    const participant = to.isGroup() ? pn : undefined;
-    const id = new MessageKey({ to, id: key, participant, selfDir: 'out' });
-    return { id, ack: 0, body, from: pn, to, local: true, self: 'out', t: timestamp, type };
+    const to = this.#chats.chatIdOf(chatId);
+    const { self } = this.#me();
+    const participant = to.isGroup() ? self : undefined;
+    const id = new this.#MsgKey({ fromMe: true, remote: to, id: key, participant });
+    return { id, ack: 0, body, from: self, to, local: true, self: 'out', t: timestamp, type };
   }
 }
 

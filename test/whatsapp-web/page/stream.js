@@ -2,7 +2,6 @@
 // models. The server's side, with the list of messages, is page-connection.ts.
 
 import { saveCredentials, toBase64 } from './credentials.js';
-import { clearStorage } from './storage.js';
 import { createWid } from './wid.js';
 
 const RECONNECT_DELAY_MS = 500;
@@ -11,22 +10,29 @@ export class Stream {
   #models;
   #keys;
   #credentials;
+  #usesLids;
+  #linking;
   #pageId = crypto.randomUUID();
   #websocket;
-  #logoutDone = Promise.withResolvers();
   #asked = new Map();
   #asks = 0;
   /** Hears of chats, messages and acks. */
   onMail = () => {};
+  /** Hears of a logout that was not asked for here. */
+  onLoggedOut = () => {};
+  /** What this device is called at the moment. */
+  deviceName = () => '';
+  /** How long an awaited logout waits before it leaves. */
+  navigationMs = 0;
 
-  constructor(models, keys, credentials) {
+  constructor({ settings, models, keys, credentials, linking }) {
+    this.#usesLids = settings.lidChats;
+    this.#linking = linking;
     this.#models = models;
     this.#keys = keys;
     this.#credentials = credentials;
-    models.Socket.logout = () => this.#logOutFromHere();
     models.Socket.takeover = () => this.send({ type: 'takeover' });
     models.Socket.reconnect = () => this.#websocket.close();
-    models.Cmd.refreshQR = () => this.send({ type: 'refresh-qr' });
   }
 
   open() {
@@ -40,6 +46,10 @@ export class Stream {
       if (websocket !== this.#websocket || this.#models.Socket.state === 'CONFLICT') return;
       setTimeout(() => this.open(), RECONNECT_DELAY_MS);
     };
+  }
+
+  refreshQr() {
+    this.send({ type: 'refresh-qr', deviceName: this.deviceName() });
   }
 
   send(message) {
@@ -66,6 +76,7 @@ export class Stream {
   #answered({ nth, answer, error }) {
     const { resolve, reject } = this.#asked.get(nth) ?? {};
     this.#asked.delete(nth);
+    if (answer?.navigationMs !== undefined) this.navigationMs = answer.navigationMs;
     if (error === undefined) resolve?.(answer);
     else reject?.(new Error(error));
   }
@@ -86,7 +97,14 @@ export class Stream {
       adv,
       platform: this.#models.platform,
     };
-    this.send({ type: 'hello', pageId: this.#pageId, keys, credentials: this.#credentials });
+    this.send({
+      type: 'hello',
+      pageId: this.#pageId,
+      keys,
+      credentials: this.#credentials,
+      usesLids: this.#usesLids,
+      deviceName: this.deviceName(),
+    });
     for (const [nth, { ask }] of this.#asked) this.send({ type: 'ask', nth, ask });
   }
 
@@ -112,36 +130,37 @@ export class Stream {
         Socket.hasSynced = true;
         break;
       case 'logged-out':
-        void this.#leave();
+        this.onLoggedOut();
         break;
-      case 'logout-done':
-        this.#logoutDone.resolve(message.navigationMs);
+      case 'passkey-asked':
+        this.#linking.askForPasskey();
+        break;
+      case 'passkey-cancelled':
+        this.#linking.cancelPasskey();
         break;
       case 'answer':
         this.#answered(message);
-        break;
-      case 'history':
-      case 'message':
-      case 'chat':
-      case 'ack':
-        this.onMail(message);
         break;
       case 'do':
         // Without a delay at once: nothing that the server said later comes before it.
         if (message.delayMs > 0) setTimeout(() => perform(message.action), message.delayMs);
         else perform(message.action);
         break;
+      default:
+        this.onMail(message);
     }
   }
 
-  #learnAccount({ wid, lid, pushname, platform }) {
-    this.#models.me = { pn: createWid(wid), lid: createWid(lid) };
-    this.#models.Conn.set({ pushname, platform });
+  #learnAccount({ wid, lid, pushname, platform, conn }) {
+    const [pn, ownLid] = [createWid(wid), createWid(lid)];
+    this.#models.me = { pn, lid: ownLid, self: this.#usesLids ? ownLid : pn };
+    this.#models.Conn.set({ pushname, platform, ...conn });
   }
 
   /** Linked: the ref goes, the login is kept, and the stream starts again as that device. */
   async #restart({ credentials, restartMs }) {
     this.#models.Conn.ref = undefined;
+    this.#linking.linked();
     this.#credentials = credentials;
     await saveCredentials(credentials);
     setTimeout(() => {
@@ -150,21 +169,6 @@ export class Stream {
       this.open();
       unpaired.close();
     }, restartMs);
-  }
-
-  /** Resolves when the server has forgotten the device; the page goes away a moment later. */
-  async #logOutFromHere() {
-    if (!this.isOpen) throw new Error('not connected');
-    this.send({ type: 'logout' });
-    const navigationMs = await this.#logoutDone.promise;
-    await clearStorage();
-    setTimeout(() => void this.#leave(), navigationMs);
-  }
-
-  async #leave() {
-    this.#models.Cmd.trigger('logout');
-    await clearStorage();
-    location.assign('/?post_logout=1&logout_reason=0');
   }
 }
 

@@ -16,6 +16,10 @@ export class Wid {
     return this.server === 'g.us';
   }
 
+  isRegularUser() {
+    return this.isUser();
+  }
+
   isUser() {
     return this.server === 'c.us' || this.isLid();
   }
@@ -32,6 +36,10 @@ export class Wid {
     return this.server === 'newsletter';
   }
 
+  equals(other) {
+    return other instanceof Wid && this._serialized === other._serialized;
+  }
+
   toString() {
     return this._serialized;
   }
@@ -46,24 +54,4 @@ export function createWid(id) {
   const text = String(typeof id === 'string' ? id : id?._serialized).replace('@s.whatsapp.net', '@c.us');
   if (!/^[^@\s]+@[a-z.]+$/.test(text)) throw new Error(`wid error: invalid wid: ${text}`);
   return new Wid(text);
-}
-
-/** A message's id: who it is from or to, its random part, and in a group who wrote it. */
-export class MessageKey {
-  constructor({ to, id, participant, selfDir }) {
-    this.fromMe = selfDir === 'out';
-    this.remote = to;
-    this.id = id;
-    if (participant) this.participant = participant;
-    this._serialized = [this.fromMe, to, id, ...(participant ? [participant] : [])].join('_');
-  }
-
-  static newId() {
-    const bytes = crypto.getRandomValues(new Uint8Array(9));
-    return `3EB0${[...bytes].map((byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join('')}`;
-  }
-
-  toString() {
-    return this._serialized;
-  }
 }

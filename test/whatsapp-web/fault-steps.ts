@@ -1,0 +1,18 @@
+import type { PageConnection } from './page-connection.js';
+import type { Step } from './settings.js';
+import type { World } from './world.js';
+
+/** What a fault has in store for this step, once; says whether there was anything. */
+export function reachStep({ faults }: World, page: PageConnection, step: Step): boolean {
+  if (faults.reloadAt?.step === step) {
+    page.perform('reload', faults.reloadAt.delayMs);
+    faults.reloadAt = null;
+    return true;
+  }
+  if (faults.hangAt?.step === step) {
+    page.perform('hang', faults.hangAt.delayMs);
+    faults.hangAt = null;
+    return true;
+  }
+  return false;
+}

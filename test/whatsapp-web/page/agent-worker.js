@@ -1,0 +1,4 @@
+import { report } from './agents.js';
+
+await report('worker');
+postMessage('done');

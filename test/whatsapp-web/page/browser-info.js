@@ -1,0 +1,59 @@
+// What the page takes this browser and its system for. The name of the system is what the phone shows as the device's.
+
+/** `modules` gives the modules as they are now: what others put in their place counts. */
+export function browserModules({ miscBrowserInfo }, modules) {
+  if (miscBrowserInfo) {
+    const { os, browser } = parseUserAgent(navigator.userAgent);
+    return {
+      WAWebMiscBrowserUtils: {
+        info: () => ({ os: os.name, version: os.version, name: browser.name, ua: nameAndVersion(browser) }),
+      },
+    };
+  }
+  return {
+    WAWebUA: { UA: { parser: { getResult: () => parseUserAgent(navigator.userAgent) } } },
+    WAWebBrowserInfo: () => {
+      const { os, browser } = modules().WAWebUA.UA.parser.getResult();
+      return { os: os.name, version: os.version, name: browser.name, ua: nameAndVersion(browser) };
+    },
+  };
+}
+
+/** What the server is told at this moment; nothing where somebody broke the module. */
+export function deviceName({ miscBrowserInfo }, modules) {
+  try {
+    const info = miscBrowserInfo ? modules().WAWebMiscBrowserUtils.info() : modules().WAWebBrowserInfo();
+    return String(info.os);
+  } catch (error) {
+    reportError(error);
+    return '';
+  }
+}
+
+const nameAndVersion = ({ name, version }) => `${name} ${version}`;
+
+const SYSTEMS = [
+  [/Windows NT ([\d.]+)/, 'Windows'],
+  [/Mac OS X ([\d_.]+)/, 'Mac OS'],
+  [/CrOS \S+ ([\d.]+)/, 'Chromium OS'],
+  [/Android ([\d.]+)/, 'Android'],
+  [/Linux ?(\S*?)[;)]/, 'Linux'],
+];
+const BROWSERS = [
+  [/Edg\/([\d.]+)/, 'Edge'],
+  [/HeadlessChrome\/([\d.]+)/, 'Chrome Headless'],
+  [/Chrome\/([\d.]+)/, 'Chrome'],
+  [/Firefox\/([\d.]+)/, 'Firefox'],
+  [/Version\/([\d.]+).*Safari/, 'Safari'],
+];
+
+function parseUserAgent(userAgent) {
+  const find = (table) => {
+    for (const [pattern, name] of table) {
+      const [found, version = ''] = pattern.exec(userAgent) ?? [];
+      if (found) return { name, version: version.replaceAll('_', '.').replace(/^10\.0$/, '10') };
+    }
+    return { name: undefined, version: undefined };
+  };
+  return { os: find(SYSTEMS), browser: find(BROWSERS) };
+}

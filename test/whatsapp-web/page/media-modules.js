@@ -1,0 +1,14 @@
+// Modules for media: there by name, and without any media behind them.
+
+const none = async () => {
+  throw new Error('the stand-in has no media');
+};
+
+export const mediaModules = {
+  WAWebPrepRawMedia: { prepRawMedia: none },
+  WAWebMediaOpaqueData: { createFromData: none },
+  WAWebMediaStorage: { getOrCreateMediaObject: none },
+  WAWebMmsMediaTypes: { msgToMediaType: none, castToV4: none },
+  WAWebMediaMmsV4Upload: { uploadMedia: none },
+  WAWebDownloadManager: { downloadManager: { downloadAndMaybeDecrypt: none } },
+};

@@ -1,0 +1,117 @@
+import type {
+  Ack,
+  ChatOverview,
+  ChatRecord,
+  ChatSettings,
+  FromPhone,
+  Incoming,
+  MessageRecord,
+  ReceivedMessage,
+} from './chat-records.js';
+import {
+  acknowledge,
+  announceChat,
+  announceFilled,
+  announceMessages,
+  announceOddChat,
+  announceOddMessage,
+} from './deliveries.js';
+import { inWords, isPerson } from './ids.js';
+import { type Filling, fill, massMessages } from './many-chats.js';
+import { viewOf } from './people.js';
+import { note, type World } from './world.js';
+
+/**
+ * The account's chats, as tests see and write them. People are named by number in any spelling, or by id; what comes back has
+ * the ids that pages have.
+ */
+export interface PhoneChats {
+  /** Newest activity first. */
+  chats(): Promise<ChatOverview[]>;
+  /** Oldest first. */
+  messages(chat: string): Promise<MessageRecord[]>;
+  /** Makes a chat or changes it; an id ending in `@g.us` makes a group. */
+  setChat(chat: string, settings?: ChatSettings): Promise<ChatRecord>;
+  /** Somebody writes to the account. */
+  receive(message: Incoming): Promise<MessageRecord>;
+  /** The owner writes on the phone. */
+  send(message: FromPhone): Promise<MessageRecord>;
+  /** The owner reads the chat on the phone. */
+  markRead(chat: string): Promise<void>;
+  /** The other side gets or reads a message of the account, now and not after its delay. */
+  acknowledge(messageId: string, ack: Ack): Promise<void>;
+  /** What the server got from pages, and how often each. */
+  received(): Promise<ReceivedMessage[]>;
+  /** So many messages at once, spread over so many chats, which it makes; their ids. Pages hear of all of them in one piece. */
+  mass(count: number, chats: number): Promise<string[]>;
+  /** Makes chats and groups with a message each, as if they had always been there; their ids. */
+  fill(filling: Filling): Promise<string[]>;
+  /** A message whose attributes in the page are these, and not those that it would have; `without`, what it lacks. */
+  oddMessage(chat: string, attributes: Record<string, unknown>, without?: string[]): Promise<MessageRecord>;
+  /** Likewise a chat, or one that there is. `serializeThrows: true` makes its `serialize()` throw. */
+  oddChat(chat: string, attributes: Record<string, unknown>, without?: string[]): Promise<ChatRecord>;
+}
+
+export function phoneChats(world: World): PhoneChats {
+  const { mailbox, people } = world;
+  const view = () => viewOf(people, world.page.lidChats);
+
+  function announced(message: MessageRecord): MessageRecord {
+    announceMessages(world, [message]);
+    return view().message(message);
+  }
+
+  /** Learns what people are called before pages are told of them. */
+  function learnName(chat: string, names: { name?: string; pushname?: string }): void {
+    const known = people.known(chat);
+    if (isPerson(known)) people.setName(known, names);
+  }
+
+  return {
+    chats: async () => mailbox.chats().map((chat) => shownOverview(chat, view())),
+    messages: async (chat) => mailbox.messages(people.known(chat)).map(view().message),
+    setChat: async (chat, settings) => {
+      if (settings?.name !== undefined) learnName(chat, { name: settings.name });
+      const record = mailbox.setChat(chat, settings);
+      announceChat(world, record);
+      return view().chat(record);
+    },
+    receive: async (incoming) => {
+      const message = mailbox.receive(incoming);
+      if (incoming.name !== undefined) learnName(incoming.from, { pushname: incoming.name });
+      note(world, `A message came from ${inWords(message.author ?? message.from)}.`);
+      return announced(message);
+    },
+    send: async (outgoing) => announced(mailbox.sendFromPhone(outgoing)),
+    markRead: async (chat) => announceChat(world, mailbox.markRead(chat)),
+    acknowledge: async (id, ack) => acknowledge(world, people.knownMessageId(id), ack),
+    received: async () =>
+      mailbox.received().map((one) => ({ ...one, id: view().messageId(one.id), to: view().id(one.to) })),
+    mass: async (count, chats) => {
+      const messages = massMessages(mailbox, count, chats);
+      announceMessages(world, messages);
+      return messages.map(({ id }) => view().messageId(id));
+    },
+    fill: async (filling) => {
+      const filled = fill(mailbox, filling);
+      announceFilled(world, filled);
+      return filled.map(({ id }) => view().id(id));
+    },
+    oddMessage: async (chat, attributes, without = []) => {
+      const message = mailbox.loose(chat);
+      world.oddMessages.push({ message, attributes, without });
+      announceOddMessage(world, { message, attributes, without });
+      return view().message(message);
+    },
+    oddChat: async (chat, attributes, without = []) => {
+      const record = mailbox.chat(people.known(chat)) ?? mailbox.setChat(chat);
+      world.oddChats.push({ chat: record, attributes, without });
+      announceOddChat(world, { chat: record, attributes, without });
+      return view().chat(record);
+    },
+  };
+}
+
+function shownOverview(chat: ChatOverview, view: ReturnType<typeof viewOf>): ChatOverview {
+  return { ...view.chat(chat), lastMessage: chat.lastMessage && view.message(chat.lastMessage) };
+}

@@ -1,0 +1,101 @@
+import { type Device, refuseScan, type ScanResult } from './linking.js';
+import { cancelPasskey, demandPasskey, finishPasskey } from './passkey.js';
+import { note, type World } from './world.js';
+
+/** Linking and unlinking, on the phone. */
+export interface PhoneLinking {
+  /** Scans this text as a phone would; refusals come with their reason. */
+  scan(qrText: string): Promise<ScanResult>;
+  /** Scans the newest valid QR code of an open page. */
+  scanCurrent(): Promise<ScanResult>;
+  /** Types a pairing code, spaces, dashes and small letters allowed. */
+  enterCode(code: string): Promise<ScanResult>;
+  /** While true, a code that the phone takes does not link: the page is asked for a passkey. */
+  askForPasskey(isAsked: boolean): Promise<void>;
+  /** The owner uses the passkey; links the page that was asked as a scan would. */
+  finishPasskey(): Promise<ScanResult>;
+  /** Pages that were asked go back to QR codes. */
+  cancelPasskey(): Promise<void>;
+  /** Logs a device out, or all of them; says which. Its open pages are told at once, others when they return. */
+  unlink(deviceId?: string): Promise<string[]>;
+  /** Another browser takes over: pages that are logged in fall into CONFLICT. */
+  conflict(): Promise<void>;
+  /** Puts logged-in pages into any state, as WhatsApp does with TOS_BLOCK or DEPRECATED_VERSION. */
+  showState(state: string): Promise<void>;
+  /** The text of the QR code that could be scanned now. */
+  currentQr(): Promise<string | null>;
+  /** The pairing code that could be typed now. */
+  currentCode(): Promise<string | null>;
+}
+
+export function phoneLinking(world: World): PhoneLinking {
+  const { codes, linking, passkey } = world;
+  const ownDigits = world.account.wid.split('@')[0] ?? '';
+
+  const nameOf = (pageId: string) =>
+    [...world.connections].find((page) => page.pageId === pageId)?.deviceName ?? '';
+
+  function noted(result: ScanResult): ScanResult {
+    if (!result.linked) note(world, `The phone was refused: ${result.message}`);
+    return result;
+  }
+
+  function link(device: Device, pageId: string): ScanResult {
+    note(world, `${device.id} was linked on the phone.`);
+    for (const page of world.connections) if (page.pageId === pageId) page.pair(device);
+    return { linked: true, deviceId: device.id };
+  }
+
+  function scan(qrText: string): ScanResult {
+    if (passkey.isAsked) {
+      const ref = linking.accept(qrText);
+      if ('linked' in ref) return noted(ref);
+      ref.usedAt = Date.now();
+      return demandPasskey(world, ref.pageId);
+    }
+    const result = linking.scan(qrText, nameOf);
+    return result.linked && 'device' in result ? link(result.device, result.ref.pageId) : noted(result);
+  }
+
+  function enterCode(typed: string): ScanResult {
+    if (passkey.isAsked) {
+      const code = codes.accept(typed, ownDigits);
+      if ('linked' in code) return noted(code);
+      code.usedAt = Date.now();
+      return demandPasskey(world, code.pageId);
+    }
+    const result = codes.enter(typed, ownDigits, linking, nameOf);
+    return result.linked && 'device' in result ? link(result.device, result.pageId) : noted(result);
+  }
+
+  function unlink(deviceId: string): string {
+    if (!linking.unlink(deviceId)) throw new Error(`no device "${deviceId}" is linked`);
+    note(world, `${deviceId} was unlinked on the phone.`);
+    for (const page of world.connections) if (page.device?.id === deviceId) page.logOut();
+    return deviceId;
+  }
+
+  function showState(state: string): void {
+    note(world, `Logged-in pages were put into the state ${state}.`);
+    for (const page of world.connections) if (page.device) page.showState(state);
+  }
+
+  return {
+    scan: async (qrText) => scan(qrText),
+    scanCurrent: async () => {
+      const current = linking.currentRef();
+      return current ? scan(current.qr) : refuseScan('no-qr');
+    },
+    enterCode: async (code) => enterCode(code),
+    askForPasskey: async (isAsked) => {
+      passkey.isAsked = isAsked;
+    },
+    finishPasskey: async () => noted(finishPasskey(world)),
+    cancelPasskey: async () => cancelPasskey(world),
+    unlink: async (deviceId) => (deviceId ? [deviceId] : [...linking.devices.keys()]).map(unlink),
+    conflict: async () => showState('CONFLICT'),
+    showState: async (state) => showState(state),
+    currentQr: async () => linking.currentRef()?.qr ?? null,
+    currentCode: async () => codes.current()?.code ?? null,
+  };
+}

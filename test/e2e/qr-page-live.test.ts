@@ -49,14 +49,18 @@ after(async () => {
   await server.stop();
 });
 
-/** A code, then another, then the phone is linked, then ready; and a page that shows the first. */
+/** A code, then another, a passkey that is asked for, a code again, then linked, then ready; and a page that shows the first. */
 async function showFirstCode(prepare: (page: Page) => Promise<unknown> = async () => {}): Promise<void> {
-  steps = [deferred(), deferred(), deferred()];
-  const [second, linking, ready] = steps.map(({ promise }) => promise);
+  steps = [deferred(), deferred(), deferred(), deferred(), deferred()];
+  const [second, passkey, third, linking, ready] = steps.map(({ promise }) => promise);
   const script: Script = async (run) => {
     await run.publish('qr', { qrText: 'the first code', expiresInMs: 1_000 * codeLifeS });
     await second;
     await run.publish('qr', { qrText: 'the second code', qrNumber: 2 });
+    await passkey;
+    await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+    await third;
+    await run.publish('qr', { qrText: 'the third code', qrNumber: 3 });
     await linking;
     await run.publish('authenticated', { account });
     await ready;
@@ -80,9 +84,21 @@ async function untilScreenShows(code: string): Promise<void> {
 
 /** Through the session's steps. */
 async function followToReady(): Promise<void> {
-  const [second, linking, ready] = steps;
+  const [second, passkey, third, linking, ready] = steps;
   second?.resolve();
   await untilScreenShows('the second code');
+  passkey?.resolve();
+  await eventually(
+    async () => {
+      assert.match(await textOf(page, '[role=status]'), /passkey_required/);
+      assert.match(await textOf(page, 'h1'), /WhatsApp asks for a passkey/);
+      assert.equal(await page.$('img'), null);
+      return true;
+    },
+    { timeoutMs },
+  );
+  third?.resolve();
+  await untilScreenShows('the third code');
   linking?.resolve();
   await eventually(
     async () => {

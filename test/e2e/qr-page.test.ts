@@ -22,6 +22,10 @@ const account = { wid: '491511234567@c.us', pushname: 'Ada Lovelace', platform: 
 const longName = { ...account, pushname: `Ada ‮ <b>${'Wwwwwwwwww'.repeat(9)}</b> 👩‍💻` };
 const noRedis = 'net::ERR_NAME_NOT_RESOLVED at https://web.whatsapp.com/: the name could not be resolved';
 
+const passkey = 'WhatsApp asks the person for a passkey before it links this device';
+const changedPage =
+  'the page of WhatsApp Web (2.3000.1043121234) has changed: chats is broken, WAWebCollections.Chat.getModelsArray is missing';
+
 interface Scenario {
   readonly name: string;
   readonly state: SessionState;
@@ -68,6 +72,15 @@ const scenarios: readonly Scenario[] = [
     heading: /A fresh code is coming/,
   },
   {
+    name: 'passkey',
+    state: 'passkey_required',
+    script: untilAsked(async (run) => {
+      await run.publish('qr', { qrText });
+      await run.publish('passkey_required', { lastError: passkey });
+    }),
+    heading: /WhatsApp asks for a passkey/,
+  },
+  {
     name: 'linking',
     state: 'authenticated',
     script: untilAsked((run) => run.publish('authenticated', { account })),
@@ -97,6 +110,12 @@ const scenarios: readonly Scenario[] = [
     script: (run) =>
       run.end('disconnected', { lastError: 'restarted 10 times within 30 minutes: the page crashed' }),
     heading: /has given up/,
+  },
+  {
+    name: 'ready-on-a-changed-page',
+    state: 'ready',
+    script: untilAsked((run) => run.publish('ready', { account, lastError: changedPage })),
+    heading: /Linked as Ada Lovelace/,
   },
   {
     name: 'auth-failure',

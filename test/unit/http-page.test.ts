@@ -105,6 +105,8 @@ describe('the /qr page', () => {
     const text = page('ready', { status: status('ready', { last_error: problem }) });
     assert.match(text, /Linked as/);
     assert.ok(text.includes(problem));
+    assert.match(text, /works again after an update/);
+    assert.match(page('ready'), /Nothing to do/);
     assert.doesNotMatch(page('ready'), /class="why"/);
   });
 

@@ -55,7 +55,7 @@ from a few seconds to a few minutes.</p>`,
       return {
         heading: `Linked as ${nameOf(status.account)}`,
         tone: 'good',
-        content: html`${why}<p>Nothing to do: the session is up and stays up. To unlink the phone:</p>
+        content: html`${why}<p>${upHint(status.last_error)} To unlink the phone:</p>
 ${post('/api/logout', place)}`,
       };
     case 'auth_failure':
@@ -84,7 +84,7 @@ account cannot be linked here for now.</p>
 <ul>
 <li>On the phone, do not go on: close what WhatsApp asks there. Nothing has been linked.</li>
 <li>Use another account. WhatsApp asks only some of them for a passkey.</li>
-<li>Or try again on another day: whom WhatsApp asks changes.</li>
+<li>Or try again on another day: WhatsApp does not always ask the same accounts.</li>
 </ul>`;
 
 const scan: Advice = {
@@ -122,6 +122,13 @@ ${commands(['npm start -- supervisor'])}`,
     tone: 'bad',
     content: html`${why}<p>Nothing to do: it is tried again by itself, and the login is kept.</p>`,
   };
+}
+
+/** What a session that is ready still complains about is what WhatsApp changed in its page. */
+function upHint(lastError: string | null): string {
+  return lastError === null
+    ? 'Nothing to do: the session is up and stays up.'
+    : 'The session is up and stays up; what is named above works again after an update of Holdline.';
 }
 
 function startHint(account: Account | null): string {

@@ -47,7 +47,7 @@ before(async () => {
     timeoutMs: 60_000,
     message: 'the login is on the disk',
   });
-  await writer.client.ask(writeWithoutPause, Date.now() * 100);
+  await writer.run(writeWithoutPause, Date.now() * 100);
 });
 after(async () => {
   await writer.close(0);
@@ -95,13 +95,13 @@ async function isWritten(folder: string, text: string): Promise<boolean> {
 /** Of the writer; one whose page broke (a busy machine kills renderers) is started again on its own profile. */
 async function newestAcknowledged(onFailure: (message: string) => void): Promise<number> {
   try {
-    return await writer.client.ask<number>('() => window.acknowledged', null);
+    return await writer.run<number>('() => window.acknowledged', null);
   } catch (error) {
     onFailure(`the writer broke: ${messageOf(error)}`);
     await writer.close(0);
     writer = await openLogin(whatsApp, join(dir, 'session-writer'));
     assert.equal(await writer.outcome, 'ready');
-    await writer.client.ask(writeWithoutPause, Date.now() * 100);
+    await writer.run(writeWithoutPause, Date.now() * 100);
     return 0;
   }
 }
@@ -112,7 +112,7 @@ async function newestRowOn(profile: string, onFailure: (message: string) => void
     const restored = await openLogin(whatsApp, profile);
     try {
       assert.equal(await restored.outcome, 'ready');
-      return await restored.client.ask<number>(newestRow, null);
+      return await restored.run<number>(newestRow, null);
     } catch (error) {
       if (error instanceof assert.AssertionError || attempt === 3) throw error;
       onFailure(`start ${attempt} failed: ${messageOf(error)}`);

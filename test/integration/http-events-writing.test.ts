@@ -139,13 +139,16 @@ describe('events in Redis', () => {
       return relay;
     }
 
-    it('come in order; own messages are none', async () => {
+    const told = (body: string) => ({ type: 'message', data: message(body) }) as const;
+
+    it('come in order, and nothing after the stop', async () => {
       const { fence } = await claimToWrite(redis);
       const relay = relayOf(fence);
-      relay.message(message('1'));
-      relay.message({ ...message('mine'), from_me: true });
-      relay.ack({ id: 'mine', chat_id: 'c', ack: 2 });
-      relay.message(message('2'));
+      await relay.add([
+        told('1'),
+        { type: 'message_ack', data: { id: 'mine', chat_id: 'c', ack: 2 } },
+        told('2'),
+      ]);
       await relay.stop();
       assert.deepEqual(
         (await stored()).map(({ type, data }) => [type, (data as Message).body ?? 'ack']),
@@ -155,7 +158,7 @@ describe('events in Redis', () => {
           ['message', '2'],
         ],
       );
-      relay.message(message('after the stop'));
+      await assert.rejects(relay.add([told('after the stop')]));
       assert.equal((await stored()).length, 3);
     });
 
@@ -164,26 +167,33 @@ describe('events in Redis', () => {
       const run = { ...lost.fence };
       const relay = relayOf(run);
       const { fence } = await claimToWrite(redis);
-      relay.message(message('1'));
+      const first = relay.add([told('1')]);
       await eventually(async () => (await redis.xlen(keys.events)) === 0);
       Object.assign(run, fence);
-      await eventually(async () => (await redis.xlen(keys.events)) === 1);
+      await first;
+      assert.equal(await redis.xlen(keys.events), 1);
       Object.assign(run, lost.fence);
-      relay.message(message('2'));
+      const refused = assert.rejects(relay.add([told('2')]));
       await relay.stop();
+      await refused;
       assert.equal(await redis.xlen(keys.events), 1);
     });
 
-    it('wait while Redis is away, the newest thousand, with one line in the log', async () => {
+    it('wait while Redis is away, all of them and in order, and so does whoever brings them', async () => {
       await server.kill();
       const run = { epoch: 0, incarnation: 0 };
       const relay = relayOf(run);
-      for (let n = 0; n < 1_500; n++) relay.message(message(String(n)));
+      const bodies = Array.from({ length: 1_500 }, (_, n) => String(n));
+      let isTaken = false;
+      const added = relay.add(bodies.map(told)).then(() => {
+        isTaken = true;
+      });
+      await eventually(() => lines.some((line) => line.includes('redis refused events')));
+      assert.equal(isTaken, false);
       await server.restart();
       Object.assign(run, (await claimToWrite(redis)).fence);
-      await eventually(async () => (await redis.xlen(keys.events)) === 1_000);
-      assert.equal(bodyOf((await stored())[0]), '500');
-      assert.equal(lines.filter((line) => line.includes('dropping')).length, 1);
+      await added;
+      assert.deepEqual((await stored()).map(bodyOf), bodies);
     });
   });
 });

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
@@ -15,6 +15,8 @@ export interface LiveLogin {
   readonly outcome: Promise<'ready' | 'qr'>;
   /** The text of the newest code. */
   readonly qr: () => string | null;
+  /** Runs a script in the page, beside the client. */
+  readonly run: <T>(script: string, argument: unknown) => Promise<T>;
   close(graceMs: number): Promise<void>;
 }
 
@@ -42,12 +44,12 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
   let qr: string | null = null;
   const client = new WhatsAppClient({
     browserWsEndpoint: browser.wsEndpoint,
-    webVersion: null,
-    webCacheDir: join(profileDir, 'unused'),
+    deviceName: 'Holdline',
     loginStorage: null,
     authTimeoutMs: 60_000,
     protocolTimeoutMs: 120_000,
     callTimeoutMs: 60_000,
+    pairingCodeMs: 180_000,
     events: {
       onQr(text) {
         qr = text;
@@ -57,8 +59,8 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
       onAuthFailure: () => undefined,
       onDisconnected: () => undefined,
       onPageCrashed: () => undefined,
-      onMessage: () => undefined,
-      onAck: () => undefined,
+      onExamined: () => undefined,
+      onChatEvents: async () => undefined,
       onHttpError: () => undefined,
     },
   });
@@ -86,11 +88,23 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
     },
     outcome,
     qr: () => qr,
+    run: (script, argument) => runInPage(browser.wsEndpoint, script, argument),
     async close(graceMs) {
       await client.detach().catch(() => undefined);
       await browser.stop(graceMs, never);
     },
   };
+}
+
+async function runInPage<T>(browserWSEndpoint: string, script: string, argument: unknown): Promise<T> {
+  const beside = await puppeteer.connect({ browserWSEndpoint, defaultViewport: null });
+  try {
+    const page = (await beside.pages()).find((each) => each.url().startsWith('https://web.whatsapp.com'));
+    if (page === undefined) throw new Error('there is no page of WhatsApp Web');
+    return (await page.evaluate(`(${script})(${JSON.stringify(argument)})`)) as T;
+  } finally {
+    await beside.disconnect();
+  }
 }
 
 /** The library misses a sync that was faster than its listener; so does the product, which looks itself. */

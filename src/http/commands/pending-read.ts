@@ -49,6 +49,7 @@ const passedOn = [
   'login_required',
   'login_failed',
   'not_on_whatsapp',
+  'chat_not_found',
   'not_supported_by_page',
   'whatsapp_error',
   'timeout',

@@ -80,7 +80,8 @@ export const operations = {
   },
   status: {
     summary: 'The status of the session',
-    description: 'Whether the account is linked and ready, and the newest error.',
+    description:
+      'Whether the account is linked and ready, the newest error, and in `page` what works on the page of WhatsApp Web.',
     routes: [{ method: 'GET', path: '/api/status' }],
     tool: { name: 'whatsapp_status', readOnly: true, destructive: false },
     scope: 'read',
@@ -92,7 +93,7 @@ export const operations = {
   startAuth: {
     summary: 'Start the session, or join a start in flight; safe to repeat',
     description:
-      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s or `Prefer: wait=N` (0-120). A person scans the QR at /qr.',
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s or `Prefer: wait=N` (0-120). A person scans the QR at /qr. In the state `passkey_required` WhatsApp asks that person for a passkey: this account cannot be linked for now.',
     routes: [{ method: 'POST', path: '/api/auth/start' }],
     tool: { name: 'whatsapp_start_auth', readOnly: false, destructive: false },
     scope: 'admin',

@@ -9,7 +9,12 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 /** Who may do what, written down a second time: a new route fails here until somebody has thought about it. */
 const pinned: Readonly<Record<string, Scope | 'open'>> = {
   ...{ 'GET /': 'read', 'GET /health': 'read', 'GET /api/status': 'read', 'GET /api/jobs/{id}': 'read' },
-  ...{ 'GET /api/chats': 'read', 'GET /api/messages': 'read', 'POST /api/messages': 'read' },
+  ...{
+    'GET /api/numbers/{phone_number}': 'read',
+    'GET /api/chats': 'read',
+    'GET /api/messages': 'read',
+    'POST /api/messages': 'read',
+  },
   ...{
     'GET /api/events': 'read',
     'POST /mcp': 'read',

@@ -330,6 +330,42 @@ describe('the Model Context Protocol', () => {
       );
     });
 
+    it('say that WhatsApp asks for a passkey, and where that is explained', async () => {
+      owner = await startOwner(server.url, async (run) => {
+        await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
+        await run.end('stopped', { intent: await run.intent });
+      });
+      const started = await call('whatsapp_start_auth');
+      const status = JSON.parse(started.content[0]?.text ?? '') as Status;
+      assert.deepEqual(
+        [status.state, status.has_qr, status.last_error],
+        ['passkey_required', false, 'WhatsApp asks for a passkey'],
+      );
+      for (const [name, input] of [
+        ['whatsapp_send_message', { chat_id: '1@lid', message: 'hello' }],
+        ['whatsapp_read_messages', { chat_id: '1@lid' }],
+        ['whatsapp_pairing_code', { phone_number: '15551234567' }],
+      ] as const) {
+        const { isError, content } = await call(name, input);
+        assert.equal(isError, true, name);
+        assert.match(
+          content[0]?.text ?? '',
+          /asks the person for a passkey.*\/qr says .*\(login_required\)/,
+          name,
+        );
+      }
+    });
+
+    it('have schemas without a choice at the top, which some clients refuse', async () => {
+      const { json } = await ask('tools/list');
+      const tools = (json.result?.tools ?? []) as readonly { inputSchema: Record<string, unknown> }[];
+      assert.equal(tools.length, toolNames.length);
+      for (const { inputSchema } of tools) {
+        assert.equal(inputSchema.type, 'object');
+        for (const word of ['oneOf', 'anyOf', 'allOf']) assert.ok(!(word in inputSchema), word);
+      }
+    });
+
     it('name everything that is wrong with their arguments', async () => {
       const { isError, content } = await call('whatsapp_send_message', {
         phone_number: '123',

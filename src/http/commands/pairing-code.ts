@@ -39,7 +39,7 @@ export async function pairingCode(
         await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
         continue;
       }
-      // Asking for a code while WhatsApp waits for a passkey would end that.
+      // In `passkey_required` a new code would end what WhatsApp is waiting for.
       if (view.status.state === 'qr' && refusal === 'login_required') {
         pending ??= await ask(access, questionOf('pairingCode', input, call));
       } else if (readiness.type === 'refused') throw readiness.error;

@@ -24,10 +24,10 @@ const page: PageStatus = {
   version: '2.3000.1043121234',
   capabilities: {
     ...{ qr: 'ok', pairing: 'ok', send: 'ok', receive: 'ok', acks: 'ok' },
-    ...{ chats: 'ok', messages: 'ok', media: 'degraded', logout: 'ok' },
+    ...{ chats: 'ok', messages: 'degraded', media: 'ok', logout: 'ok' },
   },
   repairs: ['message-keys', 'refresh-qr'],
-  problem: 'media is degraded: WAWebMediaMmsV4Upload.uploadMedia is missing',
+  problem: 'messages is degraded: WAWebChatLoadMessages.loadEarlierMsgs is missing',
 };
 
 const ready: Status = composeStatus(

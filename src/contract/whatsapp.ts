@@ -117,8 +117,9 @@ export const messageSchema = z.object({
   body: z.string(),
   timestamp: z.int().nullable().describe('Unix seconds'),
   has_media: z.boolean(),
-  chat_id: z.string(),
-  sender: personSchema.nullable().describe('who wrote it; null where WhatsApp does not tell it'),
+  // What an owner of the version before answers has none of the two.
+  chat_id: z.string().default(''),
+  sender: personSchema.nullable().default(null).describe('who wrote it; null where WhatsApp does not tell it'),
 });
 
 export type Message = z.infer<typeof messageSchema>;
@@ -134,7 +135,7 @@ export const chatSchema = z.object({
   pinned: z.boolean(),
   muted: z.boolean(),
   last_message: messageSchema.nullable(),
-  contact: personSchema.nullable().describe('of a chat with one person'),
+  contact: personSchema.nullable().default(null).describe('of a chat with one person'),
 });
 
 export type Chat = z.infer<typeof chatSchema>;

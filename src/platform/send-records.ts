@@ -11,11 +11,13 @@ import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
 /** What is known of a send beside its job: that the page may have been called, and how it ended. */
-const recordSchema = z.object({
-  attempt: sendAttemptSchema.nullable(),
-  outcome: sendOutcomeSchema.nullable(),
-});
-export type SendRecord = z.infer<typeof recordSchema>;
+export interface SendRecord {
+  /** `unreadable`: something is recorded, so the page may have been called. */
+  readonly attempt: SendAttempt | 'unreadable' | null;
+  readonly outcome: SendOutcome | null;
+}
+
+const unreadable: SendRecord = { attempt: 'unreadable', outcome: null };
 
 /** Longer than any job lives. */
 const recordTtlMs = 8 * 86_400_000;
@@ -30,16 +32,48 @@ export async function readSendRecord(
   return { record: parseSendRecord(json === '' ? null : json), nowMs: Number(nowMs) };
 }
 
-// KEYS record | returns {record or '', Redis ms}
+// KEYS record | returns {record, '' where there is none, and Redis ms}; of what is no string a text that cannot be read
 const readScript = luaScript<[string, string]>(
   'readSendRecord',
   1,
   `local time = redis.call('TIME')
-   return {redis.call('GET', KEYS[1]) or '', string.format('%.0f', time[1] * 1000 + time[2] / 1000)}`,
+   local record = redis.pcall('GET', KEYS[1])
+   if type(record) == 'table' then record = 'no record' end
+   return {record or '', string.format('%.0f', time[1] * 1000 + time[2] / 1000)}`,
 );
 
+/** Never throws: a record that cannot be read costs its own send only. */
 export function parseSendRecord(json: string | null): SendRecord | null {
-  return json === null ? null : recordSchema.parse(JSON.parse(json));
+  if (json === null) return null;
+  const record = recordSchema.safeParse(parseJson(json));
+  return record.success ? record.data : unreadable;
+}
+
+/** Versions before this one could leave out an id that the page did not give them. */
+const recordSchema = z.object({
+  attempt: z.preprocess(withoutEmptyId, sendAttemptSchema).nullable(),
+  outcome: z.preprocess(withMessageId, sendOutcomeSchema).nullable(),
+});
+
+function withoutEmptyId(attempt: unknown): unknown {
+  return isObject(attempt) && attempt.messageId === '' ? { ...attempt, messageId: null } : attempt;
+}
+
+function withMessageId(outcome: unknown): unknown {
+  if (!isObject(outcome) || !isObject(outcome.result)) return outcome;
+  return { ...outcome, result: { message_id: null, ...outcome.result } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

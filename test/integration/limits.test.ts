@@ -144,7 +144,10 @@ describe('the limits', () => {
       assertError(refused, 429, 'queue_full');
       assert.equal(refused.headers.get('retry-after'), '30');
       assert.equal((await send('2')).status, 202, 'what is accepted already is found again');
-      await redis.lpop('{wa}:sends-default:wait');
+      const [wait, active] = ['{wa}:sends-default:wait', '{wa}:sends-default:active'] as const;
+      await redis.lmove(wait, active, 'RIGHT', 'LEFT');
+      assertError(await send('4'), 429, 'queue_full');
+      await redis.lpop(active);
       assert.equal((await send('4')).status, 202);
     } finally {
       await session.close();

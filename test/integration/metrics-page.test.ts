@@ -14,7 +14,7 @@ function pageOf(change: Partial<PageStatus> = {}, broken: Record<string, Capabil
   return {
     version: '2.3000.1043121234',
     capabilities: { ...all, ...broken } as PageStatus['capabilities'],
-    repairs: ['message-keys', 'refresh-qr'],
+    repairs: ['message-key', 'refresh-qr'],
     problem: null,
     ...change,
   };

@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
-import { Queue, Worker } from 'bullmq';
+import { Worker } from 'bullmq';
 import { keyPrefix } from '../../src/contract/keys.js';
-import { sendsQueue } from '../../src/contract/names.js';
-import type { SendJob, SendOutcome } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
-import { SupervisedSession } from '../support/supervised-session.js';
+import { numbered, withSends } from '../support/send-stage.js';
 
 /** Sends that are under way side by side: in order, once each, and bounded. */
 const redis = await startRedis();
@@ -18,79 +16,11 @@ after(async () => {
   await assertNothingLeft();
 });
 
+/** Of one chat, with the page or on the way to it. */
 const atOnce = 16;
 
-/** A session and its queue of sends, as a replica sees it. */
-class SendStage extends SupervisedSession {
-  readonly queue: Queue<SendJob, SendOutcome>;
-  readonly #accepted: string[] = [];
-
-  constructor(timing: ConstructorParameters<typeof SupervisedSession>[1] = {}) {
-    super(redis, timing);
-    const { host, port } = this.observer.redis.options;
-    const connection = { host, port };
-    this.queue = new Queue(sendsQueue(this.observer.session), { connection, prefix: keyPrefix });
-  }
-
-  /** In this order, without waiting for one another. */
-  async accept(...messages: string[]): Promise<void> {
-    const ids = messages.map(() => `m-${randomUUID()}`);
-    this.#accepted.push(...ids);
-    await Promise.all(
-      messages.map((message, i) => {
-        const job: SendJob = {
-          ...{ phoneNumber: '15551234567', message, requestHash: 'x', requestId: 'r', wid: null },
-          ...{ notAfter: Date.now() + 600_000, wipedEpoch: 0 },
-        };
-        return this.queue.add('send', job, { jobId: ids[i] as string, attempts: 1 });
-      }),
-    );
-  }
-
-  sentTexts(): string[] {
-    return this.theatre.sent().map(({ message }) => message);
-  }
-
-  /** By the order of acceptance; null: not settled. */
-  async outcomes(): Promise<(SendOutcome | null)[]> {
-    const jobs = await Promise.all(this.#accepted.map((id) => this.queue.getJob(id)));
-    return jobs.map((job) => (job?.finishedOn ? job.returnvalue : null));
-  }
-
-  async untilAllSent(): Promise<void> {
-    await eventually(
-      async () => {
-        const statuses = (await this.outcomes()).map((outcome) => outcome?.status);
-        assert.deepEqual(new Set(statuses), new Set(['sent']));
-        return true;
-      },
-      { timeoutMs: 60_000, message: 'all are sent' },
-    );
-  }
-
-  override async close(): Promise<void> {
-    await this.queue.close();
-    await super.close();
-  }
-}
-
-async function withSends(
-  work: (stage: SendStage) => Promise<void>,
-  options: ConstructorParameters<typeof SendStage>[0] = {},
-): Promise<void> {
-  const stage = new SendStage(options);
-  try {
-    await work(stage);
-  } finally {
-    await stage.close();
-  }
-}
-
-const numbered = (count: number, what = 'message', from = 0) =>
-  Array.from({ length: count }, (_, i) => `${what} ${from + i}`);
-
 test('messages accepted all at once are sent once each, in that order', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     await stage.accept(...numbered(60));
@@ -101,7 +31,7 @@ test('messages accepted all at once are sent once each, in that order', () =>
   }));
 
 test('a message that is not acknowledged holds up no other, and only so many are under way', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     stage.theatre.holdAcks('slow');
     await stage.run('ready');
     await stage.observer.untilReady();
@@ -115,7 +45,8 @@ test('a message that is not acknowledged holds up no other, and only so many are
     await stage.accept(...numbered(20, 'slow', 2));
     await eventually(() => stage.sentTexts().length === 30 + atOnce);
     const counts = await stage.queue.getJobCounts('active', 'waiting');
-    assert.deepEqual(counts, { active: atOnce, waiting: 22 - atOnce });
+    assert.deepEqual(counts, { active: 22, waiting: 0 }, 'those that wait hold up no other chat');
+    assert.equal(stage.sentTexts().length, 30 + atOnce);
     stage.theatre.holdAcks(null);
     await stage.untilAllSent();
     assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
@@ -123,6 +54,7 @@ test('a message that is not acknowledged holds up no other, and only so many are
 
 test('what is never acknowledged settles as unknown, and makes room', () =>
   withSends(
+    redis,
     async (stage) => {
       stage.theatre.holdAcks('never');
       await stage.run('ready');
@@ -139,7 +71,7 @@ test('what is never acknowledged settles as unknown, and makes room', () =>
   ));
 
 test('the browser dies while many wait to be acknowledged: each is sent once, and none overtakes them', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     stage.theatre.holdAcks('message');
     await stage.run('ready');
     await stage.observer.untilReady();
@@ -156,7 +88,7 @@ test('the browser dies while many wait to be acknowledged: each is sent once, an
   }));
 
 test('a message that the page takes at the second time only is not overtaken', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     const texts = [...numbered(3), 'late once 3', ...numbered(10, 'message', 4)];
@@ -166,10 +98,10 @@ test('a message that the page takes at the second time only is not overtaken', (
   }));
 
 test('an owner that closes gives back all that it had taken, in order', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     const owner = await stage.run('stays authenticated', 'ready');
     await stage.accept(...numbered(40));
-    await eventually(async () => (await stage.queue.getActiveCount()) === atOnce);
+    await eventually(async () => (await stage.queue.getActiveCount()) === 40);
     // Earlier its thread would not have taken its part.
     await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
     await stage.closeSupervisor(owner);
@@ -184,7 +116,7 @@ test('an owner that closes gives back all that it had taken, in order', () =>
   }));
 
 test('what an owner that died had taken is put back in front, in order', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     await stage.accept(...numbered(12));
     const { opts, name } = stage.queue;
     const dead = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
@@ -197,7 +129,7 @@ test('what an owner that died had taken is put back in front, in order', () =>
   }));
 
 test('a command that was lost on its way to its owner is taken again', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     const { opts, name } = stage.queue;
@@ -216,7 +148,7 @@ test('a command that was lost on its way to its owner is taken again', () =>
   }));
 
 test('a message whose marker somebody else took is sent all the same', () =>
-  withSends(async (stage) => {
+  withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     const { redis: connection } = stage.observer;
@@ -229,7 +161,10 @@ test('a message whose marker somebody else took is sent all the same', () =>
     );
     await connection
       .multi()
-      .hset(stage.queue.toKey(id), { ...pick(job), data: (job.data ?? '').replace('null', '"unmarked"') })
+      .hset(stage.queue.toKey(id), {
+        ...pick(job),
+        data: (job.data ?? '').replace('"message":null', '"message":"unmarked"'),
+      })
       .lpush(stage.queue.toKey('wait'), id)
       .exec();
     await eventually(() => stage.sentTexts().includes('unmarked'), { timeoutMs: 20_000 });

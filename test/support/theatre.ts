@@ -78,6 +78,21 @@ export class Theatre {
     return readSent(this.dir);
   }
 
+  /** Every step of a send that a thread was asked for, in this order. */
+  calls(): SendCall[] {
+    return readLines(join(this.dir, 'calls')).map((line) => JSON.parse(line) as SendCall);
+  }
+
+  /** What becomes of look-ups from now on, by number or id; of others the id is the number's. */
+  playLookUps(script: Record<string, LookUpBehaviour>): void {
+    replaceFile(join(this.dir, 'look-ups'), JSON.stringify(script));
+  }
+
+  /** From now on the page takes no message for these chats and says nothing. */
+  holdSends(...chatIds: string[]): void {
+    replaceFile(join(this.dir, 'held-sends'), JSON.stringify(chatIds));
+  }
+
   /** From now on WhatsApp acknowledges no message that begins so; null: it acknowledges them all. */
   holdAcks(beginning: string | null): void {
     replaceFile(join(this.dir, 'held-acks'), JSON.stringify(beginning));
@@ -102,6 +117,23 @@ export class Theatre {
 export interface SentMessage {
   readonly messageId: string;
   readonly message: string;
+}
+
+/** `is interrupted`: as a session worker says it that waited for WhatsApp in vain. An object is the answer as it is. */
+export type LookUpBehaviour = 'never answers' | 'is interrupted' | Readonly<Record<string, unknown>>;
+
+export interface SendCall {
+  readonly operation: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
+
+export function lookUpBehaviour(dir: string, recipient: string): LookUpBehaviour | undefined {
+  const script = JSON.parse(readIfThere(join(dir, 'look-ups')) ?? '{}') as Record<string, LookUpBehaviour>;
+  return script[recipient];
+}
+
+export function isSendHeld(dir: string, chatId: string): boolean {
+  return (JSON.parse(readIfThere(join(dir, 'held-sends')) ?? '[]') as string[]).includes(chatId);
 }
 
 export function readSent(dir: string): SentMessage[] {

@@ -26,7 +26,7 @@ const page: PageStatus = {
     ...{ qr: 'ok', pairing: 'ok', send: 'ok', receive: 'ok', acks: 'ok' },
     ...{ chats: 'ok', messages: 'degraded', media: 'ok', logout: 'ok' },
   },
-  repairs: ['message-keys', 'refresh-qr'],
+  repairs: ['message-key', 'refresh-qr'],
   problem: 'messages is degraded: WAWebChatLoadMessages.loadEarlierMsgs is missing',
 };
 

@@ -31,7 +31,7 @@ export interface RunView {
   readonly supervisors: number;
   /** Epoch of the newest wipe of credentials; 0 before any. */
   readonly wipedEpoch: number;
-  /** Messages that were accepted and that nobody has begun to send. */
+  /** Messages that were accepted and have not settled: an owner takes many that wait for others of their chat. */
   readonly sendsWaiting: number;
   /** Time of Redis. */
   readonly nowMs: number;
@@ -66,6 +66,7 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
       k.job,
       supervisorsKey,
       `${keyPrefix}:${sendsQueue(own.session)}:wait`,
+      `${keyPrefix}:${sendsQueue(own.session)}:active`,
     ],
     [],
   );
@@ -89,14 +90,14 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
   };
 }
 
-// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors sendsWaiting
+// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors sendsWaiting sendsActive
 // returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms; how many
-// sends wait
+// sends are not settled
 const viewScript = luaScript<
   [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
   'viewRun',
-  11,
+  12,
   `local view = {}
    for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end
    view[9] = redis.call('HGET', KEYS[9], 'data') or ''
@@ -104,7 +105,7 @@ const viewScript = luaScript<
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    view[10] = redis.call('ZCOUNT', KEYS[10], now, '+inf')
    view[11] = string.format('%.0f', now)
-   view[12] = redis.call('LLEN', KEYS[11])
+   view[12] = redis.call('LLEN', KEYS[11]) + redis.call('LLEN', KEYS[12])
    return view`,
 );
 

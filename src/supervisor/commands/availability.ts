@@ -1,15 +1,14 @@
 import type { SessionState } from '../../contract/status.js';
 import type { Incarnation } from '../incarnation.js';
-
-/** Longest wait of a timer. */
-const longestMs = 2_147_483_647;
+import { untilWoken, Waiters } from './waiters.js';
 
 /** Which incarnation there is and in which state, for commands that wait until one can carry them out. */
 export class Availability {
+  /** Woken at each change. */
+  readonly changes = new Waiters();
   #incarnation: Incarnation | null = null;
   #state: SessionState = 'starting';
   #period = 0;
-  readonly #waiting = new Set<() => void>();
 
   update(incarnation: Incarnation | null, state: SessionState): void {
     this.#incarnation = incarnation;
@@ -20,7 +19,7 @@ export class Availability {
 
   /** Something else changed that somebody may wait for. */
   notify(): void {
-    for (const wake of [...this.#waiting]) wake();
+    this.changes.wake();
   }
 
   get state(): SessionState {
@@ -39,17 +38,6 @@ export class Availability {
 
   /** Until the next change, for `ms` at most, or until `signal` aborts; never rejects and leaves nothing behind. */
   change(ms: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, Math.min(Math.max(1, Math.ceil(ms)), longestMs));
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-    });
+    return untilWoken(ms, signal, this.changes);
   }
 }

@@ -9,8 +9,8 @@ import type { Redis } from '../../platform/redis.js';
 interface LaneOptions {
   readonly redis: Redis;
   readonly name: string;
-  /** How many are under way at once, at most. */
-  readonly atOnce: number;
+  /** Another one may be taken beside those that are under way. Asked again when one of them is over. */
+  readonly hasRoom: (underWay: number) => boolean;
   /** Called in the order of the queue. null: not settled; the job is for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
   readonly log: Logger;
@@ -47,6 +47,7 @@ export class CommandLane {
   #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
   #woken: Deferred<void> = deferred();
+  #oneOver: Deferred<void> = deferred();
 
   constructor(options: LaneOptions) {
     const { redis, name, log } = options;
@@ -142,11 +143,13 @@ export class CommandLane {
   }
 
   async #take(): Promise<void> {
-    const { atOnce, log } = this.#options;
+    const { hasRoom, log } = this.#options;
     const closing = this.#closing.signal;
     while (!closing.aborted) {
-      if (this.#underWay.size >= atOnce) {
-        await Promise.race(this.#underWay.values());
+      if (!hasRoom(this.#underWay.size)) {
+        // Not a race of all: what hangs would keep one more reaction each time.
+        this.#oneOver = deferred();
+        await this.#oneOver.promise;
         continue;
       }
       const token = randomUUID();
@@ -157,8 +160,12 @@ export class CommandLane {
         if (job !== undefined) this.#carryOut({ job, token });
         else await woken.promise;
       } catch (error) {
-        log.debug({ err: error }, 'no command taken');
-        await pause(retryMs, closing);
+        log.debug(
+          { reason: error instanceof SyntaxError ? 'no JSON' : messageOf(error) },
+          'no command taken',
+        );
+        if (error instanceof SyntaxError) await this.#discardUnreadable().catch(() => undefined);
+        else await pause(retryMs, closing);
       }
     }
   }
@@ -168,7 +175,10 @@ export class CommandLane {
     const over = this.#settle(taken)
       // What Redis did not take stays active and is held by nobody: the next looks find it.
       .catch((error) => this.#options.log.debug({ jobId: id, err: error }, 'command not settled'))
-      .finally(() => this.#underWay.delete(id));
+      .finally(() => {
+        this.#underWay.delete(id);
+        this.#oneOver.resolve();
+      });
     this.#underWay.set(id, over);
   }
 
@@ -187,7 +197,35 @@ export class CommandLane {
 
   /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */
   async #putBack(id: string): Promise<void> {
-    const job = await Job.fromId(this.#queue, id);
-    await job?.moveToWait('0');
+    const job = await this.#read(id);
+    if (job === 'unreadable') await this.#discard(id);
+    // An id of nothing.
+    else if (job === undefined) await this.#options.redis.lrem(this.activeKey, 0, id);
+    else await job.moveToWait('0');
+  }
+
+  async #read(id: string): Promise<Job | 'unreadable' | undefined> {
+    try {
+      return await Job.fromId(this.#queue, id);
+    } catch (error) {
+      if (error instanceof SyntaxError) return 'unreadable';
+      throw error;
+    }
+  }
+
+  /** BullMQ hands it out and cannot read it: it is held by nobody. */
+  async #discardUnreadable(): Promise<void> {
+    for (const id of await this.#options.redis.lrange(this.activeKey, 0, -1)) {
+      if (!this.#underWay.has(id) && (await this.#read(id)) === 'unreadable') await this.#discard(id);
+    }
+  }
+
+  /** Costs itself only. Its text does not stay, and is not in the error. */
+  async #discard(id: string): Promise<void> {
+    this.#options.log.error({ jobId: id }, 'a command is no JSON; it is not carried out');
+    const options = { attempts: 1, removeOnFail: { age: 86_400 } };
+    const job = new Job(this.#queue, 'unreadable', {}, options, id);
+    await job.updateData({});
+    await job.moveToFailed(new Error('the command is no JSON'), '0');
   }
 }

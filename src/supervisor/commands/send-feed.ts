@@ -1,15 +1,16 @@
-import type { SentText } from '../../contract/send-commands.js';
-import type { SendAttempt, SendJob } from '../../contract/send-jobs.js';
+import type { SendCommands, SentText } from '../../contract/send-commands.js';
+import type { SendJob } from '../../contract/send-jobs.js';
 import type { Availability } from './availability.js';
 import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
-import type { SendOrder, SendPlace } from './send-order.js';
+import type { ChatLine, SendPlace } from './send-order.js';
+import type { Attempted } from './send-outcomes.js';
 
 /** A message that is to be handed to the page. */
 export interface PreparedSend {
   readonly jobId: string;
   readonly job: SendJob & { readonly message: string };
   readonly place: SendPlace;
-  readonly attempt: SendAttempt;
+  readonly attempt: Attempted;
   /** The period of readiness for which it was prepared. */
   readonly period: number;
   /** Anything but `recorded`: the page must not be called. */
@@ -26,32 +27,54 @@ interface Waiting extends PreparedSend {
 
 const batchMax = 8;
 
+/** Calls to the page at once, each for one chat. */
+const callsMax = 8;
+
+/** Most messages that act wait for WhatsApp's acknowledgement. Those of one chat shall not use up the places of all. */
+const actingMax = { ofChat: 16, ofSession: 64 } as const;
+
+/** A call that takes longer makes room for those of other chats. */
+const slowMs = 2_000;
+
 /**
- * Hands messages to the page, one after another in their order. What is ready by the time that the page is free goes to
- * it in one call, which stops at the first message that the page does not take: none after it shall overtake it.
+ * Hands messages to the page, those of one chat one after another in their order, those of different chats side by side.
+ * What of a chat is ready by the time that the page has those before goes to it in one call, which stops at the first
+ * message that the page does not take: none after it shall overtake it.
  */
 export class SendFeed {
-  readonly #order: SendOrder;
   readonly #availability: Availability;
   readonly #actUntil: () => number;
+  readonly #madeRoom: () => void;
   readonly #waiting = new Map<SendPlace, Waiting>();
-  #isFeeding = false;
+  /** The page is being called for it, or has it and WhatsApp has not acknowledged it. */
+  readonly #acting = new Set<SendPlace>();
+  /** Chats with messages that are ready, for want of room; the longest first. */
+  readonly #heldUp = new Set<ChatLine>();
+  #calls = 0;
 
-  /** `actUntil`: until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
-  constructor(order: SendOrder, availability: Availability, actUntil: () => number) {
-    this.#order = order;
+  /**
+   * `actUntil`: until when the page may act for this run, should the supervisor freeze now (ms, wall clock). `madeRoom`:
+   * {@link backlog} may be less than before.
+   */
+  constructor(availability: Availability, actUntil: () => number, madeRoom: () => void) {
     this.#availability = availability;
     this.#actUntil = actUntil;
+    this.#madeRoom = madeRoom;
+  }
+
+  /** Chats that wait for room. */
+  get backlog(): number {
+    return this.#heldUp.size;
   }
 
   /**
    * Settles once its turn has come and the page has answered. Rejects with {@link CommandRefusedError},
-   * {@link CommandInterruptedError}, or what Redis refused.
+   * {@link CommandInterruptedError}, or what Redis refused. What was `sent` acts until {@link rests}.
    */
   hand(send: PreparedSend): Promise<Handed> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(send.place, { ...send, resolve, reject });
-      this.feed();
+      this.feed(send.place.line);
     });
   }
 
@@ -60,49 +83,105 @@ export class SendFeed {
     return this.#waiting.delete(place);
   }
 
-  /** To be called when somebody's turn may have come. */
-  feed(): void {
-    if (!this.#isFeeding) void this.#feed();
+  /** The page has it, and WhatsApp's acknowledgement is waited for. */
+  acts(place: SendPlace): void {
+    this.#acting.add(place);
   }
 
-  async #feed(): Promise<void> {
-    this.#isFeeding = true;
-    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) await this.#hand(batch);
-    this.#isFeeding = false;
+  /** Nothing is waited for any more. */
+  rests(place: SendPlace): void {
+    if (this.#acting.delete(place)) this.#feedOthers();
   }
 
-  /** Those whose turn it is: nobody who is not ready stands before them. */
-  #next(): Waiting[] {
-    const { period } = this.#availability;
-    const batch: Waiting[] = [];
-    for (const place of this.#order.unplaced(period)) {
-      const waiting = this.#waiting.get(place);
-      if (waiting?.period !== period || batch.length === batchMax) break;
-      batch.push(waiting);
+  /** To be called when somebody's turn may have come in this chat. */
+  feed(line: ChatLine): void {
+    const ready = this.#ready(line);
+    if (ready.length === 0) return;
+    const ofChat = [...this.#acting].filter((place) => place.line === line).length;
+    // Fed again when one of its own has settled.
+    if (ofChat >= actingMax.ofChat) return;
+    if (this.#acting.size >= actingMax.ofSession || this.#calls >= callsMax) {
+      this.#heldUp.add(line);
+      return;
     }
-    for (const { place } of batch) this.#waiting.delete(place);
-    return batch;
+    const room = Math.min(actingMax.ofChat - ofChat, actingMax.ofSession - this.#acting.size);
+    const batch = ready.slice(0, room);
+    for (const { place } of batch) {
+      this.#waiting.delete(place);
+      this.#acting.add(place);
+    }
+    void this.#hand(batch);
+  }
+
+  /** Those whose turn it is: nobody of their chat who is not ready stands before them. */
+  #ready(line: ChatLine): Waiting[] {
+    const { period } = this.#availability;
+    const ready: Waiting[] = [];
+    for (const place of line.unplaced(period)) {
+      const waiting = this.#waiting.get(place);
+      if (waiting?.period !== period || ready.length === batchMax) break;
+      // Two ids of one chat: a call is for one of them.
+      if (ready.some(({ attempt }) => attempt.chatId !== waiting.attempt.chatId)) break;
+      ready.push(waiting);
+    }
+    return ready;
+  }
+
+  #feedOthers(): void {
+    for (const line of [...this.#heldUp]) {
+      if (this.#calls >= callsMax || this.#acting.size >= actingMax.ofSession) break;
+      this.#heldUp.delete(line);
+      this.feed(line);
+    }
+    this.#madeRoom();
   }
 
   /** Never rejects: each of the batch is told. */
-  async #hand(batch: Waiting[]): Promise<void> {
+  async #hand(batch: readonly Waiting[]): Promise<void> {
+    this.#calls++;
+    let hasRoom = true;
+    const makeRoom = () => {
+      if (!hasRoom) return;
+      hasRoom = false;
+      this.#calls--;
+      this.#feedOthers();
+    };
+    const slow = setTimeout(() => {
+      for (const { place } of batch) this.#acting.delete(place);
+      makeRoom();
+    }, slowMs);
     const going = await recordAll(batch);
-    const incarnation = this.#availability.in('ready');
-    if (going.length === 0) return;
-    try {
-      if (incarnation === null) throw new CommandInterruptedError('the session is not ready any more');
-      const messages = going.map(({ jobId, attempt: { chatId, messageId }, job: { message } }) => {
-        return { jobId, chatId, messageId, message };
-      });
-      const how = { timeoutMs: pageCallMs, requestIds: going.map(({ job }) => job.requestId) };
-      const input = { messages, notAfter: this.#actUntil() };
-      const answers = await incarnation.commands.call<SentText[]>('sendTexts', input, how);
-      going.forEach((send, i) => {
-        tell(send, answers[i]);
-      });
-    } catch (error) {
-      for (const { reject } of going) reject(error);
+    const answers = going.length === 0 ? [] : await this.#call(going).catch((error: Error) => error);
+    clearTimeout(slow);
+    const sent = new Set<SendPlace>();
+    for (const [i, { place }] of going.entries()) {
+      if (!(answers instanceof Error) && answers[i]?.type === 'sent') sent.add(place);
     }
+    for (const { place } of batch) {
+      if (sent.has(place)) this.#acting.add(place);
+      else this.#acting.delete(place);
+    }
+    for (const [i, send] of going.entries()) {
+      if (answers instanceof Error) send.reject(answers);
+      else tell(send, answers[i]);
+    }
+    makeRoom();
+  }
+
+  async #call(going: readonly Waiting[]): Promise<readonly SentText[]> {
+    const incarnation = this.#availability.in('ready');
+    // Redis may have taken its time: a page that has loaded anew may have lost one before these.
+    if (incarnation === null || going.some(({ period }) => period !== this.#availability.period)) {
+      throw new CommandInterruptedError('the page is not the one any more for which the send was prepared');
+    }
+    const messages = going.map(({ jobId, attempt: { chatId, messageId }, job }) => {
+      const { message, linkPreview, markSeen } = job;
+      return { jobId, chatId, messageId, message, linkPreview, markSeen };
+    });
+    const input: SendCommands['sendTexts']['input'] = { messages, notAfter: this.#actUntil() };
+    const how = { timeoutMs: pageCallMs, requestIds: going.map(({ job }) => job.requestId) };
+    const answers = await incarnation.commands.call<readonly SentText[]>('sendTexts', input, how);
+    return Array.isArray(answers) ? answers : [];
   }
 }
 
@@ -137,9 +216,8 @@ function tell({ place, period, resolve, reject }: Waiting, answer: SentText | un
       return reject(new CommandRefusedError('whatsapp_error', answer.message));
     case 'late':
       return reject(new CommandInterruptedError('the page came to it too late'));
-    case undefined:
-      return resolve('again');
     default:
-      answer satisfies never;
+      answer satisfies undefined;
+      return resolve('again');
   }
 }

@@ -1,45 +1,21 @@
 import { setMaxListeners } from 'node:events';
 import type { Job } from 'bullmq';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import {
-  type ReadOutcome,
-  readJobSchema,
-  type SendJob,
-  type SendOutcome,
-  sendJobSchema,
-} from '../../contract/send-jobs.js';
-import type { Fence } from '../../contract/status.js';
+import { type ReadOutcome, readJobSchema } from '../../contract/send-jobs.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause, withDeadline } from '../../platform/deadline.js';
-import type { Logger } from '../../platform/logger.js';
 import { luaScript } from '../../platform/lua-script.js';
-import { type Redis, redisTimeMs } from '../../platform/redis.js';
-import { readSendRecord, recordAttempt, recordOutcome } from '../../platform/send-records.js';
-import type { RunRecorder } from '../metrics/run-recorder.js';
-import type { Availability } from './availability.js';
-import { CommandLane, type QueueLook, retryMs } from './command-lane.js';
+import { redisTimeMs } from '../../platform/redis.js';
+import { CommandLane, type QueueLook } from './command-lane.js';
 import { CommandWatch } from './command-watch.js';
 import { runRead } from './run-read.js';
-import { runSend, type SendContext } from './run-send.js';
-import { SendFeed } from './send-feed.js';
-import { SendOrder, type SendPlace } from './send-order.js';
+import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 
-interface SessionCommandsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
-  readonly redis: Redis;
-  readonly session: string;
+interface SessionCommandsOptions extends SessionSendsOptions {
   readonly timing: Timing;
-  readonly availability: Availability;
-  readonly fence: () => Fence;
-  /** Until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
-  readonly actUntil: () => number;
-  readonly recorder: Pick<RunRecorder, 'commandSettles'>;
-  readonly log: Logger;
 }
 
 const readsAtOnce = 4;
-
-/** Most of them wait for WhatsApp's acknowledgement; the page is given one message at a time. */
-const sendsAtOnce = 16;
 
 /** In heartbeats: a look for lost commands, and one at what the look before found. */
 const beatsBetweenLooks = 3;
@@ -55,23 +31,25 @@ export class SessionCommands {
   readonly #reads: CommandLane;
   readonly #sends: CommandLane;
   readonly #watch: CommandWatch;
-  readonly #order: SendOrder;
-  readonly #feed: SendFeed;
   #closed: Promise<void> | null = null;
 
   constructor(options: SessionCommandsOptions) {
     this.#options = options;
     // Each command that is under way listens.
     setMaxListeners(0, this.#ending.signal);
-    this.#order = new SendOrder(() => {
-      options.availability.notify();
-      this.#feed.feed();
+    const sends = new SessionSends(options, this.#ending.signal);
+    this.#reads = new CommandLane({
+      ...options,
+      name: readsQueue(options.session),
+      hasRoom: (underWay) => underWay < readsAtOnce,
+      run: (job) => this.#read(job),
     });
-    this.#feed = new SendFeed(this.#order, options.availability, options.actUntil);
-    const lane = (name: string, atOnce: number, run: (job: Job) => Promise<unknown>) =>
-      new CommandLane({ ...options, name, atOnce, run });
-    this.#reads = lane(readsQueue(options.session), readsAtOnce, (job) => this.#read(job));
-    this.#sends = lane(sendsQueue(options.session), sendsAtOnce, (job) => this.#send(job));
+    this.#sends = new CommandLane({
+      ...options,
+      name: sendsQueue(options.session),
+      hasRoom: () => sends.hasRoom,
+      run: (job) => sends.run(job),
+    });
     this.#watch = new CommandWatch({ ...options, lanes: [this.#reads, this.#sends] });
   }
 
@@ -133,58 +111,6 @@ export class SessionCommands {
     const said = outcome.ok ? 'ok' : outcome.error.code;
     this.#options.recorder.commandSettles(operation, said, job.timestamp);
     this.#options.log.debug({ requestId, jobId: job.id, operation, outcome: said }, 'read settled');
-    return outcome;
-  }
-
-  /** Tried again for as long as the run lives: a Redis that refuses a write must not cost a message. */
-  async #send(job: Job): Promise<SendOutcome | null> {
-    const ending = this.#ending.signal;
-    const place = this.#order.join();
-    try {
-      const send = sendJobSchema.parse(job.data);
-      while (!ending.aborted) {
-        try {
-          return await this.#trySend(job, send, place);
-        } catch (error) {
-          this.#options.log.warn({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
-          place.lost();
-          await pause(retryMs, ending);
-        }
-      }
-      return null;
-    } finally {
-      place.leave();
-    }
-  }
-
-  async #trySend(job: Job, send: SendJob, place: SendPlace): Promise<SendOutcome | null> {
-    const { redis, session, fence, availability, timing, wipedEpoch, wid, profileId } = this.#options;
-    const jobId = job.id ?? '';
-    const { record, nowMs } = await readSendRecord(redis, session, jobId);
-    const context: SendContext = {
-      availability,
-      place,
-      ending: this.#ending.signal,
-      wipedEpoch,
-      wid,
-      profileId,
-      feed: this.#feed,
-      ackDeadlineMs: timing.ackDeadlineMs,
-      expiresAt: performance.now() + send.notAfter - nowMs,
-      recordAttempt: (attempt) =>
-        recordAttempt(redis, session, jobId, attempt, { fence: fence(), notAfter: send.notAfter }),
-    };
-    // Settled before, but the owner died before the queue knew.
-    const outcome = record?.outcome ?? (await runSend(jobId, send, record?.attempt ?? null, context));
-    if (outcome === null) return null;
-    await Promise.all([
-      recordOutcome(redis, session, jobId, outcome),
-      job.updateData({ ...job.data, message: null }),
-    ]);
-    const { status } = outcome;
-    this.#options.recorder.commandSettles('send', status, job.timestamp);
-    const code = status === 'sent' ? {} : { code: outcome.error.code };
-    this.#options.log.info({ requestId: send.requestId, jobId, status, ...code }, 'send settled');
     return outcome;
   }
 }

@@ -9,7 +9,14 @@ import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thr
 import { pause } from '../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../src/platform/redis.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
-import { isAcked, readSent, takeThreadBehaviour } from '../theatre.js';
+import {
+  isAcked,
+  isSendHeld,
+  type LookUpBehaviour,
+  lookUpBehaviour,
+  readSent,
+  takeThreadBehaviour,
+} from '../theatre.js';
 
 /**
  * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
@@ -43,7 +50,7 @@ port.on('message', (message: ToThread) => {
     case 'fence':
       return writer.refence(message.fence);
     case 'command':
-      return void carryOut(message).then(say);
+      return void carryOut(message).then((answer) => answer === null || say(answer));
     case 'login-kept':
       return;
     case 'logout':
@@ -104,22 +111,29 @@ function publish(state: SessionState): void {
 
 /**
  * A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser; but a message
- * that begins with "late once" it takes at the second time only.
+ * that begins with "late once" it takes at the second time only. The test's theatre says who and what it does not answer.
  */
 async function carryOut({
   id,
   operation,
   input,
-}: Extract<ToThread, { type: 'command' }>): Promise<FromThread> {
+}: Extract<ToThread, { type: 'command' }>): Promise<FromThread | null> {
   const answer = (output: unknown): FromThread => ({ type: 'answer', id, output });
-  const { phoneNumber, jobId, messageId, waitMs } = input as Record<string, string> & { waitMs: number };
+  const { messageId, waitMs } = input as Record<string, string> & { waitMs: number };
   switch (operation) {
     case 'chats':
       return answer({ ok: true, count: 0, chats: [] });
-    case 'prepareSend':
-      return answer({ chatId: `${phoneNumber}@c.us`, messageId: `true_${phoneNumber}@c.us_${jobId}` });
+    case 'prepareSend': {
+      recordCall(operation, input);
+      const prepared = lookUp(input as SendCommands['prepareSend']['input']);
+      if (prepared === 'never answers') return null;
+      if (prepared !== 'is interrupted') return answer(prepared);
+      return { type: 'refusal', id, code: 'interrupted', message: 'scripted: nobody answered' };
+    }
     case 'sendTexts': {
+      recordCall(operation, input);
       const { messages, notAfter } = input as SendCommands['sendTexts']['input'];
+      if (messages.some(({ chatId }) => isSendHeld(theatre, chatId))) return null;
       const answers: SentText[] = [];
       for (const { messageId, message } of messages) {
         const isLate = Date.now() > notAfter || (message.startsWith('late once') && !wereLate.has(messageId));
@@ -142,6 +156,18 @@ async function carryOut({
     default:
       return { type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' };
   }
+}
+
+function lookUp({ phoneNumber, chatId, jobId }: SendCommands['prepareSend']['input']): LookUpBehaviour {
+  const id = chatId ?? `${phoneNumber}@c.us`;
+  const scripted = lookUpBehaviour(theatre, phoneNumber ?? id);
+  if (typeof scripted === 'string') return scripted;
+  const told = typeof scripted?.chatId === 'string' ? scripted.chatId : id;
+  return { chatId: told, messageId: `true_${told}_${jobId}`, phone: phoneNumber, ...scripted };
+}
+
+function recordCall(operation: string, input: unknown): void {
+  appendFileSync(join(theatre, 'calls'), `${JSON.stringify({ operation, input })}\n`);
 }
 
 function find(messageId: string | undefined): FoundMessage | null {

@@ -1,0 +1,42 @@
+import type { FoundMessage } from '../../contract/send-commands.js';
+import type { SendAttempt, SendJob, SendOutcome } from '../../contract/send-jobs.js';
+
+/** An attempt whose message can be looked for. */
+export type Attempted = SendAttempt & { readonly messageId: string };
+
+type SendError = Extract<SendOutcome, { error: unknown }>['error'];
+
+export function failed(code: SendError['code'], message: string): SendOutcome {
+  return { status: 'failed', error: { code, message } };
+}
+
+export function unknown(code: SendError['code'], message: string): SendOutcome {
+  return { status: 'unknown', error: { code, message } };
+}
+
+/** What WhatsApp's answer to a message means, or that it did not come in time. */
+export function outcomeOf(job: SendJob, attempt: Attempted, found: FoundMessage): SendOutcome {
+  if (found.ack < 0) return failed('whatsapp_error', 'WhatsApp refused the message');
+  if (!(found.ack > 0)) {
+    return unknown(
+      'not_acknowledged',
+      'the page has the message, but WhatsApp did not acknowledge it in time',
+    );
+  }
+  return {
+    status: 'sent',
+    result: {
+      ok: true,
+      to: attempt.phone ?? job.phoneNumber ?? attempt.chatId,
+      chat_id: attempt.chatId,
+      message_id: attempt.messageId,
+      timestamp: (timeOf(found.timestamp) ?? new Date(attempt.at)).toISOString(),
+    },
+  };
+}
+
+/** The page's word: it may be anything. */
+function timeOf(seconds: number | null): Date | null {
+  const time = new Date(typeof seconds === 'number' ? seconds * 1_000 : Number.NaN);
+  return Number.isNaN(time.getTime()) ? null : time;
+}

@@ -1,0 +1,35 @@
+/** Longest wait of a timer. */
+const longestMs = 2_147_483_647;
+
+/** All who wait for one thing to change. */
+export class Waiters {
+  readonly #wakes = new Set<() => void>();
+
+  wake(): void {
+    for (const wake of [...this.#wakes]) wake();
+  }
+
+  add(wake: () => void): void {
+    this.#wakes.add(wake);
+  }
+
+  delete(wake: () => void): void {
+    this.#wakes.delete(wake);
+  }
+}
+
+/** Until one of `sources` wakes, for `ms` at most, or until `signal` aborts; never rejects and leaves nothing behind. */
+export function untilWoken(ms: number, signal: AbortSignal, ...sources: readonly Waiters[]): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      for (const source of sources) source.delete(done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, Math.min(Math.max(1, Math.ceil(ms)), longestMs));
+    for (const source of sources) source.add(done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -5,6 +5,7 @@ import type { JobView } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { Stage } from '../support/stage.js';
+import { lidOf } from '../whatsapp-web/index.js';
 
 /** Reading and sending, through the whole product and the real client, on a stand-in for WhatsApp. */
 let stage: Stage;
@@ -26,7 +27,7 @@ async function call(path: string, body?: unknown, headers: Record<string, string
 }
 
 const other = '+1 (555) 000-2222';
-const otherId = '15550002222@c.us';
+const otherId = lidOf('15550002222');
 
 test('a code links the phone instead of a QR, and starts the session for it', async () => {
   const answer = await call('/api/pairing-code', { phone_number: '+1 555 000 1111' });
@@ -127,7 +128,7 @@ test('what comes in is an event, in the chat list and in the messages', async ()
 
   const chats = (await call('/api/chats?limit=2')).body as OutputOf<'chats'>;
   assert.equal(chats.count, 2);
-  assert.equal(chats.chats[0]?.id, '15550003333@c.us');
+  assert.equal(chats.chats[0]?.id, lidOf('15550003333'));
   assert.equal(chats.chats[0]?.last_message?.body, 'are you there?');
   const messages = (await call('/api/messages?phone_number=15550002222&limit=3'))
     .body as OutputOf<'messages'>;

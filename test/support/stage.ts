@@ -53,9 +53,9 @@ export class Stage {
     this.whatsApp = whatsApp;
   }
 
-  static async open(): Promise<Stage> {
+  static async open(options: Parameters<typeof startWhatsAppWeb>[0] = {}): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'holdline-e2e-'));
-    return new Stage(dir, await startWhatsAppWeb());
+    return new Stage(dir, await startWhatsAppWeb(options));
   }
 
   get environment(): Record<string, string> {

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { OutputOf } from '../../src/contract/operations.js';
+import type { JobView } from '../../src/contract/send-jobs.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { readQr, Stage } from '../support/stage.js';
+import { JUNE, lidOf, type PageSettings, TODAY } from '../whatsapp-web/index.js';
+
+/**
+ * The whole product on the page of today, on one whose keys have their text under another name yet, and on the page of June:
+ * what a user has must be the same.
+ */
+const pages: [string, PageSettings][] = [
+  ['today', TODAY],
+  ['tomorrow, with keys of another kind', { ...TODAY, keyField: '$2' }],
+  ['June', JUNE],
+];
+
+const other = '15550002222';
+
+for (const [name, page] of pages) {
+  const idOf = (number: string) => (page.lidChats ? lidOf(number) : `${number}@c.us`);
+
+  describe(`on the page of ${name}`, () => {
+    let stage: Stage;
+    let product: Product;
+
+    before(async () => {
+      // Codes come fast, so that one batch is over soon; what is seen costs no send.
+      const timing = { firstRefMs: 900, nextRefMs: 700, refsPerBatch: 2 };
+      stage = await Stage.open({ page, timing, faults: { seen: 'throws' } });
+      product = stage.start();
+      await product.post('/api/auth/start');
+    });
+    after(() => stage.close());
+
+    async function call(path: string, body?: unknown, headers: Record<string, string> = {}) {
+      const response = await product.get(path, {
+        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+        headers: { 'content-type': 'application/json', ...headers },
+      });
+      return { status: response.status, body: (await response.json()) as never };
+    }
+
+    it('fresh codes come for as long as nobody scans, and one that is on show can be scanned', async () => {
+      await stage.whatsApp.timing.set({ firstRefMs: 900, nextRefMs: 700 });
+      await product.until((s) => (s.qr?.number ?? 0) >= 6, 'the third batch of codes');
+      await stage.whatsApp.timing.set({ firstRefMs: 60_000 });
+      await product.until((s) => s.has_qr, 'a code');
+      const issued = async () => (await shownQr()) === (await stage.whatsApp.phone.currentQr());
+      await eventually(issued, { timeoutMs: 30_000, message: 'the code on show is the one that counts' });
+      assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
+    });
+
+    it('is ready, with everything working, and says so of the page', async () => {
+      const { page: told, last_error } = await product.until((s) => s.ready, 'ready');
+      assert.equal(last_error, null);
+      assert.equal(told?.version, page.version);
+      assert.equal(told?.problem, null);
+      assert.deepEqual(new Set(Object.values(told?.capabilities ?? {})), new Set(['ok']));
+      const repairs = page.keyField === '_serialized' ? [] : ['message-key', 'refresh-qr'];
+      assert.deepEqual(told?.repairs, repairs);
+      const [device] = (await stage.whatsApp.phone.state()).devices;
+      assert.equal(device?.name, 'Holdline');
+    });
+
+    it('sends with an id and an acknowledgement, by number and by id, to the same chat', async () => {
+      const first = await call('/api/send', { phone_number: other, message: 'by number' });
+      assert.equal(first.status, 200, JSON.stringify(first.body));
+      const sent = first.body as OutputOf<'send'>;
+      assert.equal(sent.chat_id, idOf(other));
+      assert.equal(sent.to, other);
+      const second = await call('/api/send', { chat_id: sent.chat_id, message: 'by id' });
+      assert.equal(second.status, 200, JSON.stringify(second.body));
+      const received = await stage.whatsApp.phone.received();
+      assert.deepEqual(
+        received.map(({ id, body, to, times }) => ({ id, body, to, times })),
+        [
+          { id: sent.message_id, body: 'by number', to: idOf(other), times: 1 },
+          { id: (second.body as OutputOf<'send'>).message_id, body: 'by id', to: idOf(other), times: 1 },
+        ],
+      );
+      const acks = await eventsOf('message_ack', 2);
+      assert.ok(acks.some(({ id, ack }) => id === sent.message_id && Number(ack) >= 1));
+    });
+
+    it('tells messages and chats with ids and people', async () => {
+      await stage.whatsApp.phone.receive({ from: '15550003333', name: 'Ada', body: 'are you there?' });
+      const [event] = await eventsOf('message', 1);
+      assert.match(String(event?.id), new RegExp(`^false_${idOf('15550003333')}_`));
+      assert.deepEqual(event?.sender, {
+        id: idOf('15550003333'),
+        phone: '15550003333',
+        lid: page.lidChats ? idOf('15550003333') : ((event?.sender as { lid: unknown }).lid ?? null),
+        name: 'Ada',
+      });
+      const chats = (await call('/api/chats')).body as OutputOf<'chats'>;
+      assert.ok(chats.count >= 2);
+      assert.ok(chats.chats.every(({ id, last_message }) => id !== '' && (last_message?.id ?? '') !== ''));
+      assert.equal(chats.chats.find(({ id }) => id === idOf('15550003333'))?.contact?.phone, '15550003333');
+      const messages = (await call(`/api/messages?phone_number=${other}`)).body as OutputOf<'messages'>;
+      assert.deepEqual(messages.messages.map(({ body }) => body).sort(), ['by id', 'by number']);
+      assert.ok(
+        messages.messages.every(({ id, chat_id }) => id.startsWith('true_') && chat_id === idOf(other)),
+      );
+      const number = (await call('/api/numbers/+1%20555%20000%202222')).body as OutputOf<'number'>;
+      assert.deepEqual(
+        [number.exists, number.contact?.id, number.contact?.phone],
+        [true, idOf(other), other],
+      );
+      const nobody = (await call('/api/numbers/15550009999')).body as OutputOf<'number'>;
+      assert.deepEqual([nobody.exists, nobody.contact], [false, null]);
+    });
+
+    it('settles a send once that a kill has cut off', async () => {
+      await stage.whatsApp.faults.set({ sendStalls: 'sent' });
+      const accepted = await call(
+        '/api/send',
+        { phone_number: other, message: 'cut off' },
+        { prefer: 'respond-async' },
+      );
+      const sent = async () => (await stage.whatsApp.phone.received()).some(({ body }) => body === 'cut off');
+      await eventually(sent, { timeoutMs: 30_000, message: 'WhatsApp has it' });
+      await stage.killBrowser();
+      await stage.whatsApp.faults.set({ sendStalls: false });
+      const { id } = accepted.body as JobView;
+      const job = await eventually(
+        async () => {
+          const view = (await call(`/api/jobs/${id}`)).body as JobView;
+          return view.status === 'queued' || view.status === 'active' ? null : view;
+        },
+        { timeoutMs: 60_000, message: 'the send settles' },
+      );
+      assert.equal(job?.status, 'sent', JSON.stringify(job));
+      const times = (await stage.whatsApp.phone.received()).filter(({ body }) => body === 'cut off');
+      assert.equal(times.length, 1);
+    });
+
+    it('says `unlinked` only where the server was told', async () => {
+      await product.until((s) => s.ready, 'ready again');
+      await stage.whatsApp.timing.set({ unpairMs: 1_500 });
+      const answer = await product.post<OutputOf<'logout'>>('/api/logout');
+      assert.equal(answer.unlinked, true);
+      assert.deepEqual((await stage.whatsApp.phone.state()).devices, []);
+    });
+
+    async function shownQr(): Promise<string | null> {
+      const image = await product.get('/qr.png');
+      return image.status === 200 ? readQr(Buffer.from(await image.arrayBuffer())).text : null;
+    }
+
+    /** Of this type, from the beginning of the stream: so many at least. */
+    async function eventsOf(type: string, count: number): Promise<Record<string, unknown>[]> {
+      const abort = new AbortController();
+      const headers = { 'last-event-id': '1-0' };
+      const stream = await product.get(`/api/events?types=${type}`, { headers, signal: abort.signal });
+      const reader = (stream.body as ReadableStream<Uint8Array>)
+        .pipeThrough(new TextDecoderStream())
+        .getReader();
+      let text = '';
+      for (;;) {
+        text += (await reader.read()).value ?? '';
+        const lines = [...text.matchAll(/^data: (\{"type".*\})\n/gm)].map(([, json = '']) =>
+          JSON.parse(json),
+        );
+        const found = lines.filter((event) => event.type === type).map(({ data }) => data);
+        if (found.length >= count) {
+          abort.abort();
+          return found;
+        }
+      }
+    }
+  });
+}

@@ -1,5 +1,5 @@
-# One image for every role: docker run … holdline [all|http|supervisor|doctor|key|import-session]. docs/deployment.md has
-# how to run it.
+# One image for every role: docker run … holdline [all|http|supervisor|doctor|key|import-session|page-contract].
+# docs/deployment.md has how to run it.
 
 ARG NODE_IMAGE=node:20-bookworm-slim
 

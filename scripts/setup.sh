@@ -90,7 +90,7 @@ uses_redis_server() {
 
 uses_browser() {
   case $1 in
-    http | key | doctor) false ;;
+    http | key | doctor | page-contract) false ;;
     *) true ;;
   esac
 }

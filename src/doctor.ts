@@ -3,6 +3,7 @@ import { browserChecks } from './doctor/browser.js';
 import { configurationChecks } from './doctor/configuration.js';
 import { examine, type Finding } from './doctor/finding.js';
 import { machineChecks } from './doctor/machine.js';
+import { pageChecks } from './doctor/page.js';
 import { redisChecks } from './doctor/redis.js';
 import { whatsAppChecks } from './doctor/whatsapp.js';
 import { type Config, loadConfig } from './platform/config.js';
@@ -26,7 +27,9 @@ function checksOf(config: Config) {
   return [
     ...configurationChecks(config),
     ...machineChecks(config),
-    ...(config.role === 'http' ? [] : [...browserChecks(config), ...whatsAppChecks(config)]),
+    ...(config.role === 'http'
+      ? []
+      : [...browserChecks(config), ...whatsAppChecks(config), ...pageChecks(config)]),
     ...redisChecks(config, log),
   ];
 }

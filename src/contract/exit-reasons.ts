@@ -38,6 +38,8 @@ export const exitReasons = {
   whatsapp_unreachable: { counted: false, delay: 'backoff', rung: 'thread' },
   whatsapp_disconnected: { counted: false, delay: 'backoff', rung: 'thread' },
   incompatible_page: { counted: false, delay: 'incompatible', rung: 'browser' },
+  /** The pinned version of the page is not at hand, or another one came. */
+  web_version_missing: { counted: false, delay: 'backoff', rung: 'thread' },
   logged_out: { counted: false, delay: 'none', rung: 'browser', wipesProfile: true },
   auth_failure: { counted: false, delay: 'none', rung: 'browser', endsRun: true },
 } as const satisfies Record<string, ExitPolicy>;

@@ -119,7 +119,10 @@ export const messageSchema = z.object({
   has_media: z.boolean(),
   // What an owner of the version before answers has none of the two.
   chat_id: z.string().default(''),
-  sender: personSchema.nullable().default(null).describe('who wrote it; null where WhatsApp does not tell it'),
+  sender: personSchema
+    .nullable()
+    .default(null)
+    .describe('who wrote it; null where WhatsApp does not tell it'),
 });
 
 export type Message = z.infer<typeof messageSchema>;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireBrowser } from '../platform/browser-presence.js';
 import type { Config } from '../platform/config.js';
-import { type BrowserLease, launchBrowser } from '../supervisor/browser.js';
+import { endlessLease, launchBrowser } from '../supervisor/browser.js';
+import { browserSettings } from '../supervisor/browser-settings.js';
 import { type Check, ok, type Verdict, warning } from './finding.js';
 
 const versionMs = 10_000;
@@ -17,7 +18,7 @@ export function browserChecks(config: Config): Check[] {
       name: 'browser',
       async run() {
         requireBrowser(config);
-        return [await versionVerdict(config), await startVerdict(config)];
+        return [await versionVerdict(config), ...(await startVerdicts(config))];
       },
     },
     { name: 'sandbox', run: async () => sandboxVerdict(config, process.getuid?.() === 0) },
@@ -34,31 +35,24 @@ async function versionVerdict({ chromeExecutable, browserEnvironment }: Config):
   }
 }
 
-async function startVerdict(config: Config): Promise<Verdict> {
+async function startVerdicts(config: Config): Promise<Verdict[]> {
   const profileDir = await mkdtemp(join(tmpdir(), 'holdline-doctor-'));
+  const warnings: string[] = [];
+  const settings = await browserSettings(config, (message) => warnings.push(message));
   const beganAt = performance.now();
   try {
     const browser = await launchBrowser({
-      executable: config.chromeExecutable,
+      ...settings,
       profileDir,
-      headless: config.headless,
-      extraArgs: config.chromeArgs,
-      environment: config.browserEnvironment,
-      timing: config.timing,
-      lease: heldForEver(),
+      lease: endlessLease(),
       abandon: new AbortController().signal,
     });
     const startMs = performance.now() - beganAt;
     await browser.kill();
-    return ok(`it starts, in ${(startMs / 1_000).toFixed(1)} s`);
+    return [ok(`it starts, in ${(startMs / 1_000).toFixed(1)} s`), ...warnings.map(warning)];
   } finally {
     await rm(profileDir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
-}
-
-/** No run holds this browser; its guard ends it all the same if this program hangs. */
-function heldForEver(): BrowserLease {
-  return { lost: new AbortController().signal, renewed: new Set(), isHeld: true, ageMs: 0 };
 }
 
 export function sandboxVerdict({ chromeArgs }: Pick<Config, 'chromeArgs'>, isRoot: boolean): Verdict {

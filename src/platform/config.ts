@@ -8,6 +8,7 @@ import type { ApiKey } from '../contract/access.js';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
 import { parseApiKeys } from './api-keys.js';
+import { deviceName, languages, timeZone, webVersion } from './browser-settings.js';
 import { type CredentialsKey, makeKeyHint, parseCredentialsKey } from './credentials-keys.js';
 import { isExecutable } from './executable.js';
 import { parseRedisUrl } from './redis-url.js';
@@ -42,6 +43,12 @@ export interface Config {
   /** The environment without what is ours: a browser has no business with keys and passwords. */
   readonly browserEnvironment: Environment;
   readonly webVersion: string | null;
+  /** What the phone lists under Linked devices. */
+  readonly deviceName: string;
+  /** What pages are asked for in, the preferred one first; empty: what the browser says by itself. */
+  readonly languages: readonly string[];
+  /** null: the machine's. */
+  readonly timeZone: string | null;
   readonly logLevel: string;
   /** Where a supervisor answers probes and tells its metrics. */
   readonly probe: ProbeAddress;
@@ -136,6 +143,9 @@ export function loadConfig(role: string, environment: Environment): Config {
       Object.entries(environment).filter(([name]) => !name.startsWith('WHATSAPP_') && name !== 'REDIS_URL'),
     ),
     webVersion: v.WHATSAPP_WEB_VERSION ?? null,
+    deviceName: v.WHATSAPP_DEVICE_NAME,
+    languages: v.WHATSAPP_LANGUAGES,
+    timeZone: v.WHATSAPP_TIME_ZONE ?? null,
     logLevel: v.WHATSAPP_LOG_LEVEL,
     probe: {
       host: v.WHATSAPP_PROBE_HOST,
@@ -233,10 +243,10 @@ const variables = z.object({
       error: 'must be one of trace, debug, info, warn, error, fatal, silent',
     })
     .default('info'),
-  WHATSAPP_WEB_VERSION: z
-    .string()
-    .regex(/^\d[\w.-]{0,63}$/, { error: 'must be a version of WhatsApp Web like 2.3000.1017054665' })
-    .optional(),
+  WHATSAPP_WEB_VERSION: webVersion.optional(),
+  WHATSAPP_DEVICE_NAME: deviceName.default('Holdline'),
+  WHATSAPP_LANGUAGES: languages.default([]),
+  WHATSAPP_TIME_ZONE: timeZone.optional(),
   WHATSAPP_SEND_TTL_S: integer(1, 604_800).default(3_600),
   WHATSAPP_PROBE_HOST: address.default('127.0.0.1'),
   WHATSAPP_PROBE_PORT: integer(0, 65_535).default(9790),

@@ -52,6 +52,11 @@ export class AttachedClient extends Client {
     return (this.pupPage as Page | null | undefined) ?? null;
   }
 
+  /** The start page as WhatsApp last served it; null where another one was put in its place. */
+  get startPage(): string | null {
+    return typeof this.currentIndexHtml === 'string' ? this.currentIndexHtml : null;
+  }
+
   get account(): Account {
     const { wid, pushname, platform } = (this.info ?? {}) as unknown as Partial<Record<string, unknown>>;
     const text = (value: unknown) => (typeof value === 'string' ? value : null);

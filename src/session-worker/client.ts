@@ -18,6 +18,8 @@ import { putBackLogin } from './login-storage.js';
 import { NumberCache } from './number-cache.js';
 import { answeredValue } from './page-errors.js';
 import type { PageExamination } from './page-status.js';
+import { readPinnedPage, servePinnedPage, WebVersionError, wrongVersionSentence } from './pinned-page.js';
+import { StartPages } from './start-pages.js';
 
 export interface ClientEvents {
   /** The raw text of a QR, as the library has it. */
@@ -31,6 +33,8 @@ export interface ClientEvents {
   readonly onExamined: (examination: PageExamination, isSynced: boolean) => void;
   /** Settles when there is room for more. */
   readonly onChatEvents: (events: readonly ChatEvent[], dropped: number) => Promise<void>;
+  /** It is another version than the pinned one. */
+  readonly onWrongVersion: (message: string) => void;
   /** The page itself was answered with an error, e.g. 500. */
   readonly onHttpError: (status: number) => void;
 }
@@ -38,6 +42,10 @@ export interface ClientEvents {
 interface ClientOptions {
   readonly browserWsEndpoint: string;
   readonly deviceName: string;
+  /** The version of WhatsApp Web that it has to be; null: what WhatsApp serves. */
+  readonly webVersion: string | null;
+  /** Where start pages are kept. */
+  readonly webVersionsDir: string;
   /** Of a login that the profile has not got whole. */
   readonly loginStorage: LoginStorage | null;
   readonly authTimeoutMs: number;
@@ -201,26 +209,46 @@ export class WhatsAppClient {
   }
 
   async #onPage(page: Page): Promise<void> {
-    const { events, loginStorage } = this.#options;
+    const { events, loginStorage, webVersion, webVersionsDir } = this.#options;
+    const pinned = webVersion === null ? null : await readPinnedPage(webVersionsDir, webVersion);
     watchPage(page, events);
     watchScripts(page, (why) => {
       this.#missingScript = why;
     });
     await page.exposeFunction('holdlineTell', (message: FromPage) => this.#hear(message));
     if (loginStorage !== null) await putBackLogin(page, loginStorage);
+    if (pinned !== null) await servePinnedPage(page, pinned);
   }
 
   async #onLoaded(page: Page): Promise<void> {
     await this.#evaluate(page, installAgent, this.#options.callTimeoutMs);
     await this.#tell('nameDevice', { name: this.#options.deviceName });
     await this.#tell('watchForPasskey', undefined);
-    this.#options.events.onExamined(await this.#examine(false), false);
+    const examination = await this.#examine(false);
+    const { webVersion, events } = this.#options;
+    if (webVersion !== null && examination.version !== webVersion) {
+      const message = wrongVersionSentence(webVersion, examination.version);
+      events.onWrongVersion(message);
+      throw new WebVersionError(message);
+    }
+    events.onExamined(examination, false);
   }
 
   async #onSynced(): Promise<void> {
     // What keeps it from listening, the self-test says.
     await this.#tell('listen', undefined).catch(() => undefined);
-    this.#options.events.onExamined(await this.#examine(true), true);
+    const examination = await this.#examine(true);
+    this.#options.events.onExamined(examination, true);
+    void this.#keepStartPage(examination);
+  }
+
+  /** Best effort: of a version that works, for the day on which the next one does not. */
+  async #keepStartPage({ version, findings }: PageExamination): Promise<void> {
+    const { webVersion, webVersionsDir } = this.#options;
+    const { startPage } = this.#client;
+    const isWell = Object.values(findings).every(({ capability }) => capability !== 'broken');
+    if (version === null || startPage === null || webVersion !== null || !isWell) return;
+    await new StartPages(webVersionsDir, webVersion).keep(version, startPage);
   }
 
   async #examine(isReady: boolean): Promise<PageExamination> {

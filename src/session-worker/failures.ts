@@ -31,6 +31,9 @@ export function exitOfStart(
 ): IncarnationExit {
   const message = messageOf(error);
   if (isLoggedOut) return loggedOut();
+  if ((error as { code?: unknown } | null)?.code === 'web_version_missing') {
+    return { reason: 'web_version_missing', message };
+  }
 
   const network = /net::(ERR_\w+)/.exec(message)?.[1];
   if (network?.startsWith('ERR_CERT_')) return unreachable(`its certificate was not accepted (${network})`);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
+import { webVersionsFolder } from '../contract/web-version.js';
 import { withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
 import { createLogger } from '../platform/logger.js';
@@ -50,7 +51,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
     people,
     log,
     say,
-    webCacheDir: join(run.auth_dir, '.web-versions'),
+    webVersionsDir: join(run.auth_dir, webVersionsFolder),
   });
 
   const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);

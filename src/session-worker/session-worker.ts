@@ -26,7 +26,7 @@ interface SessionWorkerOptions {
   readonly relay: EventRelay;
   readonly people: People;
   readonly log: Logger;
-  readonly webCacheDir: string;
+  readonly webVersionsDir: string;
   readonly say: (message: FromThread) => void;
 }
 
@@ -115,10 +115,12 @@ export class SessionWorker {
   }
 
   #attach(browserWsEndpoint: string): void {
-    const { timing, deviceName } = this.#options.data;
+    const { timing, deviceName, webVersion } = this.#options.data;
     const client = new WhatsAppClient({
       browserWsEndpoint,
       deviceName,
+      webVersion,
+      webVersionsDir: this.#options.webVersionsDir,
       loginStorage: this.#options.data.loginStorage,
       authTimeoutMs: Math.min(30_000, timing.startDeadlineMs / 2),
       protocolTimeoutMs: timing.startDeadlineMs * 2,
@@ -133,6 +135,7 @@ export class SessionWorker {
         onPageCrashed: () => this.#failWith('page_crashed', 'the page of WhatsApp Web crashed'),
         onExamined: (examination, isSynced) => this.#onExamined(examination, isSynced),
         onChatEvents: (events, dropped) => this.#onChatEvents(events, dropped),
+        onWrongVersion: (message) => this.#failWith('web_version_missing', message),
         onHttpError: (status) => this.#fail(failures.exitOfHttpError(status)),
       },
     });

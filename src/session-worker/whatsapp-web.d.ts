@@ -5,6 +5,8 @@ declare module 'whatsapp-web.js/src/Client.js' {
     inject(): Promise<void>;
     /** Called once in each page that has synced. */
     attachEventListeners(): Promise<void>;
+    /** The start page, as WhatsApp last served it. */
+    currentIndexHtml: string | null;
   }
   const Client: new (
     options?: import('whatsapp-web.js').ClientOptions,

@@ -29,6 +29,11 @@ export interface BrowserLease {
   readonly ageMs: number;
 }
 
+/** For a browser that no run holds, such as one that is looked at once; its guard ends it all the same if its program hangs. */
+export function endlessLease(): BrowserLease {
+  return { lost: new AbortController().signal, renewed: new Set(), isHeld: true, ageMs: 0 };
+}
+
 /** Starts Chromium in a process group of its own, under a guard; rejects with a sentence, nothing left behind. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   const { executable, profileDir, headless, extraArgs, timing, abandon } = options;

@@ -2,8 +2,10 @@ import { HoldlineError, messageOf } from '../contract/errors.js';
 import type { Account } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Config } from '../platform/config.js';
+import { unlessAborted } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
+import { browserSettings } from './browser-settings.js';
 import { UnreadableBackupError } from './credentials/errors.js';
 import { LoginRestorer } from './credentials/login-restorer.js';
 import type { SnapshotVault } from './credentials/snapshot-vault.js';
@@ -242,18 +244,13 @@ export class SessionBrowser {
   }
 
   async #launch(abandon: AbortSignal): Promise<Browser> {
-    const { config, lease } = this.#options;
+    const { config, lease, log } = this.#options;
     try {
-      const browser = await launchBrowser({
-        executable: config.chromeExecutable,
-        profileDir: this.#profile.dir,
-        headless: config.headless,
-        extraArgs: config.chromeArgs,
-        environment: config.browserEnvironment,
-        timing: config.timing,
-        lease,
+      const settings = await unlessAborted(
+        browserSettings(config, (why) => log.warn({ why }, 'the browser says that it has no window')),
         abandon,
-      });
+      );
+      const browser = await launchBrowser({ ...settings, profileDir: this.#profile.dir, lease, abandon });
       this.#failedStarts = 0;
       return browser;
     } catch (error) {

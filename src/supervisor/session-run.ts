@@ -303,6 +303,7 @@ export class SessionRun {
         loginStorage: this.#browser.loginStorage,
         redisUrl,
         webVersion: config.webVersion,
+        deviceName: config.deviceName,
         logLevel: config.logLevel,
         timing: config.timing,
       },

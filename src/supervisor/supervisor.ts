@@ -11,6 +11,7 @@ import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
 import { type BrowserMemory, readBrowserMemory } from './browser-memory.js';
+import { browserVersion } from './browser-version.js';
 import { startIfForgotten, wantedSessions } from './forgotten-session.js';
 import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
@@ -105,8 +106,9 @@ export class Supervisor {
     this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
     if (this.#options.isAlone) await this.#takeUpLeftovers();
     for (const session of await wantedSessions(this.#options.config.authDir)) this.#startIfForgotten(session);
-    // The first run finds a session worker that has loaded its modules.
+    // The first run finds a session worker that has loaded its modules, and a browser whose version is known.
     this.#threads.load();
+    this.#askBrowserVersion();
     void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
     // What loading the modules and the first start left behind.
     setTimeout(collectGarbage, restMs).unref();
@@ -145,6 +147,12 @@ export class Supervisor {
       isClosing: this.#closing.signal.aborted,
       browserFailure: failures.find((failure) => failure !== null) ?? null,
     });
+  }
+
+  /** The answer is kept; where there is none, the start of a browser says so. */
+  #askBrowserVersion(): void {
+    const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
+    browserVersion({ executable, environment }).catch(() => undefined);
   }
 
   /** The life of one run. Returns normally only when the run has ended for good: that completes the job. */

@@ -71,6 +71,12 @@ test('on a machine with everything nothing fails, each line says what was found,
   assert.match(output, /^ok +browser +Scripted Browser 1\.0 \(/m);
   assert.match(output, /^ok +browser +it starts, in \d/m);
   assert.match(output, /^ok +whatsapp +web\.whatsapp\.com can be reached \(mapped to 127\.0\.0\.1:\d+\)$/m);
+  assert.match(output, /^ok +page contract +WhatsApp Web 2\.3000\.\d+ of .*, has what Holdline needs; /m);
+  assert.match(output, /^ok +page version +none is pinned: /m);
+  assert.match(
+    output,
+    /^warning +browser +the browser calls itself HeadlessChrome: .*"Scripted Browser 1\.0"$/m,
+  );
   assert.match(output, /^ok +redis +Redis \d+\.\S+, evicts nothing$/m);
   assert.match(output, /^ok +redis +keeps its data in an append-only file$/m);
   assert.match(output, /^ok +redis +the clock here is [01]\.\d s /m);

@@ -1,9 +1,12 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
 import { WhatsAppClient } from '../../src/session-worker/client.js';
-import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
+import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
+import { browserSettings } from '../../src/supervisor/browser-settings.js';
 import type { LoginSource } from '../../src/supervisor/credentials/take-snapshot.js';
 import type { WhatsAppWeb } from '../whatsapp-web/index.js';
 
@@ -22,20 +25,12 @@ export interface LiveLogin {
 
 const never = new AbortController().signal;
 
-/** A lease that nobody renews and nobody takes away. */
-function endlessLease() {
-  return { lost: never, renewed: new Set<() => void>(), isHeld: true, ageMs: 0 };
-}
-
 export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Promise<LiveLogin> {
   const args = whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' ');
   const config = loadConfig('all', { ...process.env, WHATSAPP_CHROME_ARGS: args });
   const browser: Browser = await launchBrowser({
-    executable: config.chromeExecutable,
+    ...(await browserSettings(config, assert.fail)),
     profileDir,
-    headless: true,
-    extraArgs: config.chromeArgs,
-    environment: config.browserEnvironment,
     timing: { browserStartMs: 60_000, guardTimeoutMs: 600_000 },
     lease: endlessLease(),
     abandon: never,
@@ -45,6 +40,8 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
   const client = new WhatsAppClient({
     browserWsEndpoint: browser.wsEndpoint,
     deviceName: 'Holdline',
+    webVersion: null,
+    webVersionsDir: join(profileDir, 'unused'),
     loginStorage: null,
     authTimeoutMs: 60_000,
     protocolTimeoutMs: 120_000,
@@ -61,6 +58,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
       onPageCrashed: () => undefined,
       onExamined: () => undefined,
       onChatEvents: async () => undefined,
+      onWrongVersion: () => undefined,
       onHttpError: () => undefined,
     },
   });

@@ -54,7 +54,7 @@ export class Theatre {
     // The shell records the pid before Node has loaded, and becomes the browser. Pids are used again: the time, too.
     writeFileSync(
       this.browserExecutable,
-      `#!/bin/sh\nread -r up rest < /proc/uptime\necho > '${dir}/browsers/'$$-$up\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
+      `#!/bin/sh\nif [ "$1" = --version ]; then echo 'Scripted Browser 1.0'; exit; fi\nread -r up rest < /proc/uptime\necho > '${dir}/browsers/'$$-$up\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
     );
     chmodSync(this.browserExecutable, 0o755);
   }

@@ -63,6 +63,23 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_ALLOWED_ORIGINS', 'https://a.example.org, nonsense', /must be origins/],
   ['WHATSAPP_LOG_LEVEL', 'verbose', /must be one of trace, debug, info/],
   ['WHATSAPP_WEB_VERSION', '../../etc/passwd', /must be a version of WhatsApp Web/],
+  ['WHATSAPP_WEB_VERSION', '2.3000.1/../x', /must be a version of WhatsApp Web/],
+  ['WHATSAPP_WEB_VERSION', '2.3000.', /must be a version of WhatsApp Web/],
+  ['WHATSAPP_WEB_VERSION', '2.3000.1-rc', /must be a version of WhatsApp Web/],
+  ['WHATSAPP_WEB_VERSION', `2.${'3'.repeat(80)}`, /must be a version of WhatsApp Web/],
+  ['WHATSAPP_DEVICE_NAME', ' ', /must be a name of 1 to 50 printable characters/],
+  ['WHATSAPP_DEVICE_NAME', 'x'.repeat(51), /must be a name of 1 to 50 printable characters/],
+  ['WHATSAPP_DEVICE_NAME', 'two\nlines', /must be a name of 1 to 50 printable characters/],
+  ['WHATSAPP_DEVICE_NAME', 'right\u202eleft', /must be a name of 1 to 50 printable characters/],
+  ['WHATSAPP_LANGUAGES', 'de;q=0.9', /must be at most 10 language tags like de-DE,de,en, without weights/],
+  ['WHATSAPP_LANGUAGES', 'de,,en', /must be at most 10 language tags/],
+  ['WHATSAPP_LANGUAGES', 'de_DE', /must be at most 10 language tags/],
+  ['WHATSAPP_LANGUAGES', 'en-US --no-sandbox', /must be at most 10 language tags/],
+  ['WHATSAPP_LANGUAGES', 'a,b', /must be at most 10 language tags/],
+  ['WHATSAPP_LANGUAGES', Array(11).fill('de').join(), /must be at most 10 language tags/],
+  ['WHATSAPP_TIME_ZONE', 'Berlin', /must be a time zone by its IANA name, like Europe\/Berlin/],
+  ['WHATSAPP_TIME_ZONE', '+05:30', /must be a time zone by its IANA name/],
+  ['WHATSAPP_TIME_ZONE', ':/etc/localtime', /must be a time zone by its IANA name/],
   ['WHATSAPP_SEND_TTL_S', '0', /must be a whole number from 1 to 604800/],
   ['WHATSAPP_PROBE_HOST', 'metrics.internal', /must be an IP address or localhost/],
   ['WHATSAPP_PROBE_PORT', '70000', /must be a whole number from 0 to 65535/],
@@ -119,6 +136,9 @@ describe('configuration', () => {
       headless: true,
       browserEnvironment: {},
       webVersion: null,
+      deviceName: 'Holdline',
+      languages: [],
+      timeZone: null,
       logLevel: 'info',
       probe: { host: '127.0.0.1', port: 9_790, isGiven: false },
       maxSessions: 4,
@@ -129,6 +149,19 @@ describe('configuration', () => {
       timing: timingSchema.parse({}),
       warnings: [],
     } satisfies Omit<Config, 'hostName'>);
+  });
+
+  it('takes what the browser and the linked device say of themselves', () => {
+    const config = loadConfig('all', {
+      WHATSAPP_WEB_VERSION: '2.3000.1044822804-alpha',
+      WHATSAPP_DEVICE_NAME: ' Büro 2 (Köln) ☎ ',
+      WHATSAPP_LANGUAGES: 'de-DE, de,en',
+      WHATSAPP_TIME_ZONE: 'europe/berlin',
+    });
+    assert.equal(config.webVersion, '2.3000.1044822804-alpha');
+    assert.equal(config.deviceName, 'Büro 2 (Köln) ☎');
+    assert.deepEqual(config.languages, ['de-DE', 'de', 'en']);
+    assert.equal(config.timeZone, 'Europe/Berlin');
   });
 
   it('keeps its own variables from the browser, which gets the rest of the environment', () => {

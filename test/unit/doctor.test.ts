@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { sandboxVerdict } from '../../src/doctor/browser.js';
 import { examine, ok } from '../../src/doctor/finding.js';
 import { nodeVerdict } from '../../src/doctor/machine.js';
+import { pageChecks } from '../../src/doctor/page.js';
 import { clockVerdict, infoVerdicts } from '../../src/doctor/redis.js';
+import { StartPages } from '../../src/session-worker/start-pages.js';
+import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
+
+after(assertNothingLeft);
 
 const info = (fields: Record<string, string>) =>
   Object.entries({ redis_version: '7.0.15', maxmemory_policy: 'noeviction', aof_enabled: '1', ...fields })
@@ -60,4 +67,35 @@ test('a check that throws is a failure line, and the others are there all the sa
     { check: 'two', level: 'ok', message: 'fine' },
     { check: 'two', level: 'ok', message: 'fine too' },
   ]);
+});
+
+test('a pinned version of the page is at hand, or a failure; an old one is a warning', async () => {
+  const authDir = scratchDir();
+  const dir = join(authDir, '.web-versions');
+  const found = async (webVersion: string | null) => {
+    const findings = await examine(pageChecks({ authDir, webVersion }));
+    return findings.filter(({ check }) => check === 'page version');
+  };
+  const first = await found(null);
+  assert.deepEqual(
+    first.map(({ level }) => level),
+    ['ok', 'ok'],
+  );
+  assert.match(first[1]?.message ?? '', /^no start page is kept yet/);
+  await new StartPages(dir).keep('2.3000.1', '<title>one</title>');
+  const [atHand, kept] = await found('2.3000.1');
+  assert.deepEqual([atHand?.level, kept?.level], ['ok', 'ok']);
+  assert.equal(atHand?.message, '2.3000.1 is pinned and at hand, kept 0 days ago');
+  assert.match(kept?.message ?? '', /^kept, and can be pinned: 2\.3000\.1 \(\d{4}-\d\d-\d\d\)$/);
+  const [missing] = await found('2.3000.2');
+  assert.equal(missing?.level, 'failure');
+  assert.match(missing?.message ?? '', /whose start page has to be .*2\.3000\.2\.html, and it is not there/);
+  writeFileSync(join(dir, '2.3000.3.html'), '<title>by hand</title>');
+  const days = (n: number) => new Date(Date.now() - n * 86_400_000);
+  utimesSync(join(dir, '2.3000.3.html'), days(41), days(41));
+  assert.equal((await found('2.3000.3'))[0]?.level, 'ok');
+  utimesSync(join(dir, '2.3000.3.html'), days(50), days(50));
+  const [old] = await found('2.3000.3');
+  assert.equal(old?.level, 'warning');
+  assert.match(old?.message ?? '', /kept 50 days ago: WhatsApp purges the scripts/);
 });

@@ -10,10 +10,6 @@ import { readBrowserBehaviour } from '../theatre.js';
  * debugging endpoint, ends when its debugging pipe (descriptor 3) closes, and dies of SIGTERM.
  */
 const [stage = '', ...flags] = process.argv.slice(2);
-if (flags.includes('--version')) {
-  process.stdout.write('Scripted Browser 1.0\n');
-  process.exit(0);
-}
 const profileDir = flags
   .find((flag) => flag.startsWith('--user-data-dir='))
   ?.slice('--user-data-dir='.length);

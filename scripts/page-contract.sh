@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# npm run page-contract [-- --live [--write FILE]] [--json]: whether WhatsApp Web's page still has what Holdline uses.
+# Installs nothing but the npm packages.
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+prepare page-contract
+exec node --enable-source-maps dist/src/page-contract.js "$@"

@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { messageOf } from '../contract/errors.js';
+import { webVersionsFolder } from '../contract/web-version.js';
+import { examineList } from '../page-contract/examine.js';
+import type { ContractReport } from '../page-contract/report.js';
+import type { Config } from '../platform/config.js';
+import { readPinnedPage } from '../session-worker/pinned-page.js';
+import { type StartPage, StartPages } from '../session-worker/start-pages.js';
+import { type Check, failure, ok, type Verdict, warning } from './finding.js';
+
+const dayMs = 86_400_000;
+/** WhatsApp purges the scripts that a start page names after some two months. */
+const oldDays = 42;
+
+/** What can be said of WhatsApp Web's page without loading it. */
+export function pageChecks({ webVersion, authDir }: Pick<Config, 'webVersion' | 'authDir'>): Check[] {
+  const dir = join(authDir, webVersionsFolder);
+  return [
+    { name: 'page contract', run: async () => contractVerdict(await examineList()) },
+    { name: 'page version', run: () => versionVerdicts(dir, webVersion) },
+  ];
+}
+
+export function contractVerdict({ ok: isOk, list, capabilities, library }: ContractReport): Verdict {
+  const built = list.built === null ? '' : ` of ${list.built}`;
+  const page = `WhatsApp Web ${list.revision}${built}, as far as the kept list tells`;
+  const lacking = capabilities.filter(({ level }) => level !== 'ok').map(({ capability }) => capability);
+  if (!isOk || lacking.length > 0) {
+    return warning(`${page}: something is missing for ${lacking.join(', ')}; npm run page-contract names it`);
+  }
+  return ok(
+    `${page}, has what Holdline needs; whatsapp-web.js ${library.version} asks for ${library.missing.length} names that it lacks`,
+  );
+}
+
+async function versionVerdicts(dir: string, pinned: string | null): Promise<Verdict[]> {
+  const kept = await new StartPages(dir).list();
+  return [await pinVerdict(dir, pinned, kept), keptVerdict(kept)];
+}
+
+async function pinVerdict(dir: string, pinned: string | null, kept: readonly StartPage[]): Promise<Verdict> {
+  if (pinned === null) return ok('none is pinned: the page is the one that WhatsApp serves');
+  try {
+    await readPinnedPage(dir, pinned);
+  } catch (error) {
+    return failure(messageOf(error));
+  }
+  const page = kept.find(({ version }) => version === pinned);
+  const days = page === undefined ? 0 : Math.floor((Date.now() - Date.parse(page.kept_at)) / dayMs);
+  const text = `${pinned} is pinned and at hand, kept ${days} days ago`;
+  if (days <= oldDays) return ok(text);
+  return warning(
+    `${text}: WhatsApp purges the scripts of a page after some two months, and then it does not start; pin a newer one, or unset WHATSAPP_WEB_VERSION`,
+  );
+}
+
+function keptVerdict(kept: readonly StartPage[]): Verdict {
+  if (kept.length === 0) return ok('no start page is kept yet: the first session that works keeps its own');
+  const versions = kept.map(({ version, kept_at }) => `${version} (${kept_at.slice(0, 10)})`);
+  return ok(`kept, and can be pinned: ${versions.join(', ')}`);
+}

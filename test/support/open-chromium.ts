@@ -1,0 +1,59 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import puppeteer, { type Page } from 'puppeteer';
+import { preparedPage } from '../../src/contract/names.js';
+import { loadConfig } from '../../src/platform/config.js';
+import { endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
+import { browserSettings } from '../../src/supervisor/browser-settings.js';
+import { eventually } from './eventually.js';
+
+export interface OpenChromium {
+  readonly page: Page;
+  /** What the start complained of. */
+  readonly warnings: readonly string[];
+  close(): Promise<void>;
+}
+
+interface Options {
+  /** Where its profile goes. */
+  readonly dir: string;
+  readonly chromeArgs?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  /** false: started without what the product says of itself. */
+  readonly hasIdentity?: boolean;
+}
+
+/** A real Chromium as the product starts it, with the page that it has ready for the thread. */
+export async function openChromium(options: Options): Promise<OpenChromium> {
+  const { dir, chromeArgs = [], environment = {}, hasIdentity = true } = options;
+  const config = loadConfig('all', {
+    ...process.env,
+    WHATSAPP_CHROME_ARGS: chromeArgs.map((argument) => `"${argument}"`).join(' '),
+    ...environment,
+  });
+  const warnings: string[] = [];
+  const settings = await browserSettings(config, (message) => warnings.push(message));
+  const bare = { extraArgs: config.chromeArgs, environment: config.browserEnvironment };
+  const browser = await launchBrowser({
+    ...settings,
+    ...(hasIdentity ? {} : bare),
+    timing: { browserStartMs: 60_000, guardTimeoutMs: 600_000 },
+    profileDir: mkdtempSync(join(dir, 'profile-')),
+    lease: endlessLease(),
+    abandon: new AbortController().signal,
+  });
+  const connection = await puppeteer.connect({
+    browserWSEndpoint: browser.wsEndpoint,
+    defaultViewport: null,
+  });
+  const findPage = async () => (await connection.pages()).find((each) => each.url() === preparedPage);
+  const page = (await eventually(findPage)) as Page;
+  return {
+    page,
+    warnings,
+    async close() {
+      await connection.disconnect();
+      await browser.kill();
+    },
+  };
+}

@@ -61,7 +61,7 @@ export interface Recipient {
 }
 
 /** What {@link exactlyOneRecipient} says of the input; null: it is well. */
-export function recipientProblem(given: Recipient): { path: string; message: string } | null {
+function recipientProblem(given: Recipient): { path: string; message: string } | null {
   const hasNumber = given.phone_number !== undefined;
   const hasId = given.chat_id !== undefined;
   if (hasNumber && hasId) {

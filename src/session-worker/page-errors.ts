@@ -2,7 +2,7 @@ import { HoldlineError } from '../contract/errors.js';
 import type { AgentAnswer } from './in-page/agent.js';
 
 /** What the page threw, in words: its own classes are minified, and say what they mean in their properties. */
-export class PageError extends HoldlineError {
+class PageError extends HoldlineError {
   constructor(name: string, message: string) {
     // `r: r` says nothing to anybody.
     super('page_error', name.length < 3 || name === 'Error' ? message : `${name}: ${message}`);

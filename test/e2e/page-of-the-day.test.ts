@@ -89,12 +89,9 @@ for (const [name, page] of pages) {
       await stage.whatsApp.phone.receive({ from: '15550003333', name: 'Ada', body: 'are you there?' });
       const [event] = await eventsOf('message', 1);
       assert.match(String(event?.id), new RegExp(`^false_${idOf('15550003333')}_`));
-      assert.deepEqual(event?.sender, {
-        id: idOf('15550003333'),
-        phone: '15550003333',
-        lid: page.lidChats ? idOf('15550003333') : ((event?.sender as { lid: unknown }).lid ?? null),
-        name: 'Ada',
-      });
+      const { lid, ...sender } = event?.sender as Record<string, unknown>;
+      assert.deepEqual(sender, { id: idOf('15550003333'), phone: '15550003333', name: 'Ada' });
+      if (page.lidChats) assert.equal(lid, idOf('15550003333'));
       const chats = (await call('/api/chats')).body as OutputOf<'chats'>;
       assert.ok(chats.count >= 2);
       assert.ok(chats.chats.every(({ id, last_message }) => id !== '' && (last_message?.id ?? '') !== ''));

@@ -17,11 +17,7 @@ export interface FakePage {
   value<T>(name: AgentFunction, input?: unknown): Promise<T>;
 }
 
-export interface FakeMessage {
-  readonly [name: string]: unknown;
-}
-
-export class FakeWid {
+class FakeWid {
   readonly _serialized: string;
   constructor(text: string) {
     this._serialized = text;
@@ -32,7 +28,7 @@ export class FakeWid {
 }
 
 /** Keys keep their text in `field`, as the page of the day does. */
-export function keyClass(field: string) {
+function keyClass(field: string) {
   return class Key {
     readonly fromMe: boolean;
     readonly remote: FakeWid;

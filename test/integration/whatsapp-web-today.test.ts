@@ -137,6 +137,28 @@ test('the look-up can answer the number, and chats can go by numbers, with what 
   assert.equal((await whatsAppWeb.phone.chats())[0]?.id, `${ADA}@c.us`);
 });
 
+test('a message that a page of June could not send goes out on the page of today, once, under its hidden id', async () => {
+  const { faults, phone } = whatsAppWeb;
+  await loadAsInJune(structuredClone(JUNE));
+  await logIn(whatsAppWeb, page);
+  await faults.set({ dropBeforeServer: true });
+  const key = await ask<string>(`{
+    const { createWid } = r('WAWebWidFactory');
+    const { chat } = await r('WAWebFindChatAction').findOrCreateLatestChat(createWid('15551000009@c.us'));
+    const id = new (r('WAWebMsgKey'))({ fromMe: true, remote: chat.id, id: await r('WAWebMsgKey').newId() });
+    const message = { id, to: chat.id, from: r('WAWebUserPrefsMeUser').getMaybeMePnUser(), body: 'kept', type: 'chat', t: 1700000000, ack: 0 };
+    await r('WAWebSendMsgChatAction').addAndSendMsgToChat(chat, message)[0];
+    return id.id;
+  }`);
+  await faults.clear();
+  await whatsAppWeb.page.set(structuredClone(TODAY));
+  await load(page);
+  await untilSynced(page);
+  const id = `true_${lidOf('15551000009')}_${key}`;
+  await eventually(async () => (await phone.received()).some((one) => one.id === id && one.times === 1));
+  await eventually(() => ask(`r('WAWebCollections').Msg.get('${id}')?.ack === 1`));
+});
+
 test('new QR codes come from another module', async () => {
   assert.equal(await ask("typeof r('WAWebCmd').Cmd.refreshQR"), 'undefined');
   const refresh = async (script: string) => {

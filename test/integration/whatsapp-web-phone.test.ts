@@ -60,6 +60,22 @@ test('a message typed as somebody else is in their chat, and answers show how fa
   await says('#chats', 'Yes.');
 });
 
+test('people are shown by their numbers, though pages know them by hidden ids', async () => {
+  const group = '120363000000000001@g.us';
+  await whatsAppWeb.phone.setChat(group, { name: 'Team', participants: ['15551000003'] });
+  const { author } = await whatsAppWeb.phone.receive({ chat: group, from: '15551000003', body: 'to all' });
+  assert.match(author ?? '', /@lid$/);
+  await says('#chats', 'to all');
+  await page.locator('#chats button').click();
+  await says('#messages .author', '+15551000003');
+  assert.equal(
+    await page.$eval('#from', (input) => (input as unknown as { value: string }).value),
+    '+15551000003',
+  );
+  await page.locator('#back').click();
+  await says('#chats', 'to all');
+});
+
 test('refusals are said where the button is', async () => {
   await page.locator('#code').fill('ABCD-1234');
   await page.keyboard.press('Enter');

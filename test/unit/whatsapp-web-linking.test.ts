@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Linking } from '../whatsapp-web/linking.js';
+import { PairingCodes } from '../whatsapp-web/pairing-codes.js';
 
 const KEYS = { noise: 'noise', identity: 'identity', adv: 'adv', platform: '1' };
 
@@ -76,4 +77,41 @@ test('credentials are good until their device is unlinked', () => {
   assert.equal(linking.authenticate({ id, secret: 'another' }), undefined);
   linking.unlink(id);
   assert.equal(linking.authenticate({ id, secret }), undefined);
+});
+
+test('a phone takes the text with the present secret of the page only, and none without one', () => {
+  const { linking } = stoppedLinking();
+  const { qr } = linking.issueRef('page', KEYS, 60_000);
+  const withSecret = (adv: string) => qr.split(',').with(3, adv).join(',');
+
+  linking.changeKeys('page', { ...KEYS, adv: null });
+  assert.equal(linking.currentRef(), undefined, 'nothing can be scanned');
+  assert.equal(reasonOf(linking.scan(withSecret('null'))), 'no-secret');
+  assert.equal(reasonOf(linking.scan(qr)), 'old-secret');
+
+  linking.changeKeys('page', { ...KEYS, adv: 'newer' });
+  assert.equal(reasonOf(linking.scan(qr)), 'old-secret');
+  assert.equal(linking.currentRef()?.qr, withSecret('newer'));
+  assert.equal(reasonOf(linking.scan(withSecret('newer'))), 'linked');
+});
+
+test('a text that a phone would take can be looked at without linking', () => {
+  const { linking } = stoppedLinking();
+  const { qr, ref } = linking.issueRef('page', KEYS, 60_000);
+  const accepted = linking.accept(qr);
+  assert.ok(!('linked' in accepted) && accepted.ref === ref);
+  assert.equal(linking.devices.size, 0);
+  assert.equal(reasonOf(linking.scan(qr)), 'linked');
+});
+
+test('a device keeps the name that its page had when it was linked, by QR code and by typed code', () => {
+  const { linking } = stoppedLinking();
+  const codes = new PairingCodes(() => 1_000);
+  const nameOf = (pageId: string) => `name of ${pageId}`;
+  linking.scan(linking.issueRef('one', KEYS, 60_000).qr, nameOf);
+  codes.enter(codes.issue('other', '15550001111', 60_000).code, '15550001111', linking, nameOf);
+  assert.deepEqual(
+    [...linking.devices.values()].map(({ name }) => name),
+    ['name of one', 'name of other'],
+  );
 });

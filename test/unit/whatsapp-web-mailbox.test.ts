@@ -100,3 +100,17 @@ test('everyone is on WhatsApp but who was removed; after set(), only those liste
   directory.set(['15551000003']);
   assert.deepEqual([directory.find('15551000003@c.us'), directory.find(ADA)], ['15551000003@c.us', null]);
 });
+
+test('a story carries its author, a channel none, and neither has to be made first', () => {
+  const { mailbox } = stoppedMailbox();
+  const story = mailbox.receive({ from: ADA, chat: 'status@broadcast', body: 'x' });
+  assert.deepEqual([story.id, story.author], [`false_status@broadcast_${story.key}_${ADA}`, ADA]);
+  const channel = '120363111111111111@newsletter';
+  const news = mailbox.receive({ from: channel, chat: channel, body: 'x' });
+  assert.deepEqual([news.id, news.author], [`false_${channel}_${news.key}`, null]);
+});
+
+test('what the account writes to itself ends with "out"', () => {
+  const { mailbox } = stoppedMailbox();
+  assert.equal(mailbox.take({ ...outgoing('3EB0A'), chatId: ME }).id, `true_${ME}_3EB0A_out`);
+});

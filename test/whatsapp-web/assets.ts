@@ -1,13 +1,18 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** This folder in the source tree: the compiler leaves page scripts, HTML and the certificate there. */
 const FOLDER = join(repositoryRoot(dirname(fileURLToPath(import.meta.url))), 'test', 'whatsapp-web');
 
 export function readAsset(path: string): Promise<string> {
   return readFile(join(FOLDER, path), 'utf8');
+}
+
+/** Runs a script of the page here, without a browser. */
+export async function importAsset(path: string): Promise<Record<string, unknown>> {
+  return (await import(pathToFileURL(join(FOLDER, path)).href)) as Record<string, unknown>;
 }
 
 function repositoryRoot(folder: string): string {

@@ -7,7 +7,8 @@ import { note, type OddChat, type OddMessage, type World } from './world.js';
 /** What goes between the account's mailbox and the pages that are logged in. */
 
 export function sendHistory(world: World, page: PageConnection): void {
-  page.tell({ type: 'history', ...filledWith(world, page, world.mailbox.chats()) });
+  const { chats, contacts } = filledWith(world, page, world.mailbox.chats());
+  page.tell({ type: 'history', chats, contacts: [...contacts, ...world.people.askedFor()] });
   for (const odd of world.oddChats) page.tell(oddChatFor(page, odd));
   for (const odd of world.oddMessages) page.tell(oddMessageFor(world, page, odd, false));
 }

@@ -11,6 +11,8 @@ export class People {
   /** By hidden id, of everybody who was ever named by number. */
   readonly #numbers = new Map<string, string>();
   readonly #hidden = new Set<string>();
+  /** Whom pages have asked for: as on the real page, they know them from then on. */
+  readonly #askedFor = new Set<string>();
   readonly #names = new Map<string, { name?: string; pushname?: string }>();
 
   constructor(owner: Account) {
@@ -48,8 +50,14 @@ export class People {
     this.#hidden.add(this.known(number));
   }
 
+  /** A page has asked for this number: pages know it from now on. */
   reveal(known: string): void {
     this.#hidden.delete(known);
+    this.#askedFor.add(known);
+  }
+
+  askedFor(): ContactRecord[] {
+    return [...this.#askedFor].map((known) => this.contact(known));
   }
 
   isHidden(known: string): boolean {

@@ -32,6 +32,8 @@ export interface PhoneChats {
   messages(chat: string): Promise<MessageRecord[]>;
   /** Makes a chat or changes it; an id ending in `@g.us` makes a group. */
   setChat(chat: string, settings?: ChatSettings): Promise<ChatRecord>;
+  /** A person's number in words, for people who look at ids; null where there is none. */
+  numberOf(id: string): Promise<string | null>;
   /** Somebody writes to the account. */
   receive(message: Incoming): Promise<MessageRecord>;
   /** The owner writes on the phone. */
@@ -75,6 +77,10 @@ export function phoneChats(world: World): PhoneChats {
       const record = mailbox.setChat(chat, settings);
       announceChat(world, record);
       return view().chat(record);
+    },
+    numberOf: async (id) => {
+      const known = people.known(id);
+      return known.endsWith('@c.us') ? inWords(known) : null;
     },
     receive: async (incoming) => {
       const message = mailbox.receive(incoming);

@@ -3,19 +3,11 @@
 /** `modules` gives the modules as they are now: what others put in their place counts. */
 export function browserModules({ miscBrowserInfo }, modules) {
   if (miscBrowserInfo) {
-    const { os, browser } = parseUserAgent(navigator.userAgent);
-    return {
-      WAWebMiscBrowserUtils: {
-        info: () => ({ os: os.name, version: os.version, name: browser.name, ua: nameAndVersion(browser) }),
-      },
-    };
+    return { WAWebMiscBrowserUtils: { info: () => described(parseUserAgent(navigator.userAgent)) } };
   }
   return {
     WAWebUA: { UA: { parser: { getResult: () => parseUserAgent(navigator.userAgent) } } },
-    WAWebBrowserInfo: () => {
-      const { os, browser } = modules().WAWebUA.UA.parser.getResult();
-      return { os: os.name, version: os.version, name: browser.name, ua: nameAndVersion(browser) };
-    },
+    WAWebBrowserInfo: () => described(modules().WAWebUA.UA.parser.getResult()),
   };
 }
 
@@ -30,7 +22,12 @@ export function deviceName({ miscBrowserInfo }, modules) {
   }
 }
 
-const nameAndVersion = ({ name, version }) => `${name} ${version}`;
+const described = ({ os, browser }) => ({
+  os: os.name,
+  version: os.version,
+  name: browser.name,
+  ua: `${browser.name} ${browser.version}`,
+});
 
 const SYSTEMS = [
   [/Windows NT ([\d.]+)/, 'Windows'],

@@ -21,7 +21,7 @@ export function createModules(page) {
     ...readyModules(page),
     ...chatModules(page),
     ...contactModules(page),
-    ...mediaModules,
+    ...mediaModules(),
   };
   takeAway(modules, page.settings.missing);
   return modules;

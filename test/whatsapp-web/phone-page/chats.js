@@ -10,6 +10,8 @@ const ACKS = {
 
 let openId = null;
 let chats = [];
+/** What people call an id: a number where there is one. */
+const numbers = new Map();
 
 export async function refreshChats() {
   chats = await ask('POST', '/phone/chats', []);
@@ -19,7 +21,14 @@ export async function refreshChats() {
   byId('chat').hidden = open === undefined;
   if (!open) return;
   byId('chat-name').textContent = open.name;
-  drawMessages(await ask('POST', '/phone/messages', [openId]));
+  const messages = await ask('POST', '/phone/messages', [openId]);
+  for (const { author } of messages) if (author) await learnNumber(author);
+  drawMessages(messages);
+}
+
+async function learnNumber(id) {
+  if (numbers.has(id)) return;
+  numbers.set(id, (await ask('POST', '/phone/numberOf', [id])) ?? id);
 }
 
 export function startChats() {
@@ -49,7 +58,10 @@ async function open({ id, isGroup, unreadCount, participants }) {
   openId = id;
   byId('messages').replaceChildren();
   const writer = isGroup ? participants[0] : id;
-  if (writer) byId('from').value = `+${writer.split('@')[0]}`;
+  if (writer) {
+    await learnNumber(writer).catch(() => {});
+    byId('from').value = numbers.get(writer) ?? writer;
+  }
   if (unreadCount > 0) await ask('POST', '/phone/markRead', [id]).catch(() => {});
   await refreshChats().catch((error) => say('written', error.message, true));
   byId('back').focus();
@@ -114,7 +126,7 @@ function messageRow(message) {
   const row = element('div', '', fromMe ? 'own' : '');
   row.dataset.id = id;
   row.dataset.ack = ack;
-  if (author) row.append(element('p', `+${author.split('@')[0]}`, 'author'));
+  if (author) row.append(element('p', numbers.get(author) ?? author, 'author'));
   const text = element('p', textOf(message), 'text');
   text.dir = 'auto';
   const about = element('p', '', 'about');

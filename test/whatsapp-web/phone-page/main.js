@@ -28,11 +28,11 @@ async function enterCode() {
   });
 }
 
-function deviceRow({ id, linkedAt, acting }) {
+function deviceRow({ id, name, linkedAt, acting }) {
   const row = element('li', '');
   const about = element('div', '');
   const presence = acting === 0 ? 'offline' : acting === 1 ? 'online' : `online ${acting} times at once`;
-  about.append(element('p', id));
+  about.append(element('p', name ? `${id}, ${name}` : id));
   about.append(element('p', `linked ${clock(linkedAt)}, ${presence}`, acting > 1 ? 'soft bad' : 'soft'));
   const button = element('button', 'Unlink', 'warn');
   button.type = 'button';

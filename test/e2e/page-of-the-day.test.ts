@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { OutputOf } from '../../src/contract/operations.js';
 import type { JobView } from '../../src/contract/send-jobs.js';
+import { apiCaller, eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { readQr, Stage } from '../support/stage.js';
@@ -35,13 +36,7 @@ for (const [name, page] of pages) {
     });
     after(() => stage.close());
 
-    async function call(path: string, body?: unknown, headers: Record<string, string> = {}) {
-      const response = await product.get(path, {
-        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-        headers: { 'content-type': 'application/json', ...headers },
-      });
-      return { status: response.status, body: (await response.json()) as never };
-    }
+    const call = apiCaller(() => product);
 
     it('fresh codes come for as long as nobody scans, and one that is on show can be scanned', async () => {
       await stage.whatsApp.timing.set({ firstRefMs: 900, nextRefMs: 700 });
@@ -66,53 +61,53 @@ for (const [name, page] of pages) {
     });
 
     it('sends with an id and an acknowledgement, by number and by id, to the same chat', async () => {
-      const first = await call('/api/send', { phone_number: other, message: 'by number' });
+      const first = await call<OutputOf<'send'>>('/api/send', { phone_number: other, message: 'by number' });
       assert.equal(first.status, 200, JSON.stringify(first.body));
-      const sent = first.body as OutputOf<'send'>;
+      const sent = first.body;
       assert.equal(sent.chat_id, idOf(other));
       assert.equal(sent.to, other);
-      const second = await call('/api/send', { chat_id: sent.chat_id, message: 'by id' });
+      const second = await call<OutputOf<'send'>>('/api/send', { chat_id: sent.chat_id, message: 'by id' });
       assert.equal(second.status, 200, JSON.stringify(second.body));
       const received = await stage.whatsApp.phone.received();
       assert.deepEqual(
         received.map(({ id, body, to, times }) => ({ id, body, to, times })),
         [
           { id: sent.message_id, body: 'by number', to: idOf(other), times: 1 },
-          { id: (second.body as OutputOf<'send'>).message_id, body: 'by id', to: idOf(other), times: 1 },
+          { id: second.body.message_id, body: 'by id', to: idOf(other), times: 1 },
         ],
       );
-      const acks = await eventsOf('message_ack', 2);
+      const acks = await eventsOf(product, 'message_ack', 2);
       assert.ok(acks.some(({ id, ack }) => id === sent.message_id && Number(ack) >= 1));
     });
 
     it('tells messages and chats with ids and people', async () => {
       await stage.whatsApp.phone.receive({ from: '15550003333', name: 'Ada', body: 'are you there?' });
-      const [event] = await eventsOf('message', 1);
+      const [event] = await eventsOf(product, 'message', 1);
       assert.match(String(event?.id), new RegExp(`^false_${idOf('15550003333')}_`));
-      const { lid, ...sender } = event?.sender as Record<string, unknown>;
+      const { lid, ...sender } = (event?.sender ?? {}) as Record<string, unknown>;
       assert.deepEqual(sender, { id: idOf('15550003333'), phone: '15550003333', name: 'Ada' });
       if (page.lidChats) assert.equal(lid, idOf('15550003333'));
-      const chats = (await call('/api/chats')).body as OutputOf<'chats'>;
+      const chats = (await call<OutputOf<'chats'>>('/api/chats')).body;
       assert.ok(chats.count >= 2);
       assert.ok(chats.chats.every(({ id, last_message }) => id !== '' && (last_message?.id ?? '') !== ''));
       assert.equal(chats.chats.find(({ id }) => id === idOf('15550003333'))?.contact?.phone, '15550003333');
-      const messages = (await call(`/api/messages?phone_number=${other}`)).body as OutputOf<'messages'>;
+      const messages = (await call<OutputOf<'messages'>>(`/api/messages?phone_number=${other}`)).body;
       assert.deepEqual(messages.messages.map(({ body }) => body).sort(), ['by id', 'by number']);
       assert.ok(
         messages.messages.every(({ id, chat_id }) => id.startsWith('true_') && chat_id === idOf(other)),
       );
-      const number = (await call('/api/numbers/+1%20555%20000%202222')).body as OutputOf<'number'>;
+      const number = (await call<OutputOf<'number'>>('/api/numbers/+1%20555%20000%202222')).body;
       assert.deepEqual(
         [number.exists, number.contact?.id, number.contact?.phone],
         [true, idOf(other), other],
       );
-      const nobody = (await call('/api/numbers/15550009999')).body as OutputOf<'number'>;
+      const nobody = (await call<OutputOf<'number'>>('/api/numbers/15550009999')).body;
       assert.deepEqual([nobody.exists, nobody.contact], [false, null]);
     });
 
     it('settles a send once that a kill has cut off', async () => {
       await stage.whatsApp.faults.set({ sendStalls: 'sent' });
-      const accepted = await call(
+      const accepted = await call<JobView>(
         '/api/send',
         { phone_number: other, message: 'cut off' },
         { prefer: 'respond-async' },
@@ -121,10 +116,10 @@ for (const [name, page] of pages) {
       await eventually(sent, { timeoutMs: 30_000, message: 'WhatsApp has it' });
       await stage.killBrowser();
       await stage.whatsApp.faults.set({ sendStalls: false });
-      const { id } = accepted.body as JobView;
+      const { id } = accepted.body;
       const job = await eventually(
         async () => {
-          const view = (await call(`/api/jobs/${id}`)).body as JobView;
+          const view = (await call<JobView>(`/api/jobs/${id}`)).body;
           return view.status === 'queued' || view.status === 'active' ? null : view;
         },
         { timeoutMs: 60_000, message: 'the send settles' },
@@ -145,28 +140,6 @@ for (const [name, page] of pages) {
     async function shownQr(): Promise<string | null> {
       const image = await product.get('/qr.png');
       return image.status === 200 ? readQr(Buffer.from(await image.arrayBuffer())).text : null;
-    }
-
-    /** Of this type, from the beginning of the stream: so many at least. */
-    async function eventsOf(type: string, count: number): Promise<Record<string, unknown>[]> {
-      const abort = new AbortController();
-      const headers = { 'last-event-id': '1-0' };
-      const stream = await product.get(`/api/events?types=${type}`, { headers, signal: abort.signal });
-      const reader = (stream.body as ReadableStream<Uint8Array>)
-        .pipeThrough(new TextDecoderStream())
-        .getReader();
-      let text = '';
-      for (;;) {
-        text += (await reader.read()).value ?? '';
-        const lines = [...text.matchAll(/^data: (\{"type".*\})\n/gm)].map(([, json = '']) =>
-          JSON.parse(json),
-        );
-        const found = lines.filter((event) => event.type === type).map(({ data }) => data);
-        if (found.length >= count) {
-          abort.abort();
-          return found;
-        }
-      }
     }
   });
 }

@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { OutputOf } from '../../src/contract/operations.js';
+import type { JobView } from '../../src/contract/send-jobs.js';
+import type { Message } from '../../src/contract/whatsapp.js';
+import { apiCaller, eventsOf } from '../support/api-caller.js';
+import { listenToEvents } from '../support/event-client.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { Stage } from '../support/stage.js';
+import { lidOf } from '../whatsapp-web/index.js';
+
+/** What people report of gateways like this one, each with its neighbours, through the whole product on today's page. */
+let stage: Stage;
+let product: Product;
+const call = apiCaller(() => product);
+
+before(async () => {
+  stage = await Stage.open();
+  product = stage.start();
+  await product.post('/api/auth/start');
+  await stage.whatsApp.phone.scanCurrent();
+  await product.until((s) => s.ready, 'ready');
+});
+after(() => stage.close());
+
+const faults = (settings: Parameters<typeof stage.whatsApp.faults.set>[0]) =>
+  stage.whatsApp.faults.set(settings);
+
+async function sendTo(phone_number: string, message: string) {
+  return call<OutputOf<'send'>>('/api/send', { phone_number, message });
+}
+
+async function bodiesAtServer(): Promise<string[]> {
+  return (await stage.whatsApp.phone.received()).map(({ body }) => body);
+}
+
+// Brazil's ninth digit, Mexico's 1 and Argentina's 9: people dial a number that WhatsApp has written otherwise.
+for (const [dialled, actual] of [
+  ['5585988887777', '558588887777'],
+  ['5215512345678', '525512345678'],
+  ['5491123456789', '541123456789'],
+] as const) {
+  test(`a message to ${dialled} goes to the id that WhatsApp answers for it, and is read there`, async () => {
+    await stage.whatsApp.directory.add(dialled, actual);
+    const sent = await sendTo(dialled, `to ${dialled}`);
+    assert.equal(sent.status, 200, JSON.stringify(sent.body));
+    assert.equal(sent.body.chat_id, lidOf(actual));
+    assert.equal((await stage.whatsApp.phone.received()).at(-1)?.to, lidOf(actual));
+    const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${dialled}`);
+    assert.deepEqual([read.body.chat.id, read.body.messages.at(-1)?.body], [lidOf(actual), `to ${dialled}`]);
+  });
+}
+
+test('an id is no number: it goes into chat_id, and what has letters is refused', async () => {
+  await stage.whatsApp.phone.receive({ from: '15550004444', body: 'hello' });
+  const from = String((await eventsOf(product, 'message', 1)).at(-1)?.from);
+  assert.equal(from, lidOf('15550004444'));
+  assert.equal((await sendTo(from, 'x')).status, 400);
+  assert.equal((await sendTo('15557770003 ext 12', 'x')).status, 400);
+  const sent = await call<OutputOf<'send'>>('/api/send', { chat_id: from, message: 'answered' });
+  assert.deepEqual([sent.status, sent.body.chat_id, sent.body.to], [200, from, '15550004444']);
+  const unknown = await call<OutputOf<'messages'>>('/api/messages?chat_id=123456789@g.us');
+  assert.equal(unknown.status, 404);
+});
+
+test('a list of chats asks about no group, whatever would become of the question', async () => {
+  await stage.whatsApp.phone.fill({ chats: 40, groups: 300 });
+  const { groupQuestions } = await stage.whatsApp.phone.state();
+  for (const groupMetadata of ['refused', 'hangs'] as const) {
+    await faults({ groupMetadata });
+    const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
+    assert.equal(listed.status, 200, groupMetadata);
+    assert.equal(listed.body.count, 100);
+    assert.ok(listed.body.chats.some(({ is_group }) => is_group));
+  }
+  await faults({ groupMetadata: null });
+  assert.equal((await stage.whatsApp.phone.state()).groupQuestions, groupQuestions);
+});
+
+test('a chat that is odd costs itself, never the list', async () => {
+  await stage.whatsApp.phone.oddChat('15550005551', { lastReceivedKey: {}, serializeThrows: true });
+  await stage.whatsApp.phone.oddChat('15550005552', { formattedTitle: 7, unreadCount: 'many', t: 'late' });
+  await stage.whatsApp.phone.oddChat('15550005553', {}, ['msgs']);
+  const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
+  assert.equal(listed.status, 200, JSON.stringify(listed.body));
+  assert.equal(listed.body.count, 100);
+});
+
+test('a group is written to and read by its id', async () => {
+  const group = '120363000000000001@g.us';
+  await stage.whatsApp.phone.setChat(group, { name: 'Tea', participants: ['15550002222'] });
+  await stage.whatsApp.phone.receive({ from: '15550002222', chat: group, body: 'who is in?' });
+  const sent = await call<OutputOf<'send'>>('/api/send', { chat_id: group, message: 'me' });
+  assert.deepEqual([sent.status, sent.body.chat_id, sent.body.to], [200, group, group]);
+  const read = await call<OutputOf<'messages'>>(`/api/messages?chat_id=${group}`);
+  assert.deepEqual(
+    read.body.messages.map(({ body, sender }) => [body, sender?.phone]),
+    [
+      ['who is in?', '15550002222'],
+      ['me', '15550001111'],
+    ],
+  );
+  assert.equal(read.body.chat.contact, null);
+});
+
+test('a message that is odd costs itself, and what cannot be loaded costs what is there nothing', async () => {
+  const from = '15550006661';
+  await stage.whatsApp.phone.receive({ from, body: 'well' });
+  await stage.whatsApp.phone.oddMessage(from, { id: null });
+  await stage.whatsApp.phone.oddMessage(from, { body: { thumbnail: true } }, ['t']);
+  await stage.whatsApp.phone.receive({ from, body: 'well again' });
+  await faults({ loadEarlierThrows: true });
+  const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}&limit=50`);
+  await faults({ loadEarlierThrows: false });
+  assert.equal(read.status, 200, JSON.stringify(read.body));
+  const bodies = read.body.messages.map(({ body }) => body);
+  assert.ok(bodies.includes('well') && bodies.includes('well again'), JSON.stringify(bodies));
+  assert.equal(read.body.count, 4);
+});
+
+test('what is beside a send never stops it: being seen, and the preview of a link', async () => {
+  const to = '15550006662';
+  for (const fault of [
+    { seen: 'throws' },
+    { seen: 'hangs' },
+    { preview: 'throws' },
+    { preview: 'hangs' },
+  ] as const) {
+    await stage.whatsApp.phone.receive({ from: to, body: 'unread' });
+    await faults({ seen: null, preview: null, ...fault });
+    const message = `${JSON.stringify(fault)} https://example.org`;
+    const sent = await sendTo(to, message);
+    assert.equal(sent.status, 200, JSON.stringify(sent.body));
+    assert.equal((await bodiesAtServer()).filter((body) => body === message).length, 1);
+  }
+  await stage.whatsApp.faults.clear();
+});
+
+test('a chat is marked as read only where that is wanted', async () => {
+  const from = '15550006663';
+  const unread = async () =>
+    (await stage.whatsApp.phone.chats()).find(({ id }) => id === lidOf(from))?.unreadCount;
+  await stage.whatsApp.phone.receive({ from, body: 'unread' });
+  await call('/api/send', { phone_number: from, message: 'unseen', mark_seen: false });
+  assert.equal(await unread(), 1);
+  await sendTo(from, 'seen');
+  await eventually(async () => (await unread()) === 0, { message: 'it is read' });
+});
+
+test('a number that hangs holds up only itself', async () => {
+  await faults({ lookupHangs: ['15550007771'] });
+  const hanging = await Promise.all(
+    Array.from({ length: 40 }, (_, i) =>
+      call<JobView>(
+        '/api/send',
+        { phone_number: '15550007771', message: `hangs ${i}` },
+        { prefer: 'respond-async' },
+      ),
+    ),
+  );
+  assert.ok(hanging.every(({ status }) => status === 202));
+  for (const to of ['15550007772', '15550007773']) {
+    const sent = await sendTo(to, `past it to ${to}`);
+    assert.equal(sent.status, 200, JSON.stringify(sent.body));
+  }
+  await stage.whatsApp.faults.clear();
+});
+
+test('a slow preview is not waited for longer than it is worth, and the message goes out once', async () => {
+  await faults({ previewMs: 40_000 });
+  const message = 'slow https://example.org/page';
+  const sent = await sendTo('15550007774', message);
+  assert.equal(sent.status, 200, JSON.stringify(sent.body));
+  await stage.whatsApp.faults.clear();
+  const received = (await stage.whatsApp.phone.received()).filter(({ body }) => body === message);
+  assert.deepEqual(
+    received.map(({ times }) => times),
+    [1],
+  );
+});
+
+test('a text for people is the name of the place, the caption or the question, never a thumbnail', async () => {
+  const from = '15550008881';
+  const thumbnail = '/9j/4AAQSkZJRgABAQAAAQABAAD'.repeat(240);
+  await stage.whatsApp.phone.receive({ from, body: 'first' });
+  await stage.whatsApp.phone.oddMessage(from, {
+    type: 'location',
+    body: thumbnail,
+    loc: 'Town hall',
+    lat: 1,
+    lng: 2,
+  });
+  await stage.whatsApp.phone.oddMessage(from, { type: 'image', body: thumbnail });
+  await stage.whatsApp.phone.oddMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' });
+  const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}`);
+  assert.deepEqual(
+    read.body.messages.map(({ body }) => body),
+    ['first', 'Town hall', '', 'Tea?'],
+  );
+});
+
+test('stories and channels are told to nobody', async () => {
+  const listener = await listenToEvents(await product.url(), { query: '?types=message' });
+  await stage.whatsApp.phone.receive({ from: '15550008882', chat: 'status@broadcast', body: 'a story' });
+  await stage.whatsApp.phone.receive({
+    from: '15550008882',
+    chat: '120363000000000009@newsletter',
+    body: 'a post',
+  });
+  await stage.whatsApp.phone.receive({ from: '15550008882', body: 'after both' });
+  const told = () => listener.events.map(({ body }) => (body.data as Message).body);
+  await eventually(() => told().includes('after both'), { message: 'the message after them' });
+  listener.close();
+  assert.deepEqual(told(), ['after both']);
+  const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
+  assert.ok(listed.body.chats.every(({ id }) => id !== 'status@broadcast'));
+});
+
+for (const [count, chats] of [
+  [1_500, 1],
+  [10_000, 100],
+] as const) {
+  test(`${count} messages at once in ${chats} chats are told once each, without a restart`, async () => {
+    const before = await product.status();
+    const listener = await listenToEvents(await product.url(), { query: '?types=message' });
+    const ids = new Set(await stage.whatsApp.phone.mass(count, chats));
+    const mine = () =>
+      listener.events.map(({ body }) => String((body.data as Message).id)).filter((id) => ids.has(id));
+    await eventually(() => mine().length >= count, { timeoutMs: 90_000, message: 'all of them are told' });
+    listener.close();
+    assert.deepEqual([mine().length, new Set(mine()).size], [count, count]);
+    const { ready, restarts, incarnation } = await product.status();
+    assert.deepEqual([ready, restarts, incarnation], [true, before.restarts, before.incarnation]);
+  });
+}
+
+test('a field of an unexpected type does not keep the account from ready', async () => {
+  await faults({ oddConn: { pushname: 5, platform: null } });
+  await product.loginSettled();
+  await stage.killBrowser();
+  await product.until((s) => !s.ready, 'the death is noticed');
+  const { account } = await product.until((s) => s.ready, 'ready with an odd field');
+  assert.equal(account?.wid, '15550001111@c.us');
+  assert.equal(account?.pushname, null);
+  await stage.whatsApp.faults.clear();
+});

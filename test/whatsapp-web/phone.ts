@@ -1,4 +1,3 @@
-import type { ScanResult } from './linking.js';
 import { type PhoneChats, phoneChats } from './phone-chats.js';
 import { type PhoneLinking, phoneLinking } from './phone-linking.js';
 import { describe, type WhatsAppWebState } from './state.js';
@@ -8,8 +7,6 @@ import type { World } from './world.js';
 export interface Phone extends PhoneLinking, PhoneChats {
   state(): Promise<WhatsAppWebState>;
 }
-
-export type { ScanResult };
 
 export function createPhone(world: World): Phone {
   return { ...phoneLinking(world), ...phoneChats(world), state: async () => describe(world) };

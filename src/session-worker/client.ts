@@ -14,10 +14,10 @@ import {
 } from './in-page/agent.js';
 import type { ChatEvent, FromPage } from './in-page/events.js';
 import type { PageReport } from './in-page/linking.js';
+import type { PageExamination } from './in-page/self-test.js';
 import { putBackLogin } from './login-storage.js';
 import { NumberCache } from './number-cache.js';
 import { answeredValue } from './page-errors.js';
-import type { PageExamination } from './page-status.js';
 import { readPinnedPage, servePinnedPage, WebVersionError, wrongVersionSentence } from './pinned-page.js';
 import { StartPages } from './start-pages.js';
 
@@ -221,11 +221,9 @@ export class WhatsAppClient {
   }
 
   async #onLoaded(page: Page): Promise<void> {
+    const { webVersion, deviceName, events } = this.#options;
     await this.#evaluate(page, installAgent, this.#options.callTimeoutMs);
-    await this.#tell('nameDevice', { name: this.#options.deviceName });
-    await this.#tell('watchForPasskey', undefined);
-    const examination = await this.#examine(false);
-    const { webVersion, events } = this.#options;
+    const examination = await this.#tell('setUp', { needs: pageNeeds, deviceName }, examinationMs);
     if (webVersion !== null && examination.version !== webVersion) {
       const message = wrongVersionSentence(webVersion, examination.version);
       events.onWrongVersion(message);
@@ -235,9 +233,7 @@ export class WhatsAppClient {
   }
 
   async #onSynced(): Promise<void> {
-    // What keeps it from listening, the self-test says.
-    await this.#tell('listen', undefined).catch(() => undefined);
-    const examination = await this.#examine(true);
+    const examination = await this.#tell('begin', { needs: pageNeeds }, examinationMs);
     this.#options.events.onExamined(examination, true);
     void this.#keepStartPage(examination);
   }
@@ -249,13 +245,6 @@ export class WhatsAppClient {
     const isWell = Object.values(findings).every(({ capability }) => capability !== 'broken');
     if (version === null || startPage === null || webVersion !== null || !isWell) return;
     await new StartPages(webVersionsDir, webVersion).keep(version, startPage);
-  }
-
-  async #examine(isReady: boolean): Promise<PageExamination> {
-    const repairs = await this.#tell('repairPage', undefined);
-    const version = await this.#tell('pageVersion', undefined);
-    const findings = await this.#tell('testPage', { needs: pageNeeds, isReady }, examinationMs);
-    return { version, repairs, findings };
   }
 
   async #hear(message: FromPage): Promise<void> {

@@ -5,15 +5,7 @@ import {
   type PageStatus,
   pageSchema,
 } from '../contract/page.js';
-import type { RepairResult } from './in-page/repairs.js';
-import type { Findings } from './in-page/self-test.js';
-
-/** What the page said of itself when it was looked at; foreign, like all that comes from it. */
-export interface PageExamination {
-  readonly version: string | null;
-  readonly repairs: readonly RepairResult[];
-  readonly findings: Findings;
-}
+import type { Findings, PageExamination } from './in-page/self-test.js';
 
 /** What an operator is told of a page. */
 export function describePage({ version, repairs, findings }: PageExamination): PageStatus {

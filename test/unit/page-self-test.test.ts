@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { type CapabilityName, capabilityNames } from '../../src/contract/page.js';
 import { pageNeeds } from '../../src/contract/page-needs.js';
 import type { RepairResult } from '../../src/session-worker/in-page/repairs.js';
-import type { Findings } from '../../src/session-worker/in-page/self-test.js';
+import type { PageExamination } from '../../src/session-worker/in-page/self-test.js';
 import { brokenSentence, describePage } from '../../src/session-worker/page-status.js';
 import { chatOf, type FakePage, fakePage, messageOf } from '../support/fake-page.js';
 
@@ -27,11 +27,8 @@ function without(path: string): Change {
 }
 
 async function examine(page: FakePage) {
-  const repairs = await page.value<RepairResult[]>('repairPage');
-  await page.call('listen');
-  const findings = await page.value<Findings>('testPage', { needs: pageNeeds, isReady: true });
-  const version = await page.value<string | null>('pageVersion');
-  return { findings, status: describePage({ version, repairs, findings }) };
+  const examination = await page.value<PageExamination>('begin', { needs: pageNeeds });
+  return { findings: examination.findings, status: describePage(examination) };
 }
 
 function pageWithChat(field?: string): FakePage {

@@ -62,6 +62,20 @@ export const installAgent = `(() => {
   Object.defineProperty(window, '${agentName}', { value: agent, configurable: true });
 })()`;
 
+/** Asks the page how it is, whether or not the agent is in it yet: a page that hangs while it loads must be noticed too. */
+export const pageReport = `window.${agentName} === undefined ? ({
+  type: 'value',
+  value: {
+    socketState: null,
+    hasSynced: false,
+    isInjected: false,
+    hasBegunReadying: false,
+    isLoaded: document.readyState === 'complete',
+    isLoggedOut: location.search.includes('post_logout=1'),
+    asksForPasskey: false,
+  },
+}) : window.${agentName}.answer('report', null)`;
+
 /** The expression that calls a function of the agent; it settles as an {@link AgentAnswer}. */
 export function agentCall(name: AgentFunction, input: unknown): string {
   const text = JSON.stringify(input ?? null);

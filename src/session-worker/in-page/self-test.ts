@@ -1,6 +1,7 @@
 import type { Capability, CapabilityName } from '../../contract/page.js';
 import type { PageNeeds } from '../../contract/page-needs.js';
 import type { Foreign, PageAgent } from './agent.js';
+import type { RepairResult } from './repairs.js';
 
 /** What was found of one capability; `lacks` says why it is not ok. */
 export interface Finding {
@@ -10,16 +11,23 @@ export interface Finding {
 
 export type Findings = { readonly [Name in CapabilityName]: Finding };
 
+type Needs = Readonly<Record<CapabilityName, PageNeeds>>;
+
+/** What was found when a page was looked at. */
+export interface PageExamination {
+  readonly version: string | null;
+  readonly repairs: readonly RepairResult[];
+  readonly findings: Findings;
+}
+
 export interface SelfTest {
-  pageVersion(): string | null;
+  /** Readies a page that has loaded its scripts: gives it its name and its repairs, and looks at it by name. */
+  setUp(input: { needs: Needs; deviceName: string }): Promise<PageExamination>;
   /**
-   * Looks for what each capability stands on, by name; with `isReady` it also makes a key, describes a chat and a message and
-   * finds that message by its id. Sends nothing and changes nothing.
+   * Listens to a page that has synced, and looks at it: makes a key, describes chats and messages, and finds a message by its
+   * id. Sends nothing.
    */
-  testPage(input: {
-    needs: Readonly<Record<CapabilityName, PageNeeds>>;
-    isReady: boolean;
-  }): Promise<Findings>;
+  begin(input: { needs: Needs }): Promise<PageExamination>;
 }
 
 export function selfTest(page: PageAgent): SelfTest {
@@ -91,24 +99,38 @@ export function selfTest(page: PageAgent): SelfTest {
     messages: [describesMessages],
   };
 
-  return {
-    pageVersion() {
-      const version = page.attempt(() => page.window.Debug.VERSION);
-      return typeof version === 'string' && version.length <= 64 ? version : null;
-    },
-    async testPage({ needs, isReady }) {
-      const found: [string, Finding][] = [];
-      for (const [name, { needs: needed, helps }] of Object.entries(needs)) {
-        const broken = missing(needed);
-        for (const trial of isReady && broken.length === 0 ? (trials[name as CapabilityName] ?? []) : []) {
-          const problem = await tried(trial);
-          if (problem !== null && !broken.includes(problem)) broken.push(problem);
-        }
-        const degraded = missing(helps);
-        const capability = broken.length > 0 ? 'broken' : degraded.length > 0 ? 'degraded' : 'ok';
-        found.push([name, { capability, lacks: broken.length > 0 ? broken : degraded }]);
+  function version(): string | null {
+    const said = page.attempt(() => page.window.Debug.VERSION);
+    return typeof said === 'string' && said.length <= 64 ? said : null;
+  }
+
+  /** By name; with `isTried` by trial as well. */
+  async function test(needs: Needs, isTried: boolean): Promise<Findings> {
+    const found: [string, Finding][] = [];
+    for (const [name, { needs: needed, helps }] of Object.entries(needs)) {
+      const broken = missing(needed);
+      for (const trial of isTried && broken.length === 0 ? (trials[name as CapabilityName] ?? []) : []) {
+        const problem = await tried(trial);
+        if (problem !== null && !broken.includes(problem)) broken.push(problem);
       }
-      return Object.fromEntries(found) as Findings;
+      const degraded = missing(helps);
+      const capability = broken.length > 0 ? 'broken' : degraded.length > 0 ? 'degraded' : 'ok';
+      found.push([name, { capability, lacks: broken.length > 0 ? broken : degraded }]);
+    }
+    return Object.fromEntries(found) as Findings;
+  }
+
+  return {
+    async setUp({ needs, deviceName }) {
+      // First of all: the page is about to introduce itself.
+      page.attempt(() => page.nameDevice({ name: deviceName }));
+      page.attempt(() => page.watchForPasskey());
+      return { repairs: page.repairPage(), version: version(), findings: await test(needs, false) };
+    },
+    async begin({ needs }) {
+      // What keeps it from listening, the test says.
+      page.attempt(() => page.listen());
+      return { repairs: page.repairPage(), version: version(), findings: await test(needs, true) };
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   agentCall,
   installAgent,
   type PageAgent,
+  pageReport,
 } from './in-page/agent.js';
 import type { ChatEvent, FromPage } from './in-page/events.js';
 import type { PageReport } from './in-page/linking.js';
@@ -106,14 +107,12 @@ export class WhatsAppClient {
     return this.#missingScript;
   }
 
-  /** Asks the page how it is; null where it has not loaded far enough to say. Rejects when it does not answer or is gone. */
+  /** Asks the page how it is; null where there is none yet. Rejects when it does not answer or is gone. */
   async report(): Promise<PageReport | null> {
     const { page } = this.#client;
     if (page === null) return null;
-    const answer = await this.#evaluate(page, agentCall('report', null), this.#options.callTimeoutMs);
-    return (answer as AgentAnswer).type === 'absent'
-      ? null
-      : (answeredValue(answer as AgentAnswer) as PageReport);
+    const answer = await this.#evaluate(page, pageReport, this.#options.callTimeoutMs);
+    return answeredValue(answer as AgentAnswer) as PageReport;
   }
 
   /** What a login needs besides the page's database, which is on the disk at once. */

@@ -1,24 +1,22 @@
 import { messageOf } from '../contract/errors.js';
 import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
-import type { PageStatus } from '../contract/page.js';
 import { mayFollow } from '../contract/states.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
-import { deferred, pause, withDeadline } from '../platform/deadline.js';
+import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/session-store.js';
+import { relayChatEvents } from './chat-events.js';
 import { WhatsAppClient } from './client.js';
 import { answerCommand } from './commands.js';
-import type { ChatEventData, EventRelay } from './event-relay.js';
+import type { EventRelay } from './event-relay.js';
 import * as failures from './failures.js';
-import type { ChatEvent } from './in-page/events.js';
 import type { PageReport } from './in-page/linking.js';
-import type { PageExamination } from './in-page/self-test.js';
-import { brokenSentence, describePage } from './page-status.js';
+import { LoginKeeper } from './login-keeper.js';
+import { PageCondition } from './page-condition.js';
 import type { People } from './people.js';
 import { encodeQr, warmUpEncoder } from './qr-image.js';
 import { faultOf, QrSeries } from './qr-series.js';
-import { toMessage } from './shapes.js';
 import type { StateWriter } from './state-writer.js';
 
 interface SessionWorkerOptions {
@@ -45,26 +43,28 @@ export class SessionWorker {
   readonly #options: SessionWorkerOptions;
   readonly #done = new AbortController();
   readonly #qrs = new QrSeries();
+  readonly #page: PageCondition;
+  readonly #login: LoginKeeper;
   readonly #startedAt = performance.now();
   #client: WhatsAppClient | null = null;
   #state: SessionState = 'starting';
   #account: Account | null;
   #lastError: string | null;
   #report: PageReport | null = null;
-  #page: PageStatus | null = null;
-  /** What is broken in the page, though the session is ready. */
-  #brokenInPage: string | null = null;
   #stateSince = performance.now();
   #syncedSince: number | null = null;
   #unconnectedSince: number | null = null;
-  readonly #loginKept = deferred<void>();
-  #keepingLogin: Promise<void> | null = null;
-  #isLoginKept = false;
 
   constructor(options: SessionWorkerOptions) {
     this.#options = options;
     this.#account = options.data.account;
     this.#lastError = options.data.lastError;
+    this.#page = new PageCondition(options.log);
+    this.#login = new LoginKeeper({
+      ...options,
+      keepLoginMs: options.data.timing.keepLoginMs,
+      readStorage: async () => this.#client?.loginStorage(),
+    });
     // While the browser starts.
     if (!options.data.isLinked) void warmUpEncoder();
   }
@@ -78,7 +78,7 @@ export class SessionWorker {
       case 'command':
         return void this.#carryOut(message);
       case 'login-kept':
-        return this.#loginKept.resolve();
+        return this.#login.kept();
       case 'logout':
         return void this.#logout();
       default:
@@ -102,7 +102,7 @@ export class SessionWorker {
     const beganAt = performance.now();
     const { people } = this.#options;
     const client = this.#client;
-    const parts = client === null ? null : { client, people, page: this.#page };
+    const parts = client === null ? null : { client, people, page: this.#page.status };
     const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
@@ -134,8 +134,8 @@ export class SessionWorker {
           this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
         onDisconnected: (reason) => this.#fail(failures.exitOfDisconnect(reason)),
         onPageCrashed: () => this.#failWith('page_crashed', 'the page of WhatsApp Web crashed'),
-        onExamined: (examination, isSynced) => this.#onExamined(examination, isSynced),
-        onChatEvents: (events, dropped) => this.#onChatEvents(events, dropped),
+        onExamined: (examination, isSynced) => this.#page.examined(examination, isSynced),
+        onChatEvents: (events, dropped) => relayChatEvents(this.#options, events, dropped),
         onWrongVersion: (message) => this.#failWith('web_version_missing', message),
         onHttpError: (status) => this.#fail(failures.exitOfHttpError(status)),
       },
@@ -191,7 +191,8 @@ export class SessionWorker {
   /** Codes for as long as nobody scans, and none on show that no phone takes. */
   async #followCodes(client: WhatsAppClient, report: PageReport): Promise<void> {
     const isIdle = report.socketState === 'UNPAIRED_IDLE';
-    if (this.#qrs.hasExpired() || (isIdle && this.#qrs.withdraw())) this.#publish('qr', null);
+    const isVoid = isIdle || client.isPairing;
+    if (this.#qrs.hasExpired() || (isVoid && this.#qrs.withdraw())) this.#publish('qr', null);
     // Fresh codes would void the one that somebody is typing.
     if (client.isPairing) return;
     if (client.hasCodeEnded) return client.backToQr();
@@ -225,7 +226,7 @@ export class SessionWorker {
   /** The page has synced, and the library said nothing: it missed it, or it failed on the way and lost the error. */
   async #makeUpForReady(client: WhatsAppClient, report: PageReport, syncedMs: number): Promise<void> {
     // The library has said it; `ready` waits for something else.
-    if (this.#keepingLogin !== null && !this.#isLoginKept) return;
+    if (this.#login.isWaiting) return;
     const { readyGraceMs } = this.#options.data.timing;
     if (!report.hasBegunReadying && syncedMs > readyGraceMs) {
       await client.makeReady().catch((error) => this.#fail(failures.exitOfReadying(error)));
@@ -265,7 +266,7 @@ export class SessionWorker {
     if (state !== 'starting' && state !== 'qr' && state !== 'authenticated' && state !== 'ready') return;
     // Linked before, the page shows a code only when its login is void or lost; a login by this code would not be saved.
     if (this.#options.data.isLinked || state === 'ready') return this.#fail(failures.loginMissing());
-    const fault = faultOf(text);
+    const fault = this.#client?.isPairing ? 'void' : faultOf(text);
     if (fault !== null) {
       this.#qrs.withdraw();
       if (state === 'qr') this.#publish('qr', null);
@@ -279,75 +280,23 @@ export class SessionWorker {
     if (this.#qrs.isCurrent(qr) && this.#state !== 'passkey_required') this.#publish('qr', { image, qr });
   }
 
-  #onExamined(examination: PageExamination, isSynced: boolean): void {
-    const { log } = this.#options;
-    const page = describePage(examination);
-    const { version, capabilities, repairs, problem } = page;
-    this.#page = page;
-    this.#brokenInPage = isSynced ? brokenSentence(page, examination.findings) : null;
-    for (const { name, reason } of examination.repairs.filter(({ result }) => result === 'failed')) {
-      log.warn({ repair: name, reason, version }, 'a page repair failed');
-    }
-    if (!isSynced) log.info({ version, repairs }, 'page of WhatsApp Web loaded');
-    else if (problem === null) log.info({ version, repairs }, 'page of WhatsApp Web passed the self-test');
-    else
-      log.warn(
-        { version, repairs, capabilities, problem },
-        'page of WhatsApp Web failed the self-test in part',
-      );
-  }
-
-  /** Settles when they are in Redis: what cannot be taken stays in the page. */
-  async #onChatEvents(events: readonly ChatEvent[], dropped: number): Promise<void> {
-    const { log, people, relay } = this.#options;
-    if (dropped > 0) log.warn({ dropped }, 'too many events waited for redis; the oldest were dropped');
-    const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
-    const completed = await people.completeSenders(messages);
-    const told = events.map((event): ChatEventData => {
-      if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
-      return {
-        type: 'message_ack',
-        data: { id: event.id, chat_id: event.chatId, ack: Math.trunc(event.ack) },
-      };
-    });
-    await relay.add(told);
-  }
-
   #onLinked(): void {
     this.#qrs.withdraw();
     this.#publish('authenticated', null);
-    if (!this.#options.data.isLinked) void this.#tellLogin(null).catch(() => undefined);
+    if (!this.#options.data.isLinked) void this.#login.tell(null).catch(() => undefined);
   }
 
   async #onReady(account: Account): Promise<void> {
     // The library says it again when the page unsets that it has synced, on its way out.
     const report = await this.#client?.report().catch(() => null);
     if (report?.hasSynced !== true) return;
-    const { send, acks } = this.#page?.capabilities ?? { send: 'broken', acks: 'broken' };
-    if (send === 'broken' || acks === 'broken') {
-      return this.#fail(failures.incompatible(this.#brokenInPage ?? 'it was not looked at'));
+    if (!this.#page.canSend) {
+      return this.#fail(failures.incompatible(this.#page.broken ?? 'it was not looked at'));
     }
     this.#account = account;
     if (this.#isLinking) this.#onLinked();
-    if (!this.#options.data.isLinked) {
-      this.#keepingLogin ??= this.#keepLogin(account);
-      await this.#keepingLogin;
-    }
+    if (!this.#options.data.isLinked) await this.#login.keep(account);
     if (this.#state !== 'ready') this.#publish('ready', null);
-  }
-
-  /** `ready` means that nobody has to scan again: a login that a kill would lose is not there yet. Never rejects. */
-  async #keepLogin(account: Account): Promise<void> {
-    const kept = this.#tellLogin(account).then(() => this.#loginKept.promise);
-    await withDeadline(kept, this.#options.data.timing.keepLoginMs, 'the supervisor').catch((error) =>
-      this.#options.log.warn({ reason: messageOf(error) }, 'a kill in the next seconds would lose the login'),
-    );
-    this.#isLoginKept = true;
-  }
-
-  async #tellLogin(account: Account | null): Promise<void> {
-    const storage = await this.#client?.loginStorage();
-    if (storage !== undefined) this.#options.say({ type: 'login', storage, account });
   }
 
   async #logout(): Promise<void> {
@@ -377,8 +326,8 @@ export class SessionWorker {
     this.#state = state;
     if (state === 'qr') this.#account = null;
     if (state === 'qr' || state === 'authenticated') this.#lastError = null;
-    if (state === 'ready') this.#lastError = this.#brokenInPage;
-    const facts = { lastError: this.#lastError, account: this.#account, page: this.#page };
+    if (state === 'ready') this.#lastError = this.#page.broken;
+    const facts = { lastError: this.#lastError, account: this.#account, page: this.#page.status };
     const change = { state, ...facts, qr: code?.qr ?? null };
     this.#options.writer.write(change, code?.image ?? null);
     this.#options.say({ type: 'state', state, account: this.#account });

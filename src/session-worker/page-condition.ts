@@ -1,0 +1,48 @@
+import type { PageStatus } from '../contract/page.js';
+import type { Logger } from '../platform/logger.js';
+import type { PageExamination } from './in-page/self-test.js';
+import { brokenSentence, describePage } from './page-status.js';
+
+/** What is known of the page that an incarnation has, from the newest look at it. */
+export class PageCondition {
+  readonly #log: Logger;
+  #status: PageStatus | null = null;
+  #broken: string | null = null;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  get status(): PageStatus | null {
+    return this.#status;
+  }
+
+  /** What does not work though the account has synced; null: all that there is an operation for works. */
+  get broken(): string | null {
+    return this.#broken;
+  }
+
+  /** Without these nobody could tell what becomes of a message. */
+  get canSend(): boolean {
+    const { send, acks } = this.#status?.capabilities ?? { send: 'broken', acks: 'broken' };
+    return send !== 'broken' && acks !== 'broken';
+  }
+
+  examined(examination: PageExamination, isSynced: boolean): void {
+    const status = describePage(examination);
+    const { version, capabilities, repairs, problem } = status;
+    this.#status = status;
+    this.#broken = isSynced ? brokenSentence(status, examination.findings) : null;
+    for (const { name, reason } of examination.repairs.filter(({ result }) => result === 'failed')) {
+      this.#log.warn({ repair: name, reason, version }, 'a page repair failed');
+    }
+    if (!isSynced) {
+      this.#log.info({ version, repairs }, 'page of WhatsApp Web loaded');
+    } else if (problem === null) {
+      this.#log.info({ version, repairs }, 'page of WhatsApp Web passed the self-test');
+    } else {
+      const facts = { version, repairs, capabilities, problem };
+      this.#log.warn(facts, 'page of WhatsApp Web did not pass the self-test');
+    }
+  }
+}

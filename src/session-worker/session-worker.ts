@@ -215,8 +215,13 @@ export class SessionWorker {
     if (!report.socketState?.startsWith('UNPAIRED')) return false;
     this.#qrs.newBatch();
     this.#publish('qr', null);
-    if (report.asksForPasskey) await client.backToQr();
+    await (report.asksForPasskey ? client.backToQr() : client.refreshQr());
     return true;
+  }
+
+  /** The page is there, as far as it has said: from then on silence is its own. */
+  get #hasLoaded(): boolean {
+    return this.#report?.isLoaded === true || this.#page.status !== null;
   }
 
   get #isLinking(): boolean {
@@ -241,7 +246,7 @@ export class SessionWorker {
   /** The page did not answer, or had no context to answer from (a navigation). */
   #onSilence(error: unknown): void {
     if ((error as { code?: unknown }).code !== 'deadline') return;
-    if (this.#state === 'starting' && this.#report?.isLoaded !== true) return;
+    if (this.#state === 'starting' && !this.#hasLoaded) return;
     this.#failWith('page_hung', `the page of WhatsApp Web stopped answering (${messageOf(error)})`);
   }
 
@@ -249,8 +254,8 @@ export class SessionWorker {
     const { startDeadlineMs, syncDeadlineMs, reconnectDeadlineMs } = this.#options.data.timing;
     const now = performance.now();
     if (this.#state === 'starting' && now - this.#startedAt > startDeadlineMs) {
-      const { isLoaded = false, socketState = null } = this.#report ?? {};
-      this.#fail(failures.exitOfStartDeadline(startDeadlineMs, isLoaded, socketState));
+      const socketState = this.#report?.socketState ?? null;
+      this.#fail(failures.exitOfStartDeadline(startDeadlineMs, this.#hasLoaded, socketState));
     }
     if (this.#state !== 'authenticated') return;
     if (this.#unconnectedSince !== null && now - this.#unconnectedSince > reconnectDeadlineMs) {

@@ -49,7 +49,7 @@ export function selfTest(page: PageAgent): SelfTest {
   }
 
   function sampleChats(): Foreign[] {
-    const all = page.member('WAWebCollections.Chat').getModelsArray();
+    const all = page.attempt(() => page.member('WAWebCollections.Chat').getModelsArray());
     return Array.isArray(all) ? all.slice(0, sample) : [];
   }
 

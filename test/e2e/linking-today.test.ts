@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { OutputOf } from '../../src/contract/operations.js';
+import { apiCaller, eventsOf } from '../support/api-caller.js';
+import { eventually } from '../support/eventually.js';
+import type { Product } from '../support/product.js';
+import { patientTiming, readQr, Stage } from '../support/stage.js';
+
+/** Linking and unlinking on today's page, where each of them has become another thing than it was in June. */
+
+async function open(timing: Record<string, number> = {}, options: Parameters<typeof Stage.open>[0] = {}) {
+  const stage = await Stage.open(options);
+  const product = stage.start('all', { WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, ...timing }) });
+  await product.post('/api/auth/start');
+  return { stage, product };
+}
+
+describe('a pairing code', () => {
+  let stage: Stage;
+  let product: Product;
+  const call = apiCaller(() => product);
+
+  before(async () => {
+    ({ stage, product } = await open({ pairingCodeMs: 4_000 }));
+  });
+  after(() => stage.close());
+
+  it('takes the QR from the page, and gives it back when nobody has typed it', async () => {
+    await product.until((s) => s.has_qr, 'a QR');
+    const paired = await call<{ code: string }>('/api/pairing-code', { phone_number: '15550001111' });
+    assert.equal(paired.status, 200, JSON.stringify(paired.body));
+    await product.until((s) => s.state === 'qr' && !s.has_qr, 'no QR beside the code');
+    await product.until((s) => s.has_qr, 'a QR again');
+    const isScannable = async () => {
+      const image = await product.get('/qr.png');
+      if (image.status !== 200) return false;
+      const { text } = readQr(Buffer.from(await image.arrayBuffer()));
+      return text !== null && text === (await stage.whatsApp.phone.currentQr());
+    };
+    await eventually(isScannable, { timeoutMs: 30_000, message: 'the QR on show is one that a phone takes' });
+  });
+
+  it('links, typed while it counts', async () => {
+    const paired = await call<{ code: string }>('/api/pairing-code', { phone_number: '15550001111' });
+    assert.equal((await stage.whatsApp.phone.enterCode(paired.body.code)).linked, true);
+    await product.until((s) => s.ready, 'ready by code');
+  });
+});
+
+describe('a passkey', () => {
+  let stage: Stage;
+  let product: Product;
+  const call = apiCaller(() => product);
+
+  before(async () => {
+    // A batch of codes is over soon.
+    const codes = { firstRefMs: 8_000, nextRefMs: 500, refsPerBatch: 3 };
+    ({ stage, product } = await open({}, { timing: codes }));
+  });
+  after(() => stage.close());
+
+  it('that WhatsApp asks for is said at once, the QR is withdrawn, and nothing disturbs the page', async () => {
+    await product.until((s) => s.has_qr, 'a QR');
+    await stage.whatsApp.phone.askForPasskey(true);
+    await stage.whatsApp.phone.scanCurrent();
+    const asked = await product.until(
+      (s) => s.state === 'passkey_required',
+      'the passkey is noticed',
+      10_000,
+    );
+    assert.equal(asked.has_qr, false);
+    assert.match(asked.last_error ?? '', /passkey/);
+    assert.equal((await product.get('/qr.png')).status, 404);
+    assert.match(await (await product.get('/qr')).text(), /passkey/);
+    assert.match(await (await product.get('/metrics')).text(), /state="passkey_required"\} 1/);
+    assert.ok((await eventsOf(product, 'state', 1)).some(({ state }) => state === 'passkey_required'));
+    for (const [path, body] of [
+      ['/api/pairing-code', { phone_number: '15550001111' }],
+      ['/api/send', { phone_number: '15550002222', message: 'x' }],
+    ] as const) {
+      const refused = await call(path, body);
+      assert.deepEqual([refused.status, refused.body.error.code], [409, 'login_required'], path);
+    }
+    // The codes run out meanwhile.
+    const isIdle = async () =>
+      (await stage.whatsApp.phone.state()).connections.some(({ state }) => state === 'UNPAIRED_IDLE');
+    await eventually(isIdle, { timeoutMs: 30_000, message: 'the page has no codes any more' });
+    assert.equal((await product.status()).state, 'passkey_required');
+    assert.deepEqual((await stage.whatsApp.phone.state()).disturbances, { refreshes: 0, codes: 0 });
+  });
+
+  it('that is given up brings codes back', async () => {
+    await stage.whatsApp.timing.set({ firstRefMs: 60_000 });
+    await stage.whatsApp.phone.cancelPasskey();
+    await product.until((s) => s.has_qr, 'codes again');
+  });
+
+  it('that is used links the account', async () => {
+    const scanned = async () => {
+      await stage.whatsApp.phone.scanCurrent();
+      return (await product.status()).state === 'passkey_required';
+    };
+    await eventually(scanned, { timeoutMs: 20_000, message: 'it is asked for again' });
+    await stage.whatsApp.phone.askForPasskey(false);
+    assert.equal((await stage.whatsApp.phone.finishPasskey()).linked, true);
+    const { last_error } = await product.until((s) => s.ready, 'ready');
+    assert.equal(last_error, null);
+  });
+});
+
+describe('a logout', () => {
+  for (const [how, faults, unlinked] of [
+    ['that WhatsApp refuses', { logoutRefused: 500 }, false],
+    ['that WhatsApp does not answer', { logoutSilent: true }, false],
+    ['that WhatsApp takes its time with', {}, true],
+  ] as const) {
+    it(`${how} is told as ${unlinked ? 'unlinked' : 'not unlinked'}, and the credentials are gone`, async () => {
+      const { stage, product } = await open();
+      try {
+        await stage.whatsApp.phone.scanCurrent();
+        await product.until((s) => s.ready, 'ready');
+        await stage.whatsApp.faults.set(faults);
+        await stage.whatsApp.timing.set({ unpairMs: 2_000 });
+        const answer = await product.post<OutputOf<'logout'>>('/api/logout');
+        assert.deepEqual(answer, { ok: true, unlinked });
+        const { devices } = await stage.whatsApp.phone.state();
+        assert.equal(devices.length, unlinked ? 0 : 1);
+        assert.equal((await product.status()).state, 'stopped');
+        await stage.whatsApp.faults.clear();
+        const started = await product.post<{ state: string }>('/api/auth/start');
+        assert.equal(started.state, 'qr');
+      } finally {
+        await stage.close();
+      }
+    });
+  }
+});
+
+describe('a page on which something does not work', () => {
+  it('is said in the status, and answered 501', async () => {
+    const stage = await Stage.open({
+      page: { missing: ['WAWebCollections.Chat.getModelsArray', 'WAWebQueryExistsJob'] },
+    });
+    const product = stage.start();
+    const call = apiCaller(() => product);
+    try {
+      await product.post('/api/auth/start');
+      await stage.whatsApp.phone.scanCurrent();
+      const { page, last_error } = await product.until((s) => s.ready, 'ready');
+      assert.equal(page?.capabilities.chats, 'broken');
+      assert.equal(page?.capabilities.send, 'degraded');
+      assert.match(last_error ?? '', /chats does not work/);
+      const chats = await call('/api/chats');
+      assert.deepEqual([chats.status, chats.body.error.code], [501, 'not_supported_by_page']);
+      assert.match(chats.body.error.message, new RegExp(String(page?.version).replaceAll('.', '\\.')));
+      const number = await call('/api/numbers/15550002222');
+      assert.deepEqual([number.status, number.body.error.code], [501, 'not_supported_by_page']);
+      const sent = await call<OutputOf<'send'>>('/api/send', {
+        phone_number: '15550002222',
+        message: 'all the same',
+      });
+      assert.equal(sent.status, 200, JSON.stringify(sent.body));
+      assert.match(
+        await (await product.get('/metrics')).text(),
+        /holdline_page_capability\{[^}]*capability="chats"[^}]*\} 0/,
+      );
+    } finally {
+      await stage.close();
+    }
+  });
+
+  it('and nothing can be sent is an incompatible page, and never ready', async () => {
+    const stage = await Stage.open({ page: { missing: ['WAWebSendMsgChatAction.addAndSendMsgToChat'] } });
+    const product = stage.start();
+    try {
+      await product.post('/api/auth/start');
+      await stage.whatsApp.phone.scanCurrent();
+      const { last_error, ready } = await product.until((s) => s.state === 'disconnected', 'given up');
+      assert.equal(ready, false);
+      assert.match(last_error ?? '', /^incompatible WhatsApp Web page: .*addAndSendMsgToChat is missing/);
+    } finally {
+      await stage.close();
+    }
+  });
+});
+
+describe('a pinned version that is not at hand', () => {
+  it('ends in a sentence, and goes on once it is there', async () => {
+    const stage = await Stage.open();
+    const product = stage.start('all', { WHATSAPP_WEB_VERSION: '2.3000.1099999999' });
+    try {
+      await product.post('/api/auth/start');
+      const { last_error } = await product.until((s) => s.last_error !== null, 'it is said');
+      assert.match(last_error ?? '', /^WHATSAPP_WEB_VERSION pins WhatsApp Web 2\.3000\.1099999999/);
+      assert.equal((await stage.whatsApp.phone.state()).pagesEver, 0);
+    } finally {
+      await stage.close();
+    }
+  });
+});

@@ -60,12 +60,13 @@ export async function answerCommand(parts: CommandParts | null, command: Command
     if (error instanceof PageLacksError) {
       return refusal('not_supported_by_page', notSupported(parts?.page ?? null, error.message));
     }
-    if (error instanceof WhatsAppSilentError && Object.hasOwn(reads, operation)) {
-      return refusal('timeout', `WhatsApp Web: ${error.message}`);
-    }
     // A page that did not answer may have acted all the same: that is no refusal.
-    const isUnknown = error instanceof WhatsAppSilentError || isInterruption(error);
-    return refusal(isUnknown ? 'interrupted' : 'whatsapp_error', `WhatsApp Web failed: ${messageOf(error)}`);
+    if (error instanceof WhatsAppSilentError) {
+      const isRead = Object.hasOwn(reads, operation);
+      return refusal(isRead ? 'timeout' : 'unanswered', `WhatsApp Web: ${error.message}`);
+    }
+    const code = isInterruption(error) ? 'interrupted' : 'whatsapp_error';
+    return refusal(code, `WhatsApp Web failed: ${messageOf(error)}`);
   }
 }
 

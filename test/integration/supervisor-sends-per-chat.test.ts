@@ -115,7 +115,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
     ]);
     // By either of its names: whoever is faster would be first, if these were several chats.
     stage.theatre.playLookUps({
-      [number]: 'is interrupted',
+      [number]: 'is unanswered',
       '558588887777': { chatId },
     });
     const [first = ''] = await stage.acceptFor({ phoneNumber: number }, 'first');
@@ -130,7 +130,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
 
 test('after three look-ups without an answer a message fails, and was not sent', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [hanging]: 'is interrupted' });
+    stage.theatre.playLookUps({ [hanging]: 'is unanswered' });
     // Before anything is looked up.
     const ids = await stage.acceptFor({ phoneNumber: hanging }, 'one', 'two');
     await ready(stage);
@@ -162,6 +162,16 @@ test('a look-up that ended with its page does not count as one without an answer
     }
     assert.equal((await stage.settled(id)).status, 'sent');
     assert.deepEqual(stage.sentTexts(), ['through restarts']);
+  }));
+
+test('a look-up that a page has cut off by loading anew does not count as one without an answer', () =>
+  withSends(redis, async (stage) => {
+    stage.theatre.playLookUps({ [hanging]: 'is interrupted' });
+    await ready(stage);
+    const [id = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'through a reload');
+    await eventually(() => lookUpsOf(stage, hanging).length === 5, { timeoutMs: 30_000 });
+    stage.theatre.playLookUps({});
+    assert.equal((await stage.settled(id)).status, 'sent');
   }));
 
 test('a recipient for whom the page gives no id: the message fails before its attempt is recorded', () =>

@@ -119,8 +119,15 @@ export interface SentMessage {
   readonly message: string;
 }
 
-/** `is interrupted`: as a session worker says it that waited for WhatsApp in vain. An object is the answer as it is. */
-export type LookUpBehaviour = 'never answers' | 'is interrupted' | Readonly<Record<string, unknown>>;
+/**
+ * `is unanswered`: as a session worker says it that waited for WhatsApp in vain; `is interrupted`: of a page that has loaded anew.
+ * An object is the answer as it is.
+ */
+export type LookUpBehaviour =
+  | 'never answers'
+  | 'is unanswered'
+  | 'is interrupted'
+  | Readonly<Record<string, unknown>>;
 
 export interface SendCall {
   readonly operation: string;

@@ -13,6 +13,9 @@ export class CommandInterruptedError extends HoldlineError {
   }
 }
 
+/** The session worker is well, but WhatsApp did not answer it. */
+export class CommandUnansweredError extends CommandInterruptedError {}
+
 /** What a call that touches the page may take: longer than the session worker's own patience with the page. */
 export const pageCallMs = 35_000;
 
@@ -64,6 +67,7 @@ export class CommandPort {
     const pending = this.#pending.get(message.id);
     if (message.type === 'answer') pending?.resolve(message.output);
     else if (message.code === 'interrupted') pending?.reject(new CommandInterruptedError(message.message));
+    else if (message.code === 'unanswered') pending?.reject(new CommandUnansweredError(message.message));
     else pending?.reject(new CommandRefusedError(message.code, message.message));
   }
 

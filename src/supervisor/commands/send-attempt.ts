@@ -3,7 +3,12 @@ import type { PreparedMessage, SendCommands } from '../../contract/send-commands
 import type { SendAttempt, SendJob, SendOutcome } from '../../contract/send-jobs.js';
 import type { Incarnation } from '../incarnation.js';
 import type { Availability } from './availability.js';
-import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
+import {
+  CommandInterruptedError,
+  CommandRefusedError,
+  CommandUnansweredError,
+  pageCallMs,
+} from './command-port.js';
 import type { LookUps } from './look-ups.js';
 import type { Handed, SendFeed } from './send-feed.js';
 import type { SendPlace } from './send-order.js';
@@ -122,9 +127,7 @@ export class PageAttempt {
       place.answered(this.#options.period, prepared.data);
       return prepared.data;
     } catch (error) {
-      throw error instanceof CommandInterruptedError
-        ? new LookUpUnansweredError(since, error.message)
-        : error;
+      throw error instanceof CommandUnansweredError ? new LookUpUnansweredError(since, error.message) : error;
     }
   }
 

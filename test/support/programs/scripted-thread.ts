@@ -127,8 +127,9 @@ async function carryOut({
       recordCall(operation, input);
       const prepared = lookUp(input as SendCommands['prepareSend']['input']);
       if (prepared === 'never answers') return null;
-      if (prepared !== 'is interrupted') return answer(prepared);
-      return { type: 'refusal', id, code: 'interrupted', message: 'scripted: nobody answered' };
+      if (prepared !== 'is unanswered' && prepared !== 'is interrupted') return answer(prepared);
+      const code = prepared.replace('is ', '');
+      return { type: 'refusal', id, code, message: `scripted: ${prepared}` };
     }
     case 'sendTexts': {
       recordCall(operation, input);

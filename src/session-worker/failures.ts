@@ -29,7 +29,7 @@ export function exitOfStart(
   isLoggedOut: boolean,
   missingScript: string | null = null,
 ): IncarnationExit {
-  const message = messageOf(error);
+  const message = wordsOf(error);
   if (isLoggedOut) return loggedOut();
   if ((error as { code?: unknown } | null)?.code === 'web_version_missing') {
     return { reason: 'web_version_missing', message };
@@ -58,7 +58,13 @@ function isPageMismatch(message: string): boolean {
 }
 
 export function exitOfReadying(error: unknown): IncarnationExit {
-  return incompatible(messageOf(error));
+  return incompatible(wordsOf(error));
+}
+
+/** The page's classes are minified: `r` says nothing to anybody. */
+function wordsOf(error: unknown): string {
+  const message = messageOf(error);
+  return message.length < 4 ? `its page threw an error without a message (${message})` : message;
 }
 
 /** `socketState`: the page's last word before the deadline, null where it never came to one. */

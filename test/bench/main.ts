@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Stage } from '../support/stage.js';
 import { Bare } from './bare.js';
+import { chatList } from './chat-list.js';
 import { Embedded } from './embedded.js';
 import { eventLatency } from './event-latency.js';
 import { type Figure, figuresTable, isReached } from './figures.js';
@@ -31,6 +32,7 @@ const sections: Record<string, () => Promise<Figure[]>> = {
   replicas: () => replicas(stage, Math.min(rounds, 3)),
   events: () => eventLatency(stage),
   start: () => start(),
+  chats: () => chatList(Math.min(rounds, 3)),
   send: () => sending(stage, bare, bareProfile, Math.min(rounds, 3)),
   idle: () => idle(stage, bare, bareProfile, options.long ? 600 : 60),
 };

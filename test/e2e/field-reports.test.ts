@@ -245,3 +245,22 @@ test('a field of an unexpected type does not keep the account from ready', async
   assert.equal(account?.pushname, null);
   await stage.whatsApp.faults.clear();
 });
+
+test('a number that the page has told once is told from then on, also when it has forgotten it', async () => {
+  const hidden = '15550009001';
+  await stage.whatsApp.directory.hideNumber(hidden);
+  await stage.whatsApp.phone.receive({ from: hidden, body: 'who am I?' });
+  const read = async () => {
+    const { body } = await call<OutputOf<'messages'>>(`/api/messages?chat_id=${lidOf(hidden)}`);
+    return [body.chat.contact?.phone, body.messages.at(-1)?.sender?.phone];
+  };
+  assert.deepEqual(await read(), [null, null]);
+  const found = await call<OutputOf<'number'>>(`/api/numbers/${hidden}`);
+  assert.deepEqual([found.body.contact?.id, found.body.contact?.phone], [lidOf(hidden), hidden]);
+  await product.loginSettled();
+  await stage.killBrowser();
+  await stage.whatsApp.directory.hideNumber(hidden);
+  await product.until((s) => !s.ready, 'the death is noticed');
+  await product.until((s) => s.ready, 'ready on a page that knows nothing');
+  assert.deepEqual(await read(), [hidden, hidden]);
+});

@@ -68,7 +68,7 @@ export class AttachedClient extends Client {
   override async inject(): Promise<void> {
     for (let navigations = 0; ; navigations++) {
       try {
-        await this.#setUp();
+        if (await this.#prepare()) await super.inject();
         this.#hasBeenSetUp = true;
         return;
       } catch (error) {
@@ -84,13 +84,21 @@ export class AttachedClient extends Client {
   /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
   override async destroy(): Promise<void> {}
 
-  /** The library looks five times a second whether the page has loaded its scripts: here that is seen at once. */
-  async #setUp(): Promise<void> {
+  /**
+   * Our part, before the library's. The library looks five times a second whether the page has loaded its scripts: here that is
+   * seen at once. False: the page has left meanwhile, and the library will be called for the one that it went to.
+   */
+  async #prepare(): Promise<boolean> {
     const page = this.pupPage as Page;
-    const isLoaded = page.evaluate(`(${whenLoaded})(${this.#options.loadTimeoutMs})`);
-    // A page that leaves meanwhile is the library's to look at again.
-    if ((await isLoaded.catch(() => false)) === true) await this.#options.onLoaded(page);
-    await super.inject();
+    try {
+      const isLoaded = await page.evaluate(`(${whenLoaded})(${this.#options.loadTimeoutMs})`);
+      // One that has not loaded is the library's to speak of.
+      if (isLoaded === true) await this.#options.onLoaded(page);
+      return true;
+    } catch (error) {
+      if (this.#hasBeenSetUp && isNavigation(error)) return false;
+      throw error;
+    }
   }
 }
 

@@ -8,6 +8,8 @@ export function browserModules({ miscBrowserInfo }, modules) {
   return {
     WAWebUA: { UA: { parser: { getResult: () => parseUserAgent(navigator.userAgent) } } },
     WAWebBrowserInfo: () => described(modules().WAWebUA.UA.parser.getResult()),
+    // Still there, without what it was asked for.
+    WAWebMiscBrowserUtils: { isDownloading: () => false },
   };
 }
 

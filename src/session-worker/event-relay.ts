@@ -33,6 +33,7 @@ export class EventRelay {
 
   /** Resolves when all of it is written. Rejects when it was stopped before. */
   add(events: readonly ChatEventData[]): Promise<void> {
+    if (this.#stopping.signal.aborted) return Promise.reject(new Error('nothing is taken any more'));
     const at = new Date().toISOString();
     const added = this.#relaying.then(() => this.#relay(events, at));
     this.#relaying = added.catch(() => undefined);

@@ -150,6 +150,10 @@ test('a message that a page of June could not send goes out on the page of today
     await r('WAWebSendMsgChatAction').addAndSendMsgToChat(chat, message)[0];
     return id.id;
   }`);
+  // It is on its way when the page says that it has it.
+  const isLost = async () =>
+    (await phone.state()).journal.some(({ text }) => text.startsWith('A message was lost'));
+  await eventually(isLost);
   await faults.clear();
   await whatsAppWeb.page.set(structuredClone(TODAY));
   await load(page);

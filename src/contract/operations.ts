@@ -117,7 +117,7 @@ export const operations = {
   send: {
     summary: 'Send a text message',
     description:
-      'To a phone_number or a chat_id, one of the two. Answers 200 once WhatsApp has the message, or 202 with a job to ask for. Sent in order, once: repeat a call whose outcome you do not know with the same `Idempotency-Key`.',
+      'To a phone_number or a chat_id, one of the two. Answers 200 once WhatsApp has the message, or 202 with a job to ask for. Sent once, in order within a chat: repeat a call whose outcome you do not know with the same `Idempotency-Key`.',
     routes: [{ method: 'POST', path: '/api/send' }],
     tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false },
     scope: 'send',
@@ -183,7 +183,7 @@ export const operations = {
       messages: z.array(messageSchema),
     }),
     run: 'read',
-    errors: ['not_on_whatsapp'],
+    errors: ['not_on_whatsapp', 'chat_not_found'],
   },
   number: {
     summary: 'Whether a phone number is on WhatsApp, and as whom',

@@ -46,8 +46,8 @@ export const statusSchema = z.object({
   supervisor: z.string().nullable().describe('who runs the session'),
   updated_at: z.iso.datetime().nullable(),
   qr: qrSchema.nullable(),
-  // A status that an earlier version stored has none.
-  page: pageSchema.nullable().default(null).describe('the page of WhatsApp Web; null: there is none'),
+  // A status that another version stored has none, or one that is not understood here.
+  page: pageSchema.nullable().catch(null).describe('the page of WhatsApp Web; null: there is none'),
 });
 
 export type Status = z.infer<typeof statusSchema>;

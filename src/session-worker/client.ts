@@ -65,6 +65,9 @@ const passingStates = ['CONNECTED', 'OPENING', 'PAIRING', 'TIMEOUT'];
 /** Time between two requests for fresh codes that came to nothing. */
 const refreshEveryMs = 10_000;
 
+/** So many come to nothing before the page is loaded anew. */
+const refreshesMax = 2;
+
 /** One page of WhatsApp Web: what it is asked goes through here, each call with a deadline. */
 export class WhatsAppClient {
   readonly acks = new Acks();
@@ -75,6 +78,8 @@ export class WhatsAppClient {
   #missingScript: string | null = null;
   #codeUntil: number | null = null;
   #refreshedAt = Number.NEGATIVE_INFINITY;
+  /** Requests for fresh codes since the last ones came. */
+  #refreshes = 0;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -165,16 +170,20 @@ export class WhatsAppClient {
     await this.#tell('backToQr', undefined, this.#options.callTimeoutMs);
   }
 
-  /** Asks WhatsApp for fresh codes; not again before the last request has had its time. */
+  /** Asks WhatsApp for fresh codes; not again before the last request has had its time. Some come to nothing: then anew. */
   async refreshQr(): Promise<void> {
     if (performance.now() - this.#refreshedAt < refreshEveryMs) return;
     this.#refreshedAt = performance.now();
-    await this.#tell('refreshQr', undefined, this.#options.callTimeoutMs);
+    this.#refreshes++;
+    const byReload = this.#refreshes > refreshesMax;
+    if (byReload) this.#refreshes = 0;
+    await this.#tell('refreshQr', { byReload });
   }
 
   /** Fresh codes have come. */
   codesCome(): void {
     this.#refreshedAt = Number.NEGATIVE_INFINITY;
+    this.#refreshes = 0;
   }
 
   /** Runs the library's own steps to `ready` for a sync that it missed; rejects with what fails in them. */

@@ -137,6 +137,19 @@ describe('a logout', () => {
 });
 
 describe('a page on which something does not work', () => {
+  it('and no fresh codes can be asked for, is loaded anew for them', async () => {
+    const page = { missing: ['WAWebLaunchSocketUtils'] };
+    const codes = { firstRefMs: 900, nextRefMs: 700, refsPerBatch: 2 };
+    const { stage, product } = await open({}, { page, timing: codes });
+    try {
+      const shown = await product.until((s) => (s.qr?.number ?? 0) >= 5, 'the third batch of codes');
+      assert.equal(shown.page?.capabilities.qr, 'degraded');
+      assert.equal(shown.restarts, 0);
+    } finally {
+      await stage.close();
+    }
+  });
+
   it('is said in the status, and answered 501', async () => {
     const stage = await Stage.open({
       page: { missing: ['WAWebCollections.Chat.getModelsArray', 'WAWebQueryExistsJob'] },

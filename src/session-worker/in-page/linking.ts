@@ -17,8 +17,8 @@ export interface PageReport {
 
 export interface Linking {
   report(): PageReport;
-  /** Asks WhatsApp for fresh codes. Gives how: by a function of the page, or by loading it anew. */
-  refreshQr(): 'asked' | 'reloaded';
+  /** Asks WhatsApp for fresh codes, by a function of the page or, `byReload` or where it has none, by loading it anew. */
+  refreshQr(input: { byReload: boolean }): void;
   /** A code to type on the phone; takes the QR's secret away for as long as it counts. Throws what the page throws. */
   pairingCode(input: { digits: string; timeoutMs: number }): Promise<string>;
   /** Gives up a pairing code or a passkey: a new secret, fresh codes. */
@@ -65,18 +65,17 @@ export function linking(page: PageAgent): Linking {
     page.need('WAWebAltDeviceLinkingApi.setPairingType')(type);
   }
 
-  function refreshQr(): 'asked' | 'reloaded' {
+  function refreshQr({ byReload }: { byReload: boolean }): void {
     const refresh = page.anyMember('WAWebLaunchSocketUtils.refreshQR|WAWebCmd.Cmd.refreshQR');
-    if (typeof refresh === 'function') {
+    if (!byReload && typeof refresh === 'function') {
       try {
         refresh();
-        return 'asked';
+        return;
       } catch {
         // The page can still be loaded anew.
       }
     }
     page.window.location.reload();
-    return 'reloaded';
   }
 
   return {
@@ -108,7 +107,7 @@ export function linking(page: PageAgent): Linking {
         await page.atMost(5_000, () => begin());
         page.attempt(() => setPairingType('QR_CODE'));
       }
-      refreshQr();
+      refreshQr({ byReload: false });
     },
     nameDevice({ name }) {
       const parser = page.member('WAWebUA.UA.parser');

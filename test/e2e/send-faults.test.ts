@@ -1,107 +1,121 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import type { JobView } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { kill, Stage } from '../support/stage.js';
+import { JUNE, type PageSettings, TODAY } from '../whatsapp-web/index.js';
 
 /**
  * A crash at each step of a send, of each part: the message arrives exactly once, and the job says so.
  */
-let stage: Stage;
-let product: Product;
-let count = 0;
+for (const [name, page] of [
+  ['today', TODAY],
+  ['June', JUNE],
+] as const) {
+  describe(`on the page of ${name}`, () => crashAtEachStep(page));
+}
 
-before(async () => {
-  stage = await Stage.open();
-  product = stage.start();
-  await product.post('/api/auth/start');
-  await stage.whatsApp.phone.scanCurrent();
-  await product.loginSettled();
-});
-afterEach(() => stage.whatsApp.faults.clear());
-after(() => stage.close());
+function crashAtEachStep(page: PageSettings): void {
+  let stage: Stage;
+  let product: Product;
+  let count = 0;
 
-/** Each waits until the send has come exactly so far. */
-const steps = {
-  'before the page is called': async () => {},
-  'while the page holds it': async () => {
-    await stage.whatsApp.faults.set({ dropBeforeServer: true });
-    const begun = (await stage.whatsApp.phone.state()).sendsBegun;
-    return () =>
-      eventually(async () => (await stage.whatsApp.phone.state()).sendsBegun > begun, { timeoutMs: 60_000 });
-  },
-  'after the server has it, before the page knows': async () => {
-    await stage.whatsApp.faults.set({ ackStalls: true });
-    return (body: string) =>
-      eventually(async () => (await stage.whatsApp.phone.received()).some((m) => m.body === body), {
-        timeoutMs: 60_000,
-      });
-  },
-} as const;
-
-const crashes = {
-  'the browser is killed': () => stage.killBrowser(),
-  'everything is killed': async () => {
-    for (const { pid } of await stage.processes()) kill(pid);
-    await stage.nothingLeft();
+  before(async () => {
+    stage = await Stage.open({ page });
     product = stage.start();
-  },
-} as const;
+    await product.post('/api/auth/start');
+    await stage.whatsApp.phone.scanCurrent();
+    await product.loginSettled();
+  });
+  afterEach(() => stage.whatsApp.faults.clear());
+  after(() => stage.close());
 
-for (const [step, prepare] of Object.entries(steps)) {
+  /** Each waits until the send has come exactly so far. */
+  const steps = {
+    'before the page is called': async () => {},
+    'while the page holds it': async () => {
+      await stage.whatsApp.faults.set({ dropBeforeServer: true });
+      const begun = (await stage.whatsApp.phone.state()).sendsBegun;
+      return () =>
+        eventually(async () => (await stage.whatsApp.phone.state()).sendsBegun > begun, {
+          timeoutMs: 60_000,
+        });
+    },
+    'after the server has it, before the page knows': async () => {
+      await stage.whatsApp.faults.set({ ackStalls: true });
+      return (body: string) =>
+        eventually(async () => (await stage.whatsApp.phone.received()).some((m) => m.body === body), {
+          timeoutMs: 60_000,
+        });
+    },
+  } as const;
+
+  const crashes = {
+    'the browser is killed': () => stage.killBrowser(),
+    'everything is killed': async () => {
+      for (const { pid } of await stage.processes()) kill(pid);
+      await stage.nothingLeft();
+      product = stage.start();
+    },
+  } as const;
+
+  for (const [step, prepare] of Object.entries(steps)) {
+    for (const [crash, inject] of Object.entries(crashes)) {
+      test(`${crash} ${step}: the message arrives once, and the job is sent`, async () => {
+        const body = `message ${++count}`;
+        const reached = await prepare();
+        const id = await accept(body);
+        await reached?.(body);
+        await inject();
+        await stage.whatsApp.faults.clear();
+        const job = await settled(id);
+        assert.equal(job.status, 'sent', JSON.stringify(job));
+        const received = (await stage.whatsApp.phone.received()).filter((m) => m.body === body);
+        assert.equal(received.length, 1, JSON.stringify(received));
+        assert.equal(received[0]?.id, job.result?.message_id);
+      });
+    }
+  }
+
   for (const [crash, inject] of Object.entries(crashes)) {
-    test(`${crash} ${step}: the message arrives once, and the job is sent`, async () => {
-      const body = `message ${++count}`;
-      const reached = await prepare();
-      const id = await accept(body);
-      await reached?.(body);
+    test(`${crash} while many wait to be acknowledged: each arrives once, in order`, async () => {
+      await stage.whatsApp.faults.set({ ackStalls: true });
+      const bodies = Array.from({ length: 8 }, () => `message ${++count}`);
+      const ids: string[] = [];
+      for (const body of bodies) ids.push(await accept(body));
+      const received = async () =>
+        (await stage.whatsApp.phone.received())
+          .map(({ body }) => body)
+          .filter((body) => bodies.includes(body));
+      await eventually(async () => (await received()).length === bodies.length, { timeoutMs: 60_000 });
       await inject();
       await stage.whatsApp.faults.clear();
-      const job = await settled(id);
-      assert.equal(job.status, 'sent', JSON.stringify(job));
-      const received = (await stage.whatsApp.phone.received()).filter((m) => m.body === body);
-      assert.equal(received.length, 1, JSON.stringify(received));
-      assert.equal(received[0]?.id, job.result?.message_id);
+      for (const id of ids) assert.equal((await settled(id)).status, 'sent');
+      assert.deepEqual(await received(), bodies);
     });
   }
-}
 
-for (const [crash, inject] of Object.entries(crashes)) {
-  test(`${crash} while many wait to be acknowledged: each arrives once, in order`, async () => {
-    await stage.whatsApp.faults.set({ ackStalls: true });
-    const bodies = Array.from({ length: 8 }, () => `message ${++count}`);
-    const ids: string[] = [];
-    for (const body of bodies) ids.push(await accept(body));
-    const received = async () =>
-      (await stage.whatsApp.phone.received()).map(({ body }) => body).filter((body) => bodies.includes(body));
-    await eventually(async () => (await received()).length === bodies.length, { timeoutMs: 60_000 });
-    await inject();
-    await stage.whatsApp.faults.clear();
-    for (const id of ids) assert.equal((await settled(id)).status, 'sent');
-    assert.deepEqual(await received(), bodies);
-  });
-}
+  async function accept(message: string): Promise<string> {
+    const accepted = await product.get('/api/send', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+      body: JSON.stringify({ phone_number: '15550002222', message }),
+    });
+    assert.equal(accepted.status, 202);
+    return ((await accepted.json()) as JobView).id;
+  }
 
-async function accept(message: string): Promise<string> {
-  const accepted = await product.get('/api/send', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', prefer: 'respond-async' },
-    body: JSON.stringify({ phone_number: '15550002222', message }),
-  });
-  assert.equal(accepted.status, 202);
-  return ((await accepted.json()) as JobView).id;
-}
-
-function settled(id: string): Promise<JobView> {
-  return eventually(
-    async () => {
-      const answer = await product.get(`/api/jobs/${id}`);
-      // A Redis that has just been started may have had no turn yet.
-      if (answer.status === 503) return null;
-      const view = (await answer.json()) as JobView;
-      return view.status === 'queued' || view.status === 'active' ? null : view;
-    },
-    { timeoutMs: 90_000, message: 'the job settles' },
-  ) as Promise<JobView>;
+  function settled(id: string): Promise<JobView> {
+    return eventually(
+      async () => {
+        const answer = await product.get(`/api/jobs/${id}`);
+        // A Redis that has just been started may have had no turn yet.
+        if (answer.status === 503) return null;
+        const view = (await answer.json()) as JobView;
+        return view.status === 'queued' || view.status === 'active' ? null : view;
+      },
+      { timeoutMs: 90_000, message: 'the job settles' },
+    ) as Promise<JobView>;
+  }
 }

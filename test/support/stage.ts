@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import jsqr from 'jsqr';
 import { PNG } from 'pngjs';
 import type { Timing } from '../../src/contract/timing.js';
-import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { JUNE, startWhatsAppWeb, TODAY, type WhatsAppWeb } from '../whatsapp-web/index.js';
 import { eventually } from './eventually.js';
 import { Product } from './product.js';
 
@@ -53,9 +53,11 @@ export class Stage {
     this.whatsApp = whatsApp;
   }
 
+  /** On the page of today, or with HOLDLINE_PAGE=june on that of June, unless the options say which. */
   static async open(options: Parameters<typeof startWhatsAppWeb>[0] = {}): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'holdline-e2e-'));
-    return new Stage(dir, await startWhatsAppWeb(options));
+    const page = process.env.HOLDLINE_PAGE === 'june' ? JUNE : TODAY;
+    return new Stage(dir, await startWhatsAppWeb({ page, ...options }));
   }
 
   get environment(): Record<string, string> {

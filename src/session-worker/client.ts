@@ -231,7 +231,7 @@ export class WhatsAppClient {
   async #onLoaded(page: Page): Promise<void> {
     const { webVersion, deviceName, events } = this.#options;
     await this.#evaluate(page, installAgent, this.#options.callTimeoutMs);
-    const examination = await this.#tell('setUp', { needs: pageNeeds, deviceName }, examinationMs);
+    const examination = await this.#tell('setUp', { needs: linkingNeeds, deviceName }, examinationMs);
     if (webVersion !== null && examination.version !== webVersion) {
       const message = wrongVersionSentence(webVersion, examination.version);
       events.onWrongVersion(message);
@@ -250,7 +250,7 @@ export class WhatsAppClient {
   async #keepStartPage({ version, findings }: PageExamination): Promise<void> {
     const { webVersion, webVersionsDir } = this.#options;
     const { startPage } = this.#client;
-    const isWell = Object.values(findings).every(({ capability }) => capability !== 'broken');
+    const isWell = Object.values(findings).every((found) => found.capability !== 'broken');
     if (version === null || startPage === null || webVersion !== null || !isWell) return;
     await new StartPages(webVersionsDir, webVersion).keep(version, startPage);
   }
@@ -287,6 +287,9 @@ export class WhatsAppClient {
     return withDeadline(call, timeoutMs, 'the page');
   }
 }
+
+/** What the page has to have before anybody is logged in. */
+const linkingNeeds = { qr: pageNeeds.qr, pairing: pageNeeds.pairing };
 
 /** What the server has said may be on its way when the page has left. */
 const goodbyeMs = 500;

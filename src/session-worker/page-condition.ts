@@ -8,6 +8,7 @@ export class PageCondition {
   readonly #log: Logger;
   #status: PageStatus | null = null;
   #broken: string | null = null;
+  #isTested = false;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -24,14 +25,15 @@ export class PageCondition {
 
   /** Without these nobody could tell what becomes of a message. */
   get canSend(): boolean {
-    const { send, acks } = this.#status?.capabilities ?? { send: 'broken', acks: 'broken' };
-    return send !== 'broken' && acks !== 'broken';
+    const { send, acks } = this.#status?.capabilities ?? {};
+    return this.#isTested && send !== 'broken' && acks !== 'broken';
   }
 
   examined(examination: PageExamination, isSynced: boolean): void {
     const status = describePage(examination);
     const { version, capabilities, repairs, problem } = status;
     this.#status = status;
+    this.#isTested = isSynced;
     this.#broken = isSynced ? brokenSentence(status, examination.findings) : null;
     for (const { name, reason } of examination.repairs.filter(({ result }) => result === 'failed')) {
       this.#log.warn({ repair: name, reason, version }, 'a page repair failed');

@@ -7,10 +7,13 @@ import {
 } from '../contract/page.js';
 import type { Findings, PageExamination } from './in-page/self-test.js';
 
-/** What an operator is told of a page. */
+/**
+ * What an operator is told of a page. What was not looked at counts as `ok`: before a login the page has not loaded all of its
+ * modules.
+ */
 export function describePage({ version, repairs, findings }: PageExamination): PageStatus {
   const capabilities = Object.fromEntries(
-    capabilityNames.map((name) => [name, findings[name]?.capability ?? 'broken']),
+    capabilityNames.map((name) => [name, findings[name]?.capability ?? 'ok']),
   ) as Capabilities;
   const applied = repairs.filter(({ result }) => result === 'applied').map(({ name }) => name);
   return pageSchema.parse({ version, capabilities, repairs: applied, problem: problemOf(version, findings) });
@@ -22,7 +25,7 @@ export function brokenSentence(page: PageStatus, findings: Findings): string | n
 }
 
 function problemOf(version: string | null, findings: Findings): string | null {
-  return sentence(version, findings, (name) => findings[name]?.capability !== 'ok');
+  return sentence(version, findings, (name) => (findings[name]?.capability ?? 'ok') !== 'ok');
 }
 
 function sentence(

@@ -9,9 +9,10 @@ export interface Finding {
   readonly lacks: readonly string[];
 }
 
-export type Findings = { readonly [Name in CapabilityName]: Finding };
+/** Of the capabilities that were looked at. */
+export type Findings = { readonly [Name in CapabilityName]?: Finding };
 
-type Needs = Readonly<Record<CapabilityName, PageNeeds>>;
+type Needs = { readonly [Name in CapabilityName]?: PageNeeds };
 
 /** What was found when a page was looked at. */
 export interface PageExamination {

@@ -130,13 +130,18 @@ export function chats(page: PageAgent): Chats {
         found =
           all.length > found.length ? all : [...earlier.filter((each) => !isNotification(each)), ...found];
       }
-      const described = found.map((message, place) => ({ ...page.describeMessage(message), place }));
       // Those of one second stay in the order of the page; one without a time stands where it stood.
-      described.sort((a, b) => (a.t === null || b.t === null ? 0 : a.t - b.t) || a.place - b.place);
+      let at = 0;
+      const timed = found.map((message, place) => {
+        const described = page.describeMessage(message);
+        at = described.t ?? at;
+        return { described, at, place };
+      });
+      timed.sort((a, b) => a.at - b.at || a.place - b.place);
       const [shown] = await withLast([chat]);
       return {
         chat: shown as ChatWithLast,
-        messages: described.slice(-limit).map(({ place: _, ...message }) => message),
+        messages: timed.slice(-limit).map(({ described }) => described),
       };
     },
     async lookUp({ digits }) {

@@ -25,6 +25,8 @@ import { StartPages } from './start-pages.js';
 export interface ClientEvents {
   /** The raw text of a QR, as the library has it. */
   readonly onQr: (text: string) => void;
+  /** A pairing code is asked for, which voids the QR. */
+  readonly onPairing: () => void;
   readonly onReady: (account: Account) => void;
   readonly onAuthFailure: (message: string) => void;
   /** `LOGOUT`, or a state of the socket that is final. */
@@ -139,6 +141,7 @@ export class WhatsAppClient {
   /** A code to type on the phone of that number; rejects where WhatsApp refuses. Voids the one before, and the QR. */
   async requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
     this.#codeUntil = performance.now() + this.#options.pairingCodeMs;
+    this.#options.events.onPairing();
     try {
       const code = await this.#tell('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000);
       return String(code);

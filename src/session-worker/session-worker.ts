@@ -129,6 +129,7 @@ export class SessionWorker {
       pairingCodeMs: timing.pairingCodeMs,
       events: {
         onQr: (text) => void this.#onQr(text),
+        onPairing: () => this.#withdrawQr(),
         onReady: (account) => void this.#onReady(account),
         onAuthFailure: (message) =>
           this.#fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
@@ -191,8 +192,8 @@ export class SessionWorker {
   /** Codes for as long as nobody scans, and none on show that no phone takes. */
   async #followCodes(client: WhatsAppClient, report: PageReport): Promise<void> {
     const isIdle = report.socketState === 'UNPAIRED_IDLE';
-    const isVoid = isIdle || client.isPairing;
-    if (this.#qrs.hasExpired() || (isVoid && this.#qrs.withdraw())) this.#publish('qr', null);
+    if (this.#qrs.hasExpired()) this.#publish('qr', null);
+    if (isIdle || client.isPairing) this.#withdrawQr();
     // Fresh codes would void the one that somebody is typing.
     if (client.isPairing) return;
     if (client.hasCodeEnded) return client.backToQr();
@@ -273,8 +274,7 @@ export class SessionWorker {
     if (this.#options.data.isLinked || state === 'ready') return this.#fail(failures.loginMissing());
     const fault = this.#client?.isPairing ? 'void' : faultOf(text);
     if (fault !== null) {
-      this.#qrs.withdraw();
-      if (state === 'qr') this.#publish('qr', null);
+      this.#withdrawQr();
       if (fault === 'no-secret') await this.#client?.renewSecret().catch((error) => this.#onSilence(error));
       return;
     }
@@ -283,6 +283,10 @@ export class SessionWorker {
     this.#client?.codesCome();
     const image = await encodeQr(text);
     if (this.#qrs.isCurrent(qr) && this.#state !== 'passkey_required') this.#publish('qr', { image, qr });
+  }
+
+  #withdrawQr(): void {
+    if (this.#qrs.withdraw() && this.#state === 'qr') this.#publish('qr', null);
   }
 
   #onLinked(): void {

@@ -52,6 +52,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
         qr = text;
         first.resolve('qr');
       },
+      onPairing: () => undefined,
       onReady: () => first.resolve('ready'),
       onAuthFailure: () => undefined,
       onDisconnected: () => undefined,

@@ -43,7 +43,7 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const what =
     error instanceof ZodError || error instanceof SyntaxError
-      ? 'what Redis holds of this session cannot be read; see the log'
+      ? 'what Redis holds of this session cannot be read; a session that runs writes it anew within seconds, POST /api/auth/start otherwise'
       : 'something unexpected went wrong; see the log';
   return new ApiError('internal_error', what, { cause: error });
 }

@@ -46,7 +46,7 @@ export async function claimRun(
   return {
     type: 'claimed',
     epoch: Number(epoch),
-    previous: parseStatus(previous),
+    previous: readableStatus(previous),
     wipedEpoch: Number(wiped),
   };
 }
@@ -162,10 +162,14 @@ async function writeWithEvents(
   }
 }
 
-/** A state that cannot be read is no reason not to replace it. */
-function readableStatus(json: string): Status | null {
+/** For those who replace what is there: a state that cannot be read is none. */
+export function readableStatus(json: string): Status | null {
+  return orNothing(parseStatus, json);
+}
+
+function orNothing<T>(parse: (json: string) => T | null, json: string): T | null {
   try {
-    return parseStatus(json);
+    return parse(json);
   } catch {
     return null;
   }
@@ -178,30 +182,42 @@ export interface Beat {
   readonly ttlMs: number;
 }
 
-/**
- * Renews the heartbeat of a run that holds the lock and the fence, and looks whether somebody wants it to end.
- * A beat that waited for Redis longer than its run lives must not bring a dead run's state back.
- */
-export async function beat(redis: Redis, b: Beat): Promise<{ isOurs: boolean; intent: Intent | null }> {
-  const k = sessionKeys(b.session);
-  const [isOurs, intent] = await beatScript(
-    redis,
-    [k.lock, k.fence, k.heartbeat, k.intent],
-    [b.token, b.epoch, b.ttlMs],
-  );
-  return { isOurs: isOurs === 1, intent: parseIntent(intent) };
+export interface BeatAnswer {
+  readonly isOurs: boolean;
+  readonly intent: Intent | null;
+  /** The state is gone, or nobody can read it. */
+  readonly isStateLost: boolean;
 }
 
-// KEYS lock fence heartbeat intent | ARGV token epoch ttlMs | returns {1, intent or ''} or {0, ''}
-// A last beat that comes after the run's end must not give `ended` a time to live.
-const beatScript = luaScript<[number, string]>(
+/**
+ * Renews the heartbeat of a run that holds the lock and the fence, and looks whether somebody wants it to end and whether
+ * its state still stands. A beat that waited for Redis longer than its run lives must not bring a dead run's state back.
+ */
+export async function beat(redis: Redis, b: Beat): Promise<BeatAnswer> {
+  const k = sessionKeys(b.session);
+  const [isOurs, intent, state] = await beatScript(
+    redis,
+    [k.lock, k.fence, k.heartbeat, k.intent, k.state],
+    [b.token, b.epoch, b.ttlMs],
+  );
+  const isStateLost = state !== undefined && readableStatus(state) === null;
+  return { isOurs: isOurs === 1, intent: parseIntent(intent), isStateLost };
+}
+
+// KEYS lock fence heartbeat intent state | ARGV token epoch ttlMs
+// returns {1, intent or '', state or ''}, {1, ''} after the end, or {0, ''}
+// A last beat that comes after the run's end must not give `ended` a time to live. What is no string is nobody's word.
+const beatScript = luaScript<[number, string, string?]>(
   'beat',
-  4,
+  5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
    if string.match(redis.call('GET', KEYS[2]) or '', '^%d+') ~= ARGV[2] then return {0, ''} end
    if redis.call('GET', KEYS[3]) == 'ended' then return {1, ''} end
    if redis.call('PEXPIRE', KEYS[3], ARGV[3]) == 0 then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
-   return {1, redis.call('GET', KEYS[4]) or ''}`,
+   for i = 4, 5 do
+     if redis.call('TYPE', KEYS[i]).ok ~= 'string' then redis.call('DEL', KEYS[i]) end
+   end
+   return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or ''}`,
 );
 
 /** Takes the heartbeat away: the owner hands the run on, and nobody stands behind the state until then. */
@@ -311,13 +327,14 @@ export async function requestEnd(redis: Redis, session: string, wish: Intent): P
 }
 
 // KEYS intent | ARGV wish kind | returns the intent that stands now
+// One that nobody can read is overwritten.
 const requestEndScript = luaScript<string>(
   'requestEnd',
   1,
   `local standing = redis.call('GET', KEYS[1])
-   if standing then
-     local kind = cjson.decode(standing).kind
-     if kind == 'logout' or kind == ARGV[2] then return standing end
+   local isRead, former = pcall(cjson.decode, standing or '')
+   if isRead and type(former) == 'table' and type(former.id) == 'string' then
+     if former.kind == 'logout' or former.kind == ARGV[2] then return standing end
    end
    redis.call('SET', KEYS[1], ARGV[1])
    return ARGV[1]`,
@@ -327,12 +344,13 @@ export function parseStatus(json: string | null): Status | null {
   return json ? statusSchema.parse(JSON.parse(json)) : null;
 }
 
+/** One that cannot be read asks for nothing. */
 export function parseIntent(json: string | null): Intent | null {
-  return json ? intentSchema.parse(JSON.parse(json)) : null;
+  return orNothing((text) => intentSchema.parse(JSON.parse(text)), json ?? '');
 }
 
 export function parseOutcome(json: string | null): Outcome | null {
-  return json ? outcomeSchema.parse(JSON.parse(json)) : null;
+  return orNothing((text) => outcomeSchema.parse(JSON.parse(text)), json ?? '');
 }
 
 export async function readFence(redis: Redis, session: string): Promise<Fence | null> {

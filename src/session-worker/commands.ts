@@ -48,7 +48,7 @@ export async function answerCommand(parts: CommandParts | null, command: Command
       throw new ApiError('invalid_request', `there is no ${operation}`);
     const needed = capabilityOf[operation];
     if (needed !== undefined && parts.page?.capabilities[needed] === 'broken') {
-      return refusal('not_supported_by_page', notSupported(parts.page, parts.page.problem ?? needed));
+      return refusal('not_supported_by_page', notSupported(parts.page.problem ?? needed));
     }
     const run = commands[operation as keyof typeof commands] as (
       parts: CommandParts,
@@ -58,7 +58,8 @@ export async function answerCommand(parts: CommandParts | null, command: Command
   } catch (error) {
     if (error instanceof ApiError) return refusal(error.code, error.message);
     if (error instanceof PageLacksError) {
-      return refusal('not_supported_by_page', notSupported(parts?.page ?? null, error.message));
+      const version = parts?.page?.version ?? 'of an unknown version';
+      return refusal('not_supported_by_page', notSupported(`on WhatsApp Web ${version} ${error.message}`));
     }
     // A page that did not answer may have acted all the same: that is no refusal.
     if (error instanceof WhatsAppSilentError) {
@@ -76,8 +77,8 @@ const capabilityOf: Readonly<Record<string, CapabilityName>> = {
   messages: 'messages',
 };
 
-function notSupported(page: PageStatus | null, why: string): string {
-  return `WhatsApp has changed its page, and this cannot be done on version ${page?.version ?? 'unknown'}: ${why}`;
+function notSupported(why: string): string {
+  return `WhatsApp has changed its page, and this cannot be done: ${why}`;
 }
 
 const reads: Reads = {
@@ -200,8 +201,12 @@ async function chatIdOf(client: WhatsAppClient, { phone_number, chat_id }: Recip
 }
 
 function notOnWhatsApp(digits: string | null): ApiError {
-  const who = digits === null ? 'the recipient' : maskPhone(digits);
-  return new ApiError('not_on_whatsapp', `${who} is not on WhatsApp`);
+  return new ApiError(
+    'not_on_whatsapp',
+    digits === null
+      ? 'WhatsApp knows no such person, and no such group that this account is in'
+      : `${maskPhone(digits)} is not on WhatsApp`,
+  );
 }
 
 /** The same for each attempt at the same job: what was sent can be found, and is never sent beside itself. */

@@ -1,3 +1,4 @@
+import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { PageStatus } from '../contract/page.js';
 import type { Logger } from '../platform/logger.js';
 import type { PageExamination } from './in-page/self-test.js';
@@ -27,6 +28,14 @@ export class PageCondition {
   get canSend(): boolean {
     const { send, acks } = this.#status?.capabilities ?? {};
     return this.#isTested && send !== 'broken' && acks !== 'broken';
+  }
+
+  /** An exit for which the page is to blame says what the page lacks, too. */
+  explain(exit: IncarnationExit): IncarnationExit {
+    const problem = this.#broken ?? this.#status?.problem ?? null;
+    if (exit.reason !== 'incompatible_page' || problem === null || exit.message.includes(problem))
+      return exit;
+    return { ...exit, message: `${exit.message}; ${problem}` };
   }
 
   examined(examination: PageExamination, isSynced: boolean): void {

@@ -350,6 +350,6 @@ export class SessionWorker {
   #fail(exit: IncarnationExit): void {
     if (this.#done.signal.aborted) return;
     this.#done.abort();
-    this.#options.say({ type: 'failed', ...exit });
+    this.#options.say({ type: 'failed', ...this.#page.explain(exit) });
   }
 }

@@ -11,6 +11,8 @@ interface HeartOptions {
   readonly epoch: () => number;
   /** Somebody wants the run to end. Called with every beat for as long as the intent stands. */
   readonly onIntent: (intent: Intent) => void;
+  /** Redis has lost the run's state, or nobody can read it. */
+  readonly onStateLost: () => void;
   /** Lock or fence in Redis are not of this run. */
   readonly onStranger: () => void;
 }
@@ -50,7 +52,7 @@ export class Heart {
   async #beat(): Promise<void> {
     const { redis, session, token, timing, epoch } = this.#options;
     const asked = epoch();
-    const { isOurs, intent } = await beat(redis, {
+    const { isOurs, intent, isStateLost } = await beat(redis, {
       ...{ session, token },
       epoch: asked,
       ttlMs: timing.heartbeatTtlMs,
@@ -58,5 +60,6 @@ export class Heart {
     if (this.#timer === undefined || epoch() !== asked) return;
     if (!isOurs) this.#options.onStranger();
     else if (intent) this.#options.onIntent(intent);
+    else if (isStateLost) this.#options.onStateLost();
   }
 }

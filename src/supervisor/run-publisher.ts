@@ -77,7 +77,10 @@ export class RunPublisher {
     if (!(await this.#options.lease.renewNow())) throw new RunLostError('the session belongs to another run');
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
-    this.#options.log.warn({ epoch: claim.epoch }, 'redis lost the fence; claimed the session again');
+    this.#options.log.warn(
+      { epoch: claim.epoch },
+      'redis lost the fence or the state; claimed the session again',
+    );
   }
 
   publish(change: StateChange): Promise<void> {

@@ -8,7 +8,7 @@ import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { stepDown } from '../platform/session-store.js';
 import type { BrowserMemory } from './browser-memory.js';
-import { Availability } from './commands/availability.js';
+import { Availability, type Rest } from './commands/availability.js';
 import type { CommandPort } from './commands/command-port.js';
 import { SessionCommands } from './commands/session-commands.js';
 import { CredentialsBackup } from './credentials/credentials-backup.js';
@@ -120,6 +120,7 @@ export class SessionRun {
       epoch: () => this.#publisher.fence.epoch,
       onIntent: (intent) => this.#end({ type: 'intent', intent }),
       onStranger: () => void this.#refence(),
+      onStateLost: () => void this.#refence(),
     });
     this.#commands = new SessionCommands({
       redis,
@@ -217,6 +218,7 @@ export class SessionRun {
         'restarting session worker',
       );
       this.#availability.update(null, 'disconnected');
+      this.#availability.rest = restOf(exit, delayMs);
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
       const { wipesProfile, doubtsProfile } = exitPolicy(exit.reason);
@@ -383,17 +385,21 @@ export class SessionRun {
     this.#availability.update(this.#incarnation, state);
   }
 
-  /** The fence in Redis is not ours: claim again under a lease that holds, else the run is lost. */
+  /**
+   * The fence in Redis is not ours, or the state has gone: claim again under a lease that holds, else the run is lost; and
+   * write the state again.
+   */
   #refence(): Promise<void> {
     this.#refencing ??= this.#publisher
       .reclaim()
-      .then(
-        () => {
-          this.#incarnation?.refence(this.#publisher.fence);
-          return this.#browser.noteEpoch(this.#publisher.fence.epoch);
-        },
-        (error) => this.#options.lease.forfeit(messageOf(error)),
-      )
+      .then(async () => {
+        const { state } = this.#availability;
+        // Before a thread's first word and after its last the state is the supervisor's own.
+        if (this.#availability.in(state) === null) await this.#publish(state);
+        this.#incarnation?.refence(this.#publisher.fence);
+        await this.#browser.noteEpoch(this.#publisher.fence.epoch);
+      })
+      .catch((error) => this.#options.lease.forfeit(messageOf(error)))
       .finally(() => {
         this.#refencing = null;
       });
@@ -418,4 +424,15 @@ export class SessionRun {
   #end(ending: Ending): void {
     if (!this.#ending.signal.aborted) this.#ending.abort(ending);
   }
+}
+
+/** For whoever waits: what the pause before the next try is for. */
+function restOf({ reason, message }: IncarnationExit, delayMs: number): Rest {
+  const code = reason === 'incompatible_page' ? 'not_supported_by_page' : 'session_not_ready';
+  const seconds = Math.ceil(delayMs / 1_000);
+  return {
+    until: performance.now() + delayMs,
+    code,
+    message: `${message}; the next try is ${seconds} s after this failure`,
+  };
 }

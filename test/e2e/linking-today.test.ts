@@ -191,6 +191,11 @@ describe('a page on which something does not work', () => {
       const { last_error, ready } = await product.until((s) => s.state === 'disconnected', 'given up');
       assert.equal(ready, false);
       assert.match(last_error ?? '', /^incompatible WhatsApp Web page: .*addAndSendMsgToChat is missing/);
+      // Believed at the second look, and then the next one is far away: nobody is kept waiting for it.
+      await product.until((s) => s.state === 'disconnected' && s.restarts > 0, 'given up again');
+      const chats = await apiCaller(() => product)('/api/chats');
+      assert.deepEqual([chats.status, chats.body.error.code], [501, 'not_supported_by_page']);
+      assert.match(chats.body.error.message, /addAndSendMsgToChat is missing.*; the next try is 900 s/);
     } finally {
       await stage.close();
     }

@@ -99,12 +99,8 @@ describe('events in Redis', () => {
 
   it('replaces a state that cannot be read', async () => {
     await redis.set(keys.state, Buffer.from([0x7b, 0xff, 0xfe]));
-    const writer = await claimToWrite(redis).catch(() => null);
-    assert.equal(writer, null, 'a claim still wants to read it');
-    await redis.set(keys.state, '');
-    const next = await claimToWrite(redis);
-    await redis.set(keys.state, Buffer.from([0x7b, 0xff, 0xfe]));
-    assert.equal(await next.publish({ state: 'ready' }), true);
+    const writer = await claimToWrite(redis);
+    assert.equal(await writer.publish({ state: 'ready' }), true);
   });
 
   it('keeps exactly so many, the newest', async () => {

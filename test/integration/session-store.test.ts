@@ -126,12 +126,13 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   assert.ok((await redis.pttl(k.heartbeat)) > 0);
-  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null });
+  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null, isStateLost: false });
   assert.ok((await redis.pttl(k.heartbeat)) > 5_000);
   await redis.del(k.heartbeat);
   assert.deepEqual(await beat(fence.epoch - 1), {
     isOurs: false,
     intent: null,
+    isStateLost: false,
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
   assert.equal((await beat(fence.epoch)).isOurs, true);
@@ -140,6 +141,14 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
   assert.equal(await redis.exists(k.heartbeat), 1);
   await store.stepDown(redis, session, fence.epoch);
   assert.equal(await redis.exists(k.heartbeat), 0);
+});
+
+test('an intent of another type than a string is taken away by a beat, and stands in no way', async () => {
+  const { fence } = await claim();
+  await publish(fence, after1(fence), 'ready', 5_000);
+  await redis.rpush(k.intent, 'x');
+  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null, isStateLost: false });
+  assert.equal(await redis.exists(k.intent), 0);
 });
 
 test('a beat that reached Redis after its run had lost the lock brings no heartbeat back', async () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { sessionKeys } from '../../src/contract/keys.js';
+import { readableStatus } from '../../src/platform/session-store.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { startRedis } from '../support/redis-server.js';
@@ -56,6 +58,39 @@ for (const kind of ['stop', 'logout'] as const) {
       await other.untilReady();
       await other.close();
       assert.equal((await observer.look()).jobExists, false);
+    }));
+}
+
+for (const [what, spoil] of [
+  ['gone', (key) => ['DEL', key]],
+  ['empty', (key) => ['SET', key, '']],
+  ['no JSON', (key) => ['SET', key, 'garbage']],
+  ['not a state', (key) => ['SET', key, '{"state":"ready"}']],
+  ['a list', (key) => ['EVAL', "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", '1', key]],
+] as [string, (key: string) => [string, ...string[]]][]) {
+  test(`a state that is ${what} is written again by whoever stands behind it`, () =>
+    withSession(
+      async ({ observer, run }) => {
+        await run('ready');
+        await observer.untilReady();
+        await observer.redis.call(...spoil(sessionKeys(observer.session).state));
+        await eventually(async () => {
+          const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
+          return readableStatus(json ?? '')?.state === 'ready';
+        });
+      },
+      { timing: scaledTiming },
+    ));
+}
+
+for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
+  test(`an intent that nobody can read (${junk}) keeps no run from ending`, () =>
+    withSession(async ({ observer, run }) => {
+      await run('ready');
+      await observer.untilReady();
+      await observer.redis.set(sessionKeys(observer.session).intent, junk);
+      await observer.requestEnd('stop');
+      await observer.untilEnded();
     }));
 }
 

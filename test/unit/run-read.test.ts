@@ -36,7 +36,12 @@ function session(state: SessionState) {
     const job: ReadJob = { operation, input: {}, notAfter: 0, requestId: 'r' };
     return runRead(job, availability, new AbortController().signal, patienceMs);
   };
-  return { calls, read, becomes: (next: SessionState) => availability.update(incarnation, next) };
+  return {
+    calls,
+    availability,
+    read,
+    becomes: (next: SessionState) => availability.update(incarnation, next),
+  };
 }
 
 describe('a read', () => {
@@ -57,11 +62,30 @@ describe('a read', () => {
     assert.deepEqual(await answer, { ok: true, output: 'number' });
   });
 
+  it('does not wait for a next try that comes after the wait', async () => {
+    const { availability, read } = session('ready');
+    availability.update(null, 'disconnected');
+    const answer = read('number', 20_000);
+    const rest = { code: 'not_supported_by_page', message: 'incompatible WhatsApp Web page' } as const;
+    availability.rest = { ...rest, until: performance.now() + 900_000 };
+    assert.deepEqual(await answer, { ok: false, error: rest });
+  });
+
+  it('waits for a next try that comes in time', async () => {
+    const { availability, read, becomes } = session('ready');
+    availability.update(null, 'disconnected');
+    const rest = { code: 'session_not_ready', message: 'WhatsApp ended the connection' } as const;
+    availability.rest = { ...rest, until: performance.now() + 1_000 };
+    const answer = read('number', 20_000);
+    becomes('ready');
+    assert.deepEqual(await answer, { ok: true, output: 'number' });
+  });
+
   it('of a pairing code does not disturb a page that asks for a passkey, and waits for the next code', async () => {
     const { calls, read, becomes } = session('passkey_required');
     assert.deepEqual(await read('pairingCode', 50), {
       ok: false,
-      error: { code: 'timeout', message: 'nobody waited for the answer any more' },
+      error: { code: 'timeout', message: 'the session (passkey_required) did not answer in time' },
     });
     assert.deepEqual(calls, []);
     const answer = read('pairingCode');

@@ -10,7 +10,7 @@ import {
 } from '../../contract/status.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
-import { parseIntent, parseOutcome, parseStatus } from '../../platform/session-store.js';
+import { parseIntent, parseOutcome, readableStatus } from '../../platform/session-store.js';
 import { type OwnFacts, toldStatus } from './standing.js';
 
 /** Everything about a session's run at one moment, which starting and ending it decide upon. */
@@ -70,7 +70,7 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
     ],
     [],
   );
-  const stored = parseStatus(state);
+  const stored = readableStatus(state);
   const heartbeat = parseHeartbeat(beat);
   const startId = startIdOf(startJob);
   const isLocked = lock !== '';

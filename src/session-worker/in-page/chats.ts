@@ -33,10 +33,7 @@ export function chats(page: PageAgent): Chats {
   }
 
   function newest(all: Foreign[], limit: number): Foreign[] {
-    const timed = all.map((chat) => {
-      const t = page.attempt(() => chat.t);
-      return { chat, t: typeof t === 'number' && Number.isFinite(t) ? t : 0 };
-    });
+    const timed = all.map((chat) => ({ chat, t: page.timeOf(chat) ?? 0 }));
     return timed
       .sort((a, b) => b.t - a.t)
       .filter(({ chat }) => !isStories(chat))

@@ -32,11 +32,15 @@ export interface PageChat {
 export interface Models {
   describeMessage(message: Foreign): PageMessage;
   describeChat(chat: Foreign): PageChat;
+  /** Seconds since 1970; null: the page gives none that can be one. */
+  timeOf(model: Foreign): number | null;
 }
 
 export function models(page: PageAgent): Models {
   const longestBody = 70_000;
   const longestName = 512;
+  /** Year 5138: later ones are milliseconds, or nonsense, and would stand above all others. */
+  const endOfTime = 1e11;
   const withCaption = [
     'image',
     'video',
@@ -60,6 +64,11 @@ export function models(page: PageAgent): Models {
 
   function number(value: Foreign): number | null {
     return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  }
+
+  function timeOf(model: Foreign): number | null {
+    const t = number(read(model, 't'));
+    return t !== null && t > 0 && t < endOfTime ? t : null;
   }
 
   /** Pictures as text: the page keeps a thumbnail where other messages have their words. */
@@ -113,6 +122,7 @@ export function models(page: PageAgent): Models {
   }
 
   return {
+    timeOf,
     describeMessage(message) {
       const key = read(message, 'id');
       const fromMe = read(key, 'fromMe') === true;
@@ -131,7 +141,7 @@ export function models(page: PageAgent): Models {
         fromMe,
         type,
         body: bodyOf(message, type, isMedia),
-        t: number(read(message, 't')),
+        t: timeOf(message),
         hasMedia: isMedia,
         sender: senderOf(message, fromMe, author, from, isLid),
       };
@@ -153,7 +163,7 @@ export function models(page: PageAgent): Models {
         isGroup,
         isReadOnly: read(group, 'announce') === true || read(chat, 'isReadOnly') === true,
         unreadCount: Math.trunc(number(read(chat, 'unreadCount')) ?? 0),
-        t: number(read(chat, 't')),
+        t: timeOf(chat),
         archived: read(chat, 'archive') === true,
         pinned: Boolean(read(chat, 'pin')),
         muted: Boolean(read(read(chat, 'mute'), 'expiration')),

@@ -2,6 +2,14 @@ import type { SessionState } from '../../contract/status.js';
 import type { Incarnation } from '../incarnation.js';
 import { untilWoken, Waiters } from './waiters.js';
 
+/** A pause before the next incarnation: nothing can be carried out before `until` (of `performance.now()`). */
+export interface Rest {
+  readonly until: number;
+  /** What is told of it to whoever cannot wait as long. */
+  readonly code: 'not_supported_by_page' | 'session_not_ready';
+  readonly message: string;
+}
+
 /** Which incarnation there is and in which state, for commands that wait until one can carry them out. */
 export class Availability {
   /** Woken at each change. */
@@ -9,17 +17,29 @@ export class Availability {
   #incarnation: Incarnation | null = null;
   #state: SessionState = 'starting';
   #period = 0;
+  #rest: Rest | null = null;
 
   update(incarnation: Incarnation | null, state: SessionState): void {
     this.#incarnation = incarnation;
     this.#state = state;
     this.#period++;
+    this.#rest = null;
     this.notify();
   }
 
   /** Something else changed that somebody may wait for. */
   notify(): void {
     this.changes.wake();
+  }
+
+  /** The pause that there is now; ends with the next change of state. */
+  get rest(): Rest | null {
+    return this.#rest;
+  }
+
+  set rest(rest: Rest) {
+    this.#rest = rest;
+    this.notify();
   }
 
   get state(): SessionState {

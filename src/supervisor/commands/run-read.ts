@@ -17,9 +17,11 @@ export async function runRead(
   const neededState = job.operation === 'pairingCode' ? 'qr' : 'ready';
   for (;;) {
     const leftMs = until - performance.now();
-    if (leftMs <= 0) return refusal('timeout', 'nobody waited for the answer any more');
+    if (leftMs <= 0) return refusal('timeout', `the session (${availability.state}) did not answer in time`);
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
+      const { rest } = availability;
+      if (rest !== null && rest.until > until) return refusal(rest.code, rest.message);
       await availability.change(leftMs, ending);
       if (ending.aborted) return null;
       continue;

@@ -59,7 +59,7 @@ export async function answerCommand(parts: CommandParts | null, command: Command
     if (error instanceof ApiError) return refusal(error.code, error.message);
     if (error instanceof PageLacksError) {
       const version = parts?.page?.version ?? 'of an unknown version';
-      return refusal('not_supported_by_page', notSupported(`on WhatsApp Web ${version} ${error.message}`));
+      return refusal('not_supported_by_page', notSupported(`on WhatsApp Web ${version}: ${error.message}`));
     }
     // A page that did not answer may have acted all the same: that is no refusal.
     if (error instanceof WhatsAppSilentError) {

@@ -35,9 +35,9 @@ function sentence(
 ): string | null {
   const told = capabilityNames.filter(isTold).map((name) => {
     const { capability = 'broken', lacks = [] } = findings[name] ?? {};
-    return `${name} ${capability === 'broken' ? 'does not work' : 'works in part'} (${lacks.slice(0, 3).join(', ')})`;
+    return `${name} ${capability} (${lacks.slice(0, 3).join(', ')})`;
   });
   return told.length === 0
     ? null
-    : `on WhatsApp Web ${version ?? 'of an unknown version'} ${told.join('; ')}`;
+    : `on WhatsApp Web ${version ?? 'of an unknown version'}: ${told.join('; ')}`;
 }

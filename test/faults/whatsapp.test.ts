@@ -77,7 +77,7 @@ const pages: readonly Row[] = [
   meets(
     'a page without the module to start with',
     { missingModules: ['WAWebSocketModel'] },
-    /^incompatible WhatsApp Web page: .*on WhatsApp Web 2\.3000\.\d+ qr does not work \(WAWebSocketModel\.Socket is missing/,
+    /^incompatible WhatsApp Web page: .*on WhatsApp Web 2\.3000\.\d+: qr broken \(WAWebSocketModel\.Socket is missing/,
   ),
   {
     ...meets(

@@ -97,7 +97,8 @@ const sentences: Record<ApiErrorCode, string> = {
   rate_limited: 'too many requests',
   queue_full: 'too many messages wait to be sent',
   internal_error: 'something unexpected went wrong; see the log',
-  not_supported_by_page: 'the page of WhatsApp Web (2.3000.1043121234) lacks what this needs',
+  not_supported_by_page:
+    'WhatsApp has changed its page, and this cannot be done: on WhatsApp Web 2.3000.1043121234: chats broken (WAWebCollections.Chat.getModelsArray is missing)',
   whatsapp_error: 'WhatsApp Web did not do what was asked',
   session_not_ready: 'the session is not ready',
   redis_unavailable: 'Redis does not answer',

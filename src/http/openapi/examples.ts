@@ -27,7 +27,8 @@ const page: PageStatus = {
     ...{ chats: 'ok', messages: 'degraded', media: 'ok', logout: 'ok' },
   },
   repairs: ['message-key', 'refresh-qr'],
-  problem: 'messages is degraded: WAWebChatLoadMessages.loadEarlierMsgs is missing',
+  problem:
+    'on WhatsApp Web 2.3000.1043121234: messages degraded (WAWebChatLoadMessages.loadEarlierMsgs is missing)',
 };
 
 const ready: Status = composeStatus(

@@ -1,6 +1,6 @@
 import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
 import { sessionKeys } from '../../contract/keys.js';
-import { type Heartbeat, isCurrent, parseHeartbeat, type Status } from '../../contract/status.js';
+import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseStatus } from '../../platform/session-store.js';
 import { Json } from '../json.js';
@@ -29,7 +29,7 @@ export interface ToldCode extends ToldStatus {
 export interface ToldStatus {
   readonly status: Status;
   readonly heartbeat: Heartbeat;
-  /** `status` as JSON: what the writer stored, where that may be told as it is. */
+  /** `status` as JSON. */
   readonly json: Json<Status>;
 }
 
@@ -38,13 +38,8 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
   const parse = rememberingLast(parseStatus);
 
   const tell = rememberingLast((stored: string | null, beat: string | null): ToldStatus => {
-    const parsed = parse(stored);
     const heartbeat = parseHeartbeat(beat);
-    if (stored !== null && parsed !== null && isCurrent(parsed, heartbeat)) {
-      const text = isWhole(stored) ? stored : JSON.stringify(parsed);
-      return { status: parsed, heartbeat, json: new Json(text) };
-    }
-    const status = toldStatus(parsed, heartbeat, own);
+    const status = toldStatus(parse(stored), heartbeat, own);
     return { status, heartbeat, json: new Json(JSON.stringify(status)) };
   });
 
@@ -79,11 +74,6 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
       return canBeScanned(told) ? (image ?? null) : null;
     }),
   };
-}
-
-/** An earlier version stored a status without its newest field, which is told all the same. */
-function isWhole(stored: string): boolean {
-  return Object.hasOwn(JSON.parse(stored) as Status, 'page');
 }
 
 function canBeScanned({ status, heartbeat }: ToldStatus): boolean {

@@ -217,8 +217,7 @@ export class SessionRun {
         { reason: exit.reason, lastError: exit.message, delayMs, rung },
         'restarting session worker',
       );
-      this.#availability.update(null, 'disconnected');
-      this.#availability.rest = restOf(exit, delayMs);
+      this.#availability.update(null, 'disconnected', restOf(exit, delayMs));
       await this.#publish('disconnected');
       await this.#incarnation?.terminate();
       const { wipesProfile, doubtsProfile } = exitPolicy(exit.reason);

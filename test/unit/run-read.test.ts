@@ -67,7 +67,7 @@ describe('a read', () => {
     availability.update(null, 'disconnected');
     const answer = read('number', 20_000);
     const rest = { code: 'not_supported_by_page', message: 'incompatible WhatsApp Web page' } as const;
-    availability.rest = { ...rest, until: performance.now() + 900_000 };
+    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 900_000 });
     assert.deepEqual(await answer, { ok: false, error: rest });
   });
 
@@ -75,7 +75,7 @@ describe('a read', () => {
     const { availability, read, becomes } = session('ready');
     availability.update(null, 'disconnected');
     const rest = { code: 'session_not_ready', message: 'WhatsApp ended the connection' } as const;
-    availability.rest = { ...rest, until: performance.now() + 1_000 };
+    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 1_000 });
     const answer = read('number', 20_000);
     becomes('ready');
     assert.deepEqual(await answer, { ok: true, output: 'number' });

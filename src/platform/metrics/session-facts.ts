@@ -11,7 +11,7 @@ import {
 } from '../../contract/status.js';
 import { luaScript } from '../lua-script.js';
 import type { Redis } from '../redis.js';
-import { parseStatus } from '../session-store.js';
+import { readableStatus } from '../session-store.js';
 
 /** What stands in Redis of a session at one moment, as its metrics tell it. */
 export interface SessionFacts {
@@ -58,7 +58,9 @@ export async function readSessionFacts(
     ],
     [],
   );
-  const { status, isReadable } = readStatus(state);
+  // What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days.
+  const status = readableStatus(state);
+  const isReadable = status !== null || state === '';
   const heartbeat = parseHeartbeat(beat);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
@@ -76,15 +78,6 @@ export async function readSessionFacts(
     ],
     backup: standing === '' ? null : readBackup(standing, summary || null, nowMs),
   };
-}
-
-/** What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days. */
-function readStatus(json: string): { status: Status | null; isReadable: boolean } {
-  try {
-    return { status: parseStatus(json), isReadable: true };
-  } catch {
-    return { status: null, isReadable: false };
-  }
 }
 
 function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {

@@ -134,8 +134,7 @@ export function events(page: PageAgent): Events {
     const id = page.keyText(page.attempt(() => message.id));
     const chatId = page.widText(page.attempt(() => message.id.remote));
     if (id === null || typeof ack !== 'number' || page.isBroadcastId(chatId)) return;
-    const t = page.attempt(() => message.t);
-    add({ type: 'ack', id, chatId: chatId ?? '', ack, t: typeof t === 'number' ? t : null });
+    add({ type: 'ack', id, chatId: chatId ?? '', ack, t: page.timeOf(message) });
   }
 
   /** A listener of ours never keeps the page's own from hearing. */

@@ -153,8 +153,8 @@ export function sending(page: PageAgent): Sending {
         Msg.get(messageId) ??
         (await page.within(actMs, 'the page', Msg.getMessagesById([messageId])))?.messages?.[0];
       if (found === undefined || found === null) return null;
-      const [ack, t] = [page.attempt(() => found.ack), page.attempt(() => found.t)];
-      return { ack: typeof ack === 'number' ? ack : 0, timestamp: typeof t === 'number' ? t : null };
+      const ack = page.attempt(() => found.ack);
+      return { ack: typeof ack === 'number' ? ack : 0, timestamp: page.timeOf(found) };
     },
     ownKey,
   };

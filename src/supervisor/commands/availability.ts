@@ -19,11 +19,12 @@ export class Availability {
   #period = 0;
   #rest: Rest | null = null;
 
-  update(incarnation: Incarnation | null, state: SessionState): void {
+  /** `rest`: the pause that begins with it. */
+  update(incarnation: Incarnation | null, state: SessionState, rest: Rest | null = null): void {
     this.#incarnation = incarnation;
     this.#state = state;
     this.#period++;
-    this.#rest = null;
+    this.#rest = rest;
     this.notify();
   }
 
@@ -35,11 +36,6 @@ export class Availability {
   /** The pause that there is now; ends with the next change of state. */
   get rest(): Rest | null {
     return this.#rest;
-  }
-
-  set rest(rest: Rest) {
-    this.#rest = rest;
-    this.notify();
   }
 
   get state(): SessionState {

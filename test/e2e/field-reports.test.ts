@@ -35,6 +35,14 @@ async function bodiesAtServer(): Promise<string[]> {
   return (await stage.whatsApp.phone.received()).map(({ body }) => body);
 }
 
+/** Lets a message come and waits until it is told of: by then the page has it, and what came before it. */
+async function untilTold(text: string, come: () => Promise<unknown>): Promise<void> {
+  const listener = await listenToEvents(await product.url(), { query: '?types=message' });
+  await come();
+  const isTold = () => listener.events.some(({ body }) => (body.data as Message).body === text);
+  await eventually(isTold, { message: `"${text}" is told` }).finally(() => listener.close());
+}
+
 // Brazil's ninth digit, Mexico's 1 and Argentina's 9: people dial a number that WhatsApp has written otherwise.
 for (const [dialled, actual] of [
   ['5585988887777', '558588887777'],
@@ -67,9 +75,11 @@ test('an id is no number: it goes into chat_id, and what has letters is refused'
 test('a list of chats asks about no group, whatever would become of the question', async () => {
   await stage.whatsApp.phone.fill({ chats: 40, groups: 300 });
   const { groupQuestions } = await stage.whatsApp.phone.state();
+  const list = () => call<OutputOf<'chats'>>('/api/chats?limit=100');
+  await eventually(async () => (await list()).body.count === 100, { message: 'the page has the chats' });
   for (const groupMetadata of ['refused', 'hangs'] as const) {
     await faults({ groupMetadata });
-    const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
+    const listed = await list();
     assert.equal(listed.status, 200, groupMetadata);
     assert.equal(listed.body.count, 100);
     assert.ok(listed.body.chats.some(({ is_group }) => is_group));
@@ -90,7 +100,9 @@ test('a chat that is odd costs itself, never the list', async () => {
 test('a group is written to and read by its id', async () => {
   const group = '120363000000000001@g.us';
   await stage.whatsApp.phone.setChat(group, { name: 'Tea', participants: ['15550002222'] });
-  await stage.whatsApp.phone.receive({ from: '15550002222', chat: group, body: 'who is in?' });
+  await untilTold('who is in?', () =>
+    stage.whatsApp.phone.receive({ from: '15550002222', chat: group, body: 'who is in?' }),
+  );
   const sent = await call<OutputOf<'send'>>('/api/send', { chat_id: group, message: 'me' });
   assert.deepEqual([sent.status, sent.body.chat_id, sent.body.to], [200, group, group]);
   const read = await call<OutputOf<'messages'>>(`/api/messages?chat_id=${group}`);
@@ -109,7 +121,7 @@ test('a message that is odd costs itself, and what cannot be loaded costs what i
   await stage.whatsApp.phone.receive({ from, body: 'well' });
   await stage.whatsApp.phone.oddMessage(from, { id: null });
   await stage.whatsApp.phone.oddMessage(from, { body: { thumbnail: true } }, ['t']);
-  await stage.whatsApp.phone.receive({ from, body: 'well again' });
+  await untilTold('well again', () => stage.whatsApp.phone.receive({ from, body: 'well again' }));
   await faults({ loadEarlierThrows: true });
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}&limit=50`);
   await faults({ loadEarlierThrows: false });
@@ -192,7 +204,9 @@ test('a text for people is the name of the place, the caption or the question, n
     lng: 2,
   });
   await stage.whatsApp.phone.oddMessage(from, { type: 'image', body: thumbnail });
-  await stage.whatsApp.phone.oddMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' });
+  await untilTold('Tea?', () =>
+    stage.whatsApp.phone.oddMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' }),
+  );
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}`);
   assert.deepEqual(
     read.body.messages.map(({ body }) => body),
@@ -249,7 +263,7 @@ test('a field of an unexpected type does not keep the account from ready', async
 test('a number that the page has told once is told from then on, also when it has forgotten it', async () => {
   const hidden = '15550009001';
   await stage.whatsApp.directory.hideNumber(hidden);
-  await stage.whatsApp.phone.receive({ from: hidden, body: 'who am I?' });
+  await untilTold('who am I?', () => stage.whatsApp.phone.receive({ from: hidden, body: 'who am I?' }));
   const read = async () => {
     const { body } = await call<OutputOf<'messages'>>(`/api/messages?chat_id=${lidOf(hidden)}`);
     return [body.chat.contact?.phone, body.messages.at(-1)?.sender?.phone];

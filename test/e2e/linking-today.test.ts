@@ -21,7 +21,7 @@ describe('a pairing code', () => {
   const call = apiCaller(() => product);
 
   before(async () => {
-    ({ stage, product } = await open({ pairingCodeMs: 4_000 }));
+    ({ stage, product } = await open({ pairingCodeMs: 10_000 }));
   });
   after(() => stage.close());
 
@@ -72,7 +72,10 @@ describe('a passkey', () => {
     assert.match(asked.last_error ?? '', /passkey/);
     assert.equal((await product.get('/qr.png')).status, 404);
     assert.match(await (await product.get('/qr')).text(), /passkey/);
-    assert.match(await (await product.get('/metrics')).text(), /state="passkey_required"\} 1/);
+    await eventually(async () => {
+      assert.match(await (await product.get('/metrics')).text(), /state="passkey_required"\} 1/);
+      return true;
+    });
     assert.ok((await eventsOf(product, 'state', 1)).some(({ state }) => state === 'passkey_required'));
     for (const [path, body] of [
       ['/api/pairing-code', { phone_number: '15550001111' }],
@@ -120,7 +123,7 @@ describe('a logout', () => {
         await stage.whatsApp.phone.scanCurrent();
         await product.until((s) => s.ready, 'ready');
         await stage.whatsApp.faults.set(faults);
-        await stage.whatsApp.timing.set({ unpairMs: 2_000 });
+        await stage.whatsApp.timing.set({ unpairMs: 1_000 });
         const answer = await product.post<OutputOf<'logout'>>('/api/logout');
         assert.deepEqual(answer, { ok: true, unlinked });
         const { devices } = await stage.whatsApp.phone.state();
@@ -173,10 +176,11 @@ describe('a page on which something does not work', () => {
         message: 'all the same',
       });
       assert.equal(sent.status, 200, JSON.stringify(sent.body));
-      assert.match(
-        await (await product.get('/metrics')).text(),
-        /holdline_page_capability\{[^}]*capability="chats"[^}]*\} 0/,
-      );
+      await eventually(async () => {
+        const metrics = await (await product.get('/metrics')).text();
+        assert.match(metrics, /holdline_page_capability\{[^}]*capability="chats"[^}]*\} 0/);
+        return true;
+      });
     } finally {
       await stage.close();
     }

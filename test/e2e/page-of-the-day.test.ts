@@ -131,7 +131,7 @@ for (const [name, page] of pages) {
 
     it('says `unlinked` only where the server was told', async () => {
       await product.until((s) => s.ready, 'ready again');
-      await stage.whatsApp.timing.set({ unpairMs: 1_500 });
+      await stage.whatsApp.timing.set({ unpairMs: 1_000 });
       const answer = await product.post<OutputOf<'logout'>>('/api/logout');
       assert.equal(answer.unlinked, true);
       assert.deepEqual((await stage.whatsApp.phone.state()).devices, []);

@@ -214,6 +214,7 @@ async function start(name: string, options: Partial<EmbeddedRedisOptions> = {}):
     dataDir: join(scratch, name),
     log: pino({ level: 'silent' }),
     ...options,
+    timing: { answerDeadlineMs: 20_000, ...options.timing },
   });
   running.push(redis);
   return redis;

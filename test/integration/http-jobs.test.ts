@@ -163,10 +163,10 @@ describe('GET /api/jobs/<id>', () => {
 
   it('a thousand who wait share each look', async () => {
     const waiting = Array.from({ length: 1_000 }, (_, i) =>
-      postSend(stage.replica, { message: `${i}`, prefer: 'wait=60' }),
+      postSend(stage.replica, { message: `${i}`, prefer: 'wait=120', signal: AbortSignal.timeout(150_000) }),
     );
     await eventually(async () => (await stage.redis.llen(`${keyPrefix}:sends-default:wait`)) === 1_000, {
-      timeoutMs: 30_000,
+      timeoutMs: 90_000,
     });
     const startedAt = performance.now();
     await stage.redis.config('RESETSTAT');

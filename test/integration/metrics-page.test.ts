@@ -4,8 +4,9 @@ import { sessionKeys } from '../../src/contract/keys.js';
 import { type Capability, capabilityNames, type PageStatus } from '../../src/contract/page.js';
 import { sessionStates } from '../../src/contract/status.js';
 import { type CommandStage, startCommandStage } from '../support/command-stage.js';
+import { eventually } from '../support/eventually.js';
 import { linkedAccount as account } from '../support/held-session.js';
-import { type MetricsText, parseMetrics } from '../support/metrics.js';
+import { type MetricsText, scrape } from '../support/metrics.js';
 
 const keys = sessionKeys('default');
 
@@ -29,7 +30,8 @@ describe('what metrics tell of the page of WhatsApp Web', () => {
   afterEach(() => stage.clear());
   after(() => stage.close());
 
-  const metrics = async () => parseMetrics(await (await stage.replica.get('/metrics')).text());
+  const render = async () => (await stage.replica.get('/metrics')).text();
+  const metrics = () => scrape(render);
   const ofPage = ({ series }: MetricsText) =>
     series.filter(({ name }) => name.startsWith('holdline_page_')).map(({ name }) => name);
 
@@ -78,9 +80,11 @@ describe('what metrics tell of the page of WhatsApp Web', () => {
   it('has labels of a bounded length, whatever the page calls itself', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account, page: pageOf({ version: `2.3000\n"}${'9'.repeat(9_999)}` }) });
-    const text = await (await stage.replica.get('/metrics')).text();
-    const line = text.split('\n').find((each) => each.startsWith('holdline_page_info')) ?? '';
-    assert.match(line, /^holdline_page_info\{session="default",version="2\.3000\\n\\"}9{55}"\} 1$/);
+    await eventually(async () => {
+      const line = (await render()).split('\n').find((each) => each.startsWith('holdline_page_info')) ?? '';
+      assert.match(line, /^holdline_page_info\{session="default",version="2\.3000\\n\\"}9{55}"\} 1$/);
+      return true;
+    });
   });
 
   it('the passkey that is asked for is a state as the others are', async () => {

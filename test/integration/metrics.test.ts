@@ -8,7 +8,7 @@ import { sessionStates } from '../../src/contract/status.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { type MetricsText, parseMetrics } from '../support/metrics.js';
+import { type MetricsText, parseMetrics, scrape } from '../support/metrics.js';
 import { startRedis } from '../support/redis-server.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 
@@ -27,8 +27,9 @@ after(async () => {
   await assertNothingLeft();
 });
 
-const ofSupervisor = async () => parseMetrics(await supervisor.metrics.page.render());
-const ofReplica = async (from: Replica = replica) => parseMetrics(await (await from.get('/metrics')).text());
+const render = async (from: Replica) => (await from.get('/metrics')).text();
+const ofSupervisor = () => scrape(() => supervisor.metrics.page.render());
+const ofReplica = (from = replica) => scrape(() => render(from));
 
 /** The documented families, by the section that they stand in. */
 function documented(...sections: string[]): Map<string, string> {
@@ -66,7 +67,7 @@ test('every metric that is served is documented with its type and labels, and th
       const page = await ofSupervisor();
       return page.value('holdline_recovery_duration_seconds_count', { reason: 'browser_died' }) === 1;
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 60_000 },
   );
 
   const shared = 'What stands in Redis';
@@ -79,39 +80,44 @@ test('every metric that is served is documented with its type and labels, and th
     ['holdline_page_info', 'gauge session, version'],
     ['holdline_page_repair', 'gauge session, repair'],
   ]);
-  assert.deepEqual(
-    new Map([...served(await ofSupervisor()), ...absent]),
-    documented(shared, 'What a supervisor has seen'),
-  );
-  assert.deepEqual(
-    new Map([...served(await ofReplica()), ...absent]),
-    documented(shared, 'What a replica has seen'),
-  );
+  for (const [scraped, own] of [
+    [ofSupervisor, 'What a supervisor has seen'],
+    [ofReplica, 'What a replica has seen'],
+  ] as const) {
+    await eventually(async () => {
+      assert.deepEqual(new Map([...served(await scraped()), ...absent]), documented(shared, own));
+      return true;
+    });
+  }
 });
 
 test('both tell the same of the session, of the supervisors and of Redis', async () => {
-  for (const page of [await ofSupervisor(), await ofReplica()]) {
-    const states = sessionStates.map((state) =>
-      page.value('holdline_session_state', { session: 'default', state }),
-    );
-    assert.deepEqual(
-      states,
-      sessionStates.map((state) => (state === 'ready' ? 1 : 0)),
-    );
-    const { status } = await supervised.observer.look();
-    assert.equal(page.value('holdline_session_epoch'), status?.epoch);
-    assert.equal(page.value('holdline_session_incarnation'), status?.incarnation);
-    assert.equal(page.value('holdline_session_owned'), 1);
-    assert.ok((page.value('holdline_session_heartbeat_age_seconds') ?? 99) < 2);
-    assert.equal(page.value('holdline_session_qr_age_seconds'), undefined);
-    assert.equal(page.value('holdline_session_backup_ok'), 0, 'no key, no backup');
-    assert.equal(page.value('holdline_session_snapshot_age_seconds'), undefined);
-    assert.equal(page.value('holdline_supervisors'), 1);
-    assert.equal(page.value('holdline_supervisors_with_room'), 1);
-    assert.equal(page.value('holdline_redis_up'), 1);
-    assert.ok((page.value('holdline_redis_ping_seconds') ?? 99) < 10);
-    assert.equal(page.value('holdline_commands_queued', { queue: 'sends', status: 'waiting' }), 0);
-    assert.ok((page.value('process_resident_memory_bytes') ?? 0) > 1e7);
+  for (const scraped of [ofSupervisor, ofReplica]) {
+    await eventually(async () => {
+      const page = await scraped();
+      const states = sessionStates.map((state) =>
+        page.value('holdline_session_state', { session: 'default', state }),
+      );
+      assert.deepEqual(
+        states,
+        sessionStates.map((state) => (state === 'ready' ? 1 : 0)),
+      );
+      const { status } = await supervised.observer.look();
+      assert.equal(page.value('holdline_session_epoch'), status?.epoch);
+      assert.equal(page.value('holdline_session_incarnation'), status?.incarnation);
+      assert.equal(page.value('holdline_session_owned'), 1);
+      assert.ok((page.value('holdline_session_heartbeat_age_seconds') ?? 99) < 2);
+      assert.equal(page.value('holdline_session_qr_age_seconds'), undefined);
+      assert.equal(page.value('holdline_session_backup_ok'), 0, 'no key, no backup');
+      assert.equal(page.value('holdline_session_snapshot_age_seconds'), undefined);
+      assert.equal(page.value('holdline_supervisors'), 1);
+      assert.equal(page.value('holdline_supervisors_with_room'), 1);
+      assert.equal(page.value('holdline_redis_up'), 1);
+      assert.ok((page.value('holdline_redis_ping_seconds') ?? 99) < 10);
+      assert.equal(page.value('holdline_commands_queued', { queue: 'sends', status: 'waiting' }), 0);
+      assert.ok((page.value('process_resident_memory_bytes') ?? 0) > 1e7);
+      return true;
+    });
   }
 });
 
@@ -169,8 +175,9 @@ test('a scrape answers while Redis is away, and says so', async () => {
   try {
     assert.equal((await ofReplica(lonely)).value('holdline_redis_up'), 1);
     await other.stop();
-    await eventually(async () => (await ofReplica(lonely)).value('holdline_redis_up') === 0);
-    const page = await ofReplica(lonely);
+    const scraped = async () => parseMetrics(await render(lonely));
+    await eventually(async () => (await scraped()).value('holdline_redis_up') === 0);
+    const page = await scraped();
     assert.equal(page.value('holdline_supervisors'), undefined);
     assert.equal(page.value('holdline_session_state', { state: 'stopped' }), undefined);
   } finally {

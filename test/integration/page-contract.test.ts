@@ -167,7 +167,7 @@ test('the stand-in is a page that it can look at', async () => {
 test('out of reach it is one sentence and exit code 69, and nothing is kept', async () => {
   const WHATSAPP_AUTH_DIR = join(dir, 'nothing');
   const nowhere = ['--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:1'];
-  const slow = { WHATSAPP_START_DEADLINE_S: '3', WHATSAPP_AUTH_DIR };
+  const slow = { WHATSAPP_START_DEADLINE_S: '15', WHATSAPP_AUTH_DIR };
   const results = await Promise.all([
     run(['--live'], nowhere, { WHATSAPP_AUTH_DIR }),
     live('<title>sorry</title>', [], 503, { WHATSAPP_AUTH_DIR }),

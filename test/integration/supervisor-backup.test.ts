@@ -108,6 +108,7 @@ test('a handover backs up what has changed since, and nothing when nothing has',
       const owner = await session.run('ready');
       await session.observer.untilReady('ready', 60_000);
       const first = await anotherThan(session, null);
+      await eventually(() => timesBackedUp(session) === 1, patience);
       appendFileSync(join(session.profileDir, loginFile), ' more');
       await session.closeSupervisor(owner);
       const last = await newest(session);

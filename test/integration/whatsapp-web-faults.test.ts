@@ -117,7 +117,7 @@ test('silent server and stay-opening: initialize() is still waiting when its cal
 
   await controls.faults.clear();
   await controls.faults.set({ stayOpening: true });
-  await assert.rejects(start({ protocolTimeoutMs: 6_000 }).initialized, /timed out/);
+  await assert.rejects(start({ protocolTimeoutMs: 10_000 }).initialized, /timed out/);
   assert.equal((await controls.phone.state()).connections[0]?.state, 'OPENING');
 });
 
@@ -173,7 +173,7 @@ test('a reload brings the client another QR', async () => {
 });
 
 test('a hanging page answers no call, while its connection stays', async () => {
-  const client = start({ protocolTimeoutMs: 6_000 });
+  const client = start({ protocolTimeoutMs: 10_000 });
   await client.next('qr');
   await client.initialized;
   await controls.faults.hangNow();

@@ -58,7 +58,7 @@ test('what it sends goes out to the hidden id, and the call comes to nothing', a
 });
 
 test('its logout() closes the browser before the server is told: the device stays linked', async () => {
-  await whatsAppWeb.timing.set({ sentinelMs: 2_000 });
+  await whatsAppWeb.timing.set({ sentinelMs: 2_900 });
   await becomeReady();
   await library.client.logout();
   assert.equal((await whatsAppWeb.phone.state()).devices.length, 1);

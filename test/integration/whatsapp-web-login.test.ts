@@ -146,6 +146,8 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
 
 test('logout() of the client unlinks the device, and the profile is logged in no more', async () => {
   const library = await startLoggedIn();
+  // Only then the page leaves: a busy machine may take long to close the browser.
+  await whatsAppWeb.timing.set({ logoutNavigationMs: 10_000 });
   await library.client.logout();
   assert.deepEqual((await whatsAppWeb.phone.state()).devices, []);
   assert.ok(!names(library).includes('disconnected'));
@@ -164,7 +166,11 @@ test('two browsers logged in as one device are counted, and the newer one puts t
   await (await startLoggedIn()).closeBrowser();
   const copy = await makeProfile();
   t.after(() => removeProfile(copy));
-  await cp(profile, copy, { recursive: true, filter: (path) => !basename(path).startsWith('Singleton') });
+  // Chromium's last child can still be removing files.
+  await eventually(async () => {
+    await cp(profile, copy, { recursive: true, filter: (path) => !basename(path).startsWith('Singleton') });
+    return true;
+  });
 
   const older = await untilItHearsOfSync(whatsAppWeb, () => start());
   await older.next('ready');

@@ -33,11 +33,13 @@ after(async () => {
 
 const ask = <T>(expression: string) => inPage<T>(page, expression);
 
-/** How the call ends within a moment. */
-const endOf = (call: string) =>
+const momentMs = 300;
+
+/** How the call ends; within a moment, where it is to hang. */
+const endOf = (call: string, patienceMs = 10_000) =>
   ask<string>(`Promise.race([
     ${call}.then(() => 'comes', (error) => error.message),
-    new Promise((resolve) => setTimeout(resolve, 300, 'hangs')),
+    new Promise((resolve) => setTimeout(resolve, ${patienceMs}, 'hangs')),
   ])`);
 
 const chat = `r('WAWebCollections').Chat.get('${ADA_LID}')`;
@@ -55,19 +57,19 @@ test('calls beside a send throw or hang where a fault says so, and come without 
     await faults.set({ [name]: 'throws' });
     assert.equal(await endOf(call), 'a fault of the page');
     await faults.set({ [name]: 'hangs' });
-    assert.equal(await endOf(call), 'hangs');
+    assert.equal(await endOf(call, momentMs), 'hangs');
     await faults.clear();
     assert.equal(await endOf(call), 'comes');
   }
-  await faults.set({ previewMs: 2_000 });
-  assert.equal(await endOf(calls.preview), 'hangs');
+  await faults.set({ previewMs: 20_000 });
+  assert.equal(await endOf(calls.preview, momentMs), 'hangs');
 });
 
 test('one number is never answered, the others are', async () => {
   await whatsAppWeb.faults.set({ lookupHangs: ['+1 555 100 0002'] });
-  const lookUp = (number: string) =>
-    endOf(`r('WAWebQueryExistsJob').queryWidExists(${wid(`${number}@c.us`)})`);
-  assert.equal(await lookUp('15551000002'), 'hangs');
+  const lookUp = (number: string, patienceMs?: number) =>
+    endOf(`r('WAWebQueryExistsJob').queryWidExists(${wid(`${number}@c.us`)})`, patienceMs);
+  assert.equal(await lookUp('15551000002', momentMs), 'hangs');
   assert.equal(await lookUp('15551000003'), 'comes');
 });
 
@@ -77,9 +79,9 @@ test('questions about groups are counted, refused and left open', async () => {
   await faults.set({ groupMetadata: 'refused' });
   assert.equal(await endOf(update), 'not-authorized');
   await faults.set({ groupMetadata: 'hangs' });
-  assert.equal(await endOf(update), 'hangs');
-  await faults.set({ groupMetadata: null, groupMetadataMs: 2_000 });
-  assert.equal(await endOf(update), 'hangs');
+  assert.equal(await endOf(update, momentMs), 'hangs');
+  await faults.set({ groupMetadata: null, groupMetadataMs: 20_000 });
+  assert.equal(await endOf(update, momentMs), 'hangs');
   await faults.clear();
   assert.equal(await endOf(update), 'comes');
   assert.equal((await phone.state()).groupQuestions, 4);

@@ -23,6 +23,7 @@ before(async () => {
       offlineMs: 20,
       syncMs: 50,
       deliveredMs: null,
+      sentinelMs: 500,
       logoutNavigationMs: 50,
     },
   });
@@ -279,11 +280,12 @@ test('the code itself links, and brings a secret; in June it left the QR code al
 test('the device is named after what the page takes the system for, at the moment it connects', async () => {
   const names = async () => (await whatsAppWeb.phone.state()).devices.map(({ name }) => name);
   assert.match(await ask<string>("typeof r('WAWebBrowserInfo')"), /function/);
+  const shown = await eventually(async () => whatsAppWeb.phone.currentQr());
   await ask(`{
     r('WAWebUA').UA.parser.getResult = () => ({ os: { name: 'Holdline' }, browser: { name: 'Chrome', version: '1' } });
     r('WAWebLaunchSocketUtils').refreshQR();
   }`);
-  await eventually(async () => (await whatsAppWeb.phone.state()).journal.length > 0);
+  await eventually(async () => ![null, shown].includes(await whatsAppWeb.phone.currentQr()));
   await eventually(async () => (await ask<string>("r('WAWebBrowserInfo')().os")) === 'Holdline');
   await logIn(whatsAppWeb, page);
   assert.deepEqual(await names(), ['Holdline']);

@@ -252,7 +252,7 @@ export class ChromiumStage implements FaultStage {
     if (state !== 'ready') await this.#post('/api/auth/start');
     const shown = await this.until((s) => s.has_qr || s.ready, 'a QR or ready');
     if (shown.ready) return;
-    assert.equal((await this.whatsApp.phone.scanCurrent()).linked, true);
+    await this.scanned();
     await this.until((s) => s.ready, 'ready after the scan');
   }
 

@@ -24,9 +24,9 @@ export interface ReplicaOptions {
 }
 
 /** A Redis that is frozen is given up after this, and its connections after three times that. */
-export const outageTiming = { httpCommandTimeoutMs: 1_000 };
+export const outageTiming = { httpCommandTimeoutMs: 2_000 };
 /** What took less did not wait for a frozen connection to be given up. */
-export const soonMs = 2_900;
+export const soonMs = 5_900;
 
 /** In a process that is kept busy, an answer of Redis may be seen late; only tests of outages want that noticed. */
 const patientTiming = { httpCommandTimeoutMs: 10_000 };

@@ -1,3 +1,6 @@
+import assert from 'node:assert/strict';
+import { eventually } from './eventually.js';
+
 /** A page of metrics in Prometheus' text format. */
 export interface MetricsText {
   /** Type of each family, by name. */
@@ -11,6 +14,15 @@ interface Series {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+}
+
+/** A page for which Redis answered in time: a scrape gives it a second. */
+export function scrape(render: () => Promise<string>): Promise<MetricsText> {
+  return eventually(async () => {
+    const page = parseMetrics(await render());
+    assert.equal(page.value('holdline_redis_up'), 1);
+    return page;
+  });
 }
 
 export function parseMetrics(text: string): MetricsText {

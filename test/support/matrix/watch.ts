@@ -30,6 +30,7 @@ export class Watch {
   readonly #counting: NodeJS.Timeout;
   readonly #looking: Promise<void>;
   #alive = 0;
+  #countedAt = performance.now();
   #isOver = false;
 
   constructor(stage: Watched) {
@@ -46,6 +47,10 @@ export class Watch {
   }
 
   #count(): void {
+    const now = performance.now();
+    // It may stand still while it waits for an answer, too.
+    this.latestMs = Math.max(this.latestMs, now - this.#countedAt - this.#stage.countIntervalMs);
+    this.#countedAt = now;
     this.#alive = this.#stage.browsersAlive();
     this.mostBrowsers = Math.max(this.mostBrowsers, this.#alive);
   }

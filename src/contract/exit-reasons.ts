@@ -22,6 +22,8 @@ export const exitReasons = {
   thread_hung: { counted: true, delay: 'backoff', rung: 'thread' },
   page_crashed: { counted: true, delay: 'backoff', rung: 'thread' },
   page_hung: { counted: true, delay: 'backoff', rung: 'browser' },
+  /** The page is well but for a send that it does not end: whoever may send must not be able to end the run. */
+  send_hung: { counted: false, delay: 'none', rung: 'thread' },
   start_failed: { counted: true, delay: 'backoff', rung: 'thread' },
   start_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },
   sync_timed_out: { counted: true, delay: 'backoff', rung: 'browser' },

@@ -53,9 +53,12 @@ export interface PreparedMessage {
   readonly phone: string | null;
 }
 
-/** `late`: nothing went out, and nothing is wrong with the message. */
+/**
+ * `late`: nothing went out, and nothing is wrong with the message. `pending`: the page has begun it and not ended it; it is
+ * never begun beside itself.
+ */
 export type SentText =
-  | { readonly type: 'sent' | 'late' }
+  | { readonly type: 'sent' | 'late' | 'pending' }
   | { readonly type: 'refused'; readonly message: string };
 
 export interface FoundMessage {

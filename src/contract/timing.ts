@@ -45,6 +45,7 @@ export const timingSchema = z.strictObject({
   backupStopMs: ms(5_000, 'how long the end of a run waits for a last backup'),
 
   ackDeadlineMs: ms(120_000, "how long a send waits for WhatsApp's acknowledgement"),
+  sendHungMs: ms(60_000, 'how long the page may take to end a send before it is replaced'),
 
   backoffBaseMs: ms(500, 'first delay before a restart'),
   backoffMaxMs: ms(60_000, 'longest delay before a restart'),

@@ -25,7 +25,7 @@ export class Incarnation {
   readonly commands: CommandPort;
   readonly #options: IncarnationOptions;
   readonly #thread: SessionThread;
-  readonly #browserDied: Deferred<IncarnationExit> = deferred();
+  readonly #ended: Deferred<IncarnationExit> = deferred();
   readonly #loggedOut: Deferred<boolean> = deferred();
   #state: SessionState = 'starting';
   #healthySince: number | null = null;
@@ -36,7 +36,7 @@ export class Incarnation {
     this.#thread = options.thread;
     this.#thread.begin(options.data, (message) => this.#onMessage(message));
     this.commands = new CommandPort((message) => this.#thread.post(message));
-    this.over = Promise.race([this.#thread.over, this.#browserDied.promise]).finally(() => {
+    this.over = Promise.race([this.#thread.over, this.#ended.promise]).finally(() => {
       this.#endedAt = performance.now();
       this.commands.close();
     });
@@ -50,8 +50,13 @@ export class Incarnation {
   attach(browser: Browser): void {
     this.#thread.post({ type: 'attach', browserWsEndpoint: browser.wsEndpoint });
     void browser.exited.then((how) =>
-      this.#browserDied.resolve({ reason: 'browser_died', message: `the browser died (${how})` }),
+      this.end({ reason: 'browser_died', message: `the browser died (${how})` }),
     );
+  }
+
+  /** Its life is over, for a reason that it does not know itself. */
+  end(exit: IncarnationExit): void {
+    this.#ended.resolve(exit);
   }
 
   refence(fence: Fence): void {

@@ -36,6 +36,7 @@ const timing = {
   browserFlushGraceMs: 3_000,
   backupStopMs: 3_000,
   ackDeadlineMs: 6_000,
+  sendHungMs: 6_000,
   backoffBaseMs: 200,
   backoffMaxMs: 1_500,
   healthyAfterMs: 3_000,

@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import type { JobView } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
-import { kill, Stage } from '../support/stage.js';
+import { kill, patientTiming, Stage } from '../support/stage.js';
 import { JUNE, type PageSettings, TODAY } from '../whatsapp-web/index.js';
 
 /**
@@ -23,7 +23,7 @@ function crashAtEachStep(page: PageSettings): void {
 
   before(async () => {
     stage = await Stage.open({ page });
-    product = stage.start();
+    product = start();
     await product.post('/api/auth/start');
     await stage.whatsApp.phone.scanCurrent();
     await product.loginSettled();
@@ -56,7 +56,7 @@ function crashAtEachStep(page: PageSettings): void {
     'everything is killed': async () => {
       for (const { pid } of await stage.processes()) kill(pid);
       await stage.nothingLeft();
-      product = stage.start();
+      product = start();
     },
   } as const;
 
@@ -94,6 +94,29 @@ function crashAtEachStep(page: PageSettings): void {
       for (const id of ids) assert.equal((await settled(id)).status, 'sent');
       assert.deepEqual(await received(), bodies);
     });
+  }
+
+  for (const sendStalls of page === TODAY ? (['unsent', 'sent'] as const) : []) {
+    test(`a send that the page never ends (${sendStalls}): the page is replaced, the message arrives once`, async () => {
+      const body = `message ${++count}`;
+      const { restarts } = await product.status();
+      await stage.whatsApp.faults.set({ sendStalls });
+      const id = await accept(body);
+      await product.until((s) => s.restarts > restarts, 'the page is replaced');
+      assert.match(product.output, /"lastError":"WhatsApp Web did not end a send within 5 s"/);
+      await stage.whatsApp.faults.clear();
+      const job = await settled(id);
+      assert.equal(job.status, 'sent', JSON.stringify(job));
+      const received = (await stage.whatsApp.phone.received()).filter((m) => m.body === body);
+      assert.deepEqual(
+        received.map((message) => message.id),
+        [job.result?.message_id],
+      );
+    });
+  }
+
+  function start(): Product {
+    return stage.start('all', { WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, sendHungMs: 5_000 }) });
   }
 
   async function accept(message: string): Promise<string> {

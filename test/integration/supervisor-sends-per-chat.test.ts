@@ -78,6 +78,47 @@ test('a chat for which the page does not answer a send holds up nobody else', ()
     assert.deepEqual(stage.sentTexts(), numbered(20));
   }));
 
+test('a page that does not end a send is replaced, and the message is sent on the next one', () =>
+  withSends(
+    redis,
+    async (stage) => {
+      stage.theatre.neverEndSends(idOfNumber(hanging));
+      await ready(stage);
+      await stage.acceptFor({ phoneNumber: hanging }, 'first', 'second');
+      await eventually(() => stage.theatre.threads().length === 2, { message: 'the page is replaced' });
+      stage.theatre.neverEndSends();
+      await stage.untilAllSent();
+      assert.deepEqual(stage.sentTexts(), ['first', 'second']);
+      assert.equal(stage.theatre.browsersEver().length, 1, 'in the same browser');
+      const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
+      assert.equal(restart?.lastError, 'WhatsApp Web did not end a send within 1 s');
+    },
+    { timing: { sendHungMs: 800 } },
+  ));
+
+test('a message that two pages did not end settles as unknown, ends no run, and those after it are sent', () =>
+  withSends(
+    redis,
+    async (stage) => {
+      stage.theatre.neverEndSends(idOfNumber(hanging));
+      await ready(stage);
+      const [first = '', second = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'first', 'second');
+      assert.deepEqual(await stage.settled(first), {
+        status: 'unknown',
+        error: {
+          code: 'interrupted',
+          message:
+            'WhatsApp Web began to send the message 2 times and did not end it; nobody can tell whether it went out',
+        },
+      });
+      assert.equal(stage.theatre.threads().length, 3);
+      stage.theatre.neverEndSends();
+      assert.equal((await stage.settled(second)).status, 'sent');
+      assert.deepEqual(stage.sentTexts(), ['second']);
+    },
+    { timing: { sendHungMs: 800 }, restartsMax: 1 },
+  ));
+
 test('messages of one chat go to the page together, those of another in a call of its own', () =>
   withSends(redis, async (stage) => {
     const [first = '', second = ''] = others;

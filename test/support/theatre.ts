@@ -93,6 +93,11 @@ export class Theatre {
     replaceFile(join(this.dir, 'held-sends'), JSON.stringify(chatIds));
   }
 
+  /** From now on the page begins sends to these chats and does not end them. */
+  neverEndSends(...chatIds: string[]): void {
+    replaceFile(join(this.dir, 'endless-sends'), JSON.stringify(chatIds));
+  }
+
   /** From now on WhatsApp acknowledges no message that begins so; null: it acknowledges them all. */
   holdAcks(beginning: string | null): void {
     replaceFile(join(this.dir, 'held-acks'), JSON.stringify(beginning));
@@ -141,6 +146,10 @@ export function lookUpBehaviour(dir: string, recipient: string): LookUpBehaviour
 
 export function isSendHeld(dir: string, chatId: string): boolean {
   return (JSON.parse(readIfThere(join(dir, 'held-sends')) ?? '[]') as string[]).includes(chatId);
+}
+
+export function isSendEndless(dir: string, chatId: string): boolean {
+  return (JSON.parse(readIfThere(join(dir, 'endless-sends')) ?? '[]') as string[]).includes(chatId);
 }
 
 export function readSent(dir: string): SentMessage[] {

@@ -224,6 +224,26 @@ describe('sending', () => {
     assert.equal(sent.count, 1);
   });
 
+  it('says of an act that does not end that it is pending, each time, and tells what the others came to', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const page = fakePage();
+    const endless = deferred<unknown>();
+    let calls = 0;
+    const sent = countSends(page, async () => (calls++ < 2 ? {} : endless.promise));
+    const texts = ['A', 'B', 'C'].map((keyId) => text({ keyId, messageId: `true_${lid}_${keyId}` }));
+    const first = send(page, texts);
+    while (sent.count < 2) await new Promise(setImmediate);
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(await first, [{ type: 'sent' }, { type: 'pending' }]);
+    const again = send(page, texts.slice(1));
+    await new Promise(setImmediate);
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(await again, [{ type: 'pending' }]);
+    assert.equal(sent.count, 2, 'nothing is begun beside it, nor behind it');
+    endless.resolve({});
+    assert.deepEqual(await send(page, texts.slice(1)), [{ type: 'sent' }, { type: 'sent' }]);
+  });
+
   it('does not send again what the page has', async () => {
     const page = fakePage();
     await send(page, [text()]);

@@ -11,7 +11,7 @@ export interface TextToSend {
 }
 
 export type PageSent =
-  | { readonly type: 'sent' | 'late' | 'key-differs' }
+  | { readonly type: 'sent' | 'late' | 'pending' | 'key-differs' }
   | { readonly type: 'refused'; readonly message: string };
 
 export interface Sending {
@@ -23,7 +23,8 @@ export interface Sending {
   } | null>;
   /**
    * Sends texts of one chat under keys made before, one after another, unless their time is over: a thawed browser must not
-   * send what another one has taken over. One answer for each, up to the first that is not sent.
+   * send what another one has taken over. One answer for each, up to the first that is not sent; `pending`: it has not
+   * ended, and is not begun a second time.
    */
   sendTexts(input: { messages: readonly TextToSend[]; notAfter: number }): Promise<PageSent[]>;
   /** Looks for one message by its id, in memory and in the page's store. null: there is none. */
@@ -119,8 +120,7 @@ export function sending(page: PageAgent): Sending {
     const act = send(text, seesChat, notAfter)
       .catch((error): PageSent => {
         const { name, message } = page.errorText(error);
-        if (name === 'PageDeadline') throw error;
-        return { type: 'refused', message };
+        return name === 'PageDeadline' ? { type: 'pending' } : { type: 'refused', message };
       })
       .finally(() => acts.delete(text.messageId));
     acts.set(text.messageId, act);
@@ -141,7 +141,7 @@ export function sending(page: PageAgent): Sending {
       for (const text of messages) {
         const act = begin(text, text.markSeen && !hasSeen, notAfter);
         hasSeen ||= text.markSeen;
-        const answer = await page.within(actMs, 'the page', act);
+        const answer = (await page.atMost(actMs, () => act)) ?? { type: 'pending' };
         answers.push(answer);
         if (answer.type !== 'sent') break;
       }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../contract/errors.js';
 import type { SendJob, SendOutcome } from '../../contract/send-jobs.js';
 import type { SendRecord } from '../../platform/send-records.js';
-import { CommandInterruptedError, CommandRefusedError } from './command-port.js';
+import { CommandInterruptedError, CommandRefusedError, SendPendingError } from './command-port.js';
 import { LookUpUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
 import { type Attempted, failed, unknown } from './send-outcomes.js';
 
@@ -55,6 +55,14 @@ export async function runSend(
     } catch (error) {
       if (error instanceof CommandRefusedError) return refused(earlier, error);
       if (!(error instanceof CommandInterruptedError)) throw error;
+      if (error instanceof SendPendingError && performance.now() - error.since >= context.sendHungMs) {
+        place.pagesHung++;
+        const seconds = Math.round(context.sendHungMs / 1_000);
+        incarnation.end({
+          reason: 'send_hung',
+          message: `WhatsApp Web did not end a send within ${seconds} s`,
+        });
+      }
       place.lost();
       const isUnanswered = error instanceof LookUpUnansweredError;
       const isOver = await periodEnds(period, isUnanswered ? unansweredMs : interruptedMs, context);

@@ -12,7 +12,7 @@ import {
 import type { LookUps } from './look-ups.js';
 import type { Handed, SendFeed } from './send-feed.js';
 import type { SendPlace } from './send-order.js';
-import { type Attempted, failed, outcomeOf } from './send-outcomes.js';
+import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
 
 /** What a send needs to know of its run, as it is at each moment. */
 export interface SendContext {
@@ -28,6 +28,7 @@ export interface SendContext {
   /** Anything but `recorded`: the page must not be called. */
   readonly recordAttempt: (attempt: SendAttempt) => Promise<'recorded' | 'fenced' | 'late'>;
   readonly ackDeadlineMs: number;
+  readonly sendHungMs: number;
   /** When its time to be sent is over, on the clock of `performance`. */
   readonly expiresAt: number;
 }
@@ -74,6 +75,7 @@ export class PageAttempt {
       if (!(await this.#myTurn())) return this.#unsent;
       const found = await this.#find(earlier);
       if (found !== 'absent') return found;
+      if (this.#context.place.pagesHung >= pagesHungMax) return hung;
     }
     // Meanwhile those before it go to the page: looking a recipient up changes nothing.
     const prepared = await this.#prepare();
@@ -203,6 +205,14 @@ export class PageAttempt {
     return this.#options.incarnation.commands.call<SendCommands[Name]['output']>(name, input, how);
   }
 }
+
+/** A message on which so many pages hung is not given to another. */
+const pagesHungMax = 2;
+
+const hung = unknown(
+  'interrupted',
+  `WhatsApp Web began to send the message ${pagesHungMax} times and did not end it; nobody can tell whether it went out`,
+);
 
 /** Without one of its ids nobody could find the message again. */
 const preparedSchema = z.object({

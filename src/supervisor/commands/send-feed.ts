@@ -1,7 +1,12 @@
 import type { SendCommands, SentText } from '../../contract/send-commands.js';
 import type { SendJob } from '../../contract/send-jobs.js';
 import type { Availability } from './availability.js';
-import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
+import {
+  CommandInterruptedError,
+  CommandRefusedError,
+  pageCallMs,
+  SendPendingError,
+} from './command-port.js';
 import type { ChatLine, SendPlace } from './send-order.js';
 import type { Attempted } from './send-outcomes.js';
 
@@ -69,7 +74,8 @@ export class SendFeed {
 
   /**
    * Settles once its turn has come and the page has answered. Rejects with {@link CommandRefusedError},
-   * {@link CommandInterruptedError}, or what Redis refused. What was `sent` acts until {@link rests}.
+   * {@link CommandInterruptedError} ({@link SendPendingError} among them), or what Redis refused. What was `sent` acts
+   * until {@link rests}.
    */
   hand(send: PreparedSend): Promise<Handed> {
     return new Promise((resolve, reject) => {
@@ -151,6 +157,7 @@ export class SendFeed {
       makeRoom();
     }, slowMs);
     const going = await recordAll(batch);
+    const calledAt = performance.now();
     const answers = going.length === 0 ? [] : await this.#call(going).catch((error: Error) => error);
     clearTimeout(slow);
     const sent = new Set<SendPlace>();
@@ -163,7 +170,7 @@ export class SendFeed {
     }
     for (const [i, send] of going.entries()) {
       if (answers instanceof Error) send.reject(answers);
-      else tell(send, answers[i]);
+      else tell(send, answers[i], calledAt);
     }
     makeRoom();
   }
@@ -206,7 +213,11 @@ async function recordAll(batch: readonly Waiting[]): Promise<Waiting[]> {
   return going;
 }
 
-function tell({ place, period, resolve, reject }: Waiting, answer: SentText | undefined): void {
+function tell(
+  { place, period, resolve, reject }: Waiting,
+  answer: SentText | undefined,
+  calledAt: number,
+): void {
   switch (answer?.type) {
     case 'sent':
       // At once: whoever comes after it may be next.
@@ -216,6 +227,8 @@ function tell({ place, period, resolve, reject }: Waiting, answer: SentText | un
       return reject(new CommandRefusedError('whatsapp_error', answer.message));
     case 'late':
       return reject(new CommandInterruptedError('the page came to it too late'));
+    case 'pending':
+      return reject(new SendPendingError(place.pendingSince(period, calledAt)));
     default:
       answer satisfies undefined;
       return resolve('again');

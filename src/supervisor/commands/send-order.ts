@@ -97,6 +97,9 @@ export class SendPlace {
   readonly number: number;
   /** The period in which the page was known to have it; null: not known. */
   placedIn: number | null = null;
+  /** How many pages began it and did not end it. */
+  pagesHung = 0;
+  #pending: { readonly period: number; readonly since: number } | null = null;
   readonly #order: SendOrder;
   readonly #waiters = new Waiters();
   #unansweredLookUps = 0;
@@ -149,6 +152,12 @@ export class SendPlace {
 
   get unansweredLookUps(): number {
     return this.#unansweredLookUps;
+  }
+
+  /** A call that began at `calledAt` found the page at it. Since when it has been, within this period. */
+  pendingSince(period: number, calledAt: number): number {
+    if (this.#pending?.period !== period) this.#pending = { period, since: calledAt };
+    return this.#pending.since;
   }
 
   /** The page has the message; whoever comes after it may go on. */

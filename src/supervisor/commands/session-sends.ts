@@ -24,7 +24,7 @@ import { failed } from './send-outcomes.js';
 export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;
   readonly session: string;
-  readonly timing: Pick<Timing, 'ackDeadlineMs'>;
+  readonly timing: Pick<Timing, 'ackDeadlineMs' | 'sendHungMs'>;
   readonly availability: Availability;
   readonly fence: () => Fence;
   /** Until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
@@ -116,6 +116,7 @@ export class SessionSends {
       feed: this.#feed,
       lookUps: this.#lookUps,
       ackDeadlineMs: timing.ackDeadlineMs,
+      sendHungMs: timing.sendHungMs,
       expiresAt: performance.now() + send.notAfter - nowMs,
       recordAttempt: (attempt) =>
         recordAttempt(redis, session, jobId, attempt, { fence: fence(), notAfter: send.notAfter }),

@@ -144,12 +144,9 @@ export function lookUpBehaviour(dir: string, recipient: string): LookUpBehaviour
   return script[recipient];
 }
 
-export function isSendHeld(dir: string, chatId: string): boolean {
-  return (JSON.parse(readIfThere(join(dir, 'held-sends')) ?? '[]') as string[]).includes(chatId);
-}
-
-export function isSendEndless(dir: string, chatId: string): boolean {
-  return (JSON.parse(readIfThere(join(dir, 'endless-sends')) ?? '[]') as string[]).includes(chatId);
+/** `held-sends`: nothing is said to them; `endless-sends`: they are begun and do not end. */
+export function isAmong(list: 'held-sends' | 'endless-sends', dir: string, chatId: string): boolean {
+  return (JSON.parse(readIfThere(join(dir, list)) ?? '[]') as string[]).includes(chatId);
 }
 
 export function readSent(dir: string): SentMessage[] {

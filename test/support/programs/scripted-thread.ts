@@ -11,8 +11,7 @@ import { connectPatiently } from '../../../src/platform/redis.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
 import {
   isAcked,
-  isSendEndless,
-  isSendHeld,
+  isAmong,
   type LookUpBehaviour,
   lookUpBehaviour,
   readSent,
@@ -135,8 +134,9 @@ async function carryOut({
     case 'sendTexts': {
       recordCall(operation, input);
       const { messages, notAfter } = input as SendCommands['sendTexts']['input'];
-      if (messages.some(({ chatId }) => isSendHeld(theatre, chatId))) return null;
-      if (messages.some(({ chatId }) => isSendEndless(theatre, chatId))) return answer([{ type: 'pending' }]);
+      if (messages.some(({ chatId }) => isAmong('held-sends', theatre, chatId))) return null;
+      if (messages.some(({ chatId }) => isAmong('endless-sends', theatre, chatId)))
+        return answer([{ type: 'pending' }]);
       const answers: SentText[] = [];
       for (const { messageId, message } of messages) {
         const isLate = Date.now() > notAfter || (message.startsWith('late once') && !wereLate.has(messageId));

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { sha256Hex } from './digest.js';
 
 /** Where the embedded Redis lives: nobody but its owner may enter either directory. */
 export interface RedisPlace {
@@ -36,7 +36,7 @@ async function socketFor(directory: string): Promise<string> {
   const beside = join(directory, 'redis.sock');
   if (fits(beside)) return beside;
   const user = process.getuid?.() ?? 0;
-  const digest = createHash('sha256').update(directory).digest('hex').slice(0, 16);
+  const digest = sha256Hex(directory).slice(0, 16);
   const elsewhere = join(tmpdir(), `holdline-${user}-${digest}`);
   const socket = join(elsewhere, 'redis.sock');
   if (!fits(socket)) {

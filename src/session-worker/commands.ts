@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { ApiError, messageOf } from '../contract/errors.js';
 import type { InputOf, OutputOf, ReadName } from '../contract/operations.js';
 import type { CapabilityName, PageStatus } from '../contract/page.js';
 import type { PreparedMessage, SendCommands, SendRecipient } from '../contract/send-commands.js';
 import type { FromThread, ToThread } from '../contract/thread-messages.js';
 import { idOfNumber, type Recipient } from '../contract/whatsapp.js';
+import { sha256Hex } from '../platform/digest.js';
 import type { WhatsAppClient } from './client.js';
 import { isInterruption } from './failures.js';
 import { PageLacksError, WhatsAppSilentError } from './page-errors.js';
@@ -211,7 +211,7 @@ function notOnWhatsApp(digits: string | null): ApiError {
 
 /** The same for each attempt at the same job: what was sent can be found, and is never sent beside itself. */
 function keyIdOf(jobId: string): string {
-  return `3EB0${createHash('sha256').update(jobId).digest('hex').slice(0, 18).toUpperCase()}`;
+  return `3EB0${sha256Hex(jobId).slice(0, 18).toUpperCase()}`;
 }
 
 /** For logs and messages: enough to recognise, not enough to call. */

@@ -98,9 +98,8 @@ export class SessionWorker {
 
   /** A line in the log for each request behind it has its id, and nothing of what was asked or answered. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
-    const { log, say } = this.#options;
+    const { people, log, say } = this.#options;
     const beganAt = performance.now();
-    const { people } = this.#options;
     const client = this.#client;
     const parts = client === null ? null : { client, people, page: this.#page.status };
     const answer = await answerCommand(parts, command);

@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { isWebVersion } from '../contract/web-version.js';
+import { sha256Hex } from '../platform/digest.js';
 
 const keptMax = 10;
 const bytesMax = 4_194_304;
@@ -39,7 +40,7 @@ export class StartPages {
   async keep(version: string, html: string): Promise<boolean> {
     const bytes = Buffer.byteLength(html);
     if (!isWebVersion(version) || html.trim() === '' || bytes > bytesMax) return false;
-    const entry = { version, sha256: sha256(html), bytes, kept_at: new Date().toISOString() };
+    const entry = { version, sha256: sha256Hex(html), bytes, kept_at: new Date().toISOString() };
     try {
       if (await this.#isAtHand(entry)) return true;
       // The first to make WHATSAPP_AUTH_DIR may be this one, and logins go there.
@@ -106,7 +107,7 @@ export class StartPages {
     if (!found?.isFile() || found.size === 0 || found.size > bytesMax) return null;
     const html = await readFile(this.#fileOf(version)).catch(() => null);
     if (html === null) return null;
-    return { version, sha256: sha256(html), bytes: html.length, kept_at: found.mtime.toISOString() };
+    return { version, sha256: sha256Hex(html), bytes: html.length, kept_at: found.mtime.toISOString() };
   }
 
   /** null: there is no such file. */
@@ -168,8 +169,4 @@ function parseList(text: string): readonly unknown[] {
   } catch {
     return [];
   }
-}
-
-function sha256(text: string | Buffer): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -31,7 +31,7 @@ after(async () => {
   await assertNothingLeft();
 });
 
-async function withSession(
+function withSession(
   body: (session: SupervisedSession) => Promise<void>,
   options: ConstructorParameters<typeof SupervisedSession>[1] = {},
 ): Promise<void> {
@@ -41,11 +41,7 @@ async function withSession(
     timing: { ...lastBackup, ...options.timing },
   });
   writeLogin(session, 'login');
-  try {
-    await body(session);
-  } finally {
-    await session.close();
-  }
+  return session.during(body);
 }
 
 function writeLogin({ profileDir }: SupervisedSession, text: string): void {

@@ -16,16 +16,11 @@ after(async () => {
   await assertNothingLeft();
 });
 
-async function withSession(
+function withSession(
   body: (session: SupervisedSession) => Promise<void>,
   options: ConstructorParameters<typeof SupervisedSession>[1] = {},
 ): Promise<void> {
-  const session = new SupervisedSession(redis, options);
-  try {
-    await body(session);
-  } finally {
-    await session.close();
-  }
+  return new SupervisedSession(redis, options).during(body);
 }
 
 test('data that are lost while no supervisor runs: the next one starts the session again', () =>

@@ -19,13 +19,8 @@ after(async () => {
 
 type Options = ConstructorParameters<typeof SupervisedSession>[1];
 
-async function withSession(work: (s: SupervisedSession) => Promise<void>, options?: Options): Promise<void> {
-  const supervised = new SupervisedSession(redis, options);
-  try {
-    await work(supervised);
-  } finally {
-    await supervised.close();
-  }
+function withSession(work: (s: SupervisedSession) => Promise<void>, options?: Options): Promise<void> {
+  return new SupervisedSession(redis, options).during(work);
 }
 
 /** Longer than any test: who ends a run in it has not waited for it. */

@@ -20,13 +20,8 @@ after(async () => {
   await assertNothingLeft();
 });
 
-async function withSession(work: (s: SupervisedSession) => Promise<void>): Promise<void> {
-  const supervised = new SupervisedSession(redis);
-  try {
-    await work(supervised);
-  } finally {
-    await supervised.close();
-  }
+function withSession(work: (s: SupervisedSession) => Promise<void>): Promise<void> {
+  return new SupervisedSession(redis).during(work);
 }
 
 /** The queue as somebody else than the observer and the supervisors sees it. */

@@ -91,17 +91,12 @@ export class SendStage extends SupervisedSession {
 }
 
 /** A stage of its own for one test. */
-export async function withSends(
+export function withSends(
   redis: RedisServer,
   work: (stage: SendStage) => Promise<void>,
   options: ConstructorParameters<typeof SendStage>[1] = {},
 ): Promise<void> {
-  const stage = new SendStage(redis, options);
-  try {
-    await work(stage);
-  } finally {
-    await stage.close();
-  }
+  return new SendStage(redis, options).during(work);
 }
 
 export const numbered = (count: number, what = 'message', from = 0) =>

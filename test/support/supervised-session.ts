@@ -121,6 +121,15 @@ export class SupervisedSession {
     return new SessionObserver(`redis://127.0.0.1:${this.observer.redis.options.port}`, `t-${randomUUID()}`);
   }
 
+  /** Closes after `work`, whatever becomes of it. */
+  async during(work: (session: this) => Promise<void>): Promise<void> {
+    try {
+      await work(this);
+    } finally {
+      await this.close();
+    }
+  }
+
   /** Changes what stands beside the profile, as another machine with another clock would have left it. */
   async amendNote(change: Partial<ProfileNote>): Promise<void> {
     const profile = new Profile(this.authDir, this.observer.session);

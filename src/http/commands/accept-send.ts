@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/errors.js';
 import type { InputOf } from '../../contract/operations.js';
 import type { SendJob } from '../../contract/send-jobs.js';
+import { sha256Hex } from '../../platform/digest.js';
 import type { CommandAccess, CommandCall } from './command-access.js';
 import type { JobRecord } from './job-looks.js';
 import { judgeReadiness } from './readiness.js';
@@ -94,7 +95,7 @@ async function findEarlier(
  */
 function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: InputOf<'send'>): string {
   const isPlain = phone_number !== undefined && link_preview && mark_seen;
-  return sha256(
+  return sha256Hex(
     JSON.stringify(
       isPlain
         ? [phone_number, message]
@@ -104,7 +105,7 @@ function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: Inp
 }
 
 function idOf(session: string, { owner, key }: IdempotencyKey): string {
-  return `k-${sha256([session, owner, key].join('\0'))}`;
+  return `k-${sha256Hex([session, owner, key].join('\0'))}`;
 }
 
 /** Replicas that accept at the same moment may go over it by as many as they are. */
@@ -124,8 +125,4 @@ function unknownOutcome(id: string, cause: ApiError): ApiError {
 
 function newRecord(timestamp: number): JobRecord {
   return { timestamp, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

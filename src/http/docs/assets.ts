@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { sha256Hex } from '../../platform/digest.js';
 import { pageStyle, startScript } from './page-parts.js';
 
 /** A file that the page loads. There are these and no others. */
@@ -33,6 +33,6 @@ function packaged(name: string, type: string, url: string): Asset {
 }
 
 function ours(name: string, type: string, text: string): Asset {
-  const version = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const version = sha256Hex(text).slice(0, 12);
   return { name, type, version, read: async () => text };
 }

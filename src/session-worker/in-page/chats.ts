@@ -47,11 +47,7 @@ export function chats(page: PageAgent): Chats {
 
   function messagesOf(chat: Foreign): Foreign[] {
     const all = page.attempt(() => chat.msgs.getModelsArray());
-    return Array.isArray(all) ? all.filter((message) => !isNotification(message)) : [];
-  }
-
-  function isNotification(message: Foreign): boolean {
-    return page.attempt(() => message.isNotification) === true;
+    return Array.isArray(all) ? all.filter((message) => !page.isNotification(message)) : [];
   }
 
   /** What the page has in memory, by chat; the ids of the others. */
@@ -125,7 +121,9 @@ export function chats(page: PageAgent): Chats {
         const all = messagesOf(chat);
         // The page may give them without putting them into the chat.
         found =
-          all.length > found.length ? all : [...earlier.filter((each) => !isNotification(each)), ...found];
+          all.length > found.length
+            ? all
+            : [...earlier.filter((each) => !page.isNotification(each)), ...found];
       }
       // Those of one second stay in the order of the page; one without a time stands where it stood.
       let at = 0;

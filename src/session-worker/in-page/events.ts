@@ -97,8 +97,7 @@ export function events(page: PageAgent): Events {
   }
 
   function tellMessage(message: Foreign): void {
-    if (page.attempt(() => message.id.fromMe) === true || page.attempt(() => message.isNotification) === true)
-      return;
+    if (page.attempt(() => message.id.fromMe) === true || page.isNotification(message)) return;
     const described = page.describeMessage(message);
     if (described.type === 'gp2' || page.isBroadcastId(described.chatId)) return;
     add({ type: 'message', message: described });

@@ -32,6 +32,8 @@ export interface PageChat {
 export interface Models {
   describeMessage(message: Foreign): PageMessage;
   describeChat(chat: Foreign): PageChat;
+  /** A line of the chat that nobody wrote. */
+  isNotification(message: Foreign): boolean;
   /** Seconds since 1970; null: the page gives none that can be one. */
   timeOf(model: Foreign): number | null;
 }
@@ -123,6 +125,7 @@ export function models(page: PageAgent): Models {
 
   return {
     timeOf,
+    isNotification: (message) => read(message, 'isNotification') === true,
     describeMessage(message) {
       const key = read(message, 'id');
       const fromMe = read(key, 'fromMe') === true;

@@ -16,17 +16,6 @@ export class CommandInterruptedError extends HoldlineError {
 /** The session worker is well, but WhatsApp did not answer it. */
 export class CommandUnansweredError extends CommandInterruptedError {}
 
-/** The page has begun a send and does not end it. */
-export class SendPendingError extends CommandInterruptedError {
-  /** Since when it has been at it, on the clock of `performance`. */
-  readonly since: number;
-
-  constructor(since: number) {
-    super('the page has not ended the send');
-    this.since = since;
-  }
-}
-
 /** What a call that touches the page may take: longer than the session worker's own patience with the page. */
 export const pageCallMs = 35_000;
 

@@ -1,8 +1,9 @@
 import { messageOf } from '../../contract/errors.js';
 import type { SendJob, SendOutcome } from '../../contract/send-jobs.js';
 import type { SendRecord } from '../../platform/send-records.js';
-import { CommandInterruptedError, CommandRefusedError, SendPendingError } from './command-port.js';
+import { CommandInterruptedError, CommandRefusedError } from './command-port.js';
 import { LookUpUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
+import { SendPendingError } from './send-feed.js';
 import { type Attempted, failed, unknown } from './send-outcomes.js';
 
 /** Before the same page is asked again, which may be loading. */

@@ -1,12 +1,7 @@
 import type { SendCommands, SentText } from '../../contract/send-commands.js';
 import type { SendJob } from '../../contract/send-jobs.js';
 import type { Availability } from './availability.js';
-import {
-  CommandInterruptedError,
-  CommandRefusedError,
-  pageCallMs,
-  SendPendingError,
-} from './command-port.js';
+import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './command-port.js';
 import type { ChatLine, SendPlace } from './send-order.js';
 import type { Attempted } from './send-outcomes.js';
 
@@ -20,6 +15,17 @@ export interface PreparedSend {
   readonly period: number;
   /** Anything but `recorded`: the page must not be called. */
   readonly record: () => Promise<'recorded' | 'fenced' | 'late'>;
+}
+
+/** The page has begun a send and does not end it. */
+export class SendPendingError extends CommandInterruptedError {
+  /** Since when it has been at it, on the clock of `performance`. */
+  readonly since: number;
+
+  constructor(since: number) {
+    super('the page has not ended the send');
+    this.since = since;
+  }
 }
 
 /** `sent`: the page has it; `late`: its time was over; `again`: nothing is known to have come of it. */

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { constants, type Dirent } from 'node:fs';
 import { copyFile, link, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { sha256Hex } from '../../platform/digest.js';
 
 /**
  * The files of a profile that a login needs: IndexedDB and Local Storage, both LevelDB in Chromium 156. The rest of a
@@ -22,7 +22,7 @@ export async function fingerprintOf(profileDir: string): Promise<string | null> 
       return [file, found?.size, found?.mtimeMs, found?.ino].join(':');
     }),
   );
-  return createHash('sha256').update(facts.sort().join('\n')).digest('hex');
+  return sha256Hex(facts.sort().join('\n'));
 }
 
 /**

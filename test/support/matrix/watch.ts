@@ -28,31 +28,36 @@ export class Watch {
   latestMs = 0;
   readonly #stage: Watched;
   readonly #counting: NodeJS.Timeout;
+  readonly #waking: NodeJS.Timeout;
   readonly #looking: Promise<void>;
   #alive = 0;
-  #countedAt = performance.now();
+  #wokeAt = performance.now();
   #isOver = false;
 
   constructor(stage: Watched) {
     this.#stage = stage;
     this.#count();
     this.#counting = setInterval(() => this.#count(), stage.countIntervalMs);
+    this.#waking = setInterval(() => this.#wake(), intervalMs);
     this.#looking = this.#look();
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
     clearInterval(this.#counting);
+    clearInterval(this.#waking);
     await this.#looking;
   }
 
   #count(): void {
-    const now = performance.now();
-    // It may stand still while it waits for an answer, too.
-    this.latestMs = Math.max(this.latestMs, now - this.#countedAt - this.#stage.countIntervalMs);
-    this.#countedAt = now;
     this.#alive = this.#stage.browsersAlive();
     this.mostBrowsers = Math.max(this.mostBrowsers, this.#alive);
+  }
+
+  #wake(): void {
+    const now = performance.now();
+    this.latestMs = Math.max(this.latestMs, now - this.#wokeAt - intervalMs);
+    this.#wokeAt = now;
   }
 
   async #look(): Promise<void> {
@@ -74,7 +79,6 @@ export class Watch {
         acting: acting?.now ?? null,
       });
       await sleep(intervalMs);
-      this.latestMs = Math.max(this.latestMs, performance.now() - at - intervalMs);
     }
   }
 }

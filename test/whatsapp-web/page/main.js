@@ -89,7 +89,7 @@ function withoutPending(history) {
 
 window.require = (name) => {
   if (Object.hasOwn(modules, name) && !settings.missing.includes(name)) return modules[name];
-  stream.send({ type: 'unknown-module', name });
+  stream.lacksModule(name);
   throw new Error(`Requiring unknown module "${name}"`);
 };
 if (!settings.withoutDebug) window.Debug = { VERSION: settings.version };

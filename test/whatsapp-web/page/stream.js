@@ -16,6 +16,7 @@ export class Stream {
   #websocket;
   #asked = new Map();
   #asks = 0;
+  #unknownModules = new Set();
   /** Hears of chats, messages and acks. */
   onMail = () => {};
   /** Hears of a logout that was not asked for here. */
@@ -50,6 +51,12 @@ export class Stream {
 
   refreshQr() {
     this.send({ type: 'refresh-qr', deviceName: this.deviceName() });
+  }
+
+  /** The server hears of it at the latest when the page is connected. */
+  lacksModule(name) {
+    this.#unknownModules.add(name);
+    this.send({ type: 'unknown-module', name });
   }
 
   send(message) {
@@ -105,6 +112,7 @@ export class Stream {
       usesLids: this.#usesLids,
       deviceName: this.deviceName(),
     });
+    for (const name of this.#unknownModules) this.send({ type: 'unknown-module', name });
     for (const [nth, { ask }] of this.#asked) this.send({ type: 'ask', nth, ask });
   }
 

@@ -119,6 +119,21 @@ test('a message that two pages did not end settles as unknown, ends no run, and 
     { timing: { sendHungMs: 800 }, restartsMax: 1 },
   ));
 
+test('a page that is replaced counts for each message that it was at, of whatever chat', () =>
+  withSends(
+    redis,
+    async (stage) => {
+      const chats = others.slice(0, 4);
+      stage.theatre.neverEndSends(...chats.map(idOfNumber));
+      const ids: string[] = [];
+      for (const phoneNumber of chats) ids.push(...(await stage.acceptFor({ phoneNumber }, 'endless')));
+      await ready(stage);
+      for (const id of ids) assert.equal((await stage.settled(id)).status, 'unknown');
+      assert.equal(stage.theatre.threads().length, 3, 'two pages for all of them');
+    },
+    { timing: { sendHungMs: 3_000 } },
+  ));
+
 test('messages of one chat go to the page together, those of another in a call of its own', () =>
   withSends(redis, async (stage) => {
     const [first = '', second = ''] = others;

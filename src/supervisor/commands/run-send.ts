@@ -57,7 +57,7 @@ export async function runSend(
       if (error instanceof CommandRefusedError) return refused(earlier, error);
       if (!(error instanceof CommandInterruptedError)) throw error;
       if (error instanceof SendPendingError && performance.now() - error.since >= context.sendHungMs) {
-        place.pagesHung++;
+        place.pageHung(period);
         const seconds = Math.round(context.sendHungMs / 1_000);
         incarnation.end({
           reason: 'send_hung',

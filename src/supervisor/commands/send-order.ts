@@ -38,6 +38,7 @@ export class SendOrder {
   readonly #chats = new KnownChats();
   readonly #lines = new Map<string, ChatLine>();
   #joined = 0;
+  #hungIn: number | null = null;
 
   /** `changed`: somebody's turn may have come in this chat. */
   constructor(availability: Availability, changed: (line: ChatLine) => void) {
@@ -69,6 +70,13 @@ export class SendOrder {
     }
   }
 
+  /** The page of this period is given up for a send that it did not end: that counts for all that it was at. */
+  pageHung(period: number): void {
+    if (this.#hungIn === period) return;
+    this.#hungIn = period;
+    for (const { places } of this.#lines.values()) for (const place of places) place.countIfPending(period);
+  }
+
   leave(place: SendPlace): void {
     const { line } = place;
     line.places = line.places.filter((other) => other !== place);
@@ -97,8 +105,7 @@ export class SendPlace {
   readonly number: number;
   /** The period in which the page was known to have it; null: not known. */
   placedIn: number | null = null;
-  /** How many pages began it and did not end it. */
-  pagesHung = 0;
+  #pagesHung = 0;
   #pending: { readonly period: number; readonly since: number } | null = null;
   readonly #order: SendOrder;
   readonly #waiters = new Waiters();
@@ -158,6 +165,20 @@ export class SendPlace {
   pendingSince(period: number, calledAt: number): number {
     if (this.#pending?.period !== period) this.#pending = { period, since: calledAt };
     return this.#pending.since;
+  }
+
+  /** The page of this period is given up for this message. */
+  pageHung(period: number): void {
+    this.#order.pageHung(period);
+  }
+
+  countIfPending(period: number): void {
+    if (this.#pending?.period === period) this.#pagesHung++;
+  }
+
+  /** How many pages that were given up had begun it and not ended it. */
+  get pagesHung(): number {
+    return this.#pagesHung;
   }
 
   /** The page has the message; whoever comes after it may go on. */

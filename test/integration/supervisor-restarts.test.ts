@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { sessionKeys } from '../../src/contract/keys.js';
@@ -179,8 +179,8 @@ test('a profile directory that cannot be used is a sentence with its path, and t
       status.last_error ?? '',
       new RegExp(`^the profile directory ${profileDir} cannot be used: `),
     );
+    // The supervisor makes the directory itself, perhaps the moment that nothing is in the way.
     rmSync(authDir);
-    mkdirSync(authDir);
     await observer.untilReady();
   }));
 

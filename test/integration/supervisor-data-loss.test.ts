@@ -64,18 +64,15 @@ for (const [what, spoil] of [
   ['a list', (key) => ['EVAL', "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", '1', key]],
 ] as [string, (key: string) => [string, ...string[]]][]) {
   test(`a state that is ${what} is written again by whoever stands behind it`, () =>
-    withSession(
-      async ({ observer, run }) => {
-        await run('ready');
-        await observer.untilReady();
-        await observer.redis.call(...spoil(sessionKeys(observer.session).state));
-        await eventually(async () => {
-          const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
-          return readableStatus(json ?? '')?.state === 'ready';
-        });
-      },
-      { timing: scaledTiming },
-    ));
+    withSession(async ({ observer, run }) => {
+      await run('ready');
+      await observer.untilReady();
+      await observer.redis.call(...spoil(sessionKeys(observer.session).state));
+      await eventually(async () => {
+        const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
+        return readableStatus(json ?? '')?.state === 'ready';
+      });
+    }));
 }
 
 for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {

@@ -162,7 +162,9 @@ test('a supervisor is on the roll once it has started, however slowly Redis gree
   const greeted = deferred<void>();
   const proxy = await startFaultProxy(redis.port, { onRequest: () => greeted.resolve() });
   proxy.delayReplies(100);
-  const supervised = new SupervisedSession(redis, { redisPort: proxy.port });
+  // What is signed must not lapse before it is looked at.
+  const timing = { heartbeatTtlMs: 60_000 };
+  const supervised = new SupervisedSession(redis, { redisPort: proxy.port, timing });
   try {
     // Connected, and not known to be ready yet.
     const { id } = await supervised.startSupervisor(() => greeted.promise);

@@ -89,9 +89,9 @@ test('a page that does not end a send is replaced, and the message is sent on th
       stage.theatre.neverEndSends();
       await stage.untilAllSent();
       assert.deepEqual(stage.sentTexts(), ['first', 'second']);
-      assert.equal(stage.theatre.browsersEver().length, 1, 'in the same browser');
       const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
       assert.equal(restart?.lastError, 'WhatsApp Web did not end a send within 1 s');
+      assert.equal(restart?.rung, 'thread', 'in the same browser, if that is quick enough to close the page');
     },
     { timing: { sendHungMs: 800 } },
   ));
@@ -188,9 +188,12 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
 test('after three look-ups without an answer a message fails, and was not sent', () =>
   withSends(redis, async (stage) => {
     stage.theatre.playLookUps({ [hanging]: 'is unanswered' });
-    // Before anything is looked up.
+    await stage.run('stays authenticated', 'ready');
     const ids = await stage.acceptFor({ phoneNumber: hanging }, 'one', 'two');
-    await ready(stage);
+    // Both are taken before anything is looked up: the owner has them, and only its next thread is ready.
+    await eventually(async () => (await stage.queue.getActiveCount()) === 2);
+    await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
+    for (const pid of stage.theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
     for (const id of ids) {
       assert.deepEqual(await stage.settled(id), {
         status: 'failed',
@@ -226,7 +229,7 @@ test('a look-up that a page has cut off by loading anew does not count as one wi
     stage.theatre.playLookUps({ [hanging]: 'is interrupted' });
     await ready(stage);
     const [id = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'through a reload');
-    await eventually(() => lookUpsOf(stage, hanging).length === 5, { timeoutMs: 30_000 });
+    await eventually(() => lookUpsOf(stage, hanging).length >= 5, { timeoutMs: 30_000 });
     stage.theatre.playLookUps({});
     assert.equal((await stage.settled(id)).status, 'sent');
   }));

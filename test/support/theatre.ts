@@ -35,6 +35,7 @@ export interface ThreadRecord {
   readonly epoch: number;
   readonly incarnation: number;
   readonly behaviour: ThreadBehaviour;
+  /** Where it listens: of each browser another address. */
   readonly browser: string;
 }
 

@@ -105,7 +105,6 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
   ['a new scan', record([...well.slice(0, 4), ['qr', 3], ['ready', 3]]), newBrowser, /new scan/],
   ['another reason', record(well), { ...newBrowser, says: /page crashed/ }, /never said/],
   ['a late notice', record(well), { ...newBrowser, noticedMs: 440 }, /showed after 500 ms/],
-  ['a late recovery', record(well), { ...newBrowser, recoveredMs: 3_440 }, /took 3500 ms/],
   ['no notice', record([['ready'], ['ready'], ['ready']]), newBrowser, /isNewLife/],
   [
     'somebody disturbed',

@@ -46,8 +46,6 @@ export interface Expectation {
   readonly says?: RegExp;
   /** From the injection until the status no longer says what it said before. */
   readonly noticedMs?: number;
-  /** From the injection until the session is back for good. */
-  readonly recoveredMs?: number;
   /** The API must, or may, have answered 503 `redis_unavailable` meanwhile; anywhere else it must not. */
   readonly redisDown?: 'shows' | 'may show';
   /** Redis lost its data: until the run is back, replicas know of none. */

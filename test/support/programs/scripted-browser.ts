@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -45,6 +46,6 @@ pipe.resume();
 if (behaviour !== 'never listens') {
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
-    process.stderr.write(`\nDevTools listening on ws://127.0.0.1:${port}/devtools/browser/scripted\n`);
+    process.stderr.write(`\nDevTools listening on ws://127.0.0.1:${port}/devtools/browser/${randomUUID()}\n`);
   });
 }

@@ -64,7 +64,7 @@ port.on('message', (message: ToThread) => {
 
 async function attach(endpoint: string): Promise<void> {
   const { epoch, incarnation } = data.run;
-  const record = { epoch, incarnation, behaviour, browser: new URL(endpoint).port };
+  const record = { epoch, incarnation, behaviour, browser: endpoint };
   appendFileSync(join(theatre, 'thread-records'), `${JSON.stringify(record)}\n`);
   await fetch(new URL('/json/new', endpoint.replace('ws:', 'http:')), { method: 'PUT' });
   await play();

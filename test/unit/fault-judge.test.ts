@@ -43,6 +43,7 @@ function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {
     mostBrowsers: 1,
     mostActing: 1,
     latestMs: 10,
+    redisLatestMs: 0,
     ...changes,
   };
 }
@@ -63,6 +64,17 @@ describe('a fault that was gone through well', () => {
     const run = record(well);
     judge(newBrowser, run);
     assert.deepEqual([noticedAfterMs(run), recoveredAfterMs(run)], [500, 3_500]);
+  });
+
+  test('Redis may be late by itself, and the API with it', () => {
+    const late = record([['ready'], ['ready'], 503, ...well.slice(2)], { redisLatestMs: 900 });
+    const sightings = late.sightings.map((s) => ({ ...s, tookMs: 1_900 }));
+    judge(newBrowser, { ...late, sightings });
+    const redisDown = 'shows';
+    assert.throws(
+      () => judge({ ...newBrowser, redisDown }, { ...late, sightings }),
+      /the status took 1900 ms/,
+    );
   });
 
   test('Redis may be away where it was taken away', () => {

@@ -131,8 +131,9 @@ function recordOf(
   watch: Watch,
   facts: Pick<FaultRecord, 'state' | 'before' | 'after' | 'injectedAt'>,
 ): FaultRecord {
-  const { sightings, mostActing, mostBrowsers, latestMs } = watch;
-  return { ...facts, sightings, mostActing, mostBrowsers, latestMs, honestWithinMs: stage.honestWithinMs };
+  const { sightings, mostActing, mostBrowsers, latestMs, redisLatestMs } = watch;
+  const lateness = { latestMs, redisLatestMs, honestWithinMs: stage.honestWithinMs };
+  return { ...facts, ...lateness, sightings, mostActing, mostBrowsers };
 }
 
 async function untilSaid({ sightings }: Watch, says: RegExp): Promise<void> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Status } from '../../../src/contract/status.js';
 import type { Replica } from '../http-replica.js';
+import type { RedisServer } from '../redis-server.js';
 
 /** The states in which a fault can hit; each can be held until it does. */
 export type HeldState = 'starting' | 'qr' | 'authenticated' | 'ready';
@@ -63,6 +64,7 @@ export interface Expectation {
 /** What a matrix of faults runs on. */
 export interface FaultStage<Held extends Standing = Standing> {
   readonly replica: Replica;
+  readonly redis: Pick<RedisServer, 'url'>;
   /** Longest time for which a reader may believe a dead owner or a dead page. */
   readonly honestWithinMs: number;
   /** Brings the session into this state, for as long as nothing happens. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import type { Status } from '../../../src/contract/status.js';
 import type { FaultStage } from './fault-row.js';
 
@@ -15,7 +16,7 @@ export interface Sighting {
   readonly acting: number | null;
 }
 
-type Watched = Pick<FaultStage, 'replica' | 'browsersAlive' | 'countIntervalMs' | 'acting'>;
+type Watched = Pick<FaultStage, 'replica' | 'redis' | 'browsersAlive' | 'countIntervalMs' | 'acting'>;
 
 const intervalMs = 100;
 
@@ -26,10 +27,14 @@ export class Watch {
   mostActing = 0;
   /** How much too late this process woke at worst, ms: so busy is the machine. */
   latestMs = 0;
+  /** How long Redis itself took to answer at worst, ms. */
+  redisLatestMs = 0;
   readonly #stage: Watched;
   readonly #counting: NodeJS.Timeout;
   readonly #waking: NodeJS.Timeout;
   readonly #looking: Promise<void>;
+  readonly #redis: Redis;
+  readonly #asking: Promise<void>;
   #alive = 0;
   #wokeAt = performance.now();
   #isOver = false;
@@ -40,6 +45,9 @@ export class Watch {
     this.#counting = setInterval(() => this.#count(), stage.countIntervalMs);
     this.#waking = setInterval(() => this.#wake(), intervalMs);
     this.#looking = this.#look();
+    this.#redis = new Redis(stage.redis.url, { maxRetriesPerRequest: null, retryStrategy: () => intervalMs });
+    this.#redis.on('error', () => undefined);
+    this.#asking = this.#askRedis();
   }
 
   async stop(): Promise<void> {
@@ -47,6 +55,8 @@ export class Watch {
     clearInterval(this.#counting);
     clearInterval(this.#waking);
     await this.#looking;
+    this.#redis.disconnect();
+    await this.#asking;
   }
 
   #count(): void {
@@ -58,6 +68,15 @@ export class Watch {
     const now = performance.now();
     this.latestMs = Math.max(this.latestMs, now - this.#wokeAt - intervalMs);
     this.#wokeAt = now;
+  }
+
+  async #askRedis(): Promise<void> {
+    while (!this.#isOver) {
+      const askedAt = performance.now();
+      await this.#redis.ping().catch(() => undefined);
+      this.redisLatestMs = Math.max(this.redisLatestMs, performance.now() - askedAt);
+      await sleep(intervalMs);
+    }
   }
 
   async #look(): Promise<void> {

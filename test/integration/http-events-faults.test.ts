@@ -19,7 +19,7 @@ const feedTuning = {
   pingIntervalMs: 100,
   ownerLookIntervalMs: 50,
   maxBufferedBytes: 100_000,
-  readDeadlineMs: 3_000,
+  readDeadlineMs: 6_000,
   lingerMs: 50,
 };
 
@@ -36,21 +36,19 @@ describe('events when something breaks', () => {
     proxy = await startFaultProxy(server.port);
     redis = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     redis.on('error', () => undefined);
-    replica = await startReplica(`redis://127.0.0.1:${proxy.port}`, { feedTuning, timing: outageTiming });
   });
+  // A replica of its own for each test: one that still followed the stream would miss what is flushed.
   beforeEach(async () => {
     await redis.flushall();
+    replica = await startReplica(`redis://127.0.0.1:${proxy.port}`, { feedTuning, timing: outageTiming });
   });
   afterEach(async () => {
     proxy.open();
     for (const client of clients.splice(0)) client.close();
     for (const owner of owners.splice(0)) await owner.close();
-    // The next test is not to begin while the stream is followed on, or a connection that was cut is still down.
-    await eventually(async () => (await followers()).length === 0, { message: 'nobody follows the stream' });
-    await eventually(async () => (await replica.get('/readyz')).status === 200);
+    await replica.close();
   });
   after(async () => {
-    await replica.close();
     redis.disconnect();
     await proxy.close();
     await server.stop();
@@ -61,12 +59,6 @@ describe('events when something breaks', () => {
     const client = await listenToEvents(replica.url, options);
     clients.push(client);
     return client;
-  }
-
-  /** Redis' ids of the connections that wait for events. */
-  async function followers(): Promise<string[]> {
-    const lines = String(await redis.client('LIST')).split('\n');
-    return lines.flatMap((line) => (/cmd=xread /.test(line) ? (/^id=(\d+)/.exec(line)?.[1] ?? []) : []));
   }
 
   async function owned(script: (run: ScriptedRun) => Promise<void>): Promise<ScriptedOwner> {
@@ -92,9 +84,10 @@ describe('events when something breaks', () => {
     const before: SessionState[] = ['starting', 'qr', 'qr', 'qr', 'authenticated'];
     assert.deepEqual(states(client), [...before, 'ready', 'stopped']);
     assert.ok(client.events.every(({ id }) => id !== null));
-    const accounts = client.events.filter(({ type }) => type === 'account');
+    const accounts = () => client.events.filter(({ type }) => type === 'account');
+    await eventually(() => accounts().length === 2);
     assert.deepEqual(
-      accounts.map(({ body }) => body.data),
+      accounts().map(({ body }) => body.data),
       [account, null],
     );
     const { updated_at } = await replica.status();
@@ -123,7 +116,6 @@ describe('events when something breaks', () => {
     const client = await listen();
     await writer.messages('1');
     await client.untilCount(1);
-    const lost = await followers();
     proxy.freeze();
     await writer.messages('2', '3');
     assert.equal((await replica.get('/api/events')).status, 503);
@@ -131,8 +123,6 @@ describe('events when something breaks', () => {
     await client.untilCount(3, 60_000);
     await writer.messages('4');
     assert.deepEqual(bodies(await client.untilCount(4)), ['1', '2', '3', '4']);
-    // As Redis does after hours: nobody told it that they are gone.
-    for (const id of lost) await redis.client('KILL', 'ID', id);
   });
 
   it('says that there is a gap when more came in an outage than is kept', async () => {
@@ -190,7 +180,6 @@ describe('events when something breaks', () => {
       await eventually(() => replica.logLines.some((line) => /did not read/.test(String(line.msg))), {
         timeoutMs: 30_000,
       });
-      replica.logLines.length = 0;
       assert.equal(good.events.length, 1_500);
       assert.equal(good.hasEnded, false);
       slow.resume();

@@ -23,10 +23,13 @@ export interface ReplicaOptions {
   readonly isWithoutRedis?: boolean;
 }
 
-/** A Redis that is frozen is given up after this, and its connections after three times that. */
-export const outageTiming = { httpCommandTimeoutMs: 2_000 };
+/**
+ * A Redis that is frozen is given up after this, and its connections after three times that. No less: a process that is
+ * kept from running for some seconds would take a Redis that is well for one that is frozen.
+ */
+export const outageTiming = { httpCommandTimeoutMs: 3_500 };
 /** What took less did not wait for a frozen connection to be given up. */
-export const soonMs = 5_900;
+export const soonMs = 10_400;
 
 /** In a process that is kept busy, an answer of Redis may be seen late; only tests of outages want that noticed. */
 const patientTiming = { httpCommandTimeoutMs: 10_000 };

@@ -177,16 +177,18 @@ describe('POST /api/stop and /api/logout', () => {
   });
 
   it('a logout that comes too late for the owner is carried out without it', async () => {
+    const isAsked = deferred<void>();
     const mayEnd = deferred<void>();
     await owned(async (run) => {
       await run.publish('ready', { account });
       const intent = await run.intent;
+      isAsked.resolve();
       await mayEnd.promise;
       await run.end('stopped', { intent });
     });
     await post('/api/auth/start');
     const stopped = post('/api/stop');
-    await eventually(async () => (await redis.get(keys.intent))?.includes('stop'));
+    await isAsked.promise;
     const loggedOut = post('/api/logout', other);
     await eventually(async () => (await redis.get(keys.intent))?.includes('logout'));
     mayEnd.resolve();

@@ -164,10 +164,10 @@ describe('a QR link', () => {
       await session.run.publish('qr', { qrText: 'another' });
       await session.run.publish('passkey_required', { lastError: 'a secret of the server' });
       await session.run.publish('ready', { account: linkedAccount });
-      await eventually(() => client.text.includes('"ready"'));
-      const states = client.events.filter(({ type }) => type === 'state').map(({ body }) => body.data);
+      const states = () => client.events.filter(({ type }) => type === 'state').map(({ body }) => body.data);
+      await eventually(() => states().length >= 4);
       assert.deepEqual(
-        states,
+        states(),
         ['starting', 'qr', 'passkey_required', 'ready'].map((state) => ({ state })),
       );
       assert.ok(client.events.every(({ type }) => type === 'state' || type === 'qr'));

@@ -58,10 +58,16 @@ describe('the pages of access in a browser', () => {
       assert.deepEqual(fields, [false, true], 'one field to fill in');
       await submit(page, keys.key.admin);
       assert.equal(page.url(), `${replica.url}/qr`);
-      assert.match(await text(page, 'h1'), /Scan this code/);
-      assert.deepEqual(await page.evaluate('document.cookie'), '', 'no script gets to see the cookie');
-      await press(page);
-      assert.equal(page.url(), `${replica.url}/login`);
+      // From here on the page reloads every five seconds, also in the middle of a look or a press.
+      await eventually(async () => {
+        assert.match(await text(page, 'h1'), /Scan this code/);
+        assert.deepEqual(await page.evaluate('document.cookie'), '', 'no script gets to see the cookie');
+        return true;
+      });
+      await eventually(async () => {
+        if (page.url() === `${replica.url}/qr`) await press(page);
+        return page.url() === `${replica.url}/login`;
+      });
       await page.goto(`${replica.url}/qr`);
       assert.equal(page.url(), `${replica.url}/login?next=qr`);
     });
@@ -75,11 +81,14 @@ describe('the pages of access in a browser', () => {
       assert.equal(await page.$('img'), null);
       await press(page);
       assert.equal(page.url(), `${replica.url}/qr`);
-      assert.notEqual(await page.$('img'), null);
-      assert.equal(await page.$('form'), null, 'nothing to do but to scan');
+      await eventually(async () => {
+        assert.notEqual(await page.$('img'), null);
+        assert.equal(await page.$('form'), null, 'nothing to do but to scan');
+        return true;
+      });
       await session.run.publish('ready', { account: linkedAccount });
-      await eventually(async () => /^Linked$/.test(await text(page, 'h1')), { timeoutMs: 30_000 });
-      assert.ok(!(await page.content()).includes('Ada'));
+      const linked = async () => (/^Linked$/.test(await text(page, 'h1')) ? page.content() : null);
+      assert.ok(!(await eventually(linked, { timeoutMs: 30_000 }))?.includes('Ada'));
     });
     await session.run.publish('qr', { qrText: 'a code' });
   });
@@ -146,9 +155,9 @@ describe('the pages of access in a browser', () => {
       assert.equal(page.url(), `${replica.url}/login?next=docs`);
       await submit(page, keys.key.admin);
       await page.waitForSelector('.opblock-summary', { timeout: 60_000 });
-      await page.click('#operations-Session-status .opblock-summary-control');
+      await page.locator('#operations-Session-status .opblock-summary-control').click();
       for (const button of ['.try-out__btn', '.execute']) {
-        await (await page.waitForSelector(`#operations-Session-status ${button}`))?.click();
+        await page.locator(`#operations-Session-status ${button}`).click();
       }
       const live = '#operations-Session-status .live-responses-table tbody .response-col_status';
       const status = await page.waitForSelector(live, { timeout: 60_000 });

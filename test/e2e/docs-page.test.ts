@@ -54,7 +54,7 @@ describe('the /docs page in a browser', () => {
 
   it('opens an operation with its schemas and examples, and tries it out', async () => {
     await look(views[0], async (page) => {
-      await page.click('#operations-Messages-send .opblock-summary-control');
+      await page.locator('#operations-Messages-send .opblock-summary-control').click();
       await page.waitForSelector('#operations-Messages-send .responses-table .response');
       await eventually(async () => {
         const text = await page.$eval('#operations-Messages-send', (block) => block.textContent ?? '');
@@ -62,9 +62,9 @@ describe('the /docs page in a browser', () => {
         assert.match(text, /idempotency_conflict/);
         return true;
       });
-      await page.click('#operations-Session-status .opblock-summary-control');
+      await page.locator('#operations-Session-status .opblock-summary-control').click();
       for (const button of ['.try-out__btn', '.execute']) {
-        await (await page.waitForSelector(`#operations-Session-status ${button}`))?.click();
+        await page.locator(`#operations-Session-status ${button}`).click();
       }
       const live = '#operations-Session-status .live-responses-table tbody .response-col_status';
       // Asked from outside: the policy lets no text be evaluated inside.

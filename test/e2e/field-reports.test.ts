@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { OutputOf } from '../../src/contract/operations.js';
 import type { JobView } from '../../src/contract/send-jobs.js';
+import type { Status } from '../../src/contract/status.js';
 import type { Message } from '../../src/contract/whatsapp.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';
 import { listenToEvents } from '../support/event-client.js';
@@ -41,6 +42,12 @@ async function untilTold(text: string, come: () => Promise<unknown>): Promise<vo
   await come();
   const isTold = () => listener.events.some(({ body }) => (body.data as Message).body === text);
   await eventually(isTold, { message: `"${text}" is told` }).finally(() => listener.close());
+}
+
+/** The browser is killed and another one is ready. */
+async function readyAnew({ incarnation }: Status, message: string): Promise<Status> {
+  await stage.killBrowser();
+  return product.until((s) => s.ready && s.incarnation > incarnation, message);
 }
 
 // Brazil's ninth digit, Mexico's 1 and Argentina's 9: people dial a number that WhatsApp has written otherwise.
@@ -251,10 +258,7 @@ for (const [count, chats] of [
 
 test('a field of an unexpected type does not keep the account from ready', async () => {
   await faults({ oddConn: { pushname: 5, platform: null } });
-  await product.loginSettled();
-  await stage.killBrowser();
-  await product.until((s) => !s.ready, 'the death is noticed');
-  const { account } = await product.until((s) => s.ready, 'ready with an odd field');
+  const { account } = await readyAnew(await product.loginSettled(), 'ready with an odd field');
   assert.equal(account?.wid, '15550001111@c.us');
   assert.equal(account?.pushname, null);
   await stage.whatsApp.faults.clear();
@@ -271,10 +275,8 @@ test('a number that the page has told once is told from then on, also when it ha
   assert.deepEqual(await read(), [null, null]);
   const found = await call<OutputOf<'number'>>(`/api/numbers/${hidden}`);
   assert.deepEqual([found.body.contact?.id, found.body.contact?.phone], [lidOf(hidden), hidden]);
-  await product.loginSettled();
-  await stage.killBrowser();
+  const before = await product.loginSettled();
   await stage.whatsApp.directory.hideNumber(hidden);
-  await product.until((s) => !s.ready, 'the death is noticed');
-  await product.until((s) => s.ready, 'ready on a page that knows nothing');
+  await readyAnew(before, 'ready on a page that knows nothing');
   assert.deepEqual(await read(), [hidden, hidden]);
 });

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
+import { eventsOf } from '../support/api-caller.js';
+import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { kill, readQr, Stage } from '../support/stage.js';
 
@@ -103,9 +105,14 @@ test('everything killed 5 s after ready comes back to ready by itself, without a
 test('the death of the browser is survived: a new one, the same login', async () => {
   const before = await product.status();
   await stage.killBrowser();
-  const down = await product.until((s) => s.incarnation > before.incarnation, 'the death is noticed');
-  assert.match(down.last_error ?? '', /the browser died \(signal SIGKILL\)/);
-  const up = await product.until((s) => s.ready, 'ready on a new browser');
+  const up = await product.until((s) => s.ready && s.incarnation > before.incarnation, 'a new browser');
+  // By then the status may say nothing of it any more.
+  const saysWhy = /the browser died \(signal SIGKILL\)/;
+  const isTold = async () =>
+    (await eventsOf(product, 'state', 1)).some(
+      ({ epoch, last_error }) => epoch === before.epoch && saysWhy.test(String(last_error)),
+    );
+  await eventually(isTold, { message: 'the status has said why' });
   assert.equal(up.epoch, before.epoch);
   assert.equal(up.restarts, before.restarts + 1);
   assert.equal(up.last_error, null);

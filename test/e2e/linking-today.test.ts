@@ -62,7 +62,12 @@ describe('a passkey', () => {
   it('that WhatsApp asks for is said at once, the QR is withdrawn, and nothing disturbs the page', async () => {
     await product.until((s) => s.has_qr, 'a QR');
     await stage.whatsApp.phone.askForPasskey(true);
-    await stage.whatsApp.phone.scanCurrent();
+    // Between two codes there is none to scan.
+    const isScanned = async () => {
+      const result = await stage.whatsApp.phone.scanCurrent();
+      return !result.linked && result.reason === 'passkey-asked';
+    };
+    await eventually(isScanned, { message: 'the code is scanned' });
     const asked = await product.until(
       (s) => s.state === 'passkey_required',
       'the passkey is noticed',
@@ -76,7 +81,9 @@ describe('a passkey', () => {
       assert.match(await (await product.get('/metrics')).text(), /state="passkey_required"\} 1/);
       return true;
     });
-    assert.ok((await eventsOf(product, 'state', 1)).some(({ state }) => state === 'passkey_required'));
+    const isTold = async () =>
+      (await eventsOf(product, 'state', 1)).some(({ state }) => state === 'passkey_required');
+    await eventually(isTold, { message: 'an event tells of the passkey' });
     for (const [path, body] of [
       ['/api/pairing-code', { phone_number: '15550001111' }],
       ['/api/send', { phone_number: '15550002222', message: 'x' }],
@@ -118,7 +125,8 @@ describe('a logout', () => {
     ['that WhatsApp takes its time with', {}, true],
   ] as const) {
     it(`${how} is told as ${unlinked ? 'unlinked' : 'not unlinked'}, and the credentials are gone`, async () => {
-      const { stage, product } = await open();
+      // Where the server answers, the page waits for it however busy the machine is.
+      const { stage, product } = await open({}, unlinked ? { page: { logoutDeadlineMs: 60_000 } } : {});
       try {
         await stage.whatsApp.phone.scanCurrent();
         await product.until((s) => s.ready, 'ready');

@@ -29,9 +29,10 @@ const metrics = async () => parseMetrics(await (await fetch(`http://127.0.0.1:${
 
 test('the login outlives the replaced browser, what is sent meanwhile arrives, and nothing looks broken', async () => {
   await product.post<Status>('/api/auth/start');
+  // Once it is ready it may be replaced at any moment.
+  const [browser] = await stage.browsers();
   await stage.whatsApp.phone.scanCurrent();
   const first = await product.until((s) => s.ready, 'ready');
-  const [browser] = await stage.browsers();
   await eventually(async () => {
     const measured = await metrics();
     assert.ok((measured.value('holdline_browser_memory_bytes', { kind: 'pss' }) ?? 0) > 64 * 1_048_576);

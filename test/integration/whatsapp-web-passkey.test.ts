@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer';
 import { eventually } from '../support/eventually.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
-import { inPage, openPage, startBrowser, untilSynced } from '../whatsapp-web/raw-page.js';
+import { closePage, inPage, openPage, startBrowser, untilSynced } from '../whatsapp-web/raw-page.js';
 
 /** Accounts that want a passkey: what the phone takes does not link, and the page waits for a person. */
 
@@ -29,7 +29,7 @@ beforeEach(async () => {
   await eventually(async () => (await whatsAppWeb.phone.currentQr()) !== null);
 });
 
-afterEach(() => page.browserContext().close());
+afterEach(() => closePage(whatsAppWeb, page));
 
 after(async () => {
   await browser.close();

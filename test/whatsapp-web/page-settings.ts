@@ -15,6 +15,8 @@ export interface PageSettings {
    * told or not. awaited: a promise of the server having forgotten the device.
    */
   logout: 'detached' | 'awaited';
+  /** The 3 s of that. */
+  logoutDeadlineMs: number;
   /** `hasSynced` becomes undefined, with its event, before the page leaves. */
   unsetsSyncAtLogout: boolean;
   /** A pairing code takes the secret away that a QR code needs, until the phone answers or QR codes are asked for. */
@@ -37,6 +39,7 @@ export const TODAY: Readonly<PageSettings> = {
   existsAnswers: 'lid',
   refreshQr: 'launch-socket-utils',
   logout: 'detached',
+  logoutDeadlineMs: 3_000,
   unsetsSyncAtLogout: true,
   codeTakesSecret: true,
   miscBrowserInfo: false,
@@ -53,6 +56,7 @@ export const JUNE: Readonly<PageSettings> = {
   existsAnswers: 'pn',
   refreshQr: 'cmd',
   logout: 'awaited',
+  logoutDeadlineMs: 3_000,
   unsetsSyncAtLogout: false,
   codeTakesSecret: false,
   miscBrowserInfo: true,

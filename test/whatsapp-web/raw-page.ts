@@ -32,9 +32,20 @@ export async function load(page: Page): Promise<void> {
   await page.waitForFunction('window.Debug?.VERSION !== undefined');
 }
 
-/** Scans its QR code and waits until it has synced. */
-export async function logIn(whatsAppWeb: WhatsAppWeb, page: Page): Promise<void> {
-  await eventually(async () => (await whatsAppWeb.phone.scanCurrent()).linked, { message: 'no QR code' });
+/** Leaves it, and waits until the server knows: what it showed cannot be taken for what the next one shows. */
+export async function closePage({ phone }: WhatsAppWeb, page: Page): Promise<void> {
+  await page.browserContext().close();
+  await eventually(async () => (await phone.state()).pagesNow === 0, { message: 'the page is not gone' });
+}
+
+/** Scans its own QR code and waits until it has synced. */
+export async function logIn({ phone }: WhatsAppWeb, page: Page): Promise<void> {
+  const isLinked = async () => {
+    const shown = await inPage<string | undefined>(page, "r('WAWebConnModel').Conn.ref");
+    const issued = (await phone.state()).refs.find(({ ref }) => ref === shown);
+    return issued !== undefined && (await phone.scan(issued.qr)).linked;
+  };
+  await eventually(isLinked, { message: 'no QR code' });
   await untilSynced(page);
 }
 

@@ -2,9 +2,6 @@
 
 import { clearStorage } from './storage.js';
 
-/** For the first step and the server's answer together. */
-const DEADLINE_MS = 3_000;
-
 export function logoutModules(stream, modules) {
   return {
     WAWebUnpairDeviceJob: {
@@ -34,13 +31,15 @@ export function createLogout({ settings, models, stream, modules }) {
     location.assign('/?post_logout=1&logout_reason=0');
   };
 
-  /** The server is told if there is time. */
+  /** The server is told if there is time for the first step and its answer together. */
   const detached = (reason = 'user_initiated') => {
     const told = stream
       .ask({ kind: 'sentinel' })
       .then(() => modules().WAWebSocketLogoutUtils.sendCurrentLogout(reason))
       .catch(reportError);
-    void Promise.race([told, new Promise((resolve) => setTimeout(resolve, DEADLINE_MS))]).then(leave);
+    void Promise.race([told, new Promise((resolve) => setTimeout(resolve, settings.logoutDeadlineMs))]).then(
+      leave,
+    );
   };
 
   /** Resolves when the server has forgotten the device; the page goes away a moment later. */

@@ -147,7 +147,7 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
 test('logout() of the client unlinks the device, and the profile is logged in no more', async () => {
   const library = await startLoggedIn();
   // Only then the page leaves: a busy machine may take long to close the browser.
-  await whatsAppWeb.timing.set({ logoutNavigationMs: 10_000 });
+  await whatsAppWeb.timing.set({ logoutNavigationMs: 600_000 });
   await library.client.logout();
   assert.deepEqual((await whatsAppWeb.phone.state()).devices, []);
   assert.ok(!names(library).includes('disconnected'));

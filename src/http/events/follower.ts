@@ -1,4 +1,4 @@
-import { pause } from '../../platform/deadline.js';
+import { pause, unlessAborted } from '../../platform/deadline.js';
 import { awaitEvents, lossAt, type Position, readEvents } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
@@ -103,10 +103,11 @@ export class EventFollower {
     const { signal } = life.stopping;
     while (!signal.aborted) {
       try {
-        const entries = await awaitEvents(life.redis, session, life.position, blockMs);
+        // A command that waits for Redis to come back is not settled by the end of its connection.
+        const next = awaitEvents(life.redis, session, life.position, blockMs);
+        const entries = await unlessAborted(next, signal);
         const isSuspect = entries.length === 0 || life.isUnverified;
-        const loss = isSuspect ? await this.#lookForLoss(life) : null;
-        if (signal.aborted) return;
+        const loss = isSuspect ? await unlessAborted(this.#lookForLoss(life), signal) : null;
         if (loss !== null) for (const listener of this.#listeners) listener.onLoss(loss);
         if (loss?.kind === 'reset') {
           life.position = '-';

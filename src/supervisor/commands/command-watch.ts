@@ -1,5 +1,5 @@
 import type { Timing } from '../../contract/timing.js';
-import { pause } from '../../platform/deadline.js';
+import { pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { blockingTwin, type Redis } from '../../platform/redis.js';
 import { type CommandLane, retryMs } from './command-lane.js';
@@ -46,7 +46,8 @@ export class CommandWatch {
     const markers = lanes.map(({ markerKey }) => markerKey);
     while (!closing.aborted) {
       try {
-        const marker = await connection.bzpopmin(...markers, seconds);
+        // A command that waits for Redis to come back is not settled by the end of its connection.
+        const marker = await unlessAborted(connection.bzpopmin(...markers, seconds), closing);
         lanes.find(({ markerKey }) => markerKey === marker?.[0])?.wake();
       } catch (error) {
         if (closing.aborted) return;

@@ -34,6 +34,7 @@ export const timingSchema = z.strictObject({
   logoutDeadlineMs: ms(10_000, 'time in which the phone must have been told of a logout'),
 
   threadStopGraceMs: ms(10_000, 'time a thread is given to stop before it is terminated'),
+  pageCloseMs: ms(2_000, 'how long a browser may take to close the pages of an earlier thread'),
   browserTermGraceMs: ms(2_000, 'time a browser is given after SIGTERM before SIGKILL'),
   browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on the disk'),
   loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),

@@ -38,9 +38,6 @@ interface SessionBrowserOptions {
   readonly log: Logger;
 }
 
-/** Time in which a browser must close the pages of an earlier thread to be used again. */
-const pageCloseMs = 2_000;
-
 /** So often in a row must WhatsApp have asked a linked profile for a login: what is deleted then does not come back. */
 const convincingAsks = 2;
 
@@ -143,6 +140,7 @@ export class SessionBrowser {
    * close them in time, ends the browser.
    */
   async clear(rung: 'thread' | 'browser'): Promise<void> {
+    const { pageCloseMs } = this.#options.config.timing;
     const isKept =
       rung === 'thread' && this.#browser?.isAlive && (await this.#browser.renewPages(pageCloseMs));
     if (isKept) return;

@@ -133,13 +133,16 @@ test('a guard that is killed is replaced', () =>
   }));
 
 test('a browser that does not close its old pages is not used again', () =>
-  withSession(async ({ theatre, observer, run }) => {
-    theatre.playBrowsers('keeps its pages');
-    await run('throws', 'ready');
-    await observer.untilReady();
-    assert.equal(theatre.browsersEver().length, 2);
-    assert.equal(theatre.browsersAlive().length, 1);
-  }));
+  withSession(
+    async ({ theatre, observer, run }) => {
+      theatre.playBrowsers('keeps its pages');
+      await run('throws', 'ready');
+      await observer.untilReady();
+      assert.equal(theatre.browsersEver().length, 2);
+      assert.equal(theatre.browsersAlive().length, 1);
+    },
+    { timing: { pageCloseMs: 1_000 } },
+  ));
 
 test('a browser that cannot start is a sentence with its last words, and tried again', () =>
   withSession(async ({ theatre, observer, run }) => {

@@ -26,6 +26,7 @@ const patientTiming = {
   giveUpMs: 8_000,
   guardTimeoutMs: 9_000,
   loopHungAfterMs: 20_000,
+  pageCloseMs: 20_000,
 };
 
 interface SupervisedOptions {

@@ -17,6 +17,7 @@ export class LoginKeeper {
   readonly #kept = deferred<void>();
   #keeping: Promise<void> | null = null;
   #isOver = false;
+  #told: Promise<void> = Promise.resolve();
 
   constructor(options: LoginKeeperOptions) {
     this.#options = options;
@@ -38,8 +39,19 @@ export class LoginKeeper {
     return this.#keeping;
   }
 
-  /** Tells the supervisor of the login. */
-  async tell(account: Account | null): Promise<void> {
+  /** Resolves when the supervisor knows of the newest login, or nothing can be read of it. Never rejects. */
+  get told(): Promise<void> {
+    return this.#told;
+  }
+
+  /** Tells the supervisor of a login that the browser may not have written yet. */
+  tell(account: Account | null): Promise<void> {
+    const told = this.#tell(account);
+    this.#told = told.catch(() => undefined);
+    return told;
+  }
+
+  async #tell(account: Account | null): Promise<void> {
     const storage = await this.#options.readStorage();
     if (storage !== undefined) this.#options.say({ type: 'login', storage, account });
   }

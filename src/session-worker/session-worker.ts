@@ -298,11 +298,12 @@ export class SessionWorker {
     // The library says it again when the page unsets that it has synced, on its way out.
     const report = await this.#client?.report().catch(() => null);
     if (report?.hasSynced !== true) return;
+    this.#account = account;
+    // First: whatever fails from here on, nobody shall have to scan again.
+    if (this.#isLinking) this.#onLinked();
     if (!this.#page.canSend) {
       return this.#fail(failures.incompatible(this.#page.broken ?? 'it was not looked at'));
     }
-    this.#account = account;
-    if (this.#isLinking) this.#onLinked();
     if (!this.#options.data.isLinked) await this.#login.keep(account);
     if (this.#state !== 'ready') this.#publish('ready', null);
   }
@@ -345,10 +346,13 @@ export class SessionWorker {
     this.#fail({ reason, message });
   }
 
-  /** Ends the incarnation: the supervisor takes it from here. Only the first reason counts. */
+  /**
+   * Ends the incarnation: the supervisor takes it from here, and knows of a fresh login by then. Only the first reason
+   * counts.
+   */
   #fail(exit: IncarnationExit): void {
     if (this.#done.signal.aborted) return;
     this.#done.abort();
-    this.#options.say({ type: 'failed', ...this.#page.explain(exit) });
+    void this.#login.told.then(() => this.#options.say({ type: 'failed', ...this.#page.explain(exit) }));
   }
 }

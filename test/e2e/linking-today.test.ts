@@ -212,6 +212,20 @@ describe('a page on which something does not work', () => {
       await stage.close();
     }
   });
+
+  it('costs no second scan, also where it syncs before anybody has seen that it is linked', async () => {
+    const page = { missing: ['WAWebSendMsgChatAction.addAndSendMsgToChat'] };
+    const { stage, product } = await open({ watchIntervalMs: 60_000 }, { page });
+    try {
+      await stage.whatsApp.phone.scanCurrent();
+      const next = await product.until((s) => s.restarts > 0 && s.state !== 'starting', 'the next look');
+      assert.equal(next.has_qr, false);
+      const { last_error } = await product.until((s) => s.state === 'disconnected', 'given up again');
+      assert.match(last_error ?? '', /^incompatible WhatsApp Web page: .*addAndSendMsgToChat is missing/);
+    } finally {
+      await stage.close();
+    }
+  });
 });
 
 describe('a pinned version that is not at hand', () => {

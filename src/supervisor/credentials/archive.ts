@@ -9,6 +9,12 @@ import { DamagedSnapshotError } from './errors.js';
 /** LevelDB has compressed its tables already: more effort than this gains nothing. */
 const effort = 1;
 
+/**
+ * The pipeline hears errors for as long as it runs. tar goes on with the file that it is at after that, and finds the
+ * folder gone: without a listener this would end the process.
+ */
+const ignoreLateError = () => undefined;
+
 /** Hands the stream to `consume`; settles when that has settled. */
 export async function packFolder(
   dir: string,
@@ -16,6 +22,7 @@ export async function packFolder(
   signal: AbortSignal,
 ): Promise<void> {
   const archive = create({ cwd: dir, portable: true, maxReadSize: 256 * 1024 }, ['.']);
+  archive.on('error', ignoreLateError);
   let failure: unknown;
   const consumeFirst = (compressed: AsyncIterable<Buffer>) =>
     consume(compressed).catch((error: unknown) => {
@@ -50,6 +57,7 @@ export async function unpackFolder(
       return isKept;
     },
   });
+  unpack.on('error', ignoreLateError);
   await pipeline(Readable.from(compressed), createGunzip(), unpack as unknown as NodeJS.WritableStream, {
     signal,
   });

@@ -43,7 +43,8 @@ export class Guard {
   #start(): ChildProcess {
     const firstMs = Math.max(100, Math.round(this.#timeoutMs - this.#ageMs()));
     const numbers = [this.#timeoutMs / 1000, this.#groupId, firstMs / 1000].map(String);
-    const args = ['-c', script, 'holdline-guard', ...numbers];
+    // Without, bash takes a stdin that is a socket for a remote login, and runs what ~/.bashrc holds.
+    const args = ['--norc', '-c', script, 'holdline-guard', ...numbers];
     const guard = spawn('bash', args, { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
     guard.stdin?.on('error', () => {});
     guard.on('error', () => {});

@@ -112,7 +112,7 @@ test('a browser that dies is replaced, with its guard, on the same profile', () 
     // Killed with its browser, the guard before may take a moment to be gone.
     await eventually(() => {
       assert.deepEqual(
-        guardsOf(process.pid).map(({ commandLine }) => Number(commandLine[5])),
+        guardsOf(process.pid).map(({ commandLine }) => Number(commandLine.at(-2))),
         [next],
       );
       return true;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Guard } from '../../src/supervisor/guard.js';
 import { eventually } from '../support/eventually.js';
-import { assertNothingLeft } from '../support/leftovers.js';
+import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { isAlive, membersOfGroup, processFacts, signalIfAlive } from '../support/processes.js';
 
 const groups: number[] = [];
@@ -42,6 +43,26 @@ test('silence kills the whole group, and the guard is gone with it', async () =>
   const { pid = 0 } = guard;
   await eventually(() => membersOfGroup(group).length === 0);
   await eventually(() => !isAlive(pid));
+});
+
+test('it runs nothing of whoever owns the machine', async () => {
+  const home = scratchDir();
+  const ran = join(home, 'ran');
+  writeFileSync(join(home, '.bashrc'), `touch ${ran}\n`);
+  const { HOME, SHLVL } = process.env;
+  process.env.HOME = home;
+  // Without it bash looks whether a remote login has started it.
+  delete process.env.SHLVL;
+  try {
+    const group = await startGroup();
+    const guard = new Guard(group, 200, fresh);
+    const { pid = 0 } = guard;
+    await eventually(() => membersOfGroup(group).length === 0 && !isAlive(pid));
+    assert.equal(existsSync(ran), false);
+  } finally {
+    process.env.HOME = HOME;
+    if (SHLVL !== undefined) process.env.SHLVL = SHLVL;
+  }
 });
 
 test('it leads a group of its own, and no signal of a terminal ends it', async () => {

@@ -28,10 +28,11 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** Resolves when `promise` does, after `ms`, or when `signal` aborts; no timer is left. */
-export async function atMost(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
+export async function atMost(promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<void> {
   const done = new AbortController();
+  const signals = signal === undefined ? [done.signal] : [signal, done.signal];
   try {
-    await Promise.race([promise, pause(ms, AbortSignal.any([signal, done.signal]))]);
+    await Promise.race([promise, pause(ms, AbortSignal.any(signals))]);
   } finally {
     done.abort();
   }

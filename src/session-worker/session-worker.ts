@@ -3,7 +3,7 @@ import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
 import { mayFollow } from '../contract/states.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
-import { pause } from '../platform/deadline.js';
+import { atMost, pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/session-store.js';
 import { relayChatEvents } from './chat-events.js';
@@ -34,6 +34,9 @@ const passkeySentence =
 
 /** Time in which a page that crashed, or a browser that died, is heard of by another way than the calls it broke. */
 const witnessMs = 500;
+
+/** At the end, what a page is given to say whether and how it is linked; one that hangs or is gone says nothing. */
+const lastLookMs = 2_000;
 
 /**
  * One incarnation's work: turns what the library emits and what the page says into states. The library's events
@@ -91,8 +94,13 @@ export class SessionWorker {
     return this.#account;
   }
 
+  /** The supervisor knows of a fresh login by then, also of one that nobody has noticed yet. */
   async stop(): Promise<void> {
+    if (!this.#done.signal.aborted && (await this.#hasLinkedUnnoticed())) {
+      void this.#login.tell(null).catch(() => undefined);
+    }
     this.#done.abort();
+    await this.#login.told;
     await this.#client?.detach().catch(() => undefined);
   }
 
@@ -225,7 +233,19 @@ export class SessionWorker {
   }
 
   get #isLinking(): boolean {
-    return this.#state === 'starting' || this.#state === 'qr' || this.#state === 'passkey_required';
+    return this.#state === 'starting' || this.#isUnlinked;
+  }
+
+  /** It asks for a login. */
+  get #isUnlinked(): boolean {
+    return this.#state === 'qr' || this.#state === 'passkey_required';
+  }
+
+  /** Whether the page has linked since the last look at it. */
+  async #hasLinkedUnnoticed(): Promise<boolean> {
+    if (!this.#isUnlinked || this.#client === null) return false;
+    const report = await withDeadline(this.#client.report(), lastLookMs, 'the page').catch(() => null);
+    return report?.socketState === 'CONNECTED';
   }
 
   /** The page has synced, and the library said nothing: it missed it, or it failed on the way and lost the error. */
@@ -309,7 +329,9 @@ export class SessionWorker {
   }
 
   async #logout(): Promise<void> {
+    const isLinked = !this.#isUnlinked || (await this.#hasLinkedUnnoticed());
     this.#done.abort();
+    if (!isLinked) return this.#options.say({ type: 'logged-out', unlinked: false });
     const { logoutDeadlineMs } = this.#options.data.timing;
     const told = this.#client?.logout(logoutDeadlineMs) ?? Promise.reject(new Error('no client'));
     const unlinked = await told.then(
@@ -353,6 +375,7 @@ export class SessionWorker {
   #fail(exit: IncarnationExit): void {
     if (this.#done.signal.aborted) return;
     this.#done.abort();
-    void this.#login.told.then(() => this.#options.say({ type: 'failed', ...this.#page.explain(exit) }));
+    const failed: FromThread = { type: 'failed', ...this.#page.explain(exit) };
+    void atMost(this.#login.told, lastLookMs).then(() => this.#options.say(failed));
   }
 }

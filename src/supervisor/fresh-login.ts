@@ -25,6 +25,11 @@ export class FreshLogin {
     return this.#storage;
   }
 
+  /** Resolves when all that was asked for so far is on the disk. */
+  get written(): Promise<void> {
+    return this.#changed;
+  }
+
   /** What an earlier run left, of a browser that was killed. */
   async load(): Promise<void> {
     this.#storage = await this.#profile.readStorage();
@@ -48,7 +53,7 @@ export class FreshLogin {
 
   /** It is on the disk, or void. */
   settle(): Promise<void> {
-    if (this.#storage === null) return this.#changed;
+    if (this.#storage === null) return this.written;
     this.#storage = null;
     return this.#change(() => this.#profile.removeStorage());
   }

@@ -67,9 +67,9 @@ export class Incarnation {
     this.#thread.post({ type: 'login-kept' });
   }
 
-  /** Tells the phone; whether it could be told in time. */
+  /** Tells the phone; whether it could be told in time. A page that asks for a login may have been linked just now. */
   async logout(): Promise<boolean> {
-    if (this.#state !== 'ready' && this.#state !== 'authenticated') return false;
+    if (this.#state === 'starting') return false;
     this.#thread.post({ type: 'logout' });
     const { logoutDeadlineMs } = this.#options.timing;
     const threadOver = this.#thread.over.then(() => false);

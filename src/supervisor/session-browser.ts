@@ -201,7 +201,7 @@ export class SessionBrowser {
     if (this.#browser === null) return;
     const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
     const graceMs = this.#freshLogin.storage === null ? browserTermGraceMs : browserFlushGraceMs;
-    await this.#browser.stop(graceMs, this.#options.forced);
+    await Promise.all([this.#browser.stop(graceMs, this.#options.forced), this.#freshLogin.written]);
   }
 
   async kill(): Promise<void> {

@@ -147,6 +147,45 @@ describe('a logout', () => {
   }
 });
 
+describe('a login that nobody has noticed yet', () => {
+  /** Linked, and its history has come a second later; nobody looks at the page, and it does not say that it has synced. */
+  async function linked() {
+    const timing = { offlineMs: 1_000, syncMs: 60_000 };
+    const { stage, product } = await open({ watchIntervalMs: 60_000 }, { timing });
+    const { phone } = stage.whatsApp;
+    await phone.scanCurrent();
+    const isLinked = async () => (await phone.state()).connections.some(({ hasHistory }) => hasHistory);
+    await eventually(isLinked, { timeoutMs: 30_000, message: 'the page is linked' });
+    assert.equal((await product.status()).state, 'qr');
+    await stage.whatsApp.timing.set({ offlineMs: 100, syncMs: 300 });
+    return { stage, product };
+  }
+
+  it('is there after a stop', async () => {
+    const { stage, product } = await linked();
+    try {
+      assert.deepEqual(await product.post('/api/stop'), { ok: true });
+      const started = await product.post<{ state: string }>('/api/auth/start');
+      assert.ok(['authenticated', 'ready'].includes(started.state), started.state);
+      await product.until((s) => s.ready, 'ready');
+      assert.equal((await stage.whatsApp.phone.state()).devices.length, 1);
+    } finally {
+      await stage.close();
+    }
+  });
+
+  it('is unlinked by a logout', async () => {
+    const { stage, product } = await linked();
+    try {
+      const answer = await product.post<OutputOf<'logout'>>('/api/logout');
+      assert.deepEqual(answer, { ok: true, unlinked: true });
+      assert.equal((await stage.whatsApp.phone.state()).devices.length, 0);
+    } finally {
+      await stage.close();
+    }
+  });
+});
+
 describe('a page on which something does not work', () => {
   it('and no fresh codes can be asked for, is loaded anew for them', async () => {
     const page = { missing: ['WAWebLaunchSocketUtils'] };

@@ -12,6 +12,7 @@ export interface WhatsAppWebState {
     pageId: string;
     state: string;
     deviceId: string | null;
+    hasHistory: boolean;
     isSynced: boolean;
     openedAt: number;
   }[];
@@ -51,10 +52,11 @@ export function describe(world: World): WhatsAppWebState {
       linkedAt,
       acting: actingAs(world, id).length,
     })),
-    connections: connections.map(({ pageId, state, device, isSynced, openedAt }) => ({
+    connections: connections.map(({ pageId, state, device, hasHistory, isSynced, openedAt }) => ({
       pageId,
       state,
       deviceId: device?.id ?? null,
+      hasHistory,
       isSynced,
       openedAt,
     })),

@@ -38,6 +38,7 @@ const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fen
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(theatre);
 const hoarded: unknown[] = [];
+let lastState: SessionState = 'starting';
 const wereLate = new Set<string>();
 
 const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
@@ -54,7 +55,7 @@ port.on('message', (message: ToThread) => {
     case 'login-kept':
       return;
     case 'logout':
-      return say({ type: 'logged-out', unlinked: true });
+      return say({ type: 'logged-out', unlinked: lastState === 'authenticated' || lastState === 'ready' });
     case 'stop':
       return behaviour === 'never answers stop' ? undefined : void stop();
     default:
@@ -105,6 +106,7 @@ function publish(state: SessionState): void {
   const image = state === 'qr' ? { png: Buffer.from('png'), base64: 'cG5n' } : null;
   const qr = state === 'qr' ? { number: 1, issued_at: new Date().toISOString(), expires_at: null } : null;
   const known = state === 'qr' ? null : account;
+  lastState = state;
   writer.write({ state, lastError: null, account: known, qr }, image);
   say({ type: 'state', state, account: known });
 }

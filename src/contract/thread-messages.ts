@@ -47,11 +47,14 @@ export interface ThreadTiming {
   readonly keepLoginMs: number;
 }
 
+/** Speaks the DevTools protocol with the browser, a message at a time. */
+export type BrowserPort = InstanceType<typeof MessagePort>;
+
 export type ToThread =
   /** The first: the thread, whose modules are loaded, becomes this incarnation. */
   | { readonly type: 'begin'; readonly data: ThreadData }
   /** The browser is up: attach to it and log in. */
-  | { readonly type: 'attach'; readonly browserWsEndpoint: string }
+  | { readonly type: 'attach'; readonly browser: BrowserPort }
   /** Redis lost the fence but not the lease: write the full state again under this one. */
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out an operation of the session worker; settled by one `answer` or `refusal` with the same id. */

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { MessagePort } from 'node:worker_threads';
 import puppeteer, { type HTTPResponse, type Page } from 'puppeteer';
 import { HoldlineError, messageOf } from '../contract/errors.js';
 import type { Config } from '../platform/config.js';
+import { BrowserPort } from '../session-worker/browser-port.js';
 import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser.js';
 import { browserSettings } from '../supervisor/browser-settings.js';
 import type { ExportList } from './export-list.js';
@@ -48,7 +50,7 @@ export async function readLivePage(
       lease: endlessLease(),
       abandon: new AbortController().signal,
     });
-    return await lookWith(browser.wsEndpoint, config.timing.startDeadlineMs, questions);
+    return await lookWith(browser.openPort(), config.timing.startDeadlineMs, questions);
   } catch (error) {
     throw error instanceof UnreachableError ? error : new UnreachableError(messageOf(error), error);
   } finally {
@@ -58,11 +60,11 @@ export async function readLivePage(
 }
 
 async function lookWith(
-  browserWSEndpoint: string,
+  port: MessagePort,
   deadlineMs: number,
   { modules, paths }: Questions,
 ): Promise<LivePage> {
-  const browser = await puppeteer.connect({ browserWSEndpoint, protocolTimeout: deadlineMs });
+  const browser = await puppeteer.connect({ transport: new BrowserPort(port), protocolTimeout: deadlineMs });
   try {
     const page = await browser.newPage();
     const html = await (await load(page, deadlineMs)).text();

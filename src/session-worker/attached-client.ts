@@ -1,15 +1,17 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { Page } from 'puppeteer';
 // The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
 import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
 import Client from 'whatsapp-web.js/src/Client.js';
 import { type Account, accountSchema } from '../contract/status.js';
 import { isNavigation } from './failures.js';
-import { usePreparedPage } from './prepared-page.js';
+import { attachTo, usePreparedPage } from './prepared-page.js';
 
 usePreparedPage();
 
 export interface AttachedClientOptions {
-  readonly browserWsEndpoint: string;
+  /** Speaks the DevTools protocol with the browser. */
+  readonly browser: MessagePort;
   readonly protocolTimeoutMs: number;
   /** How long the page may take to load its scripts. */
   readonly loadTimeoutMs: number;
@@ -35,7 +37,7 @@ export class AttachedClient extends Client {
   constructor(options: AttachedClientOptions) {
     super({
       puppeteer: {
-        browserWSEndpoint: options.browserWsEndpoint,
+        ...attachTo(options.browser),
         protocolTimeout: options.protocolTimeoutMs,
       },
       webVersionCache: { type: 'none' },

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { Page } from 'puppeteer';
 import { pageNeeds } from '../contract/page-needs.js';
 import type { Account } from '../contract/status.js';
@@ -43,7 +44,7 @@ export interface ClientEvents {
 }
 
 interface ClientOptions {
-  readonly browserWsEndpoint: string;
+  readonly browser: MessagePort;
   readonly deviceName: string;
   /** The version of WhatsApp Web that it has to be; null: what WhatsApp serves. */
   readonly webVersion: string | null;
@@ -87,7 +88,7 @@ export class WhatsAppClient {
     this.#options = options;
     const { events } = options;
     this.#client = new AttachedClient({
-      browserWsEndpoint: options.browserWsEndpoint,
+      browser: options.browser,
       protocolTimeoutMs: options.protocolTimeoutMs,
       loadTimeoutMs: options.authTimeoutMs / 2,
       onPage: (page) => this.#onPage(page),

@@ -1,10 +1,17 @@
 import { createRequire } from 'node:module';
+import type { MessagePort } from 'node:worker_threads';
 import type puppeteer from 'puppeteer';
-import type { Browser, Page } from 'puppeteer';
+import type { Browser, ConnectOptions, Page } from 'puppeteer';
 import { preparedPage } from '../contract/names.js';
+import { BrowserPort } from './browser-port.js';
 
 /** As the library has it: the package's other form would be loaded a second time. */
 const library = createRequire(import.meta.url)('puppeteer') as { connect: typeof puppeteer.connect };
+
+/** Options by which the library attaches to a browser instead of launching one; it asks for an address, of which there is none. */
+export function attachTo(browser: MessagePort): ConnectOptions {
+  return { browserWSEndpoint: 'a port', transport: new BrowserPort(browser) };
+}
 
 /**
  * In a browser that it attaches to, the library opens a page of its own, and waits for its renderer. From here on it gets
@@ -13,7 +20,8 @@ const library = createRequire(import.meta.url)('puppeteer') as { connect: typeof
 export function usePreparedPage(): void {
   const { connect } = library;
   library.connect = async (options) => {
-    const browser = await connect(options);
+    const { browserWSEndpoint: _, ...rest } = options;
+    const browser = await connect(rest);
     const openPage = browser.newPage.bind(browser);
     browser.newPage = async (...args) => (await findPreparedPage(browser)) ?? (await openPage(...args));
     return browser;

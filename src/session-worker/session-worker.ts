@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import { messageOf } from '../contract/errors.js';
 import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
 import { mayFollow } from '../contract/states.js';
@@ -75,7 +76,7 @@ export class SessionWorker {
   receive(message: Exclude<ToThread, { type: 'begin' | 'stop' }>): void {
     switch (message.type) {
       case 'attach':
-        return this.#attach(message.browserWsEndpoint);
+        return this.#attach(message.browser);
       case 'fence':
         return this.#options.writer.refence(message.fence);
       case 'command':
@@ -122,10 +123,10 @@ export class SessionWorker {
     say(answer);
   }
 
-  #attach(browserWsEndpoint: string): void {
+  #attach(browser: MessagePort): void {
     const { timing, deviceName, webVersion } = this.#options.data;
     const client = new WhatsAppClient({
-      browserWsEndpoint,
+      browser,
       deviceName,
       webVersion,
       webVersionsDir: this.#options.webVersionsDir,

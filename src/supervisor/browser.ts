@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import type { MessagePort } from 'node:worker_threads';
 import { HoldlineError } from '../contract/errors.js';
 import { preparedPage } from '../contract/names.js';
 import type { Timing } from '../contract/timing.js';
 import { atMost, pause, withDeadline } from '../platform/deadline.js';
 import { chromeFlags } from './chrome-flags.js';
+import { DebuggingPipe } from './debugging-pipe.js';
 import { Guard } from './guard.js';
 import { signalGroup, whileGroupFrozen } from './process-group.js';
 
@@ -53,7 +56,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   const giveUp = () => void browser.kill();
   abandon.addEventListener('abort', giveUp, { once: true });
   try {
-    await withDeadline(browser.listening, timing.browserStartMs, 'the starting browser');
+    await withDeadline(browser.started, timing.browserStartMs, 'the starting browser');
     return browser;
   } catch (error) {
     await browser.kill();
@@ -68,11 +71,12 @@ export class Browser {
   readonly pid: number;
   /** Resolves when it is really gone, to what it ended by: `signal SIGKILL`, `exit code 21`. */
   readonly exited: Promise<string>;
-  readonly listening: Promise<void>;
+  /** Resolves when it answers; rejects with a sentence when it ends before. */
+  readonly started: Promise<void>;
   readonly #child: ChildProcess;
   readonly #guard: Guard;
+  readonly #pipe: DebuggingPipe;
   readonly #startedAt = performance.now();
-  #wsEndpoint = '';
   #hasExited = false;
   #lastWords: string[] = [];
 
@@ -84,19 +88,14 @@ export class Browser {
     const die = () => void this.kill();
     lease.renewed.add(beat);
     lease.lost.addEventListener('abort', die, { once: true });
-    for (const stream of child.stdio.slice(3)) stream?.on('error', () => {});
-    (child.stdio[4] as NodeJS.ReadableStream | null)?.resume();
+    this.#pipe = new DebuggingPipe(child.stdio[3] as Writable, child.stdio[4] as Readable);
     this.exited = once(child, 'exit').then(([code, signal]) => {
       lease.renewed.delete(beat);
       lease.lost.removeEventListener('abort', die);
       return this.#onExit(code, signal);
     });
-    this.listening = this.#waitForEndpoint();
-    this.listening.catch(() => {});
-  }
-
-  get wsEndpoint(): string {
-    return this.#wsEndpoint;
+    this.started = this.#untilStarted();
+    this.started.catch(() => {});
   }
 
   get isAlive(): boolean {
@@ -120,8 +119,9 @@ export class Browser {
     try {
       const leftovers = await this.#pages(signal);
       // First: a browser without any page may end.
-      await this.#debug(`/json/new?${encodeURIComponent(preparedPage)}`, signal, 'PUT');
-      await Promise.all(leftovers.map((page) => this.#debug(`/json/close/${page}`, signal)));
+      await this.#pipe.command('Target.createTarget', { url: preparedPage }, signal);
+      const close = (targetId: string) => this.#pipe.command('Target.closeTarget', { targetId }, signal);
+      await Promise.all(leftovers.map(close));
       while (!signal.aborted) {
         const still = await this.#pages(signal);
         if (!leftovers.some((page) => still.includes(page))) return true;
@@ -131,6 +131,11 @@ export class Browser {
     } catch {
       return false;
     }
+  }
+
+  /** A port that speaks the DevTools protocol with it, for as long as both live; to be passed on to a thread. */
+  openPort(): MessagePort {
+    return this.#pipe.openPort();
   }
 
   /** Runs `work` while none of the browser's processes writes anything. */
@@ -163,40 +168,28 @@ export class Browser {
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
 
-  async #waitForEndpoint(): Promise<void> {
-    const stderr = this.#child.stderr as NodeJS.ReadableStream;
+  async #untilStarted(): Promise<void> {
+    const stderr = this.#child.stderr as Readable;
     const lines = createInterface({ input: stderr });
-    const found = new Promise<void>((resolve) => {
-      lines.on('line', (line) => {
-        const endpoint = /^DevTools listening on (ws:\/\/\S+)/.exec(line)?.[1];
-        if (endpoint === undefined) {
-          this.#lastWords = [...this.#lastWords, line].slice(-5);
-          return;
-        }
-        this.#wsEndpoint = endpoint;
-        lines.close();
-        stderr.resume();
-        resolve();
-      });
+    lines.on('line', (line) => {
+      this.#lastWords = [...this.#lastWords, line].slice(-5);
     });
     const died = this.exited.then((how) => {
       throw failure(
         `the browser ended while it started (${how}): ${this.#lastWords.at(-1) ?? 'it said nothing'}`,
       );
     });
-    await Promise.race([found, died]);
+    // Its end is told by `died`, with its last words.
+    const answered = this.#pipe.command('Browser.getVersion', {}).catch(() => died);
+    await Promise.race([answered, died]);
+    lines.close();
+    stderr.resume();
   }
 
   async #pages(signal: AbortSignal): Promise<string[]> {
-    const targets = (await (await this.#debug('/json/list', signal)).json()) as {
-      id: string;
-      type: string;
-    }[];
-    return targets.filter(({ type }) => type === 'page').map(({ id }) => id);
-  }
-
-  #debug(path: string, signal: AbortSignal, method = 'GET'): Promise<Response> {
-    return fetch(new URL(path, this.#wsEndpoint.replace('ws:', 'http:')), { signal, method });
+    const { targetInfos } = await this.#pipe.command('Target.getTargets', {}, signal);
+    const targets = targetInfos as { targetId: string; type: string }[];
+    return targets.filter(({ type }) => type === 'page').map(({ targetId }) => targetId);
   }
 }
 

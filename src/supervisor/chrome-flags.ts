@@ -19,10 +19,8 @@ export function chromeFlags(options: {
     // Chromium refuses to run as root inside its sandbox.
     ...(isRoot ? ['--no-sandbox'] : []),
     `--user-data-dir=${options.profileDir}`,
-    // The pipe ends the browser with its supervisor; the port is what the thread attaches to.
+    // Ends the browser with its supervisor, and is the only way to it.
     '--remote-debugging-pipe',
-    '--remote-debugging-port=0',
-    '--remote-debugging-address=127.0.0.1',
     '--disable-blink-features=AutomationControlled',
     '--disable-dev-shm-usage',
     '--disable-gpu',

@@ -48,7 +48,8 @@ export class Incarnation {
   }
 
   attach(browser: Browser): void {
-    this.#thread.post({ type: 'attach', browserWsEndpoint: browser.wsEndpoint });
+    const port = browser.openPort();
+    this.#thread.post({ type: 'attach', browser: port }, [port]);
     void browser.exited.then((how) =>
       this.end({ reason: 'browser_died', message: `the browser died (${how})` }),
     );

@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { messageOf } from '../contract/errors.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
@@ -85,8 +85,9 @@ export class SessionThread {
     }, loopBeatIntervalMs / 2);
   }
 
-  post(message: ToThread): void {
-    this.#worker.postMessage(message);
+  /** `ports`: those in the message, which are the thread's from now on. */
+  post(message: ToThread, ports: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(message, ports);
   }
 
   /** Asks it to stop and terminates it after `graceMs`, or as soon as `force` aborts. Resolves when it is gone. */

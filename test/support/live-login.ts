@@ -4,6 +4,7 @@ import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
+import { BrowserPort } from '../../src/session-worker/browser-port.js';
 import { WhatsAppClient } from '../../src/session-worker/client.js';
 import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
 import { browserSettings } from '../../src/supervisor/browser-settings.js';
@@ -38,7 +39,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
   const first = deferred<'ready' | 'qr'>();
   let qr: string | null = null;
   const client = new WhatsAppClient({
-    browserWsEndpoint: browser.wsEndpoint,
+    browser: browser.openPort(),
     deviceName: 'Holdline',
     webVersion: null,
     webVersionsDir: join(profileDir, 'unused'),
@@ -87,7 +88,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
     },
     outcome,
     qr: () => qr,
-    run: (script, argument) => runInPage(browser.wsEndpoint, script, argument),
+    run: (script, argument) => runInPage(browser, script, argument),
     async close(graceMs) {
       await client.detach().catch(() => undefined);
       await browser.stop(graceMs, never);
@@ -95,8 +96,11 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
   };
 }
 
-async function runInPage<T>(browserWSEndpoint: string, script: string, argument: unknown): Promise<T> {
-  const beside = await puppeteer.connect({ browserWSEndpoint, defaultViewport: null });
+async function runInPage<T>(browser: Browser, script: string, argument: unknown): Promise<T> {
+  const beside = await puppeteer.connect({
+    transport: new BrowserPort(browser.openPort()),
+    defaultViewport: null,
+  });
   try {
     const page = (await beside.pages()).find((each) => each.url().startsWith('https://web.whatsapp.com'));
     if (page === undefined) throw new Error('there is no page of WhatsApp Web');

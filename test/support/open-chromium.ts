@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import puppeteer, { type Page } from 'puppeteer';
 import { preparedPage } from '../../src/contract/names.js';
 import { loadConfig } from '../../src/platform/config.js';
+import { BrowserPort } from '../../src/session-worker/browser-port.js';
 import { endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
 import { browserSettings } from '../../src/supervisor/browser-settings.js';
 import { eventually } from './eventually.js';
@@ -43,7 +44,7 @@ export async function openChromium(options: Options): Promise<OpenChromium> {
     abandon: new AbortController().signal,
   });
   const connection = await puppeteer.connect({
-    browserWSEndpoint: browser.wsEndpoint,
+    transport: new BrowserPort(browser.openPort()),
     defaultViewport: null,
   });
   const findPage = async () => (await connection.pages()).find((each) => each.url() === preparedPage);

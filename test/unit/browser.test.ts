@@ -6,6 +6,7 @@ import { preparedPage } from '../../src/contract/names.js';
 import { loadConfig } from '../../src/platform/config.js';
 import { type Browser, launchBrowser } from '../../src/supervisor/browser.js';
 import { chromeFlags } from '../../src/supervisor/chrome-flags.js';
+import { ask } from '../support/ask-browser.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { isAlive, membersOfGroup } from '../support/processes.js';
@@ -38,20 +39,23 @@ function scripted(behaviour: BrowserBehaviour = 'normal', executable?: string) {
   return { theatre, lease, lost, abandon, launch };
 }
 
-/** What the debugging port lists. */
-async function pagesOf({ wsEndpoint }: Browser): Promise<{ id: string; url: string }[]> {
-  return (await fetch(new URL('/json/list', wsEndpoint.replace('ws:', 'http:')))).json() as Promise<
-    { id: string; url: string }[]
-  >;
+/** What one sees who attaches to it. */
+async function pagesOf(browser: Browser): Promise<{ targetId: string; url: string }[]> {
+  const port = browser.openPort();
+  const { targetInfos } = await ask<{ targetInfos: { targetId: string; type: string; url: string }[] }>(
+    port,
+    'Target.getTargets',
+  );
+  port.close();
+  return targetInfos.filter(({ type }) => type === 'page');
 }
 
 async function assertGone({ pid, guardPid = 0 }: Browser): Promise<void> {
   await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(guardPid));
 }
 
-test('it runs in a group of its own under a guard, and listens on this machine only', async () => {
+test('it runs in a group of its own under a guard, and can be reached by nobody else', async () => {
   const browser = await scripted().launch();
-  assert.match(browser.wsEndpoint, /^ws:\/\/127\.0\.0\.1:\d+\//);
   assert.deepEqual(
     membersOfGroup(browser.pid).map(({ pid }) => pid),
     [browser.pid],
@@ -144,17 +148,17 @@ test('a browser that keeps its pages is not to be used again', async () => {
   await browser.kill();
 });
 
-test('the flags open the pipe that ends it with its supervisor, and the port that the thread attaches to', () => {
+test('the flags open the pipe that ends it with its supervisor, and no port', () => {
   const flags = chromeFlags({ profileDir: '/profiles/a', headless: true, extra: ['--lang=de'] });
   for (const flag of [
     '--remote-debugging-pipe',
-    '--remote-debugging-port=0',
     '--user-data-dir=/profiles/a',
     '--headless=new',
     '--lang=de',
   ]) {
     assert.ok(flags.includes(flag), flag);
   }
+  assert.ok(!flags.some((flag) => flag.startsWith('--remote-debugging-port')));
   assert.equal(flags.at(-1), preparedPage);
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });
@@ -179,7 +183,7 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
       );
       return pages;
     });
-    assert.notEqual(after[0]?.id, before[0]?.id);
+    assert.notEqual(after[0]?.targetId, before[0]?.targetId);
   } finally {
     await browser.stop(0, unforced);
   }

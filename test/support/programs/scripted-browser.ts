@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { readBrowserBehaviour } from '../theatre.js';
 
 /**
- * Behaves as Chromium does towards a supervisor, without pages: `STAGE --user-data-dir=… …`. It serves the
- * debugging endpoint, ends when its debugging pipe (descriptor 3) closes, and dies of SIGTERM.
+ * Behaves as Chromium does towards a supervisor, without pages: `STAGE --user-data-dir=… …`. It answers
+ * on its debugging pipe, ends when that closes, and dies of SIGTERM.
  */
 const [stage = '', ...flags] = process.argv.slice(2);
 const profileDir = flags
@@ -23,29 +21,48 @@ if (behaviour === 'ignores SIGTERM') process.on('SIGTERM', () => undefined);
 writeFileSync(join(profileDir ?? '', 'LastBrowser'), String(process.pid));
 
 let opened = 0;
-const startUrl = flags.at(-1);
-const pages = new Map([['start', startUrl]]);
-const server = createServer((request, response) => {
-  const path = request.url ?? '';
-  const closed = /^\/json\/close\/(.+)$/.exec(path)?.[1];
-  if (path.startsWith('/json/new') && request.method === 'PUT') {
-    const id = `page-${++opened}`;
-    const url = decodeURIComponent(path.slice('/json/new?'.length));
-    pages.set(id, url);
-    return response.end(JSON.stringify({ id, type: 'page', url }));
-  }
-  if (closed !== undefined && behaviour !== 'keeps its pages') pages.delete(closed);
-  return response.end(JSON.stringify([...pages].map(([id, url]) => ({ id, type: 'page', url }))));
-});
+const pages = new Map([['start', flags.at(-1)]]);
 
-const pipe = new Socket({ fd: 3, readable: true, writable: false });
-pipe.on('error', () => process.exit(0));
-pipe.on('close', () => process.exit(0));
-pipe.resume();
-
-if (behaviour !== 'never listens') {
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo;
-    process.stderr.write(`\nDevTools listening on ws://127.0.0.1:${port}/devtools/browser/${randomUUID()}\n`);
-  });
+interface Call {
+  readonly id: number;
+  readonly method: string;
+  readonly params: { readonly url?: string; readonly targetId?: string };
+  readonly sessionId?: string;
 }
+
+function answer({ method, params }: Call): object {
+  switch (method) {
+    case 'Browser.getVersion':
+      return { product: `Scripted/${process.pid}` };
+    case 'Target.attachToBrowserTarget':
+      return { sessionId: randomBytes(16).toString('hex').toUpperCase() };
+    case 'Target.createTarget': {
+      const targetId = `page-${++opened}`;
+      pages.set(targetId, params.url);
+      return { targetId };
+    }
+    case 'Target.closeTarget':
+      if (behaviour !== 'keeps its pages') pages.delete(params.targetId ?? '');
+      return { success: true };
+    case 'Target.getTargets':
+      return { targetInfos: [...pages].map(([targetId, url]) => ({ targetId, type: 'page', url })) };
+    default:
+      return {};
+  }
+}
+
+const input = new Socket({ fd: 3, readable: true, writable: false });
+const output = new Socket({ fd: 4, readable: false, writable: true });
+for (const pipe of [input, output]) pipe.on('error', () => process.exit(0));
+input.on('close', () => process.exit(0));
+let unread = '';
+input.on('data', (chunk) => {
+  const messages = `${unread}${chunk}`.split('\0');
+  unread = messages.pop() ?? '';
+  if (behaviour === 'never listens') return;
+  for (const message of messages) {
+    const call = JSON.parse(message) as Call;
+    const { id, sessionId } = call;
+    output.write(`${JSON.stringify({ id, result: answer(call), sessionId })}\0`);
+  }
+});

@@ -1,6 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parentPort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { pino } from 'pino';
 import type { ExitReason } from '../../../src/contract/exit-reasons.js';
 import type { FoundMessage, SendCommands, SentText } from '../../../src/contract/send-commands.js';
@@ -9,6 +9,7 @@ import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thr
 import { pause } from '../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../src/platform/redis.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
+import { ask } from '../ask-browser.js';
 import {
   isAcked,
   isAmong,
@@ -45,7 +46,7 @@ const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatInte
 port.on('message', (message: ToThread) => {
   switch (message.type) {
     case 'attach':
-      return void attach(message.browserWsEndpoint);
+      return void attach(message.browser);
     case 'begin':
       return;
     case 'fence':
@@ -63,11 +64,12 @@ port.on('message', (message: ToThread) => {
   }
 });
 
-async function attach(endpoint: string): Promise<void> {
+async function attach(browser: MessagePort): Promise<void> {
   const { epoch, incarnation } = data.run;
-  const record = { epoch, incarnation, behaviour, browser: endpoint };
+  const { product } = await ask(browser, 'Browser.getVersion');
+  const record = { epoch, incarnation, behaviour, browser: product };
   appendFileSync(join(theatre, 'thread-records'), `${JSON.stringify(record)}\n`);
-  await fetch(new URL('/json/new', endpoint.replace('ws:', 'http:')), { method: 'PUT' });
+  await ask(browser, 'Target.createTarget', { url: 'about:blank' });
   await play();
 }
 

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { OperatorError } from './contract/errors.js';
-import { startHttp } from './http/server.js';
 import { requireBrowser } from './platform/browser-presence.js';
 import { type Config, loadConfig } from './platform/config.js';
 import { loadOrMakeCredentialsKey } from './platform/credentials-key-file.js';
@@ -9,6 +8,7 @@ import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { watchRedisFitness } from './platform/redis-fitness.js';
 import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
+import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
 
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
 
 /** Starts the parts of this role; each is stopped in reverse order. */
 async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
+  const http = config.role === 'all' ? startHttpProcess(config, log) : null;
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
   const fitness = watchRedisFitness({ redisUrl, timing: config.timing, log });
   parts.push({ stop: () => fitness.stop() });
@@ -34,16 +35,33 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
     await startSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts, fitness.verdict);
   }
   if (config.role !== 'supervisor') {
-    const http = await startHttp({ config, redisUrl, log });
-    parts.push({ stop: () => http.close() });
+    const url = http
+      ? await serveApart(http, redisUrl, parts)
+      : await serveHere(config, redisUrl, log, parts);
     const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
-    log.info(
-      { url: http.url },
-      `open ${http.url}/qr; start a login with: curl -X POST ${http.url}/api/auth/start${key}`,
-    );
+    log.info({ url }, `open ${url}/qr; start a login with: curl -X POST ${url}/api/auth/start${key}`);
   }
   // It may come up much later, and be refused then.
   if (!stopping.aborted) await Promise.race([fitness.verdict, once(stopping, 'abort')]);
+}
+
+/** It loads its modules while the others start. */
+function startHttpProcess({ timing }: Config, log: Logger): HttpProcess {
+  const entry = new URL('./http/main.js', import.meta.url);
+  return new HttpProcess({ entry, environment: process.env, timing, log });
+}
+
+/** Without a supervisor's lease beside it HTTP needs no process of its own. */
+async function serveHere(config: Config, redisUrl: string, log: Logger, parts: Stoppable[]): Promise<string> {
+  const { startHttp } = await import('./http/server.js');
+  const http = await startHttp({ config, redisUrl, log });
+  parts.push({ stop: () => http.close() });
+  return http.url;
+}
+
+async function serveApart(http: HttpProcess, redisUrl: string, parts: Stoppable[]): Promise<string> {
+  parts.push({ stop: (force) => http.stop(force) });
+  return http.serve(redisUrl);
 }
 
 async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {

@@ -62,6 +62,7 @@ export const timingSchema = z.strictObject({
   authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
   commandWaitMs: ms(60_000, 'longest wait of sends, reads and the pairing code without Prefer: wait'),
   endWaitMs: ms(40_000, 'longest wait of POST /api/stop and /api/logout'),
+  httpHungMs: ms(15_000, 'silence after which the process that serves HTTP is replaced, in the role all'),
   httpCommandTimeoutMs: ms(600, 'time within which Redis must answer an HTTP replica'),
   shutdownMs: ms(25_000, 'time after which a product that was asked to stop exits regardless'),
 });

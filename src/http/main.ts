@@ -1,0 +1,44 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { OperatorError } from '../contract/errors.js';
+import type { FromHttp, ToHttp } from '../contract/http-messages.js';
+import { loadConfig } from '../platform/config.js';
+import { createLogger } from '../platform/logger.js';
+import { startHttp } from './server.js';
+
+/**
+ * The entry of the process that serves HTTP beside a supervisor, in the role `all`. It lives as long as the connection to
+ * the process that started it: nobody else would stop it.
+ */
+if (process.send === undefined) throw new Error('this module is the entry of a process with a parent');
+const say = (message: FromHttp) => process.send?.(message, () => undefined);
+
+/** Where memory runs out, the kernel ends this process before the supervisor's or a browser's. */
+const oomScoreAdjustment = 500;
+
+const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
+
+async function main(): Promise<void> {
+  await writeFile('/proc/self/oom_score_adj', String(oomScoreAdjustment)).catch(() => undefined);
+  const told = await Promise.race([stopped, once(process, 'message') as Promise<[ToHttp]>]);
+  const [message] = told as [ToHttp?];
+  if (message?.type !== 'serve') return;
+
+  const configured = loadConfig('all', process.env);
+  const config = { ...configured, port: message.port ?? configured.port };
+  const log = createLogger(config.logLevel);
+  const http = await startHttp({ config, redisUrl: message.redisUrl, log });
+  say({ type: 'listening', port: http.port, url: http.url });
+  setInterval(() => say({ type: 'alive' }), config.timing.loopBeatIntervalMs);
+  await stopped;
+  await http.close();
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    if (!(error instanceof OperatorError)) throw error;
+    const refusal: FromHttp = { type: 'refused', message: error.message };
+    process.send?.(refusal, () => process.exit(78));
+  },
+);

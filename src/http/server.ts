@@ -1,6 +1,7 @@
 import { once, setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
+import { bounds } from '../contract/bounds.js';
 import { OperatorError } from '../contract/errors.js';
 import { supervisorsKey } from '../contract/keys.js';
 import { defaultSession } from '../contract/names.js';
@@ -157,7 +158,7 @@ function createHttpServer(): OurServer {
   });
   // Nothing moves for so long only where nobody reads: the longest wait is 120 s, and events come every 15 s.
   server.setTimeout(150_000);
-  server.maxConnections = 5_000;
+  server.maxConnections = bounds.connections;
   server.on('clientError', answerUnreadable);
   server.on('connect', (_request, socket) => answerUnreadable({ code: 'CONNECT' }, socket));
   server.on('checkExpectation', (request, response) => server.emit('request', request, response));

@@ -1,3 +1,5 @@
+import { bounds } from '../../contract/bounds.js';
+
 export interface FeedTuning {
   readonly pingIntervalMs: number;
   /** Time between two looks whether somebody still stands behind the session. */
@@ -17,10 +19,10 @@ export interface FeedTuning {
 export const usualTuning: FeedTuning = {
   pingIntervalMs: 15_000,
   ownerLookIntervalMs: 1_000,
-  maxBufferedBytes: 1_048_576,
+  maxBufferedBytes: bounds.streamBacklog,
   readDeadlineMs: 30_000,
   pageSize: 100,
   lingerMs: 5_000,
-  maxListeners: 1_000,
-  maxVisitors: 20,
+  maxListeners: bounds.streams,
+  maxVisitors: bounds.visitorStreams,
 };

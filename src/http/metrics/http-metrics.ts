@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
+import type { OnBound } from '../../contract/bounds.js';
 import { defaultSession } from '../../contract/names.js';
 import type { Config } from '../../platform/config.js';
+import { createBoundCounter } from '../../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis.js';
@@ -17,6 +19,7 @@ export interface HttpMetrics {
   readonly page: MetricsPage;
   /** Counts a request whose answer is out. */
   count(served: ServedRequest): void;
+  readonly reach: OnBound;
 }
 
 /** No route: whoever asks for what is not there must not make series of it. */
@@ -54,9 +57,11 @@ export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts
     buckets: seconds,
     registers,
   });
+  const reached = createBoundCounter(registers);
 
   return {
     page,
+    reach: (bound) => reached.inc({ bound }),
     count({ request, response, found, startedAt }) {
       const route = found?.place.path ?? unknownPath;
       const method = everyMethod.find((each) => each === request.method) ?? 'other';

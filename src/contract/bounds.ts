@@ -1,0 +1,46 @@
+import type { ApiErrorCode } from './errors.js';
+
+/**
+ * What callers, and strangers who write to the account, can make this product hold, in number, bytes and time: one table.
+ * docs/bounds.md shows it, and a test holds both together. Each time that one is met counts in
+ * `holdline_bound_reached_total{bound}`.
+ */
+interface Bound {
+  readonly limit: number;
+  readonly unit: 'items' | 'bytes' | 'ms';
+  /** Of what, per what. */
+  readonly of: string;
+  /** What becomes of the one beyond it: an error of the API, or what is done instead. */
+  readonly beyond:
+    | ApiErrorCode
+    | 'connection closed'
+    | 'waits'
+    | 'cut'
+    | 'oldest dropped'
+    | 'replaced by an error';
+}
+
+const MiB = 1_048_576;
+
+export const boundTable = {
+  connections: {
+    ...{ limit: 5_000, unit: 'items', of: 'connections to a replica' },
+    beyond: 'connection closed',
+  },
+  streams: { limit: 1_000, unit: 'items', of: 'event streams of a replica', beyond: 'rate_limited' },
+  visitorStreams: { limit: 20, unit: 'items', of: 'of these, from QR links', beyond: 'rate_limited' },
+  streamBacklog: {
+    ...{ limit: MiB, unit: 'bytes', of: 'events that wait for one client to read them' },
+    beyond: 'connection closed',
+  },
+} as const satisfies Record<string, Bound>;
+
+export type BoundName = keyof typeof boundTable;
+export type Bounds = { readonly [Name in BoundName]: number };
+
+export const bounds = Object.fromEntries(
+  Object.entries(boundTable).map(([name, { limit }]) => [name, limit]),
+) as Bounds;
+
+/** Tells the metrics that a bound was met. */
+export type OnBound = (name: BoundName) => void;

@@ -32,7 +32,14 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
   parts.push({ stop: () => fitness.stop() });
   if (config.role !== 'http') {
     const credentialsKeys = await credentialsKeysFor(config);
-    await startSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts, fitness.verdict);
+    const supervisor = await startSupervisor(
+      { ...config, credentialsKeys },
+      redisUrl,
+      log,
+      parts,
+      fitness.verdict,
+    );
+    if (http !== null) supervisor.metrics.followHttp(http);
   }
   if (config.role !== 'supervisor') {
     const url = http
@@ -84,7 +91,7 @@ async function startSupervisor(
   log: Logger,
   parts: Stoppable[],
   redisIsFit: Promise<void>,
-): Promise<void> {
+): Promise<Supervisor> {
   requireBrowser(config);
   const supervisor = new Supervisor({
     config,
@@ -102,6 +109,7 @@ async function startSupervisor(
     });
   // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
   if (config.redisUrl === null) await started;
+  return supervisor;
 }
 
 main().catch((error: unknown) => {

@@ -39,7 +39,7 @@ export const timingSchema = z.strictObject({
   browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on the disk'),
   loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),
   keepLoginMs: ms(10_000, 'how long `ready` waits for a fresh login to be kept beside the profile'),
-  browserStartMs: ms(20_000, 'from spawning a browser to its debugging endpoint'),
+  browserStartMs: ms(20_000, 'from spawning a browser to its first answer'),
 
   backupIntervalMs: ms(300_000, 'time between two looks whether a login has changed since its last backup'),
   backupFreezeMs: ms(5_000, 'how long a browser may stand still while its login is copied'),

@@ -131,6 +131,7 @@ export class DebuggingPipe {
     const session = sessionAtEnd.exec(message.slice(-sessionLength))?.[1];
     if (session === undefined) return this.#onAnswer(message);
     const holder = this.#holders.get(session);
+    // One that has left.
     if (holder === undefined) return;
     this.#followSessions(message, holder);
     const isOwn = session === holder.session;

@@ -35,6 +35,7 @@ export class HttpProcess {
   readonly #first: Deferred<string | Error> = deferred();
   readonly #ended: Promise<void>;
   #child: ChildProcess | null = null;
+  #restarts = 0;
   #redisUrl: string | null = null;
   #port: number | null = null;
 
@@ -46,6 +47,10 @@ export class HttpProcess {
   /** null: it is being started. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
   }
 
   /**
@@ -82,6 +87,7 @@ export class HttpProcess {
       if (performance.now() - startedAt >= timing.healthyAfterMs) failures = 0;
       const delayMs = failures === 0 ? 0 : backoffMs(timing, failures - 1);
       failures++;
+      this.#restarts++;
       log.warn({ reason: how, delayMs }, 'restarting the process that serves HTTP');
       await pause(delayMs, this.#stopping.signal);
     }

@@ -14,9 +14,15 @@ let product: Product;
 
 before(async () => {
   stage = await Stage.open();
-  product = stage.start();
+  product = start();
 });
 after(() => stage.close());
+
+/** The product, whose browser also has the debugging port that it is not given otherwise. */
+function start(): Product {
+  const { WHATSAPP_CHROME_ARGS } = stage.environment;
+  return stage.start('all', { WHATSAPP_CHROME_ARGS: `${WHATSAPP_CHROME_ARGS} --remote-debugging-port=0` });
+}
 
 /** The addresses of the browser's pages, as its debugging port has them. */
 async function pages(): Promise<string[]> {
@@ -97,7 +103,7 @@ test('everything killed 5 s after ready comes back to ready by itself, without a
   for (const { pid } of await stage.processes()) kill(pid);
   await stage.nothingLeft();
 
-  product = stage.start();
+  product = start();
   await readyWithoutQr(ready.epoch, 'ready after everything was killed');
   assert.equal((await stage.browsers()).length, 1);
 });
@@ -127,14 +133,14 @@ test('an unlink on the phone brings a fresh QR by itself, and its login survives
   assert.equal(await product.end('SIGTERM'), 0);
   await stage.nothingLeft();
 
-  product = stage.start();
+  product = start();
   await readyWithoutQr(ready.epoch, 'ready after the restart');
 });
 
 test('a device that was unlinked while the product was off gets a fresh QR whose login lasts', async () => {
   await product.end('SIGTERM');
   await stage.whatsApp.phone.unlink();
-  product = stage.start();
+  product = start();
   await product.until((s) => s.has_qr, 'a fresh QR', 150_000);
   assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
   await product.until((s) => s.ready, 'ready after the scan');

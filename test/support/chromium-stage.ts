@@ -39,6 +39,7 @@ interface ChromiumOptions {
   readonly nodeArgs?: string[];
   /** Where the profile is, if it is not to be with everything else. */
   readonly disk?: SmallDisk | null;
+  readonly role?: 'all' | 'supervisor';
 }
 
 /** One supervisor with the real client in a real Chromium, one Redis, one replica; the stand-in for WhatsApp Web. */
@@ -52,6 +53,7 @@ export class ChromiumStage implements FaultStage {
   supervisor: Product;
   readonly #environment: Record<string, string>;
   readonly #nodeArgs: string[];
+  readonly #role: 'all' | 'supervisor';
   readonly #authDir: string;
   readonly #disk: SmallDisk | null;
   readonly #usualTiming: WhatsAppTiming;
@@ -87,6 +89,7 @@ export class ChromiumStage implements FaultStage {
       ...options.environment?.(scene),
     };
     this.#nodeArgs = options.nodeArgs ?? [];
+    this.#role = options.role ?? 'supervisor';
     this.#disk = options.disk ?? null;
     this.supervisor = this.#start({});
   }
@@ -228,7 +231,7 @@ export class ChromiumStage implements FaultStage {
   }
 
   #start(environment: Record<string, string>, launcher: readonly string[] = []): Product {
-    return this.scene.start('supervisor', { ...this.#environment, ...environment }, this.#nodeArgs, launcher);
+    return this.scene.start(this.#role, { ...this.#environment, ...environment }, this.#nodeArgs, launcher);
   }
 
   async #heal(): Promise<void> {

@@ -108,6 +108,19 @@ export class SupervisorMetrics {
     for (const why of ['memory', 'age']) this.recycles.inc({ session, why }, 0);
   }
 
+  /** In the role `all`, where HTTP is a process beside this one. */
+  followHttp(http: { readonly restarts: number }): void {
+    new Counter({
+      name: 'holdline_http_restarts_total',
+      help: 'Restarts of the process that serves HTTP.',
+      registers: [this.page.registry],
+      collect() {
+        this.reset();
+        this.inc(http.restarts);
+      },
+    });
+  }
+
   async #refresh(): Promise<void> {
     await Promise.all([this.#refreshDeployment(), this.#refreshBrowsers()]);
   }

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ChromiumStage } from '../support/chromium-stage.js';
+import { eventually } from '../support/eventually.js';
+import { watchLease } from '../support/lease-watch.js';
+import { faultMatrix } from '../support/matrix/fault-matrix.js';
+import type { FaultRow, HeldState, Standing } from '../support/matrix/fault-row.js';
+import { childrenOf, isAlive, signalIfAlive } from '../support/processes.js';
+import { replaceFile } from '../support/replace-file.js';
+
+/** Class 6: what can befall the process that serves HTTP beside a supervisor. The session must not notice. */
+const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
+
+const rows: readonly FaultRow<ChromiumStage>[] = [
+  {
+    fault: 'HTTP is killed',
+    states: all,
+    inject: (stage) => breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGKILL'), /"reason":"signal SIGKILL"/),
+    expect: { recovery: 'undisturbed' },
+  },
+  {
+    fault: "HTTP's event loop is blocked for 30 s",
+    states: all,
+    inject: (stage) => breakHttp(stage, () => trigger(stage, 'block'), /"reason":"signal SIGKILL"/),
+    expect: { recovery: 'undisturbed' },
+  },
+  {
+    fault: 'HTTP is frozen',
+    states: all,
+    inject: (stage) => breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGSTOP'), /"reason":"signal SIGKILL"/),
+    expect: { recovery: 'undisturbed' },
+  },
+  {
+    fault: 'HTTP runs out of memory',
+    states: all,
+    inject: (stage) => breakHttp(stage, () => trigger(stage, 'memory'), /heap out of memory/),
+    expect: { recovery: 'undisturbed' },
+  },
+  {
+    fault: 'HTTP throws where nobody catches it',
+    states: all,
+    inject: (stage) => breakHttp(stage, () => trigger(stage, 'throw'), /thrown on purpose/),
+    expect: { recovery: 'undisturbed' },
+  },
+];
+
+// Beside the compiled tests lies the source tree: this program is not compiled.
+const preload = fileURLToPath(new URL('../../../test/support/programs/http-fault.cjs', import.meta.url));
+const triggerOf = (dir: string) => join(dir, 'http-fault');
+
+faultMatrix<Standing, ChromiumStage>(
+  () =>
+    ChromiumStage.open({
+      role: 'all',
+      timing: { httpHungMs: 5_000 },
+      environment: ({ dir }) => ({ HTTP_FAULT_FILE: triggerOf(dir) }),
+      nodeArgs: ['--require', preload],
+    }),
+  rows,
+);
+
+/** Breaks the one there is; resolves when the next answers at the same address, the lease never late meanwhile. */
+async function breakHttp(
+  stage: ChromiumStage,
+  harm: (pid: number) => void | Promise<void>,
+  said: RegExp,
+): Promise<void> {
+  const { supervisor } = stage;
+  const pid = httpPid(stage);
+  const url = await supervisor.url();
+  const saidBefore = supervisor.output.length;
+  const lease = watchLease(stage.redis.url);
+  await harm(pid);
+  await eventually(() => !isAlive(pid), { timeoutMs: 30_000, message: 'the broken one is gone' });
+  await eventually(async () => (await fetch(`${url}/api/status`).catch(() => null))?.ok, {
+    timeoutMs: 30_000,
+    message: 'HTTP answers again, where it did before',
+  });
+  const { oldestMs, renewIntervalMs } = await lease.stop();
+  // A renewal that was left out would show as twice the interval.
+  assert.ok(oldestMs < 2 * renewIntervalMs, `the lease was ${oldestMs} ms old`);
+  assert.match(supervisor.output.slice(saidBefore), said);
+}
+
+async function trigger({ scene }: ChromiumStage, fault: 'block' | 'memory' | 'throw'): Promise<void> {
+  const file = triggerOf(scene.dir);
+  replaceFile(file, fault);
+  await eventually(() => !existsSync(file), { message: 'HTTP meets the fault' });
+}
+
+function httpPid({ supervisor }: ChromiumStage): number {
+  const isHttp = ({ commandLine }: { commandLine: readonly string[] }) =>
+    commandLine.some((word) => word.endsWith('/http/main.js'));
+  const [child, ...more] = childrenOf(supervisor.pid).filter(isHttp);
+  assert.deepEqual([child !== undefined, more], [true, []], 'one process serves HTTP');
+  return child?.pid ?? 0;
+}

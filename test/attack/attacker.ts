@@ -1,0 +1,13 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { type AttackName, attacks } from './attacks.js';
+
+/** The thread of whoever attacks: what it costs to attack must not make the owner's looks late. */
+export interface AttackOrder {
+  readonly name: AttackName;
+  readonly port: number;
+  readonly forMs: number;
+}
+
+const { name, port, forMs } = workerData as AttackOrder;
+const seen = await attacks[name]({ port, signal: AbortSignal.timeout(forMs) });
+parentPort?.postMessage(seen);

@@ -1,0 +1,179 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where an attack goes, and when it has to be over. */
+export interface Aim {
+  readonly port: number;
+  readonly signal: AbortSignal;
+}
+
+export type AttackName = keyof typeof attacks;
+
+/** What callers did to the product, by requests over loopback; each returns what it saw, in a few words. */
+export const attacks = {
+  /** Requests without a key, whose answers are not read. */
+  pipelining: (aim: Aim) => pipeline(aim, { sockets: 250, requests: 1_600, path: '/login', reads: false }),
+  /** Of which the answers are read, so that there is always room for more. */
+  'pipelining-and-reading': (aim: Aim) =>
+    pipeline(aim, { sockets: 150, requests: 100, path: '/livez', reads: true }),
+  /** Large files over one connection. */
+  files: (aim: Aim) =>
+    pipeline(aim, { sockets: 1, requests: 2_097, path: '/docs/swagger-ui-bundle.js', reads: false }),
+  'half-open': halfOpen,
+  'keys-of-json': keysOfJson,
+  'catch-ups': catchUps,
+  sends,
+} as const satisfies Record<string, (aim: Aim) => Promise<string>>;
+
+/** Where attackers come from; the owner's address is another. */
+const addresses = ['127.0.0.3', '127.0.0.4'] as const;
+/** At most so many connections are opened in one attack. */
+const connectionsMax = 6_000;
+
+interface Pipelining {
+  readonly sockets: number;
+  readonly requests: number;
+  readonly path: string;
+  readonly reads: boolean;
+}
+
+async function pipeline(aim: Aim, { sockets, requests, path, reads }: Pipelining): Promise<string> {
+  const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(requests));
+  let opened = 0;
+  let written = 0;
+  let read = 0;
+  async function attacker(number: number): Promise<void> {
+    while (!aim.signal.aborted && opened < connectionsMax) {
+      opened++;
+      const socket = open(aim, addresses[number % 2] ?? addresses[0]);
+      if (reads) {
+        socket.on('data', (chunk) => {
+          read += chunk.length;
+        });
+      }
+      while (!aim.signal.aborted && !socket.destroyed) {
+        written += bytes.length;
+        if (socket.write(bytes) || (await closedOr(socket, 'drain', aim.signal)) === 'over') break;
+      }
+      await closedOr(socket, 'close', reads ? AbortSignal.timeout(50) : aim.signal);
+      socket.destroy();
+    }
+  }
+  await Promise.all(Array.from({ length: sockets }, (_, number) => attacker(number)));
+  return `${opened} connections, ${mb(written)} written, ${mb(read)} read`;
+}
+
+/** Requests that never end, from two addresses, more than there is room for. */
+async function halfOpen(aim: Aim): Promise<string> {
+  const sockets: Socket[] = [];
+  for (let i = 0; i < 5_050 && !aim.signal.aborted; i++) {
+    const socket = open(aim, addresses[i % 2] ?? addresses[0]);
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
+    sockets.push(socket);
+    if (i % 100 === 99) await sleep(10);
+  }
+  await aborted(aim.signal);
+  const kept = sockets.filter(({ destroyed }) => !destroyed).length;
+  for (const socket of sockets) socket.destroy();
+  return `${sockets.length} connections, ${kept} of them kept`;
+}
+
+/** Sixteen at once, each of a megabyte of short keys. */
+async function keysOfJson(aim: Aim): Promise<string> {
+  const keys = Array.from({ length: 121_000 }, (_, i) => `"${i.toString(36)}":1`).join();
+  const call = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{${keys}}}}`;
+  const targets = [
+    { path: '/mcp', body: call },
+    { path: '/api/messages', body: `{"phone_number":"15551234567",${keys}}` },
+    { path: '/api/send', body: `{"phone_number":"15551234567","message":"x",${keys}}` },
+  ];
+  const answers = new Map<number, number>();
+  async function attacker(number: number): Promise<void> {
+    const { path, body } = targets[number % targets.length] ?? { path: '/mcp', body: call };
+    while (!aim.signal.aborted) {
+      const status = await post(aim, path, body);
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, (_, number) => attacker(number)));
+  return `answers by status: ${inWords(answers)}`;
+}
+
+/** Event streams that resume from the very beginning, and are not read. */
+async function catchUps(aim: Aim): Promise<string> {
+  const sockets = Array.from({ length: 150 }, (_, i) => open(aim, addresses[i % 2] ?? addresses[0]));
+  for (const socket of sockets) {
+    socket.write('GET /api/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0-1\r\n\r\n');
+  }
+  await aborted(aim.signal);
+  const kept = sockets.filter(({ destroyed }) => !destroyed).length;
+  for (const socket of sockets) socket.destroy();
+  return `${sockets.length} streams, ${kept} of them kept`;
+}
+
+/** The longest messages that there can be, of characters that JSON writes with six. */
+async function sends(aim: Aim): Promise<string> {
+  const body = JSON.stringify({ phone_number: '15551234567', message: '\u0001'.repeat(65_536) });
+  const answers = new Map<number, number>();
+  let sent = 0;
+  async function attacker(): Promise<void> {
+    while (!aim.signal.aborted && sent < 1_000) {
+      sent++;
+      const status = await post(aim, '/api/send', body, { prefer: 'respond-async' });
+      answers.set(status, (answers.get(status) ?? 0) + 1);
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, attacker));
+  return `answers by status: ${inWords(answers)}`;
+}
+
+/** The status of the answer; 0 where there was none. */
+async function post(aim: Aim, path: string, body: string, headers: object = {}): Promise<number> {
+  try {
+    const answer = await fetch(`http://127.0.0.1:${aim.port}${path}`, {
+      method: 'POST',
+      headers: {
+        ...{ 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+        ...headers,
+      },
+      body,
+      signal: aim.signal,
+    });
+    await answer.arrayBuffer();
+    return answer.status;
+  } catch {
+    await sleep(20);
+    return 0;
+  }
+}
+
+function open({ port }: Aim, localAddress: string): Socket {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+async function closedOr(socket: Socket, event: string, signal: AbortSignal): Promise<'over' | 'told'> {
+  const over = new AbortController();
+  const until = { signal: AbortSignal.any([signal, over.signal]) };
+  const outcome = await Promise.race([
+    once(socket, event, until).then(() => 'told' as const),
+    once(socket, 'close', until).then(() => 'over' as const),
+  ]).catch(() => 'over' as const);
+  over.abort();
+  return outcome;
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}
+
+function mb(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+function inWords(counts: ReadonlyMap<number, number>): string {
+  const each = [...counts].sort(([a], [b]) => a - b);
+  return each.map(([status, count]) => `${status === 0 ? 'none' : status}: ${count}`).join(', ');
+}

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { Redis } from 'ioredis';
+import type { Status } from '../../src/contract/status.js';
 import { makeKeys, type ScopeKeys } from '../support/keyed-replica.js';
 import { watchLease } from '../support/lease-watch.js';
 import type { Product } from '../support/product.js';
@@ -49,6 +50,13 @@ export class Target {
     this.product = stage.start('all', { ...usual, WHATSAPP_RATE_LIMIT: '0' });
     this.limited = stage.start('http', usual);
     this.keyed = stage.start('http', { ...usual, ...this.keys.environment });
+  }
+
+  /** What one attack did must not count as the next one's. To the life of the session that it meets. */
+  async recovered(): Promise<string> {
+    const isReady = ({ ready }: Status) => ready;
+    const { epoch, incarnation } = await this.product.until(isReady, 'ready before the next attack', 90_000);
+    return `${epoch}.${incarnation}`;
   }
 
   /** Watches while `work` goes on. */

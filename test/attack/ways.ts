@@ -16,7 +16,7 @@ export async function strangersWrite({ stage }: Target): Promise<Outcome> {
   const count = 2_200;
   for (let i = 0; i < count; i++) {
     await stage.whatsApp.phone.receive({ from: '15557770000', body });
-    if (i % 20 === 19) await sleep(50);
+    if (i % 10 === 9) await sleep(50);
   }
   return { seen: `${count} messages, ${Math.round((count * body.length * 3) / 1e6)} MB` };
 }

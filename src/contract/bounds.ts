@@ -17,9 +17,11 @@ interface Bound {
     | 'waits'
     | 'cut'
     | 'oldest dropped'
+    | 'not kept'
     | 'replaced by an error';
 }
 
+const KiB = 1_024;
 const MiB = 1_048_576;
 
 export const boundTable = {
@@ -33,6 +35,9 @@ export const boundTable = {
     ...{ limit: MiB, unit: 'bytes', of: 'events that wait for one client to read them' },
     beyond: 'connection closed',
   },
+
+  eventSize: { limit: 64 * KiB, unit: 'bytes', of: 'an event, as JSON', beyond: 'cut' },
+  statusText: { limit: 2 * KiB, unit: 'bytes', of: 'a text of the status', beyond: 'cut' },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { bounds } from './bounds.js';
+import { cutDeep, cutText, jsonBytes } from './json-size.js';
 import { accountSchema, type Status, statusSchema } from './status.js';
-import { messageSchema } from './whatsapp.js';
+import { type Message, messageSchema } from './whatsapp.js';
 
 /** What `GET /api/events` tells, by type. */
 export const eventSchemas = {
@@ -48,4 +50,34 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
     events.push(event('account', after.account));
   }
   return events;
+}
+
+/** Of what is too long for all that: nothing in it is worth more than that something is told. */
+const rest = { text: 1_024, items: 16 };
+
+/**
+ * The event as it is stored, within its bound: of a message the body is cut, and says so; else every text of it. null: not even
+ * so. `isCut`: it tells less than happened.
+ */
+export function storedEvent(event: SessionEvent): { readonly json: string | null; readonly isCut: boolean } {
+  const whole = JSON.stringify(event);
+  if (isWithin(whole)) return { json: whole, isCut: false };
+  const cut = event.type === 'message' ? withShortBody(event as SessionEvent<'message'>) : event;
+  const json = [cut, cutDeep(cut, rest.text, rest.items)].map((each) => JSON.stringify(each)).find(isWithin);
+  return { json: json ?? null, isCut: true };
+}
+
+function withShortBody(event: SessionEvent<'message'>): SessionEvent<'message'> {
+  const told = (body: string): SessionEvent<'message'> => ({
+    ...event,
+    data: { ...event.data, body, is_truncated: true } satisfies Message,
+  });
+  const room = bounds.eventSize - jsonBytes(told(''));
+  // Where the rest alone is too long, that is cut next, and the body stays short.
+  return told(cutText(event.data.body, room > 0 ? room : rest.text));
+}
+
+function isWithin(json: string): boolean {
+  // No character takes more than three bytes of UTF-8 for each of its units.
+  return json.length * 3 <= bounds.eventSize || Buffer.byteLength(json) <= bounds.eventSize;
 }

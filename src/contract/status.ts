@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { bounds } from './bounds.js';
+import { cutDeep } from './json-size.js';
 import { pageSchema } from './page.js';
 
 export const sessionStates = [
@@ -97,6 +99,14 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
     qr,
     page: change.page ?? null,
   };
+}
+
+/** More repairs than there are. */
+const mostItems = 16;
+
+/** As it is stored: errors and what the page says of itself may be of any length. The same one where nothing is too long. */
+export function storedStatus(status: Status): Status {
+  return cutDeep(status, bounds.statusText, mostItems);
 }
 
 export const ownerGoneSentence = "the session's supervisor is gone; waiting for another";

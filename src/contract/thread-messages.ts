@@ -1,3 +1,4 @@
+import type { BoundName } from './bounds.js';
 import type { IncarnationExit } from './exit-reasons.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
 
@@ -83,5 +84,7 @@ export type FromThread =
   | { readonly type: 'fenced'; readonly fence: Fence }
   | { readonly type: 'answer'; readonly id: string; readonly output: unknown }
   | { readonly type: 'refusal'; readonly id: string; readonly code: string; readonly message: string }
+  /** A bound was met: the thread has no metrics. */
+  | { readonly type: 'bound'; readonly bound: BoundName }
   | { readonly type: 'logged-out'; readonly unlinked: boolean }
   | { readonly type: 'stopped' };

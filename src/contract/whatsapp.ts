@@ -117,12 +117,13 @@ export const messageSchema = z.object({
   body: z.string(),
   timestamp: z.int().nullable().describe('Unix seconds'),
   has_media: z.boolean(),
-  // What an owner of the version before answers has none of the two.
+  // What an owner of an earlier version answers has none of these.
   chat_id: z.string().default(''),
   sender: personSchema
     .nullable()
     .default(null)
     .describe('who wrote it; null where WhatsApp does not tell it'),
+  is_truncated: z.boolean().default(false).describe('the text is longer than `body` tells'),
 });
 
 export type Message = z.infer<typeof messageSchema>;

@@ -1,4 +1,5 @@
-import { eventAgeMs, eventCap, type SessionEvent } from '../contract/events.js';
+import type { OnBound } from '../contract/bounds.js';
+import { eventAgeMs, eventCap, type SessionEvent, storedEvent } from '../contract/events.js';
 import { sessionKeys } from '../contract/keys.js';
 import { type Fence, formatFence } from '../contract/status.js';
 import { luaScript } from './lua-script.js';
@@ -32,8 +33,13 @@ export function addEventsLua(key: number, from: number): string {
 }
 
 /** What {@link addEventsLua} reads: cap, age in ms, then type and JSON of each event. */
-export function wordsOf(events: readonly SessionEvent[]): (string | number)[] {
-  return [eventCap, eventAgeMs, ...events.flatMap((event) => [event.type, JSON.stringify(event)])];
+export function wordsOf(events: readonly SessionEvent[], onBound: OnBound): (string | number)[] {
+  const stored = events.flatMap((event) => {
+    const { json, isCut } = storedEvent(event);
+    if (isCut) onBound('eventSize');
+    return json === null ? [] : [event.type, json];
+  });
+  return [eventCap, eventAgeMs, ...stored];
 }
 
 /**
@@ -45,9 +51,11 @@ export async function appendEvents(
   session: string,
   fence: Fence,
   events: readonly SessionEvent[],
+  onBound: OnBound = () => undefined,
 ): Promise<boolean> {
   const k = sessionKeys(session);
-  return (await appendScript(redis, [k.fence, k.events], [formatFence(fence), ...wordsOf(events)])) === 1;
+  const words = [formatFence(fence), ...wordsOf(events, onBound)];
+  return (await appendScript(redis, [k.fence, k.events], words)) === 1;
 }
 
 // KEYS fence events | ARGV expected, words of the events | returns 1, or 0 when the fence is another's

@@ -1,7 +1,15 @@
+import type { OnBound } from '../contract/bounds.js';
 import { eventsOfChange } from '../contract/events.js';
 import { type Intent, intentSchema, type Outcome, outcomeSchema } from '../contract/intent.js';
 import { type SessionKeys, sessionKeys } from '../contract/keys.js';
-import { type Fence, formatFence, parseFence, type Status, statusSchema } from '../contract/status.js';
+import {
+  type Fence,
+  formatFence,
+  parseFence,
+  type Status,
+  statusSchema,
+  storedStatus,
+} from '../contract/status.js';
 import { addEventsLua, wordsOf } from './event-stream.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
@@ -97,6 +105,7 @@ export interface Publication {
   readonly qr?: StoredQr | null;
   /** A supervisor's write also says that it stands behind the state. */
   readonly heartbeatTtlMs?: number;
+  readonly onBound?: OnBound | undefined;
 }
 
 /**
@@ -105,14 +114,14 @@ export interface Publication {
  */
 export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
   const k = sessionKeys(p.session);
-  return writeWithEvents(redis, k, p.status, (before, eventWords) =>
+  return writeWithEvents(redis, k, p, (status, before, eventWords) =>
     publishScript(
       redis,
       [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events],
       [
         formatFence(p.expected),
         formatFence(p.status),
-        JSON.stringify(p.status),
+        status,
         p.qr?.png ?? '',
         p.qr?.base64 ?? '',
         p.heartbeatTtlMs ?? 0,
@@ -152,12 +161,16 @@ const publishScript = luaScript<number>(
 async function writeWithEvents(
   redis: Redis,
   keys: SessionKeys,
-  status: Status,
-  write: (before: Buffer, eventWords: (string | number)[]) => Promise<number>,
+  { status, onBound = () => undefined }: Pick<Publication, 'status' | 'onBound'>,
+  write: (status: string, before: Buffer, eventWords: (string | number)[]) => Promise<number>,
 ): Promise<boolean> {
+  const told = storedStatus(status);
+  if (told !== status) onBound('statusText');
+  const json = JSON.stringify(told);
   for (;;) {
     const before = (await redis.getBuffer(keys.state)) ?? Buffer.alloc(0);
-    const written = await write(before, wordsOf(eventsOfChange(readableStatus(before.toString()), status)));
+    const events = eventsOfChange(readableStatus(before.toString()), told);
+    const written = await write(json, before, wordsOf(events, onBound));
     if (written !== 2) return written === 1;
   }
 }
@@ -245,6 +258,7 @@ export interface RunEnd {
   /** The intent that this end carries out. */
   readonly intent: Intent | null;
   readonly unlinked: boolean;
+  readonly onBound?: OnBound | undefined;
 }
 
 /** Publishes the last state of a run; it stands without a heartbeat until the next run. False: refused. */
@@ -253,14 +267,14 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const outcome: Outcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
   const backup = [k.snapshot, k.previousSnapshot, k.backupSummary];
-  return writeWithEvents(redis, k, end.status, (before, eventWords) =>
+  return writeWithEvents(redis, k, end, (status, before, eventWords) =>
     endScript(
       redis,
       [k.fence, k.state, ...rest, ...backup],
       [
         end.expected ? formatFence(end.expected) : '',
         formatFence(end.status),
-        JSON.stringify(end.status),
+        status,
         end.startId,
         end.intent ? JSON.stringify(end.intent) : '',
         outcome ? JSON.stringify(outcome) : '',

@@ -2,7 +2,7 @@ import type { Logger } from '../platform/logger.js';
 import type { ChatEventData, EventRelay } from './event-relay.js';
 import type { ChatEvent } from './in-page/events.js';
 import type { People } from './people.js';
-import { toMessage } from './shapes.js';
+import { toAck, toMessage } from './shapes.js';
 
 interface Parts {
   readonly people: People;
@@ -19,10 +19,10 @@ export async function relayChatEvents(
   if (dropped > 0) log.warn({ dropped }, 'too many events waited for redis; the oldest were dropped');
   const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
   const completed = await people.completeSenders(messages);
-  const told = events.map((event): ChatEventData => {
+  const told = events.flatMap((event): ChatEventData | [] => {
     if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
-    const { id, chatId, ack } = event;
-    return { type: 'message_ack', data: { id, chat_id: chatId, ack: Math.trunc(ack) } };
+    const data = toAck(event);
+    return data === null ? [] : { type: 'message_ack', data };
   });
   await relay.add(told);
 }

@@ -1,3 +1,4 @@
+import type { OnBound } from '../contract/bounds.js';
 import type { EventData, EventType, SessionEvent } from '../contract/events.js';
 import type { RunFacts } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
@@ -21,14 +22,16 @@ export class EventRelay {
   readonly #redis: Redis;
   readonly #run: () => RunFacts;
   readonly #log: Logger;
+  readonly #onBound: OnBound;
   readonly #stopping = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
 
   /** `run` says who writes at this moment: its epoch and incarnation change with a new fence. */
-  constructor(redis: Redis, run: () => RunFacts, log: Logger) {
+  constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound = () => undefined) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;
+    this.#onBound = onBound;
   }
 
   /** Resolves when all of it is written. Rejects when it was stopped before. */
@@ -61,7 +64,7 @@ export class EventRelay {
   async #append(batch: readonly SessionEvent[]): Promise<boolean> {
     const run = this.#run();
     try {
-      return await appendEvents(this.#redis, run.session, run, batch);
+      return await appendEvents(this.#redis, run.session, run, batch, this.#onBound);
     } catch (error) {
       this.#log.warn({ err: error }, 'redis refused events; trying again');
       return false;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
+import type { OnBound } from '../contract/bounds.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { webVersionsFolder } from '../contract/web-version.js';
 import { withDeadline } from '../platform/deadline.js';
@@ -41,8 +42,9 @@ function begin(data: ThreadData): (message: ToThread) => void {
   });
   const say = (message: FromThread) => port.postMessage(message);
   const redis = connectPatiently(data.redisUrl, timing, log);
-  const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }));
-  const relay = new EventRelay(redis, () => writer.run, log);
+  const onBound: OnBound = (bound) => say({ type: 'bound', bound });
+  const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }), onBound);
+  const relay = new EventRelay(redis, () => writer.run, log, onBound);
   const people = new People(redis, run.session, () => worker.account?.wid ?? null, log);
   const worker: SessionWorker = new SessionWorker({
     data,

@@ -1,3 +1,4 @@
+import type { OnBound } from '../contract/bounds.js';
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -17,17 +18,25 @@ export class StateWriter {
   readonly #redis: Redis;
   readonly #log: Logger;
   readonly #onFenced: (fence: Fence) => void;
+  readonly #onBound: OnBound;
   #run: RunFacts;
   #last: Snapshot | null = null;
   #pending: Snapshot | null = null;
   #writing: Promise<void> | null = null;
   #isStopped = false;
 
-  constructor(redis: Redis, run: RunFacts, log: Logger, onFenced: (fence: Fence) => void) {
+  constructor(
+    redis: Redis,
+    run: RunFacts,
+    log: Logger,
+    onFenced: (fence: Fence) => void,
+    onBound: OnBound = () => undefined,
+  ) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;
     this.#onFenced = onFenced;
+    this.#onBound = onBound;
   }
 
   /** Who writes; its epoch and incarnation are the fence. */
@@ -66,6 +75,7 @@ export class StateWriter {
           expected: { epoch, incarnation },
           status,
           qr,
+          onBound: this.#onBound,
         });
         if (this.#pending === written) this.#pending = null;
         if (!isOurs && epoch === this.#run.epoch) {

@@ -1,3 +1,4 @@
+import type { OnBound } from '../contract/bounds.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
@@ -14,6 +15,7 @@ interface IncarnationOptions {
   readonly timing: Timing;
   readonly onState: (state: SessionState, account: Account | null) => void;
   readonly onFenced: (fence: Fence) => void;
+  readonly onBound: OnBound;
   /** A fresh login; with an account the thread waits for {@link Incarnation.loginKept} before it says `ready`. */
   readonly onLogin: (storage: LoginStorage, account: Account | null) => void;
 }
@@ -94,6 +96,8 @@ export class Incarnation {
         return this.#options.onState(message.state, message.account);
       case 'fenced':
         return this.#options.onFenced(message.fence);
+      case 'bound':
+        return this.#options.onBound(message.bound);
       case 'login':
         return this.#options.onLogin(message.storage, message.account);
       case 'answer':

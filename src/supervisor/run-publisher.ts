@@ -1,3 +1,4 @@
+import type { OnBound } from '../contract/bounds.js';
 import { HoldlineError } from '../contract/errors.js';
 import type { Intent } from '../contract/intent.js';
 import {
@@ -28,6 +29,7 @@ interface PublisherOptions {
   readonly startId: string;
   readonly heartbeatTtlMs: number;
   readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
+  readonly onBound: OnBound;
   readonly log: Logger;
 }
 
@@ -90,15 +92,16 @@ export class RunPublisher {
         expected,
         status,
         heartbeatTtlMs: this.#options.heartbeatTtlMs,
+        onBound: this.#options.onBound,
       }),
     );
   }
 
   /** Publishes the run's last state. */
   end(change: StateChange, intent: Intent | null, unlinked: boolean): Promise<void> {
-    const { redis, session, startId } = this.#options;
+    const { redis, session, startId, onBound } = this.#options;
     return this.#write(change, (expected, status) =>
-      endRun(redis, { session, expected, status, startId, intent, unlinked }),
+      endRun(redis, { session, expected, status, startId, intent, unlinked, onBound }),
     );
   }
 

@@ -110,6 +110,7 @@ export class SessionRun {
         headless: config.headless,
         supervisor: supervisorId,
       },
+      onBound: options.recorder.meetsBound,
       log,
     });
     this.#heart = new Heart({
@@ -313,6 +314,7 @@ export class SessionRun {
       onFenced: (fence) => {
         if (formatFence(fence) === formatFence(this.#publisher.fence)) void this.#refence();
       },
+      onBound: recorder.meetsBound,
       onLogin: async (storage, account) => {
         await this.#browser.keepLogin(storage, account);
         if (account === null) return;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { type BoundName, bounds } from '../../src/contract/bounds.js';
 import { eventAgeMs, eventCap, type SessionEvent } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus } from '../../src/contract/status.js';
@@ -157,6 +158,28 @@ describe('events in Redis', () => {
       assert.equal((await stored()).length, 3);
     });
 
+    it('take no more than their bound each, and say that it was met', async () => {
+      const { fence } = await claimToWrite(redis);
+      const met: BoundName[] = [];
+      const run = { ...facts, ...fence, supervisor: 's' };
+      const relay = new EventRelay(
+        redis,
+        () => run,
+        log,
+        (bound) => met.push(bound),
+      );
+      relays.push(relay);
+      await relay.add([told('short'), told('€'.repeat(65_536)), told('last')]);
+      const events = await stored();
+      const data = events.map((event) => event.data as Message);
+      assert.deepEqual(
+        data.map(({ is_truncated }) => is_truncated),
+        [false, true, false],
+      );
+      assert.ok(events.every((event) => Buffer.byteLength(JSON.stringify(event)) <= bounds.eventSize));
+      assert.deepEqual(met, ['eventSize']);
+    });
+
     it('wait for a new fence, and end with the thread when there is none', async () => {
       const lost = await claimToWrite(redis);
       const run = { ...lost.fence };
@@ -206,5 +229,6 @@ function message(body: string): Message {
     has_media: false,
     chat_id: ends.from,
     sender: { id: ends.from, phone: '491511234567', lid: null, name: null },
+    is_truncated: false,
   };
 }

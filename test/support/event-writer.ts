@@ -57,6 +57,7 @@ function messageEvent(body: string, session: string): SessionEvent {
     has_media: false,
     chat_id: '491511234567@c.us',
     sender: { id: '491511234567@c.us', phone: '491511234567', lid: null, name: 'Ada' },
+    is_truncated: false,
   };
   return { type: 'message', session, at: at.toISOString(), data };
 }

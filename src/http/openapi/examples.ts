@@ -65,6 +65,7 @@ const message: Message = {
   has_media: false,
   chat_id: grace.id,
   sender: ada,
+  is_truncated: false,
 };
 
 const chat: Chat = {

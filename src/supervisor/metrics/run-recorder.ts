@@ -1,3 +1,4 @@
+import type { OnBound } from '../../contract/bounds.js';
 import type { ExitReason } from '../../contract/exit-reasons.js';
 import type { SessionState } from '../../contract/status.js';
 import type { Recycling } from '../recycling/recycler.js';
@@ -53,6 +54,8 @@ export class RunRecorder {
     this.incarnationEnds('recycled');
     this.#metrics.recycles.inc({ session: this.#session, why });
   }
+
+  readonly meetsBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
 
   /** `acceptedAt`: ms, wall clock. */
   commandSettles(operation: string, outcome: string, acceptedAt: number): void {

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import { type ExitReason, exitReasons } from '../../contract/exit-reasons.js';
 import { defaultSession } from '../../contract/names.js';
 import type { Config } from '../../platform/config.js';
+import { createBoundCounter } from '../../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis.js';
@@ -33,6 +34,7 @@ export class SupervisorMetrics {
   readonly recoveryDuration;
   readonly commands;
   readonly commandDuration;
+  readonly bounds;
   readonly #parts: SupervisorMetricsParts;
   readonly #carried;
   readonly #capacity;
@@ -78,6 +80,7 @@ export class SupervisorMetrics {
     this.commandDuration = duration('command', 'From the acceptance of a command to its outcome.', [
       'operation',
     ]);
+    this.bounds = createBoundCounter(registers);
     this.#carried = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
     this.#capacity = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
     this.#capacity.set(parts.config.maxSessions);

@@ -36,6 +36,17 @@ export const boundTable = {
     beyond: 'connection closed',
   },
 
+  events: { limit: 10_000, unit: 'items', of: 'events of a session, for 24 h', beyond: 'oldest dropped' },
+  eventBytes: { limit: 64 * MiB, unit: 'bytes', of: 'these events', beyond: 'oldest dropped' },
+  eventPage: {
+    limit: MiB,
+    unit: 'bytes',
+    of: 'missed events that are read at once, of 100',
+    beyond: 'waits',
+  },
+  catchUps: { limit: 8, unit: 'items', of: 'such pages of a replica at once', beyond: 'waits' },
+  catchUpWait: { limit: 60_000, unit: 'ms', of: 'the wait for a page', beyond: 'connection closed' },
+  liveEvents: { limit: 16, unit: 'items', of: 'new events that are read at once', beyond: 'waits' },
   eventSize: { limit: 64 * KiB, unit: 'bytes', of: 'an event, as JSON', beyond: 'cut' },
   statusText: { limit: 2 * KiB, unit: 'bytes', of: 'a text of the status', beyond: 'cut' },
 } as const satisfies Record<string, Bound>;

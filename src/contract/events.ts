@@ -28,10 +28,6 @@ export interface SessionEvent<Type extends EventType = EventType> {
   readonly data: EventData<Type>;
 }
 
-/** A session's stream keeps so many events, for so long. */
-export const eventCap = 10_000;
-export const eventAgeMs = 86_400_000;
-
 /** What a change from one status to the next is in events. */
 export function eventsOfChange(before: Status | null, after: Status): SessionEvent[] {
   const at = after.updated_at ?? new Date().toISOString();

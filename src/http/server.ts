@@ -101,6 +101,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     session: defaultSession,
     blockMs: config.timing.drainDelayMs,
     log,
+    onBound: (bound) => metrics.reach(bound),
     tuning: feedTuning,
   });
   const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });

@@ -1,11 +1,9 @@
-import type { OnBound } from '../contract/bounds.js';
-import { eventAgeMs, eventCap, type SessionEvent, storedEvent } from '../contract/events.js';
+import { bounds } from '../contract/bounds.js';
 import { sessionKeys } from '../contract/keys.js';
-import { type Fence, formatFence } from '../contract/status.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
-/** A session's events in Redis: one stream, capped by number and by age, in the order of what happened. */
+/** Reads a session's events from Redis: one stream, in the order of what happened, kept short by whoever writes to it. */
 
 /** One entry of the stream; `json` is one line. */
 export interface StreamEntry {
@@ -19,61 +17,6 @@ export interface StreamEntry {
 /** The type of the notices that wake those who wait for a job; `json` is `{ id }`. */
 export const jobNoticeType = 'job';
 
-/**
- * Lua that adds to the stream KEYS[key] what stands in ARGV from `from` on: the words of {@link wordsOf}. To
- * stand in the script that makes the change, so that there is no change without its events and no event of a
- * change that was refused.
- */
-export function addEventsLua(key: number, from: number): string {
-  return `for i = ${from} + 2, #ARGV, 2 do
-     redis.call('XADD', KEYS[${key}], 'MAXLEN', '=', ARGV[${from}], '*', 'type', ARGV[i], 'event', ARGV[i + 1])
-   end
-   local now = redis.call('TIME')
-   redis.call('XTRIM', KEYS[${key}], 'MINID', '=', string.format('%.0f', now[1] * 1000 - ARGV[${from} + 1]))`;
-}
-
-/** What {@link addEventsLua} reads: cap, age in ms, then type and JSON of each event. */
-export function wordsOf(events: readonly SessionEvent[], onBound: OnBound): (string | number)[] {
-  const stored = events.flatMap((event) => {
-    const { json, isCut } = storedEvent(event);
-    if (isCut) onBound('eventSize');
-    return json === null ? [] : [event.type, json];
-  });
-  return [eventCap, eventAgeMs, ...stored];
-}
-
-/**
- * Adds what happened in the run of `fence`. False: refused, the fence is another's. Where the connection breaks
- * before the answer, nobody knows whether it was added, and a second attempt may add it twice.
- */
-export async function appendEvents(
-  redis: Redis,
-  session: string,
-  fence: Fence,
-  events: readonly SessionEvent[],
-  onBound: OnBound = () => undefined,
-): Promise<boolean> {
-  const k = sessionKeys(session);
-  const words = [formatFence(fence), ...wordsOf(events, onBound)];
-  return (await appendScript(redis, [k.fence, k.events], words)) === 1;
-}
-
-// KEYS fence events | ARGV expected, words of the events | returns 1, or 0 when the fence is another's
-const appendScript = luaScript<number>(
-  'appendEvents',
-  2,
-  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-   ${addEventsLua(2, 2)}
-   return 1`,
-);
-
-/** Wakes those who wait for a job on any replica. Only a hint, so it needs no fence. */
-export async function noticeJob(redis: Redis, session: string, jobId: string): Promise<void> {
-  const { events } = sessionKeys(session);
-  const json = JSON.stringify({ id: jobId });
-  await redis.xadd(events, 'MAXLEN', '=', eventCap, '*', 'type', jobNoticeType, 'event', json);
-}
-
 /** A place between two entries: after one of them, before the first (`-`) or after the last (`+`). */
 export type Position = string;
 
@@ -81,7 +24,7 @@ export interface StreamView {
   /** null: the stream is empty. */
   readonly oldestId: string | null;
   readonly lastId: string | null;
-  /** The first `count` after the position. */
+  /** The first after the position: `count` of them, or as many as a page may have bytes, but one at least. */
   readonly entries: readonly StreamEntry[];
 }
 
@@ -93,13 +36,18 @@ export async function readEvents(
   count: number,
 ): Promise<StreamView> {
   const start = after === '-' || after === '+' ? after : `(${after}`;
-  const [oldestId, lastId, entries] = await readScript(redis, [sessionKeys(session).events], [start, count]);
+  const [oldestId, lastId, entries] = await readScript(
+    redis,
+    [sessionKeys(session).events],
+    [start, count, bounds.eventPage],
+  );
   return { oldestId: oldestId || null, lastId: lastId || null, entries: entries.map(parseEntry) };
 }
 
 type RawEntry = [id: string, fields: string[]];
 
-// KEYS events | ARGV start count | returns {oldest id or '', last id or '', entries}
+// KEYS events | ARGV start count bytes | returns {oldest id or '', last id or '', entries}
+// A few at a time: what is beyond the bytes must not be gathered first.
 const readScript = luaScript<[string, string, RawEntry[]]>(
   'readEvents',
   1,
@@ -107,7 +55,19 @@ const readScript = luaScript<[string, string, RawEntry[]]>(
    if not oldest then return {'', '', {}} end
    local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
    if ARGV[1] == '+' then return {oldest[1], last[1], {}} end
-   return {oldest[1], last[1], redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])}`,
+   local entries, bytes, start, most = {}, 0, ARGV[1], tonumber(ARGV[2])
+   while #entries < most do
+     local few = math.min(8, most - #entries)
+     local page = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', few)
+     for _, entry in ipairs(page) do
+       for i = 2, #entry[2], 2 do bytes = bytes + #entry[2][i] end
+       if #entries > 0 and bytes > tonumber(ARGV[3]) then return {oldest[1], last[1], entries} end
+       entries[#entries + 1] = entry
+     end
+     if #page < few then break end
+     start = '(' .. page[#page][1]
+   end
+   return {oldest[1], last[1], entries}`,
 );
 
 /** Waits for entries after the position, at most `blockMs`; for a connection that does nothing else. */
@@ -119,7 +79,7 @@ export async function awaitEvents(
 ): Promise<StreamEntry[]> {
   const from = after === '-' ? '0-0' : after;
   const streams = [sessionKeys(session).events, from] as const;
-  const answer = await redis.xread('COUNT', 500, 'BLOCK', blockMs, 'STREAMS', ...streams);
+  const answer = await redis.xread('COUNT', bounds.liveEvents, 'BLOCK', blockMs, 'STREAMS', ...streams);
   return (answer?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
 }
 

@@ -10,7 +10,7 @@ import {
   statusSchema,
   storedStatus,
 } from '../contract/status.js';
-import { addEventsLua, wordsOf } from './event-stream.js';
+import { addEventsLua, areWritten, wordsOf } from './event-writing.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
@@ -134,7 +134,7 @@ export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
 
 // KEYS fence state qrPng qrBase64 heartbeat events
 // ARGV expected next status png base64 heartbeatTtlMs before, words of the events
-// returns 1, 0 when the fence is another's, 2 when the state is not `before` any more
+// returns 0 when the fence is another's, 2 when the state is not `before` any more, else as the events say
 const publishScript = luaScript<number>(
   'publish',
   6,
@@ -149,8 +149,7 @@ const publishScript = luaScript<number>(
      redis.call('SET', KEYS[4], ARGV[5])
    end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   ${addEventsLua(6, 8)}
-   return 1`,
+   ${addEventsLua(6, 8)}`,
 );
 
 /**
@@ -171,7 +170,7 @@ async function writeWithEvents(
     const before = (await redis.getBuffer(keys.state)) ?? Buffer.alloc(0);
     const events = eventsOfChange(readableStatus(before.toString()), told);
     const written = await write(json, before, wordsOf(events, onBound));
-    if (written !== 2) return written === 1;
+    if (written !== 2) return areWritten(written, onBound);
   }
 }
 
@@ -288,7 +287,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 
 // KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
 // ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch before, words of the events
-// returns 1, 0 when the fence is another's, 2 when the state is not `before` any more
+// returns 0 when the fence is another's, 2 when the state is not `before` any more, else as the events say
 // An intent that came after the one carried out here stays: it is not done.
 const endScript = luaScript<number>(
   'end',
@@ -306,8 +305,7 @@ const endScript = luaScript<number>(
    end
    if tonumber(ARGV[7]) > 0 then redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13]) end
    if tonumber(ARGV[7]) > tonumber(redis.call('GET', KEYS[7]) or '0') then redis.call('SET', KEYS[7], ARGV[7]) end
-   ${addEventsLua(10, 9)}
-   return 1`,
+   ${addEventsLua(10, 9)}`,
 );
 
 /**

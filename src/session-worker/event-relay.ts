@@ -2,7 +2,7 @@ import type { OnBound } from '../contract/bounds.js';
 import type { EventData, EventType, SessionEvent } from '../contract/events.js';
 import type { RunFacts } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
-import { appendEvents } from '../platform/event-stream.js';
+import { appendEvents } from '../platform/event-writing.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 

@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { type BoundName, bounds } from '../../src/contract/bounds.js';
-import { eventAgeMs, eventCap, type SessionEvent } from '../../src/contract/events.js';
+import type { SessionEvent } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus } from '../../src/contract/status.js';
 import type { Message } from '../../src/contract/whatsapp.js';
@@ -39,8 +39,14 @@ describe('events in Redis', () => {
   });
 
   async function stored(): Promise<SessionEvent[]> {
-    const { entries } = await readEvents(redis, 'default', '-', 20_000);
-    return entries.map(({ json }) => JSON.parse(json) as SessionEvent);
+    const events: SessionEvent[] = [];
+    for (let after = '-'; ; ) {
+      const { entries } = await readEvents(redis, 'default', after, 20_000);
+      events.push(...entries.map(({ json }) => JSON.parse(json) as SessionEvent));
+      const last = entries.at(-1);
+      if (last === undefined) return events;
+      after = last.id;
+    }
   }
 
   it('a refused write adds no event, whichever it is', async () => {
@@ -106,24 +112,89 @@ describe('events in Redis', () => {
 
   it('keeps exactly so many, the newest', async () => {
     const writer = await claimToWrite(redis);
-    const bodies = Array.from({ length: eventCap + 250 }, (_, index) => String(index));
+    const bodies = Array.from({ length: bounds.events + 250 }, (_, index) => String(index));
     for (let start = 0; start < bodies.length; start += 1_000) {
       await writer.messages(...bodies.slice(start, start + 1_000));
     }
     const kept = await stored();
-    assert.equal(kept.length, eventCap);
+    assert.equal(kept.length, bounds.events);
     assert.equal(bodyOf(kept[0]), '250');
     await writer.messages('one more');
-    assert.equal(await redis.xlen(keys.events), eventCap);
+    assert.equal(await redis.xlen(keys.events), bounds.events);
   });
 
   it('keeps nothing for longer than a day', async () => {
-    const old = Date.now() - eventAgeMs;
+    const old = Date.now() - 86_400_000;
     await redis.xadd(keys.events, `${old - 60_000}-0`, 'type', 'message', 'event', '{}');
     await redis.xadd(keys.events, `${old + 60_000}-0`, 'type', 'message', 'event', '{}');
     await (await claimToWrite(redis)).messages('new');
     const kept = await redis.xrange(keys.events, '-', '+');
     assert.deepEqual([kept.length, kept[0]?.[0]], [2, `${old + 60_000}-0`]);
+  });
+
+  describe('in bytes', () => {
+    /** Bytes of the events that are kept, as Redis has them. */
+    async function keptBytes(): Promise<number[]> {
+      const kept = await redis.xrange(keys.events, '-', '+');
+      return kept.map(([, fields]) => Buffer.byteLength(fields[fields.indexOf('event') + 1] ?? ''));
+    }
+    const sum = (sizes: number[]) => sizes.reduce((all, size) => all + size, 0);
+    const long = '€'.repeat(65_536);
+    const batch = Array.from({ length: 50 }, () => long);
+    const batches = Math.ceil(bounds.eventBytes / bounds.eventSize / batch.length);
+
+    it('keeps so many, and drops the oldest for the next one', async () => {
+      const writer = await claimToWrite(redis);
+      for (let n = 0; n < batches; n++) await writer.messages(...batch);
+      const full = await keptBytes();
+      assert.ok(sum(full) <= bounds.eventBytes && sum(full) > bounds.eventBytes - bounds.eventSize);
+      assert.ok(full.length < batches * batch.length, 'the control: all of them are more');
+      await writer.messages('short');
+      const sizes = await keptBytes();
+      assert.ok(sum(sizes) <= bounds.eventBytes && sizes.length >= full.length);
+      await writer.messages(...Array.from({ length: 2_000 }, (_, n) => String(n)));
+      assert.ok(sum(await keptBytes()) <= bounds.eventBytes);
+      assert.equal(bodyOf((await stored()).at(-1)), '1999');
+    });
+
+    it('counts what an earlier version wrote without counting, whoever wrote in between', async () => {
+      const event = JSON.stringify({ type: 'message', session: 'default', at: '', data: { body: long } });
+      const writeAsBefore = (n: number) =>
+        redis.xadd(keys.events, '*', 'type', 'message', 'event', event + n);
+      for (let n = 0; n < 450; n++) await writeAsBefore(n);
+      assert.ok(sum(await keptBytes()) > bounds.eventBytes, 'the control');
+      const writer = await claimToWrite(redis);
+      await writer.messages('new');
+      const after = await keptBytes();
+      assert.ok(sum(after) <= bounds.eventBytes && sum(after) > bounds.eventBytes - 2 * event.length * 3);
+      for (let n = 0; n < 50; n++) await writeAsBefore(n);
+      await writer.messages('newer');
+      assert.ok(sum(await keptBytes()) <= bounds.eventBytes);
+      assert.equal(await redis.xlen(keys.events), (await keptBytes()).length);
+      for (let n = 0; n < batches; n++) await writer.messages(...batch);
+      assert.ok(sum(await keptBytes()) <= bounds.eventBytes);
+    });
+
+    it('takes an entry that is none of ours for what it is', async () => {
+      const writer = await claimToWrite(redis);
+      await writer.messages('1');
+      await redis.xadd(keys.events, '*', 'total', '9'.repeat(40), 'odd', 'x');
+      await redis.xadd(keys.events, '*', 'type', 'message');
+      await writer.messages('2', '3');
+      assert.equal(await redis.xlen(keys.events), 5);
+    });
+
+    it('reads a page of them, one at least', async () => {
+      const writer = await claimToWrite(redis);
+      await writer.messages(...batch);
+      const { entries, lastId } = await readEvents(redis, 'default', '-', 100);
+      const bytes = sum(entries.map(({ json }) => Buffer.byteLength(json)));
+      assert.ok(bytes <= bounds.eventPage && bytes > bounds.eventPage - 2 * bounds.eventSize, `${bytes}`);
+      const huge = 'x'.repeat(bounds.eventPage + 1);
+      await redis.xadd(keys.events, '*', 'type', 'message', 'event', huge);
+      const { entries: last } = await readEvents(redis, 'default', lastId ?? '-', 100);
+      assert.deepEqual([last.length, last[0]?.json.length], [1, huge.length]);
+    });
   });
 
   describe('from the session worker', () => {

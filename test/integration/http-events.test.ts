@@ -3,7 +3,7 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { eventSchemas } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
-import { noticeJob } from '../../src/platform/event-stream.js';
+import { noticeJob } from '../../src/platform/event-writing.js';
 import { type EventClient, listenToEvents, type ReceivedEvent } from '../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../support/event-writer.js';
 import { eventually } from '../support/eventually.js';

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { SessionEvent } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus, type Fence, type StateChange } from '../../src/contract/status.js';
-import { appendEvents } from '../../src/platform/event-stream.js';
+import { appendEvents } from '../../src/platform/event-writing.js';
 import { claimRun, publishStatus } from '../../src/platform/session-store.js';
 
 /** An owner that only writes: it claims the session and publishes what the test says. */

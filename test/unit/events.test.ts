@@ -98,7 +98,8 @@ describe('catching up', () => {
     });
     const beginning = {
       followed,
-      view: isResuming ? view(2, '1-0') : view(1, '+'),
+      view: view(1, '+'),
+      isResuming,
       wasOwnerGone: false,
     };
     // After the beginning was read, and once more during the next read, the follower hands on what came.
@@ -112,6 +113,7 @@ describe('catching up', () => {
         followed = moves.shift() ?? followed;
         return answer;
       },
+      takeTurn: async () => () => undefined,
       followed: () => followed,
       join: () => {
         joinedAt = listener.position;

@@ -7,8 +7,10 @@ import type { Listener } from './listener.js';
 export interface Beginning {
   /** The follower's position before `view` was read. */
   readonly followed: Position | null;
-  /** What follows the listener's position. */
+  /** The bounds of what is kept; no events yet. */
   readonly view: StreamView;
+  /** The client was here before: what it missed comes first. */
+  readonly isResuming: boolean;
   readonly wasOwnerGone: boolean;
 }
 
@@ -17,6 +19,8 @@ interface CatchUpParts {
   readonly beginning: Beginning;
   /** The next page after a position; fails while Redis is away. */
   readonly read: (after: Position) => Promise<StreamView>;
+  /** For a page, from its read to the moment when the client has it: so much of what was is in memory at once. null: none came. */
+  readonly takeTurn: () => Promise<(() => void) | null>;
   readonly followed: () => Position | null;
   /** Called when the listener has all that the follower has handed on; it must be joined before it returns. */
   readonly join: (from: Position) => void;
@@ -30,21 +34,34 @@ const retryMs = 250;
 /**
  * Writes page after page, until there is nothing left that the follower has handed on already. That is known
  * when a read finds nothing and the follower has not moved since before it: everything up to its position was
- * in the stream by then. Settles once joined, or when `signal` aborts.
+ * in the stream by then. Settles once joined, when no turn came, or when `signal` aborts.
  */
 export async function catchUp(parts: CatchUpParts): Promise<void> {
-  const { listener, beginning, read, followed, join, readDeadlineMs, signal } = parts;
+  const { listener, beginning, read, takeTurn, followed, join, readDeadlineMs, signal } = parts;
   let { followed: followedBefore, view } = beginning;
-  while (!signal.aborted) {
-    const loss = lossAt(listener.position, view);
-    if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
-    listener.tell(view.entries.map(feedEventOf));
-    if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
-      return join(view.lastId ?? '-');
+  let isUnread = beginning.isResuming;
+  let endTurn: () => void = () => undefined;
+  try {
+    while (!signal.aborted) {
+      if (!isUnread) {
+        const loss = lossAt(listener.position, view);
+        if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
+        listener.tell(view.entries.map(feedEventOf));
+        if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
+          return join(view.lastId ?? '-');
+        }
+        await listener.drained(readDeadlineMs, signal);
+        endTurn();
+      }
+      const turn = await takeTurn();
+      if (turn === null) return;
+      endTurn = turn;
+      followedBefore = followed();
+      view = await insist(() => read(listener.position), view, signal);
+      isUnread = false;
     }
-    await listener.drained(readDeadlineMs, signal);
-    followedBefore = followed();
-    view = await insist(() => read(listener.position), view, signal);
+  } finally {
+    endTurn();
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import type { OnBound } from '../../contract/bounds.js';
 import { jobNoticeType, type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
@@ -11,6 +12,7 @@ import { EventFollower } from './follower.js';
 import type { Presenter } from './frames.js';
 import { Listener } from './listener.js';
 import { OwnerWatch } from './owner-watch.js';
+import { Turns } from './turns.js';
 
 interface FeedParts {
   readonly redis: Redis;
@@ -21,6 +23,7 @@ interface FeedParts {
   /** Longest blocking read. */
   readonly blockMs: number;
   readonly log: Logger;
+  readonly onBound?: OnBound;
   readonly tuning?: Partial<FeedTuning> | undefined;
 }
 
@@ -44,11 +47,13 @@ export class EventFeed {
   readonly #watch: OwnerWatch;
   readonly #listeners = new Set<Listener>();
   readonly #joined = new Set<Listener>();
+  readonly #pages: Turns;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
     this.#tuning = { ...usualTuning, ...parts.tuning };
+    this.#pages = new Turns(this.#tuning.pagesAtOnce);
     this.#watch = new OwnerWatch(parts.reader, (events) => {
       for (const listener of this.#joined) listener.onEvents(events);
     });
@@ -68,8 +73,9 @@ export class EventFeed {
   begin(lastEventId: string | null): Promise<Beginning> {
     const followed = this.#follower.position;
     return viaRedis(async () => {
-      const [view] = await Promise.all([this.#read(lastEventId ?? '+'), this.#watch.look()]);
-      return { followed, view, wasOwnerGone: this.#watch.standing !== null };
+      const [view] = await Promise.all([this.#read('+'), this.#watch.look()]);
+      const isResuming = lastEventId !== null;
+      return { followed, view, isResuming, wasOwnerGone: this.#watch.standing !== null };
     });
   }
 
@@ -83,8 +89,8 @@ export class EventFeed {
   /** Writes the stream; resolves when `signal` has aborted and nothing more is written. */
   async stream(parts: StreamParts): Promise<void> {
     const { response, lastEventId, beginning, present, tellsPlace, signal } = parts;
-    const { log, session } = this.#parts;
-    const { maxBufferedBytes, readDeadlineMs } = this.#tuning;
+    const { log, session, onBound } = this.#parts;
+    const { maxBufferedBytes, readDeadlineMs, pageWaitMs } = this.#tuning;
     const listener = new Listener({
       response,
       session,
@@ -92,7 +98,10 @@ export class EventFeed {
       tellsPlace,
       position: lastEventId ?? beginning.view.lastId ?? '-',
       maxBufferedBytes,
-      onCutOff: () => log.info({ session }, 'cut off a client that did not read its events'),
+      onCutOff() {
+        onBound?.('streamBacklog');
+        log.info({ session }, 'cut off a client that did not read its events');
+      },
     });
     let leave: () => void = () => undefined;
     this.#add(listener);
@@ -101,6 +110,7 @@ export class EventFeed {
       listener,
       beginning,
       read: (after) => this.#read(after),
+      takeTurn: () => this.#takeTurn(pageWaitMs, response, signal),
       followed: () => this.#follower.position,
       join: (from) => {
         leave = this.#follower.join(listener, from);
@@ -139,6 +149,22 @@ export class EventFeed {
   /** To be called when every stream has ended. */
   async close(): Promise<void> {
     await this.#follower.close();
+  }
+
+  /** null: it has left, or is cut off and resumes by itself. */
+  async #takeTurn(
+    waitMs: number,
+    response: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<(() => void) | null> {
+    const { onBound } = this.#parts;
+    if (this.#pages.isFull) onBound?.('catchUps');
+    const turn = await this.#pages.take(waitMs, signal);
+    if (turn === null && !signal.aborted) {
+      onBound?.('catchUpWait');
+      response.destroy();
+    }
+    return turn;
   }
 
   #read(after: Position): Promise<StreamView> {

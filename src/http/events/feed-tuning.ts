@@ -9,6 +9,9 @@ export interface FeedTuning {
   /** How long a client may take to read a page of what it missed. */
   readonly readDeadlineMs: number;
   readonly pageSize: number;
+  /** Pages that are read and written at a time, and how long a client waits for its turn. */
+  readonly pagesAtOnce: number;
+  readonly pageWaitMs: number;
   /** How long the stream is followed on with nobody listening: clients come back. */
   readonly lingerMs: number;
   /** Streams that one replica serves at a time; of these, for the holders of QR links. */
@@ -22,6 +25,8 @@ export const usualTuning: FeedTuning = {
   maxBufferedBytes: bounds.streamBacklog,
   readDeadlineMs: 30_000,
   pageSize: 100,
+  pagesAtOnce: bounds.catchUps,
+  pageWaitMs: bounds.catchUpWait,
   lingerMs: 5_000,
   maxListeners: bounds.streams,
   maxVisitors: bounds.visitorStreams,

@@ -49,6 +49,19 @@ export const boundTable = {
   liveEvents: { limit: 16, unit: 'items', of: 'new events that are read at once', beyond: 'waits' },
   eventSize: { limit: 64 * KiB, unit: 'bytes', of: 'an event, as JSON', beyond: 'cut' },
   statusText: { limit: 2 * KiB, unit: 'bytes', of: 'a text of the status', beyond: 'cut' },
+
+  sendQueue: {
+    ...{ limit: 1_000, unit: 'items', of: 'unsettled sends of a session, by `WHATSAPP_SEND_QUEUE_MAX`' },
+    beyond: 'queue_full',
+  },
+  sendQueueBytes: { limit: 16 * MiB, unit: 'bytes', of: 'these, texts included', beyond: 'queue_full' },
+  readQueue: {
+    limit: 1_000,
+    unit: 'items',
+    of: 'reads of a session that are not answered',
+    beyond: 'queue_full',
+  },
+  readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

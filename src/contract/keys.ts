@@ -99,6 +99,11 @@ export function attemptKey(session: string, jobId: string): string {
   return `${keyPrefix}:s:${session}:attempt:${jobId}`;
 }
 
+/** Hash from id to `end:bytes` (Redis ms): what has got room in a queue of commands and is not in it yet. */
+export function commandRoomKey(session: string, lane: 'sends' | 'reads'): string {
+  return `${keyPrefix}:s:${session}:coming:${lane}`;
+}
+
 /** A snapshot on its way to Redis: a hash like a snapshot's own, with a TTL. */
 export function stagedSnapshotKey(session: string, snapshotId: string): string {
   return `${keyPrefix}:s:${session}:credentials:staged:${snapshotId}`;

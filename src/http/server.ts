@@ -81,14 +81,18 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     closing: closing.signal,
     background,
   });
-  const queues = createCommandQueues(queueRedis, defaultSession);
+  const queues = createCommandQueues({
+    redis: queueRedis,
+    session: defaultSession,
+    sendQueueMax: config.sendQueueMax,
+    onBound: (bound) => metrics.reach(bound),
+  });
   const access: CommandAccess = {
     run,
     queues,
     looks: createJobLooks(redis, defaultSession),
     forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
     sendTtlMs: config.sendTtlS * 1_000,
-    sendQueueMax: config.sendQueueMax,
   };
   const ring = createKeyRing(config.apiKeys);
   const visits = createVisits(redis, ring);

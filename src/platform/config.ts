@@ -5,6 +5,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { split } from 'shlex';
 import { z } from 'zod';
 import type { ApiKey } from '../contract/access.js';
+import { bounds } from '../contract/bounds.js';
 import { OperatorError } from '../contract/errors.js';
 import { type Timing, timingContradictions, timingSchema } from '../contract/timing.js';
 import { parseApiKeys } from './api-keys.js';
@@ -237,7 +238,7 @@ const variables = z.object({
   WHATSAPP_API_KEYS: apiKeys.default([]),
   WHATSAPP_TRUSTED_PROXIES: list.pipe(z.array(addressRange)).default([]),
   WHATSAPP_RATE_LIMIT: integer(0, 1_000_000).default(600),
-  WHATSAPP_SEND_QUEUE_MAX: integer(1, 1_000_000).default(1_000),
+  WHATSAPP_SEND_QUEUE_MAX: integer(1, 1_000_000).default(bounds.sendQueue),
   WHATSAPP_LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'must be one of trace, debug, info, warn, error, fatal, silent',

@@ -45,7 +45,7 @@ test('a message that another replica accepts at the same moment under the same k
       sendData: async () => (isAdded ? data : null),
     },
     forgetSend: async () => void done.push('forgotten'),
-    queues: { addSend: async () => void done.push('added') },
+    queues: { keepRoom: async () => undefined, addSend: async () => void done.push('added') },
   } as unknown as CommandAccess;
   const key = { owner: '', key: 'burst' };
   const accepted = await acceptSend(access, input, key, {} as CommandCall);
@@ -56,15 +56,18 @@ test('a message that another replica accepts at the same moment under the same k
 describe('the job of a message', () => {
   const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
   const status = composeStatus(facts, { state: 'ready', lastError: null, account: null }, null);
-  const view = { status, heartbeat: 'live', job: 'held', sendsWaiting: 0, wipedEpoch: 0, nowMs: now };
+  const view = { status, heartbeat: 'live', job: 'held', wipedEpoch: 0, nowMs: now };
 
   /** What is put into Redis of a request. */
   async function jobOf(fields: Record<string, unknown>): Promise<SendJob> {
     const added: SendJob[] = [];
     const access = {
       run: { session: 'default', view: async () => view as RunView, log: { info: () => undefined } },
-      queues: { addSend: async (_id: string, each: SendJob) => void added.push(each) },
-      ...{ sendTtlMs: 1_000, sendQueueMax: 10 },
+      queues: {
+        keepRoom: async () => undefined,
+        addSend: async (_id: string, each: SendJob) => void added.push(each),
+      },
+      sendTtlMs: 1_000,
     } as unknown as CommandAccess;
     await acceptSend(access, inputOf(fields), null, { baseUrl: '', requestId: 'r' } as CommandCall);
     const [first] = added;

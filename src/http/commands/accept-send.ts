@@ -38,7 +38,7 @@ export async function acceptSend(
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<AcceptedSend> {
-  const { run, sendTtlMs, sendQueueMax } = access;
+  const { run, sendTtlMs } = access;
   const requestHash = hashOf(input);
   const id = idempotencyKey === null ? `m-${randomUUID()}` : idOf(run.session, idempotencyKey);
   const earlier = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
@@ -47,7 +47,6 @@ export async function acceptSend(
   const view = await run.view();
   const readiness = judgeReadiness(view, call.baseUrl);
   if (readiness.type === 'refused') throw readiness.error;
-  if (view.sendsWaiting >= sendQueueMax) throw queueFull(sendQueueMax);
   const data: SendJob = {
     phoneNumber: input.phone_number ?? null,
     chatId: input.chat_id ?? null,
@@ -60,6 +59,7 @@ export async function acceptSend(
     wid: view.status.account?.wid ?? null,
     requestId: call.requestId,
   };
+  await access.queues.keepRoom('sends', id, data);
   try {
     await access.queues.addSend(id, data);
     run.log.info({ requestId: call.requestId, jobId: id }, 'send accepted');
@@ -106,13 +106,6 @@ function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: Inp
 
 function idOf(session: string, { owner, key }: IdempotencyKey): string {
   return `k-${sha256Hex([session, owner, key].join('\0'))}`;
-}
-
-/** Replicas that accept at the same moment may go over it by as many as they are. */
-function queueFull(max: number): ApiError {
-  return new ApiError('queue_full', `${max} messages wait to be sent already; try again later`, {
-    headers: { 'retry-after': '30' },
-  });
 }
 
 function unknownOutcome(id: string, cause: ApiError): ApiError {

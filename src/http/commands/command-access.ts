@@ -11,8 +11,6 @@ export interface CommandAccess {
   forgetSend(id: string, timestamp: number | null): Promise<void>;
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlMs: number;
-  /** How many accepted messages may wait to be sent. */
-  readonly sendQueueMax: number;
 }
 
 /** How a caller waits. */

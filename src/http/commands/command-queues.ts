@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { bounds, type OnBound } from '../../contract/bounds.js';
+import { ApiError } from '../../contract/errors.js';
+import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { ReadName } from '../../contract/operations.js';
 import type { ReadJob, SendJob } from '../../contract/send-jobs.js';
 import type { Redis } from '../../platform/redis.js';
 import { openQueue, unlessDown } from '../session/queue-connection.js';
+import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
 
 /** How long a settled send is told of, and its `Idempotency-Key` remembered. */
 export const settledSendAgeS = 86_400;
@@ -11,29 +15,56 @@ const settledReadAgeS = 60;
 
 /** A session's queues of commands, as seen by those who ask for them. Each failure is an answer of the API. */
 export interface CommandQueues {
+  /** For a job that is about to be added. Throws `queue_full`, naming the bound. */
+  keepRoom(lane: Lane, id: string, job: SendJob | ReadJob): Promise<void>;
   /** Under an id that exists already it changes nothing. */
   addSend(id: string, job: SendJob): Promise<void>;
-  /** The id of the new job. */
+  /** The id of the new job. Throws `queue_full`. */
   addRead(job: ReadJob & { readonly operation: ReadName }): Promise<string>;
   removeRead(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** `redis` stays the caller's to close. */
-export function createCommandQueues(redis: Redis, session: string): CommandQueues {
+interface CommandQueuesParts {
+  /** Stays the caller's to close. */
+  readonly redis: Redis;
+  readonly session: string;
+  readonly sendQueueMax: number;
+  readonly onBound: OnBound;
+}
+
+export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
+  const { redis, session, sendQueueMax, onBound } = parts;
   const sends = openQueue<SendJob>(sendsQueue(session), redis);
   const reads = openQueue<ReadJob>(readsQueue(session), redis);
+  const limits = { ...bounds, sendQueue: sendQueueMax };
   // Never carried out twice by BullMQ itself: what an attempt may have done is for the owner to find out.
   const once = { attempts: 1, stackTraceLimit: 1 };
+
+  async function keepRoom(lane: Lane, id: string, job: SendJob | ReadJob): Promise<void> {
+    const wanted = { lane, session, id, bytes: jsonBytes(job) };
+    const met = await unlessDown(redis, () => takeRoom(redis, wanted, limits));
+    if (met === null) return;
+    onBound(met);
+    throw queueFull(met, limits[met]);
+  }
+
+  /** A failure costs nothing: what is in the queue is not counted twice. */
+  const isIn = (lane: Lane, id: string) => void giveRoomBack(redis, lane, session, id).catch(() => undefined);
+
   return {
+    keepRoom,
     async addSend(jobId, job) {
       const kept = { removeOnComplete: { age: settledSendAgeS }, removeOnFail: { age: settledSendAgeS } };
       await unlessDown(redis, () => sends.add('send', job, { ...once, ...kept, jobId }));
+      isIn('sends', jobId);
     },
     async addRead(job) {
       const jobId = `r-${randomUUID()}`;
+      await keepRoom('reads', jobId, job);
       const kept = { removeOnComplete: { age: settledReadAgeS }, removeOnFail: { age: settledReadAgeS } };
       await unlessDown(redis, () => reads.add(job.operation, job, { ...once, ...kept, jobId }));
+      isIn('reads', jobId);
       return jobId;
     },
     async removeRead(id) {
@@ -43,4 +74,17 @@ export function createCommandQueues(redis: Redis, session: string): CommandQueue
       await Promise.all([sends.close(), reads.close()]);
     },
   };
+}
+
+function queueFull(bound: QueueBound, limit: number): ApiError {
+  const sentences: Record<QueueBound, string> = {
+    sendQueue: `${limit} messages wait to be sent already, as many as may (WHATSAPP_SEND_QUEUE_MAX)`,
+    sendQueueBytes: `the messages that wait to be sent may take ${limit} bytes, and this one is too much`,
+    readQueue: `${limit} questions to the session wait already, as many as may`,
+    readQueueBytes: `the questions to the session that wait may take ${limit} bytes, and this one is too much`,
+  };
+  return new ApiError('queue_full', `${sentences[bound]}; try again later`, {
+    details: { bound },
+    headers: { 'retry-after': bound.startsWith('send') ? '30' : '5' },
+  });
 }

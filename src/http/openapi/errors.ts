@@ -17,7 +17,7 @@ export function errorCodesOf(operation: Operation, method: string): ApiErrorCode
   if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
   // What links a phone starts the session, and is for those who are not linked yet.
   if (operation.run !== 'http') add(operation.scope === 'admin' ? ['login_failed'] : ofSessions);
-  if (operation.run === 'read') add(['session_not_ready', 'not_supported_by_page']);
+  if (operation.run === 'read') add(['session_not_ready', 'not_supported_by_page', 'queue_full']);
   if (operation.run === 'send') add(['idempotency_conflict', 'queue_full']);
   add(operation.errors ?? []);
   return [...codes];
@@ -95,7 +95,7 @@ const sentences: Record<ApiErrorCode, string> = {
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
   not_on_whatsapp: 'this number is not on WhatsApp',
   rate_limited: 'too many requests',
-  queue_full: 'too many messages wait to be sent',
+  queue_full: 'too much waits for the session',
   internal_error: 'something unexpected went wrong; see the log',
   not_supported_by_page:
     'WhatsApp has changed its page, and this cannot be done: on WhatsApp Web 2.3000.1043121234: chats broken (WAWebCollections.Chat.getModelsArray is missing)',

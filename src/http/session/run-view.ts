@@ -1,6 +1,5 @@
 import { type Intent, type Outcome, startJobSchema } from '../../contract/intent.js';
-import { keyPrefix, sessionKeys, supervisorsKey } from '../../contract/keys.js';
-import { sendsQueue } from '../../contract/names.js';
+import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
 import {
   type Fence,
   type Heartbeat,
@@ -31,45 +30,29 @@ export interface RunView {
   readonly supervisors: number;
   /** Epoch of the newest wipe of credentials; 0 before any. */
   readonly wipedEpoch: number;
-  /** Messages that were accepted and have not settled: an owner takes many that wait for others of their chat. */
-  readonly sendsWaiting: number;
   /** Time of Redis. */
   readonly nowMs: number;
 }
 
 export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
   const k = sessionKeys(own.session);
-  const [
-    state,
-    beat,
-    fence,
-    intent,
-    outcome,
-    ended,
-    lock,
-    wiped,
-    startJob,
-    supervisors,
-    nowMs,
-    sendsWaiting,
-  ] = await viewScript(
-    redis,
-    [
-      k.state,
-      k.heartbeat,
-      k.fence,
-      k.intent,
-      k.outcome,
-      k.endedStart,
-      k.lock,
-      k.wiped,
-      k.job,
-      supervisorsKey,
-      `${keyPrefix}:${sendsQueue(own.session)}:wait`,
-      `${keyPrefix}:${sendsQueue(own.session)}:active`,
-    ],
-    [],
-  );
+  const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs] =
+    await viewScript(
+      redis,
+      [
+        k.state,
+        k.heartbeat,
+        k.fence,
+        k.intent,
+        k.outcome,
+        k.endedStart,
+        k.lock,
+        k.wiped,
+        k.job,
+        supervisorsKey,
+      ],
+      [],
+    );
   const stored = readableStatus(state);
   const heartbeat = parseHeartbeat(beat);
   const startId = startIdOf(startJob);
@@ -85,19 +68,17 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
     isLocked,
     supervisors,
     wipedEpoch: Number(wiped || 0),
-    sendsWaiting,
     nowMs: Number(nowMs),
   };
 }
 
-// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors sendsWaiting sendsActive
-// returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms; how many
-// sends are not settled
+// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
+// returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms
 const viewScript = luaScript<
-  [string, string, string, string, string, string, string, string, string, number, string, number]
+  [string, string, string, string, string, string, string, string, string, number, string]
 >(
   'viewRun',
-  12,
+  10,
   `local view = {}
    for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end
    view[9] = redis.call('HGET', KEYS[9], 'data') or ''
@@ -105,7 +86,6 @@ const viewScript = luaScript<
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    view[10] = redis.call('ZCOUNT', KEYS[10], now, '+inf')
    view[11] = string.format('%.0f', now)
-   view[12] = redis.call('LLEN', KEYS[11]) + redis.call('LLEN', KEYS[12])
    return view`,
 );
 

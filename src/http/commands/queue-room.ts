@@ -1,0 +1,74 @@
+import { type BoundName, type Bounds, bounds } from '../../contract/bounds.js';
+import { commandRoomKey, keyPrefix } from '../../contract/keys.js';
+import { luaScript } from '../../platform/lua-script.js';
+import type { Redis } from '../../platform/redis.js';
+
+/**
+ * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: a length
+ * for each, only when another comes. What is on its way into the queue is kept beside it for a moment, so that callers who come
+ * at the same time, on any replica, do not all get the last place.
+ */
+
+const kept = {
+  sends: { items: 'sendQueue', bytes: 'sendQueueBytes' },
+  reads: { items: 'readQueue', bytes: 'readQueueBytes' },
+} as const satisfies Record<string, Record<'items' | 'bytes', BoundName>>;
+
+export type Lane = keyof typeof kept;
+export type QueueBound = (typeof kept)[Lane]['items' | 'bytes'];
+
+/** Longer than an add may take: what did not come by then never does. */
+const onTheWayMs = 10_000;
+
+/** null: there is room, and it is kept until the job is there; else the bound that does not let it in. */
+export async function takeRoom(
+  redis: Redis,
+  { lane, session, id, bytes }: { lane: Lane; session: string; id: string; bytes: number },
+  limits: Bounds = bounds,
+): Promise<QueueBound | null> {
+  const queue = `${keyPrefix}:${lane}-${session}`;
+  const names = kept[lane];
+  const met = await roomScript(
+    redis,
+    [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, lane)],
+    [`${queue}:`, id, bytes, limits[names.items], limits[names.bytes], onTheWayMs],
+  );
+  return met === '' ? null : names[met];
+}
+
+/** It is in the queue, and counted there. */
+export async function giveRoomBack(redis: Redis, lane: Lane, session: string, id: string): Promise<void> {
+  await redis.hdel(commandRoomKey(session, lane), id);
+}
+
+// KEYS wait active onTheWay | ARGV prefix of job keys, id, bytes, most items, most bytes, ms on the way
+// returns '' or the unit that does not let it in; a job that is there already changes nothing
+const roomScript = luaScript<'' | 'items' | 'bytes'>(
+  'takeCommandRoom',
+  3,
+  `if redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 then return '' end
+   local time = redis.call('TIME')
+   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+   local items, bytes = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]), tonumber(ARGV[3])
+   local coming = redis.call('HGETALL', KEYS[3])
+   for i = 1, #coming, 2 do
+     local ends, size = string.match(coming[i + 1], '^(%d+):(%d+)$')
+     if not ends or tonumber(ends) <= now or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
+       redis.call('HDEL', KEYS[3], coming[i])
+     else
+       items, bytes = items + 1, bytes + tonumber(size)
+     end
+   end
+   if items >= tonumber(ARGV[4]) then return 'items' end
+   for list = 1, 2 do
+     for _, id in ipairs(redis.call('LRANGE', KEYS[list], 0, -1)) do
+       local size = redis.pcall('HSTRLEN', ARGV[1] .. id, 'data')
+       if type(size) == 'number' then bytes = bytes + size end
+       if bytes > tonumber(ARGV[5]) then return 'bytes' end
+     end
+   end
+   if bytes > tonumber(ARGV[5]) then return 'bytes' end
+   redis.call('HSET', KEYS[3], ARGV[2], string.format('%.0f:%d', now + ARGV[6], ARGV[3]))
+   redis.call('PEXPIRE', KEYS[3], ARGV[6])
+   return ''`,
+);

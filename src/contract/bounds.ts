@@ -55,6 +55,10 @@ export const boundTable = {
     beyond: 'queue_full',
   },
   sendQueueBytes: { limit: 16 * MiB, unit: 'bytes', of: 'these, texts included', beyond: 'queue_full' },
+  settledSends: {
+    ...{ limit: 20_000, unit: 'items', of: 'settled sends of a session that are told of, for 24 h' },
+    beyond: 'oldest dropped',
+  },
   readQueue: {
     limit: 1_000,
     unit: 'items',
@@ -62,6 +66,8 @@ export const boundTable = {
     beyond: 'queue_full',
   },
   readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
+  readAnswer: { limit: 4 * MiB, unit: 'bytes', of: 'the answer to a read', beyond: 'cut' },
+  readAnswers: { limit: 32 * MiB, unit: 'bytes', of: 'answers that are not fetched', beyond: 'rate_limited' },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

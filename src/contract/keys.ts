@@ -1,4 +1,4 @@
-import { runJobId, sessionsQueue } from './names.js';
+import { readsQueue, runJobId, sessionsQueue } from './names.js';
 
 /**
  * Every Redis key of the product. All stand under one hash tag, `{wa}`, because the claim of a run reads
@@ -102,6 +102,20 @@ export function attemptKey(session: string, jobId: string): string {
 /** Hash from id to `end:bytes` (Redis ms): what has got room in a queue of commands and is not in it yet. */
 export function commandRoomKey(session: string, lane: 'sends' | 'reads'): string {
   return `${keyPrefix}:s:${session}:coming:${lane}`;
+}
+
+/** JSON: what a read answers, until whoever asked has fetched it. */
+export function answerKey(session: string, jobId: string): string {
+  return `${keyPrefix}:s:${session}:answer:${jobId}`;
+}
+
+/** Hash from the ids of these to their bytes. */
+export function answersKey(session: string): string {
+  return `${keyPrefix}:s:${session}:answers`;
+}
+
+export function readJobKey(session: string, jobId: string): string {
+  return `${keyPrefix}:${readsQueue(session)}:${jobId}`;
 }
 
 /** A snapshot on its way to Redis: a hash like a snapshot's own, with a TTL. */

@@ -1,5 +1,9 @@
 import { z } from 'zod';
 
+/** How long a settled send is told of, and its `Idempotency-Key` remembered. */
+export const settledSendAgeS = 86_400;
+export const settledReadAgeS = 60;
+
 /** What a send answers once WhatsApp's server has the message. */
 export const sentSchema = z.object({
   ok: z.literal(true),
@@ -78,13 +82,15 @@ export const sendAttemptSchema = z.object({
 });
 export type SendAttempt = z.infer<typeof sendAttemptSchema>;
 
-/** Data and return value of a job on a session's queue of reads. */
+/** Data of a job on a session's queue of reads. */
 export const readJobSchema = z.object({
   operation: z.string(),
   input: z.record(z.string(), z.unknown()),
   /** ms; nobody waits any more. */
   notAfter: z.number(),
   requestId: z.string(),
+  /** Whoever asks fetches the answer from its own key; earlier versions look for it in the job. */
+  fetchesAnswer: z.boolean().default(false),
 });
 export type ReadJob = z.infer<typeof readJobSchema>;
 
@@ -93,3 +99,7 @@ export const readOutcomeSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
 ]);
 export type ReadOutcome = z.infer<typeof readOutcomeSchema>;
+
+/** Return value of a job on a session's queue of reads: what came of it, or that the output is under its own key. */
+export const readReturnSchema = z.union([z.object({ stored: z.literal(true) }), readOutcomeSchema]);
+export type ReadReturn = z.infer<typeof readReturnSchema>;

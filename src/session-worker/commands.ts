@@ -1,10 +1,13 @@
+import { bounds, type OnBound } from '../contract/bounds.js';
 import { ApiError, messageOf } from '../contract/errors.js';
+import { cutText } from '../contract/json-size.js';
 import type { InputOf, OutputOf, ReadName } from '../contract/operations.js';
 import type { CapabilityName, PageStatus } from '../contract/page.js';
 import type { PreparedMessage, SendCommands, SendRecipient } from '../contract/send-commands.js';
 import type { FromThread, ToThread } from '../contract/thread-messages.js';
 import { idOfNumber, type Recipient } from '../contract/whatsapp.js';
 import { sha256Hex } from '../platform/digest.js';
+import { boundAnswer } from './answer-size.js';
 import type { WhatsAppClient } from './client.js';
 import { isInterruption } from './failures.js';
 import { PageLacksError, WhatsAppSilentError } from './page-errors.js';
@@ -20,6 +23,7 @@ export interface CommandParts {
   readonly client: WhatsAppClient;
   readonly people: People;
   readonly page: PageStatus | null;
+  readonly onBound: OnBound;
 }
 
 type Reads = {
@@ -41,7 +45,10 @@ type Command = Extract<ToThread, { type: 'command' }>;
 /** Carries out a command; whatever happens is an answer. */
 export async function answerCommand(parts: CommandParts | null, command: Command): Promise<FromThread> {
   const { id, operation, input } = command;
-  const refusal = (code: string, message: string): FromThread => ({ type: 'refusal', id, code, message });
+  const refusal = (code: string, message: string): FromThread => ({
+    ...{ type: 'refusal', id, code },
+    message: cutText(message, bounds.statusText),
+  });
   try {
     if (parts === null) throw new ApiError('session_not_ready', 'the session worker has no page yet');
     if (!Object.hasOwn(commands, operation))
@@ -54,7 +61,7 @@ export async function answerCommand(parts: CommandParts | null, command: Command
       parts: CommandParts,
       input: never,
     ) => Promise<unknown>;
-    return { type: 'answer', id, output: await run(parts, input as never) };
+    return { type: 'answer', id, output: boundAnswer(await run(parts, input as never), parts.onBound) };
   } catch (error) {
     if (error instanceof ApiError) return refusal(error.code, error.message);
     if (error instanceof PageLacksError) {
@@ -136,7 +143,10 @@ const sends: Sends = {
     const answers = await client.ask('sendTexts', { messages: keyed, notAfter }, readMs);
     return answers.map((answer) => {
       if (answer.type === 'refused')
-        return { ...answer, message: `WhatsApp Web did not send: ${answer.message}` };
+        return {
+          ...answer,
+          message: cutText(`WhatsApp Web did not send: ${answer.message}`, bounds.statusText),
+        };
       if (answer.type !== 'key-differs') return { type: answer.type };
       // The account's or the other's address has changed meanwhile: it is made anew, and the message tried again.
       client.numbers.forget();
@@ -162,6 +172,9 @@ const sends: Sends = {
 /** What a session worker can do, by name. An operation of the table that runs here needs its function here. */
 const commands = { ...reads, ...sends };
 
+/** WhatsApp's are shorter. They stand in the records of sends, which are kept. */
+const longestId = 512;
+
 /** The page's event comes at once; a look makes up for one that it missed. */
 const ackLookMs = 1_000;
 
@@ -179,9 +192,9 @@ async function prepare(
   if (prepared === null) throw notOnWhatsApp(phoneNumber);
   // Whoever gets an empty id sends nothing.
   return {
-    chatId: prepared.chatId ?? '',
-    messageId: prepared.messageId ?? '',
-    phone: prepared.phone ?? phoneNumber,
+    chatId: cutText(prepared.chatId ?? '', longestId),
+    messageId: cutText(prepared.messageId ?? '', longestId),
+    phone: prepared.phone === null ? phoneNumber : cutText(prepared.phone, longestId),
   };
 }
 

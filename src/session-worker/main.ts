@@ -50,6 +50,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
     data,
     writer,
     relay,
+    onBound,
     people,
     log,
     say,

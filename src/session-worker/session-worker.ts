@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { OnBound } from '../contract/bounds.js';
 import { messageOf } from '../contract/errors.js';
 import type { ExitReason, IncarnationExit } from '../contract/exit-reasons.js';
 import { mayFollow } from '../contract/states.js';
@@ -24,6 +25,7 @@ interface SessionWorkerOptions {
   readonly data: ThreadData;
   readonly writer: StateWriter;
   readonly relay: EventRelay;
+  readonly onBound: OnBound;
   readonly people: People;
   readonly log: Logger;
   readonly webVersionsDir: string;
@@ -107,10 +109,10 @@ export class SessionWorker {
 
   /** A line in the log for each request behind it has its id, and nothing of what was asked or answered. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
-    const { people, log, say } = this.#options;
+    const { people, log, say, onBound } = this.#options;
     const beganAt = performance.now();
     const client = this.#client;
-    const parts = client === null ? null : { client, people, page: this.#page.status };
+    const parts = client === null ? null : { client, people, page: this.#page.status, onBound };
     const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);

@@ -7,6 +7,7 @@ import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
 import type { Logger } from '../platform/logger.js';
+import { queueNotices } from '../platform/queue-notices.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
@@ -77,6 +78,7 @@ export class Supervisor {
     this.#queue = new Queue(sessionsQueue, {
       connection: this.#redis,
       prefix: keyPrefix,
+      streams: queueNotices,
       skipVersionCheck: true,
     });
     this.#queue.on('error', () => {});

@@ -21,6 +21,7 @@ const message = {
     has_media: false,
     chat_id: '98765432101234@lid',
     sender: null,
+    is_truncated: false,
   },
 };
 const contact = { id: '98765432101234@lid', phone: '15551234567', lid: '98765432101234@lid', name: 'Grace' };

@@ -33,7 +33,7 @@ function session(state: SessionState) {
   const availability = new Availability();
   availability.update(incarnation, state);
   const read = (operation: string, patienceMs = 20_000) => {
-    const job: ReadJob = { operation, input: {}, notAfter: 0, requestId: 'r' };
+    const job: ReadJob = { operation, input: {}, notAfter: 0, requestId: 'r', fetchesAnswer: true };
     return runRead(job, availability, new AbortController().signal, patienceMs);
   };
   return {

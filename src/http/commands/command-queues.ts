@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto';
+import type { JobsOptions } from 'bullmq';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { ReadName } from '../../contract/operations.js';
-import type { ReadJob, SendJob } from '../../contract/send-jobs.js';
+import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/send-jobs.js';
+import { discardAnswer, fetchAnswer } from '../../platform/read-answers.js';
 import type { Redis } from '../../platform/redis.js';
 import { openQueue, unlessDown } from '../session/queue-connection.js';
 import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
-
-/** How long a settled send is told of, and its `Idempotency-Key` remembered. */
-export const settledSendAgeS = 86_400;
-const settledReadAgeS = 60;
 
 /** A session's queues of commands, as seen by those who ask for them. Each failure is an answer of the API. */
 export interface CommandQueues {
@@ -21,6 +19,9 @@ export interface CommandQueues {
   addSend(id: string, job: SendJob): Promise<void>;
   /** The id of the new job. Throws `queue_full`. */
   addRead(job: ReadJob & { readonly operation: ReadName }): Promise<string>;
+  /** JSON; null: it is gone. */
+  answer(readId: string): Promise<string | null>;
+  /** The question with its answer. */
   removeRead(id: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -55,25 +56,31 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
   return {
     keepRoom,
     async addSend(jobId, job) {
-      const kept = { removeOnComplete: { age: settledSendAgeS }, removeOnFail: { age: settledSendAgeS } };
+      const kept = keptFor(settledSendAgeS, bounds.settledSends);
       await unlessDown(redis, () => sends.add('send', job, { ...once, ...kept, jobId }));
       isIn('sends', jobId);
     },
     async addRead(job) {
       const jobId = `r-${randomUUID()}`;
       await keepRoom('reads', jobId, job);
-      const kept = { removeOnComplete: { age: settledReadAgeS }, removeOnFail: { age: settledReadAgeS } };
+      const kept = keptFor(settledReadAgeS, bounds.readQueue);
       await unlessDown(redis, () => reads.add(job.operation, job, { ...once, ...kept, jobId }));
       isIn('reads', jobId);
       return jobId;
     },
+    answer: (id) => unlessDown(redis, () => fetchAnswer(redis, session, id)),
     async removeRead(id) {
+      await unlessDown(redis, () => discardAnswer(redis, session, id));
       await unlessDown(redis, () => reads.remove(id));
     },
     async close() {
       await Promise.all([sends.close(), reads.close()]);
     },
   };
+}
+
+function keptFor(age: number, count: number): Pick<JobsOptions, 'removeOnComplete' | 'removeOnFail'> {
+  return { removeOnComplete: { age, count }, removeOnFail: { age, count } };
 }
 
 function queueFull(bound: QueueBound, limit: number): ApiError {

@@ -1,6 +1,11 @@
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { ReadName } from '../../contract/operations.js';
-import { type ReadOutcome, readOutcomeSchema } from '../../contract/send-jobs.js';
+import {
+  type ReadJob,
+  type ReadOutcome,
+  type ReadReturn,
+  readReturnSchema,
+} from '../../contract/send-jobs.js';
 import type { CommandAccess } from './command-access.js';
 
 /** A question to the session worker that somebody waits for. */
@@ -20,28 +25,47 @@ export interface Question {
 }
 
 export async function ask({ queues, looks, run }: CommandAccess, question: Question): Promise<PendingRead> {
-  let id = await queues.addRead(question);
+  const job: ReadJob & Question = { ...question, fetchesAnswer: true };
+  let id = await queues.addRead(job);
   const { requestId, operation } = question;
   run.log.debug({ requestId, jobId: id, operation }, 'read asked');
+  const discard = () => run.inBackground(queues.removeRead(id));
+
+  /** null: Redis has lost it, and a question can be put again. */
+  async function fetch(told: ReadReturn): Promise<ReadOutcome | null> {
+    if (!('stored' in told)) return told;
+    const json = await queues.answer(id);
+    return json === null ? null : { ok: true, output: JSON.parse(json) };
+  }
+
   return {
     async outcome() {
-      const { job } = await looks.read(id);
-      // Redis has lost it: a question can be put again.
-      if (job === null) id = await queues.addRead(question);
-      if (job?.returnvalue) return readOutcomeSchema.parse(JSON.parse(job.returnvalue));
-      return job?.finishedOn ? { ok: false, error: { code: 'whatsapp_error', message: noAnswer } } : null;
+      const { job: record } = await looks.read(id);
+      if (record !== null && record.finishedOn === null) return null;
+      const isAnswered = record !== null && record.returnvalue !== null;
+      const outcome = isAnswered
+        ? await fetch(readReturnSchema.parse(JSON.parse(record.returnvalue ?? '')))
+        : record && ended;
+      if (outcome === null) id = await queues.addRead(job);
+      else discard();
+      return outcome;
     },
-    discard: () => run.inBackground(queues.removeRead(id)),
+    discard,
   };
 }
 
-const noAnswer = 'the session ended the question without an answer';
+const ended: ReadOutcome = {
+  ok: false,
+  error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
+};
 
 /** The answer, or its refusal as an error of the API. */
 export function answerOf(outcome: ReadOutcome): unknown {
   if (outcome.ok) return outcome.output;
   const { code, message } = outcome.error;
-  throw new ApiError(isPassedOn(code) ? code : 'whatsapp_error', message);
+  throw new ApiError(isPassedOn(code) ? code : 'whatsapp_error', message, {
+    headers: code === 'rate_limited' ? { 'retry-after': '1' } : {},
+  });
 }
 
 const passedOn = [
@@ -52,6 +76,7 @@ const passedOn = [
   'chat_not_found',
   'not_supported_by_page',
   'whatsapp_error',
+  'rate_limited',
   'timeout',
 ] as const satisfies readonly ApiErrorCode[];
 

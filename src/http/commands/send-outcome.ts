@@ -1,5 +1,9 @@
-import { type SendJob, type SendOutcome, sendOutcomeSchema } from '../../contract/send-jobs.js';
-import { settledSendAgeS } from './command-queues.js';
+import {
+  type SendJob,
+  type SendOutcome,
+  sendOutcomeSchema,
+  settledSendAgeS,
+} from '../../contract/send-jobs.js';
 import type { JobLook } from './job-looks.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;

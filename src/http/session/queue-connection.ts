@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import { keyPrefix } from '../../contract/keys.js';
+import { queueNotices } from '../../platform/queue-notices.js';
 import type { Redis } from '../../platform/redis.js';
 import { viaRedis } from './redis-call.js';
 
@@ -10,7 +11,7 @@ export function openQueue<Data>(name: string, redis: Redis): Queue<Data> {
   const queue = new Queue<Data>(name, {
     connection: redis,
     prefix: keyPrefix,
-    streams: { events: { maxLen: 100 } },
+    streams: queueNotices,
     // The check is an INFO whose failure, in an outage at the wrong moment, would disable the queue for good.
     skipVersionCheck: true,
   });

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Job, Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
+import { cutText } from '../../contract/json-size.js';
 import { keyPrefix } from '../../contract/keys.js';
 import { type Deferred, deferred, pause, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
+import { queueNotices } from '../../platform/queue-notices.js';
 import type { Redis } from '../../platform/redis.js';
 
 interface LaneOptions {
@@ -13,8 +15,20 @@ interface LaneOptions {
   readonly hasRoom: (underWay: number) => boolean;
   /** Called in the order of the queue. null: not settled; the job is for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
+  /** How long what is settled is kept: BullMQ drops it when it settles another one later, which may be never. */
+  readonly keptMs: number;
+  /** What is not needed beside a settled job any more. */
+  readonly spareKey?: (jobId: string) => string;
+  /** Told how many are kept. */
+  readonly onKept?: (count: number) => void;
   readonly log: Logger;
 }
+
+/** Whoever looked at both in the moment of settling has done so by then. */
+const spareMs = 60_000;
+
+/** In bytes. */
+const longestReason = 1_024;
 
 /** Between two tries at what Redis refused. */
 export const retryMs = 1_000;
@@ -52,7 +66,10 @@ export class CommandLane {
   constructor(options: LaneOptions) {
     const { redis, name, log } = options;
     this.#options = options;
-    this.#queue = new Queue(name, { connection: redis, prefix: keyPrefix, skipVersionCheck: true });
+    this.#queue = new Queue(name, {
+      ...{ connection: redis, prefix: keyPrefix, streams: queueNotices },
+      skipVersionCheck: true,
+    });
     this.#queue.on('error', () => {});
     const workerOptions: WorkerOptions = {
       connection: redis,
@@ -188,11 +205,27 @@ export class CommandLane {
       outcome = await this.#options.run(job);
     } catch (error) {
       this.#options.log.error({ jobId: job.id, err: error }, 'command failed');
-      await job.moveToFailed(error instanceof Error ? error : new Error(String(error)), token);
+      // It is kept with the job, and what was thrown may say at length what is wrong with its data.
+      await job.moveToFailed(new Error(cutText(messageOf(error), longestReason)), token);
+      return this.#limit(job.id ?? '');
+    }
+    if (outcome === null) {
+      this.#unsettled.push({ job, token });
       return;
     }
-    if (outcome === null) this.#unsettled.push({ job, token });
-    else await job.moveToCompleted(outcome, token, false);
+    await job.moveToCompleted(outcome, token, false);
+    await this.#limit(job.id ?? '');
+  }
+
+  async #limit(id: string): Promise<void> {
+    const { redis, keptMs, spareKey, onKept } = this.#options;
+    const limiting = redis
+      .pipeline()
+      .zcard(this.#queue.toKey('completed'))
+      .pexpire(this.#queue.toKey(id), keptMs);
+    if (spareKey !== undefined) limiting.pexpire(spareKey(id), spareMs);
+    const [[, kept] = []] = (await limiting.exec()) ?? [];
+    if (typeof kept === 'number') onKept?.(kept);
   }
 
   /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */

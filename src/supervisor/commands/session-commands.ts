@@ -1,10 +1,18 @@
 import { setMaxListeners } from 'node:events';
 import type { Job } from 'bullmq';
+import { bounds } from '../../contract/bounds.js';
+import { attemptKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import { type ReadOutcome, readJobSchema } from '../../contract/send-jobs.js';
+import {
+  type ReadReturn,
+  readJobSchema,
+  settledReadAgeS,
+  settledSendAgeS,
+} from '../../contract/send-jobs.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause, withDeadline } from '../../platform/deadline.js';
 import { luaScript } from '../../platform/lua-script.js';
+import { storeAnswer } from '../../platform/read-answers.js';
 import { redisTimeMs } from '../../platform/redis.js';
 import { CommandLane, type QueueLook } from './command-lane.js';
 import { CommandWatch } from './command-watch.js';
@@ -16,6 +24,9 @@ interface SessionCommandsOptions extends SessionSendsOptions {
 }
 
 const readsAtOnce = 4;
+
+/** A send is told of for so long by whatever clock it is asked. */
+const graceMs = 60_000;
 
 /** In heartbeats: a look for lost commands, and one at what the look before found. */
 const beatsBetweenLooks = 3;
@@ -42,12 +53,18 @@ export class SessionCommands {
       ...options,
       name: readsQueue(options.session),
       hasRoom: (underWay) => underWay < readsAtOnce,
+      keptMs: settledReadAgeS * 1_000,
       run: (job) => this.#read(job),
     });
     this.#sends = new CommandLane({
       ...options,
       name: sendsQueue(options.session),
       hasRoom: () => sends.hasRoom,
+      keptMs: settledSendAgeS * 1_000 + graceMs,
+      onKept: (count) => {
+        if (count >= bounds.settledSends) options.recorder.meetsBound('settledSends');
+      },
+      spareKey: (jobId) => attemptKey(options.session, jobId),
       run: (job) => sends.run(job),
     });
     this.#watch = new CommandWatch({ ...options, lanes: [this.#reads, this.#sends] });
@@ -102,16 +119,27 @@ export class SessionCommands {
     ];
   }
 
-  async #read(job: Job): Promise<ReadOutcome | null> {
+  async #read(job: Job): Promise<ReadReturn | null> {
     const read = readJobSchema.parse(job.data);
     const patienceMs = read.notAfter - (await redisTimeMs(this.#options.redis));
-    const outcome = await runRead(read, this.#options.availability, this.#ending.signal, patienceMs);
-    if (outcome === null) return null;
+    const told = await runRead(read, this.#options.availability, this.#ending.signal, patienceMs);
+    if (told === null) return null;
+    const outcome = told.ok && read.fetchesAnswer ? await this.#store(job.id ?? '', told.output) : told;
     const { operation, requestId } = read;
-    const said = outcome.ok ? 'ok' : outcome.error.code;
+    const said = 'stored' in outcome || outcome.ok ? 'ok' : outcome.error.code;
     this.#options.recorder.commandSettles(operation, said, job.timestamp);
     this.#options.log.debug({ requestId, jobId: job.id, operation, outcome: said }, 'read settled');
     return outcome;
+  }
+
+  async #store(jobId: string, output: unknown): Promise<ReadReturn> {
+    const { redis, session, recorder } = this.#options;
+    // What the session worker did not answer is answered all the same.
+    const result = await storeAnswer(redis, session, jobId, JSON.stringify(output) ?? 'null');
+    if (result !== 'full') return { stored: true };
+    recorder.meetsBound('readAnswers');
+    const message = `answers of ${bounds.readAnswers} bytes wait to be fetched, as much as may; try again`;
+    return { ok: false, error: { code: 'rate_limited', message } };
   }
 }
 

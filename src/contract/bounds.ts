@@ -68,6 +68,14 @@ export const boundTable = {
   readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
   readAnswer: { limit: 4 * MiB, unit: 'bytes', of: 'the answer to a read', beyond: 'cut' },
   readAnswers: { limit: 32 * MiB, unit: 'bytes', of: 'answers that are not fetched', beyond: 'rate_limited' },
+
+  knownNumbers: {
+    limit: 50_000,
+    unit: 'items',
+    of: 'numbers behind hidden ids of an account',
+    beyond: 'not kept',
+  },
+  snapshot: { limit: 128 * MiB, unit: 'bytes', of: 'a backup of the login', beyond: 'not kept' },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

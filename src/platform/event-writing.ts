@@ -128,6 +128,14 @@ const appendScript = luaScript<number>(
    ${addEventsLua(2, 2)}`,
 );
 
+/** What an earlier version left may be more than is kept now, and more than Redis has room for beside anything new. */
+export async function trimEvents(redis: Redis, session: string): Promise<void> {
+  await trimScript(redis, [sessionKeys(session).events], limits);
+}
+
+// KEYS events | ARGV words of no events
+const trimScript = luaScript<number>('trimEvents', 1, addEventsLua(1, 1));
+
 /** Wakes those who wait for a job on any replica. Only a hint, so it needs no fence. */
 export async function noticeJob(redis: Redis, session: string, jobId: string): Promise<void> {
   const words = [...limits, jobNoticeType, JSON.stringify({ id: jobId })];

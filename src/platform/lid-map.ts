@@ -1,3 +1,4 @@
+import { bounds } from '../contract/bounds.js';
 import { sessionKeys } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
@@ -8,7 +9,6 @@ import type { Redis } from './redis.js';
  */
 
 const accountField = '@account';
-const mostEntries = 50_000;
 
 /** The digits behind each of these ids, null where nobody has told. */
 export async function readNumbers(
@@ -21,15 +21,15 @@ export async function readNumbers(
   return lids.map((_, i) => (owner === account ? (numbers[i] ?? null) : null));
 }
 
-/** Keeps what was told; of another account's map nothing stays. */
+/** Keeps what was told; of another account's map nothing stays. How many there are then, the account's own note among them. */
 export async function rememberNumbers(
   redis: Redis,
   session: string,
   account: string,
   told: readonly { readonly lid: string; readonly phone: string }[],
-): Promise<void> {
+): Promise<number> {
   const pairs = told.flatMap(({ lid, phone }) => [userOf(lid), phone]);
-  await rememberScript(redis, [sessionKeys(session).lids], [account, String(mostEntries), ...pairs]);
+  return rememberScript(redis, [sessionKeys(session).lids], [account, String(bounds.knownNumbers), ...pairs]);
 }
 
 function userOf(lid: string): string {
@@ -46,7 +46,9 @@ const rememberScript = luaScript<number>(
    end
    local count = redis.call('HLEN', KEYS[1])
    for i = 3, #ARGV, 2 do
-     if count < tonumber(ARGV[2]) then count = count + redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+     if count <= tonumber(ARGV[2]) or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
+       count = count + redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+     end
    end
    return count`,
 );

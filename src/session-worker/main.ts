@@ -45,7 +45,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
   const onBound: OnBound = (bound) => say({ type: 'bound', bound });
   const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);
-  const people = new People(redis, run.session, () => worker.account?.wid ?? null, log);
+  const people = new People(redis, run.session, () => worker.account?.wid ?? null, log, onBound);
   const worker: SessionWorker = new SessionWorker({
     data,
     writer,

@@ -1,3 +1,4 @@
+import { bounds, type OnBound } from '../contract/bounds.js';
 import type { Message, Person } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
 import { readNumbers, rememberNumbers } from '../platform/lid-map.js';
@@ -16,14 +17,22 @@ export class People {
   readonly #session: string;
   readonly #account: () => string | null;
   readonly #log: Logger;
+  readonly #onBound: OnBound;
   readonly #known = new Map<string, string>();
   #knownOf: string | null = null;
 
-  constructor(redis: Redis, session: string, account: () => string | null, log: Logger) {
+  constructor(
+    redis: Redis,
+    session: string,
+    account: () => string | null,
+    log: Logger,
+    onBound: OnBound = () => undefined,
+  ) {
     this.#redis = redis;
     this.#session = session;
     this.#account = account;
     this.#log = log;
+    this.#onBound = onBound;
   }
 
   async complete<Told extends Person | null>(people: readonly Told[]): Promise<Told[]> {
@@ -59,12 +68,9 @@ export class People {
     }
     const unknown = [...asked].filter((lid) => !news.has(lid));
     if (news.size > 0) {
-      await rememberNumbers(
-        this.#redis,
-        this.#session,
-        account,
-        [...news].map(([lid, phone]) => ({ lid, phone })),
-      );
+      const told = [...news].map(([lid, phone]) => ({ lid, phone }));
+      const count = await rememberNumbers(this.#redis, this.#session, account, told);
+      if (count > bounds.knownNumbers) this.#onBound('knownNumbers');
       for (const [lid, phone] of news) this.#keep(lid, phone);
     }
     if (unknown.length === 0) return;

@@ -9,6 +9,7 @@ import {
   type Status,
 } from '../contract/status.js';
 import { pause, unlessAborted } from '../platform/deadline.js';
+import { trimEvents } from '../platform/event-writing.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { type Claim, claimRun, endRun, markWiped, publishStatus } from '../platform/session-store.js';
@@ -65,6 +66,8 @@ export class RunPublisher {
    */
   async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
+    // First, for it frees memory: a Redis that has none refuses the claim.
+    await this.#insist(() => trimEvents(redis, session));
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') this.#fence = { epoch: claim.epoch, incarnation: 0 };

@@ -84,7 +84,10 @@ export class SessionRun {
     this.#options = options;
     this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
-    const vault = new SnapshotVault({ redis, session, keys: config.credentialsKeys });
+    const vault = new SnapshotVault({
+      ...{ redis, session, keys: config.credentialsKeys },
+      onBound: options.recorder.meetsBound,
+    });
     this.#browser = new SessionBrowser({ config, session, lease, vault, forced: this.#forced, log });
     this.#backup = new CredentialsBackup({
       redis,

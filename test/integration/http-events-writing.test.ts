@@ -8,6 +8,7 @@ import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus } from '../../src/contract/status.js';
 import type { Message } from '../../src/contract/whatsapp.js';
 import { readEvents } from '../../src/platform/event-stream.js';
+import { trimEvents } from '../../src/platform/event-writing.js';
 import { endRun } from '../../src/platform/session-store.js';
 import { EventRelay } from '../../src/session-worker/event-relay.js';
 import { claimToWrite } from '../support/event-writer.js';
@@ -173,6 +174,13 @@ describe('events in Redis', () => {
       assert.equal(await redis.xlen(keys.events), (await keptBytes()).length);
       for (let n = 0; n < batches; n++) await writer.messages(...batch);
       assert.ok(sum(await keptBytes()) <= bounds.eventBytes);
+    });
+
+    it('is brought within its bounds by an owner that begins', async () => {
+      const event = 'x'.repeat(400_000);
+      for (let n = 0; n < 200; n++) await redis.xadd(keys.events, '*', 'type', 'message', 'event', event);
+      await trimEvents(redis, 'default');
+      assert.equal((await keptBytes()).length, Math.floor(bounds.eventBytes / event.length));
     });
 
     it('takes an entry that is none of ours for what it is', async () => {

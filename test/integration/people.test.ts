@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { bounds } from '../../src/contract/bounds.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import type { Person } from '../../src/contract/whatsapp.js';
 import { readNumbers, rememberNumbers } from '../../src/platform/lid-map.js';
@@ -54,6 +55,22 @@ describe('numbers behind hidden ids', () => {
     await rememberNumbers(redis, 'default', '15559999999@c.us', [{ lid: '7@lid', phone: '15557777777' }]);
     assert.deepEqual(await readNumbers(redis, 'default', account, [lid]), [null]);
     assert.equal(await redis.hlen(key), 2);
+  });
+
+  it('are so many, and one beyond them is not kept; those that are can still change', async () => {
+    const most = bounds.knownNumbers;
+    const numbers = (from: number, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ lid: `${from + n}@lid`, phone: String(from + n) }));
+    for (let from = 1; from < most; from += 1_000) {
+      await rememberNumbers(redis, 'default', account, numbers(from, Math.min(1_000, most - from)));
+    }
+    assert.equal(await rememberNumbers(redis, 'default', account, numbers(most, 1)), most + 1);
+    await rememberNumbers(redis, 'default', account, [
+      ...numbers(most + 1, 1),
+      { lid: '1@lid', phone: '99' },
+    ]);
+    const lids = [`${most}@lid`, `${most + 1}@lid`, '1@lid'];
+    assert.deepEqual(await readNumbers(redis, 'default', account, lids), [String(most), null, '99']);
   });
 
   it('follow a person who changes the number', async () => {

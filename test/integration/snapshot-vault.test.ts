@@ -4,12 +4,17 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import type { BoundName } from '../../src/contract/bounds.js';
 import { sessionKeys, stagedSnapshotKey } from '../../src/contract/keys.js';
 import { neverStarted } from '../../src/contract/status.js';
 import type { CredentialsKey } from '../../src/platform/credentials-keys.js';
 import { commitSnapshot, stagedLifeMs, stagePiece } from '../../src/platform/credentials-store.js';
 import { endRun, markWiped } from '../../src/platform/session-store.js';
-import { DamagedSnapshotError, SnapshotRefusedError } from '../../src/supervisor/credentials/errors.js';
+import {
+  DamagedSnapshotError,
+  SnapshotRefusedError,
+  SnapshotTooLargeError,
+} from '../../src/supervisor/credentials/errors.js';
 import { SnapshotVault, type StoredSnapshot } from '../../src/supervisor/credentials/snapshot-vault.js';
 import { makeCredentialsKey } from '../support/credentials.js';
 import { eventually } from '../support/eventually.js';
@@ -71,6 +76,21 @@ describe('the vault of snapshots', () => {
   async function texts(): Promise<string[]> {
     return Promise.all((await readable()).map((snapshot) => open(snapshot)));
   }
+
+  it('stores none that is larger than may be, and keeps the one before', async () => {
+    const met: BoundName[] = [];
+    vault = new SnapshotVault({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
+    const dir = folder('one');
+    const { bytes } = await vault.store(dir, { epoch, wipedEpoch: 0 }, never);
+    const again = (most: number) => vault.store(dir, { epoch, wipedEpoch: 0 }, never, most);
+    await again(bytes);
+    const error = await again(bytes - 1).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof SnapshotTooLargeError);
+    assert.match(error.message, new RegExp(`${bytes - 1} bytes`));
+    assert.deepEqual(met, ['snapshot']);
+    await eventually(async () => (await redis.keys('*staged*')).length === 0);
+    assert.deepEqual(await texts(), ['one', 'one']);
+  });
 
   it('gives back what was stored, to the byte, in pieces', async () => {
     const dir = folder('one');

@@ -27,3 +27,13 @@ export class SnapshotRefusedError extends HoldlineError {
     super('snapshot_refused', `the snapshot was refused: ${why}`);
   }
 }
+
+/** The login is larger than a backup may be; the backup before stays. */
+export class SnapshotTooLargeError extends HoldlineError {
+  constructor(most: number) {
+    super(
+      'snapshot_too_large',
+      `the login takes more than the ${most} bytes that a backup may have in Redis`,
+    );
+  }
+}

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { SnapshotHeader, SnapshotManifest } from '../../contract/credentials.js';
 import type { CredentialsKey } from '../../platform/credentials-keys.js';
 import {
@@ -12,7 +13,7 @@ import {
 import { unlessAborted } from '../../platform/deadline.js';
 import type { Redis } from '../../platform/redis.js';
 import { packFolder, unpackFolder } from './archive.js';
-import { DamagedSnapshotError, SnapshotRefusedError } from './errors.js';
+import { DamagedSnapshotError, SnapshotRefusedError, SnapshotTooLargeError } from './errors.js';
 import { cutIntoPieces, openPiece, sealPiece } from './sealing.js';
 
 export interface VaultOptions {
@@ -20,6 +21,7 @@ export interface VaultOptions {
   readonly session: string;
   /** The first seals, all open; none: nothing can be stored or read. */
   readonly keys: readonly CredentialsKey[];
+  readonly onBound?: OnBound;
 }
 
 /** A stored snapshot that may be opened. */
@@ -48,13 +50,14 @@ export class SnapshotVault {
   }
 
   /**
-   * Stores what is in `dir` as the newest snapshot. Throws {@link SnapshotRefusedError} when the session is
-   * another's or its login was wiped. Nothing is left in Redis of one that did not come to its end.
+   * Stores what is in `dir` as the newest snapshot. Throws {@link SnapshotTooLargeError}, and {@link SnapshotRefusedError}
+   * when the session is another's or its login was wiped. Nothing is left in Redis of one that did not come to its end.
    */
   async store(
     dir: string,
     facts: Pick<SnapshotHeader, 'epoch' | 'wipedEpoch'>,
     signal: AbortSignal,
+    mostBytes: number = bounds.snapshot,
   ): Promise<SnapshotManifest> {
     const { redis, session, keys } = this.#options;
     const [key] = keys;
@@ -77,11 +80,12 @@ export class SnapshotVault {
           for await (const { plain, isLast } of cutIntoPieces(compressed)) {
             const sealed = sealPiece(plain, key, { header, index: pieces, isLast });
             hash.update(sealed);
+            bytes += sealed.length;
+            if (bytes > mostBytes) throw this.#tooLarge(mostBytes);
             if (!(await unlessAborted(stagePiece(redis, writer, header.id, pieces, sealed), signal))) {
               throw new SnapshotRefusedError('the session belongs to a newer run');
             }
             pieces++;
-            bytes += sealed.length;
           }
         },
         signal,
@@ -95,6 +99,11 @@ export class SnapshotVault {
       discardStaged(redis, session, header.id).catch(() => undefined);
       throw error;
     }
+  }
+
+  #tooLarge(mostBytes: number): SnapshotTooLargeError {
+    this.#options.onBound?.('snapshot');
+    return new SnapshotTooLargeError(mostBytes);
   }
 
   newest(): Promise<FoundSnapshot | null> {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { DeadlineError, messageOf } from '../contract/errors.js';
+import { redisNeedBytes } from '../contract/redis-needs.js';
 import type { Config } from '../platform/config.js';
 import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-directory.js';
 import { withDeadline } from '../platform/deadline.js';
@@ -68,7 +69,11 @@ async function questions(redis: Redis, config: Config): Promise<Verdict[]> {
   const clock = clockVerdict((sentAt + Date.now()) / 2 - (Number(seconds) * 1_000 + Number(micros) / 1_000));
   const infos = await infoOf(redis);
   const roll = await readRoll(redis);
-  return [...infos.flatMap(infoVerdicts), clock, ...supervisorVerdicts(roll, config)];
+  return [
+    ...infos.flatMap((info) => [...infoVerdicts(info), ...roomVerdicts(info)]),
+    clock,
+    ...supervisorVerdicts(roll, config),
+  ];
 }
 
 /** `info` is the reply of INFO; the start refuses by the same first question. */
@@ -79,6 +84,23 @@ export function infoVerdicts(info: string): Verdict[] {
   const problem = unfitness(info);
   const fit = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
   return [fit, persistenceVerdict(value)];
+}
+
+/** Whether it has the memory for all that may stand in it. */
+export function roomVerdicts(info: string): Verdict[] {
+  const value = (name: string) => Number(new RegExp(`^${name}:(\\d+)\\r?$`, 'm').exec(info)?.[1] ?? 0);
+  const [most, machine] = [value('maxmemory'), value('total_system_memory')];
+  const has = most > 0 ? most : machine;
+  if (has === 0) return [];
+  const where = most > 0 ? 'by its maxmemory' : 'of the machine that it runs on, without a maxmemory';
+  const text = `it has ${inMb(has)} MB ${where}; Holdline needs at most ${inMb(redisNeedBytes)} MB of it`;
+  if (has >= redisNeedBytes) return [ok(text)];
+  const wayOut = most > 0 ? 'raise maxmemory' : 'give that machine more';
+  return [warning(`${text}: ${wayOut}, or messages and logins are refused once it is full (docs/bounds.md)`)];
+}
+
+function inMb(bytes: number): number {
+  return Math.floor(bytes / 1_048_576);
 }
 
 function persistenceVerdict(value: (name: string) => string | undefined): Verdict {

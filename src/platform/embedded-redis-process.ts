@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Redis } from 'ioredis';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { redisMaxMemoryBytes } from '../contract/redis-needs.js';
 import { deferred, pause, withDeadline } from './deadline.js';
 import type { RedisPlace } from './embedded-redis-place.js';
 
@@ -192,6 +193,7 @@ function serverArguments(place: RedisPlace): string[] {
     appendfsync: 'everysec',
     save: '',
     'maxmemory-policy': 'noeviction',
+    maxmemory: String(redisMaxMemoryBytes),
   };
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }

@@ -173,7 +173,7 @@ const sends: Sends = {
 const commands = { ...reads, ...sends };
 
 /** WhatsApp's are shorter. They stand in the records of sends, which are kept. */
-const longestId = 512;
+const longestId = 256;
 
 /** The page's event comes at once; a look makes up for one that it missed. */
 const ackLookMs = 1_000;

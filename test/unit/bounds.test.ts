@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { boundTable } from '../../src/contract/bounds.js';
+import { redisMaxMemoryBytes, redisNeedBytes, redisNeeds } from '../../src/contract/redis-needs.js';
 
 /** `5,000`, `64 KiB`, `10 s`: as the documentation writes it. */
 function written(limit: number, unit: 'items' | 'bytes' | 'ms'): string {
@@ -24,4 +25,15 @@ it('docs/bounds.md has the same bounds as the table', () => {
     beyond.includes('_') ? `\`${beyond}\`` : beyond,
   ]);
   assert.deepEqual(rows, wanted);
+});
+
+it('docs/bounds.md says what Redis needs as it is reckoned', () => {
+  const docs = readFileSync('docs/bounds.md', 'utf8').split('## What Redis needs')[1] ?? '';
+  const rows = [...docs.matchAll(/^\| ([^|`]+?) +\| +(\d+) MB +\|/gm)].map(([, what, mb]) => [
+    what,
+    Number(mb),
+  ]);
+  const wanted = redisNeeds.map(({ what, bytes }) => [what, bytes / 1_048_576]);
+  assert.deepEqual(rows, [...wanted, ['together', redisNeedBytes / 1_048_576]]);
+  assert.match(docs, new RegExp(`maxmemory ${redisMaxMemoryBytes / 1_048_576}mb`));
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
+import { redisMaxMemoryBytes } from '../../src/contract/redis-needs.js';
 import { timingSchema } from '../../src/contract/timing.js';
 
 /** What the files for operators say, held against the product. */
@@ -39,4 +40,13 @@ test('every setting in .env.example reaches the containers, or is the image’s 
     [...passed].filter((name) => !known.includes(name ?? '')),
     [],
   );
+});
+
+test('the Redis of the compose file has the memory that is needed, evicts nothing, and its container has more', () => {
+  const [, redis = ''] = /^ {2}redis:\n([\s\S]*?)\n\n/m.exec(read('docker-compose.yml')) ?? [];
+  const mb = (setting: RegExp) => Number(setting.exec(redis)?.[1]) * 1_048_576;
+  const maxMemory = mb(/^ +maxmemory (\d+)mb$/m);
+  assert.equal(maxMemory, redisMaxMemoryBytes);
+  assert.ok(mb(/^ +mem_limit: (\d+)m$/m) >= 1.5 * maxMemory);
+  assert.match(redis, /^ +maxmemory-policy noeviction$/m);
 });

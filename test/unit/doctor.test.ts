@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { redisNeedBytes } from '../../src/contract/redis-needs.js';
 import { sandboxVerdict } from '../../src/doctor/browser.js';
 import { examine, ok } from '../../src/doctor/finding.js';
 import { nodeVerdict } from '../../src/doctor/machine.js';
 import { pageChecks } from '../../src/doctor/page.js';
-import { clockVerdict, infoVerdicts } from '../../src/doctor/redis.js';
+import { clockVerdict, infoVerdicts, roomVerdicts } from '../../src/doctor/redis.js';
 import { StartPages } from '../../src/session-worker/start-pages.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 
@@ -98,4 +99,22 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
   const [old] = await found('2.3000.3');
   assert.equal(old?.level, 'warning');
   assert.match(old?.message ?? '', /kept 50 days ago: WhatsApp purges the scripts/);
+});
+
+test('a Redis with less memory than may be needed is a warning, with the way out', () => {
+  const found = (maxmemory: number, machine: number) =>
+    roomVerdicts(info({ maxmemory: String(maxmemory), total_system_memory: String(machine) }));
+  const [enough, little] = [redisNeedBytes, redisNeedBytes - 1];
+  assert.deepEqual(
+    [found(enough, 1), found(0, enough), found(0, 0), found(little, enough), found(0, little)].map(
+      (verdicts) => verdicts.map(({ level }) => level),
+    ),
+    [['ok'], ['ok'], [], ['warning'], ['warning']],
+  );
+  assert.match(
+    found(little, enough)[0]?.message ?? '',
+    /has \d+ MB by its maxmemory; .* needs .*: raise maxmemory/,
+  );
+  assert.match(found(0, little)[0]?.message ?? '', /of the machine .*: give that machine more/);
+  assert.deepEqual(roomVerdicts(''), []);
 });

@@ -76,6 +76,26 @@ export const boundTable = {
     beyond: 'not kept',
   },
   snapshot: { limit: 128 * MiB, unit: 'bytes', of: 'a backup of the login', beyond: 'not kept' },
+
+  logins: {
+    limit: 100,
+    unit: 'items',
+    of: 'browsers that are logged in with a key',
+    beyond: 'oldest dropped',
+  },
+  qrLinks: {
+    limit: 100,
+    unit: 'items',
+    of: 'QR links of a key that are not opened',
+    beyond: 'oldest dropped',
+  },
+  qrVisits: { limit: 1_000, unit: 'items', of: 'opened QR links', beyond: 'oldest dropped' },
+  loginTries: {
+    limit: 20_000,
+    unit: 'items',
+    of: 'tries to log in, from everywhere in 15 min',
+    beyond: 'rate_limited',
+  },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

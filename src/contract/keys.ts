@@ -34,6 +34,11 @@ export function qrVisitKey(digest: string): string {
   return `${keyPrefix}:qr-visit:${digest}`;
 }
 
+/** Sorted set of such keys by their end (Redis ms); `list` says which kind, and whose. */
+export function visitsKey(list: string): string {
+  return `${keyPrefix}:visits:${list}`;
+}
+
 export interface SessionKeys {
   /** `epoch.incarnation`: the fence that every state write must carry. Survives a logout. */
   readonly fence: string;

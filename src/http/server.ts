@@ -12,6 +12,7 @@ import { createAddressOf } from './access/client-address.js';
 import { createGate } from './access/gate.js';
 import { createKeyRing } from './access/key-ring.js';
 import { createLimits } from './access/limits.js';
+import { withRoom } from './access/visit-room.js';
 import { createVisits } from './access/visits.js';
 import { createApp } from './app.js';
 import type { CommandAccess } from './commands/command-access.js';
@@ -95,8 +96,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     sendTtlMs: config.sendTtlS * 1_000,
   };
   const ring = createKeyRing(config.apiKeys);
-  const visits = createVisits(redis, ring);
-  const limits = createLimits(redis, config.rateLimit);
+  const visits = withRoom(createVisits(redis, ring), redis, (bound) => metrics.reach(bound));
+  const limits = createLimits(redis, config.rateLimit, (bound) => metrics.reach(bound));
   const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
     redis,

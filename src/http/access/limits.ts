@@ -1,4 +1,5 @@
 import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
+import { bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
 import type { Redis } from '../../platform/redis.js';
@@ -22,7 +23,7 @@ const triesToLogIn = 10;
 const triesWindowS = 900;
 
 /** `perMinute` 0: requests are not counted; tries to log in always are. */
-export function createLimits(redis: Redis, perMinute: number): Limits {
+export function createLimits(redis: Redis, perMinute: number, onBound: OnBound): Limits {
   const store = { storeClient: redis, rejectIfRedisNotReady: true };
   const requests = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:requests` },
@@ -32,6 +33,11 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
     ...{ ...store, keyPrefix: `${limitsPrefix}:logins` },
     ...{ points: triesToLogIn, duration: triesWindowS },
   });
+  // Each address that tries has a key of its own: so many there can be.
+  const allLogins = new RateLimiterRedis({
+    ...{ ...store, keyPrefix: `${limitsPrefix}:all-logins` },
+    ...{ points: bounds.loginTries, duration: triesWindowS },
+  });
   return {
     async spend({ keyName }, address) {
       if (perMinute === 0) return;
@@ -39,14 +45,23 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
       const what = `more than ${perMinute} requests a minute`;
       await Promise.all(spenders.map((spender) => consume(requests, spender, what)));
     },
-    tryLogin: (address) => consume(logins, address, 'too many tries to log in'),
+    async tryLogin(address) {
+      const tooMany = `more than ${bounds.loginTries} tries to log in, from everywhere together`;
+      await consume(allLogins, 'all', tooMany, () => onBound('loginTries'));
+      await consume(logins, address, 'too many tries to log in');
+    },
     async forgiveLogins(address) {
       await viaRedis(() => logins.delete(address));
     },
   };
 }
 
-async function consume(limiter: RateLimiterRedis, spender: string, what: string): Promise<void> {
+async function consume(
+  limiter: RateLimiterRedis,
+  spender: string,
+  what: string,
+  onRefusal: () => void = () => undefined,
+): Promise<void> {
   const refusal = await viaRedis(() =>
     limiter.consume(spender).then(
       () => null,
@@ -57,6 +72,7 @@ async function consume(limiter: RateLimiterRedis, spender: string, what: string)
     ),
   );
   if (refusal === null) return;
+  onRefusal();
   const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
   throw new ApiError('rate_limited', `${what}; try again in ${waitS} s`, {
     headers: { 'retry-after': String(waitS) },

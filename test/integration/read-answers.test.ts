@@ -4,14 +4,23 @@ import { after, afterEach, before, describe, it, test } from 'node:test';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type BoundName, bounds } from '../../src/contract/bounds.js';
-import { answerKey, answersKey, attemptKey, keyPrefix, readJobKey } from '../../src/contract/keys.js';
+import {
+  answerKey,
+  answersKey,
+  attemptKey,
+  keyPrefix,
+  readJobKey,
+  sessionKeys,
+} from '../../src/contract/keys.js';
 import { readsQueue } from '../../src/contract/names.js';
 import type { ReadJob, ReadReturn } from '../../src/contract/send-jobs.js';
+import type { Status } from '../../src/contract/status.js';
 import { discardAnswer, fetchAnswer, storeAnswer } from '../../src/platform/read-answers.js';
 import { boundAnswer } from '../../src/session-worker/answer-size.js';
 import { type CommandStage, startCommandStage } from '../support/command-stage.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
+import { parseMetrics } from '../support/metrics.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SendStage, withSends } from '../support/send-stage.js';
 
@@ -135,7 +144,8 @@ describe('an owner', () => {
     const { host, port } = redis.options;
     const queue = new Queue<ReadJob>(readsQueue(session), { connection: { host, port }, prefix: keyPrefix });
     const data = { operation: 'chats', input: { limit: 1 }, notAfter: Date.now() + 60_000, requestId: 'r' };
-    const job = await queue.add('chats', { ...data, ...(fetchesAnswer ? { fetchesAnswer } : {}) } as ReadJob);
+    const all = { ...data, ...(fetchesAnswer ? { fetchesAnswer } : {}) } as ReadJob;
+    const job = await queue.add('chats', all, { removeOnComplete: { age: 60, count: 10 } });
     const id = job.id ?? '';
     const json = await eventually(() => redis.hget(readJobKey(session, id), 'returnvalue'));
     await queue.close();
@@ -157,9 +167,27 @@ describe('an owner', () => {
       }
       const notices = await redis.xrange(`${keyPrefix}:${readsQueue(session)}:events`, '-', '+');
       assert.equal(JSON.stringify(notices).includes('chats\\":[]'), false);
+      // Its job has lapsed by itself, and goes from the list of the settled with the next one.
+      const completed = `${keyPrefix}:${readsQueue(session)}:completed`;
+      await redis.del(readJobKey(session, id));
+      await redis.zadd(completed, 1, id);
       // A replica of before looks into the job.
       const [, inJob] = await askOn(stage, false);
       assert.deepEqual(inJob, { ok: true, output });
+      assert.equal(await redis.zcard(completed), 1);
+    }));
+
+  test('is told which bounds its session worker meets', () =>
+    withSends(server, async (stage) => {
+      const supervisor = await stage.run('tells too much');
+      await stage.observer.untilReady();
+      const { redis, session } = stage.observer;
+      const status = JSON.parse((await redis.get(sessionKeys(session).state)) ?? '') as Status;
+      assert.equal(status.last_error?.length, bounds.statusText);
+      await eventually(async () => {
+        const page = parseMetrics(await supervisor.metrics.page.render());
+        return (page.value('holdline_bound_reached_total', { bound: 'statusText' }) ?? 0) > 0;
+      });
     }));
 
   test('keeps what is settled for a day, its record for a moment, and few notices', () =>
@@ -173,6 +201,8 @@ describe('an owner', () => {
       await eventually(async () => (await redis.pttl(`${queue}:${id}`)) > 86_000_000);
       const recordMs = await redis.pttl(attemptKey(session, id));
       assert.ok(recordMs > 0 && recordMs <= 60_000, `${recordMs}`);
-      assert.equal(await redis.hget(`${keyPrefix}:sessions:meta`, 'opts.maxLenEvents'), '100');
+      // The one queue here that nobody else has opened, who could have said otherwise.
+      const meta = `${keyPrefix}:${readsQueue(session)}:meta`;
+      await eventually(async () => (await redis.hget(meta, 'opts.maxLenEvents')) === '100');
     }));
 });

@@ -28,6 +28,7 @@ export type ThreadBehaviour =
   | 'spins'
   | 'runs out of memory'
   | 'never answers stop'
+  | 'tells too much'
   | `fails: ${ExitReason}`;
 
 /** One life of a scripted thread. */

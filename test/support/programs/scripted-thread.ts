@@ -35,7 +35,13 @@ const log = pino({ level: 'silent' });
 const theatre = dirname(data.run.chrome_executable);
 const say = (message: FromThread) => port.postMessage(message);
 const redis = connectPatiently(data.redisUrl, data.timing, log);
-const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fenced', fence }));
+const writer = new StateWriter(
+  redis,
+  data.run,
+  log,
+  (fence) => say({ type: 'fenced', fence }),
+  (bound) => say({ type: 'bound', bound }),
+);
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(theatre);
 const hoarded: unknown[] = [];
@@ -109,7 +115,8 @@ function publish(state: SessionState): void {
   const qr = state === 'qr' ? { number: 1, issued_at: new Date().toISOString(), expires_at: null } : null;
   const known = state === 'qr' ? null : account;
   lastState = state;
-  writer.write({ state, lastError: null, account: known, qr }, image);
+  const lastError = behaviour === 'tells too much' ? 'e'.repeat(100_000) : null;
+  writer.write({ state, lastError, account: known, qr }, image);
   say({ type: 'state', state, account: known });
 }
 

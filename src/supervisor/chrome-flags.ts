@@ -2,10 +2,11 @@ import { preparedPage } from '../contract/names.js';
 
 const disabledFeatures = [
   ...['Translate', 'MediaRouter', 'OptimizationHints', 'AcceptCHFrame'],
-  ...['LocalNetworkAccessChecks', 'LocalNetworkAccessChecksWebSockets'],
   // Pages for the pop-ups of an address bar that nobody sees: a process of 50 MB, and a third of what a start computes.
   ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'],
 ];
+
+const disableFeatures = '--disable-features=';
 
 /** What whatsapp-web.js would pass to a browser that it launched itself, and what a server wants besides. */
 export function chromeFlags(options: {
@@ -13,6 +14,11 @@ export function chromeFlags(options: {
   headless: boolean;
   extra: readonly string[];
 }): string[] {
+  // The last of two such flags would replace the first: the operator's features come on top of ours.
+  const isOfFeatures = (argument: string) => argument.startsWith(disableFeatures);
+  const features = options.extra
+    .filter(isOfFeatures)
+    .map((argument) => argument.slice(disableFeatures.length));
   const isRoot = process.getuid?.() === 0;
   return [
     ...(options.headless ? ['--headless=new'] : []),
@@ -40,7 +46,7 @@ export function chromeFlags(options: {
     '--disable-background-timer-throttling',
     '--disable-backgrounding-occluded-windows',
     '--disable-renderer-backgrounding',
-    `--disable-features=${disabledFeatures.join()}`,
+    `${disableFeatures}${[...disabledFeatures, ...features].join()}`,
     '--metrics-recording-only',
     '--mute-audio',
     '--no-default-browser-check',
@@ -49,7 +55,7 @@ export function chromeFlags(options: {
     '--password-store=basic',
     '--use-mock-keychain',
     '--window-size=1280,900',
-    ...options.extra,
+    ...options.extra.filter((argument) => !isOfFeatures(argument)),
     preparedPage,
   ];
 }

@@ -163,6 +163,17 @@ test('the flags open the pipe that ends it with its supervisor, and no port', ()
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });
 
+test('the flags switch off no check of what a page may reach, and what the operator switches off comes on top', () => {
+  const off = (extra: string[]) =>
+    chromeFlags({ profileDir: '/p', headless: true, extra }).filter((flag) =>
+      flag.startsWith('--disable-features='),
+    );
+  const [ours = '', ...more] = off([]);
+  assert.deepEqual(more, []);
+  assert.doesNotMatch(ours, /LocalNetworkAccess|IsolateOrigins|SitePerProcess|WebSecurity/);
+  assert.deepEqual(off(['--lang=de', '--disable-features=A,B']), [`${ours},A,B`]);
+});
+
 test('Chromium opens the page that is ready for the thread and none of its own, also for the next thread', async () => {
   const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
   const browser = await scripted('normal', chromeExecutable).launch();

@@ -6,6 +6,7 @@ import { loadOrMakeCredentialsKey } from './platform/credentials-key-file.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
+import { watchLoopDelay } from './platform/loop-delay.js';
 import { watchRedisFitness } from './platform/redis-fitness.js';
 import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
 import { HttpProcess } from './supervisor/http-process.js';
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
   const config = loadConfig(process.argv[2] ?? 'all', process.env);
   const log = createLogger(config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
+  watchLoopDelay(log);
   await runUntilSignalled({
     log,
     deadlineMs: config.timing.shutdownMs,

@@ -4,6 +4,7 @@ import { OperatorError } from '../contract/errors.js';
 import type { FromHttp, ToHttp } from '../contract/http-messages.js';
 import { loadConfig } from '../platform/config.js';
 import { createLogger } from '../platform/logger.js';
+import { watchLoopDelay } from '../platform/loop-delay.js';
 import { startHttp } from './server.js';
 
 /**
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
   const configured = loadConfig('all', process.env);
   const config = { ...configured, port: message.port ?? configured.port };
   const log = createLogger(config.logLevel);
+  watchLoopDelay(log.child({ use: 'http' }));
   const http = await startHttp({ config, redisUrl: message.redisUrl, log });
   say({ type: 'listening', port: http.port, url: http.url });
   setInterval(() => say({ type: 'alive' }), config.timing.loopBeatIntervalMs);

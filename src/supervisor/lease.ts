@@ -1,4 +1,5 @@
 import type { Timing } from '../contract/timing.js';
+import { LoopDelay } from '../platform/loop-delay.js';
 
 type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
 
@@ -23,6 +24,8 @@ export class Lease {
   readonly #lost = new AbortController();
   readonly #renewTimer: NodeJS.Timeout;
   readonly #deadlineTimer: NodeJS.Timeout;
+  /** Since the last renewal. */
+  readonly #loop = new LoopDelay();
   #grantedAt = performance.now();
 
   constructor(options: LeaseOptions) {
@@ -69,6 +72,7 @@ export class Lease {
     this.#grantedAt = Math.max(this.#grantedAt, sentAt);
     this.#checkDeadline();
     if (this.#lost.signal.aborted) return false;
+    this.#loop.forget();
     for (const listener of this.renewed) listener();
     return true;
   }
@@ -82,11 +86,17 @@ export class Lease {
   stop(): void {
     clearInterval(this.#renewTimer);
     clearInterval(this.#deadlineTimer);
+    this.#loop.stop();
   }
 
   #checkDeadline(): void {
-    if (this.ageMs > this.#options.timing.giveUpMs) {
-      this.#lose(`the lock could not be renewed for ${(this.ageMs / 1000).toFixed(1)} s`);
+    const { giveUpMs } = this.#options.timing;
+    if (this.ageMs > giveUpMs) {
+      const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+      const { longestMs } = this.#loop;
+      // Else Redis would be looked at for what this process did.
+      const cause = longestMs < giveUpMs / 2 ? '' : `: this process stood still for ${seconds(longestMs)}`;
+      this.#lose(`the lock could not be renewed for ${seconds(this.ageMs)}${cause}`);
     }
   }
 

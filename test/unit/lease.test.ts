@@ -29,7 +29,7 @@ test('a lease whose renewals are never answered is lost at its deadline, and not
   const { lost } = open(never, 150);
   await once(lost, 'abort');
   assert.ok(performance.now() - openedAt >= 150);
-  assert.match(lost.reason, /^the lock could not be renewed for \d+\.\d s$/);
+  assert.match(lost.reason, /^the lock could not be renewed for \d+\.\d s/);
 });
 
 test('errors of Redis alone do not lose it: they may pass before the deadline', async () => {
@@ -124,4 +124,14 @@ test('a lease that is stopped renews no more and does not count as lost', async 
   await once(other.lost, 'abort');
   assert.equal(calls, atStop);
   assert.equal(lease.lost.aborted, false);
+});
+
+test('one that is lost because the process stood still says so, and does not leave it to Redis', async () => {
+  const { lost } = open(never, 300);
+  standStill(800);
+  if (!lost.aborted) await once(lost, 'abort');
+  assert.match(
+    lost.reason,
+    /^the lock could not be renewed for 0\.\d s: this process stood still for 0\.\d s$/,
+  );
 });

@@ -4,6 +4,7 @@ import type { SnapshotManifest } from '../../contract/credentials.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import { unlessAborted } from '../../platform/deadline.js';
+import { LoopDelay } from '../../platform/loop-delay.js';
 import { copyLogin, fingerprintOf } from './login-files.js';
 import type { SnapshotVault } from './snapshot-vault.js';
 
@@ -63,6 +64,7 @@ async function copyFrozen(
 ): Promise<number> {
   const late = AbortSignal.timeout(limitMs);
   const limit = AbortSignal.any([signal, late]);
+  const loop = new LoopDelay();
   let copying: Promise<void> | null = null;
   try {
     return await source.whileFrozen(async () => {
@@ -72,10 +74,19 @@ async function copyFrozen(
       return performance.now() - since;
     });
   } catch (error) {
-    if (late.aborted) throw new Error(`the disk took longer than ${limitMs / 1000} s to copy the login`);
+    if (late.aborted) throw new Error(lateSentence(limitMs, loop.longestMs));
     throw error;
   } finally {
+    loop.stop();
     // A copy that was given up may still write: the folder is removed after it.
     await (copying as Promise<void> | null)?.catch(() => undefined);
   }
+}
+
+/** A timer that is late because nothing ran says nothing about the disk. */
+function lateSentence(limitMs: number, stoodStillMs: number): string {
+  const limit = `${limitMs / 1000} s`;
+  return stoodStillMs < limitMs / 2
+    ? `the disk took longer than ${limit} to copy the login`
+    : `this process stood still for ${(stoodStillMs / 1000).toFixed(1)} s of the ${limit} in which the login is copied`;
 }

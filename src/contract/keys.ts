@@ -66,6 +66,8 @@ export interface SessionKeys {
   readonly backupStanding: string;
   /** Hash from the user of a hidden id to digits, and `@account`: numbers that the account's page has once told. */
   readonly lids: string;
+  /** `<number> <wid>`: how often the session's account has ended, and whose events there are; see account-end.ts. */
+  readonly account: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
@@ -92,6 +94,7 @@ export function sessionKeys(session: string): SessionKeys {
     backupSummary: `${own}:credentials:summary`,
     backupStanding: `${own}:credentials:standing`,
     lids: `${own}:lids`,
+    account: `${own}:account`,
     events: `${own}:events`,
     lock: `${job}:lock`,
     job,

@@ -10,6 +10,7 @@ import {
   statusSchema,
   storedStatus,
 } from '../contract/status.js';
+import { accountEndKeyCount, accountEndKeys, accountEndLua } from './account-end.js';
 import { addEventsLua, areWritten, wordsOf } from './event-writing.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
@@ -106,18 +107,21 @@ export interface Publication {
   /** A supervisor's write also says that it stands behind the state. */
   readonly heartbeatTtlMs?: number;
   readonly onBound?: OnBound | undefined;
+  /** The account was logged out: what was its ends with this write. */
+  readonly endsAccount?: boolean;
 }
 
 /**
  * Writes state, QR and events if the fence still is `expected`, and moves the fence to the status' own
- * `epoch.incarnation` (the same for a thread, one higher for a supervisor). False: refused, nothing changed.
+ * `epoch.incarnation` (the same for a thread, one higher for a supervisor). False: refused, nothing changed. Where the
+ * status is of another account than the one before, what was that one's ends.
  */
 export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
   const k = sessionKeys(p.session);
   return writeWithEvents(redis, k, p, (status, before, eventWords) =>
     publishScript(
       redis,
-      [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events],
+      [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events, ...accountEndKeys(p.session)],
       [
         formatFence(p.expected),
         formatFence(p.status),
@@ -126,19 +130,22 @@ export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
         p.qr?.base64 ?? '',
         p.heartbeatTtlMs ?? 0,
         before,
+        p.endsAccount ? 1 : 0,
+        p.status.account?.wid ?? '',
         ...eventWords,
       ],
     ),
   );
 }
 
-// KEYS fence state qrPng qrBase64 heartbeat events
-// ARGV expected next status png base64 heartbeatTtlMs before, words of the events
+// KEYS fence state qrPng qrBase64 heartbeat events, keys of the account's end
+// ARGV expected next status png base64 heartbeatTtlMs before endsAccount wid, words of the events
 // returns 0 when the fence is another's, 2 when the state is not `before` any more, else as the events say
 const publishScript = luaScript<number>(
   'publish',
-  6,
-  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  6 + accountEndKeyCount,
+  `${accountEndLua(7)}
+   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
@@ -149,7 +156,9 @@ const publishScript = luaScript<number>(
      redis.call('SET', KEYS[4], ARGV[5])
    end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   ${addEventsLua(6, 8)}`,
+   if ARGV[8] == '1' then endAccount() end
+   beginAccount(ARGV[9])
+   ${addEventsLua(6, 10)}`,
 );
 
 /**
@@ -269,7 +278,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   return writeWithEvents(redis, k, end, (status, before, eventWords) =>
     endScript(
       redis,
-      [k.fence, k.state, ...rest, ...backup],
+      [k.fence, k.state, ...rest, ...backup, ...accountEndKeys(end.session)],
       [
         end.expected ? formatFence(end.expected) : '',
         formatFence(end.status),
@@ -285,14 +294,16 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   );
 }
 
-// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
+// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary,
+// keys of the account's end
 // ARGV expected ('' = no fence yet) next status startId intent outcome wipedEpoch before, words of the events
 // returns 0 when the fence is another's, 2 when the state is not `before` any more, else as the events say
 // An intent that came after the one carried out here stays: it is not done.
 const endScript = luaScript<number>(
   'end',
-  13,
-  `if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+  13 + accountEndKeyCount,
+  `${accountEndLua(14)}
+   if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
@@ -303,31 +314,44 @@ const endScript = luaScript<number>(
      if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
-   if tonumber(ARGV[7]) > 0 then redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13]) end
+   if tonumber(ARGV[7]) > 0 then
+     redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13])
+     endAccount()
+   end
    if tonumber(ARGV[7]) > tonumber(redis.call('GET', KEYS[7]) or '0') then redis.call('SET', KEYS[7], ARGV[7]) end
    ${addEventsLua(10, 9)}`,
 );
 
 /**
- * Voids every profile, snapshot and waiting send of before, prior to the deletion. Gives the number of this wipe, higher
- * than any before it; null: the run is not ours.
+ * Voids every profile, snapshot, waiting send and QR link of before, prior to the deletion, and ends what was the account's
+ * in Redis. Gives the number of this wipe, higher than any before it; null: the run is not ours.
  */
 export async function markWiped(redis: Redis, session: string, epoch: number): Promise<number | null> {
   const k = sessionKeys(session);
-  const keys = [k.fence, k.wiped, k.snapshot, k.previousSnapshot, k.backupSummary, k.lids];
+  const keys = [
+    k.fence,
+    k.wiped,
+    k.snapshot,
+    k.previousSnapshot,
+    k.backupSummary,
+    ...accountEndKeys(session),
+  ];
   const wiped = await markWipedScript(redis, keys, [epoch]);
   return wiped === '' ? null : Number(wiped);
 }
 
-// KEYS fence wiped snapshot previousSnapshot backupSummary lids | ARGV epoch | returns the number of the wipe, or ''
+// KEYS fence wiped snapshot previousSnapshot backupSummary, keys of the account's end
+// ARGV epoch | returns the number of the wipe, or ''
 const markWipedScript = luaScript<string>(
   'markWiped',
-  6,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
+  5 + accountEndKeyCount,
+  `${accountEndLua(6)}
+   if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
    local last = tonumber(redis.call('GET', KEYS[2]) or '0')
    local wiped = string.format('%.0f', math.max(last + 1, tonumber(ARGV[1])))
    redis.call('SET', KEYS[2], wiped)
-   redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+   redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
+   endAccount()
    return wiped`,
 );
 

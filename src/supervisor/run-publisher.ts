@@ -88,12 +88,14 @@ export class RunPublisher {
     );
   }
 
-  publish(change: StateChange): Promise<void> {
+  /** `endsAccount`: with it ends in Redis what was the account's. */
+  publish(change: StateChange, endsAccount = false): Promise<void> {
     return this.#write(change, (expected, status) =>
       publishStatus(this.#options.redis, {
         session: this.#options.session,
         expected,
         status,
+        endsAccount,
         heartbeatTtlMs: this.#options.heartbeatTtlMs,
         onBound: this.#options.onBound,
       }),

@@ -222,10 +222,12 @@ export class SessionRun {
         'restarting session worker',
       );
       this.#availability.update(null, 'disconnected', restOf(exit, delayMs));
-      await this.#publish('disconnected');
-      await this.#incarnation?.terminate();
       const { wipesProfile, doubtsProfile } = exitPolicy(exit.reason);
-      if (wipesProfile) await this.#wipe();
+      const wiped = wipesProfile ? await this.#markWiped() : null;
+      // The old thread may have written until now: with the fence moves on what ends with the account.
+      await this.#publish('disconnected', wiped !== null);
+      await this.#incarnation?.terminate();
+      if (wiped !== null) await this.#browser.wipe(wiped);
       if (doubtsProfile) await this.#browser.doubtLogin();
       // The pages of the old thread are closed, or a browser that is not wanted any more, while the delay passes.
       await Promise.all([this.#browser.clear(rung), pause(delayMs, this.#over)]);
@@ -342,7 +344,7 @@ export class SessionRun {
     const unlinked = isLogout && (await this.#incarnation?.logout()) === true;
     await this.#incarnation?.stop(this.#options.config.timing.threadStopGraceMs, this.#forced);
     if (isLogout) {
-      await this.#wipe();
+      await this.#browser.wipe(await this.#markWiped());
       await this.#commands.settleVoided(voidedSendsMs);
     } else {
       await this.#browser.stop();
@@ -411,14 +413,14 @@ export class SessionRun {
   }
 
   /** The login is void, here and wherever an older copy of its profile turns up. */
-  async #wipe(): Promise<void> {
+  async #markWiped(): Promise<number> {
     const wiped = await this.#publisher.markWiped();
     this.#account = null;
-    await this.#browser.wipe(wiped);
+    return wiped;
   }
 
-  #publish(state: SessionState): Promise<void> {
-    return this.#publisher.publish(this.#change(state));
+  #publish(state: SessionState, endsAccount = false): Promise<void> {
+    return this.#publisher.publish(this.#change(state), endsAccount);
   }
 
   #change(state: SessionState): StateChange {

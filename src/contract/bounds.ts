@@ -96,6 +96,10 @@ export const boundTable = {
     of: 'tries to log in, from everywhere in 15 min',
     beyond: 'rate_limited',
   },
+  cookiesTried: {
+    ...{ limit: 8, unit: 'items', of: 'values of a cookie in a request that are looked at' },
+    beyond: 'cut',
+  },
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import polka, { type Request } from 'polka';
 import { ApiError } from '../contract/errors.js';
 import { type Caller, nobody, permit } from './access/caller.js';
+import { hasCookie, loginCookie, visitCookie } from './access/cookies.js';
 import type { Gate } from './access/gate.js';
+import { lapsed } from './access/key-ring.js';
 import { htmlType, pageHeaders, send, sendError, toApiError } from './answers.js';
 import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
 import type { Route } from './exchange.js';
@@ -135,7 +137,7 @@ function answerOptions({ request, response, found, target, admission }: ServedRe
 
 function fail(served: ServedRequest, thrown: unknown): void {
   const { request, response, found } = served;
-  const error = toApiError(thrown);
+  const error = served.hasLapsed ? lapsed() : toApiError(thrown);
   served.problem = error;
   if (response.headersSent) {
     request.destroy();
@@ -145,11 +147,17 @@ function fail(served: ServedRequest, thrown: unknown): void {
   if (route?.problemPage === undefined || !wantsPage(request)) return sendError(response, error);
   const [path = '', ...search] = (request.url ?? '').split('?');
   if (error.code === 'unauthorized' && route.scope !== 'open') {
-    response.writeHead(303, { location: `login?next=${path.slice(1)}` }).end();
+    response.writeHead(303, { location: `login?next=${path.slice(1)}${endedBy(request)}` }).end();
     return;
   }
   const page = route.problemPage(error, { path, search: search.join('?') });
   send(response, error.status, htmlType, page, { ...error.headers, ...pageHeaders });
+}
+
+/** What a browser had is told to whoever sits before it: else a page that followed the session would end in a bare form. */
+function endedBy(request: IncomingMessage): string {
+  if (hasCookie(request, loginCookie)) return '&ended=login';
+  return hasCookie(request, visitCookie) ? '&ended=link' : '';
 }
 
 function wantsPage({ headers }: IncomingMessage): boolean {

@@ -19,8 +19,10 @@ export interface Exchange {
   readonly target: Target;
   /** The segments of the path that its route names, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Aborts when the client leaves before the answer, or when the server closes. */
+  /** Aborts when the client leaves before the answer, when the server closes, or when the caller's login ends. */
   readonly signal: AbortSignal;
+  /** The caller's login ended while they waited: nothing more is told. */
+  readonly hasLapsed: boolean;
 }
 
 /** An answer of one path; several routes may share a path with different methods. */

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { ApiError } from '../contract/errors.js';
 import { type Operation, type OperationName, operations } from '../contract/operations.js';
 import type { MetricsPage } from '../platform/metrics/metrics-page.js';
+import { lapsed } from './access/key-ring.js';
 import { type AccessParts, createLoginRoutes } from './access/login-routes.js';
 import { createQrLinkRoutes } from './access/qr-link-routes.js';
 import { htmlType, jsonType, pageHeaders, send, sendJson } from './answers.js';
@@ -83,6 +84,8 @@ function operationRoutes(handlers: Handlers): Route[] {
           const input = saysNothing ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, name);
           const { body, status = 200, headers } = await handler(input as never, call);
+          // That a message was accepted is told to whoever asked for it: else it would be sent again.
+          if (exchange.hasLapsed && operation.run !== 'send') throw lapsed();
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
         },

@@ -3,6 +3,7 @@ import type { ApiError } from '../contract/errors.js';
 import { type Caller, nobody } from './access/caller.js';
 import type { AddressOf } from './access/client-address.js';
 import type { Limits } from './access/limits.js';
+import type { VisitWatch } from './access/visit-watch.js';
 import type { Exchange } from './exchange.js';
 import type { Admission } from './requests/guard.js';
 import { requestIdOf } from './requests/request-id.js';
@@ -14,6 +15,7 @@ import type { StandingResponse } from './standing-response.js';
 export interface ServingParts {
   readonly limits: Limits;
   readonly addressOf: AddressOf;
+  readonly visitWatch: VisitWatch;
   readonly closing: AbortSignal;
 }
 
@@ -30,6 +32,7 @@ export class ServedRequest implements Exchange {
   target: Target = { path: '', search: '' };
   /** What was refused, or failed. */
   problem: ApiError | null = null;
+  hasLapsed = false;
   readonly #parts: ServingParts;
   #signal: AbortSignal | null = null;
 
@@ -55,24 +58,32 @@ export class ServedRequest implements Exchange {
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= signalOf(this.response, this.#parts.closing);
+    this.#signal ??= this.#makeSignal();
     return this.#signal;
   }
 
   spend(): Promise<void> {
     return this.#parts.limits.spend(this.caller, this.address);
   }
-}
 
-/** Follows the connection and the server, whichever ends first. */
-function signalOf(response: StandingResponse, closing: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  closing.addEventListener('abort', abort, { once: true });
-  response.once('close', () => {
-    closing.removeEventListener('abort', abort);
-    if (!response.writableFinished) abort();
-  });
-  if (closing.aborted || response.destroyed) abort();
-  return controller.signal;
+  /** Follows the connection, the server, and what a cookie stands for, whichever ends first. */
+  #makeSignal(): AbortSignal {
+    const { response, caller } = this;
+    const { closing, visitWatch } = this.#parts;
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const lapse = () => {
+      this.hasLapsed = true;
+      abort();
+    };
+    const leave = caller.visit && visitWatch.add(caller.visit, lapse);
+    closing.addEventListener('abort', abort, { once: true });
+    response.once('close', () => {
+      leave?.();
+      closing.removeEventListener('abort', abort);
+      if (!response.writableFinished) abort();
+    });
+    if (closing.aborted || response.destroyed) abort();
+    return controller.signal;
+  }
 }

@@ -13,6 +13,7 @@ import { createGate } from './access/gate.js';
 import { createKeyRing } from './access/key-ring.js';
 import { createLimits } from './access/limits.js';
 import { withRoom } from './access/visit-room.js';
+import { VisitWatch } from './access/visit-watch.js';
 import { createVisits } from './access/visits.js';
 import { createApp } from './app.js';
 import type { CommandAccess } from './commands/command-access.js';
@@ -51,6 +52,8 @@ export interface HttpParts {
 /** How long a start waits to know whether Redis is there; it is up either way. */
 const firstConnectionMs = 500;
 const lastAnswersMs = 2_000;
+/** How long a stream may outlive a login that was ended on another replica. */
+const visitLookMs = 1_000;
 
 /**
  * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
@@ -96,7 +99,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     sendTtlMs: config.sendTtlS * 1_000,
   };
   const ring = createKeyRing(config.apiKeys);
-  const visits = withRoom(createVisits(redis, ring), redis, (bound) => metrics.reach(bound));
+  const visits = withRoom(createVisits(redis, ring, defaultSession), redis, (bound) => metrics.reach(bound));
+  const visitWatch = new VisitWatch(visits, visitLookMs);
   const limits = createLimits(redis, config.rateLimit, (bound) => metrics.reach(bound));
   const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
@@ -111,7 +115,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   });
   const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
   const routes = createRoutes({
-    ...{ handlers, reader, feed, ring, visits, limits, log, metrics: metrics.page },
+    ...{ handlers, reader, feed, ring, visits, visitWatch, limits, log },
+    ...{ metrics: metrics.page, reach: metrics.reach },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
       await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
@@ -120,8 +125,9 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const app = createApp({
     routes,
     guard: createGuard(config),
-    gate: createGate(ring, visits),
+    gate: createGate(ring, visits, metrics.reach),
     limits,
+    visitWatch,
     addressOf: createAddressOf(config.trustedProxies),
     offersCors: config.allowedOrigins.length > 0,
     onEnd(served) {
@@ -141,6 +147,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     async close() {
       closing.abort();
       await stopServing(server);
+      visitWatch.close();
       await Promise.all(background);
       await feed.close();
       await Promise.all([queue.close(), queues.close()]);

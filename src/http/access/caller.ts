@@ -1,5 +1,6 @@
 import { covers, type Scope } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
+import type { Visit } from './visits.js';
 
 /** Who asks, as far as that is known. */
 export interface Caller {
@@ -9,6 +10,8 @@ export interface Caller {
   readonly scope: Scope | 'qr' | null;
   /** How it was told; `configuration`: without keys, everybody may do everything. */
   readonly via: 'configuration' | 'key' | 'cookie';
+  /** What a cookie stands for: it can end while the caller is answered. */
+  readonly visit?: Visit;
 }
 
 /** Without keys the product is on loopback only, and whoever gets there owns it. */

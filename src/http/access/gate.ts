@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Admission } from '../requests/guard.js';
 import { anybody, type Caller } from './caller.js';
-import { loginCookie, readCookie, visitCookie } from './cookies.js';
+import { loginCookie, readCookies, visitCookie } from './cookies.js';
 import { type KeyRing, presentedKey, unauthorized } from './key-ring.js';
 import type { Visits } from './visits.js';
 
@@ -12,7 +13,7 @@ import type { Visits } from './visits.js';
  */
 export type Gate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
 
-export function createGate(ring: KeyRing, visits: Visits): Gate {
+export function createGate(ring: KeyRing, visits: Visits, reach: OnBound): Gate {
   if (ring.isEmpty) return () => anybody;
   return async (request, admission) => {
     const presented = presentedKey(request);
@@ -21,11 +22,12 @@ export function createGate(ring: KeyRing, visits: Visits): Gate {
       if (key === null) throw unauthorized('this API key is not known here');
       return { keyName: key.name, scope: key.scope, via: 'key' };
     }
-    const [loginId, visitId] = [loginCookie, visitCookie].map((name) => readCookie(request, name));
-    if ((loginId ?? visitId) != null && isOwnRequest(request, admission)) {
-      const { login, isVisitor } = await visits.find(loginId ?? null, visitId ?? null);
-      if (login !== null) return { keyName: login.name, scope: login.scope, via: 'cookie' };
-      if (isVisitor) return { keyName: '', scope: 'qr', via: 'cookie' };
+    const loginIds = readCookies(request, loginCookie, reach);
+    const visitIds = readCookies(request, visitCookie, reach);
+    if (loginIds.length + visitIds.length > 0 && isOwnRequest(request, admission)) {
+      const visit = await visits.find(loginIds, visitIds);
+      if (visit?.kind === 'qr') return { keyName: '', scope: 'qr', via: 'cookie', visit };
+      if (visit) return { keyName: visit.owner.name, scope: visit.owner.scope, via: 'cookie', visit };
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');
   };

@@ -42,6 +42,11 @@ export function presentedKey(request: IncomingMessage): string | null {
   return first;
 }
 
+/** The caller's login ended while they waited for the answer. */
+export function lapsed(): ApiError {
+  return unauthorized('the login of this browser has ended; log in again');
+}
+
 export function unauthorized(message: string): ApiError {
   return new ApiError('unauthorized', message, {
     headers: { 'www-authenticate': 'Bearer realm="holdline"' },

@@ -1,23 +1,27 @@
+import type { OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import { htmlType, pageHeaders, send } from '../answers.js';
 import type { Exchange, Route } from '../exchange.js';
 import { loginPage } from '../pages/login-page.js';
 import { problemPage } from '../pages/problem-page.js';
 import { readForm } from '../requests/body.js';
-import { cookieHeader, loginCookie, readCookie } from './cookies.js';
+import { cookieHeaders, loginCookie, readCookies } from './cookies.js';
 import { type KeyRing, unauthorized } from './key-ring.js';
 import type { Limits } from './limits.js';
+import type { VisitWatch } from './visit-watch.js';
 import { loginAgeS, type Visits } from './visits.js';
 
 export interface AccessParts {
   readonly ring: KeyRing;
   readonly visits: Visits;
+  readonly visitWatch: VisitWatch;
   readonly limits: Limits;
   readonly log: Logger;
+  readonly reach: OnBound;
 }
 
 /** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
-export function createLoginRoutes({ ring, visits, limits, log }: AccessParts): Route[] {
+export function createLoginRoutes({ ring, visits, visitWatch, limits, log, reach }: AccessParts): Route[] {
   async function logIn({ request, response, admission, address, target }: Exchange): Promise<void> {
     await limits.tryLogin(address);
     const key = ring.find((await readForm(request)).get('key')?.trim() ?? '');
@@ -30,7 +34,7 @@ export function createLoginRoutes({ ring, visits, limits, log }: AccessParts): R
     log.info({ address, key: key.name, scope: key.scope }, 'a browser logged in');
     response.writeHead(303, {
       location: nextOf(target.search),
-      'set-cookie': cookieHeader(loginCookie, id, loginAgeS, admission.baseUrl),
+      'set-cookie': cookieHeaders(loginCookie, id, loginAgeS, admission.baseUrl),
     });
     response.end();
   }
@@ -42,7 +46,10 @@ export function createLoginRoutes({ ring, visits, limits, log }: AccessParts): R
       async handle({ response, target }) {
         // Without keys there is nothing to log in with.
         if (ring.isEmpty) response.writeHead(303, { location: 'qr' }).end();
-        else send(response, 200, htmlType, loginPage({ next: nextOf(target.search) }), pageHeaders);
+        else {
+          const page = loginPage({ next: nextOf(target.search), ended: endedOf(target.search) });
+          send(response, 200, htmlType, page, pageHeaders);
+        }
       },
     },
     {
@@ -53,16 +60,23 @@ export function createLoginRoutes({ ring, visits, limits, log }: AccessParts): R
     {
       ...{ method: 'POST', path: '/signout', scope: 'read', problemPage },
       async handle({ request, response, admission, caller }) {
-        const id = readCookie(request, loginCookie);
-        if (id !== null && caller.via === 'cookie') await visits.closeLogin(id);
+        if (caller.via === 'cookie') await visits.closeLogins(readCookies(request, loginCookie, reach));
+        // Elsewhere the next look finds it ended.
+        void visitWatch.look();
         response.writeHead(303, {
           location: 'login',
-          'set-cookie': cookieHeader(loginCookie, '', 0, admission.baseUrl),
+          'set-cookie': cookieHeaders(loginCookie, '', 0, admission.baseUrl),
         });
         response.end();
       },
     },
   ];
+}
+
+/** What the browser's cookie stood for, when it was turned away. */
+function endedOf(search: string): 'login' | 'link' | null {
+  const ended = new URLSearchParams(search).get('ended');
+  return ended === 'login' || ended === 'link' ? ended : null;
 }
 
 /** Our own pages and nothing else: whoever made the link to the login may have written anything there. */

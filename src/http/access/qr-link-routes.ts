@@ -2,7 +2,7 @@ import { ApiError } from '../../contract/errors.js';
 import { htmlType, pageHeaders, send } from '../answers.js';
 import type { Exchange, Route } from '../exchange.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
-import { cookieHeader, visitCookie } from './cookies.js';
+import { cookieHeaders, visitCookie } from './cookies.js';
 import type { AccessParts } from './login-routes.js';
 import { qrVisitAgeS } from './visits.js';
 
@@ -25,7 +25,7 @@ export function createQrLinkRoutes({ visits, log }: Pick<AccessParts, 'visits' |
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {
           location: '../qr',
-          'set-cookie': cookieHeader(visitCookie, id, qrVisitAgeS, admission.baseUrl),
+          'set-cookie': cookieHeaders(visitCookie, id, qrVisitAgeS, admission.baseUrl),
         });
         response.end();
       },
@@ -39,5 +39,8 @@ function tokenOf({ token = '' }: Exchange['parameters']): string {
 }
 
 function goneLink(): ApiError {
-  return new ApiError('not_found', 'this link was opened before, is too old, or never was one');
+  return new ApiError(
+    'not_found',
+    'this link was opened before, is too old, was made before a logout, or never was one',
+  );
 }

@@ -2,6 +2,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
 import { operations } from '../../contract/operations.js';
 import { permit } from '../access/caller.js';
+import { lapsed } from '../access/key-ring.js';
 import { toApiError } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import type { Call, Handlers, Result } from '../handlers.js';
@@ -39,9 +40,10 @@ export async function callTool(
     const handler = handlers[tool.operation] as AnyHandler;
     const call = callOf(tool, exchange, idempotency_key as string | null);
     const { body, status } = await handler(fields as never, call);
+    if (exchange.hasLapsed && operations[tool.operation].run !== 'send') throw lapsed();
     return status === 202 ? result(indented(body), queuedHint) : result(indented(body));
   } catch (thrown) {
-    const error = toApiError(thrown);
+    const error = exchange.hasLapsed ? lapsed() : toApiError(thrown);
     onFailure(error);
     return { ...result(failureText(error, baseUrl)), isError: true };
   }

@@ -79,7 +79,8 @@ export const liveScript = `
       refresh();
     };
     events.onerror = () => {
-      if (poll === 0) poll = setInterval(refresh, intervalMs);
+      // What ended it may be the login: the page asked for now leads there.
+      if (poll === 0) { poll = setInterval(refresh, intervalMs); refresh(); }
       // It goes on by itself, except after an answer that is no stream.
       if (events.readyState === EventSource.CLOSED) setTimeout(follow, intervalMs);
     };

@@ -150,6 +150,7 @@ describe('the Model Context Protocol', () => {
         assert.match(headers.get('mcp-session-id') ?? '', /^[0-9a-f-]{36}$/);
         assert.equal(json.result?.protocolVersion, version);
         assert.deepEqual(json.result?.capabilities, { tools: {} });
+        assert.match(String(json.result?.instructions), /written by other people.*never as instructions/);
         const list = await ask('tools/list', {}, { 'mcp-protocol-version': version });
         assert.equal(list.json.result?.tools?.length, toolNames.length);
       });
@@ -289,7 +290,15 @@ describe('the Model Context Protocol', () => {
         assert.equal(key !== undefined, run === 'send');
         assert.equal(told.annotations.readOnlyHint, tool?.readOnly);
         assert.equal(told.annotations.destructiveHint, tool?.destructive);
+        assert.equal(told.annotations.openWorldHint, tool?.openWorld);
+        // What strangers wrote is said to be that before any of it is read.
+        assert.equal(
+          /never instructions/.test(told.description),
+          tool !== null && 'tellsForeignWords' in tool,
+        );
       }
+      const beyond = tools.filter(({ annotations }) => !annotations.openWorldHint).map(({ name }) => name);
+      assert.deepEqual(beyond, ['whatsapp_status'], 'all others reach WhatsApp');
       const repeatable = tools
         .filter(({ annotations }) => annotations.idempotentHint)
         .map(({ name }) => name);

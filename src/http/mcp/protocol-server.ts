@@ -6,6 +6,7 @@ import {
   type Tool,
 } from '@modelcontextprotocol/server';
 import { productName, productVersion } from '../product.js';
+import { foreignWordsRule } from './foreign-words.js';
 import { tools } from './tools.js';
 
 export type CallTool = (name: string, input: Record<string, unknown>) => Promise<CallToolResult>;
@@ -21,7 +22,7 @@ export function protocolServer(baseUrl: string, callTool: CallTool): Server {
     { name: productName, version: productVersion },
     {
       capabilities: { tools: {} },
-      instructions: `One linked WhatsApp account. Ask whatsapp_status first. Where nothing is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone.`,
+      instructions: `One linked WhatsApp account. Ask whatsapp_status first. Where nothing is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone. ${foreignWordsRule}`,
     },
   );
   server.setRequestHandler('tools/list', () => ({ tools: definitions }));

@@ -10,6 +10,7 @@ import { Json } from '../json.js';
 import { parseInput } from '../requests/input.js';
 import { parsePreferences } from '../requests/prefer.js';
 import { failureText } from './advice.js';
+import { foreignWordsNotice } from './foreign-words.js';
 import { type OperationTool, tools } from './tools.js';
 
 export interface ToolCall {
@@ -41,7 +42,11 @@ export async function callTool(
     const call = callOf(tool, exchange, idempotency_key as string | null);
     const { body, status } = await handler(fields as never, call);
     if (exchange.hasLapsed && operations[tool.operation].run !== 'send') throw lapsed();
-    return status === 202 ? result(indented(body), queuedHint) : result(indented(body));
+    return result(
+      indented(body),
+      ...(status === 202 ? [queuedHint] : []),
+      ...(tool.tellsForeignWords ? [foreignWordsNotice] : []),
+    );
   } catch (thrown) {
     const error = exchange.hasLapsed ? lapsed() : toApiError(thrown);
     onFailure(error);
@@ -68,8 +73,13 @@ function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string 
   };
 }
 
+/** Nothing in a string looks like the end of its line: JSON itself leaves the less known line ends as they are. */
 function indented(body: unknown): string {
-  return JSON.stringify(body instanceof Json ? JSON.parse(body.text) : body, null, 2);
+  const json = JSON.stringify(body instanceof Json ? JSON.parse(body.text) : body, null, 2);
+  return json.replaceAll(
+    /[\u0085\u2028\u2029]/g,
+    (end) => `\\u${end.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 function result(...texts: string[]): CallToolResult {

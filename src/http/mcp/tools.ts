@@ -8,6 +8,8 @@ export interface OperationTool {
   /** What a call may carry: the operation's input, of a send with the key that makes repeating it safe. */
   readonly input: z.ZodObject;
   readonly definition: Tool;
+  /** Its answer has names and texts that strangers wrote. */
+  readonly tellsForeignWords: boolean;
 }
 
 const idempotencyKey = z
@@ -34,6 +36,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
   return {
     operation: name,
     input,
+    tellsForeignWords: tool.tellsForeignWords === true,
     definition: {
       name: tool.name,
       description: `${summary}. ${description}`,
@@ -41,6 +44,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
       annotations: {
         readOnlyHint: tool.readOnly,
         destructiveHint: tool.destructive,
+        openWorldHint: tool.openWorld,
         // What a replica carries out by itself is a read or a wish: wished twice is wished once.
         idempotentHint: tool.readOnly || operation.run === 'http',
       },

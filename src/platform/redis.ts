@@ -69,6 +69,8 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
     username,
     password,
     enableReadyCheck: true,
+    // Nobody asks for the name of the library, and an access list would have to allow it.
+    disableClientInfo: true,
     connectTimeout: 3_000,
   };
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);

@@ -148,7 +148,11 @@ describe('a Redis that does not let everybody in', () => {
         ['eval', "return redis.call('scan', '0')", '0'],
         ['eval', "return redis.call('randomkey')", '0'],
       ] as [string, ...string[]][]) {
-        await assert.rejects(own.call(command, ...args), /NOPERM|ACL failure|permission|access|can.t run this command/i, command);
+        await assert.rejects(
+          own.call(command, ...args),
+          /NOPERM|ACL failure|permission|access|can.t run this command/i,
+          command,
+        );
       }
       assert.match(await refusal(`redis://holdline:wrong@127.0.0.1:${node.port}`), /WRONGPASS/);
     } finally {

@@ -5,6 +5,7 @@ import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { ApiKey } from '../../src/contract/access.js';
 import { type BoundName, bounds } from '../../src/contract/bounds.js';
 import { limitsPrefix, visitsKey } from '../../src/contract/keys.js';
+import { defaultSession } from '../../src/contract/names.js';
 import { createKeyRing } from '../../src/http/access/key-ring.js';
 import { createLimits } from '../../src/http/access/limits.js';
 import { withRoom } from '../../src/http/access/visit-room.js';
@@ -33,7 +34,8 @@ describe('visits of each kind', () => {
     await server.stop();
   });
 
-  const visits = () => withRoom(createVisits(redis, createKeyRing([ada, bob])), redis, onBound);
+  const visits = () =>
+    withRoom(createVisits(redis, createKeyRing([ada, bob]), defaultSession), redis, onBound);
   const count = async (pattern: string) => (await redis.keys(pattern)).length;
 
   it('are so many logins of a key; one more ends the oldest, and none of another key', async () => {

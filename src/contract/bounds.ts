@@ -24,11 +24,34 @@ interface Bound {
 const KiB = 1_024;
 const MiB = 1_048_576;
 
-export const boundTable = {
+const ofConnections = {
   connections: {
     ...{ limit: 5_000, unit: 'items', of: 'connections to a replica' },
     beyond: 'connection closed',
   },
+} as const satisfies Record<string, Bound>;
+
+const ofBodies = {
+  body: { limit: 16 * KiB, unit: 'bytes', of: 'a body', beyond: 'body_too_large' },
+  // A message of 65,536 characters, each of them written as `\uXXXX`, and the rest around it.
+  longBody: {
+    limit: 512 * KiB,
+    unit: 'bytes',
+    of: 'a body of a send, or of `/mcp`',
+    beyond: 'body_too_large',
+  },
+  formBody: { limit: 4 * KiB, unit: 'bytes', of: 'the form of the login', beyond: 'body_too_large' },
+  bodiesAtOnce: {
+    ...{ limit: 32 * MiB, unit: 'bytes', of: 'bodies that a replica reads at once' },
+    beyond: 'rate_limited',
+  },
+  jsonValues: { limit: 1_000, unit: 'items', of: 'values in the JSON of a body', beyond: 'invalid_request' },
+  jsonDepth: { limit: 16, unit: 'items', of: 'levels of that JSON', beyond: 'invalid_request' },
+  issues: { limit: 20, unit: 'items', of: 'problems of a request that are told', beyond: 'cut' },
+  issueText: { limit: 100, unit: 'items', of: 'characters of a name that is told back', beyond: 'cut' },
+} as const satisfies Record<string, Bound>;
+
+const ofStreams = {
   streams: { limit: 1_000, unit: 'items', of: 'event streams of a replica', beyond: 'rate_limited' },
   visitorStreams: { limit: 20, unit: 'items', of: 'of these, from QR links', beyond: 'rate_limited' },
   streamBacklog: {
@@ -100,6 +123,12 @@ export const boundTable = {
     ...{ limit: 8, unit: 'items', of: 'values of a cookie in a request that are looked at' },
     beyond: 'cut',
   },
+} as const satisfies Record<string, Bound>;
+
+export const boundTable = {
+  ...ofConnections,
+  ...ofBodies,
+  ...ofStreams,
 } as const satisfies Record<string, Bound>;
 
 export type BoundName = keyof typeof boundTable;

@@ -1,3 +1,5 @@
+import type { BoundName } from './bounds.js';
+
 /**
  * Errors that cross a boundary of the product. `code` is stable and may be matched on; `message` is one
  * sentence for a person; `retryable` says whether the same call can succeed later without a change.
@@ -60,20 +62,26 @@ export const httpStatusOf = {
 
 export type ApiErrorCode = keyof typeof httpStatusOf;
 
+interface ApiErrorOptions {
+  readonly details?: Record<string, unknown>;
+  readonly headers?: Record<string, string>;
+  readonly bound?: BoundName;
+  readonly cause?: unknown;
+}
+
 /** An answer of the API that is not a success: `{ error: { code, message, ...details } }`. */
 export class ApiError extends HoldlineError {
   declare readonly code: ApiErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
+  /** The bound that was met; null: none. Whoever answers with this error counts it. */
+  readonly bound: BoundName | null;
 
-  constructor(
-    code: ApiErrorCode,
-    message: string,
-    options: { details?: Record<string, unknown>; headers?: Record<string, string>; cause?: unknown } = {},
-  ) {
+  constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(code, message, { cause: options.cause, retryable: httpStatusOf[code] >= 429 });
     this.details = options.details ?? {};
     this.headers = options.headers ?? {};
+    this.bound = options.bound ?? null;
   }
 
   get status(): number {

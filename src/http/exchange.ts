@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../contract/errors.js';
 import type { Caller, Permission } from './access/caller.js';
+import type { BodyRoom } from './requests/body-room.js';
 import type { Admission } from './requests/guard.js';
 import type { Target } from './requests/target.js';
 import type { StandingResponse } from './standing-response.js';
@@ -14,6 +15,7 @@ export interface Exchange {
   readonly caller: Caller;
   /** Where the request comes from, for limits and the log. */
   readonly address: string;
+  readonly bodyRoom: BodyRoom;
   /** Counts one more request that changes or costs something. Throws `rate_limited`. */
   spend(): Promise<void>;
   readonly target: Target;

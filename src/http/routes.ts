@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { OnBound } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { type Operation, type OperationName, operations } from '../contract/operations.js';
 import type { MetricsPage } from '../platform/metrics/metrics-page.js';
@@ -17,7 +18,7 @@ import { createMetricsRoute } from './metrics/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import { problemPage } from './pages/problem-page.js';
 import { createShownPage } from './pages/shown-page.js';
-import { readJsonObject } from './requests/body.js';
+import { type BodyBound, bodyBoundOf, readJsonObject } from './requests/body.js';
 import { headerValues } from './requests/header-values.js';
 import { parseIdempotencyKey } from './requests/idempotency-key.js';
 import { parseInput, queryReader } from './requests/input.js';
@@ -30,12 +31,13 @@ export interface RouteParts extends AccessParts {
   readonly reader: SessionReader;
   readonly feed: EventFeed;
   readonly metrics: MetricsPage;
+  readonly reach: OnBound;
   pingRedis(): Promise<void>;
 }
 
 /** Everything that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { handlers, reader, feed, ring, log } = parts;
+  const { handlers, reader, feed, ring, log, reach } = parts;
   const shownPage = createShownPage();
   const qr = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
   const probe = { method: 'GET', scope: 'open' } as const;
@@ -60,7 +62,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...createLoginRoutes(parts),
     ...createQrLinkRoutes(parts),
     eventsRoute(feed),
-    createMcpRoute(handlers, log),
+    createMcpRoute({ handlers, log, reach }),
     createOpenApiRoute(),
     createMetricsRoute(parts.metrics),
     ...createDocsRoutes(),
@@ -72,7 +74,7 @@ function operationRoutes(handlers: Handlers): Route[] {
     const operation: Operation = operations[name];
     // The table types each handler by its own input, which is what the same table's schema lets through.
     const handler = handlers[name] as (input: never, call: Call) => Promise<Result<unknown>>;
-    const readInput = inputReader(operation.input);
+    const readInput = inputReader(operation.input, bodyBoundOf(operation));
     const takesNothing = Object.keys(operation.input.shape).length === 0;
     return operation.routes.map(
       (route): Route => ({
@@ -95,10 +97,11 @@ function operationRoutes(handlers: Handlers): Route[] {
 }
 
 /** A POST's input is its body, a GET's its query; what the path names is in neither. */
-function inputReader(schema: z.ZodObject) {
+function inputReader(schema: z.ZodObject, bound: BodyBound) {
   const readQuery = queryReader(schema);
-  return async ({ request, target, parameters }: Exchange, method: Route['method']) => {
-    const body = method === 'POST' ? await readJsonObject(request) : null;
+  return async (exchange: Exchange, method: Route['method']) => {
+    const { target, parameters } = exchange;
+    const body = method === 'POST' ? await readJsonObject(exchange, bound) : null;
     const query = parseQuery(target.search);
     return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });
   };

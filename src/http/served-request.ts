@@ -5,6 +5,7 @@ import type { AddressOf } from './access/client-address.js';
 import type { Limits } from './access/limits.js';
 import type { VisitWatch } from './access/visit-watch.js';
 import type { Exchange } from './exchange.js';
+import type { BodyRoom } from './requests/body-room.js';
 import type { Admission } from './requests/guard.js';
 import { requestIdOf } from './requests/request-id.js';
 import type { Target } from './requests/target.js';
@@ -16,6 +17,7 @@ export interface ServingParts {
   readonly limits: Limits;
   readonly addressOf: AddressOf;
   readonly visitWatch: VisitWatch;
+  readonly bodyRoom: BodyRoom;
   readonly closing: AbortSignal;
 }
 
@@ -55,6 +57,10 @@ export class ServedRequest implements Exchange {
 
   get address(): string {
     return this.#parts.addressOf(this.request);
+  }
+
+  get bodyRoom(): BodyRoom {
+    return this.#parts.bodyRoom;
   }
 
   get signal(): AbortSignal {

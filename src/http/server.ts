@@ -25,6 +25,7 @@ import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
 import { createHttpMetrics } from './metrics/http-metrics.js';
 import { logRequest } from './request-log.js';
+import { BodyRoom } from './requests/body-room.js';
 import { createGuard } from './requests/guard.js';
 import { answerUnreadable } from './requests/unreadable.js';
 import { createRoutes } from './routes.js';
@@ -129,11 +130,13 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     limits,
     visitWatch,
     addressOf: createAddressOf(config.trustedProxies),
+    bodyRoom: new BodyRoom(),
     offersCors: config.allowedOrigins.length > 0,
     onEnd(served) {
       metrics.count(served);
       logRequest(log, served);
     },
+    reach: metrics.reach,
     closing: closing.signal,
   });
   server.on('request', app.handle);

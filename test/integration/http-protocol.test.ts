@@ -75,8 +75,7 @@ describe('HTTP', () => {
   });
 
   it('takes a body of exactly the limit', async () => {
-    const body = '{}'.padEnd(1024 * 1024);
-    const answer = await exchange('POST', '/api/stop', json, body);
+    const answer = await exchange('POST', '/api/stop', json, '{}'.padEnd(16 * 1024));
     assert.equal(answer.status, 200);
   });
 

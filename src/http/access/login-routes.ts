@@ -22,9 +22,10 @@ export interface AccessParts {
 
 /** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
 export function createLoginRoutes({ ring, visits, visitWatch, limits, log, reach }: AccessParts): Route[] {
-  async function logIn({ request, response, admission, address, target }: Exchange): Promise<void> {
+  async function logIn(exchange: Exchange): Promise<void> {
+    const { response, admission, address, target } = exchange;
     await limits.tryLogin(address);
-    const key = ring.find((await readForm(request)).get('key')?.trim() ?? '');
+    const key = ring.find((await readForm(exchange)).get('key')?.trim() ?? '');
     if (key === null) {
       log.warn({ address }, 'a login was refused');
       throw unauthorized('this API key is not known here');

@@ -9,7 +9,8 @@ export interface Asset {
   readonly type: string;
   /** Part of the URL that the page asks for, so that a copy can be kept for ever. */
   readonly version: string;
-  read(): Promise<string | Buffer>;
+  /** The same bytes for whoever asks. */
+  read(): Promise<Buffer>;
 }
 
 const css = 'text/css; charset=utf-8';
@@ -29,10 +30,19 @@ export const scripts: readonly Asset[] = [
 ];
 
 function packaged(name: string, type: string, url: string): Asset {
-  return { name, type, version: swaggerUi, read: () => readFile(fileURLToPath(url)) };
+  let bytes: Promise<Buffer> | null = null;
+  const read = () => {
+    bytes ??= readFile(fileURLToPath(url)).catch((error: unknown) => {
+      bytes = null;
+      throw error;
+    });
+    return bytes;
+  };
+  return { name, type, version: swaggerUi, read };
 }
 
 function ours(name: string, type: string, text: string): Asset {
   const version = sha256Hex(text).slice(0, 12);
-  return { name, type, version, read: async () => text };
+  const bytes = Buffer.from(text);
+  return { name, type, version, read: async () => bytes };
 }

@@ -24,7 +24,7 @@ async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> 
   const lastEventId = isVisitor ? null : parseLastEventId(request.headers['last-event-id']);
   const beginning = await feed.begin(lastEventId);
   // Nothing is waited for between this and its joining the others.
-  if (!feed.hasRoom(isVisitor)) throw full();
+  if (!feed.hasRoom(isVisitor)) throw full(isVisitor ? 'visitorStreams' : 'streams');
   response.writeHead(200, {
     'content-type': 'text/event-stream',
     // A proxy that gathers an answer before it passes it on would hold events back.
@@ -53,9 +53,9 @@ function parseLastEventId(header: string | string[] | undefined): string | null 
   return id;
 }
 
-function full(): ApiError {
+function full(bound: 'streams' | 'visitorStreams'): ApiError {
   return new ApiError('rate_limited', 'as many clients listen here as may; try again, or another replica', {
-    headers: { 'retry-after': '5' },
+    ...{ headers: { 'retry-after': '5' }, bound },
   });
 }
 

@@ -4,10 +4,9 @@ import {
   type JSONRPCMessage,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import type { Logger } from '../../platform/logger.js';
 import type { Exchange } from '../exchange.js';
-import type { Handlers } from '../handlers.js';
 import { type CallTool, protocolServer } from './protocol-server.js';
+import type { McpParts } from './route.js';
 import { callTool } from './tool-call.js';
 
 export interface Answer {
@@ -22,21 +21,21 @@ export interface Answer {
  * answers any of them: a server lives for one.
  */
 export function createDialogue(
-  handlers: Handlers,
-  log: Logger,
+  parts: McpParts,
 ): (exchange: Exchange, message: JSONRPCMessage) => Promise<Answer> {
   const exchanges = new WeakMap<Request, Exchange>();
   const serverFor = (request: Request | undefined) => {
     const exchange = request && exchanges.get(request);
     if (exchange === undefined) throw new Error('a message without its exchange');
-    return protocolServer(exchange.admission.baseUrl, toolsFor(exchange, handlers, log));
+    return protocolServer(exchange.admission.baseUrl, toolsFor(exchange, parts));
   };
   // No subscriptions: nothing here changes that one could subscribe to, and a stream would tie the client to
   // this replica.
   const handshakeless = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
     legacy: 'reject',
     maxSubscriptions: 0,
-    onerror: (error) => log.debug({ err: error }, 'a message of the Model Context Protocol was refused'),
+    onerror: (error) =>
+      parts.log.debug({ err: error }, 'a message of the Model Context Protocol was refused'),
   });
 
   /** As the library's handler would, but for the answer: JSON, where that streams. */
@@ -73,9 +72,10 @@ function webRequest({ request, admission }: Exchange): Request {
   return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
 }
 
-function toolsFor(exchange: Exchange, handlers: Handlers, log: Logger): CallTool {
+function toolsFor(exchange: Exchange, { handlers, log, reach }: McpParts): CallTool {
   return (name, input) =>
     callTool({ handlers, exchange, name, input }, (error) => {
+      if (error.bound !== null) reach(error.bound);
       // The answer is 200 all the same, so the request's own line in the log says nothing of it.
       if (error.status < 500) return;
       const facts = { requestId: exchange.requestId, tool: name, code: error.code };

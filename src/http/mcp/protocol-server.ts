@@ -6,6 +6,7 @@ import {
   type Tool,
 } from '@modelcontextprotocol/server';
 import { productName, productVersion } from '../product.js';
+import { cutShort } from '../requests/issues.js';
 import { foreignWordsRule } from './foreign-words.js';
 import { tools } from './tools.js';
 
@@ -28,7 +29,7 @@ export function protocolServer(baseUrl: string, callTool: CallTool): Server {
   server.setRequestHandler('tools/list', () => ({ tools: definitions }));
   server.setRequestHandler('tools/call', async ({ params }) => {
     if (!tools.has(params.name)) {
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${params.name}`);
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${cutShort(params.name)}`);
     }
     return callTool(params.name, params.arguments ?? {});
   });

@@ -1,35 +1,43 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import {
   isJSONRPCErrorResponse,
   type JSONRPCMessage,
   parseJSONRPCMessage,
 } from '@modelcontextprotocol/server';
+import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Logger } from '../../platform/logger.js';
 import { jsonType, send } from '../answers.js';
-import type { Route } from '../exchange.js';
+import type { Exchange, Route } from '../exchange.js';
 import type { Handlers } from '../handlers.js';
 import { readJson } from '../requests/body.js';
+import { cutShort } from '../requests/issues.js';
 import { createDialogue } from './dialogue.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;
 const methodNotFound = -32_601;
 
+export interface McpParts {
+  readonly handlers: Handlers;
+  readonly log: Logger;
+  readonly reach: OnBound;
+}
+
 /**
  * `POST /mcp`: the Model Context Protocol over Streamable HTTP, each request answered with one piece of JSON. What
  * HTTP itself refuses has the API's own error shape; what is wrong with a message, the protocol's.
  */
-export function createMcpRoute(handlers: Handlers, log: Logger): Route {
-  const answer = createDialogue(handlers, log);
+export function createMcpRoute(parts: McpParts): Route {
+  const answer = createDialogue(parts);
   return {
     // What a tool takes is asked of its caller when it is called.
     ...{ method: 'POST', path: '/mcp', scope: 'read' },
     async handle(exchange) {
       const { request, response } = exchange;
       response.addHeader('mcp-session-id', sessionIdOf(request));
-      const message = await readMessage(request, response);
+      const message = await readMessage(exchange, parts.reach);
       if (message === null) return;
       const { status, json } = await answer(exchange, message);
       if (json === null) response.writeHead(status).end();
@@ -45,21 +53,22 @@ function sessionIdOf({ headers }: IncomingMessage): string {
 }
 
 /** One message; null where there is none and that has been said. Throws what HTTP refuses. */
-async function readMessage(
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<JSONRPCMessage | null> {
+async function readMessage(exchange: Exchange, reach: OnBound): Promise<JSONRPCMessage | null> {
   const refuse = (code: number, message: string) => {
     const body = { jsonrpc: '2.0', id: null, error: { code, message } };
-    send(response, 400, jsonType, JSON.stringify(body));
+    send(exchange.response, 400, jsonType, JSON.stringify(body));
     return null;
   };
   let value: unknown;
   try {
-    value = await readJson(request);
+    value = await readJson(exchange, 'longBody');
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 'invalid_json') throw error;
-    return refuse(parseError, 'Parse error: the body is not valid JSON in UTF-8');
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === 'invalid_json')
+      return refuse(parseError, 'Parse error: the body is not valid JSON in UTF-8');
+    if (error.bound !== 'jsonValues' && error.bound !== 'jsonDepth') throw error;
+    reach(error.bound);
+    return refuse(invalidRequest, `Invalid Request: ${error.message}`);
   }
   if (Array.isArray(value)) return refuse(invalidRequest, 'Invalid Request: batches are not supported');
   try {
@@ -73,5 +82,5 @@ async function readMessage(
 function namingTheMethod(json: unknown, message: JSONRPCMessage): unknown {
   if (!isJSONRPCErrorResponse(json) || json.error.code !== methodNotFound || !('method' in message))
     return json;
-  return { ...json, error: { ...json.error, message: `Method not found: ${message.method}` } };
+  return { ...json, error: { ...json.error, message: `Method not found: ${cutShort(message.method)}` } };
 }

@@ -1,3 +1,4 @@
+import { bounds } from '../../contract/bounds.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import type { Operation } from '../../contract/operations.js';
 import { errorRef, type JsonObject } from './schemas.js';
@@ -91,7 +92,7 @@ const sentences: Record<ApiErrorCode, string> = {
   login_required: 'the phone is not linked yet',
   login_failed: 'the login failed',
   idempotency_conflict: 'this Idempotency-Key was used for another request',
-  body_too_large: 'a body may have at most 1048576 bytes',
+  body_too_large: `a body may have at most ${bounds.body} bytes here`,
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
   not_on_whatsapp: 'this number is not on WhatsApp',
   rate_limited: 'too many requests',

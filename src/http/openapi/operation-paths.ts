@@ -1,4 +1,6 @@
+import { bounds } from '../../contract/bounds.js';
 import { type Operation, type OperationName, operations } from '../../contract/operations.js';
+import { type BodyBound, bodyBoundOf } from '../requests/body.js';
 import { errorCodesOf, errorResponses } from './errors.js';
 import { examples, queuedExample } from './examples.js';
 import { inputSchema, type JsonObject, queuedSchema, refOf } from './schemas.js';
@@ -63,7 +65,13 @@ function bodyOf(name: OperationName): JsonObject | null {
   const schema = inputSchema(operations[name].input) as InputShape;
   if (Object.keys(schema.properties ?? {}).length === 0) return null;
   const content = { 'application/json': { schema, example: examples[name].input } };
-  return { required: (schema.required ?? []).length > 0 || schema.oneOf !== undefined, content };
+  const description = limitedTo(bodyBoundOf(operations[name]));
+  return { description, required: (schema.required ?? []).length > 0 || schema.oneOf !== undefined, content };
+}
+
+/** What holds of the JSON of a body. */
+export function limitedTo(bound: BodyBound): string {
+  return `At most ${bounds[bound]} bytes, with ${bounds.jsonValues} values in ${bounds.jsonDepth} levels.`;
 }
 
 function headerParametersOf(name: OperationName): JsonObject[] {

@@ -1,7 +1,8 @@
 import type { Scope } from '../../contract/access.js';
+import { bounds } from '../../contract/bounds.js';
 import { eventSchemas } from '../../contract/events.js';
 import { everyPathAnd, openPathAnd } from './errors.js';
-import type { Paths } from './operation-paths.js';
+import { limitedTo, type Paths } from './operation-paths.js';
 import type { JsonObject } from './schemas.js';
 import { securityOf } from './security.js';
 
@@ -144,6 +145,7 @@ const mcp = operation('mcp', 'About', 'read', 'The same operations as tools: Mod
     'JSON-RPC 2.0 over Streamable HTTP, one JSON answer a request, no state between two. What fails in a tool is a result with `isError`; what HTTP refuses has the shape of every other refusal.',
   parameters: [{ name: 'Mcp-Session-Id', in: 'header', ...sessionId }],
   requestBody: {
+    description: limitedTo('longBody'),
     required: true,
     content: {
       'application/json': {
@@ -169,7 +171,8 @@ const mcp = operation('mcp', 'About', 'read', 'The same operations as tools: Mod
         id: null,
         error: { code: -32700, message: 'Parse error: the body is not valid JSON in UTF-8' },
       }),
-      description: 'Not a message: bad JSON (-32700), a batch or no JSON-RPC (-32600)',
+      description:
+        'Not a message: bad JSON (-32700); a batch, no JSON-RPC, or JSON with too much in it (-32600)',
     },
   },
 });
@@ -190,7 +193,8 @@ function operation(
 
 function form(properties: JsonObject): JsonObject {
   const schema = { type: 'object', required: Object.keys(properties), properties };
-  return { required: true, content: { 'application/x-www-form-urlencoded': { schema } } };
+  const description = `At most ${bounds.formBody} bytes.`;
+  return { description, required: true, content: { 'application/x-www-form-urlencoded': { schema } } };
 }
 
 function found(type: string, schema: JsonObject, example?: unknown): JsonObject {

@@ -1,16 +1,33 @@
 import type { IncomingMessage } from 'node:http';
+import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
+import type { Operation } from '../../contract/operations.js';
+import type { BodyRoom } from './body-room.js';
+import { assertSimpleJson } from './json-scan.js';
 
-const bodyLimitBytes = 1024 * 1024;
-const formLimitBytes = 4_096;
+/** How long the body of a route may be. */
+export type BodyBound = Extract<BoundName, 'body' | 'longBody' | 'formBody'>;
+
+/** Only a message to send is long. */
+export function bodyBoundOf({ run }: Pick<Operation, 'run'>): BodyBound {
+  return run === 'send' ? 'longBody' : 'body';
+}
+
+/** A request of which the body is to be read. */
+export interface Bodied {
+  readonly request: IncomingMessage;
+  readonly bodyRoom: BodyRoom;
+}
+
 const drainMs = 2_000;
 
 /**
  * The body as a JSON object; an empty one counts as `{}`, an absent `Content-Type` as JSON.
- * Throws, in this order: `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`.
+ * Throws, in this order: `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`; `rate_limited` where too
+ * much is read at once.
  */
-export async function readJsonObject(request: IncomingMessage): Promise<Record<string, unknown>> {
-  const value = await readJson(request);
+export async function readJsonObject(bodied: Bodied, bound: BodyBound): Promise<Record<string, unknown>> {
+  const value = await readJson(bodied, bound);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ApiError('invalid_request', 'the body must be a JSON object', {
       details: { issues: [{ path: '', message: 'must be a JSON object' }] },
@@ -20,20 +37,21 @@ export async function readJsonObject(request: IncomingMessage): Promise<Record<s
 }
 
 /** The same, whatever JSON it is. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
-  assertJson(request);
-  const bytes = await readBytes(request, bodyLimitBytes);
+export async function readJson(bodied: Bodied, bound: BodyBound): Promise<unknown> {
+  assertJson(bodied.request);
+  const bytes = await readBytes(bodied, bound);
   return bytes.length === 0 ? {} : parseJson(bytes);
 }
 
 /** What a browser's form sends. Throws as the above. */
-export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+export async function readForm(bodied: Bodied): Promise<URLSearchParams> {
+  const { request } = bodied;
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') {
     request.resume();
     throw new ApiError('unsupported_media_type', 'the body must be application/x-www-form-urlencoded');
   }
-  return new URLSearchParams((await readBytes(request, formLimitBytes)).toString());
+  return new URLSearchParams((await readBytes(bodied, 'formBody')).toString());
 }
 
 function assertJson(request: IncomingMessage): void {
@@ -51,36 +69,56 @@ function isJsonInUtf8(contentType: string): boolean {
   return type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset));
 }
 
-async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+async function readBytes({ request, bodyRoom }: Bodied, bound: BodyBound): Promise<Buffer> {
   // It may have been cut off while something else was waited for.
   if (request.destroyed) throw cutOff();
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(request, limitBytes);
+  if (Number(request.headers['content-length'] ?? 0) > bounds[bound]) throw tooLarge(request, bound);
   const chunks: Buffer[] = [];
   let size = 0;
-  await new Promise<void>((resolve, reject) => {
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limitBytes) {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      request.on('data', (chunk: Buffer) => {
+        const isTooLong = size + chunk.length > bounds[bound];
+        if (!isTooLong && bodyRoom.take(chunk.length)) {
+          size += chunk.length;
+          chunks.push(chunk);
+          return;
+        }
+        chunks.length = 0;
         request.removeAllListeners('data');
-        reject(tooLarge(request, limitBytes));
-      } else chunks.push(chunk);
+        reject(isTooLong ? tooLarge(request, bound) : noRoom(request));
+      });
+      request.once('end', resolve);
+      request.once('error', () => reject(cutOff()));
+      request.once('close', () => reject(cutOff()));
     });
-    request.once('end', resolve);
-    request.once('error', () => reject(cutOff()));
-    request.once('close', () => reject(cutOff()));
+    return Buffer.concat(chunks, size);
+  } finally {
+    bodyRoom.give(size);
+  }
+}
+
+function tooLarge(request: IncomingMessage, bound: BodyBound): ApiError {
+  drain(request);
+  return new ApiError('body_too_large', `a body may have at most ${bounds[bound]} bytes here`, { bound });
+}
+
+function noRoom(request: IncomingMessage): ApiError {
+  drain(request);
+  const most = `${bounds.bodiesAtOnce} bytes of bodies`;
+  return new ApiError('rate_limited', `more than ${most} come in at once; try again, or another replica`, {
+    ...{ headers: { 'retry-after': '1' }, bound: 'bodiesAtOnce' },
   });
-  return Buffer.concat(chunks, size);
 }
 
 /**
  * The rest is thrown away as it comes, for a while: closing at once would reset the connection, and a client
  * in the middle of its upload would never see the answer.
  */
-function tooLarge(request: IncomingMessage, limitBytes: number): ApiError {
+function drain(request: IncomingMessage): void {
   request.resume();
   const timer = setTimeout(() => request.destroy(), drainMs);
   request.once('close', () => clearTimeout(timer));
-  return new ApiError('body_too_large', `a body may have at most ${limitBytes} bytes`);
 }
 
 function cutOff(): ApiError {
@@ -90,6 +128,7 @@ function cutOff(): ApiError {
 }
 
 function parseJson(bytes: Buffer): unknown {
+  assertSimpleJson(bytes);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {

@@ -1,23 +1,19 @@
 import { z } from 'zod';
-import { ApiError } from '../../contract/errors.js';
+import { invalidRequest } from './issues.js';
 
-/** Checks fields against a schema of the operations table. Throws `invalid_request` with every problem. */
+/** Checks fields against a schema of the operations table. Throws `invalid_request` with its problems. */
 export function parseInput<Schema extends z.ZodObject>(
   schema: Schema,
   fields: Record<string, unknown>,
 ): z.infer<Schema> {
   const result = schema.safeParse(fields);
   if (result.success) return result.data;
-  const issues = result.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'unknown field' }))
-      : [{ path: issue.path.join('.'), message: issue.message }],
-  );
-  const first = issues[0];
-  throw new ApiError(
-    'invalid_request',
-    first?.path ? `${first.path}: ${first.message}` : (first?.message ?? 'the input is not valid'),
-    { details: { issues } },
+  throw invalidRequest(
+    result.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'unknown field' }))
+        : [{ path: issue.path.join('.'), message: issue.message }],
+    ),
   );
 }
 

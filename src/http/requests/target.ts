@@ -1,4 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
+import { type Issue, invalidRequest } from './issues.js';
 
 /** What a request line asks for. The path is left as it came; the segments that a route names are decoded where it is found. */
 export interface Target {
@@ -21,7 +22,7 @@ export function parseTarget(raw: string): Target {
 /** The query's parameters by name. Throws `invalid_request` for a repeated one or a broken escape. */
 export function parseQuery(search: string): Record<string, string> {
   const found = new Map<string, string>();
-  const issues: { path: string; message: string }[] = [];
+  const issues: Issue[] = [];
   for (const pair of search.slice(1).split('&')) {
     if (pair === '') continue;
     const cut = pair.indexOf('=');
@@ -32,11 +33,7 @@ export function parseQuery(search: string): Record<string, string> {
     else if (found.has(name)) issues.push({ path: name, message: 'given more than once' });
     else found.set(name, value);
   }
-  if (issues.length > 0) {
-    throw new ApiError('invalid_request', `the query is not valid: ${issues[0]?.message}`, {
-      details: { issues },
-    });
-  }
+  if (issues.length > 0) throw invalidRequest(issues, 'the query is not valid: ');
   return Object.fromEntries(found);
 }
 

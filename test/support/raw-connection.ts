@@ -1,0 +1,55 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { eventually } from './eventually.js';
+import { parseMetrics } from './metrics.js';
+
+/** A connection on which a test writes what it likes, and reads when it likes. */
+export interface RawConnection {
+  readonly socket: Socket;
+  /** Everything that came. */
+  readonly text: string;
+  /** The status of each answer that has begun. */
+  readonly statuses: readonly number[];
+  readonly isClosed: boolean;
+  untilAnswers(count: number): Promise<void>;
+  untilClosed(): Promise<void>;
+}
+
+export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise<RawConnection> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
+  const chunks: Buffer[] = [];
+  let isClosed = false;
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('error', () => undefined);
+  socket.on('close', () => {
+    isClosed = true;
+  });
+  await once(socket, 'connect');
+  const connection: RawConnection = {
+    socket,
+    get text() {
+      return Buffer.concat(chunks).toString('latin1');
+    },
+    get statuses() {
+      return [...this.text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+    },
+    get isClosed() {
+      return isClosed;
+    },
+    untilAnswers: async (count) =>
+      void (await eventually(() => connection.statuses.length >= count, { message: `${count} answers` })),
+    untilClosed: async () =>
+      void (await eventually(() => isClosed, { timeoutMs: 45_000, message: 'the connection is closed' })),
+  };
+  return connection;
+}
+
+/** How often a bound was met there. */
+export async function timesMet(
+  replica: { get(path: string, init?: RequestInit): Promise<Response> },
+  bound: string,
+  headers: Record<string, string> = {},
+): Promise<number> {
+  const page = parseMetrics(await (await replica.get('/metrics', { headers })).text());
+  return page.value('holdline_bound_reached_total', { bound }) ?? Number.NaN;
+}

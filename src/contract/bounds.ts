@@ -14,6 +14,7 @@ interface Bound {
   readonly beyond:
     | ApiErrorCode
     | 'connection closed'
+    | 'another connection closed'
     | 'waits'
     | 'cut'
     | 'oldest dropped'
@@ -27,7 +28,30 @@ const MiB = 1_048_576;
 const ofConnections = {
   connections: {
     ...{ limit: 5_000, unit: 'items', of: 'connections to a replica' },
+    beyond: 'another connection closed',
+  },
+  connectionsPerAddress: {
+    ...{ limit: 1_000, unit: 'items', of: 'of these, from one address' },
+    beyond: 'another connection closed',
+  },
+  unanswered: {
+    ...{ limit: 16, unit: 'items', of: 'requests of one connection that wait for their answers' },
     beyond: 'connection closed',
+  },
+} as const satisfies Record<string, Bound>;
+
+const ofRequests = {
+  requestHeader: {
+    ...{ limit: 16 * KiB, unit: 'bytes', of: 'the header of a request' },
+    beyond: 'invalid_request',
+  },
+  headerTime: {
+    ...{ limit: 10_000, unit: 'ms', of: 'until the header of a request is there' },
+    beyond: 'invalid_request',
+  },
+  requestTime: {
+    ...{ limit: 30_000, unit: 'ms', of: 'until a whole request is there' },
+    beyond: 'invalid_request',
   },
 } as const satisfies Record<string, Bound>;
 
@@ -127,6 +151,7 @@ const ofStreams = {
 
 export const boundTable = {
   ...ofConnections,
+  ...ofRequests,
   ...ofBodies,
   ...ofStreams,
 } as const satisfies Record<string, Bound>;

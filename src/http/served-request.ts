@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../contract/errors.js';
 import { type Caller, nobody } from './access/caller.js';
-import type { AddressOf } from './access/client-address.js';
+import type { Addresses } from './access/client-address.js';
 import type { Limits } from './access/limits.js';
 import type { VisitWatch } from './access/visit-watch.js';
 import type { Exchange } from './exchange.js';
@@ -15,7 +15,7 @@ import type { StandingResponse } from './standing-response.js';
 /** What all requests of a server share. */
 export interface ServingParts {
   readonly limits: Limits;
-  readonly addressOf: AddressOf;
+  readonly addresses: Addresses;
   readonly visitWatch: VisitWatch;
   readonly bodyRoom: BodyRoom;
   readonly closing: AbortSignal;
@@ -56,7 +56,7 @@ export class ServedRequest implements Exchange {
   }
 
   get address(): string {
-    return this.#parts.addressOf(this.request);
+    return this.#parts.addresses.of(this.request);
   }
 
   get bodyRoom(): BodyRoom {

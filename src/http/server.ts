@@ -1,14 +1,11 @@
 import { once, setMaxListeners } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, isIPv6 } from 'node:net';
-import { bounds } from '../contract/bounds.js';
-import { OperatorError } from '../contract/errors.js';
 import { supervisorsKey } from '../contract/keys.js';
 import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis.js';
-import { createAddressOf } from './access/client-address.js';
+import { createAddresses } from './access/client-address.js';
 import { createGate } from './access/gate.js';
 import { createKeyRing } from './access/key-ring.js';
 import { createLimits } from './access/limits.js';
@@ -20,6 +17,8 @@ import type { CommandAccess } from './commands/command-access.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobLooks } from './commands/job-looks.js';
 import { forgetSend } from './commands/send-records.js';
+import { Connections } from './connections/connections.js';
+import { createHttpServer, listen, serve, stopServing } from './connections/listening.js';
 import { EventFeed } from './events/event-feed.js';
 import type { FeedTuning } from './events/feed-tuning.js';
 import { createHandlers } from './handlers.js';
@@ -27,13 +26,11 @@ import { createHttpMetrics } from './metrics/http-metrics.js';
 import { logRequest } from './request-log.js';
 import { BodyRoom } from './requests/body-room.js';
 import { createGuard } from './requests/guard.js';
-import { answerUnreadable } from './requests/unreadable.js';
 import { createRoutes } from './routes.js';
 import { viaRedis } from './session/redis-call.js';
 import { createRunAccess } from './session/run-access.js';
 import { createRunQueue } from './session/run-queue.js';
 import { createSessionReader } from './session/session-reader.js';
-import { StandingResponse } from './standing-response.js';
 
 export interface HttpServer {
   readonly port: number;
@@ -52,13 +49,12 @@ export interface HttpParts {
 
 /** How long a start waits to know whether Redis is there; it is up either way. */
 const firstConnectionMs = 500;
-const lastAnswersMs = 2_000;
 /** How long a stream may outlive a login that was ended on another replica. */
 const visitLookMs = 1_000;
 
 /**
  * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
- * listens whether or not Redis is up. Throws {@link OperatorError} where it cannot listen.
+ * listens whether or not Redis is up. Throws `OperatorError` where it cannot listen.
  */
 export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts): Promise<HttpServer> {
   const closing = new AbortController();
@@ -123,23 +119,26 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
       await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
     },
   });
+  const addresses = createAddresses(config.trustedProxies);
   const app = createApp({
     routes,
     guard: createGuard(config),
     gate: createGate(ring, visits, metrics.reach),
     limits,
     visitWatch,
-    addressOf: createAddressOf(config.trustedProxies),
+    addresses,
     bodyRoom: new BodyRoom(),
     offersCors: config.allowedOrigins.length > 0,
     onEnd(served) {
       metrics.count(served);
       logRequest(log, served);
+      connections.onAnswered(served.request.socket);
     },
     reach: metrics.reach,
     closing: closing.signal,
   });
-  server.on('request', app.handle);
+  const connections = new Connections({ addresses, answer: app.handle, reach: metrics.reach });
+  serve(server, connections, metrics.reach);
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
 
   const { port } = server.address() as AddressInfo;
@@ -159,46 +158,6 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   };
 }
 
-type OurServer = Server<typeof IncomingMessage, typeof StandingResponse>;
-
-function createHttpServer(): OurServer {
-  const server = createServer({
-    ServerResponse: StandingResponse,
-    headersTimeout: 10_000,
-    requestTimeout: 30_000,
-    // Longer than a reverse proxy keeps its connections: the proxy must be the one to close them.
-    keepAliveTimeout: 65_000,
-    connectionsCheckingInterval: 2_000,
-    // A missing Host is refused by the guard, in the one shape that every refusal has.
-    requireHostHeader: false,
-  });
-  // Nothing moves for so long only where nobody reads: the longest wait is 120 s, and events come every 15 s.
-  server.setTimeout(150_000);
-  server.maxConnections = bounds.connections;
-  server.on('clientError', answerUnreadable);
-  server.on('connect', (_request, socket) => answerUnreadable({ code: 'CONNECT' }, socket));
-  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
-  return server;
-}
-
-async function listen(server: OurServer, { host, port }: Config): Promise<void> {
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const ways: Record<string, string> = {
-      EADDRINUSE:
-        'is in use; stop what uses it, or set WHATSAPP_MCP_PORT to another port (0 picks a free one)',
-      EACCES: 'may not be used by this user; set WHATSAPP_MCP_PORT to a port above 1023',
-      EADDRNOTAVAIL:
-        'is not an address of this machine; set WHATSAPP_MCP_HOST to one that is, like 127.0.0.1',
-    };
-    const way = code === undefined ? undefined : ways[code];
-    throw way ? new OperatorError(`${host}:${port} ${way}`, { cause }) : cause;
-  }
-}
-
 /** The first requests would fail for no reason while a connection to a Redis that is up is being made. */
 async function firstOutcome(redis: Redis): Promise<void> {
   if (redis.status === 'ready') return;
@@ -210,14 +169,4 @@ async function firstOutcome(redis: Redis): Promise<void> {
   known.abort();
   clearTimeout(timer);
   await Promise.allSettled(outcomes);
-}
-
-async function stopServing(server: OurServer): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  const sweep = setInterval(() => server.closeIdleConnections(), 50);
-  const end = setTimeout(() => server.closeAllConnections(), lastAnswersMs);
-  await closed;
-  clearInterval(sweep);
-  clearTimeout(end);
 }

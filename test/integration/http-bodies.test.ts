@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { openRaw, type RawConnection, timesMet } from '../support/raw-connection.js';
+import { get, openRaw, type RawConnection, timesMet } from '../support/raw-connection.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 const KiB = 1_024;
@@ -180,5 +180,30 @@ describe('a body', () => {
     } finally {
       for (const { socket } of uploads) socket.destroy();
     }
+  });
+
+  it('that dribbles is over after thirty seconds', async () => {
+    const before = await timesMet(replica, 'requestTime');
+    const slow = await openRaw(replica.port);
+    slow.socket.write('POST /api/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{');
+    const dribble = setInterval(() => slow.socket.write(' '), 500);
+    try {
+      await slow.untilClosed();
+    } finally {
+      clearInterval(dribble);
+    }
+    assert.match(slow.text, /^HTTP\/1\.1 408 .*the request did not arrive within 30 s/s);
+    assert.equal(await timesMet(replica, 'requestTime'), before + 1);
+  });
+
+  it('is not what a header of more than 16 KiB is refused for', async () => {
+    const before = await timesMet(replica, 'requestHeader');
+    const most = await openRaw(replica.port);
+    most.socket.write(get('/livez', `X: ${'x'.repeat(16_000)}`));
+    await most.untilAnswers(1);
+    assert.deepEqual([most.statuses, await timesMet(replica, 'requestHeader')], [[200], before]);
+    most.socket.write(get('/livez', `X: ${'x'.repeat(16_384)}`));
+    await most.untilClosed();
+    assert.deepEqual([most.statuses, await timesMet(replica, 'requestHeader')], [[200, 431], before + 1]);
   });
 });

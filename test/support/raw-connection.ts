@@ -44,6 +44,10 @@ export async function openRaw(port: number, localAddress = '127.0.0.1'): Promise
   return connection;
 }
 
+export function get(path: string, ...headers: string[]): string {
+  return `${[`GET ${path} HTTP/1.1`, 'Host: localhost', ...headers].join('\r\n')}\r\n\r\n`;
+}
+
 /** How often a bound was met there. */
 export async function timesMet(
   replica: { get(path: string, init?: RequestInit): Promise<Response> },

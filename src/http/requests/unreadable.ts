@@ -1,24 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
+import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { rawErrorAnswer } from '../answers.js';
 
 /** Answers what the HTTP parser gave up on, in the shape of every other refusal, and closes. */
-export function answerUnreadable(error: { code?: string }, socket: Duplex): void {
+export function answerUnreadable(
+  error: { code?: string },
+  socket: Duplex,
+  isReadingBody: boolean,
+  reach: OnBound,
+): void {
   if (!socket.writable || hasBegunAnAnswer(socket) || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const [status, reason, refusal] = refusalOf(error.code);
+  const [status, reason, refusal] = refusalOf(error.code, isReadingBody);
+  if (refusal.bound !== null) reach(refusal.bound);
   socket.end(rawErrorAnswer(status, reason, refusal, randomUUID()), () => socket.destroy());
 }
 
-function refusalOf(code: string | undefined): [number, string, ApiError] {
+function refusalOf(code: string | undefined, isReadingBody: boolean): [number, string, ApiError] {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return [431, 'Request Header Fields Too Large', invalid('the request header is larger than 16 KiB')];
+      return [
+        431,
+        'Request Header Fields Too Large',
+        invalid(`the request header is larger than ${bounds.requestHeader} bytes`, 'requestHeader'),
+      ];
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, 'Request Timeout', invalid('the request did not arrive in time')];
+      return [408, 'Request Timeout', late(isReadingBody ? 'requestTime' : 'headerTime')];
     case 'CONNECT':
       return [
         405,
@@ -32,8 +43,16 @@ function refusalOf(code: string | undefined): [number, string, ApiError] {
   }
 }
 
-function invalid(message: string): ApiError {
-  return new ApiError('invalid_request', message, { details: { issues: [{ path: '', message }] } });
+function late(bound: 'requestTime' | 'headerTime'): ApiError {
+  const what = bound === 'requestTime' ? 'the request' : 'the header of the request';
+  return invalid(`${what} did not arrive within ${bounds[bound] / 1_000} s`, bound);
+}
+
+function invalid(message: string, bound?: BoundName): ApiError {
+  return new ApiError('invalid_request', message, {
+    details: { issues: [{ path: '', message }] },
+    ...(bound === undefined ? {} : { bound }),
+  });
 }
 
 /** A second status line within an answer would be read as part of its body. */

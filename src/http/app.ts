@@ -9,7 +9,7 @@ import { lapsed } from './access/key-ring.js';
 import { htmlType, pageHeaders, send, sendError, toApiError } from './answers.js';
 import { crossOriginHeaders, preflightHeaders } from './cross-origin.js';
 import type { Route } from './exchange.js';
-import type { Guard } from './requests/guard.js';
+import { type Guard, originNotAllowed } from './requests/guard.js';
 import { headerValues } from './requests/header-values.js';
 import { parseTarget } from './requests/target.js';
 import { createRouteTable, everyMethod, type Found, routeFor } from './route-table.js';
@@ -112,7 +112,10 @@ function stepOf(route: Route): (request: IncomingMessage, response: ServerRespon
   return (_request, response) => {
     const served = servedBy(response);
     permit(served.caller, route);
-    return route.isLimited ? served.spend().then(() => route.handle(served)) : route.handle(served);
+    if (!route.isLimited) return route.handle(served);
+    // Only a page that brings a key may spend what its caller has.
+    if (served.admission.isFromElsewhere && served.caller.via !== 'key') throw originNotAllowed();
+    return served.spend().then(() => route.handle(served));
   };
 }
 

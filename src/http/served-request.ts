@@ -29,7 +29,7 @@ export class ServedRequest implements Exchange {
   /** null: no path of the API. */
   readonly found: Found | null;
   readonly startedAt = performance.now();
-  admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false };
+  admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false, isFromElsewhere: false };
   caller: Caller = nobody;
   target: Target = { path: '', search: '' };
   /** What was refused, or failed. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import type { Admission } from '../requests/guard.js';
+import { type Admission, originNotAllowed } from '../requests/guard.js';
 import { anybody, type Caller } from './caller.js';
 import { loginCookie, readCookies, visitCookie } from './cookies.js';
 import { type KeyRing, presentedKey, unauthorized } from './key-ring.js';
@@ -9,12 +9,19 @@ import type { Visits } from './visits.js';
 
 /**
  * Tells who asks. A key in a header is compared here; a cookie costs one round trip to Redis. Throws
- * `unauthorized`; `origin_not_allowed` for a change by cookie that does not come from our own pages.
+ * `unauthorized`; `origin_not_allowed` for a change by cookie that does not come from our own pages, and, where nobody needs a
+ * key, for whatever another site's page embeds: its browser is on this machine, and so would be somebody who may do everything.
  */
 export type Gate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
 
 export function createGate(ring: KeyRing, visits: Visits, reach: OnBound): Gate {
-  if (ring.isEmpty) return () => anybody;
+  if (ring.isEmpty) {
+    return ({ method, headers }, { isFromElsewhere }) => {
+      if (isFromElsewhere && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
+        throw originNotAllowed();
+      return anybody;
+    };
+  }
   return async (request, admission) => {
     const presented = presentedKey(request);
     if (presented !== null) {
@@ -39,8 +46,7 @@ export function createGate(ring: KeyRing, visits: Visits, reach: OnBound): Gate 
  */
 function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Admission): boolean {
   const site = headers['sec-fetch-site'];
-  const isRead = method === 'GET' || method === 'HEAD';
-  if (isRead) {
+  if (isRead(method)) {
     return site === undefined || site === 'same-origin' || site === 'none' || isNavigation(headers);
   }
   if (isOwnOrigin && (site === undefined || site === 'same-origin')) return true;
@@ -50,6 +56,11 @@ function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Adm
   );
 }
 
+function isRead(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+/** A link that somebody followed. */
 function isNavigation(headers: IncomingMessage['headers']): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

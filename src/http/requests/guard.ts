@@ -28,6 +28,8 @@ export interface Admission {
   readonly listedOrigin: string | null;
   /** The request names an origin, and it is our own. */
   readonly isOwnOrigin: boolean;
+  /** A browser says that a page of another origin made it ask, and that origin is not listed. */
+  readonly isFromElsewhere: boolean;
 }
 
 export interface GuardSettings {
@@ -39,6 +41,13 @@ export interface GuardSettings {
 }
 
 const readingMethods = ['GET', 'HEAD', 'OPTIONS'];
+
+export function originNotAllowed(): ApiError {
+  return new ApiError(
+    'origin_not_allowed',
+    'web pages of this origin may not call here; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours',
+  );
+}
 
 export function createGuard(settings: GuardSettings): Guard {
   const publicUrl = settings.publicUrl === null ? null : new URL(settings.publicUrl);
@@ -88,18 +97,14 @@ export function createGuard(settings: GuardSettings): Guard {
       const isListed = origin !== undefined && listedOrigins.has(origin);
       const isOwnOrigin = origin !== undefined && isSameOrigin(origin, host);
       const isForeign = origin !== undefined && !isListed && !isOwnOrigin;
-      const isCrossSiteChange =
-        secFetchSite?.toLowerCase() === 'cross-site' && !isListed && !readingMethods.includes(method);
-      if (isForeign || isCrossSiteChange) {
-        throw new ApiError(
-          'origin_not_allowed',
-          'web pages of this origin may not call here; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours',
-        );
-      }
+      const site = secFetchSite?.toLowerCase();
+      const isFromElsewhere = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
+      if (isForeign || (isFromElsewhere && !readingMethods.includes(method))) throw originNotAllowed();
       return {
         baseUrl: publicBase ?? `http://${host.text}`,
         listedOrigin: isListed ? origin : null,
         isOwnOrigin,
+        isFromElsewhere,
       };
     },
   };

@@ -41,6 +41,14 @@ const ofConnections = {
 } as const satisfies Record<string, Bound>;
 
 const ofRequests = {
+  requestsUnderWay: {
+    ...{
+      limit: 256,
+      unit: 'items',
+      of: 'requests under way of one caller, waits and event streams included',
+    },
+    beyond: 'rate_limited',
+  },
   requestHeader: {
     ...{ limit: 16 * KiB, unit: 'bytes', of: 'the header of a request' },
     beyond: 'invalid_request',
@@ -77,6 +85,7 @@ const ofBodies = {
 
 const ofStreams = {
   streams: { limit: 1_000, unit: 'items', of: 'event streams of a replica', beyond: 'rate_limited' },
+  streamsPerCaller: { limit: 100, unit: 'items', of: 'of these, of one caller', beyond: 'rate_limited' },
   visitorStreams: { limit: 20, unit: 'items', of: 'of these, from QR links', beyond: 'rate_limited' },
   streamBacklog: {
     ...{ limit: MiB, unit: 'bytes', of: 'events that wait for one client to read them' },

@@ -92,7 +92,9 @@ export function createApp(parts: AppParts): App {
 
   /** One for all: a listener of each response's own would cost more than all else that is done at its end. */
   function onClose(this: StandingResponse): void {
-    onEnd(servedBy(this));
+    const served = servedBy(this);
+    served.leave();
+    onEnd(served);
   }
 
   return {
@@ -112,6 +114,8 @@ function stepOf(route: Route): (request: IncomingMessage, response: ServerRespon
   return (_request, response) => {
     const served = servedBy(response);
     permit(served.caller, route);
+    // What is open is answered at once, and the probes among it must be whatever else is under way.
+    if (route.scope !== 'open') served.enter();
     if (!route.isLimited) return route.handle(served);
     // Only a page that brings a key may spend what its caller has.
     if (served.admission.isFromElsewhere && served.caller.via !== 'key') throw originNotAllowed();

@@ -15,6 +15,8 @@ export interface Exchange {
   readonly caller: Caller;
   /** Where the request comes from, for limits and the log. */
   readonly address: string;
+  /** Who the caller is to limits: the key; without one, the address. */
+  readonly callerName: string;
   readonly bodyRoom: BodyRoom;
   /** Counts one more request that changes or costs something. Throws `rate_limited`. */
   spend(): Promise<void>;

@@ -3,6 +3,7 @@ import type { ApiError } from '../contract/errors.js';
 import { type Caller, nobody } from './access/caller.js';
 import type { Addresses } from './access/client-address.js';
 import type { Limits } from './access/limits.js';
+import { callerName, type UnderWay } from './access/under-way.js';
 import type { VisitWatch } from './access/visit-watch.js';
 import type { Exchange } from './exchange.js';
 import type { BodyRoom } from './requests/body-room.js';
@@ -17,6 +18,7 @@ export interface ServingParts {
   readonly limits: Limits;
   readonly addresses: Addresses;
   readonly visitWatch: VisitWatch;
+  readonly underWay: UnderWay;
   readonly bodyRoom: BodyRoom;
   readonly closing: AbortSignal;
 }
@@ -36,6 +38,8 @@ export class ServedRequest implements Exchange {
   problem: ApiError | null = null;
   hasLapsed = false;
   readonly #parts: ServingParts;
+  /** As whom it was let in. */
+  #entered: string | null = null;
   #signal: AbortSignal | null = null;
 
   constructor(
@@ -59,6 +63,10 @@ export class ServedRequest implements Exchange {
     return this.#parts.addresses.of(this.request);
   }
 
+  get callerName(): string {
+    return callerName(this.caller, () => this.address);
+  }
+
   get bodyRoom(): BodyRoom {
     return this.#parts.bodyRoom;
   }
@@ -66,6 +74,19 @@ export class ServedRequest implements Exchange {
   get signal(): AbortSignal {
     this.#signal ??= this.#makeSignal();
     return this.#signal;
+  }
+
+  /** Throws `rate_limited` where its caller has as many requests under way as may be. */
+  enter(): void {
+    const name = this.callerName;
+    this.#parts.underWay.enter(name);
+    this.#entered = name;
+  }
+
+  /** To be called when its answer is out. */
+  leave(): void {
+    if (this.#entered !== null) this.#parts.underWay.leave(this.#entered);
+    this.#entered = null;
   }
 
   spend(): Promise<void> {

@@ -9,6 +9,7 @@ import { createAddresses } from './access/client-address.js';
 import { createGate } from './access/gate.js';
 import { createKeyRing } from './access/key-ring.js';
 import { createLimits } from './access/limits.js';
+import { UnderWay } from './access/under-way.js';
 import { withRoom } from './access/visit-room.js';
 import { VisitWatch } from './access/visit-watch.js';
 import { createVisits } from './access/visits.js';
@@ -127,6 +128,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     limits,
     visitWatch,
     addresses,
+    underWay: new UnderWay('requestsUnderWay', 'requests under way'),
     bodyRoom: new BodyRoom(),
     offersCors: config.allowedOrigins.length > 0,
     onEnd(served) {

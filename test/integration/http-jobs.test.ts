@@ -8,6 +8,7 @@ import { readFence } from '../../src/platform/session-store.js';
 import { type CommandStage, startCommandStage } from '../support/command-stage.js';
 import { eventually } from '../support/eventually.js';
 import { linkedAccount as account, type HeldSession } from '../support/held-session.js';
+import { type Replica, startReplica } from '../support/http-replica.js';
 import { assertError, getJob, postSend } from '../support/send-client.js';
 
 const keys = sessionKeys('default');
@@ -162,12 +163,25 @@ describe('GET /api/jobs/<id>', () => {
   });
 
   it('a thousand who wait share each look', async () => {
+    const replica = await startReplica(stage.server.url, {
+      environment: { WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' },
+    });
+    // One caller may not have so many under way.
+    const from = (i: number) => ({ 'x-forwarded-for': `203.0.113.${i % 10}` });
+    const callers = Array.from(
+      { length: 10 },
+      (_, i): Replica => ({
+        ...replica,
+        post: (path, init) => replica.post(path, { ...init, headers: { ...init?.headers, ...from(i) } }),
+      }),
+    );
     const waiting: ReturnType<typeof postSend>[] = [];
     // No more at once than a listener keeps connections for that are not accepted yet.
     for (let count = 100; count <= 1_000; count += 100) {
       for (let i = waiting.length; i < count; i++) {
         const signal = AbortSignal.timeout(150_000);
-        waiting.push(postSend(stage.replica, { message: `${i}`, prefer: 'wait=120', signal }));
+        const caller = callers[i % callers.length] as Replica;
+        waiting.push(postSend(caller, { message: `${i}`, prefer: 'wait=120', signal }));
       }
       await eventually(async () => (await stage.redis.llen(`${keyPrefix}:sends-default:wait`)) === count, {
         timeoutMs: 60_000,
@@ -183,5 +197,6 @@ describe('GET /api/jobs/<id>', () => {
     // All of them waited all the while.
     await stage.redis.set(keys.wiped, String(Date.now()));
     assert.deepEqual(new Set((await Promise.all(waiting)).map(({ status }) => status)), new Set([409]));
+    await replica.close();
   });
 });

@@ -48,6 +48,11 @@ export function get(path: string, ...headers: string[]): string {
   return `${[`GET ${path} HTTP/1.1`, 'Host: localhost', ...headers].join('\r\n')}\r\n\r\n`;
 }
 
+export function post(path: string, body: string, ...headers: string[]): string {
+  const lines = [`POST ${path} HTTP/1.1`, 'Host: localhost', `Content-Length: ${Buffer.byteLength(body)}`];
+  return `${[...lines, 'Content-Type: application/json', ...headers].join('\r\n')}\r\n\r\n${body}`;
+}
+
 /** How often a bound was met there. */
 export async function timesMet(
   replica: { get(path: string, init?: RequestInit): Promise<Response> },

@@ -1,6 +1,7 @@
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas } from '../../contract/events.js';
 import { isEventId } from '../../platform/event-stream.js';
+import { UnderWay } from '../access/under-way.js';
 import type { Exchange, Route } from '../exchange.js';
 import { parseQuery } from '../requests/target.js';
 import type { EventFeed } from './event-feed.js';
@@ -9,9 +10,18 @@ import { presentToVisitors } from './visitor-frames.js';
 
 /** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
 export function eventsRoute(feed: EventFeed): Route {
+  const ofCallers = new UnderWay('streamsPerCaller', 'event streams');
   return {
     ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
-    handle: (exchange) => answerEvents(exchange, feed),
+    async handle(exchange) {
+      const { callerName } = exchange;
+      ofCallers.enter(callerName);
+      try {
+        await answerEvents(exchange, feed);
+      } finally {
+        ofCallers.leave(callerName);
+      }
+    },
   };
 }
 

@@ -13,7 +13,7 @@ export function openApiDocument(): JsonObject {
       title: 'Holdline',
       version: productVersion,
       description:
-        'One linked WhatsApp account behind a plain HTTP API. Every failure has the same shape, and its `error.code` is stable. Where the server has API keys, a request takes one of the scope that its operation names: `read`, `send` or `admin`, each including those before it.',
+        'One linked WhatsApp account behind a plain HTTP API. Every failure has the same shape, and its `error.code` is stable. Where the server has API keys, a request takes one of the scope that its operation names: `read`, `send` or `admin`, each including those before it. What a caller may have under way is limited, whatever it asks: 429 `rate_limited`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [],

@@ -6,14 +6,14 @@ import { errorRef, type JsonObject } from './schemas.js';
 /** Which refusals a caller has to reckon with, and what each looks like. */
 
 const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_allowed', 'internal_error'];
-const withKeys: readonly ApiErrorCode[] = ['unauthorized', 'forbidden'];
+/** `rate_limited`: as many requests of the caller as may are under way, or more than may came within a minute. */
+const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 const ofSessions: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 
 export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
-  const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...withKeys]);
+  const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...ofCallers]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
-  if (operation.isLimited) add(['rate_limited']);
   if (method === 'POST') add(ofBodies);
   if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
   // What links a phone starts the session, and is for those who are not linked yet.
@@ -37,7 +37,7 @@ export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, J
 }
 
 export function everyPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
-  return errorResponses([...everywhere, ...withKeys, ...codes]);
+  return errorResponses([...everywhere, ...ofCallers, ...codes]);
 }
 
 /** Of a path that takes no key. */

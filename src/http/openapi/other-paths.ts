@@ -121,7 +121,7 @@ const events = operation('events', 'Events', 'read', 'What happens, as it happen
       ...found('text/event-stream', text, streamOf(eventExample)),
       description: 'A stream without an end',
     },
-    ...everyPathAnd('invalid_request', 'rate_limited', 'redis_unavailable'),
+    ...everyPathAnd('invalid_request', 'redis_unavailable'),
   },
 });
 

@@ -78,6 +78,8 @@ export class ServedRequest implements Exchange {
 
   /** Throws `rate_limited` where its caller has as many requests under way as may be. */
   enter(): void {
+    // Its client has left while it was looked up who that is: nobody would tell that it is over.
+    if (this.response.destroyed) return;
     const name = this.callerName;
     this.#parts.underWay.enter(name);
     this.#entered = name;

@@ -87,6 +87,26 @@ describe('what one caller has under way', () => {
     });
   }
 
+  it('is nothing of those who left before it was known who they are', async () => {
+    const cookie = `Cookie: ${await keyed.cookieOf(keys.key.admin)}`;
+    const aborted = () => keyed.logLines.filter(({ isAborted }) => isAborted === true).length;
+    const before = aborted();
+    redis.signal('SIGSTOP');
+    try {
+      const leaving = await Promise.all(Array.from({ length: 300 }, () => openRaw(keyed.port)));
+      for (const { socket } of leaving) socket.write(get('/api/status', cookie));
+      await eventually(() => leaving.every(({ socket }) => socket.writableLength === 0));
+      // What is asked after them is answered after they were read.
+      await answerTo(keyed.port, get('/livez'));
+      for (const { socket } of leaving) socket.destroy();
+      await eventually(() => aborted() === before + 300);
+    } finally {
+      redis.signal('SIGCONT');
+    }
+    await eventually(async () => (await keyed.get('/readyz')).ok);
+    assert.deepEqual((await answerTo(keyed.port, get('/api/status', cookie))).statuses, [200]);
+  });
+
   it('is at most 100 event streams', async () => {
     const streams: EventClient[] = [];
     const listen = async (key: string) => {

@@ -41,13 +41,26 @@ describe('room in the queues of commands', () => {
     assert.equal((await postSend(stage.replica, { prefer: 'respond-async' })).status, 202, 'a short one');
     const page = parseMetrics(await (await stage.replica.get('/metrics')).text());
     assert.ok((page.value('holdline_bound_reached_total', { bound: 'sendQueueBytes' }) ?? 0) > 0);
-    await eventually(async () => (await stage.redis.exists(commandRoomKey('default', 'sends'))) === 0);
+    const coming = async () => (await stage.redis.hkeys(commandRoomKey('default', 'sends'))).join();
+    await eventually(async () => (await coming()) === '=');
   });
 
   async function waitingBytes(): Promise<number[]> {
     const ids = await stage.redis.lrange(`${keyPrefix}:sends-default:wait`, 0, -1);
     return Promise.all(ids.map((id) => stage.redis.hstrlen(`${keyPrefix}:sends-default:${id}`, 'data')));
   }
+
+  it('is counted anew before one of many is refused, and not for each of them', async () => {
+    const ids = Array.from({ length: 500 }, (_, n) => `m-${n}`);
+    const list = `${keyPrefix}:sends-default:wait`;
+    for (const id of ids) await stage.redis.hset(`${keyPrefix}:sends-default:${id}`, 'data', 'x'.repeat(100));
+    await stage.redis.lpush(list, ...ids);
+    const limits = { sendQueueBytes: 50_100 };
+    assert.equal(await take('sends', 'm-new', 100, limits), null);
+    assert.equal(await take('sends', 'm-newer', 1, limits), 'sendQueueBytes');
+    await stage.redis.ltrim(list, 0, 99);
+    await eventually(async () => (await take('sends', 'm-newer', 1, limits)) === null);
+  });
 
   it('is taken by jobs of earlier versions too, and by what is no job only as much as it is', async () => {
     const list = `${keyPrefix}:sends-default:wait`;

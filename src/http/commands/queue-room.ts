@@ -4,9 +4,9 @@ import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
 
 /**
- * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: a length
- * for each, only when another comes. What is on its way into the queue is kept beside it for a moment, so that callers who come
- * at the same time, on any replica, do not all get the last place.
+ * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: once a second,
+ * and before anybody is refused; in between what comes is added. What is on its way into the queue is kept beside it for a moment, so
+ * that callers who come at the same time, on any replica, do not all get the last place.
  */
 
 const kept = {
@@ -20,6 +20,11 @@ export type QueueBound = (typeof kept)[Lane]['items' | 'bytes'];
 /** Longer than an add may take: what did not come by then never does. */
 const onTheWayMs = 10_000;
 
+/** A count of a thousand jobs takes Redis a millisecond: so often, and not oftener where many are refused, unless few wait. */
+const countMs = 1_000;
+const recountMs = 20;
+const few = 64;
+
 /** null: there is room, and it is kept until the job is there; else the bound that does not let it in. */
 export async function takeRoom(
   redis: Redis,
@@ -31,7 +36,7 @@ export async function takeRoom(
   const met = await roomScript(
     redis,
     [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, lane)],
-    [`${queue}:`, id, bytes, limits[names.items], limits[names.bytes], onTheWayMs],
+    [`${queue}:`, id, bytes, limits[names.items], limits[names.bytes], onTheWayMs, countMs, recountMs, few],
   );
   return met === '' ? null : names[met];
 }
@@ -41,34 +46,54 @@ export async function giveRoomBack(redis: Redis, lane: Lane, session: string, id
   await redis.hdel(commandRoomKey(session, lane), id);
 }
 
-// KEYS wait active onTheWay | ARGV prefix of job keys, id, bytes, most items, most bytes, ms on the way
+// KEYS wait active onTheWay | ARGV prefix of job keys, id, bytes, most items, most bytes, ms on the way, countMs recountMs few
 // returns '' or the unit that does not let it in; a job that is there already changes nothing
+// The field '=' of the last key has the bytes of all and the time of their count.
 const roomScript = luaScript<'' | 'items' | 'bytes'>(
   'takeCommandRoom',
   3,
   `if redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 then return '' end
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   local items, bytes = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2]), tonumber(ARGV[3])
-   local coming = redis.call('HGETALL', KEYS[3])
-   for i = 1, #coming, 2 do
-     local ends, size = string.match(coming[i + 1], '^(%d+):(%d+)$')
-     if not ends or tonumber(ends) <= now or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
-       redis.call('HDEL', KEYS[3], coming[i])
-     else
-       items, bytes = items + 1, bytes + tonumber(size)
+   local bytes, at = string.match(redis.call('HGET', KEYS[3], '=') or '', '^(%d+):(%d+)$')
+   bytes, at = tonumber(bytes), tonumber(at)
+   local items = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])
+   local inQueue = items
+   local function count()
+     items, bytes, at = inQueue, 0, now
+     local coming = redis.call('HGETALL', KEYS[3])
+     for i = 1, #coming, 2 do
+       local ends, size = string.match(coming[i + 1], '^(%d+):(%d+)$')
+       if coming[i] == '=' then
+       elseif not ends or tonumber(ends) <= now or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
+         redis.call('HDEL', KEYS[3], coming[i])
+       else
+         items, bytes = items + 1, bytes + tonumber(size)
+       end
+     end
+     for list = 1, 2 do
+       for _, id in ipairs(redis.call('LRANGE', KEYS[list], 0, -1)) do
+         local size = redis.pcall('HSTRLEN', ARGV[1] .. id, 'data')
+         if type(size) == 'number' then bytes = bytes + size end
+       end
      end
    end
-   if items >= tonumber(ARGV[4]) then return 'items' end
-   for list = 1, 2 do
-     for _, id in ipairs(redis.call('LRANGE', KEYS[list], 0, -1)) do
-       local size = redis.pcall('HSTRLEN', ARGV[1] .. id, 'data')
-       if type(size) == 'number' then bytes = bytes + size end
-       if bytes > tonumber(ARGV[5]) then return 'bytes' end
-     end
+   local function met()
+     if items >= tonumber(ARGV[4]) then return 'items' end
+     return bytes + tonumber(ARGV[3]) > tonumber(ARGV[5]) and 'bytes' or ''
    end
-   if bytes > tonumber(ARGV[5]) then return 'bytes' end
-   redis.call('HSET', KEYS[3], ARGV[2], string.format('%.0f:%d', now + ARGV[6], ARGV[3]))
+   if not bytes or now < at or now - at > tonumber(ARGV[7]) then count()
+   else items = items + math.max(0, redis.call('HLEN', KEYS[3]) - 1) end
+   local unit = met()
+   if unit ~= '' and (items <= tonumber(ARGV[9]) or now - at >= tonumber(ARGV[8])) then
+     count()
+     unit = met()
+   end
+   if unit == '' then
+     redis.call('HSET', KEYS[3], ARGV[2], string.format('%.0f:%d', now + ARGV[6], ARGV[3]))
+     bytes = bytes + ARGV[3]
+   end
+   redis.call('HSET', KEYS[3], '=', string.format('%.0f:%.0f', bytes, at))
    redis.call('PEXPIRE', KEYS[3], ARGV[6])
-   return ''`,
+   return unit`,
 );

@@ -15,6 +15,8 @@ import { SupervisedSession } from '../support/supervised-session.js';
 const redis = await startRedis();
 const supervised = new SupervisedSession(redis, { session: defaultSession });
 const supervisor = await supervised.run('ready', 'ready');
+// As in the role all, where HTTP is a process beside it.
+supervisor.metrics.followHttp({ restarts: 0 });
 const replica = await startReplica(redis.url, {
   timing: { heartbeatTtlMs: 1_200, heartbeatIntervalMs: 400 },
 });

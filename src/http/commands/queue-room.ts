@@ -4,8 +4,8 @@ import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
 
 /**
- * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: once a second,
- * and before anybody is refused; in between what comes is added. What is on its way into the queue is kept beside it for a moment, so
+ * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: their number each
+ * time, their bytes once a second and before anybody is refused; in between what comes is added. What is on its way into the queue is kept beside it for a moment, so
  * that callers who come at the same time, on any replica, do not all get the last place.
  */
 
@@ -20,7 +20,7 @@ export type QueueBound = (typeof kept)[Lane]['items' | 'bytes'];
 /** Longer than an add may take: what did not come by then never does. */
 const onTheWayMs = 10_000;
 
-/** A count of a thousand jobs takes Redis a millisecond: so often, and not oftener where many are refused, unless few wait. */
+/** A count of the bytes of a thousand jobs takes Redis a millisecond: not oftener where many are refused, unless few wait. */
 const countMs = 1_000;
 const recountMs = 20;
 const few = 64;
@@ -57,24 +57,29 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    local bytes, at = string.match(redis.call('HGET', KEYS[3], '=') or '', '^(%d+):(%d+)$')
    bytes, at = tonumber(bytes), tonumber(at)
-   local items = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])
-   local inQueue = items
-   local function count()
-     items, bytes, at = inQueue, 0, now
+   local inQueue = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])
+   local items = inQueue
+   local function onTheWay()
+     local number, size = 0, 0
      local coming = redis.call('HGETALL', KEYS[3])
      for i = 1, #coming, 2 do
-       local ends, size = string.match(coming[i + 1], '^(%d+):(%d+)$')
+       local ends, its = string.match(coming[i + 1], '^(%d+):(%d+)$')
        if coming[i] == '=' then
        elseif not ends or tonumber(ends) <= now or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
          redis.call('HDEL', KEYS[3], coming[i])
        else
-         items, bytes = items + 1, bytes + tonumber(size)
+         number, size = number + 1, size + tonumber(its)
        end
      end
+     return number, size
+   end
+   local function count()
+     local number, size = onTheWay()
+     items, bytes, at = inQueue + number, size, now
      for list = 1, 2 do
        for _, id in ipairs(redis.call('LRANGE', KEYS[list], 0, -1)) do
-         local size = redis.pcall('HSTRLEN', ARGV[1] .. id, 'data')
-         if type(size) == 'number' then bytes = bytes + size end
+         local its = redis.pcall('HSTRLEN', ARGV[1] .. id, 'data')
+         if type(its) == 'number' then bytes = bytes + its end
        end
      end
    end
@@ -83,9 +88,13 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
      return bytes + tonumber(ARGV[3]) > tonumber(ARGV[5]) and 'bytes' or ''
    end
    if not bytes or now < at or now - at > tonumber(ARGV[7]) then count()
-   else items = items + math.max(0, redis.call('HLEN', KEYS[3]) - 1) end
+   else items = inQueue + math.max(0, redis.call('HLEN', KEYS[3]) - 1) end
    local unit = met()
-   if unit ~= '' and (items <= tonumber(ARGV[9]) or now - at >= tonumber(ARGV[8])) then
+   if unit == 'items' then
+     items = inQueue + onTheWay()
+     unit = met()
+   end
+   if unit == 'bytes' and (items <= tonumber(ARGV[9]) or now - at >= tonumber(ARGV[8])) then
      count()
      unit = met()
    end

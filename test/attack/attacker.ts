@@ -9,5 +9,7 @@ export interface AttackOrder {
 }
 
 const { name, port, forMs } = workerData as AttackOrder;
-const seen = await attacks[name]({ port, signal: AbortSignal.timeout(forMs) });
+const over = new AbortController();
+setTimeout(() => over.abort(), forMs);
+const seen = await attacks[name]({ port, signal: over.signal });
 parentPort?.postMessage(seen);

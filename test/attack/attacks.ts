@@ -154,15 +154,22 @@ function open({ port }: Aim, localAddress: string): Socket {
   return socket;
 }
 
-async function closedOr(socket: Socket, event: string, signal: AbortSignal): Promise<'over' | 'told'> {
-  const over = new AbortController();
-  const until = { signal: AbortSignal.any([signal, over.signal]) };
-  const outcome = await Promise.race([
-    once(socket, event, until).then(() => 'told' as const),
-    once(socket, 'close', until).then(() => 'over' as const),
-  ]).catch(() => 'over' as const);
-  over.abort();
-  return outcome;
+/** Resolves by what comes first: the event, the end of the socket, or of the attack. */
+function closedOr(socket: Socket, event: string, signal: AbortSignal): Promise<'over' | 'told'> {
+  return new Promise((resolve) => {
+    const settle = (outcome: 'over' | 'told') => {
+      socket.off(event, told);
+      socket.off('close', over);
+      signal.removeEventListener('abort', over);
+      resolve(outcome);
+    };
+    const told = () => settle('told');
+    const over = () => settle('over');
+    if (signal.aborted || socket.destroyed) return over();
+    socket.once(event, told);
+    socket.once('close', over);
+    signal.addEventListener('abort', over);
+  });
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

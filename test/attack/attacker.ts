@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type AttackName, attacks } from './attacks.js';
 
@@ -10,6 +11,8 @@ export interface AttackOrder {
 
 const { name, port, forMs } = workerData as AttackOrder;
 const over = new AbortController();
+// One listener a connection: many are no leak.
+setMaxListeners(0, over.signal);
 setTimeout(() => over.abort(), forMs);
 const seen = await attacks[name]({ port, signal: over.signal });
 parentPort?.postMessage(seen);

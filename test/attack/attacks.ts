@@ -13,13 +13,13 @@ export type AttackName = keyof typeof attacks;
 /** What callers did to the product, by requests over loopback; each returns what it saw, in a few words. */
 export const attacks = {
   /** Requests without a key, whose answers are not read. */
-  pipelining: (aim: Aim) => pipeline(aim, { sockets: 250, requests: 1_600, path: '/login', reads: false }),
-  /** Of which the answers are read, so that there is always room for more. */
-  'pipelining-and-reading': (aim: Aim) =>
-    pipeline(aim, { sockets: 150, requests: 100, path: '/livez', reads: true }),
+  pipelining: (aim: Aim) => pipeline(aim, { sockets: 250, requests: 1_600, path: '/login' }),
+  /** As many as are answered, again and again. */
+  'pipelining-and-reading': askAndRead,
+  /** A connection for each request. */
+  connecting: connectAndAsk,
   /** Large files over one connection. */
-  files: (aim: Aim) =>
-    pipeline(aim, { sockets: 1, requests: 2_097, path: '/docs/swagger-ui-bundle.js', reads: false }),
+  files: (aim: Aim) => pipeline(aim, { sockets: 1, requests: 2_097, path: '/docs/swagger-ui-bundle.js' }),
   'half-open': halfOpen,
   'keys-of-json': keysOfJson,
   'catch-ups': catchUps,
@@ -29,46 +29,87 @@ export const attacks = {
 /** Where attackers come from; the owner's address is another. */
 const addresses = ['127.0.0.3', '127.0.0.4'] as const;
 /** At most so many connections are opened in one attack. */
-const connectionsMax = 6_000;
+const connectionsMax = 15_000;
 
 interface Pipelining {
   readonly sockets: number;
   readonly requests: number;
   readonly path: string;
-  readonly reads: boolean;
 }
 
-async function pipeline(aim: Aim, { sockets, requests, path, reads }: Pipelining): Promise<string> {
-  const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(requests));
+/** Each writes for as long as it may, reads nothing, and begins anew where it is cut off. */
+async function pipeline(aim: Aim, { sockets, requests, path }: Pipelining): Promise<string> {
+  const bytes = requestsTo(path, requests);
   let opened = 0;
   let written = 0;
-  let read = 0;
   async function attacker(number: number): Promise<void> {
     while (!aim.signal.aborted && opened < connectionsMax) {
       opened++;
-      const socket = open(aim, addresses[number % 2] ?? addresses[0]);
-      if (reads) {
-        socket.on('data', (chunk) => {
-          read += chunk.length;
-        });
-      }
-      while (!aim.signal.aborted && !socket.destroyed) {
+      const socket = open(aim, addressOf(number));
+      do {
         written += bytes.length;
-        if (socket.write(bytes) || (await closedOr(socket, 'drain', aim.signal)) === 'over') break;
-      }
-      await closedOr(socket, 'close', reads ? AbortSignal.timeout(50) : aim.signal);
+      } while (socket.write(bytes) || (await closedOr(socket, 'drain', aim.signal)) === 'told');
+      await closedOr(socket, 'close', aim.signal);
       socket.destroy();
     }
   }
   await Promise.all(Array.from({ length: sockets }, (_, number) => attacker(number)));
-  return `${opened} connections, ${mb(written)} written, ${mb(read)} read`;
+  return `${opened} connections, ${mb(written)} written`;
+}
+
+/** On each of 150 connections sixteen at once, and the next when these are answered. */
+async function askAndRead(aim: Aim): Promise<string> {
+  const together = 16;
+  const bytes = requestsTo('/livez', together);
+  let answers = 0;
+  async function attacker(number: number): Promise<void> {
+    const socket = open(aim, addressOf(number));
+    let due = together;
+    socket.write(bytes);
+    socket.on('data', (chunk) => {
+      const heads = chunk.toString('latin1').split('HTTP/1.1 200').length - 1;
+      answers += heads;
+      due -= heads;
+      if (due > 0) return;
+      due = together;
+      socket.write(bytes);
+    });
+    await closedOr(socket, 'close', aim.signal);
+    socket.destroy();
+  }
+  await Promise.all(Array.from({ length: 150 }, (_, number) => attacker(number)));
+  return `${answers} answers`;
+}
+
+async function connectAndAsk(aim: Aim): Promise<string> {
+  const bytes = requestsTo('/livez', 1);
+  let opened = 0;
+  async function attacker(number: number): Promise<void> {
+    while (!aim.signal.aborted && opened < connectionsMax) {
+      opened++;
+      const socket = open(aim, addressOf(number));
+      socket.write(bytes);
+      await closedOr(socket, 'data', aim.signal);
+      socket.destroy();
+    }
+  }
+  await Promise.all(Array.from({ length: 150 }, (_, number) => attacker(number)));
+  return `${opened} connections`;
+}
+
+function requestsTo(path: string, count: number): Buffer {
+  return Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(count));
+}
+
+function addressOf(number: number): string {
+  return addresses[number % 2] ?? addresses[0];
 }
 
 /** Requests that never end, from two addresses, more than there is room for. */
 async function halfOpen(aim: Aim): Promise<string> {
   const sockets: Socket[] = [];
   for (let i = 0; i < 5_050 && !aim.signal.aborted; i++) {
-    const socket = open(aim, addresses[i % 2] ?? addresses[0]);
+    const socket = open(aim, addressOf(i));
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
     sockets.push(socket);
     if (i % 100 === 99) await sleep(10);
@@ -102,7 +143,7 @@ async function keysOfJson(aim: Aim): Promise<string> {
 
 /** Event streams that resume from the very beginning, and are not read. */
 async function catchUps(aim: Aim): Promise<string> {
-  const sockets = Array.from({ length: 150 }, (_, i) => open(aim, addresses[i % 2] ?? addresses[0]));
+  const sockets = Array.from({ length: 150 }, (_, i) => open(aim, addressOf(i)));
   for (const socket of sockets) {
     socket.write('GET /api/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0-1\r\n\r\n');
   }

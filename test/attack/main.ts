@@ -45,6 +45,7 @@ function ways(): Record<string, () => Promise<Outcome>> {
   return {
     '1 pipelining without a key': attack('pipelining'),
     '1 pipelining, answers read': attack('pipelining-and-reading'),
+    '1 a connection for each request': attack('connecting'),
     '1 half-open connections': attack('half-open'),
     '2 files over one connection': attack('files'),
     '3 keys of JSON': attack('keys-of-json'),

@@ -4,6 +4,7 @@ import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Addresses } from '../access/client-address.js';
 import type { StandingResponse } from '../standing-response.js';
 import { type Answer, Connection } from './connection.js';
+import { Turns } from './turns.js';
 
 interface ConnectionsParts {
   readonly addresses: Addresses;
@@ -31,6 +32,7 @@ export class Connections {
   readonly #holders = new Map<string, Holder>();
   /** The holders of n connections each, at n: whoever holds most is found without a search. */
   readonly #byCount: Set<Holder>[] = [];
+  readonly #turns = new Turns();
   #ticks = 0;
 
   constructor(parts: ConnectionsParts) {
@@ -38,13 +40,13 @@ export class Connections {
   }
 
   accept(socket: Socket): void {
-    const { addresses, answer, reach } = this.#parts;
+    const { addresses, reach } = this.#parts;
     const holder = addresses.isProxy(socket) ? null : this.#holderNamed(addresses.ofSocket(socket));
     if (!this.#hasRoomFor(holder)) {
       socket.destroy();
       return;
     }
-    const connection = new Connection({ socket, answer, reach, tick: () => ++this.#ticks });
+    const connection = new Connection({ socket, answer: this.#answer, reach, tick: () => ++this.#ticks });
     this.#connections.set(socket, { connection, holder });
     if (holder !== null) this.#recount(holder, () => holder.connections.add(connection));
     socket.once('close', () => this.#remove(socket));
@@ -61,6 +63,12 @@ export class Connections {
   isReadingBody(socket: unknown): boolean {
     return this.#connections.get(socket as Socket)?.connection.isReadingBody === true;
   }
+
+  readonly #answer: Answer = (request, response) =>
+    this.#turns.take(this.#parts.addresses.of(request), () => {
+      // Its client may have left meanwhile.
+      if (response.socket !== null) this.#parts.answer(request, response);
+    });
 
   #hasRoomFor(holder: Holder | null): boolean {
     if (holder !== null && holder.connections.size >= bounds.connectionsPerAddress) {

@@ -95,7 +95,7 @@ const ofStreams = {
   events: { limit: 10_000, unit: 'items', of: 'events of a session, for 24 h', beyond: 'oldest dropped' },
   eventBytes: { limit: 64 * MiB, unit: 'bytes', of: 'these events', beyond: 'oldest dropped' },
   eventPage: {
-    limit: MiB,
+    limit: 256 * KiB,
     unit: 'bytes',
     of: 'missed events that are read at once, of 100',
     beyond: 'waits',

@@ -120,18 +120,19 @@ async function halfOpen(aim: Aim): Promise<string> {
   return `${sockets.length} connections, ${kept} of them kept`;
 }
 
-/** Sixteen at once, each of a megabyte of short keys. */
+/** Sixteen at once, of short keys: a megabyte of them, and just as many as a long body has room for. */
 async function keysOfJson(aim: Aim): Promise<string> {
-  const keys = Array.from({ length: 121_000 }, (_, i) => `"${i.toString(36)}":1`).join();
-  const call = `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{${keys}}}}`;
-  const targets = [
-    { path: '/mcp', body: call },
-    { path: '/api/messages', body: `{"phone_number":"15551234567",${keys}}` },
-    { path: '/api/send', body: `{"phone_number":"15551234567","message":"x",${keys}}` },
-  ];
+  const targets = [121_000, 55_000].flatMap((count) => {
+    const keys = Array.from({ length: count }, (_, i) => `"${i.toString(36)}":1`).join();
+    return [
+      { path: '/mcp', body: `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{${keys}}}}` },
+      { path: '/api/messages', body: `{"phone_number":"15551234567",${keys}}` },
+      { path: '/api/send', body: `{"phone_number":"15551234567","message":"x",${keys}}` },
+    ];
+  });
   const answers = new Map<number, number>();
   async function attacker(number: number): Promise<void> {
-    const { path, body } = targets[number % targets.length] ?? { path: '/mcp', body: call };
+    const { path, body } = targets[number % targets.length] ?? { path: '/mcp', body: '' };
     while (!aim.signal.aborted) {
       const status = await post(aim, path, body);
       answers.set(status, (answers.get(status) ?? 0) + 1);

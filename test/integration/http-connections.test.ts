@@ -46,13 +46,13 @@ describe('the connections to a replica', () => {
     connection.socket.destroy();
   });
 
-  it('end with the seventeenth, after the sixteen before it are answered', async () => {
+  it('end with the seventeenth, after the one under way is answered', async () => {
     const before = await timesMet(replica, 'unanswered');
     const connection = await openRaw(replica.port);
     connection.socket.write(get('/api/status').repeat(17));
     await connection.untilClosed();
-    assert.deepEqual(connection.statuses, Array<number>(16).fill(200));
-    assert.equal(connection.text.match(/^connection: close/gim)?.length, 1, 'the last one says that it is');
+    assert.deepEqual(connection.statuses, [200]);
+    assert.match(connection.text, /^connection: close/im);
     assert.equal(await timesMet(replica, 'unanswered'), before + 1);
   });
 
@@ -61,7 +61,7 @@ describe('the connections to a replica', () => {
     const connections = await Promise.all(Array.from({ length: 40 }, () => openRaw(replica.port)));
     for (const { socket } of connections) socket.write(get('/livez').repeat(1_600));
     await Promise.all(connections.map((connection) => connection.untilClosed()));
-    assert.equal((await answered('/livez')) - before, 40 * 16);
+    assert.equal((await answered('/livez')) - before, 40);
   });
 
   it('of one address are a thousand: one more takes the place of the one that is idle longest', async () => {

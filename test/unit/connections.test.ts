@@ -38,7 +38,7 @@ function replica() {
       return stand;
     });
   const ask = (socket: Stand) => {
-    const request = { socket, complete: true } as unknown as IncomingMessage;
+    const request = { socket, headers: {}, complete: true } as unknown as IncomingMessage;
     connections.take(request, { req: request, socket } as unknown as StandingResponse);
   };
   const alive = (sockets: Stand[]) => sockets.filter(({ destroyed }) => !destroyed).length;

@@ -15,8 +15,8 @@ export interface ConnectionParts {
 
 /**
  * The requests of one connection, answered one after the other: what a client has not read of one answer is all that is
- * kept for it. It may ask for {@link bounds.unanswered} before it has the first answer; with one more, what it asked for until
- * then is answered, and the connection ends.
+ * kept for it. It may ask for {@link bounds.unanswered} before it has the first answer; with one more the one under way is
+ * answered, and the connection ends.
  */
 export class Connection {
   readonly #parts: ConnectionParts;
@@ -88,9 +88,9 @@ export class Connection {
     this.#isStopped = true;
     this.#parts.reach('unanswered');
     this.socket.pause();
-    const last = this.#waiting.at(-1) ?? this.#current;
+    this.#waiting.length = 0;
     // Its head, where it is not out yet, then says that this is the end.
-    if (last !== null) last.shouldKeepAlive = false;
+    if (this.#current !== null) this.#current.shouldKeepAlive = false;
   }
 }
 

@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Addresses } from '../access/client-address.js';
 import type { StandingResponse } from '../standing-response.js';
+import { AddressTurns } from './address-turns.js';
 import { type Answer, Connection } from './connection.js';
-import { Turns } from './turns.js';
 
 interface ConnectionsParts {
   readonly addresses: Addresses;
@@ -32,7 +32,7 @@ export class Connections {
   readonly #holders = new Map<string, Holder>();
   /** The holders of n connections each, at n: whoever holds most is found without a search. */
   readonly #byCount: Set<Holder>[] = [];
-  readonly #turns = new Turns();
+  readonly #turns = new AddressTurns();
   #ticks = 0;
 
   constructor(parts: ConnectionsParts) {

@@ -5,7 +5,7 @@ const sliceMs = 5;
  * Requests begin in turns, one of each address: whoever asks for much waits for their own, and nobody else does. The first
  * of an address since the event loop looked for new ones begins at once, so that where nobody asks for much nobody waits.
  */
-export class Turns {
+export class AddressTurns {
   readonly #waiting = new Map<string, (() => void)[]>();
   readonly #begun = new Set<string>();
   #isScheduled = false;

@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { outageTiming, type Replica, startReplica } from '../support/http-replica.js';
 import { assertNothingLeft } from '../support/leftovers.js';
+import { timesMet } from '../support/raw-connection.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type ScriptedOwner, type ScriptedRun, startOwner } from '../support/scripted-owner.js';
 
@@ -174,6 +175,7 @@ describe('events when something breaks', () => {
         }
       };
       if (isResuming) await writeAll();
+      const cutOffBefore = await timesMet(replica, 'streamBacklog');
       const slow = await listen(isResuming ? { lastEventId: '1-0' } : {});
       slow.pause();
       if (!isResuming) await writeAll();
@@ -185,6 +187,7 @@ describe('events when something breaks', () => {
       slow.resume();
       await slow.untilEnd();
       assert.ok(slow.events.length < 1_500);
+      assert.equal(await timesMet(replica, 'streamBacklog'), cutOffBefore + 1);
     });
   }
 

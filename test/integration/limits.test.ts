@@ -5,6 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession } from '../support/held-session.js';
 import { outageTiming, type Replica, soonMs, startReplica } from '../support/http-replica.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
+import { timesMet } from '../support/raw-connection.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { assertError, postSend } from '../support/send-client.js';
 
@@ -124,6 +125,26 @@ describe('the limits', () => {
     }
     // The next test is not to begin while a connection is still down.
     for (const each of [replica, other, open]) await eventually(async () => (await each.get('/readyz')).ok);
+  });
+
+  it('let visitors have a part of the event streams', async () => {
+    const few = await startKeyedReplica(server.url, keys, { feedTuning: { maxVisitors: 1 } });
+    const stop = new AbortController();
+    try {
+      const listen = async () => {
+        const headers = { cookie: await few.visitorCookie() };
+        const answer = await few.get('/api/events?types=state,qr', { headers, signal: stop.signal });
+        return answer.status;
+      };
+      assert.equal(await listen(), 200);
+      assert.equal(await listen(), 429);
+      const headers = { 'x-api-key': keys.key.read };
+      assert.equal(await timesMet(few, 'visitorStreams', headers), 1);
+      assert.equal((await few.get('/api/events', { headers, signal: stop.signal })).status, 200);
+    } finally {
+      stop.abort();
+      await few.close();
+    }
   });
 
   it('without keys count the address alone', async () => {

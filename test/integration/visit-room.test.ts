@@ -60,6 +60,16 @@ describe('visits of each kind', () => {
     assert.deepEqual([await isQrLink(first), await isQrLink(last), met], [false, true, ['qrLinks']]);
   });
 
+  it('are so many opened QR links, of whichever key', async () => {
+    const { makeQrLink, openQrVisit, find } = visits();
+    const open = async (maker: string) => (await openQrVisit(await makeQrLink(maker, 600))) ?? '';
+    for (let n = 0; n < bounds.qrVisits; n++) await open('ada');
+    assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, []]);
+    const last = await open('bob');
+    assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, ['qrVisits']]);
+    assert.equal((await find([], [last]))?.kind, 'qr');
+  });
+
   it('are so many tries to log in, from however many addresses', async () => {
     const limits = createLimits(redis, 0, onBound);
     await limits.tryLogin('203.0.113.1');

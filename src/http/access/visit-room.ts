@@ -39,6 +39,7 @@ export function withRoom(visits: Visits, redis: Redis, onBound: OnBound): Visits
 }
 
 // KEYS list visit | ARGV visit ageMs most | returns how many were dropped for it
+// What was opened or closed since is in the list for its time, and no reason to drop another.
 const keepScript = luaScript<number>(
   'keepVisit',
   2,
@@ -46,8 +47,13 @@ const keepScript = luaScript<number>(
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
    redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
-   local beyond = redis.call('ZCARD', KEYS[1]) - ARGV[3]
-   local dropped = 0
+   local function countBeyond() return redis.call('ZCARD', KEYS[1]) - ARGV[3] end
+   if countBeyond() > 0 then
+     for _, visit in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+       if redis.call('EXISTS', visit) == 0 then redis.call('ZREM', KEYS[1], visit) end
+     end
+   end
+   local beyond, dropped = countBeyond(), 0
    for _, visit in ipairs(beyond > 0 and redis.call('ZRANGE', KEYS[1], 0, beyond) or {}) do
      if visit ~= ARGV[1] and dropped < beyond then
        dropped = dropped + redis.call('ZREM', KEYS[1], visit)

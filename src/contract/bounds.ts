@@ -73,6 +73,7 @@ const ofBodies = {
     beyond: 'body_too_large',
   },
   formBody: { limit: 4 * KiB, unit: 'bytes', of: 'the form of the login', beyond: 'body_too_large' },
+  bodiesPerCaller: { limit: 8 * MiB, unit: 'bytes', of: 'of these, of one caller', beyond: 'rate_limited' },
   bodiesAtOnce: {
     ...{ limit: 32 * MiB, unit: 'bytes', of: 'bodies that a replica reads at once' },
     beyond: 'rate_limited',
@@ -120,6 +121,12 @@ const ofStreams = {
     unit: 'items',
     of: 'reads of a session that are not answered',
     beyond: 'queue_full',
+  },
+  readsPerCaller: {
+    limit: 3,
+    unit: 'items',
+    of: 'of these, of one caller of a replica; four are answered at once',
+    beyond: 'waits',
   },
   readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
   readAnswer: { limit: 4 * MiB, unit: 'bytes', of: 'the answer to a read', beyond: 'cut' },

@@ -25,7 +25,7 @@ const parts: readonly RedisNeed[] = [
   { what: 'reads that wait', bytes: bounds.readQueueBytes + bounds.readQueue * jobBytes },
   // Two of them on their way in and out.
   { what: 'answers to reads', bytes: bounds.readAnswers + 2 * bounds.readAnswer },
-  { what: 'numbers behind hidden ids', bytes: bounds.knownNumbers * 128 },
+  { what: 'numbers behind hidden ids', bytes: bounds.knownNumbers * 192 },
   { what: 'backups of the login, two and one on its way', bytes: 3 * bounds.snapshot },
   { what: 'answers on their way to clients', bytes: 32 * MiB },
   { what: 'all else, and Redis itself', bytes: 32 * MiB },

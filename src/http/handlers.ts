@@ -25,6 +25,8 @@ export interface Call {
   readonly requestId: string;
   /** Of the caller's API key; `''` without keys. */
   readonly keyName: string;
+  /** Who the caller is to limits: the key; without one, the address. */
+  readonly callerName: string;
   /** Whoever waits for the answer: the signal aborts when nobody does any more. */
   readonly waiter: { readonly signal: AbortSignal };
 }

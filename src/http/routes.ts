@@ -127,6 +127,7 @@ function callOf(exchange: Exchange, name: OperationName): Call {
     idempotencyKey,
     requestId,
     keyName: caller.keyName,
+    callerName: exchange.callerName,
     waiter: exchange,
   };
 }

@@ -63,8 +63,6 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   setMaxListeners(0, closing.signal);
   const background = new Set<Promise<void>>();
   const server = createHttpServer();
-  await listen(server, config);
-
   const redis = connectForAnswers(redisUrl, config.timing.httpCommandTimeoutMs, log);
   const queueRedis = connectForAnswers(
     redisUrl,
@@ -95,6 +93,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     looks: createJobLooks(redis, defaultSession),
     forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
     sendTtlMs: config.sendTtlS * 1_000,
+    readsUnderWay: new UnderWay('readsPerCaller', 'reads'),
+    onBound: (bound) => metrics.reach(bound),
   };
   const ring = createKeyRing(config.apiKeys);
   const visits = withRoom(createVisits(redis, ring, defaultSession), redis, (bound) => metrics.reach(bound));
@@ -141,8 +141,21 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   });
   const connections = new Connections({ addresses, answer: app.handle, reach: metrics.reach });
   serve(server, connections, metrics.reach);
-  await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
+  async function closeParts(): Promise<void> {
+    visitWatch.close();
+    await Promise.all(background);
+    await feed.close();
+    await Promise.all([queue.close(), queues.close()]);
+    await Promise.all([disconnect(redis), disconnect(queueRedis)]);
+  }
 
+  await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
+  try {
+    await listen(server, config);
+  } catch (error) {
+    await closeParts();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   const url = `http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port}`;
   return {
@@ -151,11 +164,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     async close() {
       closing.abort();
       await stopServing(server);
-      visitWatch.close();
-      await Promise.all(background);
-      await feed.close();
-      await Promise.all([queue.close(), queues.close()]);
-      await Promise.all([disconnect(redis), disconnect(queueRedis)]);
+      await closeParts();
     },
   };
 }

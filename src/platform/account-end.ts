@@ -1,5 +1,5 @@
 import { answerKey, answersKey, keyPrefix, sessionKeys } from '../contract/keys.js';
-import { readsQueue } from '../contract/names.js';
+import { readsQueue, sendsQueue } from '../contract/names.js';
 
 /**
  * What ends with an account: its events, the results of reads, the numbers behind hidden ids, and the QR links that were
@@ -24,13 +24,14 @@ export function accountEndKeys(session: string): string[] {
     `${reads}:completed`,
     `${reads}:failed`,
     `${reads}:wait`,
+    `${keyPrefix}:${sendsQueue(session)}:events`,
     answersKey(session),
     // Of which the keys of the answers begin.
     answerKey(session, ''),
   ];
 }
 
-export const accountEndKeyCount = 9;
+export const accountEndKeyCount = 10;
 
 /**
  * Lua functions over the keys from KEYS[first] on. `endAccount()` ends whatever account there was. `beginAccount(wid)` ends it
@@ -55,8 +56,8 @@ export function accountEndLua(first: number): string {
        for _, id in ipairs(redis.call(command, KEYS[i], 0, -1)) do redis.call('UNLINK', prefix .. id) end
        redis.call('UNLINK', KEYS[i])
      end
-     for _, id in ipairs(redis.call('HKEYS', ${key(7)})) do redis.call('UNLINK', ${key(8)} .. id) end
-     redis.call('UNLINK', ${key(7)})
+     for _, id in ipairs(redis.call('HKEYS', ${key(8)})) do redis.call('UNLINK', ${key(9)} .. id) end
+     redis.call('UNLINK', ${key(7)}, ${key(8)})
    end
    local function beginAccount(wid)
      if wid == '' then return end

@@ -21,6 +21,9 @@ const heapLimitMb = 512;
 /** A young generation grows and is never given back; see the thread's. */
 const semiSpaceMb = 4;
 
+/** Callers wait for it: an HTTP that ends again and again is no burden that needs a longer pause. */
+const longestDelayMs = 5_000;
+
 /** Longer than its own patience with last answers. */
 const stopGraceMs = 10_000;
 
@@ -85,7 +88,7 @@ export class HttpProcess {
         return;
       }
       if (performance.now() - startedAt >= timing.healthyAfterMs) failures = 0;
-      const delayMs = failures === 0 ? 0 : backoffMs(timing, failures - 1);
+      const delayMs = failures === 0 ? 0 : Math.min(longestDelayMs, backoffMs(timing, failures - 1));
       failures++;
       this.#restarts++;
       log.warn({ reason: how, delayMs }, 'restarting the process that serves HTTP');
@@ -111,7 +114,9 @@ export class HttpProcess {
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const { pid } = child;
     let guard = null as Guard | null;
+    let heardAt = performance.now();
     child.on('message', (message: FromHttp) => {
+      heardAt = performance.now();
       // Until then it may wait for whatever it is started after.
       if (pid !== undefined) guard ??= new Guard(pid, timing.httpHungMs, () => 0);
       guard?.beat();
@@ -121,7 +126,12 @@ export class HttpProcess {
     if (this.#redisUrl !== null) this.#tell(child);
     try {
       const [code, signal] = await ended;
-      return signal === null ? `exit code ${code}` : `signal ${signal}`;
+      if (signal === null) return `exit code ${code}`;
+      const silentMs = performance.now() - heardAt;
+      // Then it was its guard who killed it.
+      if (signal === 'SIGKILL' && silentMs > 0.8 * timing.httpHungMs)
+        return `it did not respond for ${(silentMs / 1_000).toFixed(1)} s`;
+      return `signal ${signal}`;
     } catch (error) {
       return `it cannot be started: ${(error as Error).message}`;
     } finally {

@@ -29,13 +29,14 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: "HTTP's event loop is blocked for 30 s",
     states: all,
-    inject: (stage) => breakHttp(stage, () => trigger(stage, 'block'), /"reason":"signal SIGKILL"/),
+    inject: (stage) => breakHttp(stage, () => trigger(stage, 'block'), /"reason":"it did not respond for/),
     ...unnoticed,
   },
   {
     fault: 'HTTP is frozen',
     states: all,
-    inject: (stage) => breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGSTOP'), /"reason":"signal SIGKILL"/),
+    inject: (stage) =>
+      breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGSTOP'), /"reason":"it did not respond for/),
     ...unnoticed,
   },
   {

@@ -154,7 +154,8 @@ describe('a body', () => {
     const uploads: RawConnection[] = [];
     const piece = 'x'.repeat(500_000);
     const begin = async () => {
-      const upload = await openRaw(replica.port);
+      // One caller may not have so many.
+      const upload = await openRaw(replica.port, `127.0.1.${uploads.length % 10}`);
       upload.socket.write(
         `POST /api/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${piece.length + 1}\r\n\r\n${piece}`,
       );
@@ -177,6 +178,30 @@ describe('a body', () => {
       assert.match(refused[0]?.text ?? '', /retry-after: 1\r\n.*"rate_limited".*33554432 bytes/s);
       for (const { socket } of uploads) socket.destroy();
       await eventually(async () => (await ask('/api/send', `{"message":"${piece}"}`)).status === 400);
+    } finally {
+      for (const { socket } of uploads) socket.destroy();
+    }
+  });
+
+  it('comes in beside 8 MiB of one caller, and not beyond', async () => {
+    const piece = 'x'.repeat(500_000);
+    const head = `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${piece.length + 1}\r\n\r\n`;
+    const uploads: RawConnection[] = [];
+    const begin = async () => {
+      const upload = await openRaw(replica.port, '127.0.2.1');
+      upload.socket.write(head + piece);
+      uploads.push(upload);
+    };
+    const told = () => uploads.flatMap(({ statuses }) => statuses);
+    try {
+      for (let i = 0; i < 16; i++) await begin();
+      await eventually(() => uploads.every(({ socket }) => socket.writableLength === 0));
+      assert.deepEqual(told(), []);
+      await counts('bodiesPerCaller', async () => {
+        await begin();
+        await eventually(() => told()[0] === 429);
+      });
+      assert.equal((await ask('/api/send', `{"message":"${piece}"}`)).status, 400, 'of somebody else');
     } finally {
       for (const { socket } of uploads) socket.destroy();
     }

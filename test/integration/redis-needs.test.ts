@@ -115,7 +115,8 @@ describe('what Redis needs for', () => {
       }));
       await rememberNumbers(redis, 'default', '491511234567@c.us', told);
     }
-    await assertNeed('numbers behind hidden ids');
+    // Redis keeps the table that it grew out of for a while.
+    await assertNeed('numbers behind hidden ids', 1, 0.25);
   });
 
   it('backups of the login', async () => {

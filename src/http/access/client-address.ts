@@ -56,8 +56,10 @@ function addressOf(socket: Socket): string {
   return plain(socket.remoteAddress ?? '');
 }
 
-/** An IPv4 address that came over an IPv6 socket. */
-function plain(address: string): string {
+/** Without the port that some proxies write; of an IPv4 address that came over an IPv6 socket that address. */
+function plain(text: string): string {
+  const [, v4, v6] = /^(\d+\.\d+\.\d+\.\d+):\d+$|^\[([^\]]+)\](?::\d+)?$/.exec(text) ?? [];
+  const address = v4 ?? v6 ?? text;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 

@@ -20,15 +20,20 @@ export class UnderWay {
 
   /** Throws `rate_limited`; else {@link leave} is to be called once. */
   enter(caller: string): void {
+    if (this.tryEnter(caller)) return;
+    throw new ApiError(
+      'rate_limited',
+      `one caller may have ${bounds[this.#bound]} ${this.#what} at once; try again when one of them has ended`,
+      { headers: { 'retry-after': '1' }, bound: this.#bound },
+    );
+  }
+
+  /** Whether there was room; then {@link leave} is to be called once. */
+  tryEnter(caller: string): boolean {
     const count = this.#counts.get(caller) ?? 0;
-    if (count >= bounds[this.#bound]) {
-      throw new ApiError(
-        'rate_limited',
-        `one caller may have ${bounds[this.#bound]} ${this.#what} at once; try again when one of them has ended`,
-        { headers: { 'retry-after': '1' }, bound: this.#bound },
-      );
-    }
+    if (count >= bounds[this.#bound]) return false;
     this.#counts.set(caller, count + 1);
+    return true;
   }
 
   leave(caller: string): void {

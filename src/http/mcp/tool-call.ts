@@ -69,6 +69,7 @@ function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string 
     idempotencyKey,
     requestId,
     keyName: caller.keyName,
+    callerName: exchange.callerName,
     waiter: exchange,
   };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Operation } from '../../contract/operations.js';
-import type { BodyRoom } from './body-room.js';
+import type { BodyRoom, FullBodyRoom } from './body-room.js';
 import { assertSimpleJson } from './json-scan.js';
 
 /** How long the body of a route may be. */
@@ -17,6 +17,7 @@ export function bodyBoundOf({ run }: Pick<Operation, 'run'>): BodyBound {
 export interface Bodied {
   readonly request: IncomingMessage;
   readonly bodyRoom: BodyRoom;
+  readonly callerName: string;
 }
 
 const drainMs = 2_000;
@@ -69,7 +70,8 @@ function isJsonInUtf8(contentType: string): boolean {
   return type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset));
 }
 
-async function readBytes({ request, bodyRoom }: Bodied, bound: BodyBound): Promise<Buffer> {
+async function readBytes(bodied: Bodied, bound: BodyBound): Promise<Buffer> {
+  const { request, bodyRoom, callerName } = bodied;
   // It may have been cut off while something else was waited for.
   if (request.destroyed) throw cutOff();
   if (Number(request.headers['content-length'] ?? 0) > bounds[bound]) throw tooLarge(request, bound);
@@ -79,14 +81,15 @@ async function readBytes({ request, bodyRoom }: Bodied, bound: BodyBound): Promi
     await new Promise<void>((resolve, reject) => {
       request.on('data', (chunk: Buffer) => {
         const isTooLong = size + chunk.length > bounds[bound];
-        if (!isTooLong && bodyRoom.take(chunk.length)) {
+        const full = isTooLong ? null : bodyRoom.take(callerName, chunk.length);
+        if (!isTooLong && full === null) {
           size += chunk.length;
           chunks.push(chunk);
           return;
         }
         chunks.length = 0;
         request.removeAllListeners('data');
-        reject(isTooLong ? tooLarge(request, bound) : noRoom(request));
+        reject(full === null ? tooLarge(request, bound) : noRoom(request, full));
       });
       request.once('end', resolve);
       request.once('error', () => reject(cutOff()));
@@ -94,7 +97,7 @@ async function readBytes({ request, bodyRoom }: Bodied, bound: BodyBound): Promi
     });
     return Buffer.concat(chunks, size);
   } finally {
-    bodyRoom.give(size);
+    bodyRoom.give(callerName, size);
   }
 }
 
@@ -103,11 +106,12 @@ function tooLarge(request: IncomingMessage, bound: BodyBound): ApiError {
   return new ApiError('body_too_large', `a body may have at most ${bounds[bound]} bytes here`, { bound });
 }
 
-function noRoom(request: IncomingMessage): ApiError {
+function noRoom(request: IncomingMessage, bound: FullBodyRoom): ApiError {
   drain(request);
-  const most = `${bounds.bodiesAtOnce} bytes of bodies`;
+  const whose = bound === 'bodiesPerCaller' ? ' of one caller' : '';
+  const most = `${bounds[bound]} bytes of bodies${whose}`;
   return new ApiError('rate_limited', `more than ${most} come in at once; try again, or another replica`, {
-    ...{ headers: { 'retry-after': '1' }, bound: 'bodiesAtOnce' },
+    ...{ headers: { 'retry-after': '1' }, bound },
   });
 }
 

@@ -11,7 +11,7 @@ export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     throw isOutage(error)
-      ? new ApiError('redis_unavailable', 'Redis does not answer; try again shortly', {
+      ? new ApiError('redis_unavailable', isFull(error) ? full : 'Redis does not answer; try again shortly', {
           headers: { 'retry-after': '1' },
           cause: error,
         })
@@ -19,9 +19,17 @@ export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+const full =
+  'Redis has no memory left for this: give it more (docs/bounds.md), or wait until something is done';
+
+/** Redis before 7 tells it in the middle of what a script failed of. */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && /\bOOM\b/.test(error.message);
+}
+
 function isOutage(error: unknown): boolean {
   if (error instanceof ApiError || error instanceof ZodError) return false;
   if (error instanceof SyntaxError || error instanceof TypeError) return false;
   if (!(error instanceof Error)) return false;
-  return error.name !== 'ReplyError' || unavailableReply.test(error.message);
+  return error.name !== 'ReplyError' || unavailableReply.test(error.message) || isFull(error);
 }

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { viaRedis } from '../../src/http/session/redis-call.js';
+
+const saying = (message: string) =>
+  viaRedis(() => Promise.reject(Object.assign(new Error(message), { name: 'ReplyError' })));
+
+it('a Redis that is full is said to be full, one that does not answer not to answer', async () => {
+  const code = 'redis_unavailable';
+  const oom = "OOM command not allowed when used memory > 'maxmemory'.";
+  await assert.rejects(saying(oom), { code, message: /no memory left/ });
+  await assert.rejects(saying(`ERR Error running script: @user_script:2: -${oom}`), {
+    code,
+    message: /no memory left/,
+  });
+  await assert.rejects(saying('LOADING Redis is loading the dataset in memory'), {
+    code,
+    message: /does not answer/,
+  });
+});

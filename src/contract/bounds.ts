@@ -18,8 +18,7 @@ interface Bound {
     | 'waits'
     | 'cut'
     | 'oldest dropped'
-    | 'not kept'
-    | 'replaced by an error';
+    | 'not kept';
 }
 
 const KiB = 1_024;
@@ -73,11 +72,11 @@ const ofBodies = {
     beyond: 'body_too_large',
   },
   formBody: { limit: 4 * KiB, unit: 'bytes', of: 'the form of the login', beyond: 'body_too_large' },
-  bodiesPerCaller: { limit: 8 * MiB, unit: 'bytes', of: 'of these, of one caller', beyond: 'rate_limited' },
   bodiesAtOnce: {
     ...{ limit: 32 * MiB, unit: 'bytes', of: 'bodies that a replica reads at once' },
     beyond: 'rate_limited',
   },
+  bodiesPerCaller: { limit: 8 * MiB, unit: 'bytes', of: 'of these, of one caller', beyond: 'rate_limited' },
   jsonValues: { limit: 1_000, unit: 'items', of: 'values in the JSON of a body', beyond: 'invalid_request' },
   jsonDepth: { limit: 16, unit: 'items', of: 'levels of that JSON', beyond: 'invalid_request' },
   issues: { limit: 20, unit: 'items', of: 'problems of a request that are told', beyond: 'cut' },
@@ -122,13 +121,13 @@ const ofStreams = {
     of: 'reads of a session that are not answered',
     beyond: 'queue_full',
   },
+  readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
   readsPerCaller: {
     limit: 3,
     unit: 'items',
     of: 'of these, of one caller of a replica; four are answered at once',
     beyond: 'waits',
   },
-  readQueueBytes: { limit: MiB, unit: 'bytes', of: 'these', beyond: 'queue_full' },
   readAnswer: { limit: 4 * MiB, unit: 'bytes', of: 'the answer to a read', beyond: 'cut' },
   readAnswers: { limit: 32 * MiB, unit: 'bytes', of: 'answers that are not fetched', beyond: 'rate_limited' },
 

@@ -69,6 +69,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     config.timing.httpCommandTimeoutMs,
     log.child({ use: 'queue' }),
   );
+  const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
+  const onBound = metrics.reach;
   const queue = createRunQueue(queueRedis);
   const own = { ...config, session: defaultSession };
   const reader = createSessionReader(redis, own);
@@ -85,7 +87,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     redis: queueRedis,
     session: defaultSession,
     sendQueueMax: config.sendQueueMax,
-    onBound: (bound) => metrics.reach(bound),
+    onBound,
   });
   const access: CommandAccess = {
     run,
@@ -94,12 +96,12 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
     sendTtlMs: config.sendTtlS * 1_000,
     readsUnderWay: new UnderWay('readsPerCaller', 'reads'),
-    onBound: (bound) => metrics.reach(bound),
+    onBound,
   };
   const ring = createKeyRing(config.apiKeys);
-  const visits = withRoom(createVisits(redis, ring, defaultSession), redis, (bound) => metrics.reach(bound));
+  const visits = withRoom(createVisits(redis, ring, defaultSession), redis, onBound);
   const visitWatch = new VisitWatch(visits, visitLookMs);
-  const limits = createLimits(redis, config.rateLimit, (bound) => metrics.reach(bound));
+  const limits = createLimits(redis, config.rateLimit, onBound);
   const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
     redis,
@@ -108,13 +110,12 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     session: defaultSession,
     blockMs: config.timing.drainDelayMs,
     log,
-    onBound: (bound) => metrics.reach(bound),
+    onBound,
     tuning: feedTuning,
   });
-  const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
   const routes = createRoutes({
     ...{ handlers, reader, feed, ring, visits, visitWatch, limits, log },
-    ...{ metrics: metrics.page, reach: metrics.reach },
+    ...{ metrics: metrics.page, reach: onBound },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
       await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
@@ -124,7 +125,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const app = createApp({
     routes,
     guard: createGuard(config),
-    gate: createGate(ring, visits, metrics.reach),
+    gate: createGate(ring, visits, onBound),
     limits,
     visitWatch,
     addresses,
@@ -136,11 +137,11 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
       logRequest(log, served);
       connections.onAnswered(served.request.socket);
     },
-    reach: metrics.reach,
+    reach: onBound,
     closing: closing.signal,
   });
-  const connections = new Connections({ addresses, answer: app.handle, reach: metrics.reach });
-  serve(server, connections, metrics.reach);
+  const connections = new Connections({ addresses, answer: app.handle, reach: onBound });
+  serve(server, connections, onBound);
   async function closeParts(): Promise<void> {
     visitWatch.close();
     await Promise.all(background);

@@ -7,7 +7,7 @@ export function callerName({ keyName }: Caller, address: () => string): string {
   return keyName === '' ? `address:${address()}` : `key:${keyName}`;
 }
 
-/** How much of one kind each caller has under way on this replica, so that none of them has all of it. */
+/** How much of one kind each caller has under way on this replica, in number or in bytes, so that none of them has all of it. */
 export class UnderWay {
   readonly #bound: BoundName;
   readonly #what: string;
@@ -28,17 +28,17 @@ export class UnderWay {
     );
   }
 
-  /** Whether there was room; then {@link leave} is to be called once. */
-  tryEnter(caller: string): boolean {
-    const count = this.#counts.get(caller) ?? 0;
-    if (count >= bounds[this.#bound]) return false;
-    this.#counts.set(caller, count + 1);
+  /** Whether there was room; then {@link leave} is to be called once, with as much. */
+  tryEnter(caller: string, amount = 1): boolean {
+    const count = (this.#counts.get(caller) ?? 0) + amount;
+    if (count > bounds[this.#bound]) return false;
+    this.#counts.set(caller, count);
     return true;
   }
 
-  leave(caller: string): void {
-    const count = this.#counts.get(caller) ?? 0;
-    if (count > 1) this.#counts.set(caller, count - 1);
+  leave(caller: string, amount = 1): void {
+    const count = (this.#counts.get(caller) ?? 0) - amount;
+    if (count > 0) this.#counts.set(caller, count);
     else this.#counts.delete(caller);
   }
 }

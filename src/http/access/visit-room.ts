@@ -1,10 +1,9 @@
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { loginKey, qrLinkKey, qrVisitKey, visitsKey } from '../../contract/keys.js';
-import { sha256 } from '../../platform/api-keys.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
 import { viaRedis } from '../session/redis-call.js';
-import { loginAgeS, qrVisitAgeS, type Visits } from './visits.js';
+import { digestOf, loginAgeS, qrVisitAgeS, type Visits } from './visits.js';
 
 /** The same visits, so many of each kind at once: a further one ends the one that would have ended first. */
 export function withRoom(visits: Visits, redis: Redis, onBound: OnBound): Visits {
@@ -63,7 +62,3 @@ const keepScript = luaScript<number>(
    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
    return dropped`,
 );
-
-function digestOf(token: string): string {
-  return sha256(token).toString('hex');
-}

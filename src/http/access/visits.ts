@@ -6,7 +6,7 @@ import { accountNumber } from '../../platform/account-end.js';
 import { sha256 } from '../../platform/api-keys.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
-import { viaRedis } from '../session/redis-call.js';
+import { repliesOf, viaRedis } from '../session/redis-call.js';
 import type { KeyRing } from './key-ring.js';
 
 /**
@@ -89,11 +89,7 @@ export function createVisits(redis: Redis, ring: KeyRing, session: string): Visi
       const keys = visits.map(({ key }) => key);
       const pipeline = redis.pipeline().mget(accountKey, ...keys);
       for (const key of keys) pipeline.pttl(key);
-      const replies = await viaRedis(() => pipeline.exec());
-      const [values, ...lives] = (replies ?? []).map(([error, reply]) => {
-        if (error) throw error;
-        return reply;
-      });
+      const [values, ...lives] = await viaRedis(() => repliesOf(pipeline));
       const [note, ...found] = values as (string | null)[];
       return visits.map(({ kind }, i) => ({
         stands: ownerIn(kind, found[i], accountNumber(note)) !== null,
@@ -165,7 +161,7 @@ function newToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function digestOf(token: string): string {
+export function digestOf(token: string): string {
   return sha256(token).toString('hex');
 }
 

@@ -4,7 +4,7 @@ import { type SendJob, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseSendRecord, type SendRecord } from '../../platform/send-records.js';
 import { batched } from '../session/coalesced-read.js';
-import { viaRedis } from '../session/redis-call.js';
+import { repliesOf, viaRedis } from '../session/redis-call.js';
 
 /** What Redis holds of a job at one moment, without its data. */
 export interface JobLook {
@@ -67,10 +67,7 @@ async function lookTogether(redis: Redis, session: string, refs: readonly JobRef
   const recordKeys = refs.flatMap(({ recordKey }) => recordKey ?? []);
   for (const { key } of refs) pipeline.hmget(key, ...fields);
   if (recordKeys.length > 0) pipeline.mget(...recordKeys);
-  const replies = ((await pipeline.exec()) ?? []).map(([error, reply]) => {
-    if (error) throw error;
-    return reply as Reply;
-  });
+  const replies = (await repliesOf(pipeline)) as Reply[];
 
   const [[seconds, micros] = [], [wiped, heartbeat] = [], ...jobs] = replies;
   const records = recordKeys.length > 0 ? [...(jobs.pop() ?? [])] : [];

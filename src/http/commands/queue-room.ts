@@ -1,18 +1,20 @@
 import { type BoundName, type Bounds, bounds } from '../../contract/bounds.js';
 import { commandRoomKey, keyPrefix } from '../../contract/keys.js';
+import { readsQueue, sendsQueue } from '../../contract/names.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
 
 /**
- * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: their number each
- * time, their bytes once a second and before anybody is refused; in between what comes is added. What is on its way into the queue is kept beside it for a moment, so
- * that callers who come at the same time, on any replica, do not all get the last place.
+ * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: their
+ * number each time, their bytes once a second and before anybody is refused; in between what comes is added. What is on its
+ * way into the queue is kept beside it for a moment, so that callers who come at the same time, on any replica, do not all
+ * get the last place.
  */
 
 const kept = {
-  sends: { items: 'sendQueue', bytes: 'sendQueueBytes' },
-  reads: { items: 'readQueue', bytes: 'readQueueBytes' },
-} as const satisfies Record<string, Record<'items' | 'bytes', BoundName>>;
+  sends: { queue: sendsQueue, items: 'sendQueue', bytes: 'sendQueueBytes' },
+  reads: { queue: readsQueue, items: 'readQueue', bytes: 'readQueueBytes' },
+} as const satisfies Record<string, Record<'items' | 'bytes', BoundName> & { queue: typeof readsQueue }>;
 
 export type Lane = keyof typeof kept;
 export type QueueBound = (typeof kept)[Lane]['items' | 'bytes'];
@@ -31,8 +33,8 @@ export async function takeRoom(
   { lane, session, id, bytes }: { lane: Lane; session: string; id: string; bytes: number },
   limits: Bounds = bounds,
 ): Promise<QueueBound | null> {
-  const queue = `${keyPrefix}:${lane}-${session}`;
   const names = kept[lane];
+  const queue = `${keyPrefix}:${names.queue(session)}`;
   const met = await roomScript(
     redis,
     [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, lane)],

@@ -1,3 +1,4 @@
+import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 
@@ -21,6 +22,14 @@ export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
 
 const full =
   'Redis has no memory left for this: give it more (docs/bounds.md), or wait until something is done';
+
+/** What each command of a pipeline answers; throws the first error among them. */
+export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]> {
+  return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+    if (error) throw error;
+    return reply;
+  });
+}
 
 /** Redis before 7 tells it in the middle of what a script failed of. */
 function isFull(error: unknown): boolean {

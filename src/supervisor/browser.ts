@@ -118,6 +118,7 @@ export class Browser {
     const signal = AbortSignal.timeout(deadlineMs);
     try {
       const leftovers = await this.#pages(signal);
+      await Promise.all(leftovers.map((page) => this.#untilHears(page, signal)));
       // First: a browser without any page may end.
       await this.#pipe.command('Target.createTarget', { url: preparedPage }, signal);
       const close = (targetId: string) => this.#pipe.command('Target.closeTarget', { targetId }, signal);
@@ -184,6 +185,20 @@ export class Browser {
     await Promise.race([answered, died]);
     lines.close();
     stderr.resume();
+  }
+
+  /**
+   * Resolves when closing the page ends it: it answers, or has crashed. One that hangs goes on when it is closed, with its
+   * connection to WhatsApp, and Chromium may give its process to the next page of the site.
+   */
+  async #untilHears(targetId: string, signal: AbortSignal): Promise<void> {
+    const attach = { targetId, flatten: true };
+    const { sessionId } = await this.#pipe.command('Target.attachToTarget', attach, signal);
+    const ask = (method: string, params: object) =>
+      this.#pipe.command(method, params, signal, String(sessionId));
+    await Promise.all([ask('Inspector.enable', {}), ask('Runtime.evaluate', { expression: '0' })]).catch(() =>
+      signal.throwIfAborted(),
+    );
   }
 
   async #pages(signal: AbortSignal): Promise<string[]> {

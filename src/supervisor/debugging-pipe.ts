@@ -23,6 +23,14 @@ interface Answer {
 
 const gone: Answer = { error: { message: 'the browser is gone' } };
 
+const crashed: Answer = { error: { message: 'the page has crashed' } };
+
+/** A command of the supervisor's own that waits for its answer. */
+interface Call {
+  readonly session: string | undefined;
+  readonly answered: Deferred<Answer>;
+}
+
 const never = new AbortController().signal;
 
 /** The one on the other end of a port. */
@@ -41,7 +49,7 @@ interface Holder {
 export class DebuggingPipe {
   readonly #input: Writable;
   readonly #output: Readable;
-  readonly #calls = new Map<number, Deferred<Answer>>();
+  readonly #calls = new Map<number, Call>();
   readonly #holders = new Map<string, Holder>();
   #lastCall = 0;
   #unfinished: Buffer[] = [];
@@ -58,15 +66,18 @@ export class DebuggingPipe {
     output.once('close', () => this.#close());
   }
 
-  /** One command to the browser itself; rejects with its error, as soon as `signal` aborts, or when the browser is gone. */
-  async command(method: string, params: object, signal = never): Promise<Result> {
+  /**
+   * One command to the browser itself, or to a page that has been attached to as `session`; rejects with its error, as soon as
+   * `signal` aborts, or when the browser or the page is gone. Of a crash a page tells only after `Inspector.enable`.
+   */
+  async command(method: string, params: object, signal = never, session?: string): Promise<Result> {
     const id = ++this.#lastCall;
-    const call = deferred<Answer>();
-    this.#calls.set(id, call);
-    if (this.#isClosed) call.resolve(gone);
-    else this.#write(JSON.stringify({ id, method, params }));
+    const answered = deferred<Answer>();
+    this.#calls.set(id, { session, answered });
+    if (this.#isClosed) answered.resolve(gone);
+    else this.#write(JSON.stringify({ id, method, params, sessionId: session }));
     try {
-      const { result = {}, error } = await unlessAborted(call.promise, signal);
+      const { result = {}, error } = await unlessAborted(answered.promise, signal);
       if (error !== undefined) throw new Error(`${method}: ${error.message}`);
       return result;
     } finally {
@@ -129,10 +140,9 @@ export class DebuggingPipe {
 
   #onMessage(message: string): void {
     const session = sessionAtEnd.exec(message.slice(-sessionLength))?.[1];
-    if (session === undefined) return this.#onAnswer(message);
-    const holder = this.#holders.get(session);
-    // One that has left.
-    if (holder === undefined) return;
+    const holder = session === undefined ? undefined : this.#holders.get(session);
+    // Also of those who have left.
+    if (session === undefined || holder === undefined) return this.#onAnswer(message, session);
     this.#followSessions(message, holder);
     const isOwn = session === holder.session;
     holder.behindBytes += message.length;
@@ -149,14 +159,20 @@ export class DebuggingPipe {
     else this.#holders.delete(params.sessionId);
   }
 
-  #onAnswer(message: string): void {
-    const answer = JSON.parse(message) as Answer & { readonly id?: number };
-    if (answer.id !== undefined) this.#calls.get(answer.id)?.resolve(answer);
+  #onAnswer(message: string, session: string | undefined): void {
+    const calls = [...this.#calls].filter(([, call]) => call.session === session);
+    if (calls.length === 0) return;
+    const answer = JSON.parse(message) as Answer & { readonly id?: number; readonly method?: string };
+    const isCrash = answer.method === 'Inspector.targetCrashed';
+    for (const [id, { answered }] of calls) {
+      if (isCrash) answered.resolve(crashed);
+      else if (id === answer.id) answered.resolve(answer);
+    }
   }
 
   #close(): void {
     this.#isClosed = true;
-    for (const call of this.#calls.values()) call.resolve(gone);
+    for (const { answered } of this.#calls.values()) answered.resolve(gone);
     for (const { port } of this.#holders.values()) port.close();
   }
 }

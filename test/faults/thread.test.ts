@@ -54,6 +54,19 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same browser', says: /the session worker used more than \d+ MB/, noticedMs: 20_000 },
   },
   {
+    fault: 'the thread throws while its page runs a busy loop',
+    states: all,
+    inject: async (stage) => {
+      await stage.whatsApp.faults.hangNow();
+      await breakThread(stage, 'throw');
+    },
+    expect: {
+      recovery: 'new browser',
+      says: /the session worker failed: thrown on purpose/,
+      noticedMs: 3_000,
+    },
+  },
+  {
     fault: 'the thread never answers a stop',
     states: all,
     inject: async (stage) => {

@@ -78,6 +78,23 @@ test('a command ends with its signal, and with the browser', async () => {
   await assert.rejects(browser.pipe.command('Target.getTargets', {}), /the browser is gone/);
 });
 
+test('a command to a page hears its answer and its crash, and of no other session', async () => {
+  const browser = new Browser();
+  const [page, other] = ['A'.repeat(32), 'B'.repeat(32)];
+  const ask = (session: string) => browser.pipe.command('Runtime.evaluate', {}, undefined, session);
+  const answered = ask(page);
+  await eventually(() => browser.asked.length === 1);
+  assert.deepEqual(browser.asked, [{ id: 1, method: 'Runtime.evaluate', params: {}, sessionId: page }]);
+  browser.say({ id: 1, result: { of: 'the browser' } });
+  browser.say({ id: 1, result: { of: 'another page' }, sessionId: other });
+  browser.say({ method: 'Inspector.targetCrashed', params: {}, sessionId: other });
+  browser.say({ id: 1, result: { of: 'the page' }, sessionId: page });
+  assert.deepEqual(await answered, { of: 'the page' });
+  const lost = ask(page);
+  browser.say({ method: 'Inspector.targetCrashed', params: {}, sessionId: page });
+  await assert.rejects(lost, /^Error: Runtime.evaluate: the page has crashed$/);
+});
+
 test('who holds a port speaks in a session of its own, and does not see it', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();

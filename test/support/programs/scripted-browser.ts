@@ -35,6 +35,7 @@ function answer({ method, params }: Call): object {
     case 'Browser.getVersion':
       return { product: `Scripted/${process.pid}` };
     case 'Target.attachToBrowserTarget':
+    case 'Target.attachToTarget':
       return { sessionId: randomBytes(16).toString('hex').toUpperCase() };
     case 'Target.createTarget': {
       const targetId = `page-${++opened}`;

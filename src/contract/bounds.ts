@@ -21,8 +21,9 @@ interface Bound {
     | 'not kept';
 }
 
-const KiB = 1_024;
-const MiB = 1_048_576;
+/** Bytes. */
+export const KiB = 1_024;
+export const MiB = 1_048_576;
 
 const ofConnections = {
   connections: {

@@ -1,4 +1,4 @@
-import { bounds } from './bounds.js';
+import { bounds, KiB, MiB } from './bounds.js';
 
 /**
  * How much memory the Redis of a deployment needs at most, from the bounds of what stands in it. docs/bounds.md shows it; a test
@@ -8,9 +8,6 @@ export interface RedisNeed {
   readonly what: string;
   readonly bytes: number;
 }
-
-const KiB = 1_024;
-const MiB = 1_048_576;
 
 /** What Redis' allocator and its own records add: values just above one of its sizes get the next one, a quarter larger. */
 const allocation = 1.25;

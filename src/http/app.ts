@@ -28,7 +28,7 @@ export interface AppParts extends ServingParts {
   readonly offersCors: boolean;
   /** Called once for each request, when its answer is out or its client has left. */
   readonly onEnd: (served: ServedRequest) => void;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
 }
 
 /**
@@ -36,12 +36,12 @@ export interface AppParts extends ServingParts {
  * what they may, 429, 415, 413, 400, and last what the session's state forbids.
  */
 export function createApp(parts: AppParts): App {
-  const { routes, guard, gate, offersCors, onEnd, reach } = parts;
+  const { routes, guard, gate, offersCors, onEnd, onBound } = parts;
   const find = createRouteTable(routes);
   const steps = new Map(routes.map((route) => [route, [stepOf(route)]]));
 
   const router = polka({
-    onError: (error, _request, response) => fail(servedBy(response), error, reach),
+    onError: (error, _request, response) => fail(servedBy(response), error, onBound),
     onNoMatch(_request, response) {
       const { found } = servedBy(response);
       const allowed = methodsAt(found).join(', ');
@@ -86,7 +86,7 @@ export function createApp(parts: AppParts): App {
       if (request.method === 'OPTIONS') answerOptions(served);
       else void router.handler(request as Request, response, undefined as never);
     } catch (error) {
-      fail(served, error, reach);
+      fail(served, error, onBound);
     }
   }
 
@@ -144,11 +144,11 @@ function answerOptions({ request, response, found, target, admission }: ServedRe
   response.end();
 }
 
-function fail(served: ServedRequest, thrown: unknown, reach: OnBound): void {
+function fail(served: ServedRequest, thrown: unknown, onBound: OnBound): void {
   const { request, response, found } = served;
   const error = served.hasLapsed ? lapsed() : toApiError(thrown);
   served.problem = error;
-  if (error.bound !== null) reach(error.bound);
+  if (error.bound !== null) onBound(error.bound);
   if (response.headersSent) {
     request.destroy();
     return;

@@ -31,13 +31,13 @@ export interface RouteParts extends AccessParts {
   readonly reader: SessionReader;
   readonly feed: EventFeed;
   readonly metrics: MetricsPage;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
   pingRedis(): Promise<void>;
 }
 
 /** Everything that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { handlers, reader, feed, ring, log, reach } = parts;
+  const { handlers, reader, feed, ring, log, onBound } = parts;
   const shownPage = createShownPage();
   const qr = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
   const probe = { method: 'GET', scope: 'open' } as const;
@@ -62,7 +62,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     ...createLoginRoutes(parts),
     ...createQrLinkRoutes(parts),
     eventsRoute(feed),
-    createMcpRoute({ handlers, log, reach }),
+    createMcpRoute({ handlers, log, onBound }),
     createOpenApiRoute(),
     createMetricsRoute(parts.metrics),
     ...createDocsRoutes(),

@@ -70,7 +70,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     log.child({ use: 'queue' }),
   );
   const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
-  const onBound = metrics.reach;
+  const { onBound } = metrics;
   const queue = createRunQueue(queueRedis);
   const own = { ...config, session: defaultSession };
   const reader = createSessionReader(redis, own);
@@ -115,7 +115,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   });
   const routes = createRoutes({
     ...{ handlers, reader, feed, ring, visits, visitWatch, limits, log },
-    ...{ metrics: metrics.page, reach: onBound },
+    ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
       await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
@@ -137,10 +137,10 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
       logRequest(log, served);
       connections.onAnswered(served.request.socket);
     },
-    reach: onBound,
+    onBound,
     closing: closing.signal,
   });
-  const connections = new Connections({ addresses, answer: app.handle, reach: onBound });
+  const connections = new Connections({ addresses, answer: app.handle, onBound });
   serve(server, connections, onBound);
   async function closeParts(): Promise<void> {
     visitWatch.close();

@@ -1,12 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MiB } from '../contract/bounds.js';
 import { type Deferred, deferred, unlessAborted } from '../platform/deadline.js';
 
 /** What a session may be behind with; beyond it the browser has to wait. */
-const behindMaxBytes = 16 * 1024 * 1024;
+const behindMaxBytes = 16 * MiB;
 
 /** A longer message of the browser is thrown away, and costs whoever waits for it. */
-const messageMaxBytes = 64 * 1024 * 1024;
+const messageMaxBytes = 64 * MiB;
 
 /** The session of a message: Chromium writes it last, and at the top level only here. */
 const sessionAtEnd = /,"sessionId":"([0-9A-F]{32})"\}$/;

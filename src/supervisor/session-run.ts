@@ -86,7 +86,7 @@ export class SessionRun {
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
     const vault = new SnapshotVault({
       ...{ redis, session, keys: config.credentialsKeys },
-      onBound: options.recorder.meetsBound,
+      onBound: options.recorder.onBound,
     });
     this.#browser = new SessionBrowser({ config, session, lease, vault, forced: this.#forced, log });
     this.#backup = new CredentialsBackup({
@@ -113,7 +113,7 @@ export class SessionRun {
         headless: config.headless,
         supervisor: supervisorId,
       },
-      onBound: options.recorder.meetsBound,
+      onBound: options.recorder.onBound,
       log,
     });
     this.#heart = new Heart({
@@ -319,7 +319,7 @@ export class SessionRun {
       onFenced: (fence) => {
         if (formatFence(fence) === formatFence(this.#publisher.fence)) void this.#refence();
       },
-      onBound: recorder.meetsBound,
+      onBound: recorder.onBound,
       onLogin: async (storage, account) => {
         await this.#browser.keepLogin(storage, account);
         if (account === null) return;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { KiB } from '../../src/contract/bounds.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { get, openRaw, type RawConnection, timesMet } from '../support/raw-connection.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
-const KiB = 1_024;
 const json = { 'content-type': 'application/json' };
 
 interface Refusal {

@@ -134,7 +134,7 @@ describe('a server whose answers are not read', () => {
   async function startBare() {
     const begun: string[] = [];
     let made = 0;
-    const reach = () => undefined;
+    const onBound = () => undefined;
     const connections = new Connections({
       addresses: createAddresses([]),
       answer: (request, response) => {
@@ -143,10 +143,10 @@ describe('a server whose answers are not read', () => {
         response.writeHead(200, { 'content-length': big.length });
         response.end(big);
       },
-      reach,
+      onBound,
     });
     const server = createHttpServer();
-    serve(server, connections, reach);
+    serve(server, connections, onBound);
     server.on('request', () => made++);
     await listen(server, config);
     const { port } = server.address() as { port: number };

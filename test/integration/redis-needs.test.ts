@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { bounds } from '../../src/contract/bounds.js';
+import { bounds, MiB } from '../../src/contract/bounds.js';
 import { readJobKey, sessionKeys } from '../../src/contract/keys.js';
 import { redisNeeds } from '../../src/contract/redis-needs.js';
 import type { SendJob } from '../../src/contract/send-jobs.js';
@@ -12,8 +12,6 @@ import { rememberNumbers } from '../../src/platform/lid-map.js';
 import { storeAnswer } from '../../src/platform/read-answers.js';
 import { claimToWrite } from '../support/event-writer.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-
-const MiB = 1_048_576;
 
 describe('what Redis needs for', () => {
   let server: RedisServer;

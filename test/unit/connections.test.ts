@@ -29,7 +29,7 @@ function replica() {
   const connections = new Connections({
     addresses: createAddresses(['192.0.2.0/24']),
     answer: () => undefined,
-    reach: (bound) => met.push(bound),
+    onBound: (bound) => met.push(bound),
   });
   const open = (address: string, count = 1) =>
     Array.from({ length: count }, () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { MessagePort } from 'node:worker_threads';
+import { MiB } from '../../src/contract/bounds.js';
 import { DebuggingPipe } from '../../src/supervisor/debugging-pipe.js';
 import { eventually } from '../support/eventually.js';
 
@@ -12,8 +13,6 @@ interface Message {
   readonly params?: { readonly sessionId?: string };
   readonly sessionId?: string;
 }
-
-const MiB = 1024 * 1024;
 
 /** The browser's end of a pipe: what it was asked, and what it says. */
 class Browser {

@@ -15,7 +15,7 @@ const guardedPrefixes = ['__Host-', '__Secure-'];
  * Every id under this name, once each, in the order in which they are to be tried: any host of the same domain can add
  * cookies of the plain name, and must not be able to hide the one that we gave.
  */
-export function readCookies({ headers }: IncomingMessage, name: string, reach: OnBound): string[] {
+export function readCookies({ headers }: IncomingMessage, name: string, onBound: OnBound): string[] {
   const given = headers.cookie;
   if (given === undefined) return [];
   const pairs = given.split(';').map((pair) => pair.trim());
@@ -25,7 +25,7 @@ export function readCookies({ headers }: IncomingMessage, name: string, reach: O
   );
   const distinct = [...new Set(ids)].filter((id) => idPattern.test(id));
   if (distinct.length <= bounds.cookiesTried) return distinct;
-  reach('cookiesTried');
+  onBound('cookiesTried');
   return distinct.slice(0, bounds.cookiesTried);
 }
 

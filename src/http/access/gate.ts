@@ -14,7 +14,7 @@ import type { Visits } from './visits.js';
  */
 export type Gate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
 
-export function createGate(ring: KeyRing, visits: Visits, reach: OnBound): Gate {
+export function createGate(ring: KeyRing, visits: Visits, onBound: OnBound): Gate {
   if (ring.isEmpty) {
     return ({ method, headers }, { isFromElsewhere }) => {
       if (isFromElsewhere && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
@@ -29,8 +29,8 @@ export function createGate(ring: KeyRing, visits: Visits, reach: OnBound): Gate 
       if (key === null) throw unauthorized('this API key is not known here');
       return { keyName: key.name, scope: key.scope, via: 'key' };
     }
-    const loginIds = readCookies(request, loginCookie, reach);
-    const visitIds = readCookies(request, visitCookie, reach);
+    const loginIds = readCookies(request, loginCookie, onBound);
+    const visitIds = readCookies(request, visitCookie, onBound);
     if (loginIds.length + visitIds.length > 0 && isOwnRequest(request, admission)) {
       const visit = await visits.find(loginIds, visitIds);
       if (visit?.kind === 'qr') return { keyName: '', scope: 'qr', via: 'cookie', visit };

@@ -17,11 +17,11 @@ export interface AccessParts {
   readonly visitWatch: VisitWatch;
   readonly limits: Limits;
   readonly log: Logger;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
 }
 
 /** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
-export function createLoginRoutes({ ring, visits, visitWatch, limits, log, reach }: AccessParts): Route[] {
+export function createLoginRoutes({ ring, visits, visitWatch, limits, log, onBound }: AccessParts): Route[] {
   async function logIn(exchange: Exchange): Promise<void> {
     const { response, admission, address, target } = exchange;
     await limits.tryLogin(address);
@@ -61,7 +61,7 @@ export function createLoginRoutes({ ring, visits, visitWatch, limits, log, reach
     {
       ...{ method: 'POST', path: '/signout', scope: 'read', problemPage },
       async handle({ request, response, admission, caller }) {
-        if (caller.via === 'cookie') await visits.closeLogins(readCookies(request, loginCookie, reach));
+        if (caller.via === 'cookie') await visits.closeLogins(readCookies(request, loginCookie, onBound));
         // Elsewhere the next look finds it ended.
         void visitWatch.look();
         response.writeHead(303, {

@@ -8,7 +8,7 @@ export type Answer = (request: IncomingMessage, response: StandingResponse) => v
 export interface ConnectionParts {
   readonly socket: Socket;
   readonly answer: Answer;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
   /** A number that is greater each time. */
   readonly tick: () => number;
 }
@@ -86,7 +86,7 @@ export class Connection {
   #stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#parts.reach('unanswered');
+    this.#parts.onBound('unanswered');
     this.socket.pause();
     this.#waiting.length = 0;
     // Its head, where it is not out yet, then says that this is the end.

@@ -9,7 +9,7 @@ import { type Answer, Connection } from './connection.js';
 interface ConnectionsParts {
   readonly addresses: Addresses;
   readonly answer: Answer;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
 }
 
 /** Whoever holds connections: one address, as limits know it. */
@@ -40,13 +40,13 @@ export class Connections {
   }
 
   accept(socket: Socket): void {
-    const { addresses, reach } = this.#parts;
+    const { addresses, onBound } = this.#parts;
     const holder = addresses.isProxy(socket) ? null : this.#holderNamed(addresses.ofSocket(socket));
     if (!this.#hasRoomFor(holder)) {
       socket.destroy();
       return;
     }
-    const connection = new Connection({ socket, answer: this.#answer, reach, tick: () => ++this.#ticks });
+    const connection = new Connection({ socket, answer: this.#answer, onBound, tick: () => ++this.#ticks });
     this.#connections.set(socket, { connection, holder });
     if (holder !== null) this.#recount(holder, () => holder.connections.add(connection));
     socket.once('close', () => this.#remove(socket));
@@ -72,11 +72,11 @@ export class Connections {
 
   #hasRoomFor(holder: Holder | null): boolean {
     if (holder !== null && holder.connections.size >= bounds.connectionsPerAddress) {
-      this.#parts.reach('connectionsPerAddress');
+      this.#parts.onBound('connectionsPerAddress');
       return this.#makeRoom(holder);
     }
     if (this.#connections.size < bounds.connections) return true;
-    this.#parts.reach('connections');
+    this.#parts.onBound('connections');
     const [heaviest] = this.#byCount.at(-1) ?? [];
     return heaviest !== undefined && this.#makeRoom(heaviest);
   }

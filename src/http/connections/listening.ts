@@ -30,11 +30,11 @@ export function createHttpServer(): OurServer {
   return server;
 }
 
-export function serve(server: OurServer, connections: Connections, reach: OnBound): void {
+export function serve(server: OurServer, connections: Connections, onBound: OnBound): void {
   const onUnreadable = (error: { code?: string }, socket: Parameters<typeof answerUnreadable>[1]) => {
     // A connection that was stopped ends by itself, when what it asked for until then is answered.
     if (error.code === 'HPE_PAUSED') return;
-    answerUnreadable(error, socket, connections.isReadingBody(socket), reach);
+    answerUnreadable(error, socket, connections.isReadingBody(socket), onBound);
   };
   server.on('connection', (socket) => connections.accept(socket));
   server.on('request', (request, response) => connections.take(request, response));

@@ -72,10 +72,10 @@ function webRequest({ request, admission }: Exchange): Request {
   return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
 }
 
-function toolsFor(exchange: Exchange, { handlers, log, reach }: McpParts): CallTool {
+function toolsFor(exchange: Exchange, { handlers, log, onBound }: McpParts): CallTool {
   return (name, input) =>
     callTool({ handlers, exchange, name, input }, (error) => {
-      if (error.bound !== null) reach(error.bound);
+      if (error.bound !== null) onBound(error.bound);
       // The answer is 200 all the same, so the request's own line in the log says nothing of it.
       if (error.status < 500) return;
       const facts = { requestId: exchange.requestId, tool: name, code: error.code };

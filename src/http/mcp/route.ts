@@ -22,7 +22,7 @@ const methodNotFound = -32_601;
 export interface McpParts {
   readonly handlers: Handlers;
   readonly log: Logger;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
 }
 
 /**
@@ -37,7 +37,7 @@ export function createMcpRoute(parts: McpParts): Route {
     async handle(exchange) {
       const { request, response } = exchange;
       response.addHeader('mcp-session-id', sessionIdOf(request));
-      const message = await readMessage(exchange, parts.reach);
+      const message = await readMessage(exchange, parts.onBound);
       if (message === null) return;
       const { status, json } = await answer(exchange, message);
       if (json === null) response.writeHead(status).end();
@@ -53,7 +53,7 @@ function sessionIdOf({ headers }: IncomingMessage): string {
 }
 
 /** One message; null where there is none and that has been said. Throws what HTTP refuses. */
-async function readMessage(exchange: Exchange, reach: OnBound): Promise<JSONRPCMessage | null> {
+async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRPCMessage | null> {
   const refuse = (code: number, message: string) => {
     const body = { jsonrpc: '2.0', id: null, error: { code, message } };
     send(exchange.response, 400, jsonType, JSON.stringify(body));
@@ -67,7 +67,7 @@ async function readMessage(exchange: Exchange, reach: OnBound): Promise<JSONRPCM
     if (error.code === 'invalid_json')
       return refuse(parseError, 'Parse error: the body is not valid JSON in UTF-8');
     if (error.bound !== 'jsonValues' && error.bound !== 'jsonDepth') throw error;
-    reach(error.bound);
+    onBound(error.bound);
     return refuse(invalidRequest, `Invalid Request: ${error.message}`);
   }
   if (Array.isArray(value)) return refuse(invalidRequest, 'Invalid Request: batches are not supported');

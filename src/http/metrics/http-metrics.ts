@@ -19,7 +19,7 @@ export interface HttpMetrics {
   readonly page: MetricsPage;
   /** Counts a request whose answer is out. */
   count(served: ServedRequest): void;
-  readonly reach: OnBound;
+  readonly onBound: OnBound;
 }
 
 /** No route: whoever asks for what is not there must not make series of it. */
@@ -61,7 +61,7 @@ export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts
 
   return {
     page,
-    reach: (bound) => reached.inc({ bound }),
+    onBound: (bound) => reached.inc({ bound }),
     count({ request, response, found, startedAt }) {
       const route = found?.place.path ?? unknownPath;
       const method = everyMethod.find((each) => each === request.method) ?? 'other';

@@ -9,14 +9,14 @@ export function answerUnreadable(
   error: { code?: string },
   socket: Duplex,
   isReadingBody: boolean,
-  reach: OnBound,
+  onBound: OnBound,
 ): void {
   if (!socket.writable || hasBegunAnAnswer(socket) || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
   const [status, reason, refusal] = refusalOf(error.code, isReadingBody);
-  if (refusal.bound !== null) reach(refusal.bound);
+  if (refusal.bound !== null) onBound(refusal.bound);
   socket.end(rawErrorAnswer(status, reason, refusal, randomUUID()), () => socket.destroy());
 }
 

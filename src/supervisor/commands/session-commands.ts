@@ -62,7 +62,7 @@ export class SessionCommands {
       hasRoom: () => sends.hasRoom,
       keptMs: settledSendAgeS * 1_000 + graceMs,
       onKept: (count) => {
-        if (count >= bounds.settledSends) options.recorder.meetsBound('settledSends');
+        if (count >= bounds.settledSends) options.recorder.onBound('settledSends');
       },
       spareKey: (jobId) => attemptKey(options.session, jobId),
       run: (job) => sends.run(job),
@@ -137,7 +137,7 @@ export class SessionCommands {
     // What the session worker did not answer is answered all the same.
     const result = await storeAnswer(redis, session, jobId, JSON.stringify(output) ?? 'null');
     if (result !== 'full') return { stored: true };
-    recorder.meetsBound('readAnswers');
+    recorder.onBound('readAnswers');
     const message = `answers of ${bounds.readAnswers} bytes wait to be fetched, as much as may; try again`;
     return { ok: false, error: { code: 'rate_limited', message } };
   }

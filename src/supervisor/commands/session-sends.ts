@@ -29,7 +29,7 @@ export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'w
   readonly fence: () => Fence;
   /** Until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
   readonly actUntil: () => number;
-  readonly recorder: Pick<RunRecorder, 'commandSettles' | 'meetsBound'>;
+  readonly recorder: Pick<RunRecorder, 'commandSettles' | 'onBound'>;
   readonly log: Logger;
 }
 

@@ -55,7 +55,7 @@ export class RunRecorder {
     this.#metrics.recycles.inc({ session: this.#session, why });
   }
 
-  readonly meetsBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
+  readonly onBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
 
   /** `acceptedAt`: ms, wall clock. */
   commandSettles(operation: string, outcome: string, acceptedAt: number): void {

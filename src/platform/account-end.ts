@@ -31,7 +31,7 @@ export function accountEndKeys(session: string): string[] {
   ];
 }
 
-export const accountEndKeyCount = 10;
+export const accountEndKeyCount = accountEndKeys('').length;
 
 /**
  * Lua functions over the keys from KEYS[first] on. `endAccount()` ends whatever account there was. `beginAccount(wid)` ends it

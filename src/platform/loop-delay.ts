@@ -7,6 +7,7 @@ import type { Logger } from './logger.js';
 export class LoopDelay {
   readonly #timer: NodeJS.Timeout;
   #turnedAt = performance.now();
+  /** Since the construction or {@link forget}. */
   #longestMs = 0;
 
   /** `onDelay` is told of each that is over, of `reportFromMs` or more. */
@@ -20,9 +21,10 @@ export class LoopDelay {
     this.#timer.unref();
   }
 
-  /** The longest since the construction or {@link forget}, with one that is not over yet. */
-  get longestMs(): number {
-    return Math.max(this.#longestMs, this.#currentMs());
+  /** Why a deadline of `limitMs` may have passed; null: it did not stand still for half of it. */
+  blame(limitMs: number): string | null {
+    const ms = Math.max(this.#longestMs, this.#currentMs());
+    return ms < limitMs / 2 ? null : `this process stood still for ${(ms / 1_000).toFixed(1)} s`;
   }
 
   forget(): void {

@@ -92,11 +92,10 @@ export class Lease {
   #checkDeadline(): void {
     const { giveUpMs } = this.#options.timing;
     if (this.ageMs > giveUpMs) {
-      const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-      const { longestMs } = this.#loop;
       // Else Redis would be looked at for what this process did.
-      const cause = longestMs < giveUpMs / 2 ? '' : `: this process stood still for ${seconds(longestMs)}`;
-      this.#lose(`the lock could not be renewed for ${seconds(this.ageMs)}${cause}`);
+      const stall = this.#loop.blame(giveUpMs);
+      const cause = stall === null ? '' : `: ${stall}`;
+      this.#lose(`the lock could not be renewed for ${(this.ageMs / 1_000).toFixed(1)} s${cause}`);
     }
   }
 

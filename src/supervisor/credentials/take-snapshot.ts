@@ -74,7 +74,7 @@ async function copyFrozen(
       return performance.now() - since;
     });
   } catch (error) {
-    if (late.aborted) throw new Error(lateSentence(limitMs, loop.longestMs));
+    if (late.aborted) throw new Error(lateSentence(limitMs, loop.blame(limitMs)));
     throw error;
   } finally {
     loop.stop();
@@ -84,9 +84,9 @@ async function copyFrozen(
 }
 
 /** A timer that is late because nothing ran says nothing about the disk. */
-function lateSentence(limitMs: number, stoodStillMs: number): string {
+function lateSentence(limitMs: number, stall: string | null): string {
   const limit = `${limitMs / 1000} s`;
-  return stoodStillMs < limitMs / 2
+  return stall === null
     ? `the disk took longer than ${limit} to copy the login`
-    : `this process stood still for ${(stoodStillMs / 1000).toFixed(1)} s of the ${limit} in which the login is copied`;
+    : `${stall} of the ${limit} in which the login is copied`;
 }

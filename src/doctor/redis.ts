@@ -10,7 +10,7 @@ import { withDeadline } from '../platform/deadline.js';
 import { prepareRedisPlace } from '../platform/embedded-redis-place.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, type Redis } from '../platform/redis.js';
-import { infoOf, unfitness } from '../platform/redis-fitness.js';
+import { infoField, infoOf, unfitness } from '../platform/redis-fitness.js';
 import { readRoll } from '../platform/supervisor-roll.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
@@ -80,7 +80,7 @@ async function questions(redis: Redis, config: Config): Promise<Verdict[]> {
 export function infoVerdicts(info: string): Verdict[] {
   if (info === '')
     return [warning('the access list of this user forbids INFO: nothing can be said of Redis')];
-  const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const value = (name: string) => infoField(info, name);
   const problem = unfitness(info);
   const fit = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
   return [fit, persistenceVerdict(value)];
@@ -88,7 +88,7 @@ export function infoVerdicts(info: string): Verdict[] {
 
 /** Whether it has the memory for all that may stand in it. */
 export function roomVerdicts(info: string): Verdict[] {
-  const value = (name: string) => Number(new RegExp(`^${name}:(\\d+)\\r?$`, 'm').exec(info)?.[1] ?? 0);
+  const value = (name: string) => Number(infoField(info, name) ?? 0);
   const [most, machine] = [value('maxmemory'), value('total_system_memory')];
   const has = most > 0 ? most : machine;
   if (has === 0) return [];

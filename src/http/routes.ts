@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { OnBound } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { type Operation, type OperationName, operations } from '../contract/operations.js';
 import type { MetricsPage } from '../platform/metrics/metrics-page.js';
@@ -31,7 +30,6 @@ export interface RouteParts extends AccessParts {
   readonly reader: SessionReader;
   readonly feed: EventFeed;
   readonly metrics: MetricsPage;
-  readonly onBound: OnBound;
   pingRedis(): Promise<void>;
 }
 

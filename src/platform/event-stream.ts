@@ -9,13 +9,10 @@ import type { Redis } from './redis.js';
 export interface StreamEntry {
   /** `<ms>-<number>`, growing. */
   readonly id: string;
-  /** An `EventType`, or `job`: an internal notice that no listener gets. */
+  /** An `EventType`; whatever else stands there is internal, and no listener gets it. */
   readonly type: string;
   readonly json: string;
 }
-
-/** The type of the notices that wake those who wait for a job; `json` is `{ id }`. */
-export const jobNoticeType = 'job';
 
 /** A place between two entries: after one of them, before the first (`-`) or after the last (`+`). */
 export type Position = string;

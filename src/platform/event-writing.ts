@@ -2,7 +2,6 @@ import { type BoundName, bounds, type OnBound } from '../contract/bounds.js';
 import { type SessionEvent, storedEvent } from '../contract/events.js';
 import { sessionKeys } from '../contract/keys.js';
 import { type Fence, formatFence } from '../contract/status.js';
-import { jobNoticeType } from './event-stream.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
 
@@ -13,15 +12,14 @@ import type { Redis } from './redis.js';
 
 const eventAgeMs = 86_400_000;
 
-/** An event was added; at which bound of the stream that met, if at any. */
-const added = { 1: null, 3: 'events', 4: 'eventBytes' } as const satisfies Record<number, BoundName | null>;
+/** Which bound of the stream was met, by the answer of a script. */
+const boundMet: Readonly<Record<number, BoundName>> = { 3: 'events', 4: 'eventBytes' };
 
 /** Whether the events are written, by the answer of a script that ends with {@link addEventsLua}. */
 export function areWritten(answer: number, onBound: OnBound): boolean {
-  if (!(answer in added)) return false;
-  const bound = added[answer as keyof typeof added];
-  if (bound !== null) onBound(bound);
-  return true;
+  const bound = boundMet[answer];
+  if (bound !== undefined) onBound(bound);
+  return answer !== 0;
 }
 
 /**
@@ -45,9 +43,9 @@ export function addEventsLua(key: number, from: number): string {
      return #text < 16 and string.match(text, '^%d+$') and tonumber(text) or nil
    end
    local function countUpToNewest()
-     local sum, before, kept = 0, '+', nil
+     local sum, before, kept, count = 0, '+', nil, 1
      while true do
-       local page = redis.call('XREVRANGE', stream, before, '-', 'COUNT', 16)
+       local page = redis.call('XREVRANGE', stream, before, '-', 'COUNT', count)
        for _, entry in ipairs(page) do
          local total = totalOf(entry)
          if total then return total + sum end
@@ -58,8 +56,8 @@ export function addEventsLua(key: number, from: number): string {
          end
          sum, kept = sum + size, entry[1]
        end
-       if #page < 16 then return sum end
-       before = '(' .. kept
+       if #page < count then return sum end
+       before, count = '(' .. kept, 16
      end
    end
    local total = countUpToNewest()
@@ -135,12 +133,3 @@ export async function trimEvents(redis: Redis, session: string): Promise<void> {
 
 // KEYS events | ARGV words of no events
 const trimScript = luaScript<number>('trimEvents', 1, addEventsLua(1, 1));
-
-/** Wakes those who wait for a job on any replica. Only a hint, so it needs no fence. */
-export async function noticeJob(redis: Redis, session: string, jobId: string): Promise<void> {
-  const words = [...limits, jobNoticeType, JSON.stringify({ id: jobId })];
-  await noticeScript(redis, [sessionKeys(session).events], words);
-}
-
-// KEYS events | ARGV words of the events
-const noticeScript = luaScript<number>('noticeJob', 1, addEventsLua(1, 1));

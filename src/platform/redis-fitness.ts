@@ -64,9 +64,14 @@ function unlessForbidden(error: unknown): string {
   throw error;
 }
 
+/** A field of the reply of INFO. */
+export function infoField(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+}
+
 /** One sentence with the way out; null where there is nothing to say. `info` is the reply of INFO. */
 export function unfitness(info: string): string | null {
-  const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const value = (name: string) => infoField(info, name);
   const version = value('redis_version');
   const [major = 0, minor = 0] = (version ?? '99.0').split('.').map(Number);
   if (major < 6 || (major === 6 && minor < 2)) {

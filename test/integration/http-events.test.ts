@@ -3,7 +3,6 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { eventSchemas } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
-import { noticeJob } from '../../src/platform/event-writing.js';
 import { type EventClient, listenToEvents, type ReceivedEvent } from '../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../support/event-writer.js';
 import { eventually } from '../support/eventually.js';
@@ -219,7 +218,7 @@ describe('GET /api/events', () => {
 
   it('keeps the internal notices of jobs from listeners', async () => {
     const client = await listen();
-    await noticeJob(redis, 'default', 'k-1');
+    await redis.xadd(keys.events, '*', 'type', 'job', 'event', '{"id":"k-1"}');
     await writer.messages('after it');
     assert.deepEqual(types(await client.untilCount(1)), ['message']);
     const resumed = await listen({ lastEventId: client.blocks[0]?.match(/id: (.*)/)?.[1] ?? '' });

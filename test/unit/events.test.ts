@@ -99,7 +99,6 @@ describe('catching up', () => {
     const beginning = {
       followed,
       view: view(1, '+'),
-      isResuming,
       wasOwnerGone: false,
     };
     // After the beginning was read, and once more during the next read, the follower hands on what came.
@@ -108,6 +107,7 @@ describe('catching up', () => {
     await catchUp({
       listener,
       beginning,
+      isResuming,
       async read(after) {
         const answer = view(Number(followed.split('-')[0]), after);
         followed = moves.shift() ?? followed;

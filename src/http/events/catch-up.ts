@@ -9,14 +9,14 @@ export interface Beginning {
   readonly followed: Position | null;
   /** The bounds of what is kept; no events yet. */
   readonly view: StreamView;
-  /** The client was here before: what it missed comes first. */
-  readonly isResuming: boolean;
   readonly wasOwnerGone: boolean;
 }
 
 interface CatchUpParts {
   readonly listener: Listener;
   readonly beginning: Beginning;
+  /** The client was here before: what it missed comes first. */
+  readonly isResuming: boolean;
   /** The next page after a position; fails while Redis is away. */
   readonly read: (after: Position) => Promise<StreamView>;
   /** For a page, from its read to the moment when the client has it: so much of what was is in memory at once. null: none came. */
@@ -37,40 +37,39 @@ const retryMs = 250;
  * in the stream by then. Settles once joined, when no turn came, or when `signal` aborts.
  */
 export async function catchUp(parts: CatchUpParts): Promise<void> {
-  const { listener, beginning, read, takeTurn, followed, join, readDeadlineMs, signal } = parts;
-  let { followed: followedBefore, view } = beginning;
-  let isUnread = beginning.isResuming;
+  const { listener, beginning, isResuming, read, takeTurn, followed, join, readDeadlineMs, signal } = parts;
+  let followedBefore = beginning.followed;
   let endTurn: () => void = () => undefined;
+
+  /** null: no turn came, or `signal` aborted. */
+  async function nextPage(): Promise<StreamView | null> {
+    endTurn();
+    const turn = await takeTurn();
+    if (turn === null) return null;
+    endTurn = turn;
+    followedBefore = followed();
+    return await insist(() => read(listener.position), signal);
+  }
+
   try {
-    while (!signal.aborted) {
-      if (!isUnread) {
-        const loss = lossAt(listener.position, view);
-        if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
-        listener.tell(view.entries.map(feedEventOf));
-        if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
-          return join(view.lastId ?? '-');
-        }
-        await listener.drained(readDeadlineMs, signal);
-        endTurn();
+    let view = isResuming ? await nextPage() : beginning.view;
+    while (view !== null && !signal.aborted) {
+      const loss = lossAt(listener.position, view);
+      if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
+      listener.tell(view.entries.map(feedEventOf));
+      if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
+        return join(view.lastId ?? '-');
       }
-      const turn = await takeTurn();
-      if (turn === null) return;
-      endTurn = turn;
-      followedBefore = followed();
-      view = await insist(() => read(listener.position), view, signal);
-      isUnread = false;
+      await listener.drained(readDeadlineMs, signal);
+      view = await nextPage();
     }
   } finally {
     endTurn();
   }
 }
 
-/** Redis may go away in the middle: the stream stays open, and goes on where it was. */
-async function insist(
-  read: () => Promise<StreamView>,
-  otherwise: StreamView,
-  signal: AbortSignal,
-): Promise<StreamView> {
+/** Redis may go away in the middle: the stream stays open, and goes on where it was. null: `signal` aborted. */
+async function insist(read: () => Promise<StreamView>, signal: AbortSignal): Promise<StreamView | null> {
   while (!signal.aborted) {
     try {
       return await read();
@@ -78,5 +77,5 @@ async function insist(
       await pause(retryMs, signal);
     }
   }
-  return otherwise;
+  return null;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
-import { jobNoticeType, type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
+import { type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 import { viaRedis } from '../session/redis-call.js';
@@ -70,12 +70,11 @@ export class EventFeed {
   }
 
   /** Reads what a stream begins with. Throws `redis_unavailable`. */
-  begin(lastEventId: string | null): Promise<Beginning> {
+  begin(): Promise<Beginning> {
     const followed = this.#follower.position;
     return viaRedis(async () => {
       const [view] = await Promise.all([this.#read('+'), this.#watch.look()]);
-      const isResuming = lastEventId !== null;
-      return { followed, view, isResuming, wasOwnerGone: this.#watch.standing !== null };
+      return { followed, view, wasOwnerGone: this.#watch.standing !== null };
     });
   }
 
@@ -104,11 +103,13 @@ export class EventFeed {
       },
     });
     let leave: () => void = () => undefined;
+    const isResuming = lastEventId !== null;
     this.#add(listener);
-    listener.open(lastEventId !== null);
+    listener.open(isResuming);
     await catchUp({
       listener,
       beginning,
+      isResuming,
       read: (after) => this.#read(after),
       takeTurn: () => this.#takeTurn(pageWaitMs, response, signal),
       followed: () => this.#follower.position,
@@ -116,7 +117,7 @@ export class EventFeed {
         leave = this.#follower.join(listener, from);
         this.#joined.add(listener);
         // It may have heard of the owner elsewhere, or the owner went while it caught up.
-        const isNews = lastEventId !== null || !beginning.wasOwnerGone;
+        const isNews = isResuming || !beginning.wasOwnerGone;
         if (isNews) listener.onEvents(this.#watch.standing ?? []);
       },
       readDeadlineMs,
@@ -125,25 +126,6 @@ export class EventFeed {
     if (!signal.aborted) await once(signal, 'abort');
     leave();
     this.#remove(listener);
-  }
-
-  /**
-   * Tells of each job that was noticed as settled, on any replica. A hint that can get lost: whoever waits looks
-   * by itself too. Returns the way out. Throws what Redis throws.
-   */
-  async onJobNotice(tell: (jobId: string) => void): Promise<() => void> {
-    const { lastId } = await this.#read('+');
-    return this.#follower.join(
-      {
-        onEvents(events) {
-          for (const { type, json } of events) {
-            if (type === jobNoticeType) tell((JSON.parse(json) as { id: string }).id);
-          }
-        },
-        onLoss: () => undefined,
-      },
-      lastId ?? '-',
-    );
   }
 
   /** To be called when every stream has ended. */

@@ -3,6 +3,7 @@ import { type EventType, eventSchemas } from '../../contract/events.js';
 import { isEventId } from '../../platform/event-stream.js';
 import { UnderWay } from '../access/under-way.js';
 import type { Exchange, Route } from '../exchange.js';
+import { invalidRequest } from '../requests/issues.js';
 import { parseQuery } from '../requests/target.js';
 import type { EventFeed } from './event-feed.js';
 import { presentTypes } from './frames.js';
@@ -32,7 +33,7 @@ async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> 
   const present = isVisitor ? presentToVisitors(types) : presentTypes(types);
   // A visitor gets what comes, and nothing of what was.
   const lastEventId = isVisitor ? null : parseLastEventId(request.headers['last-event-id']);
-  const beginning = await feed.begin(lastEventId);
+  const beginning = await feed.begin();
   // Nothing is waited for between this and its joining the others.
   if (!feed.hasRoom(isVisitor)) throw full(isVisitor ? 'visitorStreams' : 'streams');
   response.writeHead(200, {
@@ -70,5 +71,5 @@ function full(bound: 'streams' | 'visitorStreams'): ApiError {
 }
 
 function refuse(path: string, message: string): never {
-  throw new ApiError('invalid_request', `${path}: ${message}`, { details: { issues: [{ path, message }] } });
+  throw invalidRequest([{ path, message }]);
 }

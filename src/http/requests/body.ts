@@ -3,6 +3,7 @@ import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Operation } from '../../contract/operations.js';
 import type { BodyRoom, FullBodyRoom } from './body-room.js';
+import { invalidRequest } from './issues.js';
 import { assertSimpleJson } from './json-scan.js';
 
 /** How long the body of a route may be. */
@@ -30,9 +31,7 @@ const drainMs = 2_000;
 export async function readJsonObject(bodied: Bodied, bound: BodyBound): Promise<Record<string, unknown>> {
   const value = await readJson(bodied, bound);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ApiError('invalid_request', 'the body must be a JSON object', {
-      details: { issues: [{ path: '', message: 'must be a JSON object' }] },
-    });
+    throw invalidRequest([{ path: '', message: 'must be a JSON object' }], { beginning: 'the body ' });
   }
   return value as Record<string, unknown>;
 }

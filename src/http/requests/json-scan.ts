@@ -1,5 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
-import { ApiError } from '../../contract/errors.js';
+import type { ApiError } from '../../contract/errors.js';
+import { invalidRequest } from './issues.js';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -46,5 +47,5 @@ function endOfString(bytes: Uint8Array, start: number): number {
 
 function tooComplex(bound: 'jsonValues' | 'jsonDepth', most: string): ApiError {
   const message = `the JSON of a body may have at most ${most}`;
-  return new ApiError('invalid_request', message, { details: { issues: [{ path: '', message }] }, bound });
+  return invalidRequest([{ path: '', message }], { bound });
 }

@@ -33,7 +33,7 @@ export function parseQuery(search: string): Record<string, string> {
     else if (found.has(name)) issues.push({ path: name, message: 'given more than once' });
     else found.set(name, value);
   }
-  if (issues.length > 0) throw invalidRequest(issues, 'the query is not valid: ');
+  if (issues.length > 0) throw invalidRequest(issues, { beginning: 'the query is not valid: ' });
   return Object.fromEntries(found);
 }
 

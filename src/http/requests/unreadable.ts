@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { rawErrorAnswer } from '../answers.js';
+import { invalidRequest } from './issues.js';
 
 /** Answers what the HTTP parser gave up on, in the shape of every other refusal, and closes. */
 export function answerUnreadable(
@@ -49,10 +50,7 @@ function late(bound: 'requestTime' | 'headerTime'): ApiError {
 }
 
 function invalid(message: string, bound?: BoundName): ApiError {
-  return new ApiError('invalid_request', message, {
-    details: { issues: [{ path: '', message }] },
-    ...(bound === undefined ? {} : { bound }),
-  });
+  return invalidRequest([{ path: '', message }], { bound });
 }
 
 /** A second status line within an answer would be read as part of its body. */

@@ -87,7 +87,6 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     redis: queueRedis,
     session: defaultSession,
     sendQueueMax: config.sendQueueMax,
-    onBound,
   });
   const access: CommandAccess = {
     run,
@@ -101,7 +100,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const ring = createKeyRing(config.apiKeys);
   const visits = withRoom(createVisits(redis, ring, defaultSession), redis, onBound);
   const visitWatch = new VisitWatch(visits, visitLookMs);
-  const limits = createLimits(redis, config.rateLimit, onBound);
+  const limits = createLimits(redis, config.rateLimit);
   const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
     redis,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Job, Queue, WaitingError, Worker } from 'bullmq';
+import { type Job, type Queue, WaitingError, Worker } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel, keyPrefix } from '../contract/keys.js';
 import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
@@ -7,7 +7,7 @@ import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
 import type { Logger } from '../platform/logger.js';
-import { queueNotices } from '../platform/queue-notices.js';
+import { openQueue } from '../platform/open-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
@@ -75,13 +75,7 @@ export class Supervisor {
     });
     // The other connection says already when Redis is away.
     this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
-    this.#queue = new Queue(sessionsQueue, {
-      connection: this.#redis,
-      prefix: keyPrefix,
-      streams: queueNotices,
-      skipVersionCheck: true,
-    });
-    this.#queue.on('error', () => {});
+    this.#queue = openQueue(sessionsQueue, this.#redis);
     this.#worker = new Worker(sessionsQueue, (job, token) => this.#process(job, token ?? ''), {
       connection: this.#redis,
       prefix: keyPrefix,

@@ -55,8 +55,7 @@ describe('what Redis needs for', () => {
     await assertNeed('events of a session');
   });
 
-  const sends = () =>
-    createCommandQueues({ redis, session: 'default', sendQueueMax: 1_000, onBound: () => undefined });
+  const sends = () => createCommandQueues({ redis, session: 'default', sendQueueMax: 1_000 });
   const job = (message: string | null): SendJob => ({
     ...{ phoneNumber: '15551234567', chatId: null, linkPreview: true, markSeen: true, message },
     ...{

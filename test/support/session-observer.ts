@@ -1,8 +1,9 @@
-import { Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { intentChannel, keyPrefix, sessionKeys } from '../../src/contract/keys.js';
+import { intentChannel, sessionKeys } from '../../src/contract/keys.js';
 import { defaultSession, sessionsQueue } from '../../src/contract/names.js';
 import { formatFence, type Status } from '../../src/contract/status.js';
+import { openQueue } from '../../src/platform/open-queue.js';
 import { parseStatus, requestEnd } from '../../src/platform/session-store.js';
 import { startJobOptions } from '../../src/platform/start-job.js';
 import { eventually } from './eventually.js';
@@ -28,12 +29,7 @@ export class SessionObserver {
     this.session = session;
     this.redis = new Redis(redisUrl, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     this.redis.on('error', () => undefined);
-    this.#queue = new Queue(sessionsQueue, {
-      connection: this.redis,
-      prefix: keyPrefix,
-      skipVersionCheck: true,
-    });
-    this.#queue.on('error', () => undefined);
+    this.#queue = openQueue(sessionsQueue, this.redis);
   }
 
   async start(): Promise<void> {

@@ -1,5 +1,5 @@
 import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
-import { bounds, type OnBound } from '../../contract/bounds.js';
+import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
 import type { Redis } from '../../platform/redis.js';
@@ -23,7 +23,7 @@ const triesToLogIn = 10;
 const triesWindowS = 900;
 
 /** `perMinute` 0: requests are not counted; tries to log in always are. */
-export function createLimits(redis: Redis, perMinute: number, onBound: OnBound): Limits {
+export function createLimits(redis: Redis, perMinute: number): Limits {
   const store = { storeClient: redis, rejectIfRedisNotReady: true };
   const requests = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:requests` },
@@ -47,7 +47,7 @@ export function createLimits(redis: Redis, perMinute: number, onBound: OnBound):
     },
     async tryLogin(address) {
       const tooMany = `more than ${bounds.loginTries} tries to log in, from everywhere together`;
-      await consume(allLogins, 'all', tooMany, () => onBound('loginTries'));
+      await consume(allLogins, 'all', tooMany, 'loginTries');
       await consume(logins, address, 'too many tries to log in');
     },
     async forgiveLogins(address) {
@@ -60,7 +60,7 @@ async function consume(
   limiter: RateLimiterRedis,
   spender: string,
   what: string,
-  onRefusal: () => void = () => undefined,
+  bound?: BoundName,
 ): Promise<void> {
   const refusal = await viaRedis(() =>
     limiter.consume(spender).then(
@@ -72,9 +72,9 @@ async function consume(
     ),
   );
   if (refusal === null) return;
-  onRefusal();
   const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
   throw new ApiError('rate_limited', `${what}; try again in ${waitS} s`, {
     headers: { 'retry-after': String(waitS) },
+    ...(bound === undefined ? {} : { bound }),
   });
 }

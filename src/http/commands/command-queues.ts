@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
-import { bounds, type OnBound } from '../../contract/bounds.js';
+import { bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { ReadName } from '../../contract/operations.js';
 import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/send-jobs.js';
+import { openQueue } from '../../platform/open-queue.js';
 import { discardAnswer, fetchAnswer } from '../../platform/read-answers.js';
 import type { Redis } from '../../platform/redis.js';
-import { openQueue, unlessDown } from '../session/queue-connection.js';
+import { unlessDown } from '../session/queue-connection.js';
 import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
 
 /** A session's queues of commands, as seen by those who ask for them. Each failure is an answer of the API. */
@@ -31,11 +32,10 @@ interface CommandQueuesParts {
   readonly redis: Redis;
   readonly session: string;
   readonly sendQueueMax: number;
-  readonly onBound: OnBound;
 }
 
 export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
-  const { redis, session, sendQueueMax, onBound } = parts;
+  const { redis, session, sendQueueMax } = parts;
   const sends = openQueue<SendJob>(sendsQueue(session), redis);
   const reads = openQueue<ReadJob>(readsQueue(session), redis);
   const limits = { ...bounds, sendQueue: sendQueueMax };
@@ -45,9 +45,7 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
   async function keepRoom(lane: Lane, id: string, job: SendJob | ReadJob): Promise<void> {
     const wanted = { lane, session, id, bytes: jsonBytes(job) };
     const met = await unlessDown(redis, () => takeRoom(redis, wanted, limits));
-    if (met === null) return;
-    onBound(met);
-    throw queueFull(met, limits[met]);
+    if (met !== null) throw queueFull(met, limits[met]);
   }
 
   /** A failure costs nothing: what is in the queue is not counted twice. */
@@ -91,7 +89,7 @@ function queueFull(bound: QueueBound, limit: number): ApiError {
     readQueueBytes: `the questions to the session that wait may take ${limit} bytes, and this one is too much`,
   };
   return new ApiError('queue_full', `${sentences[bound]}; try again later`, {
-    details: { bound },
+    ...{ details: { bound }, bound },
     headers: { 'retry-after': bound.startsWith('send') ? '30' : '5' },
   });
 }

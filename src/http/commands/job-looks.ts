@@ -1,5 +1,5 @@
-import { attemptKey, keyPrefix, sessionKeys } from '../../contract/keys.js';
-import { readsQueue, sendsQueue } from '../../contract/names.js';
+import { attemptKey, keyPrefix, readJobKey, sessionKeys } from '../../contract/keys.js';
+import { sendsQueue } from '../../contract/names.js';
 import { type SendJob, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseSendRecord, type SendRecord } from '../../platform/send-records.js';
@@ -40,11 +40,10 @@ export interface JobLooks {
 
 export function createJobLooks(redis: Redis, session: string): JobLooks {
   const sendKey = (id: string) => `${keyPrefix}:${sendsQueue(session)}:${id}`;
-  const readKey = (id: string) => `${keyPrefix}:${readsQueue(session)}:${id}`;
   const look = batched((refs: readonly JobRef[]) => viaRedis(() => lookTogether(redis, session, refs)));
   return {
     send: (id) => look({ key: sendKey(id), recordKey: attemptKey(session, id) }),
-    read: (id) => look({ key: readKey(id), recordKey: null }),
+    read: (id) => look({ key: readJobKey(session, id), recordKey: null }),
     async sendData(id) {
       const data = await viaRedis(() => redis.hget(sendKey(id), 'data'));
       return data === null ? null : sendJobSchema.parse(JSON.parse(data));

@@ -27,7 +27,6 @@ export async function pairingCode(
     for (;;) {
       const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
       if (outcome !== null) {
-        pending = null;
         const { code } = codeSchema.parse(answerOf(outcome));
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
       }

@@ -12,7 +12,7 @@ import type { CommandAccess } from './command-access.js';
 export interface PendingRead {
   /** null: not answered yet. */
   outcome(): Promise<ReadOutcome | null>;
-  /** Takes the question back, where nobody waits for the answer any more. */
+  /** Takes the question back, and its answer: to be called in any case. */
   discard(): void;
 }
 
@@ -29,7 +29,6 @@ export async function ask({ queues, looks, run }: CommandAccess, question: Quest
   let id = await queues.addRead(job);
   const { requestId, operation } = question;
   run.log.debug({ requestId, jobId: id, operation }, 'read asked');
-  const discard = () => run.inBackground(queues.removeRead(id));
 
   /** null: Redis has lost it, and a question can be put again. */
   async function fetch(told: ReadReturn): Promise<ReadOutcome | null> {
@@ -42,15 +41,13 @@ export async function ask({ queues, looks, run }: CommandAccess, question: Quest
     async outcome() {
       const { job: record } = await looks.read(id);
       if (record !== null && record.finishedOn === null) return null;
-      const isAnswered = record !== null && record.returnvalue !== null;
-      const outcome = isAnswered
-        ? await fetch(readReturnSchema.parse(JSON.parse(record.returnvalue ?? '')))
+      const outcome = record?.returnvalue
+        ? await fetch(readReturnSchema.parse(JSON.parse(record.returnvalue)))
         : record && ended;
       if (outcome === null) id = await queues.addRead(job);
-      else discard();
       return outcome;
     },
-    discard,
+    discard: () => run.inBackground(queues.removeRead(id)),
   };
 }
 

@@ -26,10 +26,7 @@ export async function readSession<Name extends Exclude<ReadName, 'pairingCode'>>
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
-      if (outcome !== null) {
-        pending = null;
-        return operations[operation].output.parse(answerOf(outcome)) as OutputOf<Name>;
-      }
+      if (outcome !== null) return operations[operation].output.parse(answerOf(outcome)) as OutputOf<Name>;
       const readiness = judgeReadiness(view, call.baseUrl);
       if (readiness.type === 'refused') throw readiness.error;
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);

@@ -4,7 +4,7 @@ import { ApiError } from '../../contract/errors.js';
 
 /** Replies of a Redis that is there but cannot serve now. */
 const unavailableReply =
-  /^(LOADING|READONLY|OOM|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
+  /^(LOADING|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
 
 /** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import type { StartJob } from '../../contract/intent.js';
 import { runJobId, sessionsQueue } from '../../contract/names.js';
+import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
 import { startJobOptions } from '../../platform/start-job.js';
-import { openQueue, unlessDown } from './queue-connection.js';
+import { unlessDown } from './queue-connection.js';
 
 /** The queue whose jobs are the runs of sessions, as seen by those who ask for them. */
 export interface RunQueue {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Job, Queue, Worker, type WorkerOptions } from 'bullmq';
+import { Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
 import { keyPrefix } from '../../contract/keys.js';
 import { type Deferred, deferred, pause, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import { queueNotices } from '../../platform/queue-notices.js';
+import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
 
 interface LaneOptions {
@@ -66,11 +66,7 @@ export class CommandLane {
   constructor(options: LaneOptions) {
     const { redis, name, log } = options;
     this.#options = options;
-    this.#queue = new Queue(name, {
-      ...{ connection: redis, prefix: keyPrefix, streams: queueNotices },
-      skipVersionCheck: true,
-    });
-    this.#queue.on('error', () => {});
+    this.#queue = openQueue(name, redis);
     const workerOptions: WorkerOptions = {
       connection: redis,
       prefix: keyPrefix,

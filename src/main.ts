@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
 import { watchRedisFitness } from './platform/redis-fitness.js';
 import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
+import { requireGuard } from './supervisor/guard.js';
 import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
@@ -95,6 +96,7 @@ async function startSupervisor(
   redisIsFit: Promise<void>,
 ): Promise<Supervisor> {
   requireBrowser(config);
+  await requireGuard();
   const supervisor = new Supervisor({
     config,
     redisUrl,

@@ -78,14 +78,23 @@ export class Browser {
   readonly #pipe: DebuggingPipe;
   readonly #startedAt = performance.now();
   #hasExited = false;
+  #unguarded: string | null = null;
   #lastWords: string[] = [];
 
   constructor(child: ChildProcess, pid: number, guardTimeoutMs: number, lease: BrowserLease) {
     this.#child = child;
     this.pid = pid;
-    this.#guard = new Guard(pid, guardTimeoutMs, () => lease.ageMs);
-    const beat = () => this.#guard.beat();
     const die = () => void this.kill();
+    this.#guard = new Guard(
+      pid,
+      guardTimeoutMs,
+      () => lease.ageMs,
+      (why) => {
+        this.#unguarded = why;
+        die();
+      },
+    );
+    const beat = () => this.#guard.beat();
     lease.renewed.add(beat);
     lease.lost.addEventListener('abort', die, { once: true });
     this.#pipe = new DebuggingPipe(child.stdio[3] as Writable, child.stdio[4] as Readable);
@@ -166,6 +175,7 @@ export class Browser {
     // Helpers of a browser that ended by itself.
     signalGroup(this.pid, 'SIGKILL');
     this.#guard.end();
+    if (this.#unguarded !== null) return this.#unguarded;
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
 
@@ -176,6 +186,7 @@ export class Browser {
       this.#lastWords = [...this.#lastWords, line].slice(-5);
     });
     const died = this.exited.then((how) => {
+      if (this.#unguarded !== null) throw failure(this.#unguarded);
       throw failure(
         `the browser ended while it started (${how}): ${this.#lastWords.at(-1) ?? 'it said nothing'}`,
       );

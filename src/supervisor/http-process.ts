@@ -114,11 +114,16 @@ export class HttpProcess {
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const { pid } = child;
     let guard = null as Guard | null;
+    let unguarded: string | null = null;
     let heardAt = performance.now();
+    const endUnguarded = (why: string) => {
+      unguarded = why;
+      child.kill('SIGKILL');
+    };
     child.on('message', (message: FromHttp) => {
       heardAt = performance.now();
       // Until then it may wait for whatever it is started after.
-      if (pid !== undefined) guard ??= new Guard(pid, timing.httpHungMs, () => 0);
+      if (pid !== undefined) guard ??= new Guard(pid, timing.httpHungMs, () => 0, endUnguarded);
       guard?.beat();
       this.#onMessage(message);
     });
@@ -126,6 +131,7 @@ export class HttpProcess {
     if (this.#redisUrl !== null) this.#tell(child);
     try {
       const [code, signal] = await ended;
+      if (unguarded !== null) return unguarded;
       if (signal === null) return `exit code ${code}`;
       const silentMs = performance.now() - heardAt;
       // Then it was its guard who killed it.

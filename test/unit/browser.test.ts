@@ -200,3 +200,18 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
   }
   await assertGone(browser);
 });
+
+test('without a guard there is no browser, and the sentence says why', async () => {
+  const { PATH } = process.env;
+  const stage = scripted();
+  process.env.PATH = stage.theatre.dir;
+  try {
+    await assert.rejects(stage.launch(), {
+      code: 'browser_failed_to_start',
+      message: /^no guard for the browser, there is no bash on the PATH/,
+    });
+  } finally {
+    process.env.PATH = PATH;
+  }
+  assert.deepEqual(stage.theatre.browsersAlive(), []);
+});

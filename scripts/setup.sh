@@ -13,7 +13,7 @@ readonly node_minimum=20.18
 readonly packages_stamp=node_modules/.holdline-lock
 readonly build_stamp=dist/.holdline-build
 
-# prepare all|http|supervisor|demo|test
+# prepare all|http|supervisor|demo|test|test-quick
 prepare() {
   local role=$1
   check_node
@@ -83,14 +83,14 @@ provide() {
 uses_redis_server() {
   case $1 in
     all) [ -z "${REDIS_URL:-}" ] ;;
-    demo | test) true ;;
+    demo | test | test-quick) true ;;
     *) false ;;
   esac
 }
 
 uses_browser() {
   case $1 in
-    http | key | doctor | page-contract) false ;;
+    http | key | doctor | page-contract | test-quick) false ;;
     *) true ;;
   esac
 }

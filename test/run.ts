@@ -1,49 +1,75 @@
-import { setMaxListeners } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { relative, resolve } from 'node:path';
-import { run } from 'node:test';
-import { spec, tap } from 'node:test/reporters';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { byLength } from './runner/order.js';
+import { describeFlaky, type Flaky, runAgain } from './runner/run-again.js';
+import { outcome, runAll } from './runner/run-all.js';
+import { type FileRun, nameOf } from './runner/run-file.js';
 
 /**
- * run.js REPORT FILE...: runs compiled test files, for people on the standard output and as TAP in REPORT. What
- * `node --test` does, but for the order: that one goes by the alphabet, and some of the longest would be left over at the
- * end with nothing beside them.
+ * run.js [OPTION...] FILE...: runs compiled test files, the longest first, each in a process of its own. A file that failed
+ * is run once more, alone. Ends with the lines "flaky: N NAME..." and "N passed, N failed"; exit code 0 where none failed.
+ *
+ *   --file-timeout S   what one file that hangs may cost
+ *   --seconds-left S   a file is run once more only if it is sure to end within this
+ *   --results DIR      where flaky.txt is left, if a file was flaky: what failed, and both outcomes
  */
-const [report = '', ...files] = process.argv.slice(2);
+const { values, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: {
+    'file-timeout': { type: 'string', default: '600' },
+    'seconds-left': { type: 'string', default: 'Infinity' },
+    results: { type: 'string', default: 'test-results' },
+  },
+});
 
 /** More than the processors, because most tests wait most of the time: for locks to lapse, for browsers. */
 const concurrency = 3;
 
-/** Node 20 applies this to a whole file, and kills it: what one that hangs may cost. All faults take much longer. */
-const timeout = process.env.HOLDLINE_FAULTS === 'all' ? 5_400_000 : 600_000;
-
-const longestFirst = [
-  ...['faults/whatsapp', 'e2e/credentials', 'faults/supervisor', 'faults/browser', 'faults/redis'],
-  ...['faults/fresh-login', 'faults/shipped-timing', 'e2e/life', 'e2e/qr-page-live', 'faults/takeover'],
-  ...['e2e/replicas', 'e2e/send-faults', 'e2e/access-pages', 'integration/whatsapp-web-login'],
-  ...['e2e/recycling', 'faults/snapshots', 'e2e/commands', 'e2e/qr-page', 'integration/whatsapp-web-faults'],
-  ...['faults/thread', 'integration/supervisor-restarts', 'integration/http-send-outage'],
-];
-
-function rank(file: string): number {
-  const name = relative(import.meta.dirname, resolve(file)).replace('.test.js', '');
-  const place = longestFirst.indexOf(name);
-  return place === -1 ? longestFirst.length : place;
-}
-
 const end = new AbortController();
-// Each file listens.
-setMaxListeners(0, end.signal);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
 
-const tests = run({
-  files: files.map((file) => resolve(file)).sort((a, b) => rank(a) - rank(b)),
-  concurrency,
-  timeout,
-  signal: end.signal,
-});
-tests.on('test:fail', () => {
-  process.exitCode = 1;
-});
-tests.compose(new spec()).pipe(process.stdout);
-tests.compose(tap).pipe(createWriteStream(report));
+async function main(): Promise<void> {
+  const deadline = performance.now() + Number(values['seconds-left']) * 1_000;
+  const flakyFile = join(values.results, 'flaky.txt');
+  await rm(flakyFile, { force: true });
+  const settings = {
+    timeoutMs: Number(values['file-timeout']) * 1_000,
+    signal: end.signal,
+    concurrency,
+    print: (line: string) => void process.stdout.write(`${line}\n`),
+  };
+  const inOrder = [...files].sort((a, b) => byLength(nameOf(a), nameOf(b)));
+  const { last, flaky } = await runAgain(await runAll(inOrder, settings), { ...settings, deadline });
+  if (flaky.length > 0) {
+    await mkdir(values.results, { recursive: true });
+    await writeFile(flakyFile, describeFlaky(flaky));
+  }
+  tell(last, flaky);
+}
+
+function tell(last: readonly FileRun[], flaky: readonly Flaky[]): void {
+  const failed = last.filter((run) => run.failed > 0);
+  if (flaky.length > 0) console.log(`\nflaky, passed when run once more:\n\n${describeFlaky(flaky)}`);
+  for (const run of failed) console.log(`\n✖ ${run.name}: ${outcome(run)}\n\n${run.complaint}`);
+  console.log(['flaky:', flaky.length, ...flaky.map(({ first }) => first.name)].join(' '));
+  total(sum(last.map((run) => run.passed)), sum(last.map((run) => run.failed)));
+}
+
+/** A run that was ended, or broke down, is a failure in any case. */
+function total(passed: number, failed: number): void {
+  const all = end.signal.aborted ? Math.max(failed, 1) : failed;
+  console.log(`${passed} passed, ${all} failed`);
+  process.exitCode = all === 0 ? 0 : 1;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error);
+  total(0, 1);
+}

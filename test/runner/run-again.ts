@@ -1,0 +1,65 @@
+import { outcome, runAll, type Settings } from './run-all.js';
+import type { FileRun } from './run-file.js';
+
+/** A test file that failed, and passed when it ran once more, alone. */
+export interface Flaky {
+  readonly first: FileRun;
+  readonly second: FileRun;
+}
+
+/** More failing files than these are no accident. */
+const mostAgain = 5;
+
+export interface AgainSettings extends Settings {
+  /** Of `performance.now()`: when the run must be over. */
+  readonly deadline: number;
+}
+
+/**
+ * Runs each file that failed once more, with nothing beside it. What passes then failed by its company or by chance: it is
+ * told as flaky, and costs nobody the run.
+ *
+ * @returns the last run of each file, and those that are flaky
+ */
+export async function runAgain(
+  runs: readonly FileRun[],
+  settings: AgainSettings,
+): Promise<{ readonly last: FileRun[]; readonly flaky: Flaky[] }> {
+  const last = [...runs];
+  const flaky: Flaky[] = [];
+  const failed = runs.filter((run) => run.failed > 0);
+  if (failed.length > mostAgain) {
+    settings.print(`${failed.length} test files failed: more than ${mostAgain} are not run once more`);
+    return { last, flaky };
+  }
+  for (const first of failed) {
+    if (settings.signal.aborted) break;
+    const leftMs = Math.floor(settings.deadline - performance.now());
+    if (leftMs < first.seconds * 1_000) {
+      settings.print(`no time is left to run ${first.name} once more: ${Math.max(leftMs, 0) / 1_000} s`);
+      continue;
+    }
+    settings.print(`${first.name} failed, and is run once more, alone`);
+    const timeoutMs = Math.min(settings.timeoutMs, leftMs);
+    const [second] = await runAll([first.file], { ...settings, timeoutMs, concurrency: 1 });
+    if (second === undefined) break;
+    last[runs.indexOf(first)] = second;
+    if (second.failed === 0) flaky.push({ first, second });
+  }
+  return { last, flaky };
+}
+
+/** The record of a run's flaky files. */
+export function describeFlaky(flaky: readonly Flaky[]): string {
+  return flaky
+    .map(({ first, second }) =>
+      [
+        first.name,
+        `first: ${outcome(first)}`,
+        `once more, alone: ${outcome(second)}`,
+        ...first.complaint.split('\n').map((line) => `  ${line}`.trimEnd()),
+        '',
+      ].join('\n'),
+    )
+    .join('\n');
+}

@@ -1,0 +1,33 @@
+import { PrintInTurn } from './print-in-turn.js';
+import type { FileRun, FileRunOptions } from './run-file.js';
+import { nameOf, runFile } from './run-file.js';
+
+export type Settings = Pick<FileRunOptions, 'timeoutMs' | 'signal'> & {
+  readonly concurrency: number;
+  readonly print: (line: string) => void;
+};
+
+/** In this order, so many at a time; those that have not begun when the signal comes do not run. */
+export async function runAll(files: readonly string[], settings: Settings): Promise<FileRun[]> {
+  const { timeoutMs, signal, print } = settings;
+  const output = new PrintInTurn(print);
+  const waiting = [...files];
+  const runs: FileRun[] = [];
+  async function work(): Promise<void> {
+    for (let file = waiting.shift(); file !== undefined && !signal.aborted; file = waiting.shift()) {
+      const turn = output.begin();
+      turn.line(`▶ ${nameOf(file)}`);
+      const run = await runFile(file, { timeoutMs, signal, onLine: turn.line });
+      runs.push(run);
+      turn.end(`${run.failed === 0 ? '◼' : '✖'} ${run.name}: ${outcome(run)}`);
+    }
+  }
+  await Promise.all(Array.from({ length: settings.concurrency }, work));
+  return runs;
+}
+
+/** `12 passed, 1 failed in 3.4 s: exit code 1`. */
+export function outcome({ passed, failed, seconds, problem }: FileRun): string {
+  const why = problem === null ? '' : `: ${problem}`;
+  return `${passed} passed, ${failed} failed in ${seconds.toFixed(1)} s${why}`;
+}

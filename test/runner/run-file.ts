@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { readTally } from './tally.js';
+
+/** What became of one test file. */
+export interface FileRun {
+  readonly file: string;
+  readonly name: string;
+  readonly passed: number;
+  /** At least 1 where the file itself failed: it timed out, was ended, or ended before its tests did. */
+  readonly failed: number;
+  readonly seconds: number;
+  /** Why the file failed, where no test of it says so. */
+  readonly problem: string | null;
+  /** What its failed tests said; of a file that did not get so far, its last lines. Empty: it passed. */
+  readonly complaint: string;
+}
+
+export interface FileRunOptions {
+  readonly timeoutMs: number;
+  /** Ends it at once. */
+  readonly signal: AbortSignal;
+  readonly onLine: (line: string) => void;
+}
+
+/** A process that does not end by SIGTERM, because a test listens to it, is killed after this. */
+const termGraceMs = 2_000;
+const excerptLines = 60;
+const summaryLine = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+
+/** Runs one compiled test file in a process of its own, as `node --test` does. */
+export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
+  const dir = await mkdtemp(join(tmpdir(), 'holdline-run-'));
+  try {
+    return await runFileIn(dir, file, options);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function runFileIn(dir: string, file: string, options: FileRunOptions): Promise<FileRun> {
+  const began = performance.now();
+  const tallyFile = join(dir, 'tally');
+  const reporters = [
+    ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
+    `--test-reporter=${pathToFileURL(join(import.meta.dirname, 'tally.js')).href}`,
+    `--test-reporter-destination=${tallyFile}`,
+  ];
+  const child = spawn(process.execPath, [...process.execArgv, ...reporters, file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const lines: string[] = [];
+  readLines([child.stdout, child.stderr], (line) => {
+    if (summaryLine.test(line)) return;
+    lines.push(line);
+    options.onLine(line);
+  });
+  const ending = await untilItEnds(child, options).catch((error: unknown) => String(error));
+
+  const tally = readTally(await readFile(tallyFile, 'utf8').catch(() => ''));
+  const problem = ending ?? (tally.isWhole ? null : 'it ended before its tests did');
+  const failed = tally.failed || (problem === null ? 0 : 1);
+  return {
+    file,
+    name: nameOf(file),
+    passed: tally.passed,
+    failed,
+    seconds: (performance.now() - began) / 1_000,
+    problem,
+    complaint: failed === 0 ? '' : complaintIn(lines),
+  };
+}
+
+/** The source of a compiled file, as it is given to `npm test`. */
+export function nameOf(file: string): string {
+  const root = resolve(import.meta.dirname, '../..');
+  return relative(root, resolve(file)).replace(/\.js$/, '.ts');
+}
+
+function readLines(streams: readonly Readable[], onLine: (line: string) => void): void {
+  for (const stream of streams)
+    createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+}
+
+/** What was wrong with its end; null: nothing. */
+async function untilItEnds(
+  child: ChildProcess,
+  { timeoutMs, signal }: FileRunOptions,
+): Promise<string | null> {
+  const ended = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
+  const closed = once(child, 'close').catch(() => undefined);
+  const timeUp = AbortSignal.timeout(timeoutMs);
+  const stop = AbortSignal.any([signal, timeUp]);
+  let kill: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill('SIGTERM');
+    kill = setTimeout(() => child.kill('SIGKILL'), termGraceMs);
+  };
+  if (stop.aborted) end();
+  else stop.addEventListener('abort', end, { once: true });
+  const [code, by] = await ended;
+  stop.removeEventListener('abort', end);
+  clearTimeout(kill);
+  // Whatever it started and left may hold its output open.
+  await Promise.race([closed, sleep(termGraceMs, undefined, { ref: false })]);
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  if (signal.aborted) return 'it was ended with the run';
+  if (timeUp.aborted) return `it was ended after ${timeoutMs / 1_000} s`;
+  if (by !== null) return `it was ended by ${by}`;
+  return code === 0 ? null : `exit code ${code}`;
+}
+
+/** The spec reporter tells at its end again what failed. */
+function complaintIn(lines: readonly string[]): string {
+  const from = lines.lastIndexOf('✖ failing tests:');
+  const said = from === -1 ? lines.slice(-excerptLines) : lines.slice(from + 1);
+  return said.join('\n').trim();
+}

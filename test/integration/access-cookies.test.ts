@@ -4,18 +4,18 @@ import { after, before, describe, it } from 'node:test';
 import { bounds } from '../../src/contract/bounds.js';
 import { cookieIn, type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
 import { parseMetrics } from '../support/metrics.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 /** Another host of the same domain can add cookies to a browser's; what it cannot is keep its user out. */
 describe('a login among cookies that others have set', () => {
   const keys = makeKeys();
-  let server: RedisServer;
+  let server: RedisForData;
   let plain: KeyedReplica;
   let secure: KeyedReplica;
   let below: KeyedReplica;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     const at = (WHATSAPP_PUBLIC_URL: string) =>
       startKeyedReplica(server.url, keys, { environment: { WHATSAPP_PUBLIC_URL } });
     [plain, secure, below] = await Promise.all([

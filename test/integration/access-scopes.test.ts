@@ -4,7 +4,7 @@ import { covers, type Scope, scopes } from '../../src/contract/access.js';
 import { type Operation, operations } from '../../src/contract/operations.js';
 import { createRoutes, type RouteParts } from '../../src/http/routes.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 /** Who may do what, written down a second time: a new route fails here until somebody has thought about it. */
 const pinned: Readonly<Record<string, Scope | 'open'>> = {
@@ -38,13 +38,13 @@ const nameOf = ({ method, path }: { method: string; path: string }) => `${method
 
 describe('the scope of each route', () => {
   const keys = makeKeys();
-  let server: RedisServer;
+  let server: RedisForData;
   let replica: KeyedReplica;
   let loginCookies: Readonly<Record<Scope, string>>;
   let visitorCookie: string;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     replica = await startKeyedReplica(server.url, keys);
     const [read = '', send = '', admin = ''] = await Promise.all(
       scopes.map((scope) => replica.cookieOf(keys.key[scope])),

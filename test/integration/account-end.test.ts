@@ -11,7 +11,7 @@ import { endRun, markWiped } from '../../src/platform/session-store.js';
 import { type EventClient, listenToEvents } from '../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../support/event-writer.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const session = 'default';
 const k = sessionKeys(session);
@@ -21,18 +21,18 @@ const reads = `${keyPrefix}:${readsQueue(session)}`;
 
 describe('what ends with an account', () => {
   const keys = makeKeys();
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: KeyedReplica;
   let writer: EventWriter;
   const clients: EventClient[] = [];
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
   });
   beforeEach(async () => {
-    await redis.flushall();
+    await redis.flushdb();
     writer = await claimToWrite(redis);
     await writer.publish({ state: 'ready', account: ada });
     replica = await startKeyedReplica(server.url, keys, { feedTuning: { lingerMs: 50 } });

@@ -4,7 +4,7 @@ import { KiB } from '../../src/contract/bounds.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { get, openRaw, type RawConnection, timesMet } from '../support/raw-connection.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const json = { 'content-type': 'application/json' };
 
@@ -15,11 +15,11 @@ interface Refusal {
 }
 
 describe('a body', () => {
-  let redis: RedisServer;
+  let redis: RedisForData;
   let replica: Replica;
 
   before(async () => {
-    redis = await startRedis();
+    redis = await openRedis();
     replica = await startReplica(redis.url);
   });
   after(async () => {

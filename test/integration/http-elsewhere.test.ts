@@ -5,7 +5,7 @@ import { sendRaw } from '../support/http-raw.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
 import { get } from '../support/raw-connection.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const listed = 'https://app.example.org';
 const environment = { WHATSAPP_RATE_LIMIT: '5', WHATSAPP_ALLOWED_ORIGINS: listed };
@@ -13,18 +13,18 @@ const environment = { WHATSAPP_RATE_LIMIT: '5', WHATSAPP_ALLOWED_ORIGINS: listed
 /** What a browser on this machine asks because a page of another site made it. By hand: fetch has headers of its own. */
 describe('a page of another site', () => {
   const keys = makeKeys();
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let open: Replica;
   let keyed: KeyedReplica;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
     open = await startReplica(server.url, { environment });
     keyed = await startKeyedReplica(server.url, keys, { environment });
   });
-  beforeEach(() => redis.flushall());
+  beforeEach(() => redis.flushdb());
   after(async () => {
     await Promise.all([open.close(), keyed.close()]);
     redis.disconnect();

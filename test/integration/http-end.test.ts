@@ -6,8 +6,8 @@ import type { Status } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type Script, type ScriptedOwner, showQrUntilAsked, startOwner } from '../support/scripted-owner.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const keys = sessionKeys('default');
 const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
@@ -20,20 +20,20 @@ const readyUntilAsked: Script = async (run) => {
 };
 
 describe('POST /api/stop and /api/logout', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: Replica;
   let other: Replica;
   const owners: ScriptedOwner[] = [];
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
     [replica, other] = [await startReplica(server.url), await startReplica(server.url)];
   });
   afterEach(async () => {
     for (const owner of owners.splice(0)) await owner.close();
-    await redis.flushall();
+    await redis.flushdb();
   });
   after(async () => {
     await Promise.all([replica.close(), other.close()]);

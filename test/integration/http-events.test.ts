@@ -7,14 +7,14 @@ import { type EventClient, listenToEvents, type ReceivedEvent } from '../support
 import { claimToWrite, type EventWriter } from '../support/event-writer.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const keys = sessionKeys('default');
 const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
 
 describe('GET /api/events', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: Replica;
   let other: Replica;
@@ -22,12 +22,12 @@ describe('GET /api/events', () => {
   const clients: EventClient[] = [];
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
   });
   // Replicas of its own for each test: one that still followed the stream would miss what is flushed.
   beforeEach(async () => {
-    await redis.flushall();
+    await redis.flushdb();
     writer = await claimToWrite(redis);
     await writer.publish({ state: 'starting' });
     const feedTuning = { lingerMs: 50, pageSize: 7 };
@@ -189,7 +189,7 @@ describe('GET /api/events', () => {
     const listening = await listen();
     await writer.messages('a');
     const [last] = (await listening.untilCount(1)).map(({ id }) => id);
-    await redis.flushall();
+    await redis.flushdb();
     const resumed = await listen({ lastEventId: last ?? null }, other);
     for (const client of [listening, resumed]) {
       await eventually(() => client.events.at(-1)?.type === 'gap', { message: 'the gap is told' });

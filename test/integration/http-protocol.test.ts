@@ -6,7 +6,7 @@ import { OperatorError } from '../../src/contract/errors.js';
 import { eventually } from '../support/eventually.js';
 import { sendRaw } from '../support/http-raw.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 interface ErrorBody {
   readonly error: {
@@ -20,12 +20,12 @@ const json = { 'content-type': 'application/json' };
 const tooLarge = JSON.stringify({ filler: 'x'.repeat(1024 * 1024) });
 
 describe('HTTP', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let replica: Replica;
   let open: Replica;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     replica = await startReplica(server.url);
     open = await startReplica(server.url, {
       environment: { WHATSAPP_ALLOWED_ORIGINS: 'https://app.example.org' },

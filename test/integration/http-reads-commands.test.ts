@@ -7,9 +7,9 @@ import { deferred } from '../../src/platform/deadline.js';
 import { eventually } from '../support/eventually.js';
 import { linkedAccount as account, type HeldSession, holdSession } from '../support/held-session.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type CommandScript, carryOut, type ScriptedCommands } from '../support/scripted-commands.js';
 import { showQrUntilAsked, startOwner } from '../support/scripted-owner.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const message = {
   ...{ id: 'false_15551234567@c.us_A', from: '15551234567@c.us', to: account.wid, author: null },
@@ -53,20 +53,20 @@ interface Answer {
 }
 
 describe('what is asked of the session worker', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: Replica;
   let other: Replica;
   const open: { close(): Promise<void> }[] = [];
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
     [replica, other] = [await startReplica(server.url), await startReplica(server.url)];
   });
   afterEach(async () => {
     for (const part of open.splice(0).reverse()) await part.close();
-    await redis.flushall();
+    await redis.flushdb();
   });
   after(async () => {
     await Promise.all([replica.close(), other.close()]);

@@ -7,16 +7,16 @@ import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession } from '../support/held-session.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { timesMet } from '../support/raw-connection.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 describe('reads of one caller', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: Replica;
   let session: HeldSession;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
     replica = await startReplica(server.url, { environment: { WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' } });
     // Nobody answers what is asked.

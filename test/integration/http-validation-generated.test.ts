@@ -6,14 +6,14 @@ import { httpStatusOf } from '../../src/contract/errors.js';
 import { type Operation, operations } from '../../src/contract/operations.js';
 import { type RawAnswer, sendRaw } from '../support/http-raw.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 describe('generated requests', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let replica: Replica;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     replica = await startReplica(server.url);
   });
   after(async () => {

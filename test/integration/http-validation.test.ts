@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const phoneRule = 'phone_number must include country code and contain 8-15 digits';
 const signsRule = `${phoneRule}; it may be written with + - . ( ) / and spaces, and an id of WhatsApp goes into chat_id`;
@@ -188,11 +188,11 @@ interface ErrorBody {
 }
 
 describe('bad input', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let replica: Replica;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     replica = await startReplica(server.url);
   });
   after(async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 interface Document extends Record<string, unknown> {
   readonly openapi: string;
@@ -11,13 +11,13 @@ interface Document extends Record<string, unknown> {
 }
 
 describe('the OpenAPI document and its page, as served', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let replica: Replica;
   let behindProxy: Replica;
   let document: Document;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     replica = await startReplica(server.url);
     behindProxy = await startReplica(server.url, {
       environment: { WHATSAPP_PUBLIC_URL: 'https://wa.example.org/hold/' },

@@ -9,9 +9,9 @@ import { readNumbers, rememberNumbers } from '../../src/platform/lid-map.js';
 import { People } from '../../src/session-worker/people.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
+import { openRedis } from '../support/shared-redis.js';
 
-const server = await startRedis();
+const server = await openRedis();
 const redis = new Redis(server.url);
 after(async () => {
   redis.disconnect();
@@ -28,7 +28,7 @@ function person(fields: Partial<Person> = {}): Person {
 }
 
 describe('numbers behind hidden ids', () => {
-  beforeEach(() => redis.flushall());
+  beforeEach(() => redis.flushdb());
 
   function people(of: string | null = account): People {
     return new People(redis, 'default', () => of, pino({ level: 'silent' }));

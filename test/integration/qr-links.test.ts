@@ -7,19 +7,19 @@ import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession, linkedAccount } from '../support/held-session.js';
 import { cookieIn, type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';
 import { parseMetrics } from '../support/metrics.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 const html = { accept: 'text/html' };
 
 describe('a QR link', () => {
   const keys = makeKeys();
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let replica: KeyedReplica;
   let session: HeldSession;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
     replica = await startKeyedReplica(server.url, keys);
     session = await holdSession(server.url, replica.asAdmin, 30_000);

@@ -21,8 +21,8 @@ import { type CommandStage, startCommandStage } from '../support/command-stage.j
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { parseMetrics } from '../support/metrics.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type SendStage, withSends } from '../support/send-stage.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 after(assertNothingLeft);
 
@@ -58,14 +58,14 @@ describe('the answer to a read', () => {
 });
 
 describe('answers that wait to be fetched', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
   });
-  afterEach(() => redis.flushall());
+  afterEach(() => redis.flushdb());
   after(async () => {
     redis.disconnect();
     await server.stop();
@@ -133,16 +133,19 @@ describe('a replica that has fetched an answer', () => {
 });
 
 describe('an owner', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
   });
   after(() => server.stop());
 
   async function askOn(stage: SendStage, fetchesAnswer: boolean): Promise<[string, ReadReturn]> {
     const { redis, session } = stage.observer;
-    const { host, port } = redis.options;
-    const queue = new Queue<ReadJob>(readsQueue(session), { connection: { host, port }, prefix: keyPrefix });
+    const { host, port, db } = redis.options;
+    const queue = new Queue<ReadJob>(readsQueue(session), {
+      connection: { host, port, db },
+      prefix: keyPrefix,
+    });
     const data = { operation: 'chats', input: { limit: 1 }, notAfter: Date.now() + 60_000, requestId: 'r' };
     const all = { ...data, ...(fetchesAnswer ? { fetchesAnswer } : {}) } as ReadJob;
     const job = await queue.add('chats', all, { removeOnComplete: { age: 60, count: 10 } });

@@ -7,10 +7,10 @@ import { isQuiet } from '../../src/supervisor/recycling/quiet.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { parseMetrics } from '../support/metrics.js';
-import { startRedis } from '../support/redis-server.js';
+import { openRedis } from '../support/shared-redis.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();

@@ -7,11 +7,11 @@ import { publishStatus } from '../../src/platform/session-store.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
 import { guardsOf } from '../support/processes.js';
-import { startRedis } from '../support/redis-server.js';
+import { openRedis } from '../support/shared-redis.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 import type { ThreadBehaviour } from '../support/theatre.js';
 
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();

@@ -3,11 +3,11 @@ import { after, test } from 'node:test';
 import { idOfNumber } from '../../src/contract/whatsapp.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
 import { numbered, type SendStage, withSends } from '../support/send-stage.js';
+import { openRedis } from '../support/shared-redis.js';
 
 /** Order is kept for each chat, and a recipient that hangs holds up only itself. */
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();

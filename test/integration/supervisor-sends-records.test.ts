@@ -3,11 +3,11 @@ import { after, test } from 'node:test';
 import type { SendJob } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
 import { type SendStage, someNumber, withSends } from '../support/send-stage.js';
+import { openRedis } from '../support/shared-redis.js';
 
 /** What is odd in Redis, or was left by a version before, costs itself only. */
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();

@@ -5,11 +5,11 @@ import { Worker } from 'bullmq';
 import { keyPrefix } from '../../src/contract/keys.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
 import { numbered, withSends } from '../support/send-stage.js';
+import { openRedis } from '../support/shared-redis.js';
 
 /** Sends that are under way side by side: in order, once each, and bounded. */
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();

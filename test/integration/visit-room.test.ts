@@ -10,10 +10,10 @@ import { createKeyRing } from '../../src/http/access/key-ring.js';
 import { createLimits } from '../../src/http/access/limits.js';
 import { withRoom } from '../../src/http/access/visit-room.js';
 import { createVisits } from '../../src/http/access/visits.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { openRedis, type RedisForData } from '../support/shared-redis.js';
 
 describe('visits of each kind', () => {
-  let server: RedisServer;
+  let server: RedisForData;
   let redis: Redis;
   let met: BoundName[] = [];
   const onBound = (bound: BoundName) => void met.push(bound);
@@ -22,12 +22,12 @@ describe('visits of each kind', () => {
   ) as [ApiKey, ApiKey];
 
   before(async () => {
-    server = await startRedis();
+    server = await openRedis();
     redis = new Redis(server.url);
   });
   afterEach(async () => {
     met = [];
-    await redis.flushall();
+    await redis.flushdb();
   });
   after(async () => {
     redis.disconnect();

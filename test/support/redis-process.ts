@@ -7,6 +7,8 @@ export interface RedisPlace {
   readonly port: number;
   readonly directory: string;
   readonly appendOnly: boolean;
+  /** Further arguments, as `--databases 64`. */
+  readonly settings?: readonly string[];
 }
 
 /** One life of a Redis, wherever it runs. */
@@ -19,8 +21,8 @@ export interface RunningRedis {
 }
 
 /** What a SIGKILL leaves has been written; waiting for the disk too would let a busy one hold Redis up for a second. */
-export function redisArguments({ appendOnly }: RedisPlace): string[] {
-  return ['--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'no'];
+export function redisArguments({ appendOnly, settings = [] }: RedisPlace): string[] {
+  return ['--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'no', ...settings];
 }
 
 /** This machine's own redis-server. */

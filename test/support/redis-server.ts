@@ -23,12 +23,20 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-export async function startRedis({ appendOnly = false } = {}): Promise<RedisServer> {
+interface RedisOptions {
+  readonly appendOnly?: boolean;
+  readonly settings?: readonly string[];
+}
+
+export async function startRedis({
+  appendOnly = false,
+  settings = [],
+}: RedisOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'holdline-redis-'));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   async function start(): Promise<RunningRedis> {
-    const running = await launch({ port, directory, appendOnly });
+    const running = await launch({ port, directory, appendOnly, settings });
     await untilItAnswers(url, running);
     return running;
   }

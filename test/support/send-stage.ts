@@ -5,7 +5,7 @@ import { attemptKey, keyPrefix } from '../../src/contract/keys.js';
 import { sendsQueue } from '../../src/contract/names.js';
 import type { SendJob, SendOutcome } from '../../src/contract/send-jobs.js';
 import { eventually } from './eventually.js';
-import type { RedisServer } from './redis-server.js';
+import type { RedisForData } from './shared-redis.js';
 import { SupervisedSession } from './supervised-session.js';
 
 export const someNumber = '15551234567';
@@ -15,10 +15,10 @@ export class SendStage extends SupervisedSession {
   readonly queue: Queue<SendJob, SendOutcome>;
   readonly #accepted: string[] = [];
 
-  constructor(redis: RedisServer, options: ConstructorParameters<typeof SupervisedSession>[1] = {}) {
+  constructor(redis: RedisForData, options: ConstructorParameters<typeof SupervisedSession>[1] = {}) {
     super(redis, options);
-    const { host, port } = this.observer.redis.options;
-    const connection = { host, port };
+    const { host, port, db } = this.observer.redis.options;
+    const connection = { host, port, db };
     this.queue = new Queue(sendsQueue(this.observer.session), { connection, prefix: keyPrefix });
   }
 
@@ -92,7 +92,7 @@ export class SendStage extends SupervisedSession {
 
 /** A stage of its own for one test. */
 export function withSends(
-  redis: RedisServer,
+  redis: RedisForData,
   work: (stage: SendStage) => Promise<void>,
   options: ConstructorParameters<typeof SendStage>[1] = {},
 ): Promise<void> {

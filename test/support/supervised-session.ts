@@ -11,9 +11,9 @@ import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervi
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
 import { guardsOf } from './processes.js';
-import type { RedisServer } from './redis-server.js';
 import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
 import { SessionObserver } from './session-observer.js';
+import type { RedisForData } from './shared-redis.js';
 import { scriptedThreadEntry, Theatre } from './theatre.js';
 
 /**
@@ -50,13 +50,16 @@ export class SupervisedSession {
   readonly observer: SessionObserver;
   readonly authDir: string;
   readonly logLines: Record<string, unknown>[] = [];
+  /** The supervisors' way to Redis. */
   readonly #redisUrl: string;
+  readonly #directUrl: string;
   readonly #options: SupervisedOptions;
   readonly #supervisors = new Set<Supervisor>();
 
-  constructor(redis: RedisServer, options: SupervisedOptions = {}) {
+  constructor(redis: RedisForData, options: SupervisedOptions = {}) {
     const dir = scratchDir();
-    this.#redisUrl = `redis://127.0.0.1:${options.redisPort ?? redis.port}`;
+    this.#directUrl = redis.url;
+    this.#redisUrl = options.redisPort === undefined ? redis.url : `redis://127.0.0.1:${options.redisPort}`;
     this.#options = options;
     this.theatre = new Theatre(dir);
     this.authDir = join(dir, 'auth');
@@ -119,7 +122,7 @@ export class SupervisedSession {
 
   /** Another session on the same Redis and supervisors; to be closed by the caller. */
   anotherSession(): SessionObserver {
-    return new SessionObserver(`redis://127.0.0.1:${this.observer.redis.options.port}`, `t-${randomUUID()}`);
+    return new SessionObserver(this.#directUrl, `t-${randomUUID()}`);
   }
 
   /** Closes after `work`, whatever becomes of it. */
@@ -154,7 +157,7 @@ export class SupervisedSession {
 
   async close(): Promise<void> {
     for (const supervisor of this.#supervisors) await this.closeSupervisor(supervisor);
-    await this.observer.redis.flushall();
+    await this.observer.redis.flushdb();
     await this.observer.close();
     await this.assertNothingRuns();
   }

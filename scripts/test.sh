@@ -1,14 +1,21 @@
 #!/usr/bin/env bash
 # npm test [-- PART_OF_A_PATH...]: installs what is missing, builds, runs the tests of which a path contains one
 # of the parts (without parts: all), and ends with the plain lines "flaky: N NAME..." and "N passed, N failed".
+# npm run test:quick [-- PART_OF_A_PATH...]: the same for the quick ones, without a browser: test/runner/quick.ts has which.
 # A flaky file failed, and passed when it was run once more, alone: test-results/flaky.txt has what it said.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 main() {
   # Seconds of all of this, after which nothing is run once more, and what one file that hangs may cost.
-  local limit=1140 file_timeout=600
+  local limit=1140 file_timeout=600 quick=''
   if [ "${HOLDLINE_FAULTS:-}" = all ]; then limit=14400 file_timeout=5400; fi
-  prepare test
+  if [ "${1:-}" = --quick ]; then
+    shift
+    limit=240 file_timeout=60 quick=--quick
+    prepare test-quick
+  else
+    prepare test
+  fi
   run_tests "$@"
 }
 
@@ -20,7 +27,7 @@ run_tests() {
     exit 64
   fi
   exec node --enable-source-maps dist/test/run.js --seconds-left "$((limit - SECONDS))" \
-    --file-timeout "$file_timeout" "${files[@]}"
+    --file-timeout "$file_timeout" $quick "${files[@]}"
 }
 
 # The compiled file of each test source; a compiled file alone is not a test.

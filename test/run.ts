@@ -2,6 +2,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { byLength } from './runner/order.js';
+import { isQuick } from './runner/quick.js';
 import { describeFlaky, type Flaky, runAgain } from './runner/run-again.js';
 import { outcome, runAll } from './runner/run-all.js';
 import { type FileRun, nameOf } from './runner/run-file.js';
@@ -10,13 +11,15 @@ import { type FileRun, nameOf } from './runner/run-file.js';
  * run.js [OPTION...] FILE...: runs compiled test files, the longest first, each in a process of its own. A file that failed
  * is run once more, alone. Ends with the lines "flaky: N NAME..." and "N passed, N failed"; exit code 0 where none failed.
  *
+ *   --quick            of these files only the quick ones, with one Redis for all
  *   --file-timeout S   what one file that hangs may cost
  *   --seconds-left S   a file is run once more only if it is sure to end within this
  *   --results DIR      where flaky.txt is left, if a file was flaky: what failed, and both outcomes
  */
-const { values, positionals: files } = parseArgs({
+const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    quick: { type: 'boolean', default: false },
     'file-timeout': { type: 'string', default: '600' },
     'seconds-left': { type: 'string', default: 'Infinity' },
     results: { type: 'string', default: 'test-results' },
@@ -24,7 +27,7 @@ const { values, positionals: files } = parseArgs({
 });
 
 /** More than the processors, because most tests wait most of the time: for locks to lapse, for browsers. */
-const concurrency = 3;
+const concurrency = values.quick ? 4 : 3;
 
 const end = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
@@ -39,6 +42,8 @@ async function main(): Promise<void> {
     concurrency,
     print: (line: string) => void process.stdout.write(`${line}\n`),
   };
+  const files = values.quick ? positionals.filter((file) => isQuick(nameOf(file))) : positionals;
+  if (files.length === 0) throw new Error('none of these test files is a quick one');
   const inOrder = [...files].sort((a, b) => byLength(nameOf(a), nameOf(b)));
   const { last, flaky } = await runAgain(await runAll(inOrder, settings), { ...settings, deadline });
   if (flaky.length > 0) {
@@ -67,8 +72,21 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
 
+/** Around the work, where the run is a quick one, a Redis for all of its files. */
+async function withSharedRedis(work: () => Promise<void>): Promise<void> {
+  if (!values.quick) return work();
+  const { sharedRedisVariable, startSharedRedis } = await import('./support/shared-redis.js');
+  const server = await startSharedRedis();
+  process.env[sharedRedisVariable] = server.url;
+  try {
+    await work();
+  } finally {
+    await server.stop();
+  }
+}
+
 try {
-  await main();
+  await withSharedRedis(main);
 } catch (error) {
   console.error(error);
   total(0, 1);

@@ -48,7 +48,7 @@ class Play {
     });
     const child = spawn(process.execPath, [runner, '--results', this.dir, ...options, ...paths], {
       cwd: this.dir,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'ignore'],
     });
     this.child = child;
     this.#output = text(child.stdout);
@@ -201,4 +201,9 @@ test('a signal ends it at once: nothing else begins, and the run is a failure', 
     assert.deepEqual([code, ...totals], [1, 'flaky: 0', '3 passed, 3 failed']);
     assert.deepEqual(ran, ['stuck', 'stuck', 'stuck']);
   }
+});
+
+test('a quick run with no quick file is a failure', async () => {
+  const { code, totals } = await play({ passing }, ['--quick']);
+  assert.deepEqual([code, totals.at(-1)], [1, '0 passed, 1 failed']);
 });

@@ -5,6 +5,13 @@ const longestFirst = [
   ...['e2e/replicas', 'e2e/send-faults', 'e2e/access-pages', 'integration/whatsapp-web-login'],
   ...['e2e/recycling', 'faults/snapshots', 'e2e/commands', 'e2e/qr-page', 'integration/whatsapp-web-faults'],
   ...['faults/thread', 'integration/supervisor-restarts', 'integration/http-send-outage'],
+  ...[
+    'unit/guard',
+    'integration/limits',
+    'integration/http-end',
+    'integration/http-events',
+    'integration/embedded-redis',
+  ],
 ].map((name) => `test/${name}.test.ts`);
 
 /** Of names as `test/unit/bounds.test.ts`: where they stand among all, as a comparison for sorting. */

@@ -36,7 +36,10 @@ export async function runAgain(
     if (settings.signal.aborted) break;
     const leftMs = Math.floor(settings.deadline - performance.now());
     if (leftMs < first.seconds * 1_000) {
-      settings.print(`no time is left to run ${first.name} once more: ${Math.max(leftMs, 0) / 1_000} s`);
+      const [took, left] = [first.seconds.toFixed(1), (Math.max(leftMs, 0) / 1_000).toFixed(1)];
+      settings.print(
+        `no time is left to run ${first.name} once more: it took ${took} s, and ${left} s are left`,
+      );
       continue;
     }
     settings.print(`${first.name} failed, and is run once more, alone`);

@@ -90,32 +90,36 @@ function readLines(streams: readonly Readable[], onLine: (line: string) => void)
 }
 
 /** What was wrong with its end; null: nothing. */
-async function untilItEnds(
-  child: ChildProcess,
-  { timeoutMs, signal }: FileRunOptions,
-): Promise<string | null> {
-  const ended = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
+async function untilItEnds(child: ChildProcess, options: FileRunOptions): Promise<string | null> {
+  const { timeoutMs, signal } = options;
+  const exited = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
   const closed = once(child, 'close').catch(() => undefined);
-  const timeUp = AbortSignal.timeout(timeoutMs);
-  const stop = AbortSignal.any([signal, timeUp]);
+  let endedBecause: string | null = null;
   let kill: NodeJS.Timeout | undefined;
-  const end = () => {
+  function end(why: string): void {
+    if (endedBecause !== null) return;
+    endedBecause = why;
     child.kill('SIGTERM');
     kill = setTimeout(() => child.kill('SIGKILL'), termGraceMs);
-  };
-  if (stop.aborted) end();
-  else stop.addEventListener('abort', end, { once: true });
-  const [code, by] = await ended;
-  stop.removeEventListener('abort', end);
-  clearTimeout(kill);
-  // Whatever it started and left may hold its output open.
-  await Promise.race([closed, sleep(termGraceMs, undefined, { ref: false })]);
-  child.stdout?.destroy();
-  child.stderr?.destroy();
-  if (signal.aborted) return 'it was ended with the run';
-  if (timeUp.aborted) return `it was ended after ${timeoutMs / 1_000} s`;
-  if (by !== null) return `it was ended by ${by}`;
-  return code === 0 ? null : `exit code ${code}`;
+  }
+  const timeUp = setTimeout(() => end(`it was ended after ${timeoutMs / 1_000} s`), timeoutMs);
+  const endWithRun = () => end('it was ended with the run');
+  signal.addEventListener('abort', endWithRun);
+  if (signal.aborted) endWithRun();
+  try {
+    const [code, by] = await exited;
+    // Whatever it started and left may hold its output open.
+    await Promise.race([closed, sleep(termGraceMs, undefined, { ref: false })]);
+    if (endedBecause !== null) return endedBecause;
+    if (by !== null) return `it was ended by ${by}`;
+    return code === 0 ? null : `exit code ${code}`;
+  } finally {
+    clearTimeout(timeUp);
+    clearTimeout(kill);
+    signal.removeEventListener('abort', endWithRun);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }
 }
 
 /** The spec reporter tells at its end again what failed. */

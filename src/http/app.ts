@@ -144,7 +144,17 @@ function answerOptions({ request, response, found, target, admission }: ServedRe
   response.end();
 }
 
+/** Whatever goes wrong in the telling, too, costs this request only. */
 function fail(served: ServedRequest, thrown: unknown, onBound: OnBound): void {
+  try {
+    tellFailure(served, thrown, onBound);
+  } catch (error) {
+    served.problem = toApiError(error);
+    served.request.destroy();
+  }
+}
+
+function tellFailure(served: ServedRequest, thrown: unknown, onBound: OnBound): void {
   const { request, response, found } = served;
   const error = served.hasLapsed ? lapsed() : toApiError(thrown);
   served.problem = error;

@@ -99,7 +99,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   };
   const ring = createKeyRing(config.apiKeys);
   const visits = withRoom(createVisits(redis, ring, defaultSession), redis, onBound);
-  const visitWatch = new VisitWatch(visits, visitLookMs);
+  const visitWatch = new VisitWatch(visits, visitLookMs, log);
   const limits = createLimits(redis, config.rateLimit);
   const handlers = createHandlers(reader, access, visits.makeQrLink);
   const feed = new EventFeed({
@@ -152,6 +152,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
   try {
     await listen(server, config);
+    // Such as one descriptor too many: that costs the connection, not all the others.
+    server.on('error', (error) => log.warn({ err: error }, 'a connection was not accepted'));
   } catch (error) {
     await closeParts();
     throw error;

@@ -1,5 +1,7 @@
 import type { Timing } from '../contract/timing.js';
+import type { Logger } from '../platform/logger.js';
 import { LoopDelay } from '../platform/loop-delay.js';
+import { tellEach } from '../platform/tell-each.js';
 
 type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
 
@@ -7,6 +9,7 @@ interface LeaseOptions {
   readonly timing: LeaseTiming;
   /** Renews the lock under this run's token; false: the lock is another's. May hang while Redis is away. */
   readonly renew: () => Promise<boolean>;
+  readonly log: Logger;
 }
 
 /**
@@ -30,6 +33,7 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    // None rejects: a renewal that Redis refuses is made up for by the next one, or the lease is lost.
     this.#renewTimer = setInterval(() => void this.renewNow(), options.timing.renewIntervalMs);
     this.#deadlineTimer = setInterval(
       () => this.#checkDeadline(),
@@ -73,7 +77,11 @@ export class Lease {
     this.#checkDeadline();
     if (this.#lost.signal.aborted) return false;
     this.#loop.forget();
-    for (const listener of this.renewed) listener();
+    tellEach(
+      this.renewed,
+      (listener) => listener(),
+      (error) => this.#options.log.error({ err: error }, 'a listener to the renewals of a lease failed'),
+    );
     return true;
   }
 

@@ -162,6 +162,7 @@ export class Supervisor {
     const lease = new Lease({
       timing: config.timing,
       renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
+      log: runLog,
     });
     const over = deferred<void>();
     const earlier = this.#runs.get(session);

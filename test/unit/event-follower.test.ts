@@ -1,11 +1,15 @@
+import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { sessionKeys } from '../../src/contract/keys.js';
 import { EventFollower } from '../../src/http/events/follower.js';
 import { deferred, withDeadline } from '../../src/platform/deadline.js';
 import { connectPatiently } from '../../src/platform/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { assertNothingLeft } from '../support/leftovers.js';
+import { startRedis } from '../support/redis-server.js';
 
 after(assertNothingLeft);
 
@@ -26,7 +30,10 @@ for (const when of ['closes', 'is left by its last listener and closes']) {
       onState: () => undefined,
       log,
     });
-    const leave = follower.join({ onEvents: () => undefined, onLoss: () => undefined }, '-');
+    const leave = follower.join(
+      { onEvents: () => undefined, onLoss: () => undefined, fail: () => undefined },
+      '-',
+    );
     await isDown.promise;
     if (when !== 'closes') {
       leave();
@@ -35,3 +42,50 @@ for (const when of ['closes', 'is left by its last listener and closes']) {
     await withDeadline(follower.close(), 10_000, 'the end of the follower');
   });
 }
+
+test('a listener that throws is ended, and the others hear all', async () => {
+  const server = await startRedis();
+  const log = pino({ level: 'silent' });
+  const writer = new Redis(server.url);
+  const follower = new EventFollower({
+    connect: () => connectPatiently(server.url, { socketTimeoutMs: 10_000 }, log),
+    ...{ session: 'default', blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
+  });
+  const failures: unknown[] = [];
+  const heard: (string | null)[] = [];
+  const broken = new Error('it cannot be presented');
+  const leave = follower.join(
+    {
+      onEvents() {
+        throw broken;
+      },
+      onLoss: () => undefined,
+      fail(error) {
+        failures.push(error);
+        leave();
+      },
+    },
+    '-',
+  );
+  follower.join(
+    {
+      onEvents: (events) => heard.push(...events.map(({ id }) => id)),
+      onLoss: () => undefined,
+      fail: () => assert.fail('it failed'),
+    },
+    '-',
+  );
+  try {
+    const ids: (string | null)[] = [];
+    for (let i = 0; i < 2; i++) {
+      ids.push(await writer.xadd(sessionKeys('default').events, '*', 'type', 'message', 'event', '{}'));
+      await eventually(() => heard.length === ids.length);
+    }
+    assert.deepEqual(heard, ids);
+    assert.deepEqual(failures, [broken]);
+  } finally {
+    await follower.close();
+    writer.disconnect();
+    await server.stop();
+  }
+});

@@ -95,6 +95,7 @@ describe('catching up', () => {
       position: '1-0',
       maxBufferedBytes: 1,
       onCutOff: () => assert.fail('cut off'),
+      onFault: () => assert.fail('failed'),
     });
     const beginning = {
       followed,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
+import { pino } from 'pino';
 import { Lease } from '../../src/supervisor/lease.js';
 import { eventually } from '../support/eventually.js';
 
@@ -11,7 +12,11 @@ afterEach(() => {
 });
 
 function open(renew: () => Promise<boolean>, giveUpMs = 60_000): Lease {
-  const lease = new Lease({ timing: { renewIntervalMs: 5, giveUpMs }, renew });
+  const lease = new Lease({
+    timing: { renewIntervalMs: 5, giveUpMs },
+    renew,
+    log: pino({ level: 'silent' }),
+  });
   leases.push(lease);
   return lease;
 }
@@ -134,4 +139,16 @@ test('one that is lost because the process stood still says so, and does not lea
     lost.reason,
     /^the lock could not be renewed for 0\.\d s: this process stood still for 0\.\d s$/,
   );
+});
+
+test('a listener to the renewals that throws costs neither the others nor the lease', async () => {
+  const lease = open(async () => true);
+  let told = 0;
+  lease.renewed.add(() => {
+    throw new Error('the first one is broken');
+  });
+  lease.renewed.add(() => told++);
+  assert.equal(await lease.renewNow(), true);
+  assert.ok(told > 0);
+  assert.equal(lease.isHeld, true);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
+import { pino } from 'pino';
 import { VisitWatch } from '../../src/http/access/visit-watch.js';
 import type { Visit } from '../../src/http/access/visits.js';
 
@@ -26,6 +27,7 @@ beforeEach(() => {
       },
     },
     intervalMs,
+    pino({ level: 'silent' }),
   );
 });
 

@@ -1,3 +1,5 @@
+import type { Logger } from '../../platform/logger.js';
+import { tellEach } from '../../platform/tell-each.js';
 import type { Visit, Visits } from './visits.js';
 
 /**
@@ -8,13 +10,15 @@ import type { Visit, Visits } from './visits.js';
 export class VisitWatch {
   readonly #visits: Pick<Visits, 'look'>;
   readonly #intervalMs: number;
+  readonly #log: Logger;
   readonly #standing = new Map<string, Standing>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
-  constructor(visits: Pick<Visits, 'look'>, intervalMs: number) {
+  constructor(visits: Pick<Visits, 'look'>, intervalMs: number, log: Logger) {
     this.#visits = visits;
     this.#intervalMs = intervalMs;
+    this.#log = log;
   }
 
   /** `end` is called once, if the visit ends first. Returns the way out. */
@@ -67,7 +71,11 @@ export class VisitWatch {
     const ends = [...standing.ends];
     standing.ends.clear();
     this.#forget(standing);
-    for (const end of ends) end();
+    tellEach(
+      ends,
+      (end) => end(),
+      (error) => this.#log.error({ err: error }, 'what went on for a visit could not be ended'),
+    );
   }
 
   #forget({ visit, ends }: Standing): void {

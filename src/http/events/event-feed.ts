@@ -4,6 +4,7 @@ import type { OnBound } from '../../contract/bounds.js';
 import { type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
+import { tellEach } from '../../platform/tell-each.js';
 import { viaRedis } from '../session/redis-call.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { type Beginning, catchUp } from './catch-up.js';
@@ -55,7 +56,11 @@ export class EventFeed {
     this.#tuning = { ...usualTuning, ...parts.tuning };
     this.#pages = new Turns(this.#tuning.pagesAtOnce);
     this.#watch = new OwnerWatch(parts.reader, (events) => {
-      for (const listener of this.#joined) listener.onEvents(events);
+      tellEach(
+        this.#joined,
+        (listener) => listener.onEvents(events),
+        (error, listener) => listener.fail(error),
+      );
     });
     this.#follower = new EventFollower({
       ...parts,
@@ -85,7 +90,7 @@ export class EventFeed {
     return this.#listeners.size < maxListeners && (!isVisitor || visitors < maxVisitors);
   }
 
-  /** Writes the stream; resolves when `signal` has aborted and nothing more is written. */
+  /** Writes the stream; resolves when `signal` has aborted, or the client was cut off, and nothing more is written. */
   async stream(parts: StreamParts): Promise<void> {
     const { response, lastEventId, beginning, present, tellsPlace, signal } = parts;
     const { log, session, onBound } = this.#parts;
@@ -101,31 +106,38 @@ export class EventFeed {
         onBound?.('streamBacklog');
         log.info({ session }, 'cut off a client that did not read its events');
       },
+      onFault: (error) =>
+        log.error({ session, err: error }, 'cut off a client whose events could not be told'),
     });
     let leave: () => void = () => undefined;
     const isResuming = lastEventId !== null;
     this.#add(listener);
-    listener.open(isResuming);
-    await catchUp({
-      listener,
-      beginning,
-      isResuming,
-      read: (after) => this.#read(after),
-      takeTurn: () => this.#takeTurn(pageWaitMs, response, signal),
-      followed: () => this.#follower.position,
-      join: (from) => {
-        leave = this.#follower.join(listener, from);
-        this.#joined.add(listener);
-        // It may have heard of the owner elsewhere, or the owner went while it caught up.
-        const isNews = isResuming || !beginning.wasOwnerGone;
-        if (isNews) listener.onEvents(this.#watch.standing ?? []);
-      },
-      readDeadlineMs,
-      signal,
-    });
-    if (!signal.aborted) await once(signal, 'abort');
-    leave();
-    this.#remove(listener);
+    try {
+      listener.open(isResuming);
+      await catchUp({
+        listener,
+        beginning,
+        isResuming,
+        read: (after) => this.#read(after),
+        takeTurn: () => this.#takeTurn(pageWaitMs, response, signal),
+        followed: () => this.#follower.position,
+        join: (from) => {
+          leave = this.#follower.join(listener, from);
+          this.#joined.add(listener);
+          // It may have heard of the owner elsewhere, or the owner went while it caught up.
+          const isNews = isResuming || !beginning.wasOwnerGone;
+          if (isNews) listener.onEvents(this.#watch.standing ?? []);
+        },
+        readDeadlineMs,
+        signal,
+      });
+      if (!signal.aborted) await once(signal, 'abort');
+    } catch (error) {
+      listener.fail(error);
+    } finally {
+      leave();
+      this.#remove(listener);
+    }
   }
 
   /** To be called when every stream has ended. */
@@ -156,8 +168,13 @@ export class EventFeed {
   #add(listener: Listener): void {
     if (this.#listeners.size === 0) {
       const ping = () => {
-        for (const each of this.#listeners) each.ping();
+        tellEach(
+          this.#listeners,
+          (each) => each.ping(),
+          (error, each) => each.fail(error),
+        );
       };
+      // Redis may be away: the next look tells.
       const look = () => void this.#watch.look().catch(() => undefined);
       this.#timers = [
         setInterval(ping, this.#tuning.pingIntervalMs),

@@ -2,6 +2,7 @@ import { pause, unlessAborted } from '../../platform/deadline.js';
 import { awaitEvents, lossAt, type Position, readEvents } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
+import { tellEach } from '../../platform/tell-each.js';
 import { type FeedEvent, feedEventOf } from './frames.js';
 
 export interface FollowerListener {
@@ -9,6 +10,8 @@ export interface FollowerListener {
   onEvents(events: readonly FeedEvent[]): void;
   /** Events may be lost; the next are the oldest that are kept. */
   onLoss(loss: Loss): void;
+  /** It threw: nothing more is for it, and its client resumes. */
+  fail(error: unknown): void;
 }
 
 export interface Loss {
@@ -25,7 +28,7 @@ interface FollowerOptions {
   readonly blockMs: number;
   /** How long it follows on with nobody listening: clients come back. */
   readonly lingerMs: number;
-  /** Told before the listeners. */
+  /** Told before the listeners. Must not throw. */
   readonly onState: (json: string) => void;
   readonly log: Logger;
 }
@@ -88,6 +91,7 @@ export class EventFollower {
       life.isUnverified = true;
     });
     this.#life = life;
+    // It ends with its life only, whatever Redis says.
     const end = this.#follow(life).finally(() => this.#ends.delete(end));
     this.#ends.add(end);
   }
@@ -108,7 +112,7 @@ export class EventFollower {
         const entries = await unlessAborted(next, signal);
         const isSuspect = entries.length === 0 || life.isUnverified;
         const loss = isSuspect ? await unlessAborted(this.#lookForLoss(life), signal) : null;
-        if (loss !== null) for (const listener of this.#listeners) listener.onLoss(loss);
+        if (loss !== null) this.#tellEach((listener) => listener.onLoss(loss));
         if (loss?.kind === 'reset') {
           life.position = '-';
           continue;
@@ -125,7 +129,11 @@ export class EventFollower {
   #handOn(life: Life, events: readonly FeedEvent[]): void {
     life.position = events.at(-1)?.id ?? life.position;
     for (const { type, json } of events) if (type === 'state') this.#options.onState(json);
-    for (const listener of this.#listeners) listener.onEvents(events);
+    this.#tellEach((listener) => listener.onEvents(events));
+  }
+
+  #tellEach(tell: (listener: FollowerListener) => void): void {
+    tellEach(this.#listeners, tell, (error, listener) => listener.fail(error));
   }
 
   /** Whether Redis still keeps what follows the position. */

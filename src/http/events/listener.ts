@@ -14,6 +14,8 @@ interface ListenerOptions {
   readonly position: Position;
   readonly maxBufferedBytes: number;
   readonly onCutOff: () => void;
+  /** An event could not be told. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** One client's stream. What it does not read is not kept for it: it is cut off, and resumes by itself. */
@@ -85,6 +87,12 @@ export class Listener implements FollowerListener {
     );
     done.abort();
     if (response.writableNeedDrain) this.#cutOff();
+  }
+
+  /** Its client resumes after the last event that it has had. */
+  fail(error: unknown): void {
+    this.#options.response.destroy();
+    this.#options.onFault(error);
   }
 
   #cutOff(): void {

@@ -8,7 +8,7 @@ import { startEmbeddedRedis } from './platform/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
 import { watchRedisFitness } from './platform/redis-fitness.js';
-import { runUntilSignalled, type Stoppable } from './platform/shutdown.js';
+import { endWhenUnhandled, runUntilSignalled, type Stoppable } from './platform/shutdown.js';
 import { requireGuard } from './supervisor/guard.js';
 import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
@@ -19,6 +19,7 @@ async function main(): Promise<void> {
   const config = loadConfig(process.argv[2] ?? 'all', process.env);
   const log = createLogger(config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
+  endWhenUnhandled(log);
   watchLoopDelay(log);
   await runUntilSignalled({
     log,
@@ -33,16 +34,19 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
   const fitness = watchRedisFitness({ redisUrl, timing: config.timing, log });
   parts.push({ stop: () => fitness.stop() });
+  let supervised: Promise<void> = fitness.verdict;
+  const unlessStopping = async (started: Promise<void>) => {
+    if (!stopping.aborted) await Promise.race([started, once(stopping, 'abort')]);
+  };
   if (config.role !== 'http') {
     const credentialsKeys = await credentialsKeysFor(config);
-    const supervisor = await startSupervisor(
-      { ...config, credentialsKeys },
-      redisUrl,
-      log,
-      parts,
-      fitness.verdict,
-    );
+    const supervisor = await makeSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
     if (http !== null) supervisor.metrics.followHttp(http);
+    supervised = fitness.verdict.then(() => supervisor.start());
+    // It is waited for below.
+    supervised.catch(() => undefined);
+    // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
+    if (config.redisUrl === null) await unlessStopping(supervised);
   }
   if (config.role !== 'supervisor') {
     const url = http
@@ -51,8 +55,8 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
     const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
     log.info({ url }, `open ${url}/qr; start a login with: curl -X POST ${url}/api/auth/start${key}`);
   }
-  // It may come up much later, and be refused then.
-  if (!stopping.aborted) await Promise.race([fitness.verdict, once(stopping, 'abort')]);
+  // It may come up much later, and be refused then. A supervisor that cannot start is no product either.
+  await unlessStopping(supervised);
 }
 
 /** It loads its modules while the others start. */
@@ -88,12 +92,11 @@ async function credentialsKeysFor(config: Config): Promise<Config['credentialsKe
   return [await loadOrMakeCredentialsKey(config.dataDir)];
 }
 
-async function startSupervisor(
+async function makeSupervisor(
   config: Config,
   redisUrl: string,
   log: Logger,
   parts: Stoppable[],
-  redisIsFit: Promise<void>,
 ): Promise<Supervisor> {
   requireBrowser(config);
   await requireGuard();
@@ -106,13 +109,6 @@ async function startSupervisor(
   });
   parts.push({ stop: (force) => supervisor.close(force) });
   parts.push(await startProbeServer(config.probe, supervisor, log));
-  const started = redisIsFit
-    .then(() => supervisor.start())
-    .catch((error) => {
-      if (!(error instanceof OperatorError)) log.error({ err: error }, 'supervisor failed to start');
-    });
-  // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
-  if (config.redisUrl === null) await started;
   return supervisor;
 }
 

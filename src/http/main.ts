@@ -5,6 +5,7 @@ import type { FromHttp, ToHttp } from '../contract/http-messages.js';
 import { loadConfig } from '../platform/config.js';
 import { createLogger } from '../platform/logger.js';
 import { watchLoopDelay } from '../platform/loop-delay.js';
+import { endWhenUnhandled } from '../platform/shutdown.js';
 import { startHttp } from './server.js';
 
 /**
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   const configured = loadConfig('all', process.env);
   const config = { ...configured, port: message.port ?? configured.port };
   const log = createLogger(config.logLevel);
+  endWhenUnhandled(log);
   watchLoopDelay(log.child({ use: 'http' }));
   const http = await startHttp({ config, redisUrl: message.redisUrl, log });
   say({ type: 'listening', port: http.port, url: http.url });

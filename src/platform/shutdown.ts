@@ -63,3 +63,14 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunOptions):
   log.info('stopped');
   process.exit(0);
 }
+
+/**
+ * Whatever nobody handles, an exception or a rejection, ends this process with one line in the log and exit code 1: half of a
+ * process would keep its place from a whole one. Its service manager, or the process that started it, starts another.
+ */
+export function endWhenUnhandled(log: Logger): void {
+  process.on('uncaughtException', (error: unknown, origin) => {
+    log.fatal({ err: error, origin }, 'something unexpected was not handled; the process ends');
+    process.exit(1);
+  });
+}

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { Queue } from 'bullmq';
 import { sessionKeys } from '../contract/keys.js';
-import { pause, unlessAborted } from '../platform/deadline.js';
+import { insist } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { startJobOptions } from '../platform/start-job.js';
@@ -18,23 +18,21 @@ interface Forgotten {
 /**
  * Starts a session again that Redis has forgotten: the job gone and the fence too. Nobody logged out then (a logout
  * keeps the fence), Redis lost its data, and the run must come back by itself. Asks until Redis answers: it may be
- * away for long before it comes back empty.
+ * away for long before it comes back empty. Rejects only once the supervisor closes.
  */
 export async function startIfForgotten(session: string, options: Forgotten): Promise<void> {
   const { redis, queue, log, closing } = options;
   const { fence, job } = sessionKeys(session);
-  while (!closing.aborted) {
-    try {
-      if ((await unlessAborted(redis.exists(fence, job), closing)) > 0) return;
+  const sentence = 'redis did not say whether it still knows the session; asking again';
+  await insist(
+    async () => {
+      if ((await redis.exists(fence, job)) > 0) return;
       log.warn({ session }, 'redis lost its data; starting the session again');
       const { name, data, options: jobOptions } = startJobOptions(session);
-      await unlessAborted(queue.add(name, data, jobOptions), closing);
-      return;
-    } catch (error) {
-      if (!closing.aborted) log.warn({ session, err: error }, 'redis refused; asking again');
-      await pause(1_000, closing);
-    }
-  }
+      await queue.add(name, data, jobOptions);
+    },
+    { signal: closing, log: log.child({ session }), sentence },
+  );
 }
 
 /** The sessions that shall run as far as this machine's profiles know; a stop or a logout takes that away. */

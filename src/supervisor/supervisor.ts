@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { type Job, type Queue, WaitingError, Worker } from 'bullmq';
+import { Job, type Queue, WaitingError } from 'bullmq';
+import { messageOf } from '../contract/errors.js';
 import { startJobSchema } from '../contract/intent.js';
-import { intentChannel, keyPrefix } from '../contract/keys.js';
-import { sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import { intentChannel } from '../contract/keys.js';
+import { authStartJob, sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import { deferred, withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
+import { insist, isAboutData } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/open-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
@@ -18,6 +20,7 @@ import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
+import { RunIntake } from './run-intake.js';
 import { type RunResult, SessionRun } from './session-run.js';
 import { ThreadStock } from './thread-stock.js';
 
@@ -54,7 +57,7 @@ export class Supervisor {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #queue: Queue;
-  readonly #worker: Worker;
+  readonly #intake: RunIntake;
   readonly #threads: ThreadStock;
   readonly #runs = new Map<string, ActiveRun>();
   readonly #rollTimer: NodeJS.Timeout;
@@ -76,36 +79,28 @@ export class Supervisor {
     // The other connection says already when Redis is away.
     this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
     this.#queue = openQueue(sessionsQueue, this.#redis);
-    this.#worker = new Worker(sessionsQueue, (job, token) => this.#process(job, token ?? ''), {
-      connection: this.#redis,
-      prefix: keyPrefix,
-      autorun: false,
+    this.#intake = new RunIntake({
+      redis: this.#redis,
+      timing,
       concurrency: config.maxSessions,
-      lockDuration: timing.lockDurationMs,
-      stalledInterval: timing.stalledIntervalMs,
-      drainDelay: timing.drainDelayMs / 1000,
-      skipLockRenewal: true,
-      // BullMQ's own 15 s would be added to each outage.
-      runRetryDelay: timing.stalledIntervalMs,
-      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      process: (job, token) => this.#process(job, token),
+      log,
     });
-    this.#worker.on('error', (error) => log.debug({ err: error }, 'queue worker'));
-    this.#worker.on('failed', (job, error) =>
-      log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
-    );
+    // What Redis refuses of it is made up for by the next signature; until then `/readyz` says so.
     this.#rollTimer = setInterval(() => void this.#signRoll(), timing.heartbeatIntervalMs);
   }
 
+  /** Takes runs until {@link close}. What Redis refuses is tried again; rejects where it cannot go on at all. */
   async start(): Promise<void> {
+    const { authDir } = this.#options.config;
     await this.#signRoll();
-    await this.#subscriber.subscribe(intentChannel);
-    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
+    this.#inBackground(this.#listenForIntents());
     if (this.#options.isAlone) await this.#takeUpLeftovers();
-    for (const session of await wantedSessions(this.#options.config.authDir)) this.#startIfForgotten(session);
+    for (const session of await wantedSessions(authDir)) this.#startIfForgotten(session);
     // The first run finds a session worker that has loaded its modules, and a browser whose version is known.
     this.#threads.load();
     this.#askBrowserVersion();
-    void this.#worker.run().catch((error) => this.#options.log.error({ err: error }, 'queue worker ended'));
+    this.#inBackground(this.#intake.run());
     // What loading the modules and the first start left behind.
     setTimeout(collectGarbage, restMs).unref();
     this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
@@ -118,7 +113,7 @@ export class Supervisor {
   async close(force: AbortSignal): Promise<void> {
     this.#closing.abort();
     clearInterval(this.#rollTimer);
-    const closed = this.#worker.close();
+    const closed = this.#intake.close();
     for (const { run } of this.#runs.values()) {
       run.handOver();
       force.addEventListener('abort', () => run.force(), { once: true });
@@ -126,6 +121,7 @@ export class Supervisor {
     }
     await Promise.all([...this.#runs.values()].map(({ isOver }) => isOver));
     await this.#threads.close();
+    // Where Redis does not take it, the signature lapses by itself.
     await withDeadline(Promise.all([closed, leaveRoll(this.#redis, this.id)]), 3_000, 'redis').catch(
       () => {},
     );
@@ -199,7 +195,10 @@ export class Supervisor {
     runLog.info('run ended');
   }
 
-  /** Back to the waiting list, for whoever is free. Refused or unanswered where the job is another's. */
+  /**
+   * Back to the waiting list, for whoever is free. Refused or unanswered where the job is another's; where Redis does not take
+   * it, it is found there once its lock has lapsed.
+   */
   async #giveBack(job: Job, token: string): Promise<void> {
     await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
       this.#options.log.debug({ err: error }, 'job not given back'),
@@ -207,12 +206,29 @@ export class Supervisor {
   }
 
   #startIfForgotten(session: string): void {
+    const { log } = this.#options;
     const closing = this.#closing.signal;
-    void startIfForgotten(session, {
-      redis: this.#redis,
-      queue: this.#queue,
-      log: this.#options.log,
-      closing,
+    this.#inBackground(startIfForgotten(session, { redis: this.#redis, queue: this.#queue, log, closing }));
+  }
+
+  /** A hint that makes an owner look at once; with the next heartbeat it looks anyway. */
+  async #listenForIntents(): Promise<void> {
+    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
+    await this.#insist(
+      () => this.#subscriber.subscribe(intentChannel),
+      'redis refused a subscription; trying again',
+    );
+  }
+
+  /** Rejects only once this supervisor closes. */
+  #insist<T>(attempt: () => Promise<T>, sentence: string): Promise<T> {
+    return insist(attempt, { signal: this.#closing.signal, log: this.#options.log, sentence });
+  }
+
+  /** What fails although it should not is nobody's to mend: unhandled, it ends the process, which its service starts again. */
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (!this.#closing.signal.aborted) throw error;
     });
   }
 
@@ -221,12 +237,23 @@ export class Supervisor {
    * lock, which the dead owner still holds for a while.
    */
   async #takeUpLeftovers(): Promise<void> {
-    for (const job of await this.#queue.getActive()) {
-      const session = sessionOfJobId(job.id ?? '');
-      this.#options.log.info({ session }, 'taking up a run that was cut off');
+    const sentence = 'redis refused to give a run back that was cut off; trying again';
+    const ids = await this.#insist(() => this.#redis.lrange(this.#queue.toKey('active'), 0, -1), sentence);
+    for (const id of ids) await this.#insist(() => this.#takeUp(id), sentence);
+  }
+
+  async #takeUp(id: string): Promise<void> {
+    const { log } = this.#options;
+    const session = sessionOfJobId(id);
+    log.info({ session }, 'taking up a run that was cut off');
+    try {
       const fence = await readFence(this.#redis, session);
       if (fence !== null) await stepDown(this.#redis, session, fence.epoch);
-      await job.moveToWait('0');
+      // Its data are not needed for that.
+      await new Job(this.#queue, authStartJob, {}, {}, id).moveToWait('0');
+    } catch (error) {
+      if (!isAboutData(error)) throw error;
+      log.error({ session, error: messageOf(error) }, 'a run that was cut off cannot be taken up');
     }
   }
 

@@ -3,7 +3,8 @@ import { Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
 import { keyPrefix } from '../../contract/keys.js';
-import { type Deferred, deferred, pause, withDeadline } from '../../platform/deadline.js';
+import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
+import { insist, isAboutData, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
@@ -30,8 +31,8 @@ const spareMs = 60_000;
 /** In bytes. */
 const longestReason = 1_024;
 
-/** Between two tries at what Redis refused. */
-export const retryMs = 1_000;
+/** Between two looks whether a queue is empty. */
+const drainLookMs = 100;
 
 /** A queue at one moment. */
 export interface QueueLook {
@@ -98,10 +99,19 @@ export class CommandLane {
     this.#woken.resolve();
   }
 
-  /** What the owner before left unfinished is put back, and everything is taken from now on. */
+  /**
+   * What the owner before left unfinished is put back, in its order, and everything is taken from then on. Insists where
+   * Redis refuses; rejects only once it is closed.
+   */
   async start(activeIds: readonly string[]): Promise<void> {
-    for (const id of activeIds) await this.#putBack(id);
-    this.#taking = this.#take();
+    const { log } = this.#options;
+    const signal = this.#closing.signal;
+    for (const id of activeIds) {
+      const sentence = 'redis refused a command of the owner before; trying again';
+      await insist(() => this.#putBackUnlessOdd(id), { signal, log, sentence });
+    }
+    // It ends with the lane: whatever Redis refuses there is tried again.
+    if (!signal.aborted) this.#taking = this.#take();
   }
 
   /**
@@ -114,17 +124,20 @@ export class CommandLane {
     const unheld = active.filter((id) => !this.#underWay.has(id));
     for (const id of unheld.filter((id) => this.#suspects.has(id))) {
       this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
-      await this.#putBack(id);
+      await this.#putBackUnlessOdd(id);
     }
     this.#suspects = new Set(unheld);
     return unheld.length > 0;
   }
 
-  async drained(): Promise<void> {
-    for (;;) {
-      const { waiting = 0, active = 0 } = await this.#queue.getJobCounts('waiting', 'active');
-      if (waiting + active === 0) return;
-      await pause(50);
+  /** Resolves when nothing waits and nothing is under way, or when `signal` aborts. */
+  async drained(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const counting = this.#queue.getJobCounts('waiting', 'active');
+      // What Redis refuses or does not answer is not known to be empty.
+      const counts = await unlessAborted(counting, signal).catch(() => null);
+      if (counts !== null && (counts.waiting ?? 0) + (counts.active ?? 0) === 0) return;
+      await pause(drainLookMs, signal);
     }
   }
 
@@ -222,6 +235,16 @@ export class CommandLane {
     if (spareKey !== undefined) limiting.pexpire(spareKey(id), spareMs);
     const [[, kept] = []] = (await limiting.exec()) ?? [];
     if (typeof kept === 'number') onKept?.(kept);
+  }
+
+  /** Where it is the command that is odd, and not Redis that refuses: it costs itself, not those after it. */
+  async #putBackUnlessOdd(id: string): Promise<void> {
+    try {
+      await this.#putBack(id);
+    } catch (error) {
+      if (!isAboutData(error)) throw error;
+      this.#options.log.error({ jobId: id, error: messageOf(error) }, 'a command cannot be put back');
+    }
   }
 
   /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */

@@ -1,8 +1,9 @@
 import type { Timing } from '../../contract/timing.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
+import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { blockingTwin, type Redis } from '../../platform/redis.js';
-import { type CommandLane, retryMs } from './command-lane.js';
+import type { CommandLane } from './command-lane.js';
 
 interface WatchOptions {
   readonly redis: Redis;
@@ -32,6 +33,7 @@ export class CommandWatch {
     this.#connection.on('ready', () => {
       for (const lane of lanes) lane.wake();
     });
+    // It reads until it is closed, whatever Redis says.
     void this.#read(this.#connection, timing.drainDelayMs / 1_000, log);
   }
 

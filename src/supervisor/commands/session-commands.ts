@@ -4,13 +4,15 @@ import { bounds } from '../../contract/bounds.js';
 import { attemptKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import {
+  type ReadJob,
   type ReadReturn,
   readJobSchema,
   settledReadAgeS,
   settledSendAgeS,
 } from '../../contract/send-jobs.js';
 import type { Timing } from '../../contract/timing.js';
-import { pause, withDeadline } from '../../platform/deadline.js';
+import { pause } from '../../platform/deadline.js';
+import { insist } from '../../platform/insist.js';
 import { luaScript } from '../../platform/lua-script.js';
 import { storeAnswer } from '../../platform/read-answers.js';
 import { redisTimeMs } from '../../platform/redis.js';
@@ -70,17 +72,22 @@ export class SessionCommands {
     this.#watch = new CommandWatch({ ...options, lanes: [this.#reads, this.#sends] });
   }
 
+  /**
+   * Takes commands until {@link close}. Insists where Redis refuses, for a session that took none would be deaf until its run
+   * ends; rejects only once it is closed.
+   */
   async start(): Promise<void> {
-    const [reads, sends] = await this.#look();
+    const sentence = 'redis refused a look at the commands; none is taken yet, trying again';
+    const [reads, sends] = await this.#insist(() => this.#look(), sentence);
     await Promise.all([this.#reads.start(reads.active), this.#sends.start(sends.active)]);
     this.#watch.start();
-    void this.#lookForLost();
+    await this.#lookForLost();
   }
 
   /** After a logout: the sends that wait are void, and each settles as such; for `limitMs` at most. */
   async settleVoided(limitMs: number): Promise<void> {
     this.#options.availability.notify();
-    await withDeadline(this.#sends.drained(), limitMs, 'the queue of sends').catch(() => undefined);
+    await this.#sends.drained(AbortSignal.any([this.#ending.signal, AbortSignal.timeout(limitMs)]));
   }
 
   /** Takes nothing any more and gives back what is not settled. Resolves when no command is under way. */
@@ -121,15 +128,30 @@ export class SessionCommands {
 
   async #read(job: Job): Promise<ReadReturn | null> {
     const read = readJobSchema.parse(job.data);
-    const patienceMs = read.notAfter - (await redisTimeMs(this.#options.redis));
-    const told = await runRead(read, this.#options.availability, this.#ending.signal, patienceMs);
-    if (told === null) return null;
-    const outcome = told.ok && read.fetchesAnswer ? await this.#store(job.id ?? '', told.output) : told;
+    const outcome = await this.#carryOut(read, job.id ?? '').catch((error: unknown) => {
+      if (!this.#ending.signal.aborted) throw error;
+      return null;
+    });
+    if (outcome === null) return null;
     const { operation, requestId } = read;
     const said = 'stored' in outcome || outcome.ok ? 'ok' : outcome.error.code;
     this.#options.recorder.commandSettles(operation, said, job.timestamp);
     this.#options.log.debug({ requestId, jobId: job.id, operation, outcome: said }, 'read settled');
     return outcome;
+  }
+
+  async #carryOut(read: ReadJob, jobId: string): Promise<ReadReturn | null> {
+    const { redis, availability } = this.#options;
+    const sentence = 'redis refused a step of a read; trying again';
+    const patienceMs = read.notAfter - (await this.#insist(() => redisTimeMs(redis), sentence));
+    const told = await runRead(read, availability, this.#ending.signal, patienceMs);
+    if (told === null || !told.ok || !read.fetchesAnswer) return told;
+    return this.#insist(() => this.#store(jobId, told.output), sentence);
+  }
+
+  /** Rejects only once the run ends here. */
+  #insist<T>(attempt: () => Promise<T>, sentence: string): Promise<T> {
+    return insist(attempt, { signal: this.#ending.signal, log: this.#options.log, sentence });
   }
 
   async #store(jobId: string, output: unknown): Promise<ReadReturn> {

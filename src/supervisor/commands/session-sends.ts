@@ -3,6 +3,7 @@ import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/se
 import type { Fence } from '../../contract/status.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
+import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 import {
@@ -13,7 +14,6 @@ import {
 } from '../../platform/send-records.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
-import { retryMs } from './command-lane.js';
 import { LookUps } from './look-ups.js';
 import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { eventually } from '../support/eventually.js';
+import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
+import { startRedis } from '../support/redis-server.js';
+import { supervisorEnvironment } from '../support/scaled-timing.js';
+import { SessionObserver } from '../support/session-observer.js';
+import { Theatre } from '../support/theatre.js';
+
+const redis = await startRedis();
+
+after(async () => {
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+const preload = fileURLToPath(new URL('../../../test/support/programs/unhandled.cjs', import.meta.url));
+
+test('a supervisor that does not handle a rejection says so in one line and exits with 1, and its browser with it', async () => {
+  const dir = scratchDir();
+  const authDir = join(dir, 'auth');
+  mkdirSync(authDir);
+  const theatre = new Theatre(dir);
+  const observer = new SessionObserver(redis.url);
+  const environment = {
+    ...supervisorEnvironment({ redisUrl: redis.url, authDir, browserExecutable: theatre.browserExecutable }),
+    WHATSAPP_PROBE_PORT: '0',
+    NODE_OPTIONS: `--require=${preload}`,
+  };
+  const product = spawn(process.execPath, [entry, 'supervisor'], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = once(product, 'exit');
+  const lines: { msg?: string; level?: number; err?: { message?: string } }[] = [];
+  createInterface({ input: product.stdout as Readable }).on('line', (line) => lines.push(JSON.parse(line)));
+  try {
+    await observer.start();
+    await eventually(() => theatre.browsersAlive().length === 1, { message: 'it has a browser' });
+    product.kill('SIGUSR2');
+    assert.deepEqual(await exited, [1, null]);
+    const last = lines.at(-1);
+    assert.equal(last?.msg, 'something unexpected was not handled; the process ends');
+    assert.equal(last?.level, 60);
+    assert.equal(last?.err?.message, 'left unhandled on purpose');
+    await eventually(() => theatre.browsersAlive().length === 0, { message: 'the browser is gone' });
+  } finally {
+    product.kill('SIGKILL');
+    await exited;
+    await observer.redis.flushall();
+    await observer.close();
+  }
+});

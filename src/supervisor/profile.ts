@@ -113,6 +113,8 @@ export class Profile {
   /** Makes it usable for a run: a profile that was wiped elsewhere goes, locks that a dead browser left go. */
   async prepare(wipedEpoch: number, epoch: number): Promise<ProfileNote> {
     const found = await this.readNote();
+    // A run is claimed above the epoch in the note that it finds.
+    if (found !== null && found.epoch > epoch) throw new Error('a newer run uses it');
     if (found !== null && found.wipedEpoch < wipedEpoch) await this.remove();
     const kept =
       found !== null && found.wipedEpoch >= wipedEpoch
@@ -143,7 +145,18 @@ export class Profile {
   }
 
   writeNote(note: ProfileNote): Promise<void> {
-    return writePrivateFile(this.#noteFile, `${JSON.stringify(note)}\n`);
+    return writePrivateFile(this.#noteFile, textOf(note));
+  }
+
+  /**
+   * Writes what a run has learned meanwhile, unless a newer one's note stands there or `isHeld` denies that the profile is this
+   * run's: a disk, or a frozen process, may hold the write up for longer than the run lives.
+   */
+  amendNote(note: ProfileNote, isHeld: () => boolean): Promise<void> {
+    return writePrivateFile(this.#noteFile, textOf(note), async () => {
+      const standing = await this.readNote();
+      return (standing === null || standing.epoch <= note.epoch) && isHeld();
+    });
   }
 
   /** What a login needs that is not in the profile yet; null: it is all there. */
@@ -184,6 +197,10 @@ export class Profile {
     );
     await Promise.all(left.map((it) => removeFolder(join(parent, it))));
   }
+}
+
+function textOf(note: ProfileNote): string {
+  return `${JSON.stringify(note)}\n`;
 }
 
 function exists(path: string): Promise<boolean> {

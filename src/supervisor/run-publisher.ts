@@ -8,8 +8,9 @@ import {
   type StateChange,
   type Status,
 } from '../contract/status.js';
-import { pause, unlessAborted } from '../platform/deadline.js';
+import { pause } from '../platform/deadline.js';
 import { trimEvents } from '../platform/event-writing.js';
+import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { type Claim, claimRun, endRun, markWiped, publishStatus } from '../platform/session-store.js';
@@ -30,6 +31,8 @@ interface PublisherOptions {
   readonly startId: string;
   readonly heartbeatTtlMs: number;
   readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
+  /** The run goes on under another epoch. */
+  readonly onEpoch: () => void;
   readonly onBound: OnBound;
   readonly log: Logger;
 }
@@ -70,7 +73,10 @@ export class RunPublisher {
     await this.#insist(() => trimEvents(redis, session));
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
-    if (claim.type === 'claimed') this.#fence = { epoch: claim.epoch, incarnation: 0 };
+    if (claim.type === 'claimed') {
+      this.#fence = { epoch: claim.epoch, incarnation: 0 };
+      this.#options.onEpoch();
+    }
     return claim;
   }
 
@@ -79,7 +85,12 @@ export class RunPublisher {
    * replica), and the run claims it again; otherwise it is lost.
    */
   async reclaim(): Promise<void> {
-    if (!(await this.#options.lease.renewNow())) throw new RunLostError('the session belongs to another run');
+    const { lease } = this.#options;
+    while (!(await lease.renewNow())) {
+      if (lease.lost.aborted) throw new RunLostError('the session belongs to another run');
+      // Redis did not say whose it is.
+      await pause(retryMs, lease.lost);
+    }
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     this.#options.log.warn(
@@ -140,15 +151,13 @@ export class RunPublisher {
 
   /** Tries again for as long as the lease holds: Redis may refuse (no memory, read-only) and recover. */
   async #insist<T>(operation: () => Promise<T>): Promise<T> {
+    const { log } = this.#options;
     const { lost } = this.#options.lease;
-    for (;;) {
-      try {
-        return await unlessAborted(operation(), lost);
-      } catch (error) {
-        if (lost.aborted) throw new RunLostError(String(lost.reason));
-        this.#options.log.warn({ err: error }, 'redis refused a state write; trying again');
-        await pause(1_000, lost);
-      }
+    try {
+      const sentence = 'redis refused a state write; trying again';
+      return await insist(operation, { signal: lost, log, sentence });
+    } catch {
+      throw new RunLostError(String(lost.reason));
     }
   }
 }

@@ -33,6 +33,8 @@ interface SessionBrowserOptions {
   readonly session: string;
   readonly lease: BrowserLease;
   readonly vault: SnapshotVault;
+  /** Of the run, as it is now: the note beside the profile follows it. */
+  readonly epoch: () => number;
   /** No grace periods from now on. */
   readonly forced: AbortSignal;
   readonly log: Logger;
@@ -110,16 +112,17 @@ export class SessionBrowser {
   }
 
   /**
-   * Makes the profile usable for the run of `epoch`, from its backup where that is better. Throws
+   * Makes the profile usable for the run, from its backup where that is better. Throws
    * {@link ProfileError}, and whatever keeps the login from being restored: a code that is an exit reason.
    */
-  async prepare(epoch: number, abandon: AbortSignal): Promise<ProfileNote> {
+  async prepare(abandon: AbortSignal): Promise<ProfileNote> {
     if (this.#note !== null) return this.#note;
     await this.#restoreIfBetter(abandon);
     try {
-      const note = await this.#profile.prepare(this.#wipedEpoch, epoch);
+      const note = await this.#profile.prepare(this.#wipedEpoch, this.#options.epoch());
       await this.#freshLogin.load();
       this.#note = note;
+      await this.noteEpoch();
       return note;
     } catch (error) {
       this.#doubt ??= 'start';
@@ -181,9 +184,10 @@ export class SessionBrowser {
       .catch((error) => this.#options.log.warn({ err: error }, 'a replaced profile was not removed'));
   }
 
-  /** The run goes on under another epoch. */
-  noteEpoch(epoch: number): Promise<void> {
-    return this.#amendNote({ epoch });
+  /** The run may go on under another epoch. */
+  async noteEpoch(): Promise<void> {
+    const epoch = this.#options.epoch();
+    if (this.#note !== null && this.#note.epoch !== epoch) await this.#amendNote({ epoch });
   }
 
   /** A profile that is not linked shows a QR: what was kept of a login leads nowhere. */
@@ -206,6 +210,11 @@ export class SessionBrowser {
 
   async kill(): Promise<void> {
     await this.#browser?.kill();
+  }
+
+  /** Resolves when no file beside the profile is on its way any more. */
+  async written(): Promise<void> {
+    await Promise.all([this.#noteWritten, this.#freshLogin.written]);
   }
 
   /** The login is void. Where the removal fails, the mark of the wipe voids the profile all the same. */
@@ -269,7 +278,7 @@ export class SessionBrowser {
     const note = { ...this.#note, ...change };
     this.#note = note;
     this.#noteWritten = this.#noteWritten
-      .then(() => this.#profile.writeNote(note))
+      .then(() => this.#profile.amendNote(note, () => this.#options.lease.isHeld))
       .catch((error) => this.#options.log.error({ err: error }, 'profile note not written'));
     await this.#noteWritten;
   }

@@ -2,6 +2,7 @@ import { HoldlineError, messageOf } from '../contract/errors.js';
 import { exitPolicy, type IncarnationExit, isExitReason } from '../contract/exit-reasons.js';
 import type { Intent } from '../contract/intent.js';
 import { type Account, formatFence, type SessionState, type StateChange } from '../contract/status.js';
+import type { LoginStorage } from '../contract/thread-messages.js';
 import type { Config } from '../platform/config.js';
 import { pause, unlessAborted, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -43,7 +44,9 @@ export interface RunOptions {
 type Ending =
   | { readonly type: 'intent'; readonly intent: Intent }
   | { readonly type: 'hand-over' }
-  | { readonly type: 'gave-up'; readonly state: SessionState; readonly message: string };
+  | { readonly type: 'gave-up'; readonly state: SessionState; readonly message: string }
+  /** Something failed that should not have: the job fails, and the queue has it begun anew. */
+  | { readonly type: 'broke'; readonly error: unknown };
 
 /** Time that sends voided by a logout are given to settle; what is left over settles with the next run. */
 const voidedSendsMs = 3_000;
@@ -88,7 +91,10 @@ export class SessionRun {
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: options.recorder.onBound,
     });
-    this.#browser = new SessionBrowser({ config, session, lease, vault, forced: this.#forced, log });
+    this.#browser = new SessionBrowser({
+      ...{ config, session, lease, vault, forced: this.#forced, log },
+      epoch: () => this.#publisher.fence.epoch,
+    });
     this.#backup = new CredentialsBackup({
       redis,
       session,
@@ -113,6 +119,7 @@ export class SessionRun {
         headless: config.headless,
         supervisor: supervisorId,
       },
+      onEpoch: () => this.#inBackground(this.#browser.noteEpoch()),
       onBound: options.recorder.onBound,
       log,
     });
@@ -123,8 +130,8 @@ export class SessionRun {
       timing: config.timing,
       epoch: () => this.#publisher.fence.epoch,
       onIntent: (intent) => this.#end({ type: 'intent', intent }),
-      onStranger: () => void this.#refence(),
-      onStateLost: () => void this.#refence(),
+      onStranger: () => this.#inBackground(this.#refence()),
+      onStateLost: () => this.#inBackground(this.#refence()),
     });
     this.#commands = new SessionCommands({
       redis,
@@ -163,7 +170,7 @@ export class SessionRun {
 
   /** Somebody wrote an intent: look now instead of with the next heartbeat. */
   lookForIntent(): void {
-    void this.#heart.beat();
+    this.#inBackground(this.#heart.beat());
   }
 
   async execute(): Promise<RunResult> {
@@ -175,10 +182,8 @@ export class SessionRun {
       this.#account = claim.previous?.account ?? note?.account ?? null;
       await this.#publish('starting');
       this.#heart.start();
-      void this.#backup.announce();
-      void this.#commands
-        .start()
-        .catch((error) => this.#options.log.error({ err: error }, 'no commands are taken'));
+      this.#inBackground(this.#backup.announce(this.#over));
+      this.#inBackground(this.#commands.start());
       await this.#keepAlive();
       return await this.#finish();
     } catch (error) {
@@ -191,6 +196,7 @@ export class SessionRun {
       await this.#backup.disarm();
       // Whatever happened above, nothing of this run outlives it.
       await Promise.all([this.#incarnation?.terminate(), this.#browser.kill()]);
+      await this.#browser.written();
       // Takes nothing from now on; how it closes depends on Redis, and a lost run must not wait for that.
       const closed = this.#commands.close();
       if (!this.#options.lease.lost.aborted) await closed;
@@ -259,7 +265,7 @@ export class SessionRun {
     this.#incarnation = null;
     this.#availability.update(null, 'starting');
     try {
-      const { isLinked, account } = await this.#browser.prepare(this.#publisher.fence.epoch, this.#over);
+      const { isLinked, account } = await this.#browser.prepare(this.#over);
       this.#account = account;
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
@@ -276,7 +282,10 @@ export class SessionRun {
     const { over, commands } = this.#incarnation;
     const due = this.#untilRecycled(commands, AbortSignal.any([life.signal, this.#over]));
     try {
-      return await unlessAborted(Promise.race([over, due]), this.#over).catch(() => null);
+      return await unlessAborted(Promise.race([over, due]), this.#over);
+    } catch (error) {
+      if (!this.#over.aborted) throw error;
+      return null;
     } finally {
       life.abort();
     }
@@ -317,18 +326,20 @@ export class SessionRun {
       onState: (state, account) => this.#onState(state, account),
       // A late write of an earlier incarnation is refused as well, and means nothing.
       onFenced: (fence) => {
-        if (formatFence(fence) === formatFence(this.#publisher.fence)) void this.#refence();
+        if (formatFence(fence) === formatFence(this.#publisher.fence)) this.#inBackground(this.#refence());
       },
       onBound: recorder.onBound,
-      onLogin: async (storage, account) => {
-        await this.#browser.keepLogin(storage, account);
-        if (account === null) return;
-        // From `ready` on not even the loss of this host costs a new scan.
-        await this.#backup.takeNow();
-        incarnation.loginKept();
-      },
+      onLogin: (storage, account) => this.#inBackground(this.#keepLogin(incarnation, storage, account)),
     });
     return incarnation;
+  }
+
+  async #keepLogin(incarnation: Incarnation, storage: LoginStorage, account: Account | null): Promise<void> {
+    await this.#browser.keepLogin(storage, account);
+    if (account === null) return;
+    // From `ready` on not even the loss of this host costs a new scan.
+    await this.#backup.takeNow();
+    incarnation.loginKept();
   }
 
   /** Ends the run as `#ending` says: at once where it is lost, else thread, browser, state, in this order. */
@@ -336,6 +347,7 @@ export class SessionRun {
     const { session, redis, lease, log } = this.#options;
     const ending = this.#ending.signal.reason as Ending | undefined;
     if (lease.lost.aborted || ending === undefined) throw new RunLostError(String(lease.lost.reason));
+    if (ending.type === 'broke') throw ending.error;
     log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
 
     this.#availability.update(null, 'stopped');
@@ -380,13 +392,13 @@ export class SessionRun {
     this.#options.log[level]({ state, ...this.#publisher.fence }, 'session state');
     this.#options.recorder.reaches(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#lastError = null;
-    if (state === 'qr') void this.#browser.noteUnlinked();
+    if (state === 'qr') this.#inBackground(this.#browser.noteUnlinked());
     // Now the machine has time for it.
     if (state === 'qr' || state === 'ready') this.#options.threads.load();
     if (state === 'ready') {
       this.#account = account;
-      void this.#browser.noteLinked(account);
-      this.#backup.arm();
+      this.#inBackground(this.#browser.noteLinked(account));
+      this.#inBackground(this.#backup.arm());
     }
     this.#availability.update(this.#incarnation, state);
   }
@@ -403,7 +415,6 @@ export class SessionRun {
         // Before a thread's first word and after its last the state is the supervisor's own.
         if (this.#availability.in(state) === null) await this.#publish(state);
         this.#incarnation?.refence(this.#publisher.fence);
-        await this.#browser.noteEpoch(this.#publisher.fence.epoch);
       })
       .catch((error) => this.#options.lease.forfeit(messageOf(error)))
       .finally(() => {
@@ -425,6 +436,15 @@ export class SessionRun {
 
   #change(state: SessionState): StateChange {
     return { state, lastError: this.#lastError, account: this.#account };
+  }
+
+  /** Each sees itself to what Redis or the disk refuses. What fails all the same ends the run: half of one is none. */
+  #inBackground(work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      if (this.#over.aborted) return;
+      this.#options.log.error({ err: error }, 'a part of the run failed; beginning the run anew');
+      this.#end({ type: 'broke', error });
+    });
   }
 
   #end(ending: Ending): void {

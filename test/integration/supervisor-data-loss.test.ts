@@ -111,3 +111,22 @@ test('the epoch goes on where it was, although a Redis without data has a clock 
     await supervised.startSupervisor();
     assert.equal((await observer.untilReady()).epoch, ahead + 1);
   }));
+
+test('the note beside the profile follows the epoch when a write finds the fence lost', () =>
+  withSession(
+    async (supervised) => {
+      const { observer, run, theatre } = supervised;
+      await run('ready');
+      const { epoch } = await observer.untilReady();
+      assert.equal(supervised.readNote().epoch, epoch);
+      // No heartbeat comes in between: the next to look at the fence is the write that tells of the browser's end.
+      await observer.redis.del(sessionKeys(observer.session).fence);
+      process.kill(theatre.browsersAlive()[0] ?? assert.fail('there is no browser'), 'SIGKILL');
+      const again = await observer.until(
+        (status) => status.ready && status.epoch > epoch,
+        'it is ready again',
+      );
+      assert.equal(supervised.readNote().epoch, again.epoch);
+    },
+    { timing: { heartbeatIntervalMs: 60_000, heartbeatTtlMs: 125_000 } },
+  ));

@@ -5,6 +5,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -147,4 +148,26 @@ test('a lock whose pid has been given to another program does not harm it', asyn
   await profile.unlock();
   assert.equal(hasLock(profile.dir), false);
   assert.equal(isAlive(stranger), true);
+});
+
+test('a note that is written late does not replace that of a newer run, nor one of a run that was lost', async () => {
+  const authDir = scratchDir();
+  const earlier = new Profile(authDir, 'default');
+  const note = await earlier.prepare(0, 7);
+  const newer = await new Profile(authDir, 'default').prepare(0, 8);
+  await earlier.amendNote({ ...note, isWanted: false }, () => true);
+  assert.deepEqual(await earlier.readNote(), newer);
+  await earlier.amendNote({ ...newer, isWanted: false }, () => false);
+  assert.deepEqual(await earlier.readNote(), newer);
+  await earlier.amendNote({ ...newer, epoch: 9, account }, () => true);
+  assert.deepEqual(await earlier.readNote(), { ...newer, epoch: 9, account });
+  assert.deepEqual(readdirSync(authDir).sort(), ['session-default', 'session-default.json']);
+});
+
+test('a run that is late does not prepare the profile that a newer one uses', async () => {
+  const authDir = scratchDir();
+  const newer = await new Profile(authDir, 'default').prepare(0, 8);
+  const late = new Profile(authDir, 'default');
+  await assert.rejects(late.prepare(9, 7), /a newer run uses it/);
+  assert.deepEqual(await late.readNote(), newer);
 });

@@ -3,6 +3,7 @@ import type { Timing } from '../../contract/timing.js';
 import { makeKeyHint } from '../../platform/credentials-keys.js';
 import { tellBackupStanding } from '../../platform/credentials-store.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
+import { insist } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 import { SnapshotRefusedError } from './errors.js';
@@ -51,17 +52,22 @@ export class CredentialsBackup {
     this.#options = options;
   }
 
-  /** Says at a run's start whether there will be a backup. */
-  async announce(): Promise<void> {
-    await this.#reasonToBeOff().catch(() => null);
+  /** Says at a run's start whether there will be a backup. Rejects only once `over` aborts. */
+  async announce(over: AbortSignal): Promise<void> {
+    const sentence = 'redis refused to be told whether the login is backed up; trying again';
+    const attempt = async () => {
+      await this.#reasonToBeOff();
+      if (this.#told === '' && !this.#isFailing) throw new Error('it was not taken');
+    };
+    await insist(attempt, { signal: over, log: this.#options.log, sentence });
   }
 
-  /** The account is `ready`: from now on the login is worth keeping. */
-  arm(): void {
+  /** The account is `ready`: from now on the login is worth keeping. Resolves when it is not looked after any more. */
+  async arm(): Promise<void> {
     if (this.#isArmed) return;
     this.#isArmed = true;
     this.#watching = new AbortController();
-    void this.#watch(this.#watching.signal);
+    await this.#watch(this.#watching.signal);
   }
 
   /**
@@ -113,9 +119,9 @@ export class CredentialsBackup {
   async #attempt(end: AbortSignal, isUrgent: boolean): Promise<void> {
     const { lost, source: findSource, log } = this.#options;
     const signal = AbortSignal.any([end, lost]);
-    const source = findSource();
-    if (source === null || signal.aborted) return;
     try {
+      const source = findSource();
+      if (source === null || signal.aborted) return;
       if ((await unlessAborted(this.#reasonToBeOff(), signal)) !== null) return;
       if (!isUrgent && !(await unlessAborted(this.#hasChanged(source), signal))) return;
       await this.#take(source, signal);

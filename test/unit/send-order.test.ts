@@ -83,6 +83,36 @@ describe('what is handed to the page', () => {
     assert.deepEqual(calls, []);
   });
 
+  it('is not handed on when its chat became one with another, whose older message the page does not have', async () => {
+    const { availability, feed, order, calls, called, answerAll } = stage();
+    const { period } = availability;
+    const older = order.join(id('a@lid'));
+    const recording = deferred<'recorded'>();
+    const newer = order.join(number('1'));
+    const handed = feed.hand(prepared(newer, period, 'newer', { record: () => recording.promise }));
+    order.learn('1@c.us', { chatId: 'a@lid', phone: null });
+    recording.resolve('recorded');
+    assert.equal(await handed, 'again');
+    assert.deepEqual(calls, []);
+    const olderHanded = feed.hand(prepared(older, period, 'older'));
+    const newerHanded = feed.hand(prepared(newer, period, 'newer'));
+    await eventually(() => calls.length === 1);
+    answerAll(calls[0]);
+    await eventually(() => calls.length === 2);
+    answerAll(calls[1]);
+    assert.deepEqual(await Promise.all([olderHanded, newerHanded]), ['sent', 'sent']);
+    assert.deepEqual(called(), [['older'], ['newer']]);
+  });
+
+  it('is interrupted, and so not asked for again at once, where the page says nothing of it', async () => {
+    const { availability, feed, order, calls, port } = stage();
+    const handed = feed.hand(prepared(order.join(number('1')), availability.period, 'first'));
+    handed.catch(() => undefined);
+    await eventually(() => calls.length === 1);
+    port.settle({ type: 'answer', id: calls[0]?.id ?? '', output: [] });
+    await assert.rejects(handed, CommandInterruptedError);
+  });
+
   it('waits for those before it in its chat, and for no other chat', async () => {
     const { availability, hand, order, called, calls, answerAll } = stage();
     const { period } = availability;

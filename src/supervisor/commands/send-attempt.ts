@@ -170,7 +170,9 @@ export class PageAttempt {
     feed.acts(place);
     try {
       const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + pageCallMs));
-      return found === over || found === null ? 'again' : outcomeOf(this.#options.job, attempt, found);
+      if (found === over) return 'again';
+      if (found === null) throw new CommandInterruptedError('the page does not have the message any more');
+      return outcomeOf(this.#options.job, attempt, found);
     } finally {
       feed.rests(place);
     }

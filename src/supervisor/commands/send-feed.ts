@@ -162,7 +162,8 @@ export class SendFeed {
       for (const { place } of batch) this.#acting.delete(place);
       makeRoom();
     }, slowMs);
-    const going = await recordAll(batch);
+    const recorded = await recordAll(batch);
+    const going = this.#stillFirst(recorded, batch);
     const calledAt = performance.now();
     const answers = going.length === 0 ? [] : await this.#call(going).catch((error: Error) => error);
     clearTimeout(slow);
@@ -181,6 +182,21 @@ export class SendFeed {
     makeRoom();
   }
 
+  /**
+   * Those of a batch whose turn it still is. While Redis recorded them their chat may have become one with another, of which
+   * older messages are not in the page yet: then their turn comes behind those, and they are looked for before.
+   */
+  #stillFirst(recorded: readonly Waiting[], batch: readonly Waiting[]): readonly Waiting[] {
+    const places = new Set(batch.map(({ place }) => place));
+    const { period } = this.#availability;
+    for (const [i, { place }] of recorded.entries()) {
+      if (place.line.unplaced(period).find((each) => !places.has(each) || each === place) === place) continue;
+      for (const { resolve } of recorded.slice(i)) resolve('again');
+      return recorded.slice(0, i);
+    }
+    return recorded;
+  }
+
   async #call(going: readonly Waiting[]): Promise<readonly SentText[]> {
     const incarnation = this.#availability.in('ready');
     // Redis may have taken its time: a page that has loaded anew may have lost one before these.
@@ -194,7 +210,11 @@ export class SendFeed {
     const input: SendCommands['sendTexts']['input'] = { messages, notAfter: this.#actUntil() };
     const how = { timeoutMs: pageCallMs, requestIds: going.map(({ job }) => job.requestId) };
     const answers = await incarnation.commands.call<readonly SentText[]>('sendTexts', input, how);
-    return Array.isArray(answers) ? answers : [];
+    // It stops at the first that it does not take, which it answers: without an answer to any, asking again at once is in vain.
+    if (!Array.isArray(answers) || answers.length === 0) {
+      throw new CommandInterruptedError('the page did not say what became of the sends');
+    }
+    return answers;
   }
 }
 

@@ -5,6 +5,8 @@ import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { publishStatus, type StoredQr } from '../platform/session-store.js';
 
+const retryMs = 500;
+
 interface Snapshot {
   readonly change: StateChange;
   readonly qr: StoredQr | null;
@@ -23,7 +25,7 @@ export class StateWriter {
   #last: Snapshot | null = null;
   #pending: Snapshot | null = null;
   #writing: Promise<void> | null = null;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(
     redis: Redis,
@@ -56,15 +58,16 @@ export class StateWriter {
     if (this.#last) this.write(this.#last.change, this.#last.qr);
   }
 
-  /** Nothing is written from now on; resolves when no write is under way. */
+  /** Nothing is written from now on; resolves when no write is under way, at once where Redis refuses. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#pending = null;
     await this.#writing;
   }
 
   async #drain(): Promise<void> {
-    while (this.#pending !== null && !this.#isStopped) {
+    const stopping = this.#stopping.signal;
+    while (this.#pending !== null && !stopping.aborted) {
       const { change, qr } = this.#pending;
       const written = this.#pending;
       const { epoch, incarnation } = this.#run;
@@ -84,7 +87,7 @@ export class StateWriter {
         }
       } catch (error) {
         this.#log.warn({ err: error }, 'redis refused a state write; trying again');
-        await pause(500);
+        await pause(retryMs, stopping);
       }
     }
     // In the same turn as the last look at `#pending`: a later write starts anew.

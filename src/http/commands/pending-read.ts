@@ -47,6 +47,7 @@ export async function ask({ queues, looks, run }: CommandAccess, question: Quest
       if (outcome === null) id = await queues.addRead(job);
       return outcome;
     },
+    // Where Redis refuses, it lapses by itself.
     discard: () => run.inBackground(queues.removeRead(id)),
   };
 }

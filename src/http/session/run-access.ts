@@ -29,7 +29,7 @@ export interface RunAccess {
   endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
   /** The text of every send that is not settled leaves Redis. */
   clearUnsentMessages(): Promise<void>;
-  /** Goes on after the answer; a failure is logged, and the server's end waits for it. */
+  /** Goes on after the answer, and sees itself to what Redis refuses; a failure is logged, and the server's end waits for it. */
   inBackground(work: Promise<void>): void;
   /** Until the next look. All who wait on this replica wake together and share one read. */
   untilNextLook(signal?: AbortSignal): Promise<void>;

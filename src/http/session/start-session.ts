@@ -1,5 +1,8 @@
+import { ApiError } from '../../contract/errors.js';
 import { hasGotSomewhere } from '../../contract/states.js';
 import { composeStatus, noSupervisorSentence, type Status } from '../../contract/status.js';
+import { pause } from '../../platform/deadline.js';
+import { retryMs } from '../../platform/insist.js';
 import { endWithoutOwner } from './end-session.js';
 import type { RunAccess } from './run-access.js';
 import { hasOwner, type RunView } from './run-view.js';
@@ -59,9 +62,16 @@ async function secureStep(run: RunAccess, view: RunView, formerWish: string | nu
 async function secureStart(run: RunAccess, formerWish: string | null): Promise<void> {
   const deadline = performance.now() + run.timing.endWaitMs;
   while (performance.now() < deadline && !run.closing.aborted) {
-    if ((await secureStep(run, await run.view(), formerWish)) !== null) return;
-    await run.untilNextLook(run.closing);
+    try {
+      if ((await secureStep(run, await run.view(), formerWish)) !== null) return;
+      await run.untilNextLook(run.closing);
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.retryable) throw error;
+      // Redis may come back in time, and nobody else would start it.
+      await pause(retryMs, run.closing);
+    }
   }
+  if (!run.closing.aborted) throw new Error('the run before did not end in time; the session is not started');
 }
 
 function hasReached(view: RunView, leastEpoch: number): boolean {

@@ -36,7 +36,6 @@ export const exitReasons = {
   credentials_unreadable: { counted: false, delay: 'backoff', rung: 'browser' },
   profile_unusable: { counted: false, delay: 'backoff', rung: 'browser' },
   browser_failed_to_start: { counted: true, delay: 'backoff', rung: 'browser' },
-  fence_lost: { counted: true, delay: 'backoff', rung: 'thread' },
   whatsapp_unreachable: { counted: false, delay: 'backoff', rung: 'thread' },
   whatsapp_disconnected: { counted: false, delay: 'backoff', rung: 'thread' },
   incompatible_page: { counted: false, delay: 'incompatible', rung: 'browser' },

@@ -191,7 +191,12 @@ async function takeOver({ place, log, timing }: Context): Promise<RedisProcess |
     if (pid === adoptedPid) continue;
     log.warn({ redisPid: pid }, 'killing an embedded Redis of an earlier run that does not answer');
     signalServer(pid, 'SIGKILL');
-    while (await isRunning(pid)) await pause(pollIntervalMs);
+    const limit = performance.now() + timing.stopGraceMs;
+    while (await isRunning(pid)) {
+      if (performance.now() > limit)
+        throw new OperatorError(`the redis-server with the pid ${pid} does not end`);
+      await pause(pollIntervalMs);
+    }
   }
   return adoptedPid === null ? null : adoptRedis(adoptedPid, timing.watchIntervalMs);
 }

@@ -98,10 +98,14 @@ export class Browser {
     lease.renewed.add(beat);
     lease.lost.addEventListener('abort', die, { once: true });
     this.#pipe = new DebuggingPipe(child.stdio[3] as Writable, child.stdio[4] as Readable);
-    this.exited = once(child, 'exit').then(([code, signal]) => {
-      lease.renewed.delete(beat);
-      lease.lost.removeEventListener('abort', die);
-      return this.#onExit(code, signal);
+    // A signal that cannot be sent is no end: the guard, or the next signal, sees to that.
+    child.on('error', () => {});
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        lease.renewed.delete(beat);
+        lease.lost.removeEventListener('abort', die);
+        resolve(this.#onExit(code, signal));
+      });
     });
     this.started = this.#untilStarted();
     this.started.catch(() => {});

@@ -135,7 +135,12 @@ export class DebuggingPipe {
       const parts = this.#unfinished;
       this.#unfinished = [];
       this.#unfinishedBytes = 0;
-      if (parts.length > 0) this.#onMessage(Buffer.concat(parts).toString());
+      if (parts.length === 0) continue;
+      try {
+        this.#onMessage(Buffer.concat(parts).toString());
+      } catch {
+        // Not the protocol: it costs whoever waits for it, who does not wait for ever.
+      }
     }
   }
 

@@ -45,7 +45,12 @@ export class SessionThread {
       this.#hasSpoken = true;
       if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
       if (message.type === 'stopped') this.#stopped.resolve();
-      this.#onMessage(message);
+      // What cannot be made of its words is its own fault, not that of whoever else runs here.
+      try {
+        this.#onMessage(message);
+      } catch (error) {
+        this.#over.resolve(exitOfError(error));
+      }
     });
     this.#worker.once('error', (error) => this.#over.resolve(exitOfError(error)));
     this.#exited = new Promise((resolve) => {

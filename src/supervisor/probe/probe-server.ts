@@ -36,7 +36,8 @@ export async function startProbeServer(
     void answer(path, request.method === 'GET' || request.method === 'HEAD', response, probed).catch(
       (error) => {
         log.error({ err: error, path }, 'probe failed');
-        sendError(response, 500, 'internal_error', 'something unexpected went wrong; see the log');
+        if (response.headersSent) response.destroy();
+        else sendError(response, 500, 'internal_error', 'something unexpected went wrong; see the log');
       },
     );
   });
@@ -49,6 +50,8 @@ export async function startProbeServer(
     log.warn(`${sentence}; going on without probes and metrics of this supervisor`);
     return none;
   }
+  // Such as one descriptor too many: that costs the connection, not the supervisor.
+  server.on('error', (error) => log.warn({ err: error }, 'a probe was not heard'));
   return { port: (server.address() as AddressInfo).port, stop: () => stop(server) };
 }
 

@@ -196,3 +196,12 @@ test('a message of more than 64 MiB is lost, and only that one', async () => {
   assert.deepEqual(heard, ['{"id":2,"result":{}}']);
   port.close();
 });
+
+test('a message that is none costs nobody who does not wait for it', async () => {
+  const browser = new Browser();
+  const version = browser.pipe.command('Browser.getVersion', {});
+  await eventually(() => browser.asked.length === 1);
+  browser.output.write('{"id":\0');
+  browser.say({ id: browser.asked[0]?.id, result: { product: 'Scripted Browser 1.0' } });
+  assert.deepEqual(await version, { product: 'Scripted Browser 1.0' });
+});

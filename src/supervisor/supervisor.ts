@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/open-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
+import { keepSubscribed } from '../platform/subscription.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
 import { type BrowserMemory, readBrowserMemory } from './browser-memory.js';
 import { browserVersion } from './browser-version.js';
@@ -94,7 +95,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const { authDir } = this.#options.config;
     await this.#signRoll();
-    this.#inBackground(this.#listenForIntents());
+    this.#listenForIntents();
     if (this.#options.isAlone) await this.#takeUpLeftovers();
     for (const session of await wantedSessions(authDir)) this.#startIfForgotten(session);
     // The first run finds a session worker that has loaded its modules, and a browser whose version is known.
@@ -212,12 +213,10 @@ export class Supervisor {
   }
 
   /** A hint that makes an owner look at once; with the next heartbeat it looks anyway. */
-  async #listenForIntents(): Promise<void> {
+  #listenForIntents(): void {
+    const { log } = this.#options;
     this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
-    await this.#insist(
-      () => this.#subscriber.subscribe(intentChannel),
-      'redis refused a subscription; trying again',
-    );
+    keepSubscribed(this.#subscriber, { channel: intentChannel, signal: this.#closing.signal, log });
   }
 
   /** Rejects only once this supervisor closes. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
+import { intentChannel } from '../../src/contract/keys.js';
 import { connectPatiently, disconnect } from '../../src/platform/redis.js';
 import { CommandLane } from '../../src/supervisor/commands/command-lane.js';
 import { eventually } from '../support/eventually.js';
@@ -42,6 +43,23 @@ test('a supervisor to which Redis refuses every run asks no faster than it signs
     await resetMemory();
   }
 });
+
+test('a subscription that Redis refuses when the connection is made anew is asked for again', () =>
+  new SupervisedSession(redis).during(async (supervised) => {
+    const { observer } = supervised;
+    const subscribers = async () => (await observer.redis.pubsub('NUMSUB', intentChannel))[1];
+    await supervised.startSupervisor();
+    await eventually(async () => (await subscribers()) === 1);
+    // Redis closes the connections that listen to what they may not any more.
+    await observer.redis.acl('SETUSER', 'default', 'resetchannels');
+    try {
+      const refused = `redis refused the subscription to ${intentChannel}; trying again`;
+      await eventually(() => supervised.hasLogged(refused), { message: 'the refusal is told' });
+    } finally {
+      await observer.redis.acl('SETUSER', 'default', 'allchannels');
+    }
+    await eventually(async () => (await subscribers()) === 1, { message: 'it listens again' });
+  }));
 
 test('the wait for an empty queue ends with its signal', async () => {
   const connection = connectPatiently(redis.url, { socketTimeoutMs: 10_000 }, pino({ level: 'silent' }));

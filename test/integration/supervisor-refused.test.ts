@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Worker } from 'bullmq';
 import { keyPrefix } from '../../src/contract/keys.js';
-import { readsQueue } from '../../src/contract/names.js';
+import { readsQueue, sessionsQueue } from '../../src/contract/names.js';
 import type { ReadJob } from '../../src/contract/send-jobs.js';
 import { openQueue } from '../../src/platform/open-queue.js';
 import { eventually } from '../support/eventually.js';
@@ -19,10 +19,14 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** From the start of a supervisor to the end of a run on it: sends that an owner left and that wait, one that comes, a read, a stop. */
+/**
+ * From the start of a supervisor to the end of a run on it: the run and a send that a dead owner held, one that waits, one that
+ * comes, a read, a stop.
+ */
 async function live(stage: SendStage): Promise<void> {
   const [held = ''] = await stage.accept('one that was held');
-  await takeAsOwnerThatDies(stage);
+  await stage.observer.start();
+  for (const name of [stage.queue.name, sessionsQueue]) await takeAsOwnerThatDies(stage, name);
   const [waiting = ''] = await stage.accept('one that waits');
   await stage.run('ready');
   await stage.observer.untilReady('the session is ready', 20_000);
@@ -34,10 +38,10 @@ async function live(stage: SendStage): Promise<void> {
   assert.deepEqual(stage.sentTexts(), ['one that was held', 'one that waits', 'one that comes']);
 }
 
-/** The oldest send is handed out to somebody who is never heard of again. */
-async function takeAsOwnerThatDies({ queue, observer }: SendStage): Promise<void> {
+/** The oldest of this queue is handed out to somebody who is never heard of again. */
+async function takeAsOwnerThatDies({ observer }: SendStage, queue: string): Promise<void> {
   const { host, port } = observer.redis.options;
-  const owner = new Worker(queue.name, null, {
+  const owner = new Worker(queue, null, {
     connection: { host, port },
     prefix: keyPrefix,
     autorun: false,
@@ -76,7 +80,7 @@ function targetsOf(counts: ReadonlyMap<string, number>): Target[] {
 async function liveWith(target: Target | null): Promise<RefusedCommand> {
   const refused = refuseOnce(target);
   try {
-    await new SendStage(redis).during(live);
+    await new SendStage(redis, { isAlone: true }).during(live);
   } finally {
     refused.restore();
   }

@@ -39,6 +39,8 @@ interface SupervisedOptions {
   /** Further variables of the supervisors. */
   readonly environment?: Record<string, string>;
   readonly readMemory?: SupervisorOptions['readMemory'];
+  /** No other supervisor: what a dead one left is taken up at once. */
+  readonly isAlone?: boolean;
 }
 
 /**
@@ -104,7 +106,7 @@ export class SupervisedSession {
       redisUrl: this.#redisUrl,
       log,
       threadEntry: scriptedThreadEntry,
-      isAlone: false,
+      isAlone: this.#options.isAlone ?? false,
       ...(this.#options.readMemory === undefined ? {} : { readMemory: this.#options.readMemory }),
     });
     this.#supervisors.add(supervisor);

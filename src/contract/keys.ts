@@ -6,6 +6,9 @@ import { readsQueue, runJobId, sessionsQueue } from './names.js';
  */
 export const keyPrefix = '{wa}';
 
+/** Never written. It is named where Redis is asked whether it would carry a command out. */
+export const absentKey = `${keyPrefix}:absent`;
+
 /** TTL'd members, one a living supervisor; sorted set by the time (Redis ms) at which each lapses. */
 export const supervisorsKey = `${keyPrefix}:supervisors`;
 

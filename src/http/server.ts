@@ -4,6 +4,7 @@ import { supervisorsKey } from '../contract/keys.js';
 import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
 import type { Logger } from '../platform/logger.js';
+import { watchMaster } from '../platform/master-watch.js';
 import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { createAddresses } from './access/client-address.js';
 import { createGate } from './access/gate.js';
@@ -69,6 +70,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     config.timing.httpCommandTimeoutMs,
     log.child({ use: 'queue' }),
   );
+  const masterWatch = watchMaster(redisUrl, log);
   const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
   const { onBound } = metrics;
   const queue = createRunQueue(queueRedis);
@@ -146,7 +148,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     await Promise.all(background);
     await feed.close();
     await Promise.all([queue.close(), queues.close()]);
-    await Promise.all([disconnect(redis), disconnect(queueRedis)]);
+    await Promise.all([masterWatch.stop(), disconnect(redis), disconnect(queueRedis)]);
   }
 
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);

@@ -4,6 +4,8 @@ import { Cluster, type RedisOptions, Redis as Server } from 'ioredis';
 import { messageOf } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from './logger.js';
+import { MasterConnector, SentinelMasterConnector } from './master-connector.js';
+import { RedisPeers } from './redis-peers.js';
 import { parseRedisUrl, type RedisAddress } from './redis-url.js';
 
 /** A connection to Redis, whatever stands behind it. Every key is in one slot of a cluster (contract/keys.ts). */
@@ -63,6 +65,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   const address = parseRedisUrl(url);
   if (address === null) throw new TypeError('the URL of Redis has none of its forms');
   const { username, password, hasTls } = address;
+  const peers = peersOf(url);
   const common: RedisOptions = {
     ...options,
     ...(hasTls ? { tls: tlsOf(address) } : {}),
@@ -72,16 +75,30 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
     // Nobody asks for the name of the library, and an access list would have to allow it.
     disableClientInfo: true,
     connectTimeout: 3_000,
+    // It sees every refusal. The call that met one gets it as its own error.
+    reconnectOnError(error) {
+      peers.hear(error);
+      return false;
+    },
   };
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
-  guard(redis);
+  guard(redis, peers);
   logOutages(redis, log);
   return redis;
 }
 
+/** By URL. */
+const peersAt = new Map<string, RedisPeers>();
+
+function peersOf(url: string): RedisPeers {
+  const peers = peersAt.get(url) ?? new RedisPeers();
+  peersAt.set(url, peers);
+  return peers;
+}
+
 function toServer(address: RedisAddress, common: RedisOptions): Server {
   const { path, db, nodes, kind, masterName, sentinelUsername, sentinelPassword } = address;
-  const all: RedisOptions = { ...common, db, retryStrategy: retryDelay };
+  const all: RedisOptions = { ...common, db, retryStrategy: retryDelay, Connector: MasterConnector };
   if (path !== null) return new Server({ ...all, path });
   if (kind === 'server') return new Server({ ...all, ...nodes[0] });
   return new Server({
@@ -90,8 +107,7 @@ function toServer(address: RedisAddress, common: RedisOptions): Server {
     ...(common.tls === undefined ? {} : { sentinelTLS: common.tls, enableTLSForSentinelMode: true }),
     sentinelCommandTimeout: 2_000,
     sentinelRetryStrategy: retryDelay,
-    // A master that was replaced may live on as a replica: ask the sentinels again.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    Connector: SentinelMasterConnector,
   });
 }
 
@@ -124,11 +140,13 @@ function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
 }
 
 /** Also what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
-function guard(redis: Redis): Redis {
+function guard(redis: Redis, peers: RedisPeers): Redis {
   if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
   else surviveSecondErrors(redis);
+  redis.on('connecting', () => peers.add(redis));
+  redis.on('end', () => peers.remove(redis));
   const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
-  return Object.assign(redis, { duplicate: (...options: unknown[]) => guard(duplicate(...options)) });
+  return Object.assign(redis, { duplicate: (...options: unknown[]) => guard(duplicate(...options), peers) });
 }
 
 /**

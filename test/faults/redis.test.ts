@@ -88,7 +88,7 @@ faultMatrix<Settled, Deployment>(
         await lasting(pastTheLock);
         await observer.redis.call('REPLICAOF', 'NO', 'ONE');
       },
-      expect: { recovery: 'anybody', says: /supervisor is gone/ },
+      expect: { recovery: 'anybody', ...redisDown },
     },
     {
       fault: 'every connection of the supervisors is cut and can be made again at once',

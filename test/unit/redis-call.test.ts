@@ -18,3 +18,10 @@ it('a Redis that is full is said to be full, one that does not answer not to ans
     message: /does not answer/,
   });
 });
+
+it('a replica’s refusal is an outage, within a script’s error too', async () => {
+  const refusal = "READONLY You can't write against a read only replica.";
+  for (const message of [refusal, `ERR Error running script (call to f_8b): @user_script:2: -${refusal}`]) {
+    await assert.rejects(saying(message), { code: 'redis_unavailable' });
+  }
+});

@@ -1,10 +1,11 @@
 import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
+import { isElsewhere } from '../../platform/redis-peers.js';
 
 /** Replies of a Redis that is there but cannot serve now. */
 const unavailableReply =
-  /^(LOADING|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
+  /^(LOADING|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
 
 /** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
@@ -40,5 +41,6 @@ function isOutage(error: unknown): boolean {
   if (error instanceof ApiError || error instanceof ZodError) return false;
   if (error instanceof SyntaxError || error instanceof TypeError) return false;
   if (!(error instanceof Error)) return false;
-  return error.name !== 'ReplyError' || unavailableReply.test(error.message) || isFull(error);
+  if (error.name !== 'ReplyError' || isFull(error)) return true;
+  return unavailableReply.test(error.message) || isElsewhere(error.message);
 }

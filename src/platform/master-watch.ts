@@ -1,0 +1,39 @@
+import { absentKey } from '../contract/keys.js';
+import { pause, unlessAborted } from './deadline.js';
+import type { Logger } from './logger.js';
+import { connectPatiently } from './redis.js';
+
+/** A look costs one command; Redis ends it at once where it becomes a replica meanwhile. */
+const lookS = 20;
+const retryMs = 1_000;
+
+/**
+ * For a process that may only read for hours, and would be answered by a master that was replaced as ever: it waits for
+ * what never comes, by a command that a replica refuses. The refusal has all connections of the process find the new master.
+ */
+export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<void> } {
+  const closing = new AbortController();
+  // The parts say when Redis is away.
+  const redis = connectPatiently(
+    redisUrl,
+    { socketTimeoutMs: 1.5 * lookS * 1_000 },
+    log.child({}, { level: 'silent' }),
+  );
+  const watch = async () => {
+    while (!closing.signal.aborted) {
+      try {
+        await unlessAborted(redis.bzpopmin(absentKey, lookS), closing.signal);
+      } catch {
+        await pause(retryMs, closing.signal);
+      }
+    }
+  };
+  const end = watch();
+  return {
+    async stop() {
+      closing.abort();
+      redis.disconnect();
+      await end;
+    },
+  };
+}

@@ -11,6 +11,7 @@ import { prepareRedisPlace } from '../platform/embedded-redis-place.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, type Redis } from '../platform/redis.js';
 import { infoField, infoOf, unfitness } from '../platform/redis-fitness.js';
+import { userProblem } from '../platform/redis-rights.js';
 import { readRoll } from '../platform/supervisor-roll.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
@@ -47,6 +48,9 @@ async function runningOn(dataDir: string): Promise<{ message: string; url: strin
 }
 
 async function atUrl(url: string, config: Config, log: Logger): Promise<Verdict[]> {
+  // Where it cannot be asked, the connection below says why.
+  const problem = await userProblem(url).catch(() => null);
+  if (problem !== null) return [failure(problem)];
   const redis = connectForAnswers(url, patienceMs, log.child({}, { level: 'silent' }));
   let lastError: unknown = new DeadlineError('it', patienceMs);
   redis.on('error', (error: unknown) => {
@@ -57,7 +61,7 @@ async function atUrl(url: string, config: Config, log: Logger): Promise<Verdict[
     if (redis.status !== 'ready') {
       return [failure(`Redis cannot be reached (${messageOf(lastError)}): start it, or mend REDIS_URL`)];
     }
-    return await questions(redis, config);
+    return [ok('its user may do all that is needed'), ...(await questions(redis, config))];
   } finally {
     redis.disconnect();
   }
@@ -78,8 +82,6 @@ async function questions(redis: Redis, config: Config): Promise<Verdict[]> {
 
 /** `info` is the reply of INFO; the start refuses by the same first question. */
 export function infoVerdicts(info: string): Verdict[] {
-  if (info === '')
-    return [warning('the access list of this user forbids INFO: nothing can be said of Redis')];
   const value = (name: string) => infoField(info, name);
   const problem = unfitness(info);
   const fit = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);

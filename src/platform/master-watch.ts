@@ -17,7 +17,7 @@ export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<vo
   const redis = connectPatiently(
     redisUrl,
     { socketTimeoutMs: 1.5 * lookS * 1_000 },
-    log.child({}, { level: 'silent' }),
+    log.child({}, { level: 'error' }),
   );
   const watch = async () => {
     while (!closing.signal.aborted) {

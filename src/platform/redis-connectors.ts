@@ -14,32 +14,39 @@ interface Info {
 /** Between two looks whether the server at the address is a master by now. */
 const lookAgainMs = 1_000;
 
-/**
- * How ioredis connects, with one thing more: a replica, which takes no writes, is left again before anything is asked of
- * it. Behind one address, or named by a sentinel that lags, it may be the master of before, and what it says may be old.
- */
-export class MasterConnector extends AbstractConnector {
+/** As ioredis' own, which is not to be had; see {@link survivingErrors}. */
+export class ServerConnector extends AbstractConnector {
   readonly #options: RedisOptions;
-  readonly #gate = new Gate();
 
   constructor(options: unknown) {
     super((options as RedisOptions).disconnectTimeout ?? 2_000);
     this.#options = options as RedisOptions;
   }
 
+  override async connect(_say: Say): Promise<Socket> {
+    this.connecting = true;
+    this.stream = survivingErrors(socketTo(this.#options));
+    this.stream.once('error', (error) => {
+      this.firstError = error;
+    });
+    return this.stream;
+  }
+}
+
+/**
+ * The same, and a replica, which takes no writes, is left again before anything is asked of it. Behind one address, or named
+ * by a sentinel that lags, it may be the master of before, and what it says may be old.
+ */
+export class MasterConnector extends ServerConnector {
+  readonly #gate = new Gate();
+
   override check(info: Info): boolean {
     return this.#gate.takes(info);
   }
 
   override async connect(say: Say): Promise<Socket> {
-    this.connecting = true;
     await this.#gate.pass(say);
-    const stream = socketTo(this.#options);
-    stream.once('error', (error) => {
-      this.firstError = error;
-    });
-    this.stream = stream;
-    return stream;
+    return super.connect(say);
   }
 
   override disconnect(): void {
@@ -63,7 +70,7 @@ export class SentinelMasterConnector extends SentinelConnector {
 
   override async connect(say: Say): ReturnType<SentinelConnector['connect']> {
     await this.#gate.pass(say);
-    return super.connect(say);
+    return survivingErrors(await super.connect(say));
   }
 
   override disconnect(): void {
@@ -83,7 +90,8 @@ class Gate {
     this.#say = say;
     this.#left = new AbortController();
     const { signal } = this.#left;
-    await pause(this.#refusedAt + lookAgainMs - performance.now(), signal);
+    const waitMs = this.#refusedAt + lookAgainMs - performance.now();
+    if (waitMs > 0) await pause(waitMs, signal);
     // The words by which ioredis knows its own doing.
     if (signal.aborted) throw new Error('Connection is closed.');
   }
@@ -106,4 +114,12 @@ function socketTo({ path, host, port, family, tls }: RedisOptions): Socket {
   return tls
     ? connectWithTls({ ...place, ...tls } as ConnectionOptions)
     : connectPlainly(place as { port: number });
+}
+
+/**
+ * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake, or
+ * that is given up in the middle of it, can have two, and the second would end the process.
+ */
+function survivingErrors<Stream extends Socket>(stream: Stream): Stream {
+  return stream.on('error', () => undefined);
 }

@@ -1,11 +1,12 @@
 import { Cluster } from 'ioredis';
-import { messageOf, OperatorError } from '../contract/errors.js';
+import { OperatorError } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
-import { type Deferred, deferred } from './deadline.js';
+import { type Deferred, deferred, pause } from './deadline.js';
 import type { Logger } from './logger.js';
 import { connectPatiently, disconnect, type Redis } from './redis.js';
+import { userProblem } from './redis-rights.js';
 
-/** Whether this Redis can be built upon: new enough, and never throwing away what it was given. */
+/** Whether this Redis can be built upon: it lets us in and do all, is new enough, and never throws away what it was given. */
 export interface RedisFitness {
   /**
    * Settles at the first contact, however late that is; stays open until then. Rejects with an OperatorError where
@@ -21,7 +22,10 @@ interface FitnessOptions {
   readonly log: Logger;
 }
 
+const retryMs = 500;
+
 export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): RedisFitness {
+  const stopping = new AbortController();
   const first: Deferred<string | null> = deferred();
   // The parts say when Redis is away.
   const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
@@ -37,31 +41,41 @@ export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): Re
     first.resolve(problem);
   };
   redis.on('ready', () => void look());
-  const verdict = first.promise.then((problem) => {
+  const verdict = (async () => {
+    const problem = (await firstAnswer(redisUrl, stopping.signal)) ?? (await first.promise);
     if (problem !== null) throw new OperatorError(problem);
-  });
+  })();
   // It may come while the parts still start, and nobody waits for it yet.
   verdict.catch(() => undefined);
   return {
     verdict,
-    stop: () => disconnect(redis),
+    stop() {
+      stopping.abort();
+      return disconnect(redis);
+    },
   };
+}
+
+/** What is wrong with the user, as soon as Redis can be asked. */
+async function firstAnswer(redisUrl: string, stopping: AbortSignal): Promise<string | null> {
+  while (!stopping.aborted) {
+    try {
+      return await userProblem(redisUrl);
+    } catch {
+      await pause(retryMs, stopping);
+    }
+  }
+  return null;
 }
 
 async function problemOf(redis: Redis): Promise<string | null> {
   return (await infoOf(redis)).map(unfitness).find((problem) => problem !== null) ?? null;
 }
 
-/** What each server says of itself; `''` where it may not be asked. */
+/** What each server says of itself. */
 export async function infoOf(redis: Redis): Promise<string[]> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
-  return Promise.all(servers.map((server) => server.info().catch(unlessForbidden)));
-}
-
-/** An access list may forget INFO: then nothing can be said. */
-function unlessForbidden(error: unknown): string {
-  if (/^NOPERM/.test(messageOf(error))) return '';
-  throw error;
+  return Promise.all(servers.map((server) => server.info()));
 }
 
 /** A field of the reply of INFO. */

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
-import { Cluster, type RedisOptions, Redis as Server } from 'ioredis';
+import { Cluster, type RedisOptions, type Redis as Server } from 'ioredis';
 import { messageOf } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from './logger.js';
-import { MasterConnector, SentinelMasterConnector } from './master-connector.js';
+import { ServerConnector } from './redis-connectors.js';
 import { RedisPeers } from './redis-peers.js';
-import { parseRedisUrl, type RedisAddress } from './redis-url.js';
+import { addressOf, optionsFor, retryDelay, toServer } from './redis-server.js';
+import type { RedisAddress } from './redis-url.js';
 
 /** A connection to Redis, whatever stands behind it. Every key is in one slot of a cluster (contract/keys.ts). */
 export type Redis = Server | Cluster;
@@ -59,22 +58,12 @@ export async function disconnect(redis: Redis): Promise<void> {
   redis.disconnect();
 }
 
-const retryDelay = (attempt: number) => Math.min(50 * attempt, 500);
-
 function connect(url: string, options: RedisOptions, log: Logger): Redis {
-  const address = parseRedisUrl(url);
-  if (address === null) throw new TypeError('the URL of Redis has none of its forms');
-  const { username, password, hasTls } = address;
+  const address = addressOf(url);
   const peers = peersOf(url);
   const common: RedisOptions = {
+    ...optionsFor(address),
     ...options,
-    ...(hasTls ? { tls: tlsOf(address) } : {}),
-    username,
-    password,
-    enableReadyCheck: true,
-    // Nobody asks for the name of the library, and an access list would have to allow it.
-    disableClientInfo: true,
-    connectTimeout: 3_000,
     // It sees every refusal. The call that met one gets it as its own error.
     reconnectOnError(error) {
       peers.hear(error);
@@ -82,7 +71,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
     },
   };
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
-  guard(redis, peers);
+  joined(redis, peers, log);
   logOutages(redis, log);
   return redis;
 }
@@ -91,30 +80,17 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
 const peersAt = new Map<string, RedisPeers>();
 
 function peersOf(url: string): RedisPeers {
-  const peers = peersAt.get(url) ?? new RedisPeers();
+  const peers = peersAt.get(url) ?? new RedisPeers(url);
   peersAt.set(url, peers);
   return peers;
 }
 
-function toServer(address: RedisAddress, common: RedisOptions): Server {
-  const { path, db, nodes, kind, masterName, sentinelUsername, sentinelPassword } = address;
-  const all: RedisOptions = { ...common, db, retryStrategy: retryDelay, Connector: MasterConnector };
-  if (path !== null) return new Server({ ...all, path });
-  if (kind === 'server') return new Server({ ...all, ...nodes[0] });
-  return new Server({
-    ...all,
-    ...{ sentinels: [...nodes], name: masterName ?? undefined, sentinelUsername, sentinelPassword },
-    ...(common.tls === undefined ? {} : { sentinelTLS: common.tls, enableTLSForSentinelMode: true }),
-    sentinelCommandTimeout: 2_000,
-    sentinelRetryStrategy: retryDelay,
-    Connector: SentinelMasterConnector,
-  });
-}
-
-function toCluster({ nodes }: RedisAddress, { enableOfflineQueue, ...redisOptions }: RedisOptions): Cluster {
+function toCluster({ nodes }: RedisAddress, options: RedisOptions): Cluster {
+  // Its nodes are found anew by the cluster.
+  const { enableOfflineQueue, retryStrategy: _, ...redisOptions } = options;
   const isPatient = redisOptions.maxRetriesPerRequest === null;
   return new Cluster([...nodes], {
-    redisOptions,
+    redisOptions: { ...redisOptions, Connector: ServerConnector },
     ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
     clusterRetryStrategy: retryDelay,
     // How often a command is tried while its slot has no master, 200 ms apart.
@@ -130,34 +106,16 @@ function toCluster({ nodes }: RedisAddress, { enableOfflineQueue, ...redisOption
   });
 }
 
-function tlsOf({ tlsFiles }: RedisAddress): ConnectionOptions {
-  const { ca, cert, key } = tlsFiles;
-  return {
-    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
-    ...(cert === undefined ? {} : { cert: readFileSync(cert) }),
-    ...(key === undefined ? {} : { key: readFileSync(key) }),
-  };
-}
-
-/** Also what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
-function guard(redis: Redis, peers: RedisPeers): Redis {
-  if (redis instanceof Cluster) redis.on('+node', surviveSecondErrors);
-  else surviveSecondErrors(redis);
-  redis.on('connecting', () => peers.add(redis));
-  redis.on('end', () => peers.remove(redis));
+/** Makes it one of the peers, and what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
+function joined(redis: Redis, peers: RedisPeers, log: Logger): Redis {
+  peers.join(redis, log);
+  // One that has ended may be opened again.
+  redis.on('connecting', () => peers.join(redis, log));
+  redis.on('end', () => peers.leave(redis));
   const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
-  return Object.assign(redis, { duplicate: (...options: unknown[]) => guard(duplicate(...options), peers) });
-}
-
-/**
- * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake, or
- * that is given up in the middle of it, can have two, and the second would end the process.
- */
-function surviveSecondErrors(server: Server): void {
-  const listen = () => server.stream?.on('error', () => undefined);
-  // The socket is made in the turn of this event; behind sentinels later.
-  server.on('connecting', () => setImmediate(listen));
-  server.on('connect', listen);
+  return Object.assign(redis, {
+    duplicate: (...options: unknown[]) => joined(duplicate(...options), peers, log),
+  });
 }
 
 /** One line for each outage and each recovery, not one for each of its thousand errors. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { redisRights } from '../../src/contract/redis-rights.js';
 import { connectForAnswers } from '../../src/platform/redis.js';
 import { makeKeyText } from '../support/credentials.js';
 import { listenToEvents } from '../support/event-client.js';
@@ -11,6 +12,7 @@ import { eventually } from '../support/eventually.js';
 import { startReplica } from '../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { type RedisNode, startRedisNode } from '../support/redis-fleet.js';
+import { commandsUsed } from '../support/redis-use.js';
 import { WholeProduct } from '../support/whole-product.js';
 
 const root = join(import.meta.dirname, '../../..');
@@ -104,6 +106,15 @@ describe('a Redis that does not let everybody in', () => {
     model.disconnect();
   }
 
+  /** One supervisor hands its session over to the next, which looks for what a killed one may have left. */
+  async function exercisedByTwo(url: string): Promise<void> {
+    const one = await WholeProduct.start(url);
+    await one.post('/api/auth/start');
+    await one.untilReady().finally(() => one.close());
+    const two = await WholeProduct.start(url, { isAlone: true });
+    await two.untilReady().finally(() => two.close());
+  }
+
   it('is enough with the access list of docs/redis-users.acl, which gives nothing else', async () => {
     // The file as an operator would use it, and somebody who looks at the server.
     const list = readFileSync(join(root, 'docs/redis-users.acl'), 'utf8');
@@ -116,9 +127,14 @@ describe('a Redis that does not let everybody in', () => {
     const own = new Redis({ port: node.port, username: 'holdline', password: 'change-me' });
     try {
       const url = `redis://holdline:change-me@127.0.0.1:${node.port}`;
-      await exercised(url, node);
+      // A database of its own has to be chosen.
+      await exercised(`${url}/1`, node);
       await exercisedToTheEnd(url);
+      await exercisedByTwo(url);
       assert.deepEqual(await node.redis.acl('LOG'), [], 'nothing was refused');
+      const needed = await commandsUsed(node.redis);
+      const inACluster = redisRights.filter(({ only }) => only === 'cluster').map(({ name }) => name);
+      assert.deepEqual([...needed, ...inACluster].sort(), redisRights.map(({ name }) => name).sort());
       for (const [command, ...args] of [
         ['get', 'another'],
         ['set', 'another', '1'],

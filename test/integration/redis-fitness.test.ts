@@ -36,7 +36,7 @@ describe('a Redis that cannot be built upon', () => {
         new RegExp(`is ${policy}\\): set maxmemory-policy noeviction`),
       );
     }
-    assert.equal(unfitness(''), null, 'INFO may be forbidden');
+    assert.equal(unfitness(''), null, 'a Redis by another name');
   });
 
   const environment = () => ({

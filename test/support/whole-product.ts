@@ -17,7 +17,7 @@ export class WholeProduct {
   readonly replica: KeyedReplica;
   readonly #supervisor: Supervisor;
 
-  static async start(redisUrl: string): Promise<WholeProduct> {
+  static async start(redisUrl: string, { isAlone = false } = {}): Promise<WholeProduct> {
     const dir = scratchDir();
     const theatre = new Theatre(dir);
     const authDir = join(dir, 'auth');
@@ -31,7 +31,7 @@ export class WholeProduct {
       redisUrl,
       log: pino({ level: 'silent' }),
       threadEntry: scriptedThreadEntry,
-      isAlone: false,
+      isAlone,
     });
     await supervisor.start();
     return new WholeProduct(supervisor, await startKeyedReplica(redisUrl, makeKeys()));

@@ -2,10 +2,10 @@ import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { isElsewhere } from '../../platform/redis-peers.js';
+import { refusesRight } from '../../platform/redis-rights.js';
 
 /** Replies of a Redis that is there but cannot serve now. */
-const unavailableReply =
-  /^(LOADING|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|NOPERM|BUSY|UNKILLABLE)\b/;
+const unavailableReply = /^(LOADING|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
 
 /** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
@@ -42,5 +42,6 @@ function isOutage(error: unknown): boolean {
   if (error instanceof SyntaxError || error instanceof TypeError) return false;
   if (!(error instanceof Error)) return false;
   if (error.name !== 'ReplyError' || isFull(error)) return true;
-  return unavailableReply.test(error.message) || isElsewhere(error.message);
+  const { message } = error;
+  return unavailableReply.test(message) || isElsewhere(message) || refusesRight(message);
 }

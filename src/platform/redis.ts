@@ -112,6 +112,12 @@ function joined(redis: Redis, peers: RedisPeers, log: Logger): Redis {
   // One that has ended may be opened again.
   redis.on('connecting', () => peers.join(redis, log));
   redis.on('end', () => peers.leave(redis));
+  redis.on('error', (error: Error & { command?: { name: string } }) => {
+    // ioredis would go on, in the database of somebody else.
+    if (error.command?.name !== 'select') return;
+    peers.hear(error);
+    redis.disconnect(true);
+  });
   const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
   return Object.assign(redis, {
     duplicate: (...options: unknown[]) => joined(duplicate(...options), peers, log),

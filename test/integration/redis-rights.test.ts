@@ -4,7 +4,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import { absentKey } from '../../src/contract/keys.js';
 import { accessList } from '../../src/contract/redis-rights.js';
+import { connectPatiently } from '../../src/platform/redis.js';
 import { userProblem } from '../../src/platform/redis-rights.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
@@ -160,6 +163,26 @@ describe('a user of Redis', () => {
       );
     } finally {
       await product.close();
+    }
+  });
+
+  it('that may not choose its database any more is not served from another one', async () => {
+    const url = await user(...keys, '+@all');
+    const redis = connectPatiently(`${url}/3`, { socketTimeoutMs: 10_000 }, pino({ level: 'silent' }));
+    try {
+      await redis.set(absentKey, 'before');
+      const name = new URL(url).username;
+      await node.redis.acl('SETUSER', name, '-select');
+      await node.redis.acl('LOG', 'RESET');
+      await node.redis.client('KILL', 'USER', name);
+      const set = redis.set(absentKey, 'after');
+      await eventually(async () => JSON.stringify(await node.redis.acl('LOG')).includes('select'));
+      await node.redis.acl('SETUSER', name, '+select');
+      await set;
+      assert.equal(await node.redis.exists(absentKey), 0, 'nothing in database 0');
+      assert.equal(await redis.getdel(absentKey), 'after');
+    } finally {
+      redis.disconnect();
     }
   });
 

@@ -138,6 +138,10 @@ const ofStreams = {
     of: 'numbers behind hidden ids of an account',
     beyond: 'not kept',
   },
+  setAside: {
+    ...{ limit: 100, unit: 'items', of: 'keys of a session that could not be used, for 7 days' },
+    beyond: 'oldest dropped',
+  },
   snapshot: { limit: 128 * MiB, unit: 'bytes', of: 'a backup of the login', beyond: 'not kept' },
 
   logins: {

@@ -47,12 +47,24 @@ export type CredentialsBackup = z.infer<typeof credentialsBackupSchema>;
 
 const neverToldReason = 'no supervisor has run the session yet';
 
+/** Each from its JSON; null where there is none, or nobody can read it. */
+export const credentialsBackupParts = {
+  standing: (json: string | null) => parsed(backupStandingSchema, json),
+  summary: (json: string | null) => parsed(backupSummarySchema, json),
+};
+
+function parsed<T>(schema: z.ZodType<T>, json: string | null): T | null {
+  try {
+    return json ? schema.parse(JSON.parse(json)) : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What `/health` says; both parts as JSON, null where Redis has none. */
 export function describeBackup(standing: string | null, summary: string | null): CredentialsBackup {
-  const told = standing && backupStandingSchema.parse(JSON.parse(standing));
-  const newest = summary && backupSummarySchema.parse(JSON.parse(summary));
   return {
-    ...(told || { enabled: false, reason: neverToldReason }),
-    ...(newest || { taken_at: null, bytes: null }),
+    ...(credentialsBackupParts.standing(standing) ?? { enabled: false, reason: neverToldReason }),
+    ...(credentialsBackupParts.summary(summary) ?? { taken_at: null, bytes: null }),
   };
 }

@@ -1,4 +1,4 @@
-import { readsQueue, runJobId, sessionsQueue } from './names.js';
+import { readsQueue, runJobId, sendsQueue, sessionsQueue } from './names.js';
 
 /**
  * Every Redis key of the product. All stand under one hash tag, `{wa}`, because the claim of a run reads
@@ -73,6 +73,8 @@ export interface SessionKeys {
   readonly account: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
+  /** Hash from a key of the session that was set aside to JSON `{ at, why }`; see platform/set-aside.ts. */
+  readonly aside: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
   readonly lock: string;
   readonly job: string;
@@ -99,10 +101,19 @@ export function sessionKeys(session: string): SessionKeys {
     lids: `${own}:lids`,
     account: `${own}:account`,
     events: `${own}:events`,
+    aside: `${own}:aside`,
     lock: `${job}:lock`,
     job,
     stalled: `${keyPrefix}:${sessionsQueue}:stalled`,
   };
+}
+
+/** Hash like a session's `aside`, of keys that are of no session. */
+export const asideKey = `${keyPrefix}:aside`;
+
+/** Where a key goes that nobody can use. */
+export function setAsideKey(key: string): string {
+  return `${asideKey}:${key.slice(keyPrefix.length + 1)}`;
 }
 
 /** JSON `SendAttempt` of a send: its page call may have happened. */
@@ -127,6 +138,10 @@ export function answersKey(session: string): string {
 
 export function readJobKey(session: string, jobId: string): string {
   return `${keyPrefix}:${readsQueue(session)}:${jobId}`;
+}
+
+export function sendJobKey(session: string, jobId: string): string {
+  return `${keyPrefix}:${sendsQueue(session)}:${jobId}`;
 }
 
 /** A snapshot on its way to Redis: a hash like a snapshot's own, with a TTL. */

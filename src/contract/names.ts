@@ -17,6 +17,11 @@ export function runJobId(session: string): string {
   return `${jobIdPrefix}${session}`;
 }
 
+/** Whether a job on the queue of runs can be a session's. */
+export function isRunJobId(jobId: string): boolean {
+  return /^s-[a-z0-9-]{1,64}$/.test(jobId);
+}
+
 export function sessionOfJobId(jobId: string): string {
   return jobId.slice(jobIdPrefix.length);
 }

@@ -151,7 +151,8 @@ export function formatFence(fence: Fence): string {
   return `${fence.epoch}.${fence.incarnation}`;
 }
 
+/** null where there is none, or where its numbers are more than can be counted on from. */
 export function parseFence(text: string | null): Fence | null {
-  const match = /^(\d+)\.(\d+)$/.exec(text ?? '');
+  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(text ?? '');
   return match ? { epoch: Number(match[1]), incarnation: Number(match[2]) } : null;
 }

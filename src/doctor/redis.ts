@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { DeadlineError, messageOf } from '../contract/errors.js';
+import { defaultSession } from '../contract/names.js';
 import { redisNeedBytes } from '../contract/redis-needs.js';
 import type { Config } from '../platform/config.js';
 import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-directory.js';
@@ -12,6 +13,7 @@ import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, type Redis } from '../platform/redis.js';
 import { infoField, infoOf, unfitness } from '../platform/redis-fitness.js';
 import { userProblem } from '../platform/redis-rights.js';
+import { countAside } from '../platform/set-aside.js';
 import { readRoll } from '../platform/supervisor-roll.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
@@ -76,6 +78,7 @@ async function questions(redis: Redis, config: Config): Promise<Verdict[]> {
   return [
     ...infos.flatMap((info) => [...infoVerdicts(info), ...roomVerdicts(info)]),
     clock,
+    ...asideVerdicts(await countAside(redis, defaultSession)),
     ...supervisorVerdicts(roll, config),
   ];
 }
@@ -121,6 +124,15 @@ export function clockVerdict(aheadMs: number): Verdict {
   const text = `the clock here is ${seconds} s ${aheadMs < 0 ? 'behind' : 'ahead of'} that of Redis`;
   if (Math.abs(aheadMs) > 60_000) return failure(`${text}: let NTP set both`);
   return Math.abs(aheadMs) > 2_000 ? warning(`${text}: let NTP set both`) : ok(text);
+}
+
+/** What was set aside loses nothing by itself; that somebody else writes there is worth a look. */
+export function asideVerdicts(count: number): Verdict[] {
+  if (count === 0) return [];
+  const [keys, was, them] = count === 1 ? ['key', 'was', 'it'] : ['keys', 'were', 'them'];
+  return [
+    warning(`${count} ${keys} that nobody can read ${was} set aside: look at ${them} (docs/runbook.md)`),
+  ];
 }
 
 function supervisorVerdicts(

@@ -1,9 +1,9 @@
-import { answerKey, answersKey, keyPrefix, sessionKeys } from '../contract/keys.js';
+import { answerKey, answersKey, asideKey, keyPrefix, sessionKeys } from '../contract/keys.js';
 import { readsQueue, sendsQueue } from '../contract/names.js';
 
 /**
- * What ends with an account: its events, the results of reads, the numbers behind hidden ids, and the QR links that were
- * made for its login. To stand in the script that records the end, so that neither is without the other.
+ * What ends with an account: its events, the results of reads, the numbers behind hidden ids, what was set aside, which may be
+ * any of it, and the QR links that were made for its login. To stand in the script that records the end, so that neither is without the other.
  *
  * The key `account` has `<number> <wid>`: how often this session's account has ended (QR links belong to one number),
  * and whose events there are; no wid before the first link and after a logout.
@@ -28,6 +28,7 @@ export function accountEndKeys(session: string): string[] {
     answersKey(session),
     // Of which the keys of the answers begin.
     answerKey(session, ''),
+    k.aside,
   ];
 }
 
@@ -42,7 +43,8 @@ export function accountEndLua(first: number): string {
   const key = (offset: number) => `KEYS[${first + offset}]`;
   return `local function accountNote()
      local note = redis.call('GET', ${key(0)}) or ''
-     return tonumber(string.match(note, '^%d+')) or 0, string.match(note, '^%d+ (.+)$')
+     local number = string.match(note, '^%d+') or ''
+     return #number < 16 and tonumber(number) or 0, string.match(note, '^%d+ (.+)$')
    end
    local function noteAccount(number, wid) redis.call('SET', ${key(0)}, string.format('%.0f %s', number, wid)) end
    local function endAccount()
@@ -57,7 +59,10 @@ export function accountEndLua(first: number): string {
        redis.call('UNLINK', KEYS[i])
      end
      for _, id in ipairs(redis.call('HKEYS', ${key(8)})) do redis.call('UNLINK', ${key(9)} .. id) end
-     redis.call('UNLINK', ${key(7)}, ${key(8)})
+     for _, name in ipairs(redis.call('HKEYS', ${key(10)})) do
+       redis.call('UNLINK', '${asideKey}:' .. string.sub(name, ${keyPrefix.length + 2}))
+     end
+     redis.call('UNLINK', ${key(7)}, ${key(8)}, ${key(10)})
    end
    local function beginAccount(wid)
      if wid == '' then return end
@@ -66,6 +71,11 @@ export function accountEndLua(first: number): string {
      if former then endAccount() end
      noteAccount(accountNote(), wid)
    end`;
+}
+
+/** Whether this can stand under the key `account`. */
+export function isAccountNote(text: string): boolean {
+  return /^\d{1,15} .{0,200}$/s.test(text);
 }
 
 /** How often the session's account has ended, of what stands under its key. */

@@ -6,6 +6,7 @@ import {
 import { sessionKeys, stagedSnapshotKey } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /**
  * The sealed snapshots of a session's login in Redis: the newest and the one before. A new one is staged piece by
@@ -82,7 +83,7 @@ const commitScript = luaScript<'committed' | 'fenced' | 'wiped' | 'incomplete'>(
   'commitSnapshot',
   6,
   `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 'fenced' end
-   if tonumber(redis.call('GET', KEYS[2]) or '0') > tonumber(ARGV[2]) then return 'wiped' end
+   if (tonumber(redis.call('GET', KEYS[2]) or '') or 0) > tonumber(ARGV[2]) then return 'wiped' end
    if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[3]) then return 'incomplete' end
    redis.call('HSET', KEYS[5], 'manifest', ARGV[4])
    redis.call('UNLINK', KEYS[4])
@@ -104,7 +105,7 @@ export async function readManifest(
   slot: SnapshotSlot,
 ): Promise<SnapshotManifest | 'damaged' | null> {
   const key = keyOf(session, slot);
-  const text = await redis.hget(key, 'manifest');
+  const text = await settingAside(redis, [key], () => redis.hget(key, 'manifest'));
   if (text === null) return (await redis.exists(key)) === 0 ? null : 'damaged';
   try {
     return snapshotManifestSchema.parse(JSON.parse(text));
@@ -120,7 +121,8 @@ export function readPiece(
   slot: SnapshotSlot,
   index: number,
 ): Promise<Buffer | null> {
-  return redis.hgetBuffer(keyOf(session, slot), String(index));
+  const key = keyOf(session, slot);
+  return settingAside(redis, [key], () => redis.hgetBuffer(key, String(index)));
 }
 
 /** Says whether the session's owner takes snapshots. */

@@ -2,6 +2,7 @@ import { bounds } from '../contract/bounds.js';
 import { sessionKeys } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /** Reads a session's events from Redis: one stream, in the order of what happened, kept short by whoever writes to it. */
 
@@ -76,13 +77,32 @@ export async function awaitEvents(
 ): Promise<StreamEntry[]> {
   const from = after === '-' ? '0-0' : after;
   const streams = [sessionKeys(session).events, from] as const;
-  const answer = await redis.xread('COUNT', bounds.liveEvents, 'BLOCK', blockMs, 'STREAMS', ...streams);
+  const answer = await settingAside(redis, [streams[0]], () =>
+    redis.xread('COUNT', bounds.liveEvents, 'BLOCK', blockMs, 'STREAMS', ...streams),
+  );
   return (answer?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
 }
 
+/** One without an event that can be read is internal to all: it has its place, and nobody gets it. */
 function parseEntry([id, fields]: RawEntry): StreamEntry {
-  const value = (name: string) => fields[fields.indexOf(name) + 1] ?? '';
-  return { id, type: value('type'), json: value('event') };
+  const told: Record<string, string> = {};
+  for (let i = 0; i + 1 < fields.length; i += 2) told[fields[i] as string] = fields[i + 1] as string;
+  const { type = '', event = '' } = told;
+  return isEvent(event) ? { id, type, json: event } : { id, type: unreadableType, json: '{}' };
+}
+
+/** The type of an entry that nobody can read. */
+export const unreadableType = 'unreadable';
+
+/** An object on one line: it goes over the wire as it is. */
+function isEvent(json: string): boolean {
+  if (!json.startsWith('{') || /[\r\n]/.test(json)) return false;
+  try {
+    JSON.parse(json);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether `id` can be one of ours. Redis allows larger numbers, but its clock does not give them. */

@@ -2,6 +2,7 @@ import { bounds } from '../contract/bounds.js';
 import { sessionKeys } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /**
  * Whose number stands behind a hidden id (`…@lid`), as WhatsApp has once told: its page forgets. A hash from the id's user to
@@ -17,8 +18,11 @@ export async function readNumbers(
   account: string,
   lids: readonly string[],
 ): Promise<(string | null)[]> {
-  const [owner, ...numbers] = await redis.hmget(sessionKeys(session).lids, accountField, ...lids.map(userOf));
-  return lids.map((_, i) => (owner === account ? (numbers[i] ?? null) : null));
+  const key = sessionKeys(session).lids;
+  const [owner, ...numbers] = await settingAside(redis, [key], () =>
+    redis.hmget(key, accountField, ...lids.map(userOf)),
+  );
+  return lids.map((_, i) => (owner === account ? digitsIn(numbers[i]) : null));
 }
 
 /** Keeps what was told; of another account's map nothing stays. How many there are then, the account's own note among them. */
@@ -30,6 +34,10 @@ export async function rememberNumbers(
 ): Promise<number> {
   const pairs = told.flatMap(({ lid, phone }) => [userOf(lid), phone]);
   return rememberScript(redis, [sessionKeys(session).lids], [account, String(bounds.knownNumbers), ...pairs]);
+}
+
+function digitsIn(text: string | null | undefined): string | null {
+  return text && /^\d{1,32}$/.test(text) ? text : null;
 }
 
 function userOf(lid: string): string {

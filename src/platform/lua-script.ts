@@ -1,17 +1,12 @@
-import type { Redis } from './redis.js';
-
-type Argument = string | number | Buffer;
+import { rawScript, type Script } from './raw-script.js';
+import { settingAside } from './set-aside.js';
 
 /**
- * A Lua script bound to its number of keys; runs by digest, sent in full once per server.
- * Every change of more than one key in this product is one of these.
+ * A Lua script bound to its number of keys; every change of more than one key in this product is one of these. Where one of
+ * its keys is of another type than it is for, that key is set aside, and the script runs again: what it did before it met
+ * that key stays done, as Redis leaves it.
  */
-export function luaScript<Result>(name: string, keyCount: number, lua: string) {
-  const command = `holdline_${name}`;
-  return (redis: Redis, keys: readonly string[], args: readonly Argument[]): Promise<Result> => {
-    if (keys.length !== keyCount) throw new TypeError(`${name} takes ${keyCount} keys, not ${keys.length}`);
-    if (!(command in redis)) redis.defineCommand(command, { numberOfKeys: keyCount, lua });
-    const commands = redis as unknown as Record<string, (...words: Argument[]) => Promise<Result>>;
-    return (commands[command] as (...words: Argument[]) => Promise<Result>).call(redis, ...keys, ...args);
-  };
+export function luaScript<Result>(name: string, keyCount: number, lua: string): Script<Result> {
+  const run = rawScript<Result>(name, keyCount, lua);
+  return (redis, keys, args) => settingAside(redis, keys, () => run(redis, keys, args));
 }

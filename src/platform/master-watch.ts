@@ -2,6 +2,7 @@ import { absentKey } from '../contract/keys.js';
 import { pause, unlessAborted } from './deadline.js';
 import type { Logger } from './logger.js';
 import { connectPatiently } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /** A look costs one command; Redis ends it at once where it becomes a replica meanwhile. */
 const lookS = 20;
@@ -22,7 +23,8 @@ export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<vo
   const watch = async () => {
     while (!closing.signal.aborted) {
       try {
-        await unlessAborted(redis.bzpopmin(absentKey, lookS), closing.signal);
+        const look = settingAside(redis, [absentKey], () => redis.bzpopmin(absentKey, lookS));
+        await unlessAborted(look, closing.signal);
       } catch {
         await pause(retryMs, closing.signal);
       }

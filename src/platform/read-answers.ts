@@ -2,6 +2,7 @@ import { bounds } from '../contract/bounds.js';
 import { answerKey, answersKey, readJobKey } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /**
  * Answers to reads, each under a key of its own, beside its job: BullMQ would keep them until it settles another job, and once
@@ -29,7 +30,7 @@ const storeScript = luaScript<'stored' | 'unwanted' | 'full'>(
   `if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[1], 'unwanted') == 1 then return 'unwanted' end
    local bytes, waiting = #ARGV[2], redis.call('HGETALL', KEYS[3])
    for i = 1, #waiting, 2 do
-     if redis.call('EXISTS', ARGV[5] .. waiting[i]) == 1 then bytes = bytes + tonumber(waiting[i + 1])
+     if redis.call('EXISTS', ARGV[5] .. waiting[i]) == 1 then bytes = bytes + (tonumber(waiting[i + 1]) or 0)
      else redis.call('HDEL', KEYS[3], waiting[i]) end
    end
    if bytes > tonumber(ARGV[4]) then return 'full' end
@@ -41,7 +42,8 @@ const storeScript = luaScript<'stored' | 'unwanted' | 'full'>(
 
 /** null: it is gone. */
 export function fetchAnswer(redis: Redis, session: string, jobId: string): Promise<string | null> {
-  return redis.get(answerKey(session, jobId));
+  const key = answerKey(session, jobId);
+  return settingAside(redis, [key], () => redis.get(key));
 }
 
 /** Nobody waits for it any more; whoever is at it does not store it. */

@@ -73,6 +73,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
   joined(redis, peers, log);
   logOutages(redis, log);
+  logs.set(redis, log);
   return redis;
 }
 
@@ -83,6 +84,13 @@ function peersOf(url: string): RedisPeers {
   const peers = peersAt.get(url) ?? new RedisPeers(url);
   peersAt.set(url, peers);
   return peers;
+}
+
+const logs = new WeakMap<Redis, Logger>();
+
+/** The log of whoever opened this connection. */
+export function logOf(redis: Redis): Logger | undefined {
+  return logs.get(redis);
 }
 
 function toCluster({ nodes }: RedisAddress, options: RedisOptions): Cluster {

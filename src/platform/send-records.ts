@@ -9,6 +9,7 @@ import {
 import { type Fence, formatFence } from '../contract/status.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { asideIndexOf, setAsideLua, setAsideWords, tellAside } from './set-aside.js';
 
 /** What is known of a send beside its job: that the page may have been called, and how it ended. */
 export interface SendRecord {
@@ -18,6 +19,8 @@ export interface SendRecord {
 }
 
 const unreadable: SendRecord = { attempt: 'unreadable', outcome: null };
+
+const outcomeTtlMs = 2 * 86_400_000;
 
 /** Longer than any job lives. */
 const recordTtlMs = 8 * 86_400_000;
@@ -113,5 +116,31 @@ export async function recordOutcome(
   outcome: SendOutcome,
 ): Promise<void> {
   const record: SendRecord = { attempt: null, outcome };
-  await redis.set(attemptKey(session, jobId), JSON.stringify(record), 'PX', 2 * 86_400_000);
+  await redis.set(attemptKey(session, jobId), JSON.stringify(record), 'PX', outcomeTtlMs);
 }
+
+/** The outcome in the place of a record that nobody can read, which is set aside. */
+export async function replaceUnreadableRecord(
+  redis: Redis,
+  session: string,
+  jobId: string,
+  outcome: SendOutcome,
+): Promise<void> {
+  const key = attemptKey(session, jobId);
+  const record: SendRecord = { attempt: null, outcome };
+  const words = [key, 'nobody can read it', ...setAsideWords, JSON.stringify(record), outcomeTtlMs];
+  if ((await replaceScript(redis, [key, asideIndexOf(key)], words)) === 1) {
+    tellAside(redis, key, 'nobody can read it');
+  }
+}
+
+// KEYS record index | ARGV key why, most, ms, outcome, ttlMs | returns 1 where there was a record
+const replaceScript = luaScript<number>(
+  'replaceUnreadableRecord',
+  2,
+  `${setAsideLua(2, 3)}
+   local had = redis.call('EXISTS', KEYS[1])
+   if had == 1 then setAside(ARGV[1], ARGV[2]) end
+   redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
+   return had`,
+);

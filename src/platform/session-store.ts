@@ -14,6 +14,7 @@ import { accountEndKeyCount, accountEndKeys, accountEndLua } from './account-end
 import { addEventsLua, areWritten, wordsOf } from './event-writing.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
+import { settingAside } from './set-aside.js';
 
 /** A session's state in Redis: who may write it is decided here, by the fence, and nowhere else. */
 
@@ -56,7 +57,7 @@ export async function claimRun(
     type: 'claimed',
     epoch: Number(epoch),
     previous: readableStatus(previous),
-    wipedEpoch: Number(wiped),
+    wipedEpoch: parseWipe(wiped) ?? 0,
   };
 }
 
@@ -67,7 +68,8 @@ const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string,
   5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'not-ours'} end
    if redis.call('GET', KEYS[4]) == ARGV[2] then return {'already-ended'} end
-   local last = tonumber(string.match(redis.call('GET', KEYS[2]) or '', '^%d+')) or 0
+   local last = string.match(redis.call('GET', KEYS[2]) or '', '^%d+') or ''
+   last = #last < 16 and tonumber(last) or 0
    local time = redis.call('TIME')
    local epoch = math.max(last + 1, tonumber(ARGV[3]) + 1, time[1] * 1000 + math.floor(time[2] / 1000))
    redis.call('SET', KEYS[2], string.format('%.0f.0', epoch))
@@ -176,7 +178,8 @@ async function writeWithEvents(
   if (told !== status) onBound('statusText');
   const json = JSON.stringify(told);
   for (;;) {
-    const before = (await redis.getBuffer(keys.state)) ?? Buffer.alloc(0);
+    const state = await settingAside(redis, [keys.state], () => redis.getBuffer(keys.state));
+    const before = state ?? Buffer.alloc(0);
     const events = eventsOfChange(readableStatus(before.toString()), told);
     const written = await write(json, before, wordsOf(events, onBound));
     if (written !== 2) return areWritten(written, onBound);
@@ -208,6 +211,8 @@ export interface BeatAnswer {
   readonly intent: Intent | null;
   /** The state is gone, or nobody can read it. */
   readonly isStateLost: boolean;
+  /** One of these keys holds what nobody can read. */
+  readonly isOdd: boolean;
 }
 
 /**
@@ -216,29 +221,33 @@ export interface BeatAnswer {
  */
 export async function beat(redis: Redis, b: Beat): Promise<BeatAnswer> {
   const k = sessionKeys(b.session);
-  const [isOurs, intent, state] = await beatScript(
+  const [isOurs, intent, state, heartbeat] = await beatScript(
     redis,
     [k.lock, k.fence, k.heartbeat, k.intent, k.state],
     [b.token, b.epoch, b.ttlMs],
   );
   const isStateLost = state !== undefined && readableStatus(state) === null;
-  return { isOurs: isOurs === 1, intent: parseIntent(intent), isStateLost };
+  const texts: [string | undefined, boolean][] = [
+    [intent, parseIntent(intent) !== null],
+    [state, !isStateLost],
+    [heartbeat, heartbeat === 'live'],
+  ];
+  const isOdd = texts.some(([text, isReadable]) => text && !isReadable);
+  return { isOurs: isOurs === 1, intent: parseIntent(intent), isStateLost, isOdd };
 }
 
 // KEYS lock fence heartbeat intent state | ARGV token epoch ttlMs
-// returns {1, intent or '', state or ''}, {1, ''} after the end, or {0, ''}
-// A last beat that comes after the run's end must not give `ended` a time to live. What is no string is nobody's word.
-const beatScript = luaScript<[number, string, string?]>(
+// returns {1, intent or '', state or '', the heartbeat that was there or ''}, {1, ''} after the end, or {0, ''}
+// A last beat that comes after the run's end must not give `ended` a time to live.
+const beatScript = luaScript<[number, string, string?, string?]>(
   'beat',
   5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
    if string.match(redis.call('GET', KEYS[2]) or '', '^%d+') ~= ARGV[2] then return {0, ''} end
-   if redis.call('GET', KEYS[3]) == 'ended' then return {1, ''} end
+   local heartbeat = redis.call('GET', KEYS[3])
+   if heartbeat == 'ended' then return {1, ''} end
    if redis.call('PEXPIRE', KEYS[3], ARGV[3]) == 0 then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
-   for i = 4, 5 do
-     if redis.call('TYPE', KEYS[i]).ok ~= 'string' then redis.call('DEL', KEYS[i]) end
-   end
-   return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or ''}`,
+   return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or '', heartbeat or ''}`,
 );
 
 /** Takes the heartbeat away: the owner hands the run on, and nobody stands behind the state until then. */
@@ -318,7 +327,7 @@ const endScript = luaScript<number>(
      redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13])
      endAccount()
    end
-   if tonumber(ARGV[7]) > tonumber(redis.call('GET', KEYS[7]) or '0') then redis.call('SET', KEYS[7], ARGV[7]) end
+   if tonumber(ARGV[7]) > (tonumber(redis.call('GET', KEYS[7]) or '') or 0) then redis.call('SET', KEYS[7], ARGV[7]) end
    ${addEventsLua(10, 9)}`,
 );
 
@@ -347,7 +356,8 @@ const markWipedScript = luaScript<string>(
   5 + accountEndKeyCount,
   `${accountEndLua(6)}
    if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return '' end
-   local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+   local last = string.match(redis.call('GET', KEYS[2]) or '', '^%d+$') or ''
+   last = #last < 16 and tonumber(last) or 0
    local wiped = string.format('%.0f', math.max(last + 1, tonumber(ARGV[1])))
    redis.call('SET', KEYS[2], wiped)
    redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
@@ -359,7 +369,7 @@ const markWipedScript = luaScript<string>(
 export async function requestEnd(redis: Redis, session: string, wish: Intent): Promise<Intent> {
   const k = sessionKeys(session);
   const standing = await requestEndScript(redis, [k.intent], [JSON.stringify(wish), wish.kind]);
-  return intentSchema.parse(JSON.parse(standing));
+  return parseIntent(standing) ?? wish;
 }
 
 // KEYS intent | ARGV wish kind | returns the intent that stands now
@@ -380,6 +390,11 @@ export function parseStatus(json: string | null): Status | null {
   return json ? statusSchema.parse(JSON.parse(json)) : null;
 }
 
+/** The number of a wipe; null where there is none, or nobody can read it. */
+export function parseWipe(text: string | null | undefined): number | null {
+  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
+}
+
 /** One that cannot be read asks for nothing. */
 export function parseIntent(json: string | null): Intent | null {
   return orNothing((text) => intentSchema.parse(JSON.parse(text)), json ?? '');
@@ -390,7 +405,8 @@ export function parseOutcome(json: string | null): Outcome | null {
 }
 
 export async function readFence(redis: Redis, session: string): Promise<Fence | null> {
-  return parseFence(await redis.get(sessionKeys(session).fence));
+  const { fence } = sessionKeys(session);
+  return parseFence(await settingAside(redis, [fence], () => redis.get(fence)));
 }
 
 function jobIdOf(keys: SessionKeys): string {

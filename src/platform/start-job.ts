@@ -7,7 +7,11 @@ import { authStartJob, runJobId } from '../contract/names.js';
  * The job that is a session's run. Adding it twice is one job; a run that throws is tried again rather than
  * dropped; a finished one leaves nothing that could block the next start.
  */
-export function startJobOptions(session: string): { name: string; data: StartJob; options: JobsOptions } {
+export function startJobOptions(session: string): {
+  name: string;
+  data: StartJob;
+  options: JobsOptions & { readonly jobId: string };
+} {
   return {
     name: authStartJob,
     data: { startId: randomUUID() },

@@ -45,17 +45,23 @@ export async function readRoll(redis: Redis): Promise<RollEntry[]> {
   const words = await readScript(redis, [supervisorsKey, roomsKey], []);
   return Array.from({ length: words.length / 2 }, (_, i) => ({
     supervisor: words[2 * i] ?? '',
-    room: Number(words[2 * i + 1]),
+    room: countIn(words[2 * i + 1]),
   }));
 }
 
-// KEYS supervisors rooms | returns id room id room …, of those entries that have not lapsed
+/** 0 where nobody can read it. */
+function countIn(text = ''): number {
+  return /^\d{1,6}$/.test(text) ? Number(text) : 0;
+}
+
+// KEYS supervisors rooms | returns id room id room …, of those entries that have not lapsed, and do within an hour
 const readScript = luaScript<string[]>(
   'readRoll',
   2,
   `local time = redis.call('TIME')
    local words = {}
-   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000), '+inf')) do
+   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, now + 3600000)) do
      words[#words + 1] = id
      words[#words + 1] = redis.call('HGET', KEYS[2], id) or '0'
    end

@@ -4,7 +4,7 @@ import { sessionKeys } from '../contract/keys.js';
 import { insist } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
-import { startJobOptions } from '../platform/start-job.js';
+import { addStart } from '../platform/start-queue.js';
 import { noteFileOf, readNote } from './profile.js';
 
 interface Forgotten {
@@ -28,8 +28,7 @@ export async function startIfForgotten(session: string, options: Forgotten): Pro
     async () => {
       if ((await redis.exists(fence, job)) > 0) return;
       log.warn({ session }, 'redis lost its data; starting the session again');
-      const { name, data, options: jobOptions } = startJobOptions(session);
-      await queue.add(name, data, jobOptions);
+      await addStart(redis, queue, session);
     },
     { signal: closing, log: log.child({ session }), sentence },
   );

@@ -1,7 +1,11 @@
 import type { Intent } from '../contract/intent.js';
 import type { Timing } from '../contract/timing.js';
 import type { Redis } from '../platform/redis.js';
+import { inspectSession } from '../platform/session-inspection.js';
 import { beat } from '../platform/session-store.js';
+
+/** In beats: between two looks at what nobody would miss at once. */
+const beatsBetweenLooks = 15;
 
 interface HeartOptions {
   readonly redis: Redis;
@@ -17,11 +21,15 @@ interface HeartOptions {
   readonly onStranger: () => void;
 }
 
-/** A run's heartbeat; with each beat it learns whether somebody wants the run to end. */
+/**
+ * A run's heartbeat; with each beat it learns whether somebody wants the run to end, and looks after the session's keys
+ * now and then.
+ */
 export class Heart {
   readonly #options: HeartOptions;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | null = null;
+  #beats = 0;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -52,11 +60,15 @@ export class Heart {
   async #beat(): Promise<void> {
     const { redis, session, token, timing, epoch } = this.#options;
     const asked = epoch();
-    const { isOurs, intent, isStateLost } = await beat(redis, {
+    const { isOurs, intent, isStateLost, isOdd } = await beat(redis, {
       ...{ session, token },
       epoch: asked,
       ttlMs: timing.heartbeatTtlMs,
     });
+    if (isOdd || ++this.#beats % beatsBetweenLooks === 0) {
+      // The next look makes up for it; what this beat has learnt must not wait.
+      await inspectSession(redis, session).catch(() => undefined);
+    }
     if (this.#timer === undefined || epoch() !== asked) return;
     if (!isOurs) this.#options.onStranger();
     else if (intent) this.#options.onIntent(intent);

@@ -4,7 +4,7 @@ import { keyPrefix } from '../contract/keys.js';
 import { sessionsQueue } from '../contract/names.js';
 import type { Timing } from '../contract/timing.js';
 import { pause } from '../platform/deadline.js';
-import { retryMs } from '../platform/insist.js';
+import { isAboutData, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 
@@ -14,6 +14,8 @@ interface IntakeOptions {
   readonly concurrency: number;
   /** The life of one run. */
   readonly process: (job: Job, token: string) => Promise<void>;
+  /** Something in the queue cannot be used, and must not be looked at again and again. */
+  readonly onOdd: () => void;
   readonly log: Logger;
 }
 
@@ -23,7 +25,7 @@ export class RunIntake {
   readonly #log: Logger;
   readonly #closing = new AbortController();
 
-  constructor({ redis, timing, concurrency, process, log }: IntakeOptions) {
+  constructor({ redis, timing, concurrency, process, onOdd, log }: IntakeOptions) {
     this.#log = log;
     const options: WorkerOptions = {
       connection: redis,
@@ -41,7 +43,10 @@ export class RunIntake {
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     };
     this.#worker = new PacedWorker(this.#closing.signal, (job, token) => process(job, token ?? ''), options);
-    this.#worker.on('error', (error) => log.debug({ err: error }, 'queue worker'));
+    this.#worker.on('error', (error) => {
+      log.debug({ err: error }, 'queue worker');
+      if (isAboutData(error)) onOdd();
+    });
     this.#worker.on('failed', (job, error) =>
       log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
     );

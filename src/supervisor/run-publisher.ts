@@ -13,6 +13,7 @@ import { trimEvents } from '../platform/event-writing.js';
 import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
+import { inspectSession } from '../platform/session-inspection.js';
 import { type Claim, claimRun, endRun, markWiped, publishStatus } from '../platform/session-store.js';
 import type { Lease } from './lease.js';
 
@@ -69,7 +70,9 @@ export class RunPublisher {
    */
   async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
-    // First, for it frees memory: a Redis that has none refuses the claim.
+    // Whatever stands in the way of the claim or of what comes after it.
+    await this.#insist(() => inspectSession(redis, session));
+    // Before the claim, for it frees memory: a Redis that has none refuses it.
     await this.#insist(() => trimEvents(redis, session));
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');

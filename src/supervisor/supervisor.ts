@@ -3,15 +3,16 @@ import { Job, type Queue, WaitingError } from 'bullmq';
 import { messageOf } from '../contract/errors.js';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
-import { authStartJob, sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import { authStartJob, isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import type { Config } from '../platform/config.js';
-import { deferred, withDeadline } from '../platform/deadline.js';
+import { deferred, pause, withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
-import { insist, isAboutData } from '../platform/insist.js';
+import { insist, isAboutData, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/open-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';
+import { mendStarts } from '../platform/start-queue.js';
 import { keepSubscribed } from '../platform/subscription.js';
 import { leaveRoll, signRoll } from '../platform/supervisor-roll.js';
 import { type BrowserMemory, readBrowserMemory } from './browser-memory.js';
@@ -36,6 +37,9 @@ export interface SupervisorOptions {
   /** How the memory of a browser's process group is read; from /proc where nothing else is said. */
   readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
 }
+
+/** Between two looks at the queue of starts, for what nobody meets who would say so. */
+const signaturesBetweenLooks = 30;
 
 /** After which a first start is over, one way or the other. */
 const restMs = 30_000;
@@ -63,6 +67,8 @@ export class Supervisor {
   readonly #runs = new Map<string, ActiveRun>();
   readonly #rollTimer: NodeJS.Timeout;
   readonly #closing = new AbortController();
+  #signatures = 0;
+  #mending: Promise<void> | null = null;
 
   constructor(options: SupervisorOptions) {
     const { config, log, redisUrl } = options;
@@ -85,16 +91,21 @@ export class Supervisor {
       timing,
       concurrency: config.maxSessions,
       process: (job, token) => this.#process(job, token),
+      onOdd: () => void this.#mendStarts(),
       log,
     });
-    // What Redis refuses of it is made up for by the next signature; until then `/readyz` says so.
-    this.#rollTimer = setInterval(() => void this.#signRoll(), timing.heartbeatIntervalMs);
+    this.#rollTimer = setInterval(() => {
+      // What Redis refuses of it is made up for by the next signature; until then `/readyz` says so.
+      void this.#signRoll();
+      if (++this.#signatures % signaturesBetweenLooks === 0) void this.#mendStarts();
+    }, timing.heartbeatIntervalMs);
   }
 
   /** Takes runs until {@link close}. What Redis refuses is tried again; rejects where it cannot go on at all. */
   async start(): Promise<void> {
     const { authDir } = this.#options.config;
     await this.#signRoll();
+    await this.#mendStarts();
     this.#listenForIntents();
     if (this.#options.isAlone) await this.#takeUpLeftovers();
     for (const session of await wantedSessions(authDir)) this.#startIfForgotten(session);
@@ -153,9 +164,19 @@ export class Supervisor {
     const { config, log, redisUrl } = this.#options;
     // It loads its modules while the run is claimed and the browser starts.
     this.#threads.load();
+    // Nobody's start: it is over with that.
+    if (!isRunJobId(job.id ?? '')) return;
     const session = sessionOfJobId(job.id ?? '');
     const runLog = log.child({ session });
-    const { startId } = startJobSchema.parse(job.data);
+    const start = startJobSchema.safeParse(job.data);
+    if (!start.success) {
+      await this.#mendStarts();
+      // Where Redis refused that, it is handed out again as it is.
+      await pause(retryMs, this.#closing.signal);
+      await this.#giveBack(job, token);
+      throw new WaitingError();
+    }
+    const { startId } = start.data;
     const lease = new Lease({
       timing: config.timing,
       renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
@@ -204,6 +225,18 @@ export class Supervisor {
     await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
       this.#options.log.debug({ err: error }, 'job not given back'),
     );
+  }
+
+  /** One look at a time. Never rejects: the next one tells. */
+  #mendStarts(): Promise<void> {
+    const { config, log } = this.#options;
+    this.#mending ??= wantedSessions(config.authDir)
+      .then((sessions) => mendStarts(this.#redis, sessions))
+      .catch((error) => log.debug({ err: error }, 'the queue of starts was not looked at'))
+      .finally(() => {
+        this.#mending = null;
+      });
+    return this.#mending;
   }
 
   #startIfForgotten(session: string): void {

@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import jsQR from 'jsqr';
 import { PNG } from 'pngjs';
-import { sessionKeys } from '../../src/contract/keys.js';
+import { sessionKeys, setAsideKey } from '../../src/contract/keys.js';
 import { healthSchema } from '../../src/contract/operations.js';
 import { ownerGoneSentence, type Status, statusSchema } from '../../src/contract/status.js';
 import { examples } from '../../src/http/openapi/examples.js';
@@ -258,10 +258,12 @@ describe('what a replica tells of the session', () => {
     assert.equal((await replica.status()).state, 'stopped');
   });
 
-  it('a key of the wrong kind is a 500 too, not an outage', async () => {
+  it('a start that nobody can read is made anew by the next one who asks for it', async () => {
     await redis.hset(keys.job, 'data', 'not json');
-    assert.equal((await replica.post('/api/auth/start')).status, 500);
-    assert.equal((await replica.get('/api/status')).status, 200);
+    assert.equal((await replica.post('/api/auth/start')).status, 200);
+    assert.match((await redis.hget(keys.job, 'data')) ?? '', /startId/);
+    assert.equal(await redis.hget(setAsideKey(keys.job), 'data'), 'not json');
+    assert.deepEqual(await redis.lrange('{wa}:sessions:wait', 0, -1), ['s-default']);
   });
 
   async function assertNoCode(): Promise<void> {

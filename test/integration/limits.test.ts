@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { setAsideKey } from '../../src/contract/keys.js';
 import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession } from '../support/held-session.js';
 import { outageTiming, type Replica, soonMs, startReplica } from '../support/http-replica.js';
@@ -42,6 +43,21 @@ describe('the limits', () => {
       ...{ method: 'POST', body },
       headers: { 'content-type': 'application/json', 'x-forwarded-for': address },
     });
+
+  for (const [what, write] of Object.entries({
+    'a list': (key: string) => redis.rpush(key, 'x'),
+    rubbish: (key: string) => redis.set(key, 'many'),
+    'no UTF-8': (key: string) => redis.set(key, Buffer.from([0xff, 0xfe])),
+    'more than can be counted': (key: string) => redis.set(key, '9223372036854775807'),
+  })) {
+    it(`begin anew where a counter is ${what}`, async () => {
+      const key = '{wa}:limit:requests:key:admin';
+      await write(key);
+      assert.equal((await stop(replica, keys.key.admin, '203.0.113.5')).status, 200);
+      assert.equal(await redis.get(key), '1');
+      assert.equal(await redis.exists(setAsideKey(key)), 1);
+    });
+  }
 
   it('count a key over all replicas and addresses, and say when to try again', async () => {
     const answers: Response[] = [];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { type SessionKeys, sessionKeys } from '../../src/contract/keys.js';
+import { type SessionKeys, sessionKeys, setAsideKey } from '../../src/contract/keys.js';
 import { composeStatus, type Fence, type SessionState, type Status } from '../../src/contract/status.js';
 import * as store from '../../src/platform/session-store.js';
 import { assertNothingLeft } from '../support/leftovers.js';
@@ -122,17 +122,20 @@ test('state and QR are written together, and the QR goes with the state it belon
   assert.equal(await redis.exists(k.qrPng, k.qrBase64), 0);
 });
 
+const ours = { isOurs: true, intent: null, isStateLost: false, isOdd: false };
+
 test('only the epoch of the fence may renew the heartbeat', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   assert.ok((await redis.pttl(k.heartbeat)) > 0);
-  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null, isStateLost: false });
+  assert.deepEqual(await beat(fence.epoch), ours);
   assert.ok((await redis.pttl(k.heartbeat)) > 5_000);
   await redis.del(k.heartbeat);
   assert.deepEqual(await beat(fence.epoch - 1), {
     isOurs: false,
     intent: null,
     isStateLost: false,
+    isOdd: false,
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
   assert.equal((await beat(fence.epoch)).isOurs, true);
@@ -143,12 +146,13 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
   assert.equal(await redis.exists(k.heartbeat), 0);
 });
 
-test('an intent of another type than a string is taken away by a beat, and stands in no way', async () => {
+test('an intent of another type than a string is set aside by a beat, and stands in no way', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   await redis.rpush(k.intent, 'x');
-  assert.deepEqual(await beat(fence.epoch), { isOurs: true, intent: null, isStateLost: false });
+  assert.deepEqual(await beat(fence.epoch), ours);
   assert.equal(await redis.exists(k.intent), 0);
+  assert.deepEqual(await redis.lrange(setAsideKey(k.intent), 0, -1), ['x']);
 });
 
 test('a beat that reached Redis after its run had lost the lock brings no heartbeat back', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sessionKeys } from '../../src/contract/keys.js';
+import { sessionKeys, setAsideKey } from '../../src/contract/keys.js';
 import { readableStatus } from '../../src/platform/session-store.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
@@ -85,6 +85,17 @@ for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
       await observer.untilEnded();
     }));
 }
+
+test('events behind whose last one none can be added make way for new ones', () =>
+  withSession(async ({ observer, run }) => {
+    const { events } = sessionKeys(observer.session);
+    const last = '18446744073709551615-18446744073709551615';
+    await observer.redis.xadd(events, last, 'type', 'x');
+    await run('ready');
+    await observer.untilReady();
+    assert.equal((await observer.redis.xrange(setAsideKey(events), '-', '+'))[0]?.[0], last);
+    assert.ok((await observer.redis.xlen(events)) > 0);
+  }));
 
 test('a Redis that was away for longer than a lock lives, and comes back empty', () =>
   withSession(

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { attemptKey, setAsideKey } from '../../src/contract/keys.js';
 import type { SendJob } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
@@ -57,6 +58,8 @@ for (const [what, record] of Object.entries({
         told.map(({ jobId }) => jobId),
         ['m-odd'],
       );
+      const key = attemptKey(stage.observer.session, 'm-odd');
+      assert.equal(await stage.observer.redis.get(setAsideKey(key)), record);
     }));
 }
 
@@ -138,6 +141,22 @@ test('after a crash the chat that WhatsApp answered is told from the record', ()
     assert.deepEqual(stage.sentTexts(), ['hello']);
   }));
 
+test('a job whose times are none is sent as any other, once', () =>
+  withSends(redis, async (stage) => {
+    await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, message: 'odd' } });
+    await stage.observer.redis.hset(stage.queue.toKey('m-odd'), {
+      timestamp: 'x',
+      delay: '{',
+      priority: 'x',
+    });
+    const [next = ''] = await stage.accept('next');
+    await ready(stage);
+    assert.equal((await stage.settled('m-odd')).status, 'sent');
+    assert.equal((await stage.settled(next)).status, 'sent');
+    assert.deepEqual(stage.sentTexts(), ['odd', 'next']);
+    assert.equal(stage.hasLogged('a step of a send failed; trying again'), false);
+  }));
+
 test('a job whose data has another shape is not sent, is told in the log, and blocks nothing', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
@@ -155,6 +174,7 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
     }
     const told = stage.logLines.filter(({ msg }) => /data of a send cannot be read/.test(String(msg)));
     assert.deepEqual(told.map(({ jobId }) => jobId).sort(), ['m-field', 'm-list']);
+    assert.match((await stage.observer.redis.get(setAsideKey(stage.queue.toKey('m-field')))) ?? '', /secret/);
     assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
   }));
 
@@ -186,5 +206,26 @@ for (const when of ['while a session runs', 'before its owner starts'] as const)
         JSON.stringify(await stage.observer.redis.hgetall(stage.queue.toKey('m-odd'))),
         /secret/,
       );
+    }));
+}
+
+for (const [what, spoil] of Object.entries({
+  'an id of nothing': (stage: SendStage) => stage.observer.redis.del(stage.queue.toKey('m-odd')),
+  'the id of a list': (stage: SendStage) => {
+    const key = stage.queue.toKey('m-odd');
+    return stage.observer.redis.multi().del(key).rpush(key, 'x').exec();
+  },
+  'a job whose options are no JSON': (stage: SendStage) =>
+    stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'opts', '{'),
+})) {
+  test(`${what} in the queue blocks nothing`, () =>
+    withSends(redis, async (stage) => {
+      await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, message: 'odd' } });
+      await spoil(stage);
+      const [next = ''] = await stage.accept('next');
+      await ready(stage);
+      assert.equal((await stage.settled(next)).status, 'sent');
+      await eventually(async () => (await stage.queue.getActiveCount()) === 0);
+      assert.deepEqual(stage.sentTexts(), ['next']);
     }));
 }

@@ -7,7 +7,7 @@ import { sandboxVerdict } from '../../src/doctor/browser.js';
 import { examine, ok } from '../../src/doctor/finding.js';
 import { nodeVerdict } from '../../src/doctor/machine.js';
 import { pageChecks } from '../../src/doctor/page.js';
-import { clockVerdict, infoVerdicts, roomVerdicts } from '../../src/doctor/redis.js';
+import { asideVerdicts, clockVerdict, infoVerdicts, roomVerdicts } from '../../src/doctor/redis.js';
 import { StartPages } from '../../src/session-worker/start-pages.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 
@@ -113,4 +113,13 @@ test('a Redis with less memory than may be needed is a warning, with the way out
   );
   assert.match(found(0, little)[0]?.message ?? '', /of the machine .*: give that machine more/);
   assert.deepEqual(roomVerdicts(''), []);
+});
+
+test('keys that were set aside are counted, and nothing is said where there are none', () => {
+  assert.deepEqual(asideVerdicts(0), []);
+  assert.deepEqual(
+    asideVerdicts(2).map(({ level }) => level),
+    ['warning'],
+  );
+  assert.match(asideVerdicts(1)[0]?.message ?? '', /^1 key that nobody can read was set aside/);
 });

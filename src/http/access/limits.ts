@@ -3,6 +3,7 @@ import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
 import type { Redis } from '../../platform/redis.js';
+import { setAsideText, settingAside } from '../../platform/set-aside.js';
 import { viaRedis } from '../session/redis-call.js';
 import type { Caller } from './caller.js';
 
@@ -43,12 +44,12 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
       if (perMinute === 0) return;
       const spenders = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
       const what = `more than ${perMinute} requests a minute`;
-      await Promise.all(spenders.map((spender) => consume(requests, spender, what)));
+      await Promise.all(spenders.map((spender) => consume(redis, requests, spender, what)));
     },
     async tryLogin(address) {
       const tooMany = `more than ${bounds.loginTries} tries to log in, from everywhere together`;
-      await consume(allLogins, 'all', tooMany, 'loginTries');
-      await consume(logins, address, 'too many tries to log in');
+      await consume(redis, allLogins, 'all', tooMany, 'loginTries');
+      await consume(redis, logins, address, 'too many tries to log in');
     },
     async forgiveLogins(address) {
       await viaRedis(() => logins.delete(address));
@@ -56,21 +57,41 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
   };
 }
 
-async function consume(
+/** null: it is within the limit. A counter that is none is set aside, and begun anew. */
+async function count(
+  redis: Redis,
   limiter: RateLimiterRedis,
   spender: string,
-  what: string,
-  bound?: BoundName,
-): Promise<void> {
-  const refusal = await viaRedis(() =>
+): Promise<RateLimiterRes | null> {
+  const key = `${limiter.keyPrefix}:${spender}`;
+  const consumed = () =>
     limiter.consume(spender).then(
       () => null,
       (rejection: RateLimiterRes | Error) => {
         if (rejection instanceof Error) throw rejection;
         return rejection;
       },
-    ),
-  );
+    );
+  try {
+    return await settingAside(redis, [key], consumed);
+  } catch (error) {
+    if (!isNoNumber(error) || !(await setAsideText(redis, key))) throw error;
+    return consumed();
+  }
+}
+
+function isNoNumber(error: unknown): boolean {
+  return error instanceof Error && /not an integer|would overflow/.test(error.message);
+}
+
+async function consume(
+  redis: Redis,
+  limiter: RateLimiterRedis,
+  spender: string,
+  what: string,
+  bound?: BoundName,
+): Promise<void> {
+  const refusal = await viaRedis(() => count(redis, limiter, spender));
   if (refusal === null) return;
   const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
   throw new ApiError('rate_limited', `${what}; try again in ${waitS} s`, {

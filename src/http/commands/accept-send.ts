@@ -79,6 +79,7 @@ async function findEarlier(
   const look = await looks.send(id);
   // After the look: of a job that another replica adds meanwhile there would be a look without data, and it would go.
   const data = look.job === null ? null : await looks.sendData(id);
+  if (data === 'unreadable') throw unreadable(id);
   if (look.job === null || data === null || isForgotten(look, data)) {
     await forgetSend(id, look.job?.timestamp ?? null);
     return null;
@@ -106,6 +107,15 @@ function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: Inp
 
 function idOf(session: string, { owner, key }: IdempotencyKey): string {
   return `k-${sha256Hex([session, owner, key].join('\0'))}`;
+}
+
+/** It may be this very message, and out already. */
+function unreadable(id: string): ApiError {
+  return new ApiError(
+    'internal_error',
+    `what Redis holds of the message under this Idempotency-Key cannot be read; ask GET /api/jobs/${id}, or take another key`,
+    { details: { job_id: id } },
+  );
 }
 
 function unknownOutcome(id: string, cause: ApiError): ApiError {

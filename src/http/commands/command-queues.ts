@@ -6,6 +6,7 @@ import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { ReadName } from '../../contract/operations.js';
 import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/send-jobs.js';
+import { addJob } from '../../platform/add-job.js';
 import { openQueue } from '../../platform/open-queue.js';
 import { discardAnswer, fetchAnswer } from '../../platform/read-answers.js';
 import type { Redis } from '../../platform/redis.js';
@@ -55,14 +56,16 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
     keepRoom,
     async addSend(jobId, job) {
       const kept = keptFor(settledSendAgeS, bounds.settledSends);
-      await unlessDown(redis, () => sends.add('send', job, { ...once, ...kept, jobId }));
+      await unlessDown(redis, () => addJob(redis, sends, 'send', job, { ...once, ...kept, jobId }));
       isIn('sends', jobId);
     },
     async addRead(job) {
       const jobId = `r-${randomUUID()}`;
       await keepRoom('reads', jobId, job);
       const kept = keptFor(settledReadAgeS, bounds.readQueue);
-      await unlessDown(redis, () => reads.add(job.operation, job, { ...once, ...kept, jobId }));
+      await unlessDown(redis, () =>
+        addJob<ReadJob>(redis, reads, job.operation, job, { ...once, ...kept, jobId }),
+      );
       isIn('reads', jobId);
       return jobId;
     },

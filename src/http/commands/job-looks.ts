@@ -1,10 +1,11 @@
-import { attemptKey, keyPrefix, readJobKey, sessionKeys } from '../../contract/keys.js';
-import { sendsQueue } from '../../contract/names.js';
+import { ApiError } from '../../contract/errors.js';
+import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
 import { type SendJob, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseSendRecord, type SendRecord } from '../../platform/send-records.js';
+import { parseWipe } from '../../platform/session-store.js';
 import { batched } from '../session/coalesced-read.js';
-import { repliesOf, viaRedis } from '../session/redis-call.js';
+import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-call.js';
 
 /** What Redis holds of a job at one moment, without its data. */
 export interface JobLook {
@@ -34,19 +35,24 @@ export interface JobRecord {
 export interface JobLooks {
   send(id: string): Promise<JobLook>;
   read(id: string): Promise<JobLook>;
-  /** null: there is no such job. */
-  sendData(id: string): Promise<SendJob | null>;
+  /** null: there is no such job; `unreadable`: nobody can read it. */
+  sendData(id: string): Promise<SendJob | 'unreadable' | null>;
 }
 
 export function createJobLooks(redis: Redis, session: string): JobLooks {
-  const sendKey = (id: string) => `${keyPrefix}:${sendsQueue(session)}:${id}`;
   const look = batched((refs: readonly JobRef[]) => viaRedis(() => lookTogether(redis, session, refs)));
   return {
-    send: (id) => look({ key: sendKey(id), recordKey: attemptKey(session, id) }),
+    send: (id) => look({ key: sendJobKey(session, id), recordKey: attemptKey(session, id) }),
     read: (id) => look({ key: readJobKey(session, id), recordKey: null }),
     async sendData(id) {
-      const data = await viaRedis(() => redis.hget(sendKey(id), 'data'));
-      return data === null ? null : sendJobSchema.parse(JSON.parse(data));
+      const key = sendJobKey(session, id);
+      try {
+        const data = await viaRedis(() => redis.hget(key, 'data'));
+        return data === null ? null : sendJobSchema.parse(JSON.parse(data));
+      } catch (error) {
+        if (error instanceof ApiError) throw error;
+        return 'unreadable';
+      }
     },
   };
 }
@@ -60,37 +66,43 @@ type Reply = readonly (string | null)[];
 
 const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
 
+/** One command for each key: what is of another type costs its own job only, whoever else looks in the same turn. */
 async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobLook[]> {
   const k = sessionKeys(session);
   const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);
-  const recordKeys = refs.flatMap(({ recordKey }) => recordKey ?? []);
-  for (const { key } of refs) pipeline.hmget(key, ...fields);
-  if (recordKeys.length > 0) pipeline.mget(...recordKeys);
-  const replies = (await repliesOf(pipeline)) as Reply[];
-
-  const [[seconds, micros] = [], [wiped, heartbeat] = [], ...jobs] = replies;
-  const records = recordKeys.length > 0 ? [...(jobs.pop() ?? [])] : [];
+  for (const { key, recordKey } of refs) {
+    pipeline.hmget(key, ...fields);
+    if (recordKey !== null) pipeline.get(recordKey);
+  }
+  const [time, told, ...replies] = await repliesUnlessWrongType(pipeline);
+  const [seconds, micros] = time as Reply;
+  const [wiped, heartbeat] = told as Reply;
   const nowMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
-  return refs.map(({ recordKey }, i) => ({
-    job: parseJob(jobs[i] ?? []),
-    record: recordKey === null ? null : parseSendRecord(records.shift() ?? null),
-    wipedEpoch: Number(wiped ?? 0),
-    isOwned: heartbeat === 'live',
-    nowMs,
-  }));
+  return refs.map(({ recordKey }) => {
+    const job = replies.shift();
+    const record = recordKey === null ? null : replies.shift();
+    return {
+      job: parseJob(job === wrongType ? [] : (job as Reply)),
+      record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
+      wipedEpoch: parseWipe(wiped) ?? 0,
+      isOwned: heartbeat === 'live',
+      nowMs,
+    };
+  });
 }
 
 function parseJob([timestamp, processedOn, finishedOn, returnvalue, started]: Reply): JobRecord | null {
   if (timestamp == null) return null;
   return {
-    timestamp: Number(timestamp),
+    timestamp: numberOf(timestamp) ?? 0,
     processedOn: numberOf(processedOn),
     finishedOn: numberOf(finishedOn),
     returnvalue: returnvalue ?? null,
-    attemptsStarted: Number(started ?? 0),
+    attemptsStarted: numberOf(started) ?? 0,
   };
 }
 
+/** null: there is none, or nobody can read it. */
 function numberOf(text: string | null | undefined): number | null {
-  return text == null ? null : Number(text);
+  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 }

@@ -34,16 +34,29 @@ export async function ask({ queues, looks, run }: CommandAccess, question: Quest
   async function fetch(told: ReadReturn): Promise<ReadOutcome | null> {
     if (!('stored' in told)) return told;
     const json = await queues.answer(id);
-    return json === null ? null : { ok: true, output: JSON.parse(json) };
+    if (json === null) return null;
+    const output = parseJson(json);
+    return output === undefined ? unreadable() : { ok: true, output };
+  }
+
+  function unreadable(): ReadOutcome {
+    run.log.error({ requestId, jobId: id }, 'the answer to a read cannot be read');
+    return {
+      ok: false,
+      error: { code: 'whatsapp_error', message: 'what the session answered cannot be read' },
+    };
+  }
+
+  function fetchTold(json: string): Promise<ReadOutcome | null> | ReadOutcome {
+    const told = readReturnSchema.safeParse(parseJson(json));
+    return told.success ? fetch(told.data) : unreadable();
   }
 
   return {
     async outcome() {
       const { job: record } = await looks.read(id);
       if (record !== null && record.finishedOn === null) return null;
-      const outcome = record?.returnvalue
-        ? await fetch(readReturnSchema.parse(JSON.parse(record.returnvalue)))
-        : record && ended;
+      const outcome = record?.returnvalue ? await fetchTold(record.returnvalue) : record && ended;
       if (outcome === null) id = await queues.addRead(job);
       return outcome;
     },
@@ -56,6 +69,14 @@ const ended: ReadOutcome = {
   ok: false,
   error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
 };
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
 
 /** The answer, or its refusal as an error of the API. */
 export function answerOf(outcome: ReadOutcome): unknown {

@@ -67,7 +67,7 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
      for i = 1, #coming, 2 do
        local ends, its = string.match(coming[i + 1], '^(%d+):(%d+)$')
        if coming[i] == '=' then
-       elseif not ends or tonumber(ends) <= now or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
+       elseif not ends or tonumber(ends) <= now or tonumber(ends) > now + ARGV[6] or redis.call('EXISTS', ARGV[1] .. coming[i]) == 1 then
          redis.call('HDEL', KEYS[3], coming[i])
        else
          number, size = number + 1, size + tonumber(its)

@@ -14,9 +14,11 @@ type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
  */
 export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
   const { job, record, wipedEpoch, isOwned, nowMs } = look;
-  if (job?.returnvalue) return sendOutcomeSchema.parse(JSON.parse(job.returnvalue));
+  const told = job?.returnvalue ? parseOutcome(job.returnvalue) : null;
+  if (told !== null) return told;
   // Recorded before the queue is told.
   if (record?.outcome) return record.outcome;
+  if (job?.returnvalue) return unsettled('unknown', 'interrupted', 'the outcome of the send cannot be read');
   if (job?.finishedOn) return unsettled('unknown', 'interrupted', 'the send ended without an outcome');
 
   const isVoid = data.wipedEpoch < wipedEpoch;
@@ -35,6 +37,14 @@ export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
   }
   if (nowMs > data.notAfter) return unsettled('failed', 'expired', 'the message could not be sent in time');
   return null;
+}
+
+function parseOutcome(json: string): SendOutcome | null {
+  try {
+    return sendOutcomeSchema.parse(JSON.parse(json));
+  } catch {
+    return null;
+  }
 }
 
 /** A settled send is told of for a day; after that it counts as gone, whenever Redis drops it. */

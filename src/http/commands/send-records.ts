@@ -43,7 +43,7 @@ const forgetScript = luaScript<number>(
 
 /**
  * After a logout that no owner carries out: the text of every send that is not settled leaves Redis. That the
- * sends are void stands in their epoch; the next owner settles them.
+ * sends are void stands in their epoch; the next owner settles them. Of what cannot be read nothing stays.
  */
 export async function clearUnsentMessages(redis: Redis, session: string): Promise<void> {
   const queue = queueKey(session);
@@ -63,9 +63,11 @@ const clearScript = luaScript<number>(
   1,
   `local ids = redis.call('LRANGE', KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)
    for _, id in ipairs(ids) do
-     local data = redis.call('HGET', ARGV[1] .. id, 'data')
-     if data then
-       local job = cjson.decode(data)
+     local data = redis.pcall('HGET', ARGV[1] .. id, 'data')
+     if type(data) == 'table' then redis.call('UNLINK', ARGV[1] .. id)
+     elseif data then
+       local isRead, job = pcall(cjson.decode, data)
+       if not isRead or type(job) ~= 'table' then job = {} end
        job.message = cjson.null
        redis.call('HSET', ARGV[1] .. id, 'data', cjson.encode(job))
      end

@@ -1,5 +1,11 @@
 import { pause, unlessAborted } from '../../platform/deadline.js';
-import { awaitEvents, lossAt, type Position, readEvents } from '../../platform/event-stream.js';
+import {
+  awaitEvents,
+  lossAt,
+  type Position,
+  readEvents,
+  unreadableType,
+} from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis.js';
 import { tellEach } from '../../platform/tell-each.js';
@@ -116,6 +122,10 @@ export class EventFollower {
         if (loss?.kind === 'reset') {
           life.position = '-';
           continue;
+        }
+        for (const { id, type } of entries) {
+          if (type === unreadableType)
+            this.#options.log.error({ session, id }, 'an event cannot be read; nobody gets it');
         }
         if (entries.length > 0) this.#handOn(life, entries.map(feedEventOf));
       } catch (error) {

@@ -1,3 +1,4 @@
+import { ApiError } from '../../contract/errors.js';
 import { eventsOfChange } from '../../contract/events.js';
 import { type Status, statusSchema } from '../../contract/status.js';
 import type { SessionReader } from '../session/session-reader.js';
@@ -36,7 +37,9 @@ export class OwnerWatch {
   /** Throws `redis_unavailable`. */
   async look(): Promise<void> {
     const statesSeen = this.#statesSeen;
-    const { status, heartbeat } = await this.#reader.status();
+    const told = await this.#reader.status().catch(unlessUnreadable);
+    if (told === null) return;
+    const { status, heartbeat } = told;
     // A state that came while this was read is newer.
     if (statesSeen !== this.#statesSeen) return;
     const isGone = heartbeat === null && status.state !== 'stopped';
@@ -48,6 +51,12 @@ export class OwnerWatch {
     // Somebody who is back and has written is told of by the event of that write.
     if (isGone || (before !== null && isSameWrite(before, status))) this.#tell(events);
   }
+}
+
+/** Of a state that nobody can read nothing can be told; its owner writes it anew. */
+function unlessUnreadable(error: unknown): null {
+  if (error instanceof ApiError) throw error;
+  return null;
 }
 
 /** null where it cannot be read: listeners get it all the same. */

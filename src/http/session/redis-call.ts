@@ -3,6 +3,7 @@ import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { isElsewhere } from '../../platform/redis-peers.js';
 import { refusesRight } from '../../platform/redis-rights.js';
+import { isWrongType } from '../../platform/set-aside.js';
 
 /** Replies of a Redis that is there but cannot serve now. */
 const unavailableReply = /^(LOADING|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
@@ -29,6 +30,18 @@ export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]
   return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (error) throw error;
     return reply;
+  });
+}
+
+/** In place of a reply. */
+export const wrongType = Symbol('wrong type');
+
+/** The same, with {@link wrongType} where a key is of another type than it is for. */
+export async function repliesUnlessWrongType(pipeline: ChainableCommander): Promise<unknown[]> {
+  return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
+    if (!error) return reply;
+    if (isWrongType(error)) return wrongType;
+    throw error;
   });
 }
 

@@ -21,6 +21,8 @@ export interface RunAccess {
   readonly closing: AbortSignal;
   view(): Promise<RunView>;
   addStart(): Promise<void>;
+  /** Mends the queue of starts, where nobody may be able to take this one. */
+  mendStart(): Promise<void>;
   /** False: a supervisor holds the job. */
   removeJob(): Promise<boolean>;
   /** Records the wish, or joins one that covers it, and tells the owner to look. */
@@ -57,6 +59,7 @@ export function createRunAccess(parts: RunAccessParts): RunAccess {
     closing,
     view: coalesced(() => viaRedis(() => viewRun(redis, own))),
     addStart: () => queue.add(session),
+    mendStart: () => queue.mend(session),
     removeJob: () => queue.remove(session),
     requestEnd: (wish) =>
       viaRedis(async () => {

@@ -2,13 +2,17 @@ import type { StartJob } from '../../contract/intent.js';
 import { runJobId, sessionsQueue } from '../../contract/names.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
-import { startJobOptions } from '../../platform/start-job.js';
+import { queueKeys } from '../../platform/session-inspection.js';
+import { settingAside } from '../../platform/set-aside.js';
+import { addStart, mendStarts } from '../../platform/start-queue.js';
 import { unlessDown } from './queue-connection.js';
 
 /** The queue whose jobs are the runs of sessions, as seen by those who ask for them. */
 export interface RunQueue {
   /** Asks for a run. One job id a session makes concurrent starts one run: adding again changes nothing. */
   add(session: string): Promise<void>;
+  /** One that waits and cannot be taken can be afterwards. */
+  mend(session: string): Promise<void>;
   /** Takes back what nobody has begun. False: a supervisor holds it. */
   remove(session: string): Promise<boolean>;
   close(): Promise<void>;
@@ -19,10 +23,14 @@ export function createRunQueue(redis: Redis): RunQueue {
   const queue = openQueue<StartJob>(sessionsQueue, redis);
   return {
     async add(session) {
-      const { name, data, options } = startJobOptions(session);
-      await unlessDown(redis, () => queue.add(name, data, options));
+      await unlessDown(redis, () => addStart(redis, queue, session));
     },
-    remove: (session) => unlessDown(redis, async () => (await queue.remove(runJobId(session))) === 1),
+    mend: (session) => unlessDown(redis, () => mendStarts(redis, [session])),
+    remove: (session) =>
+      unlessDown(redis, async () => {
+        const keys = queueKeys(sessionsQueue);
+        return (await settingAside(redis, keys, () => queue.remove(runJobId(session)))) === 1;
+      }),
     close: () => queue.close(),
   };
 }

@@ -9,7 +9,8 @@ import {
 } from '../../contract/status.js';
 import { luaScript } from '../../platform/lua-script.js';
 import type { Redis } from '../../platform/redis.js';
-import { parseIntent, parseOutcome, readableStatus } from '../../platform/session-store.js';
+import { inspectSession } from '../../platform/session-inspection.js';
+import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/session-store.js';
 import { type OwnFacts, toldStatus } from './standing.js';
 
 /** Everything about a session's run at one moment, which starting and ending it decide upon. */
@@ -35,8 +36,16 @@ export interface RunView {
 }
 
 export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
+  const view = await look(redis, own);
+  if (!view.isOdd || view.heartbeat === 'live') return view;
+  // Nobody owns the session who would do it.
+  await inspectSession(redis, own.session);
+  return look(redis, own);
+}
+
+async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly isOdd: boolean }> {
   const k = sessionKeys(own.session);
-  const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs] =
+  const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs, isEndless] =
     await viewScript(
       redis,
       [
@@ -54,43 +63,60 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
       [],
     );
   const stored = readableStatus(state);
-  const heartbeat = parseHeartbeat(beat);
+  // Who lives says so anew: what does not lapse is nobody's word.
+  const heartbeat = beat === 'live' && isEndless === 1 ? null : parseHeartbeat(beat);
   const startId = startIdOf(startJob);
   const isLocked = lock !== '';
-  return {
+  const parsed = {
     stored,
     heartbeat,
-    status: toldStatus(stored, heartbeat, own),
     fence: parseFence(fence),
     intent: parseIntent(intent),
+    wiped: parseWipe(wiped),
+  };
+  const texts = { stored: state, heartbeat: beat, fence, intent, wiped };
+  const names = Object.keys(texts) as (keyof typeof texts)[];
+  return {
+    ...parsed,
+    isOdd: names.some((name) => texts[name] !== '' && parsed[name] === null),
+    status: toldStatus(stored, heartbeat, own),
     outcome: parseOutcome(outcome),
-    job: startId === null ? 'none' : startId === ended ? 'over' : isLocked ? 'held' : 'waiting',
+    job:
+      startId === null ? 'none' : startId === ended && ended !== '' ? 'over' : isLocked ? 'held' : 'waiting',
     isLocked,
     supervisors,
-    wipedEpoch: Number(wiped || 0),
+    wipedEpoch: parsed.wiped ?? 0,
     nowMs: Number(nowMs),
   };
 }
 
 // KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
-// returns their values, '' for what is missing; of the job its data; how many supervisors live; Redis ms
+// returns their values, '' for what is missing; of the job its data, 'none' where there is no job; how many supervisors
+// live; Redis ms; 1 where the heartbeat does not lapse. What would live for longer than an hour is no supervisor.
 const viewScript = luaScript<
-  [string, string, string, string, string, string, string, string, string, number, string]
+  [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
   'viewRun',
   10,
   `local view = {}
    for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end
-   view[9] = redis.call('HGET', KEYS[9], 'data') or ''
+   view[9] = redis.call('HGET', KEYS[9], 'data') or redis.call('EXISTS', KEYS[9]) == 0 and 'none' or ''
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   view[10] = redis.call('ZCOUNT', KEYS[10], now, '+inf')
+   view[10] = redis.call('ZCOUNT', KEYS[10], now, now + 3600000)
    view[11] = string.format('%.0f', now)
+   view[12] = redis.call('PTTL', KEYS[2]) == -1 and 1 or 0
    return view`,
 );
 
+/** null: there is no job; '': it cannot be read. */
 function startIdOf(data: string): string | null {
-  return data === '' ? null : startJobSchema.parse(JSON.parse(data)).startId;
+  if (data === 'none') return null;
+  try {
+    return startJobSchema.parse(JSON.parse(data)).startId;
+  } catch {
+    return '';
+  }
 }
 
 /** Somebody stands behind the run or still holds its job: how it ends is theirs to carry out. */

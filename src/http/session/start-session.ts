@@ -54,6 +54,7 @@ async function secureStep(run: RunAccess, view: RunView, formerWish: string | nu
     return null;
   }
   if (view.job === 'none' && view.heartbeat !== 'live') await run.addStart();
+  if (view.job === 'waiting' && view.heartbeat !== 'live') await run.mendStart();
   const epoch = view.stored?.epoch ?? 0;
   return view.heartbeat === 'ended' ? epoch + 1 : epoch;
 }

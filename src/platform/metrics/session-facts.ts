@@ -1,4 +1,8 @@
-import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
+import {
+  type CredentialsBackup,
+  credentialsBackupParts,
+  describeBackup,
+} from '../../contract/credentials.js';
 import { keyPrefix, sessionKeys } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { PageStatus } from '../../contract/page.js';
@@ -61,6 +65,7 @@ export async function readSessionFacts(
   // What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days.
   const status = readableStatus(state);
   const isReadable = status !== null || state === '';
+  const isTold = credentialsBackupParts.standing(standing) !== null;
   const heartbeat = parseHeartbeat(beat);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
@@ -76,21 +81,13 @@ export async function readSessionFacts(
       { queue: 'reads', status: 'waiting', count: counts[2] },
       { queue: 'reads', status: 'active', count: counts[3] },
     ],
-    backup: standing === '' ? null : readBackup(standing, summary || null, nowMs),
+    backup: isTold ? backupOf(describeBackup(standing, summary), nowMs) : null,
   };
 }
 
 function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {
   if (status === null) return 'stopped';
   return isCurrent(status, heartbeat) ? status.state : 'disconnected';
-}
-
-function readBackup(standing: string, summary: string | null, nowMs: number): SessionFacts['backup'] {
-  try {
-    return backupOf(describeBackup(standing, summary), nowMs);
-  } catch {
-    return null;
-  }
 }
 
 function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackup, nowMs: number) {

@@ -8,6 +8,8 @@ import { insist, isAboutData, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
+import { queueKeys } from '../../platform/session-inspection.js';
+import { copyAside, isWrongType, setAsideOddTypes, settingAside } from '../../platform/set-aside.js';
 
 interface LaneOptions {
   readonly redis: Redis;
@@ -191,7 +193,7 @@ export class CommandLane {
           'no command taken',
         );
         if (error instanceof SyntaxError) await this.#discardUnreadable().catch(() => undefined);
-        else await pause(retryMs, closing);
+        else if (!(await this.#mend(error))) await pause(retryMs, closing);
       }
     }
   }
@@ -222,7 +224,7 @@ export class CommandLane {
       this.#unsettled.push({ job, token });
       return;
     }
-    await job.moveToCompleted(outcome, token, false);
+    await settingAside(this.#options.redis, this.#keys, () => job.moveToCompleted(outcome, token, false));
     await this.#limit(job.id ?? '');
   }
 
@@ -247,13 +249,25 @@ export class CommandLane {
     }
   }
 
+  /** Whether a key of the queue was of another type, and is set aside. */
+  async #mend(error: unknown): Promise<boolean> {
+    if (!isWrongType(error)) return false;
+    return (await setAsideOddTypes(this.#options.redis, this.#keys).catch(() => 0)) > 0;
+  }
+
+  get #keys(): string[] {
+    return queueKeys(this.#options.name);
+  }
+
   /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */
   async #putBack(id: string): Promise<void> {
-    const job = await this.#read(id);
+    const { redis } = this.#options;
+    const key = this.#queue.toKey(id);
+    const job = await settingAside(redis, [key], () => this.#read(id));
     if (job === 'unreadable') await this.#discard(id);
     // An id of nothing.
-    else if (job === undefined) await this.#options.redis.lrem(this.activeKey, 0, id);
-    else await job.moveToWait('0');
+    else if (job === undefined) await redis.lrem(this.activeKey, 0, id);
+    else await settingAside(redis, this.#keys, () => job.moveToWait('0'));
   }
 
   async #read(id: string): Promise<Job | 'unreadable' | undefined> {
@@ -268,13 +282,17 @@ export class CommandLane {
   /** BullMQ hands it out and cannot read it: it is held by nobody. */
   async #discardUnreadable(): Promise<void> {
     for (const id of await this.#options.redis.lrange(this.activeKey, 0, -1)) {
-      if (!this.#underWay.has(id) && (await this.#read(id)) === 'unreadable') await this.#discard(id);
+      const isUnreadable = async () => (await this.#read(id).catch(() => null)) === 'unreadable';
+      if (!this.#underWay.has(id) && (await isUnreadable())) await this.#discard(id);
     }
   }
 
-  /** Costs itself only. Its text does not stay, and is not in the error. */
+  /** Costs itself only. Its text is set aside, and is not in the error. */
   async #discard(id: string): Promise<void> {
-    this.#options.log.error({ jobId: id }, 'a command is no JSON; it is not carried out');
+    const { redis, log } = this.#options;
+    log.error({ jobId: id }, 'a command is no JSON; it is not carried out');
+    const key = this.#queue.toKey(id);
+    await copyAside(redis, key, (await redis.hget(key, 'data')) ?? '');
     const options = { attempts: 1, removeOnFail: { age: 86_400 } };
     const job = new Job(this.#queue, 'unreadable', {}, options, id);
     await job.updateData({});

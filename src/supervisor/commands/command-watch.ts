@@ -3,6 +3,7 @@ import { pause, unlessAborted } from '../../platform/deadline.js';
 import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { blockingTwin, type Redis } from '../../platform/redis.js';
+import { settingAside } from '../../platform/set-aside.js';
 import type { CommandLane } from './command-lane.js';
 
 interface WatchOptions {
@@ -43,13 +44,14 @@ export class CommandWatch {
   }
 
   async #read(connection: Redis, seconds: number, log: Logger): Promise<void> {
-    const { lanes } = this.#options;
+    const { lanes, redis } = this.#options;
     const closing = this.#closing.signal;
     const markers = lanes.map(({ markerKey }) => markerKey);
     while (!closing.aborted) {
       try {
         // A command that waits for Redis to come back is not settled by the end of its connection.
-        const marker = await unlessAborted(connection.bzpopmin(...markers, seconds), closing);
+        const read = settingAside(redis, markers, () => connection.bzpopmin(...markers, seconds));
+        const marker = await unlessAborted(read, closing);
         lanes.find(({ markerKey }) => markerKey === marker?.[0])?.wake();
       } catch (error) {
         if (closing.aborted) return;

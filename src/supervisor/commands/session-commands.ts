@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Job } from 'bullmq';
 import { bounds } from '../../contract/bounds.js';
-import { attemptKey } from '../../contract/keys.js';
+import { HoldlineError } from '../../contract/errors.js';
+import { attemptKey, readJobKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import {
   type ReadJob,
@@ -16,6 +17,7 @@ import { insist } from '../../platform/insist.js';
 import { luaScript } from '../../platform/lua-script.js';
 import { storeAnswer } from '../../platform/read-answers.js';
 import { redisTimeMs } from '../../platform/redis.js';
+import { copyAside, textOf } from '../../platform/set-aside.js';
 import { CommandLane, type QueueLook } from './command-lane.js';
 import { CommandWatch } from './command-watch.js';
 import { runRead } from './run-read.js';
@@ -127,7 +129,11 @@ export class SessionCommands {
   }
 
   async #read(job: Job): Promise<ReadReturn | null> {
-    const read = readJobSchema.parse(job.data);
+    const { success, data: read } = readJobSchema.safeParse(job.data);
+    if (!success) {
+      await copyAside(this.#options.redis, readJobKey(this.#options.session, job.id ?? ''), textOf(job.data));
+      throw new HoldlineError('unreadable', 'the data of a read cannot be read');
+    }
     const outcome = await this.#carryOut(read, job.id ?? '').catch((error: unknown) => {
       if (!this.#ending.signal.aborted) throw error;
       return null;

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { sendJobKey } from '../../contract/keys.js';
 import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Fence } from '../../contract/status.js';
 import type { Timing } from '../../contract/timing.js';
@@ -10,8 +11,10 @@ import {
   readSendRecord,
   recordAttempt,
   recordOutcome,
+  replaceUnreadableRecord,
   type SendRecord,
 } from '../../platform/send-records.js';
+import { copyAside, textOf } from '../../platform/set-aside.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
 import { LookUps } from './look-ups.js';
@@ -69,11 +72,13 @@ export class SessionSends {
    * not cost a message. null: the run ends here.
    */
   async run(job: Job): Promise<SendOutcome | null> {
-    const { log } = this.#options;
+    const { redis, session, log } = this.#options;
     const { success, data: send, error } = sendJobSchema.safeParse(job.data);
     if (!success) {
       const fields = error.issues.map(({ path }) => path.join('.'));
       log.error({ jobId: job.id, fields }, 'the data of a send cannot be read; it is not sent');
+      const copied = copyAside(redis, sendJobKey(session, job.id ?? ''), textOf(job.data));
+      await copied.catch((reason) => log.warn({ jobId: job.id, err: reason }, 'its data were not set aside'));
       return this.#untilDone(job, () => this.#settleUnread(job));
     }
     const characters = send.message?.length ?? 0;
@@ -125,7 +130,7 @@ export class SessionSends {
     place.lost();
     // Settled before, but the owner died before the queue knew.
     const outcome = record?.outcome ?? (await runSend(jobId, send, record?.attempt ?? null, context));
-    if (outcome !== null) await this.#settle(job, outcome, send.requestId);
+    if (outcome !== null) await this.#settle(job, outcome, send.requestId, record);
     return outcome;
   }
 
@@ -134,7 +139,7 @@ export class SessionSends {
     const { record } = await this.#readRecord(job.id ?? '');
     const unsent = failed('interrupted', 'the job cannot be read, so its message was not sent');
     const outcome = record?.outcome ?? (record?.attempt ? unreadableAttempt : unsent);
-    await this.#settle(job, outcome, null);
+    await this.#settle(job, outcome, null, record);
     return outcome;
   }
 
@@ -145,11 +150,20 @@ export class SessionSends {
     return read;
   }
 
-  async #settle(job: Job, outcome: SendOutcome, requestId: string | null): Promise<void> {
+  async #settle(
+    job: Job,
+    outcome: SendOutcome,
+    requestId: string | null,
+    record: SendRecord | null,
+  ): Promise<void> {
     const { redis, session, recorder, log } = this.#options;
     const jobId = job.id ?? '';
+    // Not before: without it the message would count as one that nobody has tried to send.
+    const isOdd = record?.attempt === 'unreadable';
     await Promise.all([
-      recordOutcome(redis, session, jobId, outcome),
+      isOdd
+        ? replaceUnreadableRecord(redis, session, jobId, outcome)
+        : recordOutcome(redis, session, jobId, outcome),
       job.updateData({ ...fieldsOf(job.data), message: null }),
     ]);
     const { status } = outcome;

@@ -57,9 +57,10 @@ export class RunRecorder {
 
   readonly onBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
 
-  /** `acceptedAt`: ms, wall clock. */
+  /** `acceptedAt`: ms, wall clock; of a job, where it may be anything. */
   commandSettles(operation: string, outcome: string, acceptedAt: number): void {
     this.#metrics.commands.inc({ operation, outcome });
-    this.#metrics.commandDuration.observe({ operation }, Math.max(0, Date.now() - acceptedAt) / 1_000);
+    const tookMs = Math.max(0, Date.now() - acceptedAt);
+    if (Number.isFinite(tookMs)) this.#metrics.commandDuration.observe({ operation }, tookMs / 1_000);
   }
 }

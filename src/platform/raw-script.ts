@@ -8,12 +8,16 @@ export type Script<Result> = (
   args: readonly ScriptArgument[],
 ) => Promise<Result>;
 
+/** Source of each script by the name of its command; complete once every module that has one is loaded. */
+export const scriptSources = new Map<string, string>();
+
 /**
  * A Lua script bound to its number of keys; runs by digest, sent in full once per server. Rejects with what Redis refuses;
  * see {@link luaScript} for what almost everybody wants.
  */
 export function rawScript<Result>(name: string, keyCount: number, lua: string): Script<Result> {
   const command = `holdline_${name}`;
+  scriptSources.set(command, lua);
   return (redis, keys, args) => {
     if (keys.length !== keyCount) throw new TypeError(`${name} takes ${keyCount} keys, not ${keys.length}`);
     if (!(command in redis)) redis.defineCommand(command, { numberOfKeys: keyCount, lua });

@@ -9,7 +9,7 @@ import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
 import { allProcesses, processFacts } from './processes.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { SessionObserver } from './session-observer.js';
-import { type SupervisorProcess, startSupervisorProcess } from './supervisor-process.js';
+import { type SupervisorProcess, type SupervisorProcessOptions, startSupervisorProcess } from './supervisor-process.js';
 import { Theatre, type ThreadBehaviour } from './theatre.js';
 
 const behaviours: Readonly<Record<HeldState, ThreadBehaviour>> = {
@@ -23,6 +23,9 @@ export interface Settled extends Standing {
   readonly owner: SupervisorProcess;
 }
 
+/** How supervisors differ from the usual ones: another way to Redis, more settings. */
+type DeploymentOptions = Partial<Pick<SupervisorProcessOptions, 'redisPort' | 'environment'>>;
+
 /** Two supervisors with scripted browsers and threads, one Redis, one replica, one session. */
 export class Deployment implements FaultStage<Settled> {
   readonly redis: RedisServer;
@@ -33,6 +36,7 @@ export class Deployment implements FaultStage<Settled> {
   readonly countIntervalMs = 25;
   readonly #dir: string;
   readonly #timing: Partial<Timing>;
+  readonly #supervisorOptions: DeploymentOptions;
   readonly #supervisors = new Set<SupervisorProcess>();
   #started = 0;
   #state: HeldState = 'ready';
@@ -46,9 +50,15 @@ export class Deployment implements FaultStage<Settled> {
     return new Deployment(redis, await startReplica(redis.url, { timing: replicaTiming }), timing);
   }
 
-  private constructor(redis: RedisServer, replica: Replica, timing: Partial<Timing>) {
+  protected constructor(
+    redis: RedisServer,
+    replica: Replica,
+    timing: Partial<Timing>,
+    options: DeploymentOptions = {},
+  ) {
     this.#dir = scratchDir();
     this.#timing = timing;
+    this.#supervisorOptions = options;
     this.redis = redis;
     this.replica = replica;
     this.theatre = new Theatre(this.#dir);
@@ -171,6 +181,7 @@ export class Deployment implements FaultStage<Settled> {
       redisPort: this.redis.port,
       theatre: this.theatre,
       timing: this.#timing,
+      ...this.#supervisorOptions,
     });
     this.#supervisors.add(supervisor);
     void supervisor.exited.then(() => this.#supervisors.delete(supervisor));

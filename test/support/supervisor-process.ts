@@ -31,6 +31,7 @@ export interface SupervisorProcessOptions {
   readonly redisPort: number;
   readonly theatre: Theatre;
   readonly timing: Partial<Timing>;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function startSupervisorProcess(options: SupervisorProcessOptions): Promise<SupervisorProcess> {
@@ -47,6 +48,7 @@ export async function startSupervisorProcess(options: SupervisorProcessOptions):
         browserExecutable: theatre.browserExecutable,
         timing,
       }),
+      ...options.environment,
     },
     execArgv: [],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -1,0 +1,70 @@
+const lineEnd = '\r\n';
+
+/** Cuts a stream of Redis' protocol (version 2) into whole requests or replies, whatever pieces it comes in. */
+export class RespFrames {
+  #pieces: Buffer[] = [];
+  #size = 0;
+  /** With less than this the frame that has begun cannot be whole. */
+  #needed = 1;
+
+  add(piece: Buffer): Buffer[] {
+    this.#pieces.push(piece);
+    this.#size += piece.length;
+    if (this.#size < this.#needed) return [];
+    const bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces);
+    const frames: Buffer[] = [];
+    let from = 0;
+    for (;;) {
+      const { end, isWhole } = frameEnd(bytes, from);
+      if (!isWhole) {
+        const rest = bytes.subarray(from);
+        this.#pieces = [rest];
+        this.#size = rest.length;
+        this.#needed = end - from;
+        return frames;
+      }
+      frames.push(bytes.subarray(from, end));
+      from = end;
+    }
+  }
+}
+
+interface FrameEnd {
+  /** Where the frame ends, or, while it is not whole, where it ends at the earliest. */
+  readonly end: number;
+  readonly isWhole: boolean;
+}
+
+function frameEnd(bytes: Buffer, from: number): FrameEnd {
+  const ofLine = bytes.indexOf(lineEnd, from);
+  if (ofLine === -1) return { end: bytes.length + 1, isWhole: false };
+  let end = ofLine + lineEnd.length;
+  const type = bytes.toString('latin1', from, from + 1);
+  if (type === '$') {
+    const length = Number(bytes.toString('latin1', from + 1, ofLine));
+    if (length >= 0) end += length + lineEnd.length;
+    return { end, isWhole: end <= bytes.length };
+  }
+  if (type !== '*') return { end, isWhole: true };
+  const count = Number(bytes.toString('latin1', from + 1, ofLine));
+  for (let i = 0; i < count; i++) {
+    const item = frameEnd(bytes, end);
+    if (!item.isWhole) return item;
+    end = item.end;
+  }
+  return { end, isWhole: true };
+}
+
+/** The words of a request, of each no more than `longest` bytes and no more than `most` of them. */
+export function wordsOf(request: Buffer, most: number, longest: number): string[] {
+  const words: string[] = [];
+  let at = request.indexOf(lineEnd) + lineEnd.length;
+  while (at < request.length && words.length < most) {
+    const ofLength = request.indexOf(lineEnd, at);
+    const begin = ofLength + lineEnd.length;
+    const length = Number(request.toString('latin1', at + 1, ofLength));
+    words.push(request.toString('utf8', begin, begin + Math.min(length, longest)));
+    at = begin + length + lineEnd.length;
+  }
+  return words;
+}

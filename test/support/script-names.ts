@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { scriptSources } from '../../src/platform/raw-script.js';
+
+const product = fileURLToPath(new URL('../../src', import.meta.url));
+
+const bullmqScripts = createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Readonly<
+  Record<string, { readonly name: string; readonly content: string }>
+>;
+
+/** The name of every script that the product runs, by its digest: `holdline_claim`, BullMQ's `moveToActive`, … */
+export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
+  for (const file of readdirSync(product, { recursive: true, encoding: 'utf8' })) {
+    const path = join(product, file);
+    if (file.endsWith('.js') && readFileSync(path, 'utf8').includes('luaScript(')) await import(path);
+  }
+  const own = [...scriptSources].map(([name, source]) => [digestOf(source), name] as const);
+  const bullmq = Object.values(bullmqScripts).map(({ name, content }) => [digestOf(content), name] as const);
+  return new Map([...own, ...bullmq]);
+}
+
+/** As Redis makes it. */
+export function digestOf(source: string): string {
+  return createHash('sha1').update(source).digest('hex');
+}

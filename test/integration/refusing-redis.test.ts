@@ -5,8 +5,8 @@ import { luaScript } from '../../src/platform/lua-script.js';
 import { readRoll, signRoll } from '../../src/platform/supervisor-roll.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { type RedisRequest, type RefusingRedis, startRefusingRedis } from '../support/refusing-redis.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type RedisRequest, type RefusingRedis, startRefusingRedis } from '../support/refusing-redis.js';
 import { RespFrames } from '../support/resp.js';
 
 /** That the Redis of the fault suite refuses what it is told to refuse, and nothing else. */
@@ -30,7 +30,15 @@ after(async () => {
 
 test('a refused command is answered in its place among those that are passed on', async () => {
   const refusal = refusing.refuse(isSet, readOnly);
-  const answers = await redis.pipeline().incr('n').set('a', 1).set('b', 1).incr('n').get('a').incr('n').exec();
+  const answers = await redis
+    .pipeline()
+    .incr('n')
+    .set('a', 1)
+    .set('b', 1)
+    .incr('n')
+    .get('a')
+    .incr('n')
+    .exec();
   refusal.lift();
   const said = answers?.map(([error, answer]) => error?.message ?? answer);
   assert.deepEqual(said, [1, readOnly, readOnly, 2, null, 3]);
@@ -89,7 +97,9 @@ test('megabytes pass unchanged, in whatever pieces they come', async () => {
   await redis.rpush('list', ...Array.from({ length: 5_000 }, (_, i) => `item ${i}`));
   assert.equal((await redis.lrange('list', 0, -1)).length, 5_000);
 
-  const stream = Buffer.from('*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n+OK\r\n*-1\r\n$-1\r\n*1\r\n*2\r\n:1\r\n$0\r\n\r\n-ERR x\r\n');
+  const stream = Buffer.from(
+    '*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n+OK\r\n*-1\r\n$-1\r\n*1\r\n*2\r\n:1\r\n$0\r\n\r\n-ERR x\r\n',
+  );
   for (let length = 1; length < stream.length; length++) {
     const frames = new RespFrames();
     const cut: string[] = [];

@@ -9,7 +9,11 @@ import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
 import { allProcesses, processFacts } from './processes.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { SessionObserver } from './session-observer.js';
-import { type SupervisorProcess, type SupervisorProcessOptions, startSupervisorProcess } from './supervisor-process.js';
+import {
+  type SupervisorProcess,
+  type SupervisorProcessOptions,
+  startSupervisorProcess,
+} from './supervisor-process.js';
 import { Theatre, type ThreadBehaviour } from './theatre.js';
 
 const behaviours: Readonly<Record<HeldState, ThreadBehaviour>> = {

@@ -1,15 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { type Timing, timingSchema } from '../../src/contract/timing.js';
 import { makeKeyText } from './credentials.js';
 import { Deployment } from './deployment.js';
-import { startReplica } from './http-replica.js';
+import { type Replica, startReplica } from './http-replica.js';
+import { type RedisServer, startRedis } from './redis-server.js';
 import { type RefusingRedis, startRefusingRedis } from './refusing-redis.js';
-import { startRedis } from './redis-server.js';
 
-const loginFile = 'Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb/000003.log';
+/** Two ways to one Redis. */
+interface Ways {
+  readonly redis: RedisServer;
+  /** Also of their session workers. */
+  readonly forSupervisors: RefusingRedis;
+  readonly forReplica: RefusingRedis;
+}
 
-/** A deployment whose Redis can refuse what supervisors and threads ask, and what the replica asks; it backs logins up. */
+/** A deployment whose Redis can refuse what supervisors ask, and what the replica asks; it backs logins up. */
 export class RefusedDeployment extends Deployment {
   readonly forSupervisors: RefusingRedis;
   readonly forReplica: RefusingRedis;
@@ -21,21 +25,18 @@ export class RefusedDeployment extends Deployment {
       startRefusingRedis(redis.port),
     ]);
     const replica = await startReplica(forReplica.url, { timing: timingSchema.parse({}) });
-    const environment = { WHATSAPP_CREDENTIALS_KEY: makeKeyText() };
-    return new RefusedDeployment(
-      ...([redis, replica, timing, { redisPort: forSupervisors.port, environment }] as const),
-      ...([forSupervisors, forReplica] as const),
-    );
+    return new RefusedDeployment({ redis, forSupervisors, forReplica }, replica, timing);
   }
 
   private constructor(
-    ...[redis, replica, timing, options, forSupervisors, forReplica]: [
-      ...ConstructorParameters<typeof Deployment>,
-      RefusingRedis,
-      RefusingRedis,
-    ]
+    { redis, forSupervisors, forReplica }: Ways,
+    replica: Replica,
+    timing: Partial<Timing>,
   ) {
-    super(redis, replica, timing, options);
+    super(redis, replica, timing, {
+      redisPort: forSupervisors.port,
+      environment: { WHATSAPP_CREDENTIALS_KEY: makeKeyText() },
+    });
     this.forSupervisors = forSupervisors;
     this.forReplica = forReplica;
   }

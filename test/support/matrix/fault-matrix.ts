@@ -64,7 +64,7 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
   try {
     const commands = state === 'ready' ? await putInFlight(stage) : null;
     const injectedAt = performance.now();
-    await row.inject(stage, standing);
+    const found = await row.inject(stage, standing);
     const overAt = performance.now();
     if (row.expect.says !== undefined) await untilSaid(watch, row.expect.says);
     const after = await stage.recovered(state);
@@ -74,6 +74,7 @@ async function run<Held extends Standing, Stage extends FaultStage<Held>>(
     const record = recordOf(stage, watch, { state, before: standing, after, injectedAt });
     judge(row.expect, record);
     await stage.assertNoZombies();
+    if (typeof found === 'string') t.diagnostic(found);
     t.diagnostic(figures(record, row.expect, overAt - injectedAt));
   } catch (error) {
     throw withStory(error, watch, stage);

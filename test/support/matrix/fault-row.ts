@@ -19,7 +19,7 @@ export interface FaultRow<Stage, Held extends Standing = Standing> {
   readonly fault: string;
   /** Where it makes sense, the most dangerous first: `npm test` takes that one, `npm run test:faults` all. */
   readonly states: readonly [HeldState, ...HeldState[]];
-  /** Resolves when the fault is over, or when nothing more of it is to come. */
+  /** Resolves when the fault is over, or when nothing more of it is to come; to a sentence for the report, if to one. */
   readonly inject: (stage: Stage, before: Held) => Promise<unknown>;
   readonly expect: Expectation;
   /** What becomes of the session otherwise where the fault meets it in one of these states. */

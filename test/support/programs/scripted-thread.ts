@@ -8,6 +8,7 @@ import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
 import { pause } from '../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../src/platform/redis.js';
+import { EventRelay } from '../../../src/session-worker/event-relay.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
 import { ask } from '../ask-browser.js';
 import {
@@ -42,6 +43,7 @@ const writer = new StateWriter(
   (fence) => say({ type: 'fenced', fence }),
   (bound) => say({ type: 'bound', bound }),
 );
+const relay = new EventRelay(redis, () => writer.run, log);
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(theatre);
 const hoarded: unknown[] = [];
@@ -122,7 +124,7 @@ function publish(state: SessionState): void {
 
 /**
  * A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser; but a message
- * that begins with "late once" it takes at the second time only. The test's theatre says who and what it does not answer.
+ * that begins with "late once" it takes at the second time only, and of one that begins with "told" there is an event. The test's theatre says who and what it does not answer.
  */
 async function carryOut({
   id,
@@ -157,6 +159,7 @@ async function carryOut({
           break;
         }
         appendFileSync(join(theatre, 'sent'), `${JSON.stringify({ messageId, message })}\n`);
+        if (message.startsWith('told')) tell(messageId);
       }
       return answer(answers);
     }
@@ -170,6 +173,12 @@ async function carryOut({
     default:
       return { type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' };
   }
+}
+
+/** Lost only when the thread ends first. */
+function tell(id: string): void {
+  const data = { id, chat_id: 'scripted', ack: 1 };
+  relay.add([{ type: 'message_ack', data }]).catch(() => undefined);
 }
 
 function lookUp({ phoneNumber, chatId, jobId }: SendCommands['prepareSend']['input']): LookUpBehaviour {
@@ -201,7 +210,7 @@ function spin(): void {
 
 async function stop(): Promise<void> {
   clearInterval(alive);
-  await writer.stop();
+  await Promise.all([writer.stop(), relay.stop()]);
   redis.disconnect();
   say({ type: 'stopped' });
   port.close();

@@ -6,6 +6,7 @@ import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { type RefusingRedis, startRefusingRedis } from '../support/refusing-redis.js';
 import { Stage } from '../support/stage.js';
 import { BrowserCensus } from './browser-census.js';
 
@@ -52,6 +53,8 @@ export class ChaosCluster {
   readonly redis: RedisServer;
   /** Ways to Redis: of the supervisors 0 and 1, then of the replicas 0 to 2. */
   readonly networks: readonly FaultProxy[];
+  /** Behind each of them. */
+  readonly refusing: readonly RefusingRedis[];
   readonly supervisors: Product[] = [];
   readonly replicas: Product[] = [];
   readonly browsers: BrowserCensus;
@@ -63,8 +66,9 @@ export class ChaosCluster {
   static async open(): Promise<ChaosCluster> {
     const stage = await Stage.open();
     const redis = await startRedis({ appendOnly: true });
-    const networks = await Promise.all(Array.from({ length: 5 }, () => startFaultProxy(redis.port)));
-    const cluster = new ChaosCluster(stage, redis, networks);
+    const refusing = await Promise.all(Array.from({ length: 5 }, () => startRefusingRedis(redis.port)));
+    const networks = await Promise.all(refusing.map(({ port }) => startFaultProxy(port)));
+    const cluster = new ChaosCluster(stage, redis, networks, refusing);
     const [replica] = cluster.replicas as [Product];
     // On a busy machine the first call can meet a replica that has no connection to Redis yet.
     const asked = async () => {
@@ -77,10 +81,16 @@ export class ChaosCluster {
     return cluster;
   }
 
-  private constructor(stage: Stage, redis: RedisServer, networks: FaultProxy[]) {
+  private constructor(
+    stage: Stage,
+    redis: RedisServer,
+    networks: readonly FaultProxy[],
+    refusing: readonly RefusingRedis[],
+  ) {
     this.#stage = stage;
     this.redis = redis;
     this.networks = networks;
+    this.refusing = refusing;
     this.threadFault = join(stage.dir, 'thread-fault');
     for (const index of [0, 1]) this.startSupervisor(index);
     for (const index of [0, 1, 2]) this.startReplica(index);
@@ -109,6 +119,7 @@ export class ChaosCluster {
     for (const supervisor of this.supervisors) supervisor.signal('SIGCONT');
     this.redis.signal('SIGCONT');
     for (const network of this.networks) network.open();
+    for (const redis of this.refusing) redis.lift();
     await this.whatsApp.faults.clear();
   }
 
@@ -139,7 +150,7 @@ export class ChaosCluster {
     try {
       await this.#stage.close();
     } finally {
-      await Promise.all(this.networks.map((network) => network.close()));
+      await Promise.all([...this.networks, ...this.refusing].map((way) => way.close()));
       await this.redis.stop();
     }
   }

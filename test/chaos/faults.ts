@@ -1,11 +1,13 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { allRefusedKinds, type RefusedKind, refusedKinds } from '../support/refusals/chaos.js';
+import { type RedisError, redisErrors } from '../support/refusals/errors.js';
 import { replaceFile } from '../support/replace-file.js';
 import { kill } from '../support/stage.js';
 import type { FaultSettings } from '../whatsapp-web/settings.js';
 import type { ChaosCluster } from './cluster.js';
 
-interface Fault {
+export interface Fault {
   /** How often it comes, compared with the others. */
   readonly weight: number;
   /** How many there are to hit. */
@@ -14,8 +16,10 @@ interface Fault {
   readonly forMs: readonly [number, number];
   /** Of one resource one fault at a time. */
   readonly resource: (target: number) => string;
+  /** In which ways it can come, where there are several. */
+  readonly variants?: readonly string[];
   /** Injects it, and heals it after `forMs`. */
-  readonly inject: (cluster: ChaosCluster, target: number, forMs: number) => Promise<void>;
+  readonly inject: (cluster: ChaosCluster, target: number, forMs: number, variant: string) => Promise<void>;
 }
 
 const fault = <Name extends string>(
@@ -46,6 +50,24 @@ const network = (weight: number, breakIt: 'cut' | 'freeze') =>
     [200, 8_000],
     5,
   );
+
+/** On the connections of one process, or of all. */
+const refusal = (error: RedisError): Fault => ({
+  ...fault(
+    1,
+    'refusal',
+    async ({ refusing }, target, forMs, variant) => {
+      const requests = refusedKinds[variant as RefusedKind];
+      const refused = refusing.filter((_, i) => target === i || target === refusing.length);
+      const refusals = refused.map((redis) => redis.refuse(requests, redisErrors[error]));
+      await sleep(forMs);
+      for (const each of refusals) each.lift();
+    },
+    [200, 8_000],
+    6,
+  ),
+  variants: allRefusedKinds,
+});
 
 /** WhatsApp's side, set for a while. */
 const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Partial<FaultSettings>) =>
@@ -171,6 +193,14 @@ export const faults = {
     5,
   ),
 
+  'redis says READONLY': refusal('READONLY'),
+  'redis says NOPERM': refusal('NOPERM'),
+  'redis says OOM': refusal('OOM'),
+  'redis says LOADING': refusal('LOADING'),
+  'redis says MASTERDOWN': refusal('MASTERDOWN'),
+  'redis says NOAUTH': refusal('NOAUTH'),
+  'redis says CROSSSLOT': refusal('CROSSSLOT'),
+
   'whatsapp cuts the socket': page(2, 'cutNow'),
   'whatsapp is silent': whatsApp(1, { server: 'silent' }, { server: 'up' }),
   'whatsapp answers 500': whatsApp(1, { server: 'error-500' }, { server: 'up' }),
@@ -179,6 +209,6 @@ export const faults = {
   'sends stall after': whatsApp(1, { sendStalls: 'sent' }, { sendStalls: false }),
   'messages stay in the page': whatsApp(1, { dropBeforeServer: true }, { dropBeforeServer: false }),
   'acks are lost': whatsApp(1, { ackStalls: true }, { ackStalls: false }),
-} as const satisfies Record<string, Fault>;
+} satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof faults;

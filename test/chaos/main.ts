@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ChaosCluster } from './cluster.js';
 import { faults } from './faults.js';
+import { Growth } from './growth.js';
 import { Memory } from './memory.js';
 import { inWords, planOf, type Step } from './plan.js';
 import { Senders } from './senders.js';
@@ -54,6 +55,7 @@ report();
 async function run(): Promise<void> {
   const watch = new Watch(cluster, complain);
   const memory = new Memory(cluster);
+  const growth = new Growth(cluster, seconds);
   const senders = new Senders(cluster, seed, complain);
   try {
     await live(senders).catch(complainOf);
@@ -64,6 +66,7 @@ async function run(): Promise<void> {
     for (const line of memory.judge(complain)) print(`memory: ${line}`);
     print(`polls: ${JSON.stringify(watch.tally)}`);
     await cluster.heal();
+    for (const line of await growth.judge(complain)) print(`growth: ${line}`);
     await saveLogs();
     await cluster.close();
   }
@@ -90,9 +93,11 @@ async function execute(steps: readonly Step[]): Promise<void> {
     steps.map(async (step) => {
       await sleep(Math.max(0, step.atMs - (performance.now() - beganAt)));
       executed.push(`${stamp()}  ${inWords(step).trim()}`);
-      await faults[step.fault].inject(cluster, step.target, step.forMs).catch((error: unknown) => {
-        complain(`${step.fault} could not be injected: ${String(error)}`);
-      });
+      await faults[step.fault]
+        .inject(cluster, step.target, step.forMs, step.variant)
+        .catch((error: unknown) => {
+          complain(`${step.fault} could not be injected: ${String(error)}`);
+        });
     }),
   );
 }

@@ -1,4 +1,4 @@
-import { type FaultName, faults } from './faults.js';
+import { type Fault, type FaultName, faults } from './faults.js';
 import { Random } from './random.js';
 
 /** One fault to come. */
@@ -10,6 +10,8 @@ export interface Step {
   readonly target: number;
   /** Until it is healed, where it is something that lasts. */
   readonly forMs: number;
+  /** In which of several ways it comes; empty where there is one. */
+  readonly variant: string;
 }
 
 /** After this a resource is left alone, so that what comes next finds it at work. */
@@ -28,19 +30,21 @@ export function planOf(seed: number, lengthMs: number, only = ''): Step[] {
   const plan: Step[] = [];
   for (let atMs = random.between(500, 2_000); atMs < lengthMs; atMs += random.between(300, 4_500)) {
     const fault = random.pick(names);
-    const { targets, forMs: range, resource } = faults[fault];
+    const { targets, forMs: range, resource, variants }: Fault = faults[fault];
     const target = random.between(0, targets - 1);
     const forMs = Math.min(random.between(...range), lengthMs - atMs);
+    const variant = variants === undefined ? '' : random.pick(variants);
     const name = resource(target);
     if ((busyUntil.get(name) ?? 0) > atMs) continue;
     busyUntil.set(name, atMs + forMs + restMs);
-    plan.push({ atMs, fault, target, forMs });
+    plan.push({ atMs, fault, target, forMs, variant });
   }
   return plan;
 }
 
-export function inWords({ atMs, fault, target, forMs }: Step): string {
+export function inWords({ atMs, fault, target, forMs, variant }: Step): string {
   const which = faults[fault].targets > 1 ? ` ${target}` : '';
   const length = forMs > 0 ? ` for ${(forMs / 1000).toFixed(1)} s` : '';
-  return `${(atMs / 1000).toFixed(1).padStart(6)} s  ${fault}${which}${length}`;
+  const way = variant === '' ? '' : ` to ${variant}`;
+  return `${(atMs / 1000).toFixed(1).padStart(6)} s  ${fault}${way}${which}${length}`;
 }

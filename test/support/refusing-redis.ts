@@ -26,6 +26,8 @@ export interface RefusingRedis {
   readonly url: string;
   /** `error`: what Redis would say, without the leading `-`. For `most` requests at most. */
   refuse(which: (request: RedisRequest) => boolean, error: string, most?: number): Refusal;
+  /** Nothing is refused any more. */
+  lift(): void;
   close(): Promise<void>;
 }
 
@@ -130,6 +132,7 @@ export async function startRefusingRedis(targetPort: number): Promise<RefusingRe
         lift: () => void rules.delete(rule),
       };
     },
+    lift: () => rules.clear(),
     async close() {
       const closed = once(listener, 'close');
       listener.close();

@@ -1,0 +1,29 @@
+import { any, named, onKey, onQueue, type Requests } from './requests.js';
+
+/** What chaos refuses, by the word that its plan is printed with. */
+export const refusedKinds = {
+  everything: () => true,
+  'every script': ({ step }) => step.startsWith('holdline_') || step.startsWith('move'),
+  'hand-outs of runs': any(onQueue('moveToActive', 'sessions'), named('moveStalledJobsToWait')),
+  'claims and states': any(named('holdline_trimEvents'), named('holdline_claim'), named('holdline_publish')),
+  renewals: named('holdline_renew'),
+  heartbeats: named('holdline_beat'),
+  'looks at commands': named('holdline_lookAtCommands'),
+  'returns of jobs': any(named('moveJobFromActiveToWait'), named('holdline_stepDown')),
+  'hand-outs of commands': any(onQueue('moveToActive', 'sends'), onQueue('moveToActive', 'reads')),
+  'records of sends': any(
+    named('holdline_readSendRecord'),
+    named('holdline_recordAttempt'),
+    onKey('set', ':attempt:'),
+  ),
+  'ends of jobs': any(named('moveToFinished'), named('updateData')),
+  'blocking reads': any(named('bzpopmin'), named('xread')),
+  events: named('holdline_appendEvents'),
+  'new connections': any(named('info'), named('subscribe')),
+  'plain reads': any(named('get'), named('getbuffer'), named('mget'), named('hgetall')),
+  'accepted sends': any(named('holdline_takeCommandRoom'), named('addStandardJob')),
+} as const satisfies Record<string, Requests>;
+
+export type RefusedKind = keyof typeof refusedKinds;
+
+export const allRefusedKinds = Object.keys(refusedKinds) as readonly RefusedKind[];

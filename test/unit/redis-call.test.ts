@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { viaRedis } from '../../src/http/session/redis-call.js';
+import { redisErrors } from '../support/refusals/errors.js';
 
 const saying = (message: string) =>
   viaRedis(() => Promise.reject(Object.assign(new Error(message), { name: 'ReplyError' })));
@@ -24,4 +25,14 @@ it('a replica’s refusal is an outage, within a script’s error too', async ()
   for (const message of [refusal, `ERR Error running script (call to f_8b): @user_script:2: -${refusal}`]) {
     await assert.rejects(saying(message), { code: 'redis_unavailable' });
   }
+});
+
+it('whatever a Redis refuses that is there, its caller is told that it does not answer', async () => {
+  for (const message of Object.values(redisErrors)) {
+    await assert.rejects(saying(message), { code: 'redis_unavailable' }, message);
+  }
+  await assert.rejects(
+    saying('WRONGTYPE Operation against a key holding the wrong kind of value'),
+    /WRONGTYPE/,
+  );
 });

@@ -5,8 +5,9 @@ import { isElsewhere } from '../../platform/redis-peers.js';
 import { refusesRight } from '../../platform/redis-rights.js';
 import { isWrongType } from '../../platform/set-aside.js';
 
-/** Replies of a Redis that is there but cannot serve now. */
-const unavailableReply = /^(LOADING|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
+/** Replies of a Redis that is there but cannot serve now; CROSSSLOT is a proxy's in front of a cluster. */
+const unavailableReply =
+  /^(LOADING|MISCONF|CROSSSLOT|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
 
 /** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {

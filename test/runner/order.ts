@@ -3,7 +3,14 @@ const longestFirst = [
   ...['faults/whatsapp', 'e2e/credentials', 'faults/supervisor', 'faults/browser', 'faults/redis'],
   ...['faults/fresh-login', 'faults/shipped-timing', 'e2e/life', 'e2e/qr-page-live', 'faults/takeover'],
   ...['e2e/replicas', 'e2e/send-faults', 'e2e/access-pages', 'integration/whatsapp-web-login'],
-  ...['e2e/recycling', 'faults/snapshots', 'e2e/commands', 'e2e/qr-page', 'integration/whatsapp-web-faults'],
+  ...[
+    'e2e/recycling',
+    'faults/snapshots',
+    'faults/refusals',
+    'e2e/commands',
+    'e2e/qr-page',
+    'integration/whatsapp-web-faults',
+  ],
   ...['faults/thread', 'integration/supervisor-restarts', 'integration/http-send-outage'],
   ...[
     'unit/guard',

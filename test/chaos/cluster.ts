@@ -120,6 +120,10 @@ export class ChaosCluster {
     this.redis.signal('SIGCONT');
     for (const network of this.networks) network.open();
     for (const redis of this.refusing) redis.lift();
+    // One that was started while Redis refused it a right has ended: its service would start it again.
+    for (const [index, { isRunning }] of this.supervisors.entries())
+      if (!isRunning) this.startSupervisor(index);
+    for (const [index, { isRunning }] of this.replicas.entries()) if (!isRunning) this.startReplica(index);
     await this.whatsApp.faults.clear();
   }
 

@@ -70,10 +70,10 @@ export class RunPublisher {
    */
   async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
+    // First, for it frees memory: a Redis that has none refuses what follows.
+    await this.#insist(() => trimEvents(redis, session));
     // Whatever stands in the way of the claim or of what comes after it.
     await this.#insist(() => inspectSession(redis, session));
-    // Before the claim, for it frees memory: a Redis that has none refuses it.
-    await this.#insist(() => trimEvents(redis, session));
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {

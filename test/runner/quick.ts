@@ -7,7 +7,7 @@ const directories = ['test/unit/', 'test/integration/'];
 const leftOut = {
   'opens a browser': `
     unit/browser integration/browser-identity integration/local-network integration/page-contract
-    integration/pinned-page integration/redis-access integration/redis-topologies integration/whatsapp-web-faults
+    integration/pinned-page integration/redis-access integration/redis-failovers integration/redis-topologies integration/whatsapp-web-faults
     integration/whatsapp-web-library-today integration/whatsapp-web-login integration/whatsapp-web-messages
     integration/whatsapp-web-oddities integration/whatsapp-web-pairing integration/whatsapp-web-passkey
     integration/whatsapp-web-phone integration/whatsapp-web-sending-faults integration/whatsapp-web-today`,
@@ -15,10 +15,11 @@ const leftOut = {
     integration/access-attacks integration/access-ends integration/http-bodies integration/http-connections
     integration/http-events-faults integration/http-events-writing integration/http-outage
     integration/http-reads-commands integration/http-send integration/http-send-outage
-    integration/http-validation-generated integration/redis-fitness integration/supervisor-backup
-    integration/supervisor-data-loss integration/supervisor-ends integration/supervisor-restarts
-    integration/supervisor-runs integration/supervisor-sends integration/supervisor-sends-per-chat
-    integration/supervisor-sends-records integration/test-runner`,
+    integration/http-validation-generated integration/odd-keys integration/odd-starts integration/redis-fitness
+    integration/redis-rights integration/supervisor-backup integration/supervisor-data-loss
+    integration/supervisor-ends integration/supervisor-paces integration/supervisor-refused
+    integration/supervisor-restarts integration/supervisor-runs integration/supervisor-sends
+    integration/supervisor-sends-per-chat integration/supervisor-sends-records integration/test-runner`,
   'takes much of a processor': `
     integration/http-events-many integration/http-jobs integration/read-answers integration/redis-needs
     integration/snapshot-vault`,

@@ -30,7 +30,7 @@ const sessionKeyTypes = {
 } as const satisfies Record<keyof SessionKeys, KeyType>;
 
 /** BullMQ's keys of a queue, without those that only its features have which are not used here. */
-export const queueKeyTypes = {
+const queueKeyTypes = {
   wait: 'list',
   active: 'list',
   paused: 'list',
@@ -47,6 +47,11 @@ export const queueKeyTypes = {
   pc: 'string',
   limiter: 'string',
 } as const satisfies Record<string, KeyType>;
+
+/** BullMQ's own keys of a queue. */
+export function queueKeys(queue: string): string[] {
+  return Object.keys(queueKeyTypes).map((name) => `${keyPrefix}:${queue}:${name}`);
+}
 
 const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:attempt|answer):/, 'string'],
@@ -73,7 +78,9 @@ export function typeOfKey(key: string): KeyType | null {
   if (other !== undefined) return other[1];
   const inQueue = queueKey.exec(name)?.[1];
   if (inQueue === undefined) return null;
-  return inQueue in queueKeyTypes ? queueKeyTypes[inQueue as keyof typeof queueKeyTypes] : 'hash';
+  return Object.hasOwn(queueKeyTypes, inQueue)
+    ? queueKeyTypes[inQueue as keyof typeof queueKeyTypes]
+    : 'hash';
 }
 
 /** The session that a key is of; null: of the whole deployment. */

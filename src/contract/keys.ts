@@ -6,7 +6,10 @@ import { readsQueue, runJobId, sendsQueue, sessionsQueue } from './names.js';
  */
 export const keyPrefix = '{wa}';
 
-/** Never written. It is named where Redis is asked whether it would carry a command out. */
+/**
+ * Never written. It is named where Redis is asked whether it would carry a command out, as a channel too, and waited for by those
+ * who are to hear that their Redis has become a replica.
+ */
 export const absentKey = `${keyPrefix}:absent`;
 
 /** TTL'd members, one a living supervisor; sorted set by the time (Redis ms) at which each lapses. */

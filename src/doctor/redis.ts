@@ -51,8 +51,8 @@ async function runningOn(dataDir: string): Promise<{ message: string; url: strin
 
 async function atUrl(url: string, config: Config, log: Logger): Promise<Verdict[]> {
   // Where it cannot be asked, the connection below says why.
-  const problem = await userProblem(url).catch(() => null);
-  if (problem !== null) return [failure(problem)];
+  const problem = await userProblem(url).catch(() => undefined);
+  if (typeof problem === 'string') return [failure(problem)];
   const redis = connectForAnswers(url, patienceMs, log.child({}, { level: 'silent' }));
   let lastError: unknown = new DeadlineError('it', patienceMs);
   redis.on('error', (error: unknown) => {
@@ -63,7 +63,8 @@ async function atUrl(url: string, config: Config, log: Logger): Promise<Verdict[
     if (redis.status !== 'ready') {
       return [failure(`Redis cannot be reached (${messageOf(lastError)}): start it, or mend REDIS_URL`)];
     }
-    return [ok('its user may do all that is needed'), ...(await questions(redis, config))];
+    const user = problem === null ? [ok('its user may do all that is needed')] : [];
+    return [...user, ...(await questions(redis, config))];
   } finally {
     redis.disconnect();
   }
@@ -131,7 +132,7 @@ export function asideVerdicts(count: number): Verdict[] {
   if (count === 0) return [];
   const [keys, was, them] = count === 1 ? ['key', 'was', 'it'] : ['keys', 'were', 'them'];
   return [
-    warning(`${count} ${keys} that nobody can read ${was} set aside: look at ${them} (docs/runbook.md)`),
+    warning(`${count} ${keys} that cannot be used ${was} set aside: look at ${them} (docs/runbook.md)`),
   ];
 }
 

@@ -1,9 +1,10 @@
 import type { JobsOptions, Queue } from 'bullmq';
+import { queueKeys } from '../contract/key-types.js';
 import { keyPrefix } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
+import { isWrongType } from './odd-data.js';
 import { logOf, type Redis } from './redis.js';
-import { queueKeys } from './session-inspection.js';
-import { isWrongType, setAsideOddTypes } from './set-aside.js';
+import { setAsideOddTypes } from './set-aside.js';
 
 /**
  * Adds a job; under an id that is there already it changes nothing. Where a key of the queue is of another type BullMQ does
@@ -30,16 +31,22 @@ export async function addJob<Data>(
  * Puts a job into its queue that is in no list and in no hands: nobody would ever take it, and adding it again changes nothing.
  * False: it is not lost.
  */
-export async function requeueIfLost(redis: Redis, queue: string, jobId: string): Promise<boolean> {
+export async function requeueIfLost(
+  redis: Redis,
+  queue: string,
+  jobId: string,
+  where: 'back' | 'front' = 'back',
+): Promise<boolean> {
   const key = (name: string) => `${keyPrefix}:${queue}:${name}`;
   const keys = [key(jobId), key(`${jobId}:lock`), ...['wait', 'active', 'paused'].map(key)];
   const sorted = ['marker', 'delayed', 'prioritized', 'completed', 'failed'].map(key);
-  if ((await requeueScript(redis, [...keys, ...sorted], [jobId])) === 0) return false;
+  const words = [jobId, where === 'back' ? 'LPUSH' : 'RPUSH'];
+  if ((await requeueScript(redis, [...keys, ...sorted], words)) === 0) return false;
   logOf(redis)?.error({ jobId }, 'a job stood in no list; it is in the queue again');
   return true;
 }
 
-// KEYS job lock wait active paused marker, sorted sets of ids | ARGV id | returns 1 where it was lost
+// KEYS job lock wait active paused marker, sorted sets of ids | ARGV id, LPUSH or RPUSH | returns 1 where it was lost
 const requeueScript = luaScript<number>(
   'requeueIfLost',
   10,
@@ -52,7 +59,7 @@ const requeueScript = luaScript<number>(
    for i = 7, 10 do
      if redis.call('ZSCORE', KEYS[i], ARGV[1]) then return 0 end
    end
-   redis.call('LPUSH', KEYS[3], ARGV[1])
+   redis.call(ARGV[2], KEYS[3], ARGV[1])
    redis.call('ZADD', KEYS[6], 0, '0')
    return 1`,
 );

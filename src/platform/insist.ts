@@ -32,8 +32,3 @@ export async function insist<T>(
     }
   }
 }
-
-/** It is what stands in Redis that is odd, not Redis that refuses: the same will be so the next time. */
-export function isAboutData(error: unknown): boolean {
-  return error instanceof SyntaxError || error instanceof TypeError || /\bWRONGTYPE\b/.test(messageOf(error));
-}

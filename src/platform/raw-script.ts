@@ -8,7 +8,7 @@ export type Script<Result> = (
   args: readonly ScriptArgument[],
 ) => Promise<Result>;
 
-/** Source of each script by the name of its command; complete once every module that has one is loaded. */
+/** Source of each script by the name of its command, for tests; `typesOf` of a number of keys comes with its first use. */
 export const scriptSources = new Map<string, string>();
 
 /**

@@ -46,6 +46,7 @@ export class MasterConnector extends ServerConnector {
 
   override async connect(say: Say): Promise<Socket> {
     await this.#gate.pass(say);
+    this.#gate.assertNotLeft();
     return super.connect(say);
   }
 
@@ -70,6 +71,7 @@ export class SentinelMasterConnector extends SentinelConnector {
 
   override async connect(say: Say): ReturnType<SentinelConnector['connect']> {
     await this.#gate.pass(say);
+    this.#gate.assertNotLeft();
     return survivingErrors(await super.connect(say));
   }
 
@@ -85,15 +87,17 @@ class Gate {
   #refusedAt = Number.NEGATIVE_INFINITY;
   #say: Say = () => undefined;
 
-  /** Resolves when the server may be looked at. Rejects when the connection was given up meanwhile. */
+  /** Resolves when the server may be looked at, or when the connection was given up. */
   async pass(say: Say): Promise<void> {
     this.#say = say;
     this.#left = new AbortController();
-    const { signal } = this.#left;
     const waitMs = this.#refusedAt + lookAgainMs - performance.now();
-    if (waitMs > 0) await pause(waitMs, signal);
-    // The words by which ioredis knows its own doing.
-    if (signal.aborted) throw new Error('Connection is closed.');
+    if (waitMs > 0) await pause(waitMs, this.#left.signal);
+  }
+
+  /** By the words by which ioredis knows its own doing. */
+  assertNotLeft(): void {
+    if (this.#left.signal.aborted) throw new Error('Connection is closed.');
   }
 
   leave(): void {

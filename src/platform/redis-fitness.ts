@@ -1,7 +1,7 @@
 import { Cluster } from 'ioredis';
 import { OperatorError } from '../contract/errors.js';
 import type { Timing } from '../contract/timing.js';
-import { type Deferred, deferred, pause } from './deadline.js';
+import { insist } from './insist.js';
 import type { Logger } from './logger.js';
 import { connectPatiently, disconnect, type Redis } from './redis.js';
 import { userProblem } from './redis-rights.js';
@@ -9,8 +9,8 @@ import { userProblem } from './redis-rights.js';
 /** Whether this Redis can be built upon: it lets us in and do all, is new enough, and never throws away what it was given. */
 export interface RedisFitness {
   /**
-   * Settles at the first contact, however late that is; stays open until then. Rejects with an OperatorError where
-   * this Redis is refused. What changes later is only told in the log: a session that runs is not ended for it.
+   * Settles at the first contact, however late that is. Rejects with an OperatorError where this Redis is refused, and with
+   * any error once {@link stop} was called. What changes later is only told in the log: a session that runs is not ended for it.
    */
   readonly verdict: Promise<void>;
   stop(): Promise<void>;
@@ -22,29 +22,34 @@ interface FitnessOptions {
   readonly log: Logger;
 }
 
-const retryMs = 500;
-
 export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): RedisFitness {
   const stopping = new AbortController();
-  const first: Deferred<string | null> = deferred();
+  const { signal } = stopping;
   // The parts say when Redis is away.
   const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
-  let hasVerdict = false;
-  const look = async () => {
-    const problem = await problemOf(redis).catch((error: unknown) => {
-      log.debug({ err: error }, 'Redis did not say what it is');
-      return undefined;
-    });
-    if (problem === undefined) return;
-    if (hasVerdict && problem !== null) log.error(problem);
-    hasVerdict = true;
-    first.resolve(problem);
+  const insistence = {
+    signal,
+    log,
+    sentence: 'redis does not say what it is, and what its user may do; asking again',
   };
-  redis.on('ready', () => void look());
-  const verdict = (async () => {
-    const problem = (await firstAnswer(redisUrl, stopping.signal)) ?? (await first.promise);
+  const firstProblem = async () => {
+    const problem = await userProblem(redisUrl);
+    if (problem !== null) return problem;
+    // Of a cluster no node is known before.
+    if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
+    return problemOf(redis);
+  };
+  let hasVerdict = false;
+  const verdict = insist(firstProblem, insistence).then((problem) => {
+    hasVerdict = true;
     if (problem !== null) throw new OperatorError(problem);
-  })();
+  });
+  redis.on('ready', async () => {
+    if (!hasVerdict) return;
+    // It may be another one by now. Where it does not say, the next connection asks again.
+    const problem = await problemOf(redis).catch(() => null);
+    if (problem !== null) log.error(problem);
+  });
   // It may come while the parts still start, and nobody waits for it yet.
   verdict.catch(() => undefined);
   return {
@@ -54,18 +59,6 @@ export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): Re
       return disconnect(redis);
     },
   };
-}
-
-/** What is wrong with the user, as soon as Redis can be asked. */
-async function firstAnswer(redisUrl: string, stopping: AbortSignal): Promise<string | null> {
-  while (!stopping.aborted) {
-    try {
-      return await userProblem(redisUrl);
-    } catch {
-      await pause(retryMs, stopping);
-    }
-  }
-  return null;
 }
 
 async function problemOf(redis: Redis): Promise<string | null> {

@@ -117,9 +117,9 @@ function toCluster({ nodes }: RedisAddress, options: RedisOptions): Cluster {
 /** Makes it one of the peers, and what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
 function joined(redis: Redis, peers: RedisPeers, log: Logger): Redis {
   peers.join(redis, log);
-  // One that has ended may be opened again.
   redis.on('connecting', () => peers.join(redis, log));
-  redis.on('end', () => peers.leave(redis));
+  // One that is closed while it waits to connect anew says no more than this.
+  redis.on('close', () => peers.leave(redis));
   redis.on('error', (error: Error & { command?: { name: string } }) => {
     // ioredis would go on, in the database of somebody else.
     if (error.command?.name !== 'select') return;

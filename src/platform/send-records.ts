@@ -8,8 +8,9 @@ import {
 } from '../contract/send-jobs.js';
 import { type Fence, formatFence } from '../contract/status.js';
 import { luaScript } from './lua-script.js';
+import { parseJson } from './odd-data.js';
 import type { Redis } from './redis.js';
-import { asideIndexOf, setAsideLua, setAsideWords, tellAside } from './set-aside.js';
+import { asideIndexOf, reasons, setAsideLua, setAsideWords, tellAside } from './set-aside.js';
 
 /** What is known of a send beside its job: that the page may have been called, and how it ended. */
 export interface SendRecord {
@@ -71,14 +72,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Before the page is called. `fenced`: the session is another's; `late`: the send has been told as expired. In both
  * cases the page must not be called.
@@ -128,9 +121,9 @@ export async function replaceUnreadableRecord(
 ): Promise<void> {
   const key = attemptKey(session, jobId);
   const record: SendRecord = { attempt: null, outcome };
-  const words = [key, 'nobody can read it', ...setAsideWords, JSON.stringify(record), outcomeTtlMs];
+  const words = [key, reasons.text, ...setAsideWords, JSON.stringify(record), outcomeTtlMs];
   if ((await replaceScript(redis, [key, asideIndexOf(key)], words)) === 1) {
-    tellAside(redis, key, 'nobody can read it');
+    tellAside(redis, key, reasons.text);
   }
 }
 

@@ -1,6 +1,6 @@
 import { credentialsBackupParts } from '../contract/credentials.js';
-import { queueKeyTypes } from '../contract/key-types.js';
-import { answersKey, commandRoomKey, keyPrefix, type SessionKeys, sessionKeys } from '../contract/keys.js';
+import { queueKeys } from '../contract/key-types.js';
+import { answersKey, commandRoomKey, type SessionKeys, sessionKeys } from '../contract/keys.js';
 import { readsQueue, sendsQueue } from '../contract/names.js';
 import { parseFence, parseHeartbeat } from '../contract/status.js';
 import { isAccountNote } from './account-end.js';
@@ -52,11 +52,6 @@ function allKeys(session: string): string[] {
     ...[answersKey(session), commandRoomKey(session, 'reads'), commandRoomKey(session, 'sends')],
     ...queues.flatMap((queue) => queueKeys(queue)),
   ];
-}
-
-/** BullMQ's own keys of a queue. */
-export function queueKeys(queue: string): string[] {
-  return Object.keys(queueKeyTypes).map((name) => `${keyPrefix}:${queue}:${name}`);
 }
 
 // KEYS texts, then events

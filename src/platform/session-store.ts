@@ -14,7 +14,7 @@ import { accountEndKeyCount, accountEndKeys, accountEndLua } from './account-end
 import { addEventsLua, areWritten, wordsOf } from './event-writing.js';
 import { luaScript } from './lua-script.js';
 import type { Redis } from './redis.js';
-import { settingAside } from './set-aside.js';
+import { setAsideText, settingAside } from './set-aside.js';
 
 /** A session's state in Redis: who may write it is decided here, by the fence, and nowhere else. */
 
@@ -140,6 +140,11 @@ export function publishStatus(redis: Redis, p: Publication): Promise<boolean> {
   );
 }
 
+/** Lua: where the events are of another type the script fails here, before it moves the fence, and can run again. */
+function probeEventsLua(key: number): string {
+  return `redis.call('XRANGE', KEYS[${key}], '0-0', '0-0')`;
+}
+
 // KEYS fence state qrPng qrBase64 heartbeat events, keys of the account's end
 // ARGV expected next status png base64 heartbeatTtlMs before endsAccount wid, words of the events
 // returns 0 when the fence is another's, 2 when the state is not `before` any more, else as the events say
@@ -149,6 +154,9 @@ const publishScript = luaScript<number>(
   `${accountEndLua(7)}
    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
+   ${probeEventsLua(6)}
+   if ARGV[8] == '1' then endAccount() end
+   beginAccount(ARGV[9])
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    if ARGV[4] == '' then
@@ -158,8 +166,6 @@ const publishScript = luaScript<number>(
      redis.call('SET', KEYS[4], ARGV[5])
    end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   if ARGV[8] == '1' then endAccount() end
-   beginAccount(ARGV[9])
    ${addEventsLua(6, 10)}`,
 );
 
@@ -314,20 +320,23 @@ const endScript = luaScript<number>(
   `${accountEndLua(14)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
+   local standing = redis.call('GET', KEYS[4])
+   local wiped = tonumber(redis.call('GET', KEYS[7]) or '') or 0
+   ${probeEventsLua(10)}
+   if tonumber(ARGV[7]) > 0 then
+     redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13])
+     endAccount()
+   end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    redis.call('SET', KEYS[3], 'ended')
    redis.call('DEL', KEYS[8], KEYS[9])
    if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4]) end
    if ARGV[5] ~= '' then
-     if redis.call('GET', KEYS[4]) == ARGV[5] then redis.call('DEL', KEYS[4]) end
+     if standing == ARGV[5] then redis.call('DEL', KEYS[4]) end
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
-   if tonumber(ARGV[7]) > 0 then
-     redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13])
-     endAccount()
-   end
-   if tonumber(ARGV[7]) > (tonumber(redis.call('GET', KEYS[7]) or '') or 0) then redis.call('SET', KEYS[7], ARGV[7]) end
+   if tonumber(ARGV[7]) > wiped then redis.call('SET', KEYS[7], ARGV[7]) end
    ${addEventsLua(10, 9)}`,
 );
 
@@ -368,8 +377,10 @@ const markWipedScript = luaScript<string>(
 /** Says how the run shall end; joins an intent that already covers it. Returns the id to look for. */
 export async function requestEnd(redis: Redis, session: string, wish: Intent): Promise<Intent> {
   const k = sessionKeys(session);
-  const standing = await requestEndScript(redis, [k.intent], [JSON.stringify(wish), wish.kind]);
-  return parseIntent(standing) ?? wish;
+  const standing = parseIntent(await requestEndScript(redis, [k.intent], [JSON.stringify(wish), wish.kind]));
+  if (standing !== null) return standing;
+  await setAsideText(redis, k.intent);
+  return requestEnd(redis, session, wish);
 }
 
 // KEYS intent | ARGV wish kind | returns the intent that stands now

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { bounds } from '../contract/bounds.js';
 import { type KeyType, sessionOfKey, typeOfKey } from '../contract/key-types.js';
 import { asideKey, keyPrefix, sessionKeys, setAsideKey } from '../contract/keys.js';
-import { rawScript } from './raw-script.js';
+import { isWrongType } from './odd-data.js';
+import { rawScript, type Script } from './raw-script.js';
 import { logOf, type Redis } from './redis.js';
 
 /**
@@ -66,7 +67,7 @@ export type Oddity =
   | { readonly type: 'endless' }
   | { readonly type: 'last id' };
 
-const reasons: Readonly<Record<Oddity['type'], string>> = {
+export const reasons: Readonly<Record<Oddity['type'], string>> = {
   type: 'it is of another type',
   text: 'nobody can read it',
   endless: 'it would never lapse',
@@ -149,15 +150,21 @@ export async function setAsideOddTypes(redis: Redis, keys: readonly string[]): P
 }
 
 // KEYS any | returns the type of each
-function typesScript(keyCount: number) {
-  return rawScript<string[]>(
-    `typesOf${keyCount}`,
-    keyCount,
-    `local types = {}
-     for i = 1, #KEYS do types[i] = redis.call('TYPE', KEYS[i]).ok end
-     return types`,
-  );
+function typesScript(keyCount: number): Script<string[]> {
+  const script =
+    typesScripts.get(keyCount) ??
+    rawScript<string[]>(
+      `typesOf${keyCount}`,
+      keyCount,
+      `local types = {}
+       for i = 1, #KEYS do types[i] = redis.call('TYPE', KEYS[i]).ok end
+       return types`,
+    );
+  typesScripts.set(keyCount, script);
+  return script;
 }
+
+const typesScripts = new Map<number, Script<string[]>>();
 
 /** Runs `call`, which uses these keys, and once more where one of them was of another type. */
 export async function settingAside<T>(
@@ -171,11 +178,6 @@ export async function settingAside<T>(
     if (!isWrongType(error) || (await setAsideOddTypes(redis, keys)) === 0) throw error;
     return call();
   }
-}
-
-/** Redis before 7 tells it in the middle of what a script failed of. */
-export function isWrongType(error: unknown): boolean {
-  return error instanceof Error && /\bWRONGTYPE\b/.test(error.message);
 }
 
 /** How many there are, of a session and of none. */

@@ -1,13 +1,15 @@
 import type { Queue } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
+import { queueKeys } from '../contract/key-types.js';
 import { keyPrefix, sessionKeys } from '../contract/keys.js';
 import { isRunJobId, runJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import { addJob, requeueIfLost } from './add-job.js';
 import { luaScript } from './lua-script.js';
+import { parseJson } from './odd-data.js';
 import { logOf, type Redis } from './redis.js';
-import { queueKeys } from './session-inspection.js';
 import {
   asideIndexOf,
+  reasons,
   setAside,
   setAsideLua,
   setAsideOddTypes,
@@ -37,7 +39,9 @@ export async function mendStarts(redis: Redis, sessions: readonly string[]): Pro
     }
     const session = sessionOfJobId(id);
     if (isLockedForEver === 1) await setAside(redis, sessionKeys(session).lock, { type: 'endless' });
-    if (type !== 'hash' || !isStart(data) || !isObject(options)) await renewStart(redis, session);
+    if (type !== 'hash' || !isStart(data) || !isObject(options)) {
+      await renewStart(redis, session, { type, data, options });
+    }
   }
   const listed = new Set(starts.map(([id]) => id));
   for (const id of sessions.map(runJobId)) {
@@ -61,14 +65,6 @@ function isStart(json: string): boolean {
 function isObject(json: string): boolean {
   const value = parseJson(json);
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
 }
 
 // More than there are sessions: what is beyond is looked at once these are mended.
@@ -105,26 +101,44 @@ const dropScript = luaScript<number>(
    return 1`,
 );
 
-async function renewStart(redis: Redis, session: string): Promise<void> {
+/** What a look at the queue has found of a start. */
+interface SeenStart {
+  readonly type: string;
+  readonly data: string;
+  readonly options: string;
+}
+
+async function renewStart(redis: Redis, session: string, seen: SeenStart): Promise<void> {
   const { job } = sessionKeys(session);
   const { name, data, options } = startJobOptions(session);
   const fields = { name, data: JSON.stringify(data), opts: JSON.stringify(options), delay: 0, priority: 0 };
-  const words = [job, 'nobody can read it', ...setAsideWords, ...Object.entries(fields).flat()];
-  const had = await renewScript(redis, [job, asideIndexOf(job)], words);
-  if (had === 1) tellAside(redis, job, 'nobody can read it');
+  const words = [reasons.text, ...setAsideWords, seen.type, seen.data, seen.options];
+  const had = await renewScript(
+    redis,
+    [job, asideIndexOf(job)],
+    [...words, ...Object.entries(fields).flat()],
+  );
+  if (had === 1) tellAside(redis, job, reasons.text);
 }
 
-// KEYS job index | ARGV job why, most, ms, then fields and values of a job | returns 1 where there was something
+// Several look at once, and one of them is first.
+// KEYS job index | ARGV why, most, ms, what was seen: type data opts, then fields and values of a job
+// returns 1 where there was something, 0 where it is not as seen any more or there was nothing
 const renewScript = luaScript<number>(
   'renewStart',
   2,
-  `${setAsideLua(2, 3)}
-   local had = redis.call('EXISTS', KEYS[1])
-   if had == 1 then setAside(ARGV[1], ARGV[2]) end
-   for i = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  `${setAsideLua(2, 2)}
+   local type = redis.call('TYPE', KEYS[1]).ok
+   if type ~= ARGV[4] then return 0 end
+   if type == 'hash' then
+     local fields = redis.call('HMGET', KEYS[1], 'data', 'opts')
+     if (fields[1] or '') ~= ARGV[5] or (fields[2] or '') ~= ARGV[6] then return 0 end
+   end
+   if type ~= 'none' then setAside(KEYS[1], ARGV[1]) end
+   for i = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
    local time = redis.call('TIME')
    redis.call('HSET', KEYS[1], 'timestamp', string.format('%.0f', time[1] * 1000))
-   return had`,
+   return type == 'none' and 0 or 1`,
 );
 
 /** Adds the start of a session; one that is there already stays as it is. */

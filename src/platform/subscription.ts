@@ -15,12 +15,19 @@ interface Subscription {
  * and a refusal then is a rejection that nobody can handle.
  */
 export function keepSubscribed(redis: Redis, { channel, signal, log }: Subscription): void {
-  // A cluster's subscriber handles it.
+  // A cluster's subscriber leaves it at that: the channel is silent until that connection is made anew.
   if (!(redis instanceof Cluster)) redis.options.autoResubscribe = false;
   const sentence = `redis refused the subscription to ${channel}; trying again`;
+  let isAsking = false;
   const subscribe = () => {
-    // It rejects at the end only.
-    insist(() => redis.subscribe(channel), { signal, log, sentence }).catch(() => undefined);
+    if (isAsking) return;
+    isAsking = true;
+    insist(() => redis.subscribe(channel), { signal, log, sentence })
+      // It rejects at the end only.
+      .catch(() => undefined)
+      .finally(() => {
+        isAsking = false;
+      });
   };
   redis.on('ready', subscribe);
   subscribe();

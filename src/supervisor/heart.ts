@@ -65,13 +65,13 @@ export class Heart {
       epoch: asked,
       ttlMs: timing.heartbeatTtlMs,
     });
+    if (this.#timer === undefined || epoch() !== asked) return;
+    if (!isOurs) return this.#options.onStranger();
+    if (intent) this.#options.onIntent(intent);
     if (isOdd || ++this.#beats % beatsBetweenLooks === 0) {
-      // The next look makes up for it; what this beat has learnt must not wait.
+      // The next look makes up for it. Before the state is written anew: what stood there is kept.
       await inspectSession(redis, session).catch(() => undefined);
     }
-    if (this.#timer === undefined || epoch() !== asked) return;
-    if (!isOurs) this.#options.onStranger();
-    else if (intent) this.#options.onIntent(intent);
-    else if (isStateLost) this.#options.onStateLost();
+    if (isStateLost && !intent && epoch() === asked) this.#options.onStateLost();
   }
 }

@@ -4,8 +4,9 @@ import { keyPrefix } from '../contract/keys.js';
 import { sessionsQueue } from '../contract/names.js';
 import type { Timing } from '../contract/timing.js';
 import { pause } from '../platform/deadline.js';
-import { isAboutData, retryMs } from '../platform/insist.js';
+import { retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
+import { isAboutData } from '../platform/odd-data.js';
 import type { Redis } from '../platform/redis.js';
 
 interface IntakeOptions {
@@ -82,6 +83,11 @@ class PacedWorker extends Worker {
   ) {
     super(sessionsQueue, process, options);
     this.#closing = closing;
+  }
+
+  /** Between two tries of its blocking read BullMQ waits a tenth of a second. */
+  override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
+    return aborting === undefined ? pause(ms ?? retryMs, this.#closing) : super.delay(ms, aborting);
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {

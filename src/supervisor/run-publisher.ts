@@ -70,15 +70,15 @@ export class RunPublisher {
    */
   async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
-    // First, for it frees memory: a Redis that has none refuses what follows.
+    // First, for it frees memory: a Redis that has none refuses the claim.
     await this.#insist(() => trimEvents(redis, session));
-    // Whatever stands in the way of the claim or of what comes after it.
-    await this.#insist(() => inspectSession(redis, session));
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
       this.#options.onEpoch();
+      // Whatever stands in the way of what comes after it.
+      await this.#insist(() => inspectSession(redis, session));
     }
     return claim;
   }
@@ -157,7 +157,7 @@ export class RunPublisher {
     const { log } = this.#options;
     const { lost } = this.#options.lease;
     try {
-      const sentence = 'redis refused a state write; trying again';
+      const sentence = 'redis refused a step of the run; trying again';
       return await insist(operation, { signal: lost, log, sentence });
     } catch {
       throw new RunLostError(String(lost.reason));

@@ -51,6 +51,9 @@ type Ending =
 /** Time that sends voided by a logout are given to settle; what is left over settles with the next run. */
 const voidedSendsMs = 3_000;
 
+/** What a disk that hangs may cost the end of a run: nobody else can take the session before. */
+const diskMs = 5_000;
+
 /** A thread that is needed later than this is not worth its memory until then. */
 const preloadWithinMs = 2_000;
 
@@ -192,11 +195,12 @@ export class SessionRun {
       this.#options.log.warn({ reason: lost.aborted ? lost.reason : messageOf(error) }, 'run lost');
       return 'lost';
     } finally {
+      this.#end({ type: 'hand-over' });
       this.#heart.stop();
       await this.#backup.disarm();
       // Whatever happened above, nothing of this run outlives it.
       await Promise.all([this.#incarnation?.terminate(), this.#browser.kill()]);
-      await this.#browser.written();
+      await withDeadline(this.#browser.written(), diskMs, 'the disk').catch(() => undefined);
       // Takes nothing from now on; how it closes depends on Redis, and a lost run must not wait for that.
       const closed = this.#commands.close();
       if (!this.#options.lease.lost.aborted) await closed;
@@ -344,10 +348,14 @@ export class SessionRun {
 
   /** Ends the run as `#ending` says: at once where it is lost, else thread, browser, state, in this order. */
   async #finish(): Promise<RunResult> {
-    const { session, redis, lease, log } = this.#options;
+    const { lease, log } = this.#options;
     const ending = this.#ending.signal.reason as Ending | undefined;
     if (lease.lost.aborted || ending === undefined) throw new RunLostError(String(lease.lost.reason));
-    if (ending.type === 'broke') throw ending.error;
+    if (ending.type === 'broke') {
+      this.#heart.stop();
+      await this.#stepDown();
+      throw ending.error;
+    }
     log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
 
     this.#availability.update(null, 'stopped');
@@ -367,9 +375,7 @@ export class SessionRun {
     this.#heart.stop();
     switch (ending.type) {
       case 'hand-over':
-        await withDeadline(stepDown(redis, session, this.#publisher.fence.epoch), 1_000, 'redis').catch(
-          () => {},
-        );
+        await this.#stepDown();
         return 'handed-over';
       case 'gave-up':
         await this.#browser.noteUnwanted();
@@ -421,6 +427,13 @@ export class SessionRun {
         this.#refencing = null;
       });
     return this.#refencing;
+  }
+
+  /** Nobody stands behind the state from now on; where Redis does not take that in time, the heartbeat lapses. */
+  async #stepDown(): Promise<void> {
+    const { redis, session } = this.#options;
+    const steppedDown = stepDown(redis, session, this.#publisher.fence.epoch);
+    await withDeadline(steppedDown, 1_000, 'redis').catch(() => undefined);
   }
 
   /** The login is void, here and wherever an older copy of its profile turns up. */

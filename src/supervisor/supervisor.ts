@@ -7,8 +7,9 @@ import { authStartJob, isRunJobId, sessionOfJobId, sessionsQueue } from '../cont
 import type { Config } from '../platform/config.js';
 import { deferred, pause, withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
-import { insist, isAboutData, retryMs } from '../platform/insist.js';
+import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
+import { isAboutData } from '../platform/odd-data.js';
 import { openQueue } from '../platform/open-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis.js';
 import { readFence, renewLock, stepDown } from '../platform/session-store.js';

@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import {
   answersKey,
+  attemptKey,
   commandRoomKey,
   readJobKey,
   sendJobKey,
@@ -83,6 +84,18 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(again.status, 500);
     assert.match(JSON.stringify(again.body), /cannot be read/);
     assert.equal(await stage.redis.hget(sendJobKey(session, id), 'data'), 'no{');
+  });
+
+  it('nor one in whose place something else stands, and what is known of it stays', async () => {
+    await ready();
+    const id = await queued('other');
+    await stage.redis.set(attemptKey(session, id), '{"attempt":null,"outcome":null}');
+    await stage.redis.del(sendJobKey(session, id));
+    await stage.redis.rpush(sendJobKey(session, id), 'x');
+    const again = await postSend(stage.replica, { prefer: 'respond-async', key: 'other' });
+    assert.equal(again.status, 500);
+    assert.match(JSON.stringify(again.body), /cannot be read/);
+    assert.equal(await stage.redis.exists(attemptKey(session, id)), 1);
   });
 
   it('/health tells of no backup where what is noted of it cannot be read', async () => {

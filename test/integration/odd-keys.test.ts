@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { typeOfKey } from '../../src/contract/key-types.js';
+import { queueKeys, typeOfKey } from '../../src/contract/key-types.js';
 import {
   answersKey,
   commandRoomKey,
@@ -10,7 +10,6 @@ import {
   supervisorsKey,
 } from '../../src/contract/keys.js';
 import { defaultSession, readsQueue, sendsQueue, sessionsQueue } from '../../src/contract/names.js';
-import { queueKeys } from '../../src/platform/session-inspection.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { assertNothingLeft } from '../support/leftovers.js';

@@ -121,5 +121,5 @@ test('keys that were set aside are counted, and nothing is said where there are 
     asideVerdicts(2).map(({ level }) => level),
     ['warning'],
   );
-  assert.match(asideVerdicts(1)[0]?.message ?? '', /^1 key that nobody can read was set aside/);
+  assert.match(asideVerdicts(1)[0]?.message ?? '', /^1 key that cannot be used was set aside/);
 });

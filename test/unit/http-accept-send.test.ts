@@ -21,7 +21,7 @@ const data: SendJob = {
   requestId: 'another',
 };
 const job = { timestamp: now, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-const look: JobLook = { job, record: null, wipedEpoch: 0, isOwned: true, nowMs: now };
+const look: JobLook = { job, record: null, isOdd: false, wipedEpoch: 0, isOwned: true, nowMs: now };
 
 function inputOf(fields: Record<string, unknown>): InputOf<'send'> {
   return operations.send.input.parse(fields);

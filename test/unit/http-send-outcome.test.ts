@@ -13,7 +13,7 @@ const job = {
   returnvalue: null,
   attemptsStarted: 0,
 };
-const look: JobLook = { job, record: null, wipedEpoch: 5, isOwned: true, nowMs: now };
+const look: JobLook = { job, record: null, isOdd: false, wipedEpoch: 5, isOwned: true, nowMs: now };
 const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
 const attempted: JobLook = { ...look, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };

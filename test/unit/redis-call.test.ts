@@ -6,7 +6,7 @@ import { redisErrors } from '../support/refusals/errors.js';
 const saying = (message: string) =>
   viaRedis(() => Promise.reject(Object.assign(new Error(message), { name: 'ReplyError' })));
 
-it('a Redis that is full is said to be full, one that does not answer not to answer', async () => {
+it('a Redis that is full is said to be full, one that refuses to refuse, one that does not answer not to answer', async () => {
   const code = 'redis_unavailable';
   const oom = "OOM command not allowed when used memory > 'maxmemory'.";
   await assert.rejects(saying(oom), { code, message: /no memory left/ });
@@ -16,8 +16,12 @@ it('a Redis that is full is said to be full, one that does not answer not to ans
   });
   await assert.rejects(saying('LOADING Redis is loading the dataset in memory'), {
     code,
-    message: /does not answer/,
+    message: /refuses this now/,
   });
+  await assert.rejects(
+    viaRedis(() => Promise.reject(new Error('Command timed out'))),
+    { code, message: /does not answer/ },
+  );
 });
 
 it('a replica’s refusal is an outage, within a script’s error too', async () => {
@@ -27,7 +31,7 @@ it('a replica’s refusal is an outage, within a script’s error too', async ()
   }
 });
 
-it('whatever a Redis refuses that is there, its caller is told that it does not answer', async () => {
+it('whatever a Redis refuses that is there is redis_unavailable to its caller', async () => {
   for (const message of Object.values(redisErrors)) {
     await assert.rejects(saying(message), { code: 'redis_unavailable' }, message);
   }

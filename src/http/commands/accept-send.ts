@@ -79,7 +79,7 @@ async function findEarlier(
   const look = await looks.send(id);
   // After the look: of a job that another replica adds meanwhile there would be a look without data, and it would go.
   const data = look.job === null ? null : await looks.sendData(id);
-  if (data === 'unreadable') throw unreadable(id);
+  if (look.isOdd || data === 'unreadable') throw unreadable(id);
   if (look.job === null || data === null || isForgotten(look, data)) {
     await forgetSend(id, look.job?.timestamp ?? null);
     return null;

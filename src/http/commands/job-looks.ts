@@ -1,6 +1,6 @@
-import { ApiError } from '../../contract/errors.js';
 import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
 import { type SendJob, sendJobSchema } from '../../contract/send-jobs.js';
+import { isAboutData } from '../../platform/odd-data.js';
 import type { Redis } from '../../platform/redis.js';
 import { parseSendRecord, type SendRecord } from '../../platform/send-records.js';
 import { parseWipe } from '../../platform/session-store.js';
@@ -9,8 +9,9 @@ import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-ca
 
 /** What Redis holds of a job at one moment, without its data. */
 export interface JobLook {
-  /** null: there is no such job. */
+  /** null: there is no such job; or, told by `isOdd`, something else stands in its place. */
   readonly job: JobRecord | null;
+  readonly isOdd: boolean;
   /** Of a send: what its owner has recorded beside the job. */
   readonly record: SendRecord | null;
   /** The newest wipe of credentials; 0 before any. */
@@ -50,7 +51,7 @@ export function createJobLooks(redis: Redis, session: string): JobLooks {
         const data = await viaRedis(() => redis.hget(key, 'data'));
         return data === null ? null : sendJobSchema.parse(JSON.parse(data));
       } catch (error) {
-        if (error instanceof ApiError) throw error;
+        if (!isAboutData(error)) throw error;
         return 'unreadable';
       }
     },
@@ -83,6 +84,7 @@ async function lookTogether(redis: Redis, session: string, refs: readonly JobRef
     const record = recordKey === null ? null : replies.shift();
     return {
       job: parseJob(job === wrongType ? [] : (job as Reply)),
+      isOdd: job === wrongType,
       record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
       wipedEpoch: parseWipe(wiped) ?? 0,
       isOwned: heartbeat === 'live',

@@ -7,7 +7,7 @@ import { isForgotten, outcomeOf } from './send-outcome.js';
 export async function viewJob(looks: JobLooks, id: string): Promise<JobView> {
   const [look, told] = isSendId(id) ? await Promise.all([looks.send(id), looks.sendData(id)]) : [null, null];
   // Whoever owns the session settles it; until then it is under way.
-  const data = told === 'unreadable' ? { notAfter: look?.nowMs ?? 0, wipedEpoch: Infinity } : told;
+  const data = told === 'unreadable' ? { notAfter: look?.job?.timestamp ?? 0, wipedEpoch: Infinity } : told;
   if (look?.job == null || data === null || isForgotten(look, data)) {
     throw new ApiError('job_not_found', 'there is no job with this id; settled ones are kept for 24 hours');
   }

@@ -6,6 +6,7 @@ import {
   type ReadReturn,
   readReturnSchema,
 } from '../../contract/send-jobs.js';
+import { parseJson } from '../../platform/odd-data.js';
 import type { CommandAccess } from './command-access.js';
 
 /** A question to the session worker that somebody waits for. */
@@ -69,14 +70,6 @@ const ended: ReadOutcome = {
   ok: false,
   error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
 };
-
-function parseJson(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
 
 /** The answer, or its refusal as an error of the API. */
 export function answerOf(outcome: ReadOutcome): unknown {

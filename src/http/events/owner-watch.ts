@@ -1,6 +1,6 @@
-import { ApiError } from '../../contract/errors.js';
 import { eventsOfChange } from '../../contract/events.js';
 import { type Status, statusSchema } from '../../contract/status.js';
+import { isAboutData } from '../../platform/odd-data.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { type FeedEvent, passingEvent } from './frames.js';
 
@@ -55,7 +55,7 @@ export class OwnerWatch {
 
 /** Of a state that nobody can read nothing can be told; its owner writes it anew. */
 function unlessUnreadable(error: unknown): null {
-  if (error instanceof ApiError) throw error;
+  if (!isAboutData(error)) throw error;
   return null;
 }
 

@@ -1,9 +1,9 @@
 import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
+import { isWrongType } from '../../platform/odd-data.js';
 import { isElsewhere } from '../../platform/redis-peers.js';
 import { refusesRight } from '../../platform/redis-rights.js';
-import { isWrongType } from '../../platform/set-aside.js';
 
 /** Replies of a Redis that is there but cannot serve now; CROSSSLOT is a proxy's in front of a cluster. */
 const unavailableReply =
@@ -15,12 +15,18 @@ export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
     return await call();
   } catch (error) {
     throw isOutage(error)
-      ? new ApiError('redis_unavailable', isFull(error) ? full : 'Redis does not answer; try again shortly', {
+      ? new ApiError('redis_unavailable', sentenceOf(error), {
           headers: { 'retry-after': '1' },
           cause: error,
         })
       : error;
   }
+}
+
+function sentenceOf(error: unknown): string {
+  if (isFull(error)) return full;
+  const isRefusal = error instanceof Error && error.name === 'ReplyError';
+  return `Redis ${isRefusal ? 'refuses this now' : 'does not answer'}; try again shortly`;
 }
 
 const full =

@@ -1,8 +1,8 @@
 import type { StartJob } from '../../contract/intent.js';
+import { queueKeys } from '../../contract/key-types.js';
 import { runJobId, sessionsQueue } from '../../contract/names.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
-import { queueKeys } from '../../platform/session-inspection.js';
 import { settingAside } from '../../platform/set-aside.js';
 import { addStart, mendStarts } from '../../platform/start-queue.js';
 import { unlessDown } from './queue-connection.js';

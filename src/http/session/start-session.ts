@@ -62,17 +62,21 @@ async function secureStep(run: RunAccess, view: RunView, formerWish: string | nu
 /** The remaining steps, for a caller who has left; at most for as long as an end may take. */
 async function secureStart(run: RunAccess, formerWish: string | null): Promise<void> {
   const deadline = performance.now() + run.timing.endWaitMs;
+  let outage: ApiError | null = null;
   while (performance.now() < deadline && !run.closing.aborted) {
     try {
       if ((await secureStep(run, await run.view(), formerWish)) !== null) return;
+      outage = null;
       await run.untilNextLook(run.closing);
     } catch (error) {
-      if (!(error instanceof ApiError) || !error.retryable) throw error;
+      if (!(error instanceof ApiError) || error.code !== 'redis_unavailable') throw error;
       // Redis may come back in time, and nobody else would start it.
+      outage = error;
       await pause(retryMs, run.closing);
     }
   }
-  if (!run.closing.aborted) throw new Error('the run before did not end in time; the session is not started');
+  const why = outage ?? new Error('the run before did not end in time; the session is not started');
+  if (!run.closing.aborted) throw why;
 }
 
 function hasReached(view: RunView, leastEpoch: number): boolean {

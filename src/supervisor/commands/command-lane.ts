@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
+import { queueKeys } from '../../contract/key-types.js';
 import { keyPrefix } from '../../contract/keys.js';
+import { requeueIfLost } from '../../platform/add-job.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
-import { insist, isAboutData, retryMs } from '../../platform/insist.js';
+import { insist, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
+import { isAboutData, isWrongType } from '../../platform/odd-data.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
-import { queueKeys } from '../../platform/session-inspection.js';
-import { copyAside, isWrongType, setAsideOddTypes, settingAside } from '../../platform/set-aside.js';
+import { copyAside, setAsideOddTypes, settingAside } from '../../platform/set-aside.js';
 
 interface LaneOptions {
   readonly redis: Redis;
@@ -224,7 +226,11 @@ export class CommandLane {
       this.#unsettled.push({ job, token });
       return;
     }
-    await settingAside(this.#options.redis, this.#keys, () => job.moveToCompleted(outcome, token, false));
+    await job.moveToCompleted(outcome, token, false).catch(async (error) => {
+      // Too late for this one: BullMQ has taken its lock away before it met the odd key.
+      await this.#mend(error);
+      throw error;
+    });
     await this.#limit(job.id ?? '');
   }
 
@@ -245,7 +251,7 @@ export class CommandLane {
       await this.#putBack(id);
     } catch (error) {
       if (!isAboutData(error)) throw error;
-      this.#options.log.error({ jobId: id, error: messageOf(error) }, 'a command cannot be put back');
+      this.#options.log.error({ jobId: id, err: error }, 'a command cannot be put back');
     }
   }
 
@@ -267,7 +273,18 @@ export class CommandLane {
     if (job === 'unreadable') await this.#discard(id);
     // An id of nothing.
     else if (job === undefined) await redis.lrem(this.activeKey, 0, id);
-    else await settingAside(redis, this.#keys, () => job.moveToWait('0'));
+    else await this.#moveToFront(job, id);
+  }
+
+  async #moveToFront(job: Job, id: string): Promise<void> {
+    try {
+      await job.moveToWait('0');
+    } catch (error) {
+      if (!(await this.#mend(error))) throw error;
+      // BullMQ may have taken it out of the one list before it met the other.
+      const { redis, name } = this.#options;
+      if (!(await requeueIfLost(redis, name, id, 'front'))) await job.moveToWait('0');
+    }
   }
 
   async #read(id: string): Promise<Job | 'unreadable' | undefined> {

@@ -76,6 +76,17 @@ const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string,
    return {'claimed', string.format('%.0f', epoch), redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[5]) or '0'}`,
 );
 
+export async function holdsLock(redis: Redis, session: string, token: string): Promise<boolean> {
+  return (await holdsScript(redis, [sessionKeys(session).lock], [token])) === 1;
+}
+
+// KEYS lock | ARGV token | returns 1 or 0
+const holdsScript = luaScript<number>(
+  'holdsLock',
+  1,
+  "return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0",
+);
+
 /**
  * Renews the lock of the run that holds it; false when it holds another's token. PEXPIRE, not SET: it works
  * in a Redis that refuses writes for want of memory.

@@ -14,7 +14,14 @@ import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis.js';
 import { inspectSession } from '../platform/session-inspection.js';
-import { type Claim, claimRun, endRun, markWiped, publishStatus } from '../platform/session-store.js';
+import {
+  type Claim,
+  claimRun,
+  endRun,
+  holdsLock,
+  markWiped,
+  publishStatus,
+} from '../platform/session-store.js';
 import type { Lease } from './lease.js';
 
 /** The job is another's: nothing may be written. */
@@ -72,13 +79,15 @@ export class RunPublisher {
     const { redis, session, token, startId } = this.#options;
     // First, for it frees memory: a Redis that has none refuses the claim.
     await this.#insist(() => trimEvents(redis, session));
+    // Whatever stands in the way of the claim and of what comes after it; another run's keys are its own to look after.
+    await this.#insist(async () => {
+      if (await holdsLock(redis, session, token)) await inspectSession(redis, session);
+    });
     const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
       this.#options.onEpoch();
-      // Whatever stands in the way of what comes after it.
-      await this.#insist(() => inspectSession(redis, session));
     }
     return claim;
   }

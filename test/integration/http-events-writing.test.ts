@@ -198,7 +198,7 @@ describe('events in Redis', () => {
       const { entries, lastId } = await readEvents(redis, 'default', '-', 100);
       const bytes = sum(entries.map(({ json }) => Buffer.byteLength(json)));
       assert.ok(bytes <= bounds.eventPage && bytes > bounds.eventPage - 2 * bounds.eventSize, `${bytes}`);
-      const huge = 'x'.repeat(bounds.eventPage + 1);
+      const huge = JSON.stringify({ body: 'x'.repeat(bounds.eventPage) });
       await redis.xadd(keys.events, '*', 'type', 'message', 'event', huge);
       const { entries: last } = await readEvents(redis, 'default', lastId ?? '-', 100);
       assert.deepEqual([last.length, last[0]?.json.length], [1, huge.length]);

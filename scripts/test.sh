@@ -2,12 +2,13 @@
 # npm test [-- PART_OF_A_PATH...]: installs what is missing, builds, runs the tests of which a path contains one
 # of the parts (without parts: all), and ends with the plain lines "flaky: N NAME..." and "N passed, N failed".
 # npm run test:quick [-- PART_OF_A_PATH...]: the same for the quick ones, without a browser: test/runner/quick.ts has which.
+# HOLDLINE_TEST_SECONDS=S: no file is run once more unless it is sure to end within S s of the start of npm test.
 # A flaky file failed, and passed when it was run once more, alone: test-results/flaky.txt has what it said.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 main() {
   # Seconds of all of this, after which nothing is run once more, and what one file that hangs may cost.
-  local limit=1140 file_timeout=600 quick=''
+  local limit=${HOLDLINE_TEST_SECONDS:-1140} file_timeout=600 quick=''
   if [ "${HOLDLINE_FAULTS:-}" = all ]; then limit=14400 file_timeout=5400; fi
   if [ "${1:-}" = --quick ]; then
     shift

@@ -163,11 +163,12 @@ test('a bash that takes no fractions of a second guards all the same, rather too
 });
 
 test('without a bash it is said, at the start and by each guard', async () => {
+  const group = await startGroup();
   await onPath(null, async () => {
     const sentence =
       /^no guard for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
     await assert.rejects(requireGuard(), { name: 'OperatorError', message: sentence });
-    const why = await new Promise<string>((resolve) => new Guard(1, long, fresh, resolve));
+    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
     assert.match(why, sentence);
   });
 });

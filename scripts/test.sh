@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # npm test [-- PART_OF_A_PATH...]: installs what is missing, builds, runs the tests of which a path contains one
-# of the parts (without parts: all), and ends with the plain lines "flaky: N NAME..." and "N passed, N failed".
+# of the parts (without parts: all), and ends with the plain lines "skipped: N", where any was, "flaky: N NAME..." and
+# "N passed, N failed".
 # npm run test:quick [-- PART_OF_A_PATH...]: the same for the quick ones, without a browser: test/runner/quick.ts has which.
 # HOLDLINE_TEST_SECONDS=S: no file is run once more unless it is sure to end within S s of the start of npm test.
 # A flaky file failed, and passed when it was run once more, alone: test-results/flaky.txt has what it said.
@@ -27,7 +28,7 @@ run_tests() {
     say "no test file's path contains: $*"
     exit 64
   fi
-  exec node --enable-source-maps dist/test/run.js --seconds-left "$((limit - SECONDS))" \
+  exec node --enable-source-maps dist/test/run.js "--seconds-left=$((limit - SECONDS))" \
     --file-timeout "$file_timeout" $quick "${files[@]}"
 }
 

@@ -9,7 +9,8 @@ import { type FileRun, nameOf } from './runner/run-file.js';
 
 /**
  * run.js [OPTION...] FILE...: runs compiled test files, the longest first, each in a process of its own. A file that failed
- * is run once more, alone. Ends with the lines "flaky: N NAME..." and "N passed, N failed"; exit code 0 where none failed.
+ * is run once more, alone. Ends with the lines "skipped: N", where tests were, "flaky: N NAME..." and "N passed, N failed"; exit
+ * code 0 where none failed, 64 for an option that makes no sense.
  *
  *   --quick            of these files only the quick ones, with one Redis for all
  *   --file-timeout S   what one file that hangs may cost
@@ -26,18 +27,21 @@ const { values, positionals } = parseArgs({
   },
 });
 
+const fileTimeoutMs = secondsIn('file-timeout') * 1_000;
+const deadline = performance.now() + secondsIn('seconds-left') * 1_000;
+
 /** More than the processors, because most tests wait most of the time: for locks to lapse, for browsers. */
 const concurrency = values.quick ? 4 : 3;
 
 const end = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end.abort());
+// From a terminal, or under `timeout npm test`, it comes twice: to the whole group, and from npm.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end.abort());
 
 async function main(): Promise<void> {
-  const deadline = performance.now() + Number(values['seconds-left']) * 1_000;
   const flakyFile = join(values.results, 'flaky.txt');
   await rm(flakyFile, { force: true });
   const settings = {
-    timeoutMs: Number(values['file-timeout']) * 1_000,
+    timeoutMs: fileTimeoutMs,
     signal: end.signal,
     concurrency,
     print: (line: string) => void process.stdout.write(`${line}\n`),
@@ -57,8 +61,18 @@ function tell(last: readonly FileRun[], flaky: readonly Flaky[]): void {
   const failed = last.filter((run) => run.failed > 0);
   if (flaky.length > 0) console.log(`\nflaky, passed when run once more:\n\n${describeFlaky(flaky)}`);
   for (const run of failed) console.log(`\n✖ ${run.name}: ${outcome(run)}\n\n${run.complaint}`);
+  const skipped = sum(last.map((run) => run.skipped));
+  if (skipped > 0) console.log(`skipped: ${skipped}`);
   console.log(['flaky:', flaky.length, ...flaky.map(({ first }) => first.name)].join(' '));
   total(sum(last.map((run) => run.passed)), sum(last.map((run) => run.failed)));
+}
+
+function secondsIn(option: 'file-timeout' | 'seconds-left'): number {
+  const text = values[option];
+  const seconds = Number(text);
+  if (text.trim() !== '' && !Number.isNaN(seconds)) return seconds;
+  process.stderr.write(`holdline: --${option} must be a number of seconds, not '${text}'\n`);
+  process.exit(64);
 }
 
 /** A run that was ended, or broke down, is a failure in any case. */

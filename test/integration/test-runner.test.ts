@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
+import { childrenOf } from '../support/processes.js';
 
 /** The runner of the tests on small test files of its own. A file is a line for each test, and notes what it has run. */
 const runner = join(import.meta.dirname, '../run.js');
@@ -21,6 +22,7 @@ const until = (is) => new Promise((resolve) => {
 `;
 const passing = `test('well', () => note('well'));`;
 const failing = `test('well', () => {}); test('broken', () => { note('broken'); throw new Error('it is broken'); });`;
+const skipping = `test.skip('later', () => {}); test.todo('some day'); describe('a suite', () => { it('has one', () => {}); });`;
 const hanging = `test('well', () => {}); test('stuck', () => { note('stuck'); return until(() => false); });`;
 
 after(assertNothingLeft);
@@ -40,7 +42,11 @@ class Play {
   readonly child: ChildProcess;
   readonly #output: Promise<string>;
 
-  constructor(files: Record<string, string>, options: readonly string[] = []) {
+  constructor(
+    files: Record<string, string>,
+    options: readonly string[] = [],
+    environment: Record<string, string> = {},
+  ) {
     const paths = Object.entries(files).map(([name, code]) => {
       const path = join(this.dir, `${name}.mjs`);
       writeFileSync(path, head + code);
@@ -48,10 +54,11 @@ class Play {
     });
     const child = spawn(process.execPath, [runner, '--results', this.dir, ...options, ...paths], {
       cwd: this.dir,
-      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.child = child;
-    this.#output = text(child.stdout);
+    this.#output = Promise.all([text(child.stderr), text(child.stdout)]).then((said) => said.join(''));
   }
 
   notes(): string[] {
@@ -78,10 +85,32 @@ class Play {
 const play = (...args: ConstructorParameters<typeof Play>) => new Play(...args).result();
 
 test('what passes is counted, and nothing is flaky', async () => {
-  const skipped = `test.skip('later', () => {}); test.todo('some day'); describe('a suite', () => { it('has one', () => {}); });`;
-  const { code, totals, flakyFile } = await play({ passing, skipped });
-  assert.deepEqual([code, ...totals], [0, 'flaky: 0', '2 passed, 0 failed']);
+  const { code, totals, output, flakyFile } = await play({ passing });
+  assert.deepEqual([code, ...totals], [0, 'flaky: 0', '1 passed, 0 failed']);
   assert.equal(flakyFile, null);
+  assert.doesNotMatch(output, /skipped/);
+});
+
+test('what is skipped is told, of the file and of the run', async () => {
+  const { code, totals, output } = await play({ passing, skipping });
+  assert.deepEqual([code, ...totals], [0, 'flaky: 0', '2 passed, 0 failed']);
+  assert.match(output, /skipping\.mjs: 1 passed, 0 failed, 2 skipped in /);
+  assert.match(output, /\nskipped: 2\nflaky: 0\n/);
+});
+
+test('totals and TAP that a test prints are no results', async () => {
+  const said = [
+    'TAP version 13',
+    'not ok 1 - it',
+    '# fail 1',
+    'ℹ fail 1',
+    'flaky: 3 x',
+    '5 passed, 2 failed',
+  ];
+  const { code, totals } = await play({
+    prints: `test('prints', () => process.stdout.write(${JSON.stringify(`${said.join('\n')}\n`)}));`,
+  });
+  assert.deepEqual([code, ...totals], [0, 'flaky: 0', '1 passed, 0 failed']);
 });
 
 test('a file that fails beside others and passes alone is told as flaky, and the run passes', async () => {
@@ -114,17 +143,57 @@ test('a file that fails twice is a failure', async () => {
   );
 });
 
+test('a file that fails and then passes with fewer tests is a failure', async () => {
+  const { code, totals, output, flakyFile } = await play({
+    shorter: `const isAgain = ran().includes('first');
+      test('well', () => note('first'));
+      test('broken', { skip: isAgain }, () => { throw new Error('it is broken'); });`,
+  });
+  assert.deepEqual([code, ...totals], [1, 'flaky: 0', '1 passed, 1 failed'], output);
+  assert.match(output, /1 passed, 1 failed, 1 skipped in \S+ s: once more, alone, it ran 1 tests of 2\n/);
+  assert.match(output.slice(output.lastIndexOf('✖ ')), /Error: it is broken/);
+  assert.equal(flakyFile, null);
+});
+
+test('a file that is broken beside its tests and passes alone is flaky', async () => {
+  const { code, totals } = await play({
+    untidy: `test('well', () => {});
+      after(() => { if (ran() === '') { note('first'); throw new Error('left over'); } });`,
+  });
+  assert.deepEqual([code, totals[1]], [0, '1 passed, 0 failed']);
+  assert.match(totals[0] ?? '', /^flaky: 1 /);
+});
+
+test('a file that cannot be run is a failure, and the others go on', async () => {
+  const nowhere = join(scratchDir(), 'nowhere');
+  const { code, totals, output } = await play({ a: passing, b: passing }, [], { TMPDIR: nowhere });
+  assert.deepEqual([code, ...totals], [1, 'flaky: 0', '0 passed, 2 failed'], output);
+  assert.match(output, /b\.mjs: 0 passed, 1 failed in \S+ s: it could not be run: .*ENOENT/);
+});
+
+test('an option that is no number is refused', async () => {
+  for (const option of ['file-timeout', 'seconds-left']) {
+    for (const value of ['soon', '']) {
+      const { code, output, ran } = await play({ passing }, [`--${option}=${value}`]);
+      assert.deepEqual([code, ran], [64, []]);
+      assert.equal(output, `holdline: --${option} must be a number of seconds, not '${value}'\n`);
+    }
+  }
+});
+
 test('a file that hangs is ended, counts as failed and is run once more', async () => {
   const hangingOnce = hanging.replace('until(() => false)', `until(() => ran().includes('stuck\\nstuck'))`);
-  const options = ['--file-timeout', '3'];
-  const [twice, flaky] = await Promise.all([play({ hanging }, options), play({ hangingOnce }, options)]);
+  // The start of Node counts.
+  const options = ['--file-timeout', '10'];
+  const twice = await play({ hanging }, options);
+  const flaky = await play({ hangingOnce }, options);
   assert.deepEqual([twice.code, ...twice.totals], [1, 'flaky: 0', '1 passed, 1 failed']);
   assert.deepEqual([flaky.code, flaky.totals[1]], [0, '2 passed, 0 failed']);
   for (const { output, ran } of [twice, flaky]) {
-    assert.match(output, /1 passed, 1 failed in \S+ s: it was ended after 3 s/);
+    assert.match(output, /1 passed, 1 failed in \S+ s: it was ended after 10 s/);
     assert.deepEqual(ran, ['stuck', 'stuck']);
   }
-  assert.match(flaky.flakyFile ?? '', /it was ended after 3 s/);
+  assert.match(flaky.flakyFile ?? '', /it was ended after 10 s/);
 });
 
 test('a file that ends before its tests do is a failure, whatever its exit code says', async () => {
@@ -203,6 +272,18 @@ test('a signal ends it at once: nothing else begins, and the run is a failure', 
     assert.match(totals[1] ?? '', /^[0-3] passed, 3 failed$/);
     assert.deepEqual(ran, ['stuck', 'stuck', 'stuck']);
   }
+});
+
+test('a signal that comes twice ends it no other way', async () => {
+  const stubborn = `process.on('SIGTERM', () => {}); ${hanging}`;
+  const run = new Play({ hanging, stubborn });
+  await eventually(() => run.notes().length === 2);
+  run.child.kill('SIGTERM');
+  await eventually(() => childrenOf(run.child.pid ?? 0).length === 1);
+  run.child.kill('SIGTERM');
+  const { code, totals } = await run.result();
+  assert.deepEqual([code, totals[0]], [1, 'flaky: 0']);
+  assert.match(totals[1] ?? '', /^[0-2] passed, 2 failed$/);
 });
 
 test('a quick run with no quick file is a failure', async () => {

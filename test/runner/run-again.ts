@@ -44,12 +44,20 @@ export async function runAgain(
     }
     settings.print(`${first.name} failed, and is run once more, alone`);
     const timeoutMs = Math.min(settings.timeoutMs, leftMs);
-    const [second] = await runAll([first.file], { ...settings, timeoutMs, concurrency: 1 });
-    if (second === undefined) break;
+    const [again] = await runAll([first.file], { ...settings, timeoutMs, concurrency: 1 });
+    if (again === undefined) break;
+    const second = failedIfShorter(again, first);
     last[runs.indexOf(first)] = second;
     if (second.failed === 0) flaky.push({ first, second });
   }
   return { last, flaky };
+}
+
+/** Tests that are skipped now have not been shown to pass. */
+function failedIfShorter(second: FileRun, first: FileRun): FileRun {
+  if (second.failed > 0 || second.ran >= first.ran) return second;
+  const problem = `once more, alone, it ran ${second.ran} tests of ${first.ran}`;
+  return { ...second, failed: 1, problem, complaint: first.complaint };
 }
 
 /** The record of a run's flaky files. */

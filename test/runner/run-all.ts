@@ -26,8 +26,9 @@ export async function runAll(files: readonly string[], settings: Settings): Prom
   return runs;
 }
 
-/** `12 passed, 1 failed in 3.4 s: exit code 1`. */
-export function outcome({ passed, failed, seconds, problem }: FileRun): string {
+/** `12 passed, 1 failed, 2 skipped in 3.4 s: exit code 1`. */
+export function outcome({ passed, failed, skipped, seconds, problem }: FileRun): string {
   const why = problem === null ? '' : `: ${problem}`;
-  return `${passed} passed, ${failed} failed in ${seconds.toFixed(1)} s${why}`;
+  const leftOut = skipped === 0 ? '' : `, ${skipped} skipped`;
+  return `${passed} passed, ${failed} failed${leftOut} in ${seconds.toFixed(1)} s${why}`;
 }

@@ -16,12 +16,17 @@ export interface FileRun {
   readonly passed: number;
   /** At least 1 where the file itself failed: it timed out, was ended, or ended before its tests did. */
   readonly failed: number;
+  /** Tests of it that passed or failed. */
+  readonly ran: number;
+  readonly skipped: number;
   readonly seconds: number;
   /** Why the file failed, where no test of it says so. */
   readonly problem: string | null;
   /** What its failed tests said; of a file that did not get so far, its last lines. Empty: it passed. */
   readonly complaint: string;
 }
+
+type Ending = Omit<FileRun, 'file' | 'name' | 'seconds'>;
 
 export interface FileRunOptions {
   readonly timeoutMs: number;
@@ -35,18 +40,26 @@ const termGraceMs = 2_000;
 const excerptLines = 60;
 const summaryLine = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-/** Runs one compiled test file in a process of its own, as `node --test` does. */
+/** Runs one compiled test file in a process of its own, as `node --test` does. One that cannot be run has failed. */
 export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
+  const began = performance.now();
+  const ending = await endingOf(file, options).catch((error: unknown): Ending => {
+    const problem = `it could not be run: ${String(error)}`;
+    return { passed: 0, failed: 1, ran: 0, skipped: 0, problem, complaint: '' };
+  });
+  return { file, name: nameOf(file), seconds: (performance.now() - began) / 1_000, ...ending };
+}
+
+async function endingOf(file: string, options: FileRunOptions): Promise<Ending> {
   const dir = await mkdtemp(join(tmpdir(), 'holdline-run-'));
   try {
-    return await runFileIn(dir, file, options);
+    return await endingIn(dir, file, options);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function runFileIn(dir: string, file: string, options: FileRunOptions): Promise<FileRun> {
-  const began = performance.now();
+async function endingIn(dir: string, file: string, options: FileRunOptions): Promise<Ending> {
   const tallyFile = join(dir, 'tally');
   const reporters = [
     ...['--test-reporter=spec', '--test-reporter-destination=stdout'],
@@ -57,25 +70,19 @@ async function runFileIn(dir: string, file: string, options: FileRunOptions): Pr
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lines: string[] = [];
+  const ended = untilItEnds(child, options).catch((error: unknown) => String(error));
   readLines([child.stdout, child.stderr], (line) => {
     if (summaryLine.test(line)) return;
     lines.push(line);
     options.onLine(line);
   });
-  const ending = await untilItEnds(child, options).catch((error: unknown) => String(error));
+  const ending = await ended;
 
   const tally = readTally(await readFile(tallyFile, 'utf8').catch(() => ''));
   const problem = ending ?? (tally.isWhole ? null : 'it ended before its tests did');
   const failed = tally.failed || (problem === null ? 0 : 1);
-  return {
-    file,
-    name: nameOf(file),
-    passed: tally.passed,
-    failed,
-    seconds: (performance.now() - began) / 1_000,
-    problem,
-    complaint: failed === 0 ? '' : complaintIn(lines),
-  };
+  const { passed, ran, skipped } = tally;
+  return { passed, failed, ran, skipped, problem, complaint: failed === 0 ? '' : complaintIn(lines) };
 }
 
 /** The source of a compiled file, as it is given to `npm test`. */
@@ -84,9 +91,12 @@ export function nameOf(file: string): string {
   return relative(root, resolve(file)).replace(/\.js$/, '.ts');
 }
 
-function readLines(streams: readonly Readable[], onLine: (line: string) => void): void {
-  for (const stream of streams)
+/** A process that could not be started, there being no descriptors for it, has no streams. */
+function readLines(streams: readonly (Readable | undefined)[], onLine: (line: string) => void): void {
+  for (const stream of streams) {
+    if (stream === undefined) continue;
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+  }
 }
 
 /** What was wrong with its end; null: nothing. */

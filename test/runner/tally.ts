@@ -8,21 +8,26 @@ export interface Tally {
   readonly passed: number;
   /** Tests, or 1 where only a suite, a hook or the file itself has. */
   readonly failed: number;
+  /** Tests that passed or failed. */
+  readonly ran: number;
+  readonly skipped: number;
   readonly isWhole: boolean;
 }
 
 /**
- * A reporter of node:test for one test file: a line `pass` or `fail` for each test, `broken` for a suite that failed. Skipped
- * tests and those to be done have none. Node 22 ends with code 0 where only a hook after the tests failed; this tells.
+ * A reporter of node:test for one test file: a line `pass` or `fail` for each test, `skip` for one that is skipped or to be
+ * done, `broken` for a suite or a file that failed. Node 22 ends with code 0 where only a hook after the tests failed; this tells.
  */
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
     if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
-    const { details, skip, todo } = event.data;
-    if (skip !== undefined || todo !== undefined) continue;
+    const { details, skip, todo, name, file } = event.data;
+    const isSkipped = skip !== undefined || todo !== undefined;
     const hasFailed = event.type === 'test:fail';
-    if (details.type !== 'suite') yield hasFailed ? 'fail\n' : 'pass\n';
-    else if (hasFailed) yield 'broken\n';
+    // A hook beside the tests fails as a test that is called like the file.
+    if (details.type !== 'suite' && name !== file)
+      yield isSkipped ? 'skip\n' : hasFailed ? 'fail\n' : 'pass\n';
+    else if (hasFailed && !isSkipped) yield 'broken\n';
   }
   yield `${end}\n`;
 }
@@ -33,6 +38,8 @@ export function readTally(text: string): Tally {
   return {
     passed: count('pass'),
     failed: count('fail') || Math.min(count('broken'), 1),
+    ran: count('pass') + count('fail'),
+    skipped: count('skip'),
     isWhole: count(end) === 1,
   };
 }

@@ -99,8 +99,7 @@ test('the product ends with 78 and the sentence, and leaves nothing', async () =
     WHATSAPP_CHROME_EXECUTABLE: supervised.theatre.browserExecutable,
     WHATSAPP_PROBE_PORT: String(port),
   });
-  await product.exited();
-  assert.equal(product.exitCode, 78);
+  assert.equal(await product.exited(), 78);
   assert.match(
     product.output,
     new RegExp(`^holdline: WHATSAPP_PROBE_PORT: 127.0.0.1:${port} is in use; `, 'm'),

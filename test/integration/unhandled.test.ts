@@ -39,7 +39,8 @@ test('a supervisor that does not handle a rejection says so in one line and exit
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const exited = once(product, 'exit');
+  // All of its output has come by then.
+  const exited = once(product, 'close');
   const lines: { msg?: string; level?: number; err?: { message?: string } }[] = [];
   createInterface({ input: product.stdout as Readable }).on('line', (line) => lines.push(JSON.parse(line)));
   try {

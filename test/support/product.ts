@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Status } from '../../src/contract/status.js';
 import { dieWithThisProcess } from './die-with-this-process.js';
@@ -11,6 +10,8 @@ const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 export class Product {
   readonly #child: ChildProcess;
   readonly #role: string;
+  readonly #closed: Promise<number | null>;
+  #exitCode: number | null = null;
   #output = '';
   #hasRedis = false;
 
@@ -33,6 +34,12 @@ export class Product {
       },
     });
     dieWithThisProcess(this.#child, 'TERM');
+    this.#closed = new Promise((resolve) => {
+      this.#child.once('close', (code: number | null) => {
+        this.#exitCode = code;
+        resolve(code);
+      });
+    });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
@@ -52,15 +59,16 @@ export class Product {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** null until the process is gone and its output is whole, and where a signal ended it. */
   get exitCode(): number | null {
-    return this.#child.exitCode;
+    return this.#exitCode;
   }
 
   /** Waits until it listens; its base URL. */
   async url(): Promise<string> {
     return eventually(
       () => {
-        if (this.#child.exitCode !== null) throw new Error(`the product exited: ${this.#output}`);
+        if (this.exitCode !== null) throw new Error(`the product exited: ${this.#output}`);
         return /"url":"([^"]+)"/.exec(this.#output)?.[1];
       },
       { timeoutMs: 60_000, message: 'the product listens' },
@@ -127,14 +135,10 @@ export class Product {
     return ready;
   }
 
-  /** Resolves when the process is gone; to its exit code. */
+  /** Resolves when the process is gone and its output is whole; to its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (this.isRunning) {
-      const exited = once(this.#child, 'exit');
-      this.#child.kill(signal);
-      await exited;
-    }
-    return this.#child.exitCode;
+    if (this.isRunning) this.#child.kill(signal);
+    return this.exited();
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -150,7 +154,8 @@ export class Product {
     this.#hasRedis = true;
   }
 
-  exited(): Promise<unknown> {
-    return this.isRunning ? once(this.#child, 'exit') : Promise.resolve();
+  /** Resolves when the process is gone and its output is whole; to its exit code. */
+  exited(): Promise<number | null> {
+    return this.#closed;
   }
 }

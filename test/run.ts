@@ -12,7 +12,7 @@ import { type FileRun, nameOf } from './runner/run-file.js';
  * is run once more, alone. Ends with the lines "skipped: N", where tests were, "flaky: N NAME..." and "N passed, N failed"; exit
  * code 0 where none failed, 64 for an option that makes no sense.
  *
- *   --quick            of these files only the quick ones, with one Redis for all
+ *   --quick            of these files only the quick ones, with one Redis for all that only need data
  *   --file-timeout S   what one file that hangs may cost
  *   --seconds-left S   a file is run once more only if it is sure to end within this
  *   --results DIR      where flaky.txt is left, if a file was flaky: what failed, and both outcomes

@@ -9,12 +9,12 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
 import { supervisorEnvironment } from '../support/scaled-timing.js';
 import { SessionObserver } from '../support/session-observer.js';
+import { openRedis } from '../support/shared-redis.js';
 import { Theatre } from '../support/theatre.js';
 
-const redis = await startRedis();
+const redis = await openRedis();
 
 after(async () => {
   await redis.stop();
@@ -56,7 +56,7 @@ test('a supervisor that does not handle a rejection says so in one line and exit
   } finally {
     product.kill('SIGKILL');
     await exited;
-    await observer.redis.flushall();
+    await observer.redis.flushdb();
     await observer.close();
   }
 });

@@ -9,7 +9,7 @@ import { connectPatiently } from '../../src/platform/redis.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { startRedis } from '../support/redis-server.js';
+import { openRedis } from '../support/shared-redis.js';
 
 after(assertNothingLeft);
 
@@ -44,7 +44,7 @@ for (const when of ['closes', 'is left by its last listener and closes']) {
 }
 
 test('a listener that throws is ended, and the others hear all', async () => {
-  const server = await startRedis();
+  const server = await openRedis();
   const log = pino({ level: 'silent' });
   const writer = new Redis(server.url);
   const follower = new EventFollower({

@@ -89,15 +89,17 @@ async function liveWith(target: Target | null): Promise<RefusedCommand> {
 
 test('whichever command of a life Redis refuses once: the session becomes ready, sends in order and stops', async () => {
   const { counts } = await liveWith(null);
-  const failures: string[] = [];
-  let reached = 0;
+  const failures: Error[] = [];
+  const reached = new Set<string>();
   for (const target of targetsOf(counts)) {
     try {
-      if ((await liveWith(target)).wasReached) reached++;
+      if ((await liveWith(target)).wasReached) reached.add(target.kind);
     } catch (error) {
-      failures.push(`${target.kind} (${target.nth}): ${(error as Error).message}`);
+      failures.push(new Error(`${target.kind} (${target.nth}) is refused`, { cause: error }));
     }
   }
-  assert.deepEqual(failures, []);
-  assert.ok(reached > 30, `only ${reached} commands were refused`);
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} refusals did not pass`);
+  // What depends on the moment may not come again.
+  const missed = [...counts.keys()].filter((kind) => !reached.has(kind));
+  assert.ok(missed.length <= 5, `never refused: ${missed.join(', ')}`);
 });

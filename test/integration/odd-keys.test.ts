@@ -13,7 +13,7 @@ import { defaultSession, readsQueue, sendsQueue, sessionsQueue } from '../../src
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { mayBe, type Oddity, oddities } from '../support/odd-keys.js';
+import { mayBe, type OddContent, oddContents } from '../support/odd-keys.js';
 import { startRedis } from '../support/redis-server.js';
 import { SupervisedSession } from '../support/supervised-session.js';
 
@@ -57,25 +57,25 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
 
   for (const group of new Map(groups.map((keys) => [keys.join(), keys])).values()) {
     test(group.length === 1 ? String(group) : `all of ${group[0]} and the like`, async () => {
-      for (const oddity of oddities) await goesOn(group, oddity);
+      for (const odd of oddContents) await goesOn(group, odd);
     });
   }
 
-  async function goesOn(group: readonly string[], oddity: Oddity): Promise<void> {
-    const keys = group.filter((key) => mayBe(oddity, key));
+  async function goesOn(group: readonly string[], odd: OddContent): Promise<void> {
+    const keys = group.filter((key) => mayBe(odd, key));
     const client = supervised.observer.redis;
     const toldOf = (key: string) => logLines().filter((line) => line.key === key).length;
     const before = keys.map(toldOf);
     if (keys.length > 0) await client.del(...keys.map(setAsideKey));
-    await Promise.all(keys.map((key) => oddity.write(client, key)));
+    await Promise.all(keys.map((key) => odd.write(client, key)));
     for (const [i, key] of keys.entries()) {
-      await eventually(async () => (await client.type(setAsideKey(key))) === oddity.type, {
-        message: `${key} as ${oddity.what} is set aside`,
+      await eventually(async () => (await client.type(setAsideKey(key))) === odd.type, {
+        message: `${key} as ${odd.what} is set aside`,
       });
       const told = await eventually(() => toldOf(key) - (before[i] ?? 0), { message: `${key} is told` });
       assert.ok(told < 3, 'and not at every look');
     }
-    const when = `after ${keys.join()} was ${oddity.what}`;
+    const when = `after ${keys.join()} was ${odd.what}`;
     await eventually(
       async () => {
         assert.equal((await replica.status()).state, 'ready');

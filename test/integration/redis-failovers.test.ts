@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import type { ListenOptions } from 'node:net';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { eventually } from '../support/eventually.js';
-import { type FailoverProxy, startFailoverProxy } from '../support/failover-proxy.js';
+import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import { freePort } from '../support/free-port.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { Product } from '../support/product.js';
@@ -20,7 +21,7 @@ describe('a failover behind one address', () => {
 
   interface Pair {
     readonly url: string;
-    readonly proxy: FailoverProxy;
+    readonly proxy: FaultProxy;
     readonly master: RedisNode;
     readonly replica: RedisNode;
     close(): Promise<void>;
@@ -33,17 +34,13 @@ describe('a failover behind one address', () => {
     return pairAt({ port, host: '127.0.0.1' }, urlOf(port), options);
   }
 
-  async function pairAt(
-    place: Parameters<typeof startFailoverProxy>[0],
-    url: string,
-    options: NodeOptions = {},
-  ): Promise<Pair> {
+  async function pairAt(place: ListenOptions, url: string, options: NodeOptions = {}): Promise<Pair> {
     const master = await startRedisNode(options);
     const replica = await startRedisNode({
       ...options,
       settings: [...(options?.settings ?? []), `replicaof 127.0.0.1 ${master.port}`],
     });
-    const proxy = await startFailoverProxy(place, master.port);
+    const proxy = await startFaultProxy(master.port, { place });
     return {
       ...{ url, proxy, master, replica },
       async close() {
@@ -102,7 +99,7 @@ describe('a failover behind one address', () => {
       nodes.push(await startRedisNode({ settings }));
     }
     const [master, replica] = nodes as [RedisNode, RedisNode];
-    const proxy = await startFailoverProxy({ port, host: '127.0.0.1' }, master.port);
+    const proxy = await startFaultProxy(master.port, { place: { port, host: '127.0.0.1' } });
     await master.redis.cluster('ADDSLOTSRANGE', 0, 16_383);
     const [, busPort = ''] = (await master.redis.config('GET', 'cluster-port')) as string[];
     await replica.redis.call('CLUSTER', 'MEET', '127.0.0.1', master.port, busPort);

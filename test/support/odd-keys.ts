@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 import { type KeyType, typeOfKey } from '../../src/contract/key-types.js';
 
 /** What somebody may have written under a key of ours. */
-export interface Oddity {
+export interface OddContent {
   readonly what: string;
   readonly type: KeyType;
   /** Writes it in the place of what is there. */
@@ -23,7 +23,7 @@ const writing = (...words: (string | number)[]) => {
       .exec();
 };
 
-export const oddities: readonly Oddity[] = [
+export const oddContents: readonly OddContent[] = [
   { what: 'a list', type: 'list', write: writing('rpush', rubbish) },
   { what: 'a hash', type: 'hash', write: writing('hset', 'odd', rubbish) },
   { what: 'a set', type: 'set', write: writing('sadd', rubbish) },
@@ -35,7 +35,7 @@ export const oddities: readonly Oddity[] = [
 ];
 
 /** Whether it is odd under this key: under some any text is as good as another. */
-export function mayBe({ type }: Oddity, key: string): boolean {
+export function mayBe({ type }: OddContent, key: string): boolean {
   const isOpaque = /:(?:qr:\w+|id|pc|limiter|stalled-check)$/.test(key);
   return type !== typeOfKey(key) || (type === 'string' && !isOpaque);
 }

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Redis } from 'ioredis';
+import { bullmqScripts, digestOf } from './script-names.js';
 
 /** What this server's admin of a test calls beside the product, whose own user may not. */
 const ofTheTest = ['acl', 'command', 'config', 'ping', 'script'];
@@ -45,20 +45,14 @@ function wordsIn(lua: string): string[] {
 }
 
 async function givenTo(server: Redis, scripts: readonly string[]): Promise<string[]> {
-  const digests = scripts.map((lua) => createHash('sha1').update(lua).digest('hex'));
-  const isGiven = (await server.script('EXISTS', ...digests)) as number[];
+  const isGiven = (await server.script('EXISTS', ...scripts.map(digestOf))) as number[];
   return scripts.filter((_, n) => isGiven[n] === 1);
 }
 
 function scriptsOfOthers(): string[] {
-  const require = createRequire(import.meta.url);
-  const ofBullMq = require(join(dirname(require.resolve('bullmq')), 'scripts')) as Record<
-    string,
-    { content: string }
-  >;
-  const { RateLimiterRedis } = require('rate-limiter-flexible') as {
+  const { RateLimiterRedis } = createRequire(import.meta.url)('rate-limiter-flexible') as {
     RateLimiterRedis: new (options: object) => { _incrTtlLuaScript: string };
   };
   const limiter = new RateLimiterRedis({ storeClient: {}, useRedisPackage: true, points: 1, duration: 1 });
-  return [...Object.values(ofBullMq).map(({ content }) => content), limiter._incrTtlLuaScript];
+  return [...bullmqScripts.map(({ content }) => content), limiter._incrTtlLuaScript];
 }

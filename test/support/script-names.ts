@@ -7,9 +7,14 @@ import { scriptSources } from '../../src/platform/raw-script.js';
 
 const product = fileURLToPath(new URL('../../src', import.meta.url));
 
-const bullmqScripts = createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Readonly<
-  Record<string, { readonly name: string; readonly content: string }>
->;
+interface Script {
+  readonly name: string;
+  readonly content: string;
+}
+
+export const bullmqScripts: readonly Script[] = Object.values(
+  createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Readonly<Record<string, Script>>,
+);
 
 /** The name of every script that the product runs, by its digest: `holdline_claim`, BullMQ's `moveToActive`, … */
 export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
@@ -18,7 +23,7 @@ export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
     if (file.endsWith('.js') && readFileSync(path, 'utf8').includes('luaScript(')) await import(path);
   }
   const own = [...scriptSources].map(([name, source]) => [digestOf(source), name] as const);
-  const bullmq = Object.values(bullmqScripts).map(({ name, content }) => [digestOf(content), name] as const);
+  const bullmq = bullmqScripts.map(({ name, content }) => [digestOf(content), name] as const);
   return new Map([...own, ...bullmq]);
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { RespFrames, wordsOf } from './resp.js';
 
 export interface ScriptedRedis {
   readonly port: number;
@@ -22,10 +23,10 @@ export async function startScriptedRedis(
     sockets.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => sockets.delete(socket));
-    socket.on('data', (bytes) => {
-      // Each command is an array of words; here it comes whole.
-      for (const [command] of bytes.toString().matchAll(/\*\d+\r\n(?:\$\d+\r\n[^\r]*\r\n)+/g)) {
-        const words = [...command.matchAll(/\$\d+\r\n([^\r]*)\r\n/g)].map(([, word = '']) => word);
+    const requests = new RespFrames();
+    socket.on('data', (piece) => {
+      for (const request of requests.add(piece)) {
+        const words = wordsOf(request, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
         socket.write(answer(words.map((word) => word.toLowerCase())));
       }
     });

@@ -24,13 +24,6 @@ it('a Redis that is full is said to be full, one that refuses to refuse, one tha
   );
 });
 
-it('a replica’s refusal is an outage, within a script’s error too', async () => {
-  const refusal = "READONLY You can't write against a read only replica.";
-  for (const message of [refusal, `ERR Error running script (call to f_8b): @user_script:2: -${refusal}`]) {
-    await assert.rejects(saying(message), { code: 'redis_unavailable' });
-  }
-});
-
 it('whatever a Redis refuses that is there is redis_unavailable to its caller', async () => {
   for (const message of Object.values(redisErrors)) {
     await assert.rejects(saying(message), { code: 'redis_unavailable' }, message);

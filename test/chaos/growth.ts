@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { eventually } from '../support/eventually.js';
 import { allProcesses } from '../support/processes.js';
 import type { ChaosCluster } from './cluster.js';
 import { KeyCensus, type KeyCount, otherKeys } from './key-census.js';
@@ -7,8 +8,8 @@ const intervalMs = 2_000;
 /** Samples that a figure is the median of: 20 s. */
 const windowSize = 10;
 const firstLookAfterMs = 300_000;
-/** A run of this length is judged: it has its second half for a leak to show. */
-const judgedFromS = 600;
+/** A run of this length is judged: it has its second half for a leak to show. Memory shows one sooner. */
+const judgedFromS = { memory: 120, rest: 600 };
 
 /** How much may be added; of a role it is its largest process, whichever life it is in. */
 const allowed = {
@@ -28,57 +29,62 @@ type Figure = keyof typeof allowed;
 type Sample = Record<Figure, number>;
 const figures = Object.keys(allowed) as readonly Figure[];
 
+interface Look {
+  readonly sample: Sample;
+  readonly keys: KeyCount;
+}
+
 /** What the product holds at the end of a run, compared with what it held five minutes after the start. */
 export class Growth {
   readonly #cluster: ChaosCluster;
   readonly #census: KeyCensus;
-  readonly #isJudged: boolean;
+  readonly #seconds: number;
   readonly #samples: Sample[] = [];
   readonly #timers: NodeJS.Timeout[];
-  #first: { readonly sample: Sample; readonly keys: KeyCount } | null = null;
+  #first: Promise<Look> | null = null;
 
   constructor(cluster: ChaosCluster, seconds: number) {
     this.#cluster = cluster;
     this.#census = new KeyCensus(cluster.redis.url);
-    this.#isJudged = seconds >= judgedFromS;
+    this.#seconds = seconds;
     const firstLookMs = Math.min(firstLookAfterMs, seconds * 500);
     this.#timers = [
       setInterval(() => this.#samples.push(this.#sample()), intervalMs),
-      setTimeout(() => void this.#lookFirst(), firstLookMs),
+      setTimeout(() => this.#lookFirst(), firstLookMs),
     ];
   }
 
   /** One line for each figure; complains of those that have climbed, where the run was long enough to tell. */
   async judge(complain: (what: string) => void): Promise<string[]> {
     for (const timer of this.#timers) clearInterval(timer);
-    const keys = await this.#census.count();
-    this.#census.close();
-    if (this.#first === null) return ['the run was too short to compare anything'];
-    const { sample, keys: firstKeys } = this.#first;
-    const last = this.#recent();
-    const compared = [
-      ...figures.map((figure) => ({
-        what: figure,
-        from: sample[figure],
-        to: last[figure],
-        most: allowed[figure],
-      })),
-      ...[...keys].map(([kind, to]) => {
-        // Of the others there are as many as there were commands.
-        const most = kind === otherKeys ? allowedKeys : Number.POSITIVE_INFINITY;
-        return { what: kind, from: firstKeys.get(kind) ?? 0, to, most };
-      }),
-    ];
-    return compared.map(({ what, from, to, most }) => {
-      const line = `${what}: ${from}, then ${to}`;
-      if (this.#isJudged && to - from > most) complain(`it climbs: ${line}`);
-      return line;
-    });
+    try {
+      if (this.#first === null) return ['the run was too short to compare anything'];
+      const compared = compare(await this.#first, await this.#look());
+      return compared.map(({ what, from, to, most }) => {
+        const line = `${what}: ${from}, then ${to}`;
+        const judgedFrom = what.startsWith('MB') ? judgedFromS.memory : judgedFromS.rest;
+        if (this.#seconds >= judgedFrom && to - from > most) complain(`it climbs: ${line}`);
+        return line;
+      });
+    } catch (error) {
+      complain(`what the product holds could not be compared: ${String(error)}`);
+      return [];
+    } finally {
+      this.#census.close();
+    }
   }
 
-  async #lookFirst(): Promise<void> {
+  #lookFirst(): void {
+    this.#first = this.#look();
+    // It is told when the run is judged.
+    this.#first.catch(() => undefined);
+  }
+
+  async #look(): Promise<Look> {
     const sample = this.#recent();
-    this.#first = { sample, keys: await this.#census.count() };
+    // Redis may be loading.
+    const keys = await eventually(() => this.#census.count(), { timeoutMs: 30_000, intervalMs: 500 });
+    return { sample, keys };
   }
 
   #sample(): Sample {
@@ -102,6 +108,22 @@ export class Growth {
       newest.map((sample) => sample[figure]).sort((a, b) => a - b)[newest.length >> 1] ?? 0;
     return Object.fromEntries(figures.map((figure) => [figure, middle(figure)])) as Sample;
   }
+}
+
+function compare(first: Look, last: Look): { what: string; from: number; to: number; most: number }[] {
+  return [
+    ...figures.map((what) => ({
+      what,
+      from: first.sample[what],
+      to: last.sample[what],
+      most: allowed[what],
+    })),
+    ...[...last.keys].map(([what, to]) => {
+      // Of the others there are as many as there were commands.
+      const most = what === otherKeys ? allowedKeys : Number.POSITIVE_INFINITY;
+      return { what, from: first.keys.get(what) ?? 0, to, most };
+    }),
+  ];
 }
 
 /** null: it has ended meanwhile. */

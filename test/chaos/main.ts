@@ -6,7 +6,6 @@ import { parseArgs } from 'node:util';
 import { ChaosCluster } from './cluster.js';
 import { faults } from './faults.js';
 import { Growth } from './growth.js';
-import { Memory } from './memory.js';
 import { inWords, planOf, type Step } from './plan.js';
 import { Senders } from './senders.js';
 import { Watch } from './watch.js';
@@ -54,16 +53,13 @@ report();
 
 async function run(): Promise<void> {
   const watch = new Watch(cluster, complain);
-  const memory = new Memory(cluster);
   const growth = new Growth(cluster, seconds);
   const senders = new Senders(cluster, seed, complain);
   try {
     await live(senders).catch(complainOf);
   } finally {
     await watch.stop();
-    memory.stop();
     await senders.stop();
-    for (const line of memory.judge(complain)) print(`memory: ${line}`);
     print(`polls: ${JSON.stringify(watch.tally)}`);
     await cluster.heal();
     for (const line of await growth.judge(complain)) print(`growth: ${line}`);

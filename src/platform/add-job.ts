@@ -4,7 +4,7 @@ import { keyPrefix } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
 import { isWrongType } from './odd-data.js';
 import { logOf, type Redis } from './redis.js';
-import { setAsideOddTypes } from './set-aside.js';
+import { setAsideOddTypes, setAsideText } from './set-aside.js';
 
 /**
  * Adds a job; under an id that is there already it changes nothing. Where a key of the queue is of another type BullMQ does
@@ -21,10 +21,20 @@ export async function addJob<Data>(
   try {
     await add();
   } catch (error) {
-    if (!isWrongType(error) || (await setAsideOddTypes(redis, queueKeys(queue.name))) === 0) throw error;
+    const isMended = isWrongType(error)
+      ? (await setAsideOddTypes(redis, queueKeys(queue.name))) > 0
+      : isNoCounter(error) && (await setAsideText(redis, queue.toKey('id')));
+    if (!isMended) throw error;
     await add();
     await requeueIfLost(redis, queue.name, options.jobId);
   }
+}
+
+/** BullMQ counts the jobs of a queue in its key `id`. */
+function isNoCounter(error: unknown): boolean {
+  return (
+    error instanceof Error && /\bnot an integer or out of range\b|\bwould overflow\b/.test(error.message)
+  );
 }
 
 /**

@@ -47,15 +47,25 @@ async function problemAt(server: Server, rights: readonly RedisRight[]): Promise
     lastError = error;
   });
   try {
-    return missingSentence(await missingAt(server, rights));
+    const missing = missingSentence(await missingAt(server, rights));
+    return missing ?? (isNoDatabase(lastError) ? noDatabase : null);
   } catch (error) {
     // A command that waits is told of the end of its connection only.
     const text = messageOf(lastError ?? error);
+    if (isNoDatabase(lastError)) return noDatabase;
     if (!refusesLogin(text)) throw lastError ?? error;
     return `Redis does not let the user of REDIS_URL in (${text}): mend name and password in REDIS_URL, or the user in Redis (docs/redis-users.acl)`;
   } finally {
     server.disconnect();
   }
+}
+
+const noDatabase =
+  'Redis has no database of the number in REDIS_URL: mend the number, or raise databases in redis.conf';
+
+/** ioredis goes on all the same, in another database. */
+function isNoDatabase(error: unknown): boolean {
+  return /\bDB index is out of range\b/.test(messageOf(error));
 }
 
 /** A sentinel's refusal stands within the error that no sentinel was reached. */

@@ -42,7 +42,10 @@ const readScript = luaScript<[string, string]>(
   1,
   `local time = redis.call('TIME')
    local record = redis.pcall('GET', KEYS[1])
-   if type(record) == 'table' then record = 'no record' end
+   if type(record) == 'table' then
+     if not string.find(record.err, 'WRONGTYPE', 1, true) then return record end
+     record = 'no record'
+   end
    return {record or '', string.format('%.0f', time[1] * 1000 + time[2] / 1000)}`,
 );
 

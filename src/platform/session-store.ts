@@ -221,6 +221,8 @@ export interface Beat {
   readonly token: string;
   readonly epoch: number;
   readonly ttlMs: number;
+  /** Also where Redis says that the run has ended. */
+  readonly revives?: boolean;
 }
 
 export interface BeatAnswer {
@@ -230,6 +232,8 @@ export interface BeatAnswer {
   readonly isStateLost: boolean;
   /** One of these keys holds what nobody can read. */
   readonly isOdd: boolean;
+  /** The heartbeat says that the run has ended; it was left so. */
+  readonly isEnded: boolean;
 }
 
 /**
@@ -241,29 +245,32 @@ export async function beat(redis: Redis, b: Beat): Promise<BeatAnswer> {
   const [isOurs, intent, state, heartbeat] = await beatScript(
     redis,
     [k.lock, k.fence, k.heartbeat, k.intent, k.state],
-    [b.token, b.epoch, b.ttlMs],
+    [b.token, b.epoch, b.ttlMs, b.revives ? 1 : 0],
   );
+  const isEnded = heartbeat === 'ended';
   const isStateLost = state !== undefined && readableStatus(state) === null;
   const texts: [string | undefined, boolean][] = [
     [intent, parseIntent(intent) !== null],
     [state, !isStateLost],
-    [heartbeat, heartbeat === 'live'],
+    [heartbeat, heartbeat === 'live' || isEnded],
   ];
   const isOdd = texts.some(([text, isReadable]) => text && !isReadable);
-  return { isOurs: isOurs === 1, intent: parseIntent(intent), isStateLost, isOdd };
+  return { isOurs: isOurs === 1, intent: parseIntent(intent), isStateLost, isOdd, isEnded };
 }
 
-// KEYS lock fence heartbeat intent state | ARGV token epoch ttlMs
-// returns {1, intent or '', state or '', the heartbeat that was there or ''}, {1, ''} after the end, or {0, ''}
-// A last beat that comes after the run's end must not give `ended` a time to live.
+// KEYS lock fence heartbeat intent state | ARGV token epoch ttlMs, 1 to revive what has ended
+// returns {1, intent or '', state or '', the heartbeat that was there or ''}, or {0, ''}
+// A last beat that comes after the run's end must not take its `ended` away.
 const beatScript = luaScript<[number, string, string?, string?]>(
   'beat',
   5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
    if string.match(redis.call('GET', KEYS[2]) or '', '^%d+') ~= ARGV[2] then return {0, ''} end
    local heartbeat = redis.call('GET', KEYS[3])
-   if heartbeat == 'ended' then return {1, ''} end
-   if redis.call('PEXPIRE', KEYS[3], ARGV[3]) == 0 then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
+   local isLeft = heartbeat == 'ended' and ARGV[4] ~= '1'
+   if heartbeat == 'live' then redis.call('PEXPIRE', KEYS[3], ARGV[3])
+   elseif not isLeft then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
+   if isLeft then return {1, '', redis.call('GET', KEYS[5]) or '', heartbeat} end
    return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or '', heartbeat or ''}`,
 );
 

@@ -45,7 +45,9 @@ export async function mendStarts(redis: Redis, sessions: readonly string[]): Pro
   }
   const listed = new Set(starts.map(([id]) => id));
   for (const id of sessions.map(runJobId)) {
-    const isBack = !listed.has(id) && (await requeueIfLost(redis, sessionsQueue, id));
+    if (listed.has(id)) continue;
+    await setAside(redis, sessionKeys(sessionOfJobId(id)).lock, { type: 'endless' });
+    const isBack = await requeueIfLost(redis, sessionsQueue, id);
     // It may be one that nobody can read.
     if (isBack) await mendStarts(redis, []);
   }

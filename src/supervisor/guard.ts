@@ -71,8 +71,10 @@ export class Guard {
     guard.stdin?.on('error', () => {});
     guard.on('error', (error) => this.#onUnguarded(unguarded(error)));
     // Killed from outside while the browser lives: the browser must not be without one.
-    guard.once('exit', (_, signal) => {
-      if (!this.#isEnded && signal !== null) this.#process = this.#start();
+    guard.once('exit', (code, signal) => {
+      if (this.#isEnded || code === 0) return;
+      if (signal !== null) this.#process = this.#start();
+      else this.#onUnguarded(unguarded(new Error(`exit code ${code}`)));
     });
     return guard;
   }

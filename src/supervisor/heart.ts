@@ -60,12 +60,11 @@ export class Heart {
   async #beat(): Promise<void> {
     const { redis, session, token, timing, epoch } = this.#options;
     const asked = epoch();
-    const { isOurs, intent, isStateLost, isOdd } = await beat(redis, {
-      ...{ session, token },
-      epoch: asked,
-      ttlMs: timing.heartbeatTtlMs,
-    });
+    const mine = { session, token, epoch: asked, ttlMs: timing.heartbeatTtlMs };
+    const { isOurs, intent, isStateLost, isOdd, isEnded } = await beat(redis, mine);
     if (this.#timer === undefined || epoch() !== asked) return;
+    // Somebody else wrote that.
+    if (isEnded) return void (await beat(redis, { ...mine, revives: true }));
     if (!isOurs) return this.#options.onStranger();
     if (intent) this.#options.onIntent(intent);
     if (isOdd || ++this.#beats % beatsBetweenLooks === 0) {

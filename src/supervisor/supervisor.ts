@@ -40,7 +40,7 @@ export interface SupervisorOptions {
 }
 
 /** Between two looks at the queue of starts, for what nobody meets who would say so. */
-const signaturesBetweenLooks = 30;
+const signaturesBetweenLooks = 10;
 
 /** After which a first start is over, one way or the other. */
 const restMs = 30_000;
@@ -231,8 +231,12 @@ export class Supervisor {
   /** One look at a time. Never rejects: the next one tells. */
   #mendStarts(): Promise<void> {
     const { config, log } = this.#options;
-    this.#mending ??= wantedSessions(config.authDir)
-      .then((sessions) => mendStarts(this.#redis, sessions))
+    const mend = async () => {
+      const sessions = await wantedSessions(config.authDir);
+      await mendStarts(this.#redis, sessions);
+      for (const session of sessions) await startIfForgotten(session, this.#forgotten);
+    };
+    this.#mending ??= mend()
       .catch((error) => log.debug({ err: error }, 'the queue of starts was not looked at'))
       .finally(() => {
         this.#mending = null;
@@ -240,10 +244,14 @@ export class Supervisor {
     return this.#mending;
   }
 
+  /** Redis may be away for long before it comes back empty. */
   #startIfForgotten(session: string): void {
-    const { log } = this.#options;
-    const closing = this.#closing.signal;
-    this.#inBackground(startIfForgotten(session, { redis: this.#redis, queue: this.#queue, log, closing }));
+    const sentence = 'redis did not say whether it still knows the session; asking again';
+    this.#inBackground(this.#insist(() => startIfForgotten(session, this.#forgotten), sentence));
+  }
+
+  get #forgotten() {
+    return { redis: this.#redis, queue: this.#queue, log: this.#options.log };
   }
 
   /** A hint that makes an owner look at once; with the next heartbeat it looks anyway. */

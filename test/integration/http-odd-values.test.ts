@@ -98,6 +98,17 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(await stage.redis.exists(attemptKey(session, id)), 1);
   });
 
+  it('a counter of jobs that is no number is set aside, and the job is added', async () => {
+    await ready();
+    const counter = '{wa}:sends-default:id';
+    for (const odd of ['no number', '9223372036854775807']) {
+      await stage.redis.set(counter, odd);
+      const { status } = await postSend(stage.replica, { prefer: 'respond-async' });
+      assert.equal(status, 202);
+      assert.equal(await stage.redis.get(setAsideKey(counter)), odd);
+    }
+  });
+
   it('/health tells of no backup where what is noted of it cannot be read', async () => {
     await ready();
     await stage.redis.mset(k.backupStanding, 'no{', k.backupSummary, '[]');

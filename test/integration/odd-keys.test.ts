@@ -61,6 +61,17 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
     });
   }
 
+  test('strings under all of them at once: the run is lost, and comes back by itself', async () => {
+    const client = supervised.observer.redis;
+    const own = Object.values(sessionKeys(session)).filter((key) => !key.endsWith(':stalled'));
+    for (const text of ['rubbish', 'x'.repeat(1_000_000)]) {
+      await client.mset(Object.fromEntries([...own, ...keysOf(sessionsQueue)].map((key) => [key, text])));
+      await eventually(async () => (await client.get(sessionKeys(session).state)) !== text);
+      await supervised.observer.untilReady();
+      await serves('after all keys were strings');
+    }
+  });
+
   async function goesOn(group: readonly string[], odd: OddContent): Promise<void> {
     const keys = group.filter((key) => mayBe(odd, key));
     const client = supervised.observer.redis;

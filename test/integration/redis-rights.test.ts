@@ -186,6 +186,15 @@ describe('a user of Redis', () => {
     }
   });
 
+  it('whose URL names a database that is not there is told so', async () => {
+    const url = await user(...keys, '+@all');
+    assert.match(
+      (await userProblem(`${url}/99`)) ?? '',
+      /^Redis has no database of the number in REDIS_URL: /,
+    );
+    assert.equal(await userProblem(`${url}/3`), null);
+  });
+
   it('that may hand out no job does not have a supervisor ask for one without a pause', async () => {
     const url = await user(...keys, '+@all', '-@scripting');
     await node.redis.flushall();

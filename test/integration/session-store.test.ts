@@ -122,7 +122,7 @@ test('state and QR are written together, and the QR goes with the state it belon
   assert.equal(await redis.exists(k.qrPng, k.qrBase64), 0);
 });
 
-const ours = { isOurs: true, intent: null, isStateLost: false, isOdd: false };
+const ours = { isOurs: true, intent: null, isStateLost: false, isOdd: false, isEnded: false };
 
 test('only the epoch of the fence may renew the heartbeat', async () => {
   const { fence } = await claim();
@@ -136,6 +136,7 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
     intent: null,
     isStateLost: false,
     isOdd: false,
+    isEnded: false,
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
   assert.equal((await beat(fence.epoch)).isOurs, true);

@@ -75,6 +75,16 @@ for (const [what, spoil] of [
     }));
 }
 
+test('a heartbeat that says that a run has ended which lives is renewed', () =>
+  withSession(async ({ observer, run }) => {
+    await run('ready');
+    await observer.untilReady();
+    const { heartbeat } = sessionKeys(observer.session);
+    await observer.redis.set(heartbeat, 'ended');
+    await eventually(async () => (await observer.redis.get(heartbeat)) === 'live');
+    assert.ok((await observer.redis.pttl(heartbeat)) > 0);
+  }));
+
 for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
   test(`an intent that nobody can read (${junk}) keeps no run from ending`, () =>
     withSession(async ({ observer, run }) => {

@@ -178,6 +178,36 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
     assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
   }));
 
+test('a job that Redis lost while its message was under way holds up nobody behind it', () =>
+  withSends(redis, async (stage) => {
+    await ready(stage);
+    stage.theatre.holdAcks('lost');
+    const [lost = ''] = await stage.accept('lost');
+    await eventually(() => stage.sentTexts().includes('lost'));
+    await stage.observer.redis.del(stage.queue.toKey(lost));
+    stage.theatre.holdAcks(null);
+    await eventually(() => stage.logLines.some(({ jobId, msg }) => jobId === lost && msg === 'send settled'));
+    const [next = ''] = await stage.accept('next');
+    assert.equal((await stage.settled(next)).status, 'sent');
+    assert.deepEqual(stage.sentTexts(), ['lost', 'next']);
+  }));
+
+test('a record that may not be read for a while is none that cannot be read', () =>
+  withSends(redis, async (stage) => {
+    await ready(stage);
+    const client = stage.observer.redis;
+    await client.acl('SETUSER', 'default', '-get');
+    try {
+      const [id = ''] = await stage.accept('hello');
+      await eventually(() => stage.hasLogged('a step of a send failed; trying again'));
+      await client.acl('SETUSER', 'default', '+get');
+      assert.equal((await stage.settled(id)).status, 'sent');
+      assert.equal(await client.exists(setAsideKey(attemptKey(stage.observer.session, id))), 0);
+    } finally {
+      await client.acl('SETUSER', 'default', '+get');
+    }
+  }));
+
 for (const when of ['while a session runs', 'before its owner starts'] as const) {
   test(`a job that is no JSON, ${when}, fails by itself, and blocks nothing`, () =>
     withSends(redis, async (stage) => {
@@ -200,7 +230,7 @@ for (const when of ['while a session runs', 'before its owner starts'] as const)
       assert.equal((await stage.settled(next)).status, 'sent');
       await eventually(async () => (await stage.queue.getJobState('m-odd')) === 'failed');
       assert.equal(await stage.queue.getActiveCount(), 0);
-      assert.ok(stage.hasLogged('a command is no JSON; it is not carried out'));
+      assert.ok(stage.hasLogged('a command cannot be read; it is not carried out'));
       assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
       assert.doesNotMatch(
         JSON.stringify(await stage.observer.redis.hgetall(stage.queue.toKey('m-odd'))),
@@ -217,6 +247,8 @@ for (const [what, spoil] of Object.entries({
   },
   'a job whose options are no JSON': (stage: SendStage) =>
     stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'opts', '{'),
+  'a job whose options are null': (stage: SendStage) =>
+    stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'opts', 'null'),
 })) {
   test(`${what} in the queue blocks nothing`, () =>
     withSends(redis, async (stage) => {

@@ -173,6 +173,14 @@ test('without a bash it is said, at the start and by each guard', async () => {
   });
 });
 
+test('one that ends by itself, without having killed anybody, is told', async () => {
+  const group = await startGroup();
+  await onPath('#!/bin/bash\nexit 3\n', async () => {
+    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
+    assert.match(why, /^no guard for the browser, .*exit code 3$/);
+  });
+});
+
 test('one whose replacement cannot be started is told as well', async () => {
   const group = await startGroup();
   const told = deferred<string>();

@@ -64,7 +64,9 @@ const clearScript = luaScript<number>(
   `local ids = redis.call('LRANGE', KEYS[1], ARGV[2], ARGV[2] + ARGV[3] - 1)
    for _, id in ipairs(ids) do
      local data = redis.pcall('HGET', ARGV[1] .. id, 'data')
-     if type(data) == 'table' then redis.call('UNLINK', ARGV[1] .. id)
+     if type(data) == 'table' then
+       if not string.find(data.err, 'WRONGTYPE', 1, true) then return data end
+       redis.call('UNLINK', ARGV[1] .. id)
      elseif data then
        local isRead, job = pcall(cjson.decode, data)
        if not isRead or type(job) ~= 'table' then job = {} end

@@ -190,11 +190,9 @@ export class CommandLane {
         if (job !== undefined) this.#carryOut({ job, token });
         else await woken.promise;
       } catch (error) {
-        log.debug(
-          { reason: error instanceof SyntaxError ? 'no JSON' : messageOf(error) },
-          'no command taken',
-        );
-        if (error instanceof SyntaxError) await this.#discardUnreadable().catch(() => undefined);
+        const isUnreadable = isAboutData(error) && !isWrongType(error);
+        log.debug({ reason: isUnreadable ? 'it cannot be read' : messageOf(error) }, 'no command taken');
+        if (isUnreadable) await this.#discardUnreadable().catch(() => pause(retryMs, closing));
         else if (!(await this.#mend(error))) await pause(retryMs, closing);
       }
     }
@@ -291,7 +289,7 @@ export class CommandLane {
     try {
       return await Job.fromId(this.#queue, id);
     } catch (error) {
-      if (error instanceof SyntaxError) return 'unreadable';
+      if (isAboutData(error) && !isWrongType(error)) return 'unreadable';
       throw error;
     }
   }
@@ -307,12 +305,12 @@ export class CommandLane {
   /** Costs itself only. Its text is set aside, and is not in the error. */
   async #discard(id: string): Promise<void> {
     const { redis, log } = this.#options;
-    log.error({ jobId: id }, 'a command is no JSON; it is not carried out');
+    log.error({ jobId: id }, 'a command cannot be read; it is not carried out');
     const key = this.#queue.toKey(id);
     await copyAside(redis, key, (await redis.hget(key, 'data')) ?? '');
     const options = { attempts: 1, removeOnFail: { age: 86_400 } };
     const job = new Job(this.#queue, 'unreadable', {}, options, id);
     await job.updateData({});
-    await job.moveToFailed(new Error('the command is no JSON'), '0');
+    await job.moveToFailed(new Error('the command cannot be read'), '0');
   }
 }

@@ -1,4 +1,5 @@
 import type { Job } from 'bullmq';
+import { messageOf } from '../../contract/errors.js';
 import { sendJobKey } from '../../contract/keys.js';
 import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Fence } from '../../contract/status.js';
@@ -164,7 +165,7 @@ export class SessionSends {
       isOdd
         ? replaceUnreadableRecord(redis, session, jobId, outcome)
         : recordOutcome(redis, session, jobId, outcome),
-      job.updateData({ ...fieldsOf(job.data), message: null }),
+      job.updateData({ ...fieldsOf(job.data), message: null }).catch(unlessGone),
     ]);
     const { status } = outcome;
     recorder.commandSettles('send', status, job.timestamp);
@@ -175,6 +176,11 @@ export class SessionSends {
 
 /** Chats whose next message is prepared and waits for room in the page: beyond, nobody else is looked up. */
 const backlogMax = 16;
+
+/** Of a job that Redis has lost there is nothing to clear, and trying again would hold up its chat for ever. */
+function unlessGone(error: unknown): void {
+  if (!/^Missing key for job\b/.test(messageOf(error))) throw error;
+}
 
 /** Of whatever stands in the place of a job's data. */
 function fieldsOf(data: unknown): object {

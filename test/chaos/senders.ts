@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '../../src/contract/send-jobs.js';
 import { eventually } from '../support/eventually.js';
-import type { ReceivedMessage } from '../whatsapp-web/chat-records.js';
 import type { ChaosCluster } from './cluster.js';
 import { Random } from './random.js';
 
@@ -57,6 +56,7 @@ export class Senders {
     // For all of them together.
     this.#settledBy = performance.now() + settleMs;
     const tally = { wishes: this.#wishes.length, accepted: 0, sent: 0, failed: 0, unknown: 0 };
+    const told = new Map<Wish, Set<string>>();
     for (const wish of this.#wishes) {
       if (wish.key !== null && wish.jobs.size > 1)
         this.#complain(`${wish.body}: one key, jobs ${[...wish.jobs]}`);
@@ -68,15 +68,19 @@ export class Senders {
         this.#complain(`${wish.body}: outcomes ${[...outcomes].join(' and ') || 'none'}`);
       for (const outcome of outcomes)
         if (outcome === 'sent' || outcome === 'failed' || outcome === 'unknown') tally[outcome]++;
-      this.#compare(wish, outcomes, await this.#cluster.whatsApp.phone.received());
+      told.set(wish, outcomes);
     }
-    const received = await this.#cluster.whatsApp.phone.received();
-    for (const wish of this.#wishes) if (!wish.isAccepted) this.#compare(wish, new Set(), received);
+    const times = new Map<string, number>();
+    for (const { body } of await this.#cluster.whatsApp.phone.received()) {
+      times.set(body, (times.get(body) ?? 0) + 1);
+    }
+    for (const wish of this.#wishes) {
+      this.#compare(wish, told.get(wish) ?? new Set(), times.get(wish.body) ?? 0);
+    }
     return tally;
   }
 
-  #compare(wish: Wish, outcomes: Set<string>, received: ReceivedMessage[]): void {
-    const times = received.filter(({ body }) => body === wish.body).length;
+  #compare(wish: Wish, outcomes: Set<string>, times: number): void {
     if (times > 1) this.#complain(`${wish.body}: sent ${times} times`);
     if (outcomes.has('sent') && times === 0) this.#complain(`${wish.body}: told as sent, never received`);
     if (outcomes.has('failed') && times > 0) this.#complain(`${wish.body}: told as failed, but received`);

@@ -268,9 +268,9 @@ const beatScript = luaScript<[number, string, string?, string?]>(
    if string.match(redis.call('GET', KEYS[2]) or '', '^%d+') ~= ARGV[2] then return {0, ''} end
    local heartbeat = redis.call('GET', KEYS[3])
    local isLeft = heartbeat == 'ended' and ARGV[4] ~= '1'
-   if heartbeat == 'live' then redis.call('PEXPIRE', KEYS[3], ARGV[3])
-   elseif not isLeft then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3]) end
    if isLeft then return {1, '', redis.call('GET', KEYS[5]) or '', heartbeat} end
+   if not heartbeat or heartbeat == 'ended' then redis.call('SET', KEYS[3], 'live', 'PX', ARGV[3])
+   else redis.call('PEXPIRE', KEYS[3], ARGV[3]) end
    return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or '', heartbeat or ''}`,
 );
 

@@ -2,7 +2,7 @@ import type { JobsOptions, Queue } from 'bullmq';
 import { queueKeys } from '../contract/key-types.js';
 import { keyPrefix } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
-import { isWrongType } from './odd-data.js';
+import { isNoNumber, isWrongType } from './odd-data.js';
 import { logOf, type Redis } from './redis.js';
 import { setAsideOddTypes, setAsideText } from './set-aside.js';
 
@@ -23,18 +23,12 @@ export async function addJob<Data>(
   } catch (error) {
     const isMended = isWrongType(error)
       ? (await setAsideOddTypes(redis, queueKeys(queue.name))) > 0
-      : isNoCounter(error) && (await setAsideText(redis, queue.toKey('id')));
+      : // BullMQ counts the jobs of a queue there.
+        isNoNumber(error) && (await setAsideText(redis, queue.toKey('id')));
     if (!isMended) throw error;
     await add();
     await requeueIfLost(redis, queue.name, options.jobId);
   }
-}
-
-/** BullMQ counts the jobs of a queue in its key `id`. */
-function isNoCounter(error: unknown): boolean {
-  return (
-    error instanceof Error && /\bnot an integer or out of range\b|\bwould overflow\b/.test(error.message)
-  );
 }
 
 /**

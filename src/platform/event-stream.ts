@@ -1,6 +1,7 @@
 import { bounds } from '../contract/bounds.js';
 import { sessionKeys } from '../contract/keys.js';
 import { luaScript } from './lua-script.js';
+import { parseJson } from './odd-data.js';
 import type { Redis } from './redis.js';
 import { settingAside } from './set-aside.js';
 
@@ -96,13 +97,7 @@ export const unreadableType = 'unreadable';
 
 /** An object on one line: it goes over the wire as it is. */
 function isEvent(json: string): boolean {
-  if (!json.startsWith('{') || /[\r\n]/.test(json)) return false;
-  try {
-    JSON.parse(json);
-    return true;
-  } catch {
-    return false;
-  }
+  return json.startsWith('{') && !/[\r\n]/.test(json) && parseJson(json) !== undefined;
 }
 
 /** Whether `id` can be one of ours. Redis allows larger numbers, but its clock does not give them. */

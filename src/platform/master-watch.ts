@@ -1,12 +1,12 @@
 import { absentKey } from '../contract/keys.js';
 import { pause, unlessAborted } from './deadline.js';
+import { retryMs } from './insist.js';
 import type { Logger } from './logger.js';
 import { connectPatiently } from './redis.js';
 import { settingAside } from './set-aside.js';
 
 /** A look costs one command; Redis ends it at once where it becomes a replica meanwhile. */
 const lookS = 20;
-const retryMs = 1_000;
 
 /**
  * For a process that may only read for hours, and would be answered by a master that was replaced as ever: it waits for

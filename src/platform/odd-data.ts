@@ -5,10 +5,19 @@ export function isWrongType(error: unknown): boolean {
   return error instanceof Error && /\bWRONGTYPE\b/.test(error.message);
 }
 
+/** What was read could not be parsed, here or by BullMQ. */
+export function isUnparsed(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof TypeError || error instanceof ZodError;
+}
+
 /** It is what stands in Redis that is odd, not Redis that refuses: the same will be so the next time. */
 export function isAboutData(error: unknown): boolean {
-  const isUnparsed = error instanceof SyntaxError || error instanceof TypeError || error instanceof ZodError;
-  return isUnparsed || isWrongType(error);
+  return isUnparsed(error) || isWrongType(error);
+}
+
+/** Redis was to count on from what is no number, or the last one. */
+export function isNoNumber(error: unknown): boolean {
+  return error instanceof Error && /\bnot an integer\b|\bwould overflow\b/.test(error.message);
 }
 
 /** undefined: it is no JSON. */

@@ -2,6 +2,7 @@ import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
+import { isNoNumber } from '../../platform/odd-data.js';
 import type { Redis } from '../../platform/redis.js';
 import { setAsideText, settingAside } from '../../platform/set-aside.js';
 import { viaRedis } from '../session/redis-call.js';
@@ -78,10 +79,6 @@ async function count(
     if (!isNoNumber(error) || !(await setAsideText(redis, key))) throw error;
     return consumed();
   }
-}
-
-function isNoNumber(error: unknown): boolean {
-  return error instanceof Error && /not an integer|would overflow/.test(error.message);
 }
 
 async function consume(

@@ -4,6 +4,7 @@ import {
   sendOutcomeSchema,
   settledSendAgeS,
 } from '../../contract/send-jobs.js';
+import { parseJson } from '../../platform/odd-data.js';
 import type { JobLook } from './job-looks.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
@@ -14,8 +15,8 @@ type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
  */
 export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
   const { job, record, wipedEpoch, isOwned, nowMs } = look;
-  const told = job?.returnvalue ? parseOutcome(job.returnvalue) : null;
-  if (told !== null) return told;
+  const told = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
+  if (told?.success) return told.data;
   // Recorded before the queue is told.
   if (record?.outcome) return record.outcome;
   if (job?.returnvalue) return unsettled('unknown', 'interrupted', 'the outcome of the send cannot be read');
@@ -37,14 +38,6 @@ export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
   }
   if (nowMs > data.notAfter) return unsettled('failed', 'expired', 'the message could not be sent in time');
   return null;
-}
-
-function parseOutcome(json: string): SendOutcome | null {
-  try {
-    return sendOutcomeSchema.parse(JSON.parse(json));
-  } catch {
-    return null;
-  }
 }
 
 /** A settled send is told of for a day; after that it counts as gone, whenever Redis drops it. */

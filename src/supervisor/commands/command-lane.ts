@@ -8,7 +8,7 @@ import { requeueIfLost } from '../../platform/add-job.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
 import { insist, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
-import { isAboutData, isWrongType } from '../../platform/odd-data.js';
+import { isAboutData, isUnparsed, isWrongType } from '../../platform/odd-data.js';
 import { openQueue } from '../../platform/open-queue.js';
 import type { Redis } from '../../platform/redis.js';
 import { copyAside, setAsideOddTypes, settingAside } from '../../platform/set-aside.js';
@@ -190,7 +190,7 @@ export class CommandLane {
         if (job !== undefined) this.#carryOut({ job, token });
         else await woken.promise;
       } catch (error) {
-        const isUnreadable = isAboutData(error) && !isWrongType(error);
+        const isUnreadable = isUnparsed(error);
         log.debug({ reason: isUnreadable ? 'it cannot be read' : messageOf(error) }, 'no command taken');
         if (isUnreadable) await this.#discardUnreadable().catch(() => pause(retryMs, closing));
         else if (!(await this.#mend(error))) await pause(retryMs, closing);
@@ -289,7 +289,7 @@ export class CommandLane {
     try {
       return await Job.fromId(this.#queue, id);
     } catch (error) {
-      if (isAboutData(error) && !isWrongType(error)) return 'unreadable';
+      if (isUnparsed(error)) return 'unreadable';
       throw error;
     }
   }

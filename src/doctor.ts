@@ -6,7 +6,7 @@ import { machineChecks } from './doctor/machine.js';
 import { pageChecks } from './doctor/page.js';
 import { redisChecks } from './doctor/redis.js';
 import { whatsAppChecks } from './doctor/whatsapp.js';
-import { type Config, loadConfig } from './platform/config.js';
+import { type Config, loadConfig } from './platform/config/config.js';
 import { createLogger } from './platform/logger.js';
 
 /**

@@ -4,7 +4,7 @@ import { messageOf, OperatorError } from './contract/errors.js';
 import { defaultSession } from './contract/names.js';
 import { importSession } from './import-session/import-session.js';
 import { whileIdle } from './import-session/while-idle.js';
-import { loadConfig } from './platform/config.js';
+import { loadConfig } from './platform/config/config.js';
 import { createLogger } from './platform/logger.js';
 
 /** `npm run import-session -- DIR [--session-id ID] [--not-in-use]`: takes over the login of another program. */

@@ -1,5 +1,5 @@
 import { OperatorError } from './contract/errors.js';
-import { newApiKey } from './platform/api-keys.js';
+import { newApiKey } from './platform/api-key.js';
 
 /** `npm run key -- NAME SCOPE`: the key stands on the terminal once, and nowhere else. */
 const [name = '', scope = '', ...more] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Scope } from './access.js';
+import { jobViewSchema, sentSchema } from './command-jobs.js';
 import { credentialsBackupSchema } from './credentials.js';
 import type { ApiErrorCode } from './errors.js';
-import { jobViewSchema, sentSchema } from './send-jobs.js';
 import { statusSchema } from './status.js';
 import {
   besideOtherProblems,

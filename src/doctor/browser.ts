@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { requireBrowser } from '../platform/browser-presence.js';
-import type { Config } from '../platform/config.js';
-import { endlessLease, launchBrowser } from '../supervisor/browser.js';
-import { browserSettings } from '../supervisor/browser-settings.js';
+import type { Config } from '../platform/config/config.js';
+import { requireBrowser } from '../platform/config/require-browser.js';
+import { endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
+import { browserSettings } from '../supervisor/browser/browser-settings.js';
 import { type Check, ok, type Verdict, warning } from './finding.js';
 
 const versionMs = 10_000;

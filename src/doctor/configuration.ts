@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Config } from '../platform/config.js';
+import type { Config } from '../platform/config/config.js';
 import { credentialsKeyFile, loadOrMakeCredentialsKey } from '../platform/credentials-key-file.js';
 import { makeKeyHint } from '../platform/credentials-keys.js';
 import { type Check, ok, type Verdict, warning } from './finding.js';

@@ -1,7 +1,7 @@
 import { access, constants, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
-import type { Config } from '../platform/config.js';
+import type { Config } from '../platform/config/config.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
 const gb = 1_073_741_824;

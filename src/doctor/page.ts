@@ -3,9 +3,9 @@ import { messageOf } from '../contract/errors.js';
 import { webVersionsFolder } from '../contract/web-version.js';
 import { examineList } from '../page-contract/examine.js';
 import type { ContractReport } from '../page-contract/report.js';
-import type { Config } from '../platform/config.js';
-import { readPinnedPage } from '../session-worker/pinned-page.js';
-import { type StartPage, StartPages } from '../session-worker/start-pages.js';
+import type { Config } from '../platform/config/config.js';
+import { readPinnedPage } from '../session-worker/whatsapp/pinned-page.js';
+import { type StartPage, StartPages } from '../session-worker/whatsapp/start-pages.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
 const dayMs = 86_400_000;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../contract/errors.js';
-import type { Config } from '../platform/config.js';
+import type { Config } from '../platform/config/config.js';
 import { withDeadline } from '../platform/deadline.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 

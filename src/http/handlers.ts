@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import type { OperationName, OutputOf, operations } from '../contract/operations.js';
-import type { Visits } from './access/visits.js';
-import type { CommandAccess, CommandCall } from './commands/command-access.js';
+import type { Visits } from './auth/browser-logins.js';
+import type { CommandAccess, CommandCall } from './commands/context.js';
 import { viewJob } from './commands/job-view.js';
 import { pairingCode } from './commands/pairing-code.js';
-import { readSession } from './commands/read-session.js';
+import { readSession } from './commands/read.js';
 import { type AcceptedJob, sendMessage } from './commands/send-message.js';
-import { Json } from './json.js';
+import { Json } from './core/json.js';
 import { productName } from './product.js';
 import { endSession } from './session/end-session.js';
 import type { SessionReader } from './session/session-reader.js';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { OperatorError } from '../contract/errors.js';
 import type { FromHttp, ToHttp } from '../contract/http-messages.js';
-import { loadConfig } from '../platform/config.js';
+import { loadConfig } from '../platform/config/config.js';
 import { createLogger } from '../platform/logger.js';
 import { watchLoopDelay } from '../platform/loop-delay.js';
 import { endWhenUnhandled } from '../platform/shutdown.js';

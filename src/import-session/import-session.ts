@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { access, cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
-import { Profile } from '../supervisor/profile.js';
+import { Profile } from '../supervisor/browser/profile.js';
 import { findProfile, refuseIfInUse } from './source-profile.js';
 
 export interface ImportOptions {

@@ -1,10 +1,10 @@
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { sessionKeys } from '../contract/keys.js';
-import type { Config } from '../platform/config.js';
+import type { Config } from '../platform/config/config.js';
 import { lockDataDirectory } from '../platform/data-directory.js';
 import { withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { connectPatiently, disconnect } from '../platform/redis.js';
+import { connectPatiently, disconnect } from '../platform/redis/connection.js';
 
 /**
  * Does `work` while no run of the session exists. Without `REDIS_URL` the lock of the data directory keeps the product

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { webVersionsFolder } from '../contract/web-version.js';
-import type { Config } from '../platform/config.js';
-import { StartPages } from '../session-worker/start-pages.js';
+import type { Config } from '../platform/config/config.js';
+import { StartPages } from '../session-worker/whatsapp/start-pages.js';
 import { reportOf } from './examine.js';
 import { compareLists, type ExportList, readKnownExports } from './export-list.js';
 import { allNeeds } from './judge.js';

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import puppeteer, { type HTTPResponse, type Page } from 'puppeteer';
 import { HoldlineError, messageOf } from '../contract/errors.js';
-import type { Config } from '../platform/config.js';
-import { BrowserPort } from '../session-worker/browser-port.js';
-import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser.js';
-import { browserSettings } from '../supervisor/browser-settings.js';
+import type { Config } from '../platform/config/config.js';
+import { BrowserPort } from '../session-worker/whatsapp/browser-port.js';
+import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
+import { browserSettings } from '../supervisor/browser/browser-settings.js';
 import type { ExportList } from './export-list.js';
 import type { Look } from './judge.js';
 

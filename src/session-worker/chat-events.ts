@@ -1,8 +1,8 @@
 import type { Logger } from '../platform/logger.js';
 import type { ChatEventData, EventRelay } from './event-relay.js';
-import type { ChatEvent } from './in-page/events.js';
 import type { People } from './people.js';
-import { toAck, toMessage } from './shapes.js';
+import type { ChatEvent } from './whatsapp/in-page/events.js';
+import { toAck, toMessage } from './whatsapp/models.js';
 
 interface Parts {
   readonly people: People;

@@ -2,9 +2,9 @@ import type { OnBound } from '../contract/bounds.js';
 import type { EventData, EventType, SessionEvent } from '../contract/events.js';
 import type { RunFacts } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
-import { appendEvents } from '../platform/event-writing.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { appendEvents } from '../platform/store/event-writer.js';
 
 const batchSize = 100;
 const retryMs = 500;

@@ -6,7 +6,7 @@ import { webVersionsFolder } from '../contract/web-version.js';
 import { withDeadline } from '../platform/deadline.js';
 import { collectGarbage } from '../platform/garbage.js';
 import { createLogger } from '../platform/logger.js';
-import { connectPatiently } from '../platform/redis.js';
+import { connectPatiently } from '../platform/redis/connection.js';
 import { EventRelay } from './event-relay.js';
 import { People } from './people.js';
 import { SessionWorker } from './session-worker.js';

@@ -1,8 +1,8 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { PageStatus } from '../contract/page.js';
 import type { Logger } from '../platform/logger.js';
-import type { PageExamination } from './in-page/self-test.js';
 import { brokenSentence, describePage } from './page-status.js';
+import type { PageExamination } from './whatsapp/in-page/self-test.js';
 
 /** What is known of the page that an incarnation has, from the newest look at it. */
 export class PageCondition {

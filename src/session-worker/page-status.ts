@@ -5,7 +5,7 @@ import {
   type PageStatus,
   pageSchema,
 } from '../contract/page.js';
-import type { Findings, PageExamination } from './in-page/self-test.js';
+import type { Findings, PageExamination } from './whatsapp/in-page/self-test.js';
 
 /**
  * What an operator is told of a page. What was not looked at counts as `ok`: before a login the page has not loaded all of its

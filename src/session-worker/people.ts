@@ -1,9 +1,9 @@
 import { bounds, type OnBound } from '../contract/bounds.js';
 import type { Message, Person } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
-import { readNumbers, rememberNumbers } from '../platform/lid-map.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { readNumbers, rememberNumbers } from '../platform/store/lid-map.js';
 
 const patienceMs = 1_000;
 const knownMax = 10_000;

@@ -1,4 +1,4 @@
-import type { StoredQr } from '../platform/session-store.js';
+import type { StoredQr } from '../platform/store/state-store.js';
 import { drawSquares } from './png.js';
 
 const pixels = 360;

@@ -7,19 +7,19 @@ import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { atMost, pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { StoredQr } from '../platform/session-store.js';
+import type { StoredQr } from '../platform/store/state-store.js';
 import { relayChatEvents } from './chat-events.js';
-import { WhatsAppClient } from './client.js';
-import { answerCommand } from './commands.js';
 import type { EventRelay } from './event-relay.js';
-import * as failures from './failures.js';
-import type { PageReport } from './in-page/linking.js';
 import { LoginKeeper } from './login-keeper.js';
+import { answerCommand } from './operations/operations.js';
 import { PageCondition } from './page-condition.js';
 import type { People } from './people.js';
 import { encodeQr, warmUpEncoder } from './qr-image.js';
 import { faultOf, QrSeries } from './qr-series.js';
 import type { StateWriter } from './state-writer.js';
+import { WhatsAppClient } from './whatsapp/client.js';
+import * as failures from './whatsapp/exit-classifier.js';
+import type { PageReport } from './whatsapp/in-page/linking.js';
 
 interface SessionWorkerOptions {
   readonly data: ThreadData;

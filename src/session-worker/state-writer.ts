@@ -2,8 +2,8 @@ import type { OnBound } from '../contract/bounds.js';
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis.js';
-import { publishStatus, type StoredQr } from '../platform/session-store.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
 
 const retryMs = 500;
 

@@ -5,8 +5,8 @@ import type { FromHttp, ToHttp } from '../contract/http-messages.js';
 import { backoffMs, type Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred, pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { Guard } from './guard.js';
-import { signalGroup } from './process-group.js';
+import { Guard } from './browser/browser-watchdog.js';
+import { signalGroup } from './browser/process-group.js';
 
 interface HttpProcessOptions {
   readonly entry: URL;

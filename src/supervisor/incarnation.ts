@@ -4,8 +4,8 @@ import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
-import type { Browser } from './browser.js';
-import { CommandPort } from './commands/command-port.js';
+import type { Browser } from './browser/browser.js';
+import { CommandPort } from './commands/thread-rpc.js';
 import type { SessionThread } from './thread.js';
 
 interface IncarnationOptions {

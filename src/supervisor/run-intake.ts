@@ -7,7 +7,7 @@ import { pause } from '../platform/deadline.js';
 import { retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import { isAboutData } from '../platform/odd-data.js';
-import type { Redis } from '../platform/redis.js';
+import type { Redis } from '../platform/redis/connection.js';
 
 interface IntakeOptions {
   readonly redis: Redis;

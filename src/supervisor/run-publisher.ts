@@ -9,11 +9,11 @@ import {
   type Status,
 } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
-import { trimEvents } from '../platform/event-writing.js';
 import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis.js';
-import { inspectSession } from '../platform/session-inspection.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { trimEvents } from '../platform/store/event-writer.js';
+import { inspectSession } from '../platform/store/session-inspection.js';
 import {
   type Claim,
   claimRun,
@@ -21,7 +21,7 @@ import {
   holdsLock,
   markWiped,
   publishStatus,
-} from '../platform/session-store.js';
+} from '../platform/store/state-store.js';
 import type { Lease } from './lease.js';
 
 /** The job is another's: nothing may be written. */

@@ -3,18 +3,19 @@ import { exitPolicy, type IncarnationExit, isExitReason } from '../contract/exit
 import type { Intent } from '../contract/intent.js';
 import { type Account, formatFence, type SessionState, type StateChange } from '../contract/status.js';
 import type { LoginStorage } from '../contract/thread-messages.js';
-import type { Config } from '../platform/config.js';
+import type { Config } from '../platform/config/config.js';
 import { pause, unlessAborted, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis.js';
-import { stepDown } from '../platform/session-store.js';
-import type { BrowserMemory } from './browser-memory.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { stepDown } from '../platform/store/state-store.js';
+import type { BrowserMemory } from './browser/browser-memory.js';
+import { SessionBrowser } from './browser/session-browser.js';
 import { Availability, type Rest } from './commands/availability.js';
-import type { CommandPort } from './commands/command-port.js';
 import { SessionCommands } from './commands/session-commands.js';
+import type { CommandPort } from './commands/thread-rpc.js';
 import { CredentialsBackup } from './credentials/credentials-backup.js';
-import { SnapshotVault } from './credentials/snapshot-vault.js';
-import { Heart } from './heart.js';
+import { SnapshotVault } from './credentials/snapshot-store.js';
+import { Heart } from './heartbeat.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
@@ -22,8 +23,7 @@ import { isQuiet } from './recycling/quiet.js';
 import { type Recycling, untilDue } from './recycling/recycler.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
-import { SessionBrowser } from './session-browser.js';
-import type { ThreadStock } from './thread-stock.js';
+import type { ThreadStock } from './warm-thread.js';
 
 export interface RunOptions {
   readonly session: string;

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import whatsapp from 'whatsapp-web.js';
 import { preparedPage } from '../../src/contract/names.js';
-import { chromeFlags } from '../../src/supervisor/chrome-flags.js';
+import { chromeFlags } from '../../src/supervisor/browser/chrome-flags.js';
 
 /**
  * Bare whatsapp-web.js as its users start it, in a process of its own: `PROFILE CHROMIUM ARGS_AS_JSON`. Says `qr` and

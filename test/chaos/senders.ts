@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JobView } from '../../src/contract/send-jobs.js';
+import type { JobView } from '../../src/contract/command-jobs.js';
 import { eventually } from '../support/eventually.js';
 import type { ChaosCluster } from './cluster.js';
 import { Random } from './random.js';

@@ -9,7 +9,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/setup.sh"
 
 # What stops, loses and freezes Redis, and what runs scripts in it.
-readonly on_containers=(integration/session-store integration/http-outage integration/supervisor-data-loss)
+readonly on_containers=(integration/platform/store/state-store integration/http/outage integration/supervisor/data-loss)
 
 main() {
   prepare http

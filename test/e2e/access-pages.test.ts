@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import axe from 'axe-core';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { eventually } from '../support/eventually.js';
 import { type HeldSession, holdSession, linkedAccount } from '../support/held-session.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';

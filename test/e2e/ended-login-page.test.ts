@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { claimToWrite, type EventWriter } from '../support/event-writer.js';
 import { eventually } from '../support/eventually.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed-replica.js';

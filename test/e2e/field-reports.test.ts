@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { JobView } from '../../src/contract/command-jobs.js';
 import type { OutputOf } from '../../src/contract/operations.js';
-import type { JobView } from '../../src/contract/send-jobs.js';
 import type { Status } from '../../src/contract/status.js';
 import type { Message } from '../../src/contract/whatsapp.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { JobView } from '../../src/contract/command-jobs.js';
 import type { OutputOf } from '../../src/contract/operations.js';
-import type { JobView } from '../../src/contract/send-jobs.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';

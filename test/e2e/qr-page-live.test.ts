@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import puppeteer, { type Browser, type Page } from 'puppeteer';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { type Deferred, deferred } from '../../src/platform/deadline.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';

@@ -6,7 +6,7 @@ import axe from 'axe-core';
 import { Redis } from 'ioredis';
 import puppeteer, { type Browser, type Page } from 'puppeteer';
 import type { SessionState } from '../../src/contract/status.js';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
 import { readFromScreen, textOf } from '../support/page-reading.js';

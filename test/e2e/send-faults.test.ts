@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { JobView } from '../../src/contract/send-jobs.js';
+import type { JobView } from '../../src/contract/command-jobs.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { kill, patientTiming, Stage } from '../support/stage.js';

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { messageOf } from '../../src/contract/errors.js';
 import { sessionKeys } from '../../src/contract/keys.js';
-import { SnapshotVault } from '../../src/supervisor/credentials/snapshot-vault.js';
+import { SnapshotVault } from '../../src/supervisor/credentials/snapshot-store.js';
 import { type TakenSnapshot, takeSnapshot } from '../../src/supervisor/credentials/take-snapshot.js';
 import { makeCredentialsKey } from '../support/credentials.js';
 import { eventually } from '../support/eventually.js';

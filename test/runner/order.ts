@@ -1,20 +1,20 @@
 /** What takes half a minute and more: by the alphabet some would be left over at the end, with nothing beside them. */
 export const longestFirst: readonly string[] = `
-  faults/whatsapp e2e/send-faults faults/refusals integration/odd-keys integration/supervisor-refused
-  e2e/linking-today integration/http-send-outage faults/supervisor faults/browser e2e/credentials
-  faults/fresh-login integration/supervisor-backup e2e/qr-page-live integration/whatsapp-web-faults
+  faults/whatsapp e2e/send-faults faults/refusals integration/platform/odd-keys integration/supervisor/refused
+  e2e/linking-today integration/http/commands/send-outage faults/supervisor faults/browser e2e/credentials
+  faults/fresh-login integration/supervisor/credentials/backup e2e/qr-page-live integration/session-worker/whatsapp/faults
   faults/redis e2e/page-of-the-day e2e/life faults/takeover faults/shipped-timing
-  integration/supervisor-sends-per-chat faults/thread e2e/access-pages integration/supervisor-restarts
-  integration/test-runner integration/whatsapp-web-login integration/redis-failovers e2e/qr-page
-  integration/supervisor-data-loss e2e/recycling integration/whatsapp-web-sending-faults e2e/field-reports
-  e2e/replicas faults/snapshots integration/redis-rights integration/whatsapp-web-today
-  integration/odd-starts e2e/commands integration/redis-topologies integration/whatsapp-web-pairing
-  integration/http-bodies integration/supervisor-runs integration/supervisor-ends faults/http`
+  integration/supervisor/commands/sends-per-chat faults/thread e2e/access-pages integration/supervisor/restarts
+  integration/runner/runner integration/session-worker/whatsapp/login integration/platform/redis/failovers e2e/qr-page
+  integration/supervisor/data-loss e2e/recycling integration/session-worker/whatsapp/sending-faults e2e/field-reports
+  e2e/replicas faults/snapshots integration/platform/redis/rights integration/session-worker/whatsapp/today
+  integration/supervisor/odd-starts e2e/commands integration/platform/redis/topologies integration/session-worker/whatsapp/pairing
+  integration/http/core/body integration/supervisor/runs integration/supervisor/ends faults/http`
   .trim()
   .split(/\s+/)
   .map((name) => `test/${name}.test.ts`);
 
-/** Of names as `test/unit/bounds.test.ts`: where they stand among all, as a comparison for sorting. */
+/** Of names as `test/unit/contract/bounds.test.ts`: where they stand among all, as a comparison for sorting. */
 export function byLength(a: string, b: string): number {
   return place(a) - place(b);
 }

@@ -7,31 +7,31 @@ const directories = ['test/unit/', 'test/integration/'];
 
 const leftOut = {
   'opens a browser': `
-    unit/browser integration/browser-identity integration/local-network integration/page-contract
-    integration/pinned-page integration/whatsapp-web-faults
-    integration/whatsapp-web-library-today integration/whatsapp-web-login integration/whatsapp-web-messages
-    integration/whatsapp-web-oddities integration/whatsapp-web-pairing integration/whatsapp-web-passkey
-    integration/whatsapp-web-phone integration/whatsapp-web-sending-faults integration/whatsapp-web-today`,
+    unit/supervisor/browser/browser integration/supervisor/browser-identity integration/supervisor/local-network integration/page-contract/page-contract
+    integration/session-worker/pinned-page integration/session-worker/whatsapp/faults
+    integration/session-worker/whatsapp/library-today integration/session-worker/whatsapp/login integration/session-worker/whatsapp/messages
+    integration/session-worker/whatsapp/oddities integration/session-worker/whatsapp/pairing integration/session-worker/whatsapp/passkey
+    integration/whatsapp-web/phone integration/session-worker/whatsapp/sending-faults integration/session-worker/whatsapp/today`,
   'waits for locks, outages or deadlines': `
-    integration/access-attacks integration/access-ends integration/http-bodies integration/http-connections
-    integration/http-events-faults integration/http-events-writing integration/http-outage
-    integration/http-reads-commands integration/http-send integration/http-send-outage
-    integration/http-validation-generated integration/odd-keys integration/odd-starts integration/redis-access
-    integration/redis-failovers integration/redis-fitness integration/redis-rights integration/redis-topologies
-    integration/supervisor-backup integration/supervisor-data-loss
-    integration/supervisor-ends integration/supervisor-paces integration/supervisor-refused
-    integration/supervisor-restarts integration/supervisor-runs integration/supervisor-sends
-    integration/supervisor-sends-per-chat integration/supervisor-sends-records integration/test-runner`,
+    integration/http/auth/attacks integration/http/auth/logins-that-end integration/http/core/body integration/http/connections/connections
+    integration/http/events/faults integration/http/events/writing integration/http/outage
+    integration/http/commands/reads integration/http/commands/send integration/http/commands/send-outage
+    integration/http/core/validation-generated integration/platform/odd-keys integration/supervisor/odd-starts integration/platform/redis/access
+    integration/platform/redis/failovers integration/platform/redis/preflight integration/platform/redis/rights integration/platform/redis/topologies
+    integration/supervisor/credentials/backup integration/supervisor/data-loss
+    integration/supervisor/ends integration/supervisor/paces integration/supervisor/refused
+    integration/supervisor/restarts integration/supervisor/runs integration/supervisor/commands/sends
+    integration/supervisor/commands/sends-per-chat integration/supervisor/commands/send-records integration/runner/runner`,
   'takes much of a processor': `
-    integration/http-events-many integration/http-jobs integration/read-answers integration/redis-needs
-    integration/snapshot-vault`,
+    integration/http/events/many-listeners integration/http/commands/jobs integration/platform/store/read-answers integration/platform/redis/needs
+    integration/supervisor/credentials/snapshot-store`,
 };
 
 export const namesLeftOut: readonly string[] = Object.values(leftOut)
   .flatMap((names) => names.trim().split(/\s+/))
   .map((name) => `test/${name}.test.ts`);
 
-/** Of a name as `test/unit/bounds.test.ts`. */
+/** Of a name as `test/unit/contract/bounds.test.ts`. */
 export function isQuick(name: string): boolean {
   return directories.some((directory) => name.startsWith(directory)) && !namesLeftOut.includes(name);
 }

@@ -3,8 +3,8 @@ import type { Redis } from 'ioredis';
 import type { SessionEvent } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus, type Fence, type StateChange } from '../../src/contract/status.js';
-import { appendEvents } from '../../src/platform/event-writing.js';
-import { claimRun, publishStatus } from '../../src/platform/session-store.js';
+import { appendEvents } from '../../src/platform/store/event-writer.js';
+import { claimRun, publishStatus } from '../../src/platform/store/state-store.js';
 
 /** An owner that only writes: it claims the session and publishes what the test says. */
 export interface EventWriter {

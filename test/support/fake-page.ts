@@ -4,7 +4,7 @@ import {
   type AgentFunction,
   agentCall,
   installAgent,
-} from '../../src/session-worker/in-page/agent.js';
+} from '../../src/session-worker/whatsapp/in-page/agent.js';
 
 type Plain = Record<string, unknown>;
 

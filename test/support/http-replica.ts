@@ -4,7 +4,7 @@ import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
 import type { FeedTuning } from '../../src/http/events/feed-tuning.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { eventually } from './eventually.js';
 
 /** One HTTP replica in this process, with what it logs. */

@@ -1,5 +1,5 @@
 import type { Scope } from '../../src/contract/access.js';
-import { newApiKey } from '../../src/platform/api-keys.js';
+import { newApiKey } from '../../src/platform/api-key.js';
 import { type Replica, type ReplicaOptions, startReplica } from './http-replica.js';
 
 export interface ScopeKeys {

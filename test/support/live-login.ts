@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
-import { BrowserPort } from '../../src/session-worker/browser-port.js';
-import { WhatsAppClient } from '../../src/session-worker/client.js';
-import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
-import { browserSettings } from '../../src/supervisor/browser-settings.js';
+import { BrowserPort } from '../../src/session-worker/whatsapp/browser-port.js';
+import { WhatsAppClient } from '../../src/session-worker/whatsapp/client.js';
+import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
+import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import type { LoginSource } from '../../src/supervisor/credentials/take-snapshot.js';
 import type { WhatsAppWeb } from '../whatsapp-web/index.js';
 

@@ -2,10 +2,10 @@ import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import puppeteer, { type Page } from 'puppeteer';
 import { preparedPage } from '../../src/contract/names.js';
-import { loadConfig } from '../../src/platform/config.js';
-import { BrowserPort } from '../../src/session-worker/browser-port.js';
-import { endlessLease, launchBrowser } from '../../src/supervisor/browser.js';
-import { browserSettings } from '../../src/supervisor/browser-settings.js';
+import { loadConfig } from '../../src/platform/config/config.js';
+import { BrowserPort } from '../../src/session-worker/whatsapp/browser-port.js';
+import { endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
+import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import { eventually } from './eventually.js';
 
 export interface OpenChromium {

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { scriptSources } from '../../src/platform/raw-script.js';
+import { scriptSources } from '../../src/platform/redis/raw-script.js';
 
 const product = fileURLToPath(new URL('../../src', import.meta.url));
 

@@ -1,7 +1,5 @@
 import { Worker, type WorkerOptions } from 'bullmq';
 import { Redis } from 'ioredis';
-import { keyPrefix } from '../../src/contract/keys.js';
-import { defaultSession, readsQueue, sendsQueue } from '../../src/contract/names.js';
 import {
   type ReadJob,
   type ReadOutcome,
@@ -9,7 +7,9 @@ import {
   type SendJob,
   type SendOutcome,
   sendJobSchema,
-} from '../../src/contract/send-jobs.js';
+} from '../../src/contract/command-jobs.js';
+import { keyPrefix } from '../../src/contract/keys.js';
+import { defaultSession, readsQueue, sendsQueue } from '../../src/contract/names.js';
 
 /** Carries out the commands to the default session as the test says, in place of an owner with a browser. */
 export interface ScriptedCommands {

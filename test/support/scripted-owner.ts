@@ -8,8 +8,8 @@ import { sessionOfJobId, sessionsQueue } from '../../src/contract/names.js';
 import type { PageStatus } from '../../src/contract/page.js';
 import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
-import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/session-store.js';
-import { leaveRoll, signRoll } from '../../src/platform/supervisor-roll.js';
+import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/store/state-store.js';
+import { leaveRoll, signRoll } from '../../src/platform/store/supervisor-registry.js';
 
 /**
  * A supervisor without a browser: takes runs from the queue as the real one does, holds lock, fence and

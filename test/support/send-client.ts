@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { JobView } from '../../src/contract/send-jobs.js';
+import type { JobView } from '../../src/contract/command-jobs.js';
 import type { Replica } from './http-replica.js';
 
 /** Sends messages to a replica and reads what it answers. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { Queue } from 'bullmq';
+import type { SendJob, SendOutcome } from '../../src/contract/command-jobs.js';
 import { attemptKey, keyPrefix } from '../../src/contract/keys.js';
 import { sendsQueue } from '../../src/contract/names.js';
-import type { SendJob, SendOutcome } from '../../src/contract/send-jobs.js';
 import { eventually } from './eventually.js';
 import type { RedisForData } from './shared-redis.js';
 import { SupervisedSession } from './supervised-session.js';

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Status } from '../../src/contract/status.js';
-import { loadConfig } from '../../src/platform/config.js';
+import { loadConfig } from '../../src/platform/config/config.js';
 import { Supervisor } from '../../src/supervisor/supervisor.js';
 import { listenToEvents } from './event-client.js';
 import { eventually } from './eventually.js';

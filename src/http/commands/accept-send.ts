@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { SendJob } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import type { InputOf } from '../../contract/operations.js';
-import type { SendJob } from '../../contract/send-jobs.js';
 import { sha256Hex } from '../../platform/digest.js';
-import type { CommandAccess, CommandCall } from './command-access.js';
-import type { JobRecord } from './job-looks.js';
+import type { CommandAccess, CommandCall } from './context.js';
+import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
-import { isForgotten, outcomeOf } from './send-outcome.js';
+import { isForgotten, outcomeOf } from './send-status.js';
 
 /** A message that Redis has. */
 export interface AcceptedSend {

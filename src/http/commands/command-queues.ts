@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions } from 'bullmq';
 import { bounds } from '../../contract/bounds.js';
+import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { ReadName } from '../../contract/operations.js';
-import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/send-jobs.js';
-import { addJob } from '../../platform/add-job.js';
-import { openQueue } from '../../platform/open-queue.js';
-import { discardAnswer, fetchAnswer } from '../../platform/read-answers.js';
-import type { Redis } from '../../platform/redis.js';
+import { addJob } from '../../platform/queues/add-job.js';
+import { openQueue } from '../../platform/queues/open-queue.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { discardAnswer, fetchAnswer } from '../../platform/store/read-answers.js';
 import { unlessDown } from '../session/queue-connection.js';
 import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
 

@@ -1,7 +1,7 @@
+import type { JobView, SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
-import type { JobView, SendJob, SendOutcome } from '../../contract/send-jobs.js';
-import type { JobLooks, JobRecord } from './job-looks.js';
-import { isForgotten, outcomeOf } from './send-outcome.js';
+import type { JobLooks, JobRecord } from './job-reader.js';
+import { isForgotten, outcomeOf } from './send-status.js';
 
 /** Throws `job_not_found` for whatever is not the id of a send that is told of. */
 export async function viewJob(looks: JobLooks, id: string): Promise<JobView> {

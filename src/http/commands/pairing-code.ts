@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { startSession } from '../session/start-session.js';
-import type { CommandAccess, CommandCall } from './command-access.js';
+import type { CommandAccess, CommandCall } from './context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
-import { questionOf, unanswered } from './read-session.js';
+import { questionOf, unanswered } from './read.js';
 import { judgeReadiness } from './readiness.js';
 
 const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead';

@@ -1,13 +1,13 @@
-import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
-import type { ReadName } from '../../contract/operations.js';
 import {
   type ReadJob,
   type ReadOutcome,
   type ReadReturn,
   readReturnSchema,
-} from '../../contract/send-jobs.js';
+} from '../../contract/command-jobs.js';
+import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
+import type { ReadName } from '../../contract/operations.js';
 import { parseJson } from '../../platform/odd-data.js';
-import type { CommandAccess } from './command-access.js';
+import type { CommandAccess } from './context.js';
 
 /** A question to the session worker that somebody waits for. */
 export interface PendingRead {

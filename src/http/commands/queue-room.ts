@@ -1,8 +1,8 @@
 import { type BoundName, type Bounds, bounds } from '../../contract/bounds.js';
 import { commandRoomKey, keyPrefix } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import { luaScript } from '../../platform/lua-script.js';
-import type { Redis } from '../../platform/redis.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { luaScript } from '../../platform/redis/lua-script.js';
 
 /**
  * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: their

@@ -1,10 +1,10 @@
+import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
-import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/send-jobs.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
-import type { CommandAccess, CommandCall } from './command-access.js';
+import type { CommandAccess, CommandCall } from './context.js';
 import { composeJobView } from './job-view.js';
-import { outcomeOf } from './send-outcome.js';
+import { outcomeOf } from './send-status.js';
 
 export interface SendAnswer {
   readonly status: 200 | 202;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
-import type { StandingResponse } from '../standing-response.js';
+import type { StandingResponse } from '../core/default-headers.js';
 
 export type Answer = (request: IncomingMessage, response: StandingResponse) => void;
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
-import type { Addresses } from '../access/client-address.js';
-import type { StandingResponse } from '../standing-response.js';
+import type { Addresses } from '../core/client-ip.js';
+import type { StandingResponse } from '../core/default-headers.js';
 import { AddressTurns } from './address-turns.js';
 import { type Answer, Connection } from './connection.js';
 

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import { OperatorError } from '../../contract/errors.js';
-import type { Config } from '../../platform/config.js';
-import { answerUnreadable } from '../requests/unreadable.js';
-import { StandingResponse } from '../standing-response.js';
+import type { Config } from '../../platform/config/config.js';
+import { answerUnreadable } from '../core/client-error.js';
+import { StandingResponse } from '../core/default-headers.js';
 import type { Connections } from './connections.js';
 
 /** Node's server as this product wants it: how it listens, what its connections may do, how it ends. */

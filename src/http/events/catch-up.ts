@@ -1,7 +1,7 @@
 import { pause } from '../../platform/deadline.js';
-import { lossAt, type Position, type StreamView } from '../../platform/event-stream.js';
+import { lossAt, type Position, type StreamView } from '../../platform/store/event-stream.js';
 import { feedEventOf } from './frames.js';
-import type { Listener } from './listener.js';
+import type { Listener } from './sse-client.js';
 
 /** Where a stream begins: what was read of it before the answer began. */
 export interface Beginning {

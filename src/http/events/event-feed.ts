@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
-import { type Position, readEvents, type StreamView } from '../../platform/event-stream.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Redis } from '../../platform/redis.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { type Position, readEvents, type StreamView } from '../../platform/store/event-stream.js';
 import { tellEach } from '../../platform/tell-each.js';
-import { viaRedis } from '../session/redis-call.js';
+import { viaRedis } from '../session/redis-errors.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { type Beginning, catchUp } from './catch-up.js';
 import { type FeedTuning, usualTuning } from './feed-tuning.js';
-import { EventFollower } from './follower.js';
 import type { Presenter } from './frames.js';
-import { Listener } from './listener.js';
-import { OwnerWatch } from './owner-watch.js';
+import { OwnerWatch } from './owner-liveness.js';
+import { Listener } from './sse-client.js';
+import { EventFollower } from './stream-reader.js';
 import { Turns } from './turns.js';
 
 interface FeedParts {

@@ -1,10 +1,10 @@
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas } from '../../contract/events.js';
-import { isEventId } from '../../platform/event-stream.js';
-import { UnderWay } from '../access/under-way.js';
-import type { Exchange, Route } from '../exchange.js';
-import { invalidRequest } from '../requests/issues.js';
-import { parseQuery } from '../requests/target.js';
+import { isEventId } from '../../platform/store/event-stream.js';
+import type { Exchange, Route } from '../core/exchange.js';
+import { UnderWay } from '../core/in-flight.js';
+import { invalidRequest } from '../core/issues.js';
+import { parseQuery } from '../core/request-target.js';
 import type { EventFeed } from './event-feed.js';
 import { presentTypes } from './frames.js';
 import { presentToVisitors } from './visitor-frames.js';

@@ -1,5 +1,5 @@
 import { eventSchemas, type SessionEvent } from '../../contract/events.js';
-import type { Position, StreamEntry } from '../../platform/event-stream.js';
+import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
 
 /** Events as they go over the wire: server-sent events, each encoded once for all who listen. */
 

@@ -8,12 +8,12 @@ import {
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Logger } from '../../platform/logger.js';
-import { jsonType, send } from '../answers.js';
-import type { Exchange, Route } from '../exchange.js';
+import { readJson } from '../core/body.js';
+import type { Exchange, Route } from '../core/exchange.js';
+import { cutShort } from '../core/issues.js';
+import { jsonType, send } from '../core/responses.js';
 import type { Handlers } from '../handlers.js';
-import { readJson } from '../requests/body.js';
-import { cutShort } from '../requests/issues.js';
-import { createDialogue } from './dialogue.js';
+import { createDialogue } from './transport.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;

@@ -1,15 +1,15 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
 import { operations } from '../../contract/operations.js';
-import { permit } from '../access/caller.js';
-import { lapsed } from '../access/key-ring.js';
-import { toApiError } from '../answers.js';
-import type { Exchange } from '../exchange.js';
+import { lapsed } from '../auth/api-keys.js';
+import { permit } from '../auth/authorize.js';
+import type { Exchange } from '../core/exchange.js';
+import { parsePreferences } from '../core/headers.js';
+import { Json } from '../core/json.js';
+import { toApiError } from '../core/responses.js';
+import { parseInput } from '../core/validation.js';
 import type { Call, Handlers, Result } from '../handlers.js';
-import { Json } from '../json.js';
-import { parseInput } from '../requests/input.js';
-import { parsePreferences } from '../requests/prefer.js';
-import { failureText } from './advice.js';
+import { failureText } from './error-hints.js';
 import { foreignWordsNotice } from './foreign-words.js';
 import { type OperationTool, tools } from './tools.js';
 

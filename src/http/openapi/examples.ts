@@ -1,7 +1,7 @@
 import type { z } from 'zod';
+import type { JobView } from '../../contract/command-jobs.js';
 import type { OperationName, OutputOf, operations } from '../../contract/operations.js';
 import type { PageStatus } from '../../contract/page.js';
-import type { JobView } from '../../contract/send-jobs.js';
 import { composeStatus, type Status } from '../../contract/status.js';
 import type { Chat, Message, Person } from '../../contract/whatsapp.js';
 

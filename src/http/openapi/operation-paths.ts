@@ -1,6 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import { type Operation, type OperationName, operations } from '../../contract/operations.js';
-import { type BodyBound, bodyBoundOf } from '../requests/body.js';
+import { type BodyBound, bodyBoundOf } from '../core/body.js';
 import { errorCodesOf, errorResponses } from './errors.js';
 import { examples, queuedExample } from './examples.js';
 import { inputSchema, type JsonObject, queuedSchema, refOf } from './schemas.js';

@@ -1,5 +1,5 @@
-import { jsonType, send } from '../answers.js';
-import type { Route } from '../exchange.js';
+import type { Route } from '../core/exchange.js';
+import { jsonType, send } from '../core/responses.js';
 import { openApiDocument } from './document.js';
 
 /** `GET /openapi.json`. Made once; of each answer only the server's URL is its own. */

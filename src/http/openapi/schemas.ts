@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import { jobViewSchema, sentSchema } from '../../contract/command-jobs.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import { eventSchemas } from '../../contract/events.js';
 import { type Operation, operations } from '../../contract/operations.js';
 import { pageSchema } from '../../contract/page.js';
-import { jobViewSchema, sentSchema } from '../../contract/send-jobs.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
 import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
 

@@ -1,6 +1,6 @@
 import type { Scope } from '../../contract/access.js';
 import { apiKeyPrefix } from '../../contract/access.js';
-import { loginCookie } from '../access/cookies.js';
+import { loginCookie } from '../auth/cookies.js';
 import type { JsonObject } from './schemas.js';
 
 /** How a caller says who they are. Without configured keys nobody is asked. */

@@ -1,6 +1,6 @@
 import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
-import { shell } from './shell.js';
+import { shell } from './layout.js';
 
 export interface LoginPageInput {
   /** Where to go afterwards: one of our own pages. */

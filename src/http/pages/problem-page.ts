@@ -1,7 +1,7 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 import { html } from './html.js';
+import { shell } from './layout.js';
 import { noImage } from './qr-page.js';
-import { shell } from './shell.js';
 
 const known: Partial<Record<ApiErrorCode, readonly [heading: string, way: string]>> = {
   redis_unavailable: [

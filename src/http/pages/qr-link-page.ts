@@ -1,6 +1,6 @@
 import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
-import { shell } from './shell.js';
+import { shell } from './layout.js';
 
 /** What a QR link opens. The code is behind the button, because a chat's preview opens links too. */
 export const qrLinkPage = shell({

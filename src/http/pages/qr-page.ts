@@ -1,7 +1,7 @@
 import type { Status } from '../../contract/status.js';
-import { adviceFor, numberOf, type Situation } from './advice.js';
 import { type Html, html } from './html.js';
-import { shell } from './shell.js';
+import { shell } from './layout.js';
+import { adviceFor, numberOf, type Situation } from './state-help.js';
 
 export interface QrPageInput extends Omit<Situation, 'hasImage'> {
   /** The code as base64 of its PNG, 360x360; null where there is none. */

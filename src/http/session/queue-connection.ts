@@ -1,5 +1,5 @@
-import type { Redis } from '../../platform/redis.js';
-import { viaRedis } from './redis-call.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { viaRedis } from './redis-errors.js';
 
 /** BullMQ waits for a connection before a command; a caller must not, nor have it carried out later. */
 export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {

@@ -2,15 +2,15 @@ import type { Intent } from '../../contract/intent.js';
 import { intentChannel } from '../../contract/keys.js';
 import type { Timing } from '../../contract/timing.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Redis } from '../../platform/redis.js';
-import { endRun, type RunEnd, requestEnd } from '../../platform/session-store.js';
-import { clearUnsentMessages } from '../commands/send-records.js';
-import { coalesced } from './coalesced-read.js';
-import { viaRedis } from './redis-call.js';
-import type { RunQueue } from './run-queue.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { endRun, type RunEnd, requestEnd } from '../../platform/store/state-store.js';
+import { clearUnsentMessages } from '../commands/send-cleanup.js';
+import { coalesced } from '../core/coalesce.js';
+import { createTicker } from '../core/ticker.js';
+import type { OwnFacts } from './effective-status.js';
+import type { RunQueue } from './queues.js';
+import { viaRedis } from './redis-errors.js';
 import { type RunView, viewRun } from './run-view.js';
-import type { OwnFacts } from './standing.js';
-import { createTicker } from './ticker.js';
 
 /** All that starting and ending a session does in Redis, each failure already an answer of the API. */
 export interface RunAccess {

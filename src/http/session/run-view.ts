@@ -7,11 +7,11 @@ import {
   parseHeartbeat,
   type Status,
 } from '../../contract/status.js';
-import { luaScript } from '../../platform/lua-script.js';
-import type { Redis } from '../../platform/redis.js';
-import { inspectSession } from '../../platform/session-inspection.js';
-import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/session-store.js';
-import { type OwnFacts, toldStatus } from './standing.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { luaScript } from '../../platform/redis/lua-script.js';
+import { inspectSession } from '../../platform/store/session-inspection.js';
+import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/store/state-store.js';
+import { type OwnFacts, toldStatus } from './effective-status.js';
 
 /** Everything about a session's run at one moment, which starting and ending it decide upon. */
 export interface RunView {

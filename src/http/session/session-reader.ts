@@ -1,13 +1,13 @@
 import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
-import type { Redis } from '../../platform/redis.js';
-import { parseStatus } from '../../platform/session-store.js';
-import { Json } from '../json.js';
-import { rememberingLast } from '../remembering-last.js';
-import { oneAtATime } from './coalesced-read.js';
-import { viaRedis } from './redis-call.js';
-import { type OwnFacts, toldStatus } from './standing.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { parseStatus } from '../../platform/store/state-store.js';
+import { oneAtATime } from '../core/coalesce.js';
+import { Json } from '../core/json.js';
+import { rememberingLast } from '../core/memoize-last.js';
+import { type OwnFacts, toldStatus } from './effective-status.js';
+import { viaRedis } from './redis-errors.js';
 
 /**
  * What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn; and the

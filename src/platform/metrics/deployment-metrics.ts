@@ -3,8 +3,8 @@ import { supervisorsKey } from '../../contract/keys.js';
 import { type Capability, capabilityNames, type PageStatus } from '../../contract/page.js';
 import { sessionStates } from '../../contract/status.js';
 import { withDeadline } from '../deadline.js';
-import type { Redis } from '../redis.js';
-import { readRoll } from '../supervisor-roll.js';
+import type { Redis } from '../redis/connection.js';
+import { readRoll } from '../store/supervisor-registry.js';
 import { readSessionFacts, type SessionFacts } from './session-facts.js';
 
 interface DeploymentParts {

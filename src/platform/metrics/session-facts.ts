@@ -13,9 +13,9 @@ import {
   type SessionState,
   type Status,
 } from '../../contract/status.js';
-import { luaScript } from '../lua-script.js';
-import type { Redis } from '../redis.js';
-import { readableStatus } from '../session-store.js';
+import type { Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
+import { readableStatus } from '../store/state-store.js';
 
 /** What stands in Redis of a session at one moment, as its metrics tell it. */
 export interface SessionFacts {

@@ -1,5 +1,5 @@
-import type { SendRecipient } from '../../contract/send-commands.js';
 import { idOfNumber } from '../../contract/whatsapp.js';
+import type { SendRecipient } from '../../contract/worker-commands.js';
 
 /** Some 4 MB at most. */
 const knownMax = 10_000;

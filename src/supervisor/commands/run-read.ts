@@ -1,7 +1,7 @@
+import type { ReadJob, ReadOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
-import type { ReadJob, ReadOutcome } from '../../contract/send-jobs.js';
 import type { Availability } from './availability.js';
-import { CommandRefusedError } from './command-port.js';
+import { CommandRefusedError } from './thread-rpc.js';
 
 /**
  * Carries out a read for somebody who waits: on the session worker that there is, or on the next one while time

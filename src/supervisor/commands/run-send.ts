@@ -1,10 +1,10 @@
+import type { SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
-import type { SendJob, SendOutcome } from '../../contract/send-jobs.js';
-import type { SendRecord } from '../../platform/send-records.js';
-import { CommandInterruptedError, CommandRefusedError } from './command-port.js';
+import type { SendRecord } from '../../platform/store/send-attempts.js';
 import { LookUpUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
-import { SendPendingError } from './send-feed.js';
+import { SendPendingError } from './send-batcher.js';
 import { type Attempted, failed, unknown } from './send-outcomes.js';
+import { CommandInterruptedError, CommandRefusedError } from './thread-rpc.js';
 
 /** Before the same page is asked again, which may be loading. */
 const interruptedMs = 1_000;

@@ -1,18 +1,18 @@
 import { z } from 'zod';
-import type { PreparedMessage, SendCommands } from '../../contract/send-commands.js';
-import type { SendAttempt, SendJob, SendOutcome } from '../../contract/send-jobs.js';
+import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
+import type { PreparedMessage, SendCommands } from '../../contract/worker-commands.js';
 import type { Incarnation } from '../incarnation.js';
 import type { Availability } from './availability.js';
+import type { LookUps } from './look-ups.js';
+import type { Handed, SendFeed } from './send-batcher.js';
+import type { SendPlace } from './send-order.js';
+import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
 import {
   CommandInterruptedError,
   CommandRefusedError,
   CommandUnansweredError,
   pageCallMs,
-} from './command-port.js';
-import type { LookUps } from './look-ups.js';
-import type { Handed, SendFeed } from './send-feed.js';
-import type { SendPlace } from './send-order.js';
-import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
+} from './thread-rpc.js';
 
 /** What a send needs to know of its run, as it is at each moment. */
 export interface SendContext {

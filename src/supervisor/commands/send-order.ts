@@ -1,5 +1,5 @@
-import type { PreparedMessage, SendRecipient } from '../../contract/send-commands.js';
 import { idOfNumber } from '../../contract/whatsapp.js';
+import type { PreparedMessage, SendRecipient } from '../../contract/worker-commands.js';
 import type { Availability } from './availability.js';
 import { KnownChats, nameOf } from './known-chats.js';
 import { untilWoken, Waiters } from './waiters.js';

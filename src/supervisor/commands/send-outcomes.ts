@@ -1,5 +1,5 @@
-import type { FoundMessage } from '../../contract/send-commands.js';
-import type { SendAttempt, SendJob, SendOutcome } from '../../contract/send-jobs.js';
+import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
+import type { FoundMessage } from '../../contract/worker-commands.js';
 
 /** An attempt whose message can be looked for. */
 export type Attempted = SendAttempt & { readonly messageId: string };

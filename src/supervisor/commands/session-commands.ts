@@ -1,25 +1,25 @@
 import { setMaxListeners } from 'node:events';
 import type { Job } from 'bullmq';
 import { bounds } from '../../contract/bounds.js';
-import { HoldlineError } from '../../contract/errors.js';
-import { attemptKey, readJobKey } from '../../contract/keys.js';
-import { readsQueue, sendsQueue } from '../../contract/names.js';
 import {
   type ReadJob,
   type ReadReturn,
   readJobSchema,
   settledReadAgeS,
   settledSendAgeS,
-} from '../../contract/send-jobs.js';
+} from '../../contract/command-jobs.js';
+import { HoldlineError } from '../../contract/errors.js';
+import { attemptKey, readJobKey } from '../../contract/keys.js';
+import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
 import { insist } from '../../platform/insist.js';
-import { luaScript } from '../../platform/lua-script.js';
-import { storeAnswer } from '../../platform/read-answers.js';
-import { redisTimeMs } from '../../platform/redis.js';
-import { copyAside, textOf } from '../../platform/set-aside.js';
-import { CommandLane, type QueueLook } from './command-lane.js';
-import { CommandWatch } from './command-watch.js';
+import { redisTimeMs } from '../../platform/redis/connection.js';
+import { luaScript } from '../../platform/redis/lua-script.js';
+import { copyAside, textOf } from '../../platform/redis/set-aside.js';
+import { storeAnswer } from '../../platform/store/read-answers.js';
+import { CommandLane, type QueueLook } from './queue-consumer.js';
+import { CommandWatch } from './queue-notifier.js';
 import { runRead } from './run-read.js';
 import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 

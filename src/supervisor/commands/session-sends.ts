@@ -1,27 +1,27 @@
 import type { Job } from 'bullmq';
+import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import { sendJobKey } from '../../contract/keys.js';
-import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/send-jobs.js';
 import type { Fence } from '../../contract/status.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
 import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Redis } from '../../platform/redis.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { copyAside, textOf } from '../../platform/redis/set-aside.js';
 import {
   readSendRecord,
   recordAttempt,
   recordOutcome,
   replaceUnreadableRecord,
   type SendRecord,
-} from '../../platform/send-records.js';
-import { copyAside, textOf } from '../../platform/set-aside.js';
+} from '../../platform/store/send-attempts.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
 import { LookUps } from './look-ups.js';
 import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
-import { SendFeed } from './send-feed.js';
+import { SendFeed } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
 import { failed } from './send-outcomes.js';
 

@@ -1,14 +1,14 @@
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { makeKeyHint } from '../../platform/credentials-keys.js';
-import { tellBackupStanding } from '../../platform/credentials-store.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
 import { insist } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Redis } from '../../platform/redis.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { tellBackupStanding } from '../../platform/store/credentials-store.js';
 import { SnapshotRefusedError } from './errors.js';
 import { fingerprintOf } from './login-files.js';
-import type { SnapshotVault } from './snapshot-vault.js';
+import type { SnapshotVault } from './snapshot-store.js';
 import { type LoginSource, takeSnapshot } from './take-snapshot.js';
 
 interface BackupOptions {

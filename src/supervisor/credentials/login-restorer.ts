@@ -4,10 +4,10 @@ import { HoldlineError, messageOf } from '../../contract/errors.js';
 import { type Account, accountSchema } from '../../contract/status.js';
 import { unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Profile } from '../profile.js';
+import type { Profile } from '../browser/profile.js';
 import { DamagedSnapshotError, UnreadableBackupError } from './errors.js';
 import { loginFolders } from './login-files.js';
-import type { SnapshotVault, StoredSnapshot } from './snapshot-vault.js';
+import type { SnapshotVault, StoredSnapshot } from './snapshot-store.js';
 import { accountFile, storageFile } from './take-snapshot.js';
 
 /** Restoring failed for a reason outside the snapshot (disk, Redis): it can succeed later. */

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { type ExitReason, exitReasons } from '../../contract/exit-reasons.js';
 import { defaultSession } from '../../contract/names.js';
-import type { Config } from '../../platform/config.js';
+import type { Config } from '../../platform/config/config.js';
 import { createBoundCounter } from '../../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../../platform/metrics/metrics-page.js';
-import type { Redis } from '../../platform/redis.js';
-import type { BrowserMemory } from '../browser-memory.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import type { BrowserMemory } from '../browser/browser-memory.js';
 
 /** A run that is carried here, as far as it is measured when somebody asks. */
 export interface MeasuredRun {

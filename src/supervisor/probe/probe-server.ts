@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, OperatorError } from '../../contract/errors.js';
-import type { ProbeAddress } from '../../platform/config.js';
+import type { ProbeAddress } from '../../platform/config/config.js';
 import type { Logger } from '../../platform/logger.js';
 import type { MetricsPage } from '../../platform/metrics/metrics-page.js';
 

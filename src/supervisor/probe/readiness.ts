@@ -1,8 +1,8 @@
-import type { Config } from '../../platform/config.js';
+import { isExecutable } from '../../platform/config/browser-executable.js';
+import type { Config } from '../../platform/config/config.js';
 import { withDeadline } from '../../platform/deadline.js';
-import { isExecutable } from '../../platform/executable.js';
-import type { Redis } from '../../platform/redis.js';
-import { readRoll } from '../../platform/supervisor-roll.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { readRoll } from '../../platform/store/supervisor-registry.js';
 
 interface ReadinessParts {
   readonly supervisorId: string;

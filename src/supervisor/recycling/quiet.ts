@@ -1,7 +1,7 @@
 import { keyPrefix, sessionKeys } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import { luaScript } from '../../platform/lua-script.js';
-import type { Redis } from '../../platform/redis.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { luaScript } from '../../platform/redis/lua-script.js';
 
 /** Whether no command is under way or waits, and nothing came, went or was settled for `quietMs`. Throws what Redis throws. */
 export async function isQuiet(redis: Redis, session: string, quietMs: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import type { BrowserMemory } from '../browser-memory.js';
+import type { BrowserMemory } from '../browser/browser-memory.js';
 
 /** Why a browser is replaced although nothing is broken. */
 export interface Recycling {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { JobView } from '../../../src/contract/send-jobs.js';
+import type { JobView } from '../../../src/contract/command-jobs.js';
 import { eventually } from '../eventually.js';
 import { getJob, postSend } from '../send-client.js';
 import type { Expectation, FaultStage } from './fault-row.js';

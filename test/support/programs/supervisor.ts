@@ -1,4 +1,4 @@
-import { loadConfig } from '../../../src/platform/config.js';
+import { loadConfig } from '../../../src/platform/config/config.js';
 import { createLogger } from '../../../src/platform/logger.js';
 import { runUntilSignalled } from '../../../src/platform/shutdown.js';
 import { Supervisor } from '../../../src/supervisor/supervisor.js';

@@ -1,6 +1,6 @@
 import { keyPrefix } from '../../../src/contract/keys.js';
 import { readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/names.js';
-import { accountEndKeyCount } from '../../../src/platform/account-end.js';
+import { accountEndKeyCount } from '../../../src/platform/store/account-end.js';
 import type { RedisRequest } from '../refusing-redis.js';
 
 /** Which requests make up a step. */

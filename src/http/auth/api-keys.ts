@@ -1,0 +1,54 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { ApiKey } from '../../contract/access.js';
+import { ApiError } from '../../contract/errors.js';
+import { sha256 } from '../../platform/api-key.js';
+import { headerValues } from '../core/header-values.js';
+
+/** The configured keys. Finding one takes no round trip to anywhere. */
+export interface KeyRing {
+  readonly isEmpty: boolean;
+  /** Takes as long for a key that is almost right as for any other. */
+  find(key: string): ApiKey | null;
+  named(name: string): ApiKey | null;
+}
+
+export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
+  const digests = keys.map((key) => ({ key, digest: Buffer.from(key.sha256, 'hex') }));
+  const byName = new Map(keys.map((key) => [key.name, key]));
+  return {
+    isEmpty: keys.length === 0,
+    find(text) {
+      const given = sha256(text);
+      let found: ApiKey | null = null;
+      for (const { key, digest } of digests) if (timingSafeEqual(given, digest)) found = key;
+      return found;
+    },
+    named: (name) => byName.get(name) ?? null,
+  };
+}
+
+/**
+ * The key of `Authorization: Bearer` or `X-API-Key`; null where there is none. An `Authorization` of another scheme
+ * is not for us: a proxy in front may have its own. Throws `unauthorized` for two that differ.
+ */
+export function presentedKey(request: IncomingMessage): string | null {
+  const bearers = headerValues(request, 'authorization').flatMap(
+    (header) => /^Bearer +(.*)$/is.exec(header)?.[1]?.trim() ?? [],
+  );
+  const [first, ...more] = [...bearers, ...headerValues(request, 'x-api-key')];
+  if (first === undefined) return null;
+  if (more.some((key) => key !== first)) throw unauthorized('two different API keys were given');
+  return first;
+}
+
+/** The caller's login ended while they waited for the answer. */
+export function lapsed(): ApiError {
+  return unauthorized('the login of this browser has ended; log in again');
+}
+
+export function unauthorized(message: string): ApiError {
+  return new ApiError('unauthorized', message, {
+    headers: { 'www-authenticate': 'Bearer realm="holdline"' },
+  });
+}

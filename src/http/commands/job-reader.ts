@@ -1,0 +1,110 @@
+import { type SendJob, sendJobSchema } from '../../contract/command-jobs.js';
+import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
+import { isAboutData } from '../../platform/odd-data.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
+import { parseWipe } from '../../platform/store/state-store.js';
+import { batched } from '../core/coalesce.js';
+import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
+
+/** What Redis holds of a job at one moment, without its data. */
+export interface JobLook {
+  /** null: there is no such job; or, told by `isOdd`, something else stands in its place. */
+  readonly job: JobRecord | null;
+  readonly isOdd: boolean;
+  /** Of a send: what its owner has recorded beside the job. */
+  readonly record: SendRecord | null;
+  /** The newest wipe of credentials; 0 before any. */
+  readonly wipedEpoch: number;
+  /** Somebody stands behind the session. */
+  readonly isOwned: boolean;
+  /** Time of Redis. */
+  readonly nowMs: number;
+}
+
+/** BullMQ's own fields of a job; times in ms. */
+export interface JobRecord {
+  readonly timestamp: number;
+  readonly processedOn: number | null;
+  readonly finishedOn: number | null;
+  /** JSON; null unless it completed. */
+  readonly returnvalue: string | null;
+  readonly attemptsStarted: number;
+}
+
+/** All who wait on this replica look in the same turn, and share one round trip. */
+export interface JobLooks {
+  send(id: string): Promise<JobLook>;
+  read(id: string): Promise<JobLook>;
+  /** null: there is no such job; `unreadable`: nobody can read it. */
+  sendData(id: string): Promise<SendJob | 'unreadable' | null>;
+}
+
+export function createJobLooks(redis: Redis, session: string): JobLooks {
+  const look = batched((refs: readonly JobRef[]) => viaRedis(() => lookTogether(redis, session, refs)));
+  return {
+    send: (id) => look({ key: sendJobKey(session, id), recordKey: attemptKey(session, id) }),
+    read: (id) => look({ key: readJobKey(session, id), recordKey: null }),
+    async sendData(id) {
+      const key = sendJobKey(session, id);
+      try {
+        const data = await viaRedis(() => redis.hget(key, 'data'));
+        return data === null ? null : sendJobSchema.parse(JSON.parse(data));
+      } catch (error) {
+        if (!isAboutData(error)) throw error;
+        return 'unreadable';
+      }
+    },
+  };
+}
+
+interface JobRef {
+  readonly key: string;
+  readonly recordKey: string | null;
+}
+
+type Reply = readonly (string | null)[];
+
+const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
+
+/** One command for each key: what is of another type costs its own job only, whoever else looks in the same turn. */
+async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobLook[]> {
+  const k = sessionKeys(session);
+  const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);
+  for (const { key, recordKey } of refs) {
+    pipeline.hmget(key, ...fields);
+    if (recordKey !== null) pipeline.get(recordKey);
+  }
+  const [time, told, ...replies] = await repliesUnlessWrongType(pipeline);
+  const [seconds, micros] = time as Reply;
+  const [wiped, heartbeat] = told as Reply;
+  const nowMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  return refs.map(({ recordKey }) => {
+    const job = replies.shift();
+    const record = recordKey === null ? null : replies.shift();
+    return {
+      job: parseJob(job === wrongType ? [] : (job as Reply)),
+      isOdd: job === wrongType,
+      record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
+      wipedEpoch: parseWipe(wiped) ?? 0,
+      isOwned: heartbeat === 'live',
+      nowMs,
+    };
+  });
+}
+
+function parseJob([timestamp, processedOn, finishedOn, returnvalue, started]: Reply): JobRecord | null {
+  if (timestamp == null) return null;
+  return {
+    timestamp: numberOf(timestamp) ?? 0,
+    processedOn: numberOf(processedOn),
+    finishedOn: numberOf(finishedOn),
+    returnvalue: returnvalue ?? null,
+    attemptsStarted: numberOf(started) ?? 0,
+  };
+}
+
+/** null: there is none, or nobody can read it. */
+function numberOf(text: string | null | undefined): number | null {
+  return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
+}

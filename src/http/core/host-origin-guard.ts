@@ -1,0 +1,138 @@
+import { isIP } from 'node:net';
+import { ApiError } from '../../contract/errors.js';
+import { rememberingLast } from './memoize-last.js';
+
+/**
+ * Keeps other web sites out. A page that the operator opens elsewhere can make their browser send requests
+ * here: under a name that its owner points at this machine (DNS rebinding), which the Host check refuses, or
+ * across origins, which the Origin check refuses.
+ */
+export interface Guard {
+  /** Throws the refusal; returns what is known of the caller. */
+  check(request: GuardedRequest): Admission;
+}
+
+export interface GuardedRequest {
+  readonly method: string;
+  /** Every `Host` header, in order. */
+  readonly hosts: readonly string[];
+  readonly isHttp10: boolean;
+  readonly origin: string | undefined;
+  readonly secFetchSite: string | undefined;
+}
+
+export interface Admission {
+  /** Where this product is reached, without a slash at the end. */
+  readonly baseUrl: string;
+  /** An origin that the operator listed; CORS headers are for these alone. */
+  readonly listedOrigin: string | null;
+  /** The request names an origin, and it is our own. */
+  readonly isOwnOrigin: boolean;
+  /** A browser says that a page of another origin made it ask, and that origin is not listed. */
+  readonly isFromElsewhere: boolean;
+}
+
+export interface GuardSettings {
+  readonly host: string;
+  readonly publicUrl: string | null;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly apiKeys: readonly unknown[];
+}
+
+const readingMethods = ['GET', 'HEAD', 'OPTIONS'];
+
+export function originNotAllowed(): ApiError {
+  return new ApiError(
+    'origin_not_allowed',
+    'web pages of this origin may not call here; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours',
+  );
+}
+
+export function createGuard(settings: GuardSettings): Guard {
+  const publicUrl = settings.publicUrl === null ? null : new URL(settings.publicUrl);
+  const publicBase = settings.publicUrl?.replace(/\/+$/, '') ?? null;
+  const listedHosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
+  const ownNames = new Set(['localhost', settings.host.toLowerCase(), publicUrl && bare(publicUrl.hostname)]);
+  const listedOrigins = new Set(settings.allowedOrigins);
+  // No name can be pointed anywhere where an address was asked for. Without keys, loopback alone is ours.
+  const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackName(settings.host);
+
+  function isOurs(host: Authority): boolean {
+    return (
+      ownNames.has(host.name) ||
+      isLoopbackAddress(host.name) ||
+      (mayBeAnyAddress && isIP(host.name) !== 0) ||
+      [host.name, `[${host.name}]`, host.text].some((form) => listedHosts.has(form))
+    );
+  }
+
+  /** null: not one that is served here. */
+  const ownHost = rememberingLast((text: string) => {
+    const host = parseAuthority(text);
+    return host !== null && isOurs(host) ? host : null;
+  });
+
+  function isSameOrigin(origin: string, host: Authority): boolean {
+    if (publicUrl?.origin === origin) return true;
+    const scheme = publicUrl && bare(publicUrl.hostname) === host.name ? publicUrl.protocol : 'http:';
+    const own = `${scheme}//${host.text}`;
+    return URL.canParse(own) && new URL(own).origin === origin;
+  }
+
+  return {
+    check({ method, hosts, isHttp10, origin, secFetchSite }) {
+      if (hosts.length > 1 || (hosts.length === 0 && !isHttp10)) {
+        throw new ApiError('invalid_request', 'a request must carry exactly one Host header', {
+          details: { issues: [{ path: 'Host', message: 'exactly one is required' }] },
+        });
+      }
+      const host = ownHost(hosts[0] ?? '');
+      if (host === null) {
+        throw new ApiError(
+          'host_not_allowed',
+          'this Host is not served here; list it in WHATSAPP_ALLOWED_HOSTS if it is yours',
+        );
+      }
+      const isListed = origin !== undefined && listedOrigins.has(origin);
+      const isOwnOrigin = origin !== undefined && isSameOrigin(origin, host);
+      const isForeign = origin !== undefined && !isListed && !isOwnOrigin;
+      const site = secFetchSite?.toLowerCase();
+      const isFromElsewhere = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
+      if (isForeign || (isFromElsewhere && !readingMethods.includes(method))) throw originNotAllowed();
+      return {
+        baseUrl: publicBase ?? `http://${host.text}`,
+        listedOrigin: isListed ? origin : null,
+        isOwnOrigin,
+        isFromElsewhere,
+      };
+    },
+  };
+}
+
+interface Authority {
+  /** Host name or address, lower case, without brackets. */
+  readonly name: string;
+  /** As given, lower case: with port and brackets. */
+  readonly text: string;
+}
+
+/** Strict on purpose: `new URL` would accept user info and turn `127.1` or `0x7f.1` into an address. */
+export function parseAuthority(text: string): Authority | null {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text);
+  if (!match || Number(match[3] ?? 0) > 65_535) return null;
+  if (match[1] !== undefined && isIP(match[1]) !== 6) return null;
+  return { name: (match[1] ?? match[2] ?? '').toLowerCase(), text: text.toLowerCase() };
+}
+
+function isLoopbackAddress(name: string): boolean {
+  return (isIP(name) === 4 && name.startsWith('127.')) || name === '::1';
+}
+
+function isLoopbackName(name: string): boolean {
+  return name === 'localhost' || isLoopbackAddress(name);
+}
+
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}

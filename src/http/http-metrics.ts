@@ -1,0 +1,74 @@
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { OnBound } from '../contract/bounds.js';
+import { defaultSession } from '../contract/names.js';
+import type { Config } from '../platform/config/config.js';
+import { createBoundCounter } from '../platform/metrics/bound-counter.js';
+import { createDeploymentMetrics } from '../platform/metrics/deployment-metrics.js';
+import { MetricsPage } from '../platform/metrics/metrics-page.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { everyMethod } from './core/router.js';
+import type { ServedRequest } from './core/served-request.js';
+
+interface HttpMetricsParts {
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly listeners: () => number;
+}
+
+export interface HttpMetrics {
+  readonly page: MetricsPage;
+  /** Counts a request whose answer is out. */
+  count(served: ServedRequest): void;
+  readonly onBound: OnBound;
+}
+
+/** No route: whoever asks for what is not there must not make series of it. */
+const unknownPath = '(unknown)';
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** What a replica counts and measures; docs/metrics.md describes each. */
+export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts): HttpMetrics {
+  const page = new MetricsPage(config.role, () => refresh());
+  const registers = [page.registry];
+  const refresh = createDeploymentMetrics({
+    registry: page.registry,
+    redis,
+    sessions: () => [defaultSession],
+    heartbeatTtlMs: config.timing.heartbeatTtlMs,
+  });
+  new Gauge({
+    name: 'holdline_event_listeners',
+    help: 'Clients that follow the events of the session on this replica.',
+    registers,
+    collect() {
+      this.set(listeners());
+    },
+  });
+  const requests = new Counter({
+    name: 'holdline_http_requests_total',
+    help: 'Requests answered, by route and status; 499 where the client left before the answer.',
+    labelNames: ['method', 'route', 'status'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'holdline_http_request_duration_seconds',
+    help: 'Time to the whole answer, waits that the caller asked for included; without event streams.',
+    labelNames: ['method', 'route'],
+    buckets: seconds,
+    registers,
+  });
+  const reached = createBoundCounter(registers);
+
+  return {
+    page,
+    onBound: (bound) => reached.inc({ bound }),
+    count({ request, response, found, startedAt }) {
+      const route = found?.place.path ?? unknownPath;
+      const method = everyMethod.find((each) => each === request.method) ?? 'other';
+      const isStream = route === '/api/events' && response.headersSent;
+      const status = response.writableFinished || isStream ? response.statusCode : 499;
+      requests.inc({ method, route, status });
+      if (!isStream) duration.observe({ method, route }, (performance.now() - startedAt) / 1_000);
+    },
+  };
+}

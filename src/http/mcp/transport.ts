@@ -1,0 +1,84 @@
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  type JSONRPCMessage,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import type { Exchange } from '../core/exchange.js';
+import { type CallTool, protocolServer } from './protocol-server.js';
+import type { McpParts } from './route.js';
+import { callTool } from './tool-call.js';
+
+export interface Answer {
+  readonly status: number;
+  /** null: an empty body. */
+  readonly json: unknown;
+}
+
+/**
+ * One message in, one answer out, with the protocol as the official library has it: the revision without a
+ * handshake (2026-07-28), and those with one. Nothing is remembered between two messages, so that any replica
+ * answers any of them: a server lives for one.
+ */
+export function createDialogue(
+  parts: McpParts,
+): (exchange: Exchange, message: JSONRPCMessage) => Promise<Answer> {
+  const exchanges = new WeakMap<Request, Exchange>();
+  const serverFor = (request: Request | undefined) => {
+    const exchange = request && exchanges.get(request);
+    if (exchange === undefined) throw new Error('a message without its exchange');
+    return protocolServer(exchange.admission.baseUrl, toolsFor(exchange, parts));
+  };
+  // No subscriptions: nothing here changes that one could subscribe to, and a stream would tie the client to
+  // this replica.
+  const handshakeless = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
+    legacy: 'reject',
+    maxSubscriptions: 0,
+    onerror: (error) =>
+      parts.log.debug({ err: error }, 'a message of the Model Context Protocol was refused'),
+  });
+
+  /** As the library's handler would, but for the answer: JSON, where that streams. */
+  async function answerWithHandshake(request: Request, message: JSONRPCMessage): Promise<Response> {
+    const server = serverFor(request);
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
+    await server.connect(transport);
+    try {
+      return await transport.handleRequest(request, { parsedBody: message });
+    } finally {
+      await server.close();
+    }
+  }
+
+  return async (exchange, message) => {
+    const request = webRequest(exchange);
+    exchanges.set(request, exchange);
+    const response = (await isLegacyRequest(request, message))
+      ? await answerWithHandshake(request, message)
+      : await handshakeless.fetch(request, { parsedBody: message });
+    const text = await response.text();
+    return { status: response.status, json: text === '' ? null : JSON.parse(text) };
+  };
+}
+
+/** The request as the library wants it; it insists on headers that plain JSON-RPC clients do not send. */
+function webRequest({ request, admission }: Exchange): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (name.startsWith('mcp-') && typeof value === 'string') headers.set(name, value);
+  }
+  headers.set('accept', 'application/json, text/event-stream');
+  headers.set('content-type', 'application/json');
+  return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
+}
+
+function toolsFor(exchange: Exchange, { handlers, log, onBound }: McpParts): CallTool {
+  return (name, input) =>
+    callTool({ handlers, exchange, name, input }, (error) => {
+      if (error.bound !== null) onBound(error.bound);
+      // The answer is 200 all the same, so the request's own line in the log says nothing of it.
+      if (error.status < 500) return;
+      const facts = { requestId: exchange.requestId, tool: name, code: error.code };
+      log.warn({ ...facts, err: error.cause ?? error }, 'tool failed');
+    });
+}

@@ -1,0 +1,136 @@
+import { messageOf } from '../../contract/errors.js';
+import type { IncarnationExit } from '../../contract/exit-reasons.js';
+
+/** What the library and the page do when something fails, as reasons and sentences for an operator. */
+
+const host = 'web.whatsapp.com';
+
+const networkErrors: Readonly<Record<string, string>> = {
+  ERR_NAME_NOT_RESOLVED: 'its name could not be resolved',
+  ERR_INTERNET_DISCONNECTED: 'this machine has no network',
+  ERR_CONNECTION_REFUSED: 'the connection was refused',
+  ERR_CONNECTION_RESET: 'the connection was reset',
+  ERR_CONNECTION_CLOSED: 'the connection was closed',
+  ERR_CONNECTION_TIMED_OUT: 'the connection timed out',
+  ERR_ADDRESS_UNREACHABLE: 'there is no route to it',
+  ERR_NETWORK_CHANGED: 'the network changed',
+  ERR_PROXY_CONNECTION_FAILED: 'the proxy could not be reached',
+  ERR_TUNNEL_CONNECTION_FAILED: 'the proxy refused the tunnel',
+  ERR_EMPTY_RESPONSE: 'it answered nothing',
+  ERR_TIMED_OUT: 'it did not answer in time',
+};
+
+/**
+ * Why `initialize()` rejected. The library throws bare strings, puppeteer's errors have no codes. `missingScript`: why a
+ * script of the page did not come, if one did not.
+ */
+export function exitOfStart(
+  error: unknown,
+  isLoggedOut: boolean,
+  missingScript: string | null = null,
+): IncarnationExit {
+  const message = wordsOf(error);
+  if (isLoggedOut) return loggedOut();
+  if ((error as { code?: unknown } | null)?.code === 'web_version_missing') {
+    return { reason: 'web_version_missing', message };
+  }
+
+  const network = /net::(ERR_\w+)/.exec(message)?.[1];
+  if (network?.startsWith('ERR_CERT_')) return unreachable(`its certificate was not accepted (${network})`);
+  if (network !== undefined && network !== 'ERR_ABORTED') {
+    return unreachable(`${networkErrors[network] ?? 'the network failed'} (${network})`);
+  }
+  // A page is loaded when its document and its scripts have come, or have failed to.
+  if (message === 'auth timeout' && missingScript !== null) {
+    return unreachable(`a script of its page did not come (${missingScript})`);
+  }
+  if (message === 'auth timeout') return incompatible('it loaded, but window.Debug.VERSION never appeared');
+  if (/timed out/i.test(message)) return unreachable(`it did not answer in time (${message})`);
+  if (isPageMismatch(message)) return incompatible(message);
+  return { reason: 'start_failed', message: `WhatsApp Web could not be set up: ${message}` };
+}
+
+/** The page threw while something of it was looked for that is not there. */
+function isPageMismatch(message: string): boolean {
+  return /is not (a function|defined|iterable|a constructor)|Cannot (read|set) propert|unknown module|[Mm]odule .*(not found|missing)|Cannot find module|ready timeout/.test(
+    message,
+  );
+}
+
+export function exitOfReadying(error: unknown): IncarnationExit {
+  return incompatible(wordsOf(error));
+}
+
+/** The page's classes are minified: `r` says nothing to anybody. */
+function wordsOf(error: unknown): string {
+  const message = messageOf(error);
+  return message.length < 4 ? `its page threw an error without a message (${message})` : message;
+}
+
+/** `socketState`: the page's last word before the deadline, null where it never came to one. */
+export function exitOfStartDeadline(
+  deadlineMs: number,
+  isLoaded: boolean,
+  socketState: string | null,
+): IncarnationExit {
+  const seconds = deadlineMs / 1000;
+  if (!isLoaded) return unreachable(`it did not answer within ${seconds} s (ERR_TIMED_OUT)`);
+  if (socketState === null)
+    return { reason: 'start_timed_out', message: `WhatsApp Web did not start within ${seconds} s` };
+  return unreachable(`its page loaded but stayed in state ${socketState} for ${seconds} s`);
+}
+
+export function exitOfHttpError(status: number): IncarnationExit {
+  return unreachable(`it answered HTTP ${status}`);
+}
+
+const disconnectReasons: Readonly<Record<string, string>> = {
+  CONFLICT: 'another browser took the session over',
+  UNPAIRED: 'the device was unlinked',
+  UNPAIRED_IDLE: 'the device was unlinked',
+  PROXYBLOCK: 'WhatsApp blocks the proxy of this machine',
+  TOS_BLOCK: 'WhatsApp blocked the account for a breach of its terms',
+  SMB_TOS_BLOCK: 'WhatsApp blocked the business account for a breach of its terms',
+  DEPRECATED_VERSION: 'WhatsApp no longer accepts this version of its web page',
+};
+
+export function exitOfDisconnect(reason: string): IncarnationExit {
+  if (reason === 'LOGOUT') return loggedOut();
+  const meaning = disconnectReasons[reason];
+  return {
+    reason: 'whatsapp_disconnected',
+    message: `WhatsApp ended the connection: ${meaning === undefined ? reason : `${meaning} (${reason})`}`,
+  };
+}
+
+export function loggedOut(): IncarnationExit {
+  return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
+}
+
+/** It asks for a login that it had; where WhatsApp ended it, the page would have said so before. */
+export function loginMissing(): IncarnationExit {
+  return {
+    reason: 'login_missing',
+    message: 'WhatsApp Web asks for a login although this profile was linked: its data may be lost',
+  };
+}
+
+/** The page left for another one in the middle of a call. */
+export function isNavigation(error: unknown): boolean {
+  return /context was destroyed/i.test(messageOf(error));
+}
+
+/** The page went away or stayed silent in the middle of a call: nobody knows how far it came. */
+export function isInterruption(error: unknown): boolean {
+  if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
+  if (isNavigation(error)) return true;
+  return /Target closed|Session closed|Connection closed|detached|Protocol error/i.test(messageOf(error));
+}
+
+function unreachable(why: string): IncarnationExit {
+  return { reason: 'whatsapp_unreachable', message: `${host} cannot be reached: ${why}` };
+}
+
+export function incompatible(why: string): IncarnationExit {
+  return { reason: 'incompatible_page', message: `incompatible WhatsApp Web page: ${why}` };
+}

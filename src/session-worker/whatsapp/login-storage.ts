@@ -1,0 +1,31 @@
+import type { HTTPRequest, Page } from 'puppeteer';
+import type { LoginStorage } from '../../contract/thread-messages.js';
+
+const origin = 'https://web.whatsapp.com/';
+const deadlineMs = 10_000;
+
+/** Puts back what a killed browser had not written yet. */
+const writeStorage = `(storage) => {
+  for (const [name, value] of Object.entries(storage)) localStorage.setItem(name, value);
+}`;
+
+/**
+ * Gives the page the localStorage of a login that its profile has not got whole, before WhatsApp Web loads. That takes
+ * a document of WhatsApp's origin, so an empty one is answered from here: nothing is asked of WhatsApp, and no
+ * script stays behind that would bring the login back after a later logout. Rejects when the page does not answer.
+ */
+export async function putBackLogin(page: Page, storage: LoginStorage): Promise<void> {
+  const answer = (request: HTTPRequest) =>
+    void request.respond({ status: 200, contentType: 'text/html', body: '' }).catch(() => undefined);
+  await page.setBypassServiceWorker(true);
+  await page.setRequestInterception(true);
+  page.on('request', answer);
+  try {
+    await page.goto(origin, { timeout: deadlineMs });
+    await page.evaluate(`(${writeStorage})(${JSON.stringify(storage)})`);
+  } finally {
+    page.off('request', answer);
+    await page.setRequestInterception(false);
+    await page.setBypassServiceWorker(false);
+  }
+}

@@ -1,0 +1,78 @@
+import { messageOf } from '../../contract/errors.js';
+import type { Config } from '../../platform/config/config.js';
+import type { BrowserOptions } from './browser.js';
+import { browserVersion } from './browser-version.js';
+
+type Settings = Pick<BrowserOptions, 'executable' | 'headless' | 'extraArgs' | 'environment' | 'timing'>;
+
+type RelevantConfig = Pick<
+  Config,
+  'chromeExecutable' | 'chromeArgs' | 'headless' | 'browserEnvironment' | 'languages' | 'timeZone' | 'timing'
+>;
+
+/** Problems that were told already. */
+const told = new Set<string>();
+
+/**
+ * How a browser is started so that it says the same of itself everywhere: by its command line and its environment, which
+ * hold for pages, workers, service workers and requests, and for every navigation (docs/decisions/0017).
+ */
+export async function browserSettings(
+  config: RelevantConfig,
+  warn: (message: string) => void,
+): Promise<Settings> {
+  const { chromeExecutable, chromeArgs, headless, browserEnvironment, languages, timeZone, timing } = config;
+  const userAgent = await userAgentFlag(config, warn);
+  const extraArgs = [
+    ...userAgent,
+    ...(languages.length > 0 ? [`--accept-lang=${languages.join()}`] : []),
+    // The last one counts: the operator's own.
+    ...chromeArgs,
+  ];
+  const environment = {
+    ...browserEnvironment,
+    ...(languages.length > 0 ? { LANGUAGE: languages.map(localeName).join(':') } : {}),
+    ...(timeZone === null ? {} : { TZ: timeZone }),
+  };
+  return { executable: chromeExecutable, headless, extraArgs, environment, timing };
+}
+
+/** Only a browser without a window says something else than its users' browsers: `HeadlessChrome`. */
+async function userAgentFlag(config: RelevantConfig, warn: (message: string) => void): Promise<string[]> {
+  const { chromeArgs, chromeExecutable, browserEnvironment } = config;
+  const isHeadless = config.headless || chromeArgs.some((argument) => argument.startsWith('--headless'));
+  if (!isHeadless || chromeArgs.some((argument) => argument.startsWith('--user-agent='))) return [];
+  try {
+    const question = { executable: chromeExecutable, environment: browserEnvironment };
+    const version = await browserVersion(question);
+    const userAgent = chromeUserAgent(version, process.platform);
+    if (userAgent === null) throw new Error(`it is not known what Chromium says on ${process.platform}`);
+    return [`--user-agent=${userAgent}`];
+  } catch (error) {
+    const message = `the browser calls itself HeadlessChrome: ${messageOf(error)}`;
+    if (!told.has(message)) warn(message);
+    told.add(message);
+    return [];
+  }
+}
+
+/** What Chromium says on each platform, whatever its version and the processor are. */
+const platformNames: Readonly<Record<string, string>> = {
+  linux: 'X11; Linux x86_64',
+  darwin: 'Macintosh; Intel Mac OS X 10_15_7',
+  win32: 'Windows NT 10.0; Win64; x64',
+};
+
+/** The user agent of this version with a window, in the reduced form that Chromium has sent since 110. */
+export function chromeUserAgent(version: string, platform: string): string | null {
+  const name = platformNames[platform];
+  if (name === undefined) return null;
+  const major = version.split('.', 1)[0];
+  return `Mozilla/5.0 (${name}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
+}
+
+/** `de-DE` as the environment has it: `de_DE`. */
+function localeName(tag: string): string {
+  const { language, region } = new Intl.Locale(tag);
+  return region === undefined ? language : `${language}_${region}`;
+}

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../../contract/errors.js';
+import { withDeadline } from '../../platform/deadline.js';
+import { signalGroup } from './process-group.js';
+
+interface Question {
+  readonly executable: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly deadlineMs?: number;
+}
+
+const usualDeadlineMs = 5_000;
+const outputMax = 4_096;
+
+/** Answers by path and time of change, for the life of this process. */
+const answers = new Map<string, Promise<string>>();
+
+/**
+ * The version of a Chromium or Chrome, like `156.0.8078.108`, asked of the executable once. Rejects with a sentence where
+ * it does not say one; one that did not answer in time is asked again the next time.
+ */
+export async function browserVersion(question: Question): Promise<string> {
+  const { executable } = question;
+  const changedAt = await stat(executable).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+  const key = `${changedAt} ${executable}`;
+  const known = answers.get(key);
+  if (known !== undefined) return versionIn(executable, await known);
+  const answer = ask(question);
+  answers.set(key, answer);
+  answer.catch(() => answers.delete(key));
+  return versionIn(executable, await answer);
+}
+
+function versionIn(executable: string, output: string): string {
+  // Other browsers of Chromium's family name themselves in their user agent as well.
+  const version = /\b(?:Chromium|Chrome(?: for Testing)?) (\d{2,4}(?:\.\d+){3})\b/.exec(output)?.[1];
+  if (version !== undefined) return version;
+  throw new Error(`${executable} --version names no Chromium or Chrome: ${firstLine(output)}`);
+}
+
+function firstLine(output: string): string {
+  const line = output.trim().split('\n', 1)[0] ?? '';
+  return line === '' ? 'it said nothing' : JSON.stringify(line.slice(0, 100));
+}
+
+/** What it prints. In a process group of its own, because the executable may be a launcher. */
+async function ask({ executable, environment, deadlineMs = usualDeadlineMs }: Question): Promise<string> {
+  const child = spawn(executable, ['--version'], {
+    detached: true,
+    env: environment,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const closed = once(child, 'close');
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output = (output + text).slice(0, outputMax);
+  });
+  try {
+    await withDeadline(closed, deadlineMs, `${executable} --version`);
+    return output;
+  } catch (error) {
+    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+    child.stdout.destroy();
+    throw new Error(messageOf(error), { cause: error });
+  }
+}

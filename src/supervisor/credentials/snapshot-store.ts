@@ -1,0 +1,171 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { bounds, type OnBound } from '../../contract/bounds.js';
+import type { SnapshotHeader, SnapshotManifest } from '../../contract/credentials.js';
+import type { CredentialsKey } from '../../platform/credentials-keys.js';
+import { unlessAborted } from '../../platform/deadline.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import {
+  commitSnapshot,
+  discardStaged,
+  readManifest,
+  readPiece,
+  type SnapshotSlot,
+  stagePiece,
+} from '../../platform/store/credentials-store.js';
+import { packFolder, unpackFolder } from './archive.js';
+import { cutIntoPieces, openPiece, sealPiece } from './encryption.js';
+import { DamagedSnapshotError, SnapshotRefusedError, SnapshotTooLargeError } from './errors.js';
+
+export interface VaultOptions {
+  readonly redis: Redis;
+  readonly session: string;
+  /** The first seals, all open; none: nothing can be stored or read. */
+  readonly keys: readonly CredentialsKey[];
+  readonly onBound?: OnBound;
+}
+
+/** A stored snapshot that may be opened. */
+export interface StoredSnapshot {
+  readonly slot: SnapshotSlot;
+  readonly manifest: SnapshotManifest;
+  readonly key: CredentialsKey;
+}
+
+/** A snapshot that stands in Redis, and what can be done with it. */
+export type FoundSnapshot =
+  | ({ readonly type: 'readable' } & StoredSnapshot)
+  | { readonly type: 'unreadable'; readonly slot: SnapshotSlot; readonly manifest: SnapshotManifest }
+  | { readonly type: 'damaged'; readonly slot: SnapshotSlot };
+
+/** Seals folders into a session's place in Redis and opens them again. Every Redis error passes through. */
+export class SnapshotVault {
+  readonly #options: VaultOptions;
+
+  constructor(options: VaultOptions) {
+    this.#options = options;
+  }
+
+  get hasKey(): boolean {
+    return this.#options.keys.length > 0;
+  }
+
+  /**
+   * Stores what is in `dir` as the newest snapshot. Throws {@link SnapshotTooLargeError}, and {@link SnapshotRefusedError}
+   * when the session is another's or its login was wiped. Nothing is left in Redis of one that did not come to its end.
+   */
+  async store(
+    dir: string,
+    facts: Pick<SnapshotHeader, 'epoch' | 'wipedEpoch'>,
+    signal: AbortSignal,
+    mostBytes: number = bounds.snapshot,
+  ): Promise<SnapshotManifest> {
+    const { redis, session, keys } = this.#options;
+    const [key] = keys;
+    if (key === undefined) throw new SnapshotRefusedError('there is no key');
+    const header = {
+      version: 1,
+      session,
+      id: randomUUID(),
+      ...facts,
+      keyId: key.id,
+      takenAt: new Date().toISOString(),
+    } as const;
+    const writer = { session, epoch: facts.epoch };
+    const hash = createHash('sha256');
+    let [pieces, bytes] = [0, 0];
+    try {
+      await packFolder(
+        dir,
+        async (compressed) => {
+          for await (const { plain, isLast } of cutIntoPieces(compressed)) {
+            const sealed = sealPiece(plain, key, { header, index: pieces, isLast });
+            hash.update(sealed);
+            bytes += sealed.length;
+            if (bytes > mostBytes) throw this.#tooLarge(mostBytes);
+            if (!(await unlessAborted(stagePiece(redis, writer, header.id, pieces, sealed), signal))) {
+              throw new SnapshotRefusedError('the session belongs to a newer run');
+            }
+            pieces++;
+          }
+        },
+        signal,
+      );
+      const manifest = { header, pieces, bytes, sha256: hash.digest('hex') };
+      const outcome = await unlessAborted(commitSnapshot(redis, writer, manifest), signal);
+      if (outcome !== 'committed') throw new SnapshotRefusedError(refusals[outcome]);
+      return manifest;
+    } catch (error) {
+      // It lapses by itself where Redis does not answer.
+      discardStaged(redis, session, header.id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #tooLarge(mostBytes: number): SnapshotTooLargeError {
+    this.#options.onBound?.('snapshot');
+    return new SnapshotTooLargeError(mostBytes);
+  }
+
+  newest(): Promise<FoundSnapshot | null> {
+    return this.#look('newest');
+  }
+
+  /** What is stored and not void, the newest first. */
+  async find(wipedEpoch: number): Promise<FoundSnapshot[]> {
+    const found = [await this.#look('newest'), await this.#look('previous')];
+    return found.filter(
+      (snapshot): snapshot is FoundSnapshot =>
+        snapshot !== null &&
+        (snapshot.type === 'damaged' || snapshot.manifest.header.wipedEpoch >= wipedEpoch),
+    );
+  }
+
+  /** Unpacks a snapshot into `dir`. Whatever is there after a {@link DamagedSnapshotError} must not be used. */
+  async fetch(
+    snapshot: StoredSnapshot,
+    dir: string,
+    isExpected: (path: string) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { redis, session } = this.#options;
+    const { slot, key, manifest } = snapshot;
+    const { header, pieces } = manifest;
+    const hash = createHash('sha256');
+    let bytes = 0;
+    async function* plainPieces(): AsyncGenerator<Buffer> {
+      for (let index = 0; index < pieces; index++) {
+        const sealed = await unlessAborted(readPiece(redis, session, slot, index), signal);
+        if (sealed === null) throw new DamagedSnapshotError(`piece ${index} is missing`);
+        hash.update(sealed);
+        bytes += sealed.length;
+        yield openPiece(sealed, key, { header, index, isLast: index === pieces - 1 });
+      }
+    }
+    try {
+      await unpackFolder(plainPieces(), dir, isExpected, signal);
+    } catch (error) {
+      const code = String((error as { code?: unknown } | null)?.code);
+      if (/^(Z|TAR)_/.test(code)) throw new DamagedSnapshotError('it cannot be unpacked', error);
+      throw error;
+    }
+    if (bytes !== manifest.bytes || hash.digest('hex') !== manifest.sha256) {
+      throw new DamagedSnapshotError('its size or checksum differs');
+    }
+  }
+
+  async #look(slot: SnapshotSlot): Promise<FoundSnapshot | null> {
+    const { redis, session, keys } = this.#options;
+    const manifest = await readManifest(redis, session, slot);
+    if (manifest === null) return null;
+    if (manifest === 'damaged' || manifest.header.session !== session) return { type: 'damaged', slot };
+    const key = keys.find(({ id }) => id === manifest.header.keyId);
+    if (key === undefined) return { type: 'unreadable', slot, manifest };
+    return { type: 'readable', slot, manifest, key };
+  }
+}
+
+const refusals = {
+  fenced: 'the session belongs to a newer run',
+  wiped: 'the login was wiped meanwhile',
+  incomplete: 'parts of it have lapsed, the upload was too slow',
+} as const;

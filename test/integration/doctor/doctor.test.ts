@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import type { Finding } from '../../../src/doctor/finding.js';
+import { reachVerdict } from '../../../src/doctor/whatsapp.js';
+import { signRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+import { startRedis } from '../../support/redis-server.js';
+import { Theatre } from '../../support/theatre.js';
+import { startWhatsAppWeb } from '../../whatsapp-web/index.js';
+
+const doctor = fileURLToPath(new URL('../../../src/doctor.js', import.meta.url));
+const dir = scratchDir();
+const theatre = new Theatre(dir);
+const redis = await startRedis({ appendOnly: true });
+const client = new Redis(redis.url);
+const whatsApp = await startWhatsAppWeb();
+/** Nobody is given this port by chance. */
+const closedPort = 1;
+const nowhere = `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${closedPort}`;
+
+after(async () => {
+  await whatsApp.close();
+  client.disconnect();
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+interface Examination {
+  readonly code: number;
+  readonly output: string;
+  findings(): Finding[];
+}
+
+/** The program, with the scripted browser, a stand-in for WhatsApp and a Redis that is there. */
+async function examine(args: string[], environment: Record<string, string> = {}): Promise<Examination> {
+  const chromeArgs = whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' ');
+  return new Promise((settle) => {
+    const env = {
+      PATH: process.env.PATH,
+      REDIS_URL: redis.url,
+      WHATSAPP_AUTH_DIR: join(dir, 'auth'),
+      WHATSAPP_CHROME_EXECUTABLE: theatre.browserExecutable,
+      WHATSAPP_CHROME_ARGS: chromeArgs,
+      ...environment,
+    };
+    execFile(process.execPath, [doctor, ...args], { env, timeout: 60_000 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : Number(error.code);
+      settle({
+        code,
+        output: stdout + stderr,
+        findings: () => (JSON.parse(stdout) as { findings: Finding[] }).findings,
+      });
+    });
+  });
+}
+
+const levelsOf = (findings: readonly Finding[]) =>
+  Object.fromEntries(findings.map(({ check, level }) => [check, level]));
+
+test('on a machine with everything nothing fails, each line says what was found, and the exit code is 0', async () => {
+  await signRoll(client, 'one', 3, 60_000);
+  await signRoll(client, 'two', 4, 60_000);
+  const { code, output } = await examine(['supervisor']);
+  assert.equal(code, 0, output);
+  assert.match(output, /^ok +browser +Scripted Browser 1\.0 \(/m);
+  assert.match(output, /^ok +browser +it starts, in \d/m);
+  assert.match(output, /^ok +whatsapp +web\.whatsapp\.com can be reached \(mapped to 127\.0\.0\.1:\d+\)$/m);
+  assert.match(output, /^ok +page contract +WhatsApp Web 2\.3000\.\d+ of .*, has what Holdline needs; /m);
+  assert.match(output, /^ok +page version +none is pinned: /m);
+  assert.match(
+    output,
+    /^warning +browser +the browser calls itself HeadlessChrome: .*"Scripted Browser 1\.0"$/m,
+  );
+  assert.match(output, /^ok +redis +Redis \d+\.\S+, evicts nothing$/m);
+  assert.match(output, /^ok +redis +keeps its data in an append-only file$/m);
+  assert.match(output, /^ok +redis +the clock here is [01]\.\d s /m);
+  assert.match(output, /^ok +redis +supervisor one is alive, room for 3 more$/m);
+  assert.match(output, /\n\d+ ok, \d+ warnings, 0 failures\n$/);
+  assert.deepEqual(theatre.browsersAlive(), []);
+});
+
+test('what fails is named with the way out, the rest is looked at all the same, and the exit code is 1', async () => {
+  await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  theatre.playBrowsers('fails to start');
+  try {
+    const { code, findings } = await examine(['supervisor', '--json'], {
+      WHATSAPP_CHROME_ARGS: `"${nowhere}"`,
+    });
+    assert.equal(code, 1);
+    const failed = findings().filter(({ level }) => level === 'failure');
+    assert.deepEqual(failed.map(({ check }) => check).sort(), ['browser', 'redis', 'whatsapp']);
+    const said = failed.map(({ message }) => message).join('\n');
+    assert.match(said, /the browser ended while it started/);
+    assert.match(said, /TCP fails \(connect ECONNREFUSED .*\): let this host out to port 443/);
+    assert.match(said, /set maxmemory-policy noeviction/);
+  } finally {
+    theatre.playBrowsers('normal');
+    await client.config('SET', 'maxmemory-policy', 'noeviction');
+  }
+});
+
+test('a Redis that is not there is one line, and the role http needs no browser', async () => {
+  const { code, findings } = await examine(['http', '--json'], {
+    REDIS_URL: `redis://127.0.0.1:${closedPort}`,
+    WHATSAPP_CHROME_EXECUTABLE: '',
+  });
+  assert.equal(code, 1);
+  assert.deepEqual(levelsOf(findings()), { 'api keys': 'ok', node: 'ok', redis: 'failure' });
+});
+
+test('a configuration that the start refuses ends with 78 and the same sentence', async () => {
+  const { code, output } = await examine(['supervisor'], { WHATSAPP_MAX_SESSIONS: 'many' });
+  assert.equal(code, 78);
+  assert.equal(
+    output,
+    'holdline: configuration: WHATSAPP_MAX_SESSIONS: must be a whole number from 1 to 100\n',
+  );
+});
+
+test('something that takes the connection and speaks no TLS does not hang it', async () => {
+  const server = createServer((socket) =>
+    socket
+      .on('error', () => undefined)
+      .resume()
+      .end('HTTP/1.1 400\r\n\r\n'),
+  ).listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const verdict = await reachVerdict([`--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${port}`]);
+  server.close();
+  assert.equal(verdict.level, 'failure');
+  assert.match(verdict.message, /^web\.whatsapp\.com cannot be reached, TLS fails \(.*\): something between/);
+});

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { RateLimiterRedis } from 'rate-limiter-flexible';
+import type { ApiKey } from '../../../../src/contract/access.js';
+import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
+import { limitsPrefix, visitsKey } from '../../../../src/contract/keys.js';
+import { defaultSession } from '../../../../src/contract/names.js';
+import { createKeyRing } from '../../../../src/http/auth/api-keys.js';
+import { createVisits } from '../../../../src/http/auth/browser-logins.js';
+import { withRoom } from '../../../../src/http/auth/login-limits.js';
+import { createLimits } from '../../../../src/http/auth/rate-limits.js';
+import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
+
+describe('visits of each kind', () => {
+  let server: RedisForData;
+  let redis: Redis;
+  let met: BoundName[] = [];
+  const onBound = (bound: BoundName) => void met.push(bound);
+  const [ada, bob] = ['ada', 'bob'].map(
+    (name): ApiKey => ({ name, scope: 'admin', sha256: name.padEnd(64, '0') }),
+  ) as [ApiKey, ApiKey];
+
+  before(async () => {
+    server = await openRedis();
+    redis = new Redis(server.url);
+  });
+  afterEach(async () => {
+    met = [];
+    await redis.flushdb();
+  });
+  after(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const visits = () =>
+    withRoom(createVisits(redis, createKeyRing([ada, bob]), defaultSession), redis, onBound);
+  const count = async (pattern: string) => (await redis.keys(pattern)).length;
+
+  it('are so many logins of a key; one more ends the oldest, and none of another key', async () => {
+    const { openLogin } = visits();
+    await openLogin(bob);
+    const [first] = [await openLogin(ada)];
+    await openLogin(ada);
+    for (let n = 2; n < bounds.logins; n++) await openLogin(ada);
+    assert.deepEqual([await count('*:login:*'), met], [bounds.logins + 1, []]);
+    await openLogin(ada);
+    assert.deepEqual([await count('*:login:*'), met], [bounds.logins + 1, ['logins']]);
+    assert.ok(first);
+    assert.ok((await redis.pttl(visitsKey('logins:ada'))) > 0);
+  });
+
+  it('are so many QR links of a key', async () => {
+    const { makeQrLink, isQrLink } = visits();
+    const first = await makeQrLink('ada', 60);
+    for (let n = 1; n < bounds.qrLinks; n++) await makeQrLink('ada', 600);
+    assert.deepEqual([await isQrLink(first), met], [true, []]);
+    const last = await makeQrLink('ada', 30);
+    assert.deepEqual([await isQrLink(first), await isQrLink(last), met], [false, true, ['qrLinks']]);
+  });
+
+  it('are so many opened QR links, of whichever key', async () => {
+    const { makeQrLink, openQrVisit, find } = visits();
+    const open = async (maker: string) => (await openQrVisit(await makeQrLink(maker, 600))) ?? '';
+    for (let n = 0; n < bounds.qrVisits; n++) await open('ada');
+    assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, []]);
+    const last = await open('bob');
+    assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, ['qrVisits']]);
+    assert.equal((await find([], [last]))?.kind, 'qr');
+  });
+
+  it('are so many tries to log in, from however many addresses', async () => {
+    const limits = createLimits(redis, 0);
+    await limits.tryLogin('203.0.113.1');
+    const store = { storeClient: redis, keyPrefix: `${limitsPrefix}:all-logins` };
+    const all = new RateLimiterRedis({ ...store, points: bounds.loginTries, duration: 900 });
+    await all.penalty('all', bounds.loginTries - 2);
+    await limits.tryLogin('203.0.113.2');
+    await assert.rejects(limits.tryLogin('203.0.113.3'), {
+      message: /^more than 20000 tries .*try again in \d+ s$/,
+      bound: 'loginTries',
+    });
+    assert.equal(await redis.exists(`${limitsPrefix}:logins:203.0.113.3`), 0);
+  });
+});

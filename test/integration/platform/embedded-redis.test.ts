@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { OperatorError } from '../../../src/contract/errors.js';
+import {
+  type EmbeddedRedis,
+  type EmbeddedRedisOptions,
+  RedisServerMissingError,
+  startEmbeddedRedis,
+} from '../../../src/platform/embedded-redis/embedded-redis.js';
+import { findRedisIn, isRunning } from '../../../src/platform/embedded-redis/process.js';
+import { eventually } from '../../support/eventually.js';
+
+const scratch = await mkdtemp(join(tmpdir(), 'holdline-test-'));
+const running: EmbeddedRedis[] = [];
+const products: ChildProcess[] = [];
+
+after(async () => {
+  for (const product of products) product.kill('SIGKILL');
+  await Promise.all(running.map((redis) => redis.stop()));
+  for (const entry of await readdir(scratch)) {
+    assert.deepEqual(await findRedisIn(join(scratch, entry, 'redis')), [], 'a redis-server was left over');
+  }
+  await rm(scratch, { recursive: true, force: true });
+});
+
+test('it serves on a socket that its owner alone can enter, and is gone after stop', async () => {
+  const redis = await start('plain');
+  assert.equal(redis.adopted, false);
+  assert.equal(redis.url, `unix://${join(scratch, 'plain', 'redis', 'redis.sock')}`);
+  assert.equal(await withClient(redis, (client) => client.ping()), 'PONG');
+  const socket = await lstat(redis.connection.path);
+  assert.equal(socket.mode & 0o777, 0o700);
+  assert.equal((await lstat(dirname(redis.connection.path))).mode & 0o777, 0o700);
+  const policy = await withClient(redis, (client) => client.config('GET', 'maxmemory-policy'));
+  assert.deepEqual(policy, ['maxmemory-policy', 'noeviction']);
+  const { pid } = redis;
+  await Promise.all([redis.stop(), redis.stop()]);
+  assert.equal(await isRunning(pid), false);
+});
+
+test('it listens on no network port', async () => {
+  const redis = await start('no-port');
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((table) => readFile(`/proc/${redis.pid}/net/${table}`, 'utf8').catch(() => '')),
+  );
+  const networkSockets = new Set(tables.flatMap(inodesOf));
+  const own = await socketInodesOf(redis.pid);
+  assert.ok(own.length > 0, 'its sockets can be seen');
+  assert.deepEqual(
+    own.filter((inode) => networkSockets.has(inode)),
+    [],
+  );
+  await redis.stop();
+});
+
+test('it leads a process group and a session of its own', async () => {
+  const redis = await start('own-group');
+  const stat = await readFile(`/proc/${redis.pid}/stat`, 'latin1');
+  const [, , group, session] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  assert.deepEqual([Number(group), Number(session)], [redis.pid, redis.pid]);
+  await redis.stop();
+});
+
+test('data survives a clean stop and the next start', async () => {
+  const first = await start('kept');
+  await withClient(first, (client) => client.set('key', 'value'));
+  await first.stop();
+  const second = await start('kept');
+  assert.equal(second.adopted, false);
+  assert.equal(await withClient(second, (client) => client.get('key')), 'value');
+  await second.stop();
+});
+
+test('a server that is killed comes back each time, with its data', async () => {
+  const redis = await start('killed');
+  await withClient(redis, (client) => client.set('key', 'value'));
+  // appendfsync everysec: what a SIGKILL of the server leaves has left the process, fsync or not.
+  for (let round = 0; round < 3; round += 1) {
+    const before = redis.pid;
+    process.kill(before, 'SIGKILL');
+    await eventually(() => redis.pid !== before && isRunning(redis.pid), { message: 'no new server' });
+    await eventually(async () => (await withClient(redis, (client) => client.get('key'))) === 'value');
+  }
+  await redis.stop();
+});
+
+test('stop ends a server in the middle of its restart', async () => {
+  const redis = await start('stop-in-restart', { timing: { backoffMinMs: 0 } });
+  const before = redis.pid;
+  process.kill(before, 'SIGKILL');
+  await eventually(() => redis.pid !== before, { intervalMs: 0 });
+  await redis.stop();
+  assert.equal(await isRunning(redis.pid), false);
+});
+
+test('a server left behind by a SIGKILL of the product is adopted, watched and ended', async () => {
+  const { product, pid } = await startProduct('left-behind');
+  await killProduct(product);
+  assert.equal(await isRunning(pid), true, 'it outlives the product');
+
+  const redis = await start('left-behind');
+  assert.equal(redis.adopted, true);
+  assert.equal(redis.pid, pid);
+
+  process.kill(pid, 'SIGKILL');
+  await eventually(() => redis.pid !== pid, { message: 'the death of an adopted server went unnoticed' });
+  await eventually(() => withClient(redis, (client) => client.ping()));
+  await redis.stop();
+  assert.equal(await isRunning(redis.pid), false);
+});
+
+test('stop ends an adopted server', async () => {
+  const { product, pid } = await startProduct('adopted-stop');
+  await killProduct(product);
+  const redis = await start('adopted-stop');
+  assert.equal(redis.pid, pid);
+  await redis.stop();
+  assert.equal(await isRunning(pid), false);
+});
+
+test('a server left behind that does not answer is killed and replaced, with its data', async () => {
+  const { product, pid } = await startProduct('frozen');
+  await withClientAt(join(scratch, 'frozen', 'redis', 'redis.sock'), (client) => client.set('key', 'value'));
+  await killProduct(product);
+  process.kill(pid, 'SIGSTOP');
+
+  const redis = await start('frozen', { timing: { answerDeadlineMs: 500 } });
+  assert.equal(redis.adopted, false);
+  assert.notEqual(redis.pid, pid);
+  assert.equal(await isRunning(pid), false);
+  assert.equal(await withClient(redis, (client) => client.get('key')), 'value');
+  await redis.stop();
+});
+
+test('a server left behind whose socket was removed is killed and replaced', async () => {
+  const { product, pid } = await startProduct('no-socket');
+  await killProduct(product);
+  await rm(join(scratch, 'no-socket', 'redis', 'redis.sock'));
+
+  const redis = await start('no-socket', { timing: { answerDeadlineMs: 300 } });
+  assert.notEqual(redis.pid, pid);
+  assert.equal(await isRunning(pid), false);
+  await redis.stop();
+});
+
+test('a missing redis-server is one sentence with the ways out', async () => {
+  await assert.rejects(start('missing', { command: 'no-such-redis-server' }), (error: unknown) => {
+    assert.ok(error instanceof RedisServerMissingError && error instanceof OperatorError);
+    assert.match(
+      error.message,
+      /no-such-redis-server cannot be run .*apt-get install redis-server.*REDIS_URL/,
+    );
+    return true;
+  });
+});
+
+test('a damaged append-only file is a sentence that names redis-check-aof', async () => {
+  const first = await start('damaged');
+  await withClient(first, (client) => client.set('key', 'value'));
+  await first.stop();
+  const folder = join(scratch, 'damaged', 'redis', 'appendonlydir');
+  const log = (await readdir(folder)).find((name) => name.endsWith('.incr.aof')) as string;
+  await writeFile(join(folder, log), 'this is no append-only file\r\n');
+
+  await assert.rejects(start('damaged'), (error: unknown) => {
+    assert.ok(error instanceof OperatorError);
+    assert.match(error.message, /append-only file .* is damaged .*redis-check-aof --fix \S+\.manifest/);
+    assert.doesNotMatch(error.message, /\n/);
+    return true;
+  });
+  assert.deepEqual(await findRedisIn(dirname(folder)), []);
+});
+
+test('a data directory whose path is too long for a socket gets a private directory elsewhere', async () => {
+  const name = 'long-'.repeat(30);
+  const first = await start(name);
+  assert.ok(Buffer.byteLength(first.connection.path) <= 103);
+  const directory = dirname(first.connection.path);
+  assert.equal((await lstat(directory)).mode & 0o777, 0o700);
+  await first.stop();
+
+  const again = await start(name);
+  assert.equal(again.connection.path, first.connection.path, 'where a server left behind would be found');
+  await again.stop();
+  await rm(directory, { recursive: true });
+});
+
+test('a directory for the socket that others could enter is refused', async () => {
+  const name = 'open-'.repeat(30);
+  const redis = await start(name);
+  const directory = dirname(redis.connection.path);
+  await redis.stop();
+  await rm(directory, { recursive: true });
+  await mkdir(directory, { mode: 0o755 });
+  await assert.rejects(start(name), /should be a directory of this user alone/);
+  await rm(directory, { recursive: true });
+});
+
+test('an aborted start leaves no server behind', async () => {
+  await assert.rejects(start('aborted', { signal: AbortSignal.abort() }), /given up/);
+  assert.deepEqual(await findRedisIn(join(scratch, 'aborted', 'redis')), []);
+});
+
+async function start(name: string, options: Partial<EmbeddedRedisOptions> = {}): Promise<EmbeddedRedis> {
+  const redis = await startEmbeddedRedis({
+    dataDir: join(scratch, name),
+    log: pino({ level: 'silent' }),
+    ...options,
+    timing: { answerDeadlineMs: 20_000, ...options.timing },
+  });
+  running.push(redis);
+  return redis;
+}
+
+/** A process that runs an embedded Redis as the product does. */
+async function startProduct(name: string): Promise<{ product: ChildProcess; pid: number }> {
+  const program = fileURLToPath(new URL('../fixtures/run-embedded-redis.js', import.meta.url));
+  const product = spawn(process.execPath, [program, join(scratch, name)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  products.push(product);
+  const [line] = await once(product.stdout, 'data');
+  return { product, pid: Number(line) };
+}
+
+async function killProduct(product: ChildProcess): Promise<void> {
+  const exit = once(product, 'exit');
+  product.kill('SIGKILL');
+  await exit;
+}
+
+function withClient<T>(redis: EmbeddedRedis, use: (client: Redis) => Promise<T>): Promise<T> {
+  return withClientAt(redis.connection.path, use);
+}
+
+async function withClientAt<T>(path: string, use: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis({ path, lazyConnect: true, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+function inodesOf(table: string): string[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/)[9])
+    .filter((inode) => inode !== undefined);
+}
+
+async function socketInodesOf(pid: number): Promise<string[]> {
+  const links = await Promise.all(
+    (await readdir(`/proc/${pid}/fd`)).map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')),
+  );
+  return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
+}

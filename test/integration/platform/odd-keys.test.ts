@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { queueKeys, typeOfKey } from '../../../src/contract/key-types.js';
+import {
+  answersKey,
+  commandRoomKey,
+  roomsKey,
+  sessionKeys,
+  setAsideKey,
+  supervisorsKey,
+} from '../../../src/contract/keys.js';
+import { defaultSession, readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/names.js';
+import { eventually } from '../../support/eventually.js';
+import { type Replica, startReplica } from '../../support/http-replica.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { mayBe, type OddContent, oddContents } from '../../support/odd-keys.js';
+import { startRedis } from '../../support/redis-server.js';
+import { SupervisedSession } from '../../support/supervised-session.js';
+
+/** Whatever stands under a key of a session that runs costs itself only, and is set aside where it can be looked at. */
+
+const session = defaultSession;
+const redis = await startRedis();
+
+/** BullMQ deletes its counter of priorities by itself, whatever it is. */
+const keysOf = (queue: string) => queueKeys(queue).filter((key) => !key.endsWith(':pc'));
+
+/** Each by itself, and the rest, of which each is met by a look only, together. */
+const groups: readonly (readonly string[])[] = [
+  ...[...Object.values(sessionKeys(session)), ...keysOf(sessionsQueue), supervisorsKey].map((key) => [key]),
+  keysOf(sendsQueue(session)),
+  keysOf(readsQueue(session)),
+  [answersKey(session), commandRoomKey(session, 'sends'), commandRoomKey(session, 'reads'), roomsKey],
+];
+
+describe('a session that runs goes on, and what is odd is set aside, with', () => {
+  let supervised: SupervisedSession;
+  let replica: Replica;
+
+  before(async () => {
+    supervised = new SupervisedSession(redis, {
+      session,
+      timing: { heartbeatIntervalMs: 20, renewIntervalMs: 200, stalledIntervalMs: 100, drainDelayMs: 200 },
+    });
+    replica = await startReplica(redis.url);
+    await supervised.run('ready');
+    await supervised.observer.untilReady();
+  });
+  after(async () => {
+    await replica.close();
+    await supervised.close();
+    await redis.stop();
+    await assertNothingLeft();
+  });
+
+  const logLines = () => [...supervised.logLines, ...replica.logLines];
+
+  for (const group of new Map(groups.map((keys) => [keys.join(), keys])).values()) {
+    test(group.length === 1 ? String(group) : `all of ${group[0]} and the like`, async () => {
+      for (const odd of oddContents) await goesOn(group, odd);
+    });
+  }
+
+  test('strings under all of them at once: the run is lost, and comes back by itself', async () => {
+    const client = supervised.observer.redis;
+    const own = Object.values(sessionKeys(session)).filter((key) => !key.endsWith(':stalled'));
+    for (const text of ['rubbish', 'x'.repeat(1_000_000)]) {
+      await client.mset(Object.fromEntries([...own, ...keysOf(sessionsQueue)].map((key) => [key, text])));
+      await eventually(async () => (await client.get(sessionKeys(session).state)) !== text);
+      await supervised.observer.untilReady();
+      await serves('after all keys were strings');
+    }
+  });
+
+  async function goesOn(group: readonly string[], odd: OddContent): Promise<void> {
+    const keys = group.filter((key) => mayBe(odd, key));
+    const client = supervised.observer.redis;
+    const toldOf = (key: string) => logLines().filter((line) => line.key === key).length;
+    const before = keys.map(toldOf);
+    if (keys.length > 0) await client.del(...keys.map(setAsideKey));
+    await Promise.all(keys.map((key) => odd.write(client, key)));
+    for (const [i, key] of keys.entries()) {
+      await eventually(async () => (await client.type(setAsideKey(key))) === odd.type, {
+        message: `${key} as ${odd.what} is set aside`,
+      });
+      const told = await eventually(() => toldOf(key) - (before[i] ?? 0), { message: `${key} is told` });
+      assert.ok(told < 3, 'and not at every look');
+    }
+    const when = `after ${keys.join()} was ${odd.what}`;
+    await eventually(
+      async () => {
+        assert.equal((await replica.status()).state, 'ready');
+        for (const key of keys) assert.ok(['none', typeOfKey(key)].includes(await client.type(key)));
+        return true;
+      },
+      { message: `ready again ${when}` },
+    );
+    await serves(when);
+  }
+
+  async function serves(when: string): Promise<void> {
+    const sent = await replica.post('/api/send', {
+      headers: { 'content-type': 'application/json', prefer: 'wait=20' },
+      body: JSON.stringify({ phone_number: '+15551234567', message: 'hello' }),
+    });
+    const answer = await sent.text();
+    assert.equal(sent.status, 200, `a send ${when}: ${answer}`);
+    for (const path of ['/health', `/api/jobs/m-${'0'.repeat(36)}`]) {
+      const { status } = await replica.get(path);
+      assert.ok(status === 200 || status === 404, `${path} ${when}: ${status}`);
+    }
+    const stream = new AbortController();
+    const events = await replica.get('/api/events', { signal: stream.signal });
+    assert.equal(events.status, 200, `events ${when}`);
+    stream.abort();
+  }
+});

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { unfitness } from '../../../../src/platform/redis/preflight.js';
+import { eventually } from '../../../support/eventually.js';
+import { assertNothingLeft } from '../../../support/leftovers.js';
+import { Product } from '../../../support/product.js';
+import { type RedisNode, startRedisNode } from '../../../support/redis-fleet.js';
+
+const info = (version: string, policy: string) =>
+  `# Server\r\nredis_version:${version}\r\nredis_mode:standalone\r\n# Memory\r\nmaxmemory_policy:${policy}\r\n`;
+
+describe('a Redis that cannot be built upon', () => {
+  let node: RedisNode;
+
+  before(async () => {
+    node = await startRedisNode({ settings: ['maxmemory-policy allkeys-lru'] });
+  });
+  after(async () => {
+    await node.close();
+    await assertNothingLeft();
+  });
+
+  it('is told by its own words, with the way out', () => {
+    for (const version of ['2.8.24', '5.0.14', '6.0.16', '6.1.240']) {
+      assert.match(
+        unfitness(info(version, 'noeviction')) ?? '',
+        /^Redis [\d.]+ is too old: upgrade it to 6\.2/,
+      );
+    }
+    for (const version of ['6.2.0', '6.2.14', '7.0.15', '7.2.4', '8.2.1', '10.0.0']) {
+      assert.equal(unfitness(info(version, 'noeviction')), null, version);
+    }
+    for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {
+      assert.match(
+        unfitness(info('7.0.15', policy)) ?? '',
+        new RegExp(`is ${policy}\\): set maxmemory-policy noeviction`),
+      );
+    }
+    assert.equal(unfitness(''), null, 'a Redis by another name');
+  });
+
+  const environment = () => ({
+    REDIS_URL: `redis://127.0.0.1:${node.port}`,
+    WHATSAPP_CHROME_EXECUTABLE: process.execPath,
+    WHATSAPP_PROBE_PORT: '0',
+  });
+
+  for (const role of ['http', 'supervisor', 'all'] as const) {
+    it(`ends the role ${role} with one sentence and exit code 78`, async () => {
+      const product = new Product(role, environment());
+      await eventually(() => product.exitCode !== null, { timeoutMs: 30_000, message: 'it ends' });
+      assert.equal(product.exitCode, 78, product.output);
+      const said = product.output.split('\n').filter((line) => line.startsWith('holdline:'));
+      assert.equal(said.length, 1, product.output);
+      assert.match(said[0] ?? '', /maxmemory-policy is allkeys-lru\): set maxmemory-policy noeviction/);
+    });
+  }
+
+  it('is refused too when it comes up later, and what is served until then is 503', async () => {
+    await node.kill();
+    const product = new Product('http', environment());
+    assert.equal((await product.probe('/readyz')).status, 503);
+    await node.restart();
+    await eventually(() => product.exitCode !== null, { timeoutMs: 30_000, message: 'it ends' });
+    assert.equal(product.exitCode, 78, product.output);
+  });
+
+  it('is told in the log where it became so later, and what runs goes on', async () => {
+    await node.redis.config('SET', 'maxmemory-policy', 'noeviction');
+    const product = new Product('http', environment());
+    try {
+      await eventually(async () => (await product.probe('/readyz')).status === 200);
+      await node.restart(); // as its configuration file has it
+      await eventually(() => product.output.includes('set maxmemory-policy noeviction'), {
+        timeoutMs: 20_000,
+      });
+      await eventually(async () => (await product.probe('/readyz')).status === 200);
+      assert.equal(product.exitCode, null);
+    } finally {
+      assert.equal(await product.end('SIGTERM'), 0);
+    }
+  });
+
+  it('may be stopped while it waits for a Redis that never comes', async () => {
+    await node.kill();
+    const product = new Product('supervisor', environment());
+    await eventually(() => product.output.includes('redis is not reachable'), { timeoutMs: 20_000 });
+    assert.equal(await product.end('SIGTERM'), 0);
+  });
+});

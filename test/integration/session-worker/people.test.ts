@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { bounds } from '../../../src/contract/bounds.js';
+import { sessionKeys } from '../../../src/contract/keys.js';
+import type { Person } from '../../../src/contract/whatsapp.js';
+import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-map.js';
+import { People } from '../../../src/session-worker/people.js';
+import { eventually } from '../../support/eventually.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { openRedis } from '../../support/shared-redis.js';
+
+const server = await openRedis();
+const redis = new Redis(server.url);
+after(async () => {
+  redis.disconnect();
+  await server.stop();
+  await assertNothingLeft();
+});
+
+const key = sessionKeys('default').lids;
+const account = '15550001111@c.us';
+const lid = '123456@lid';
+
+function person(fields: Partial<Person> = {}): Person {
+  return { id: lid, phone: null, lid, name: null, ...fields };
+}
+
+describe('numbers behind hidden ids', () => {
+  beforeEach(() => redis.flushdb());
+
+  function people(of: string | null = account): People {
+    return new People(redis, 'default', () => of, pino({ level: 'silent' }));
+  }
+
+  it('are remembered for the account, and filled in by whoever comes later', async () => {
+    await people().complete([person({ phone: '15551234567' })]);
+    await eventually(async () => {
+      const [told, other, nobody] = await people().complete([
+        person(),
+        person({ id: '9@lid', lid: '9@lid' }),
+        null,
+      ]);
+      assert.equal(told?.phone, '15551234567');
+      assert.equal(other?.phone, null);
+      assert.equal(nobody, null);
+      return true;
+    });
+  });
+
+  it('are not told to another account, and go when another one is linked', async () => {
+    await rememberNumbers(redis, 'default', account, [{ lid, phone: '15551234567' }]);
+    assert.deepEqual(await readNumbers(redis, 'default', '15559999999@c.us', [lid]), [null]);
+    await rememberNumbers(redis, 'default', '15559999999@c.us', [{ lid: '7@lid', phone: '15557777777' }]);
+    assert.deepEqual(await readNumbers(redis, 'default', account, [lid]), [null]);
+    assert.equal(await redis.hlen(key), 2);
+  });
+
+  it('are so many, and one beyond them is not kept; those that are can still change', async () => {
+    const most = bounds.knownNumbers;
+    const numbers = (from: number, count: number) =>
+      Array.from({ length: count }, (_, n) => ({ lid: `${from + n}@lid`, phone: String(from + n) }));
+    for (let from = 1; from < most; from += 1_000) {
+      await rememberNumbers(redis, 'default', account, numbers(from, Math.min(1_000, most - from)));
+    }
+    assert.equal(await rememberNumbers(redis, 'default', account, numbers(most, 1)), most + 1);
+    await rememberNumbers(redis, 'default', account, [
+      ...numbers(most + 1, 1),
+      { lid: '1@lid', phone: '99' },
+    ]);
+    const lids = [`${most}@lid`, `${most + 1}@lid`, '1@lid'];
+    assert.deepEqual(await readNumbers(redis, 'default', account, lids), [String(most), null, '99']);
+  });
+
+  it('follow a person who changes the number', async () => {
+    const same = people();
+    await same.complete([person({ phone: '15551234567' })]);
+    await same.complete([person({ phone: '15557654321' })]);
+    await eventually(async () => (await people().complete([person()]))[0]?.phone === '15557654321');
+  });
+
+  it('cost nobody anything where they cannot be kept', async () => {
+    await redis.set(key, 'no hash');
+    assert.deepEqual(await people().complete([person()]), [person()]);
+    assert.deepEqual(await people().complete([person({ phone: '1555' })]), [person({ phone: '1555' })]);
+    assert.deepEqual(await people(null).complete([person()]), [person()]);
+  });
+
+  it('are asked of Redis once', async () => {
+    await rememberNumbers(redis, 'default', account, [{ lid, phone: '15551234567' }]);
+    const some = people();
+    await eventually(async () => (await some.complete([person()]))[0]?.phone === '15551234567');
+    await redis.del(key);
+    assert.equal((await some.complete([person()]))[0]?.phone, '15551234567');
+  });
+});

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { after, test } from 'node:test';
+import type { Page } from 'puppeteer';
+import { loadConfig } from '../../../src/platform/config/config.js';
+import { startForeignPage } from '../../support/foreign-page.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+import { openChromium } from '../../support/open-chromium.js';
+
+/** What one place of the browser says of it. */
+interface Story {
+  readonly userAgent: string;
+  readonly brands: readonly string[];
+  readonly platform: string;
+  readonly hintedPlatform: string;
+  readonly languages: readonly string[];
+  readonly timeZone: string;
+}
+
+const tell = `() => ({
+  userAgent: navigator.userAgent,
+  brands: navigator.userAgentData.brands.map(({ brand, version }) => brand + ' ' + version),
+  platform: navigator.platform,
+  hintedPlatform: navigator.userAgentData.platform,
+  languages: [...navigator.languages],
+  timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+})`;
+const scripts: Readonly<Record<string, string>> = {
+  '/worker.js': `postMessage((${tell})())`,
+  '/service-worker.js': `
+    addEventListener('install', () => skipWaiting());
+    addEventListener('message', ({ source }) => source.postMessage((${tell})()));
+    addEventListener('fetch', () => {});`,
+};
+/** By what the request was for. */
+const headers = new Map<string, Record<string, string>>();
+
+const dir = scratchDir();
+const server = await startForeignPage((path, { headers: sent }) => {
+  headers.set(String(sent['sec-fetch-dest']), {
+    userAgent: String(sent['user-agent']),
+    language: String(sent['accept-language']),
+    brands: String(sent['sec-ch-ua']),
+    platform: String(sent['sec-ch-ua-platform']),
+  });
+  const script = scripts[path];
+  return script === undefined
+    ? { body: '<!doctype html><title>page</title>' }
+    : { type: 'text/javascript', body: script };
+});
+
+after(async () => {
+  await server.close();
+  await assertNothingLeft();
+});
+
+async function storiesOf(page: Page): Promise<Record<'page' | 'worker' | 'serviceWorker', Story>> {
+  return (await page.evaluate(`(async () => {
+    const said = (target) => new Promise((resolve) => { target.onmessage = ({ data }) => resolve(data); });
+    const worker = await said(new Worker('/worker.js'));
+    await navigator.serviceWorker.register('/service-worker.js');
+    const { active } = await navigator.serviceWorker.ready;
+    const answer = said(navigator.serviceWorker);
+    active.postMessage('tell');
+    return { page: (${tell})(), worker, serviceWorker: await answer };
+  })()`)) as Record<'page' | 'worker' | 'serviceWorker', Story>;
+}
+
+const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
+const major = /(\d+)(\.\d+){3}/.exec(
+  execFileSync(chromeExecutable, ['--version'], { encoding: 'utf8' }),
+)?.[1];
+
+test('page, worker, service worker, browser and requests tell one story, also after a reload and a navigation', async () => {
+  const chromium = await openChromium({
+    dir,
+    chromeArgs: server.chromeArgs,
+    environment: { WHATSAPP_LANGUAGES: 'de-AT,de,en', WHATSAPP_TIME_ZONE: 'America/Lima' },
+  });
+  try {
+    const { page, warnings } = chromium;
+    const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
+    const visits = [
+      () => page.goto('https://web.whatsapp.com/'),
+      () => page.reload(),
+      () => page.goto('https://web.whatsapp.com/?post_logout=1'),
+    ];
+    for (const visit of visits) {
+      headers.clear();
+      await visit();
+      const { page: own, worker, serviceWorker } = await storiesOf(page);
+      assert.equal(own.userAgent, userAgent);
+      assert.ok(own.brands.includes(`Chromium ${major}`), own.brands.join());
+      assert.match(own.platform, /^Linux /);
+      assert.equal(own.hintedPlatform, 'Linux');
+      assert.deepEqual(own.languages, ['de-AT', 'de', 'en']);
+      assert.equal(own.timeZone, 'America/Lima');
+      assert.deepEqual(worker, own);
+      assert.deepEqual(serviceWorker, own);
+      const sent = headers.get('document');
+      assert.equal(sent?.language, 'de-AT,de;q=0.9,en;q=0.8');
+      assert.match(sent?.brands ?? '', new RegExp(`"Chromium";v="${major}"`));
+      assert.equal(sent?.platform, '"Linux"');
+      for (const { userAgent: header } of headers.values()) assert.equal(header, userAgent);
+      assert.ok(headers.has('worker'));
+    }
+    assert.equal(await page.browser().userAgent(), userAgent);
+    assert.deepEqual(warnings, []);
+  } finally {
+    await chromium.close();
+  }
+});
+
+test('without the flag it says HeadlessChrome everywhere: the flag is what makes the difference', async () => {
+  const chromium = await openChromium({ dir, chromeArgs: server.chromeArgs, hasIdentity: false });
+  try {
+    await chromium.page.goto('https://web.whatsapp.com/');
+    const { page, worker, serviceWorker } = await storiesOf(chromium.page);
+    for (const { userAgent } of [page, worker, serviceWorker]) {
+      assert.match(userAgent, new RegExp(` HeadlessChrome/${major}\\.`));
+    }
+    assert.match(await chromium.page.browser().userAgent(), / HeadlessChrome\//);
+    assert.match(headers.get('document')?.userAgent ?? '', / HeadlessChrome\//);
+  } finally {
+    await chromium.close();
+  }
+});
+
+test('a user agent of the operator’s own is the one that is told', async () => {
+  const chromium = await openChromium({ dir, chromeArgs: [...server.chromeArgs, '--user-agent=Mine/1.0'] });
+  try {
+    await chromium.page.goto('https://web.whatsapp.com/');
+    const { page, worker, serviceWorker } = await storiesOf(chromium.page);
+    assert.deepEqual(
+      [page, worker, serviceWorker].map(({ userAgent }) => userAgent),
+      ['Mine/1.0', 'Mine/1.0', 'Mine/1.0'],
+    );
+  } finally {
+    await chromium.close();
+  }
+});

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, test } from 'node:test';
+import { Worker } from 'bullmq';
+import { keyPrefix } from '../../../../src/contract/keys.js';
+import { eventually } from '../../../support/eventually.js';
+import { assertNothingLeft } from '../../../support/leftovers.js';
+import { numbered, withSends } from '../../../support/send-stage.js';
+import { openRedis } from '../../../support/shared-redis.js';
+
+/** Sends that are under way side by side: in order, once each, and bounded. */
+const redis = await openRedis();
+
+after(async () => {
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+/** Of one chat, with the page or on the way to it. */
+const atOnce = 16;
+
+test('messages accepted all at once are sent once each, in that order', () =>
+  withSends(redis, async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept(...numbered(60));
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(60));
+    const [job] = await stage.queue.getCompleted(0, 0);
+    assert.equal(job?.data.message, null, 'the text does not stay');
+  }));
+
+test('a message that is not acknowledged holds up no other, and only so many are under way', () =>
+  withSends(redis, async (stage) => {
+    stage.theatre.holdAcks('slow');
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept('slow 0', 'slow 1', ...numbered(30));
+    await eventually(async () => {
+      const settled = (await stage.outcomes()).map((outcome) => outcome?.status ?? null);
+      assert.deepEqual(settled, [null, null, ...numbered(30).map(() => 'sent')]);
+      return true;
+    });
+
+    await stage.accept(...numbered(20, 'slow', 2));
+    await eventually(async () => {
+      const counts = await stage.queue.getJobCounts('active', 'waiting');
+      assert.deepEqual(counts, { active: 22, waiting: 0 }, 'those that wait hold up no other chat');
+      return stage.sentTexts().length >= 30 + atOnce;
+    });
+    assert.equal(stage.sentTexts().length, 30 + atOnce);
+    stage.theatre.holdAcks(null);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
+  }));
+
+test('what is never acknowledged settles as unknown, and makes room', () =>
+  withSends(
+    redis,
+    async (stage) => {
+      stage.theatre.holdAcks('never');
+      await stage.run('ready');
+      await stage.observer.untilReady();
+      await stage.accept(...numbered(atOnce, 'never'), 'after them');
+      await eventually(async () => (await stage.outcomes()).every((outcome) => outcome !== null));
+      const outcomes = await stage.outcomes();
+      assert.deepEqual(outcomes.at(-1)?.status, 'sent');
+      for (const outcome of outcomes.slice(0, -1)) {
+        assert.equal(outcome?.status === 'unknown' && outcome.error.code, 'not_acknowledged');
+      }
+    },
+    { timing: { ackDeadlineMs: 3_000 } },
+  ));
+
+test('the browser dies while many wait to be acknowledged: each is sent once, and none overtakes them', () =>
+  withSends(redis, async (stage) => {
+    stage.theatre.holdAcks('message');
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    await stage.accept(...numbered(10));
+    await eventually(() => stage.sentTexts().length === 10);
+    const [browser] = stage.theatre.browsersAlive();
+    process.kill(browser as number, 'SIGKILL');
+    await eventually(() => stage.theatre.threads().length === 2);
+    await stage.accept(...numbered(10, 'message', 10));
+    await eventually(() => stage.sentTexts().length === atOnce);
+    stage.theatre.holdAcks(null);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(20));
+  }));
+
+test('a message that the page takes at the second time only is not overtaken', () =>
+  withSends(redis, async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const texts = [...numbered(3), 'late once 3', ...numbered(10, 'message', 4)];
+    await stage.accept(...texts);
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), texts);
+  }));
+
+test('an owner that closes gives back all that it had taken, in order', () =>
+  withSends(redis, async (stage) => {
+    const owner = await stage.run('stays authenticated', 'ready');
+    await stage.accept(...numbered(40));
+    await eventually(async () => (await stage.queue.getActiveCount()) === 40);
+    // Earlier its thread would not have taken its part.
+    await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
+    await stage.closeSupervisor(owner);
+    const waiting = await stage.queue.getWaiting();
+    assert.deepEqual(
+      waiting.map(({ data }) => data.message),
+      numbered(40),
+    );
+    await stage.startSupervisor();
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(40));
+  }));
+
+test('what an owner that died had taken is put back in front, in order', () =>
+  withSends(redis, async (stage) => {
+    await stage.accept(...numbered(12));
+    const { opts, name } = stage.queue;
+    const dead = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
+    for (let i = 0; i < 5; i++) await dead.getNextJob('dead', { block: false });
+    await dead.close(true);
+    assert.equal(await stage.queue.getActiveCount(), 5);
+    await stage.run('ready');
+    await stage.untilAllSent();
+    assert.deepEqual(stage.sentTexts(), numbered(12));
+  }));
+
+test('a command that was lost on its way to its owner is taken again', () =>
+  withSends(redis, async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const { opts, name } = stage.queue;
+    const thief = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
+    // Whoever is faster has it: the next one, until the owner was the slower one.
+    let stolen = 0;
+    for (let i = 0; stolen === 0 && i < 200; i++) {
+      const taken = thief.getNextJob('thief', { block: false });
+      await stage.accept(`message ${i}`);
+      stolen += [await taken, await thief.getNextJob('thief', { block: false })].filter(Boolean).length;
+    }
+    await thief.close(true);
+    assert.ok(stolen > 0);
+    await stage.untilAllSent();
+    assert.ok(stage.hasLogged('a command was lost on its way here; taking it again'));
+  }));
+
+test('a message whose marker somebody else took is sent all the same', () =>
+  withSends(redis, async (stage) => {
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const { redis: connection } = stage.observer;
+    // Its reader does not see that something was put into the queue: the two happen at once.
+    const id = `m-${randomUUID()}`;
+    await stage.accept('first');
+    await stage.untilAllSent();
+    const job = await connection.hgetall(
+      stage.queue.toKey((await stage.queue.getCompleted(0, 0))[0]?.id ?? ''),
+    );
+    await connection
+      .multi()
+      .hset(stage.queue.toKey(id), {
+        ...pick(job),
+        data: (job.data ?? '').replace('"message":null', '"message":"unmarked"'),
+      })
+      .lpush(stage.queue.toKey('wait'), id)
+      .exec();
+    await eventually(() => stage.sentTexts().includes('unmarked'), { timeoutMs: 20_000 });
+  }));
+
+/** What a job has that nobody has taken yet. */
+function pick({ name, opts, timestamp, delay, priority }: Record<string, string>): Record<string, string> {
+  return {
+    name: name ?? '',
+    opts: opts ?? '{}',
+    timestamp: timestamp ?? '',
+    delay: delay ?? '0',
+    priority: priority ?? '0',
+  };
+}

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { sessionKeys, setAsideKey } from '../../../src/contract/keys.js';
+import { readableStatus } from '../../../src/platform/store/state-store.js';
+import { eventually } from '../../support/eventually.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { startRedis } from '../../support/redis-server.js';
+import { scaledTiming } from '../../support/scaled-timing.js';
+import { SupervisedSession } from '../../support/supervised-session.js';
+
+/** Redis without its data: what stands beside the profile says which sessions shall run. */
+const redis = await startRedis();
+
+after(async () => {
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+function withSession(
+  body: (session: SupervisedSession) => Promise<void>,
+  options: ConstructorParameters<typeof SupervisedSession>[1] = {},
+): Promise<void> {
+  return new SupervisedSession(redis, options).during(body);
+}
+
+test('data that are lost while no supervisor runs: the next one starts the session again', () =>
+  withSession(async (supervised) => {
+    const { observer, run } = supervised;
+    const owner = await run('ready');
+    const { epoch } = await observer.untilReady();
+    await supervised.closeSupervisor(owner);
+    await observer.redis.flushall();
+    await supervised.startSupervisor();
+    const status = await observer.untilReady('the run is back');
+    assert.ok(status.epoch > epoch);
+    assert.equal(status.account?.pushname, 'Ada');
+  }));
+
+for (const kind of ['stop', 'logout'] as const) {
+  test(`a session that a ${kind} ended does not come back with the data lost`, () =>
+    withSession(async (supervised) => {
+      const { observer, run } = supervised;
+      const owner = await run('ready');
+      await observer.untilReady();
+      await observer.requestEnd(kind);
+      await observer.untilEnded();
+      await supervised.closeSupervisor(owner);
+      await observer.redis.flushall();
+      await supervised.startSupervisor();
+      // What a supervisor does at its start is done before it has carried another session to ready.
+      const other = supervised.anotherSession();
+      await other.start();
+      await other.untilReady();
+      await other.close();
+      assert.equal((await observer.look()).jobExists, false);
+    }));
+}
+
+for (const [what, spoil] of [
+  ['gone', (key) => ['DEL', key]],
+  ['empty', (key) => ['SET', key, '']],
+  ['no JSON', (key) => ['SET', key, 'garbage']],
+  ['not a state', (key) => ['SET', key, '{"state":"ready"}']],
+  ['a list', (key) => ['EVAL', "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", '1', key]],
+] as [string, (key: string) => [string, ...string[]]][]) {
+  test(`a state that is ${what} is written again by whoever stands behind it`, () =>
+    withSession(async ({ observer, run }) => {
+      await run('ready');
+      await observer.untilReady();
+      await observer.redis.call(...spoil(sessionKeys(observer.session).state));
+      await eventually(async () => {
+        const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
+        return readableStatus(json ?? '')?.state === 'ready';
+      });
+    }));
+}
+
+test('a heartbeat that says that a run has ended which lives is renewed', () =>
+  withSession(async ({ observer, run }) => {
+    await run('ready');
+    await observer.untilReady();
+    const { heartbeat } = sessionKeys(observer.session);
+    await observer.redis.set(heartbeat, 'ended');
+    await eventually(async () => (await observer.redis.get(heartbeat)) === 'live');
+    assert.ok((await observer.redis.pttl(heartbeat)) > 0);
+  }));
+
+for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
+  test(`an intent that nobody can read (${junk}) keeps no run from ending`, () =>
+    withSession(async ({ observer, run }) => {
+      await run('ready');
+      await observer.untilReady();
+      await observer.redis.set(sessionKeys(observer.session).intent, junk);
+      await observer.requestEnd('stop');
+      await observer.untilEnded();
+    }));
+}
+
+test('events behind whose last one none can be added make way for new ones', () =>
+  withSession(async ({ observer, run }) => {
+    const { events } = sessionKeys(observer.session);
+    const last = '18446744073709551615-18446744073709551615';
+    await observer.redis.xadd(events, last, 'type', 'x');
+    await run('ready');
+    await observer.untilReady();
+    assert.equal((await observer.redis.xrange(setAsideKey(events), '-', '+'))[0]?.[0], last);
+    assert.ok((await observer.redis.xlen(events)) > 0);
+  }));
+
+test('a Redis that was away for longer than a lock lives, and comes back empty', () =>
+  withSession(
+    async ({ observer, run, hasLogged }) => {
+      await run('ready');
+      const { epoch } = await observer.untilReady();
+      await redis.kill();
+      await eventually(() => hasLogged('run lost'));
+      await redis.restart();
+      assert.ok((await observer.untilReady('the run is back')).epoch > epoch);
+    },
+    { timing: scaledTiming },
+  ));
+
+test('the epoch goes on where it was, although a Redis without data has a clock that is behind', () =>
+  withSession(async (supervised) => {
+    const { observer, run } = supervised;
+    const owner = await run('ready');
+    await observer.untilReady();
+    await supervised.closeSupervisor(owner);
+    const ahead = Date.now() + 3_600_000;
+    await supervised.amendNote({ epoch: ahead });
+    await observer.redis.flushall();
+    await supervised.startSupervisor();
+    assert.equal((await observer.untilReady()).epoch, ahead + 1);
+  }));
+
+test('the note beside the profile follows the epoch when a write finds the fence lost', () =>
+  withSession(
+    async (supervised) => {
+      const { observer, run, theatre } = supervised;
+      await run('ready');
+      const { epoch } = await observer.untilReady();
+      assert.equal(supervised.readNote().epoch, epoch);
+      // No heartbeat comes in between: the next to look at the fence is the write that tells of the browser's end.
+      await observer.redis.del(sessionKeys(observer.session).fence);
+      process.kill(theatre.browsersAlive()[0] ?? assert.fail('there is no browser'), 'SIGKILL');
+      const again = await observer.until(
+        (status) => status.ready && status.epoch > epoch,
+        'it is ready again',
+      );
+      assert.equal(supervised.readNote().epoch, again.epoch);
+    },
+    { timing: { heartbeatIntervalMs: 60_000, heartbeatTtlMs: 125_000 } },
+  ));

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Queue } from 'bullmq';
+import { keyPrefix, sessionKeys } from '../../../src/contract/keys.js';
+import { authStartJob, sessionsQueue } from '../../../src/contract/names.js';
+import { deferred } from '../../../src/platform/deadline.js';
+import { startJobOptions } from '../../../src/platform/queues/start-job.js';
+import { readRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { eventually } from '../../support/eventually.js';
+import { startFaultProxy } from '../../support/fault-proxy.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { startRedis } from '../../support/redis-server.js';
+import { SessionObserver } from '../../support/session-observer.js';
+import { SupervisedSession } from '../../support/supervised-session.js';
+
+const redis = await startRedis();
+
+after(async () => {
+  await redis.stop();
+  await assertNothingLeft();
+});
+
+function withSession(work: (s: SupervisedSession) => Promise<void>): Promise<void> {
+  return new SupervisedSession(redis).during(work);
+}
+
+/** The queue as somebody else than the observer and the supervisors sees it. */
+async function withQueue(work: (queue: Queue) => Promise<void>): Promise<void> {
+  const { port } = new URL(redis.url);
+  const queue = new Queue(sessionsQueue, { connection: { port: Number(port) }, prefix: keyPrefix });
+  try {
+    await work(queue);
+  } finally {
+    await queue.close();
+  }
+}
+
+test('fifty starts from five places and two supervisors are one run with one browser', () =>
+  withSession(async (supervised) => {
+    const { observer, theatre } = supervised;
+    theatre.playThreads('ready');
+    await supervised.startSupervisor();
+    await supervised.startSupervisor();
+    const places = Array.from({ length: 5 }, () => new SessionObserver(redis.url, observer.session));
+    await Promise.all(Array.from({ length: 50 }, (_, i) => places[i % places.length]?.start()));
+    const { epoch } = await observer.untilReady();
+    await Promise.all(places.map((place) => place.start()));
+    await Promise.all(places.map((place) => place.close()));
+    // A further run would have to come before the end of this one's: the queue has one job.
+    await observer.requestEnd('stop');
+    assert.equal((await observer.untilEnded()).epoch, epoch);
+    assert.equal(theatre.browsersEver().length, 1);
+    assert.equal(theatre.threads().length, 1);
+  }));
+
+test('a start that was ended for good is not run again, though its job comes back', () =>
+  withSession(async (supervised) => {
+    const { observer, theatre, run } = supervised;
+    await run('ready');
+    await observer.untilReady();
+    const { data } = startJobOptions(observer.session);
+    const job = JSON.parse((await observer.redis.hget(sessionKeys(observer.session).job, 'data')) ?? '');
+    assert.deepEqual(Object.keys(job), Object.keys(data));
+    await observer.requestEnd('stop');
+    const { epoch } = await observer.untilEnded();
+
+    await withQueue(async (queue) => {
+      await queue.add(authStartJob, job, startJobOptions(observer.session).options);
+      await eventually(async () => !(await observer.look()).jobExists);
+    });
+    const after = await observer.look();
+    assert.deepEqual([after.heartbeat, after.status?.epoch], ['ended', epoch]);
+    assert.equal(theatre.browsersEver().length, 1);
+  }));
+
+test('a supervisor that closes hands over to the standby, and never to itself', () =>
+  withSession(async (supervised) => {
+    const { observer, theatre, run } = supervised;
+    const timesTaken = async () =>
+      Number(await observer.redis.hget(sessionKeys(observer.session).job, 'ats'));
+    let owner = await run('ready');
+    await observer.untilReady();
+    for (let trial = 0; trial < 6; trial++) {
+      const standby = await supervised.startSupervisor();
+      await supervised.closeSupervisor(owner);
+      const status = await observer.until(
+        ({ ready, supervisor }) => ready && supervisor === standby.id,
+        'the standby has it',
+      );
+      assert.equal(await timesTaken(), trial + 2, 'nobody else had it in between');
+      assert.equal(theatre.threads().length, trial + 2);
+      assert.equal(status.restarts, 0, 'a hand-over is no restart');
+      assert.equal(theatre.browsersAlive().length, 1);
+      owner = standby;
+    }
+  }));
+
+test('a supervisor that closes alone leaves the run to wait for the next', () =>
+  withSession(async (supervised) => {
+    const { observer, run } = supervised;
+    const owner = await run('ready');
+    const { epoch } = await observer.untilReady();
+    await supervised.closeSupervisor(owner);
+    await supervised.assertNothingRuns();
+    const waiting = await observer.look();
+    assert.deepEqual([waiting.heartbeat, waiting.jobExists, waiting.lockPttl], [null, true, -2]);
+    assert.deepEqual(await readRoll(observer.redis), []);
+    await supervised.startSupervisor();
+    assert.ok((await observer.untilReady()).epoch > epoch);
+  }));
+
+test('an impatient close skips the grace periods', () =>
+  withSession(async (supervised) => {
+    const { observer, theatre, run } = supervised;
+    theatre.playBrowsers('ignores SIGTERM');
+    const owner = await run('never answers stop');
+    await observer.untilReady();
+    await supervised.closeSupervisor(owner, AbortSignal.abort());
+    await supervised.assertNothingRuns();
+    assert.equal((await observer.look()).jobExists, true);
+  }));
+
+test('a Redis that lost its data gets the run back by itself', () =>
+  withSession(async ({ observer, theatre, run }) => {
+    await run('ready');
+    const { epoch } = await observer.untilReady();
+    await observer.redis.flushall();
+    const status = await observer.untilReady('the run is back');
+    assert.ok(status.epoch > epoch);
+    assert.equal(status.account?.pushname, 'Ada');
+    assert.equal(theatre.browsersAlive().length, 1);
+  }));
+
+test('a job that was taken away while the fence stands does not come back', () =>
+  withSession(async (supervised) => {
+    const { observer, run } = supervised;
+    await run('ready');
+    await observer.untilReady();
+    await withQueue((queue) => queue.obliterate({ force: true }));
+    await eventually(() => supervised.hasLogged('run lost'));
+    await eventually(() => supervised.hasLogged('job not given back'));
+    // What follows a loss is done long before another session of the same supervisor is ready.
+    const other = new SessionObserver(redis.url, 'other');
+    await other.start();
+    await other.untilReady();
+    await other.close();
+    assert.equal((await observer.look()).jobExists, false);
+  }));
+
+test('a lost fence under a lease that holds is claimed again, and the thread writes on', () =>
+  withSession(async ({ observer, theatre, run }) => {
+    await run('ready');
+    const { epoch } = await observer.untilReady();
+    await observer.redis.del(sessionKeys(observer.session).fence);
+    const status = await observer.untilReady('written again');
+    assert.ok(status.epoch > epoch);
+    assert.equal(theatre.threads().length, 1, 'the same thread');
+    assert.equal(theatre.browsersEver().length, 1, 'on the same browser');
+  }));
+
+test('a supervisor is on the roll once it has started, however slowly Redis greets it', async () => {
+  const greeted = deferred<void>();
+  const proxy = await startFaultProxy(redis.port, { onRequest: () => greeted.resolve() });
+  proxy.delayReplies(100);
+  // What is signed must not lapse before it is looked at.
+  const timing = { heartbeatTtlMs: 60_000 };
+  const supervised = new SupervisedSession(redis, { redisPort: proxy.port, timing });
+  try {
+    // Connected, and not known to be ready yet.
+    const { id } = await supervised.startSupervisor(() => greeted.promise);
+    const roll = await readRoll(supervised.observer.redis);
+    assert.deepEqual(
+      roll.map(({ supervisor }) => supervisor),
+      [id],
+    );
+  } finally {
+    await supervised.close();
+    await proxy.close();
+  }
+});

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { luaScript } from '../../../src/platform/redis/lua-script.js';
+import { readRoll, signRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { eventually } from '../../support/eventually.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { type RedisServer, startRedis } from '../../support/redis-server.js';
+import { type RedisRequest, type RefusingRedis, startRefusingRedis } from '../../support/refusing-redis.js';
+import { RespFrames } from '../../support/resp.js';
+
+/** That the Redis of the fault suite refuses what it is told to refuse, and nothing else. */
+const readOnly = "READONLY You can't write against a read only replica.";
+const isSet = ({ step }: RedisRequest) => step === 'set';
+let server: RedisServer;
+let refusing: RefusingRedis;
+let redis: Redis;
+
+before(async () => {
+  server = await startRedis();
+  refusing = await startRefusingRedis(server.port);
+  redis = new Redis(refusing.url);
+});
+after(async () => {
+  redis.disconnect();
+  await refusing.close();
+  await server.stop();
+  await assertNothingLeft();
+});
+
+test('a refused command is answered in its place among those that are passed on', async () => {
+  const refusal = refusing.refuse(isSet, readOnly);
+  const answers = await redis
+    .pipeline()
+    .incr('n')
+    .set('a', 1)
+    .set('b', 1)
+    .incr('n')
+    .get('a')
+    .incr('n')
+    .exec();
+  refusal.lift();
+  const said = answers?.map(([error, answer]) => error?.message ?? answer);
+  assert.deepEqual(said, [1, readOnly, readOnly, 2, null, 3]);
+  assert.equal(refusal.times, 2);
+  assert.equal(await redis.set('a', 1), 'OK');
+  assert.equal(refusal.times, 2);
+});
+
+test('it refuses as often as it was told, and by key', async () => {
+  const isOfA = ({ step, words }: RedisRequest) => step === 'get' && words[0] === 'a';
+  const refusal = refusing.refuse(isOfA, 'LOADING Redis is loading the dataset in memory', 1);
+  assert.equal(await redis.get('b'), null);
+  await assert.rejects(redis.get('a'), /^ReplyError: LOADING/);
+  assert.equal(await redis.get('a'), '1');
+  refusal.lift();
+});
+
+test('a script is known by its name, by its source and by its digest', async () => {
+  const seen = new Set<string>();
+  const look = refusing.refuse(({ step }) => seen.add(step) === null, '');
+  await signRoll(redis, 'one', 1, 10_000);
+  await signRoll(redis, 'one', 1, 10_000);
+  await luaScript<number>('unknownToThis', 0, 'return 1')(redis, [], []);
+  look.lift();
+  assert.deepEqual([...seen], ['holdline_signRoll', 'eval']);
+
+  const refusal = refusing.refuse(({ step }) => step === 'holdline_readRoll', readOnly);
+  await assert.rejects(readRoll(redis), /READONLY/);
+  refusal.lift();
+  assert.deepEqual(await readRoll(redis), [{ supervisor: 'one', room: 1 }]);
+});
+
+test('what is published reaches its subscriber between refusals', async () => {
+  const subscriber = new Redis(refusing.url);
+  try {
+    const heard: string[] = [];
+    subscriber.on('message', (_, message) => heard.push(message));
+    await subscriber.subscribe('one', 'two');
+    await redis.publish('one', 'first');
+    const refusal = refusing.refuse(({ step }) => step === 'subscribe', 'NOAUTH Authentication required.');
+    await assert.rejects(subscriber.subscribe('three'), /NOAUTH/);
+    refusal.lift();
+    await redis.publish('two', 'second');
+    await eventually(() => heard.length === 2);
+    await subscriber.subscribe('three');
+    assert.deepEqual(heard, ['first', 'second']);
+  } finally {
+    subscriber.disconnect();
+  }
+});
+
+test('megabytes pass unchanged, in whatever pieces they come', async () => {
+  const large = Buffer.alloc(3_000_000, 'abc\r\n');
+  await redis.set('large', large);
+  assert.ok(large.equals((await redis.getBuffer('large')) as Buffer));
+  await redis.rpush('list', ...Array.from({ length: 5_000 }, (_, i) => `item ${i}`));
+  assert.equal((await redis.lrange('list', 0, -1)).length, 5_000);
+
+  const stream = Buffer.from(
+    '*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n+OK\r\n*-1\r\n$-1\r\n*1\r\n*2\r\n:1\r\n$0\r\n\r\n-ERR x\r\n',
+  );
+  for (let length = 1; length < stream.length; length++) {
+    const frames = new RespFrames();
+    const cut: string[] = [];
+    for (let at = 0; at < stream.length; at += length)
+      cut.push(...frames.add(stream.subarray(at, at + length)).map(String));
+    assert.equal(cut.length, 6, `in pieces of ${length}`);
+    assert.equal(cut.join(''), stream.toString());
+  }
+});
+
+test('how fast one connection is refused is told', async () => {
+  const refusal = refusing.refuse(isSet, readOnly);
+  await Promise.allSettled([1, 2, 3].map((value) => redis.set('a', value)));
+  refusal.lift();
+  assert.equal(refusal.mostPerSecond, 3);
+});

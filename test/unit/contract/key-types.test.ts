@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sessionOfKey, typeOfKey } from '../../../src/contract/key-types.js';
+import * as keys from '../../../src/contract/keys.js';
+
+/** Every function of keys.ts that makes a key, called with names; a new one is here by itself. */
+const made = Object.entries(keys).flatMap(([name, make]): [string, string][] => {
+  if (name === 'setAsideKey' || name === 'keyPrefix' || name === 'intentChannel' || name === 'limitsPrefix')
+    return [];
+  if (typeof make === 'string') return [[name, make]];
+  const key = (make as (...words: string[]) => string | keys.SessionKeys)('default', 'sends');
+  return typeof key === 'string' ? [[name, key]] : Object.entries(key);
+});
+
+test('every key of keys.ts has a type', () => {
+  assert.ok(made.length > 30);
+  assert.deepEqual(
+    made.filter(([, key]) => typeOfKey(key) === null),
+    [],
+  );
+});
+
+test('what is not ours has none', () => {
+  for (const key of ['', 'state', '{wa}:', '{wa}:x', '{wb}:s:default:state', '{wa}:s:default:what']) {
+    assert.equal(typeOfKey(key), null, key);
+  }
+});
+
+test('keys of a session, whatever it is called, are known as its own', () => {
+  for (const session of ['default', 'wait', 's', 'aside', 'a-lock']) {
+    const own = Object.values(keys.sessionKeys(session)).filter((key) => !key.endsWith(':stalled'));
+    assert.deepEqual(new Set(own.map(sessionOfKey)), new Set([session]));
+    assert.equal(typeOfKey(keys.sessionKeys(session).job), 'hash');
+    assert.equal(typeOfKey(keys.sessionKeys(session).lock), 'string');
+    assert.equal(sessionOfKey(keys.sendJobKey(session, 'm-1')), session);
+    assert.equal(typeOfKey(keys.readJobKey(session, 'r-1')), 'hash');
+  }
+  for (const key of [keys.supervisorsKey, keys.asideKey, keys.loginKey('x'), '{wa}:sessions:wait']) {
+    assert.equal(sessionOfKey(key), null, key);
+  }
+});

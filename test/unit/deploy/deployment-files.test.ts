@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { redisMaxMemoryBytes } from '../../../src/contract/redis-needs.js';
+import { timingSchema } from '../../../src/contract/timing.js';
+
+/** What the files for operators say, held against the product. */
+const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../../../..', file), 'utf8');
+
+test('whoever stops Holdline waits for longer than its shutdown may take', () => {
+  const seconds = (file: string, setting: RegExp) => Number(setting.exec(read(file))?.[1]);
+  const shutdownS = timingSchema.parse({}).shutdownMs / 1000;
+  assert.ok(seconds('deploy/holdline.service', /^TimeoutStopSec=(\d+)$/m) > shutdownS);
+  assert.ok(seconds('docker-compose.yml', /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
+});
+
+test('every setting in .env.example reaches the containers, or is the image’s own', () => {
+  const known = [...read('.env.example').matchAll(/^#(WHATSAPP_\w+)=/gm)].map(([, name]) => name ?? '');
+  const passed = new Set(
+    [...read('docker-compose.yml').matchAll(/^ +(WHATSAPP_\w+):/gm)].map(([, name]) => name),
+  );
+  const fixed = [
+    'MCP_HOST',
+    'MCP_PORT',
+    'AUTH_DIR',
+    'DATA_DIR',
+    'CHROME_EXECUTABLE',
+    'HEADLESS',
+    'INSTALL',
+    'PROBE_PORT',
+  ];
+  // A longer grace takes a longer stop_grace_period, which cannot follow it.
+  const left = new Set([...fixed, 'STOP_GRACE_S'].map((name) => `WHATSAPP_${name}`));
+  assert.deepEqual(
+    known.filter((name) => !passed.has(name) && !left.has(name)),
+    [],
+  );
+  assert.deepEqual(
+    [...passed].filter((name) => !known.includes(name ?? '')),
+    [],
+  );
+});
+
+test('the Redis of the compose file has the memory that is needed, evicts nothing, and its container has more', () => {
+  const [, redis = ''] = /^ {2}redis:\n([\s\S]*?)\n\n/m.exec(read('docker-compose.yml')) ?? [];
+  const mb = (setting: RegExp) => Number(setting.exec(redis)?.[1]) * 1_048_576;
+  const maxMemory = mb(/^ +maxmemory (\d+)mb$/m);
+  assert.equal(maxMemory, redisMaxMemoryBytes);
+  assert.ok(mb(/^ +mem_limit: (\d+)m$/m) >= 1.5 * maxMemory);
+  assert.match(redis, /^ +maxmemory-policy noeviction$/m);
+});

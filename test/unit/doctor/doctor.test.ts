@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { redisNeedBytes } from '../../../src/contract/redis-needs.js';
+import { sandboxVerdict } from '../../../src/doctor/browser.js';
+import { examine, ok } from '../../../src/doctor/finding.js';
+import { nodeVerdict } from '../../../src/doctor/machine.js';
+import { pageChecks } from '../../../src/doctor/page.js';
+import { asideVerdicts, clockVerdict, infoVerdicts, roomVerdicts } from '../../../src/doctor/redis.js';
+import { StartPages } from '../../../src/session-worker/whatsapp/start-pages.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+
+after(assertNothingLeft);
+
+const info = (fields: Record<string, string>) =>
+  Object.entries({ redis_version: '7.0.15', maxmemory_policy: 'noeviction', aof_enabled: '1', ...fields })
+    .map(([name, value]) => `${name}:${value}\r\n`)
+    .join('');
+const levels = (fields: Record<string, string>) => infoVerdicts(info(fields)).map(({ level }) => level);
+
+test('a Redis that is new enough, evicts nothing and keeps its data is fine', () => {
+  assert.deepEqual(levels({}), ['ok', 'ok']);
+});
+
+test('one that the start would refuse fails, by the same sentence', () => {
+  assert.deepEqual(levels({ redis_version: '5.0.1' }), ['failure', 'ok']);
+  assert.deepEqual(levels({ maxmemory_policy: 'allkeys-lru' }), ['failure', 'ok']);
+  const [found] = infoVerdicts(info({ maxmemory_policy: 'allkeys-lru' }));
+  assert.match(found?.message ?? '', /set maxmemory-policy noeviction/);
+});
+
+test('one that may lose data is a warning, one that cannot write a failure', () => {
+  assert.deepEqual(levels({ aof_enabled: '0' }), ['ok', 'warning']);
+  assert.deepEqual(levels({ aof_last_write_status: 'err' }), ['ok', 'failure']);
+});
+
+test('a clock may be a little wrong', () => {
+  const found = [0, 1_900, -2_100, 61_000].map((ms) => clockVerdict(ms));
+  assert.deepEqual(
+    found.map(({ level }) => level),
+    ['ok', 'ok', 'warning', 'failure'],
+  );
+  assert.match(found[2]?.message ?? '', /^the clock here is 2\.1 s behind that of Redis: let NTP set both$/);
+});
+
+test('a Node that is too old fails; a browser without its sandbox is a warning', () => {
+  assert.deepEqual(
+    ['20.18.0', '24.0.1', '20.17.9', '18.20.0'].map((version) => nodeVerdict(version).level),
+    ['ok', 'ok', 'failure', 'failure'],
+  );
+  assert.equal(sandboxVerdict({ chromeArgs: [] }, false).level, 'ok');
+  assert.equal(sandboxVerdict({ chromeArgs: [] }, true).level, 'warning');
+  assert.equal(sandboxVerdict({ chromeArgs: ['--no-sandbox'] }, false).level, 'warning');
+});
+
+test('a check that throws is a failure line, and the others are there all the same', async () => {
+  const findings = await examine([
+    { name: 'one', run: () => Promise.reject(new Error('it is broken: mend it')) },
+    { name: 'two', run: async () => [ok('fine'), ok('fine too')] },
+  ]);
+  assert.deepEqual(findings, [
+    { check: 'one', level: 'failure', message: 'it is broken: mend it' },
+    { check: 'two', level: 'ok', message: 'fine' },
+    { check: 'two', level: 'ok', message: 'fine too' },
+  ]);
+});
+
+test('a pinned version of the page is at hand, or a failure; an old one is a warning', async () => {
+  const authDir = scratchDir();
+  const dir = join(authDir, '.web-versions');
+  const found = async (webVersion: string | null) => {
+    const findings = await examine(pageChecks({ authDir, webVersion }));
+    return findings.filter(({ check }) => check === 'page version');
+  };
+  const first = await found(null);
+  assert.deepEqual(
+    first.map(({ level }) => level),
+    ['ok', 'ok'],
+  );
+  assert.match(first[1]?.message ?? '', /^no start page is kept yet/);
+  await new StartPages(dir).keep('2.3000.1', '<title>one</title>');
+  const [atHand, kept] = await found('2.3000.1');
+  assert.deepEqual([atHand?.level, kept?.level], ['ok', 'ok']);
+  assert.equal(atHand?.message, '2.3000.1 is pinned and at hand, kept 0 days ago');
+  assert.match(kept?.message ?? '', /^kept, and can be pinned: 2\.3000\.1 \(\d{4}-\d\d-\d\d\)$/);
+  const [missing] = await found('2.3000.2');
+  assert.equal(missing?.level, 'failure');
+  assert.match(missing?.message ?? '', /whose start page has to be .*2\.3000\.2\.html, and it is not there/);
+  writeFileSync(join(dir, '2.3000.3.html'), '<title>by hand</title>');
+  const days = (n: number) => new Date(Date.now() - n * 86_400_000);
+  utimesSync(join(dir, '2.3000.3.html'), days(41), days(41));
+  assert.equal((await found('2.3000.3'))[0]?.level, 'ok');
+  utimesSync(join(dir, '2.3000.3.html'), days(50), days(50));
+  const [old] = await found('2.3000.3');
+  assert.equal(old?.level, 'warning');
+  assert.match(old?.message ?? '', /kept 50 days ago: WhatsApp purges the scripts/);
+});
+
+test('a Redis with less memory than may be needed is a warning, with the way out', () => {
+  const found = (maxmemory: number, machine: number) =>
+    roomVerdicts(info({ maxmemory: String(maxmemory), total_system_memory: String(machine) }));
+  const [enough, little] = [redisNeedBytes, redisNeedBytes - 1];
+  assert.deepEqual(
+    [found(enough, 1), found(0, enough), found(0, 0), found(little, enough), found(0, little)].map(
+      (verdicts) => verdicts.map(({ level }) => level),
+    ),
+    [['ok'], ['ok'], [], ['warning'], ['warning']],
+  );
+  assert.match(
+    found(little, enough)[0]?.message ?? '',
+    /has \d+ MB by its maxmemory; .* needs .*: raise maxmemory/,
+  );
+  assert.match(found(0, little)[0]?.message ?? '', /of the machine .*: give that machine more/);
+  assert.deepEqual(roomVerdicts(''), []);
+});
+
+test('keys that were set aside are counted, and nothing is said where there are none', () => {
+  assert.deepEqual(asideVerdicts(0), []);
+  assert.deepEqual(
+    asideVerdicts(2).map(({ level }) => level),
+    ['warning'],
+  );
+  assert.match(asideVerdicts(1)[0]?.message ?? '', /^1 key that cannot be used was set aside/);
+});

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ApiError } from '../../../../src/contract/errors.js';
+import {
+  createGuard,
+  type GuardedRequest,
+  type GuardSettings,
+  parseAuthority,
+} from '../../../../src/http/core/host-origin-guard.js';
+
+const loopback: GuardSettings = {
+  ...{ host: '127.0.0.1', publicUrl: null, allowedHosts: [], allowedOrigins: [], apiKeys: [] },
+};
+const behindProxy: GuardSettings = {
+  ...loopback,
+  publicUrl: 'https://wa.example.org/hold/',
+  allowedHosts: ['Gateway.lan', 'other.lan:8443', '[fd00::1]:80', 'fd00::2'],
+  allowedOrigins: ['https://app.example.org'],
+};
+
+function outcome(settings: GuardSettings, request: Partial<GuardedRequest> & { host?: string }): string {
+  const { host = '127.0.0.1:8790', ...rest } = request;
+  try {
+    createGuard(settings).check({
+      ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
+      ...rest,
+    });
+    return 'admitted';
+  } catch (error) {
+    assert.ok(error instanceof ApiError, String(error));
+    return error.code;
+  }
+}
+
+describe('the Host check', () => {
+  for (const host of [
+    ...['localhost', 'LOCALHOST:8790', 'localhost:1', '127.0.0.1', '127.0.0.1:8790', '127.8.9.1:80'],
+    ...['[::1]', '[::1]:8790', '[::1]:65535'],
+  ]) {
+    it(`admits ${host}, which means this machine`, () => {
+      assert.equal(outcome(loopback, { host }), 'admitted');
+    });
+  }
+
+  for (const host of [
+    ...['', 'evil.example', 'evil.example:8790', '192.168.1.5', '10.0.0.1:8790', '0.0.0.0:8790'],
+    ...['localhost.', 'localhost.evil.example', '127.0.0.1.evil.example', 'xn--localhost', '::1', '[::2]'],
+    ...['127.1', '0x7f.0.0.1', '2130706433', '127.0.0.1:99999', '127.0.0.1:', '127.0.0.1:80:80'],
+    ...['user@localhost', 'localhost/path', 'localhost evil', ' localhost', '[127.0.0.1]', '[localhost]'],
+    ...['1270.0.0.1', '[::ffff:10.0.0.1]', 'localhost#', 'localhost,evil.example', '127.0.0.256'],
+  ]) {
+    it(`refuses ${JSON.stringify(host)}`, () => {
+      assert.equal(outcome(loopback, { host }), 'host_not_allowed');
+    });
+  }
+
+  it('admits any address, and no other name, where it is bound beyond loopback with keys', () => {
+    const exposed = { ...loopback, host: '0.0.0.0', apiKeys: [{}] };
+    for (const host of ['192.168.1.5:8790', '[fd00::1]', 'localhost']) {
+      assert.equal(outcome(exposed, { host }), 'admitted', host);
+    }
+    assert.equal(outcome(exposed, { host: 'evil.example' }), 'host_not_allowed');
+    const keysOnLoopback = { ...loopback, apiKeys: [{}] };
+    assert.equal(outcome(keysOnLoopback, { host: '192.168.1.5' }), 'host_not_allowed');
+  });
+
+  for (const [host, expected] of [
+    ['wa.example.org', 'admitted'],
+    ['WA.example.org:443', 'admitted'],
+    ['gateway.lan', 'admitted'],
+    ['gateway.lan:1234', 'admitted'],
+    ['other.lan:8443', 'admitted'],
+    ['other.lan', 'host_not_allowed'],
+    ['other.lan:8444', 'host_not_allowed'],
+    ['[fd00::1]:80', 'admitted'],
+    ['[fd00::1]:81', 'host_not_allowed'],
+    ['[fd00::2]:81', 'admitted'],
+    ['sub.gateway.lan', 'host_not_allowed'],
+    ['app.example.org', 'host_not_allowed'],
+    ['127.0.0.1', 'admitted'],
+  ] as const) {
+    it(`has ${host} ${expected} with a public URL and listed hosts`, () => {
+      assert.equal(outcome(behindProxy, { host }), expected);
+    });
+  }
+
+  it('admits the address it is bound to', () => {
+    assert.equal(outcome({ ...loopback, host: '10.1.2.3' }, { host: '10.1.2.3:8790' }), 'admitted');
+    assert.equal(outcome({ ...loopback, host: 'fd00::7' }, { host: '[fd00::7]:8790' }), 'admitted');
+  });
+
+  it('refuses a request without exactly one Host', () => {
+    assert.equal(outcome(loopback, { hosts: [] }), 'invalid_request');
+    assert.equal(outcome(loopback, { hosts: ['localhost', 'localhost'] }), 'invalid_request');
+    assert.equal(outcome(loopback, { hosts: [], isHttp10: true }), 'host_not_allowed');
+  });
+});
+
+describe('the Origin check', () => {
+  for (const [origin, host, expected] of [
+    [undefined, '127.0.0.1:8790', 'admitted'],
+    ['http://127.0.0.1:8790', '127.0.0.1:8790', 'admitted'],
+    ['http://localhost', 'localhost:80', 'admitted'],
+    ['http://localhost', 'localhost', 'admitted'],
+    ['http://[::1]:8790', '[::1]:8790', 'admitted'],
+    ['http://localhost:8790', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['http://127.0.0.1:3000', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['https://127.0.0.1:8790', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['http://evil.example', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['null', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['http://127.0.0.1:8790/', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['chrome-extension://abc', '127.0.0.1:8790', 'origin_not_allowed'],
+  ] as const) {
+    it(`has ${origin === undefined ? 'no origin' : JSON.stringify(origin)} on ${host} ${expected}`, () => {
+      for (const method of ['GET', 'POST', 'OPTIONS']) {
+        assert.equal(outcome(loopback, { method, origin, host }), expected);
+      }
+    });
+  }
+
+  for (const [origin, host, expected] of [
+    ['https://app.example.org', '127.0.0.1:8790', 'admitted'],
+    ['http://app.example.org', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['https://app.example.org.evil.example', '127.0.0.1:8790', 'origin_not_allowed'],
+    ['https://wa.example.org', 'wa.example.org', 'admitted'],
+    ['https://wa.example.org', '127.0.0.1:8790', 'admitted'],
+    ['http://wa.example.org', 'wa.example.org', 'origin_not_allowed'],
+    ['http://gateway.lan:1234', 'gateway.lan:1234', 'admitted'],
+  ] as const) {
+    it(`has ${origin} on ${host} ${expected} with a public URL and a listed origin`, () => {
+      assert.equal(outcome(behindProxy, { origin, host }), expected);
+    });
+  }
+
+  it('refuses what a browser marks as a change from another site, unless its origin is listed', () => {
+    const post = { method: 'POST', secFetchSite: 'cross-site' };
+    assert.equal(outcome(behindProxy, post), 'origin_not_allowed');
+    assert.equal(outcome(behindProxy, { ...post, origin: 'https://app.example.org' }), 'admitted');
+    assert.equal(outcome(behindProxy, { ...post, method: 'GET' }), 'admitted');
+    assert.equal(outcome(behindProxy, { ...post, secFetchSite: 'same-origin' }), 'admitted');
+    assert.equal(outcome(behindProxy, { ...post, secFetchSite: 'none' }), 'admitted');
+  });
+});
+
+describe('the base URL', () => {
+  const of = (settings: GuardSettings, host: string) =>
+    createGuard(settings).check({
+      ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
+    }).baseUrl;
+
+  it('is where the request went', () => {
+    assert.equal(of(loopback, 'LocalHost:8790'), 'http://localhost:8790');
+    assert.equal(of(loopback, '[::1]:8790'), 'http://[::1]:8790');
+  });
+
+  it('is the public URL where there is one, without a slash at the end', () => {
+    assert.equal(of(behindProxy, '127.0.0.1:8790'), 'https://wa.example.org/hold');
+  });
+});
+
+it('an authority is taken apart without being made prettier', () => {
+  assert.deepEqual(parseAuthority('[FD00::1]:80'), { name: 'fd00::1', text: '[fd00::1]:80' });
+  assert.equal(parseAuthority('a:b'), null);
+});

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { sessionKeys } from '../../../../src/contract/keys.js';
+import { EventFollower } from '../../../../src/http/events/stream-reader.js';
+import { deferred, withDeadline } from '../../../../src/platform/deadline.js';
+import { connectPatiently } from '../../../../src/platform/redis/connection.js';
+import { eventually } from '../../../support/eventually.js';
+import { freePort } from '../../../support/free-port.js';
+import { assertNothingLeft } from '../../../support/leftovers.js';
+import { openRedis } from '../../../support/shared-redis.js';
+
+after(assertNothingLeft);
+
+for (const when of ['closes', 'is left by its last listener and closes']) {
+  test(`a follower that ${when} while Redis is away does not wait for it`, async () => {
+    const port = await freePort();
+    const log = pino({ level: 'silent' });
+    const isDown = deferred<void>();
+    const follower = new EventFollower({
+      connect() {
+        const redis = connectPatiently(`redis://127.0.0.1:${port}`, { socketTimeoutMs: 10_000 }, log);
+        redis.once('reconnecting', () => isDown.resolve());
+        return redis;
+      },
+      session: 'default',
+      blockMs: 1_000,
+      lingerMs: 0,
+      onState: () => undefined,
+      log,
+    });
+    const leave = follower.join(
+      { onEvents: () => undefined, onLoss: () => undefined, fail: () => undefined },
+      '-',
+    );
+    await isDown.promise;
+    if (when !== 'closes') {
+      leave();
+      await eventually(() => follower.position === null);
+    }
+    await withDeadline(follower.close(), 10_000, 'the end of the follower');
+  });
+}
+
+test('a listener that throws is ended, and the others hear all', async () => {
+  const server = await openRedis();
+  const log = pino({ level: 'silent' });
+  const writer = new Redis(server.url);
+  const follower = new EventFollower({
+    connect: () => connectPatiently(server.url, { socketTimeoutMs: 10_000 }, log),
+    ...{ session: 'default', blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
+  });
+  const failures: unknown[] = [];
+  const heard: (string | null)[] = [];
+  const broken = new Error('it cannot be presented');
+  const leave = follower.join(
+    {
+      onEvents() {
+        throw broken;
+      },
+      onLoss: () => undefined,
+      fail(error) {
+        failures.push(error);
+        leave();
+      },
+    },
+    '-',
+  );
+  follower.join(
+    {
+      onEvents: (events) => heard.push(...events.map(({ id }) => id)),
+      onLoss: () => undefined,
+      fail: () => assert.fail('it failed'),
+    },
+    '-',
+  );
+  try {
+    const ids: (string | null)[] = [];
+    for (let i = 0; i < 2; i++) {
+      ids.push(await writer.xadd(sessionKeys('default').events, '*', 'type', 'message', 'event', '{}'));
+      await eventually(() => heard.length === ids.length);
+    }
+    assert.deepEqual(heard, ids);
+    assert.deepEqual(failures, [broken]);
+  } finally {
+    await follower.close();
+    writer.disconnect();
+    await server.stop();
+  }
+});

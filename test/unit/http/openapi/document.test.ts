@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { before, describe, it } from 'node:test';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type ApiErrorCode, httpStatusOf } from '../../../../src/contract/errors.js';
+import { type Operation, type OperationName, operations } from '../../../../src/contract/operations.js';
+import { stylesheets } from '../../../../src/http/docs/assets.js';
+import { openApiDocument } from '../../../../src/http/openapi/document.js';
+import { examples } from '../../../../src/http/openapi/examples.js';
+import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
+
+interface Item {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly security: readonly Readonly<Record<string, string[]>>[];
+  readonly parameters?: readonly { readonly $ref?: string; readonly name?: string; readonly in?: string }[];
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: unknown }> };
+  readonly responses: Record<
+    string,
+    { readonly headers?: object; readonly content?: Record<string, { readonly schema: unknown }> }
+  >;
+}
+
+/** As a client gets it. */
+const document = JSON.parse(JSON.stringify(openApiDocument())) as {
+  readonly info: { readonly version: string };
+  readonly tags: readonly { readonly name: string }[];
+  readonly paths: Record<string, Record<string, Item>>;
+  readonly components: { readonly schemas: Record<string, object> };
+};
+const items = Object.values(document.paths).flatMap((path) => Object.values(path));
+const rows = Object.entries(operations) as [OperationName, Operation][];
+
+describe('the OpenAPI document', () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  before(() => void ajv.addSchema({ ...document, $id: 'openapi' }));
+
+  /** Checks a value against a schema that stands in the document. */
+  function problems(schema: unknown, value: unknown): unknown[] {
+    const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components');
+    const validate = ajv.compile(JSON.parse(text));
+    return validate(value) ? [] : (validate.errors ?? []);
+  }
+
+  it('is valid OpenAPI 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document));
+    assert.ok(valid, JSON.stringify(errors));
+  });
+
+  for (const [name, { routes, summary, input, run }] of rows) {
+    for (const { method, path } of routes) {
+      it(`describes ${method} ${path}`, () => {
+        const item = document.paths[path]?.[method.toLowerCase()];
+        assert.ok(item);
+        assert.equal(item.summary, summary);
+        const body = item.requestBody?.content['application/json']?.schema as
+          | { properties?: object }
+          | undefined;
+        const named = (item.parameters ?? []).flatMap(({ name: field, in: place }) =>
+          field && ['query', 'path'].includes(place ?? '') ? [field] : [],
+        );
+        const fields = [...Object.keys(body?.properties ?? {}), ...named];
+        assert.deepEqual(fields.sort(), Object.keys(input.shape).sort(), 'every field of the input');
+        const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, field]) => field);
+        for (const field of inPath) {
+          assert.ok(
+            item.parameters?.some((parameter) => parameter.name === field && parameter.in === 'path'),
+          );
+        }
+        assert.equal('202' in item.responses, run === 'send');
+        const output = item.responses['200']?.content?.['application/json']?.schema;
+        assert.deepEqual(problems(output, examples[name].output), []);
+      });
+    }
+  }
+
+  it('describes every route', () => {
+    const served = createRoutes({ handlers: {} } as RouteParts).filter(
+      ({ path }) => !path.startsWith('/docs/'),
+    );
+    for (const { method, path, scope } of served) {
+      const item = document.paths[path]?.[method.toLowerCase()];
+      assert.ok(item, `${method} ${path}`);
+      const scopes = (item.security ?? []).flatMap((scheme) => Object.values(scheme).flat());
+      assert.deepEqual([...new Set(scopes)], scope === 'open' ? [] : [scope], `${method} ${path}`);
+    }
+  });
+
+  it('is of the version, and its page of the Swagger UI, that package.json says', async () => {
+    const file = await readFile(join(import.meta.dirname, '../../../../../package.json'), 'utf8');
+    const { version, dependencies } = JSON.parse(file) as {
+      version: string;
+      dependencies: Record<string, string>;
+    };
+    assert.equal(document.info.version, version);
+    assert.equal(stylesheets[0]?.version, dependencies['swagger-ui-dist']);
+  });
+
+  it('has examples that the table’s own schemas let through', () => {
+    for (const [name, { input, output }] of rows) {
+      assert.ok(input.safeParse(examples[name].input).success, `${name} input`);
+      assert.deepEqual(output.parse(examples[name].output), examples[name].output, `${name} output`);
+    }
+  });
+
+  it('has no example that breaks its schema', () => {
+    let count = 0;
+    for (const { schema, values } of examplesIn(document)) {
+      for (const value of values) {
+        assert.deepEqual(problems(schema, value), [], JSON.stringify(value));
+        count++;
+      }
+    }
+    assert.ok(count > 100, `${count} examples`);
+  });
+
+  it('would notice an example that does', () => {
+    const { message: _missing, ...incomplete } = examples.send.input;
+    const schema = document.paths['/api/send']?.post?.requestBody?.content['application/json']?.schema;
+    assert.equal(problems(schema, incomplete).length, 1);
+    assert.equal(problems({ $ref: '#/components/schemas/Sent' }, { ok: true }).length, 1);
+  });
+
+  for (const [path, other] of [
+    ['/api/send', { message: 'x' }],
+    ['/api/messages', {}],
+  ] as const) {
+    it(`wants one recipient of POST ${path}, no more and no less`, () => {
+      const body = document.paths[path]?.post?.requestBody as
+        | { required: boolean; content: Record<string, { schema: unknown }> }
+        | undefined;
+      assert.equal(body?.required, true);
+      const schema = body?.content['application/json']?.schema;
+      const [number, id] = [{ phone_number: '15551234567' }, { chat_id: '1@lid' }];
+      for (const one of [number, id]) assert.deepEqual(problems(schema, { ...other, ...one }), []);
+      for (const bad of [{}, { ...number, ...id }]) {
+        assert.notDeepEqual(problems(schema, { ...other, ...bad }), []);
+      }
+    });
+  }
+
+  it('says of each operation what it can refuse', () => {
+    const codes = (path: string, method = 'get') => JSON.stringify(document.paths[path]?.[method]);
+    for (const [path, method] of [
+      ['/api/chats', 'get'],
+      ['/api/messages', 'get'],
+      ['/api/messages', 'post'],
+      ['/api/numbers/{phone_number}', 'get'],
+      ['/api/pairing-code', 'post'],
+    ] as const) {
+      assert.ok(codes(path, method).includes('"not_supported_by_page"'), path);
+    }
+    assert.ok(!codes('/api/send', 'post').includes('"not_supported_by_page"'));
+    assert.ok(codes('/api/jobs/{id}').includes('"job_not_found"'));
+    // A number that is not on WhatsApp is the answer there, and there is no job.
+    for (const code of ['job_not_found', 'not_on_whatsapp']) {
+      assert.ok(!codes('/api/numbers/{phone_number}').includes(`"${code}"`), code);
+    }
+  });
+
+  it('refers to nothing that is not there, and has nothing that nobody refers to', () => {
+    const referred = new Set(JSON.stringify(document).match(/(?<="\$ref":"#\/)[^"]+/g));
+    for (const ref of referred) {
+      const target = ref
+        .split('/')
+        .reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document);
+      assert.ok(target, ref);
+    }
+    // Security schemes are named, not referred to.
+    const {
+      schemas,
+      securitySchemes: _,
+      ...others
+    } = document.components as unknown as Record<string, object>;
+    const names = Object.entries({ schemas, ...others }).flatMap(([kind, all = {}]) =>
+      Object.keys(all).map((name) => `components/${kind}/${name}`),
+    );
+    const idle = names.filter((name) => !referred.has(name));
+    assert.deepEqual(idle, ['components/schemas/Event'], 'events are described in words');
+  });
+
+  it('names each operation once, and each under a tag that is explained', () => {
+    const ids = items.map(({ operationId }) => operationId);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const { tags } of items) {
+      for (const tag of tags) assert.ok(document.tags.some(({ name }) => name === tag));
+    }
+  });
+
+  it('tells each error code under its status', () => {
+    for (const { operationId, responses } of items) {
+      for (const [status, { content }] of Object.entries(responses)) {
+        const schema = JSON.stringify(content?.['application/json']?.schema ?? {});
+        for (const code of (/"enum":\[([^\]]*)\]/.exec(schema)?.[1] ?? '').matchAll(/"(\w+)"/g)) {
+          assert.equal(String(httpStatusOf[code[1] as ApiErrorCode]), status, `${operationId} ${code[1]}`);
+        }
+      }
+    }
+    const send = JSON.stringify(document.paths['/api/send']);
+    for (const code of [
+      'idempotency_conflict',
+      'queue_full',
+      'not_on_whatsapp',
+      'login_required',
+      'timeout',
+    ]) {
+      assert.ok(send.includes(`"${code}"`), code);
+    }
+  });
+});
+
+/** Every schema that has examples beside it. */
+function* examplesIn(node: unknown): Generator<{ schema: unknown; values: unknown[] }> {
+  if (typeof node !== 'object' || node === null) return;
+  if ('schema' in node) {
+    const values = [
+      ...('example' in node ? [node.example] : []),
+      ...Object.values('examples' in node ? (node.examples as object) : {}).map(({ value }) => value),
+    ];
+    if (values.length > 0) yield { schema: node.schema, values };
+  }
+  for (const child of Object.values(node)) yield* examplesIn(child);
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { after, test } from 'node:test';
+import { capabilityNames } from '../../../src/contract/page.js';
+import { pageNeeds } from '../../../src/contract/page-needs.js';
+import { contractVerdict } from '../../../src/doctor/page.js';
+import { examineList, reportOf } from '../../../src/page-contract/examine.js';
+import {
+  compareLists,
+  type ExportList,
+  formatExports,
+  readKnownExports,
+} from '../../../src/page-contract/export-list.js';
+import { judgeCapabilities, lookInList } from '../../../src/page-contract/judge.js';
+import { nameOf, readLibraryUses } from '../../../src/page-contract/library-uses.js';
+import { asText } from '../../../src/page-contract/report.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+
+after(assertNothingLeft);
+
+const known = await readKnownExports();
+
+function listOf(modules: ExportList['modules']): ExportList {
+  return { revision: '2.3000.1', built: null, what: 'names', modules };
+}
+
+/** A library of one file. */
+async function usesIn(source: string, file = 'Client.js') {
+  const dir = scratchDir();
+  mkdirSync(dirname(join(dir, 'src', file)), { recursive: true });
+  writeFileSync(join(dir, 'package.json'), '{"version":"0.0.1"}');
+  writeFileSync(join(dir, 'src', file), source);
+  const { uses, computed } = await readLibraryUses(dir);
+  return { names: uses.map(nameOf), places: uses.map(({ at }) => at), computed };
+}
+
+test('the kept list is a list of names, written as lists are written', () => {
+  const file = resolve(import.meta.dirname, '../../../../src/page-contract/known-exports.json');
+  assert.equal(formatExports(known), readFileSync(file, 'utf8'));
+  assert.ok(Object.keys(known.modules).length > 150);
+});
+
+test('the page of the kept list has what every capability needs', async () => {
+  const { ok, capabilities, library } = await examineList();
+  assert.equal(ok, true);
+  assert.deepEqual(
+    capabilities.map(({ capability, level }) => [capability, level]),
+    capabilityNames.map((name) => [name, 'ok']),
+  );
+  assert.equal(library.version, '1.34.7');
+  const missing = library.missing.map(({ name }) => name);
+  assert.ok(missing.includes('WAWebBlockContactUtils.getContactToBlockOnlyUseIfNoAssociatedChat'));
+  assert.ok(!missing.includes('WAWebMsgKey.newId'), 'a member of a default export is not known, not missing');
+});
+
+test('a module or member that goes is named at each capability that needs it, and at no other', () => {
+  const modules = { ...known.modules, WAWebSendMsgChatAction: null };
+  const media = known.modules.WAWebPrepRawMedia?.filter((name) => name !== 'prepRawMedia') ?? [];
+  const reports = judgeCapabilities(
+    lookInList({ ...known, modules: { ...modules, WAWebPrepRawMedia: media } }),
+  );
+  const broken = reports.filter(({ level }) => level === 'broken');
+  assert.deepEqual(
+    broken.map(({ capability, missing }) => [capability, missing]),
+    [
+      ['send', ['WAWebSendMsgChatAction.addAndSendMsgToChat']],
+      ['media', ['WAWebPrepRawMedia.prepRawMedia']],
+    ],
+  );
+});
+
+test('without what only helps a capability is degraded, and under its other name it is there', () => {
+  const of = (modules: ExportList['modules']) => {
+    const look = lookInList({ ...known, modules: { ...known.modules, ...modules } });
+    return judgeCapabilities(look).find(({ capability }) => capability === 'qr');
+  };
+  assert.equal(of({})?.level, 'ok');
+  assert.equal(of({ WAWebLaunchSocketUtils: ['start'] })?.level, 'ok', 'WAWebCmd.Cmd.refreshQR may be there');
+  const degraded = of({ WAWebLaunchSocketUtils: null, WAWebCmd: null });
+  assert.equal(degraded?.level, 'broken');
+  assert.deepEqual(degraded?.missing_helps, ['WAWebLaunchSocketUtils.refreshQR or WAWebCmd.Cmd.refreshQR']);
+});
+
+test('what a list cannot tell is not known, neither there nor missing', () => {
+  const look = lookInList(
+    listOf({ Default: ['default'], Named: ['a', 'default'], 'View.react': ['open'], Gone: null }),
+  );
+  const expected = {
+    Default: 'there',
+    'Default.member': 'unknown',
+    'Named.a': 'there',
+    'Named.a.inner': 'there',
+    'Named.b': 'missing',
+    'View.react': 'there',
+    'View.react.open': 'there',
+    'View.react.close': 'missing',
+    Gone: 'missing',
+    'Gone.a': 'missing',
+    'Other.a': 'unknown',
+  };
+  for (const [name, presence] of Object.entries(expected)) assert.equal(look(name), presence, name);
+});
+
+test('two lists differ by modules and members; what one of them does not know is no difference', () => {
+  const before = listOf({ A: ['a', 'b'], B: ['x'], C: null, D: ['default'], E: null, F: ['only'] });
+  const now = listOf({ A: ['b', 'c'], B: null, C: ['new'], D: ['inner'], E: null, G: ['g'] });
+  assert.deepEqual(compareLists(before, now), { gone: ['A.a', 'B'], added: ['A.c', 'C'] });
+  assert.deepEqual(compareLists(known, known), { gone: [], added: [] });
+});
+
+test('the library’s uses are found in each way that it writes them', async () => {
+  const { names, computed } = await usesIn(`
+    window.require('WAWebA').first(window.require('WAWebB'));
+    const { one, two: renamed, three = 3, ...rest } = window.require('WAWebC');
+    const { inner } = window
+      .require('WAWebD')
+      .Outer;
+    const Key = window.require('WAWebE');
+    new Key(Key.newId(), MyKey.notOfIt(), Key?.maybe);
+    const Key = window.require('WAWebF');
+    Key.ofTheOther();
+    window.Store.Link = window.require(
+      'WAWebG',
+    );
+    window.Store.Link.start(Store.Link);
+    inject({ module: 'WAWebH', function: 'run' }, { module: 'WAWebI', index: 0, function: 'walk' });
+    if (window.require('WAWebJ')?.maybe) window.require(target.module);
+    require('node:fs').readFileSync;
+  `);
+  assert.deepEqual(names, [
+    ...['WAWebA.first', 'WAWebB', 'WAWebC.one', 'WAWebC.three', 'WAWebC.two', 'WAWebD.Outer'],
+    ...['WAWebE.maybe', 'WAWebE.newId', 'WAWebF.ofTheOther', 'WAWebG.start', 'WAWebH.run', 'WAWebI.walk'],
+    'WAWebJ.maybe',
+  ]);
+  assert.equal(computed, 1);
+});
+
+test('a use is told with its file and line', async () => {
+  const { places } = await usesIn(
+    "\n\nwindow.require('WAWebA').a;\nwindow.require('WAWebA').a;",
+    'util/In.js',
+  );
+  assert.deepEqual(places, ['util/In.js:3']);
+});
+
+test('the library as it is installed asks for some 140 modules', async () => {
+  const { uses } = await readLibraryUses();
+  const modules = new Set(uses.map(({ module }) => module));
+  assert.ok(modules.size >= 130, String(modules.size));
+  const names = uses.map(nameOf);
+  for (const name of [
+    'WAWebSocketModel.Socket',
+    'WAWebFindChatAction.findOrCreateLatestChat',
+    'WAWebMsgKey',
+  ]) {
+    assert.ok(names.includes(name), name);
+  }
+});
+
+test('the text names what is missing and what was not looked at; the doctor warns of it', async () => {
+  const library = await readLibraryUses();
+  const modules = { ...known.modules, WAWebAltDeviceLinkingApi: null };
+  const report = reportOf(known, library, lookInList({ ...known, modules }), null);
+  const text = asText(report);
+  assert.match(text, /^ {2}broken {4}pairing {3}missing: WAWebAltDeviceLinkingApi\.setPairingType, /m);
+  assert.match(text, /^A list tells which names a module exports\. Not checked: /m);
+  assert.match(text, /\nsomething that a capability needs is missing\n$/);
+  const verdict = contractVerdict(report);
+  assert.equal(verdict.level, 'warning');
+  assert.match(verdict.message, /something is missing for pairing; npm run page-contract names it$/);
+  assert.equal(contractVerdict(await examineList()).level, 'ok');
+});
+
+test('every name that Holdline needs can be looked up in the kept list, but for those said here', () => {
+  const absent = Object.values(pageNeeds)
+    .flatMap(({ needs, helps }) => [...needs, ...helps])
+    .flatMap((need) => need.split('|'))
+    .map((name) => name.split('.')[0] ?? '')
+    .filter((module) => known.modules[module] === undefined);
+  assert.deepEqual([...new Set(absent)], ['WAWebUnpairDeviceJob']);
+});

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { after, beforeEach, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { sessionKeys } from '../../../src/contract/keys.js';
+import { type Fence, formatFence, type RunFacts, type SessionState } from '../../../src/contract/status.js';
+import { parseStatus } from '../../../src/platform/store/state-store.js';
+import { StateWriter } from '../../../src/session-worker/state-writer.js';
+import { eventually } from '../../support/eventually.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+import { startRedis } from '../../support/redis-server.js';
+
+const server = await startRedis();
+const redis = new Redis(server.url, { maxRetriesPerRequest: null });
+const direct = new Redis(server.url);
+const k = sessionKeys('default');
+const log = pino({ level: 'silent' });
+const fence: Fence = { epoch: 1_000, incarnation: 1 };
+
+after(async () => {
+  redis.disconnect();
+  direct.disconnect();
+  await server.stop();
+  await assertNothingLeft();
+});
+
+beforeEach(async () => {
+  await direct.flushall();
+  await direct.set(k.fence, formatFence(fence));
+});
+
+function open() {
+  const facts = { auth_dir: '/auth', chrome_executable: '/chromium', headless: true, session: 'default' };
+  const run: RunFacts = { ...facts, ...fence, restarts: 0, supervisor: 'a' };
+  const refused: Fence[] = [];
+  const writer = new StateWriter(redis, run, log, (under) => refused.push(under));
+  const write = (state: SessionState) => writer.write({ state, lastError: null, account: null }, null);
+  return { writer, write, refused };
+}
+
+async function stored() {
+  return parseStatus(await direct.get(k.state));
+}
+
+/** How many scripts Redis has run since the statistics began. */
+async function scriptsRun(): Promise<number> {
+  return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
+}
+
+test('a state arrives under the fence of its incarnation', async () => {
+  const { write } = open();
+  write('ready');
+  await eventually(async () => (await stored())?.state === 'ready');
+  const status = await stored();
+  assert.deepEqual([status?.epoch, status?.incarnation], [fence.epoch, fence.incarnation]);
+  assert.equal(await direct.get(k.fence), formatFence(fence), 'a thread does not move it');
+});
+
+test('the QR arrives with its state', async () => {
+  const { writer } = open();
+  const png = Buffer.from([1, 2, 255]);
+  const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
+  const image = { png, base64: png.toString('base64') };
+  writer.write({ state: 'qr', lastError: null, account: null, qr }, image);
+  await eventually(async () => (await stored())?.has_qr === true);
+  assert.deepEqual(await direct.getBuffer(k.qrPng), png);
+});
+
+test('while Redis is away only the newest state waits for it', async () => {
+  const { write } = open();
+  write('starting');
+  await eventually(async () => (await stored())?.state === 'starting');
+  await direct.config('RESETSTAT');
+  server.signal('SIGSTOP');
+  for (const state of [
+    'qr',
+    'authenticated',
+    'disconnected',
+    'starting',
+    'authenticated',
+    'ready',
+  ] as const) {
+    write(state);
+  }
+  server.signal('SIGCONT');
+  await eventually(async () => (await stored())?.state === 'ready');
+  assert.equal(await scriptsRun(), 2, 'the one that was on its way, and the newest');
+});
+
+test('a refused write is told once, and nothing more is written under that fence', async () => {
+  const { write, refused } = open();
+  await direct.set(k.fence, formatFence({ epoch: 1_000, incarnation: 2 }));
+  write('ready');
+  await eventually(() => refused.length === 1);
+  assert.deepEqual(refused, [fence]);
+  assert.equal(await stored(), null);
+});
+
+test('under a new fence the whole state is written again', async () => {
+  const { writer, write, refused } = open();
+  const next: Fence = { epoch: 2_000, incarnation: 0 };
+  await direct.set(k.fence, formatFence(next));
+  write('ready');
+  await eventually(() => refused.length === 1);
+  writer.refence(next);
+  await eventually(async () => (await stored())?.state === 'ready');
+  assert.equal((await stored())?.epoch, next.epoch);
+});
+
+test('a Redis that refuses for want of memory gets the state as soon as it can take it', async () => {
+  const { write } = open();
+  await direct.config('SET', 'maxmemory', '1');
+  await direct.config('RESETSTAT');
+  write('ready');
+  await eventually(async () => /errorstat_OOM:count=[1-9]/.test(await direct.info('errorstats')));
+  assert.equal(await stored(), null);
+  await direct.config('SET', 'maxmemory', '0');
+  await eventually(async () => (await stored())?.state === 'ready');
+});
+
+test('once it has stopped nothing is written', async () => {
+  const { writer, write } = open();
+  await writer.stop();
+  write('ready');
+  await writer.stop();
+  await redis.ping();
+  assert.equal(await stored(), null);
+});

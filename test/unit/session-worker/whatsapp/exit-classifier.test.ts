@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ExitReason } from '../../../../src/contract/exit-reasons.js';
+import * as failures from '../../../../src/session-worker/whatsapp/exit-classifier.js';
+
+const url = 'https://web.whatsapp.com/';
+
+/** What `initialize()` rejects with, and what an operator is told. */
+const starts: readonly [fault: string, error: unknown, reason: ExitReason, message: string][] = [
+  [
+    'refused',
+    new Error(`net::ERR_CONNECTION_REFUSED at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: the connection was refused (ERR_CONNECTION_REFUSED)',
+  ],
+  [
+    'no such name',
+    new Error(`net::ERR_NAME_NOT_RESOLVED at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: its name could not be resolved (ERR_NAME_NOT_RESOLVED)',
+  ],
+  [
+    'reset',
+    new Error(`net::ERR_CONNECTION_RESET at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: the connection was reset (ERR_CONNECTION_RESET)',
+  ],
+  [
+    'a certificate of somebody else',
+    new Error(`net::ERR_CERT_AUTHORITY_INVALID at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: its certificate was not accepted (ERR_CERT_AUTHORITY_INVALID)',
+  ],
+  [
+    'TCP without TLS',
+    new Error(`net::ERR_TIMED_OUT at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: it did not answer in time (ERR_TIMED_OUT)',
+  ],
+  [
+    'dropped packets',
+    new Error(`net::ERR_CONNECTION_TIMED_OUT at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: the connection timed out (ERR_CONNECTION_TIMED_OUT)',
+  ],
+  [
+    'an error of the network without a sentence of its own',
+    new Error(`net::ERR_SSL_PROTOCOL_ERROR at ${url}`),
+    'whatsapp_unreachable',
+    'web.whatsapp.com cannot be reached: the network failed (ERR_SSL_PROTOCOL_ERROR)',
+  ],
+  [
+    'HTTP that never answers',
+    new Error(
+      "Page.navigate timed out. Increase the 'protocolTimeout' setting in launch/connect calls for a higher timeout if needed.",
+    ),
+    'whatsapp_unreachable',
+    "web.whatsapp.com cannot be reached: it did not answer in time (Page.navigate timed out. Increase the 'protocolTimeout' setting in launch/connect calls for a higher timeout if needed.)",
+  ],
+  [
+    'a page without window.Debug: a bare string',
+    'auth timeout',
+    'incompatible_page',
+    'incompatible WhatsApp Web page: it loaded, but window.Debug.VERSION never appeared',
+  ],
+  [
+    'a page whose modules are others',
+    new Error(
+      "Cannot read properties of undefined (reading 'Socket')\n    at https://static.whatsapp.net/x.js:1",
+    ),
+    'incompatible_page',
+    "incompatible WhatsApp Web page: Cannot read properties of undefined (reading 'Socket')",
+  ],
+  [
+    'a reload in the middle, or unlinked while it was off',
+    new Error('Execution context was destroyed, most likely because of a navigation.'),
+    'start_failed',
+    'WhatsApp Web could not be set up: Execution context was destroyed, most likely because of a navigation.',
+  ],
+];
+
+for (const [fault, error, reason, message] of starts) {
+  test('a page that never came to life because a script of it did not come is an outage, not another page', () => {
+    const exit = failures.exitOfStart('auth timeout', false, 'HTTP 500');
+    assert.deepEqual(exit, {
+      reason: 'whatsapp_unreachable',
+      message: 'web.whatsapp.com cannot be reached: a script of its page did not come (HTTP 500)',
+    });
+  });
+
+  test(`a start that fails by ${fault} is ${reason}, in a sentence`, () => {
+    assert.deepEqual(failures.exitOfStart(error, false), { reason, message });
+  });
+}
+
+test('whatever the start failed by, a page that was sent to its goodbye address is logged out', () => {
+  for (const [, error] of starts) assert.equal(failures.exitOfStart(error, true).reason, 'logged_out');
+});
+
+test('a start past its deadline says how far it came', () => {
+  assert.deepEqual(failures.exitOfStartDeadline(60_000, false, null), {
+    reason: 'whatsapp_unreachable',
+    message: 'web.whatsapp.com cannot be reached: it did not answer within 60 s (ERR_TIMED_OUT)',
+  });
+  assert.deepEqual(failures.exitOfStartDeadline(60_000, true, 'OPENING'), {
+    reason: 'whatsapp_unreachable',
+    message: 'web.whatsapp.com cannot be reached: its page loaded but stayed in state OPENING for 60 s',
+  });
+  assert.deepEqual(failures.exitOfStartDeadline(60_000, true, null), {
+    reason: 'start_timed_out',
+    message: 'WhatsApp Web did not start within 60 s',
+  });
+});
+
+test('a page that is answered with an error names the host and the status', () => {
+  assert.deepEqual(failures.exitOfHttpError(500), {
+    reason: 'whatsapp_unreachable',
+    message: 'web.whatsapp.com cannot be reached: it answered HTTP 500',
+  });
+});
+
+test('an end of the connection says what WhatsApp means by it, and an unknown one as it is', () => {
+  assert.deepEqual(failures.exitOfDisconnect('CONFLICT'), {
+    reason: 'whatsapp_disconnected',
+    message: 'WhatsApp ended the connection: another browser took the session over (CONFLICT)',
+  });
+  assert.equal(
+    failures.exitOfDisconnect('SOMETHING_NEW').message,
+    'WhatsApp ended the connection: SOMETHING_NEW',
+  );
+  assert.deepEqual(failures.exitOfDisconnect('LOGOUT'), failures.loggedOut());
+});
+
+test('every sentence is one line', () => {
+  const sentences = starts.map(([, error]) => failures.exitOfStart(error, false).message);
+  for (const sentence of sentences) assert.doesNotMatch(sentence, /\n/);
+});

@@ -1,0 +1,309 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { deferred } from '../../../../../src/platform/deadline.js';
+import type { ChatWithLast } from '../../../../../src/session-worker/whatsapp/in-page/chats.js';
+import type { PageMessage } from '../../../../../src/session-worker/whatsapp/in-page/models.js';
+import type { PageSent, TextToSend } from '../../../../../src/session-worker/whatsapp/in-page/sending.js';
+import { chatOf, type FakePage, fakePage, messageOf } from '../../../../support/fake-page.js';
+
+const lid = '123456@lid';
+
+// biome-ignore lint/suspicious/noExplicitAny: the page's collections, which have no types.
+type Collections = any;
+
+function collections(page: FakePage): Collections {
+  return page.modules.WAWebCollections;
+}
+
+function withChat(page: FakePage, attributes: Record<string, unknown>, id = lid): void {
+  collections(page).Chat.add(chatOf(id, attributes));
+}
+
+async function messagesOf(page: FakePage, limit = 10): Promise<PageMessage[]> {
+  return (await page.value<{ messages: PageMessage[] }>('readMessages', { chatId: lid, limit })).messages;
+}
+
+describe('the id of a message', () => {
+  for (const field of ['_serialized', '$1', '$2', 'anythingElse']) {
+    it(`is told whatever field the page keeps it in: ${field}`, async () => {
+      const page = fakePage(field);
+      withChat(page, { messages: [messageOf(lid, 'A1', {}, field)] });
+      assert.equal((await messagesOf(page))[0]?.id, `false_${lid}_A1`);
+    });
+  }
+
+  it('is made of its parts where the page keeps no text of it at all', async () => {
+    const page = fakePage();
+    withChat(page, { messages: [{ ...messageOf(lid, 'A1'), id: { fromMe: false, remote: lid, id: 'A1' } }] });
+    assert.equal((await messagesOf(page))[0]?.id, `false_${lid}_A1`);
+  });
+});
+
+describe('a list of messages', () => {
+  it('has an odd one as far as it can be told, and all the others', async () => {
+    const page = fakePage();
+    const odd = [
+      messageOf(lid, 'A1', { id: null }),
+      messageOf(lid, 'A2', { t: undefined }),
+      messageOf(lid, 'A3', { body: { thumbnail: true } }),
+      messageOf(lid, 'A4', { from: 7, author: [], type: 9 }),
+      Object.defineProperty(messageOf(lid, 'A5'), 'body', {
+        get: () => {
+          throw new Error('no body');
+        },
+      }),
+    ];
+    withChat(page, { messages: [...odd, messageOf(lid, 'A6')] });
+    const told = await messagesOf(page);
+    assert.equal(told.length, 6);
+    assert.equal(told.at(-1)?.id, `false_${lid}_A6`);
+    assert.deepEqual(
+      told.map(({ body }) => body),
+      ['Hello', 'Hello', '', 'Hello', '', 'Hello'],
+    );
+  });
+
+  it('is told with what is in memory where earlier ones cannot be loaded', async () => {
+    const page = fakePage();
+    withChat(page, { messages: [messageOf(lid, 'A1')] });
+    page.modules.WAWebChatLoadMessages = {
+      loadEarlierMsgs: async () => {
+        throw new Error('no history');
+      },
+    };
+    assert.equal((await messagesOf(page)).length, 1);
+  });
+
+  const encoded = '/9j/4AAQSkZJRgABAQAAAQABAAD'.repeat(200);
+  const bodies: [string, Record<string, unknown>, string][] = [
+    [
+      'the place of a location',
+      { type: 'location', body: encoded, loc: 'Town hall\nMain street 1' },
+      'Town hall\nMain street 1',
+    ],
+    ['nothing of a location without a name', { type: 'location', body: encoded }, ''],
+    ['the caption of a picture', { type: 'image', mediaKey: 'k', body: encoded, caption: 'Look' }, 'Look'],
+    ['nothing of a picture without its key', { type: 'image', body: encoded }, ''],
+    ['the question of a poll', { type: 'poll_creation', body: '', pollName: 'Tea?' }, 'Tea?'],
+    ['the name of a contact', { type: 'vcard', body: 'BEGIN:VCARD', vcardFormattedName: 'Ada' }, 'Ada'],
+    ['no thumbnail of a kind that is not known', { type: 'something_new', body: encoded }, ''],
+    [
+      'the words of a kind that is not known',
+      { type: 'something_new', body: 'Press 1 or 2' },
+      'Press 1 or 2',
+    ],
+    ['a text as it is, though it looks encoded', { type: 'chat', body: encoded }, encoded],
+  ];
+  for (const [what, attributes, body] of bodies) {
+    it(`tells ${what}`, async () => {
+      const page = fakePage();
+      withChat(page, { messages: [messageOf(lid, 'A1', attributes)] });
+      assert.equal((await messagesOf(page))[0]?.body, body);
+    });
+  }
+});
+
+describe('the list of chats', () => {
+  it('has the newest first, and asks for nothing of the others', async () => {
+    const page = fakePage();
+    let asked = 0;
+    for (let i = 0; i < 300; i++) {
+      const update = () => {
+        asked++;
+      };
+      withChat(page, { t: i, groupMetadata: { subject: `G${i}`, update } }, `1${i}@g.us`);
+    }
+    const chats = await page.value<ChatWithLast[]>('readChats', { limit: 2 });
+    assert.deepEqual(
+      chats.map(({ id }) => id),
+      ['1299@g.us', '1298@g.us'],
+    );
+    assert.equal(asked, 0);
+  });
+
+  it('has an odd chat as far as it can be told', async () => {
+    const page = fakePage();
+    withChat(
+      page,
+      { t: 3, lastReceivedKey: {}, msgs: null, formattedTitle: 9, unreadCount: 'many' },
+      '1@lid',
+    );
+    withChat(page, { t: 2, lastReceivedKey: { _serialized: undefined } }, '2@lid');
+    withChat(page, { t: 'yesterday' }, '3@lid');
+    const chats = await page.value<ChatWithLast[]>('readChats', { limit: 20 });
+    assert.deepEqual(
+      chats.map(({ id }) => id),
+      ['1@lid', '2@lid', '3@lid'],
+    );
+    assert.equal(chats[0]?.unreadCount, 0);
+    assert.equal(chats[0]?.name, null);
+  });
+
+  it('reads no stories', async () => {
+    const page = fakePage();
+    withChat(page, {}, 'status@broadcast');
+    assert.deepEqual(await page.value('readChats', { limit: 20 }), []);
+  });
+});
+
+describe('sending', () => {
+  const text = (attributes: Partial<TextToSend> = {}): TextToSend => ({
+    chatId: lid,
+    keyId: '3EB0AA',
+    messageId: `true_${lid}_3EB0AA`,
+    message: 'Hello',
+    linkPreview: true,
+    markSeen: true,
+    ...attributes,
+  });
+  const send = (page: FakePage, texts: TextToSend[], notAfter = Date.now() + 60_000) =>
+    page.value<PageSent[]>('sendTexts', { messages: texts, notAfter });
+
+  function countSends(
+    page: FakePage,
+    added: () => Promise<unknown> = async () => ({}),
+  ): { count: number; last: unknown } {
+    const sent: { count: number; last: unknown } = { count: 0, last: null };
+    page.modules.WAWebSendMsgChatAction = {
+      addAndSendMsgToChat: (_: unknown, message: unknown) => {
+        sent.count++;
+        sent.last = message;
+        return [added(), added()];
+      },
+    };
+    return sent;
+  }
+
+  it('goes on where the chat cannot be marked as seen, and where there is no preview', async () => {
+    const page = fakePage();
+    const refuse = () => {
+      throw new Error('markedUnread');
+    };
+    page.modules.WAWebUpdateUnreadChatAction = { sendSeen: refuse };
+    page.modules.WAWebLinkPreviewChatAction = { getLinkPreview: async () => refuse() };
+    const sent = countSends(page);
+    assert.deepEqual(await send(page, [text({ message: 'see https://example.org' })]), [{ type: 'sent' }]);
+    assert.equal(sent.count, 1);
+  });
+
+  it('shows a preview where there is one and it is wanted', async () => {
+    const page = fakePage();
+    const sent = countSends(page);
+    await send(page, [text({ message: 'https://example.org' })]);
+    assert.equal((sent.last as { title?: string }).title, 'A page');
+    await send(page, [
+      text({ message: 'https://example.org', keyId: 'B', messageId: `true_${lid}_B`, linkPreview: false }),
+    ]);
+    assert.equal((sent.last as { title?: string }).title, undefined);
+  });
+
+  it('marks a chat as seen only where that is wanted', async () => {
+    const page = fakePage();
+    let seen = 0;
+    page.modules.WAWebUpdateUnreadChatAction = { sendSeen: async () => seen++ };
+    await send(page, [text({ markSeen: false })]);
+    assert.equal(seen, 0);
+    await send(page, [text({ keyId: 'B', messageId: `true_${lid}_B` })]);
+    assert.equal(seen, 1);
+  });
+
+  it('looks at the clock just before the act', async () => {
+    const page = fakePage();
+    const sent = countSends(page);
+    assert.deepEqual(await send(page, [text()], Date.now() - 1), [{ type: 'late' }]);
+    assert.equal(sent.count, 0);
+  });
+
+  it('never begins the same act beside itself', async () => {
+    const page = fakePage();
+    const held = deferred<unknown>();
+    const sent = countSends(page, () => held.promise);
+    const both = [send(page, [text()]), send(page, [text()])];
+    held.resolve({});
+    assert.deepEqual(await Promise.all(both), [[{ type: 'sent' }], [{ type: 'sent' }]]);
+    assert.equal(sent.count, 1);
+  });
+
+  it('says of an act that does not end that it is pending, each time, and tells what the others came to', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const page = fakePage();
+    const endless = deferred<unknown>();
+    let calls = 0;
+    const sent = countSends(page, async () => (calls++ < 2 ? {} : endless.promise));
+    const texts = ['A', 'B', 'C'].map((keyId) => text({ keyId, messageId: `true_${lid}_${keyId}` }));
+    const first = send(page, texts);
+    while (sent.count < 2) await new Promise(setImmediate);
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(await first, [{ type: 'sent' }, { type: 'pending' }]);
+    const again = send(page, texts.slice(1));
+    await new Promise(setImmediate);
+    t.mock.timers.tick(20_000);
+    assert.deepEqual(await again, [{ type: 'pending' }]);
+    assert.equal(sent.count, 2, 'nothing is begun beside it, nor behind it');
+    endless.resolve({});
+    assert.deepEqual(await send(page, texts.slice(1)), [{ type: 'sent' }, { type: 'sent' }]);
+  });
+
+  it('does not send again what the page has', async () => {
+    const page = fakePage();
+    await send(page, [text()]);
+    const sent = countSends(page);
+    assert.deepEqual(await send(page, [text()]), [{ type: 'sent' }]);
+    assert.equal(sent.count, 0);
+  });
+
+  it('says in words what the page threw', async () => {
+    const page = fakePage();
+    page.modules.WAWebSendMsgChatAction = {
+      addAndSendMsgToChat: () => {
+        throw Object.assign(new Error('r'), { name: 'r', status: 479, text: 'smax-invalid' });
+      },
+    };
+    const [answer] = await send(page, [text()]);
+    assert.deepEqual(answer, { type: 'refused', message: '(status: 479, text: smax-invalid)' });
+  });
+
+  it('stops before anything is sent where the key is not the one that was prepared', async () => {
+    const page = fakePage();
+    const sent = countSends(page);
+    assert.deepEqual(await send(page, [text({ messageId: 'true_other@lid_3EB0AA' })]), [
+      { type: 'key-differs' },
+    ]);
+    assert.equal(sent.count, 0);
+  });
+});
+
+describe('what the page tells by itself', () => {
+  const until = async (page: FakePage, count: number) => {
+    while (page.told.flatMap(({ events }) => events ?? []).length < count) await new Promise(setImmediate);
+    return page.told.flatMap(({ events }) => (events ?? []) as { type: string; message: PageMessage }[]);
+  };
+
+  it('is each incoming message once, in order, however many come at once', async () => {
+    const page = fakePage();
+    await page.call('listen');
+    for (let i = 0; i < 1_500; i++)
+      collections(page).Msg.add(messageOf(lid, `K${i}`, { isNewMsg: true, body: `${i}` }));
+    const told = await until(page, 1_500);
+    assert.deepEqual(
+      told.map(({ message }) => message.body),
+      Array.from({ length: 1_500 }, (_, i) => `${i}`),
+    );
+    assert.ok(page.told.length < 20, 'in batches');
+  });
+
+  it('leaves out stories, channels and own messages', async () => {
+    const page = fakePage();
+    await page.call('listen');
+    const { Msg } = collections(page);
+    for (const id of ['status@broadcast', '1234@newsletter']) Msg.add(messageOf(id, 'S', { isNewMsg: true }));
+    const own = messageOf(lid, 'OWN', { isNewMsg: true });
+    Msg.add({ ...own, id: { ...(own.id as object), fromMe: true } });
+    Msg.add(messageOf(lid, 'IN', { isNewMsg: true }));
+    const told = await until(page, 1);
+    assert.deepEqual(
+      told.map(({ message }) => message.id),
+      [`false_${lid}_IN`],
+    );
+  });
+});

@@ -1,0 +1,192 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { deferred } from '../../../../src/platform/deadline.js';
+import { Guard, requireGuard } from '../../../../src/supervisor/browser/browser-watchdog.js';
+import { eventually } from '../../../support/eventually.js';
+import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
+import { isAlive, membersOfGroup, processFacts, signalIfAlive } from '../../../support/processes.js';
+
+const groups: number[] = [];
+
+after(async () => {
+  for (const group of groups) signalIfAlive(-group, 'SIGKILL');
+  await assertNothingLeft();
+});
+
+/** A process group of two, in place of a browser and its helpers. */
+async function startGroup(): Promise<number> {
+  const child = spawn('sh', ['-c', 'sleep 600 & exec sleep 600'], { detached: true, stdio: 'ignore' });
+  await once(child, 'spawn');
+  const pid = child.pid as number;
+  groups.push(pid);
+  await eventually(() => membersOfGroup(pid).length === 2);
+  return pid;
+}
+
+/** SIGHUP 1, SIGINT 2, SIGTERM 15, as bits from 0. */
+const terminalSignals = (1 << 0) | (1 << 1) | (1 << 14);
+
+function ignoredSignals(pid: number): number {
+  const mask = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number.parseInt(mask ?? '0', 16);
+}
+
+const long = 60_000;
+const fresh = () => 0;
+
+test('silence kills the whole group, and the guard is gone with it', async () => {
+  const group = await startGroup();
+  const guard = new Guard(group, 200, fresh, assert.fail);
+  const { pid = 0 } = guard;
+  await eventually(() => membersOfGroup(group).length === 0);
+  await eventually(() => !isAlive(pid));
+});
+
+test('it runs nothing of whoever owns the machine', async () => {
+  const home = scratchDir();
+  const ran = join(home, 'ran');
+  writeFileSync(join(home, '.bashrc'), `touch ${ran}\n`);
+  writeFileSync(join(home, 'environment'), `touch ${ran}\n`);
+  const { HOME, SHLVL } = process.env;
+  process.env.HOME = home;
+  process.env.BASH_ENV = join(home, 'environment');
+  // Without it bash looks whether a remote login has started it.
+  delete process.env.SHLVL;
+  try {
+    const group = await startGroup();
+    const guard = new Guard(group, 200, fresh, assert.fail);
+    const { pid = 0 } = guard;
+    await eventually(() => membersOfGroup(group).length === 0 && !isAlive(pid));
+    assert.equal(existsSync(ran), false);
+  } finally {
+    process.env.HOME = HOME;
+    delete process.env.BASH_ENV;
+    if (SHLVL !== undefined) process.env.SHLVL = SHLVL;
+  }
+});
+
+test('it leads a group of its own, and no signal of a terminal ends it', async () => {
+  const group = await startGroup();
+  const guard = new Guard(group, long, fresh, assert.fail);
+  const { pid = 0 } = guard;
+  await eventually(() => (ignoredSignals(pid) & terminalSignals) === terminalSignals);
+  assert.equal(processFacts(pid)?.group, pid);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
+  guard.beat();
+  assert.equal(guard.pid, pid);
+  guard.end();
+  await eventually(() => !isAlive(pid));
+  assert.equal(membersOfGroup(group).length, 2, 'ended, it kills nobody');
+});
+
+test('beats keep the group alive for longer than the silence that kills', async () => {
+  // Of which a busy machine may take some before the guard reads a beat.
+  const timeoutMs = 3_000;
+  const group = await startGroup();
+  const guard = new Guard(group, timeoutMs, fresh, assert.fail);
+  const startedAt = performance.now();
+  await eventually(
+    () => {
+      guard.beat();
+      assert.equal(membersOfGroup(group).length, 2);
+      return performance.now() - startedAt > 1.5 * timeoutMs;
+    },
+    { intervalMs: 50 },
+  );
+  await eventually(() => membersOfGroup(group).length === 0, { message: 'without them it dies' });
+});
+
+test('the silence before the guard was there counts', async () => {
+  const group = await startGroup();
+  new Guard(group, long, () => long - 200, assert.fail);
+  await eventually(() => membersOfGroup(group).length === 0);
+});
+
+test('after the first beat the whole patience counts', async () => {
+  const group = await startGroup();
+  const guard = new Guard(group, long, () => long - 1_500, assert.fail);
+  guard.beat();
+  const other = await startGroup();
+  new Guard(other, long, () => long - 2_500, assert.fail);
+  await eventually(() => membersOfGroup(other).length === 0);
+  assert.equal(membersOfGroup(group).length, 2);
+  guard.end();
+});
+
+test('a guard that is killed is replaced while the browser lives', async () => {
+  const group = await startGroup();
+  const guard = new Guard(group, long, fresh, assert.fail);
+  const first = guard.pid ?? 0;
+  process.kill(first, 'SIGKILL');
+  await eventually(() => guard.pid !== first && isAlive(guard.pid ?? 0));
+  assert.equal(membersOfGroup(group).length, 2);
+  guard.end();
+});
+
+/** The PATH of a machine whose only program is a bash with `text` in it, or none. */
+async function onPath(text: string | null, use: () => Promise<void>): Promise<void> {
+  const dir = scratchDir();
+  if (text !== null) writeFileSync(join(dir, 'bash'), text, { mode: 0o755 });
+  const { PATH } = process.env;
+  process.env.PATH = dir;
+  try {
+    await use();
+  } finally {
+    process.env.PATH = PATH;
+  }
+}
+
+/** Like the bash 3.2 of macOS: whole seconds only. */
+const oldBash = `#!/bin/bash
+read() { case "$*" in *.*) return 1 ;; esac; builtin read "$@"; }
+script="$(declare -f read)
+$4"
+exec /bin/bash "\${@:1:3}" "$script" "\${@:5}"
+`;
+
+test('a bash that takes no fractions of a second guards all the same, rather too early than too late', async () => {
+  const [group, silent, old] = [await startGroup(), await startGroup(), await startGroup()];
+  await onPath(oldBash, async () => {
+    await requireGuard();
+    const guard = new Guard(group, long + 500, () => 400, assert.fail);
+    guard.beat();
+    new Guard(silent, 1_900, fresh, assert.fail);
+    new Guard(old, long, () => long - 900, assert.fail);
+    await eventually(() => [silent, old].every((each) => membersOfGroup(each).length === 0));
+    assert.equal(membersOfGroup(group).length, 2);
+    guard.end();
+  });
+});
+
+test('without a bash it is said, at the start and by each guard', async () => {
+  const group = await startGroup();
+  await onPath(null, async () => {
+    const sentence =
+      /^no guard for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
+    await assert.rejects(requireGuard(), { name: 'OperatorError', message: sentence });
+    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
+    assert.match(why, sentence);
+  });
+});
+
+test('one that ends by itself, without having killed anybody, is told', async () => {
+  const group = await startGroup();
+  await onPath('#!/bin/bash\nexit 3\n', async () => {
+    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
+    assert.match(why, /^no guard for the browser, .*exit code 3$/);
+  });
+});
+
+test('one whose replacement cannot be started is told as well', async () => {
+  const group = await startGroup();
+  const told = deferred<string>();
+  const guard = new Guard(group, long, fresh, told.resolve);
+  await onPath(null, async () => {
+    process.kill(guard.pid ?? 0, 'SIGKILL');
+    assert.match(await told.promise, /no bash/);
+  });
+});

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { preparedPage } from '../../../../src/contract/names.js';
+import { loadConfig } from '../../../../src/platform/config/config.js';
+import { type Browser, launchBrowser } from '../../../../src/supervisor/browser/browser.js';
+import { chromeFlags } from '../../../../src/supervisor/browser/chrome-flags.js';
+import { ask } from '../../../support/ask-browser.js';
+import { eventually } from '../../../support/eventually.js';
+import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
+import { isAlive, membersOfGroup } from '../../../support/processes.js';
+import { type BrowserBehaviour, Theatre } from '../../../support/theatre.js';
+
+after(assertNothingLeft);
+
+const unforced = new AbortController().signal;
+
+/** A lease and a scripted browser to be launched under it. */
+function scripted(behaviour: BrowserBehaviour = 'normal', executable?: string) {
+  const theatre = new Theatre(scratchDir());
+  theatre.playBrowsers(behaviour);
+  const profileDir = join(theatre.dir, 'profile');
+  mkdirSync(profileDir);
+  const lost = new AbortController();
+  const abandon = new AbortController();
+  const lease = { lost: lost.signal, renewed: new Set<() => void>(), isHeld: true, ageMs: 0 };
+  const launch = (browserStartMs = 30_000) =>
+    launchBrowser({
+      executable: executable ?? theatre.browserExecutable,
+      profileDir,
+      headless: true,
+      extraArgs: [],
+      environment: process.env,
+      timing: { browserStartMs, guardTimeoutMs: 60_000 },
+      lease,
+      abandon: abandon.signal,
+    });
+  return { theatre, lease, lost, abandon, launch };
+}
+
+/** What one sees who attaches to it. */
+async function pagesOf(browser: Browser): Promise<{ targetId: string; url: string }[]> {
+  const port = browser.openPort();
+  const { targetInfos } = await ask<{ targetInfos: { targetId: string; type: string; url: string }[] }>(
+    port,
+    'Target.getTargets',
+  );
+  port.close();
+  return targetInfos.filter(({ type }) => type === 'page');
+}
+
+async function assertGone({ pid, guardPid = 0 }: Browser): Promise<void> {
+  await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(guardPid));
+}
+
+test('it runs in a group of its own under a guard, and can be reached by nobody else', async () => {
+  const browser = await scripted().launch();
+  assert.deepEqual(
+    membersOfGroup(browser.pid).map(({ pid }) => pid),
+    [browser.pid],
+  );
+  assert.ok(isAlive(browser.guardPid ?? 0));
+  await browser.stop(10_000, unforced);
+  assert.equal(await browser.exited, 'signal SIGTERM');
+  assert.equal(browser.isAlive, false);
+  await assertGone(browser);
+});
+
+test('the loss of the lease kills it, and its helpers, at once', async () => {
+  const { theatre, launch, lost } = scripted();
+  // A launcher with a helper in the browser's group.
+  const launcher = join(theatre.dir, 'with-helper');
+  writeFileSync(launcher, `#!/bin/sh\nsleep 600 &\nexec '${theatre.browserExecutable}' "$@"\n`);
+  chmodSync(launcher, 0o755);
+  const withHelper = scripted('normal', launcher);
+  const [browser, other] = await Promise.all([withHelper.launch(), launch()]);
+  assert.equal(membersOfGroup(browser.pid).length, 2);
+  withHelper.lost.abort('the lock is held by another run');
+  assert.equal(await browser.exited, 'signal SIGKILL');
+  await assertGone(browser);
+  assert.equal(other.isAlive, true, 'another lease is another matter');
+  lost.abort();
+  await assertGone(other);
+});
+
+test('each renewal feeds its guard; after its end nothing of it is called', async () => {
+  const { lease, launch } = scripted();
+  const browser = await launch();
+  assert.equal(lease.renewed.size, 1);
+  for (const renewed of lease.renewed) renewed();
+  await browser.kill();
+  assert.equal(lease.renewed.size, 0);
+  await assertGone(browser);
+});
+
+test('without a lease that holds it is not even started', async () => {
+  const { theatre, lease, launch } = scripted();
+  lease.isHeld = false;
+  await assert.rejects(launch(), /the browser is not needed any more/);
+  assert.deepEqual(theatre.browsersEver(), []);
+});
+
+test('it is given up while it starts, and nothing of it stays', async () => {
+  const { theatre, abandon, launch } = scripted('never listens');
+  const launched = launch();
+  await eventually(() => theatre.browsersAlive().length === 1);
+  abandon.abort();
+  await assert.rejects(launched, /the browser ended while it started \(signal SIGKILL\)/);
+  assert.deepEqual(theatre.browsersAlive(), []);
+});
+
+test('one that does not listen in time is killed', async () => {
+  const { theatre, launch } = scripted('never listens');
+  await assert.rejects(launch(300), { message: 'the starting browser did not answer within 0.3 s' });
+  await eventually(() => theatre.browsersAlive().length === 0);
+});
+
+test('one that is not there is a sentence with its path', async () => {
+  const { launch } = scripted('normal', '/nonexistent/chromium');
+  await assert.rejects(launch(), {
+    code: 'browser_failed_to_start',
+    message: 'the browser /nonexistent/chromium cannot be started: ENOENT',
+  });
+});
+
+test('stopping reaches a browser that is frozen', async () => {
+  const browser = await scripted().launch();
+  process.kill(browser.pid, 'SIGSTOP');
+  await browser.stop(10_000, unforced);
+  assert.equal(await browser.exited, 'signal SIGTERM');
+  await assertGone(browser);
+});
+
+test('one that ignores SIGTERM is killed when its grace is over, or at once when that is forced', async () => {
+  const [patient, forced] = await Promise.all([
+    scripted('ignores SIGTERM').launch(),
+    scripted('ignores SIGTERM').launch(),
+  ]);
+  await Promise.all([patient.stop(50, unforced), forced.stop(600_000, AbortSignal.abort())]);
+  assert.deepEqual(await Promise.all([patient.exited, forced.exited]), ['signal SIGKILL', 'signal SIGKILL']);
+  await Promise.all([assertGone(patient), assertGone(forced)]);
+});
+
+test('a browser that keeps its pages is not to be used again', async () => {
+  const browser = await scripted('keeps its pages').launch();
+  assert.equal(await browser.renewPages(300), false);
+  await browser.kill();
+});
+
+test('the flags open the pipe that ends it with its supervisor, and no port', () => {
+  const flags = chromeFlags({ profileDir: '/profiles/a', headless: true, extra: ['--lang=de'] });
+  for (const flag of [
+    '--remote-debugging-pipe',
+    '--user-data-dir=/profiles/a',
+    '--headless=new',
+    '--lang=de',
+  ]) {
+    assert.ok(flags.includes(flag), flag);
+  }
+  assert.ok(!flags.some((flag) => flag.startsWith('--remote-debugging-port')));
+  assert.equal(flags.at(-1), preparedPage);
+  assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
+});
+
+test('the flags switch off no check of what a page may reach, and what the operator switches off comes on top', () => {
+  const off = (extra: string[]) =>
+    chromeFlags({ profileDir: '/p', headless: true, extra }).filter((flag) =>
+      flag.startsWith('--disable-features='),
+    );
+  const [ours = '', ...more] = off([]);
+  assert.deepEqual(more, []);
+  assert.doesNotMatch(ours, /LocalNetworkAccess|IsolateOrigins|SitePerProcess|WebSecurity/);
+  assert.deepEqual(off(['--lang=de', '--disable-features=A,B']), [`${ours},A,B`]);
+});
+
+test('Chromium opens the page that is ready for the thread and none of its own, also for the next thread', async () => {
+  const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
+  const browser = await scripted('normal', chromeExecutable).launch();
+  try {
+    await eventually(async () => (await pagesOf(browser)).some(({ url }) => url === preparedPage));
+    const before = await pagesOf(browser);
+    assert.deepEqual(
+      before.map(({ url }) => url),
+      [preparedPage],
+    );
+    assert.equal(await browser.renewPages(10_000), true);
+    // A page may be listed before it has its address.
+    const after = await eventually(async () => {
+      const pages = await pagesOf(browser);
+      assert.deepEqual(
+        pages.map(({ url }) => url),
+        [preparedPage],
+      );
+      return pages;
+    });
+    assert.notEqual(after[0]?.targetId, before[0]?.targetId);
+  } finally {
+    await browser.stop(0, unforced);
+  }
+  await assertGone(browser);
+});
+
+test('without a guard there is no browser, and the sentence says why', async () => {
+  const { PATH } = process.env;
+  const stage = scripted();
+  process.env.PATH = stage.theatre.dir;
+  try {
+    await assert.rejects(stage.launch(), {
+      code: 'browser_failed_to_start',
+      message: /^no guard for the browser, there is no bash on the PATH/,
+    });
+  } finally {
+    process.env.PATH = PATH;
+  }
+  assert.deepEqual(stage.theatre.browsersAlive(), []);
+});

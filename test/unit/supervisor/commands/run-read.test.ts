@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { ReadJob } from '../../../../src/contract/command-jobs.js';
+import type { SessionState } from '../../../../src/contract/status.js';
+import type { ToThread } from '../../../../src/contract/thread-messages.js';
+import { Availability } from '../../../../src/supervisor/commands/availability.js';
+import { runRead } from '../../../../src/supervisor/commands/run-read.js';
+import { CommandPort } from '../../../../src/supervisor/commands/thread-rpc.js';
+import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
+
+type Command = Extract<ToThread, { type: 'command' }>;
+
+/** A session in this state, whose page answers at once. */
+function session(state: SessionState) {
+  const calls: string[] = [];
+  const port: CommandPort = new CommandPort((message) => {
+    const { id, operation } = message as Command;
+    calls.push(operation);
+    queueMicrotask(() =>
+      port.settle(
+        operation === 'chats'
+          ? {
+              type: 'refusal',
+              id,
+              code: 'not_supported_by_page',
+              message: 'version 2.3000 cannot list chats',
+            }
+          : { type: 'answer', id, output: operation },
+      ),
+    );
+  });
+  const incarnation = { commands: port } as unknown as Incarnation;
+  const availability = new Availability();
+  availability.update(incarnation, state);
+  const read = (operation: string, patienceMs = 20_000) => {
+    const job: ReadJob = { operation, input: {}, notAfter: 0, requestId: 'r', fetchesAnswer: true };
+    return runRead(job, availability, new AbortController().signal, patienceMs);
+  };
+  return {
+    calls,
+    availability,
+    read,
+    becomes: (next: SessionState) => availability.update(incarnation, next),
+  };
+}
+
+describe('a read', () => {
+  it('that the page does not support is told as it was refused', async () => {
+    const answer = await session('ready').read('chats');
+    assert.deepEqual(answer, {
+      ok: false,
+      error: { code: 'not_supported_by_page', message: 'version 2.3000 cannot list chats' },
+    });
+  });
+
+  it('of a number waits until the session is ready', async () => {
+    const { calls, read, becomes } = session('qr');
+    const answer = read('number');
+    becomes('authenticated');
+    assert.deepEqual(calls, []);
+    becomes('ready');
+    assert.deepEqual(await answer, { ok: true, output: 'number' });
+  });
+
+  it('does not wait for a next try that comes after the wait', async () => {
+    const { availability, read } = session('ready');
+    availability.update(null, 'disconnected');
+    const answer = read('number', 20_000);
+    const rest = { code: 'not_supported_by_page', message: 'incompatible WhatsApp Web page' } as const;
+    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 900_000 });
+    assert.deepEqual(await answer, { ok: false, error: rest });
+  });
+
+  it('waits for a next try that comes in time', async () => {
+    const { availability, read, becomes } = session('ready');
+    availability.update(null, 'disconnected');
+    const rest = { code: 'session_not_ready', message: 'WhatsApp ended the connection' } as const;
+    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 1_000 });
+    const answer = read('number', 20_000);
+    becomes('ready');
+    assert.deepEqual(await answer, { ok: true, output: 'number' });
+  });
+
+  it('of a pairing code does not disturb a page that asks for a passkey, and waits for the next code', async () => {
+    const { calls, read, becomes } = session('passkey_required');
+    assert.deepEqual(await read('pairingCode', 50), {
+      ok: false,
+      error: { code: 'timeout', message: 'the session (passkey_required) did not answer in time' },
+    });
+    assert.deepEqual(calls, []);
+    const answer = read('pairingCode');
+    becomes('qr');
+    assert.deepEqual(await answer, { ok: true, output: 'pairingCode' });
+  });
+});

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { timingSchema } from '../../../../src/contract/timing.js';
+import type { Redis } from '../../../../src/platform/redis/connection.js';
+import { CredentialsBackup } from '../../../../src/supervisor/credentials/credentials-backup.js';
+import type { SnapshotVault } from '../../../../src/supervisor/credentials/snapshot-store.js';
+
+for (const refused of ['the look at the vault', 'the standing'] as const) {
+  test(`at a run's start it is said whether there will be a backup, although Redis refuses ${refused} once`, async () => {
+    const told: unknown[] = [];
+    let refusals = 0;
+    const refuseFirst = (what: string) => {
+      if (what === refused && refusals++ === 0) throw new Error('READONLY');
+    };
+    const redis = {
+      async holdline_tellBackupStanding(...words: unknown[]) {
+        refuseFirst('the standing');
+        told.push(words.at(-1));
+        return 1;
+      },
+    };
+    const vault = {
+      hasKey: true,
+      async newest() {
+        refuseFirst('the look at the vault');
+        return null;
+      },
+    };
+    const never = new AbortController().signal;
+    const backup = new CredentialsBackup({
+      redis: redis as unknown as Redis,
+      vault: vault as unknown as SnapshotVault,
+      ...{ session: 'default', epoch: () => 1, source: () => null, lost: never },
+      timing: timingSchema.parse({}),
+      log: pino({ level: 'silent' }),
+    });
+    await backup.announce(never);
+    assert.deepEqual(told, ['{"enabled":true,"reason":null}']);
+  });
+}

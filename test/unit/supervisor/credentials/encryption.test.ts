@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { inspect } from 'node:util';
+import type { SnapshotHeader } from '../../../../src/contract/credentials.js';
+import { parseCredentialsKey } from '../../../../src/platform/credentials-keys.js';
+import { cutIntoPieces, openPiece, sealPiece } from '../../../../src/supervisor/credentials/encryption.js';
+import { DamagedSnapshotError } from '../../../../src/supervisor/credentials/errors.js';
+import { makeCredentialsKey } from '../../../support/credentials.js';
+
+const header: SnapshotHeader = {
+  version: 1,
+  session: 'default',
+  id: '2b6f0cc9-04d1-4a7c-9c3e-6a3a0f1d7b11',
+  epoch: 1_700_000_000_000,
+  wipedEpoch: 0,
+  keyId: 'abc',
+  takenAt: '2026-01-02T03:04:05.678Z',
+};
+const key = makeCredentialsKey();
+const place = { header, index: 3, isLast: false };
+const plain = randomBytes(1_000);
+
+test('a piece opens to what was sealed, and no two seals of it are alike', () => {
+  const [one, two] = [sealPiece(plain, key, place), sealPiece(plain, key, place)];
+  assert.deepEqual(openPiece(one, key, place), plain);
+  assert.notDeepEqual(one, two);
+  assert.equal(one.includes(plain.subarray(0, 16)), false);
+});
+
+test('a flipped bit anywhere in a piece, in IV, text or tag, does not open', () => {
+  const sealed = sealPiece(plain, key, place);
+  for (const at of [0, 11, 12, 500, sealed.length - 17, sealed.length - 16, sealed.length - 1]) {
+    const flipped = Buffer.from(sealed);
+    flipped[at] = (flipped[at] ?? 0) ^ 1;
+    assert.throws(() => openPiece(flipped, key, place), DamagedSnapshotError, `byte ${at}`);
+  }
+});
+
+test('a piece that is cut off does not open, wherever', () => {
+  const sealed = sealPiece(plain, key, place);
+  for (const length of [0, 1, 12, 27, 28, 500, sealed.length - 1]) {
+    assert.throws(() => openPiece(sealed.subarray(0, length), key, place), DamagedSnapshotError);
+  }
+});
+
+const elsewhere: readonly [string, Parameters<typeof openPiece>[2]][] = [
+  ['at another number', { ...place, index: 4 }],
+  ['as the last', { ...place, isLast: true }],
+  ['of another session', { ...place, header: { ...header, session: 'other' } }],
+  ['of another snapshot', { ...place, header: { ...header, id: '11111111-04d1-4a7c-9c3e-6a3a0f1d7b11' } }],
+  ['of another run', { ...place, header: { ...header, epoch: header.epoch + 1 } }],
+  ['of after a wipe', { ...place, header: { ...header, wipedEpoch: 1 } }],
+  ['under another key id', { ...place, header: { ...header, keyId: 'abd' } }],
+  ['of another time', { ...place, header: { ...header, takenAt: '2026-01-02T03:04:05.679Z' } }],
+];
+for (const [what, other] of elsewhere) {
+  test(`a piece does not open ${what}`, () => {
+    assert.throws(() => openPiece(sealPiece(plain, key, place), key, other), DamagedSnapshotError);
+  });
+}
+
+test('another key does not open a piece', () => {
+  assert.throws(
+    () => openPiece(sealPiece(plain, key, place), makeCredentialsKey(), place),
+    DamagedSnapshotError,
+  );
+});
+
+test('a stream is cut into pieces of one size, of which the last is marked, whatever its parts', async () => {
+  const whole = randomBytes(1_000);
+  for (const [partSize, size] of [
+    [1, 250],
+    [999, 250],
+    [1_000, 1_000],
+    [300, 7],
+    [1_000, 2_000],
+  ] as const) {
+    const pieces = await all(cutIntoPieces(partsOf(whole, partSize), size));
+    assert.deepEqual(Buffer.concat(pieces.map((piece) => piece.plain)), whole);
+    assert.equal(pieces.length, Math.ceil(1_000 / size));
+    assert.deepEqual(
+      pieces.map((piece) => piece.isLast),
+      pieces.map((_, i) => i === pieces.length - 1),
+    );
+  }
+  const [only, ...none] = await all(cutIntoPieces(partsOf(Buffer.alloc(0), 1)));
+  assert.deepEqual([only, none], [{ plain: Buffer.alloc(0), isLast: true }, []]);
+});
+
+test('a key is base64 of 32 bytes, known by an id that says nothing of it, and prints as nothing', () => {
+  const text = randomBytes(32).toString('base64');
+  const parsed = parseCredentialsKey(text);
+  assert.equal(parsed?.id, parseCredentialsKey(text)?.id);
+  assert.match(parsed?.id ?? '', /^[\da-f]{16}$/);
+  const printed = inspect(parsed, { depth: 9, showHidden: true }) + JSON.stringify(parsed);
+  assert.equal(
+    printed.includes(text) || printed.includes(Buffer.from(text, 'base64').toString('hex')),
+    false,
+  );
+  for (const wrong of ['', 'secret', randomBytes(31).toString('base64'), `${text}x`, ` ${text}`]) {
+    assert.equal(parseCredentialsKey(wrong), null);
+  }
+});
+
+async function* partsOf(whole: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < whole.length; at += size) yield whole.subarray(at, at + size);
+}
+
+async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const one of source) found.push(one);
+  return found;
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { pause } from '../../../../src/platform/deadline.js';
+import type { SnapshotVault } from '../../../../src/supervisor/credentials/snapshot-store.js';
+import { type LoginSource, takeSnapshot } from '../../../../src/supervisor/credentials/take-snapshot.js';
+
+/** What is said of a copy of a login that was not made in time. */
+
+const root = mkdtempSync(join(tmpdir(), 'holdline-snapshot-'));
+const profileDir = join(root, 'session-default');
+mkdirSync(join(profileDir, 'Default/Local Storage/leveldb'), { recursive: true });
+writeFileSync(join(profileDir, 'Default/Local Storage/leveldb/000003.log'), 'login');
+
+after(() => rmSync(root, { recursive: true }));
+
+const limitMs = 400;
+const never = new AbortController().signal;
+const vault = { store: () => assert.fail('nothing may be stored') } as unknown as SnapshotVault;
+
+const take = (whileFrozen: LoginSource['whileFrozen']) =>
+  takeSnapshot(
+    { profileDir, account: null, wipedEpoch: 0, storage: null, whileFrozen },
+    vault,
+    1,
+    limitMs,
+    never,
+  );
+
+test('a process that stood still says so, and does not blame the disk', async () => {
+  const taking = take((work) => {
+    const copied = work();
+    // As a loop that other work blocks: no timer runs, no I/O.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, limitMs * 2);
+    return copied;
+  });
+  await assert.rejects(taking, {
+    message: /^this process stood still for 0\.\d s of the 0\.4 s in which the login is copied$/,
+  });
+  assert.deepEqual(readdirSync(root), ['session-default']);
+});
+
+test('control: of a process that ran on, the disk is what was slow', async () => {
+  const taking = take(async (work) => {
+    await pause(limitMs + 1);
+    return work();
+  });
+  await assert.rejects(taking, { message: 'the disk took longer than 0.4 s to copy the login' });
+});

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import type { Redis } from '../../../src/platform/redis/connection.js';
+import type { Lease } from '../../../src/supervisor/lease.js';
+import { RunLostError, RunPublisher } from '../../../src/supervisor/run-publisher.js';
+
+/** A Redis that has lost the fence: it takes the state once it was claimed anew. */
+function stage(renewals: boolean[]) {
+  let epoch = 100;
+  let fence = '';
+  const lost = new AbortController();
+  const redis = {
+    holdline_trimEvents: async () => 0,
+    holdline_claim: async () => {
+      fence = `${++epoch}.0`;
+      return ['claimed', String(epoch), '', '0'];
+    },
+    getBuffer: async () => null,
+    holdline_publish: async (...words: unknown[]) => (words.includes(fence) ? 1 : 0),
+    holdline_markWiped: async (...words: unknown[]) =>
+      words.includes(Number.parseInt(fence, 10)) ? '200' : '',
+  };
+  const lease = {
+    lost: lost.signal,
+    async renewNow() {
+      const isHeld = renewals.shift() ?? true;
+      if (!isHeld && renewals.length === 0) lost.abort('the lock is held by another run');
+      return isHeld;
+    },
+  };
+  const epochs: number[] = [];
+  const publisher: RunPublisher = new RunPublisher({
+    // Of nothing else is anything there.
+    redis: new Proxy(redis, {
+      has: () => true,
+      get: (known, name) => Reflect.get(known, name) ?? (async () => []),
+    }) as unknown as Redis,
+    lease: lease as unknown as Lease,
+    ...{ session: 'default', token: 't', startId: 's', heartbeatTtlMs: 1_000 },
+    facts: { auth_dir: '', chrome_executable: '', headless: true, supervisor: 'x' },
+    onEpoch: () => epochs.push(publisher.fence.epoch),
+    onBound: () => undefined,
+    log: pino({ level: 'silent' }),
+  });
+  return {
+    publisher,
+    epochs,
+    lose() {
+      fence = 'lost';
+    },
+  };
+}
+
+const starting = { state: 'starting', lastError: null, account: null } as const;
+
+test('each epoch under which a run goes on is told, whatever it was claimed anew for', async () => {
+  const { publisher, epochs, lose } = stage([]);
+  await publisher.claim(0);
+  lose();
+  await publisher.publish(starting);
+  lose();
+  assert.equal(await publisher.markWiped(), 200);
+  assert.deepEqual(epochs, [101, 102, 103]);
+});
+
+test('a renewal that Redis refuses once says nothing of whose the session is', async () => {
+  const { publisher, lose } = stage([false, true]);
+  await publisher.claim(0);
+  lose();
+  await publisher.publish(starting);
+  assert.equal(publisher.fence.epoch, 102);
+});
+
+test('a lock that is another run’s ends the writing', async () => {
+  const { publisher, lose } = stage([false]);
+  await publisher.claim(0);
+  lose();
+  await assert.rejects(publisher.publish(starting), RunLostError);
+});

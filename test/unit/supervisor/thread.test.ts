@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import type { ThreadData } from '../../../src/contract/thread-messages.js';
+import { timingSchema } from '../../../src/contract/timing.js';
+import { SessionThread } from '../../../src/supervisor/thread.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
+
+after(assertNothingLeft);
+
+/** Says that it lives as soon as it is spoken to. */
+const entry = new URL(
+  `data:text/javascript,${encodeURIComponent(
+    `import { parentPort } from 'node:worker_threads';
+     parentPort.on('message', () => parentPort.postMessage({ type: 'alive' }));`,
+  )}`,
+);
+
+test('a word of a thread that nothing can be made of ends that thread’s life, not the process', async () => {
+  const thread = new SessionThread(entry, timingSchema.parse({}));
+  thread.begin({} as ThreadData, () => {
+    throw new Error('nothing can be made of it');
+  });
+  assert.deepEqual(await thread.over, {
+    reason: 'thread_threw',
+    message: 'the session worker failed: nothing can be made of it',
+  });
+  await thread.terminate();
+});

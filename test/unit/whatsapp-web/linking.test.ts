@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Linking } from '../../whatsapp-web/linking.js';
+import { PairingCodes } from '../../whatsapp-web/pairing-codes.js';
+
+const KEYS = { noise: 'noise', identity: 'identity', adv: 'adv', platform: '1' };
+
+/** A Linking whose clock stands still until the test moves it. */
+function stoppedLinking() {
+  const clock = { nowMs: 1_000 };
+  return { clock, linking: new Linking(() => clock.nowMs) };
+}
+
+const reasonOf = (result: ReturnType<Linking['scan']>) => (result.linked ? 'linked' : result.reason);
+
+test('a QR text links one device, once', () => {
+  const { linking } = stoppedLinking();
+  const { qr } = linking.issueRef('page', KEYS, 60_000);
+
+  assert.equal(reasonOf(linking.scan(qr)), 'linked');
+  assert.equal(reasonOf(linking.scan(qr)), 'used');
+  assert.equal(linking.devices.size, 1);
+});
+
+test('a QR text is valid until its last millisecond', () => {
+  const { linking, clock } = stoppedLinking();
+  const { qr } = linking.issueRef('page', KEYS, 60_000);
+
+  clock.nowMs += 60_000;
+  assert.equal(linking.currentRef(), undefined);
+  assert.equal(reasonOf(linking.scan(qr)), 'expired');
+  clock.nowMs -= 1;
+  assert.equal(reasonOf(linking.scan(qr)), 'linked');
+});
+
+test('a new ref ends the one before it on the same page only', () => {
+  const { linking } = stoppedLinking();
+  const first = linking.issueRef('page', KEYS, 60_000);
+  const elsewhere = linking.issueRef('another page', KEYS, 60_000);
+  linking.issueRef('page', KEYS, 20_000);
+
+  assert.equal(reasonOf(linking.scan(first.qr)), 'expired');
+  assert.equal(reasonOf(linking.scan(elsewhere.qr)), 'linked');
+});
+
+test('texts that no page shows are refused with their reason', () => {
+  const { linking } = stoppedLinking();
+  const { ref, qr } = linking.issueRef('page', KEYS, 60_000);
+  const { qr: abandoned } = linking.issueRef('closed page', KEYS, 60_000);
+  linking.retirePage('closed page');
+
+  assert.equal(reasonOf(linking.scan('hello')), 'not-a-qr');
+  assert.equal(reasonOf(linking.scan(qr.replace(ref, '2@unknown'))), 'unknown-ref');
+  assert.equal(reasonOf(linking.scan(qr.replace('identity', 'foreign'))), 'foreign-keys');
+  assert.equal(reasonOf(linking.scan(qr.replace(ref, 'undefined'))), 'unknown-ref');
+  assert.equal(reasonOf(linking.scan(abandoned)), 'page-gone');
+  assert.equal(reasonOf(linking.scan(qr)), 'linked', 'control: the text itself is accepted');
+});
+
+test('a fifth device is refused until one of the four is unlinked', () => {
+  const { linking } = stoppedLinking();
+  const link = () => linking.scan(linking.issueRef('page', KEYS, 60_000).qr);
+  for (const _ of [1, 2, 3, 4]) assert.equal(reasonOf(link()), 'linked');
+
+  assert.equal(reasonOf(link()), 'too-many-devices');
+  assert.ok(linking.unlink('device-2'));
+  assert.equal(reasonOf(link()), 'linked');
+});
+
+test('credentials are good until their device is unlinked', () => {
+  const { linking } = stoppedLinking();
+  const result = linking.scan(linking.issueRef('page', KEYS, 60_000).qr);
+  assert.ok(result.linked);
+  const { id, secret } = result.device;
+
+  assert.equal(linking.authenticate({ id, secret })?.id, id);
+  assert.equal(linking.authenticate({ id, secret: 'another' }), undefined);
+  linking.unlink(id);
+  assert.equal(linking.authenticate({ id, secret }), undefined);
+});
+
+test('a phone takes the text with the present secret of the page only, and none without one', () => {
+  const { linking } = stoppedLinking();
+  const { qr } = linking.issueRef('page', KEYS, 60_000);
+  const withSecret = (adv: string) => qr.split(',').with(3, adv).join(',');
+
+  linking.changeKeys('page', { ...KEYS, adv: null });
+  assert.equal(linking.currentRef(), undefined, 'nothing can be scanned');
+  assert.equal(reasonOf(linking.scan(withSecret('null'))), 'no-secret');
+  assert.equal(reasonOf(linking.scan(qr)), 'old-secret');
+
+  linking.changeKeys('page', { ...KEYS, adv: 'newer' });
+  assert.equal(reasonOf(linking.scan(qr)), 'old-secret');
+  assert.equal(linking.currentRef()?.qr, withSecret('newer'));
+  assert.equal(reasonOf(linking.scan(withSecret('newer'))), 'linked');
+});
+
+test('a text that a phone would take can be looked at without linking', () => {
+  const { linking } = stoppedLinking();
+  const { qr, ref } = linking.issueRef('page', KEYS, 60_000);
+  const accepted = linking.accept(qr);
+  assert.ok(!('linked' in accepted) && accepted.ref === ref);
+  assert.equal(linking.devices.size, 0);
+  assert.equal(reasonOf(linking.scan(qr)), 'linked');
+});
+
+test('a device keeps the name that its page had when it was linked, by QR code and by typed code', () => {
+  const { linking } = stoppedLinking();
+  const codes = new PairingCodes(() => 1_000);
+  const nameOf = (pageId: string) => `name of ${pageId}`;
+  linking.scan(linking.issueRef('one', KEYS, 60_000).qr, nameOf);
+  codes.enter(codes.issue('other', '15550001111', 60_000).code, '15550001111', linking, nameOf);
+  assert.deepEqual(
+    [...linking.devices.values()].map(({ name }) => name),
+    ['name of one', 'name of other'],
+  );
+});

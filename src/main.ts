@@ -7,9 +7,9 @@ import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
-import { watchRedisFitness } from './platform/redis/preflight.js';
+import { watchRedisPreflight } from './platform/redis/preflight.js';
 import { endWhenUnhandled, runUntilSignalled, type Stoppable } from './platform/shutdown.js';
-import { requireGuard } from './supervisor/browser/browser-watchdog.js';
+import { requireWatchdog } from './supervisor/browser/browser-watchdog.js';
 import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
 async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
   const http = config.role === 'all' ? startHttpProcess(config, log) : null;
   const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
-  const fitness = watchRedisFitness({ redisUrl, timing: config.timing, log });
+  const fitness = watchRedisPreflight({ redisUrl, timing: config.timing, log });
   parts.push({ stop: () => fitness.stop() });
   let supervised: Promise<void> = fitness.verdict;
   const unlessStopping = async (started: Promise<void>) => {
@@ -99,7 +99,7 @@ async function makeSupervisor(
   parts: Stoppable[],
 ): Promise<Supervisor> {
   requireBrowser(config);
-  await requireGuard();
+  await requireWatchdog();
   const supervisor = new Supervisor({
     config,
     redisUrl,

@@ -31,7 +31,7 @@ export type SnapshotManifest = z.infer<typeof snapshotManifestSchema>;
 /** Whether the owner of the session backs its login up; `reason` says why not, or why the newest attempt failed. */
 export const backupStandingSchema = z.object({ enabled: z.boolean(), reason: z.string().nullable() });
 
-export type BackupStanding = z.infer<typeof backupStandingSchema>;
+export type BackupStatus = z.infer<typeof backupStandingSchema>;
 
 /** The newest snapshot in short. */
 const backupSummarySchema = z.object({ taken_at: z.iso.datetime(), bytes: z.int() });

@@ -19,7 +19,7 @@ const sessionKeyTypes = {
   snapshot: 'hash',
   previousSnapshot: 'hash',
   backupSummary: 'string',
-  backupStanding: 'string',
+  backupStatus: 'string',
   lids: 'hash',
   account: 'string',
   events: 'stream',

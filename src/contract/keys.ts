@@ -68,8 +68,8 @@ export interface SessionKeys {
   readonly previousSnapshot: string;
   /** JSON `{ taken_at, bytes }` of the newest snapshot. */
   readonly backupSummary: string;
-  /** JSON `BackupStanding`: whether the session's owner takes snapshots. */
-  readonly backupStanding: string;
+  /** JSON `BackupStatus`: whether the session's owner takes snapshots. */
+  readonly backupStatus: string;
   /** Hash from the user of a hidden id to digits, and `@account`: numbers that the account's page has once told. */
   readonly lids: string;
   /** `<number> <wid>`: how often the session's account has ended, and whose events there are; see account-end.ts. */
@@ -100,7 +100,7 @@ export function sessionKeys(session: string): SessionKeys {
     snapshot: `${own}:credentials`,
     previousSnapshot: `${own}:credentials:previous`,
     backupSummary: `${own}:credentials:summary`,
-    backupStanding: `${own}:credentials:standing`,
+    backupStatus: `${own}:credentials:standing`,
     lids: `${own}:lids`,
     account: `${own}:account`,
     events: `${own}:events`,

@@ -14,7 +14,7 @@ import { connectForAnswers, type Redis } from '../platform/redis/connection.js';
 import { infoField, infoOf, unfitness } from '../platform/redis/preflight.js';
 import { userProblem } from '../platform/redis/rights.js';
 import { countAside } from '../platform/redis/set-aside.js';
-import { readRoll } from '../platform/store/supervisor-registry.js';
+import { readSupervisors } from '../platform/store/supervisor-registry.js';
 import { type Check, failure, ok, type Verdict, warning } from './finding.js';
 
 const patienceMs = 3_000;
@@ -75,7 +75,7 @@ async function questions(redis: Redis, config: Config): Promise<Verdict[]> {
   const [seconds, micros] = await redis.time();
   const clock = clockVerdict((sentAt + Date.now()) / 2 - (Number(seconds) * 1_000 + Number(micros) / 1_000));
   const infos = await infoOf(redis);
-  const roll = await readRoll(redis);
+  const roll = await readSupervisors(redis);
   return [
     ...infos.flatMap((info) => [...infoVerdicts(info), ...roomVerdicts(info)]),
     clock,

@@ -22,7 +22,7 @@ import { createMcpRoute } from './mcp/route.js';
 import { createMetricsRoute } from './metrics-route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import { problemPage } from './pages/problem-page.js';
-import { createShownPage } from './pages/qr-page-cache.js';
+import { createQrPageCache } from './pages/qr-page-cache.js';
 import type { SessionReader } from './session/session-reader.js';
 
 export interface RouteParts extends AccessParts {
@@ -35,8 +35,8 @@ export interface RouteParts extends AccessParts {
 
 /** Everything that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { handlers, reader, feed, ring, log, onBound } = parts;
-  const shownPage = createShownPage();
+  const { handlers, reader, feed, apiKeys, log, onBound } = parts;
+  const shownPage = createQrPageCache();
   const qr = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
   const probe = { method: 'GET', scope: 'open' } as const;
   return [
@@ -44,7 +44,7 @@ export function createRoutes(parts: RouteParts): Route[] {
     {
       ...{ ...qr, path: '/qr', problemPage },
       async handle({ response, caller, admission: { baseUrl } }) {
-        const viewer = { caller, baseUrl, needsKey: !ring.isEmpty };
+        const viewer = { caller, baseUrl, needsKey: !apiKeys.isEmpty };
         send(response, 200, htmlType, shownPage(await reader.qrBase64(), viewer), pageHeaders);
       },
     },

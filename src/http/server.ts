@@ -6,23 +6,23 @@ import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
-import { createKeyRing } from './auth/api-keys.js';
-import { createGate } from './auth/authenticate.js';
+import { createApiKeys } from './auth/api-keys.js';
+import { createAuthenticate } from './auth/authenticate.js';
 import { createVisits } from './auth/browser-logins.js';
 import { withRoom } from './auth/login-limits.js';
 import { VisitWatch } from './auth/login-watch.js';
 import { createLimits } from './auth/rate-limits.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import type { CommandAccess } from './commands/context.js';
-import { createJobLooks } from './commands/job-reader.js';
+import { createJobReader } from './commands/job-reader.js';
 import { forgetSend } from './commands/send-cleanup.js';
 import { Connections } from './connections/connections.js';
 import { createHttpServer, listen, serve, stopServing } from './connections/listening.js';
 import { createApp } from './core/app.js';
-import { BodyRoom } from './core/body-memory.js';
+import { BodyMemory } from './core/body-memory.js';
 import { createAddresses } from './core/client-ip.js';
-import { createGuard } from './core/host-origin-guard.js';
-import { UnderWay } from './core/in-flight.js';
+import { createHostOriginGuard } from './core/host-origin-guard.js';
+import { InFlightLimit } from './core/in-flight.js';
 import { logRequest } from './core/request-log.js';
 import { EventFeed } from './events/event-feed.js';
 import type { FeedTuning } from './events/feed-tuning.js';
@@ -93,14 +93,14 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const access: CommandAccess = {
     run,
     queues,
-    looks: createJobLooks(redis, defaultSession),
+    looks: createJobReader(redis, defaultSession),
     forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
     sendTtlMs: config.sendTtlS * 1_000,
-    readsUnderWay: new UnderWay('readsPerCaller', 'reads'),
+    readsUnderWay: new InFlightLimit('readsPerCaller', 'reads'),
     onBound,
   };
-  const ring = createKeyRing(config.apiKeys);
-  const visits = withRoom(createVisits(redis, ring, defaultSession), redis, onBound);
+  const apiKeys = createApiKeys(config.apiKeys);
+  const visits = withRoom(createVisits(redis, apiKeys, defaultSession), redis, onBound);
   const visitWatch = new VisitWatch(visits, visitLookMs, log);
   const limits = createLimits(redis, config.rateLimit);
   const handlers = createHandlers(reader, access, visits.makeQrLink);
@@ -115,7 +115,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     tuning: feedTuning,
   });
   const routes = createRoutes({
-    ...{ handlers, reader, feed, ring, visits, visitWatch, limits, log },
+    ...{ handlers, reader, feed, apiKeys, visits, visitWatch, limits, log },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
@@ -125,13 +125,13 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const addresses = createAddresses(config.trustedProxies);
   const app = createApp({
     routes,
-    guard: createGuard(config),
-    gate: createGate(ring, visits, onBound),
+    guard: createHostOriginGuard(config),
+    gate: createAuthenticate(apiKeys, visits, onBound),
     limits,
     visitWatch,
     addresses,
-    underWay: new UnderWay('requestsUnderWay', 'requests under way'),
-    bodyRoom: new BodyRoom(),
+    underWay: new InFlightLimit('requestsUnderWay', 'requests under way'),
+    bodyRoom: new BodyMemory(),
     offersCors: config.allowedOrigins.length > 0,
     onEnd(served) {
       metrics.count(served);

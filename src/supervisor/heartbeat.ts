@@ -25,7 +25,7 @@ interface HeartOptions {
  * A run's heartbeat; with each beat it learns whether somebody wants the run to end, and looks after the session's keys
  * now and then.
  */
-export class Heart {
+export class HeartbeatSender {
   readonly #options: HeartOptions;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | null = null;

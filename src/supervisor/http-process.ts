@@ -5,7 +5,7 @@ import type { FromHttp, ToHttp } from '../contract/http-messages.js';
 import { backoffMs, type Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred, pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { Guard } from './browser/browser-watchdog.js';
+import { BrowserWatchdog } from './browser/browser-watchdog.js';
 import { signalGroup } from './browser/process-group.js';
 
 interface HttpProcessOptions {
@@ -113,7 +113,7 @@ export class HttpProcess {
     });
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const { pid } = child;
-    let guard = null as Guard | null;
+    let guard = null as BrowserWatchdog | null;
     let unguarded: string | null = null;
     let heardAt = performance.now();
     const endUnguarded = (why: string) => {
@@ -123,7 +123,7 @@ export class HttpProcess {
     child.on('message', (message: FromHttp) => {
       heardAt = performance.now();
       // Until then it may wait for whatever it is started after.
-      if (pid !== undefined) guard ??= new Guard(pid, timing.httpHungMs, () => 0, endUnguarded);
+      if (pid !== undefined) guard ??= new BrowserWatchdog(pid, timing.httpHungMs, () => 0, endUnguarded);
       guard?.beat();
       this.#onMessage(message);
     });

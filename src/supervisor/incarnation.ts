@@ -5,7 +5,7 @@ import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-me
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser/browser.js';
-import { CommandPort } from './commands/thread-rpc.js';
+import { ThreadRpc } from './commands/thread-rpc.js';
 import type { SessionThread } from './thread.js';
 
 interface IncarnationOptions {
@@ -24,7 +24,7 @@ interface IncarnationOptions {
 export class Incarnation {
   /** Settles once, to why this life is over. The thread may still have to be stopped. */
   readonly over: Promise<IncarnationExit>;
-  readonly commands: CommandPort;
+  readonly commands: ThreadRpc;
   readonly #options: IncarnationOptions;
   readonly #thread: SessionThread;
   readonly #ended: Deferred<IncarnationExit> = deferred();
@@ -37,7 +37,7 @@ export class Incarnation {
     this.#options = options;
     this.#thread = options.thread;
     this.#thread.begin(options.data, (message) => this.#onMessage(message));
-    this.commands = new CommandPort((message) => this.#thread.post(message));
+    this.commands = new ThreadRpc((message) => this.#thread.post(message));
     this.over = Promise.race([this.#thread.over, this.#ended.promise]).finally(() => {
       this.#endedAt = performance.now();
       this.commands.close();

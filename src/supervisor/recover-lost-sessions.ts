@@ -16,7 +16,7 @@ interface Forgotten {
  * Starts a session again whose run Redis has lost: the job gone, and no heartbeat. Nobody ended it (an end leaves a heartbeat that
  * stands), and the run must come back by itself.
  */
-export async function startIfForgotten(session: string, { redis, queue, log }: Forgotten): Promise<void> {
+export async function recoverLostSession(session: string, { redis, queue, log }: Forgotten): Promise<void> {
   const { heartbeat, job } = sessionKeys(session);
   if ((await redis.exists(heartbeat, job)) > 0) return;
   log.warn({ session }, 'redis lost the run; starting the session again');

@@ -12,10 +12,10 @@ import type { BrowserMemory } from './browser/browser-memory.js';
 import { SessionBrowser } from './browser/session-browser.js';
 import { Availability, type Rest } from './commands/availability.js';
 import { SessionCommands } from './commands/session-commands.js';
-import type { CommandPort } from './commands/thread-rpc.js';
+import type { ThreadRpc } from './commands/thread-rpc.js';
 import { CredentialsBackup } from './credentials/credentials-backup.js';
-import { SnapshotVault } from './credentials/snapshot-store.js';
-import { Heart } from './heartbeat.js';
+import { SnapshotStore } from './credentials/snapshot-store.js';
+import { HeartbeatSender } from './heartbeat.js';
 import { Incarnation } from './incarnation.js';
 import type { Lease } from './lease.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
@@ -23,7 +23,7 @@ import { isQuiet } from './recycling/quiet.js';
 import { type Recycling, untilDue } from './recycling/recycler.js';
 import { RestartPolicy } from './restart-policy.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
-import type { ThreadStock } from './warm-thread.js';
+import type { WarmThread } from './warm-thread.js';
 
 export interface RunOptions {
   readonly session: string;
@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly token: string;
   readonly lease: Lease;
   readonly supervisorId: string;
-  readonly threads: ThreadStock;
+  readonly threads: WarmThread;
   readonly redis: Redis;
   readonly redisUrl: string;
   readonly config: Config;
@@ -76,7 +76,7 @@ export class SessionRun {
   readonly #backup: CredentialsBackup;
   readonly #policy: RestartPolicy;
   readonly #publisher: RunPublisher;
-  readonly #heart: Heart;
+  readonly #heart: HeartbeatSender;
   readonly #availability = new Availability();
   readonly #commands: SessionCommands;
   #account: Account | null = null;
@@ -90,7 +90,7 @@ export class SessionRun {
     this.#options = options;
     this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
-    const vault = new SnapshotVault({
+    const vault = new SnapshotStore({
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: options.recorder.onBound,
     });
@@ -126,7 +126,7 @@ export class SessionRun {
       onBound: options.recorder.onBound,
       log,
     });
-    this.#heart = new Heart({
+    this.#heart = new HeartbeatSender({
       redis,
       session,
       token,
@@ -295,7 +295,7 @@ export class SessionRun {
     }
   }
 
-  #untilRecycled(commands: CommandPort, signal: AbortSignal): Promise<Recycling | null> {
+  #untilRecycled(commands: ThreadRpc, signal: AbortSignal): Promise<Recycling | null> {
     const { config, redis, session, readMemory, log } = this.#options;
     const { timing, recycling: limits } = config;
     return untilDue(

@@ -15,17 +15,17 @@ import { mendStarts } from '../platform/queues/start-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { keepSubscribed } from '../platform/redis/subscription.js';
 import { readFence, renewLock, stepDown } from '../platform/store/state-store.js';
-import { leaveRoll, signRoll } from '../platform/store/supervisor-registry.js';
+import { registerSupervisor, unregisterSupervisor } from '../platform/store/supervisor-registry.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
 import { browserVersion } from './browser/browser-version.js';
 import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
-import { startIfForgotten, wantedSessions } from './recover-lost-sessions.js';
+import { recoverLostSession, wantedSessions } from './recover-lost-sessions.js';
 import { RunIntake } from './run-intake.js';
 import { type RunResult, SessionRun } from './session-run.js';
-import { ThreadStock } from './warm-thread.js';
+import { WarmThread } from './warm-thread.js';
 
 export interface SupervisorOptions {
   readonly config: Config;
@@ -64,7 +64,7 @@ export class Supervisor {
   readonly #subscriber: Redis;
   readonly #queue: Queue;
   readonly #intake: RunIntake;
-  readonly #threads: ThreadStock;
+  readonly #threads: WarmThread;
   readonly #runs = new Map<string, ActiveRun>();
   readonly #rollTimer: NodeJS.Timeout;
   readonly #closing = new AbortController();
@@ -77,7 +77,7 @@ export class Supervisor {
     this.#options = options;
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.#redis = connectPatiently(redisUrl, timing, log);
-    this.#threads = new ThreadStock(options.threadEntry, timing);
+    this.#threads = new WarmThread(options.threadEntry, timing);
     this.metrics = new SupervisorMetrics({
       config,
       redis: this.#redis,
@@ -97,7 +97,7 @@ export class Supervisor {
     });
     this.#rollTimer = setInterval(() => {
       // What Redis refuses of it is made up for by the next signature; until then `/readyz` says so.
-      void this.#signRoll();
+      void this.#registerSupervisor();
       if (++this.#signatures % signaturesBetweenLooks === 0) void this.#mendStarts();
     }, timing.heartbeatIntervalMs);
   }
@@ -105,11 +105,11 @@ export class Supervisor {
   /** Takes runs until {@link close}. What Redis refuses is tried again; rejects where it cannot go on at all. */
   async start(): Promise<void> {
     const { authDir } = this.#options.config;
-    await this.#signRoll();
+    await this.#registerSupervisor();
     await this.#mendStarts();
     this.#listenForIntents();
     if (this.#options.isAlone) await this.#takeUpLeftovers();
-    for (const session of await wantedSessions(authDir)) this.#startIfForgotten(session);
+    for (const session of await wantedSessions(authDir)) this.#recoverLostSession(session);
     // The first run finds a session worker that has loaded its modules, and a browser whose version is known.
     this.#threads.load();
     this.#askBrowserVersion();
@@ -135,9 +135,11 @@ export class Supervisor {
     await Promise.all([...this.#runs.values()].map(({ isOver }) => isOver));
     await this.#threads.close();
     // Where Redis does not take it, the signature lapses by itself.
-    await withDeadline(Promise.all([closed, leaveRoll(this.#redis, this.id)]), 3_000, 'redis').catch(
-      () => {},
-    );
+    await withDeadline(
+      Promise.all([closed, unregisterSupervisor(this.#redis, this.id)]),
+      3_000,
+      'redis',
+    ).catch(() => {});
     await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => {});
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
@@ -213,7 +215,7 @@ export class Supervisor {
       if (this.#runs.get(session) === active) this.#runs.delete(session);
       over.resolve();
     }
-    if (result === 'lost') this.#startIfForgotten(session);
+    if (result === 'lost') this.#recoverLostSession(session);
     if (result !== 'ended') throw new WaitingError();
     runLog.info('run ended');
   }
@@ -234,7 +236,7 @@ export class Supervisor {
     const mend = async () => {
       const sessions = await wantedSessions(config.authDir);
       await mendStarts(this.#redis, sessions);
-      for (const session of sessions) await startIfForgotten(session, this.#forgotten);
+      for (const session of sessions) await recoverLostSession(session, this.#forgotten);
     };
     this.#mending ??= mend()
       .catch((error) => log.debug({ err: error }, 'the queue of starts was not looked at'))
@@ -245,9 +247,9 @@ export class Supervisor {
   }
 
   /** Redis may be away for long before it comes back empty. */
-  #startIfForgotten(session: string): void {
+  #recoverLostSession(session: string): void {
     const sentence = 'redis did not say whether it still knows the session; asking again';
-    this.#inBackground(this.#insist(() => startIfForgotten(session, this.#forgotten), sentence));
+    this.#inBackground(this.#insist(() => recoverLostSession(session, this.#forgotten), sentence));
   }
 
   get #forgotten() {
@@ -298,11 +300,11 @@ export class Supervisor {
     }
   }
 
-  async #signRoll(): Promise<void> {
+  async #registerSupervisor(): Promise<void> {
     // While Redis is away one signature would wait in line behind the other.
     if (!['connecting', 'connect', 'ready'].includes(this.#redis.status)) return;
     const { maxSessions, timing } = this.#options.config;
     const room = Math.max(0, maxSessions - this.#runs.size);
-    await signRoll(this.#redis, this.id, room, timing.heartbeatTtlMs).catch(() => {});
+    await registerSupervisor(this.#redis, this.id, room, timing.heartbeatTtlMs).catch(() => {});
   }
 }

@@ -5,7 +5,7 @@ import { SessionThread } from './thread.js';
  * Session workers before they are needed: loading the modules takes a thread longer than anything else on the way back
  * to `ready`. At most one is in stock, for whichever session needs it first (docs/decisions/0009).
  */
-export class ThreadStock {
+export class WarmThread {
   readonly #entry: URL;
   readonly #timing: Timing;
   #next: SessionThread | null = null;

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { messageOf } from '../../src/contract/errors.js';
 import { sessionKeys } from '../../src/contract/keys.js';
-import { SnapshotVault } from '../../src/supervisor/credentials/snapshot-store.js';
+import { SnapshotStore } from '../../src/supervisor/credentials/snapshot-store.js';
 import { type TakenSnapshot, takeSnapshot } from '../../src/supervisor/credentials/take-snapshot.js';
 import { makeCredentialsKey } from '../support/credentials.js';
 import { eventually } from '../support/eventually.js';
@@ -27,14 +27,14 @@ const vaultKey = makeCredentialsKey();
 let whatsApp: WhatsAppWeb;
 let server: RedisServer;
 let redis: Redis;
-let vault: SnapshotVault;
+let vault: SnapshotStore;
 let dir: string;
 let writer: LiveLogin;
 
 before(async () => {
   [whatsApp, server] = await Promise.all([startWhatsAppWeb(), startRedis()]);
   redis = new Redis(server.url);
-  vault = new SnapshotVault({ redis, session, keys: [vaultKey] });
+  vault = new SnapshotStore({ redis, session, keys: [vaultKey] });
   await redis.set(sessionKeys(session).fence, '1.0');
   dir = await mkdtemp(join(tmpdir(), 'holdline-snapshots-'));
   writer = await openLogin(whatsApp, join(dir, 'session-writer'));

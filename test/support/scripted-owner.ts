@@ -9,7 +9,7 @@ import type { PageStatus } from '../../src/contract/page.js';
 import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
 import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/store/state-store.js';
-import { leaveRoll, signRoll } from '../../src/platform/store/supervisor-registry.js';
+import { registerSupervisor, unregisterSupervisor } from '../../src/platform/store/supervisor-registry.js';
 
 /**
  * A supervisor without a browser: takes runs from the queue as the real one does, holds lock, fence and
@@ -74,7 +74,7 @@ export async function startOwner(
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
   const lives = new Set<Life>();
-  const sign = () => signRoll(redis, id, 1, rollTtlOf(lockMs));
+  const sign = () => registerSupervisor(redis, id, 1, rollTtlOf(lockMs));
   const rollTimer = setInterval(() => void sign().catch(() => undefined), 200);
   await sign();
 
@@ -121,7 +121,7 @@ export async function startOwner(
   return {
     runs,
     crash: () => leave(() => Promise.all([...lives].map((life) => life.lapse()))),
-    close: () => leave(() => leaveRoll(redis, id)),
+    close: () => leave(() => unregisterSupervisor(redis, id)),
   };
 }
 

@@ -6,14 +6,14 @@ import { sha256 } from '../../platform/api-key.js';
 import { headerValues } from '../core/header-values.js';
 
 /** The configured keys. Finding one takes no round trip to anywhere. */
-export interface KeyRing {
+export interface ApiKeys {
   readonly isEmpty: boolean;
   /** Takes as long for a key that is almost right as for any other. */
   find(key: string): ApiKey | null;
   named(name: string): ApiKey | null;
 }
 
-export function createKeyRing(keys: readonly ApiKey[]): KeyRing {
+export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
   const digests = keys.map((key) => ({ key, digest: Buffer.from(key.sha256, 'hex') }));
   const byName = new Map(keys.map((key) => [key.name, key]));
   return {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
-import { type KeyRing, presentedKey, unauthorized } from './api-keys.js';
+import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import { anybody, type Caller } from './authorize.js';
 import type { Visits } from './browser-logins.js';
 import { loginCookie, readCookies, visitCookie } from './cookies.js';
@@ -12,10 +12,10 @@ import { loginCookie, readCookies, visitCookie } from './cookies.js';
  * `unauthorized`; `origin_not_allowed` for a change by cookie that does not come from our own pages, and, where nobody needs a
  * key, for whatever another site's page embeds: its browser is on this machine, and so would be somebody who may do everything.
  */
-export type Gate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
+export type Authenticate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
 
-export function createGate(ring: KeyRing, visits: Visits, onBound: OnBound): Gate {
-  if (ring.isEmpty) {
+export function createAuthenticate(apiKeys: ApiKeys, visits: Visits, onBound: OnBound): Authenticate {
+  if (apiKeys.isEmpty) {
     return ({ method, headers }, { isFromElsewhere }) => {
       if (isFromElsewhere && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
         throw originNotAllowed();
@@ -25,7 +25,7 @@ export function createGate(ring: KeyRing, visits: Visits, onBound: OnBound): Gat
   return async (request, admission) => {
     const presented = presentedKey(request);
     if (presented !== null) {
-      const key = ring.find(presented);
+      const key = apiKeys.find(presented);
       if (key === null) throw unauthorized('this API key is not known here');
       return { keyName: key.name, scope: key.scope, via: 'key' };
     }

@@ -28,7 +28,7 @@ export interface Permission {
 }
 
 /** Throws `forbidden`. */
-export function permit({ scope: granted }: Caller, { scope: needed, isForQrVisitors }: Permission): void {
+export function authorize({ scope: granted }: Caller, { scope: needed, isForQrVisitors }: Permission): void {
   if (needed === 'open' || (granted === 'qr' && isForQrVisitors)) return;
   if (granted !== null && granted !== 'qr' && covers(granted, needed)) return;
   throw new ApiError('forbidden', `this takes the scope ${needed}; yours is ${granted ?? 'none'}`);

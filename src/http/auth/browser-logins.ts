@@ -7,7 +7,7 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { accountNumber } from '../../platform/store/account-end.js';
 import { repliesOf, viaRedis } from '../session/redis-errors.js';
-import type { KeyRing } from './api-keys.js';
+import type { ApiKeys } from './api-keys.js';
 
 /**
  * What browsers carry instead of a key: random ids, of which Redis has the digests. Each ends with its time, and
@@ -46,7 +46,7 @@ export const qrVisitAgeS = 600;
 /** `account`: how often the session's account had ended when a link was made; an earlier version did not note it. */
 const ownerSchema = z.object({ name: z.string(), key: z.string(), account: z.int().default(0) });
 
-export function createVisits(redis: Redis, ring: KeyRing, session: string): Visits {
+export function createVisits(redis: Redis, apiKeys: ApiKeys, session: string): Visits {
   const accountKey = sessionKeys(session).account;
   const ownerOf = (key: ApiKey | null) =>
     JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : markOf(key) });
@@ -55,7 +55,7 @@ export function createVisits(redis: Redis, ring: KeyRing, session: string): Visi
   function ownerIn(kind: Visit['kind'], json: string | null | undefined, account: number): ApiKey | null {
     const owner = parseOwner(json);
     if (owner === null || (kind === 'qr' && owner.account !== account)) return null;
-    const key = ring.named(owner.name);
+    const key = apiKeys.named(owner.name);
     return key !== null && markOf(key) === owner.key ? key : null;
   }
 
@@ -100,13 +100,13 @@ export function createVisits(redis: Redis, ring: KeyRing, session: string): Visi
     async makeQrLink(maker, ttlS) {
       const token = newToken();
       const keys = [qrLinkKey(digestOf(token)), accountKey];
-      await viaRedis(() => makeQrLinkScript(redis, keys, [ownerOf(ring.named(maker)), ttlS]));
+      await viaRedis(() => makeQrLinkScript(redis, keys, [ownerOf(apiKeys.named(maker)), ttlS]));
       return token;
     },
 
     async isQrLink(token) {
       const [note, json] = await viaRedis(() => redis.mget(accountKey, qrLinkKey(digestOf(token))));
-      if (ring.isEmpty) return parseOwner(json)?.account === accountNumber(note);
+      if (apiKeys.isEmpty) return parseOwner(json)?.account === accountNumber(note);
       return ownerIn('qr', json, accountNumber(note)) !== null;
     },
 

@@ -5,14 +5,14 @@ import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, pageHeaders, send } from '../core/responses.js';
 import { loginPage } from '../pages/login-page.js';
 import { problemPage } from '../pages/problem-page.js';
-import { type KeyRing, unauthorized } from './api-keys.js';
+import { type ApiKeys, unauthorized } from './api-keys.js';
 import { loginAgeS, type Visits } from './browser-logins.js';
 import { cookieHeaders, loginCookie, readCookies } from './cookies.js';
 import type { VisitWatch } from './login-watch.js';
 import type { Limits } from './rate-limits.js';
 
 export interface AccessParts {
-  readonly ring: KeyRing;
+  readonly apiKeys: ApiKeys;
   readonly visits: Visits;
   readonly visitWatch: VisitWatch;
   readonly limits: Limits;
@@ -21,11 +21,18 @@ export interface AccessParts {
 }
 
 /** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
-export function createLoginRoutes({ ring, visits, visitWatch, limits, log, onBound }: AccessParts): Route[] {
+export function createLoginRoutes({
+  apiKeys,
+  visits,
+  visitWatch,
+  limits,
+  log,
+  onBound,
+}: AccessParts): Route[] {
   async function logIn(exchange: Exchange): Promise<void> {
     const { response, admission, address, target } = exchange;
     await limits.tryLogin(address);
-    const key = ring.find((await readForm(exchange)).get('key')?.trim() ?? '');
+    const key = apiKeys.find((await readForm(exchange)).get('key')?.trim() ?? '');
     if (key === null) {
       log.warn({ address }, 'a login was refused');
       throw unauthorized('this API key is not known here');
@@ -46,7 +53,7 @@ export function createLoginRoutes({ ring, visits, visitWatch, limits, log, onBou
       problemPage: (error) => loginPage({ next: 'qr', error }),
       async handle({ response, target }) {
         // Without keys there is nothing to log in with.
-        if (ring.isEmpty) response.writeHead(303, { location: 'qr' }).end();
+        if (apiKeys.isEmpty) response.writeHead(303, { location: 'qr' }).end();
         else {
           const page = loginPage({ next: nextOf(target.search), ended: endedOf(target.search) });
           send(response, 200, htmlType, page, pageHeaders);

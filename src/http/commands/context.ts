@@ -1,20 +1,20 @@
 import type { OnBound } from '../../contract/bounds.js';
-import type { UnderWay } from '../core/in-flight.js';
+import type { InFlightLimit } from '../core/in-flight.js';
 import type { RunAccess } from '../session/run-access.js';
 import type { CommandQueues } from './command-queues.js';
-import type { JobLooks } from './job-reader.js';
+import type { JobReader } from './job-reader.js';
 
 /** All that commands to a session need of Redis. */
 export interface CommandAccess {
   readonly run: RunAccess;
   readonly queues: CommandQueues;
-  readonly looks: JobLooks;
+  readonly looks: JobReader;
   /** Takes away what an earlier send under this id left behind: its record, and its job of that timestamp. */
   forgetSend(id: string, timestamp: number | null): Promise<void>;
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlMs: number;
   /** So few of one caller stand in the queue at once that there is room for others between them. */
-  readonly readsUnderWay: UnderWay;
+  readonly readsUnderWay: InFlightLimit;
   readonly onBound: OnBound;
 }
 

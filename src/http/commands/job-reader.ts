@@ -8,7 +8,7 @@ import { batched } from '../core/coalesce.js';
 import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
 
 /** What Redis holds of a job at one moment, without its data. */
-export interface JobLook {
+export interface JobSnapshot {
   /** null: there is no such job; or, told by `isOdd`, something else stands in its place. */
   readonly job: JobRecord | null;
   readonly isOdd: boolean;
@@ -33,14 +33,14 @@ export interface JobRecord {
 }
 
 /** All who wait on this replica look in the same turn, and share one round trip. */
-export interface JobLooks {
-  send(id: string): Promise<JobLook>;
-  read(id: string): Promise<JobLook>;
+export interface JobReader {
+  send(id: string): Promise<JobSnapshot>;
+  read(id: string): Promise<JobSnapshot>;
   /** null: there is no such job; `unreadable`: nobody can read it. */
   sendData(id: string): Promise<SendJob | 'unreadable' | null>;
 }
 
-export function createJobLooks(redis: Redis, session: string): JobLooks {
+export function createJobReader(redis: Redis, session: string): JobReader {
   const look = batched((refs: readonly JobRef[]) => viaRedis(() => lookTogether(redis, session, refs)));
   return {
     send: (id) => look({ key: sendJobKey(session, id), recordKey: attemptKey(session, id) }),
@@ -68,7 +68,7 @@ type Reply = readonly (string | null)[];
 const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
 
 /** One command for each key: what is of another type costs its own job only, whoever else looks in the same turn. */
-async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobLook[]> {
+async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobSnapshot[]> {
   const k = sessionKeys(session);
   const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);
   for (const { key, recordKey } of refs) {

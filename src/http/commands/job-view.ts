@@ -1,10 +1,10 @@
 import type { JobView, SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
-import type { JobLooks, JobRecord } from './job-reader.js';
+import type { JobReader, JobRecord } from './job-reader.js';
 import { isForgotten, outcomeOf } from './send-status.js';
 
 /** Throws `job_not_found` for whatever is not the id of a send that is told of. */
-export async function viewJob(looks: JobLooks, id: string): Promise<JobView> {
+export async function viewJob(looks: JobReader, id: string): Promise<JobView> {
   const [look, told] = isSendId(id) ? await Promise.all([looks.send(id), looks.sendData(id)]) : [null, null];
   // Whoever owns the session settles it; until then it is under way.
   const data = told === 'unreadable' ? { notAfter: look?.job?.timestamp ?? 0, wipedEpoch: Infinity } : told;

@@ -5,7 +5,7 @@ import {
   settledSendAgeS,
 } from '../../contract/command-jobs.js';
 import { parseJson } from '../../platform/odd-data.js';
-import type { JobLook } from './job-reader.js';
+import type { JobSnapshot } from './job-reader.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
 
@@ -13,7 +13,7 @@ type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
  * How a send settled; null: not yet. What its owner has said stands. Where nobody has said anything and nothing
  * can come of the send any more, that is told too, though its job still waits for an owner to settle it the same.
  */
-export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
+export function outcomeOf(look: JobSnapshot, data: Data): SendOutcome | null {
   const { job, record, wipedEpoch, isOwned, nowMs } = look;
   const told = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
   if (told?.success) return told.data;
@@ -41,7 +41,7 @@ export function outcomeOf(look: JobLook, data: Data): SendOutcome | null {
 }
 
 /** A settled send is told of for a day; after that it counts as gone, whenever Redis drops it. */
-export function isForgotten(look: JobLook, data: Data): boolean {
+export function isForgotten(look: JobSnapshot, data: Data): boolean {
   if (look.job === null) return true;
   if (look.job.finishedOn === null && outcomeOf(look, data) === null) return false;
   const settledAt = look.job.finishedOn ?? data.notAfter;

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
-import type { StandingResponse } from '../core/default-headers.js';
+import type { ResponseWithDefaults } from '../core/default-headers.js';
 
-export type Answer = (request: IncomingMessage, response: StandingResponse) => void;
+export type Answer = (request: IncomingMessage, response: ResponseWithDefaults) => void;
 
 export interface ConnectionParts {
   readonly socket: Socket;
@@ -20,8 +20,8 @@ export interface ConnectionParts {
  */
 export class Connection {
   readonly #parts: ConnectionParts;
-  readonly #waiting: StandingResponse[] = [];
-  #current: StandingResponse | null = null;
+  readonly #waiting: ResponseWithDefaults[] = [];
+  #current: ResponseWithDefaults | null = null;
   /** Whose body has not come yet. */
   #arriving: IncomingMessage | null = null;
   #isStopped = false;
@@ -50,7 +50,7 @@ export class Connection {
     return this.#arriving !== null && !this.#arriving.complete;
   }
 
-  take(request: IncomingMessage, response: StandingResponse): void {
+  take(request: IncomingMessage, response: ResponseWithDefaults): void {
     // Where a version of Node does not let its parser be stopped, the rest of what it has read comes here.
     if (this.#count >= bounds.unanswered) this.#stop();
     if (this.#isStopped) return;
@@ -78,7 +78,7 @@ export class Connection {
     return this.#waiting.length + (this.#current === null ? 0 : 1);
   }
 
-  #begin(response: StandingResponse): void {
+  #begin(response: ResponseWithDefaults): void {
     this.#current = response;
     this.#parts.answer(response.req, response);
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Addresses } from '../core/client-ip.js';
-import type { StandingResponse } from '../core/default-headers.js';
+import type { ResponseWithDefaults } from '../core/default-headers.js';
 import { AddressTurns } from './address-turns.js';
 import { type Answer, Connection } from './connection.js';
 
@@ -52,7 +52,7 @@ export class Connections {
     socket.once('close', () => this.#remove(socket));
   }
 
-  take(request: IncomingMessage, response: StandingResponse): void {
+  take(request: IncomingMessage, response: ResponseWithDefaults): void {
     this.#connections.get(request.socket)?.connection.take(request, response);
   }
 

@@ -3,19 +3,19 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import { OperatorError } from '../../contract/errors.js';
 import type { Config } from '../../platform/config/config.js';
-import { answerUnreadable } from '../core/client-error.js';
-import { StandingResponse } from '../core/default-headers.js';
+import { answerClientError } from '../core/client-error.js';
+import { ResponseWithDefaults } from '../core/default-headers.js';
 import type { Connections } from './connections.js';
 
 /** Node's server as this product wants it: how it listens, what its connections may do, how it ends. */
 
-export type OurServer = Server<typeof IncomingMessage, typeof StandingResponse>;
+export type OurServer = Server<typeof IncomingMessage, typeof ResponseWithDefaults>;
 
 const lastAnswersMs = 2_000;
 
 export function createHttpServer(): OurServer {
   const server = createServer({
-    ServerResponse: StandingResponse,
+    ServerResponse: ResponseWithDefaults,
     maxHeaderSize: bounds.requestHeader,
     headersTimeout: bounds.headerTime,
     requestTimeout: bounds.requestTime,
@@ -31,10 +31,10 @@ export function createHttpServer(): OurServer {
 }
 
 export function serve(server: OurServer, connections: Connections, onBound: OnBound): void {
-  const onUnreadable = (error: { code?: string }, socket: Parameters<typeof answerUnreadable>[1]) => {
+  const onUnreadable = (error: { code?: string }, socket: Parameters<typeof answerClientError>[1]) => {
     // A connection that was stopped ends by itself, when what it asked for until then is answered.
     if (error.code === 'HPE_PAUSED') return;
-    answerUnreadable(error, socket, connections.isReadingBody(socket), onBound);
+    answerClientError(error, socket, connections.isReadingBody(socket), onBound);
   };
   server.on('connection', (socket) => connections.accept(socket));
   server.on('request', (request, response) => connections.take(request, response));

@@ -3,27 +3,27 @@ import polka, { type Request } from 'polka';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { lapsed } from '../auth/api-keys.js';
-import type { Gate } from '../auth/authenticate.js';
-import { type Caller, nobody, permit } from '../auth/authorize.js';
+import type { Authenticate } from '../auth/authenticate.js';
+import { authorize, type Caller, nobody } from '../auth/authorize.js';
 import { hasCookie, loginCookie, visitCookie } from '../auth/cookies.js';
 import { crossOriginHeaders, preflightHeaders } from './cors.js';
-import type { StandingResponse } from './default-headers.js';
+import type { ResponseWithDefaults } from './default-headers.js';
 import type { Route } from './exchange.js';
 import { headerValues } from './header-values.js';
-import { type Guard, originNotAllowed } from './host-origin-guard.js';
+import { type HostOriginGuard, originNotAllowed } from './host-origin-guard.js';
 import { parseTarget } from './request-target.js';
 import { htmlType, pageHeaders, send, sendError, toApiError } from './responses.js';
-import { createRouteTable, everyMethod, type Found, routeFor } from './router.js';
+import { createRouter, everyMethod, type Found, routeFor } from './router.js';
 import { ServedRequest, type ServingParts } from './served-request.js';
 
 export interface App {
-  handle(request: IncomingMessage, response: StandingResponse): void;
+  handle(request: IncomingMessage, response: ResponseWithDefaults): void;
 }
 
 export interface AppParts extends ServingParts {
   readonly routes: readonly Route[];
-  readonly guard: Guard;
-  readonly gate: Gate;
+  readonly guard: HostOriginGuard;
+  readonly gate: Authenticate;
   /** Whether the operator listed any origin; without, no answer says a word about CORS. */
   readonly offersCors: boolean;
   /** Called once for each request, when its answer is out or its client has left. */
@@ -37,7 +37,7 @@ export interface AppParts extends ServingParts {
  */
 export function createApp(parts: AppParts): App {
   const { routes, guard, gate, offersCors, onEnd, onBound } = parts;
-  const find = createRouteTable(routes);
+  const find = createRouter(routes);
   const steps = new Map(routes.map((route) => [route, [stepOf(route)]]));
 
   const router = polka({
@@ -91,7 +91,7 @@ export function createApp(parts: AppParts): App {
   }
 
   /** One for all: a listener of each response's own would cost more than all else that is done at its end. */
-  function onClose(this: StandingResponse): void {
+  function onClose(this: ResponseWithDefaults): void {
     const served = servedBy(this);
     served.leave();
     onEnd(served);
@@ -113,7 +113,7 @@ export function createApp(parts: AppParts): App {
 function stepOf(route: Route): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   return (_request, response) => {
     const served = servedBy(response);
-    permit(served.caller, route);
+    authorize(served.caller, route);
     // What is open is answered at once, and the probes among it must be whatever else is under way.
     if (route.scope !== 'open') served.enter();
     if (!route.isLimited) return route.handle(served);
@@ -124,7 +124,7 @@ function stepOf(route: Route): (request: IncomingMessage, response: ServerRespon
 }
 
 function servedBy(response: ServerResponse): ServedRequest {
-  const { served } = response as StandingResponse;
+  const { served } = response as ResponseWithDefaults;
   if (served === null) throw new Error('a response without its request');
   return served;
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { Operation } from '../../contract/operations.js';
-import type { BodyRoom, FullBodyRoom } from './body-memory.js';
+import type { BodyMemory, FullBodyMemory } from './body-memory.js';
 import { invalidRequest } from './issues.js';
 import { assertSimpleJson } from './json-scan.js';
 
@@ -17,7 +17,7 @@ export function bodyBoundOf({ run }: Pick<Operation, 'run'>): BodyBound {
 /** A request of which the body is to be read. */
 export interface Bodied {
   readonly request: IncomingMessage;
-  readonly bodyRoom: BodyRoom;
+  readonly bodyRoom: BodyMemory;
   readonly callerName: string;
 }
 
@@ -105,7 +105,7 @@ function tooLarge(request: IncomingMessage, bound: BodyBound): ApiError {
   return new ApiError('body_too_large', `a body may have at most ${bounds[bound]} bytes here`, { bound });
 }
 
-function noRoom(request: IncomingMessage, bound: FullBodyRoom): ApiError {
+function noRoom(request: IncomingMessage, bound: FullBodyMemory): ApiError {
   drain(request);
   const whose = bound === 'bodiesPerCaller' ? ' of one caller' : '';
   const most = `${bounds[bound]} bytes of bodies${whose}`;

@@ -6,7 +6,7 @@ import { invalidRequest } from './issues.js';
 import { rawErrorAnswer } from './responses.js';
 
 /** Answers what the HTTP parser gave up on, in the shape of every other refusal, and closes. */
-export function answerUnreadable(
+export function answerClientError(
   error: { code?: string },
   socket: Duplex,
   isReadingBody: boolean,

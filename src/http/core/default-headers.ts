@@ -4,7 +4,7 @@ import type { ServedRequest } from './served-request.js';
 /**
  * Nothing here is for another site to frame, sniff, embed or cache: codes and states are secrets of the moment.
  */
-export const standingHeaders: Readonly<Record<string, string>> = {
+export const defaultHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-opener-policy': 'same-origin',
@@ -16,13 +16,13 @@ export const standingHeaders: Readonly<Record<string, string>> = {
 };
 
 /** Name, value, name, value, … */
-const standing = Object.entries(standingHeaders).flat();
+const standing = Object.entries(defaultHeaders).flat();
 
 /**
  * The response of every request. Whoever writes its head, what stands on all answers and what was added on the way goes
  * with it, in one list: header after header by `setHeader` costs several times as much.
  */
-export class StandingResponse extends ServerResponse {
+export class ResponseWithDefaults extends ServerResponse {
   served: ServedRequest | null = null;
   readonly #added: string[] = [];
 

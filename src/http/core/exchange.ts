@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
 import type { Caller, Permission } from '../auth/authorize.js';
-import type { BodyRoom } from './body-memory.js';
-import type { StandingResponse } from './default-headers.js';
+import type { BodyMemory } from './body-memory.js';
+import type { ResponseWithDefaults } from './default-headers.js';
 import type { Admission } from './host-origin-guard.js';
 import type { Target } from './request-target.js';
 
 /** One admitted request and its answer. */
 export interface Exchange {
   readonly request: IncomingMessage;
-  readonly response: StandingResponse;
+  readonly response: ResponseWithDefaults;
   readonly requestId: string;
   readonly admission: Admission;
   readonly caller: Caller;
@@ -17,7 +17,7 @@ export interface Exchange {
   readonly address: string;
   /** Who the caller is to limits: the key; without one, the address. */
   readonly callerName: string;
-  readonly bodyRoom: BodyRoom;
+  readonly bodyRoom: BodyMemory;
   /** Counts one more request that changes or costs something. Throws `rate_limited`. */
   spend(): Promise<void>;
   readonly target: Target;

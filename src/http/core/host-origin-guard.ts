@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
-import { rememberingLast } from './memoize-last.js';
+import { memoizeLast } from './memoize-last.js';
 
 /**
  * Keeps other web sites out. A page that the operator opens elsewhere can make their browser send requests
  * here: under a name that its owner points at this machine (DNS rebinding), which the Host check refuses, or
  * across origins, which the Origin check refuses.
  */
-export interface Guard {
+export interface HostOriginGuard {
   /** Throws the refusal; returns what is known of the caller. */
   check(request: GuardedRequest): Admission;
 }
@@ -49,7 +49,7 @@ export function originNotAllowed(): ApiError {
   );
 }
 
-export function createGuard(settings: GuardSettings): Guard {
+export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard {
   const publicUrl = settings.publicUrl === null ? null : new URL(settings.publicUrl);
   const publicBase = settings.publicUrl?.replace(/\/+$/, '') ?? null;
   const listedHosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
@@ -68,7 +68,7 @@ export function createGuard(settings: GuardSettings): Guard {
   }
 
   /** null: not one that is served here. */
-  const ownHost = rememberingLast((text: string) => {
+  const ownHost = memoizeLast((text: string) => {
     const host = parseAuthority(text);
     return host !== null && isOurs(host) ? host : null;
   });

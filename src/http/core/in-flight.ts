@@ -8,7 +8,7 @@ export function callerName({ keyName }: Caller, address: () => string): string {
 }
 
 /** How much of one kind each caller has under way on this replica, in number or in bytes, so that none of them has all of it. */
-export class UnderWay {
+export class InFlightLimit {
   readonly #bound: BoundName;
   readonly #what: string;
   readonly #counts = new Map<string, number>();

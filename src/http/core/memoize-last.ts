@@ -1,5 +1,5 @@
 /** `make`, which is not asked again while its arguments stay the same: most requests find what the last one found. */
-export function rememberingLast<Args extends readonly unknown[], T>(
+export function memoizeLast<Args extends readonly unknown[], T>(
   make: (...args: Args) => T,
 ): (...args: Args) => T {
   let last: { readonly args: Args; readonly value: T } | null = null;

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { pagePolicy } from '../pages/layout.js';
-import { standingHeaders } from './default-headers.js';
+import { defaultHeaders } from './default-headers.js';
 
 /** The bodies of the API, and how they are sent. */
 
@@ -52,7 +52,7 @@ export function toApiError(error: unknown): ApiError {
 export function rawErrorAnswer(status: number, reason: string, error: ApiError, requestId: string): string {
   const body = JSON.stringify(error);
   const headers: Record<string, string | number> = {
-    ...standingHeaders,
+    ...defaultHeaders,
     ...error.headers,
     'x-request-id': requestId,
     'content-type': jsonType,

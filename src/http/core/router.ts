@@ -24,7 +24,7 @@ export interface Found {
  * Finds the place of a path. Nearly all paths are literal, and one look finds those; Polka's own search tries every
  * pattern for every request.
  */
-export function createRouteTable(routes: readonly Route[]): (path: string) => Found | null {
+export function createRouter(routes: readonly Route[]): (path: string) => Found | null {
   const places = [...new Set(routes.map(({ path }) => path))].map((path) =>
     placeOf(
       path,

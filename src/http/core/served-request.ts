@@ -3,12 +3,12 @@ import type { ApiError } from '../../contract/errors.js';
 import { type Caller, nobody } from '../auth/authorize.js';
 import type { VisitWatch } from '../auth/login-watch.js';
 import type { Limits } from '../auth/rate-limits.js';
-import type { BodyRoom } from './body-memory.js';
+import type { BodyMemory } from './body-memory.js';
 import type { Addresses } from './client-ip.js';
-import type { StandingResponse } from './default-headers.js';
+import type { ResponseWithDefaults } from './default-headers.js';
 import type { Exchange } from './exchange.js';
 import type { Admission } from './host-origin-guard.js';
-import { callerName, type UnderWay } from './in-flight.js';
+import { callerName, type InFlightLimit } from './in-flight.js';
 import { requestIdOf } from './request-id.js';
 import type { Target } from './request-target.js';
 import type { Found } from './router.js';
@@ -18,15 +18,15 @@ export interface ServingParts {
   readonly limits: Limits;
   readonly addresses: Addresses;
   readonly visitWatch: VisitWatch;
-  readonly underWay: UnderWay;
-  readonly bodyRoom: BodyRoom;
+  readonly underWay: InFlightLimit;
+  readonly bodyRoom: BodyMemory;
   readonly closing: AbortSignal;
 }
 
 /** A request from its arrival on. What few routes ask for is made when it is asked for: most requests are polls. */
 export class ServedRequest implements Exchange {
   readonly request: IncomingMessage;
-  readonly response: StandingResponse;
+  readonly response: ResponseWithDefaults;
   readonly requestId: string;
   /** null: no path of the API. */
   readonly found: Found | null;
@@ -44,7 +44,7 @@ export class ServedRequest implements Exchange {
 
   constructor(
     request: IncomingMessage,
-    response: StandingResponse,
+    response: ResponseWithDefaults,
     found: Found | null,
     parts: ServingParts,
   ) {
@@ -67,7 +67,7 @@ export class ServedRequest implements Exchange {
     return callerName(this.caller, () => this.address);
   }
 
-  get bodyRoom(): BodyRoom {
+  get bodyRoom(): BodyMemory {
     return this.#parts.bodyRoom;
   }
 

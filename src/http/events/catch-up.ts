@@ -1,7 +1,7 @@
 import { pause } from '../../platform/deadline.js';
 import { lossAt, type Position, type StreamView } from '../../platform/store/event-stream.js';
 import { feedEventOf } from './frames.js';
-import type { Listener } from './sse-client.js';
+import type { SseClient } from './sse-client.js';
 
 /** Where a stream begins: what was read of it before the answer began. */
 export interface Beginning {
@@ -13,7 +13,7 @@ export interface Beginning {
 }
 
 interface CatchUpParts {
-  readonly listener: Listener;
+  readonly listener: SseClient;
   readonly beginning: Beginning;
   /** The client was here before: what it missed comes first. */
   readonly isResuming: boolean;

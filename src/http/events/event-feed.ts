@@ -10,9 +10,9 @@ import type { SessionReader } from '../session/session-reader.js';
 import { type Beginning, catchUp } from './catch-up.js';
 import { type FeedTuning, usualTuning } from './feed-tuning.js';
 import type { Presenter } from './frames.js';
-import { OwnerWatch } from './owner-liveness.js';
-import { Listener } from './sse-client.js';
-import { EventFollower } from './stream-reader.js';
+import { OwnerLiveness } from './owner-liveness.js';
+import { SseClient } from './sse-client.js';
+import { StreamReader } from './stream-reader.js';
 import { Turns } from './turns.js';
 
 interface FeedParts {
@@ -44,10 +44,10 @@ interface StreamParts {
 export class EventFeed {
   readonly #parts: FeedParts;
   readonly #tuning: FeedTuning;
-  readonly #follower: EventFollower;
-  readonly #watch: OwnerWatch;
-  readonly #listeners = new Set<Listener>();
-  readonly #joined = new Set<Listener>();
+  readonly #follower: StreamReader;
+  readonly #watch: OwnerLiveness;
+  readonly #listeners = new Set<SseClient>();
+  readonly #joined = new Set<SseClient>();
   readonly #pages: Turns;
   #timers: NodeJS.Timeout[] = [];
 
@@ -55,14 +55,14 @@ export class EventFeed {
     this.#parts = parts;
     this.#tuning = { ...usualTuning, ...parts.tuning };
     this.#pages = new Turns(this.#tuning.pagesAtOnce);
-    this.#watch = new OwnerWatch(parts.reader, (events) => {
+    this.#watch = new OwnerLiveness(parts.reader, (events) => {
       tellEach(
         this.#joined,
         (listener) => listener.onEvents(events),
         (error, listener) => listener.fail(error),
       );
     });
-    this.#follower = new EventFollower({
+    this.#follower = new StreamReader({
       ...parts,
       lingerMs: this.#tuning.lingerMs,
       onState: (json) => this.#watch.note(json),
@@ -95,7 +95,7 @@ export class EventFeed {
     const { response, lastEventId, beginning, present, tellsPlace, signal } = parts;
     const { log, session, onBound } = this.#parts;
     const { maxBufferedBytes, readDeadlineMs, pageWaitMs } = this.#tuning;
-    const listener = new Listener({
+    const listener = new SseClient({
       response,
       session,
       present,
@@ -165,7 +165,7 @@ export class EventFeed {
     return readEvents(this.#parts.redis, this.#parts.session, after, this.#tuning.pageSize);
   }
 
-  #add(listener: Listener): void {
+  #add(listener: SseClient): void {
     if (this.#listeners.size === 0) {
       const ping = () => {
         tellEach(
@@ -184,7 +184,7 @@ export class EventFeed {
     this.#listeners.add(listener);
   }
 
-  #remove(listener: Listener): void {
+  #remove(listener: SseClient): void {
     this.#joined.delete(listener);
     this.#listeners.delete(listener);
     if (this.#listeners.size > 0) return;

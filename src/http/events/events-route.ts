@@ -2,7 +2,7 @@ import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas } from '../../contract/events.js';
 import { isEventId } from '../../platform/store/event-stream.js';
 import type { Exchange, Route } from '../core/exchange.js';
-import { UnderWay } from '../core/in-flight.js';
+import { InFlightLimit } from '../core/in-flight.js';
 import { invalidRequest } from '../core/issues.js';
 import { parseQuery } from '../core/request-target.js';
 import type { EventFeed } from './event-feed.js';
@@ -11,7 +11,7 @@ import { presentToVisitors } from './visitor-frames.js';
 
 /** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
 export function eventsRoute(feed: EventFeed): Route {
-  const ofCallers = new UnderWay('streamsPerCaller', 'event streams');
+  const ofCallers = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
     ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
     async handle(exchange) {

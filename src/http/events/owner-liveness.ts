@@ -9,7 +9,7 @@ import { type FeedEvent, passingEvent } from './frames.js';
  * its listeners what `/api/status` would: `disconnected`, in events without a place in the stream. The next
  * owner's first state is a real event; only an owner that comes back without writing is told by this again.
  */
-export class OwnerWatch {
+export class OwnerLiveness {
   readonly #reader: SessionReader;
   readonly #tell: (events: readonly FeedEvent[]) => void;
   /** The newest status that listeners can know of. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { atMost } from '../../platform/deadline.js';
 import { isAfter, type Position } from '../../platform/store/event-stream.js';
 import { type FeedEvent, gapFrame, openingFrame, type Presenter, pingFrame } from './frames.js';
-import type { FollowerListener, Loss } from './stream-reader.js';
+import type { Loss, StreamListener } from './stream-reader.js';
 
 interface ListenerOptions {
   readonly response: ServerResponse;
@@ -19,7 +19,7 @@ interface ListenerOptions {
 }
 
 /** One client's stream. What it does not read is not kept for it: it is cut off, and resumes by itself. */
-export class Listener implements FollowerListener {
+export class SseClient implements StreamListener {
   readonly #options: ListenerOptions;
   #position: Position;
   #toldPosition: Position;

@@ -11,7 +11,7 @@ import {
 import { tellEach } from '../../platform/tell-each.js';
 import { type FeedEvent, feedEventOf } from './frames.js';
 
-export interface FollowerListener {
+export interface StreamListener {
   /** The next events of the stream, in order; a listener that joined later may have had the first of them. */
   onEvents(events: readonly FeedEvent[]): void;
   /** Events may be lost; the next are the oldest that are kept. */
@@ -53,9 +53,9 @@ const retryMs = 200;
  * Follows a session's stream for everybody who listens on this replica, by one blocking read on one connection.
  * There is none while nobody listens.
  */
-export class EventFollower {
+export class StreamReader {
   readonly #options: FollowerOptions;
-  readonly #listeners = new Set<FollowerListener>();
+  readonly #listeners = new Set<StreamListener>();
   readonly #ends = new Set<Promise<void>>();
   #life: Life | null = null;
   #lingering: NodeJS.Timeout | undefined;
@@ -72,7 +72,7 @@ export class EventFollower {
   /**
    * Hands on everything after {@link position}; after `from` where it follows nothing yet. Returns the way out.
    */
-  join(listener: FollowerListener, from: Position): () => void {
+  join(listener: StreamListener, from: Position): () => void {
     clearTimeout(this.#lingering);
     this.#listeners.add(listener);
     if (this.#life === null) this.#start(from);
@@ -142,7 +142,7 @@ export class EventFollower {
     this.#tellEach((listener) => listener.onEvents(events));
   }
 
-  #tellEach(tell: (listener: FollowerListener) => void): void {
+  #tellEach(tell: (listener: StreamListener) => void): void {
     tellEach(this.#listeners, tell, (error, listener) => listener.fail(error));
   }
 

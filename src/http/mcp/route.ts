@@ -13,7 +13,7 @@ import type { Exchange, Route } from '../core/exchange.js';
 import { cutShort } from '../core/issues.js';
 import { jsonType, send } from '../core/responses.js';
 import type { Handlers } from '../handlers.js';
-import { createDialogue } from './transport.js';
+import { createTransport } from './transport.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;
@@ -30,7 +30,7 @@ export interface McpParts {
  * HTTP itself refuses has the API's own error shape; what is wrong with a message, the protocol's.
  */
 export function createMcpRoute(parts: McpParts): Route {
-  const answer = createDialogue(parts);
+  const answer = createTransport(parts);
   return {
     // What a tool takes is asked of its caller when it is called.
     ...{ method: 'POST', path: '/mcp', scope: 'read' },

@@ -2,7 +2,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
 import { operations } from '../../contract/operations.js';
 import { lapsed } from '../auth/api-keys.js';
-import { permit } from '../auth/authorize.js';
+import { authorize } from '../auth/authorize.js';
 import type { Exchange } from '../core/exchange.js';
 import { parsePreferences } from '../core/headers.js';
 import { Json } from '../core/json.js';
@@ -35,7 +35,7 @@ export async function callTool(
   try {
     const tool = tools.get(name);
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
-    permit(exchange.caller, operations[tool.operation]);
+    authorize(exchange.caller, operations[tool.operation]);
     if (operations[tool.operation].isLimited) await exchange.spend();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.operation] as AnyHandler;

@@ -20,7 +20,7 @@ export interface Answer {
  * handshake (2026-07-28), and those with one. Nothing is remembered between two messages, so that any replica
  * answers any of them: a server lives for one.
  */
-export function createDialogue(
+export function createTransport(
   parts: McpParts,
 ): (exchange: Exchange, message: JSONRPCMessage) => Promise<Answer> {
   const exchanges = new WeakMap<Request, Exchange>();

@@ -1,13 +1,13 @@
 import type { SessionState } from '../../contract/status.js';
 import { type Html, html } from './html.js';
-import { shell, type Tone } from './layout.js';
+import { layout, type Tone } from './layout.js';
 import { hint, noImage, tile } from './qr-page.js';
 import { passkeyExplained, scanSteps } from './state-help.js';
 
 /** `/qr` for the holder of a QR link: the code and the bare state. Nothing of the account, the server or its errors. */
-export function visitorPage(state: SessionState, image: string | null): string {
-  const [heading, tone, text] = adviceFor(state, image !== null);
-  return shell({
+export function guestQrPage(state: SessionState, image: string | null): string {
+  const [heading, tone, text] = helpFor(state, image !== null);
+  return layout({
     title: heading,
     tone,
     isLive: true,
@@ -19,7 +19,7 @@ ${image === null ? hint : null}`,
   });
 }
 
-function adviceFor(state: SessionState, hasImage: boolean): readonly [string, Tone, Html | null] {
+function helpFor(state: SessionState, hasImage: boolean): readonly [string, Tone, Html | null] {
   switch (state) {
     case 'qr':
       return hasImage

@@ -36,7 +36,7 @@ export const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 
 /** The frame of every page. */
-export function shell({ title, tone, content, isLive, footer = null }: PageParts): string {
+export function layout({ title, tone, content, isLive, footer = null }: PageParts): string {
   const page = html`<!doctype html>
 <html lang="en">
 <head>

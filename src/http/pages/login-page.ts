@@ -1,6 +1,6 @@
 import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
-import { shell } from './layout.js';
+import { layout } from './layout.js';
 
 export interface LoginPageInput {
   /** Where to go afterwards: one of our own pages. */
@@ -12,7 +12,7 @@ export interface LoginPageInput {
 
 /** Asks for an API key. Whoever followed a link from elsewhere may be logged in without our seeing it yet. */
 export function loginPage({ next, ended = null, error }: LoginPageInput): string {
-  return shell({
+  return layout({
     title: 'Log in',
     tone: error === undefined ? 'idle' : 'bad',
     isLive: false,

@@ -1,6 +1,6 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 import { html } from './html.js';
-import { shell } from './layout.js';
+import { layout } from './layout.js';
 import { noImage } from './qr-page.js';
 
 const known: Partial<Record<ApiErrorCode, readonly [heading: string, way: string]>> = {
@@ -21,7 +21,7 @@ export function problemPage(error: ApiError): string {
     'The log of this server says what happened.',
   ];
   const isForbidden = error.code === 'forbidden';
-  return shell({
+  return layout({
     title: heading,
     tone: 'bad',
     isLive: !isForbidden,

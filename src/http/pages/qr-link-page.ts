@@ -1,9 +1,9 @@
 import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
-import { shell } from './layout.js';
+import { layout } from './layout.js';
 
 /** What a QR link opens. The code is behind the button, because a chat's preview opens links too. */
-export const qrLinkPage = shell({
+export const qrLinkPage = layout({
   title: 'Link a phone',
   tone: 'busy',
   isLive: false,
@@ -19,7 +19,7 @@ messages as you: go on only if you know who sent you this link, and why.</p>
 /** In place of it, where the link cannot be opened. */
 export function qrLinkProblemPage(error: ApiError): string {
   const isGone = error.code === 'not_found';
-  return shell({
+  return layout({
     title: isGone ? 'This link does not work' : 'Something went wrong',
     tone: 'bad',
     isLive: false,

@@ -1,6 +1,6 @@
 import type { Caller } from '../auth/authorize.js';
 import type { ToldCode } from '../session/session-reader.js';
-import { visitorPage } from './guest-qr-page.js';
+import { guestQrPage } from './guest-qr-page.js';
 import { qrPage, secondsLeft } from './qr-page.js';
 
 interface Viewer {
@@ -22,7 +22,7 @@ const mostKinds = 16;
  * `/qr` as bytes. It is the same for all who see it in the same way, until Redis says something else or a second of the
  * code's life has passed: those after the first get what was rendered for the first.
  */
-export function createShownPage(): (told: ToldCode, viewer: Viewer) => Buffer {
+export function createQrPageCache(): (told: ToldCode, viewer: Viewer) => Buffer {
   const shown = new Map<string, Shown>();
   return (told, { caller, baseUrl, needsKey }) => {
     const isVisitor = caller.scope === 'qr';
@@ -32,7 +32,7 @@ export function createShownPage(): (told: ToldCode, viewer: Viewer) => Buffer {
     const last = shown.get(kind);
     if (last !== undefined && last.told === told && last.left === left) return last.bytes;
     const page = isVisitor
-      ? visitorPage(told.status.state, told.image)
+      ? guestQrPage(told.status.state, told.image)
       : qrPage({ ...told, baseUrl, secondsLeft: left, needsKey, isLoggedIn });
     const bytes = Buffer.from(page);
     if (last === undefined && shown.size === mostKinds) shown.clear();

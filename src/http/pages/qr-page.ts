@@ -1,7 +1,7 @@
 import type { Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
-import { shell } from './layout.js';
-import { adviceFor, numberOf, type Situation } from './state-help.js';
+import { layout } from './layout.js';
+import { helpFor, numberOf, type Situation } from './state-help.js';
 
 export interface QrPageInput extends Omit<Situation, 'hasImage'> {
   /** The code as base64 of its PNG, 360x360; null where there is none. */
@@ -15,8 +15,8 @@ export interface QrPageInput extends Omit<Situation, 'hasImage'> {
 /** The page that links the phone: what to do now, the code or the sentence that there is none, the state. */
 export function qrPage({ image, secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
   const { status } = situation;
-  const advice = adviceFor({ ...situation, hasImage: image !== null });
-  return shell({
+  const advice = helpFor({ ...situation, hasImage: image !== null });
+  return layout({
     title: advice.heading,
     tone: advice.tone,
     isLive: true,

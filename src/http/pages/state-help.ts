@@ -3,7 +3,7 @@ import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
 
 /** What a person should know and do in a state. */
-export interface Advice {
+export interface StateHelp {
   readonly heading: string;
   readonly tone: Tone;
   readonly content: Html;
@@ -18,7 +18,7 @@ export interface Situation {
   readonly needsKey: boolean;
 }
 
-export function adviceFor({ status, heartbeat, hasImage, ...place }: Situation): Advice {
+export function helpFor({ status, heartbeat, hasImage, ...place }: Situation): StateHelp {
   const why = reason(status.last_error);
   switch (status.state) {
     case 'stopped':
@@ -87,19 +87,19 @@ account cannot be linked here for now.</p>
 <li>Or try again on another day: WhatsApp does not always ask the same accounts.</li>
 </ul>`;
 
-const scan: Advice = {
+const scan: StateHelp = {
   heading: 'Scan this code',
   tone: 'busy',
   content: scanSteps,
 };
 
-const freshCode: Advice = {
+const freshCode: StateHelp = {
   heading: 'A fresh code is coming',
   tone: 'busy',
   content: html`<p>Nothing to do: it appears here in a moment.</p>`,
 };
 
-function disconnected(status: Status, heartbeat: Heartbeat, place: Place, why: Html | null): Advice {
+function disconnected(status: Status, heartbeat: Heartbeat, place: Place, why: Html | null): StateHelp {
   if (heartbeat === 'ended') {
     return {
       heading: 'The session has given up',

@@ -13,7 +13,7 @@ export type OwnFacts = Pick<Config, 'authDir' | 'chromeExecutable' | 'headless'>
 };
 
 /** The status that a reader tells: a state that nobody stands behind any more is history. */
-export function toldStatus(stored: Status | null, heartbeat: Heartbeat, own: OwnFacts): Status {
+export function effectiveStatus(stored: Status | null, heartbeat: Heartbeat, own: OwnFacts): Status {
   if (stored === null) return beforeAnyRun(own);
   return isCurrent(stored, heartbeat) ? stored : withoutOwner(stored, ownerGoneSentence);
 }

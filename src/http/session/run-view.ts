@@ -11,7 +11,7 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { inspectSession } from '../../platform/store/session-inspection.js';
 import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/store/state-store.js';
-import { type OwnFacts, toldStatus } from './effective-status.js';
+import { effectiveStatus, type OwnFacts } from './effective-status.js';
 
 /** Everything about a session's run at one moment, which starting and ending it decide upon. */
 export interface RunView {
@@ -79,7 +79,7 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
   return {
     ...parsed,
     isOdd: names.some((name) => texts[name] !== '' && parsed[name] === null),
-    status: toldStatus(stored, heartbeat, own),
+    status: effectiveStatus(stored, heartbeat, own),
     outcome: parseOutcome(outcome),
     job:
       startId === null ? 'none' : startId === ended && ended !== '' ? 'over' : isLocked ? 'held' : 'waiting',

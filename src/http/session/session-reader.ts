@@ -5,8 +5,8 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
 import { oneAtATime } from '../core/coalesce.js';
 import { Json } from '../core/json.js';
-import { rememberingLast } from '../core/memoize-last.js';
-import { type OwnFacts, toldStatus } from './effective-status.js';
+import { memoizeLast } from '../core/memoize-last.js';
+import { effectiveStatus, type OwnFacts } from './effective-status.js';
 import { viaRedis } from './redis-errors.js';
 
 /**
@@ -35,15 +35,15 @@ export interface ToldStatus {
 
 export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader {
   const k = sessionKeys(own.session);
-  const parse = rememberingLast(parseStatus);
+  const parse = memoizeLast(parseStatus);
 
-  const tell = rememberingLast((stored: string | null, beat: string | null): ToldStatus => {
+  const tell = memoizeLast((stored: string | null, beat: string | null): ToldStatus => {
     const heartbeat = parseHeartbeat(beat);
-    const status = toldStatus(parse(stored), heartbeat, own);
+    const status = effectiveStatus(parse(stored), heartbeat, own);
     return { status, heartbeat, json: new Json(JSON.stringify(status)) };
   });
 
-  const tellWithCode = rememberingLast((told: ToldStatus, image: string | null) => ({
+  const tellWithCode = memoizeLast((told: ToldStatus, image: string | null) => ({
     ...told,
     image: canBeScanned(told) ? image : null,
   }));
@@ -56,7 +56,7 @@ export function createSessionReader(redis: Redis, own: OwnFacts): SessionReader 
 
     health: oneAtATime(async () => {
       const [stored = null, beat = null, standing = null, summary = null] = await viaRedis(() =>
-        redis.mget(k.state, k.heartbeat, k.backupStanding, k.backupSummary),
+        redis.mget(k.state, k.heartbeat, k.backupStatus, k.backupSummary),
       );
       return { ...tell(stored, beat), backup: describeBackup(standing, summary) };
     }),

@@ -4,7 +4,7 @@ import { type Capability, capabilityNames, type PageStatus } from '../../contrac
 import { sessionStates } from '../../contract/status.js';
 import { withDeadline } from '../deadline.js';
 import type { Redis } from '../redis/connection.js';
-import { readRoll } from '../store/supervisor-registry.js';
+import { readSupervisors } from '../store/supervisor-registry.js';
 import { readSessionFacts, type SessionFacts } from './session-facts.js';
 
 interface DeploymentParts {
@@ -33,7 +33,7 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
     await redis.exists(supervisorsKey);
     const pingMs = performance.now() - askedAt;
     const [roll, ...facts] = await Promise.all([
-      readRoll(redis),
+      readSupervisors(redis),
       ...sessions().map(async (session) => ({
         session,
         ...(await readSessionFacts(redis, session, heartbeatTtlMs)),

@@ -57,7 +57,7 @@ export async function readSessionFacts(
   const [nowMs, state, beat, standing, summary, beatTtlMs, ...counts] = await factsScript(
     redis,
     [
-      ...[k.state, k.heartbeat, k.backupStanding, k.backupSummary],
+      ...[k.state, k.heartbeat, k.backupStatus, k.backupSummary],
       ...[`${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`],
     ],
     [],
@@ -97,7 +97,7 @@ function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackup, nowMs
 
 type Reply = readonly [number, string, string, string, string, number, number, number, number, number];
 
-// KEYS state heartbeat backupStanding backupSummary, lists of waiting and active sends, of waiting and active reads
+// KEYS state heartbeat backupStatus backupSummary, lists of waiting and active sends, of waiting and active reads
 // returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' where there is nothing
 const factsScript = luaScript<Reply>(
   'sessionFacts',

@@ -7,7 +7,7 @@ import { connectPatiently, disconnect, type Redis } from './connection.js';
 import { userProblem } from './rights.js';
 
 /** Whether this Redis can be built upon: it lets us in and do all, is new enough, and never throws away what it was given. */
-export interface RedisFitness {
+export interface RedisPreflight {
   /**
    * Settles at the first contact, however late that is. Rejects with an OperatorError where this Redis is refused, and with
    * any error once {@link stop} was called. What changes later is only told in the log: a session that runs is not ended for it.
@@ -22,7 +22,7 @@ interface FitnessOptions {
   readonly log: Logger;
 }
 
-export function watchRedisFitness({ redisUrl, timing, log }: FitnessOptions): RedisFitness {
+export function watchRedisPreflight({ redisUrl, timing, log }: FitnessOptions): RedisPreflight {
   const stopping = new AbortController();
   const { signal } = stopping;
   // The parts say when Redis is away.

@@ -1,5 +1,5 @@
 import {
-  type BackupStanding,
+  type BackupStatus,
   type SnapshotManifest,
   snapshotManifestSchema,
 } from '../../contract/credentials.js';
@@ -126,18 +126,18 @@ export function readPiece(
 }
 
 /** Says whether the session's owner takes snapshots. */
-export async function tellBackupStanding(
+export async function publishBackupStatus(
   redis: Redis,
   { session, epoch }: SnapshotWriter,
-  standing: BackupStanding,
+  standing: BackupStatus,
 ): Promise<void> {
   const k = sessionKeys(session);
-  await standingScript(redis, [k.fence, k.backupStanding], [epoch, JSON.stringify(standing)]);
+  await standingScript(redis, [k.fence, k.backupStatus], [epoch, JSON.stringify(standing)]);
 }
 
-// KEYS fence backupStanding | ARGV epoch standing | returns 1 or 0
+// KEYS fence backupStatus | ARGV epoch standing | returns 1 or 0
 const standingScript = luaScript<number>(
-  'tellBackupStanding',
+  'publishBackupStatus',
   2,
   `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
    redis.call('SET', KEYS[2], ARGV[2])

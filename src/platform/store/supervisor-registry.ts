@@ -5,13 +5,18 @@ import { luaScript } from '../redis/lua-script.js';
 /** Which supervisors are alive: each signs the roll again before its entry lapses. */
 
 /** `room`: how many more sessions it can take. */
-export async function signRoll(redis: Redis, supervisor: string, room: number, ttlMs: number): Promise<void> {
+export async function registerSupervisor(
+  redis: Redis,
+  supervisor: string,
+  room: number,
+  ttlMs: number,
+): Promise<void> {
   await signScript(redis, [supervisorsKey, roomsKey], [supervisor, room, ttlMs]);
 }
 
 // KEYS supervisors rooms | ARGV supervisor room ttlMs
 const signScript = luaScript<number>(
-  'signRoll',
+  'registerSupervisor',
   2,
   `local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -23,25 +28,25 @@ const signScript = luaScript<number>(
    return redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])`,
 );
 
-export async function leaveRoll(redis: Redis, supervisor: string): Promise<void> {
+export async function unregisterSupervisor(redis: Redis, supervisor: string): Promise<void> {
   await leaveScript(redis, [supervisorsKey, roomsKey], [supervisor]);
 }
 
 // KEYS supervisors rooms | ARGV supervisor
 const leaveScript = luaScript<number>(
-  'leaveRoll',
+  'unregisterSupervisor',
   2,
   `redis.call('HDEL', KEYS[2], ARGV[1])
    return redis.call('ZREM', KEYS[1], ARGV[1])`,
 );
 
-export interface RollEntry {
+export interface RegisteredSupervisor {
   readonly supervisor: string;
   readonly room: number;
 }
 
 /** Every supervisor that is alive now. */
-export async function readRoll(redis: Redis): Promise<RollEntry[]> {
+export async function readSupervisors(redis: Redis): Promise<RegisteredSupervisor[]> {
   const words = await readScript(redis, [supervisorsKey, roomsKey], []);
   return Array.from({ length: words.length / 2 }, (_, i) => ({
     supervisor: words[2 * i] ?? '',
@@ -56,7 +61,7 @@ function countIn(text = ''): number {
 
 // KEYS supervisors rooms | returns id room id room …, of those entries that have not lapsed, and do within an hour
 const readScript = luaScript<string[]>(
-  'readRoll',
+  'readSupervisors',
   2,
   `local time = redis.call('TIME')
    local words = {}

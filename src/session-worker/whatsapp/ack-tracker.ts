@@ -3,7 +3,7 @@ import type { FoundMessage } from '../../contract/worker-commands.js';
 const remembered = 1_000;
 
 /** What WhatsApp's server last said of each of the newest messages, for whoever waits for it. */
-export class Acks {
+export class AckTracker {
   readonly #told = new Map<string, FoundMessage>();
   readonly #waiting = new Map<string, (found: FoundMessage) => void>();
 

@@ -4,7 +4,7 @@ import { pageNeeds } from '../../contract/page-needs.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import { deferred, withDeadline } from '../../platform/deadline.js';
-import { Acks } from './ack-tracker.js';
+import { AckTracker } from './ack-tracker.js';
 import { AttachedClient } from './attached-client.js';
 import {
   type AgentAnswer,
@@ -73,7 +73,7 @@ const refreshesMax = 2;
 
 /** One page of WhatsApp Web: what it is asked goes through here, each call with a deadline. */
 export class WhatsAppClient {
-  readonly acks = new Acks();
+  readonly acks = new AckTracker();
   readonly numbers = new NumberCache();
   readonly #client: AttachedClient;
   readonly #options: ClientOptions;

@@ -19,13 +19,13 @@ kill -KILL -- "-$2"`;
 const bashArguments = ['--norc', '-p', '-c'];
 
 /** Throws {@link OperatorError} where no guard could be started: a browser is never without one. */
-export async function requireGuard(): Promise<void> {
+export async function requireWatchdog(): Promise<void> {
   await promisify(execFile)('bash', [...bashArguments, ':']).catch((error) => {
     throw new OperatorError(unguarded(error));
   });
 }
 
-export class Guard {
+export class BrowserWatchdog {
   readonly #groupId: number;
   readonly #timeoutMs: number;
   readonly #ageMs: () => number;

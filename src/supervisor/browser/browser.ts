@@ -7,7 +7,7 @@ import { HoldlineError } from '../../contract/errors.js';
 import { preparedPage } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
 import { atMost, pause, withDeadline } from '../../platform/deadline.js';
-import { Guard } from './browser-watchdog.js';
+import { BrowserWatchdog } from './browser-watchdog.js';
 import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
 import { signalGroup, whileGroupFrozen } from './process-group.js';
@@ -74,7 +74,7 @@ export class Browser {
   /** Resolves when it answers; rejects with a sentence when it ends before. */
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #guard: Guard;
+  readonly #guard: BrowserWatchdog;
   readonly #pipe: DebuggingPipe;
   readonly #startedAt = performance.now();
   #hasExited = false;
@@ -85,7 +85,7 @@ export class Browser {
     this.#child = child;
     this.pid = pid;
     const die = () => void this.kill();
-    this.#guard = new Guard(
+    this.#guard = new BrowserWatchdog(
       pid,
       guardTimeoutMs,
       () => lease.ageMs,

@@ -6,7 +6,7 @@ import { unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { UnreadableBackupError } from '../credentials/errors.js';
 import { LoginRestorer } from '../credentials/login-restorer.js';
-import type { SnapshotVault } from '../credentials/snapshot-store.js';
+import type { SnapshotStore } from '../credentials/snapshot-store.js';
 import type { LoginSource } from '../credentials/take-snapshot.js';
 import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
 import { browserSettings } from './browser-settings.js';
@@ -32,7 +32,7 @@ interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
   readonly lease: BrowserLease;
-  readonly vault: SnapshotVault;
+  readonly vault: SnapshotStore;
   /** Of the run, as it is now: the note beside the profile follows it. */
   readonly epoch: () => number;
   /** No grace periods from now on. */

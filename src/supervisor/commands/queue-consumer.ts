@@ -54,7 +54,7 @@ interface Taken {
  * One queue of commands, taken one after another and carried out side by side. BullMQ's own loop is not used: it starts
  * jobs that it has fetched at the same time in any order.
  */
-export class CommandLane {
+export class QueueConsumer {
   readonly #options: LaneOptions;
   readonly #queue: Queue;
   readonly #worker: Worker;

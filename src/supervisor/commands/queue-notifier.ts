@@ -4,12 +4,12 @@ import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { blockingTwin, type Redis } from '../../platform/redis/connection.js';
 import { settingAside } from '../../platform/redis/set-aside.js';
-import type { CommandLane } from './queue-consumer.js';
+import type { QueueConsumer } from './queue-consumer.js';
 
 interface WatchOptions {
   readonly redis: Redis;
   readonly timing: Pick<Timing, 'drainDelayMs'>;
-  readonly lanes: readonly CommandLane[];
+  readonly lanes: readonly QueueConsumer[];
   readonly log: Logger;
 }
 
@@ -18,7 +18,7 @@ interface WatchOptions {
  * commands for each lane and read, though nothing happens. A marker that was lost with a connection is made up for: all
  * are woken once it is there again.
  */
-export class CommandWatch {
+export class QueueNotifier {
   readonly #options: WatchOptions;
   readonly #closing = new AbortController();
   #connection: Redis | null = null;

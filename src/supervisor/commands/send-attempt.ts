@@ -4,7 +4,7 @@ import type { PreparedMessage, SendCommands } from '../../contract/worker-comman
 import type { Incarnation } from '../incarnation.js';
 import type { Availability } from './availability.js';
 import type { LookUps } from './look-ups.js';
-import type { Handed, SendFeed } from './send-batcher.js';
+import type { Handed, SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
 import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
 import {
@@ -23,7 +23,7 @@ export interface SendContext {
   readonly wipedEpoch: () => number;
   readonly wid: () => string | null;
   readonly profileId: () => string | null;
-  readonly feed: SendFeed;
+  readonly feed: SendBatcher;
   readonly lookUps: LookUps;
   /** Anything but `recorded`: the page must not be called. */
   readonly recordAttempt: (attempt: SendAttempt) => Promise<'recorded' | 'fenced' | 'late'>;
@@ -65,7 +65,7 @@ export class PageAttempt {
     this.#context = context;
   }
 
-  /** `again`: nothing came of it in this period. null: the run ends here. Throws what {@link SendFeed.hand} throws. */
+  /** `again`: nothing came of it in this period. null: the run ends here. Throws what {@link SendBatcher.hand} throws. */
   async send(
     earlier: Attempted | null,
     onAttempt: (attempt: Attempted) => void,

@@ -52,7 +52,7 @@ const slowMs = 2_000;
  * What of a chat is ready by the time that the page has those before goes to it in one call, which stops at the first
  * message that the page does not take: none after it shall overtake it.
  */
-export class SendFeed {
+export class SendBatcher {
   readonly #availability: Availability;
   readonly #actUntil: () => number;
   readonly #madeRoom: () => void;

@@ -18,8 +18,8 @@ import { redisTimeMs } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { copyAside, textOf } from '../../platform/redis/set-aside.js';
 import { storeAnswer } from '../../platform/store/read-answers.js';
-import { CommandLane, type QueueLook } from './queue-consumer.js';
-import { CommandWatch } from './queue-notifier.js';
+import { QueueConsumer, type QueueLook } from './queue-consumer.js';
+import { QueueNotifier } from './queue-notifier.js';
 import { runRead } from './run-read.js';
 import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 
@@ -43,9 +43,9 @@ const beatsBetweenLooks = 3;
 export class SessionCommands {
   readonly #options: SessionCommandsOptions;
   readonly #ending = new AbortController();
-  readonly #reads: CommandLane;
-  readonly #sends: CommandLane;
-  readonly #watch: CommandWatch;
+  readonly #reads: QueueConsumer;
+  readonly #sends: QueueConsumer;
+  readonly #watch: QueueNotifier;
   #closed: Promise<void> | null = null;
 
   constructor(options: SessionCommandsOptions) {
@@ -53,14 +53,14 @@ export class SessionCommands {
     // Each command that is under way listens.
     setMaxListeners(0, this.#ending.signal);
     const sends = new SessionSends(options, this.#ending.signal);
-    this.#reads = new CommandLane({
+    this.#reads = new QueueConsumer({
       ...options,
       name: readsQueue(options.session),
       hasRoom: (underWay) => underWay < readsAtOnce,
       keptMs: settledReadAgeS * 1_000,
       run: (job) => this.#read(job),
     });
-    this.#sends = new CommandLane({
+    this.#sends = new QueueConsumer({
       ...options,
       name: sendsQueue(options.session),
       hasRoom: () => sends.hasRoom,
@@ -71,7 +71,7 @@ export class SessionCommands {
       spareKey: (jobId) => attemptKey(options.session, jobId),
       run: (job) => sends.run(job),
     });
-    this.#watch = new CommandWatch({ ...options, lanes: [this.#reads, this.#sends] });
+    this.#watch = new QueueNotifier({ ...options, lanes: [this.#reads, this.#sends] });
   }
 
   /**

@@ -21,7 +21,7 @@ import type { Availability } from './availability.js';
 import { LookUps } from './look-ups.js';
 import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
-import { SendFeed } from './send-batcher.js';
+import { SendBatcher } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
 import { failed } from './send-outcomes.js';
 
@@ -49,7 +49,7 @@ export class SessionSends {
   readonly #options: SessionSendsOptions;
   readonly #ending: AbortSignal;
   readonly #order: SendOrder;
-  readonly #feed: SendFeed;
+  readonly #feed: SendBatcher;
   readonly #lookUps: LookUps;
   #taken = 0;
   #takenCharacters = 0;
@@ -59,7 +59,7 @@ export class SessionSends {
     this.#options = options;
     this.#ending = ending;
     this.#lookUps = new LookUps(() => this.#feed.backlog >= backlogMax);
-    this.#feed = new SendFeed(availability, actUntil, () => this.#lookUps.next());
+    this.#feed = new SendBatcher(availability, actUntil, () => this.#lookUps.next());
     this.#order = new SendOrder(availability, (line) => this.#feed.feed(line));
   }
 

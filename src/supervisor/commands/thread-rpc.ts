@@ -27,7 +27,7 @@ interface Pending {
 }
 
 /** Questions to one session worker's thread, and their answers. */
-export class CommandPort {
+export class ThreadRpc {
   readonly #pending = new Map<string, Pending>();
   readonly #post: (message: ToThread) => void;
   #isClosed = false;

@@ -5,16 +5,16 @@ import { pause, unlessAborted } from '../../platform/deadline.js';
 import { insist } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { tellBackupStanding } from '../../platform/store/credentials-store.js';
+import { publishBackupStatus } from '../../platform/store/credentials-store.js';
 import { SnapshotRefusedError } from './errors.js';
 import { fingerprintOf } from './login-files.js';
-import type { SnapshotVault } from './snapshot-store.js';
+import type { SnapshotStore } from './snapshot-store.js';
 import { type LoginSource, takeSnapshot } from './take-snapshot.js';
 
 interface BackupOptions {
   readonly redis: Redis;
   readonly session: string;
-  readonly vault: SnapshotVault;
+  readonly vault: SnapshotStore;
   readonly timing: Pick<
     Timing,
     'loginSettleMs' | 'backupIntervalMs' | 'backupFreezeMs' | 'backupStopMs' | 'backoffMaxMs'
@@ -193,7 +193,7 @@ export class CredentialsBackup {
     const text = JSON.stringify([epoch(), standing]);
     if (text === this.#told) return false;
     this.#told = text;
-    await unlessAborted(tellBackupStanding(redis, { session, epoch: epoch() }, standing), lost).catch(() => {
+    await unlessAborted(publishBackupStatus(redis, { session, epoch: epoch() }, standing), lost).catch(() => {
       this.#told = '';
     });
     return true;

@@ -7,7 +7,7 @@ import type { Logger } from '../../platform/logger.js';
 import type { Profile } from '../browser/profile.js';
 import { DamagedSnapshotError, UnreadableBackupError } from './errors.js';
 import { loginFolders } from './login-files.js';
-import type { SnapshotVault, StoredSnapshot } from './snapshot-store.js';
+import type { SnapshotStore, StoredSnapshot } from './snapshot-store.js';
 import { accountFile, storageFile } from './take-snapshot.js';
 
 /** Restoring failed for a reason outside the snapshot (disk, Redis): it can succeed later. */
@@ -21,7 +21,7 @@ class RestoreError extends HoldlineError {
 }
 
 interface RestorerOptions {
-  readonly vault: SnapshotVault;
+  readonly vault: SnapshotStore;
   readonly profile: Profile;
   readonly log: Logger;
 }

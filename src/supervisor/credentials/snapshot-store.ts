@@ -16,7 +16,7 @@ import { packFolder, unpackFolder } from './archive.js';
 import { cutIntoPieces, openPiece, sealPiece } from './encryption.js';
 import { DamagedSnapshotError, SnapshotRefusedError, SnapshotTooLargeError } from './errors.js';
 
-export interface VaultOptions {
+export interface SnapshotStoreOptions {
   readonly redis: Redis;
   readonly session: string;
   /** The first seals, all open; none: nothing can be stored or read. */
@@ -38,10 +38,10 @@ export type FoundSnapshot =
   | { readonly type: 'damaged'; readonly slot: SnapshotSlot };
 
 /** Seals folders into a session's place in Redis and opens them again. Every Redis error passes through. */
-export class SnapshotVault {
-  readonly #options: VaultOptions;
+export class SnapshotStore {
+  readonly #options: SnapshotStoreOptions;
 
-  constructor(options: VaultOptions) {
+  constructor(options: SnapshotStoreOptions) {
     this.#options = options;
   }
 

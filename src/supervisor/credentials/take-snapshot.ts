@@ -6,7 +6,7 @@ import type { LoginStorage } from '../../contract/thread-messages.js';
 import { unlessAborted } from '../../platform/deadline.js';
 import { LoopDelay } from '../../platform/loop-delay.js';
 import { copyLogin, fingerprintOf } from './login-files.js';
-import type { SnapshotVault } from './snapshot-store.js';
+import type { SnapshotStore } from './snapshot-store.js';
 
 /** A linked profile, and the browser on it if one lives. */
 export interface LoginSource {
@@ -37,7 +37,7 @@ export const storageFile = 'storage.json';
  */
 export async function takeSnapshot(
   source: LoginSource,
-  vault: SnapshotVault,
+  vault: SnapshotStore,
   epoch: number,
   freezeLimitMs: number,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import { isExecutable } from '../../platform/config/browser-executable.js';
 import type { Config } from '../../platform/config/config.js';
 import { withDeadline } from '../../platform/deadline.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { readRoll } from '../../platform/store/supervisor-registry.js';
+import { readSupervisors } from '../../platform/store/supervisor-registry.js';
 
 interface ReadinessParts {
   readonly supervisorId: string;
@@ -25,7 +25,7 @@ async function redisProblem({ redis, supervisorId }: ReadinessParts): Promise<st
   // A command that waits for the connection would wait there after the probe has gone, too.
   if (redis.status !== 'ready') return 'redis is not reachable';
   try {
-    const roll = await withDeadline(readRoll(redis), redisPatienceMs, 'redis');
+    const roll = await withDeadline(readSupervisors(redis), redisPatienceMs, 'redis');
     if (roll.some(({ supervisor }) => supervisor === supervisorId)) return null;
     return 'the supervisor could not sign the roll of those alive';
   } catch {

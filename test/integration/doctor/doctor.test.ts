@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { Finding } from '../../../src/doctor/finding.js';
 import { reachVerdict } from '../../../src/doctor/whatsapp.js';
-import { signRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
 import { Theatre } from '../../support/theatre.js';
@@ -64,8 +64,8 @@ const levelsOf = (findings: readonly Finding[]) =>
   Object.fromEntries(findings.map(({ check, level }) => [check, level]));
 
 test('on a machine with everything nothing fails, each line says what was found, and the exit code is 0', async () => {
-  await signRoll(client, 'one', 3, 60_000);
-  await signRoll(client, 'two', 4, 60_000);
+  await registerSupervisor(client, 'one', 3, 60_000);
+  await registerSupervisor(client, 'two', 4, 60_000);
   const { code, output } = await examine(['supervisor']);
   assert.equal(code, 0, output);
   assert.match(output, /^ok +browser +Scripted Browser 1\.0 \(/m);

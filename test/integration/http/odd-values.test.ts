@@ -111,7 +111,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
 
   it('/health tells of no backup where what is noted of it cannot be read', async () => {
     await ready();
-    await stage.redis.mset(k.backupStanding, 'no{', k.backupSummary, '[]');
+    await stage.redis.mset(k.backupStatus, 'no{', k.backupSummary, '[]');
     assert.equal((await stage.replica.get('/health')).status, 200);
   });
 

@@ -107,7 +107,7 @@ describe('what metrics tell of the page of WhatsApp Web', () => {
       const { run } = await stage.held();
       await run.publish('ready', { account });
       await stage.redis.set(keys.state, stored);
-      await stage.redis.set(keys.backupStanding, JSON.stringify({ enabled: true, reason: null }));
+      await stage.redis.set(keys.backupStatus, JSON.stringify({ enabled: true, reason: null }));
       const told = await metrics();
       assert.deepEqual(ofPage(told), []);
       for (const name of ['state', 'epoch', 'incarnation']) {
@@ -134,7 +134,7 @@ describe('what metrics tell of the page of WhatsApp Web', () => {
   it('what is told of the backup costs its own metrics only, too', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account, page: pageOf() });
-    await stage.redis.set(keys.backupStanding, 'no JSON');
+    await stage.redis.set(keys.backupStatus, 'no JSON');
     const told = await metrics();
     assert.equal(told.value('holdline_session_backup_ok'), undefined);
     assert.equal(told.value('holdline_page_capability', { capability: 'send' }), 2);

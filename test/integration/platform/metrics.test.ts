@@ -125,10 +125,10 @@ test('both tell the same of the session, of the supervisors and of Redis', async
 
 test('age and size of the newest backup are told', async () => {
   const { redis: connection, session } = supervised.observer;
-  const { backupStanding, backupSummary } = sessionKeys(session);
+  const { backupStatus, backupSummary } = sessionKeys(session);
   const taken_at = new Date(Date.now() - 90_000).toISOString();
   await connection.set(backupSummary, JSON.stringify({ taken_at, bytes: 4_096 }));
-  await connection.set(backupStanding, JSON.stringify({ enabled: true, reason: null }));
+  await connection.set(backupStatus, JSON.stringify({ enabled: true, reason: null }));
   const page = await ofReplica();
   assert.equal(page.value('holdline_session_backup_ok'), 1);
   assert.equal(page.value('holdline_session_snapshot_size_bytes'), 4_096);

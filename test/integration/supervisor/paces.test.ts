@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { pino } from 'pino';
 import { intentChannel } from '../../../src/contract/keys.js';
 import { connectPatiently, disconnect } from '../../../src/platform/redis/connection.js';
-import { CommandLane } from '../../../src/supervisor/commands/queue-consumer.js';
+import { QueueConsumer } from '../../../src/supervisor/commands/queue-consumer.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
@@ -64,7 +64,7 @@ test('a subscription that Redis refuses when the connection is made anew is aske
 test('the wait for an empty queue ends with its signal', async () => {
   const connection = connectPatiently(redis.url, { socketTimeoutMs: 10_000 }, pino({ level: 'silent' }));
   const commands = refuseOnce(null);
-  const lane = new CommandLane({
+  const lane = new QueueConsumer({
     ...{
       redis: connection,
       name: 'sends-waiting',

@@ -5,7 +5,7 @@ import { keyPrefix, sessionKeys } from '../../../src/contract/keys.js';
 import { authStartJob, sessionsQueue } from '../../../src/contract/names.js';
 import { deferred } from '../../../src/platform/deadline.js';
 import { startJobOptions } from '../../../src/platform/queues/start-job.js';
-import { readRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { readSupervisors } from '../../../src/platform/store/supervisor-registry.js';
 import { eventually } from '../../support/eventually.js';
 import { startFaultProxy } from '../../support/fault-proxy.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
@@ -104,7 +104,7 @@ test('a supervisor that closes alone leaves the run to wait for the next', () =>
     await supervised.assertNothingRuns();
     const waiting = await observer.look();
     assert.deepEqual([waiting.heartbeat, waiting.jobExists, waiting.lockPttl], [null, true, -2]);
-    assert.deepEqual(await readRoll(observer.redis), []);
+    assert.deepEqual(await readSupervisors(observer.redis), []);
     await supervised.startSupervisor();
     assert.ok((await observer.untilReady()).epoch > epoch);
   }));
@@ -168,7 +168,7 @@ test('a supervisor is on the roll once it has started, however slowly Redis gree
   try {
     // Connected, and not known to be ready yet.
     const { id } = await supervised.startSupervisor(() => greeted.promise);
-    const roll = await readRoll(supervised.observer.redis);
+    const roll = await readSupervisors(supervised.observer.redis);
     assert.deepEqual(
       roll.map(({ supervisor }) => supervisor),
       [id],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { luaScript } from '../../../src/platform/redis/lua-script.js';
-import { readRoll, signRoll } from '../../../src/platform/store/supervisor-registry.js';
+import { readSupervisors, registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { type RedisServer, startRedis } from '../../support/redis-server.js';
@@ -59,16 +59,16 @@ test('it refuses as often as it was told, and by key', async () => {
 test('a script is known by its name, by its source and by its digest', async () => {
   const seen = new Set<string>();
   const look = refusing.refuse(({ step }) => seen.add(step) === null, '');
-  await signRoll(redis, 'one', 1, 10_000);
-  await signRoll(redis, 'one', 1, 10_000);
+  await registerSupervisor(redis, 'one', 1, 10_000);
+  await registerSupervisor(redis, 'one', 1, 10_000);
   await luaScript<number>('unknownToThis', 0, 'return 1')(redis, [], []);
   look.lift();
   assert.deepEqual([...seen], ['holdline_signRoll', 'eval']);
 
   const refusal = refusing.refuse(({ step }) => step === 'holdline_readRoll', readOnly);
-  await assert.rejects(readRoll(redis), /READONLY/);
+  await assert.rejects(readSupervisors(redis), /READONLY/);
   refusal.lift();
-  assert.deepEqual(await readRoll(redis), [{ supervisor: 'one', room: 1 }]);
+  assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 1 }]);
 });
 
 test('what is published reaches its subscriber between refusals', async () => {

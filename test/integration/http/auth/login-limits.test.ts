@@ -6,7 +6,7 @@ import type { ApiKey } from '../../../../src/contract/access.js';
 import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
 import { limitsPrefix, visitsKey } from '../../../../src/contract/keys.js';
 import { defaultSession } from '../../../../src/contract/names.js';
-import { createKeyRing } from '../../../../src/http/auth/api-keys.js';
+import { createApiKeys } from '../../../../src/http/auth/api-keys.js';
 import { createVisits } from '../../../../src/http/auth/browser-logins.js';
 import { withRoom } from '../../../../src/http/auth/login-limits.js';
 import { createLimits } from '../../../../src/http/auth/rate-limits.js';
@@ -35,7 +35,7 @@ describe('visits of each kind', () => {
   });
 
   const visits = () =>
-    withRoom(createVisits(redis, createKeyRing([ada, bob]), defaultSession), redis, onBound);
+    withRoom(createVisits(redis, createApiKeys([ada, bob]), defaultSession), redis, onBound);
   const count = async (pattern: string) => (await redis.keys(pattern)).length;
 
   it('are so many logins of a key; one more ends the oldest, and none of another key', async () => {

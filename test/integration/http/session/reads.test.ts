@@ -130,7 +130,7 @@ describe('what a replica tells of the session', () => {
       taken_at: null,
       bytes: null,
     });
-    await redis.set(keys.backupStanding, JSON.stringify({ enabled: true, reason: null }));
+    await redis.set(keys.backupStatus, JSON.stringify({ enabled: true, reason: null }));
     await redis.set(keys.backupSummary, JSON.stringify({ taken_at: '2026-01-15T09:30:12.345Z', bytes: 5 }));
     assert.deepEqual(await told(), {
       enabled: true,

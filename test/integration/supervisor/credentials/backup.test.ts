@@ -269,7 +269,7 @@ test('a backup that fails is said once, in a sentence, and ends no run; then it 
         const failures = () =>
           session.logLines.filter(({ msg }) => /could not be backed up/.test(String(msg)));
         const standing = async () =>
-          (await observer.redis.get(sessionKeys(observer.session).backupStanding)) ?? '';
+          (await observer.redis.get(sessionKeys(observer.session).backupStatus)) ?? '';
         await eventually(async () => /the newest attempt failed: OOM/.test(await standing()), patience);
         rmSync(join(session.profileDir, dirname(loginFile), '000004.log'));
         const taken = await anotherThan(session, null);

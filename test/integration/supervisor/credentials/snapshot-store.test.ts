@@ -19,7 +19,7 @@ import {
   SnapshotRefusedError,
   SnapshotTooLargeError,
 } from '../../../../src/supervisor/credentials/errors.js';
-import { SnapshotVault, type StoredSnapshot } from '../../../../src/supervisor/credentials/snapshot-store.js';
+import { SnapshotStore, type StoredSnapshot } from '../../../../src/supervisor/credentials/snapshot-store.js';
 import { makeCredentialsKey } from '../../../support/credentials.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
@@ -30,7 +30,7 @@ describe('the vault of snapshots', () => {
   let server: RedisServer;
   let redis: Redis;
   let session: string;
-  let vault: SnapshotVault;
+  let vault: SnapshotStore;
   const key = makeCredentialsKey();
   const never = new AbortController().signal;
   const epoch = 1_000;
@@ -52,7 +52,7 @@ describe('the vault of snapshots', () => {
   });
 
   const vaultWith = (keys: readonly CredentialsKey[], of = session) =>
-    new SnapshotVault({ redis, session: of, keys });
+    new SnapshotStore({ redis, session: of, keys });
 
   /** A folder with this text in a file, and enough beside it for several pieces. */
   function folder(text: string, size = 700_000): string {
@@ -83,7 +83,7 @@ describe('the vault of snapshots', () => {
 
   it('stores none that is larger than may be, and keeps the one before', async () => {
     const met: BoundName[] = [];
-    vault = new SnapshotVault({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
+    vault = new SnapshotStore({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
     const dir = folder('one');
     const { bytes } = await vault.store(dir, { epoch, wipedEpoch: 0 }, never);
     const again = (most: number) => vault.store(dir, { epoch, wipedEpoch: 0 }, never, most);

@@ -6,7 +6,7 @@ import { type InputOf, operations } from '../../../../src/contract/operations.js
 import { composeStatus, neverStarted } from '../../../../src/contract/status.js';
 import { acceptSend } from '../../../../src/http/commands/accept-send.js';
 import type { CommandAccess, CommandCall } from '../../../../src/http/commands/context.js';
-import type { JobLook } from '../../../../src/http/commands/job-reader.js';
+import type { JobSnapshot } from '../../../../src/http/commands/job-reader.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
 
 const input = inputOf({ phone_number: '15551234567', message: 'hello' });
@@ -21,7 +21,7 @@ const data: SendJob = {
   requestId: 'another',
 };
 const job = { timestamp: now, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-const look: JobLook = { job, record: null, isOdd: false, wipedEpoch: 0, isOwned: true, nowMs: now };
+const look: JobSnapshot = { job, record: null, isOdd: false, wipedEpoch: 0, isOwned: true, nowMs: now };
 
 function inputOf(fields: Record<string, unknown>): InputOf<'send'> {
   return operations.send.input.parse(fields);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SendAttempt, SendOutcome } from '../../../../src/contract/command-jobs.js';
-import type { JobLook } from '../../../../src/http/commands/job-reader.js';
+import type { JobSnapshot } from '../../../../src/http/commands/job-reader.js';
 import { isForgotten, outcomeOf } from '../../../../src/http/commands/send-status.js';
 
 const now = 1_795_000_000_000;
@@ -13,13 +13,13 @@ const job = {
   returnvalue: null,
   attemptsStarted: 0,
 };
-const look: JobLook = { job, record: null, isOdd: false, wipedEpoch: 5, isOwned: true, nowMs: now };
+const look: JobSnapshot = { job, record: null, isOdd: false, wipedEpoch: 5, isOwned: true, nowMs: now };
 const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
-const attempted: JobLook = { ...look, record: { attempt, outcome: null } };
+const attempted: JobSnapshot = { ...look, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
 const dayMs = 86_400_000;
 
-function told(of: JobLook, about = data): string | null {
+function told(of: JobSnapshot, about = data): string | null {
   const outcome = outcomeOf(of, about);
   return outcome && `${outcome.status} ${outcome.status === 'sent' ? '' : outcome.error.code}`;
 }
@@ -54,7 +54,7 @@ describe('the outcome of a send', () => {
     ['its last millisecond', look, { ...data, notAfter: now }, null],
     ['its time is over', look, { ...data, notAfter: now - 1 }, 'failed expired'],
     ['its time is over after an attempt', attempted, { ...data, notAfter: now - 1 }, null],
-  ] as readonly [string, JobLook, typeof data, string | null][]) {
+  ] as readonly [string, JobSnapshot, typeof data, string | null][]) {
     it(`${what}: ${expected ?? 'not settled'}`, () => {
       assert.equal(told(seen, about), expected);
     });

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { bounds } from '../../../../src/contract/bounds.js';
 import { Connections } from '../../../../src/http/connections/connections.js';
 import { createAddresses } from '../../../../src/http/core/client-ip.js';
-import type { StandingResponse } from '../../../../src/http/core/default-headers.js';
+import type { ResponseWithDefaults } from '../../../../src/http/core/default-headers.js';
 
 /** As much of a socket as the accounts look at. */
 class Stand extends EventEmitter {
@@ -39,7 +39,7 @@ function replica() {
     });
   const ask = (socket: Stand) => {
     const request = { socket, headers: {}, complete: true } as unknown as IncomingMessage;
-    connections.take(request, { req: request, socket } as unknown as StandingResponse);
+    connections.take(request, { req: request, socket } as unknown as ResponseWithDefaults);
   };
   const alive = (sockets: Stand[]) => sockets.filter(({ destroyed }) => !destroyed).length;
   return { connections, open, ask, alive, met };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../../../src/contract/errors.js';
 import {
-  createGuard,
+  createHostOriginGuard,
   type GuardedRequest,
   type GuardSettings,
   parseAuthority,
@@ -21,7 +21,7 @@ const behindProxy: GuardSettings = {
 function outcome(settings: GuardSettings, request: Partial<GuardedRequest> & { host?: string }): string {
   const { host = '127.0.0.1:8790', ...rest } = request;
   try {
-    createGuard(settings).check({
+    createHostOriginGuard(settings).check({
       ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
       ...rest,
     });
@@ -145,7 +145,7 @@ describe('the Origin check', () => {
 
 describe('the base URL', () => {
   const of = (settings: GuardSettings, host: string) =>
-    createGuard(settings).check({
+    createHostOriginGuard(settings).check({
       ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
     }).baseUrl;
 

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { catchUp } from '../../../../src/http/events/catch-up.js';
 import { feedEventOf, gapFrame, pingFrame, presentTypes } from '../../../../src/http/events/frames.js';
-import { Listener } from '../../../../src/http/events/sse-client.js';
+import { SseClient } from '../../../../src/http/events/sse-client.js';
 import {
   isAfter,
   isEventId,
@@ -87,7 +87,7 @@ describe('catching up', () => {
         written += frame.toString();
       },
     };
-    const listener = new Listener({
+    const listener = new SseClient({
       response: response as unknown as ServerResponse,
       session: 'default',
       present: presentTypes(null),

@@ -3,7 +3,7 @@ import { after, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { sessionKeys } from '../../../../src/contract/keys.js';
-import { EventFollower } from '../../../../src/http/events/stream-reader.js';
+import { StreamReader } from '../../../../src/http/events/stream-reader.js';
 import { deferred, withDeadline } from '../../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../../src/platform/redis/connection.js';
 import { eventually } from '../../../support/eventually.js';
@@ -18,7 +18,7 @@ for (const when of ['closes', 'is left by its last listener and closes']) {
     const port = await freePort();
     const log = pino({ level: 'silent' });
     const isDown = deferred<void>();
-    const follower = new EventFollower({
+    const follower = new StreamReader({
       connect() {
         const redis = connectPatiently(`redis://127.0.0.1:${port}`, { socketTimeoutMs: 10_000 }, log);
         redis.once('reconnecting', () => isDown.resolve());
@@ -47,7 +47,7 @@ test('a listener that throws is ended, and the others hear all', async () => {
   const server = await openRedis();
   const log = pino({ level: 'silent' });
   const writer = new Redis(server.url);
-  const follower = new EventFollower({
+  const follower = new StreamReader({
     connect: () => connectPatiently(server.url, { socketTimeoutMs: 10_000 }, log),
     ...{ session: 'default', blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
   });

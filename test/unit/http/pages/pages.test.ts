@@ -9,7 +9,7 @@ import {
   type Status,
   sessionStates,
 } from '../../../../src/contract/status.js';
-import { visitorPage } from '../../../../src/http/pages/guest-qr-page.js';
+import { guestQrPage } from '../../../../src/http/pages/guest-qr-page.js';
 import { pagePolicy } from '../../../../src/http/pages/layout.js';
 import { liveScript } from '../../../../src/http/pages/live-script.js';
 import { problemPage } from '../../../../src/http/pages/problem-page.js';
@@ -94,7 +94,7 @@ describe('the /qr page', () => {
     for (const path of ['stop', 'auth/start']) {
       assert.ok(text.includes(`curl -X POST http://localhost:8790/api/${path} -H`), path);
     }
-    const told = visitorPage('passkey_required', null);
+    const told = guestQrPage('passkey_required', null);
     assert.match(told, /the browser on this server does not have it/);
     assert.ok(told.includes(noQr) && told.indexOf('passkey') < told.indexOf(noQr));
     assert.doesNotMatch(withoutOurScript(told), /curl|localhost|<img/);

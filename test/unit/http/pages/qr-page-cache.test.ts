@@ -3,7 +3,7 @@ import { describe, it, mock } from 'node:test';
 import { composeStatus, neverStarted, type Status } from '../../../../src/contract/status.js';
 import { anybody, type Caller } from '../../../../src/http/auth/authorize.js';
 import { Json } from '../../../../src/http/core/json.js';
-import { createShownPage } from '../../../../src/http/pages/qr-page-cache.js';
+import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
 
 const baseUrl = 'http://localhost:8790';
 const needsKey = false;
@@ -18,7 +18,7 @@ function told(number: number, expires_at: string | null = null) {
 
 describe('/qr as it is shown', () => {
   it('is rendered once for as long as Redis says the same, and anew when it does not', () => {
-    const show = createShownPage();
+    const show = createQrPageCache();
     const first = told(1);
     const page = show(first, { caller: anybody, baseUrl, needsKey });
     assert.equal(show(first, { caller: anybody, baseUrl, needsKey }), page);
@@ -29,7 +29,7 @@ describe('/qr as it is shown', () => {
   it('counts the seconds of a code down', () => {
     mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-01-01T00:00:00.000Z') });
     try {
-      const show = createShownPage();
+      const show = createQrPageCache();
       const code = told(1, '2026-01-01T00:00:17.000Z');
       assert.match(show(code, { caller: anybody, baseUrl, needsKey }).toString(), /replaced in 17 s/);
       mock.timers.tick(1_000);
@@ -40,7 +40,7 @@ describe('/qr as it is shown', () => {
   });
 
   it('is never that of another kind of viewer or of another address', () => {
-    const show = createShownPage();
+    const show = createQrPageCache();
     const code = told(1);
     const stopped = { ...code, status: { ...code.status, state: 'stopped' }, image: null } as const;
     const own = show(stopped, { caller: anybody, baseUrl, needsKey }).toString();
@@ -58,7 +58,7 @@ describe('/qr as it is shown', () => {
   });
 
   it('keeps no more pages than a few, whatever addresses it is asked at', () => {
-    const show = createShownPage();
+    const show = createQrPageCache();
     const code = told(1);
     const first = show(code, { caller: anybody, baseUrl, needsKey });
     for (let port = 1; port <= 16; port++)

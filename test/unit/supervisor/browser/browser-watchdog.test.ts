@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { deferred } from '../../../../src/platform/deadline.js';
-import { Guard, requireGuard } from '../../../../src/supervisor/browser/browser-watchdog.js';
+import { BrowserWatchdog, requireWatchdog } from '../../../../src/supervisor/browser/browser-watchdog.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { isAlive, membersOfGroup, processFacts, signalIfAlive } from '../../../support/processes.js';
@@ -40,7 +40,7 @@ const fresh = () => 0;
 
 test('silence kills the whole group, and the guard is gone with it', async () => {
   const group = await startGroup();
-  const guard = new Guard(group, 200, fresh, assert.fail);
+  const guard = new BrowserWatchdog(group, 200, fresh, assert.fail);
   const { pid = 0 } = guard;
   await eventually(() => membersOfGroup(group).length === 0);
   await eventually(() => !isAlive(pid));
@@ -58,7 +58,7 @@ test('it runs nothing of whoever owns the machine', async () => {
   delete process.env.SHLVL;
   try {
     const group = await startGroup();
-    const guard = new Guard(group, 200, fresh, assert.fail);
+    const guard = new BrowserWatchdog(group, 200, fresh, assert.fail);
     const { pid = 0 } = guard;
     await eventually(() => membersOfGroup(group).length === 0 && !isAlive(pid));
     assert.equal(existsSync(ran), false);
@@ -71,7 +71,7 @@ test('it runs nothing of whoever owns the machine', async () => {
 
 test('it leads a group of its own, and no signal of a terminal ends it', async () => {
   const group = await startGroup();
-  const guard = new Guard(group, long, fresh, assert.fail);
+  const guard = new BrowserWatchdog(group, long, fresh, assert.fail);
   const { pid = 0 } = guard;
   await eventually(() => (ignoredSignals(pid) & terminalSignals) === terminalSignals);
   assert.equal(processFacts(pid)?.group, pid);
@@ -87,7 +87,7 @@ test('beats keep the group alive for longer than the silence that kills', async 
   // Of which a busy machine may take some before the guard reads a beat.
   const timeoutMs = 3_000;
   const group = await startGroup();
-  const guard = new Guard(group, timeoutMs, fresh, assert.fail);
+  const guard = new BrowserWatchdog(group, timeoutMs, fresh, assert.fail);
   const startedAt = performance.now();
   await eventually(
     () => {
@@ -102,16 +102,16 @@ test('beats keep the group alive for longer than the silence that kills', async 
 
 test('the silence before the guard was there counts', async () => {
   const group = await startGroup();
-  new Guard(group, long, () => long - 200, assert.fail);
+  new BrowserWatchdog(group, long, () => long - 200, assert.fail);
   await eventually(() => membersOfGroup(group).length === 0);
 });
 
 test('after the first beat the whole patience counts', async () => {
   const group = await startGroup();
-  const guard = new Guard(group, long, () => long - 1_500, assert.fail);
+  const guard = new BrowserWatchdog(group, long, () => long - 1_500, assert.fail);
   guard.beat();
   const other = await startGroup();
-  new Guard(other, long, () => long - 2_500, assert.fail);
+  new BrowserWatchdog(other, long, () => long - 2_500, assert.fail);
   await eventually(() => membersOfGroup(other).length === 0);
   assert.equal(membersOfGroup(group).length, 2);
   guard.end();
@@ -119,7 +119,7 @@ test('after the first beat the whole patience counts', async () => {
 
 test('a guard that is killed is replaced while the browser lives', async () => {
   const group = await startGroup();
-  const guard = new Guard(group, long, fresh, assert.fail);
+  const guard = new BrowserWatchdog(group, long, fresh, assert.fail);
   const first = guard.pid ?? 0;
   process.kill(first, 'SIGKILL');
   await eventually(() => guard.pid !== first && isAlive(guard.pid ?? 0));
@@ -151,11 +151,11 @@ exec /bin/bash "\${@:1:3}" "$script" "\${@:5}"
 test('a bash that takes no fractions of a second guards all the same, rather too early than too late', async () => {
   const [group, silent, old] = [await startGroup(), await startGroup(), await startGroup()];
   await onPath(oldBash, async () => {
-    await requireGuard();
-    const guard = new Guard(group, long + 500, () => 400, assert.fail);
+    await requireWatchdog();
+    const guard = new BrowserWatchdog(group, long + 500, () => 400, assert.fail);
     guard.beat();
-    new Guard(silent, 1_900, fresh, assert.fail);
-    new Guard(old, long, () => long - 900, assert.fail);
+    new BrowserWatchdog(silent, 1_900, fresh, assert.fail);
+    new BrowserWatchdog(old, long, () => long - 900, assert.fail);
     await eventually(() => [silent, old].every((each) => membersOfGroup(each).length === 0));
     assert.equal(membersOfGroup(group).length, 2);
     guard.end();
@@ -167,8 +167,8 @@ test('without a bash it is said, at the start and by each guard', async () => {
   await onPath(null, async () => {
     const sentence =
       /^no guard for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
-    await assert.rejects(requireGuard(), { name: 'OperatorError', message: sentence });
-    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
+    await assert.rejects(requireWatchdog(), { name: 'OperatorError', message: sentence });
+    const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
     assert.match(why, sentence);
   });
 });
@@ -176,7 +176,7 @@ test('without a bash it is said, at the start and by each guard', async () => {
 test('one that ends by itself, without having killed anybody, is told', async () => {
   const group = await startGroup();
   await onPath('#!/bin/bash\nexit 3\n', async () => {
-    const why = await new Promise<string>((resolve) => new Guard(group, long, fresh, resolve));
+    const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
     assert.match(why, /^no guard for the browser, .*exit code 3$/);
   });
 });
@@ -184,7 +184,7 @@ test('one that ends by itself, without having killed anybody, is told', async ()
 test('one whose replacement cannot be started is told as well', async () => {
   const group = await startGroup();
   const told = deferred<string>();
-  const guard = new Guard(group, long, fresh, told.resolve);
+  const guard = new BrowserWatchdog(group, long, fresh, told.resolve);
   await onPath(null, async () => {
     process.kill(guard.pid ?? 0, 'SIGKILL');
     assert.match(await told.promise, /no bash/);

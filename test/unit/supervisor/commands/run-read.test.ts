@@ -5,7 +5,7 @@ import type { SessionState } from '../../../../src/contract/status.js';
 import type { ToThread } from '../../../../src/contract/thread-messages.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
 import { runRead } from '../../../../src/supervisor/commands/run-read.js';
-import { CommandPort } from '../../../../src/supervisor/commands/thread-rpc.js';
+import { ThreadRpc } from '../../../../src/supervisor/commands/thread-rpc.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
@@ -13,7 +13,7 @@ type Command = Extract<ToThread, { type: 'command' }>;
 /** A session in this state, whose page answers at once. */
 function session(state: SessionState) {
   const calls: string[] = [];
-  const port: CommandPort = new CommandPort((message) => {
+  const port: ThreadRpc = new ThreadRpc((message) => {
     const { id, operation } = message as Command;
     calls.push(operation);
     queueMicrotask(() =>

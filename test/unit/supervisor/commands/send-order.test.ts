@@ -6,15 +6,15 @@ import { deferred } from '../../../../src/platform/deadline.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
 import { KnownChats } from '../../../../src/supervisor/commands/known-chats.js';
 import { LookUps } from '../../../../src/supervisor/commands/look-ups.js';
-import { type PreparedSend, SendFeed } from '../../../../src/supervisor/commands/send-batcher.js';
+import { type PreparedSend, SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
 import { SendOrder, type SendPlace } from '../../../../src/supervisor/commands/send-order.js';
-import { CommandInterruptedError, CommandPort } from '../../../../src/supervisor/commands/thread-rpc.js';
+import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/commands/thread-rpc.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
 import { eventually } from '../../../support/eventually.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
 
-const ports: CommandPort[] = [];
+const ports: ThreadRpc[] = [];
 
 /** Nobody answers any more. */
 afterEach(() => {
@@ -24,11 +24,11 @@ afterEach(() => {
 /** A ready session with a page that answers when the test says so. */
 function stage() {
   const calls: Command[] = [];
-  const port = new CommandPort((message) => calls.push(message as Command));
+  const port = new ThreadRpc((message) => calls.push(message as Command));
   const incarnation = { commands: port } as unknown as Incarnation;
   const availability = new Availability();
   availability.update(incarnation, 'ready');
-  const feed: SendFeed = new SendFeed(
+  const feed: SendBatcher = new SendBatcher(
     availability,
     () => Date.now() + 1_000,
     () => undefined,

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { timingSchema } from '../../../../src/contract/timing.js';
 import type { Redis } from '../../../../src/platform/redis/connection.js';
 import { CredentialsBackup } from '../../../../src/supervisor/credentials/credentials-backup.js';
-import type { SnapshotVault } from '../../../../src/supervisor/credentials/snapshot-store.js';
+import type { SnapshotStore } from '../../../../src/supervisor/credentials/snapshot-store.js';
 
 for (const refused of ['the look at the vault', 'the standing'] as const) {
   test(`at a run's start it is said whether there will be a backup, although Redis refuses ${refused} once`, async () => {
@@ -30,7 +30,7 @@ for (const refused of ['the look at the vault', 'the standing'] as const) {
     const never = new AbortController().signal;
     const backup = new CredentialsBackup({
       redis: redis as unknown as Redis,
-      vault: vault as unknown as SnapshotVault,
+      vault: vault as unknown as SnapshotStore,
       ...{ session: 'default', epoch: () => 1, source: () => null, lost: never },
       timing: timingSchema.parse({}),
       log: pino({ level: 'silent' }),

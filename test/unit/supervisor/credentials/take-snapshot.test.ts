@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { pause } from '../../../../src/platform/deadline.js';
-import type { SnapshotVault } from '../../../../src/supervisor/credentials/snapshot-store.js';
+import type { SnapshotStore } from '../../../../src/supervisor/credentials/snapshot-store.js';
 import { type LoginSource, takeSnapshot } from '../../../../src/supervisor/credentials/take-snapshot.js';
 
 /** What is said of a copy of a login that was not made in time. */
@@ -18,7 +18,7 @@ after(() => rmSync(root, { recursive: true }));
 
 const limitMs = 400;
 const never = new AbortController().signal;
-const vault = { store: () => assert.fail('nothing may be stored') } as unknown as SnapshotVault;
+const vault = { store: () => assert.fail('nothing may be stored') } as unknown as SnapshotStore;
 
 const take = (whileFrozen: LoginSource['whileFrozen']) =>
   takeSnapshot(

@@ -14,7 +14,7 @@ for (const refused of ['the look at the vault', 'the standing'] as const) {
       if (what === refused && refusals++ === 0) throw new Error('READONLY');
     };
     const redis = {
-      async holdline_tellBackupStanding(...words: unknown[]) {
+      async holdline_publishBackupStatus(...words: unknown[]) {
         refuseFirst('the standing');
         told.push(words.at(-1));
         return 1;

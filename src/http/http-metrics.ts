@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { OnBound } from '../contract/bounds.js';
-import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config/config.js';
 import { createBoundCounter } from '../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../platform/metrics/deployment-metrics.js';
@@ -12,7 +11,10 @@ import type { ServedRequest } from './core/served-request.js';
 interface HttpMetricsParts {
   readonly config: Config;
   readonly redis: Redis;
-  readonly listeners: () => number;
+  readonly sessions: () => readonly {
+    readonly name: string;
+    readonly feed: { readonly listenerCount: number };
+  }[];
 }
 
 export interface HttpMetrics {
@@ -27,13 +29,13 @@ const unknownPath = '(unknown)';
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** What a replica counts and measures; docs/metrics.md describes each. */
-export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts): HttpMetrics {
+export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts): HttpMetrics {
   const page = new MetricsPage(config.role, () => refresh());
   const registers = [page.registry];
   const refresh = createDeploymentMetrics({
     registry: page.registry,
     redis,
-    sessions: () => [defaultSession],
+    sessions: () => sessions().map(({ name }) => name),
     heartbeatTtlMs: config.timing.heartbeatTtlMs,
   });
   new Gauge({
@@ -41,7 +43,7 @@ export function createHttpMetrics({ config, redis, listeners }: HttpMetricsParts
     help: 'Clients that follow the events of the session on this replica.',
     registers,
     collect() {
-      this.set(listeners());
+      this.set(sessions().reduce((sum, { feed }) => sum + feed.listenerCount, 0));
     },
   });
   const requests = new Counter({

@@ -4,7 +4,7 @@ import { supervisorsKey } from '../contract/keys.js';
 import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
-import { connectForAnswers, connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
+import { connectForAnswers, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
 import { createApiKeys } from './auth/api-keys.js';
 import { createAuthenticate } from './auth/authenticate.js';
@@ -12,10 +12,6 @@ import { createVisits } from './auth/browser-logins.js';
 import { withRoom } from './auth/login-limits.js';
 import { VisitWatch } from './auth/login-watch.js';
 import { createLimits } from './auth/rate-limits.js';
-import { createCommandQueues } from './commands/command-queues.js';
-import type { CommandAccess } from './commands/context.js';
-import { createJobReader } from './commands/job-reader.js';
-import { forgetSend } from './commands/send-cleanup.js';
 import { Connections } from './connections/connections.js';
 import { createHttpServer, listen, serve, stopServing } from './connections/listening.js';
 import { createApp } from './core/app.js';
@@ -24,15 +20,12 @@ import { createAddresses } from './core/client-ip.js';
 import { createHostOriginGuard } from './core/host-origin-guard.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { logRequest } from './core/request-log.js';
-import { EventFeed } from './events/event-feed.js';
 import type { FeedTuning } from './events/feed-tuning.js';
-import { createHandlers } from './handlers.js';
 import { createHttpMetrics } from './http-metrics.js';
+import { createHandlers } from './operations/handlers.js';
 import { createRoutes } from './routes.js';
-import { createRunQueue } from './session/queues.js';
 import { viaRedis } from './session/redis-errors.js';
-import { createRunAccess } from './session/run-access.js';
-import { createSessionReader } from './session/session-reader.js';
+import { createSessions } from './sessions.js';
 
 export interface HttpServer {
   readonly port: number;
@@ -71,51 +64,19 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     log.child({ use: 'queue' }),
   );
   const masterWatch = watchMaster(redisUrl, log);
-  const metrics = createHttpMetrics({ config, redis, listeners: () => feed.listenerCount });
+  const metrics = createHttpMetrics({ config, redis, sessions: () => sessions.all() });
   const { onBound } = metrics;
-  const queue = createRunQueue(queueRedis);
-  const own = { ...config, session: defaultSession };
-  const reader = createSessionReader(redis, own);
-  const run = createRunAccess({
-    redis,
-    queue,
-    own,
-    timing: config.timing,
-    log,
-    closing: closing.signal,
-    background,
+  const sessions = createSessions({
+    ...{ config, redisUrl, redis, queueRedis, log, onBound, closing: closing.signal, background },
+    feedTuning,
   });
-  const queues = createCommandQueues({
-    redis: queueRedis,
-    session: defaultSession,
-    sendQueueMax: config.sendQueueMax,
-  });
-  const access: CommandAccess = {
-    run,
-    queues,
-    looks: createJobReader(redis, defaultSession),
-    forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, defaultSession, id, timestamp)),
-    sendTtlMs: config.sendTtlS * 1_000,
-    readsUnderWay: new InFlightLimit('readsPerCaller', 'reads'),
-    onBound,
-  };
   const apiKeys = createApiKeys(config.apiKeys);
   const visits = withRoom(createVisits(redis, apiKeys, defaultSession), redis, onBound);
   const visitWatch = new VisitWatch(visits, visitLookMs, log);
   const limits = createLimits(redis, config.rateLimit);
-  const handlers = createHandlers(reader, access, visits.makeQrLink);
-  const feed = new EventFeed({
-    redis,
-    connect: () => connectPatiently(redisUrl, config.timing, log.child({ use: 'events' })),
-    reader,
-    session: defaultSession,
-    blockMs: config.timing.drainDelayMs,
-    log,
-    onBound,
-    tuning: feedTuning,
-  });
+  const handlers = createHandlers(visits);
   const routes = createRoutes({
-    ...{ handlers, reader, feed, apiKeys, visits, visitWatch, limits, log },
+    ...{ sessions, handlers, apiKeys, visits, visitWatch, limits, log },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
@@ -146,8 +107,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   async function closeParts(): Promise<void> {
     visitWatch.close();
     await Promise.all(background);
-    await feed.close();
-    await Promise.all([queue.close(), queues.close()]);
+    await sessions.close();
     await Promise.all([masterWatch.stop(), disconnect(redis), disconnect(queueRedis)]);
   }
 

@@ -11,7 +11,7 @@ import type { StoredQr } from '../platform/store/state-store.js';
 import { relayChatEvents } from './chat-events.js';
 import type { EventRelay } from './event-relay.js';
 import { LoginKeeper } from './login-keeper.js';
-import { answerCommand } from './operations/operations.js';
+import { answerCommand } from './operations/answer-command.js';
 import { PageCondition } from './page-condition.js';
 import type { People } from './people.js';
 import { encodeQr, warmUpEncoder } from './qr-image.js';

@@ -3,7 +3,7 @@ import type { SendJob } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import type { InputOf } from '../../contract/operations.js';
 import { sha256Hex } from '../../platform/digest.js';
-import type { CommandAccess, CommandCall } from './context.js';
+import type { CommandCall, CommandContext } from './context.js';
 import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
 import { isForgotten, outcomeOf } from './send-status.js';
@@ -33,15 +33,15 @@ export interface IdempotencyKey {
  * nobody knows whether Redis has the message.
  */
 export async function acceptSend(
-  access: CommandAccess,
+  context: CommandContext,
   input: InputOf<'send'>,
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<AcceptedSend> {
-  const { run, sendTtlMs } = access;
+  const { run, sendTtlMs } = context;
   const requestHash = hashOf(input);
   const id = idempotencyKey === null ? `m-${randomUUID()}` : idOf(run.session, idempotencyKey);
-  const earlier = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
+  const earlier = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
   if (earlier !== null) return earlier;
 
   const view = await run.view();
@@ -59,12 +59,12 @@ export async function acceptSend(
     wid: view.status.account?.wid ?? null,
     requestId: call.requestId,
   };
-  await access.queues.keepRoom('sends', id, data);
+  await context.queues.keepRoom('sends', id, data);
   try {
-    await access.queues.addSend(id, data);
+    await context.queues.addSend(id, data);
     run.log.info({ requestId: call.requestId, jobId: id }, 'send accepted');
     // Another replica may have been faster with another request under the same key.
-    const added = idempotencyKey === null ? null : await findEarlier(access, id, requestHash);
+    const added = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
     return { id, data, job: newRecord(view.nowMs), ...added, isReplay: false };
   } catch (error) {
     throw error instanceof ApiError && error.code === 'redis_unavailable' ? unknownOutcome(id, error) : error;
@@ -72,13 +72,13 @@ export async function acceptSend(
 }
 
 async function findEarlier(
-  { looks, forgetSend }: CommandAccess,
+  { jobs, forgetSend }: CommandContext,
   id: string,
   requestHash: string,
 ): Promise<AcceptedSend | null> {
-  const look = await looks.send(id);
+  const look = await jobs.send(id);
   // After the look: of a job that another replica adds meanwhile there would be a look without data, and it would go.
-  const data = look.job === null ? null : await looks.sendData(id);
+  const data = look.job === null ? null : await jobs.sendData(id);
   if (look.isOdd || data === 'unreadable') throw unreadable(id);
   if (look.job === null || data === null || isForgotten(look, data)) {
     await forgetSend(id, look.job?.timestamp ?? null);

@@ -5,12 +5,12 @@ import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '..
 import { ApiError } from '../../contract/errors.js';
 import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import type { ReadName } from '../../contract/operations.js';
+import type { AskedName } from '../../contract/operations.js';
 import { addJob } from '../../platform/queues/add-job.js';
 import { openQueue } from '../../platform/queues/open-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { discardAnswer, fetchAnswer } from '../../platform/store/read-answers.js';
-import { unlessDown } from '../session/queue-connection.js';
+import { unlessDown } from '../session/queues.js';
 import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
 
 /** A session's queues of commands, as seen by those who ask for them. Each failure is an answer of the API. */
@@ -20,7 +20,7 @@ export interface CommandQueues {
   /** Under an id that exists already it changes nothing. */
   addSend(id: string, job: SendJob): Promise<void>;
   /** The id of the new job. Throws `queue_full`. */
-  addRead(job: ReadJob & { readonly operation: ReadName }): Promise<string>;
+  addRead(job: ReadJob & { readonly operation: AskedName }): Promise<string>;
   /** JSON; null: it is gone. */
   answer(readId: string): Promise<string | null>;
   /** The question with its answer. */

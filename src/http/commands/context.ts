@@ -5,10 +5,10 @@ import type { CommandQueues } from './command-queues.js';
 import type { JobReader } from './job-reader.js';
 
 /** All that commands to a session need of Redis. */
-export interface CommandAccess {
+export interface CommandContext {
   readonly run: RunAccess;
   readonly queues: CommandQueues;
-  readonly looks: JobReader;
+  readonly jobs: JobReader;
   /** Takes away what an earlier send under this id left behind: its record, and its job of that timestamp. */
   forgetSend(id: string, timestamp: number | null): Promise<void>;
   /** How long an accepted message may wait to be sent. */

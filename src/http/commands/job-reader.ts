@@ -67,7 +67,7 @@ type Reply = readonly (string | null)[];
 
 const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
 
-/** One command for each key: what is of another type costs its own job only, whoever else looks in the same turn. */
+/** One command for each key: what is of another type costs its own job only, whoever else reads in the same turn. */
 async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobSnapshot[]> {
   const k = sessionKeys(session);
   const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);

@@ -1,25 +1,22 @@
-import { z } from 'zod';
-import type { InputOf, OutputOf } from '../../contract/operations.js';
+import { type InputOf, type OutputOf, operations } from '../../contract/operations.js';
 import { startSession } from '../session/start-session.js';
-import type { CommandAccess, CommandCall } from './context.js';
+import type { CommandCall, CommandContext } from './context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
 import { questionOf, unanswered } from './read.js';
 import { judgeReadiness } from './readiness.js';
 
 const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead';
 
-const codeSchema = z.object({ code: z.string() });
-
 /**
  * A code to link the phone with. Starts a session that is stopped, and waits until there is a login to link.
  * Throws as {@link readSession} does; only that the session shows a code to scan is what is wanted here.
  */
 export async function pairingCode(
-  access: CommandAccess,
+  context: CommandContext,
   input: InputOf<'pairingCode'>,
   call: CommandCall,
 ): Promise<OutputOf<'pairingCode'>> {
-  const { run } = access;
+  const { run } = context;
   const deadline = performance.now() + call.waitMs;
   let hasStarted = false;
   let pending: PendingRead | null = null;
@@ -27,7 +24,7 @@ export async function pairingCode(
     for (;;) {
       const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
       if (outcome !== null) {
-        const { code } = codeSchema.parse(answerOf(outcome));
+        const { code } = operations.pairingCode.answer.parse(answerOf('pairingCode', outcome));
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
       }
       const readiness = judgeReadiness(view, call.baseUrl);
@@ -40,7 +37,7 @@ export async function pairingCode(
       }
       // In `passkey_required` a new code would end what WhatsApp is waiting for.
       if (view.status.state === 'qr' && refusal === 'login_required') {
-        pending ??= await ask(access, questionOf('pairingCode', input, call));
+        pending ??= await ask(context, questionOf('pairingCode', input, call));
       } else if (readiness.type === 'refused') throw readiness.error;
       if (performance.now() >= deadline || call.signal.aborted) throw unanswered(readiness);
       await run.untilNextLook(call.signal);

@@ -5,9 +5,10 @@ import {
   readReturnSchema,
 } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
-import type { ReadName } from '../../contract/operations.js';
+import { refusalsOf } from '../../contract/operations/operation.js';
+import { type AskedName, operations } from '../../contract/operations.js';
 import { parseJson } from '../../platform/odd-data.js';
-import type { CommandAccess } from './context.js';
+import type { CommandContext } from './context.js';
 
 /** A question to the session worker that somebody waits for. */
 export interface PendingRead {
@@ -18,14 +19,14 @@ export interface PendingRead {
 }
 
 export interface Question {
-  readonly operation: ReadName;
+  readonly operation: AskedName;
   readonly input: Record<string, unknown>;
   /** ms */
   readonly notAfter: number;
   readonly requestId: string;
 }
 
-export async function ask({ queues, looks, run }: CommandAccess, question: Question): Promise<PendingRead> {
+export async function ask({ queues, jobs, run }: CommandContext, question: Question): Promise<PendingRead> {
   const job: ReadJob & Question = { ...question, fetchesAnswer: true };
   let id = await queues.addRead(job);
   const { requestId, operation } = question;
@@ -55,7 +56,7 @@ export async function ask({ queues, looks, run }: CommandAccess, question: Quest
 
   return {
     async outcome() {
-      const { job: record } = await looks.read(id);
+      const { job: record } = await jobs.read(id);
       if (record !== null && record.finishedOn === null) return null;
       const outcome = record?.returnvalue ? await fetchTold(record.returnvalue) : record && ended;
       if (outcome === null) id = await queues.addRead(job);
@@ -71,27 +72,12 @@ const ended: ReadOutcome = {
   error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
 };
 
-/** The answer, or its refusal as an error of the API. */
-export function answerOf(outcome: ReadOutcome): unknown {
+/** The answer, or its refusal as an error of the API. A refusal that the operation's row does not name is no caller's business. */
+export function answerOf(operation: AskedName, outcome: ReadOutcome): unknown {
   if (outcome.ok) return outcome.output;
   const { code, message } = outcome.error;
-  throw new ApiError(isPassedOn(code) ? code : 'whatsapp_error', message, {
+  const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
+  throw new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
     headers: code === 'rate_limited' ? { 'retry-after': '1' } : {},
   });
-}
-
-const passedOn = [
-  'session_not_started',
-  'login_required',
-  'login_failed',
-  'not_on_whatsapp',
-  'chat_not_found',
-  'not_supported_by_page',
-  'whatsapp_error',
-  'rate_limited',
-  'timeout',
-] as const satisfies readonly ApiErrorCode[];
-
-function isPassedOn(code: string): code is (typeof passedOn)[number] {
-  return (passedOn as readonly string[]).includes(code);
 }

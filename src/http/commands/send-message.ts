@@ -2,9 +2,8 @@ import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/comman
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
-import type { CommandAccess, CommandCall } from './context.js';
-import { composeJobView } from './job-view.js';
-import { outcomeOf } from './send-status.js';
+import type { CommandCall, CommandContext } from './context.js';
+import { composeJobView, outcomeOf } from './send-status.js';
 
 export interface SendAnswer {
   readonly status: 200 | 202;
@@ -20,14 +19,14 @@ export type AcceptedJob = JobView & { readonly url: string };
  * over before. Throws as {@link acceptSend} does, and what became of a message that was not sent.
  */
 export async function sendMessage(
-  access: CommandAccess,
+  context: CommandContext,
   input: InputOf<'send'>,
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<SendAnswer> {
-  const accepted = await acceptSend(access, input, idempotencyKey, call);
+  const accepted = await acceptSend(context, input, idempotencyKey, call);
   const { id, data } = accepted;
-  const { job, outcome } = await untilSettled(access, accepted, call);
+  const { job, outcome } = await untilSettled(context, accepted, call);
   const headers: Record<string, string> = accepted.isReplay ? { 'idempotent-replayed': 'true' } : {};
   if (outcome?.status === 'sent') return { status: 200, body: outcome.result, headers };
   if (outcome !== null) throw notSent(id, outcome, headers);
@@ -40,12 +39,12 @@ export async function sendMessage(
 }
 
 /** From here on nothing is refused: Redis has the message, and an outage ends the wait, not the send. */
-async function untilSettled({ looks, run }: CommandAccess, accepted: AcceptedSend, call: CommandCall) {
+async function untilSettled({ jobs, run }: CommandContext, accepted: AcceptedSend, call: CommandCall) {
   const { id, data } = accepted;
   const deadline = performance.now() + call.waitMs;
   let job = accepted.job;
   for (;;) {
-    const look = await looks.send(id).catch((error: unknown) => {
+    const look = await jobs.send(id).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 'redis_unavailable') return null;
       throw error;
     });

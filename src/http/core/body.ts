@@ -1,18 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import type { Operation } from '../../contract/operations.js';
 import type { BodyMemory, FullBodyMemory } from './body-memory.js';
 import { invalidRequest } from './issues.js';
 import { assertSimpleJson } from './json-scan.js';
 
 /** How long the body of a route may be. */
 export type BodyBound = Extract<BoundName, 'body' | 'longBody' | 'formBody'>;
-
-/** Only a message to send is long. */
-export function bodyBoundOf({ run }: Pick<Operation, 'run'>): BodyBound {
-  return run === 'send' ? 'longBody' : 'body';
-}
 
 /** A request of which the body is to be read. */
 export interface Bodied {

@@ -1,20 +1,21 @@
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas } from '../../contract/events.js';
 import { isEventId } from '../../platform/store/event-stream.js';
-import type { Exchange, Route } from '../core/exchange.js';
+import type { Exchange } from '../core/exchange.js';
 import { InFlightLimit } from '../core/in-flight.js';
 import { invalidRequest } from '../core/issues.js';
 import { parseQuery } from '../core/request-target.js';
+import type { SessionRoute } from '../session-routes.js';
 import type { EventFeed } from './event-feed.js';
 import { presentTypes } from './frames.js';
 import { presentToVisitors } from './visitor-frames.js';
 
 /** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
-export function eventsRoute(feed: EventFeed): Route {
+export function createEventsRoute(): SessionRoute {
   const ofCallers = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
     ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
-    async handle(exchange) {
+    async handle(exchange, { feed }) {
       const { callerName } = exchange;
       ofCallers.enter(callerName);
       try {

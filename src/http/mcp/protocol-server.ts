@@ -5,8 +5,8 @@ import {
   Server,
   type Tool,
 } from '@modelcontextprotocol/server';
+import { productName, productVersion } from '../../contract/product.js';
 import { cutShort } from '../core/issues.js';
-import { productName, productVersion } from '../product.js';
 import { foreignWordsRule } from './foreign-words.js';
 import { tools } from './tools.js';
 

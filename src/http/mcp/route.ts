@@ -7,39 +7,32 @@ import {
 } from '@modelcontextprotocol/server';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import type { Logger } from '../../platform/logger.js';
 import { readJson } from '../core/body.js';
-import type { Exchange, Route } from '../core/exchange.js';
+import type { Exchange } from '../core/exchange.js';
 import { cutShort } from '../core/issues.js';
 import { jsonType, send } from '../core/responses.js';
-import type { Handlers } from '../handlers.js';
-import { createTransport } from './transport.js';
+import type { SessionRoute } from '../session-routes.js';
+import { createTransport, type McpParts } from './transport.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;
 const methodNotFound = -32_601;
 
-export interface McpParts {
-  readonly handlers: Handlers;
-  readonly log: Logger;
-  readonly onBound: OnBound;
-}
-
 /**
  * `POST /mcp`: the Model Context Protocol over Streamable HTTP, each request answered with one piece of JSON. What
  * HTTP itself refuses has the API's own error shape; what is wrong with a message, the protocol's.
  */
-export function createMcpRoute(parts: McpParts): Route {
+export function createMcpRoute(parts: McpParts): SessionRoute {
   const answer = createTransport(parts);
   return {
     // What a tool takes is asked of its caller when it is called.
     ...{ method: 'POST', path: '/mcp', scope: 'read' },
-    async handle(exchange) {
+    async handle(exchange, session) {
       const { request, response } = exchange;
       response.addHeader('mcp-session-id', sessionIdOf(request));
       const message = await readMessage(exchange, parts.onBound);
       if (message === null) return;
-      const { status, json } = await answer(exchange, message);
+      const { status, json } = await answer({ exchange, session }, message);
       if (json === null) response.writeHead(status).end();
       else send(response, status, jsonType, JSON.stringify(namingTheMethod(json, message)));
     },

@@ -1,6 +1,5 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
-import { operations } from '../../contract/operations.js';
 import { lapsed } from '../auth/api-keys.js';
 import { authorize } from '../auth/authorize.js';
 import type { Exchange } from '../core/exchange.js';
@@ -8,7 +7,8 @@ import { parsePreferences } from '../core/headers.js';
 import { Json } from '../core/json.js';
 import { toApiError } from '../core/responses.js';
 import { parseInput } from '../core/validation.js';
-import type { Call, Handlers, Result } from '../handlers.js';
+import type { AnyHandler, Call, Handlers } from '../operations/call.js';
+import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
 import { foreignWordsNotice } from './foreign-words.js';
 import { type OperationTool, tools } from './tools.js';
@@ -16,32 +16,31 @@ import { type OperationTool, tools } from './tools.js';
 export interface ToolCall {
   readonly handlers: Handlers;
   readonly exchange: Exchange;
+  readonly session: Session;
   readonly name: string;
   readonly input: Record<string, unknown>;
 }
-
-/** The handler behind a tool, as each tool has one of its own type. */
-type AnyHandler = (input: never, call: Call) => Promise<Result<unknown>>;
 
 /** Clients give up after 60 s by default: an answer of that very moment would reach none of them. */
 const commandWaitS = 45;
 
 /** Runs the handler that the REST route runs too. Never throws: what fails is a result that an agent can read. */
 export async function callTool(
-  { handlers, exchange, name, input }: ToolCall,
+  { handlers, exchange, session, name, input }: ToolCall,
   onFailure: (error: ApiError) => void,
 ): Promise<CallToolResult> {
   const { baseUrl } = exchange.admission;
   try {
     const tool = tools.get(name);
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
-    authorize(exchange.caller, operations[tool.operation]);
-    if (operations[tool.operation].isLimited) await exchange.spend();
+    const { operation } = tool;
+    authorize(exchange.caller, operation);
+    if (operation.isLimited) await exchange.spend();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
-    const handler = handlers[tool.operation] as AnyHandler;
-    const call = callOf(tool, exchange, idempotency_key as string | null);
+    const handler = handlers[tool.name] as AnyHandler;
+    const call = callOf(tool, exchange, session, idempotency_key as string | null);
     const { body, status } = await handler(fields as never, call);
-    if (exchange.hasLapsed && operations[tool.operation].run !== 'send') throw lapsed();
+    if (exchange.hasLapsed && operation.delivery !== 'once') throw lapsed();
     return result(
       indented(body),
       ...(status === 202 ? [queuedHint] : []),
@@ -58,11 +57,17 @@ export async function callTool(
 const queuedHint =
   'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
-function callOf(tool: OperationTool, exchange: Exchange, idempotencyKey: string | null): Call {
+function callOf(
+  tool: OperationTool,
+  exchange: Exchange,
+  session: Session,
+  idempotencyKey: string | null,
+): Call {
   const { admission, caller, request, requestId } = exchange;
   const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
-  const isCommand = operations[tool.operation].run !== 'http';
+  const isCommand = tool.operation.delivery !== 'local';
   return {
+    session,
     baseUrl: admission.baseUrl,
     preferredWaitS: waitS ?? (isCommand ? commandWaitS : null),
     respondAsync,

@@ -1,10 +1,11 @@
 import type { Tool } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { type Operation, type OperationName, operations } from '../../contract/operations.js';
+import { type Operation, type OperationName, rows } from '../../contract/operations.js';
 
 /** The tools of the operations table, as an agent is told of them. */
 export interface OperationTool {
-  readonly operation: OperationName;
+  readonly name: OperationName;
+  readonly operation: Operation;
   /** What a call may carry: the operation's input, of a send with the key that makes repeating it safe. */
   readonly input: z.ZodObject;
   readonly definition: Tool;
@@ -21,20 +22,23 @@ const idempotencyKey = z
   );
 
 export const tools: ReadonlyMap<string, OperationTool> = new Map(
-  (Object.keys(operations) as OperationName[]).flatMap((name) => {
-    const tool = toolOf(name, operations[name]);
+  rows.flatMap(([name, operation]) => {
+    const tool = toolOf(name, operation);
     return tool === null ? [] : [[tool.definition.name, tool] as const];
   }),
 );
 
 function toolOf(name: OperationName, operation: Operation): OperationTool | null {
-  const { tool, summary, description } = operation;
+  const { tool, summary, description, delivery } = operation;
   if (tool === null) return null;
   const input =
-    operation.run === 'send' ? operation.input.extend({ idempotency_key: idempotencyKey }) : operation.input;
+    operation.delivery === 'once'
+      ? operation.input.extend({ idempotency_key: idempotencyKey })
+      : operation.input;
   const { $schema: _dialect, ...inputSchema } = z.toJSONSchema(input, { io: 'input' });
   return {
-    operation: name,
+    name,
+    operation,
     input,
     tellsForeignWords: tool.tellsForeignWords === true,
     definition: {
@@ -45,8 +49,8 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
         readOnlyHint: tool.readOnly,
         destructiveHint: tool.destructive,
         openWorldHint: tool.openWorld,
-        // What a replica carries out by itself is a read or a wish: wished twice is wished once.
-        idempotentHint: tool.readOnly || operation.run === 'http',
+        // What a replica carries out by itself is a read or an intent: stored twice, it is stored once.
+        idempotentHint: tool.readOnly || delivery === 'local' || delivery === 'idempotent',
       },
     },
   };

@@ -4,10 +4,25 @@ import {
   type JSONRPCMessage,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
+import type { OnBound } from '../../contract/bounds.js';
+import type { Logger } from '../../platform/logger.js';
 import type { Exchange } from '../core/exchange.js';
+import type { Handlers } from '../operations/call.js';
+import type { Session } from '../sessions.js';
 import { type CallTool, protocolServer } from './protocol-server.js';
-import type { McpParts } from './route.js';
 import { callTool } from './tool-call.js';
+
+export interface McpParts {
+  readonly handlers: Handlers;
+  readonly log: Logger;
+  readonly onBound: OnBound;
+}
+
+/** One message of a caller, and the session that its tools are about. */
+export interface McpCall {
+  readonly exchange: Exchange;
+  readonly session: Session;
+}
 
 export interface Answer {
   readonly status: number;
@@ -22,12 +37,12 @@ export interface Answer {
  */
 export function createTransport(
   parts: McpParts,
-): (exchange: Exchange, message: JSONRPCMessage) => Promise<Answer> {
-  const exchanges = new WeakMap<Request, Exchange>();
+): (call: McpCall, message: JSONRPCMessage) => Promise<Answer> {
+  const calls = new WeakMap<Request, McpCall>();
   const serverFor = (request: Request | undefined) => {
-    const exchange = request && exchanges.get(request);
-    if (exchange === undefined) throw new Error('a message without its exchange');
-    return protocolServer(exchange.admission.baseUrl, toolsFor(exchange, parts));
+    const call = request && calls.get(request);
+    if (call === undefined) throw new Error('a message without its exchange');
+    return protocolServer(call.exchange.admission.baseUrl, toolsFor(call, parts));
   };
   // No subscriptions: nothing here changes that one could subscribe to, and a stream would tie the client to
   // this replica.
@@ -50,9 +65,9 @@ export function createTransport(
     }
   }
 
-  return async (exchange, message) => {
-    const request = webRequest(exchange);
-    exchanges.set(request, exchange);
+  return async (call, message) => {
+    const request = webRequest(call.exchange);
+    calls.set(request, call);
     const response = (await isLegacyRequest(request, message))
       ? await answerWithHandshake(request, message)
       : await handshakeless.fetch(request, { parsedBody: message });
@@ -72,9 +87,9 @@ function webRequest({ request, admission }: Exchange): Request {
   return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
 }
 
-function toolsFor(exchange: Exchange, { handlers, log, onBound }: McpParts): CallTool {
+function toolsFor({ exchange, session }: McpCall, { handlers, log, onBound }: McpParts): CallTool {
   return (name, input) =>
-    callTool({ handlers, exchange, name, input }, (error) => {
+    callTool({ handlers, exchange, session, name, input }, (error) => {
       if (error.bound !== null) onBound(error.bound);
       // The answer is 200 all the same, so the request's own line in the log says nothing of it.
       if (error.status < 500) return;

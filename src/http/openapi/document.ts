@@ -1,6 +1,5 @@
-import { productVersion } from '../product.js';
-import { queuedExample } from './examples.js';
-import { operationPaths } from './operation-paths.js';
+import { productVersion } from '../../contract/product.js';
+import { operationPaths, queuedExample } from './operation-paths.js';
 import { otherPaths } from './other-paths.js';
 import { componentSchemas, type JsonObject } from './schemas.js';
 import { securitySchemes } from './security.js';

@@ -1,5 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
+import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
 import { errorRef, type JsonObject } from './schemas.js';
 
@@ -9,18 +10,12 @@ const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_all
 /** `rate_limited`: as many requests of the caller as may are under way, or more than may came within a minute. */
 const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
-const ofSessions: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 
 export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
   const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...ofCallers]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
   if (method === 'POST') add(ofBodies);
-  if (operation.run !== 'http') add(['whatsapp_error', 'timeout']);
-  // What links a phone starts the session, and is for those who are not linked yet.
-  if (operation.run !== 'http') add(operation.scope === 'admin' ? ['login_failed'] : ofSessions);
-  if (operation.run === 'read') add(['session_not_ready', 'not_supported_by_page', 'queue_full']);
-  if (operation.run === 'send') add(['idempotency_conflict', 'queue_full']);
-  add(operation.errors ?? []);
+  add(refusalsOf(operation));
   return [...codes];
 }
 

@@ -1,39 +1,49 @@
 import { bounds } from '../../contract/bounds.js';
-import { type Operation, type OperationName, operations } from '../../contract/operations.js';
-import { type BodyBound, bodyBoundOf } from '../core/body.js';
+import { sentJob } from '../../contract/operations/examples.js';
+import { takesWait } from '../../contract/operations/operation.js';
+import { type Operation, rows } from '../../contract/operations.js';
+import type { BodyBound } from '../core/body.js';
+import { bodyBoundOf } from '../operations/rest.js';
 import { errorCodesOf, errorResponses } from './errors.js';
-import { examples, queuedExample } from './examples.js';
 import { inputSchema, type JsonObject, queuedSchema, refOf } from './schemas.js';
 import { securityOf } from './security.js';
 
 /** Path items by path, each with its methods. */
 export type Paths = Record<string, Record<string, JsonObject>>;
 
-/** The table's routes: a new row is in here by being a row. */
+/** The answer of a send that has not settled. */
+export const queuedExample = {
+  ...sentJob,
+  status: 'queued',
+  attempts: 0,
+  result: null,
+  url: `http://127.0.0.1:8790/api/jobs/${sentJob.id}`,
+};
+
+/** The routes of the table. */
 export function operationPaths(): Paths {
   const paths: Paths = {};
-  for (const name of Object.keys(operations) as OperationName[]) {
-    operations[name].routes.forEach(({ method, path }, i) => {
-      const item = describe(name, method, path, i === 0 ? name : `${name}${i + 1}`);
+  for (const [name, operation] of rows) {
+    operation.routes.forEach(({ method, path }, i) => {
+      const item = describe(operation, method, path, i === 0 ? name : `${name}${i + 1}`);
       paths[path] = { ...paths[path], [method.toLowerCase()]: item };
     });
   }
   return paths;
 }
 
-function describe(name: OperationName, method: string, path: string, operationId: string): JsonObject {
-  const operation: Operation = operations[name];
-  const parameters = [...parametersOf(name, method, path), ...headerParametersOf(name)];
-  const body = method === 'POST' ? bodyOf(name) : null;
+function describe(operation: Operation, method: string, path: string, operationId: string): JsonObject {
+  const parameters = [...parametersOf(operation, method, path), ...headerParametersOf(operation)];
+  const body = method === 'POST' ? bodyOf(operation, path) : null;
   return {
     operationId,
-    tags: [isAboutMessages(operation) ? 'Messages' : 'Session'],
+    tags: [operation.tag],
     summary: operation.summary,
     description: `${operation.description} Scope: \`${operation.scope}\`.`,
     security: securityOf(operation.scope),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: body }),
-    responses: { ...successesOf(name), ...errorResponses(errorCodesOf(operation, method)) },
+    responses: { ...successesOf(operation), ...errorResponses(errorCodesOf(operation, method)) },
   };
 }
 
@@ -44,11 +54,11 @@ interface InputShape {
   readonly oneOf?: readonly unknown[];
 }
 
-function parametersOf(name: OperationName, method: string, path: string): JsonObject[] {
-  const { properties = {}, required = [] } = inputSchema(operations[name].input) as InputShape;
-  const given: Readonly<Record<string, unknown>> = examples[name].input;
+function parametersOf({ input, example }: Operation, method: string, path: string): JsonObject[] {
+  const { properties = {}, required = [] } = inputSchema(input) as InputShape;
+  const given = example.input as Readonly<Record<string, unknown>>;
   return Object.entries(properties).flatMap(([field, { description, ...schema }]) => {
-    const isInPath = path.includes(`{${field}}`);
+    const isInPath = isNamed(path, field);
     if (!isInPath && method !== 'GET') return [];
     return {
       name: field,
@@ -61,12 +71,28 @@ function parametersOf(name: OperationName, method: string, path: string): JsonOb
   });
 }
 
-function bodyOf(name: OperationName): JsonObject | null {
-  const schema = inputSchema(operations[name].input) as InputShape;
-  if (Object.keys(schema.properties ?? {}).length === 0) return null;
-  const content = { 'application/json': { schema, example: examples[name].input } };
-  const description = limitedTo(bodyBoundOf(operations[name]));
-  return { description, required: (schema.required ?? []).length > 0 || schema.oneOf !== undefined, content };
+function isNamed(path: string, field: string): boolean {
+  return path.includes(`{${field}}`);
+}
+
+/** The fields that the path does not name. */
+function bodyOf(operation: Operation, path: string): JsonObject | null {
+  const whole = inputSchema(operation.input) as InputShape;
+  const isInBody = (field: string) => !isNamed(path, field);
+  const properties = pick(whole.properties ?? {}, isInBody);
+  if (Object.keys(properties).length === 0) return null;
+  const required = (whole.required ?? []).filter(isInBody);
+  const schema = { ...whole, properties, ...(whole.required === undefined ? {} : { required }) };
+  const content = { 'application/json': { schema, example: pick(operation.example.input, isInBody) } };
+  const description = limitedTo(bodyBoundOf(operation));
+  return { description, required: required.length > 0 || whole.oneOf !== undefined, content };
+}
+
+function pick<T>(
+  fields: Readonly<Record<string, T>>,
+  isWanted: (name: string) => boolean,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => isWanted(name)));
 }
 
 /** What holds of the JSON of a body. */
@@ -74,25 +100,23 @@ export function limitedTo(bound: BodyBound): string {
   return `At most ${bounds[bound]} bytes, with ${bounds.jsonValues} values in ${bounds.jsonDepth} levels.`;
 }
 
-function headerParametersOf(name: OperationName): JsonObject[] {
+function headerParametersOf(operation: Operation): JsonObject[] {
   const refs = [
-    ...(isWaiting(name) ? ['Prefer'] : []),
-    ...(operations[name].run === 'send' ? ['IdempotencyKey'] : []),
+    ...(takesWait(operation) ? ['Prefer'] : []),
+    ...(operation.delivery === 'once' ? ['IdempotencyKey'] : []),
     'RequestId',
   ];
   return refs.map((ref) => ({ $ref: `#/components/parameters/${ref}` }));
 }
 
-function successesOf(name: OperationName): Record<string, JsonObject> {
-  const { output, run } = operations[name];
-  const isSend = run === 'send';
-  const headers = ['RequestId', ...(isWaiting(name) ? ['PreferenceApplied'] : [])];
-  const done = success('done', [...headers, ...(isSend ? ['IdempotentReplayed'] : [])], refOf(output), {
-    ...examples[name].output,
-  });
-  if (!isSend) return { 200: { ...done, description: operations[name].summary } };
+function successesOf(operation: Operation): Record<string, JsonObject> {
+  const { output, delivery, summary } = operation;
+  const isOnce = delivery === 'once';
+  const headers = ['RequestId', ...(takesWait(operation) ? ['PreferenceApplied'] : [])];
+  const example = { ...(operation.example.output as JsonObject) };
+  if (!isOnce) return { 200: success(summary, headers, refOf(output), example) };
   return {
-    200: { ...done, description: 'WhatsApp has the message' },
+    200: success('WhatsApp has the message', [...headers, 'IdempotentReplayed'], refOf(output), example),
     202: success(
       'The message is accepted and will be sent: ask the job what became of it.',
       [...headers, 'Location', 'RetryAfter'],
@@ -122,13 +146,3 @@ const headerNames: Readonly<Record<string, string>> = {
   IdempotentReplayed: 'Idempotent-Replayed',
   RetryAfter: 'Retry-After',
 };
-
-/** Whether `Prefer: wait` says how long. */
-function isWaiting(name: OperationName): boolean {
-  return name === 'startAuth' || operations[name].run !== 'http';
-}
-
-/** Everything else is about the session as a whole, and asks for nothing, or for the right to link a phone. */
-function isAboutMessages({ scope, input }: Operation): boolean {
-  return scope !== 'admin' && Object.keys(input.shape).length > 0;
-}

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { jobViewSchema, sentSchema } from '../../contract/command-jobs.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import { eventSchemas } from '../../contract/events.js';
-import { type Operation, operations } from '../../contract/operations.js';
+import { rows } from '../../contract/operations.js';
 import { pageSchema } from '../../contract/page.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
 import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
@@ -55,7 +55,7 @@ const names = new Map<z.ZodType, string>([
   [errorSchema, 'Error'],
   [eventSchema, 'Event'],
 ]);
-for (const [name, { output }] of Object.entries(operations as Record<string, Operation>)) {
+for (const [name, { output }] of rows) {
   if (!names.has(output)) names.set(output, `${name[0]?.toUpperCase()}${name.slice(1)}Result`);
 }
 

@@ -5,7 +5,7 @@ import { openQueue } from '../../platform/queues/open-queue.js';
 import { addStart, mendStarts } from '../../platform/queues/start-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { settingAside } from '../../platform/redis/set-aside.js';
-import { unlessDown } from './queue-connection.js';
+import { viaRedis } from './redis-errors.js';
 
 /** The queue whose jobs are the runs of sessions, as seen by those who ask for them. */
 export interface RunQueue {
@@ -33,4 +33,12 @@ export function createRunQueue(redis: Redis): RunQueue {
       }),
     close: () => queue.close(),
   };
+}
+
+/** BullMQ waits for a connection before a command; a caller must not, nor have it carried out later. */
+export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {
+  return viaRedis(async () => {
+    if (redis.status !== 'ready') throw new Error('not connected');
+    return await call();
+  });
 }

@@ -1,5 +1,7 @@
 import type { ReadJob, ReadOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
+import { mayBeDone } from '../../contract/operations/operation.js';
+import { findOperation } from '../../contract/operations.js';
 import type { Availability } from './availability.js';
 import { CommandRefusedError } from './thread-rpc.js';
 
@@ -14,14 +16,18 @@ export async function runRead(
   patienceMs: number,
 ): Promise<ReadOutcome | null> {
   const until = performance.now() + patienceMs;
-  const neededState = job.operation === 'pairingCode' ? 'qr' : 'ready';
+  const { needs, delivery } = findOperation(job.operation) ?? unknown;
+  const neededState = needs ?? 'ready';
+  let isDoubtful = false;
   for (;;) {
     const leftMs = until - performance.now();
-    if (leftMs <= 0) return refusal('timeout', `the session (${availability.state}) did not answer in time`);
+    if (leftMs <= 0) return lateAnswer(availability, isDoubtful);
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
       const { rest } = availability;
-      if (rest !== null && rest.until > until) return refusal(rest.code, rest.message);
+      if (rest !== null && rest.until > until) {
+        return isDoubtful ? lateAnswer(availability, true) : refusal(rest.code, rest.message);
+      }
       await availability.change(leftMs, ending);
       if (ending.aborted) return null;
       continue;
@@ -32,6 +38,7 @@ export async function runRead(
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
+      isDoubtful = delivery === 'idempotent';
       // Interrupted: the next incarnation may answer, or the same one, once its page has loaded anew.
       if (availability.in(neededState) === incarnation) {
         await availability.change(Math.min(1_000, until - performance.now()), ending);
@@ -39,6 +46,14 @@ export async function runRead(
     }
   }
 }
+
+function lateAnswer({ state }: Availability, isDoubtful: boolean): ReadOutcome {
+  const message = `the session (${state}) did not answer in time`;
+  return refusal('timeout', isDoubtful ? `${message}; ${mayBeDone}` : message);
+}
+
+/** Of a later version: its own session worker says whether it knows it. */
+const unknown = { needs: 'ready', delivery: 'query' } as const;
 
 function refusal(code: string, message: string): ReadOutcome {
   return { ok: false, error: { code, message } };

@@ -7,7 +7,9 @@ import { test } from 'node:test';
 const root = resolve(import.meta.dirname, '../../../..');
 const doc = readFileSync(join(root, 'docs/failure-modes.md'), 'utf8');
 const rows = doc.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
-const named = [...doc.matchAll(/`((?:unit|integration|faults|e2e|chaos)\/[\w/-]+)`/g)].map(([, file]) => file);
+const named = [...doc.matchAll(/`((?:unit|integration|faults|e2e|chaos)\/[\w/-]+)`/g)].map(
+  ([, file]) => file,
+);
 
 test('every test file that the table names exists', () => {
   assert.ok(named.length > 20);

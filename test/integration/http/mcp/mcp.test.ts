@@ -280,14 +280,14 @@ describe('the Model Context Protocol', () => {
       }[];
       const rows = Object.values(operations).filter(({ tool }) => tool !== null);
       assert.equal(tools.length, rows.length);
-      for (const { tool, summary, description, input, run } of rows) {
+      for (const { tool, summary, description, input, delivery } of rows) {
         const told = tools.find(({ name }) => name === tool?.name);
         assert.ok(told, tool?.name);
         assert.equal(told.description, `${summary}. ${description}`);
         const { $schema: _dialect, ...schema } = z.toJSONSchema(input, { io: 'input' });
         const { idempotency_key: key, ...properties } = told.inputSchema.properties;
         assert.deepEqual({ ...told.inputSchema, properties }, schema);
-        assert.equal(key !== undefined, run === 'send');
+        assert.equal(key !== undefined, delivery === 'once');
         assert.equal(told.annotations.readOnlyHint, tool?.readOnly);
         assert.equal(told.annotations.destructiveHint, tool?.destructive);
         assert.equal(told.annotations.openWorldHint, tool?.openWorld);

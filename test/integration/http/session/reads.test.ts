@@ -4,9 +4,8 @@ import { Redis } from 'ioredis';
 import jsQR from 'jsqr';
 import { PNG } from 'pngjs';
 import { sessionKeys, setAsideKey } from '../../../../src/contract/keys.js';
-import { healthSchema } from '../../../../src/contract/operations.js';
+import { operations } from '../../../../src/contract/operations.js';
 import { ownerGoneSentence, type Status, statusSchema } from '../../../../src/contract/status.js';
-import { examples } from '../../../../src/http/openapi/examples.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
@@ -61,7 +60,7 @@ describe('what a replica tells of the session', () => {
   });
 
   it('ends with what the page of WhatsApp Web is good for, at every path', async () => {
-    const page = examples.status.output.page;
+    const page = operations.status.example.output.page;
     assert.ok(page);
     await run(async (life) => {
       await life.publish('ready', { account, page, lastError: page.problem });
@@ -70,7 +69,10 @@ describe('what a replica tells of the session', () => {
     const status = await replica.status();
     assert.deepEqual(status.page, page);
     assert.equal(Object.keys(status).at(-1), 'page');
-    assert.deepEqual(healthSchema.parse(await (await replica.get('/health')).json()).status, status);
+    assert.deepEqual(
+      operations.health.output.parse(await (await replica.get('/health')).json()).status,
+      status,
+    );
   });
 
   it('a status that an earlier version stored has no page, and is told with null', async () => {
@@ -95,7 +97,7 @@ describe('what a replica tells of the session', () => {
 
   it('without a heartbeat there is no page either', async () => {
     const owner = await run(async (life) => {
-      await life.publish('ready', { account, page: examples.status.output.page });
+      await life.publish('ready', { account, page: operations.status.example.output.page });
       await life.end('stopped', { intent: await life.intent });
     });
     await owner.runs[0]?.fallSilent();
@@ -114,7 +116,7 @@ describe('what a replica tells of the session', () => {
     for (const path of ['/', '/health']) {
       const health = (await (await replica.get(path)).json()) as Record<string, unknown>;
       assert.deepEqual(Object.keys(health), ['ok', 'name', 'mcp', 'status', 'credentials_backup']);
-      const parsed = healthSchema.parse(health);
+      const parsed = operations.health.output.parse(health);
       assert.equal(parsed.name, 'holdline');
       assert.equal(parsed.mcp, `${replica.url}/mcp`);
       assert.equal(parsed.status.state, 'qr');
@@ -123,7 +125,7 @@ describe('what a replica tells of the session', () => {
 
   it('tells of the backup of the credentials what its owner said, and before that that nobody did', async () => {
     const told = async () =>
-      healthSchema.parse(await (await replica.get('/health')).json()).credentials_backup;
+      operations.health.output.parse(await (await replica.get('/health')).json()).credentials_backup;
     assert.deepEqual(await told(), {
       enabled: false,
       reason: 'no supervisor has run the session yet',

@@ -5,7 +5,7 @@ import type { SendJob } from '../../../../src/contract/command-jobs.js';
 import { type InputOf, operations } from '../../../../src/contract/operations.js';
 import { composeStatus, neverStarted } from '../../../../src/contract/status.js';
 import { acceptSend } from '../../../../src/http/commands/accept-send.js';
-import type { CommandAccess, CommandCall } from '../../../../src/http/commands/context.js';
+import type { CommandCall, CommandContext } from '../../../../src/http/commands/context.js';
 import type { JobSnapshot } from '../../../../src/http/commands/job-reader.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
 
@@ -36,7 +36,7 @@ test('a message that another replica accepts at the same moment under the same k
   const done: string[] = [];
   const access = {
     run: { session: 'default' },
-    looks: {
+    jobs: {
       async send() {
         await new Promise(setImmediate);
         isAdded = true;
@@ -46,7 +46,7 @@ test('a message that another replica accepts at the same moment under the same k
     },
     forgetSend: async () => void done.push('forgotten'),
     queues: { keepRoom: async () => undefined, addSend: async () => void done.push('added') },
-  } as unknown as CommandAccess;
+  } as unknown as CommandContext;
   const key = { owner: '', key: 'burst' };
   const accepted = await acceptSend(access, input, key, {} as CommandCall);
   assert.deepEqual([accepted.data, accepted.job, accepted.isReplay], [data, job, false]);
@@ -68,7 +68,7 @@ describe('the job of a message', () => {
         addSend: async (_id: string, each: SendJob) => void added.push(each),
       },
       sendTtlMs: 1_000,
-    } as unknown as CommandAccess;
+    } as unknown as CommandContext;
     await acceptSend(access, inputOf(fields), null, { baseUrl: '', requestId: 'r' } as CommandCall);
     const [first] = added;
     assert.ok(first);

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ApiError, type ApiErrorCode } from '../../../../src/contract/errors.js';
+import { operations } from '../../../../src/contract/operations.js';
 import { anybody } from '../../../../src/http/auth/authorize.js';
 import type { Exchange } from '../../../../src/http/core/exchange.js';
 import { Json } from '../../../../src/http/core/json.js';
-import type { Call, Handlers } from '../../../../src/http/handlers.js';
 import { callTool } from '../../../../src/http/mcp/tool-call.js';
-import { examples, queuedExample } from '../../../../src/http/openapi/examples.js';
+import { queuedExample } from '../../../../src/http/openapi/operation-paths.js';
+import type { Call, Handlers } from '../../../../src/http/operations/call.js';
+import type { Session } from '../../../../src/http/sessions.js';
 
 const baseUrl = 'http://127.0.0.1:8790';
 const send = { phone_number: '+1 555 123-4567', message: 'hello' };
@@ -31,7 +33,10 @@ async function run(
     signal: new AbortController().signal,
   } as unknown as Exchange;
   const failures: ApiError[] = [];
-  const result = await callTool({ handlers, exchange, name, input }, (error) => void failures.push(error));
+  const result = await callTool(
+    { handlers, exchange, session: {} as Session, name, input },
+    (error) => void failures.push(error),
+  );
   return { ...result, failures };
 }
 
@@ -41,7 +46,7 @@ function textsOf({ content }: CallToolResult): string[] {
 
 describe('a call of a tool', () => {
   it('is the JSON of the handler’s answer, indented, however the handler has it', async () => {
-    const { output } = examples.status;
+    const { output } = operations.status.example;
     const expected = [JSON.stringify(output, null, 2)];
     for (const body of [output, new Json(JSON.stringify(output))]) {
       const result = await run('whatsapp_status', async () => ({ body }));
@@ -51,8 +56,8 @@ describe('a call of a tool', () => {
   });
 
   for (const [name, { output }, input] of [
-    ['whatsapp_list_chats', examples.chats, {}],
-    ['whatsapp_read_messages', examples.messages, { chat_id: '1@lid' }],
+    ['whatsapp_list_chats', operations.chats.example, {}],
+    ['whatsapp_read_messages', operations.messages.example, { chat_id: '1@lid' }],
   ] as const) {
     it(`of ${name} is that JSON, and beside it that its texts are strangers’ words`, async () => {
       const body = JSON.parse(
@@ -75,7 +80,11 @@ describe('a call of a tool', () => {
   });
 
   it('that changes the world brings no such notice, nor does one that fails', async () => {
-    const sent = await run('whatsapp_send_message', async () => ({ body: examples.send.output }), send);
+    const sent = await run(
+      'whatsapp_send_message',
+      async () => ({ body: operations.send.example.output }),
+      send,
+    );
     assert.equal(sent.content.length, 1);
     const failed = await run('whatsapp_list_chats', async () => {
       throw new ApiError('session_not_ready', 'not now');
@@ -87,7 +96,7 @@ describe('a call of a tool', () => {
     let seen: { input: unknown; call: Call } | undefined;
     const handler = async (input: unknown, call: Call) => {
       seen = { input, call };
-      return { body: examples.send.output };
+      return { body: operations.send.example.output };
     };
     await run('whatsapp_send_message', handler, { ...send, idempotency_key: 'a key' });
     const options = { link_preview: true, mark_seen: true };

@@ -5,10 +5,9 @@ import { before, describe, it } from 'node:test';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type ApiErrorCode, httpStatusOf } from '../../../../src/contract/errors.js';
-import { type Operation, type OperationName, operations } from '../../../../src/contract/operations.js';
+import { operations, rows } from '../../../../src/contract/operations.js';
 import { stylesheets } from '../../../../src/http/docs/assets.js';
 import { openApiDocument } from '../../../../src/http/openapi/document.js';
-import { examples } from '../../../../src/http/openapi/examples.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 
 interface Item {
@@ -32,7 +31,6 @@ const document = JSON.parse(JSON.stringify(openApiDocument())) as {
   readonly components: { readonly schemas: Record<string, object> };
 };
 const items = Object.values(document.paths).flatMap((path) => Object.values(path));
-const rows = Object.entries(operations) as [OperationName, Operation][];
 
 describe('the OpenAPI document', () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
@@ -50,7 +48,7 @@ describe('the OpenAPI document', () => {
     assert.ok(valid, JSON.stringify(errors));
   });
 
-  for (const [name, { routes, summary, input, run }] of rows) {
+  for (const [, { routes, summary, input, delivery, example }] of rows) {
     for (const { method, path } of routes) {
       it(`describes ${method} ${path}`, () => {
         const item = document.paths[path]?.[method.toLowerCase()];
@@ -70,9 +68,9 @@ describe('the OpenAPI document', () => {
             item.parameters?.some((parameter) => parameter.name === field && parameter.in === 'path'),
           );
         }
-        assert.equal('202' in item.responses, run === 'send');
+        assert.equal('202' in item.responses, delivery === 'once');
         const output = item.responses['200']?.content?.['application/json']?.schema;
-        assert.deepEqual(problems(output, examples[name].output), []);
+        assert.deepEqual(problems(output, example.output), []);
       });
     }
   }
@@ -100,9 +98,9 @@ describe('the OpenAPI document', () => {
   });
 
   it('has examples that the table’s own schemas let through', () => {
-    for (const [name, { input, output }] of rows) {
-      assert.ok(input.safeParse(examples[name].input).success, `${name} input`);
-      assert.deepEqual(output.parse(examples[name].output), examples[name].output, `${name} output`);
+    for (const [name, { input, output, example }] of rows) {
+      assert.ok(input.safeParse(example.input).success, `${name} input`);
+      assert.deepEqual(output.parse(example.output), example.output, `${name} output`);
     }
   });
 
@@ -118,7 +116,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('would notice an example that does', () => {
-    const { message: _missing, ...incomplete } = examples.send.input;
+    const { message: _missing, ...incomplete } = operations.send.example.input;
     const schema = document.paths['/api/send']?.post?.requestBody?.content['application/json']?.schema;
     assert.equal(problems(schema, incomplete).length, 1);
     assert.equal(problems({ $ref: '#/components/schemas/Sent' }, { ok: true }).length, 1);

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+import { credentialsBackupSchema } from '../credentials.js';
+import { statusSchema } from '../status.js';
+import { phoneNumberSchema } from '../whatsapp.js';
+import { readyStatus, statusWithQr } from './examples.js';
+import { operation } from './operation.js';
+
+/** Unknown fields of a body are refused; of a query they are ignored. */
+const noInput = z.strictObject({});
+
+const healthSchema = z.object({
+  ok: z.literal(true),
+  name: z.string(),
+  mcp: z.url(),
+  status: statusSchema,
+  credentials_backup: credentialsBackupSchema,
+});
+
+const pairingCodeSchema = z.union([
+  z.object({
+    already_authenticated: z.literal(false),
+    phone_number: z.string(),
+    code: z.string(),
+    instructions: z.string(),
+  }),
+  z.object({ already_authenticated: z.literal(true), code: z.null(), status: statusSchema }),
+]);
+
+/** The operations on a session as a whole: how it is, linking it, ending it. */
+export const sessionOperations = {
+  health: operation({
+    summary: 'The product, where its MCP endpoint is, the status, and whether the login is backed up',
+    description: 'The same answer at both paths.',
+    routes: [
+      { method: 'GET', path: '/' },
+      { method: 'GET', path: '/health' },
+    ],
+    tag: 'Session',
+    tool: null,
+    scope: 'read',
+    isLimited: false,
+    input: noInput,
+    output: healthSchema,
+    delivery: 'local',
+    needs: null,
+    errors: [],
+    example: {
+      input: {},
+      output: {
+        ok: true,
+        name: 'holdline',
+        mcp: 'http://127.0.0.1:8790/mcp',
+        status: readyStatus,
+        credentials_backup: {
+          enabled: true,
+          reason: null,
+          taken_at: '2026-01-15T09:30:12.345Z',
+          bytes: 48_213,
+        },
+      },
+    },
+  }),
+  status: operation({
+    summary: 'The status of the session',
+    description:
+      'Whether the account is linked and ready, the newest error, and in `page` what works on the page of WhatsApp Web.',
+    routes: [{ method: 'GET', path: '/api/status' }],
+    tag: 'Session',
+    tool: { name: 'whatsapp_status', readOnly: true, destructive: false, openWorld: false },
+    scope: 'read',
+    isLimited: false,
+    input: noInput,
+    output: statusSchema,
+    delivery: 'local',
+    needs: null,
+    errors: [],
+    example: { input: {}, output: readyStatus },
+  }),
+  startAuth: operation({
+    summary: 'Start the session, or join a start in flight; safe to repeat',
+    description:
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s or `Prefer: wait=N` (0-120). A person scans the QR at /qr. In the state `passkey_required` WhatsApp asks that person for a passkey: this account cannot be linked for now.',
+    routes: [{ method: 'POST', path: '/api/auth/start' }],
+    tag: 'Session',
+    tool: { name: 'whatsapp_start_auth', readOnly: false, destructive: false, openWorld: true },
+    scope: 'admin',
+    isLimited: true,
+    input: noInput,
+    output: statusSchema,
+    delivery: 'local',
+    needs: null,
+    takesWait: true,
+    errors: [],
+    example: { input: {}, output: statusWithQr },
+  }),
+  pairingCode: operation({
+    summary: 'A code to link the phone with, instead of the QR',
+    description:
+      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. WhatsApp renews it every 180 s; each new code voids the one before.',
+    routes: [{ method: 'POST', path: '/api/pairing-code' }],
+    tag: 'Session',
+    tool: { name: 'whatsapp_pairing_code', readOnly: false, destructive: false, openWorld: true },
+    scope: 'admin',
+    isLimited: true,
+    input: z.strictObject({ phone_number: phoneNumberSchema }),
+    output: pairingCodeSchema,
+    delivery: 'query',
+    needs: 'qr',
+    capability: 'pairing',
+    answer: z.object({ code: z.string() }),
+    errors: [],
+    example: {
+      input: { phone_number: '+1 555 765-4321' },
+      output: {
+        already_authenticated: false,
+        phone_number: '15557654321',
+        code: 'ABCD1234',
+        instructions: 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead',
+      },
+    },
+  }),
+  stop: operation({
+    summary: 'End the run; the device stays linked and the credentials are kept',
+    description: 'A later start needs no new scan.',
+    routes: [{ method: 'POST', path: '/api/stop' }],
+    tag: 'Session',
+    tool: null,
+    scope: 'admin',
+    isLimited: true,
+    input: noInput,
+    output: z.object({ ok: z.literal(true) }),
+    delivery: 'local',
+    needs: null,
+    errors: [],
+    example: { input: {}, output: { ok: true } },
+  }),
+  qrLinks: operation({
+    summary: 'A link that shows the QR once, for somebody without a key',
+    description:
+      'Send it to the person who has the phone. Its page shows a button first, so that the preview of a chat does not use it up; whoever presses it sees the code and the state for 10 minutes, and nothing else.',
+    routes: [{ method: 'POST', path: '/api/qr-links' }],
+    tag: 'Session',
+    tool: null,
+    scope: 'admin',
+    isLimited: true,
+    input: z.strictObject({
+      ttl_s: z.int().min(10).max(86_400).default(600).describe('how long the link can be opened, in seconds'),
+    }),
+    output: z.object({ ok: z.literal(true), url: z.url(), expires_at: z.iso.datetime() }),
+    delivery: 'local',
+    needs: null,
+    errors: [],
+    example: {
+      input: { ttl_s: 600 },
+      output: {
+        ok: true,
+        url: 'http://127.0.0.1:8790/link/rdJx0eO4yM6JQO1kGQh2y4ZtT0m5V9oU8a3bC7dEfGh',
+        expires_at: '2026-01-01T10:10:00.000Z',
+      },
+    },
+  }),
+  logout: operation({
+    summary: 'Unlink the device and wipe the credentials',
+    description: 'Cannot be undone: the next start needs a new scan. Messages that wait to be sent fail.',
+    routes: [{ method: 'POST', path: '/api/logout' }],
+    tag: 'Session',
+    tool: { name: 'whatsapp_logout', readOnly: false, destructive: true, openWorld: true },
+    scope: 'admin',
+    isLimited: true,
+    input: noInput,
+    output: z.object({
+      ok: z.literal(true),
+      unlinked: z.boolean().describe('false when the phone could not be told'),
+    }),
+    delivery: 'local',
+    needs: null,
+    errors: [],
+    example: { input: {}, output: { ok: true, unlinked: true } },
+  }),
+} as const;

@@ -1,0 +1,94 @@
+import { type InputOf, type OutputOf, type PlainlyAskedName, rows } from '../../contract/operations.js';
+import { productName } from '../../contract/product.js';
+import type { Visits } from '../auth/browser-logins.js';
+import type { CommandCall } from '../commands/context.js';
+import { pairingCode } from '../commands/pairing-code.js';
+import { readSession } from '../commands/read.js';
+import { sendMessage } from '../commands/send-message.js';
+import { viewJob } from '../commands/send-status.js';
+import { Json } from '../core/json.js';
+import { endSession } from '../session/end-session.js';
+import { startSession } from '../session/start-session.js';
+import type { Call, Handlers, Result } from './call.js';
+
+/**
+ * The handlers of all operations. One whose output is the session worker's answer needs no handler of its own: its
+ * row and its function in the session worker are enough.
+ */
+export function createHandlers(visits: Pick<Visits, 'makeQrLink'>): Handlers {
+  const own: Omit<Handlers, PlainlyAskedName> = {
+    async health(_input, { session, baseUrl }) {
+      const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
+      const { json, backup } = await session.reader.health();
+      const rest = `"status":${json.text},"credentials_backup":${JSON.stringify(backup)}`;
+      return { body: new Json(`${facts.slice(0, -1)},${rest}}`) };
+    },
+
+    async status(_input, { session }) {
+      return { body: (await session.reader.status()).json };
+    },
+
+    async startAuth(_input, call) {
+      const { run } = call.session.commands;
+      return { body: await startSession(run, commandCallOf(call, run.timing.authStartWaitMs)) };
+    },
+
+    async pairingCode(input, call) {
+      return { body: await pairingCode(call.session.commands, input, commandCallOf(call)) };
+    },
+
+    send(input, call) {
+      // With both preferences the caller waits first, and gets the job when the wait is over (RFC 7240, 4.3).
+      return sendMessage(
+        call.session.commands,
+        input,
+        call.idempotencyKey === null ? null : { owner: call.keyName, key: call.idempotencyKey },
+        commandCallOf(call, call.respondAsync ? 0 : undefined),
+      );
+    },
+
+    async job({ id }, { session }) {
+      return { body: await viewJob(session.commands.jobs, id) };
+    },
+
+    async stop(_input, { session }) {
+      await endSession(session.commands.run, 'stop');
+      return { body: { ok: true } };
+    },
+
+    async qrLinks({ ttl_s }, { baseUrl, keyName }) {
+      const token = await visits.makeQrLink(keyName, ttl_s);
+      const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
+      return { body: { ok: true, url: `${baseUrl}/link/${token}`, expires_at } };
+    },
+
+    async logout(_input, { session }) {
+      const { unlinked } = await endSession(session.commands.run, 'logout');
+      return { body: { ok: true, unlinked } };
+    },
+  };
+  return { ...asking, ...own };
+}
+
+/** A handler that asks the session worker, for every operation that the session worker carries out. */
+const asking = Object.fromEntries(
+  rows
+    .filter(([, { delivery }]) => delivery === 'query' || delivery === 'idempotent')
+    .map(([name]) => [name, handlerThatAsks(name as PlainlyAskedName)]),
+) as unknown as Pick<Handlers, PlainlyAskedName>;
+
+function handlerThatAsks<Name extends PlainlyAskedName>(
+  name: Name,
+): (input: InputOf<Name>, call: Call) => Promise<Result<OutputOf<Name>>> {
+  return async (input, call) => ({
+    body: await readSession(call.session.commands, name, input, commandCallOf(call)),
+  });
+}
+
+function commandCallOf(
+  { preferredWaitS, waiter, session, ...call }: Call,
+  fallbackMs = session.commands.run.timing.commandWaitMs,
+): CommandCall {
+  const waitMs = preferredWaitS === null ? fallbackMs : preferredWaitS * 1_000;
+  return { ...call, waitMs, signal: waiter.signal };
+}

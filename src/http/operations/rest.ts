@@ -1,0 +1,83 @@
+import type { z } from 'zod';
+import { type Operation, takesWait } from '../../contract/operations/operation.js';
+import { rows } from '../../contract/operations.js';
+import { lapsed } from '../auth/api-keys.js';
+import { type BodyBound, readJsonObject } from '../core/body.js';
+import type { Exchange, Route } from '../core/exchange.js';
+import { headerValues } from '../core/header-values.js';
+import { appliedPreferences, parsePreferences } from '../core/headers.js';
+import { parseIdempotencyKey } from '../core/idempotency-key.js';
+import { Json } from '../core/json.js';
+import { parseQuery } from '../core/request-target.js';
+import { jsonType, send } from '../core/responses.js';
+import { parseInput, queryReader } from '../core/validation.js';
+import type { SessionRoute } from '../session-routes.js';
+import type { Session } from '../sessions.js';
+import type { AnyHandler, Call, Handlers } from './call.js';
+
+/** The REST routes of the table of operations. */
+export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
+  return rows.flatMap(([name, operation]) => {
+    const handler = handlers[name] as AnyHandler;
+    const readInput = inputReader(operation.input, bodyBoundOf(operation));
+    const takesNothing = Object.keys(operation.input.shape).length === 0;
+    return operation.routes.map(
+      (route): SessionRoute => ({
+        ...route,
+        scope: operation.scope,
+        isLimited: operation.isLimited,
+        async handle(exchange, session) {
+          const saysNothing = takesNothing && route.method === 'GET' && exchange.target.search === '';
+          const input = saysNothing ? {} : await readInput(exchange, route.method);
+          const call = callOf(exchange, session, operation);
+          const { body, status = 200, headers } = await handler(input as never, call);
+          // A caller is always told that a message was accepted: else it would send it again.
+          if (exchange.hasLapsed && operation.delivery !== 'once') throw lapsed();
+          const json = body instanceof Json ? body.bytes : JSON.stringify(body);
+          send(exchange.response, status, jsonType, json, headers);
+        },
+      }),
+    );
+  });
+}
+
+/** The limit on an operation's body: only a message to send is long. */
+export function bodyBoundOf({ delivery }: Operation): BodyBound {
+  return delivery === 'once' ? 'longBody' : 'body';
+}
+
+/** A POST's input is its body, a GET's its query; in both, the fields that the path names come from the path. */
+function inputReader(schema: z.ZodObject, bound: BodyBound) {
+  const readQuery = queryReader(schema);
+  return async (exchange: Exchange, method: Route['method']) => {
+    const { target, parameters } = exchange;
+    const body = method === 'POST' ? await readJsonObject(exchange, bound) : null;
+    const query = parseQuery(target.search);
+    return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });
+  };
+}
+
+/** Puts the preferences that were applied on the answer, whatever it becomes. */
+function callOf(exchange: Exchange, session: Session, operation: Operation): Call {
+  const { request, response, requestId, admission, caller } = exchange;
+  const isOnce = operation.delivery === 'once';
+  const idempotencyKey = isOnce ? parseIdempotencyKey(headerValues(request, 'idempotency-key')) : null;
+  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
+  const preferences = {
+    waitS: takesWait(operation) ? waitS : null,
+    respondAsync: isOnce && respondAsync,
+  };
+  const applied = appliedPreferences(preferences);
+  if (applied !== null) response.addHeader('preference-applied', applied);
+  return {
+    session,
+    baseUrl: admission.baseUrl,
+    preferredWaitS: preferences.waitS,
+    respondAsync: preferences.respondAsync,
+    idempotencyKey,
+    requestId,
+    keyName: caller.keyName,
+    callerName: exchange.callerName,
+    waiter: exchange,
+  };
+}

@@ -1,1 +1,0 @@
-export { productName, productVersion } from '../contract/product.js';

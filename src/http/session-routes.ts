@@ -1,0 +1,21 @@
+import { defaultSession } from '../contract/names.js';
+import type { Exchange, Route } from './core/exchange.js';
+import type { Session, Sessions } from './sessions.js';
+
+/** A route about one session, which its handler gets. */
+export interface SessionRoute extends Omit<Route, 'handle'> {
+  handle(exchange: Exchange, session: Session): Promise<void>;
+}
+
+/** Routes that resolve the session of each request. */
+export function resolveSessions(routes: readonly SessionRoute[], sessions: Sessions): Route[] {
+  return routes.map((route) => ({
+    ...route,
+    handle: (exchange) => route.handle(exchange, sessions.get(sessionNameOf(exchange.parameters))),
+  }));
+}
+
+/** The session that a path names. A path without `{session}` is about the default one. */
+export function sessionNameOf({ session = defaultSession }: Exchange['parameters']): string {
+  return session;
+}

@@ -1,0 +1,105 @@
+import type { OnBound } from '../contract/bounds.js';
+import { defaultSession } from '../contract/names.js';
+import type { Config } from '../platform/config/config.js';
+import type { Logger } from '../platform/logger.js';
+import { connectPatiently, type Redis } from '../platform/redis/connection.js';
+import { createCommandQueues } from './commands/command-queues.js';
+import type { CommandContext } from './commands/context.js';
+import { createJobReader } from './commands/job-reader.js';
+import { forgetSend } from './commands/send-cleanup.js';
+import { InFlightLimit } from './core/in-flight.js';
+import { EventFeed } from './events/event-feed.js';
+import type { FeedTuning } from './events/feed-tuning.js';
+import { createQrPageCache } from './pages/qr-page-cache.js';
+import { createRunQueue } from './session/queues.js';
+import { viaRedis } from './session/redis-errors.js';
+import { createRunAccess } from './session/run-access.js';
+import { createSessionReader, type SessionReader } from './session/session-reader.js';
+
+/** All that a request can reach of one session. */
+export interface Session {
+  readonly name: string;
+  readonly reader: SessionReader;
+  readonly commands: CommandContext;
+  readonly feed: EventFeed;
+  readonly renderQrPage: ReturnType<typeof createQrPageCache>;
+}
+
+/** The sessions that this replica serves. */
+export interface Sessions {
+  get(name: string): Session;
+  all(): readonly Session[];
+  close(): Promise<void>;
+}
+
+export interface SessionsParts {
+  readonly config: Config;
+  readonly redisUrl: string;
+  /** For answers. */
+  readonly redis: Redis;
+  /** For BullMQ. Both stay the caller's to close. */
+  readonly queueRedis: Redis;
+  readonly log: Logger;
+  readonly onBound: OnBound;
+  /** Aborts when the server closes. */
+  readonly closing: AbortSignal;
+  /** Work that goes on after its answer. */
+  readonly background: Set<Promise<void>>;
+  readonly feedTuning: Partial<FeedTuning> | undefined;
+}
+
+export function createSessions(parts: SessionsParts): Sessions {
+  const { config, redisUrl, redis, queueRedis, log, onBound, closing, background, feedTuning } = parts;
+  const runQueue = createRunQueue(queueRedis);
+  const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
+
+  function open(name: string): Session {
+    const own = { ...config, session: name };
+    const reader = createSessionReader(redis, own);
+    return {
+      name,
+      reader,
+      commands: {
+        run: createRunAccess({
+          ...{ redis, queue: runQueue, own, log, closing, background },
+          timing: config.timing,
+        }),
+        queues: createCommandQueues({
+          redis: queueRedis,
+          session: name,
+          sendQueueMax: config.sendQueueMax,
+        }),
+        jobs: createJobReader(redis, name),
+        forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
+        sendTtlMs: config.sendTtlS * 1_000,
+        readsUnderWay,
+        onBound,
+      },
+      feed: new EventFeed({
+        ...{ redis, reader, log, onBound },
+        connect: () => connectPatiently(redisUrl, config.timing, log.child({ use: 'events' })),
+        session: name,
+        blockMs: config.timing.drainDelayMs,
+        tuning: feedTuning,
+      }),
+      renderQrPage: createQrPageCache(),
+    };
+  }
+
+  const served = new Map([[defaultSession, open(defaultSession)]]);
+  return {
+    get(name) {
+      const session = served.get(name);
+      if (session === undefined) throw new Error(`no route names the session ${name}`);
+      return session;
+    },
+    all: () => [...served.values()],
+    async close() {
+      await Promise.all([...served.values()].map(({ feed }) => feed.close()));
+      await Promise.all([
+        runQueue.close(),
+        ...[...served.values()].map(({ commands }) => commands.queues.close()),
+      ]);
+    },
+  };
+}

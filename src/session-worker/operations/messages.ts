@@ -1,0 +1,39 @@
+import { ApiError } from '../../contract/errors.js';
+import { toChat, toMessage, toPerson } from '../whatsapp/models.js';
+import { type OperationFunctions, pageAnswerMs } from './parts.js';
+import { chatIdOf } from './recipient.js';
+
+/** The operations of contract/operations/messages.ts that need the page. */
+export const messageFunctions = {
+  async chats({ client, people }, { limit }) {
+    const found = await client.ask('readChats', { limit }, pageAnswerMs);
+    const chats = found.map(toChat).filter((chat) => chat !== null);
+    const contacts = await people.complete(chats.map(({ contact }) => contact));
+    const lasts = await people.completeSenders(chats.flatMap(({ last_message }) => last_message ?? []));
+    return {
+      ok: true,
+      count: chats.length,
+      chats: chats.map((chat, i) => ({
+        ...chat,
+        contact: contacts[i] ?? null,
+        last_message: chat.last_message === null ? null : (lasts.shift() ?? null),
+      })),
+    };
+  },
+
+  async messages({ client, people }, input) {
+    const chatId = await chatIdOf(client, input);
+    const found = await client.ask('readMessages', { chatId, limit: input.limit }, pageAnswerMs);
+    const chat = toChat(found?.chat);
+    if (found === null || chat === null) throw new ApiError('chat_not_found', 'there is no such chat');
+    const [contact = null] = await people.complete([chat.contact]);
+    const messages = await people.completeSenders(found.messages.map(toMessage));
+    return { ok: true, chat: { ...chat, contact }, count: messages.length, messages };
+  },
+
+  async number({ client, people }, { phone_number }) {
+    const person = toPerson(await client.ask('lookUp', { digits: phone_number }, pageAnswerMs));
+    const [contact = null] = await people.complete([person]);
+    return { ok: true, phone_number, exists: contact !== null, contact };
+  },
+} satisfies Partial<OperationFunctions>;

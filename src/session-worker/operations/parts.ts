@@ -1,0 +1,26 @@
+import type { AnswerOf, AskedName, InputOf } from '../../contract/operations.js';
+import type { SendCommands } from '../../contract/worker-commands.js';
+import type { People } from '../people.js';
+import type { WhatsAppClient } from '../whatsapp/client.js';
+
+/** What commands are carried out with. */
+export interface CommandParts {
+  readonly client: WhatsAppClient;
+  readonly people: People;
+}
+
+/** One function for each operation of the table that the session worker carries out. */
+export type OperationFunctions = {
+  readonly [Name in AskedName]: (parts: CommandParts, input: InputOf<Name>) => Promise<AnswerOf<Name>>;
+};
+
+/** One function for each step of a send. */
+export type SendFunctions = {
+  readonly [Name in keyof SendCommands]: (
+    parts: CommandParts,
+    input: SendCommands[Name]['input'],
+  ) => Promise<SendCommands[Name]['output']>;
+};
+
+/** How long a question to the page may take, in ms. Longer than the page itself waits for WhatsApp. */
+export const pageAnswerMs = 30_000;

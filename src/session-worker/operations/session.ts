@@ -1,0 +1,10 @@
+import type { OperationFunctions } from './parts.js';
+
+const pairingCodeMs = 15_000;
+
+/** The operations of contract/operations/session.ts that need the page. */
+export const sessionFunctions = {
+  async pairingCode({ client }, { phone_number }) {
+    return { code: await client.requestPairingCode(phone_number, pairingCodeMs) };
+  },
+} satisfies Partial<OperationFunctions>;

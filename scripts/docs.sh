@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# npm run docs: writes the tables of the documentation that follow from the table of operations.
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+prepare doctor
+exec node --enable-source-maps dist/test/docs/main.js

@@ -42,6 +42,7 @@ export const httpStatusOf = {
   qr_not_available: 404,
   job_not_found: 404,
   chat_not_found: 404,
+  message_not_found: 404,
   method_not_allowed: 405,
   session_not_started: 409,
   login_required: 409,

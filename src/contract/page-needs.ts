@@ -1,3 +1,4 @@
+import { rows } from './operations.js';
 import type { CapabilityName } from './page.js';
 
 /**
@@ -12,7 +13,7 @@ export interface PageNeeds {
 
 const chatById = ['WAWebCollections.Chat.get', 'WAWebWidFactory.createWid'];
 
-export const pageNeeds: Readonly<Record<CapabilityName, PageNeeds>> = {
+const needsOfCapabilities: Readonly<Record<CapabilityName, PageNeeds>> = {
   qr: {
     needs: [
       'WAWebSocketModel.Socket',
@@ -84,3 +85,11 @@ export const pageNeeds: Readonly<Record<CapabilityName, PageNeeds>> = {
     helps: ['WAWebUnpairDeviceJob.unpairDevice'],
   },
 };
+
+/** With what the operations use besides: without it one operation does not work, and its capability is degraded. */
+export const pageNeeds = Object.fromEntries(
+  Object.entries(needsOfCapabilities).map(([capability, { needs, helps }]) => {
+    const members = rows.flatMap(([, row]) => (row.capability === capability ? (row.pageMembers ?? []) : []));
+    return [capability, { needs, helps: [...helps, ...members] }];
+  }),
+) as unknown as Readonly<Record<CapabilityName, PageNeeds>>;

@@ -82,6 +82,7 @@ const sentences: Record<ApiErrorCode, string> = {
   qr_not_available: 'there is no QR to scan now',
   job_not_found: 'there is no such job, or it settled more than 24 h ago',
   chat_not_found: 'there is no such chat',
+  message_not_found: 'there is no such message',
   method_not_allowed: 'this path answers another method',
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',

@@ -35,9 +35,9 @@ export interface Sessions {
 export interface SessionsParts {
   readonly config: Config;
   readonly redisUrl: string;
-  /** For answers. */
+  /** Reads and writes for answers. */
   readonly redis: Redis;
-  /** For BullMQ. Both stay the caller's to close. */
+  /** BullMQ's connection. The caller closes both. */
   readonly queueRedis: Redis;
   readonly log: Logger;
   readonly onBound: OnBound;

@@ -8,17 +8,17 @@ import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
 import { isForgotten, outcomeOf } from './send-status.js';
 
-/** A message that Redis has. */
+/** A message that is in Redis. */
 export interface AcceptedSend {
   readonly id: string;
   readonly data: SendJob;
-  /** As it was when it was accepted, or found. */
+  /** The job as it was when it was accepted or found. */
   readonly job: JobRecord;
   /** It had settled before this call came. */
   readonly isReplay: boolean;
 }
 
-/** What a caller says to be able to repeat itself; another's same words are another's. */
+/** Makes a call repeatable. The same key of another caller is another key. */
 export interface IdempotencyKey {
   /** The name of the caller's API key, or `''`. */
   readonly owner: string;
@@ -26,11 +26,10 @@ export interface IdempotencyKey {
 }
 
 /**
- * Puts the message into Redis, or finds the one that the same `Idempotency-Key` put there. What is refused here
- * leaves nothing behind.
+ * Puts the message into Redis, or finds the one that the same `Idempotency-Key` put there. A refusal leaves nothing behind.
  *
- * Throws what the session's state forbids; `queue_full`; `idempotency_conflict`; and `redis_unavailable` with the job's id where
- * nobody knows whether Redis has the message.
+ * Throws what the session's state forbids; `queue_full`; `idempotency_conflict`; and `redis_unavailable` with the job's id where it
+ * is not known whether Redis has the message.
  */
 export async function acceptSend(
   context: CommandContext,
@@ -59,11 +58,11 @@ export async function acceptSend(
     wid: view.status.account?.wid ?? null,
     requestId: call.requestId,
   };
-  await context.queues.keepRoom('sends', id, data);
+  await context.queues.reserve('sends', id, data);
   try {
     await context.queues.addSend(id, data);
     run.log.info({ requestId: call.requestId, jobId: id }, 'send accepted');
-    // Another replica may have been faster with another request under the same key.
+    // Another replica may have added another request under the same key just before.
     const added = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
     return { id, data, job: newRecord(view.nowMs), ...added, isReplay: false };
   } catch (error) {
@@ -77,7 +76,7 @@ async function findEarlier(
   requestHash: string,
 ): Promise<AcceptedSend | null> {
   const look = await jobs.send(id);
-  // After the look: of a job that another replica adds meanwhile there would be a look without data, and it would go.
+  // Read after the snapshot: a job that another replica adds in between would have no data, and would be forgotten.
   const data = look.job === null ? null : await jobs.sendData(id);
   if (look.isOdd || data === 'unreadable') throw unreadable(id);
   if (look.job === null || data === null || isForgotten(look, data)) {
@@ -91,8 +90,8 @@ async function findEarlier(
 }
 
 /**
- * What tells a repeated request from another one. Of a number and a text alone it is what it was before there was more to
- * say: a key that was used before an upgrade still finds its job.
+ * Tells a repeated request from another one. A plain text to a number hashes as it did in the first version, so that a key used
+ * before an upgrade still finds its job.
  */
 function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: InputOf<'send'>): string {
   const isPlain = phone_number !== undefined && link_preview && mark_seen;
@@ -109,7 +108,7 @@ function idOf(session: string, { owner, key }: IdempotencyKey): string {
   return `k-${sha256Hex([session, owner, key].join('\0'))}`;
 }
 
-/** It may be this very message, and out already. */
+/** The unreadable job may be this very message, and already sent. */
 function unreadable(id: string): ApiError {
   return new ApiError(
     'internal_error',

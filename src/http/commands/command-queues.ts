@@ -11,19 +11,24 @@ import { openQueue } from '../../platform/queues/open-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { discardAnswer, fetchAnswer } from '../../platform/store/read-answers.js';
 import { unlessDown } from '../session/queues.js';
-import { giveRoomBack, type Lane, type QueueBound, takeRoom } from './queue-room.js';
+import {
+  type CommandQueueName,
+  type QueueBound,
+  releaseReservation,
+  reserveCapacity,
+} from './queue-capacity.js';
 
-/** A session's queues of commands, as seen by those who ask for them. Each failure is an answer of the API. */
+/** A session's queues of commands, as their producers see them. Each failure is an answer of the API. */
 export interface CommandQueues {
-  /** For a job that is about to be added. Throws `queue_full`, naming the bound. */
-  keepRoom(lane: Lane, id: string, job: SendJob | ReadJob): Promise<void>;
-  /** Under an id that exists already it changes nothing. */
+  /** Reserves a place for a job that is about to be added. Throws `queue_full` with the bound. */
+  reserve(queue: CommandQueueName, id: string, job: SendJob | ReadJob): Promise<void>;
+  /** Does nothing where a job with this id exists. */
   addSend(id: string, job: SendJob): Promise<void>;
   /** The id of the new job. Throws `queue_full`. */
   addRead(job: ReadJob & { readonly operation: AskedName }): Promise<string>;
-  /** JSON; null: it is gone. */
+  /** As JSON; null: it is gone. */
   answer(readId: string): Promise<string | null>;
-  /** The question with its answer. */
+  /** Removes the question and its answer. */
   removeRead(id: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,33 +45,34 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
   const sends = openQueue<SendJob>(sendsQueue(session), redis);
   const reads = openQueue<ReadJob>(readsQueue(session), redis);
   const limits = { ...bounds, sendQueue: sendQueueMax };
-  // Never carried out twice by BullMQ itself: what an attempt may have done is for the owner to find out.
+  // BullMQ itself must never run a command twice: the owner finds out what an attempt has done.
   const once = { attempts: 1, stackTraceLimit: 1 };
 
-  async function keepRoom(lane: Lane, id: string, job: SendJob | ReadJob): Promise<void> {
-    const wanted = { lane, session, id, bytes: jsonBytes(job) };
-    const met = await unlessDown(redis, () => takeRoom(redis, wanted, limits));
+  async function reserve(queue: CommandQueueName, id: string, job: SendJob | ReadJob): Promise<void> {
+    const wanted = { queue, session, id, bytes: jsonBytes(job) };
+    const met = await unlessDown(redis, () => reserveCapacity(redis, wanted, limits));
     if (met !== null) throw queueFull(met, limits[met]);
   }
 
-  /** A failure costs nothing: what is in the queue is not counted twice. */
-  const isIn = (lane: Lane, id: string) => void giveRoomBack(redis, lane, session, id).catch(() => undefined);
+  /** It may fail: a job in the queue is not counted twice. */
+  const release = (queue: CommandQueueName, id: string) =>
+    void releaseReservation(redis, queue, session, id).catch(() => undefined);
 
   return {
-    keepRoom,
+    reserve,
     async addSend(jobId, job) {
       const kept = keptFor(settledSendAgeS, bounds.settledSends);
       await unlessDown(redis, () => addJob(redis, sends, 'send', job, { ...once, ...kept, jobId }));
-      isIn('sends', jobId);
+      release('sends', jobId);
     },
     async addRead(job) {
       const jobId = `r-${randomUUID()}`;
-      await keepRoom('reads', jobId, job);
+      await reserve('reads', jobId, job);
       const kept = keptFor(settledReadAgeS, bounds.readQueue);
       await unlessDown(redis, () =>
         addJob<ReadJob>(redis, reads, job.operation, job, { ...once, ...kept, jobId }),
       );
-      isIn('reads', jobId);
+      release('reads', jobId);
       return jobId;
     },
     answer: (id) => unlessDown(redis, () => fetchAnswer(redis, session, id)),

@@ -4,16 +4,16 @@ import type { RunAccess } from '../session/run-access.js';
 import type { CommandQueues } from './command-queues.js';
 import type { JobReader } from './job-reader.js';
 
-/** All that commands to a session need of Redis. */
+/** All that commands to one session need. */
 export interface CommandContext {
   readonly run: RunAccess;
   readonly queues: CommandQueues;
   readonly jobs: JobReader;
-  /** Takes away what an earlier send under this id left behind: its record, and its job of that timestamp. */
+  /** Removes what an earlier send under this id left behind: its record, and its job of that timestamp. */
   forgetSend(id: string, timestamp: number | null): Promise<void>;
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlMs: number;
-  /** So few of one caller stand in the queue at once that there is room for others between them. */
+  /** Limits the questions of one caller in the queue, so that those of others get their turn. */
   readonly readsUnderWay: InFlightLimit;
   readonly onBound: OnBound;
 }

@@ -7,22 +7,23 @@ import { parseWipe } from '../../platform/store/state-store.js';
 import { batched } from '../core/coalesce.js';
 import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
 
-/** What Redis holds of a job at one moment, without its data. */
+/** What Redis has of a job at one moment, without its data. */
 export interface JobSnapshot {
-  /** null: there is no such job; or, told by `isOdd`, something else stands in its place. */
+  /** null: there is no such job. */
   readonly job: JobRecord | null;
+  /** The job's key has another type. */
   readonly isOdd: boolean;
-  /** Of a send: what its owner has recorded beside the job. */
+  /** What the owner has recorded of a send. */
   readonly record: SendRecord | null;
   /** The newest wipe of credentials; 0 before any. */
   readonly wipedEpoch: number;
-  /** Somebody stands behind the session. */
+  /** The session has a live owner. */
   readonly isOwned: boolean;
   /** Time of Redis. */
   readonly nowMs: number;
 }
 
-/** BullMQ's own fields of a job; times in ms. */
+/** Fields that BullMQ keeps of a job; times in ms. */
 export interface JobRecord {
   readonly timestamp: number;
   readonly processedOn: number | null;
@@ -32,11 +33,11 @@ export interface JobRecord {
   readonly attemptsStarted: number;
 }
 
-/** All who wait on this replica look in the same turn, and share one round trip. */
+/** Callers who wait on this replica read in the same turn, and share one round trip. */
 export interface JobReader {
   send(id: string): Promise<JobSnapshot>;
   read(id: string): Promise<JobSnapshot>;
-  /** null: there is no such job; `unreadable`: nobody can read it. */
+  /** null: there is no such job; `unreadable`: its data cannot be parsed. */
   sendData(id: string): Promise<SendJob | 'unreadable' | null>;
 }
 
@@ -67,7 +68,7 @@ type Reply = readonly (string | null)[];
 
 const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
 
-/** One command for each key: what is of another type costs its own job only, whoever else reads in the same turn. */
+/** One command for each key: a key of another type fails for its own job only. */
 async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobSnapshot[]> {
   const k = sessionKeys(session);
   const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);
@@ -104,7 +105,7 @@ function parseJob([timestamp, processedOn, finishedOn, returnvalue, started]: Re
   };
 }
 
-/** null: there is none, or nobody can read it. */
+/** null: it is missing or no number. */
 function numberOf(text: string | null | undefined): number | null {
   return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 }

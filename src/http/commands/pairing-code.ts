@@ -8,8 +8,8 @@ import { judgeReadiness } from './readiness.js';
 const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead';
 
 /**
- * A code to link the phone with. Starts a session that is stopped, and waits until there is a login to link.
- * Throws as {@link readSession} does; only that the session shows a code to scan is what is wanted here.
+ * A code to link the phone with. Starts a stopped session, and waits until the phone can be linked. Throws as {@link readSession}
+ * does, but for `login_required` in the state `qr`: that is the state it needs.
  */
 export async function pairingCode(
   context: CommandContext,
@@ -35,7 +35,7 @@ export async function pairingCode(
         await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
         continue;
       }
-      // In `passkey_required` a new code would end what WhatsApp is waiting for.
+      // Not in `passkey_required`: a new code would end the linking that waits for the passkey.
       if (view.status.state === 'qr' && refusal === 'login_required') {
         pending ??= await ask(context, questionOf('pairingCode', input, call));
       } else if (readiness.type === 'refused') throw readiness.error;

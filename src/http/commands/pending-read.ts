@@ -10,11 +10,11 @@ import { type AskedName, operations } from '../../contract/operations.js';
 import { parseJson } from '../../platform/odd-data.js';
 import type { CommandContext } from './context.js';
 
-/** A question to the session worker that somebody waits for. */
+/** A question to the session worker whose caller waits. */
 export interface PendingRead {
   /** null: not answered yet. */
   outcome(): Promise<ReadOutcome | null>;
-  /** Takes the question back, and its answer: to be called in any case. */
+  /** Removes the question and its answer. Always to be called. */
   discard(): void;
 }
 
@@ -32,7 +32,7 @@ export async function ask({ queues, jobs, run }: CommandContext, question: Quest
   const { requestId, operation } = question;
   run.log.debug({ requestId, jobId: id, operation }, 'read asked');
 
-  /** null: Redis has lost it, and a question can be put again. */
+  /** null: Redis has lost it; the question can be asked again. */
   async function fetch(told: ReadReturn): Promise<ReadOutcome | null> {
     if (!('stored' in told)) return told;
     const json = await queues.answer(id);
@@ -62,7 +62,7 @@ export async function ask({ queues, jobs, run }: CommandContext, question: Quest
       if (outcome === null) id = await queues.addRead(job);
       return outcome;
     },
-    // Where Redis refuses, it lapses by itself.
+    // If Redis refuses, the job expires by itself.
     discard: () => run.inBackground(queues.removeRead(id)),
   };
 }
@@ -72,7 +72,7 @@ const ended: ReadOutcome = {
   error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
 };
 
-/** The answer, or its refusal as an error of the API. A refusal that the operation's row does not name is no caller's business. */
+/** The answer. Throws its refusal: with its code if the operation's row allows that one, else as `whatsapp_error`. */
 export function answerOf(operation: AskedName, outcome: ReadOutcome): unknown {
   if (outcome.ok) return outcome.output;
   const { code, message } = outcome.error;

@@ -2,19 +2,19 @@ import { ApiError } from '../../contract/errors.js';
 import type { SessionState } from '../../contract/status.js';
 import type { RunView } from '../session/run-view.js';
 
-/** What a session's state means to somebody who wants something of WhatsApp. */
+/** What a session's state means to a command that needs `ready`. */
 export type Readiness =
   | { readonly type: 'ready' }
-  /** It gets there by itself, or hangs on something that can come back. */
+  /** It becomes ready by itself, or waits for something that can come back. */
   | { readonly type: 'coming'; readonly state: SessionState }
-  /** It cannot get there by itself. */
+  /** It cannot become ready by itself. */
   | { readonly type: 'refused'; readonly error: ApiError };
 
-/** `baseUrl` is for the person who has to do something about a refusal. */
+/** `baseUrl` is for the person who has to act on a refusal. */
 export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
   const { heartbeat, job, status } = view;
   const { state } = status;
-  // A run is on its way though nobody stands behind the state that is told.
+  // A run is on its way, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
   switch (state) {
     case 'ready':
@@ -41,7 +41,7 @@ export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
   }
 }
 
-/** The session was on its way until the wait was over. */
+/** The session did not become ready in time. */
 export function notReadyInTime(state: SessionState): ApiError {
   return new ApiError('session_not_ready', `the session is ${state} and was not ready in time; try again`, {
     details: { state },

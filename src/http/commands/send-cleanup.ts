@@ -3,12 +3,11 @@ import { sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
-/** What an HTTP replica may do to the records of sends: only where no owner has to do with them. */
+/** What an HTTP replica may change in the records of sends: only those that no owner works on. */
 
 /**
- * Before a new send under an id that was used before: takes away the job whose `timestamp` is given, and in any
- * case the record of its outcome, which would settle the new send. Another job that is there meanwhile is left
- * alone with its record, and so is one that somebody carries out.
+ * Prepares a new send under an id that was used before. Removes the job with this `timestamp`, and the record of its outcome,
+ * which would settle the new send. Does nothing if another job has taken its place, or an owner carries it out.
  */
 export async function forgetSend(
   redis: Redis,
@@ -42,8 +41,8 @@ const forgetScript = luaScript<number>(
 );
 
 /**
- * After a logout that no owner carries out: the text of every send that is not settled leaves Redis. That the
- * sends are void stands in their epoch; the next owner settles them. Of what cannot be read nothing stays.
+ * Removes the text of every unsettled send, after a logout that no owner carries out. The sends are void by their epoch; the
+ * next owner settles them. Data that cannot be read is removed as a whole.
  */
 export async function clearUnsentMessages(redis: Redis, session: string): Promise<void> {
   const queue = queueKey(session);
@@ -54,7 +53,7 @@ export async function clearUnsentMessages(redis: Redis, session: string): Promis
   }
 }
 
-/** Long texts, decoded one by one while Redis serves nobody else. */
+/** Jobs per script call: Redis serves nobody else while it decodes their texts. */
 const batch = 50;
 
 // KEYS list of job ids | ARGV prefix of job keys, start, count | returns where to go on, 0 at the end

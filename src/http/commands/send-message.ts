@@ -11,12 +11,12 @@ export interface SendAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The job of a message whose outcome is to be asked for. */
+/** The job of a message that has not settled, and where to ask for it. */
 export type AcceptedJob = JobView & { readonly url: string };
 
 /**
- * Accepts a message and waits for its outcome: 200 once WhatsApp has it, 202 with the job where the wait is
- * over before. Throws as {@link acceptSend} does, and what became of a message that was not sent.
+ * Accepts a message and waits for its outcome: 200 once WhatsApp has it, 202 with the job if the wait ends before. Throws as
+ * {@link acceptSend} does, and the failure of a message that was not sent.
  */
 export async function sendMessage(
   context: CommandContext,
@@ -38,7 +38,7 @@ export async function sendMessage(
   };
 }
 
-/** From here on nothing is refused: Redis has the message, and an outage ends the wait, not the send. */
+/** Never refuses: Redis has the message, so an outage ends the wait and not the send. */
 async function untilSettled({ jobs, run }: CommandContext, accepted: AcceptedSend, call: CommandCall) {
   const { id, data } = accepted;
   const deadline = performance.now() + call.waitMs;

@@ -12,21 +12,21 @@ import type { JobReader, JobRecord, JobSnapshot } from './job-reader.js';
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
 
 /**
- * How a send settled; null: not yet. What its owner has said stands. Where nobody has said anything and nothing
- * can come of the send any more, that is told too, though its job still waits for an owner to settle it the same.
+ * How a send settled; null: not yet. The owner's outcome counts. Without one, a send that can no longer be sent is told as
+ * failed, although its job still waits for an owner to settle it the same way.
  */
 export function outcomeOf(look: JobSnapshot, data: Data): SendOutcome | null {
   const { job, record, wipedEpoch, isOwned, nowMs } = look;
   const told = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
   if (told?.success) return told.data;
-  // Recorded before the queue is told.
+  // The owner records it before it completes the job.
   if (record?.outcome) return record.outcome;
   if (job?.returnvalue) return unsettled('unknown', 'interrupted', 'the outcome of the send cannot be read');
   if (job?.finishedOn) return unsettled('unknown', 'interrupted', 'the send ended without an outcome');
 
   const isVoid = data.wipedEpoch < wipedEpoch;
   if (record?.attempt) {
-    // An owner would look for the message before it says so.
+    // An owner looks for the message before it gives up.
     if (!isVoid || isOwned) return null;
     return unsettled(
       'unknown',
@@ -42,7 +42,7 @@ export function outcomeOf(look: JobSnapshot, data: Data): SendOutcome | null {
   return null;
 }
 
-/** A settled send is told of for a day; after that it counts as gone, whenever Redis drops it. */
+/** A settled send is told for a day. After that it counts as gone, whenever Redis removes it. */
 export function isForgotten(look: JobSnapshot, data: Data): boolean {
   if (look.job === null) return true;
   if (look.job.finishedOn === null && outcomeOf(look, data) === null) return false;
@@ -60,10 +60,10 @@ function unsettled(
   return { status, error: { code, message } };
 }
 
-/** Throws `job_not_found` for whatever is not the id of a send that is told of. */
+/** Throws `job_not_found`. */
 export async function viewJob(jobs: JobReader, id: string): Promise<JobView> {
   const [look, told] = isSendId(id) ? await Promise.all([jobs.send(id), jobs.sendData(id)]) : [null, null];
-  // Whoever owns the session settles it; until then it is under way.
+  // Only the session's owner can settle a job that cannot be read. Until then it counts as under way.
   const data = told === 'unreadable' ? { notAfter: look?.job?.timestamp ?? 0, wipedEpoch: Infinity } : told;
   if (look?.job == null || data === null || isForgotten(look, data)) {
     throw new ApiError('job_not_found', 'there is no job with this id; settled ones are kept for 24 hours');

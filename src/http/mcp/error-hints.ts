@@ -1,6 +1,6 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 
-/** What an agent can do about a failure, in words of its tools; codes that speak for themselves are missing. */
+/** What an agent can do about an error, in terms of its tools. Codes that need no hint are missing. */
 const ways: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
   session_not_started: (baseUrl) =>
     `Call whatsapp_start_auth first. Unless a phone is linked already, a person then scans the QR at ${baseUrl}/qr.`,
@@ -16,7 +16,7 @@ const ways: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
   forbidden: () => 'The API key in use does not allow this; a person has to provide another.',
 };
 
-/** One text that says what went wrong, under which code, and what to do. */
+/** A text that says what went wrong, the error code, and what to do. */
 export function failureText(error: ApiError, baseUrl: string): string {
   const { code, details, headers } = error;
   const jobId = details.job_id;
@@ -30,7 +30,7 @@ export function failureText(error: ApiError, baseUrl: string): string {
   return lines.filter((line) => line !== undefined).join('\n');
 }
 
-/** Every issue of an input, as there is no second field to put them in. */
+/** All issues of an input in one sentence: a tool's result has no second field for them. */
 function problemOf({ message, details }: ApiError): string {
   const issues = Array.isArray(details.issues) ? (details.issues as { path: string; message: string }[]) : [];
   if (issues.length < 2) return message;

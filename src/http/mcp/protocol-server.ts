@@ -15,8 +15,8 @@ export type CallTool = (name: string, input: Record<string, unknown>) => Promise
 const definitions: Tool[] = [...tools.values()].map(({ definition }) => definition);
 
 /**
- * The protocol's side of one request. The library offers a class with a registry of tools of its own as well; the
- * table is that registry already, so this is the plain one below it.
+ * Serves the protocol for one request. It uses the library's low-level server: the high-level one brings a registry of tools,
+ * which the table of operations is already.
  */
 export function protocolServer(baseUrl: string, callTool: CallTool): Server {
   const server = new Server(

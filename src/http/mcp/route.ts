@@ -19,13 +19,13 @@ const invalidRequest = -32_600;
 const methodNotFound = -32_601;
 
 /**
- * `POST /mcp`: the Model Context Protocol over Streamable HTTP, each request answered with one piece of JSON. What
- * HTTP itself refuses has the API's own error shape; what is wrong with a message, the protocol's.
+ * `POST /mcp`: the Model Context Protocol over Streamable HTTP. Each answer is one piece of JSON. A refusal by HTTP has the
+ * API's error shape; a wrong message has the protocol's.
  */
 export function createMcpRoute(parts: McpParts): SessionRoute {
   const answer = createTransport(parts);
   return {
-    // What a tool takes is asked of its caller when it is called.
+    // The scope of a tool is checked when it is called.
     ...{ method: 'POST', path: '/mcp', scope: 'read' },
     async handle(exchange, session) {
       const { request, response } = exchange;
@@ -39,13 +39,13 @@ export function createMcpRoute(parts: McpParts): SessionRoute {
   };
 }
 
-/** No session is kept: the id is a client's to tell its own requests apart, and as good as any other. */
+/** No session is kept. A client may send an id of its own to tell its requests apart. */
 function sessionIdOf({ headers }: IncomingMessage): string {
   const given = headers['mcp-session-id'];
   return typeof given === 'string' && /^[!-~]{1,256}$/.test(given) ? given : randomUUID();
 }
 
-/** One message; null where there is none and that has been said. Throws what HTTP refuses. */
+/** Reads one message. null: it was wrong, and that has been answered. Throws a refusal by HTTP. */
 async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRPCMessage | null> {
   const refuse = (code: number, message: string) => {
     const body = { jsonrpc: '2.0', id: null, error: { code, message } };
@@ -71,7 +71,7 @@ async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRP
   }
 }
 
-/** The library's sentence does not say which method it was that it does not know. */
+/** Adds the method to the library's sentence about an unknown one. */
 function namingTheMethod(json: unknown, message: JSONRPCMessage): unknown {
   if (!isJSONRPCErrorResponse(json) || json.error.code !== methodNotFound || !('method' in message))
     return json;

@@ -21,10 +21,10 @@ export interface ToolCall {
   readonly input: Record<string, unknown>;
 }
 
-/** Clients give up after 60 s by default: an answer of that very moment would reach none of them. */
+/** Shorter than the 60 s after which clients give up by default. */
 const commandWaitS = 45;
 
-/** Runs the handler that the REST route runs too. Never throws: what fails is a result that an agent can read. */
+/** Runs the handler that the REST route runs too. Never throws: a failure is a result that an agent can read. */
 export async function callTool(
   { handlers, exchange, session, name, input }: ToolCall,
   onFailure: (error: ApiError) => void,
@@ -53,7 +53,7 @@ export async function callTool(
   }
 }
 
-/** A send is never called again for the sake of its outcome, unless under its key. */
+/** Keeps an agent from sending again to learn the outcome. */
 const queuedHint =
   'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
@@ -79,7 +79,7 @@ function callOf(
   };
 }
 
-/** Nothing in a string looks like the end of its line: JSON itself leaves the less known line ends as they are. */
+/** Escapes the line ends that JSON leaves in strings as they are. */
 function indented(body: unknown): string {
   const json = JSON.stringify(body instanceof Json ? JSON.parse(body.text) : body, null, 2);
   return json.replaceAll(

@@ -2,11 +2,11 @@ import type { Tool } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type Operation, type OperationName, rows } from '../../contract/operations.js';
 
-/** The tools of the operations table, as an agent is told of them. */
+/** The tools of the table of operations, as an agent sees them. */
 export interface OperationTool {
   readonly name: OperationName;
   readonly operation: Operation;
-  /** What a call may carry: the operation's input, of a send with the key that makes repeating it safe. */
+  /** The operation's input; for one that is a job, also the key that makes repeating it safe. */
   readonly input: z.ZodObject;
   readonly definition: Tool;
   /** Its answer has names and texts that strangers wrote. */
@@ -49,7 +49,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
         readOnlyHint: tool.readOnly,
         destructiveHint: tool.destructive,
         openWorldHint: tool.openWorld,
-        // What a replica carries out by itself is a read or an intent: stored twice, it is stored once.
+        // A `local` operation is a read, or stores an intent: storing it twice changes nothing.
         idempotentHint: tool.readOnly || delivery === 'local' || delivery === 'idempotent',
       },
     },

@@ -31,9 +31,8 @@ export interface Answer {
 }
 
 /**
- * One message in, one answer out, with the protocol as the official library has it: the revision without a
- * handshake (2026-07-28), and those with one. Nothing is remembered between two messages, so that any replica
- * answers any of them: a server lives for one.
+ * Answers one message by the official library: by its revision without a handshake (2026-07-28), or by those with one. Nothing is
+ * remembered between two messages, so any replica answers any of them. Each message gets a server of its own.
  */
 export function createTransport(
   parts: McpParts,
@@ -44,8 +43,7 @@ export function createTransport(
     if (call === undefined) throw new Error('a message without its exchange');
     return protocolServer(call.exchange.admission.baseUrl, toolsFor(call, parts));
   };
-  // No subscriptions: nothing here changes that one could subscribe to, and a stream would tie the client to
-  // this replica.
+  // No subscriptions: nothing here changes, and a stream would tie the client to this replica.
   const handshakeless = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
     legacy: 'reject',
     maxSubscriptions: 0,
@@ -53,7 +51,7 @@ export function createTransport(
       parts.log.debug({ err: error }, 'a message of the Model Context Protocol was refused'),
   });
 
-  /** As the library's handler would, but for the answer: JSON, where that streams. */
+  /** As the library's own handler, but with one piece of JSON instead of a stream. */
   async function answerWithHandshake(request: Request, message: JSONRPCMessage): Promise<Response> {
     const server = serverFor(request);
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
@@ -76,7 +74,7 @@ export function createTransport(
   };
 }
 
-/** The request as the library wants it; it insists on headers that plain JSON-RPC clients do not send. */
+/** The request with the headers that the library requires. Plain JSON-RPC clients do not send them. */
 function webRequest({ request, admission }: Exchange): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
@@ -91,7 +89,7 @@ function toolsFor({ exchange, session }: McpCall, { handlers, log, onBound }: Mc
   return (name, input) =>
     callTool({ handlers, exchange, session, name, input }, (error) => {
       if (error.bound !== null) onBound(error.bound);
-      // The answer is 200 all the same, so the request's own line in the log says nothing of it.
+      // The answer is 200, so the log line of the request says nothing of the failure.
       if (error.status < 500) return;
       const facts = { requestId: exchange.requestId, tool: name, code: error.code };
       log.warn({ ...facts, err: error.cause ?? error }, 'tool failed');

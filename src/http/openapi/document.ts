@@ -4,7 +4,7 @@ import { otherPaths } from './other-paths.js';
 import { componentSchemas, type JsonObject } from './schemas.js';
 import { securitySchemes } from './security.js';
 
-/** The whole document, but for where this product is reached. */
+/** The whole document, without the server's URL. */
 export function openApiDocument(): JsonObject {
   return {
     openapi: '3.1.1',

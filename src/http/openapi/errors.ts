@@ -4,10 +4,10 @@ import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
 import { errorRef, type JsonObject } from './schemas.js';
 
-/** Which refusals a caller has to reckon with, and what each looks like. */
+/** The refusals of each path, and an example of each. */
 
 const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_allowed', 'internal_error'];
-/** `rate_limited`: as many requests of the caller as may are under way, or more than may came within a minute. */
+/** `rate_limited`: too many requests of the caller are under way, or came within a minute. */
 const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
@@ -19,7 +19,7 @@ export function errorCodesOf(operation: Operation, method: string): ApiErrorCode
   return [...codes];
 }
 
-/** Of a path outside the table: `codes` besides those of every path. */
+/** The error responses of a path, by status. */
 export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, JsonObject> {
   const byStatus = new Map<number, ApiErrorCode[]>();
   for (const code of codes)
@@ -31,11 +31,12 @@ export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, J
   );
 }
 
+/** Those of a path outside the table: `codes`, and the codes of every path. */
 export function everyPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
   return errorResponses([...everywhere, ...ofCallers, ...codes]);
 }
 
-/** Of a path that takes no key. */
+/** The same for a path that takes no key. */
 export function openPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
   return errorResponses([...everywhere, ...codes]);
 }
@@ -70,7 +71,7 @@ const details: Partial<Record<ApiErrorCode, JsonObject>> = {
   session_not_ready: { state: 'disconnected' },
 };
 
-/** One sentence for each code. What a caller gets may say more. */
+/** An example sentence for each code. The real one may say more. */
 const sentences: Record<ApiErrorCode, string> = {
   invalid_request: 'phone_number: phone_number must include country code and contain 8-15 digits',
   invalid_json: 'the body is not valid JSON in UTF-8',

@@ -50,7 +50,7 @@ function describe(operation: Operation, method: string, path: string, operationI
 interface InputShape {
   readonly properties?: Record<string, JsonObject>;
   readonly required?: readonly string[];
-  /** Of several sets of fields, one has to be there. */
+  /** Sets of fields, one of which must be there. */
   readonly oneOf?: readonly unknown[];
 }
 
@@ -95,7 +95,7 @@ function pick<T>(
   return Object.fromEntries(Object.entries(fields).filter(([name]) => isWanted(name)));
 }
 
-/** What holds of the JSON of a body. */
+/** The limits of a JSON body, as a sentence. */
 export function limitedTo(bound: BodyBound): string {
   return `At most ${bounds[bound]} bytes, with ${bounds.jsonValues} values in ${bounds.jsonDepth} levels.`;
 }

@@ -6,7 +6,7 @@ import { limitedTo, type Paths } from './operation-paths.js';
 import type { JsonObject } from './schemas.js';
 import { securityOf } from './security.js';
 
-/** What is served beside the table: pages, images, streams and probes. */
+/** The paths outside the table of operations: pages, images, streams and probes. */
 export function otherPaths(): Paths {
   return {
     '/qr': {

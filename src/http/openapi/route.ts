@@ -2,7 +2,7 @@ import type { Route } from '../core/exchange.js';
 import { jsonType, send } from '../core/responses.js';
 import { openApiDocument } from './document.js';
 
-/** `GET /openapi.json`. Made once; of each answer only the server's URL is its own. */
+/** `GET /openapi.json`. The document is made once; each answer puts its own server URL in. */
 export function createOpenApiRoute(): Route {
   const [before = '', after = ''] = JSON.stringify(openApiDocument()).split('"servers":[]', 2);
   return {

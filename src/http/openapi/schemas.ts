@@ -7,11 +7,11 @@ import { pageSchema } from '../../contract/page.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
 import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
 
-/** What the contract's schemas are as the components of an OpenAPI document. */
+/** The contract's schemas as components of an OpenAPI document. */
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The one shape of every refusal. */
+/** The shape of every refusal. */
 const errorSchema = z.object({
   error: z.looseObject({
     code: z.enum(Object.keys(httpStatusOf) as ApiErrorCode[]).describe('stable; match on this'),
@@ -25,7 +25,7 @@ const errorSchema = z.object({
   }),
 });
 
-/** What a send answers while it is under way. */
+/** The answer of a send that has not settled. */
 export const queuedSchema = jobViewSchema.extend({ url: z.string().describe('where to ask for it') });
 
 const ofEvent = { session: z.string(), at: z.iso.datetime() };
@@ -61,7 +61,7 @@ for (const [name, { output }] of rows) {
 
 const base = '#/components/schemas/';
 
-/** A reference to a schema's component, which has to be one. */
+/** A reference to a schema's component. Throws if it is none. */
 export function refOf(schema: z.ZodType): JsonObject {
   const name = names.get(schema);
   if (name === undefined) throw new Error('a schema of the API that is no component');
@@ -77,21 +77,21 @@ export function componentSchemas(): Record<string, JsonObject> {
   return Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, withoutIdentity(schema)]));
 }
 
-/** What a caller may send: unlike an answer, it is refused where it has more fields than these. */
+/** The schema of an input. Unlike an output, an input with unknown fields is refused. */
 export function inputSchema(input: z.ZodObject): JsonObject {
   const schema = withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
   const hasRecipient = ['phone_number', 'chat_id'].every((name) => Object.hasOwn(input.shape, name));
   return hasRecipient ? { ...schema, oneOf: oneRecipient } : schema;
 }
 
-/** What the table checks by a function, of which a JSON schema knows nothing. */
+/** A check that the table makes by a function, which a JSON schema cannot have. */
 const oneRecipient = [{ required: ['phone_number'] }, { required: ['chat_id'] }];
 
 function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonObject): JsonObject {
   return schema;
 }
 
-/** Drops what only makes the document longer. Answers may gain fields. */
+/** Removes what only makes the document longer. Answers may gain fields. */
 function tidy({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
   delete jsonSchema.additionalProperties;
   keepingStrict({ jsonSchema });

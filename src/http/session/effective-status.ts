@@ -12,7 +12,7 @@ export type OwnFacts = Pick<Config, 'authDir' | 'chromeExecutable' | 'headless'>
   readonly session: string;
 };
 
-/** The status that a reader tells: a state that nobody stands behind any more is history. */
+/** The status to tell. A stored state without a live owner is told as `disconnected`. */
 export function effectiveStatus(stored: Status | null, heartbeat: Heartbeat, own: OwnFacts): Status {
   if (stored === null) return beforeAnyRun(own);
   return isCurrent(stored, heartbeat) ? stored : withoutOwner(stored, ownerGoneSentence);

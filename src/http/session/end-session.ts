@@ -6,41 +6,41 @@ import type { RunAccess } from './run-access.js';
 import { hasOwner, type RunView } from './run-view.js';
 
 /**
- * Ends the session's run, whoever owns it, and answers when it has ended.
+ * Ends the session's run, whichever supervisor owns it, and resolves when it has ended.
  *
- * The wish is recorded first and carried out by the owner; where there is none, here. An owner that dies in
- * between leaves the wish to the next one, or to this loop. Recorded wishes are joined: a stop by a logout
- * too. It goes on when the caller leaves: half an end would be worse than one nobody waits for.
+ * The intent is recorded first. The owner carries it out; without an owner, this loop does. If the owner dies in between, the
+ * next owner or this loop takes over. An intent joins one that is recorded already; a logout covers a stop. The loop goes on
+ * when the caller leaves, so that no run is left half ended.
  *
- * Throws `timeout` when an owner neither did it nor died in time; the wish stays recorded.
+ * Throws `timeout` when the owner neither carried it out nor died in time. The intent stays recorded.
  */
 export async function endSession(run: RunAccess, kind: Intent['kind']): Promise<{ unlinked: boolean }> {
   if (kind === 'stop' && isAtRest(await run.view())) return { unlinked: false };
 
   const deadline = performance.now() + run.timing.endWaitMs;
-  let wish = await run.requestEnd({ id: randomUUID(), kind });
+  let intent = await run.requestEnd({ id: randomUUID(), kind });
   while (performance.now() < deadline && !run.closing.aborted) {
     const view = await run.view();
-    if (view.outcome?.id === wish.id) return view.outcome;
-    if (view.intent?.id !== wish.id) {
-      if (view.intent) wish = view.intent;
-      // Carried out, and by now another wish too; or Redis has lost it.
+    if (view.outcome?.id === intent.id) return view.outcome;
+    if (view.intent?.id !== intent.id) {
+      if (view.intent) intent = view.intent;
+      // It was carried out, and another intent too by now; or Redis has lost it.
       else if (view.outcome) return view.outcome;
-      else wish = await run.requestEnd(wish);
+      else intent = await run.requestEnd(intent);
     } else if (hasOwner(view)) await run.untilNextLook(run.closing);
-    else if (await endWithoutOwner(run, view, wish)) return { unlinked: false };
+    else if (await endWithoutOwner(run, view, intent)) return { unlinked: false };
   }
   throw new ApiError(
     'timeout',
-    `the session has not ended yet; the ${wish.kind} stays recorded and will be carried out`,
+    `the session has not ended yet; the ${intent.kind} stays recorded and will be carried out`,
   );
 }
 
-/** Carries a wish out where nobody else can. False: somebody got hold of the run meanwhile; look again. */
-export async function endWithoutOwner(run: RunAccess, view: RunView, wish: Intent): Promise<boolean> {
+/** Carries an intent out for a run without an owner. False: the run has an owner by now; read it again. */
+export async function endWithoutOwner(run: RunAccess, view: RunView, intent: Intent): Promise<boolean> {
   if (view.job !== 'none' && !(await run.removeJob())) return false;
   const epoch = Math.max((view.fence?.epoch ?? 0) + 1, view.nowMs);
-  const account = wish.kind === 'logout' ? null : view.status.account;
+  const account = intent.kind === 'logout' ? null : view.status.account;
   const hasEnded = await run.endRun({
     expected: view.fence,
     status: composeStatus(
@@ -49,12 +49,12 @@ export async function endWithoutOwner(run: RunAccess, view: RunView, wish: Inten
       new Date(view.nowMs).toISOString(),
     ),
     startId: '',
-    intent: wish,
+    intent: intent,
     unlinked: false,
   });
   if (!hasEnded) return false;
-  run.log.info({ session: run.session, epoch, kind: wish.kind }, 'ended a run without an owner');
-  if (wish.kind === 'logout') await run.clearUnsentMessages();
+  run.log.info({ session: run.session, epoch, kind: intent.kind }, 'ended a run without an owner');
+  if (intent.kind === 'logout') await run.clearUnsentMessages();
   return true;
 }
 

@@ -7,18 +7,18 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { settingAside } from '../../platform/redis/set-aside.js';
 import { viaRedis } from './redis-errors.js';
 
-/** The queue whose jobs are the runs of sessions, as seen by those who ask for them. */
+/** The queue whose jobs are the runs of sessions, as its producers see it. */
 export interface RunQueue {
-  /** Asks for a run. One job id a session makes concurrent starts one run: adding again changes nothing. */
+  /** Asks for a run. Each session has one job id, so concurrent starts make one run. */
   add(session: string): Promise<void>;
-  /** One that waits and cannot be taken can be afterwards. */
+  /** Repairs a waiting start that no supervisor can take. */
   mend(session: string): Promise<void>;
-  /** Takes back what nobody has begun. False: a supervisor holds it. */
+  /** Removes a start that no supervisor has taken. False: a supervisor holds it. */
   remove(session: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** `redis` stays the caller's to close. */
+/** The caller closes `redis`. */
 export function createRunQueue(redis: Redis): RunQueue {
   const queue = openQueue<StartJob>(sessionsQueue, redis);
   return {
@@ -35,7 +35,7 @@ export function createRunQueue(redis: Redis): RunQueue {
   };
 }
 
-/** BullMQ waits for a connection before a command; a caller must not, nor have it carried out later. */
+/** Throws `redis_unavailable` at once while Redis is down. BullMQ alone would wait for a connection and run the command later. */
 export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {
   return viaRedis(async () => {
     if (redis.status !== 'ready') throw new Error('not connected');

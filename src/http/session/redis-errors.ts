@@ -5,11 +5,11 @@ import { isWrongType } from '../../platform/odd-data.js';
 import { isElsewhere } from '../../platform/redis/peers.js';
 import { refusesRight } from '../../platform/redis/rights.js';
 
-/** Replies of a Redis that is there but cannot serve now; CROSSSLOT is a proxy's in front of a cluster. */
+/** Error replies of a Redis that cannot serve now. CROSSSLOT comes from a proxy in front of a cluster. */
 const unavailableReply =
   /^(LOADING|MISCONF|CROSSSLOT|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
 
-/** Runs `call`, whose failures are Redis', and says `redis_unavailable` for those that mean an outage. */
+/** Runs a call to Redis. Throws `redis_unavailable` for a failure that means an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -32,7 +32,7 @@ function sentenceOf(error: unknown): string {
 const full =
   'Redis has no memory left for this: give it more (docs/bounds.md), or wait until something is done';
 
-/** What each command of a pipeline answers; throws the first error among them. */
+/** The replies of a pipeline. Throws the first error among them. */
 export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]> {
   return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (error) throw error;
@@ -40,10 +40,10 @@ export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]
   });
 }
 
-/** In place of a reply. */
+/** Stands in place of a reply. */
 export const wrongType = Symbol('wrong type');
 
-/** The same, with {@link wrongType} where a key is of another type than it is for. */
+/** The same, with {@link wrongType} for a key of another type than the command takes. */
 export async function repliesUnlessWrongType(pipeline: ChainableCommander): Promise<unknown[]> {
   return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (!error) return reply;
@@ -52,7 +52,7 @@ export async function repliesUnlessWrongType(pipeline: ChainableCommander): Prom
   });
 }
 
-/** Redis before 7 tells it in the middle of what a script failed of. */
+/** Redis before 7 has it inside the message of a failed script. */
 function isFull(error: unknown): boolean {
   return error instanceof Error && /\bOOM\b/.test(error.message);
 }

@@ -12,7 +12,7 @@ import type { RunQueue } from './queues.js';
 import { viaRedis } from './redis-errors.js';
 import { type RunView, viewRun } from './run-view.js';
 
-/** All that starting and ending a session does in Redis, each failure already an answer of the API. */
+/** What starting and ending a session reads and writes in Redis. Each failure is an answer of the API. */
 export interface RunAccess {
   readonly session: string;
   readonly timing: Pick<Timing, 'authStartWaitMs' | 'commandWaitMs' | 'endWaitMs'>;
@@ -21,19 +21,19 @@ export interface RunAccess {
   readonly closing: AbortSignal;
   view(): Promise<RunView>;
   addStart(): Promise<void>;
-  /** Mends the queue of starts, where nobody may be able to take this one. */
+  /** Repairs the queue of starts, where no supervisor may be able to take this one. */
   mendStart(): Promise<void>;
   /** False: a supervisor holds the job. */
   removeJob(): Promise<boolean>;
-  /** Records the wish, or joins one that covers it, and tells the owner to look. */
-  requestEnd(wish: Intent): Promise<Intent>;
-  /** False: refused, the fence has moved. */
+  /** Records the intent, or joins one that covers it, and notifies the owner. */
+  requestEnd(intent: Intent): Promise<Intent>;
+  /** False: refused, the fence is newer. */
   endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
-  /** The text of every send that is not settled leaves Redis. */
+  /** Removes the text of every unsettled send from Redis. */
   clearUnsentMessages(): Promise<void>;
-  /** Goes on after the answer, and sees itself to what Redis refuses; a failure is logged, and the server's end waits for it. */
+  /** Runs on after the answer. Retries what Redis refuses by itself; a failure is logged; closing the server waits for it. */
   inBackground(work: Promise<void>): void;
-  /** Until the next look. All who wait on this replica wake together and share one read. */
+  /** Resolves at the next read. All waiting callers of this replica wake together and share one read. */
   untilNextLook(signal?: AbortSignal): Promise<void>;
 }
 
@@ -61,11 +61,11 @@ export function createRunAccess(parts: RunAccessParts): RunAccess {
     addStart: () => queue.add(session),
     mendStart: () => queue.mend(session),
     removeJob: () => queue.remove(session),
-    requestEnd: (wish) =>
+    requestEnd: (intent) =>
       viaRedis(async () => {
-        const standing = await requestEnd(redis, session, wish);
+        const recorded = await requestEnd(redis, session, intent);
         await redis.publish(intentChannel, session);
-        return standing;
+        return recorded;
       }),
     endRun: (end) => viaRedis(() => endRun(redis, { session, ...end })),
     clearUnsentMessages: () => viaRedis(() => clearUnsentMessages(redis, session)),

@@ -13,18 +13,18 @@ import { inspectSession } from '../../platform/store/session-inspection.js';
 import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/store/state-store.js';
 import { effectiveStatus, type OwnFacts } from './effective-status.js';
 
-/** Everything about a session's run at one moment, which starting and ending it decide upon. */
+/** A session's run at one moment: all that starting and ending it depend on. */
 export interface RunView {
   readonly stored: Status | null;
-  /** What a reader would tell. */
+  /** The effective status, as readers tell it. */
   readonly status: Status;
   readonly heartbeat: Heartbeat;
   readonly fence: Fence | null;
   readonly intent: Intent | null;
   readonly outcome: Outcome | null;
   /**
-   * `waiting`: nobody holds it. `held`: a supervisor has it. `over`: what is left of a run that ended; its
-   * removal is on the way, and adding a start before that would be lost.
+   * `waiting`: no supervisor has it. `held`: a supervisor has it. `over`: the job of a run that has ended. It is being
+   * removed; a start that is added before would be lost.
    */
   readonly job: 'none' | 'waiting' | 'held' | 'over';
   readonly isLocked: boolean;
@@ -38,7 +38,7 @@ export interface RunView {
 export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
   const view = await look(redis, own);
   if (!view.isOdd || view.heartbeat === 'live') return view;
-  // Nobody owns the session who would do it.
+  // No owner does it for this session.
   await inspectSession(redis, own.session);
   return look(redis, own);
 }
@@ -63,7 +63,7 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
       [],
     );
   const stored = readableStatus(state);
-  // Who lives says so anew: what does not lapse is nobody's word.
+  // A live owner renews its heartbeat. One that does not expire has no owner.
   const heartbeat = beat === 'live' && isEndless === 1 ? null : parseHeartbeat(beat);
   const startId = startIdOf(startJob);
   const isLocked = lock !== '';
@@ -91,8 +91,8 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
 }
 
 // KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
-// returns their values, '' for what is missing; of the job its data, 'none' where there is no job; how many supervisors
-// live; Redis ms; 1 where the heartbeat does not lapse. What would live for longer than an hour is no supervisor.
+// returns the values of the first eight, '' for a missing one; the job's data, 'none' without a job; the number of live
+// supervisors; Redis ms; 1 if the heartbeat does not expire. An entry that lives longer than an hour is no supervisor's.
 const viewScript = luaScript<
   [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
@@ -119,7 +119,7 @@ function startIdOf(data: string): string | null {
   }
 }
 
-/** Somebody stands behind the run or still holds its job: how it ends is theirs to carry out. */
+/** Whether an owner lives or still holds the job. Then that owner carries out the end of the run. */
 export function hasOwner(view: RunView): boolean {
   return view.heartbeat === 'live' || view.isLocked;
 }

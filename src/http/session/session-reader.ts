@@ -10,14 +10,14 @@ import { effectiveStatus, type OwnFacts } from './effective-status.js';
 import { viaRedis } from './redis-errors.js';
 
 /**
- * What everybody may read of a session. Each answer is one round trip to Redis, made for the callers of one turn; and the
- * same object for as long as Redis says the same.
+ * Reads a session for status polls and pages. Callers in the same turn share one round trip to Redis. While Redis has the same
+ * values, the answer is the same object.
  */
 export interface SessionReader {
   status(): Promise<ToldStatus>;
-  /** With what is told of the backup of the login. */
+  /** The status, and the backup of the login. */
   health(): Promise<ToldStatus & { readonly backup: CredentialsBackup }>;
-  /** With the code as base64, or null where none can be scanned now. */
+  /** The status, and the QR image as base64; null: there is no QR to scan. */
   qrBase64(): Promise<ToldCode>;
   qrPng(): Promise<Buffer | null>;
 }

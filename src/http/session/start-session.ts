@@ -8,44 +8,47 @@ import type { RunAccess } from './run-access.js';
 import { hasOwner, type RunView } from './run-view.js';
 
 export interface StartWait {
-  /** Longest wait for the run to get somewhere. */
+  /** Longest wait for a QR, a login or a failure. */
   readonly waitMs: number;
   /** Aborts when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Asks for a run and waits until it has got somewhere: answers the status of that moment, or of the moment at
- * which the wait ends. The start itself is not given up with the wait.
+ * Asks for a run and waits until there is a QR, a login or a failure. Resolves to the status of that moment, or of the end of
+ * the wait. The start goes on after the wait.
  */
 export async function startSession(run: RunAccess, wait: StartWait): Promise<Status> {
   const deadline = performance.now() + wait.waitMs;
   let view = await run.view();
-  const formerWish = view.intent?.id ?? null;
+  const formerIntent = view.intent?.id ?? null;
   let leastEpoch: number | null = null;
   for (;;) {
     if (leastEpoch !== null && hasReached(view, leastEpoch)) return view.status;
     if (leastEpoch === null || isLost(view)) {
-      leastEpoch = await secureStep(run, view, formerWish);
+      leastEpoch = await secureStep(run, view, formerIntent);
       if (leastEpoch !== null && hasReached(view, leastEpoch)) return view.status;
     }
     if (isAbandoned(view) || performance.now() >= deadline || wait.signal.aborted) break;
     await run.untilNextLook(wait.signal);
     view = await run.view();
   }
-  if (leastEpoch === null) run.inBackground(secureStart(run, formerWish));
+  if (leastEpoch === null) run.inBackground(secureStart(run, formerIntent));
   return isAbandoned(view) ? withoutSupervisor(view) : view.status;
 }
 
 /**
- * One step towards a run that is sure to come; the least epoch it can have, or null where a further step is
- * needed.
+ * One step towards a run that is sure to come. Returns the least epoch that it can have; null: a further step is needed.
  *
- * An add is lost while the job of an ended run is still there (measured: 100 of 100), and a run that somebody
- * asked to end before this start (`formerWish`) is as good as ended. Both must be gone first.
+ * Two things must be gone first. While the job of an ended run exists, an add is lost (measured: 100 of 100). And a run whose
+ * end was asked for before this start (`formerIntent`) counts as ended.
  */
-async function secureStep(run: RunAccess, view: RunView, formerWish: string | null): Promise<number | null> {
-  if (view.intent !== null && view.intent.id === formerWish) {
+async function secureStep(
+  run: RunAccess,
+  view: RunView,
+  formerIntent: string | null,
+): Promise<number | null> {
+  if (view.intent !== null && view.intent.id === formerIntent) {
     if (!hasOwner(view)) await endWithoutOwner(run, view, view.intent);
     return null;
   }
@@ -59,18 +62,18 @@ async function secureStep(run: RunAccess, view: RunView, formerWish: string | nu
   return view.heartbeat === 'ended' ? epoch + 1 : epoch;
 }
 
-/** The remaining steps, for a caller who has left; at most for as long as an end may take. */
-async function secureStart(run: RunAccess, formerWish: string | null): Promise<void> {
+/** The remaining steps, for a caller who has left. They take at most as long as an end may take. */
+async function secureStart(run: RunAccess, formerIntent: string | null): Promise<void> {
   const deadline = performance.now() + run.timing.endWaitMs;
   let outage: ApiError | null = null;
   while (performance.now() < deadline && !run.closing.aborted) {
     try {
-      if ((await secureStep(run, await run.view(), formerWish)) !== null) return;
+      if ((await secureStep(run, await run.view(), formerIntent)) !== null) return;
       outage = null;
       await run.untilNextLook(run.closing);
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'redis_unavailable') throw error;
-      // Redis may come back in time, and nobody else would start it.
+      // Redis may come back in time, and this start would be lost.
       outage = error;
       await pause(retryMs, run.closing);
     }
@@ -82,17 +85,17 @@ async function secureStart(run: RunAccess, formerWish: string | null): Promise<v
 function hasReached(view: RunView, leastEpoch: number): boolean {
   if (view.status.epoch < leastEpoch) return false;
   if (view.heartbeat === 'live') return hasGotSomewhere(view.status.state);
-  // Stopped by somebody else meanwhile, unless a further start is on its way already.
+  // Another caller stopped it, unless a further start is on its way.
   const isToRun = view.job === 'waiting' || view.job === 'held';
   return view.heartbeat === 'ended' && !(view.status.state === 'stopped' && isToRun);
 }
 
-/** The job has gone although nobody asked for that: Redis lost its data, or a removal crossed the start. */
+/** The job is gone without an intent to end it: Redis lost its data, or a removal crossed the start. */
 function isLost(view: RunView): boolean {
   return view.job === 'none' && view.heartbeat !== 'live' && view.intent === null;
 }
 
-/** Nobody will take the job until a supervisor is started. */
+/** No supervisor is there to take the job. */
 function isAbandoned(view: RunView): boolean {
   return view.heartbeat !== 'live' && view.supervisors === 0;
 }

@@ -45,7 +45,7 @@ test('a message that another replica accepts at the same moment under the same k
       sendData: async () => (isAdded ? data : null),
     },
     forgetSend: async () => void done.push('forgotten'),
-    queues: { keepRoom: async () => undefined, addSend: async () => void done.push('added') },
+    queues: { reserve: async () => undefined, addSend: async () => void done.push('added') },
   } as unknown as CommandContext;
   const key = { owner: '', key: 'burst' };
   const accepted = await acceptSend(access, input, key, {} as CommandCall);
@@ -64,7 +64,7 @@ describe('the job of a message', () => {
     const access = {
       run: { session: 'default', view: async () => view as RunView, log: { info: () => undefined } },
       queues: {
-        keepRoom: async () => undefined,
+        reserve: async () => undefined,
         addSend: async (_id: string, each: SendJob) => void added.push(each),
       },
       sendTtlMs: 1_000,

@@ -3,7 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { type Bounds, bounds } from '../../../../src/contract/bounds.js';
 import { commandRoomKey, keyPrefix } from '../../../../src/contract/keys.js';
-import { giveRoomBack, type Lane, takeRoom } from '../../../../src/http/commands/queue-room.js';
+import {
+  type CommandQueueName,
+  releaseReservation,
+  reserveCapacity,
+} from '../../../../src/http/commands/queue-capacity.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
 import { eventually } from '../../../support/eventually.js';
 import { parseMetrics } from '../../../support/metrics.js';
@@ -18,8 +22,8 @@ describe('room in the queues of commands', () => {
   afterEach(() => stage.clear());
   after(() => stage.close());
 
-  const take = (lane: Lane, id: string, bytes: number, limits: Partial<Bounds> = {}) =>
-    takeRoom(stage.redis, { lane, session: 'default', id, bytes }, { ...bounds, ...limits });
+  const take = (queue: CommandQueueName, id: string, bytes: number, limits: Partial<Bounds> = {}) =>
+    reserveCapacity(stage.redis, { queue, session: 'default', id, bytes }, { ...bounds, ...limits });
 
   it('is as many bytes as messages may take that wait, however many are sent at the same moment', async () => {
     const { run } = await stage.held();
@@ -72,19 +76,19 @@ describe('room in the queues of commands', () => {
     assert.equal(await take('sends', 'm-2', 1, { sendQueue: 4 }), 'sendQueue');
   });
 
-  for (const lane of ['sends', 'reads'] as const) {
+  for (const queue of ['sends', 'reads'] as const) {
     const [items, bytes] =
-      lane === 'sends' ? ['sendQueue', 'sendQueueBytes'] : ['readQueue', 'readQueueBytes'];
+      queue === 'sends' ? ['sendQueue', 'sendQueueBytes'] : ['readQueue', 'readQueueBytes'];
 
-    it(`is kept for ${lane} on their way, and given back`, async () => {
+    it(`is kept for ${queue} on their way, and given back`, async () => {
       const few = { [items]: 2, [bytes]: 100 };
-      assert.equal(await take(lane, 'a', 60, few), null);
-      assert.equal(await take(lane, 'b', 41, few), bytes);
-      assert.equal(await take(lane, 'b', 40, few), null);
-      assert.equal(await take(lane, 'c', 0, few), items);
-      await giveRoomBack(stage.redis, lane, 'default', 'a');
-      assert.equal(await take(lane, 'c', 60, few), null);
-      assert.ok((await stage.redis.pttl(commandRoomKey('default', lane))) > 0);
+      assert.equal(await take(queue, 'a', 60, few), null);
+      assert.equal(await take(queue, 'b', 41, few), bytes);
+      assert.equal(await take(queue, 'b', 40, few), null);
+      assert.equal(await take(queue, 'c', 0, few), items);
+      await releaseReservation(stage.redis, queue, 'default', 'a');
+      assert.equal(await take(queue, 'c', 60, few), null);
+      assert.ok((await stage.redis.pttl(commandRoomKey('default', queue))) > 0);
     });
   }
 

@@ -5,52 +5,73 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
 /**
- * Room in a queue of commands, in number and in bytes. Counted from the jobs that are there, so that nothing can drift: their
- * number each time, their bytes once a second and before anybody is refused; in between what comes is added. What is on its
- * way into the queue is kept beside it for a moment, so that callers who come at the same time, on any replica, do not all
- * get the last place.
+ * Limits a session's queues of commands, in jobs and in bytes. The usage is counted from the jobs themselves, so it cannot
+ * drift: their number at each call, their bytes once a second and before a refusal; in between, new jobs are added up. A job on
+ * its way into the queue holds a reservation, so that callers who come at the same time, on any replica, do not all get the last
+ * place.
  */
 
-const kept = {
+const queues = {
   sends: { queue: sendsQueue, items: 'sendQueue', bytes: 'sendQueueBytes' },
   reads: { queue: readsQueue, items: 'readQueue', bytes: 'readQueueBytes' },
 } as const satisfies Record<string, Record<'items' | 'bytes', BoundName> & { queue: typeof readsQueue }>;
 
-export type Lane = keyof typeof kept;
-export type QueueBound = (typeof kept)[Lane]['items' | 'bytes'];
+export type CommandQueueName = keyof typeof queues;
+export type QueueBound = (typeof queues)[CommandQueueName]['items' | 'bytes'];
 
-/** Longer than an add may take: what did not come by then never does. */
-const onTheWayMs = 10_000;
+/** The life of a reservation. Longer than an add may take: a job that did not come by then never comes. */
+const reservationMs = 10_000;
 
-/** A count of the bytes of a thousand jobs takes Redis a millisecond: not oftener where many are refused, unless few wait. */
+/** How often the bytes are counted. For a thousand jobs this takes Redis a millisecond, so a full queue is counted less often. */
 const countMs = 1_000;
 const recountMs = 20;
 const few = 64;
 
-/** null: there is room, and it is kept until the job is there; else the bound that does not let it in. */
-export async function takeRoom(
+/** Reserves a place for a job that is about to be added. null: reserved; otherwise the bound that was met. */
+export async function reserveCapacity(
   redis: Redis,
-  { lane, session, id, bytes }: { lane: Lane; session: string; id: string; bytes: number },
+  {
+    queue: name,
+    session,
+    id,
+    bytes,
+  }: { queue: CommandQueueName; session: string; id: string; bytes: number },
   limits: Bounds = bounds,
 ): Promise<QueueBound | null> {
-  const names = kept[lane];
+  const names = queues[name];
   const queue = `${keyPrefix}:${names.queue(session)}`;
   const met = await roomScript(
     redis,
-    [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, lane)],
-    [`${queue}:`, id, bytes, limits[names.items], limits[names.bytes], onTheWayMs, countMs, recountMs, few],
+    [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, name)],
+    [
+      `${queue}:`,
+      id,
+      bytes,
+      limits[names.items],
+      limits[names.bytes],
+      reservationMs,
+      countMs,
+      recountMs,
+      few,
+    ],
   );
   return met === '' ? null : names[met];
 }
 
-/** It is in the queue, and counted there. */
-export async function giveRoomBack(redis: Redis, lane: Lane, session: string, id: string): Promise<void> {
-  await redis.hdel(commandRoomKey(session, lane), id);
+/** The job is in the queue, and counted there. */
+export async function releaseReservation(
+  redis: Redis,
+  name: CommandQueueName,
+  session: string,
+  id: string,
+): Promise<void> {
+  await redis.hdel(commandRoomKey(session, name), id);
 }
 
-// KEYS wait active onTheWay | ARGV prefix of job keys, id, bytes, most items, most bytes, ms on the way, countMs recountMs few
-// returns '' or the unit that does not let it in; a job that is there already changes nothing
-// The field '=' of the last key has the bytes of all and the time of their count.
+// KEYS wait active reservations
+// ARGV prefix of job keys, id, bytes, max items, max bytes, reservationMs, countMs, recountMs, few
+// returns '', or the unit whose limit was met; does nothing for a job that exists
+// The field '=' of the reservations has the bytes of all jobs and the time of their count.
 const roomScript = luaScript<'' | 'items' | 'bytes'>(
   'takeCommandRoom',
   3,
@@ -61,7 +82,7 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
    bytes, at = tonumber(bytes), tonumber(at)
    local inQueue = redis.call('LLEN', KEYS[1]) + redis.call('LLEN', KEYS[2])
    local items = inQueue
-   local function onTheWay()
+   local function reserved()
      local number, size = 0, 0
      local coming = redis.call('HGETALL', KEYS[3])
      for i = 1, #coming, 2 do
@@ -76,7 +97,7 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
      return number, size
    end
    local function count()
-     local number, size = onTheWay()
+     local number, size = reserved()
      items, bytes, at = inQueue + number, size, now
      for list = 1, 2 do
        for _, id in ipairs(redis.call('LRANGE', KEYS[list], 0, -1)) do
@@ -93,7 +114,7 @@ const roomScript = luaScript<'' | 'items' | 'bytes'>(
    else items = inQueue + math.max(0, redis.call('HLEN', KEYS[3]) - 1) end
    local unit = met()
    if unit == 'items' then
-     items = inQueue + onTheWay()
+     items = inQueue + reserved()
      unit = met()
    end
    if unit == 'bytes' and (items <= tonumber(ARGV[9]) or now - at >= tonumber(ARGV[8])) then

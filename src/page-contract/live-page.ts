@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads';
 import puppeteer, { type HTTPResponse, type Page } from 'puppeteer';
 import { HoldlineError, messageOf } from '../contract/errors.js';
 import type { Config } from '../platform/config/config.js';
-import { BrowserPort } from '../session-worker/whatsapp/browser-port.js';
+import { PortTransport } from '../session-worker/whatsapp/port-transport.js';
 import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
 import { browserSettings } from '../supervisor/browser/browser-settings.js';
 import type { ExportList } from './export-list.js';
@@ -64,7 +64,10 @@ async function lookWith(
   deadlineMs: number,
   { modules, paths }: Questions,
 ): Promise<LivePage> {
-  const browser = await puppeteer.connect({ transport: new BrowserPort(port), protocolTimeout: deadlineMs });
+  const browser = await puppeteer.connect({
+    transport: new PortTransport(port),
+    protocolTimeout: deadlineMs,
+  });
   try {
     const page = await browser.newPage();
     const html = await (await load(page, deadlineMs)).text();

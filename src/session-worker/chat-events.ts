@@ -1,28 +1,28 @@
 import type { Logger } from '../platform/logger.js';
 import type { ChatEventData, EventRelay } from './event-relay.js';
 import type { People } from './people.js';
-import type { ChatEvent } from './whatsapp/in-page/events.js';
+import type { ChatEvent } from './whatsapp/in-page/node-channel.js';
 import { toAck, toMessage } from './whatsapp/models.js';
 
-interface Parts {
+interface RelayParts {
   readonly people: People;
   readonly relay: EventRelay;
   readonly log: Logger;
 }
 
-/** Brings what the page has told to the event stream. Settles when it is in Redis: what cannot be taken stays in the page. */
+/** Relays chat events of the page to the event stream. Settles when they are in Redis; until then the page keeps them. */
 export async function relayChatEvents(
-  { people, relay, log }: Parts,
+  { people, relay, log }: RelayParts,
   events: readonly ChatEvent[],
   dropped: number,
 ): Promise<void> {
-  if (dropped > 0) log.warn({ dropped }, 'too many events waited for redis; the oldest were dropped');
+  if (dropped > 0) log.warn({ dropped }, 'too many events were waiting for Redis; the oldest were dropped');
   const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
   const completed = await people.completeSenders(messages);
-  const told = events.flatMap((event): ChatEventData | [] => {
+  const relayed = events.flatMap((event): ChatEventData | [] => {
     if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
     const data = toAck(event);
     return data === null ? [] : { type: 'message_ack', data };
   });
-  await relay.add(told);
+  await relay.add(relayed);
 }

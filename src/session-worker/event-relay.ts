@@ -9,14 +9,14 @@ import { appendEvents } from '../platform/store/event-writer.js';
 const batchSize = 100;
 const retryMs = 500;
 
-/** What happened in the chats. */
+/** An event of the chats, without the fields that all events have. */
 export type ChatEventData = {
   [Type in 'message' | 'message_ack']: { readonly type: Type; readonly data: EventData<Type> };
 }['message' | 'message_ack'];
 
 /**
- * Brings to the event stream what happens in the chats, in order and under the fence. While Redis is away, or the fence is
- * being claimed anew, it waits, and so does whoever brings more: the page keeps what cannot be taken.
+ * Appends chat events to the event stream, in order and under the fence. While Redis is unreachable, or the run claims its
+ * fence again, it retries, and later calls wait; meanwhile the page keeps its events.
  */
 export class EventRelay {
   readonly #redis: Redis;
@@ -26,7 +26,7 @@ export class EventRelay {
   readonly #stopping = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
 
-  /** `run` says who writes at this moment: its epoch and incarnation change with a new fence. */
+  /** `run`: the current run, whose epoch and incarnation change with a new fence. */
   constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound = () => undefined) {
     this.#redis = redis;
     this.#run = run;
@@ -34,16 +34,16 @@ export class EventRelay {
     this.#onBound = onBound;
   }
 
-  /** Resolves when all of it is written. Rejects when it was stopped before. */
+  /** Resolves when all events are written. Rejects when the relay stops before. */
   add(events: readonly ChatEventData[]): Promise<void> {
-    if (this.#stopping.signal.aborted) return Promise.reject(new Error('nothing is taken any more'));
+    if (this.#stopping.signal.aborted) return Promise.reject(new Error('the event relay has stopped'));
     const at = new Date().toISOString();
     const added = this.#relaying.then(() => this.#relay(events, at));
     this.#relaying = added.catch(() => undefined);
     return added;
   }
 
-  /** Takes nothing more; resolves when what waits is written, or once Redis refuses it. */
+  /** Rejects further events. Resolves when the waiting ones are written, or when Redis refuses them. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#relaying;
@@ -51,11 +51,12 @@ export class EventRelay {
 
   async #relay(events: readonly ChatEventData[], at: string): Promise<void> {
     const { session } = this.#run();
-    const told = events.map(({ type, data }): SessionEvent<EventType> => ({ type, session, at, data }));
-    for (let from = 0; from < told.length; from += batchSize) {
-      const batch = told.slice(from, from + batchSize);
+    const records = events.map(({ type, data }): SessionEvent<EventType> => ({ type, session, at, data }));
+    for (let from = 0; from < records.length; from += batchSize) {
+      const batch = records.slice(from, from + batchSize);
       while (!(await this.#append(batch))) {
-        if (this.#stopping.signal.aborted) throw new Error('the events were not written before the end');
+        if (this.#stopping.signal.aborted)
+          throw new Error('the event relay stopped before the events were written');
         await pause(retryMs, this.#stopping.signal);
       }
     }
@@ -66,7 +67,7 @@ export class EventRelay {
     try {
       return await appendEvents(this.#redis, run.session, run, batch, this.#onBound);
     } catch (error) {
-      this.#log.warn({ err: error }, 'redis refused events; trying again');
+      this.#log.warn({ err: error }, 'could not write events to Redis; retrying');
       return false;
     }
   }

@@ -6,61 +6,65 @@ import type { Logger } from '../platform/logger.js';
 
 interface LoginKeeperOptions {
   readonly keepLoginMs: number;
+  /** undefined: there is no page yet. */
   readonly readStorage: () => Promise<LoginStorage | undefined>;
-  readonly say: (message: FromThread) => void;
+  readonly post: (message: FromThread) => void;
   readonly log: Logger;
 }
 
-/** Sees to it that a fresh login outlives its browser before anybody counts on it. */
+/**
+ * Hands a fresh login to the supervisor, which saves it until the browser has written it to the disk. Chromium does that
+ * some seconds late; a kill before would lose the login.
+ */
 export class LoginKeeper {
   readonly #options: LoginKeeperOptions;
-  readonly #kept = deferred<void>();
+  readonly #saved = deferred<void>();
   #keeping: Promise<void> | null = null;
-  #isOver = false;
-  #told: Promise<void> = Promise.resolve();
+  #isSettled = false;
+  #posted: Promise<void> = Promise.resolve();
 
   constructor(options: LoginKeeperOptions) {
     this.#options = options;
   }
 
-  /** The supervisor has it. */
-  kept(): void {
-    this.#kept.resolve();
+  /** The supervisor has saved the login. */
+  onSaved(): void {
+    this.#saved.resolve();
   }
 
-  /** `ready` waits for it. */
-  get isWaiting(): boolean {
-    return this.#keeping !== null && !this.#isOver;
+  /** `keep` has begun and not settled. */
+  get isKeeping(): boolean {
+    return this.#keeping !== null && !this.#isSettled;
   }
 
-  /** `ready` means that nobody has to scan again: a login that a kill would lose is not there yet. Never rejects. */
+  /** Resolves when the supervisor has saved the login, or after `keepLoginMs`. Awaited before `ready`. Never rejects. */
   keep(account: Account): Promise<void> {
     this.#keeping ??= this.#keep(account);
     return this.#keeping;
   }
 
-  /** Resolves when the supervisor knows of the newest login, or nothing can be read of it. Never rejects. */
-  get told(): Promise<void> {
-    return this.#told;
+  /** Resolves when the newest login has been posted, or could not be read. Never rejects. */
+  get posted(): Promise<void> {
+    return this.#posted;
   }
 
-  /** Tells the supervisor of a login that the browser may not have written yet. */
-  tell(account: Account | null): Promise<void> {
-    const told = this.#tell(account);
-    this.#told = told.catch(() => undefined);
-    return told;
+  /** Posts a login that the browser may not have written to the disk yet. `account`: null before it has synced. */
+  post(account: Account | null): Promise<void> {
+    const posted = this.#post(account);
+    this.#posted = posted.catch(() => undefined);
+    return posted;
   }
 
-  async #tell(account: Account | null): Promise<void> {
+  async #post(account: Account | null): Promise<void> {
     const storage = await this.#options.readStorage();
-    if (storage !== undefined) this.#options.say({ type: 'login', storage, account });
+    if (storage !== undefined) this.#options.post({ type: 'login', storage, account });
   }
 
   async #keep(account: Account): Promise<void> {
-    const kept = this.tell(account).then(() => this.#kept.promise);
-    await withDeadline(kept, this.#options.keepLoginMs, 'the supervisor').catch((error) =>
+    const saved = this.post(account).then(() => this.#saved.promise);
+    await withDeadline(saved, this.#options.keepLoginMs, 'the supervisor').catch((error) =>
       this.#options.log.warn({ reason: messageOf(error) }, 'a kill in the next seconds would lose the login'),
     );
-    this.#isOver = true;
+    this.#isSettled = true;
   }
 }

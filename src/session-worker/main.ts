@@ -13,15 +13,15 @@ import { SessionWorker } from './session-worker.js';
 import { StateWriter } from './state-writer.js';
 
 /**
- * The thread's entry. It loads its modules ahead of being needed, and becomes an incarnation with its first message.
- * Anything that throws here, or rejects unseen inside the library, ends this thread and nothing else: the supervisor
- * sees why and starts the next incarnation.
+ * The entry of the worker thread. It loads its modules ahead, and becomes an incarnation with its first message, `begin`.
+ * An uncaught error, also a rejection inside the library, ends this thread and nothing else: the supervisor learns the reason
+ * and starts the next incarnation.
  */
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const port: MessagePort = parentPort;
 
-/** After which a thread in stock counts as resting; one that begins at once is on its way to `ready` until then. */
-const restMs = 10_000;
+/** Time after which a warm thread is idle. A thread that begins at once is still starting then. */
+const idleAfterMs = 10_000;
 
 let receive: ((message: ToThread) => void) | null = null;
 port.on('message', (message: ToThread) => {
@@ -30,8 +30,8 @@ port.on('message', (message: ToThread) => {
   else if (message.type === 'stop') port.close();
 });
 
-// What loading the modules left behind.
-setTimeout(collectGarbage, restMs).unref();
+// Frees the memory that loading the modules took.
+setTimeout(collectGarbage, idleAfterMs).unref();
 
 function begin(data: ThreadData): (message: ToThread) => void {
   const { run, timing } = data;
@@ -40,10 +40,10 @@ function begin(data: ThreadData): (message: ToThread) => void {
     session: run.session,
     incarnation: `${run.epoch}.${run.incarnation}`,
   });
-  const say = (message: FromThread) => port.postMessage(message);
+  const post = (message: FromThread) => port.postMessage(message);
   const redis = connectPatiently(data.redisUrl, timing, log);
-  const onBound: OnBound = (bound) => say({ type: 'bound', bound });
-  const writer = new StateWriter(redis, run, log, (fence) => say({ type: 'fenced', fence }), onBound);
+  const onBound: OnBound = (bound) => post({ type: 'bound', bound });
+  const writer = new StateWriter(redis, run, log, (fence) => post({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);
   const people = new People(redis, run.session, () => worker.account?.wid ?? null, log, onBound);
   const worker: SessionWorker = new SessionWorker({
@@ -53,12 +53,12 @@ function begin(data: ThreadData): (message: ToThread) => void {
     onBound,
     people,
     log,
-    say,
+    post,
     webVersionsDir: join(run.auth_dir, webVersionsFolder),
   });
 
-  const alive = setInterval(() => say({ type: 'alive' }), timing.loopBeatIntervalMs);
-  say({ type: 'alive' });
+  const alive = setInterval(() => post({ type: 'alive' }), timing.loopBeatIntervalMs);
+  post({ type: 'alive' });
   return (message) => {
     if (message.type === 'stop') void stop();
     else if (message.type !== 'begin') worker.receive(message);
@@ -72,7 +72,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
       'the session worker',
     ).catch(() => undefined);
     redis.disconnect();
-    say({ type: 'stopped' });
+    post({ type: 'stopped' });
     port.close();
   }
 }

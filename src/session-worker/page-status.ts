@@ -8,8 +8,8 @@ import {
 import type { Findings, PageExamination } from './whatsapp/in-page/self-test.js';
 
 /**
- * What an operator is told of a page. What was not looked at counts as `ok`: before a login the page has not loaded all of its
- * modules.
+ * The page's part of the status. Capabilities that were not tested count as `ok`: before a login the page has not loaded all of
+ * its modules.
  */
 export function describePage({ version, repairs, findings }: PageExamination): PageStatus {
   const capabilities = Object.fromEntries(
@@ -19,7 +19,7 @@ export function describePage({ version, repairs, findings }: PageExamination): P
   return pageSchema.parse({ version, capabilities, repairs: applied, problem: problemOf(version, findings) });
 }
 
-/** Broken ones alone, for `last_error`; null: none is. No operation needs `media` yet. */
+/** The broken capabilities in a sentence, for `last_error`; null: none is broken. No operation needs `media` yet. */
 export function brokenSentence(page: PageStatus, findings: Findings): string | null {
   return sentence(page.version, findings, (name) => name !== 'media' && page.capabilities[name] === 'broken');
 }
@@ -31,13 +31,13 @@ function problemOf(version: string | null, findings: Findings): string | null {
 function sentence(
   version: string | null,
   findings: Findings,
-  isTold: (name: CapabilityName) => boolean,
+  isIncluded: (name: CapabilityName) => boolean,
 ): string | null {
-  const told = capabilityNames.filter(isTold).map((name) => {
+  const parts = capabilityNames.filter(isIncluded).map((name) => {
     const { capability = 'broken', lacks = [] } = findings[name] ?? {};
     return `${name} ${capability} (${lacks.slice(0, 3).join(', ')})`;
   });
-  return told.length === 0
+  return parts.length === 0
     ? null
-    : `on WhatsApp Web ${version ?? 'of an unknown version'}: ${told.join('; ')}`;
+    : `on WhatsApp Web ${version ?? 'of an unknown version'}: ${parts.join('; ')}`;
 }

@@ -5,12 +5,12 @@ import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { readNumbers, rememberNumbers } from '../platform/store/lid-map.js';
 
-const patienceMs = 1_000;
-const knownMax = 10_000;
+const redisTimeoutMs = 1_000;
+const cachedMax = 10_000;
 
 /**
- * Numbers behind hidden ids: what the page tells is remembered for the account, and what it does not tell is filled in. Best
- * effort: without Redis people are told as the page knows them.
+ * Phone numbers behind hidden ids (`…@lid`). Numbers that the page knows are stored for the account in Redis; numbers that it
+ * does not know are filled in from there. Best effort: without Redis people stay as the page describes them.
  */
 export class People {
   readonly #redis: Redis;
@@ -18,8 +18,8 @@ export class People {
   readonly #account: () => string | null;
   readonly #log: Logger;
   readonly #onBound: OnBound;
-  readonly #known = new Map<string, string>();
-  #knownOf: string | null = null;
+  readonly #cache = new Map<string, string>();
+  #cacheAccount: string | null = null;
 
   constructor(
     redis: Redis,
@@ -35,20 +35,21 @@ export class People {
     this.#onBound = onBound;
   }
 
-  async complete<Told extends Person | null>(people: readonly Told[]): Promise<Told[]> {
+  /** Fills in phone numbers, where they are known, for people with a hidden id. Returns the same people in the same order. */
+  async complete<Given extends Person | null>(people: readonly Given[]): Promise<Given[]> {
     const account = this.#account();
     if (account === null) return [...people];
-    if (this.#knownOf !== account) this.#known.clear();
-    this.#knownOf = account;
+    if (this.#cacheAccount !== account) this.#cache.clear();
+    this.#cacheAccount = account;
     try {
-      await withDeadline(this.#exchange(account, people), patienceMs, 'redis');
+      await withDeadline(this.#exchange(account, people), redisTimeoutMs, 'redis');
     } catch (error) {
-      this.#log.debug({ err: error }, 'numbers behind hidden ids neither kept nor looked up');
+      this.#log.debug({ err: error }, 'could not store or read the numbers behind hidden ids');
     }
     return people.map((person) =>
       person === null || person.phone !== null || person.lid === null
         ? person
-        : { ...person, phone: this.#known.get(person.lid) ?? null },
+        : { ...person, phone: this.#cache.get(person.lid) ?? null },
     );
   }
 
@@ -58,31 +59,31 @@ export class People {
   }
 
   async #exchange(account: string, people: readonly (Person | null)[]): Promise<void> {
-    const news = new Map<string, string>();
-    const asked = new Set<string>();
+    const fresh = new Map<string, string>();
+    const wanted = new Set<string>();
     for (const person of people) {
       if (person?.lid == null) continue;
-      const known = this.#known.get(person.lid);
-      if (person.phone === null && known === undefined) asked.add(person.lid);
-      if (person.phone !== null && known !== person.phone) news.set(person.lid, person.phone);
+      const cached = this.#cache.get(person.lid);
+      if (person.phone === null && cached === undefined) wanted.add(person.lid);
+      if (person.phone !== null && cached !== person.phone) fresh.set(person.lid, person.phone);
     }
-    const unknown = [...asked].filter((lid) => !news.has(lid));
-    if (news.size > 0) {
-      const told = [...news].map(([lid, phone]) => ({ lid, phone }));
-      const count = await rememberNumbers(this.#redis, this.#session, account, told);
+    const unknown = [...wanted].filter((lid) => !fresh.has(lid));
+    if (fresh.size > 0) {
+      const numbers = [...fresh].map(([lid, phone]) => ({ lid, phone }));
+      const count = await rememberNumbers(this.#redis, this.#session, account, numbers);
       if (count > bounds.knownNumbers) this.#onBound('knownNumbers');
-      for (const [lid, phone] of news) this.#keep(lid, phone);
+      for (const [lid, phone] of fresh) this.#remember(lid, phone);
     }
     if (unknown.length === 0) return;
-    const numbers = await readNumbers(this.#redis, this.#session, account, unknown);
+    const found = await readNumbers(this.#redis, this.#session, account, unknown);
     unknown.forEach((lid, i) => {
-      const phone = numbers[i];
-      if (phone != null) this.#keep(lid, phone);
+      const phone = found[i];
+      if (phone != null) this.#remember(lid, phone);
     });
   }
 
-  #keep(lid: string, phone: string): void {
-    if (this.#known.size >= knownMax) this.#known.clear();
-    this.#known.set(lid, phone);
+  #remember(lid: string, phone: string): void {
+    if (this.#cache.size >= cachedMax) this.#cache.clear();
+    this.#cache.set(lid, phone);
   }
 }

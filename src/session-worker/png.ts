@@ -3,8 +3,8 @@ import { crc32, deflateSync } from 'node:zlib';
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
 /**
- * A square PNG in black and white, one bit a pixel (ISO/IEC 15948). `isDark` is asked once for each row and column of
- * `cells`, which is stretched to `size` pixels.
+ * Draws a square PNG in black and white, one bit per pixel (ISO/IEC 15948): `cells` x `cells` squares on `size` x `size`
+ * pixels. Calls `isDark` once per cell.
  */
 export function drawSquares(
   size: number,
@@ -12,12 +12,12 @@ export function drawSquares(
   isDark: (row: number, column: number) => boolean,
 ): Buffer {
   const cellAt = Array.from({ length: size }, (_, pixel) => Math.floor((pixel * cells) / size));
-  const lines = Array.from({ length: cells }, (_, row) => line(cellAt, (column) => isDark(row, column)));
-  const pixels = Buffer.concat(cellAt.map((row) => lines[row] as Buffer));
+  const rows = Array.from({ length: cells }, (_, row) => pixelRow(cellAt, (column) => isDark(row, column)));
+  const pixels = Buffer.concat(cellAt.map((row) => rows[row] as Buffer));
   const header = Buffer.alloc(13);
   header.writeUInt32BE(size, 0);
   header.writeUInt32BE(size, 4);
-  // One bit a sample; the rest stays 0: greyscale, deflate, the one set of filters, not interlaced.
+  // One bit per sample. The rest is 0: greyscale, deflate, filter method 0, not interlaced.
   header.writeUInt8(1, 8);
   return Buffer.concat([
     signature,
@@ -27,8 +27,8 @@ export function drawSquares(
   ]);
 }
 
-/** One line of pixels, white as 1, after the byte that says that it is not filtered. */
-function line(cellAt: readonly number[], isDark: (column: number) => boolean): Buffer {
+/** One row of pixels, white as 1, after a filter byte of 0 (no filter). */
+function pixelRow(cellAt: readonly number[], isDark: (column: number) => boolean): Buffer {
   const bytes = Buffer.alloc(1 + Math.ceil(cellAt.length / 8));
   cellAt.forEach((column, pixel) => {
     if (!isDark(column))

@@ -5,18 +5,18 @@ const pixels = 360;
 /** Modules of the quiet zone, on each side. */
 const margin = 2;
 
-/** Loaded when a code is near: most threads begin with a saved login and never need it. */
+/** Loaded on demand: most threads have a saved login and never need it. */
 let encoder: Promise<typeof import('qrcode')> | null = null;
 
-/** Ahead of the first code: code that runs for the first time takes several times as long. Never rejects. */
+/** Loads and runs the encoder ahead of the first QR: its first run takes several times as long. Never rejects. */
 export async function warmUpEncoder(): Promise<void> {
-  // As long as WhatsApp's.
+  // As long as WhatsApp's texts.
   await encodeQr('2@'.padEnd(240, 'holdline')).catch(() => undefined);
 }
 
 /**
- * A PNG of exactly 360x360 pixels with a quiet zone of 2 modules, black on white. The library's own drawing takes ten
- * times as long as its code, and five times the bytes: it has no other image than one of 32 bits a pixel.
+ * Encodes a QR as a PNG of 360x360 pixels with a quiet zone of 2 modules, black on white. The library's own PNG has 32 bits
+ * per pixel: five times the bytes, and ten times the time of its encoding.
  */
 export async function encodeQr(text: string): Promise<StoredQr> {
   encoder ??= import('qrcode');

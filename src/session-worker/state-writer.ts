@@ -7,14 +7,14 @@ import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
 
 const retryMs = 500;
 
-interface Snapshot {
+interface StateWrite {
   readonly change: StateChange;
   readonly qr: StoredQr | null;
 }
 
 /**
- * Brings the newest state to Redis, under the fence. While Redis is away only the newest waits; a refused write
- * means that somebody else holds the fence, and nothing is written until there is a new one.
+ * Writes the newest state to Redis, under the fence. While Redis is unreachable only the newest state waits. A refused write
+ * means that another holds the fence: nothing is written until `refence`.
  */
 export class StateWriter {
   readonly #redis: Redis;
@@ -22,8 +22,8 @@ export class StateWriter {
   readonly #onFenced: (fence: Fence) => void;
   readonly #onBound: OnBound;
   #run: RunFacts;
-  #last: Snapshot | null = null;
-  #pending: Snapshot | null = null;
+  #last: StateWrite | null = null;
+  #pending: StateWrite | null = null;
   #writing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
 
@@ -41,7 +41,7 @@ export class StateWriter {
     this.#onBound = onBound;
   }
 
-  /** Who writes; its epoch and incarnation are the fence. */
+  /** Its epoch and incarnation are the fence. */
   get run(): RunFacts {
     return this.#run;
   }
@@ -52,13 +52,13 @@ export class StateWriter {
     this.#writing ??= this.#drain();
   }
 
-  /** A new fence: the full state again under it. */
+  /** Writes the full state again under a new fence. */
   refence(fence: Fence): void {
     this.#run = { ...this.#run, ...fence };
     if (this.#last) this.write(this.#last.change, this.#last.qr);
   }
 
-  /** Nothing is written from now on; resolves when no write is under way, at once where Redis refuses. */
+  /** Writes nothing more. Resolves when no write is in flight; does not wait for Redis to come back. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#pending = null;
@@ -86,11 +86,11 @@ export class StateWriter {
           this.#onFenced({ epoch, incarnation });
         }
       } catch (error) {
-        this.#log.warn({ err: error }, 'redis refused a state write; trying again');
+        this.#log.warn({ err: error }, 'could not write the state to Redis; retrying');
         await pause(retryMs, stopping);
       }
     }
-    // In the same turn as the last look at `#pending`: a later write starts anew.
+    // In the same turn as the last check of `#pending`: a later `write` starts a new loop.
     this.#writing = null;
   }
 }

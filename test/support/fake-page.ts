@@ -1,10 +1,10 @@
 import { createContext, runInContext } from 'node:vm';
 import {
-  type AgentAnswer,
   type AgentFunction,
   agentCall,
   installAgent,
 } from '../../src/session-worker/whatsapp/in-page/agent.js';
+import type { AgentAnswer } from '../../src/session-worker/whatsapp/in-page/page-access.js';
 
 type Plain = Record<string, unknown>;
 

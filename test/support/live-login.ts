@@ -4,8 +4,8 @@ import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
-import { BrowserPort } from '../../src/session-worker/whatsapp/browser-port.js';
 import { WhatsAppClient } from '../../src/session-worker/whatsapp/client.js';
+import { PortTransport } from '../../src/session-worker/whatsapp/port-transport.js';
 import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
 import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import type { LoginSource } from '../../src/supervisor/credentials/take-snapshot.js';
@@ -53,7 +53,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
         qr = text;
         first.resolve('qr');
       },
-      onPairing: () => undefined,
+      onPairingCode: () => undefined,
       onReady: () => first.resolve('ready'),
       onAuthFailure: () => undefined,
       onDisconnected: () => undefined,
@@ -98,7 +98,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
 
 async function runInPage<T>(browser: Browser, script: string, argument: unknown): Promise<T> {
   const beside = await puppeteer.connect({
-    transport: new BrowserPort(browser.openPort()),
+    transport: new PortTransport(browser.openPort()),
     defaultViewport: null,
   });
   try {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import puppeteer, { type Page } from 'puppeteer';
 import { preparedPage } from '../../src/contract/names.js';
 import { loadConfig } from '../../src/platform/config/config.js';
-import { BrowserPort } from '../../src/session-worker/whatsapp/browser-port.js';
+import { PortTransport } from '../../src/session-worker/whatsapp/port-transport.js';
 import { endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
 import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import { eventually } from './eventually.js';
@@ -44,7 +44,7 @@ export async function openChromium(options: Options): Promise<OpenChromium> {
     abandon: new AbortController().signal,
   });
   const connection = await puppeteer.connect({
-    transport: new BrowserPort(browser.openPort()),
+    transport: new PortTransport(browser.openPort()),
     defaultViewport: null,
   });
   const findPage = async () => (await connection.pages()).find((each) => each.url() === preparedPage);

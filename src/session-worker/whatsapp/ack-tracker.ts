@@ -1,27 +1,27 @@
 import type { FoundMessage } from '../../contract/worker-commands.js';
 
-const remembered = 1_000;
+const trackedMax = 1_000;
 
-/** What WhatsApp's server last said of each of the newest messages, for whoever waits for it. */
+/** The last acknowledgement of each of the newest messages, and who waits for one. */
 export class AckTracker {
-  readonly #told = new Map<string, FoundMessage>();
+  readonly #acks = new Map<string, FoundMessage>();
   readonly #waiting = new Map<string, (found: FoundMessage) => void>();
 
-  tell(messageId: string, found: FoundMessage): void {
+  record(messageId: string, found: FoundMessage): void {
     if (found.ack === 0) return;
-    this.#told.delete(messageId);
-    this.#told.set(messageId, found);
-    for (const oldest of this.#told.keys()) {
-      if (this.#told.size <= remembered) break;
-      this.#told.delete(oldest);
+    this.#acks.delete(messageId);
+    this.#acks.set(messageId, found);
+    for (const oldest of this.#acks.keys()) {
+      if (this.#acks.size <= trackedMax) break;
+      this.#acks.delete(oldest);
     }
     this.#waiting.get(messageId)?.(found);
   }
 
-  /** What was said of it, once something was; null: nothing within `ms`. One waits for a message at a time. */
+  /** The last acknowledgement, as soon as there is one; null: none within `ms`. One waiter per message at a time. */
   next(messageId: string, ms: number): Promise<FoundMessage | null> {
-    const told = this.#told.get(messageId);
-    if (told !== undefined) return Promise.resolve(told);
+    const known = this.#acks.get(messageId);
+    if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve) => {
       const settle = (found: FoundMessage | null) => {
         clearTimeout(timer);

@@ -15,20 +15,20 @@ export interface AttachedClientOptions {
   readonly protocolTimeoutMs: number;
   /** How long the page may take to load its scripts. */
   readonly loadTimeoutMs: number;
-  /** A page that loads nothing before this has settled. */
+  /** There is a page. It loads nothing before this has settled. */
   readonly onPage: (page: Page) => Promise<void>;
-  /** The page has loaded its scripts, and the library has not touched it yet. Again after each navigation. */
-  readonly onLoaded: (page: Page) => Promise<void>;
-  /** The account has synced: in place of the library's own listeners, which take more than anybody needs. */
-  readonly onSynced: (page: Page) => Promise<void>;
+  /** The page has loaded its scripts, before the library changes it. Called again after each navigation. */
+  readonly onLoaded: () => Promise<void>;
+  /** The account has synced. Replaces the library's own listeners, which do far more than is needed. */
+  readonly onSynced: () => Promise<void>;
 }
 
-/** So often may a page leave while it is set up for the first time: by a reload, or because its login is void. */
+/** How often a page may navigate during its first setup: by a reload, or because its login is void. */
 const navigationsMax = 5;
 
 /**
- * The only user of whatsapp-web.js: the library on a browser that is not its own, with a page that it may meet at any moment.
- * Of the library come the way from the first page to `ready`, and the QR codes; all else is done by scripts of ours.
+ * The only user of whatsapp-web.js: the library attached to a browser that the supervisor owns, and to a page that may be at
+ * any stage. The library brings the page from its first load to `ready` and emits QR codes; page scripts (in-page/) do all else.
  */
 export class AttachedClient extends Client {
   readonly #options: AttachedClientOptions;
@@ -43,9 +43,9 @@ export class AttachedClient extends Client {
       webVersionCache: { type: 'none' },
       authTimeoutMs: options.loadTimeoutMs,
       qrMaxRetries: 0,
-      // The browser says itself what it is, to pages and to workers alike.
+      // The browser sets its user agent itself, the same for pages and workers.
       userAgent: false as unknown as string,
-      authStrategy: new PageNotice(() => options.onPage(this.pupPage as Page)),
+      authStrategy: new PageHook(() => options.onPage(this.pupPage as Page)),
     });
     this.#options = options;
   }
@@ -54,7 +54,7 @@ export class AttachedClient extends Client {
     return (this.pupPage as Page | null | undefined) ?? null;
   }
 
-  /** The start page as WhatsApp last served it; null where another one was put in its place. */
+  /** The start page as WhatsApp last served it; null where a pinned one was served instead. */
   get startPage(): string | null {
     return typeof this.currentIndexHtml === 'string' ? this.currentIndexHtml : null;
   }
@@ -66,7 +66,7 @@ export class AttachedClient extends Client {
     return accountSchema.parse({ wid: text(serialized), pushname: text(pushname), platform: text(platform) });
   }
 
-  /** Sets up the page that a navigation leads to as well. Only later ones are seen by the library itself. */
+  /** Repeats the first setup after a navigation: the library itself notices only later ones. */
   override async inject(): Promise<void> {
     for (let navigations = 0; ; navigations++) {
       try {
@@ -80,22 +80,22 @@ export class AttachedClient extends Client {
   }
 
   override async attachEventListeners(): Promise<void> {
-    await this.#options.onSynced(this.pupPage as Page);
+    await this.#options.onSynced();
   }
 
-  /** The library closes the browser it thinks it owns after a conflict; this one is the supervisor's. */
+  /** After a conflict the library closes the browser, which it believes to own; the supervisor owns it. */
   override async destroy(): Promise<void> {}
 
   /**
-   * Our part, before the library's. The library looks five times a second whether the page has loaded its scripts: here that is
-   * seen at once. False: the page has left meanwhile, and the library will be called for the one that it went to.
+   * Waits until the page has loaded its scripts, then runs `onLoaded`. Faster than the library, which polls five times a
+   * second. False: the page has navigated meanwhile, and the library calls `inject` again for the next one.
    */
   async #prepare(): Promise<boolean> {
     const page = this.pupPage as Page;
     try {
       const isLoaded = await page.evaluate(`(${whenLoaded})(${this.#options.loadTimeoutMs})`);
-      // One that has not loaded is the library's to speak of.
-      if (isLoaded === true) await this.#options.onLoaded(page);
+      // Where it has not loaded, the library reports that.
+      if (isLoaded === true) await this.#options.onLoaded();
       return true;
     } catch (error) {
       if (this.#hasBeenSetUp && isNavigation(error)) return false;
@@ -104,7 +104,7 @@ export class AttachedClient extends Client {
   }
 }
 
-/** Resolves as soon as the page can be set up, to whether it can; after so many ms at the latest. */
+/** Resolves to true as soon as the page can be set up, and to false after `timeoutMs`. */
 const whenLoaded = `async (timeoutMs) => {
   const end = performance.now() + timeoutMs;
   while (window.Debug?.VERSION === undefined && performance.now() < end) {
@@ -113,9 +113,9 @@ const whenLoaded = `async (timeoutMs) => {
   return window.Debug?.VERSION !== undefined;
 }`;
 
-/** Keeps no credentials (the profile does); says when there is a page, which loads nothing before that has been heard. */
-class PageNotice extends NoAuth {
-  #isSaid = false;
+/** Stores no credentials (the profile does). Calls `onPage` before the page loads anything. */
+class PageHook extends NoAuth {
+  #isCalled = false;
   readonly #onPage: () => Promise<void>;
 
   constructor(onPage: () => Promise<void>) {
@@ -123,10 +123,10 @@ class PageNotice extends NoAuth {
     this.#onPage = onPage;
   }
 
-  // Called after a logout on the phone as well.
+  // The library calls this again after a logout on the phone.
   override afterBrowserInitialized = async (): Promise<void> => {
-    if (this.#isSaid) return;
-    this.#isSaid = true;
+    if (this.#isCalled) return;
+    this.#isCalled = true;
     await this.#onPage();
   };
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../contract/errors.js';
 import type { IncarnationExit } from '../../contract/exit-reasons.js';
 
-/** What the library and the page do when something fails, as reasons and sentences for an operator. */
+/** Turns failures of the library and the page into exit reasons, each with a sentence for the operator. */
 
 const host = 'web.whatsapp.com';
 
@@ -21,15 +21,15 @@ const networkErrors: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why `initialize()` rejected. The library throws bare strings, puppeteer's errors have no codes. `missingScript`: why a
- * script of the page did not come, if one did not.
+ * For a rejection of `initialize()`. The library throws bare strings, and puppeteer's errors have no codes. `missingScript`:
+ * why a script of the page did not load; null: none is known to be missing.
  */
 export function exitOfStart(
   error: unknown,
   isLoggedOut: boolean,
   missingScript: string | null = null,
 ): IncarnationExit {
-  const message = wordsOf(error);
+  const message = sentenceOf(error);
   if (isLoggedOut) return loggedOut();
   if ((error as { code?: unknown } | null)?.code === 'web_version_missing') {
     return { reason: 'web_version_missing', message };
@@ -40,7 +40,7 @@ export function exitOfStart(
   if (network !== undefined && network !== 'ERR_ABORTED') {
     return unreachable(`${networkErrors[network] ?? 'the network failed'} (${network})`);
   }
-  // A page is loaded when its document and its scripts have come, or have failed to.
+  // The browser counts a page as loaded even where a script failed.
   if (message === 'auth timeout' && missingScript !== null) {
     return unreachable(`a script of its page did not come (${missingScript})`);
   }
@@ -50,24 +50,25 @@ export function exitOfStart(
   return { reason: 'start_failed', message: `WhatsApp Web could not be set up: ${message}` };
 }
 
-/** The page threw while something of it was looked for that is not there. */
+/** The page threw because it lacks something that was used. */
 function isPageMismatch(message: string): boolean {
   return /is not (a function|defined|iterable|a constructor)|Cannot (read|set) propert|unknown module|[Mm]odule .*(not found|missing)|Cannot find module|ready timeout/.test(
     message,
   );
 }
 
-export function exitOfReadying(error: unknown): IncarnationExit {
-  return incompatible(wordsOf(error));
+/** For an error in the library's steps to `ready`. */
+export function exitOfReadySteps(error: unknown): IncarnationExit {
+  return incompatible(sentenceOf(error));
 }
 
-/** The page's classes are minified: `r` says nothing to anybody. */
-function wordsOf(error: unknown): string {
+/** A message such as `r`, of a minified class, is wrapped in a sentence. */
+function sentenceOf(error: unknown): string {
   const message = messageOf(error);
   return message.length < 4 ? `its page threw an error without a message (${message})` : message;
 }
 
-/** `socketState`: the page's last word before the deadline, null where it never came to one. */
+/** `socketState`: the last one that the page reported; null: it never reported one. */
 export function exitOfStartDeadline(
   deadlineMs: number,
   isLoaded: boolean,
@@ -107,7 +108,7 @@ export function loggedOut(): IncarnationExit {
   return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
 }
 
-/** It asks for a login that it had; where WhatsApp ended it, the page would have said so before. */
+/** The page asks for a login although the profile had one. Had WhatsApp ended it, the page would have reported a logout. */
 export function loginMissing(): IncarnationExit {
   return {
     reason: 'login_missing',
@@ -115,12 +116,12 @@ export function loginMissing(): IncarnationExit {
   };
 }
 
-/** The page left for another one in the middle of a call. */
+/** The page navigated during a call. */
 export function isNavigation(error: unknown): boolean {
   return /context was destroyed/i.test(messageOf(error));
 }
 
-/** The page went away or stayed silent in the middle of a call: nobody knows how far it came. */
+/** The page went away or did not answer during a call: whether it acted is unknown. */
 export function isInterruption(error: unknown): boolean {
   if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
   if (isNavigation(error)) return true;

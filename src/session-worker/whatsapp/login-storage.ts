@@ -4,15 +4,14 @@ import type { LoginStorage } from '../../contract/thread-messages.js';
 const origin = 'https://web.whatsapp.com/';
 const deadlineMs = 10_000;
 
-/** Puts back what a killed browser had not written yet. */
 const writeStorage = `(storage) => {
   for (const [name, value] of Object.entries(storage)) localStorage.setItem(name, value);
 }`;
 
 /**
- * Gives the page the localStorage of a login that its profile has not got whole, before WhatsApp Web loads. That takes
- * a document of WhatsApp's origin, so an empty one is answered from here: nothing is asked of WhatsApp, and no
- * script stays behind that would bring the login back after a later logout. Rejects when the page does not answer.
+ * Writes the localStorage of a login that a killed browser had not written to its profile, before WhatsApp Web loads. That
+ * needs a document of WhatsApp's origin, so the page loads an empty one that is answered here: no request reaches WhatsApp,
+ * and no script stays in the page that would restore the login after a later logout. Rejects when the page does not answer.
  */
 export async function putBackLogin(page: Page, storage: LoginStorage): Promise<void> {
   const answer = (request: HTTPRequest) =>

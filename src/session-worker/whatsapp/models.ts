@@ -1,16 +1,16 @@
 import type { EventData } from '../../contract/events.js';
 import { type Chat, chatSchema, type Message, messageSchema, type Person } from '../../contract/whatsapp.js';
 
-/** What leaves the page as the API shows it. It is foreign data: nothing in it is trusted, the length of its texts neither. */
+/** Converts what leaves the page to the API's types. It is foreign data: no type and no length in it is trusted. */
 
 /** In characters. WhatsApp's own ids and names are shorter, and its messages have 65,536 at most. */
-const longest = { id: 512, name: 512, body: 70_000 } as const;
+const maxLength = { id: 512, name: 512, body: 70_000 } as const;
 
 type Model = Readonly<Record<string, unknown>>;
 
 export function toMessage(model: unknown): Message {
   const m = asModel(model);
-  const body = text(m.body, longest.body) ?? '';
+  const body = text(m.body, maxLength.body) ?? '';
   return messageSchema.parse({
     id: text(m.id) ?? '',
     from: text(m.from) ?? '',
@@ -23,12 +23,12 @@ export function toMessage(model: unknown): Message {
     has_media: m.hasMedia === true,
     chat_id: text(m.chatId) ?? '',
     sender: toPerson(m.sender),
-    // The page cuts there too, so that it may be the whole of it.
-    is_truncated: body.length >= longest.body - 1,
+    // The page cuts at the same length, so a body this long may be cut.
+    is_truncated: body.length >= maxLength.body - 1,
   });
 }
 
-/** null: it has no id, so nobody could do anything with it. */
+/** null: it has no id, so no request could refer to it. */
 export function toChat(model: unknown): Chat | null {
   const c = asModel(model);
   const id = text(c.id);
@@ -36,7 +36,7 @@ export function toChat(model: unknown): Chat | null {
   const last = c.lastMessage ?? null;
   return chatSchema.parse({
     id,
-    name: text(c.name, longest.name),
+    name: text(c.name, maxLength.name),
     is_group: c.isGroup === true,
     is_read_only: c.isReadOnly === true,
     unread_count: Number.isSafeInteger(c.unreadCount) ? c.unreadCount : 0,
@@ -49,7 +49,7 @@ export function toChat(model: unknown): Chat | null {
   });
 }
 
-/** null: it is none that anybody could relate to a message. */
+/** null: it cannot be related to a message. */
 export function toAck(model: unknown): EventData<'message_ack'> | null {
   const { id, chatId, ack } = asModel(model);
   const messageId = text(id);
@@ -63,22 +63,22 @@ export function toPerson(model: unknown): Person | null {
   const id = text(p.id);
   return id === null
     ? null
-    : { id, phone: text(p.phone), lid: text(p.lid), name: text(p.name, longest.name) };
+    : { id, phone: text(p.phone), lid: text(p.lid), name: text(p.name, maxLength.name) };
 }
 
 function asModel(value: unknown): Model {
   return typeof value === 'object' && value !== null ? (value as Model) : {};
 }
 
-function text(value: unknown, most: number = longest.id): string | null {
-  return typeof value === 'string' && value !== '' ? beginningOf(value, most) : null;
+function text(value: unknown, max: number = maxLength.id): string | null {
+  return typeof value === 'string' && value !== '' ? truncate(value, max) : null;
 }
 
-/** Never half a character. */
-function beginningOf(value: string, most: number): string {
-  if (value.length <= most) return value;
-  const last = value.charCodeAt(most - 1);
-  return value.slice(0, last >= 0xd800 && last < 0xdc00 ? most - 1 : most);
+/** Never splits a surrogate pair. */
+function truncate(value: string, max: number): string {
+  if (value.length <= max) return value;
+  const last = value.charCodeAt(max - 1);
+  return value.slice(0, last >= 0xd800 && last < 0xdc00 ? max - 1 : max);
 }
 
 function seconds(value: unknown): number | null {

@@ -3,15 +3,15 @@ import type { PreparedMessage } from '../../contract/worker-commands.js';
 const keptMs = 600_000;
 const keptMax = 1_000;
 
-/** Where messages to a recipient go. */
+/** The chat of a recipient. */
 interface KnownRecipient extends Pick<PreparedMessage, 'chatId' | 'phone'> {
-  /** Under which a message with this key will be found. */
+  /** The id of a message with this key. */
   readonly messageId: (keyId: string) => string;
 }
 
 /**
- * Recipients that were written to in the last minutes. Each look-up is a question to WhatsApp's server, which limits them;
- * whoever leaves WhatsApp meanwhile is written to all the same, and the message stays unacknowledged.
+ * Recipients of the last ten minutes. It saves look-ups, which WhatsApp's server limits. A message to somebody who has left
+ * WhatsApp meanwhile is sent all the same, and stays unacknowledged.
  */
 export class NumberCache {
   readonly #known = new Map<string, KnownRecipient & { readonly until: number }>();
@@ -22,7 +22,7 @@ export class NumberCache {
     return known !== undefined && known.until > performance.now() ? known : null;
   }
 
-  /** Keys of messages to one recipient differ by their `keyId` only. */
+  /** Ids of messages to one recipient differ in their `keyId` only. */
   keep(recipient: string, { chatId, messageId, phone }: PreparedMessage, keyId: string): void {
     if (this.#known.size >= keptMax) this.#known.clear();
     const known = {

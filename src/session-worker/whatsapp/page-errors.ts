@@ -1,29 +1,29 @@
 import { HoldlineError } from '../../contract/errors.js';
-import type { AgentAnswer } from './in-page/agent.js';
+import type { AgentAnswer } from './in-page/page-access.js';
 
-/** What the page threw, in words: its own classes are minified, and say what they mean in their properties. */
+/** An error that the page threw. */
 class PageError extends HoldlineError {
   constructor(name: string, message: string) {
-    // `r: r` says nothing to anybody.
+    // Minified names mean nothing.
     super('page_error', name.length < 3 || name === 'Error' ? message : `${name}: ${message}`);
   }
 }
 
-/** The page is well, but WhatsApp did not answer it in time. */
+/** The page works, but WhatsApp did not answer it in time. */
 export class WhatsAppSilentError extends HoldlineError {
   constructor(message: string) {
     super('whatsapp_silent', message, { retryable: true });
   }
 }
 
-/** The page has not got what this takes: WhatsApp has changed it. */
+/** The page lacks something that the call needs: WhatsApp has changed it. */
 export class PageLacksError extends HoldlineError {
   constructor(message: string) {
     super('page_lacks', message);
   }
 }
 
-/** The value of an answer; throws what it says instead. */
+/** The value of an answer. Throws the error that the answer carries instead. */
 export function answeredValue(answer: AgentAnswer): unknown {
   switch (answer.type) {
     case 'value':
@@ -33,7 +33,7 @@ export function answeredValue(answer: AgentAnswer): unknown {
       if (answer.kind === 'lacking') throw new PageLacksError(answer.message);
       throw new PageError(answer.name, answer.message);
     case 'absent':
-      throw new Error('the page has loaded anew: its context was destroyed');
+      throw new Error('the page has reloaded: its context was destroyed');
     default:
       return answer satisfies never;
   }

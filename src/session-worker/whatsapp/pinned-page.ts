@@ -12,7 +12,7 @@ export class WebVersionError extends HoldlineError {
   }
 }
 
-/** The start page of a pinned version. Throws {@link WebVersionError} where it is not at hand. */
+/** Reads the start page of a pinned version. Throws {@link WebVersionError} where the file is missing, empty or unreadable. */
 export async function readPinnedPage(dir: string, version: string): Promise<string> {
   const file = join(dir, `${version}.html`);
   const html = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -28,18 +28,18 @@ function missingSentence(version: string, file: string, why: string): string {
   return `WHATSAPP_WEB_VERSION pins WhatsApp Web ${version}, whose start page has to be ${file}, and ${why}: copy it there from where it was kept, pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`;
 }
 
-/** For a page that says another version of itself than the pinned one; null: it says none. */
+/** `actual`: the version that the loaded page reports; null: it reports none. */
 export function wrongVersionSentence(pinned: string, actual: string | null): string {
   const loaded = actual === null ? 'a page without a version' : `version ${actual}`;
   return `WHATSAPP_WEB_VERSION pins WhatsApp Web ${pinned}, but ${loaded} was loaded: the kept start page is another one, or WhatsApp replaced it; pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`;
 }
 
 /**
- * From now on the page gets this start page for every document that its main frame asks of WhatsApp Web, whatever the
- * path: at the start, after a reload, and at the goodbye address. Nothing else is intercepted, so that neither scripts
- * nor media wait for this thread. The service worker is passed by: it could answer with another version.
+ * From now on every document that the main frame requests from WhatsApp Web is this start page, whatever the path: at the
+ * start, after a reload, and at the goodbye address. Nothing else is intercepted: scripts and media must not wait for this
+ * thread. The service worker is bypassed: it could answer with another version.
  *
- * To be called after a login was put back (login-storage.ts), which ends the bypass.
+ * Call it after `putBackLogin` (login-storage.ts), which ends the bypass.
  */
 export async function servePinnedPage(page: Page, html: string): Promise<void> {
   await page.setBypassServiceWorker(true);
@@ -48,7 +48,7 @@ export async function servePinnedPage(page: Page, html: string): Promise<void> {
   const body = Buffer.from(html).toString('base64');
   session.on('Fetch.requestPaused', ({ requestId, frameId }) => {
     const answered = frameId === mainFrame ? fulfil(session, requestId, body) : pass(session, requestId);
-    // The page has left meanwhile.
+    // Fails where the page has navigated away meanwhile.
     answered.catch(() => undefined);
   });
   const patterns = [{ urlPattern: `${origin}/*`, resourceType: 'Document' as const }];

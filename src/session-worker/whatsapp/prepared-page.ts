@@ -3,19 +3,19 @@ import type { MessagePort } from 'node:worker_threads';
 import type puppeteer from 'puppeteer';
 import type { Browser, ConnectOptions, Page } from 'puppeteer';
 import { preparedPage } from '../../contract/names.js';
-import { BrowserPort } from './browser-port.js';
+import { PortTransport } from './port-transport.js';
 
-/** As the library has it: the package's other form would be loaded a second time. */
+/** The CommonJS form, which the library uses: importing the other one would load the package twice. */
 const library = createRequire(import.meta.url)('puppeteer') as { connect: typeof puppeteer.connect };
 
-/** Options by which the library attaches to a browser instead of launching one; it asks for an address, of which there is none. */
+/** Makes the library attach to a browser instead of launching one. It requires an endpoint, so it gets a dummy. */
 export function attachTo(browser: MessagePort): ConnectOptions {
-  return { browserWSEndpoint: 'a port', transport: new BrowserPort(browser) };
+  return { browserWSEndpoint: 'a port', transport: new PortTransport(browser) };
 }
 
 /**
- * In a browser that it attaches to, the library opens a page of its own, and waits for its renderer. From here on it gets
- * the one that the supervisor has had opened before, where there is one. For this thread alone: modules are its own.
+ * The library opens a new page in the browser and waits for its renderer. From now on it gets the page that the supervisor has
+ * opened ahead, where there is one. Affects this thread only: threads do not share modules.
  */
 export function usePreparedPage(): void {
   const { connect } = library;

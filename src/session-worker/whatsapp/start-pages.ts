@@ -8,9 +8,9 @@ import { sha256Hex } from '../../platform/digest.js';
 
 const keptMax = 10;
 const bytesMax = 4_194_304;
-/** Holding the lock takes milliseconds: whoever made an older one is gone. */
+/** The lock is held for milliseconds; the holder of an older one has died. */
 const staleLockMs = 10_000;
-const lockPatienceMs = 15_000;
+const lockTimeoutMs = 15_000;
 
 const entrySchema = z.object({
   version: z.string().refine(isWebVersion),
@@ -22,28 +22,28 @@ const entrySchema = z.object({
 export type StartPage = Readonly<z.infer<typeof entrySchema>>;
 
 /**
- * Start pages of versions of WhatsApp Web that worked: `<version>.html` for each, and `index.json` with what is known of
- * them. The newest ten are kept. Files that are not in the index, such as those an operator put there, stay as they are.
- * Best effort: neither method throws. Several sessions, in several processes, may keep pages in one directory.
+ * Start pages of versions of WhatsApp Web that worked: `<version>.html` for each, and `index.json` with their facts. The
+ * newest ten are kept. Files that are not in the index, such as an operator's, are never changed. Best effort: no method
+ * throws. Several sessions, in several processes, may share a directory.
  */
 export class StartPages {
   readonly #dir: string;
   readonly #pinned: string | null;
 
-  /** The pinned version is never removed. */
+  /** `pinned`: a version that is never removed. */
   constructor(dir: string, pinned: string | null = null) {
     this.#dir = dir;
     this.#pinned = pinned;
   }
 
-  /** Whether the page is kept now. One that is at hand already, by whomever, is not written again. */
+  /** Keeps a start page; resolves to whether the directory has it now. A file that is there already is not written again. */
   async keep(version: string, html: string): Promise<boolean> {
     const bytes = Buffer.byteLength(html);
     if (!isWebVersion(version) || html.trim() === '' || bytes > bytesMax) return false;
     const entry = { version, sha256: sha256Hex(html), bytes, kept_at: new Date().toISOString() };
     try {
-      if (await this.#isAtHand(entry)) return true;
-      // The first to make WHATSAPP_AUTH_DIR may be this one, and logins go there.
+      if (await this.#isKept(entry)) return true;
+      // This may create WHATSAPP_AUTH_DIR, which holds logins.
       await mkdir(this.#dir, { recursive: true, mode: 0o700 });
       return await this.#whileLocked(() => this.#write(entry, html));
     } catch {
@@ -51,7 +51,7 @@ export class StartPages {
     }
   }
 
-  /** Every start page that is there, the newest first; of one that is not in the index, what its file tells. */
+  /** All start pages, newest first. Facts of those that are not in the index come from the file itself. */
   async list(): Promise<StartPage[]> {
     const names = await readdir(this.#dir).catch(() => []);
     const versions = names.filter((name) => name.endsWith('.html')).map((name) => name.slice(0, -5));
@@ -59,8 +59,8 @@ export class StartPages {
     const found: StartPage[] = [];
     for (const version of versions.filter(isWebVersion)) {
       const entry = index.get(version);
-      const isAsKept = entry !== undefined && (await this.#sizeOf(version)) === entry.bytes;
-      const page = isAsKept ? entry : await this.#entryOfFile(version);
+      const isUnchanged = entry !== undefined && (await this.#sizeOf(version)) === entry.bytes;
+      const page = isUnchanged ? entry : await this.#entryOfFile(version);
       if (page !== null) found.push(page);
     }
     return found.sort(byAge);
@@ -68,10 +68,10 @@ export class StartPages {
 
   async #write(entry: StartPage, html: string): Promise<boolean> {
     // Another session may have kept it while this one waited.
-    if (await this.#isAtHand(entry)) return true;
+    if (await this.#isKept(entry)) return true;
     const entries = await this.#readIndex();
-    const isOperators = !entries.some(({ version }) => version === entry.version);
-    if (isOperators && (await this.#sizeOf(entry.version)) !== null) return true;
+    const isForeignFile = !entries.some(({ version }) => version === entry.version);
+    if (isForeignFile && (await this.#sizeOf(entry.version)) !== null) return true;
     await this.#replace(`${entry.version}.html`, html);
     const others = entries.filter(({ version }) => version !== entry.version);
     const kept = [entry, ...others].filter(({ version }, i) => i < keptMax || version === this.#pinned);
@@ -81,12 +81,12 @@ export class StartPages {
     return true;
   }
 
-  async #isAtHand({ version, sha256, bytes }: StartPage): Promise<boolean> {
+  async #isKept({ version, sha256, bytes }: StartPage): Promise<boolean> {
     const known = (await this.#readIndex()).find((entry) => entry.version === version);
     return known?.sha256 === sha256 && (await this.#sizeOf(version)) === bytes;
   }
 
-  /** An index that cannot be read is one without entries; an entry that cannot be read costs itself. */
+  /** Unreadable entries are skipped; an unreadable index counts as empty. */
   async #readIndex(): Promise<StartPage[]> {
     const text = await readFile(join(this.#dir, 'index.json'), 'utf8').catch(() => '[]');
     const found = new Map<string, StartPage>();
@@ -101,7 +101,7 @@ export class StartPages {
     return join(this.#dir, `${version}.html`);
   }
 
-  /** null: no start page is in it. */
+  /** null: the file is missing, or cannot be a start page. */
   async #entryOfFile(version: string): Promise<StartPage | null> {
     const found = await stat(this.#fileOf(version)).catch(() => null);
     if (!found?.isFile() || found.size === 0 || found.size > bytesMax) return null;
@@ -110,29 +110,29 @@ export class StartPages {
     return { version, sha256: sha256Hex(html), bytes: html.length, kept_at: found.mtime.toISOString() };
   }
 
-  /** null: there is no such file. */
+  /** In bytes; null: there is no such file. */
   async #sizeOf(version: string): Promise<number | null> {
     const found = await stat(this.#fileOf(version)).catch(() => null);
     return found?.isFile() ? found.size : null;
   }
 
   async #replace(name: string, text: string): Promise<void> {
-    const draft = join(this.#dir, `.${name}.${randomUUID()}.new`);
+    const temporary = join(this.#dir, `.${name}.${randomUUID()}.new`);
     try {
-      await writeFile(draft, text);
-      await rename(draft, join(this.#dir, name));
+      await writeFile(temporary, text);
+      await rename(temporary, join(this.#dir, name));
     } catch (error) {
-      await rm(draft, { force: true });
+      await rm(temporary, { force: true });
       throw error;
     }
   }
 
-  /** A file is the lock, because threads and processes share the directory. */
+  /** The lock is a file: threads and processes share the directory. */
   async #whileLocked<T>(work: () => Promise<T>): Promise<T> {
     const lock = join(this.#dir, '.index.lock');
-    const limit = performance.now() + lockPatienceMs;
+    const deadline = performance.now() + lockTimeoutMs;
     while (!(await this.#takeLock(lock))) {
-      if (performance.now() > limit) throw new Error(`${lock} is held by another`);
+      if (performance.now() > deadline) throw new Error(`${lock} is held by another process or thread`);
       await delay(20);
     }
     try {
@@ -148,11 +148,11 @@ export class StartPages {
       return true;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const madeAt = await stat(lock).then(
+      const createdAt = await stat(lock).then(
         ({ mtimeMs }) => mtimeMs,
         () => Date.now(),
       );
-      if (Math.abs(Date.now() - madeAt) > staleLockMs) await rm(lock, { force: true });
+      if (Math.abs(Date.now() - createdAt) > staleLockMs) await rm(lock, { force: true });
       return false;
     }
   }

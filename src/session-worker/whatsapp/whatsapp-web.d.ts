@@ -1,11 +1,11 @@
-/** Two files of whatsapp-web.js by themselves; the package has types for the whole of it only. */
+/** Types for two single files of whatsapp-web.js; the package has them for its entry only. */
 declare module 'whatsapp-web.js/src/Client.js' {
   interface Setup {
-    /** Sets a page up that has loaded, here and after each of its navigations. */
+    /** Sets up a page that has loaded; called again after each navigation. */
     inject(): Promise<void>;
-    /** Called once in each page that has synced. */
+    /** Called once per page, when it has synced. */
     attachEventListeners(): Promise<void>;
-    /** The start page, as WhatsApp last served it. */
+    /** The start page as WhatsApp last served it. */
     currentIndexHtml: string | null;
   }
   const Client: new (

@@ -59,15 +59,15 @@ test('only the newest code can be scanned, and none once it is withdrawn', () =>
 test('the end of a code’s life is told once', (t) => {
   const clock = stopClock(t);
   const series = new QrSeries();
-  assert.equal(series.hasExpired(), false, 'there was none yet');
+  assert.equal(series.withdrawExpired(), false, 'there was none yet');
   const qr = series.next('a');
   assert.ok(qr);
   clock.ms += 59_999;
-  assert.equal(series.hasExpired(), false);
+  assert.equal(series.withdrawExpired(), false);
   clock.ms += 1;
-  assert.equal(series.hasExpired(), true);
+  assert.equal(series.withdrawExpired(), true);
   assert.equal(series.isCurrent(qr), false);
-  assert.equal(series.hasExpired(), false);
+  assert.equal(series.withdrawExpired(), false);
 });
 
 test('a life does not depend on the wall clock', (t) => {
@@ -75,7 +75,7 @@ test('a life does not depend on the wall clock', (t) => {
   const series = new QrSeries();
   series.next('a', issuedAt);
   t.mock.method(Date, 'now', () => issuedAt + 3_600_000);
-  assert.equal(series.hasExpired(), false);
+  assert.equal(series.withdrawExpired(), false);
   clock.ms += 60_000;
-  assert.equal(series.hasExpired(), true);
+  assert.equal(series.withdrawExpired(), true);
 });

@@ -1,68 +1,67 @@
-import { type Base, base } from './base.js';
-import { type Chats, chats } from './chats.js';
-import { type Events, events } from './events.js';
-import { type Ids, ids } from './ids.js';
-import { type Linking, linking } from './linking.js';
-import { type Logout, logout } from './logout.js';
-import { type Models, models } from './models.js';
-import { type People, people } from './people.js';
-import { type Repairs, repairs } from './repairs.js';
-import { type SelfTest, selfTest } from './self-test.js';
-import { type Sending, sending } from './sending.js';
+import { chatListener } from './chat-listener.js';
+import { chats } from './chats.js';
+import { contacts } from './contacts.js';
+import { descriptions } from './descriptions.js';
+import { ids } from './ids.js';
+import { linking } from './linking.js';
+import { logout } from './logout.js';
+import { nodeChannel } from './node-channel.js';
+import { pageAccess } from './page-access.js';
+import { repairs } from './repairs.js';
+import { selfTest } from './self-test.js';
+import { sending } from './sending.js';
 
 /**
- * Our code inside WhatsApp Web's page. Each unit of this folder is a function that is sent there as text: it may use its
- * argument and what it declares itself, and nothing else of its file.
+ * The page scripts: our code inside WhatsApp Web's page. Each is a function that is sent there as text. It may use its
+ * argument and what it declares itself, and nothing else of its file. It returns functions, which all scripts and Node may
+ * call as members of one object, the agent; the type of its argument says which scripts it uses.
  */
-export interface PageAgent
-  extends Base,
-    Ids,
-    People,
-    Models,
-    Repairs,
-    SelfTest,
-    Linking,
-    Logout,
-    Chats,
-    Sending,
-    Events {}
+const scripts = [
+  pageAccess,
+  ids,
+  contacts,
+  descriptions,
+  repairs,
+  linking,
+  nodeChannel,
+  chatListener,
+  logout,
+  chats,
+  sending,
+  selfTest,
+] as const;
 
-/** What belongs to WhatsApp: any part of it may be missing, of another type or huge, and any access may throw. */
-// biome-ignore lint/suspicious/noExplicitAny: the page has no types, and every use of it is guarded.
-export type Foreign = any;
+/** Turns `A | B` into `A & B`: a union of functions takes the intersection of their arguments. */
+type Intersection<Union> = (Union extends unknown ? (each: Union) => void : never) extends (
+  all: infer All,
+) => void
+  ? All
+  : never;
 
-const units = [base, ids, people, models, repairs, selfTest, linking, logout, chats, sending, events];
+/** The agent: all functions of all scripts, as their return types say. */
+type PageAgent = Intersection<ReturnType<(typeof scripts)[number]>>;
 
-/** Under which the page has the agent. */
-const agentName = '__holdline';
-
-/** The functions that Node calls, each with one JSON value; what they give is JSON as well. */
+/** The functions that Node may call, each with one JSON value; their results are JSON as well. */
 export type AgentFunction = {
   [Name in keyof PageAgent]: PageAgent[Name] extends (input: never) => unknown ? Name : never;
 }[keyof PageAgent];
 
-/** How a call into the page went. */
-export type AgentAnswer =
-  | { readonly type: 'value'; readonly value: unknown }
-  | {
-      readonly type: 'error';
-      /** `silent`: WhatsApp did not answer the page; `lacking`: the page has not got what this takes. */
-      readonly kind: 'thrown' | 'silent' | 'lacking';
-      readonly name: string;
-      readonly message: string;
-    }
-  /** The page has loaded anew, and is not set up yet. */
-  | { readonly type: 'absent' };
+export type AgentInput<Name extends AgentFunction> = Parameters<PageAgent[Name]>[0];
 
-/** Installs the agent in a page that has none. */
+export type AgentOutput<Name extends AgentFunction> = Awaited<ReturnType<PageAgent[Name]>>;
+
+/** The property of the page's `window` that holds the agent. */
+const agentName = '__holdline';
+
+/** An expression that installs the agent in a page that does not have it yet. */
 export const installAgent = `(() => {
   if (window.${agentName} !== undefined) return;
   const agent = { window };
-  for (const unit of [${units.map(String).join(',\n')}]) Object.assign(agent, unit(agent));
+  for (const script of [${scripts.map(String).join(',\n')}]) Object.assign(agent, script(agent));
   Object.defineProperty(window, '${agentName}', { value: agent, configurable: true });
 })()`;
 
-/** Asks the page how it is, whether or not the agent is in it yet: a page that hangs while it loads must be noticed too. */
+/** An expression for the page's report. Works without the agent too: a page that hangs while it loads must be noticed. */
 export const pageReport = `window.${agentName} === undefined ? ({
   type: 'value',
   value: {
@@ -76,8 +75,18 @@ export const pageReport = `window.${agentName} === undefined ? ({
   },
 }) : window.${agentName}.answer('report', null)`;
 
-/** The expression that calls a function of the agent; it settles as an {@link AgentAnswer}. */
+/** An expression that calls a function of the agent; it settles as an `AgentAnswer` (page-access.ts). */
 export function agentCall(name: AgentFunction, input: unknown): string {
   const text = JSON.stringify(input ?? null);
-  return `window.${agentName} === undefined ? { type: 'absent' } : window.${agentName}.answer('${name}', ${text})`;
+  return `window.${agentName} === undefined ? ${absent} : window.${agentName}.answer('${name}', ${text})`;
 }
+
+/**
+ * The same for a page that the library has made ready; `absent` in any other. A page that has just reloaded knows neither its
+ * chats nor what it has sent, so its "not found" would be wrong.
+ */
+export function agentCallWhenReady(name: AgentFunction, input: unknown): string {
+  return `typeof window.WWebJS === 'undefined' ? ${absent} : ${agentCall(name, input)}`;
+}
+
+const absent = "{ type: 'absent' }";

@@ -1,34 +1,35 @@
-import type { Foreign, PageAgent } from './agent.js';
-import type { PageChat, PageMessage } from './models.js';
-import type { PagePerson } from './people.js';
+import type { Contacts, PagePerson } from './contacts.js';
+import type { Descriptions, PageChat, PageMessage } from './descriptions.js';
+import type { Ids } from './ids.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 export type ChatWithLast = PageChat & { readonly lastMessage: PageMessage | null };
 
 export interface Chats {
-  /** Of all chats the ones with the newest activity, these first. Asks nobody about a group. */
+  /** The `limit` chats with the newest activity, newest first. Sends no request about groups. */
   readChats(input: { limit: number }): Promise<ChatWithLast[]>;
-  /** The newest messages of a chat, oldest of them first; what cannot be loaded is left out. null: there is no such chat. */
+  /** The newest messages of a chat, oldest first, without those that cannot be loaded. null: there is no such chat. */
   readMessages(input: { chatId: string; limit: number }): Promise<{
     chat: ChatWithLast;
     messages: PageMessage[];
   } | null>;
-  /** Who has this number; null: nobody on WhatsApp. Rejects where WhatsApp does not answer. */
+  /** Looks a number up; null: it is not on WhatsApp. Rejects where WhatsApp does not answer. */
   lookUp(input: { digits: string }): Promise<PagePerson | null>;
-  /** WhatsApp's model of a chat, which is made where there is none. null: WhatsApp knows nobody with this id. */
+  /** WhatsApp's model of a chat; creates the chat where there is none. null: WhatsApp does not know the id. */
   openChat(chatId: string): Promise<Foreign>;
 }
 
-export function chats(page: PageAgent): Chats {
+export function chats(page: PageAccess & Ids & Contacts & Descriptions): Chats {
   const answerMs = 15_000;
   const lastMessagesMs = 2_000;
-  /** Look-ups and openings under way: a second one waits with the first. */
-  const underWay = new Map<string, Promise<Foreign>>();
+  /** Look-ups and openings in flight: an equal second one gets the same promise. */
+  const inFlight = new Map<string, Promise<Foreign>>();
 
-  function once(name: string, act: () => Promise<Foreign>): Promise<Foreign> {
-    const running = underWay.get(name);
+  function shareInFlight(name: string, act: () => Promise<Foreign>): Promise<Foreign> {
+    const running = inFlight.get(name);
     if (running !== undefined) return running;
-    const begun = act().finally(() => underWay.delete(name));
-    underWay.set(name, begun);
+    const begun = act().finally(() => inFlight.delete(name));
+    inFlight.set(name, begun);
     return begun;
   }
 
@@ -50,7 +51,7 @@ export function chats(page: PageAgent): Chats {
     return Array.isArray(all) ? all.filter((message) => !page.isNotification(message)) : [];
   }
 
-  /** What the page has in memory, by chat; the ids of the others. */
+  /** The last message of a chat from memory; else its id, if known, as `missing`. */
   function lastInMemory(chat: Foreign): { message: Foreign; missing: string | null } {
     const key = page.attempt(() => chat.lastReceivedKey);
     const id = key === undefined || key === null ? null : page.keyText(key);
@@ -59,10 +60,10 @@ export function chats(page: PageAgent): Chats {
     return { message, missing: message === null ? id : null };
   }
 
-  /** Best effort: a list is not kept waiting for what stands under its names. */
-  async function withLast(shown: Foreign[]): Promise<ChatWithLast[]> {
-    const looks = shown.map(lastInMemory);
-    const missing = looks.flatMap((look) => look.missing ?? []);
+  /** Adds last messages. Best effort: those not in memory are loaded for `lastMessagesMs` at most. */
+  async function withLast(all: Foreign[]): Promise<ChatWithLast[]> {
+    const lasts = all.map(lastInMemory);
+    const missing = lasts.flatMap(({ missing }) => missing ?? []);
     const loaded = new Map<string | null, Foreign>();
     if (missing.length > 0) {
       const found = await page.atMost(lastMessagesMs, () =>
@@ -73,8 +74,8 @@ export function chats(page: PageAgent): Chats {
         loaded.set(page.keyText(page.attempt(() => model.id)), model);
       }
     }
-    return shown.map((chat, i) => {
-      const last = looks[i]?.message ?? loaded.get(looks[i]?.missing ?? null) ?? null;
+    return all.map((chat, i) => {
+      const last = lasts[i]?.message ?? loaded.get(lasts[i]?.missing ?? null) ?? null;
       return { ...page.describeChat(chat), lastMessage: last === null ? null : page.describeMessage(last) };
     });
   }
@@ -87,16 +88,16 @@ export function chats(page: PageAgent): Chats {
     const known = page.attempt(() => Chat.get(wid));
     if (known !== undefined && known !== null) return known;
     const open = page.need('WAWebFindChatAction.findOrCreateLatestChat');
-    const opened = once(`chat ${chatId}`, async () => open(wid));
+    const opened = shareInFlight(`chat ${chatId}`, async () => open(wid));
     try {
       return (await page.within(answerMs, 'WhatsApp', opened))?.chat ?? null;
     } catch (error) {
-      if (isUnknownPerson(error)) return null;
+      if (isUnknownId(error)) return null;
       throw error;
     }
   }
 
-  function isUnknownPerson(error: Foreign): boolean {
+  function isUnknownId(error: Foreign): boolean {
     return /No LID for user|not-a-participant|item-not-found|chat not found/i.test(
       page.errorText(error).message,
     );
@@ -119,13 +120,13 @@ export function chats(page: PageAgent): Chats {
         const earlier = await page.atMost(until - performance.now(), () => load({ chat }));
         if (!Array.isArray(earlier) || earlier.length === 0) break;
         const all = messagesOf(chat);
-        // The page may give them without putting them into the chat.
+        // The page may return them without adding them to the chat.
         found =
           all.length > found.length
             ? all
             : [...earlier.filter((each) => !page.isNotification(each)), ...found];
       }
-      // Those of one second stay in the order of the page; one without a time stands where it stood.
+      // Messages of one second keep the page's order; one without a time keeps its place.
       let at = 0;
       const timed = found.map((message, place) => {
         const described = page.describeMessage(message);
@@ -141,12 +142,12 @@ export function chats(page: PageAgent): Chats {
     },
     async lookUp({ digits }) {
       const ask = page.need('WAWebQueryExistsJob.queryWidExists');
-      const asked = once(`number ${digits}`, async () => ask(page.widOf(`${digits}@c.us`)));
+      const asked = shareInFlight(`number ${digits}`, async () => ask(page.widOf(`${digits}@c.us`)));
       const found = await page.within(answerMs, 'WhatsApp', asked);
       const wid = page.attempt(() => found.wid);
       const person = page.personOf(wid);
       if (person === null) return null;
-      // The page may not know yet whose number it has just asked for.
+      // The page may not have mapped the number to the id yet.
       return person.phone === null ? { ...person, phone: digits } : person;
     },
     openChat,

@@ -1,7 +1,7 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 export interface Ids {
-  /** The text of a message's key, whatever field the page keeps it in; null where it has none. */
+  /** The text of a message's key, in whatever field the page keeps it; null where it has none. */
   keyText(key: Foreign): string | null;
   /** The text of the id of a chat or a person; null where it has none. */
   widText(wid: Foreign): string | null;
@@ -9,27 +9,27 @@ export interface Ids {
   widOf(text: string): Foreign;
   isPersonId(text: string | null): boolean;
   isGroupId(text: string | null): boolean;
-  /** Stories and channels: nothing is told of them. */
+  /** Stories and channels: their messages are not relayed. */
   isBroadcastId(text: string | null): boolean;
 }
 
-export function ids(page: PageAgent): Ids {
-  const longest = 256;
+export function ids(page: PageAccess): Ids {
+  const maxLength = 256;
 
   function text(value: Foreign): string | null {
-    return typeof value === 'string' && value !== '' && value.length <= longest ? value : null;
+    return typeof value === 'string' && value !== '' && value.length <= maxLength ? value : null;
   }
 
-  /** What `toString` of the page's own class says; that of Object says nothing. */
-  function ownWords(value: Foreign): string | null {
-    const said = text(page.attempt(() => value.toString()));
-    return said === null || said.startsWith('[object') ? null : said;
+  /** The result of a `toString` that the page defines; null for that of Object. */
+  function ownString(value: Foreign): string | null {
+    const string = text(page.attempt(() => value.toString()));
+    return string === null || string.startsWith('[object') ? null : string;
   }
 
   function widText(wid: Foreign): string | null {
     if (wid === null || typeof wid !== 'object') return text(wid);
-    const whole = text(page.attempt(() => wid._serialized)) ?? ownWords(wid);
-    if (whole?.includes('@')) return whole;
+    const serialized = text(page.attempt(() => wid._serialized)) ?? ownString(wid);
+    if (serialized?.includes('@')) return serialized;
     const [user, server] = [text(page.attempt(() => wid.user)), text(page.attempt(() => wid.server))];
     return user !== null && server !== null ? `${user}@${server}` : null;
   }
@@ -40,12 +40,12 @@ export function ids(page: PageAgent): Ids {
 
   function keyText(key: Foreign): string | null {
     if (key === null || typeof key !== 'object') return text(key);
-    const serialized = text(page.attempt(() => key._serialized)) ?? ownWords(key);
+    const serialized = text(page.attempt(() => key._serialized)) ?? ownString(key);
     if (serialized !== null) return serialized;
-    const own = (page.attempt(() => Object.keys(key)) ?? [])
+    const keyTexts = (page.attempt(() => Object.keys(key)) ?? [])
       .map((name) => page.attempt(() => key[name]))
       .filter(isKeyText);
-    if (own.length === 1) return own[0];
+    if (keyTexts.length === 1) return keyTexts[0];
     const [remote, id] = [widText(page.attempt(() => key.remote)), text(page.attempt(() => key.id))];
     const fromMe = page.attempt(() => key.fromMe);
     if (remote === null || id === null || typeof fromMe !== 'boolean') return null;

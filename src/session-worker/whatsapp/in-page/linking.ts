@@ -1,6 +1,6 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
-/** What the page says of itself. */
+/** The page's own account of its state. */
 export interface PageReport {
   readonly socketState: string | null;
   readonly hasSynced: boolean;
@@ -17,20 +17,20 @@ export interface PageReport {
 
 export interface Linking {
   report(): PageReport;
-  /** Asks WhatsApp for fresh codes, by a function of the page or, `byReload` or where it has none, by loading it anew. */
+  /** Requests fresh QR codes by a function of the page. Reloads the page where it has none, or where `byReload`. */
   refreshQr(input: { byReload: boolean }): void;
-  /** A code to type on the phone; takes the QR's secret away for as long as it counts. Throws what the page throws. */
+  /** A code to type on the phone. QR codes have no secret until it expires. Throws what the page throws. */
   pairingCode(input: { digits: string; timeoutMs: number }): Promise<string>;
-  /** Gives up a pairing code or a passkey: a new secret, fresh codes. */
+  /** Cancels a pairing code or a passkey request: a new secret and fresh QR codes. */
   backToQr(): Promise<void>;
-  /** What the phone lists under Linked devices; to be said before the page introduces itself. */
+  /** Sets what the phone lists under Linked devices. Must run before the page registers this device. */
   nameDevice(input: { name: string }): 'named' | 'not-possible';
-  /** From now on a request for a passkey is noticed, however the page tells of it. */
+  /** From now on `report` notices a request for a passkey even where the page shows it by an event only. */
   watchForPasskey(): void;
 }
 
-export function linking(page: PageAgent): Linking {
-  let hasHeardOfPasskey = false;
+export function linking(page: PageAccess): Linking {
+  let hasPasskeyEvent = false;
   let isWatching = false;
 
   const socket = () => page.member('WAWebSocketModel.Socket');
@@ -53,12 +53,12 @@ export function linking(page: PageAgent): Linking {
 
   function asksForPasskey(): boolean {
     if (!(state()?.startsWith('UNPAIRED') ?? false)) {
-      hasHeardOfPasskey = false;
+      hasPasskeyEvent = false;
       return false;
     }
     const type = pairingType();
     if (typeof type === 'string') return type === 'SHORTCAKE_PASSKEY' || isPasskeyShown();
-    return hasHeardOfPasskey || isPasskeyShown();
+    return hasPasskeyEvent || isPasskeyShown();
   }
 
   function setPairingType(type: string): void {
@@ -72,7 +72,7 @@ export function linking(page: PageAgent): Linking {
         refresh();
         return;
       } catch {
-        // The page can still be loaded anew.
+        // Reload instead.
       }
     }
     page.window.location.reload();
@@ -101,7 +101,7 @@ export function linking(page: PageAgent): Linking {
       return page.within(timeoutMs, 'WhatsApp', ask());
     },
     async backToQr() {
-      hasHeardOfPasskey = false;
+      hasPasskeyEvent = false;
       const begin = page.member('WAWebAltDeviceLinkingApi.initializeQRLinking');
       if (typeof begin === 'function') {
         await page.atMost(5_000, () => begin());
@@ -120,7 +120,7 @@ export function linking(page: PageAgent): Linking {
           return { ...result, os: { ...result?.os, name } };
         };
       }
-      // The pages before used this.
+      // Older pages use this one.
       if (typeof info === 'function') utils.info = () => ({ ...info.call(utils), os: name });
       return typeof getResult === 'function' || typeof info === 'function' ? 'named' : 'not-possible';
     },
@@ -131,7 +131,7 @@ export function linking(page: PageAgent): Linking {
         page
           .member('WAWebLinkDeviceEvents.WAWebLinkDeviceEvents')
           .on('link_device_events:passkey_prologue_request', () => {
-            hasHeardOfPasskey = true;
+            hasPasskeyEvent = true;
           }),
       );
     },

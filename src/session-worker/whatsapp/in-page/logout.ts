@@ -1,28 +1,29 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { NodeChannel } from './node-channel.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 export interface Logout {
   /**
-   * Begins to unlink this device. What WhatsApp's server answers is told as `unlinked`, as soon as it has; the page leaves for
-   * its goodbye address, told or not.
+   * Begins to unlink this device. Sends `unlinked` to Node when WhatsApp's server has answered. The page navigates to its
+   * goodbye address whether or not it got an answer.
    */
   beginLogout(): Promise<void>;
 }
 
-export function logout(page: PageAgent): Logout {
-  function tell(isTold: boolean): void {
-    void page.tell({ type: 'unlinked', isTold });
+export function logout(page: PageAccess & NodeChannel): Logout {
+  function report(isConfirmed: boolean): void {
+    void page.tellNode({ type: 'unlinked', isConfirmed });
   }
 
-  /** The page makes nothing of the answer, so it is listened to where it comes in. */
-  function listen(): void {
+  /** The page ignores the server's answer, so the function that receives it is wrapped. */
+  function watchAnswer(): void {
     const job = page.member('WAWebUnpairDeviceJob');
     const unpair = page.attempt(() => job.unpairDevice);
     if (typeof unpair !== 'function') return;
     job.unpairDevice = (...args: Foreign[]) => {
       const answer = Promise.resolve(unpair.apply(job, args));
       answer.then(
-        (response: Foreign) => tell(page.attempt(() => response.status) === 200),
-        () => tell(false),
+        (response: Foreign) => report(page.attempt(() => response.status) === 200),
+        () => report(false),
       );
       return answer;
     };
@@ -30,12 +31,12 @@ export function logout(page: PageAgent): Logout {
 
   return {
     async beginLogout() {
-      listen();
+      watchAnswer();
       const begun = page.member('WAWebSocketModel.Socket').logout();
-      // Pages until 2026 gave a promise, which settled when the server had answered.
+      // Pages until 2026 return a promise that settles when the server has answered.
       if (typeof page.attempt(() => begun.then) !== 'function') return;
       await begun;
-      tell(true);
+      report(true);
     },
   };
 }

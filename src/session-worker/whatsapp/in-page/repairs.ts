@@ -1,4 +1,4 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 export interface RepairResult {
   readonly name: string;
@@ -8,28 +8,28 @@ export interface RepairResult {
 }
 
 export interface Repairs {
-  /** Gives the page back what the library needs and WhatsApp has taken away; once for each page. */
+  /** Restores what the library needs and WhatsApp has removed. Each repair runs once per page. */
   repairPage(): RepairResult[];
 }
 
-/** Each repair looks whether it is needed, repairs, and looks again; a page that needs none is left alone. */
-export function repairs(page: PageAgent): Repairs {
+/** Each repair checks whether it is needed, repairs, and checks again. A page that needs none is not changed. */
+export function repairs(page: PageAccess): Repairs {
   interface Repair {
     readonly name: string;
-    /** false: this page has not got far enough to tell, or has nothing to repair. */
+    /** false: there is nothing to repair, or the page has not loaded the module yet. */
     readonly isNeeded: () => boolean;
     readonly repair: () => void;
   }
 
-  /** Which field of a key its text comes from. A key itself cannot be made before somebody is logged in. */
+  /** The field from which a key's `toString` reads. A real key cannot be made before the login. */
   function fieldOfText(prototype: Foreign): string | null {
     const read: string[] = [];
-    const anything = new Proxy({}, { get: (_, name) => read.push(String(name)) && '' });
-    page.attempt(() => prototype.toString.call(anything));
+    const recorder = new Proxy({}, { get: (_, name) => read.push(String(name)) && '' });
+    page.attempt(() => prototype.toString.call(recorder));
     return read[0] ?? null;
   }
 
-  /** Since July 2026 a message's key keeps its text in another field than the library reads. */
+  /** Since July 2026 a message's key has its text in another field than the one the library reads. */
   const messageKey: Repair = {
     name: 'message-key',
     isNeeded: () => {
@@ -44,7 +44,7 @@ export function repairs(page: PageAgent): Repairs {
           const text = page.attempt(() => this.toString());
           return typeof text === 'string' && !text.startsWith('[object') ? text : undefined;
         },
-        // A class that goes back to a field of its own is not kept from it.
+        // The class may set a field of that name again.
         set(this: Foreign, value: Foreign) {
           Object.defineProperty(this, '_serialized', {
             value,
@@ -57,7 +57,7 @@ export function repairs(page: PageAgent): Repairs {
     },
   };
 
-  /** Since February 2026 another module asks for fresh codes. */
+  /** Since February 2026 the function that requests fresh QR codes is in another module. */
   const refreshQr: Repair = {
     name: 'refresh-qr',
     isNeeded: () => {
@@ -75,12 +75,12 @@ export function repairs(page: PageAgent): Repairs {
 
   const results = new Map<string, RepairResult>();
 
-  function carryOut({ name, isNeeded, repair }: Repair): RepairResult {
+  function run({ name, isNeeded, repair }: Repair): RepairResult {
     try {
       if (!isNeeded()) return { name, result: 'not-needed', reason: null };
       repair();
       return isNeeded()
-        ? { name, result: 'failed', reason: 'the page is as it was before' }
+        ? { name, result: 'failed', reason: 'the page did not change' }
         : { name, result: 'applied', reason: null };
     } catch (error) {
       return { name, result: 'failed', reason: page.errorText(error).message };
@@ -90,7 +90,7 @@ export function repairs(page: PageAgent): Repairs {
   return {
     repairPage() {
       for (const each of [messageKey, refreshQr]) {
-        if (!results.has(each.name)) results.set(each.name, carryOut(each));
+        if (!results.has(each.name)) results.set(each.name, run(each));
       }
       return [...results.values()];
     },

@@ -1,20 +1,25 @@
 import type { Capability, CapabilityName } from '../../../contract/page.js';
 import type { PageNeeds } from '../../../contract/page-needs.js';
-import type { Foreign, PageAgent } from './agent.js';
-import type { RepairResult } from './repairs.js';
+import type { ChatListener } from './chat-listener.js';
+import type { Descriptions } from './descriptions.js';
+import type { Ids } from './ids.js';
+import type { Linking } from './linking.js';
+import type { Foreign, PageAccess } from './page-access.js';
+import type { RepairResult, Repairs } from './repairs.js';
+import type { Sending } from './sending.js';
 
-/** What was found of one capability; `lacks` says why it is not ok. */
-export interface Finding {
+/** The result for one capability; `lacks` says why it is not `ok`. */
+export interface CapabilityFinding {
   readonly capability: Capability;
   readonly lacks: readonly string[];
 }
 
-/** Of the capabilities that were looked at. */
-export type Findings = { readonly [Name in CapabilityName]?: Finding };
+/** For the capabilities that were tested. */
+export type Findings = { readonly [Name in CapabilityName]?: CapabilityFinding };
 
 type Needs = { readonly [Name in CapabilityName]?: PageNeeds };
 
-/** What was found when a page was looked at. */
+/** The result of one self-test. */
 export interface PageExamination {
   readonly version: string | null;
   readonly repairs: readonly RepairResult[];
@@ -22,28 +27,33 @@ export interface PageExamination {
 }
 
 export interface SelfTest {
-  /** Readies a page that has loaded its scripts: gives it its name and its repairs, and looks at it by name. */
-  setUp(input: { needs: Needs; deviceName: string }): Promise<PageExamination>;
   /**
-   * Listens to a page that has synced, and looks at it: makes a key, describes chats and messages, and finds a message by its
-   * id. Sends nothing.
+   * Prepares a page that has loaded its scripts: sets the device name, applies the repairs, and checks that the page has
+   * everything in `needs`.
    */
-  begin(input: { needs: Needs }): Promise<PageExamination>;
+  setUpLoadedPage(input: { needs: Needs; deviceName: string }): Promise<PageExamination>;
+  /**
+   * Listens to a page that has synced, and tests it: checks `needs` again, makes a key, describes chats and messages, and
+   * finds a message by its id. Sends nothing.
+   */
+  setUpSyncedPage(input: { needs: Needs }): Promise<PageExamination>;
 }
 
-export function selfTest(page: PageAgent): SelfTest {
-  const lookMs = 3_000;
-  const sample = 5;
+export function selfTest(
+  page: PageAccess & Ids & Descriptions & Repairs & Linking & ChatListener & Sending,
+): SelfTest {
+  const trialMs = 3_000;
+  const sampleSize = 5;
+  /** Resolves to what is wrong; null: nothing. */
   type Trial = () => string | null | Promise<string | null>;
 
   function missing(paths: readonly string[]): string[] {
     return paths.filter((path) => page.anyMember(path) === undefined).map((path) => `${path} is missing`);
   }
 
-  /** What a trial found wrong, in words; null: nothing. */
-  async function tried(trial: Trial): Promise<string | null> {
+  async function problemOf(trial: Trial): Promise<string | null> {
     try {
-      return await page.within(lookMs, 'the page', Promise.resolve(trial()));
+      return await page.within(trialMs, 'the page', Promise.resolve(trial()));
     } catch (error) {
       return page.errorText(error).message;
     }
@@ -51,12 +61,12 @@ export function selfTest(page: PageAgent): SelfTest {
 
   function sampleChats(): Foreign[] {
     const all = page.attempt(() => page.member('WAWebCollections.Chat').getModelsArray());
-    return Array.isArray(all) ? all.slice(0, sample) : [];
+    return Array.isArray(all) ? all.slice(0, sampleSize) : [];
   }
 
-  /** Half of a sample may be odd: one that cannot be told costs itself, no more. */
-  function isMostly(models: readonly Foreign[], isWell: (model: Foreign) => boolean): boolean {
-    return models.length === 0 || models.filter(isWell).length * 2 >= models.length;
+  /** At least half of the sample: a single odd model does not make a capability broken. */
+  function holdsForHalf(models: readonly Foreign[], isOk: (model: Foreign) => boolean): boolean {
+    return models.length === 0 || models.filter(isOk).length * 2 >= models.length;
   }
 
   const makesKeys: Trial = () => {
@@ -64,21 +74,21 @@ export function selfTest(page: PageAgent): SelfTest {
     const key = page.ownKey({ id: to }, '3EB0000000000000000000');
     const text = page.keyText(key);
     if (text === null) return 'a key of a message has no text';
-    const own = page.attempt(() => key.toString());
-    if (own !== text) return 'the text of a key is not what the page makes of it';
+    const string = page.attempt(() => key.toString());
+    if (string !== text) return 'the text of a key is not what its toString returns';
     return text === 'true_10000000000@c.us_3EB0000000000000000000'
       ? null
       : `the text of a key has another form (${text})`;
   };
 
   const describesChats: Trial = () =>
-    isMostly(sampleChats(), (chat) => page.describeChat(chat).id !== null) ? null : 'chats have no id';
+    holdsForHalf(sampleChats(), (chat) => page.describeChat(chat).id !== null) ? null : 'chats have no id';
 
   const describesMessages: Trial = async () => {
-    const newest = sampleMessages();
-    if (!isMostly(newest, (message) => page.describeMessage(message).id !== null))
+    const sample = sampleMessages();
+    if (!holdsForHalf(sample, (message) => page.describeMessage(message).id !== null))
       return 'messages have no id';
-    const id = newest.map((message) => page.describeMessage(message).id).find((each) => each !== null);
+    const id = sample.map((message) => page.describeMessage(message).id).find((each) => each !== null);
     if (id === undefined) return null;
     return (await page.findMessage({ messageId: id })) === null ? 'a message is not found by its id' : null;
   };
@@ -101,17 +111,17 @@ export function selfTest(page: PageAgent): SelfTest {
   };
 
   function version(): string | null {
-    const said = page.attempt(() => page.window.Debug.VERSION);
-    return typeof said === 'string' && said.length <= 64 ? said : null;
+    const value = page.attempt(() => page.window.Debug.VERSION);
+    return typeof value === 'string' && value.length <= 64 ? value : null;
   }
 
-  /** By name; with `isTried` by trial as well. */
-  async function test(needs: Needs, isTried: boolean): Promise<Findings> {
-    const found: [string, Finding][] = [];
+  /** Checks `needs` by name, and `withTrials` runs the trials too. */
+  async function test(needs: Needs, withTrials: boolean): Promise<Findings> {
+    const found: [string, CapabilityFinding][] = [];
     for (const [name, { needs: needed, helps }] of Object.entries(needs)) {
       const broken = missing(needed);
-      for (const trial of isTried && broken.length === 0 ? (trials[name as CapabilityName] ?? []) : []) {
-        const problem = await tried(trial);
+      for (const trial of withTrials && broken.length === 0 ? (trials[name as CapabilityName] ?? []) : []) {
+        const problem = await problemOf(trial);
         if (problem !== null && !broken.includes(problem)) broken.push(problem);
       }
       const degraded = missing(helps);
@@ -122,14 +132,14 @@ export function selfTest(page: PageAgent): SelfTest {
   }
 
   return {
-    async setUp({ needs, deviceName }) {
-      // First of all: the page is about to introduce itself.
+    async setUpLoadedPage({ needs, deviceName }) {
+      // First: the page registers this device soon.
       page.attempt(() => page.nameDevice({ name: deviceName }));
       page.attempt(() => page.watchForPasskey());
       return { repairs: page.repairPage(), version: version(), findings: await test(needs, false) };
     },
-    async begin({ needs }) {
-      // What keeps it from listening, the test says.
+    async setUpSyncedPage({ needs }) {
+      // A failure shows in the self-test.
       page.attempt(() => page.listen());
       return { repairs: page.repairPage(), version: version(), findings: await test(needs, true) };
     },

@@ -1,9 +1,13 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { Chats } from './chats.js';
+import type { Contacts } from './contacts.js';
+import type { Descriptions } from './descriptions.js';
+import type { Ids } from './ids.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 export interface TextToSend {
   readonly chatId: string;
   readonly keyId: string;
-  /** As it was prepared. */
+  /** From `prepareMessage`. */
   readonly messageId: string;
   readonly message: string;
   readonly linkPreview: boolean;
@@ -15,32 +19,32 @@ export type PageSent =
   | { readonly type: 'refused'; readonly message: string };
 
 export interface Sending {
-  /** Opens the chat and makes the key of a message that is to be sent in it. null: WhatsApp knows nobody with this id. */
+  /** Opens the chat and makes the key of a message to be sent there. null: WhatsApp does not know the id. */
   prepareMessage(input: { chatId: string; keyId: string }): Promise<{
     chatId: string | null;
     messageId: string | null;
     phone: string | null;
   } | null>;
   /**
-   * Sends texts of one chat under keys made before, one after another, unless their time is over: a thawed browser must not
-   * send what another one has taken over. One answer for each, up to the first that is not sent; `pending`: it has not
-   * ended, and is not begun a second time.
+   * Sends texts of one chat under prepared keys, one after another. After `notAfter` (Unix ms) it sends nothing (`late`): a
+   * browser that was frozen must not send what another one has taken over. One result per text, up to the first that is
+   * not `sent`. `pending`: the page has not finished; a second call does not begin it again.
    */
   sendTexts(input: { messages: readonly TextToSend[]; notAfter: number }): Promise<PageSent[]>;
-  /** Looks for one message by its id, in memory and in the page's store. null: there is none. */
+  /** Finds a message by its id, in memory and in the page's store. null: there is none. */
   findMessage(input: { messageId: string }): Promise<{ ack: number; timestamp: number | null } | null>;
-  /** A key of the account's own in a chat. Throws where the page cannot make one. */
+  /** The key of a message that the account sends in a chat. Throws where the page cannot make one. */
   ownKey(chat: Foreign, keyId: string): Foreign;
 }
 
-export function sending(page: PageAgent): Sending {
-  const actMs = 20_000;
+export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats): Sending {
+  const stepMs = 20_000;
   const seenMs = 2_000;
   const previewMs = 5_000;
-  /** By message: what was begun and has not ended. The same act is never begun beside itself. */
-  const acts = new Map<string, Promise<PageSent>>();
+  /** Sends in flight, by message id: the same message is never sent twice at once. */
+  const inFlight = new Map<string, Promise<PageSent>>();
 
-  function ownIn(chat: Foreign): { from: Foreign; participant: Foreign } {
+  function ownIdsIn(chat: Foreign): { from: Foreign; participant: Foreign } {
     const id = page.widText(chat.id);
     const isGroup = page.isGroupId(id);
     const isLid = isGroup
@@ -54,7 +58,7 @@ export function sending(page: PageAgent): Sending {
 
   function ownKey(chat: Foreign, keyId: string): Foreign {
     const MsgKey = page.need('WAWebMsgKey');
-    return new MsgKey({ ...ownIn(chat), to: chat.id, id: keyId, selfDir: 'out' });
+    return new MsgKey({ ...ownIdsIn(chat), to: chat.id, id: keyId, selfDir: 'out' });
   }
 
   async function markSeen(chat: Foreign): Promise<void> {
@@ -78,30 +82,30 @@ export function sending(page: PageAgent): Sending {
     return { ...shown, preview: true, subtype: 'url' };
   }
 
-  function isKnown(messageId: string): boolean {
-    const known = page.attempt(() => page.member('WAWebCollections.Msg').get(messageId));
-    return known !== undefined && known !== null;
+  function isInMemory(messageId: string): boolean {
+    const found = page.attempt(() => page.member('WAWebCollections.Msg').get(messageId));
+    return found !== undefined && found !== null;
   }
 
-  async function send(text: TextToSend, seesChat: boolean, notAfter: number): Promise<PageSent> {
+  async function send(text: TextToSend, marksSeen: boolean, notAfter: number): Promise<PageSent> {
     const chat = await page.openChat(text.chatId);
     if (chat === null) return { type: 'refused', message: 'it could not open the chat' };
     const key = ownKey(chat, text.keyId);
     if (page.keyText(key) !== text.messageId) return { type: 'key-differs' };
-    if (isKnown(text.messageId)) return { type: 'sent' };
-    if (seesChat) await markSeen(chat);
+    if (isInMemory(text.messageId)) return { type: 'sent' };
+    if (marksSeen) await markSeen(chat);
     const preview = text.linkPreview ? await previewOf(text.message) : {};
     const ephemeral = page.attempt(() =>
       page.member('WAWebGetEphemeralFieldsMsgActionsUtils.getEphemeralFields')(chat),
     );
-    // The last look before the act: what came before it may have taken long.
+    // Last check before the send: the steps above may have taken long.
     if (Date.now() > notAfter) return { type: 'late' };
     const [added] = page.need('WAWebSendMsgChatAction.addAndSendMsgToChat')(chat, {
       ...preview,
       id: key,
       ack: 0,
       body: text.message,
-      from: ownIn(chat).from,
+      from: ownIdsIn(chat).from,
       to: chat.id,
       local: true,
       self: 'out',
@@ -114,17 +118,17 @@ export function sending(page: PageAgent): Sending {
     return { type: 'sent' };
   }
 
-  function begin(text: TextToSend, seesChat: boolean, notAfter: number): Promise<PageSent> {
-    const running = acts.get(text.messageId);
+  function sendOnce(text: TextToSend, marksSeen: boolean, notAfter: number): Promise<PageSent> {
+    const running = inFlight.get(text.messageId);
     if (running !== undefined) return running;
-    const act = send(text, seesChat, notAfter)
+    const started = send(text, marksSeen, notAfter)
       .catch((error): PageSent => {
         const { name, message } = page.errorText(error);
         return name === 'PageDeadline' ? { type: 'pending' } : { type: 'refused', message };
       })
-      .finally(() => acts.delete(text.messageId));
-    acts.set(text.messageId, act);
-    return act;
+      .finally(() => inFlight.delete(text.messageId));
+    inFlight.set(text.messageId, started);
+    return started;
   }
 
   return {
@@ -136,22 +140,22 @@ export function sending(page: PageAgent): Sending {
       return { chatId: id, messageId: page.keyText(key), phone: page.personOf(chat.id)?.phone ?? null };
     },
     async sendTexts({ messages, notAfter }) {
-      const answers: PageSent[] = [];
+      const results: PageSent[] = [];
       let hasSeen = false;
       for (const text of messages) {
-        const act = begin(text, text.markSeen && !hasSeen, notAfter);
+        const started = sendOnce(text, text.markSeen && !hasSeen, notAfter);
         hasSeen ||= text.markSeen;
-        const answer = (await page.atMost(actMs, () => act)) ?? { type: 'pending' };
-        answers.push(answer);
-        if (answer.type !== 'sent') break;
+        const result = (await page.atMost(stepMs, () => started)) ?? { type: 'pending' };
+        results.push(result);
+        if (result.type !== 'sent') break;
       }
-      return answers;
+      return results;
     },
     async findMessage({ messageId }) {
       const { Msg } = page.need('WAWebCollections');
       const found =
         Msg.get(messageId) ??
-        (await page.within(actMs, 'the page', Msg.getMessagesById([messageId])))?.messages?.[0];
+        (await page.within(stepMs, 'the page', Msg.getMessagesById([messageId])))?.messages?.[0];
       if (found === undefined || found === null) return null;
       const ack = page.attempt(() => found.ack);
       return { ack: typeof ack === 'number' ? ack : 0, timestamp: page.timeOf(found) };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deferred } from '../../../../../src/platform/deadline.js';
 import type { ChatWithLast } from '../../../../../src/session-worker/whatsapp/in-page/chats.js';
-import type { PageMessage } from '../../../../../src/session-worker/whatsapp/in-page/models.js';
+import type { PageMessage } from '../../../../../src/session-worker/whatsapp/in-page/descriptions.js';
 import type { PageSent, TextToSend } from '../../../../../src/session-worker/whatsapp/in-page/sending.js';
 import { chatOf, type FakePage, fakePage, messageOf } from '../../../../support/fake-page.js';
 

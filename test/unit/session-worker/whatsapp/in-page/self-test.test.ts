@@ -27,7 +27,7 @@ function without(path: string): Change {
 }
 
 async function examine(page: FakePage) {
-  const examination = await page.value<PageExamination>('begin', { needs: pageNeeds });
+  const examination = await page.value<PageExamination>('setUpSyncedPage', { needs: pageNeeds });
   return { findings: examination.findings, status: describePage(examination) };
 }
 

@@ -1,7 +1,8 @@
-import type { Foreign, PageAgent } from './agent.js';
-import type { PagePerson } from './people.js';
+import type { Contacts, PagePerson } from './contacts.js';
+import type { Ids } from './ids.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
-/** A message as it leaves the page: small, plain, and each field on its own. Node checks it all the same. */
+/** A message as it leaves the page: small and plain. Each field is read on its own; Node checks it again. */
 export interface PageMessage {
   readonly id: string | null;
   readonly chatId: string | null;
@@ -29,21 +30,21 @@ export interface PageChat {
   readonly contact: PagePerson | null;
 }
 
-export interface Models {
+export interface Descriptions {
   describeMessage(message: Foreign): PageMessage;
   describeChat(chat: Foreign): PageChat;
-  /** A line of the chat that nobody wrote. */
+  /** A line of the chat that WhatsApp wrote, not a person. */
   isNotification(message: Foreign): boolean;
-  /** Seconds since 1970; null: the page gives none that can be one. */
+  /** Unix seconds; null where the page has no plausible time. */
   timeOf(model: Foreign): number | null;
 }
 
-export function models(page: PageAgent): Models {
-  const longestBody = 70_000;
-  const longestName = 512;
-  /** Year 5138: later ones are milliseconds, or nonsense, and would stand above all others. */
-  const endOfTime = 1e11;
-  const withCaption = [
+export function descriptions(page: PageAccess & Ids & Contacts): Descriptions {
+  const maxBodyLength = 70_000;
+  const maxNameLength = 512;
+  /** Year 5138. Larger values are milliseconds or nonsense, and would sort above all others. */
+  const maxTime = 1e11;
+  const typesWithCaption = [
     'image',
     'video',
     'gif',
@@ -60,8 +61,8 @@ export function models(page: PageAgent): Models {
     return page.attempt(() => model[name]);
   }
 
-  function text(value: Foreign, longest = longestBody): string | null {
-    return typeof value === 'string' && value !== '' ? value.slice(0, longest) : null;
+  function text(value: Foreign, maxLength = maxBodyLength): string | null {
+    return typeof value === 'string' && value !== '' ? value.slice(0, maxLength) : null;
   }
 
   function number(value: Foreign): number | null {
@@ -70,15 +71,15 @@ export function models(page: PageAgent): Models {
 
   function timeOf(model: Foreign): number | null {
     const t = number(read(model, 't'));
-    return t !== null && t > 0 && t < endOfTime ? t : null;
+    return t !== null && t > 0 && t < maxTime ? t : null;
   }
 
-  /** Pictures as text: the page keeps a thumbnail where other messages have their words. */
+  /** Base64: some messages have a thumbnail as their body. */
   function isEncoded(body: string): boolean {
     return body.length > 120 && /^[A-Za-z0-9+/\r\n]+={0,2}$/.test(body);
   }
 
-  /** What a person can read: the words, the caption, the question, the name of the place or of the contact. */
+  /** What a person can read: text, caption, question of a poll, name of a place or of a contact. */
   function bodyOf(message: Foreign, type: string | null, isMedia: boolean): string {
     const caption = text(read(message, 'caption'));
     switch (type) {
@@ -99,7 +100,7 @@ export function models(page: PageAgent): Models {
       case 'revoked':
         return '';
       default:
-        return otherBody(message, caption, isMedia || withCaption.includes(type ?? ''));
+        return otherBody(message, caption, isMedia || typesWithCaption.includes(type ?? ''));
     }
   }
 
@@ -111,7 +112,7 @@ export function models(page: PageAgent): Models {
 
   function vcardNames(list: Foreign): string {
     const names = (Array.isArray(list) ? list : []).map((each) =>
-      text(read(each, 'displayName'), longestName),
+      text(read(each, 'displayName'), maxNameLength),
     );
     return names.filter(Boolean).join(', ');
   }
@@ -120,7 +121,7 @@ export function models(page: PageAgent): Models {
     const wid = fromMe ? page.ownWid(isLid) : (author ?? from);
     const person = page.personOf(wid);
     if (person === null || person.name !== null || fromMe) return person;
-    return { ...person, name: text(read(message, 'notifyName'), longestName) };
+    return { ...person, name: text(read(message, 'notifyName'), maxNameLength) };
   }
 
   return {
@@ -158,9 +159,9 @@ export function models(page: PageAgent): Models {
       return {
         id,
         name:
-          text(read(chat, 'formattedTitle'), longestName) ??
-          text(read(chat, 'name'), longestName) ??
-          text(read(group, 'subject'), longestName) ??
+          text(read(chat, 'formattedTitle'), maxNameLength) ??
+          text(read(chat, 'name'), maxNameLength) ??
+          text(read(group, 'subject'), maxNameLength) ??
           contact?.name ??
           null,
         isGroup,

@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionTransport } from 'puppeteer';
 
-/** Puppeteer's way to a browser of which the supervisor holds the pipe. */
-export class BrowserPort implements ConnectionTransport {
+/** Connects puppeteer to the browser through a message port; the supervisor holds the debugging pipe behind it. */
+export class PortTransport implements ConnectionTransport {
   onmessage?: (message: string) => void;
   onclose?: () => void;
   readonly #port: MessagePort;
@@ -11,7 +11,7 @@ export class BrowserPort implements ConnectionTransport {
     this.#port = port;
     port.on('message', (message: string) => {
       this.onmessage?.(message);
-      // The browser waits for whoever is too far behind.
+      // Acknowledges the message: the supervisor pauses the browser while a reader is too far behind.
       port.postMessage(message.length);
     });
     port.once('close', () => this.onclose?.());

@@ -4,8 +4,8 @@ import type { Logger } from '../platform/logger.js';
 import { brokenSentence, describePage } from './page-status.js';
 import type { PageExamination } from './whatsapp/in-page/self-test.js';
 
-/** What is known of the page that an incarnation has, from the newest look at it. */
-export class PageCondition {
+/** The result of the newest self-test of an incarnation's page. */
+export class PageHealth {
   readonly #log: Logger;
   #status: PageStatus | null = null;
   #broken: string | null = null;
@@ -19,18 +19,18 @@ export class PageCondition {
     return this.#status;
   }
 
-  /** What does not work though the account has synced; null: all that there is an operation for works. */
+  /** What does not work in a page that has synced; null: everything that an operation needs works. */
   get broken(): string | null {
     return this.#broken;
   }
 
-  /** Without these nobody could tell what becomes of a message. */
+  /** Both `send` and `acks` must work: without acknowledgements the outcome of a send is unknown. */
   get canSend(): boolean {
     const { send, acks } = this.#status?.capabilities ?? {};
     return this.#isTested && send !== 'broken' && acks !== 'broken';
   }
 
-  /** An exit for which the page is to blame says what the page lacks, too. */
+  /** Adds what the page lacks to an exit of the reason `incompatible_page`. */
   explain(exit: IncarnationExit): IncarnationExit {
     const problem = this.#broken ?? this.#status?.problem ?? null;
     if (exit.reason !== 'incompatible_page' || problem === null || exit.message.includes(problem))
@@ -38,7 +38,7 @@ export class PageCondition {
     return { ...exit, message: `${exit.message}; ${problem}` };
   }
 
-  examined(examination: PageExamination, isSynced: boolean): void {
+  update(examination: PageExamination, isSynced: boolean): void {
     const status = describePage(examination);
     const { version, capabilities, repairs, problem } = status;
     this.#status = status;

@@ -1,4 +1,5 @@
-import type { Foreign, PageAgent } from './agent.js';
+import type { Ids } from './ids.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
 /** A person as far as the page knows them. */
 export interface PagePerson {
@@ -8,18 +9,18 @@ export interface PagePerson {
   readonly name: string | null;
 }
 
-export interface People {
-  /** null: it is nobody's id. */
+export interface Contacts {
+  /** null: it is not the id of a person. */
   personOf(wid: Foreign): PagePerson | null;
-  /** The account itself, by lid where `isLid`. */
+  /** The id of the account itself: its hidden id (`@lid`) where `isLid`, else its number. */
   ownWid(isLid: boolean): Foreign;
 }
 
-export function people(page: PageAgent): People {
-  const longestName = 256;
+export function contacts(page: PageAccess & Ids): Contacts {
+  const maxNameLength = 256;
 
   function name(value: Foreign): string | null {
-    return typeof value === 'string' && value.trim() !== '' ? value.slice(0, longestName) : null;
+    return typeof value === 'string' && value.trim() !== '' ? value.slice(0, maxNameLength) : null;
   }
 
   function digits(wid: Foreign): string | null {
@@ -27,16 +28,16 @@ export function people(page: PageAgent): People {
     return /^\d{5,20}$/.test(user) ? user : null;
   }
 
-  function own(isLid: boolean): Foreign {
+  function ownWid(isLid: boolean): Foreign {
     const [lid, phone] = ['getMaybeMeLidUser', 'getMaybeMePnUser'].map((getter) =>
       page.attempt(() => page.member(`WAWebUserPrefsMeUser.${getter}`)()),
     );
     return isLid ? (lid ?? phone) : (phone ?? lid);
   }
 
-  /** Of the account itself the page keeps no mapping. */
-  function ownOther(id: string, isLid: boolean): Foreign {
-    return page.widText(own(isLid)) === id ? own(!isLid) : undefined;
+  /** The page keeps no mapping between the account's own two ids. */
+  function otherOwnWid(id: string, isLid: boolean): Foreign {
+    return page.widText(ownWid(isLid)) === id ? ownWid(!isLid) : undefined;
   }
 
   function phoneOf(wid: Foreign, id: string, contact: Foreign): string | null {
@@ -44,7 +45,7 @@ export function people(page: PageAgent): People {
       page.attempt(() => page.member('WAWebLidMigrationUtils.toPn')(wid)) ??
       page.attempt(() => page.member('WAWebApiContact.getPhoneNumber')(wid)) ??
       page.attempt(() => contact.phoneNumber) ??
-      ownOther(id, true);
+      otherOwnWid(id, true);
     return page.widText(translated)?.endsWith('@lid') === true ? null : digits(translated);
   }
 
@@ -52,7 +53,7 @@ export function people(page: PageAgent): People {
     const translated =
       page.attempt(() => page.member('WAWebLidMigrationUtils.toLid')(wid)) ??
       page.attempt(() => page.member('WAWebApiContact.getCurrentLid')(wid)) ??
-      ownOther(id, false);
+      otherOwnWid(id, false);
     const text = page.widText(translated);
     return text?.endsWith('@lid') === true ? text : null;
   }
@@ -75,6 +76,6 @@ export function people(page: PageAgent): People {
           name(page.attempt(() => contact.notifyName)),
       };
     },
-    ownWid: own,
+    ownWid,
   };
 }

@@ -1,51 +1,33 @@
-import type { Foreign, PageAgent } from './agent.js';
-import type { PageMessage } from './models.js';
+import type { Descriptions } from './descriptions.js';
+import type { Ids } from './ids.js';
+import type { ChatEvent, NodeChannel } from './node-channel.js';
+import type { Foreign, PageAccess } from './page-access.js';
 
-/** What happens in the chats, in order. */
-export type ChatEvent =
-  | { readonly type: 'message'; readonly message: PageMessage }
-  | {
-      readonly type: 'ack';
-      readonly id: string;
-      readonly chatId: string;
-      readonly ack: number;
-      readonly t: number | null;
-    };
-
-/** What the page says to Node, by one function that Node exposes. */
-export type FromPage =
-  /** Settles when Node has room for more. `dropped`: how many before them were too many to keep. */
-  | { readonly type: 'events'; readonly events: readonly ChatEvent[]; readonly dropped: number }
-  | { readonly type: 'socket-state'; readonly state: string }
-  | { readonly type: 'unlinked'; readonly isTold: boolean };
-
-export interface Events {
-  /** Listens to messages, acknowledgements and the state of the connection: to nothing else; once for each page. */
+export interface ChatListener {
+  /** Attaches listeners for messages, acknowledgements and the state of the connection, once per page. */
   listen(): void;
   isListening(): boolean;
-  tell(message: FromPage): Promise<unknown>;
 }
 
-export function events(page: PageAgent): Events {
+export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel): ChatListener {
   const batchMax = 200;
-  const batchLength = 500_000;
-  /** What waits for Node while that cannot take it: in number, and in characters of text. */
+  /** In characters, as all lengths here. */
+  const batchLengthMax = 500_000;
+  /** Events that wait while Node takes none; beyond these bounds the oldest are dropped. */
   const waitingMax = 20_000;
-  const waitingLength = 16_000_000;
+  const waitingLengthMax = 16_000_000;
   const retryMs = 500;
   const resendMs = 5_000;
 
   const waiting: ChatEvent[] = [];
   let length = 0;
   let dropped = 0;
-  let droppedUntold = 0;
+  /** Of these, the ones that Node does not know of yet. */
+  let unreportedDrops = 0;
   let isPumping = false;
   let isAttached = false;
+  /** Messages that this device could not decrypt, until the phone is asked to resend them. */
   const unreadable = new Set<Foreign>();
-
-  function tell(message: FromPage): Promise<unknown> {
-    return page.atMost(60_000, () => page.window.holdlineTell(message));
-  }
 
   function lengthOf(event: ChatEvent): number {
     return event.type === 'message' ? event.message.body.length + 500 : 200;
@@ -54,28 +36,28 @@ export function events(page: PageAgent): Events {
   function add(event: ChatEvent): void {
     waiting.push(event);
     length += lengthOf(event);
-    while (waiting.length > waitingMax || length > waitingLength) {
+    while (waiting.length > waitingMax || length > waitingLengthMax) {
       const oldest = waiting.shift();
       if (oldest === undefined) break;
       length -= lengthOf(oldest);
       dropped++;
-      droppedUntold++;
+      unreportedDrops++;
     }
     if (!isPumping) void pump();
   }
 
-  /** One batch at a time: what Node has not taken waits here, where the page has it anyway. */
+  /** Sends one batch at a time. Events that Node has not taken wait here. */
   async function pump(): Promise<void> {
     isPumping = true;
-    // What the page adds in one go is told in one go.
+    // Messages that the page adds in one turn go into one batch.
     await new Promise((done) => setTimeout(done, 0));
     while (waiting.length > 0) {
       const batch = nextBatch();
-      const [droppedBefore, lost] = [dropped, droppedUntold];
+      const [droppedBefore, reportedDrops] = [dropped, unreportedDrops];
       try {
-        await page.window.holdlineTell({ type: 'events', events: batch, dropped: lost });
-        droppedUntold -= lost;
-        // Meanwhile the oldest may have been dropped.
+        await page.deliver({ type: 'events', events: batch, dropped: reportedDrops });
+        unreportedDrops -= reportedDrops;
+        // Events of this batch may have been dropped meanwhile.
         const taken = Math.max(0, batch.length - (dropped - droppedBefore));
         for (const event of waiting.splice(0, taken)) length -= lengthOf(event);
       } catch {
@@ -90,13 +72,13 @@ export function events(page: PageAgent): Events {
     let size = 0;
     for (const event of waiting) {
       size += lengthOf(event);
-      if (batch.length === batchMax || (size > batchLength && batch.length > 0)) break;
+      if (batch.length === batchMax || (size > batchLengthMax && batch.length > 0)) break;
       batch.push(event);
     }
     return batch;
   }
 
-  function tellMessage(message: Foreign): void {
+  function addMessage(message: Foreign): void {
     if (page.attempt(() => message.id.fromMe) === true || page.isNotification(message)) return;
     const described = page.describeMessage(message);
     if (described.type === 'gp2' || page.isBroadcastId(described.chatId)) return;
@@ -105,20 +87,20 @@ export function events(page: PageAgent): Events {
 
   function onAdd(message: Foreign): void {
     if (page.attempt(() => message.isNewMsg) !== true) return;
-    if (page.attempt(() => message.type) !== 'ciphertext') return tellMessage(message);
-    // It cannot be read yet: it is told once it can.
+    if (page.attempt(() => message.type) !== 'ciphertext') return addMessage(message);
+    // Not decrypted yet.
     message.once('change:type', () => {
       unreadable.delete(message);
-      if (page.attempt(() => message.type) !== 'revoked') tellMessage(message);
+      if (page.attempt(() => message.type) !== 'revoked') addMessage(message);
     });
     const subtype = page.attempt(() => message.subtype);
     if (typeof subtype === 'string' && subtype.endsWith('_unavailable_fanout')) return;
     unreadable.add(message);
-    if (unreadable.size === 1) setTimeout(askAgain, resendMs);
+    if (unreadable.size === 1) setTimeout(requestResend, resendMs);
   }
 
-  /** Asks the phone to send again what this device could not read. */
-  function askAgain(): void {
+  /** Asks the phone to send again the messages that this device could not decrypt. */
+  function requestResend(): void {
     const messages = [...unreadable];
     unreadable.clear();
     if (messages.length === 0) return;
@@ -136,7 +118,7 @@ export function events(page: PageAgent): Events {
     add({ type: 'ack', id, chatId: chatId ?? '', ack, t: page.timeOf(message) });
   }
 
-  /** A listener of ours never keeps the page's own from hearing. */
+  /** Our listeners must not throw: that would keep the event from the page's own. */
   function safely(listener: (...args: Foreign[]) => void): (...args: Foreign[]) => void {
     return (...args) => void page.attempt(() => listener(...args));
   }
@@ -153,11 +135,11 @@ export function events(page: PageAgent): Events {
           .member('WAWebSocketModel.Socket')
           .on(
             'change:state',
-            (_: Foreign, state: Foreign) => void tell({ type: 'socket-state', state: String(state) }),
+            (_: Foreign, state: Foreign) =>
+              void page.tellNode({ type: 'socket-state', state: String(state) }),
           ),
       );
     },
     isListening: () => isAttached,
-    tell,
   };
 }

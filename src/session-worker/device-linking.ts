@@ -1,0 +1,105 @@
+import { withDeadline } from '../platform/deadline.js';
+import type { IncarnationState } from './incarnation-state.js';
+import type { LoginKeeper } from './login-keeper.js';
+import { encodeQr } from './qr-image.js';
+import { QrSeries, qrDefect } from './qr-series.js';
+import type { WhatsAppClient } from './whatsapp/client.js';
+import * as exits from './whatsapp/exit-classifier.js';
+import type { PageReport } from './whatsapp/in-page/linking.js';
+
+/** How long a page may take to say whether it has linked; one that hangs or is gone does not say it. */
+const lastReportMs = 2_000;
+
+interface DeviceLinkingOptions {
+  readonly client: WhatsAppClient;
+  readonly state: IncarnationState;
+  readonly login: LoginKeeper;
+  /** The profile was linked before. */
+  readonly isLinked: boolean;
+  /** How long WhatsApp may wait for a passkey before the page goes back to QR codes. */
+  readonly passkeyMs: number;
+  /** A call into the page failed. */
+  readonly onCallFailed: (error: unknown) => void;
+}
+
+/** The way to a linked device: QR codes, pairing codes and passkeys, and which of them a phone accepts now. */
+export class DeviceLinking {
+  readonly #options: DeviceLinkingOptions;
+  readonly #qrs = new QrSeries();
+
+  constructor(options: DeviceLinkingOptions) {
+    this.#options = options;
+  }
+
+  /** The library has emitted a QR. */
+  async onQr(text: string): Promise<void> {
+    const { client, state, isLinked, onCallFailed } = this.#options;
+    if (!['starting', 'qr', 'authenticated', 'ready'].includes(state.current)) return;
+    // A linked page shows a QR only when its login is void or lost; a login by this QR would not be saved.
+    if (isLinked || state.current === 'ready') return state.fail(exits.loginMissing());
+    const defect = client.codes.hasPairingCode ? 'void' : qrDefect(text);
+    if (defect !== null) {
+      this.withdrawQr();
+      if (defect === 'no-secret') await client.codes.renewSecret().catch(onCallFailed);
+      return;
+    }
+    const qr = this.#qrs.next(text);
+    if (qr === null) return;
+    client.codes.onQr();
+    const image = await encodeQr(text);
+    if (this.#qrs.isCurrent(qr) && state.current !== 'passkey_required') state.publish('qr', { image, qr });
+  }
+
+  withdrawQr(): void {
+    const { state } = this.#options;
+    if (this.#qrs.withdraw() && state.current === 'qr') state.publish('qr');
+  }
+
+  /** The page has linked. */
+  onLinked(): void {
+    const { state, login, isLinked } = this.#options;
+    this.#qrs.withdraw();
+    state.publish('authenticated');
+    if (!isLinked) void login.post(null).catch(() => undefined);
+  }
+
+  /** Whether the page has linked since its last report. */
+  async hasLinkedUnnoticed(): Promise<boolean> {
+    const { client, state } = this.#options;
+    if (!state.isUnlinked) return false;
+    const report = await withDeadline(client.report(), lastReportMs, 'the page').catch(() => null);
+    return report?.socketState === 'CONNECTED';
+  }
+
+  /** In the state `qr`: withdraws codes that no phone accepts, and requests fresh ones while nobody scans. */
+  async updateCodes(report: PageReport): Promise<void> {
+    const { state } = this.#options;
+    const { codes } = this.#options.client;
+    const isIdle = report.socketState === 'UNPAIRED_IDLE';
+    if (this.#qrs.withdrawExpired()) state.publish('qr');
+    if (isIdle || codes.hasPairingCode) this.withdrawQr();
+    // Fresh QR codes would void the pairing code that somebody is typing.
+    if (codes.hasPairingCode) return;
+    if (codes.hasPairingCodeExpired) return codes.backToQr();
+    if (!isIdle) return;
+    this.#qrs.newBatch();
+    await codes.refreshQr();
+  }
+
+  /** Enters and leaves the state `passkey_required`. True: WhatsApp waits for a passkey, so the page must not be disturbed. */
+  async updatePasskey(report: PageReport): Promise<boolean> {
+    const { state, passkeyMs } = this.#options;
+    const { codes } = this.#options.client;
+    if (report.asksForPasskey && (state.current === 'starting' || state.current === 'qr')) {
+      this.#qrs.withdraw();
+      state.publish('passkey_required');
+    }
+    if (state.current !== 'passkey_required') return false;
+    if (report.asksForPasskey && state.ageMs <= passkeyMs) return true;
+    if (!report.socketState?.startsWith('UNPAIRED')) return false;
+    this.#qrs.newBatch();
+    state.publish('qr');
+    await (report.asksForPasskey ? codes.backToQr() : codes.refreshQr());
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+import type { IncarnationExit } from '../contract/exit-reasons.js';
+import { mayFollow } from '../contract/states.js';
+import type { Account, SessionState, Status } from '../contract/status.js';
+import type { FromThread, ThreadData } from '../contract/thread-messages.js';
+import { atMost } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import type { StoredQr } from '../platform/store/state-store.js';
+import type { LoginKeeper } from './login-keeper.js';
+import type { PageHealth } from './page-health.js';
+import type { StateWriter } from './state-writer.js';
+
+const passkeySentence =
+  'WhatsApp asks for a passkey to link this account, and the browser on this server has none';
+
+/** How long an exit waits for a fresh login to be read from the page; a page that hangs or is gone gives none. */
+const loginReadMs = 2_000;
+
+/** A QR that is shown with the state `qr`. */
+interface ShownQr {
+  readonly image: StoredQr;
+  readonly qr: NonNullable<Status['qr']>;
+}
+
+interface IncarnationStateOptions {
+  readonly data: ThreadData;
+  readonly writer: StateWriter;
+  readonly page: PageHealth;
+  readonly login: LoginKeeper;
+  readonly post: (message: FromThread) => void;
+  readonly log: Logger;
+}
+
+/** The state of one incarnation: publishes each change to Redis and to the supervisor, until the incarnation ends. */
+export class IncarnationState {
+  readonly #options: IncarnationStateOptions;
+  readonly #ended = new AbortController();
+  #state: SessionState = 'starting';
+  #since = performance.now();
+  #account: Account | null;
+  #lastError: string | null;
+
+  constructor(options: IncarnationStateOptions) {
+    this.#options = options;
+    this.#account = options.data.account;
+    this.#lastError = options.data.lastError;
+  }
+
+  get current(): SessionState {
+    return this.#state;
+  }
+
+  /** How long the current state has lasted. */
+  get ageMs(): number {
+    return performance.now() - this.#since;
+  }
+
+  /** The account of the session; null until it is known. */
+  get account(): Account | null {
+    return this.#account;
+  }
+
+  /** The page asks for a login. */
+  get isUnlinked(): boolean {
+    return this.#state === 'qr' || this.#state === 'passkey_required';
+  }
+
+  /** The page has not linked yet, as far as has been noticed. */
+  get isBeforeLink(): boolean {
+    return this.#state === 'starting' || this.isUnlinked;
+  }
+
+  /** Aborts when the incarnation is over: from then on nothing is published. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+
+  /** Published with the next state. */
+  setAccount(account: Account): void {
+    this.#account = account;
+  }
+
+  /** Logs and ignores a state that may not follow the current one. */
+  publish(state: SessionState, shown: ShownQr | null = null): void {
+    if (this.ended.aborted) return;
+    if (!mayFollow(this.#state, state)) {
+      return this.#options.log.warn(
+        { from: this.#state, to: state },
+        'ignored an impossible change of state',
+      );
+    }
+    if (state !== this.#state) this.#since = performance.now();
+    this.#state = state;
+    if (state === 'qr') this.#account = null;
+    this.#lastError = this.#errorOf(state);
+    const facts = { lastError: this.#lastError, account: this.#account, page: this.#options.page.status };
+    this.#options.writer.write({ state, ...facts, qr: shown?.qr ?? null }, shown?.image ?? null);
+    this.#options.post({ type: 'state', state, account: this.#account });
+  }
+
+  /** Ends the incarnation with the first exit; later ones are ignored. The supervisor has a fresh login by then. */
+  fail(exit: IncarnationExit): void {
+    if (this.ended.aborted) return;
+    this.end();
+    const failed: FromThread = { type: 'failed', ...this.#options.page.explain(exit) };
+    void atMost(this.#options.login.posted, loginReadMs).then(() => this.#options.post(failed));
+  }
+
+  #errorOf(state: SessionState): string | null {
+    if (state === 'qr' || state === 'authenticated') return null;
+    if (state === 'ready') return this.#options.page.broken;
+    return state === 'passkey_required' ? passkeySentence : this.#lastError;
+  }
+}

@@ -1,0 +1,68 @@
+import type { Page } from 'puppeteer';
+import { withDeadline } from '../../platform/deadline.js';
+import {
+  type AgentFunction,
+  type AgentInput,
+  type AgentOutput,
+  agentCall,
+  agentCallWhenReady,
+  installAgent,
+  pageReport,
+} from './in-page/agent.js';
+import type { PageReport } from './in-page/linking.js';
+import type { AgentAnswer } from './in-page/page-access.js';
+import { answeredValue } from './page-errors.js';
+
+/**
+ * Calls into the page, each with a deadline. They reject with what the page threw, with a `DeadlineError` when it does not
+ * answer, and with puppeteer's error when the page goes away.
+ */
+export class AgentCalls {
+  readonly #page: () => Page | null;
+  readonly #timeoutMs: number;
+
+  /** `timeoutMs`: the deadline of calls that have none of their own. */
+  constructor(page: () => Page | null, timeoutMs: number) {
+    this.#page = page;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Does nothing in a page that has the agent already. */
+  async install(): Promise<void> {
+    await this.evaluate(installAgent);
+  }
+
+  /** Works in a page at any stage; null where there is no page yet. */
+  async report(): Promise<PageReport | null> {
+    if (this.#page() === null) return null;
+    return answeredValue((await this.evaluate(pageReport)) as AgentAnswer) as PageReport;
+  }
+
+  /** Calls a function of the agent in a page at any stage. */
+  async call<Name extends AgentFunction>(
+    name: Name,
+    input: AgentInput<Name>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<AgentOutput<Name>> {
+    const answer = await this.evaluate(agentCall(name, input), timeoutMs);
+    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
+  }
+
+  /** The same for a page that the library has made ready; rejects as an interruption in any other. */
+  async callWhenReady<Name extends AgentFunction>(
+    name: Name,
+    input: AgentInput<Name>,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<AgentOutput<Name>> {
+    const answer = await this.evaluate(agentCallWhenReady(name, input), timeoutMs);
+    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
+  }
+
+  /** The value of an expression in the page. */
+  evaluate(expression: string, timeoutMs = this.#timeoutMs): Promise<unknown> {
+    const page = this.#page();
+    const call =
+      page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
+    return withDeadline(call, timeoutMs, 'the page');
+  }
+}

@@ -1,0 +1,38 @@
+import type { PageMessage } from './descriptions.js';
+import type { Foreign, PageAccess } from './page-access.js';
+
+/** What happens in the chats, in order. */
+export type ChatEvent =
+  | { readonly type: 'message'; readonly message: PageMessage }
+  | {
+      readonly type: 'ack';
+      readonly id: string;
+      readonly chatId: string;
+      readonly ack: number;
+      readonly t: number | null;
+    };
+
+/** What the page tells Node, through `window.holdlineTell`, which Node exposes. */
+export type FromPage =
+  /** Settles when Node has room for more. `dropped`: how many older events the page has dropped since the last batch. */
+  | { readonly type: 'events'; readonly events: readonly ChatEvent[]; readonly dropped: number }
+  | { readonly type: 'socket-state'; readonly state: string }
+  | { readonly type: 'unlinked'; readonly isConfirmed: boolean };
+
+export interface NodeChannel {
+  /** Rejects where Node could not take the message; waits as long as Node takes. */
+  deliver(message: FromPage): Promise<unknown>;
+  /** Best effort: settles after 60 s at the latest, and never rejects. */
+  tellNode(message: FromPage): Promise<unknown>;
+}
+
+export function nodeChannel(page: PageAccess): NodeChannel {
+  function deliver(message: FromPage): Foreign {
+    return page.window.holdlineTell(message);
+  }
+
+  return {
+    deliver,
+    tellNode: (message) => page.atMost(60_000, () => deliver(message)),
+  };
+}

@@ -1,0 +1,78 @@
+import type { AgentCalls } from './agent-calls.js';
+
+/** Least time between two requests for fresh QR codes when the first brought none. */
+const refreshIntervalMs = 10_000;
+
+/** After so many requests without a code, the next one reloads the page. */
+const fruitlessRefreshesMax = 2;
+
+interface LoginCodesOptions {
+  readonly pairingCodeMs: number;
+  /** A pairing code is requested, which voids the QR. */
+  readonly onPairingCode: () => void;
+}
+
+/** Requests for QR and pairing codes in one page. A page has one kind at a time: a pairing code takes the QR's secret. */
+export class LoginCodes {
+  readonly #calls: AgentCalls;
+  readonly #options: LoginCodesOptions;
+  #pairingCodeUntil: number | null = null;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #fruitlessRefreshes = 0;
+
+  constructor(calls: AgentCalls, options: LoginCodesOptions) {
+    this.#calls = calls;
+    this.#options = options;
+  }
+
+  /** A code to type on the phone that has this number. Voids the code before and the QR. Rejects where WhatsApp refuses. */
+  async requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
+    this.#pairingCodeUntil = performance.now() + this.#options.pairingCodeMs;
+    this.#options.onPairingCode();
+    try {
+      return String(await this.#calls.call('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000));
+    } catch (error) {
+      this.#pairingCodeUntil = performance.now();
+      throw error;
+    }
+  }
+
+  /** A pairing code is valid: no QR can be scanned, and a fresh QR would void the code. */
+  get hasPairingCode(): boolean {
+    return this.#pairingCodeUntil !== null && performance.now() < this.#pairingCodeUntil;
+  }
+
+  /** The last pairing code expired, and the page has not gone back to QR codes since. */
+  get hasPairingCodeExpired(): boolean {
+    return this.#pairingCodeUntil !== null && performance.now() >= this.#pairingCodeUntil;
+  }
+
+  /** For QR codes without a secret, which no phone accepts: requests others, unless a pairing code has the secret. */
+  async renewSecret(): Promise<void> {
+    const isDue = performance.now() - this.#refreshedAt >= refreshIntervalMs;
+    if (!this.hasPairingCode && isDue) await this.backToQr();
+  }
+
+  /** Cancels a pairing code or a passkey request. */
+  async backToQr(): Promise<void> {
+    this.#pairingCodeUntil = null;
+    this.#refreshedAt = performance.now();
+    await this.#calls.call('backToQr', undefined);
+  }
+
+  /** Requests fresh QR codes, unless the last request is less than `refreshIntervalMs` old. */
+  async refreshQr(): Promise<void> {
+    if (performance.now() - this.#refreshedAt < refreshIntervalMs) return;
+    this.#refreshedAt = performance.now();
+    this.#fruitlessRefreshes++;
+    const byReload = this.#fruitlessRefreshes > fruitlessRefreshesMax;
+    if (byReload) this.#fruitlessRefreshes = 0;
+    await this.#calls.call('refreshQr', { byReload });
+  }
+
+  /** A fresh QR has arrived. */
+  onQr(): void {
+    this.#refreshedAt = Number.NEGATIVE_INFINITY;
+    this.#fruitlessRefreshes = 0;
+  }
+}

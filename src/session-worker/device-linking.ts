@@ -7,7 +7,7 @@ import type { WhatsAppClient } from './whatsapp/client.js';
 import * as exits from './whatsapp/exit-classifier.js';
 import type { PageReport } from './whatsapp/in-page/linking.js';
 
-/** How long a page may take to say whether it has linked; one that hangs or is gone does not say it. */
+/** How long the last report may take; a page that hangs or is gone gives none. */
 const lastReportMs = 2_000;
 
 interface DeviceLinkingOptions {

@@ -72,7 +72,7 @@ export class PageMonitor {
     if (state.current === 'qr') await linking.updateCodes(report);
     if (isConnected && state.isBeforeLink) linking.onLinked();
     // The page is reconnecting, or it has reloaded and the library may have missed its sync. Nothing can be sent until then.
-    if (state.current === 'ready' && !(isConnected && report.hasBegunReadying)) {
+    if (state.current === 'ready' && !(isConnected && report.hasBegunReadySteps)) {
       this.#syncedSince = null;
       state.publish('authenticated');
     }
@@ -88,9 +88,9 @@ export class PageMonitor {
     if (login.isKeeping) return;
     const { readyGraceMs } = timing;
     const onError = (error: unknown) => state.fail(exits.exitOfReadySteps(error));
-    if (!report.hasBegunReadying && syncedMs > readyGraceMs) {
+    if (!report.hasBegunReadySteps && syncedMs > readyGraceMs) {
       await client.makeReady().catch(onError);
-    } else if (report.hasBegunReadying && syncedMs > readyGraceMs * unfinishedGraceFactor) {
+    } else if (report.hasBegunReadySteps && syncedMs > readyGraceMs * unfinishedGraceFactor) {
       const message = 'WhatsApp Web synced, but did not become ready';
       await client.repeatReadySteps().then(() => state.fail({ reason: 'start_failed', message }), onError);
     }

@@ -36,7 +36,7 @@ interface Attached {
   readonly linking: DeviceLinking;
 }
 
-/** A page that crashed or a browser that died fails calls at once; its own event, which names the reason, follows within this time. */
+/** A crash of the page or the browser first fails calls; the event that names the reason follows within this time. */
 const crashEventMs = 500;
 
 /** One incarnation: attaches the client to the browser, turns its events into states, and carries out commands. */
@@ -166,10 +166,10 @@ export class SessionWorker {
     const report = await client.report().catch(() => null);
     if (report?.hasSynced !== true) return;
     state.setAccount(account);
-    // First of all: the login is posted, and survives a failure of the steps below.
+    // First: posts the login, so that a failure of the steps below does not lose it.
     if (state.isBeforeLink) linking.onLinked();
     if (!this.#page.canSend) {
-      return state.fail(exits.incompatible(this.#page.broken ?? 'it was not looked at'));
+      return state.fail(exits.incompatible(this.#page.broken ?? 'the self-test did not run'));
     }
     if (!this.#options.data.isLinked) await this.#login.keep(account);
     if (state.current !== 'ready') state.publish('ready');

@@ -8,7 +8,7 @@ const directories = ['test/unit/', 'test/integration/'];
 const leftOut = {
   'opens a browser': `
     unit/supervisor/browser/browser integration/supervisor/browser-identity integration/supervisor/local-network integration/page-contract/page-contract
-    integration/session-worker/pinned-page integration/session-worker/whatsapp/faults
+    integration/session-worker/whatsapp/pinned-page integration/session-worker/whatsapp/faults
     integration/session-worker/whatsapp/library-today integration/session-worker/whatsapp/login integration/session-worker/whatsapp/messages
     integration/session-worker/whatsapp/oddities integration/session-worker/whatsapp/pairing integration/session-worker/whatsapp/passkey
     integration/whatsapp-web/phone integration/session-worker/whatsapp/sending-faults integration/session-worker/whatsapp/today`,

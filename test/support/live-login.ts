@@ -117,7 +117,7 @@ async function makeUpForReady(client: WhatsAppClient, first: Promise<unknown>): 
   for (let looks = 0; looks < 300 && !done.signal.aborted; looks++) {
     await pause(300, done.signal);
     const report = await client.report().catch(() => null);
-    if (report?.isInjected && report.hasSynced && !report.hasBegunReadying) {
+    if (report?.isInjected && report.hasSynced && !report.hasBegunReadySteps) {
       await client.makeReady().catch(() => undefined);
     }
   }

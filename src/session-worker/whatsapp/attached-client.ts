@@ -9,7 +9,7 @@ import { attachTo, usePreparedPage } from './prepared-page.js';
 
 usePreparedPage();
 
-export interface AttachedClientOptions {
+interface AttachedClientOptions {
   /** Speaks the DevTools protocol with the browser. */
   readonly browser: MessagePort;
   readonly protocolTimeoutMs: number;

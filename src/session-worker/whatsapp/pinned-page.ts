@@ -36,7 +36,7 @@ export function wrongVersionSentence(pinned: string, actual: string | null): str
 
 /**
  * From now on every document that the main frame requests from WhatsApp Web is this start page, whatever the path: at the
- * start, after a reload, and at the goodbye address. Nothing else is intercepted: scripts and media must not wait for this
+ * start, after a reload, and after a logout. Nothing else is intercepted: scripts and media must not wait for this
  * thread. The service worker is bypassed: it could answer with another version.
  *
  * Call it after `putBackLogin` (login-storage.ts), which ends the bypass.

@@ -3,7 +3,7 @@ import { chats } from './chats.js';
 import { contacts } from './contacts.js';
 import { descriptions } from './descriptions.js';
 import { ids } from './ids.js';
-import { linking } from './linking.js';
+import { linking, reportWithoutAgent } from './linking.js';
 import { logout } from './logout.js';
 import { nodeChannel } from './node-channel.js';
 import { pageAccess } from './page-access.js';
@@ -14,7 +14,8 @@ import { sending } from './sending.js';
 /**
  * The page scripts: our code inside WhatsApp Web's page. Each is a function that is sent there as text. It may use its
  * argument and what it declares itself, and nothing else of its file. It returns functions, which all scripts and Node may
- * call as members of one object, the agent; the type of its argument says which scripts it uses.
+ * call as members of one object, the agent; the type of its argument lists the scripts that it uses. A new function of a
+ * script needs no change here; a new script needs its line in this list.
  */
 const scripts = [
   pageAccess,
@@ -53,27 +54,21 @@ export type AgentOutput<Name extends AgentFunction> = Awaited<ReturnType<PageAge
 /** The property of the page's `window` that holds the agent. */
 const agentName = '__holdline';
 
+/** The parameter's type makes the compiler check that the list has all scripts that another one uses. */
+const scriptTexts = scripts.map((script: (page: PageAgent) => object) => String(script));
+
 /** An expression that installs the agent in a page that does not have it yet. */
 export const installAgent = `(() => {
   if (window.${agentName} !== undefined) return;
   const agent = { window };
-  for (const script of [${scripts.map(String).join(',\n')}]) Object.assign(agent, script(agent));
+  for (const script of [${scriptTexts.join(',\n')}]) Object.assign(agent, script(agent));
   Object.defineProperty(window, '${agentName}', { value: agent, configurable: true });
 })()`;
 
 /** An expression for the page's report. Works without the agent too: a page that hangs while it loads must be noticed. */
-export const pageReport = `window.${agentName} === undefined ? ({
-  type: 'value',
-  value: {
-    socketState: null,
-    hasSynced: false,
-    isInjected: false,
-    hasBegunReadying: false,
-    isLoaded: document.readyState === 'complete',
-    isLoggedOut: location.search.includes('post_logout=1'),
-    asksForPasskey: false,
-  },
-}) : window.${agentName}.answer('report', null)`;
+export const pageReport = `window.${agentName} === undefined
+  ? { type: 'value', value: (${reportWithoutAgent})(window) }
+  : window.${agentName}.answer('report', null)`;
 
 /** An expression that calls a function of the agent; it settles as an `AgentAnswer` (page-access.ts). */
 export function agentCall(name: AgentFunction, input: unknown): string {

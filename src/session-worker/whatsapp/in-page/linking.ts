@@ -7,12 +7,25 @@ export interface PageReport {
   /** The library's listeners are in place. */
   readonly isInjected: boolean;
   /** The library has begun its steps to `ready` in this page. */
-  readonly hasBegunReadying: boolean;
+  readonly hasBegunReadySteps: boolean;
   readonly isLoaded: boolean;
-  /** WhatsApp sent the page to its goodbye address. */
+  /** WhatsApp has sent the page to its logged-out address (`post_logout=1`). */
   readonly isLoggedOut: boolean;
   /** WhatsApp asks the person for a passkey. */
   readonly asksForPasskey: boolean;
+}
+
+/** The report of a page that does not have the agent yet. It is sent to the page as text, like a page script. */
+export function reportWithoutAgent(window: Foreign): PageReport {
+  return {
+    socketState: null,
+    hasSynced: false,
+    isInjected: false,
+    hasBegunReadySteps: false,
+    isLoaded: window.document.readyState === 'complete',
+    isLoggedOut: String(window.location.search).includes('post_logout=1'),
+    asksForPasskey: false,
+  };
 }
 
 export interface Linking {
@@ -83,7 +96,7 @@ export function linking(page: PageAccess): Linking {
       socketState: state(),
       hasSynced: page.attempt(() => socket().hasSynced) === true,
       isInjected: typeof page.window.onAppStateHasSyncedEvent === 'function',
-      hasBegunReadying: page.window.WWebJS !== undefined,
+      hasBegunReadySteps: page.window.WWebJS !== undefined,
       isLoaded: page.window.document.readyState === 'complete',
       isLoggedOut: String(page.window.location.search).includes('post_logout=1'),
       asksForPasskey: asksForPasskey(),

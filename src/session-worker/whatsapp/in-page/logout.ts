@@ -4,7 +4,7 @@ import type { Foreign, PageAccess } from './page-access.js';
 export interface Logout {
   /**
    * Begins to unlink this device. Sends `unlinked` to Node when WhatsApp's server has answered. The page navigates to its
-   * goodbye address whether or not it got an answer.
+   * logged-out address whether or not it got an answer.
    */
   beginLogout(): Promise<void>;
 }

@@ -15,7 +15,7 @@ export type AgentAnswer =
   /** The page has reloaded, and the agent is not installed yet. */
   | { readonly type: 'absent' };
 
-/** What all page scripts stand on: modules of the page, deadlines, errors as data. */
+/** What all page scripts use: modules of the page, deadlines, errors as data. */
 export interface PageAccess {
   readonly window: Foreign;
   /** A module of the page, or a member of one by its path; undefined where it is missing. */

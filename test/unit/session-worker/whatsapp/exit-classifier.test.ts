@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ExitReason } from '../../../../src/contract/exit-reasons.js';
-import * as failures from '../../../../src/session-worker/whatsapp/exit-classifier.js';
+import * as exits from '../../../../src/session-worker/whatsapp/exit-classifier.js';
 
 const url = 'https://web.whatsapp.com/';
 
@@ -81,7 +81,7 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
 
 for (const [fault, error, reason, message] of starts) {
   test('a page that never came to life because a script of it did not come is an outage, not another page', () => {
-    const exit = failures.exitOfStart('auth timeout', false, 'HTTP 500');
+    const exit = exits.exitOfStart('auth timeout', false, 'HTTP 500');
     assert.deepEqual(exit, {
       reason: 'whatsapp_unreachable',
       message: 'web.whatsapp.com cannot be reached: a script of its page did not come (HTTP 500)',
@@ -89,49 +89,49 @@ for (const [fault, error, reason, message] of starts) {
   });
 
   test(`a start that fails by ${fault} is ${reason}, in a sentence`, () => {
-    assert.deepEqual(failures.exitOfStart(error, false), { reason, message });
+    assert.deepEqual(exits.exitOfStart(error, false), { reason, message });
   });
 }
 
 test('whatever the start failed by, a page that was sent to its goodbye address is logged out', () => {
-  for (const [, error] of starts) assert.equal(failures.exitOfStart(error, true).reason, 'logged_out');
+  for (const [, error] of starts) assert.equal(exits.exitOfStart(error, true).reason, 'logged_out');
 });
 
 test('a start past its deadline says how far it came', () => {
-  assert.deepEqual(failures.exitOfStartDeadline(60_000, false, null), {
+  assert.deepEqual(exits.exitOfStartDeadline(60_000, false, null), {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: it did not answer within 60 s (ERR_TIMED_OUT)',
   });
-  assert.deepEqual(failures.exitOfStartDeadline(60_000, true, 'OPENING'), {
+  assert.deepEqual(exits.exitOfStartDeadline(60_000, true, 'OPENING'), {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: its page loaded but stayed in state OPENING for 60 s',
   });
-  assert.deepEqual(failures.exitOfStartDeadline(60_000, true, null), {
+  assert.deepEqual(exits.exitOfStartDeadline(60_000, true, null), {
     reason: 'start_timed_out',
     message: 'WhatsApp Web did not start within 60 s',
   });
 });
 
 test('a page that is answered with an error names the host and the status', () => {
-  assert.deepEqual(failures.exitOfHttpError(500), {
+  assert.deepEqual(exits.exitOfHttpError(500), {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: it answered HTTP 500',
   });
 });
 
 test('an end of the connection says what WhatsApp means by it, and an unknown one as it is', () => {
-  assert.deepEqual(failures.exitOfDisconnect('CONFLICT'), {
+  assert.deepEqual(exits.exitOfDisconnect('CONFLICT'), {
     reason: 'whatsapp_disconnected',
     message: 'WhatsApp ended the connection: another browser took the session over (CONFLICT)',
   });
   assert.equal(
-    failures.exitOfDisconnect('SOMETHING_NEW').message,
+    exits.exitOfDisconnect('SOMETHING_NEW').message,
     'WhatsApp ended the connection: SOMETHING_NEW',
   );
-  assert.deepEqual(failures.exitOfDisconnect('LOGOUT'), failures.loggedOut());
+  assert.deepEqual(exits.exitOfDisconnect('LOGOUT'), exits.loggedOut());
 });
 
 test('every sentence is one line', () => {
-  const sentences = starts.map(([, error]) => failures.exitOfStart(error, false).message);
+  const sentences = starts.map(([, error]) => exits.exitOfStart(error, false).message);
   for (const sentence of sentences) assert.doesNotMatch(sentence, /\n/);
 });

@@ -2,18 +2,18 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { exitReasons } from '../../../src/contract/exit-reasons.js';
-import { putBackLogin } from '../../../src/session-worker/whatsapp/login-storage.js';
+import { exitReasons } from '../../../../src/contract/exit-reasons.js';
+import { putBackLogin } from '../../../../src/session-worker/whatsapp/login-storage.js';
 import {
   readPinnedPage,
   servePinnedPage,
   WebVersionError,
   wrongVersionSentence,
-} from '../../../src/session-worker/whatsapp/pinned-page.js';
-import { eventually } from '../../support/eventually.js';
-import { startForeignPage } from '../../support/foreign-page.js';
-import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
-import { type OpenChromium, openChromium } from '../../support/open-chromium.js';
+} from '../../../../src/session-worker/whatsapp/pinned-page.js';
+import { eventually } from '../../../support/eventually.js';
+import { startForeignPage } from '../../../support/foreign-page.js';
+import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
+import { type OpenChromium, openChromium } from '../../../support/open-chromium.js';
 
 const origin = 'https://web.whatsapp.com';
 const dir = scratchDir();

@@ -10,7 +10,7 @@ import type { Redis } from '../platform/redis/connection.js';
 import { stepDown } from '../platform/store/state-store.js';
 import type { BrowserMemory } from './browser/browser-memory.js';
 import { SessionBrowser } from './browser/session-browser.js';
-import { Availability, type Rest } from './commands/availability.js';
+import { Availability, type RestartDelay } from './commands/availability.js';
 import { SessionCommands } from './commands/session-commands.js';
 import type { ThreadRpc } from './commands/thread-rpc.js';
 import { CredentialsBackup } from './credentials/credentials-backup.js';
@@ -466,7 +466,7 @@ export class SessionRun {
 }
 
 /** For whoever waits: what the pause before the next try is for. */
-function restOf({ reason, message }: IncarnationExit, delayMs: number): Rest {
+function restOf({ reason, message }: IncarnationExit, delayMs: number): RestartDelay {
   const code = reason === 'incompatible_page' ? 'not_supported_by_page' : 'session_not_ready';
   const seconds = Math.ceil(delayMs / 1_000);
   return {

@@ -2,57 +2,62 @@ import type { SessionState } from '../../contract/status.js';
 import type { Incarnation } from '../incarnation.js';
 import { untilWoken, Waiters } from './waiters.js';
 
-/** A pause before the next incarnation: nothing can be carried out before `until` (of `performance.now()`). */
-export interface Rest {
+/** The pause before the next incarnation, in which no command can be carried out. */
+export interface RestartDelay {
+  /** Its end, on the clock of `performance.now()`. */
   readonly until: number;
-  /** What is told of it to whoever cannot wait as long. */
+  /** Error for a command that cannot wait until then. */
   readonly code: 'not_supported_by_page' | 'session_not_ready';
   readonly message: string;
 }
 
-/** Which incarnation there is and in which state, for commands that wait until one can carry them out. */
+/** The current incarnation and its state. Commands wait here until an incarnation can carry them out. */
 export class Availability {
   /** Woken at each change. */
   readonly changes = new Waiters();
   #incarnation: Incarnation | null = null;
   #state: SessionState = 'starting';
   #period = 0;
-  #rest: Rest | null = null;
+  #restartDelay: RestartDelay | null = null;
 
-  /** `rest`: the pause that begins with it. */
-  update(incarnation: Incarnation | null, state: SessionState, rest: Rest | null = null): void {
+  /** `restartDelay`: the pause that begins with this change. */
+  update(
+    incarnation: Incarnation | null,
+    state: SessionState,
+    restartDelay: RestartDelay | null = null,
+  ): void {
     this.#incarnation = incarnation;
     this.#state = state;
     this.#period++;
-    this.#rest = rest;
+    this.#restartDelay = restartDelay;
     this.notify();
   }
 
-  /** Something else changed that somebody may wait for. */
+  /** Wakes all waiting commands: something else than the state has changed. */
   notify(): void {
     this.changes.wake();
   }
 
-  /** The pause that there is now; ends with the next change of state. */
-  get rest(): Rest | null {
-    return this.#rest;
+  /** The current pause, until the next change of state. */
+  get restartDelay(): RestartDelay | null {
+    return this.#restartDelay;
   }
 
   get state(): SessionState {
     return this.#state;
   }
 
-  /** Another number after each change of state: within one, the page has not loaded anew as far as is known. */
+  /** A new number with each change of state. While it stays the same, the page is not known to have reloaded. */
   get period(): number {
     return this.#period;
   }
 
-  /** The incarnation, if it is in this state now. */
+  /** The incarnation if it is in `state` now, else null. */
   in(state: SessionState): Incarnation | null {
     return this.#state === state ? this.#incarnation : null;
   }
 
-  /** Until the next change, for `ms` at most, or until `signal` aborts; never rejects and leaves nothing behind. */
+  /** Resolves at the next change, after `ms`, or when `signal` aborts. Never rejects. */
   change(ms: number, signal: AbortSignal): Promise<void> {
     return untilWoken(ms, signal, this.changes);
   }

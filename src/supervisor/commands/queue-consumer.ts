@@ -1,77 +1,75 @@
 import { randomUUID } from 'node:crypto';
-import { Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
+import { type Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
-import { queueKeys } from '../../contract/key-types.js';
 import { keyPrefix } from '../../contract/keys.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
 import { insist, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
-import { isAboutData, isUnparsed, isWrongType } from '../../platform/odd-data.js';
-import { requeueIfLost } from '../../platform/queues/add-job.js';
+import { isUnparsed } from '../../platform/odd-data.js';
 import { openQueue } from '../../platform/queues/open-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { copyAside, setAsideOddTypes, settingAside } from '../../platform/redis/set-aside.js';
+import { type CommandQueue, putBack, repairAfter, setAsideOddKeys } from './queue-repair.js';
 
-interface LaneOptions {
+interface QueueConsumerOptions {
   readonly redis: Redis;
   readonly name: string;
-  /** Another one may be taken beside those that are under way. Asked again when one of them is over. */
+  /** Whether another job may be taken beside the `underWay` ones. Asked again when one of them ends. */
   readonly hasRoom: (underWay: number) => boolean;
-  /** Called in the order of the queue. null: not settled; the job is for the next owner. */
+  /** Called in the order of the queue. null: the job is not settled and is given back for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
-  /** How long what is settled is kept: BullMQ drops it when it settles another one later, which may be never. */
-  readonly keptMs: number;
-  /** What is not needed beside a settled job any more. */
-  readonly spareKey?: (jobId: string) => string;
-  /** Told how many are kept. */
-  readonly onKept?: (count: number) => void;
+  /** Lifetime of a settled job. BullMQ removes old ones only when it settles another, which may never happen. */
+  readonly retentionMs: number;
+  /** A key that is no longer needed once the job is settled; it expires soon after. */
+  readonly disposableKey?: (jobId: string) => string;
+  /** Called with the number of settled jobs that are kept. */
+  readonly onRetained?: (count: number) => void;
   readonly log: Logger;
 }
 
-/** Whoever looked at both in the moment of settling has done so by then. */
-const spareMs = 60_000;
+/** Lifetime of a disposable key: a reader that began before the job settled has read it by then. */
+const disposableMs = 60_000;
 
-/** In bytes. */
-const longestReason = 1_024;
+const failureReasonMaxBytes = 1_024;
 
-/** Between two looks whether a queue is empty. */
-const drainLookMs = 100;
+const drainCheckMs = 100;
 
-/** A queue at one moment. */
-export interface QueueLook {
+/** The lists of a queue at one moment. */
+export interface QueueState {
   /** Ids of the jobs that are handed out, the newest first. */
   readonly active: readonly string[];
   readonly waiting: number;
 }
 
-interface Taken {
+interface TakenJob {
   readonly job: Job;
   readonly token: string;
 }
 
 /**
- * One queue of commands, taken one after another and carried out side by side. BullMQ's own loop is not used: it starts
- * jobs that it has fetched at the same time in any order.
+ * Takes the jobs of one queue of commands one after another and runs them side by side. BullMQ's own loop is not used:
+ * it starts jobs that it fetched at the same time in any order.
  */
 export class QueueConsumer {
-  readonly #options: LaneOptions;
+  readonly #options: QueueConsumerOptions;
   readonly #queue: Queue;
   readonly #worker: Worker;
+  readonly #repaired: CommandQueue;
   readonly #closing = new AbortController();
-  /** By job: settles once it is over, and never rejects. */
+  /** By job id. Each promise settles once the job is over; none rejects. */
   readonly #underWay = new Map<string, Promise<void>>();
-  readonly #unsettled: Taken[] = [];
-  /** Handed out to nobody, as far as the last look could tell. */
+  readonly #unsettled: TakenJob[] = [];
+  /** Ids that were active in Redis but unknown here at the last check. */
   #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
   #woken: Deferred<void> = deferred();
   #oneOver: Deferred<void> = deferred();
 
-  constructor(options: LaneOptions) {
+  constructor(options: QueueConsumerOptions) {
     const { redis, name, log } = options;
     this.#options = options;
     this.#queue = openQueue(name, redis);
+    this.#repaired = { queue: this.#queue, redis, log };
     const workerOptions: WorkerOptions = {
       connection: redis,
       prefix: keyPrefix,
@@ -93,61 +91,61 @@ export class QueueConsumer {
     return this.#queue.toKey('wait');
   }
 
-  /** Set when something is put into the queue. */
+  /** BullMQ sets this key when a job is added to the queue. */
   get markerKey(): string {
     return this.#queue.toKey('marker');
   }
 
-  /** There may be something to take. */
+  /** There may be a job to take. */
   wake(): void {
     this.#woken.resolve();
   }
 
   /**
-   * What the owner before left unfinished is put back, in its order, and everything is taken from then on. Insists where
-   * Redis refuses; rejects only once it is closed.
+   * Puts the active jobs of the previous owner back in their order, then takes jobs until {@link close}. `activeIds`: the
+   * newest first. Retries what Redis refuses; rejects only once closed.
    */
   async start(activeIds: readonly string[]): Promise<void> {
     const { log } = this.#options;
     const signal = this.#closing.signal;
     for (const id of activeIds) {
-      const sentence = 'redis refused a command of the owner before; trying again';
-      await insist(() => this.#putBackUnlessOdd(id), { signal, log, sentence });
+      const sentence = 'redis refused to put back a command of the previous owner; trying again';
+      await insist(() => putBack(this.#repaired, id), { signal, log, sentence });
     }
-    // It ends with the lane: whatever Redis refuses there is tried again.
+    // Not awaited: it ends with the consumer and retries what Redis refuses.
     if (!signal.aborted) this.#taking = this.#take();
   }
 
   /**
-   * A command whose way to this worker was cut is active for Redis and unknown here: nobody would ever carry it out.
-   * What two looks in a row find so goes back to the front. Whether there is anything to look at again soon.
+   * Puts back jobs that were lost on the way here: active in Redis, unknown to this consumer, at two checks in a row.
+   * Nobody else would run them. Resolves to whether any is suspected, so that the next check should come soon.
    */
-  async inspect({ active, waiting }: QueueLook): Promise<boolean> {
+  async recoverLost({ active, waiting }: QueueState): Promise<boolean> {
     // Makes up for a marker that another reader took.
     if (waiting > 0) this.wake();
-    const unheld = active.filter((id) => !this.#underWay.has(id));
-    for (const id of unheld.filter((id) => this.#suspects.has(id))) {
+    const unknown = active.filter((id) => !this.#underWay.has(id));
+    for (const id of unknown.filter((id) => this.#suspects.has(id))) {
       this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
-      await this.#putBackUnlessOdd(id);
+      await putBack(this.#repaired, id);
     }
-    this.#suspects = new Set(unheld);
-    return unheld.length > 0;
+    this.#suspects = new Set(unknown);
+    return unknown.length > 0;
   }
 
-  /** Resolves when nothing waits and nothing is under way, or when `signal` aborts. */
+  /** Resolves when no job waits or is active, or when `signal` aborts. */
   async drained(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const counting = this.#queue.getJobCounts('waiting', 'active');
-      // What Redis refuses or does not answer is not known to be empty.
+      // Without an answer from Redis the queue is not known to be empty.
       const counts = await unlessAborted(counting, signal).catch(() => null);
       if (counts !== null && (counts.waiting ?? 0) + (counts.active ?? 0) === 0) return;
-      await pause(drainLookMs, signal);
+      await pause(drainCheckMs, signal);
     }
   }
 
   /**
-   * Resolves when nothing is under way; whoever runs it sees to it that `run` ends. Bounded: without Redis BullMQ closes
-   * only once Redis is back, and nobody shall wait for that.
+   * Takes no more jobs, waits for those under way and gives back what is not settled. The caller must make `run` end.
+   * Bounded in time: without Redis, BullMQ closes only once Redis is back.
    */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -177,7 +175,7 @@ export class QueueConsumer {
     const closing = this.#closing.signal;
     while (!closing.aborted) {
       if (!hasRoom(this.#underWay.size)) {
-        // Not a race of all: what hangs would keep one more reaction each time.
+        // One deferred, not a race of all jobs: a race would add a reaction to a hanging job each time.
         this.#oneOver = deferred();
         await this.#oneOver.promise;
         continue;
@@ -190,18 +188,20 @@ export class QueueConsumer {
         if (job !== undefined) this.#carryOut({ job, token });
         else await woken.promise;
       } catch (error) {
-        const isUnreadable = isUnparsed(error);
-        log.debug({ reason: isUnreadable ? 'it cannot be read' : messageOf(error) }, 'no command taken');
-        if (isUnreadable) await this.#discardUnreadable().catch(() => pause(retryMs, closing));
-        else if (!(await this.#mend(error))) await pause(retryMs, closing);
+        // The text of a parse error may hold data of the job.
+        const reason = isUnparsed(error) ? 'it cannot be read' : messageOf(error);
+        log.debug({ reason }, 'no command taken');
+        const isHeld = (id: string) => this.#underWay.has(id);
+        const isRepaired = await repairAfter(this.#repaired, error, isHeld).catch(() => false);
+        if (!isRepaired) await pause(retryMs, closing);
       }
     }
   }
 
-  #carryOut(taken: Taken): void {
+  #carryOut(taken: TakenJob): void {
     const id = taken.job.id ?? '';
     const over = this.#settle(taken)
-      // What Redis did not take stays active and is held by nobody: the next looks find it.
+      // Stays active in Redis and unknown here: `recoverLost` finds it.
       .catch((error) => this.#options.log.debug({ jobId: id, err: error }, 'command not settled'))
       .finally(() => {
         this.#underWay.delete(id);
@@ -210,107 +210,37 @@ export class QueueConsumer {
     this.#underWay.set(id, over);
   }
 
-  async #settle({ job, token }: Taken): Promise<void> {
+  async #settle({ job, token }: TakenJob): Promise<void> {
     let outcome: unknown;
     try {
       outcome = await this.#options.run(job);
     } catch (error) {
       this.#options.log.error({ jobId: job.id, err: error }, 'command failed');
-      // It is kept with the job, and what was thrown may say at length what is wrong with its data.
-      await job.moveToFailed(new Error(cutText(messageOf(error), longestReason)), token);
-      return this.#limit(job.id ?? '');
+      // Redis keeps the reason with the job, and an error about its data may be long.
+      await job.moveToFailed(new Error(cutText(messageOf(error), failureReasonMaxBytes)), token);
+      return this.#expire(job.id ?? '');
     }
     if (outcome === null) {
       this.#unsettled.push({ job, token });
       return;
     }
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {
-      // Too late for this one: BullMQ has taken its lock away before it met the odd key.
-      await this.#mend(error);
+      // For the jobs after it: BullMQ removed this job's lock before it met the key, so it cannot be settled now.
+      await setAsideOddKeys(this.#repaired, error);
       throw error;
     });
-    await this.#limit(job.id ?? '');
+    await this.#expire(job.id ?? '');
   }
 
-  async #limit(id: string): Promise<void> {
-    const { redis, keptMs, spareKey, onKept } = this.#options;
-    const limiting = redis
+  /** Limits how long a settled job and its disposable key live. */
+  async #expire(id: string): Promise<void> {
+    const { redis, retentionMs, disposableKey, onRetained } = this.#options;
+    const expiring = redis
       .pipeline()
       .zcard(this.#queue.toKey('completed'))
-      .pexpire(this.#queue.toKey(id), keptMs);
-    if (spareKey !== undefined) limiting.pexpire(spareKey(id), spareMs);
-    const [[, kept] = []] = (await limiting.exec()) ?? [];
-    if (typeof kept === 'number') onKept?.(kept);
-  }
-
-  /** Where it is the command that is odd, and not Redis that refuses: it costs itself, not those after it. */
-  async #putBackUnlessOdd(id: string): Promise<void> {
-    try {
-      await this.#putBack(id);
-    } catch (error) {
-      if (!isAboutData(error)) throw error;
-      this.#options.log.error({ jobId: id, err: error }, 'a command cannot be put back');
-    }
-  }
-
-  /** Whether a key of the queue was of another type, and is set aside. */
-  async #mend(error: unknown): Promise<boolean> {
-    if (!isWrongType(error)) return false;
-    return (await setAsideOddTypes(this.#options.redis, this.#keys).catch(() => 0)) > 0;
-  }
-
-  get #keys(): string[] {
-    return queueKeys(this.#options.name);
-  }
-
-  /** `'0'` skips the lock of the owner that is gone. The newest first, so that the oldest ends in front. */
-  async #putBack(id: string): Promise<void> {
-    const { redis } = this.#options;
-    const key = this.#queue.toKey(id);
-    const job = await settingAside(redis, [key], () => this.#read(id));
-    if (job === 'unreadable') await this.#discard(id);
-    // An id of nothing.
-    else if (job === undefined) await redis.lrem(this.activeKey, 0, id);
-    else await this.#moveToFront(job, id);
-  }
-
-  async #moveToFront(job: Job, id: string): Promise<void> {
-    try {
-      await job.moveToWait('0');
-    } catch (error) {
-      if (!(await this.#mend(error))) throw error;
-      // BullMQ may have taken it out of the one list before it met the other.
-      const { redis, name } = this.#options;
-      if (!(await requeueIfLost(redis, name, id, 'front'))) await job.moveToWait('0');
-    }
-  }
-
-  async #read(id: string): Promise<Job | 'unreadable' | undefined> {
-    try {
-      return await Job.fromId(this.#queue, id);
-    } catch (error) {
-      if (isUnparsed(error)) return 'unreadable';
-      throw error;
-    }
-  }
-
-  /** BullMQ hands it out and cannot read it: it is held by nobody. */
-  async #discardUnreadable(): Promise<void> {
-    for (const id of await this.#options.redis.lrange(this.activeKey, 0, -1)) {
-      const isUnreadable = async () => (await this.#read(id).catch(() => null)) === 'unreadable';
-      if (!this.#underWay.has(id) && (await isUnreadable())) await this.#discard(id);
-    }
-  }
-
-  /** Costs itself only. Its text is set aside, and is not in the error. */
-  async #discard(id: string): Promise<void> {
-    const { redis, log } = this.#options;
-    log.error({ jobId: id }, 'a command cannot be read; it is not carried out');
-    const key = this.#queue.toKey(id);
-    await copyAside(redis, key, (await redis.hget(key, 'data')) ?? '');
-    const options = { attempts: 1, removeOnFail: { age: 86_400 } };
-    const job = new Job(this.#queue, 'unreadable', {}, options, id);
-    await job.updateData({});
-    await job.moveToFailed(new Error('the command cannot be read'), '0');
+      .pexpire(this.#queue.toKey(id), retentionMs);
+    if (disposableKey !== undefined) expiring.pexpire(disposableKey(id), disposableMs);
+    const [[, retained] = []] = (await expiring.exec()) ?? [];
+    if (typeof retained === 'number') onRetained?.(retained);
   }
 }

@@ -6,35 +6,35 @@ import { blockingTwin, type Redis } from '../../platform/redis/connection.js';
 import { settingAside } from '../../platform/redis/set-aside.js';
 import type { QueueConsumer } from './queue-consumer.js';
 
-interface WatchOptions {
+interface QueueNotifierOptions {
   readonly redis: Redis;
   readonly timing: Pick<Timing, 'drainDelayMs'>;
-  readonly lanes: readonly QueueConsumer[];
+  readonly consumers: readonly QueueConsumer[];
   readonly log: Logger;
 }
 
 /**
- * Wakes each lane when something is put into its queue, by one blocking read for all of them. BullMQ's own would be two
- * commands for each lane and read, though nothing happens. A marker that was lost with a connection is made up for: all
- * are woken once it is there again.
+ * Wakes each consumer when a job is added to its queue, with one blocking read for all of them. BullMQ's own loop would
+ * need two commands for each consumer and read, even when nothing happens. A marker can be lost with its connection:
+ * all consumers are woken whenever the connection is ready.
  */
 export class QueueNotifier {
-  readonly #options: WatchOptions;
+  readonly #options: QueueNotifierOptions;
   readonly #closing = new AbortController();
   #connection: Redis | null = null;
 
-  constructor(options: WatchOptions) {
+  constructor(options: QueueNotifierOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const { redis, lanes, timing, log } = this.#options;
+    const { redis, consumers, timing, log } = this.#options;
     if (this.#closing.signal.aborted) return;
     this.#connection = blockingTwin(redis);
     this.#connection.on('ready', () => {
-      for (const lane of lanes) lane.wake();
+      for (const consumer of consumers) consumer.wake();
     });
-    // It reads until it is closed, whatever Redis says.
+    // Ends when it is closed, whatever Redis answers.
     void this.#read(this.#connection, timing.drainDelayMs / 1_000, log);
   }
 
@@ -44,18 +44,18 @@ export class QueueNotifier {
   }
 
   async #read(connection: Redis, seconds: number, log: Logger): Promise<void> {
-    const { lanes, redis } = this.#options;
+    const { consumers, redis } = this.#options;
     const closing = this.#closing.signal;
-    const markers = lanes.map(({ markerKey }) => markerKey);
+    const markers = consumers.map(({ markerKey }) => markerKey);
     while (!closing.aborted) {
       try {
-        // A command that waits for Redis to come back is not settled by the end of its connection.
+        // Closing the connection does not settle a command that waits for Redis to come back.
         const read = settingAside(redis, markers, () => connection.bzpopmin(...markers, seconds));
         const marker = await unlessAborted(read, closing);
-        lanes.find(({ markerKey }) => markerKey === marker?.[0])?.wake();
+        consumers.find(({ markerKey }) => markerKey === marker?.[0])?.wake();
       } catch (error) {
         if (closing.aborted) return;
-        log.debug({ err: error }, 'no watch for commands');
+        log.debug({ err: error }, 'could not read the markers of the command queues; trying again');
         await pause(retryMs, closing);
       }
     }

@@ -6,8 +6,8 @@ import type { Availability } from './availability.js';
 import { CommandRefusedError } from './thread-rpc.js';
 
 /**
- * Carries out a read for somebody who waits: on the session worker that there is, or on the next one while time
- * is left: `patienceMs` from now. null: the run ends here; the job is for the next owner.
+ * Carries out a read on the current session worker, or on a later one, within `patienceMs` from now. null: the run ends
+ * here; the job is for the next owner.
  */
 export async function runRead(
   job: ReadJob,
@@ -24,22 +24,24 @@ export async function runRead(
     if (leftMs <= 0) return lateAnswer(availability, isDoubtful);
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
-      const { rest } = availability;
-      if (rest !== null && rest.until > until) {
-        return isDoubtful ? lateAnswer(availability, true) : refusal(rest.code, rest.message);
+      const { restartDelay } = availability;
+      if (restartDelay !== null && restartDelay.until > until) {
+        return isDoubtful
+          ? lateAnswer(availability, true)
+          : refusal(restartDelay.code, restartDelay.message);
       }
       await availability.change(leftMs, ending);
       if (ending.aborted) return null;
       continue;
     }
     try {
-      const how = { timeoutMs: leftMs, requestIds: [job.requestId] };
-      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, how) };
+      const options = { timeoutMs: leftMs, requestIds: [job.requestId] };
+      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, options) };
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
       isDoubtful = delivery === 'idempotent';
-      // Interrupted: the next incarnation may answer, or the same one, once its page has loaded anew.
+      // Interrupted. The next incarnation may answer, or this one once its page has reloaded.
       if (availability.in(neededState) === incarnation) {
         await availability.change(Math.min(1_000, until - performance.now()), ending);
       }

@@ -3,20 +3,20 @@ import { HoldlineError } from '../../contract/errors.js';
 import type { FromThread, ToThread } from '../../contract/thread-messages.js';
 import { withDeadline } from '../../platform/deadline.js';
 
-/** The session worker understood the command and says no. */
+/** The session worker refused the command. */
 export class CommandRefusedError extends HoldlineError {}
 
-/** Nobody knows how far the command came: the session worker ended, or did not answer in time. */
+/** It is not known how far the command came: the session worker ended, or did not answer in time. */
 export class CommandInterruptedError extends HoldlineError {
   constructor(message: string) {
     super('interrupted', message, { retryable: true });
   }
 }
 
-/** The session worker is well, but WhatsApp did not answer it. */
+/** The session worker works, but WhatsApp did not answer it. */
 export class CommandUnansweredError extends CommandInterruptedError {}
 
-/** What a call that touches the page may take: longer than the session worker's own patience with the page. */
+/** Timeout of a call that uses the page: longer than the session worker's own timeout for the page. */
 export const pageCallMs = 35_000;
 
 type Answer = Extract<FromThread, { type: 'answer' | 'refusal' }>;
@@ -26,7 +26,7 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Questions to one session worker's thread, and their answers. */
+/** Calls one session worker's thread and matches its answers to the calls. */
 export class ThreadRpc {
   readonly #pending = new Map<string, Pending>();
   readonly #post: (message: ToThread) => void;
@@ -36,12 +36,15 @@ export class ThreadRpc {
     this.#post = post;
   }
 
-  /** An answer is waited for. */
+  /** A call waits for its answer. */
   get isBusy(): boolean {
     return this.#pending.size > 0;
   }
 
-  /** `requestIds`: of all who asked, for the log. Throws {@link CommandRefusedError} or {@link CommandInterruptedError}. */
+  /**
+   * `requestIds`: of all requests that this call serves, for the log. Throws {@link CommandRefusedError} or
+   * {@link CommandInterruptedError}.
+   */
   async call<Output>(
     operation: string,
     input: unknown,
@@ -71,7 +74,7 @@ export class ThreadRpc {
     else pending?.reject(new CommandRefusedError(message.code, message.message));
   }
 
-  /** The session worker is over: nobody will answer any more. */
+  /** The session worker has ended. Rejects all pending calls, and every later one. */
   close(): void {
     this.#isClosed = true;
     for (const { reject } of this.#pending.values()) {

@@ -1,7 +1,7 @@
-/** Longest wait of a timer. */
-const longestMs = 2_147_483_647;
+/** The longest delay that `setTimeout` takes. */
+const timerMaxMs = 2_147_483_647;
 
-/** All who wait for one thing to change. */
+/** Callbacks that wait for something to change. */
 export class Waiters {
   readonly #wakes = new Set<() => void>();
 
@@ -18,7 +18,7 @@ export class Waiters {
   }
 }
 
-/** Until one of `sources` wakes, for `ms` at most, or until `signal` aborts; never rejects and leaves nothing behind. */
+/** Resolves when one of `sources` wakes, after `ms`, or when `signal` aborts. Never rejects; removes its timer and listeners. */
 export function untilWoken(ms: number, signal: AbortSignal, ...sources: readonly Waiters[]): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
@@ -28,7 +28,7 @@ export function untilWoken(ms: number, signal: AbortSignal, ...sources: readonly
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const timer = setTimeout(done, Math.min(Math.max(1, Math.ceil(ms)), longestMs));
+    const timer = setTimeout(done, Math.min(Math.max(1, Math.ceil(ms)), timerMaxMs));
     for (const source of sources) source.add(done);
     signal.addEventListener('abort', done, { once: true });
   });

@@ -64,32 +64,32 @@ test('a subscription that Redis refuses when the connection is made anew is aske
 test('the wait for an empty queue ends with its signal', async () => {
   const connection = connectPatiently(redis.url, { socketTimeoutMs: 10_000 }, pino({ level: 'silent' }));
   const commands = refuseOnce(null);
-  const lane = new QueueConsumer({
+  const consumer = new QueueConsumer({
     ...{
       redis: connection,
       name: 'sends-waiting',
       hasRoom: () => false,
-      keptMs: 1,
+      retentionMs: 1,
       log: pino({ level: 'silent' }),
     },
     run: async () => null,
   });
   try {
-    await connection.lpush(lane.waitKey, 'm-waits');
+    await connection.lpush(consumer.waitKey, 'm-waits');
     const end = new AbortController();
-    const drained = lane.drained(end.signal);
+    const drained = consumer.drained(end.signal);
     const looks = () => count(commands, /sends-waiting/);
     await eventually(() => looks() > 5);
     end.abort();
     await drained;
     const atTheEnd = looks();
-    await connection.del(lane.waitKey);
-    await lane.drained(new AbortController().signal);
+    await connection.del(consumer.waitKey);
+    await consumer.drained(new AbortController().signal);
     // Its own looks, and nobody's beside them.
     assert.ok(looks() <= atTheEnd + 3, `${looks() - atTheEnd} looks after the end`);
   } finally {
     commands.restore();
-    await lane.close();
+    await consumer.close();
     await disconnect(connection);
   }
 });

@@ -1,0 +1,90 @@
+import { Job, type Queue } from 'bullmq';
+import { queueKeys } from '../../contract/key-types.js';
+import type { Logger } from '../../platform/logger.js';
+import { isAboutData, isUnparsed, isWrongType } from '../../platform/odd-data.js';
+import { requeueIfLost } from '../../platform/queues/add-job.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { copyAside, setAsideOddTypes, settingAside } from '../../platform/redis/set-aside.js';
+
+/** Repairs of one queue of commands: jobs of an owner that is gone, jobs that cannot be read, keys of a wrong type. */
+
+export interface CommandQueue {
+  readonly queue: Queue;
+  readonly redis: Redis;
+  readonly log: Logger;
+}
+
+/**
+ * Moves an active job to the front of its queue. Called with the newest first, it keeps their order. A job that cannot
+ * be moved because of its own data is logged and left. Throws what Redis throws.
+ */
+export async function putBack(commands: CommandQueue, id: string): Promise<void> {
+  const { queue, redis, log } = commands;
+  try {
+    const job = await settingAside(redis, [queue.toKey(id)], () => readJob(queue, id));
+    if (job === 'unreadable') await failUnreadable(commands, id);
+    // There is no such job.
+    else if (job === undefined) await redis.lrem(queue.toKey('active'), 0, id);
+    else await moveToFront(commands, job, id);
+  } catch (error) {
+    if (!isAboutData(error)) throw error;
+    log.error({ jobId: id, err: error }, 'a command cannot be put back');
+  }
+}
+
+/**
+ * Repairs what made BullMQ throw `error` when it should hand out a job: jobs that cannot be read are failed, keys of a
+ * wrong type set aside. `isHeld`: the job was handed out before and is left alone. False: there was nothing to repair.
+ */
+export async function repairAfter(
+  commands: CommandQueue,
+  error: unknown,
+  isHeld: (id: string) => boolean,
+): Promise<boolean> {
+  if (!isUnparsed(error)) return setAsideOddKeys(commands, error);
+  const { queue, redis } = commands;
+  for (const id of await redis.lrange(queue.toKey('active'), 0, -1)) {
+    if (isHeld(id)) continue;
+    const job = await readJob(queue, id).catch(() => null);
+    if (job === 'unreadable') await failUnreadable(commands, id);
+  }
+  return true;
+}
+
+/** Sets aside the keys of the queue that have a wrong type, if `error` says that there are any. False: none was. */
+export async function setAsideOddKeys({ queue, redis }: CommandQueue, error: unknown): Promise<boolean> {
+  if (!isWrongType(error)) return false;
+  return (await setAsideOddTypes(redis, queueKeys(queue.name)).catch(() => 0)) > 0;
+}
+
+/** The token `'0'` makes BullMQ skip the lock, which belongs to the owner that is gone. */
+async function moveToFront(commands: CommandQueue, job: Job, id: string): Promise<void> {
+  try {
+    await job.moveToWait('0');
+  } catch (error) {
+    if (!(await setAsideOddKeys(commands, error))) throw error;
+    // BullMQ may have removed the job from one list before it failed at the other.
+    const { queue, redis } = commands;
+    if (!(await requeueIfLost(redis, queue.name, id, 'front'))) await job.moveToWait('0');
+  }
+}
+
+async function readJob(queue: Queue, id: string): Promise<Job | 'unreadable' | undefined> {
+  try {
+    return await Job.fromId(queue, id);
+  } catch (error) {
+    if (isUnparsed(error)) return 'unreadable';
+    throw error;
+  }
+}
+
+/** Fails this job only. Its data are copied aside and are not in the error. */
+async function failUnreadable({ queue, redis, log }: CommandQueue, id: string): Promise<void> {
+  log.error({ jobId: id }, 'a command cannot be read; it is not carried out');
+  const key = queue.toKey(id);
+  await copyAside(redis, key, (await redis.hget(key, 'data')) ?? '');
+  const options = { attempts: 1, removeOnFail: { age: 86_400 } };
+  const job = new Job(queue, 'unreadable', {}, options, id);
+  await job.updateData({});
+  await job.moveToFailed(new Error('the command cannot be read'), '0');
+}

@@ -1,25 +1,25 @@
 import type { SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import type { SendRecord } from '../../platform/store/send-attempts.js';
-import { LookUpUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
-import { SendPendingError } from './send-batcher.js';
+import { LookupUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
+import { SendPendingError } from './send-batch.js';
 import { type Attempted, failed, unknown } from './send-outcomes.js';
 import { CommandInterruptedError, CommandRefusedError } from './thread-rpc.js';
 
-/** Before the same page is asked again, which may be loading. */
-const interruptedMs = 1_000;
-const unansweredMs = 2_000;
+/** Before the same page is asked again, which may be reloading. */
+const retryAfterInterruptionMs = 1_000;
+const retryAfterLookupMs = 2_000;
 
-const unansweredMax = 3;
+const unansweredLookupsMax = 3;
 
 /**
- * Sends one message, once, in its place: `recorded` is the record of an attempt before, if any. An attempt is recorded
- * under the fence before the page is called; from then on the message may be out, and after an interruption it is looked
- * for by its id before anything else. Whoever comes after it in its chat may go on once the page has it, while it waits for
- * the acknowledgement. null: the run ends here; the job is for the next owner.
+ * Sends one message once, in the order of its chat. `recorded`: the record of an earlier attempt, if any. An attempt is
+ * recorded under the fence before the page is called. From then on the message may be out, so after an interruption it is
+ * first looked for by its id. The next send of the chat may go on once the page has this one; the acknowledgement is
+ * waited for meanwhile. null: the run ends here; the job is for the next owner.
  *
- * Not guaranteed: an answer. Where the profile or the id of the attempt is gone nobody can tell, and the outcome is
- * `unknown`. Throws what Redis refuses, and where the fence is not this run's.
+ * Not guaranteed: to know the outcome. Without the profile or the id of the attempt it is `unknown`. Throws what Redis
+ * refuses, and when the fence is not this run's.
  */
 export async function runSend(
   jobId: string,
@@ -30,47 +30,48 @@ export async function runSend(
   const { availability, place, ending, expiresAt } = context;
   if (recorded === 'unreadable') return unreadableAttempt;
   if (recorded !== null) {
-    if (recorded.messageId === null) return unfindable;
-    place.wentTo(recorded);
+    if (recorded.messageId === null) return attemptWithoutId;
+    place.joinChatOf(recorded);
   }
   let latest: Attempted | null = recorded as Attempted | null;
   for (;;) {
     const earlier = latest;
-    const verdict = withoutPage(job, earlier, context);
-    if (verdict !== null) return verdict;
+    const outcome = outcomeWithoutPage(job, earlier, context);
+    if (outcome !== null) return outcome;
     const { message } = job;
     if (message === null) return unknown('interrupted', 'the text of the message is gone');
     const { period } = availability;
     const incarnation = availability.in('ready');
-    if (incarnation === null || !place.mayBegin(period)) {
+    if (incarnation === null || !place.mayStart(period)) {
       await place.change(expiresAt - performance.now(), ending);
       if (ending.aborted) return null;
       continue;
     }
     try {
       const page = new PageAttempt({ jobId, job: { ...job, message }, incarnation, period }, context);
-      const outcome = await page.send(earlier, (attempt) => {
+      const result = await page.send(earlier, (attempt) => {
         latest = attempt;
       });
-      if (outcome !== 'again') return outcome;
+      if (result !== 'again') return result;
     } catch (error) {
       if (error instanceof CommandRefusedError) return refused(earlier, error);
       if (!(error instanceof CommandInterruptedError)) throw error;
       if (error instanceof SendPendingError && performance.now() - error.since >= context.sendHungMs) {
-        place.pageHung(period);
+        place.onPageHung(period);
         const seconds = Math.round(context.sendHungMs / 1_000);
         incarnation.end({
           reason: 'send_hung',
           message: `WhatsApp Web did not end a send within ${seconds} s`,
         });
       }
-      place.lost();
-      const isUnanswered = error instanceof LookUpUnansweredError;
-      const isOver = await periodEnds(period, isUnanswered ? unansweredMs : interruptedMs, context);
-      // One that ended with the page says nothing of the recipient.
-      if (isUnanswered && !isOver) place.unanswered(error.since);
+      place.unmarkInPage();
+      const isUnanswered = error instanceof LookupUnansweredError;
+      const waitMs = isUnanswered ? retryAfterLookupMs : retryAfterInterruptionMs;
+      const isOver = await periodEnds(period, waitMs, context);
+      // If the page ended, that may be why the lookup was not answered.
+      if (isUnanswered && !isOver) place.onLookupUnanswered(error.since);
     }
-    place.lost();
+    place.unmarkInPage();
     if (ending.aborted) return null;
   }
 }
@@ -80,13 +81,17 @@ export const unreadableAttempt = unknown(
   'the record of an earlier attempt cannot be read; nobody can tell whether the message went out',
 );
 
-const unfindable = unknown(
+const attemptWithoutId = unknown(
   'interrupted',
   'an earlier attempt was recorded without an id; nobody can tell whether the message went out',
 );
 
-/** What can be said without asking WhatsApp; null: nothing yet. */
-function withoutPage(job: SendJob, attempt: Attempted | null, context: SendContext): SendOutcome | null {
+/** The outcome, where it is known without asking the page; else null. */
+function outcomeWithoutPage(
+  job: SendJob,
+  attempt: Attempted | null,
+  context: SendContext,
+): SendOutcome | null {
   const wid = context.wid();
   const isVoid =
     job.wipedEpoch < context.wipedEpoch() || (job.wid !== null && wid !== null && job.wid !== wid);
@@ -102,12 +107,12 @@ function withoutPage(job: SendJob, attempt: Attempted | null, context: SendConte
       ? failed('expired', 'the message could not be sent in time')
       : unknown('not_acknowledged', 'the page has the message, but WhatsApp did not acknowledge it in time');
   }
-  if (context.place.unansweredLookUps < unansweredMax) return null;
+  if (context.place.unansweredLookups < unansweredLookupsMax) return null;
   const message = 'WhatsApp did not answer whether the recipient is on WhatsApp';
   return refused(attempt, new CommandRefusedError('whatsapp_error', message));
 }
 
-/** After an attempt before this one, which may have sent it, `failed` would be a lie. */
+/** `unknown` after an earlier attempt, which may have sent the message; else `failed`. */
 function refused(earlier: Attempted | null, error: CommandRefusedError): SendOutcome {
   if (earlier !== null) {
     return unknown('interrupted', `the send was interrupted, and then refused: ${messageOf(error)}`);
@@ -115,7 +120,7 @@ function refused(earlier: Attempted | null, error: CommandRefusedError): SendOut
   return failed(error.code === 'not_on_whatsapp' ? 'not_on_whatsapp' : 'whatsapp_error', messageOf(error));
 }
 
-/** Waits for it, for so long at most. */
+/** Waits until the period or the run ends, for `ms` at most. Resolves to whether one did. */
 async function periodEnds(period: number, ms: number, context: SendContext): Promise<boolean> {
   const { availability, ending } = context;
   const until = performance.now() + ms;

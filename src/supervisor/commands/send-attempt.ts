@@ -3,8 +3,9 @@ import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-j
 import type { PreparedMessage, SendCommands } from '../../contract/worker-commands.js';
 import type { Incarnation } from '../incarnation.js';
 import type { Availability } from './availability.js';
-import type { LookUps } from './look-ups.js';
-import type { Handed, SendBatcher } from './send-batcher.js';
+import type { LookupLimiter } from './lookup-limiter.js';
+import type { HandoverResult } from './send-batch.js';
+import type { SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
 import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
 import {
@@ -14,28 +15,28 @@ import {
   pageCallMs,
 } from './thread-rpc.js';
 
-/** What a send needs to know of its run, as it is at each moment. */
+/** What a send needs from its run. Functions return the current value. */
 export interface SendContext {
   readonly availability: Availability;
   readonly place: SendPlace;
-  /** Aborts when the run ends here, for whatever reason. */
+  /** Aborts when the run ends here, for any reason. */
   readonly ending: AbortSignal;
   readonly wipedEpoch: () => number;
   readonly wid: () => string | null;
   readonly profileId: () => string | null;
-  readonly feed: SendBatcher;
-  readonly lookUps: LookUps;
-  /** Anything but `recorded`: the page must not be called. */
+  readonly batcher: SendBatcher;
+  readonly lookups: LookupLimiter;
+  /** Records an attempt under the fence. Unless the result is `recorded`, the page must not be called. */
   readonly recordAttempt: (attempt: SendAttempt) => Promise<'recorded' | 'fenced' | 'late'>;
   readonly ackDeadlineMs: number;
   readonly sendHungMs: number;
-  /** When its time to be sent is over, on the clock of `performance`. */
+  /** The message must not be sent after this, on the clock of `performance`. */
   readonly expiresAt: number;
 }
 
-/** Nobody has said who the recipient is; the message was not given to the page. */
-export class LookUpUnansweredError extends CommandInterruptedError {
-  /** When the look-up began, on the clock of `performance`. */
+/** WhatsApp did not answer who the recipient is. The message was not given to the page. */
+export class LookupUnansweredError extends CommandInterruptedError {
+  /** When the lookup began, on the clock of `performance`. */
   readonly since: number;
 
   constructor(since: number, message: string) {
@@ -44,18 +45,18 @@ export class LookUpUnansweredError extends CommandInterruptedError {
   }
 }
 
-/** The period of readiness is over, or the run ends here. */
+/** Instead of an answer: the period of readiness is over, or the run ends here. */
 const over: unique symbol = Symbol('over');
 
 interface PageAttemptOptions {
   readonly jobId: string;
   readonly job: SendJob & { readonly message: string };
   readonly incarnation: Incarnation;
-  /** Of readiness. */
+  /** The period of readiness. */
   readonly period: number;
 }
 
-/** One attempt to send, on one page, in one period of its readiness. */
+/** One attempt to send a message, on one page, in one period of its readiness. */
 export class PageAttempt {
   readonly #options: PageAttemptOptions;
   readonly #context: SendContext;
@@ -65,51 +66,55 @@ export class PageAttempt {
     this.#context = context;
   }
 
-  /** `again`: nothing came of it in this period. null: the run ends here. Throws what {@link SendBatcher.hand} throws. */
+  /**
+   * `earlier`: the last recorded attempt, whose message is looked for first. `onAttempt`: called once a new attempt is
+   * recorded. `again`: not settled in this period. null: the run ends here. Throws {@link LookupUnansweredError} and what
+   * {@link SendBatcher.handOver} throws.
+   */
   async send(
     earlier: Attempted | null,
     onAttempt: (attempt: Attempted) => void,
   ): Promise<SendOutcome | 'again' | null> {
     const { profileId } = this.#context;
     if (earlier !== null) {
-      if (!(await this.#myTurn())) return this.#unsent;
+      if (!(await this.#untilFirst())) return this.#unsettled;
       const found = await this.#find(earlier);
       if (found !== 'absent') return found;
-      if (this.#context.place.pagesHung >= pagesHungMax) return hung;
+      if (this.#context.place.hungPages >= hungPagesMax) return hung;
     }
-    // Meanwhile those before it go to the page: looking a recipient up changes nothing.
+    // Before its turn: a lookup changes nothing, and the predecessors go to the page meanwhile.
     const prepared = await this.#prepare();
-    if (prepared === over) return this.#unsent;
+    if (prepared === over) return this.#unsettled;
     const profile = profileId();
-    if (profile === null) throw new CommandInterruptedError('there is no profile any more');
+    if (profile === null) throw new CommandInterruptedError('the profile is gone');
     const attempt = { ...prepared, profileId: profile, at: Date.now() };
     if (earlier !== null && earlier.messageId !== attempt.messageId) {
-      // The chat has another id meanwhile, and so may have the message of the attempt before.
+      // The chat has another id now, so the earlier message may be found under another id too.
       const found = await this.#find(attempt);
       if (found !== 'absent') return found;
     }
-    switch (await this.#hand(attempt, onAttempt)) {
+    switch (await this.#handOver(attempt, onAttempt)) {
       case 'sent':
-        return this.#acknowledged(attempt);
+        return this.#untilAcknowledged(attempt);
       case 'late':
         return failed('expired', 'the message could not be sent in time');
       case 'again':
-        return this.#unsent;
+        return this.#unsettled;
     }
   }
 
-  /** `absent`: the page does not have it. */
+  /** Looks for the message in the page. `absent`: the page does not have it. */
   async #find(attempt: Attempted): Promise<SendOutcome | 'absent' | 'again' | null> {
     const { messageId } = attempt;
     const found = await this.#whileCurrent(this.#call('findSent', { messageId }, pageCallMs));
-    if (found === over) return this.#unsent;
+    if (found === over) return this.#unsettled;
     if (found === null) return 'absent';
-    this.#context.place.placed(this.#options.period);
-    return this.#acknowledged(attempt);
+    this.#context.place.markInPage(this.#options.period);
+    return this.#untilAcknowledged(attempt);
   }
 
   async #prepare(): Promise<PreparedMessage | typeof over> {
-    const { place, lookUps, ending } = this.#context;
+    const { place, lookups, ending } = this.#context;
     const { phoneNumber, chatId } = this.#options.job;
     let since = 0;
     const lookUp = async () => {
@@ -118,25 +123,25 @@ export class PageAttempt {
       return this.#call('prepareSend', { phoneNumber, chatId, jobId: this.#options.jobId }, pageCallMs);
     };
     try {
-      // The session worker remembers what was answered: that is no question to WhatsApp.
-      const answer = place.isAnswered(this.#options.period) ? lookUp() : lookUps.run(lookUp);
+      // Once answered, the session worker has it in its cache: no question to WhatsApp, so no limit.
+      const answer = place.isLookedUp(this.#options.period) ? lookUp() : lookups.run(lookUp);
       const output = await this.#whileCurrent(answer);
       if (output === over) return over;
       const prepared = preparedSchema.safeParse(output);
       if (!prepared.success) {
         throw new CommandRefusedError('whatsapp_error', 'WhatsApp Web gave no id for the message');
       }
-      place.answered(this.#options.period, prepared.data);
+      place.onLookupAnswered(this.#options.period, prepared.data);
       return prepared.data;
     } catch (error) {
-      throw error instanceof CommandUnansweredError ? new LookUpUnansweredError(since, error.message) : error;
+      throw error instanceof CommandUnansweredError ? new LookupUnansweredError(since, error.message) : error;
     }
   }
 
-  /** Settles when the page has it, or when its turn did not come before the page was not ready any more. */
-  async #hand(attempt: Attempted, onAttempt: (attempt: Attempted) => void): Promise<Handed> {
-    const { feed, place, recordAttempt } = this.#context;
-    const handed = feed.hand({
+  /** `again`: also where the period ended before its turn came. */
+  async #handOver(attempt: Attempted, onAttempt: (attempt: Attempted) => void): Promise<HandoverResult> {
+    const { batcher, place, recordAttempt } = this.#context;
+    const handover = batcher.handOver({
       ...{ jobId: this.#options.jobId, job: this.#options.job, place, attempt, period: this.#options.period },
       record: async () => {
         const recorded = await recordAttempt(attempt);
@@ -144,46 +149,48 @@ export class PageAttempt {
         return recorded;
       },
     });
-    const answer = await this.#whileCurrent(handed);
-    if (answer !== over) return answer;
-    return feed.withdraw(place) ? 'again' : handed;
+    const result = await this.#whileCurrent(handover);
+    if (result !== over) return result;
+    return batcher.withdraw(place) ? 'again' : handover;
   }
 
-  get #unsent(): 'again' | null {
+  get #unsettled(): 'again' | null {
     return this.#context.ending.aborted ? null : 'again';
   }
 
-  /** False: the page is not ready any more, or the run ends, before its turn came. */
-  async #myTurn(): Promise<boolean> {
+  /** Waits until no predecessor is missing in the page. False: the period, the run or the send's time ended before. */
+  async #untilFirst(): Promise<boolean> {
     const { place, expiresAt, ending } = this.#context;
-    while (place.ahead(this.#options.period) > 0) {
+    while (place.predecessors(this.#options.period) > 0) {
       if (!this.#isCurrent || ending.aborted || performance.now() > expiresAt) return false;
       await place.change(expiresAt - performance.now(), ending);
     }
     return this.#isCurrent && !ending.aborted;
   }
 
-  /** The next one goes on meanwhile. Should the page's readiness end, the message is looked for anew. */
-  async #acknowledged(attempt: Attempted): Promise<SendOutcome | 'again'> {
-    const { feed, place, ackDeadlineMs } = this.#context;
+  /** `again`: the period ended first, so the message must be looked for. The next send of the chat does not wait for this. */
+  async #untilAcknowledged(attempt: Attempted): Promise<SendOutcome | 'again'> {
+    const { batcher, place, ackDeadlineMs } = this.#context;
     const input = { messageId: attempt.messageId, waitMs: ackDeadlineMs };
-    feed.acts(place);
+    batcher.markInFlight(place);
     try {
       const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + pageCallMs));
       if (found === over) return 'again';
-      if (found === null) throw new CommandInterruptedError('the page does not have the message any more');
+      if (found === null) throw new CommandInterruptedError('the page no longer has the message');
       return outcomeOf(this.#options.job, attempt, found);
     } finally {
-      feed.rests(place);
+      batcher.release(place);
     }
   }
 
+  /** Settles as `answer` does, or with {@link over} as soon as the period is over or the run ends here. */
   async #whileCurrent<T>(answer: Promise<T>): Promise<T | typeof over> {
     const { availability, ending } = this.#context;
     const answered = new AbortController();
-    const outlived = async (): Promise<typeof over> => {
-      while (this.#isCurrent && !answered.signal.aborted)
+    const untilOver = async (): Promise<typeof over> => {
+      while (this.#isCurrent && !answered.signal.aborted) {
         await availability.change(Infinity, answered.signal);
+      }
       return over;
     };
     const end = () => answered.abort();
@@ -191,7 +198,7 @@ export class PageAttempt {
     answer.catch(() => undefined);
     try {
       if (ending.aborted) return over;
-      return await Promise.race([answer, outlived()]);
+      return await Promise.race([answer, untilOver()]);
     } finally {
       ending.removeEventListener('abort', end);
       answered.abort();
@@ -203,20 +210,20 @@ export class PageAttempt {
   }
 
   #call<Name extends keyof SendCommands>(name: Name, input: SendCommands[Name]['input'], timeoutMs: number) {
-    const how = { timeoutMs, requestIds: [this.#options.job.requestId] };
-    return this.#options.incarnation.commands.call<SendCommands[Name]['output']>(name, input, how);
+    const options = { timeoutMs, requestIds: [this.#options.job.requestId] };
+    return this.#options.incarnation.commands.call<SendCommands[Name]['output']>(name, input, options);
   }
 }
 
-/** A message on which so many pages hung is not given to another. */
-const pagesHungMax = 2;
+/** A message that so many pages began and did not end is not given to another page. */
+const hungPagesMax = 2;
 
 const hung = unknown(
   'interrupted',
-  `WhatsApp Web began to send the message ${pagesHungMax} times and did not end it; nobody can tell whether it went out`,
+  `WhatsApp Web began to send the message ${hungPagesMax} times and did not end it; nobody can tell whether it went out`,
 );
 
-/** Without one of its ids nobody could find the message again. */
+/** Both ids are needed to find the message again. */
 const preparedSchema = z.object({
   chatId: z.string().min(1).max(1_000),
   messageId: z.string().min(1).max(1_000),

@@ -1,198 +1,200 @@
 import { idOfNumber } from '../../contract/whatsapp.js';
 import type { PreparedMessage, SendRecipient } from '../../contract/worker-commands.js';
 import type { Availability } from './availability.js';
-import { KnownChats, nameOf } from './known-chats.js';
+import { aliasOf, ChatAliases } from './chat-aliases.js';
 import { untilWoken, Waiters } from './waiters.js';
 
-/** How many of its chat may still have to go to the page when a send is prepared. */
-const preparedAhead = 7;
+/** A send may be prepared while at most so many predecessors are not in the page yet. */
+const predecessorsMax = 7;
 
 /** The sends to one chat that have not settled, in the order of acceptance. */
-export class ChatLine {
+export class ChatQueue {
   readonly key: string;
   places: SendPlace[] = [];
-  /** By the name of the recipient: the period in which the page last answered who that is. */
-  readonly answeredIn = new Map<string, number>();
+  /** By alias of the recipient: the period in which the page last answered who that is. */
+  readonly lookedUpIn = new Map<string, number>();
 
   constructor(key: string) {
     this.key = key;
   }
 
-  /** Those that the page is not known to have in this period. */
-  unplaced(period: number): SendPlace[] {
-    return this.places.filter(({ placedIn }) => placedIn !== period);
+  /** Sends that the page is not known to have in this period. */
+  notInPage(period: number): SendPlace[] {
+    return this.places.filter(({ inPagePeriod }) => inPagePeriod !== period);
   }
 }
 
 /**
- * Keeps the sends to each chat in the order in which they were accepted while several are under way: a message is handed to
- * the page once all before it in its chat have settled or are in the page. What a page has, it has for one period of
- * readiness: after that each is looked for again, the oldest first, before a later one of its chat is sent. Different
- * chats do not wait for each other.
+ * Keeps the sends to each chat in the order of acceptance while several are under way: a message is handed to the page once
+ * all its predecessors have settled or are in the page. What a page has, it is known to have for one period of readiness.
+ * After that each message is looked for again, the oldest first, before a later one of its chat is sent. Different chats
+ * do not wait for each other.
  *
  * Not guaranteed: that a number and an id are known to be one chat before WhatsApp has answered it once in this run.
  */
 export class SendOrder {
   readonly availability: Availability;
-  readonly #changed: (line: ChatLine) => void;
-  readonly #chats = new KnownChats();
-  readonly #lines = new Map<string, ChatLine>();
-  #joined = 0;
-  #hungIn: number | null = null;
+  readonly #onChange: (chat: ChatQueue) => void;
+  readonly #aliases = new ChatAliases();
+  readonly #chats = new Map<string, ChatQueue>();
+  #accepted = 0;
+  #hungPeriod: number | null = null;
 
-  /** `changed`: somebody's turn may have come in this chat. */
-  constructor(availability: Availability, changed: (line: ChatLine) => void) {
+  /** `onChange`: a send of this chat may have become the next. */
+  constructor(availability: Availability, onChange: (chat: ChatQueue) => void) {
     this.availability = availability;
-    this.#changed = changed;
+    this.#onChange = onChange;
   }
 
-  /** To be called in the order of acceptance. */
+  /** Adds a send as the last of its chat. Must be called in the order of acceptance. */
   join(recipient: SendRecipient): SendPlace {
-    const name = nameOf(recipient);
-    const line = this.#lineOf(this.#chats.keyOf(name));
-    const place = new SendPlace(this, line, name, this.#joined++);
-    line.places.push(place);
+    const alias = aliasOf(recipient);
+    const chat = this.#chatOf(this.#aliases.keyOf(alias));
+    const place = new SendPlace(this, chat, alias, this.#accepted++);
+    chat.places.push(place);
     return place;
   }
 
-  /** Two names that callers use may turn out to be one chat: then their sends are one line. */
-  learn(name: string, { chatId, phone }: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
-    for (const other of phone === null ? [name] : [name, idOfNumber(phone)]) {
-      const joined = this.#chats.join(other, chatId);
-      const absorbed = joined === null ? undefined : this.#lines.get(joined.former);
+  /** Joins aliases that turned out to be one chat, and merges the queues of their chats. */
+  joinChats(alias: string, { chatId, phone }: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
+    for (const other of phone === null ? [alias] : [alias, idOfNumber(phone)]) {
+      const joined = this.#aliases.join(other, chatId);
+      const absorbed = joined === null ? undefined : this.#chats.get(joined.former);
       if (joined === null || absorbed === undefined) continue;
-      this.#lines.delete(joined.former);
-      const line = this.#lineOf(joined.key);
-      for (const place of absorbed.places) place.line = line;
-      line.places = [...line.places, ...absorbed.places].sort((a, b) => a.number - b.number);
-      for (const [recipient, period] of absorbed.answeredIn) line.answeredIn.set(recipient, period);
-      this.changed(line);
+      this.#chats.delete(joined.former);
+      const chat = this.#chatOf(joined.key);
+      for (const place of absorbed.places) place.chat = chat;
+      chat.places = [...chat.places, ...absorbed.places].sort((a, b) => a.acceptedAs - b.acceptedAs);
+      for (const [recipient, period] of absorbed.lookedUpIn) chat.lookedUpIn.set(recipient, period);
+      this.changed(chat);
     }
   }
 
-  /** The page of this period is given up for a send that it did not end: that counts for all that it was at. */
-  pageHung(period: number): void {
-    if (this.#hungIn === period) return;
-    this.#hungIn = period;
-    for (const { places } of this.#lines.values()) for (const place of places) place.countIfPending(period);
+  /** The page of this period is replaced because it did not end a send. Counts once for every send that it had begun. */
+  countHungPage(period: number): void {
+    if (this.#hungPeriod === period) return;
+    this.#hungPeriod = period;
+    for (const { places } of this.#chats.values()) {
+      for (const place of places) place.countIfPending(period);
+    }
   }
 
   leave(place: SendPlace): void {
-    const { line } = place;
-    line.places = line.places.filter((other) => other !== place);
-    if (line.places.length === 0) this.#lines.delete(line.key);
-    this.changed(line);
+    const { chat } = place;
+    chat.places = chat.places.filter((other) => other !== place);
+    if (chat.places.length === 0) this.#chats.delete(chat.key);
+    this.changed(chat);
   }
 
-  /** Only those in front can have been waiting for it: what stands far behind is left asleep. */
-  changed(line: ChatLine): void {
-    for (const place of line.unplaced(this.availability.period).slice(0, preparedAhead + 1)) place.wake();
-    this.#changed(line);
+  /** Wakes only the front of the chat: sends further behind cannot start yet. */
+  changed(chat: ChatQueue): void {
+    for (const place of chat.notInPage(this.availability.period).slice(0, predecessorsMax + 1)) place.wake();
+    this.#onChange(chat);
   }
 
-  #lineOf(key: string): ChatLine {
-    const line = this.#lines.get(key) ?? new ChatLine(key);
-    this.#lines.set(key, line);
-    return line;
+  #chatOf(key: string): ChatQueue {
+    const chat = this.#chats.get(key) ?? new ChatQueue(key);
+    this.#chats.set(key, chat);
+    return chat;
   }
 }
 
-/** One send's place among those to its chat. */
+/** The place of one send among those to its chat. */
 export class SendPlace {
-  line: ChatLine;
-  readonly name: string;
-  /** In the order of acceptance. */
-  readonly number: number;
-  /** The period in which the page was known to have it; null: not known. */
-  placedIn: number | null = null;
-  #pagesHung = 0;
+  chat: ChatQueue;
+  readonly alias: string;
+  /** Sequence number in the order of acceptance. */
+  readonly acceptedAs: number;
+  /** The period in which the page is known to have the message; null: not known. */
+  inPagePeriod: number | null = null;
+  #hungPages = 0;
   #pending: { readonly period: number; readonly since: number } | null = null;
   readonly #order: SendOrder;
   readonly #waiters = new Waiters();
-  #unansweredLookUps = 0;
-  /** A look-up counts for it that began after this (ms, `performance`): at most one at a time. */
+  #unansweredLookups = 0;
+  /** Only a lookup that began later counts for this send (ms, `performance`), so lookups that overlap count once. */
   #countsFrom = performance.now();
 
-  constructor(order: SendOrder, line: ChatLine, name: string, number: number) {
+  constructor(order: SendOrder, chat: ChatQueue, alias: string, acceptedAs: number) {
     this.#order = order;
-    this.line = line;
-    this.name = name;
-    this.number = number;
+    this.chat = chat;
+    this.alias = alias;
+    this.acceptedAs = acceptedAs;
   }
 
-  /** How many of its chat before it the page does not have yet, as far as is known of this period. */
-  ahead(period: number): number {
-    return this.line.unplaced(period).indexOf(this);
+  /** Number of sends before it in its chat that the page is not known to have in this period. */
+  predecessors(period: number): number {
+    return this.chat.notInPage(period).indexOf(this);
   }
 
-  /** Whoever stands in front asks who the recipient is; those behind it follow once that was answered. */
-  mayBegin(period: number): boolean {
-    return this.ahead(period) <= (this.isAnswered(period) ? preparedAhead : 0);
+  /** The first send of a chat looks the recipient up; those behind it start once that was answered. */
+  mayStart(period: number): boolean {
+    return this.predecessors(period) <= (this.isLookedUp(period) ? predecessorsMax : 0);
   }
 
-  /** The page has told in this period who the recipient is. */
-  isAnswered(period: number): boolean {
-    return this.line.answeredIn.get(this.name) === period;
+  /** The page has answered in this period who the recipient is. */
+  isLookedUp(period: number): boolean {
+    return this.chat.lookedUpIn.get(this.alias) === period;
   }
 
-  answered(period: number, told: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
-    this.#order.learn(this.name, told);
-    this.line.answeredIn.set(this.name, period);
-    for (const place of this.#ofRecipient()) place.#unansweredLookUps = 0;
-    this.#order.changed(this.line);
+  onLookupAnswered(period: number, prepared: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
+    this.#order.joinChats(this.alias, prepared);
+    this.chat.lookedUpIn.set(this.alias, period);
+    for (const place of this.#sameRecipient()) place.#unansweredLookups = 0;
+    this.#order.changed(this.chat);
   }
 
-  /** Where an attempt before went. */
-  wentTo(told: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
-    this.#order.learn(this.name, told);
-  }
-
-  /** A look-up that began at `since` was not answered: all who waited for it have waited in vain. */
-  unanswered(since: number): void {
-    for (const place of this.#ofRecipient()) {
+  /** The lookup that began at `since` was not answered: counts for all sends to this recipient that waited for it. */
+  onLookupUnanswered(since: number): void {
+    for (const place of this.#sameRecipient()) {
       if (place.#countsFrom > since) continue;
-      place.#unansweredLookUps++;
+      place.#unansweredLookups++;
       place.#countsFrom = performance.now();
       place.wake();
     }
   }
 
-  get unansweredLookUps(): number {
-    return this.#unansweredLookUps;
+  get unansweredLookups(): number {
+    return this.#unansweredLookups;
   }
 
-  /** A call that began at `calledAt` found the page at it. Since when it has been, within this period. */
+  /** Takes over the chat that an earlier attempt was sent to. */
+  joinChatOf(attempt: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
+    this.#order.joinChats(this.alias, attempt);
+  }
+
+  /** A call that began at `calledAt` found the message pending. Returns since when it is, within this period. */
   pendingSince(period: number, calledAt: number): number {
     if (this.#pending?.period !== period) this.#pending = { period, since: calledAt };
     return this.#pending.since;
   }
 
-  /** The page of this period is given up for this message. */
-  pageHung(period: number): void {
-    this.#order.pageHung(period);
+  /** The page of this period is replaced because it did not end this send. */
+  onPageHung(period: number): void {
+    this.#order.countHungPage(period);
   }
 
   countIfPending(period: number): void {
-    if (this.#pending?.period === period) this.#pagesHung++;
+    if (this.#pending?.period === period) this.#hungPages++;
   }
 
-  /** How many pages that were given up had begun it and not ended it. */
-  get pagesHung(): number {
-    return this.#pagesHung;
+  /** Number of pages that began to send the message, did not end it and were replaced. */
+  get hungPages(): number {
+    return this.#hungPages;
   }
 
-  /** The page has the message; whoever comes after it may go on. */
-  placed(period: number): void {
-    this.placedIn = period;
-    this.#order.changed(this.line);
+  /** The page has the message; the next send of the chat may go on. */
+  markInPage(period: number): void {
+    this.inPagePeriod = period;
+    this.#order.changed(this.chat);
   }
 
-  /** Whether the page has the message is to be found out anew. */
-  lost(): void {
-    this.placedIn = null;
+  /** It is no longer known whether the page has the message. */
+  unmarkInPage(): void {
+    this.inPagePeriod = null;
   }
 
-  /** It has settled. */
+  /** The send has settled. */
   leave(): void {
     this.#order.leave(this);
   }
@@ -201,12 +203,12 @@ export class SendPlace {
     this.#waiters.wake();
   }
 
-  /** Until something changes for it, for `ms` at most, or until `signal` aborts. */
+  /** Resolves when something changes for this send, after `ms`, or when `signal` aborts. */
   change(ms: number, signal: AbortSignal): Promise<void> {
     return untilWoken(ms, signal, this.#order.availability.changes, this.#waiters);
   }
 
-  #ofRecipient(): SendPlace[] {
-    return this.line.places.filter(({ name }) => name === this.name);
+  #sameRecipient(): SendPlace[] {
+    return this.chat.places.filter(({ alias }) => alias === this.alias);
   }
 }

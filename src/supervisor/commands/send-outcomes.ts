@@ -1,7 +1,7 @@
 import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import type { FoundMessage } from '../../contract/worker-commands.js';
 
-/** An attempt whose message can be looked for. */
+/** An attempt whose message can be looked for by its id. */
 export type Attempted = SendAttempt & { readonly messageId: string };
 
 type SendError = Extract<SendOutcome, { error: unknown }>['error'];
@@ -14,7 +14,7 @@ export function unknown(code: SendError['code'], message: string): SendOutcome {
   return { status: 'unknown', error: { code, message } };
 }
 
-/** What WhatsApp's answer to a message means, or that it did not come in time. */
+/** The outcome of a message that the page has, by WhatsApp's acknowledgement or its absence. */
 export function outcomeOf(job: SendJob, attempt: Attempted, found: FoundMessage): SendOutcome {
   if (found.ack < 0) return failed('whatsapp_error', 'WhatsApp refused the message');
   if (!(found.ack > 0)) {
@@ -35,7 +35,7 @@ export function outcomeOf(job: SendJob, attempt: Attempted, found: FoundMessage)
   };
 }
 
-/** The page's word: it may be anything. */
+/** Comes from the page, so it may be anything. */
 function timeOf(seconds: number | null): Date | null {
   const time = new Date(typeof seconds === 'number' ? seconds * 1_000 : Number.NaN);
   return Number.isNaN(time.getTime()) ? null : time;

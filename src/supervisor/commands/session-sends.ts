@@ -18,7 +18,7 @@ import {
 } from '../../platform/store/send-attempts.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
-import { LookUps } from './look-ups.js';
+import { LookupLimiter } from './lookup-limiter.js';
 import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
 import { SendBatcher } from './send-batcher.js';
@@ -31,26 +31,29 @@ export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'w
   readonly timing: Pick<Timing, 'ackDeadlineMs' | 'sendHungMs'>;
   readonly availability: Availability;
   readonly fence: () => Fence;
-  /** Until when the page may act for this run, should the supervisor freeze now (ms, wall clock). */
+  /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
   readonly actUntil: () => number;
   readonly recorder: Pick<RunRecorder, 'commandSettles' | 'onBound'>;
   readonly log: Logger;
 }
 
 /**
- * Most of these wait for those before them in their chats. In memory, so that a chat that hangs does not hold up those
- * behind it in the queue: as many as wait in a queue at most by default, and so many characters of their texts.
+ * Sends taken from the queue into memory, where most wait for their predecessors. So a chat that hangs does not hold up the
+ * sends behind it in the queue. As many as may wait in the queue by default; their texts are limited too.
  */
 const takenMax = 1_000;
 const takenCharactersMax = 16_000_000;
+
+/** While so many chats wait for room in the page with a prepared message, no other recipient is looked up. */
+const backlogMax = 16;
 
 /** Carries out a session's sends, those to different chats side by side. */
 export class SessionSends {
   readonly #options: SessionSendsOptions;
   readonly #ending: AbortSignal;
   readonly #order: SendOrder;
-  readonly #feed: SendBatcher;
-  readonly #lookUps: LookUps;
+  readonly #batcher: SendBatcher;
+  readonly #lookups: LookupLimiter;
   #taken = 0;
   #takenCharacters = 0;
 
@@ -58,19 +61,19 @@ export class SessionSends {
     const { availability, actUntil } = options;
     this.#options = options;
     this.#ending = ending;
-    this.#lookUps = new LookUps(() => this.#feed.backlog >= backlogMax);
-    this.#feed = new SendBatcher(availability, actUntil, () => this.#lookUps.next());
-    this.#order = new SendOrder(availability, (line) => this.#feed.feed(line));
+    this.#lookups = new LookupLimiter(() => this.#batcher.backlog >= backlogMax);
+    this.#batcher = new SendBatcher(availability, actUntil, () => this.#lookups.startNext());
+    this.#order = new SendOrder(availability, (chat) => this.#batcher.dispatch(chat));
   }
 
-  /** Another one may be taken. */
+  /** Another send may be taken. */
   get hasRoom(): boolean {
     return this.#taken < takenMax && this.#takenCharacters < takenCharactersMax;
   }
 
   /**
-   * To be called in the order of acceptance. Tried again for as long as the run lives: a Redis that refuses a write must
-   * not cost a message. null: the run ends here.
+   * Must be called in the order of acceptance. Retries while the run lives: a write that Redis refuses must not cost a
+   * message. null: the run ends here.
    */
   async run(job: Job): Promise<SendOutcome | null> {
     const { redis, session, log } = this.#options;
@@ -79,8 +82,10 @@ export class SessionSends {
       const fields = error.issues.map(({ path }) => path.join('.'));
       log.error({ jobId: job.id, fields }, 'the data of a send cannot be read; it is not sent');
       const copied = copyAside(redis, sendJobKey(session, job.id ?? ''), textOf(job.data));
-      await copied.catch((reason) => log.warn({ jobId: job.id, err: reason }, 'its data were not set aside'));
-      return this.#untilDone(job, () => this.#settleUnread(job));
+      await copied.catch((reason) =>
+        log.warn({ jobId: job.id, err: reason }, 'the data of an unreadable send were not set aside'),
+      );
+      return this.#untilDone(job, () => this.#settleUnreadable(job));
     }
     const characters = send.message?.length ?? 0;
     const place = this.#order.join(send);
@@ -91,7 +96,7 @@ export class SessionSends {
     } finally {
       this.#taken--;
       this.#takenCharacters -= characters;
-      this.#feed.rests(place);
+      this.#batcher.release(place);
       place.leave();
     }
   }
@@ -119,24 +124,24 @@ export class SessionSends {
       wipedEpoch,
       wid,
       profileId,
-      feed: this.#feed,
-      lookUps: this.#lookUps,
+      batcher: this.#batcher,
+      lookups: this.#lookups,
       ackDeadlineMs: timing.ackDeadlineMs,
       sendHungMs: timing.sendHungMs,
       expiresAt: performance.now() + send.notAfter - nowMs,
       recordAttempt: (attempt) =>
         recordAttempt(redis, session, jobId, attempt, { fence: fence(), notAfter: send.notAfter }),
     };
-    // Whether the page has it is to be found out anew at each try.
-    place.lost();
-    // Settled before, but the owner died before the queue knew.
+    // Each try must find out again whether the page has the message.
+    place.unmarkInPage();
+    // With an outcome: it was settled before, but the owner died before the queue knew.
     const outcome = record?.outcome ?? (await runSend(jobId, send, record?.attempt ?? null, context));
     if (outcome !== null) await this.#settle(job, outcome, send.requestId, record);
     return outcome;
   }
 
-  /** Nobody can send what cannot be read; whether a version that could has sent it, its record tells. */
-  async #settleUnread(job: Job): Promise<SendOutcome> {
+  /** Settles a send whose data cannot be read. A version that could read them may have sent it: the record tells. */
+  async #settleUnreadable(job: Job): Promise<SendOutcome> {
     const { record } = await this.#readRecord(job.id ?? '');
     const unsent = failed('interrupted', 'the job cannot be read, so its message was not sent');
     const outcome = record?.outcome ?? (record?.attempt ? unreadableAttempt : unsent);
@@ -159,10 +164,10 @@ export class SessionSends {
   ): Promise<void> {
     const { redis, session, recorder, log } = this.#options;
     const jobId = job.id ?? '';
-    // Not before: without it the message would count as one that nobody has tried to send.
-    const isOdd = record?.attempt === 'unreadable';
+    // Replaced only now: without the record the message would count as one that was never tried.
+    const isUnreadable = record?.attempt === 'unreadable';
     await Promise.all([
-      isOdd
+      isUnreadable
         ? replaceUnreadableRecord(redis, session, jobId, outcome)
         : recordOutcome(redis, session, jobId, outcome),
       job.updateData({ ...fieldsOf(job.data), message: null }).catch(unlessGone),
@@ -174,15 +179,12 @@ export class SessionSends {
   }
 }
 
-/** Chats whose next message is prepared and waits for room in the page: beyond, nobody else is looked up. */
-const backlogMax = 16;
-
-/** Of a job that Redis has lost there is nothing to clear, and trying again would hold up its chat for ever. */
+/** Ignores that Redis has lost the job: there is nothing to clear, and retries would block its chat for ever. */
 function unlessGone(error: unknown): void {
   if (!/^Missing key for job\b/.test(messageOf(error))) throw error;
 }
 
-/** Of whatever stands in the place of a job's data. */
+/** The fields of a job's data, which may be anything. */
 function fieldsOf(data: unknown): object {
   return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : {};
 }

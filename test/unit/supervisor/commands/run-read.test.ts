@@ -13,11 +13,11 @@ type Command = Extract<ToThread, { type: 'command' }>;
 /** A session in this state, whose page answers at once. */
 function session(state: SessionState) {
   const calls: string[] = [];
-  const port: ThreadRpc = new ThreadRpc((message) => {
+  const rpc: ThreadRpc = new ThreadRpc((message) => {
     const { id, operation } = message as Command;
     calls.push(operation);
     queueMicrotask(() =>
-      port.settle(
+      rpc.settle(
         operation === 'chats'
           ? {
               type: 'refusal',
@@ -29,7 +29,7 @@ function session(state: SessionState) {
       ),
     );
   });
-  const incarnation = { commands: port } as unknown as Incarnation;
+  const incarnation = { commands: rpc } as unknown as Incarnation;
   const availability = new Availability();
   availability.update(incarnation, state);
   const read = (operation: string, patienceMs = 20_000) => {

@@ -4,9 +4,10 @@ import type { SendJob } from '../../../../src/contract/command-jobs.js';
 import type { ToThread } from '../../../../src/contract/thread-messages.js';
 import { deferred } from '../../../../src/platform/deadline.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
-import { KnownChats } from '../../../../src/supervisor/commands/known-chats.js';
-import { LookUps } from '../../../../src/supervisor/commands/look-ups.js';
-import { type PreparedSend, SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
+import { ChatAliases } from '../../../../src/supervisor/commands/chat-aliases.js';
+import { LookupLimiter } from '../../../../src/supervisor/commands/lookup-limiter.js';
+import type { PreparedSend } from '../../../../src/supervisor/commands/send-batch.js';
+import { SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
 import { SendOrder, type SendPlace } from '../../../../src/supervisor/commands/send-order.js';
 import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/commands/thread-rpc.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
@@ -14,36 +15,36 @@ import { eventually } from '../../../support/eventually.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
 
-const ports: ThreadRpc[] = [];
+const rpcs: ThreadRpc[] = [];
 
 /** Nobody answers any more. */
 afterEach(() => {
-  for (const port of ports.splice(0)) port.close();
+  for (const rpc of rpcs.splice(0)) rpc.close();
 });
 
 /** A ready session with a page that answers when the test says so. */
 function stage() {
   const calls: Command[] = [];
-  const port = new ThreadRpc((message) => calls.push(message as Command));
-  const incarnation = { commands: port } as unknown as Incarnation;
+  const rpc = new ThreadRpc((message) => calls.push(message as Command));
+  const incarnation = { commands: rpc } as unknown as Incarnation;
   const availability = new Availability();
   availability.update(incarnation, 'ready');
-  const feed: SendBatcher = new SendBatcher(
+  const batcher: SendBatcher = new SendBatcher(
     availability,
     () => Date.now() + 1_000,
     () => undefined,
   );
-  const order = new SendOrder(availability, (line) => feed.feed(line));
+  const order = new SendOrder(availability, (chat) => batcher.dispatch(chat));
   const texts = ({ input }: Command) =>
     (input as { messages: { message: string }[] }).messages.map(({ message }) => message);
-  ports.push(port);
+  rpcs.push(rpc);
   return {
-    ...{ calls, port, incarnation, availability, feed, order },
+    ...{ calls, rpc, incarnation, availability, batcher, order },
     called: () => calls.map(texts),
-    hand: (send: PreparedSend) => void feed.hand(send).catch(() => undefined),
+    hand: (send: PreparedSend) => void batcher.handOver(send).catch(() => undefined),
     answerAll(call: Command | undefined) {
       if (call !== undefined)
-        port.settle({ type: 'answer', id: call.id, output: texts(call).map(() => ({ type: 'sent' })) });
+        rpc.settle({ type: 'answer', id: call.id, output: texts(call).map(() => ({ type: 'sent' })) });
     },
   };
 }
@@ -69,12 +70,12 @@ const id = (chatId: string) => ({ phoneNumber: null, chatId });
 
 describe('what is handed to the page', () => {
   it('is not handed to a page that loaded anew while Redis recorded the attempt', async () => {
-    const { availability, incarnation, feed, order, calls } = stage();
+    const { availability, incarnation, batcher, order, calls } = stage();
     const recording = deferred<'recorded'>();
     const send = prepared(order.join(number('1')), availability.period, 'B', {
       record: () => recording.promise,
     });
-    const handed = feed.hand(send);
+    const handed = batcher.handOver(send);
     handed.catch(() => undefined);
     availability.update(incarnation, 'authenticated');
     availability.update(incarnation, 'ready');
@@ -84,18 +85,18 @@ describe('what is handed to the page', () => {
   });
 
   it('is not handed on when its chat became one with another, whose older message the page does not have', async () => {
-    const { availability, feed, order, calls, called, answerAll } = stage();
+    const { availability, batcher, order, calls, called, answerAll } = stage();
     const { period } = availability;
     const older = order.join(id('a@lid'));
     const recording = deferred<'recorded'>();
     const newer = order.join(number('1'));
-    const handed = feed.hand(prepared(newer, period, 'newer', { record: () => recording.promise }));
-    order.learn('1@c.us', { chatId: 'a@lid', phone: null });
+    const handed = batcher.handOver(prepared(newer, period, 'newer', { record: () => recording.promise }));
+    order.joinChats('1@c.us', { chatId: 'a@lid', phone: null });
     recording.resolve('recorded');
     assert.equal(await handed, 'again');
     assert.deepEqual(calls, []);
-    const olderHanded = feed.hand(prepared(older, period, 'older'));
-    const newerHanded = feed.hand(prepared(newer, period, 'newer'));
+    const olderHanded = batcher.handOver(prepared(older, period, 'older'));
+    const newerHanded = batcher.handOver(prepared(newer, period, 'newer'));
     await eventually(() => calls.length === 1);
     answerAll(calls[0]);
     await eventually(() => calls.length === 2);
@@ -105,11 +106,11 @@ describe('what is handed to the page', () => {
   });
 
   it('is interrupted, and so not asked for again at once, where the page says nothing of it', async () => {
-    const { availability, feed, order, calls, port } = stage();
-    const handed = feed.hand(prepared(order.join(number('1')), availability.period, 'first'));
+    const { availability, batcher, order, calls, rpc } = stage();
+    const handed = batcher.handOver(prepared(order.join(number('1')), availability.period, 'first'));
     handed.catch(() => undefined);
     await eventually(() => calls.length === 1);
-    port.settle({ type: 'answer', id: calls[0]?.id ?? '', output: [] });
+    rpc.settle({ type: 'answer', id: calls[0]?.id ?? '', output: [] });
     await assert.rejects(handed, CommandInterruptedError);
   });
 
@@ -128,12 +129,12 @@ describe('what is handed to the page', () => {
     answerAll(calls[1]);
     answerAll(calls[0]);
     const next = order.join(number('1'));
-    assert.equal(next.ahead(period), 2);
-    await eventually(() => next.ahead(period) === 0);
+    assert.equal(next.predecessors(period), 2);
+    await eventually(() => next.predecessors(period) === 0);
   });
 
   it('is at most 16 of one chat and 64 in all that are not acknowledged', async () => {
-    const { availability, feed, hand, order, calls, answerAll, called } = stage();
+    const { availability, batcher, hand, order, calls, answerAll, called } = stage();
     const { period } = availability;
     const places: SendPlace[] = [];
     for (const chat of ['1', '2', '3', '4', '5', '6']) {
@@ -157,7 +158,7 @@ describe('what is handed to the page', () => {
       );
     // One is acknowledged: another one has room.
     const [front] = places as [SendPlace];
-    feed.rests(front);
+    batcher.release(front);
     front.leave();
     await eventually(() => count() === 65);
   });
@@ -188,30 +189,30 @@ describe('the order of a chat', () => {
     const byId = order.join(id('7@lid'));
     const last = order.join(number('5585988887777'));
     assert.deepEqual(
-      [byNumber, byId, last].map((place) => place.ahead(period)),
+      [byNumber, byId, last].map((place) => place.predecessors(period)),
       [0, 0, 1],
     );
-    byNumber.answered(period, { chatId: '7@lid', phone: null });
+    byNumber.onLookupAnswered(period, { chatId: '7@lid', phone: null });
     assert.deepEqual(
-      [byNumber, byId, last].map((place) => place.ahead(period)),
+      [byNumber, byId, last].map((place) => place.predecessors(period)),
       [0, 1, 2],
     );
-    byNumber.placed(period);
-    assert.equal(byId.ahead(period), 0);
-    assert.equal(byId.ahead(period + 1), 1, 'what the page has, it has for one period');
+    byNumber.markInPage(period);
+    assert.equal(byId.predecessors(period), 0);
+    assert.equal(byId.predecessors(period + 1), 1, 'what the page has, it has for one period');
     byNumber.leave();
-    assert.equal(byId.ahead(period + 1), 0);
+    assert.equal(byId.predecessors(period + 1), 0);
   });
 
   it('lets one ask who the recipient is, and the next ones once that was answered', () => {
     const { availability, order } = stage();
     const { period } = availability;
     const places = Array.from({ length: 12 }, () => order.join(number('1')));
-    const beginners = () => places.filter((place) => place.mayBegin(period)).length;
+    const beginners = () => places.filter((place) => place.mayStart(period)).length;
     assert.equal(beginners(), 1);
-    places[0]?.answered(period, { chatId: '1@c.us', phone: '1' });
+    places[0]?.onLookupAnswered(period, { chatId: '1@c.us', phone: '1' });
     assert.equal(beginners(), 8);
-    assert.equal(places[1]?.mayBegin(period + 1), false, 'another page is asked anew');
+    assert.equal(places[1]?.mayStart(period + 1), false, 'another page is asked anew');
   });
 
   it('counts an unanswered look-up once for each who waited for all of it', () => {
@@ -220,19 +221,19 @@ describe('the order of a chat', () => {
     const otherChat = order.join(number('2'));
     const since = performance.now();
     const later = order.join(number('1'));
-    for (let twice = 0; twice < 2; twice++) before.unanswered(since);
-    const counts = () => [before, later, otherChat].map((place) => place.unansweredLookUps);
+    for (let twice = 0; twice < 2; twice++) before.onLookupUnanswered(since);
+    const counts = () => [before, later, otherChat].map((place) => place.unansweredLookups);
     assert.deepEqual(counts(), [1, 0, 0]);
-    before.unanswered(performance.now());
+    before.onLookupUnanswered(performance.now());
     assert.deepEqual(counts(), [2, 1, 0]);
-    before.answered(availability.period, { chatId: '1@c.us', phone: null });
+    before.onLookupAnswered(availability.period, { chatId: '1@c.us', phone: null });
     assert.deepEqual(counts(), [0, 0, 0]);
   });
 });
 
 describe('the names of chats', () => {
   it('lead to one key, whatever is learned in which order, and in a circle', () => {
-    const chats = new KnownChats();
+    const chats = new ChatAliases();
     chats.join('a', 'b');
     chats.join('c', 'd');
     chats.join('b', 'c');
@@ -241,7 +242,7 @@ describe('the names of chats', () => {
   });
 
   it('are forgotten beyond 10,000, those first that were not used', () => {
-    const chats = new KnownChats();
+    const chats = new ChatAliases();
     chats.join('kept', 'K');
     chats.join('left', 'L');
     for (let i = 0; i < 9_998; i++) chats.join(`name ${i}`, `chat ${i}`);
@@ -253,14 +254,14 @@ describe('the names of chats', () => {
 
 describe('look-ups', () => {
   it('are eight at once, and one that hangs makes room for another', async () => {
-    const lookUps = new LookUps(() => false);
+    const lookups = new LookupLimiter(() => false);
     let begun = 0;
     const hang = () => {
       begun++;
       return new Promise<never>(() => undefined);
     };
-    for (let i = 0; i < 8; i++) void lookUps.run(hang);
-    const answer = lookUps.run(async () => 'answered');
+    for (let i = 0; i < 8; i++) void lookups.run(hang);
+    const answer = lookups.run(async () => 'answered');
     await Promise.resolve();
     assert.equal(begun, 8);
     assert.equal(await Promise.race([answer, 'not yet']), 'not yet');
@@ -269,14 +270,14 @@ describe('look-ups', () => {
 
   it('are held up while enough is prepared', async () => {
     let isHeldUp = true;
-    const lookUps = new LookUps(() => isHeldUp);
-    const answer = lookUps.run(async () => 'answered');
+    const lookups = new LookupLimiter(() => isHeldUp);
+    const answer = lookups.run(async () => 'answered');
     assert.equal(
       await Promise.race([answer, new Promise((resolve) => setImmediate(resolve, 'held up'))]),
       'held up',
     );
     isHeldUp = false;
-    lookUps.next();
+    lookups.startNext();
     assert.equal(await answer, 'answered');
   });
 });

@@ -90,18 +90,18 @@ export class SessionRun {
     this.#options = options;
     this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
     this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
-    const vault = new SnapshotStore({
+    const snapshots = new SnapshotStore({
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: options.recorder.onBound,
     });
     this.#browser = new SessionBrowser({
-      ...{ config, session, lease, vault, forced: this.#forced, log },
+      ...{ config, session, lease, snapshots, forced: this.#forced, log },
       epoch: () => this.#publisher.fence.epoch,
     });
     this.#backup = new CredentialsBackup({
       redis,
       session,
-      vault,
+      snapshots,
       timing: config.timing,
       epoch: () => this.#publisher.fence.epoch,
       source: () => this.#browser.login,

@@ -150,12 +150,12 @@ test('another key starts nothing blank and overwrites nothing: the run waits and
   );
   assert.match(
     waiting.last_error ?? '',
-    /the login is only in the encrypted backup, which none of the keys .* opens: .*\(key id [\da-f]{16}\), or POST \/api\/logout/,
+    /the login is only in the encrypted backup, which none of the keys .* decrypts: .*\(key id [\da-f]{16}\), or POST \/api\/logout/,
   );
   await product.until((s) => s.restarts > 1, 'it is tried again');
   const now = await backup();
   assert.equal(now.enabled, false);
-  assert.match(now.reason ?? '', /sealed with another key/);
+  assert.match(now.reason ?? '', /encrypted with another key/);
   // The stop of the run before took one more.
   assert.ok((now.taken_at ?? '') >= (stored.taken_at ?? ''));
   await product.end('SIGTERM');
@@ -172,7 +172,7 @@ test('with another key beside a good login the session runs, and only the backup
   await readyWithoutQr('ready with another key');
   const told = await backup();
   assert.equal(told.enabled, false);
-  assert.match(told.reason ?? '', /sealed with another key/);
+  assert.match(told.reason ?? '', /encrypted with another key/);
 });
 
 test('a key is changed by giving both, the new one first, until the backup is sealed with it', async () => {

@@ -23,18 +23,18 @@ import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 const rounds = process.env.HOLDLINE_FAULTS === 'all' ? 100 : 3;
 const session = 'default';
 const never = new AbortController().signal;
-const vaultKey = makeCredentialsKey();
+const key = makeCredentialsKey();
 let whatsApp: WhatsAppWeb;
 let server: RedisServer;
 let redis: Redis;
-let vault: SnapshotStore;
+let snapshots: SnapshotStore;
 let dir: string;
 let writer: LiveLogin;
 
 before(async () => {
   [whatsApp, server] = await Promise.all([startWhatsAppWeb(), startRedis()]);
   redis = new Redis(server.url);
-  vault = new SnapshotStore({ redis, session, keys: [vaultKey] });
+  snapshots = new SnapshotStore({ redis, session, keys: [key] });
   await redis.set(sessionKeys(session).fence, '1.0');
   dir = await mkdtemp(join(tmpdir(), 'holdline-snapshots-'));
   writer = await openLogin(whatsApp, join(dir, 'session-writer'));
@@ -62,7 +62,7 @@ test(`${rounds} snapshots of a busy browser, each restored into an empty directo
     await lasting(Math.random() * 500);
     const acknowledged = await newestAcknowledged((failure) => t.diagnostic(`round ${round}: ${failure}`));
     const takenAt = performance.now();
-    const snapshot = await takeSnapshot(writer.source, vault, 1, 30_000, never);
+    const snapshot = await takeSnapshot(writer.source, snapshots, 1, 30_000, never);
     const tookMs = performance.now() - takenAt;
 
     const profile = join(dir, `session-restored-${round}`);
@@ -72,7 +72,7 @@ test(`${rounds} snapshots of a busy browser, each restored into an empty directo
     await rm(profile, { recursive: true, force: true, maxRetries: 10 });
     taken.push({ ...snapshot, tookMs, restoredMs });
   }
-  t.diagnostic(`stood still ${spread(taken.map(({ stoodStillMs }) => stoodStillMs))} ms`);
+  t.diagnostic(`stood still ${spread(taken.map(({ frozenMs }) => frozenMs))} ms`);
   t.diagnostic(`taken in ${spread(taken.map(({ tookMs }) => tookMs))} ms`);
   t.diagnostic(`restored in ${spread(taken.map(({ restoredMs }) => restoredMs))} ms`);
   t.diagnostic(`sealed ${spread(taken.map(({ manifest }) => manifest.bytes / 1e6))} MB`);
@@ -124,10 +124,10 @@ async function newestRowOn(profile: string, onFailure: (message: string) => void
 
 async function restoreTo(profile: string): Promise<number> {
   await mkdir(profile);
-  const [newest] = await vault.find(0);
+  const [newest] = await snapshots.find(0);
   assert.ok(newest?.type === 'readable');
   const since = performance.now();
-  await vault.fetch(newest, profile, () => true, never);
+  await snapshots.fetch(newest, profile, () => true, never);
   return performance.now() - since;
 }
 

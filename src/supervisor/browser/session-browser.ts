@@ -32,7 +32,7 @@ interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
   readonly lease: BrowserLease;
-  readonly vault: SnapshotStore;
+  readonly snapshots: SnapshotStore;
   /** Of the run, as it is now: the note beside the profile follows it. */
   readonly epoch: () => number;
   /** No grace periods from now on. */
@@ -67,7 +67,11 @@ export class SessionBrowser {
     this.#options = options;
     this.#profile = new Profile(options.config.authDir, options.session);
     this.#freshLogin = new FreshLogin(this.#profile, options.log);
-    this.#restorer = new LoginRestorer({ vault: options.vault, profile: this.#profile, log: options.log });
+    this.#restorer = new LoginRestorer({
+      snapshots: options.snapshots,
+      profile: this.#profile,
+      log: options.log,
+    });
   }
 
   /** Voids the profile where it is older than this. */

@@ -4,18 +4,18 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { create, extract } from 'tar';
 import { DamagedSnapshotError } from './errors.js';
 
-/** A folder as one compressed stream and back. Compression runs beside the event loop, in bounded memory. */
+/** Packs a folder into one compressed stream and unpacks it. Compression runs off the event loop, in bounded memory. */
 
-/** LevelDB has compressed its tables already: more effort than this gains nothing. */
-const effort = 1;
+/** LevelDB's tables are compressed already: a higher level gains nothing. */
+const gzipLevel = 1;
 
 /**
- * The pipeline hears errors for as long as it runs. tar goes on with the file that it is at after that, and finds the
- * folder gone: without a listener this would end the process.
+ * tar goes on with its current file after the pipeline has ended, and fails when the folder is gone. The pipeline no longer
+ * listens then, and without a listener the error would end the process.
  */
 const ignoreLateError = () => undefined;
 
-/** Hands the stream to `consume`; settles when that has settled. */
+/** Packs `dir` into a stream for `consume`. Rejects with the error of `consume`, or with that of the stream. */
 export async function packFolder(
   dir: string,
   consume: (compressed: AsyncIterable<Buffer>) => Promise<void>,
@@ -23,21 +23,21 @@ export async function packFolder(
 ): Promise<void> {
   const archive = create({ cwd: dir, portable: true, maxReadSize: 256 * 1024 }, ['.']);
   archive.on('error', ignoreLateError);
-  let failure: unknown;
+  let consumeError: unknown;
   const consumeFirst = (compressed: AsyncIterable<Buffer>) =>
     consume(compressed).catch((error: unknown) => {
-      failure = error;
+      consumeError = error;
       throw error;
     });
-  await pipeline(Readable.from(archive), createGzip({ level: effort }), consumeFirst, { signal }).catch(
-    // Streams that are torn down meanwhile report an abort of their own.
-    (error: unknown) => Promise.reject(failure ?? error),
+  await pipeline(Readable.from(archive), createGzip({ level: gzipLevel }), consumeFirst, { signal }).catch(
+    // When `consume` fails, the pipeline may reject with the abort of another stream instead.
+    (error: unknown) => Promise.reject(consumeError ?? error),
   );
 }
 
 /**
- * Unpacks into `dir`, which exists and is empty. Throws {@link DamagedSnapshotError} for anything that is not a file
- * or folder that `isExpected`.
+ * Unpacks into `dir`, which must exist and be empty. Throws {@link DamagedSnapshotError} if there is any entry that is no
+ * file or folder, or not `isExpected`; no such entry is written.
  */
 export async function unpackFolder(
   compressed: AsyncIterable<Buffer>,
@@ -45,7 +45,7 @@ export async function unpackFolder(
   isExpected: (path: string) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  let stranger: string | null = null;
+  let unexpected: string | null = null;
   const unpack = extract({
     cwd: dir,
     strict: true,
@@ -53,7 +53,7 @@ export async function unpackFolder(
     filter(path, entry) {
       const type = 'type' in entry ? entry.type : 'unknown';
       const isKept = (type === 'File' || type === 'Directory') && isExpected(path);
-      if (!isKept) stranger ??= path;
+      if (!isKept) unexpected ??= path;
       return isKept;
     },
   });
@@ -61,5 +61,5 @@ export async function unpackFolder(
   await pipeline(Readable.from(compressed), createGunzip(), unpack as unknown as NodeJS.WritableStream, {
     signal,
   });
-  if (stranger !== null) throw new DamagedSnapshotError(`it holds ${JSON.stringify(stranger)}`);
+  if (unexpected !== null) throw new DamagedSnapshotError(`it holds ${JSON.stringify(unexpected)}`);
 }

@@ -1,3 +1,4 @@
+import type { BackupStatus } from '../../contract/credentials.js';
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { makeKeyHint } from '../../platform/credentials-keys.js';
@@ -14,55 +15,56 @@ import { type LoginSource, takeSnapshot } from './take-snapshot.js';
 interface BackupOptions {
   readonly redis: Redis;
   readonly session: string;
-  readonly vault: SnapshotStore;
+  readonly snapshots: SnapshotStore;
   readonly timing: Pick<
     Timing,
     'loginSettleMs' | 'backupIntervalMs' | 'backupFreezeMs' | 'backupStopMs' | 'backoffMaxMs'
   >;
   readonly epoch: () => number;
-  /** null: nothing to back up, the profile is not linked. */
+  /** null: the profile is not linked, so there is nothing to back up. */
   readonly source: () => LoginSource | null;
-  /** The run is lost: nothing may be written any more. */
+  /** Aborts when the run is lost: nothing may be written from then on. */
   readonly lost: AbortSignal;
   readonly log: Logger;
 }
 
-/** Of a fresh login, whose `ready` waits for it. */
+/** For the first snapshot of a fresh login, which `ready` waits for. */
 const urgentAttempts = 5;
 const urgentPauseMs = 500;
 
 /**
- * When snapshots of a run's login are taken: as soon as a login is there, when it has settled, then whenever it has
- * changed since the last look, and at the end. Only of a login that works: the incarnation has been `ready`. Whatever
- * fails is said once and tried again; it never ends a run.
+ * Takes snapshots of a run's login: when a fresh login appears, when it has settled, then at each interval in which it has
+ * changed, and at the end of the run. Only of a login that works: the incarnation has been `ready`. A failure is logged
+ * once and retried; it never ends a run.
  */
 export class CredentialsBackup {
   readonly #options: BackupOptions;
-  /** Aborts what is under way: the end is near, or the login void. */
+  /** Aborts the attempt under way: the incarnation ends, so the login may be void. */
   #stopping = new AbortController();
   #watching = new AbortController();
-  #work: Promise<void> = Promise.resolve();
+  #lastStep: Promise<void> = Promise.resolve();
   #isArmed = false;
   #isFailing = false;
   #hasTaken = false;
-  #told = '';
+  /** The status that was written last, with its epoch, as JSON; empty: none is known to be written. */
+  #published = '';
   #last: { readonly id: string; readonly fingerprint: string | null } | null = null;
 
   constructor(options: BackupOptions) {
     this.#options = options;
   }
 
-  /** Says at a run's start whether there will be a backup. Rejects only once `over` aborts. */
+  /** Publishes at the start of a run whether its login will be backed up. Rejects only when `over` aborts. */
   async announce(over: AbortSignal): Promise<void> {
-    const sentence = 'redis refused to be told whether the login is backed up; trying again';
+    const sentence = 'redis refused the backup status; trying again';
     const attempt = async () => {
       await this.#reasonToBeOff();
-      if (this.#told === '' && !this.#isFailing) throw new Error('it was not taken');
+      if (this.#published === '' && !this.#isFailing) throw new Error('it was not written');
     };
     await insist(attempt, { signal: over, log: this.#options.log, sentence });
   }
 
-  /** The account is `ready`: from now on the login is worth keeping. Resolves when it is not looked after any more. */
+  /** Starts regular snapshots: the account is `ready`, so the login is worth keeping. Resolves when they have stopped. */
   async arm(): Promise<void> {
     if (this.#isArmed) return;
     this.#isArmed = true;
@@ -71,56 +73,56 @@ export class CredentialsBackup {
   }
 
   /**
-   * The incarnation is over, or the run: until the next is `ready` nobody knows whether the profile still holds a
-   * login. Gives up what is under way; resolves to whether the login was worth keeping, when nothing touches it any more.
+   * Stops regular snapshots and aborts the one under way: the incarnation or the run is over, and until the next `ready` it is
+   * not known whether the profile still holds a login. Resolves, once nothing uses the profile, to whether it was armed.
    */
   async disarm(): Promise<boolean> {
     const wasArmed = this.#isArmed;
     this.#isArmed = false;
     this.#watching.abort();
     this.#stopping.abort('the backup was interrupted');
-    await this.#work;
+    await this.#lastStep;
     this.#stopping = new AbortController();
     return wasArmed;
   }
 
-  /** Takes one now, whatever is known of the last; resolves when it stands in Redis, or has failed some times. */
+  /** Takes a snapshot now, changed or not. Resolves when it is in Redis, or when {@link urgentAttempts} have failed. */
   async takeNow(): Promise<void> {
     const { signal } = this.#stopping;
     for (let attempt = 1; attempt <= urgentAttempts && !signal.aborted; attempt++) {
-      await this.#next(() => this.#attempt(signal, true));
+      await this.#enqueue(() => this.#attempt(signal, true));
       if (!this.#isFailing) return;
       await pause(urgentPauseMs, signal);
     }
   }
 
-  /** The last one of a run, of the profile at rest; bounded, and nothing when nothing has changed. */
+  /** Takes the last snapshot of a run if the login has changed; the browser has ended. Bounded by `backupStopMs`. */
   takeLast(forced: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(this.#options.timing.backupStopMs);
-    return this.#next(() => this.#attempt(AbortSignal.any([forced, late]), false));
+    return this.#enqueue(() => this.#attempt(AbortSignal.any([forced, late]), false));
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
     const { loginSettleMs, backupIntervalMs, backoffMaxMs } = this.#options.timing;
     await pause(loginSettleMs, signal);
     while (!signal.aborted) {
-      await this.#next(() => this.#attempt(this.#stopping.signal, false));
+      await this.#enqueue(() => this.#attempt(this.#stopping.signal, false));
       await pause(this.#isFailing ? Math.min(backupIntervalMs, backoffMaxMs) : backupIntervalMs, signal);
     }
   }
 
-  /** One after another. */
-  #next(step: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(step);
-    return this.#work;
+  /** Runs steps one after another. */
+  #enqueue(step: () => Promise<void>): Promise<void> {
+    this.#lastStep = this.#lastStep.then(step);
+    return this.#lastStep;
   }
 
   /** Never rejects. */
   async #attempt(end: AbortSignal, isUrgent: boolean): Promise<void> {
-    const { lost, source: findSource, log } = this.#options;
+    const { lost, log } = this.#options;
     const signal = AbortSignal.any([end, lost]);
     try {
-      const source = findSource();
+      const source = this.#options.source();
       if (source === null || signal.aborted) return;
       if ((await unlessAborted(this.#reasonToBeOff(), signal)) !== null) return;
       if (!isUrgent && !(await unlessAborted(this.#hasChanged(source), signal))) return;
@@ -133,44 +135,47 @@ export class CredentialsBackup {
   }
 
   async #take(source: LoginSource, signal: AbortSignal): Promise<void> {
-    const { vault, epoch, timing, log } = this.#options;
+    const { snapshots, epoch, timing, log } = this.#options;
     const since = performance.now();
-    const taken = await takeSnapshot(source, vault, epoch(), timing.backupFreezeMs, signal);
+    const taken = await takeSnapshot(source, snapshots, epoch(), timing.backupFreezeMs, signal);
     const { header, bytes } = taken.manifest;
     this.#last = { id: header.id, fingerprint: taken.fingerprint };
     const facts = {
       bytes,
-      stoodStillMs: Math.round(taken.stoodStillMs),
+      stoodStillMs: Math.round(taken.frozenMs),
       tookMs: Math.round(performance.now() - since),
     };
     log[this.#hasTaken ? 'debug' : 'info'](facts, 'login backed up');
     this.#hasTaken = true;
-    await this.#tell({ enabled: true, reason: null });
+    await this.#publish({ enabled: true, reason: null });
   }
 
-  /** Asks Redis too: it may have lost what stood there. */
+  /** True also where Redis has lost the last snapshot. */
   async #hasChanged({ profileDir }: LoginSource): Promise<boolean> {
-    const newest = await this.#options.vault.newest();
+    const newest = await this.#options.snapshots.newest();
     const id = newest?.type === 'readable' ? newest.manifest.header.id : null;
     if (this.#last === null || this.#last.id !== id) return true;
     return (await fingerprintOf(profileDir)) !== this.#last.fingerprint;
   }
 
-  /** null: there is none. What another key has sealed is never replaced. */
+  /**
+   * Why no snapshot may be taken, which is published too; null: one may. A snapshot that another key encrypted is never
+   * replaced.
+   */
   async #reasonToBeOff(): Promise<string | null> {
-    const { vault, log } = this.#options;
+    const { snapshots, log } = this.#options;
     let reason: string | null = null;
-    if (!vault.hasKey) {
+    if (!snapshots.hasKey) {
       reason = `no key is set: give the supervisors WHATSAPP_CREDENTIALS_KEY (${makeKeyHint})`;
     } else {
-      const newest = await vault.newest();
+      const newest = await snapshots.newest();
       if (newest?.type === 'unreadable') {
         const { keyId } = newest.manifest.header;
-        reason = `the stored backup was sealed with another key (key id ${keyId}): add that key to WHATSAPP_CREDENTIALS_KEY, or POST /api/logout to begin anew`;
+        reason = `the stored backup was encrypted with another key (key id ${keyId}): add that key to WHATSAPP_CREDENTIALS_KEY, or POST /api/logout to begin anew`;
       }
     }
     if (reason === null && this.#isFailing) return null;
-    const isNew = await this.#tell({ enabled: reason === null, reason });
+    const isNew = await this.#publish({ enabled: reason === null, reason });
     if (isNew && reason !== null) log.warn({ reason }, 'the login is not backed up');
     return reason;
   }
@@ -184,17 +189,17 @@ export class CredentialsBackup {
     const reason = isLate ? 'it took too long at the end of the run' : messageOf(error);
     if (!this.#isFailing) log.error({ reason }, 'the login could not be backed up; trying again');
     this.#isFailing = true;
-    await this.#tell({ enabled: true, reason: `the newest attempt failed: ${reason}` });
+    await this.#publish({ enabled: true, reason: `the newest attempt failed: ${reason}` });
   }
 
-  /** Writes what `/health` says where it has changed; false where it has not. */
-  async #tell(standing: { enabled: boolean; reason: string | null }): Promise<boolean> {
+  /** Writes the status that `/health` shows. False: it is the same as before. */
+  async #publish(status: BackupStatus): Promise<boolean> {
     const { redis, session, epoch, lost } = this.#options;
-    const text = JSON.stringify([epoch(), standing]);
-    if (text === this.#told) return false;
-    this.#told = text;
-    await unlessAborted(publishBackupStatus(redis, { session, epoch: epoch() }, standing), lost).catch(() => {
-      this.#told = '';
+    const text = JSON.stringify([epoch(), status]);
+    if (text === this.#published) return false;
+    this.#published = text;
+    await unlessAborted(publishBackupStatus(redis, { session, epoch: epoch() }, status), lost).catch(() => {
+      this.#published = '';
     });
     return true;
   }

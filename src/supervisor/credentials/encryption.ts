@@ -4,50 +4,53 @@ import type { CredentialsKey } from '../../platform/credentials-keys.js';
 import { DamagedSnapshotError } from './errors.js';
 
 /**
- * A snapshot is sealed in pieces: each by itself with AES-256-GCM under a random IV, so that nothing is decompressed
- * or unpacked before it is known to be ours. The associated data are the snapshot's header, the piece's number and
- * whether it is the last: a piece that was changed, left out, moved, cut off or taken from elsewhere does not open.
+ * A snapshot is encrypted in pieces, each by itself with AES-256-GCM under a random IV. So nothing is decompressed or unpacked
+ * before it is authenticated. The associated data are the snapshot's header, the number of the piece and whether it is the
+ * last: a piece that was changed, left out, moved, cut off or taken from elsewhere is not decrypted.
  */
 
 const ivBytes = 12;
 const tagBytes = 16;
 
 /**
- * Plain bytes in a piece: what stands before the run's lease renewal on the same connection. With what is around it just below
- * 256 KiB: above that Redis' allocator gives it a quarter more.
+ * Plain bytes in a piece. Small, because the lease renewal of the run waits for it on the same connection. With what is added
+ * it stays just below 256 KiB: above that, Redis' allocator takes a quarter more.
  */
 const pieceBytes = 256 * 1024 - 512;
 
-export interface PiecePlace {
+/** What a piece is bound to: its associated data. */
+export interface PieceIdentity {
   readonly header: SnapshotHeader;
   readonly index: number;
   readonly isLast: boolean;
 }
 
-/** Gives IV, ciphertext and tag. */
-export function sealPiece(plain: Buffer, key: CredentialsKey, place: PiecePlace): Buffer {
+/** Returns IV, ciphertext and tag, in this order. */
+export function encryptPiece(plain: Buffer, key: CredentialsKey, identity: PieceIdentity): Buffer {
   const iv = randomBytes(ivBytes);
   const cipher = createCipheriv('aes-256-gcm', key.secret, iv, { authTagLength: tagBytes });
-  cipher.setAAD(associatedData(place));
+  cipher.setAAD(associatedData(identity));
   return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** Throws {@link DamagedSnapshotError}. */
-export function openPiece(sealed: Buffer, key: CredentialsKey, place: PiecePlace): Buffer {
-  if (sealed.length < ivBytes + tagBytes) throw new DamagedSnapshotError(`piece ${place.index} is too short`);
-  const cipher = createDecipheriv('aes-256-gcm', key.secret, sealed.subarray(0, ivBytes), {
+/** Throws {@link DamagedSnapshotError} if it is not this piece, encrypted with this key. */
+export function decryptPiece(encrypted: Buffer, key: CredentialsKey, identity: PieceIdentity): Buffer {
+  if (encrypted.length < ivBytes + tagBytes) {
+    throw new DamagedSnapshotError(`piece ${identity.index} is too short`);
+  }
+  const cipher = createDecipheriv('aes-256-gcm', key.secret, encrypted.subarray(0, ivBytes), {
     authTagLength: tagBytes,
   });
-  cipher.setAAD(associatedData(place));
-  cipher.setAuthTag(sealed.subarray(-tagBytes));
+  cipher.setAAD(associatedData(identity));
+  cipher.setAuthTag(encrypted.subarray(-tagBytes));
   try {
-    return Buffer.concat([cipher.update(sealed.subarray(ivBytes, -tagBytes)), cipher.final()]);
+    return Buffer.concat([cipher.update(encrypted.subarray(ivBytes, -tagBytes)), cipher.final()]);
   } catch (cause) {
-    throw new DamagedSnapshotError(`piece ${place.index} is not what was sealed`, cause);
+    throw new DamagedSnapshotError(`piece ${identity.index} fails its authentication`, cause);
   }
 }
 
-/** Cuts a stream into pieces of one size; the last is shorter, and marked. */
+/** Cuts a stream into pieces of `size` bytes. The last one is marked and may be shorter, or empty. */
 export async function* cutIntoPieces(
   source: AsyncIterable<Buffer>,
   size = pieceBytes,
@@ -63,8 +66,8 @@ export async function* cutIntoPieces(
   yield { plain: pending, isLast: true };
 }
 
-function associatedData({ header, index, isLast }: PiecePlace): Buffer {
+function associatedData({ header, index, isLast }: PieceIdentity): Buffer {
   const { version, session, id, epoch, wipedEpoch, keyId, takenAt } = header;
-  const words = [version, session, id, epoch, wipedEpoch, keyId, takenAt, index, isLast];
-  return Buffer.from(JSON.stringify(words));
+  const fields = [version, session, id, epoch, wipedEpoch, keyId, takenAt, index, isLast];
+  return Buffer.from(JSON.stringify(fields));
 }

@@ -5,29 +5,32 @@ import { sha256Hex } from '../../platform/digest.js';
 
 /**
  * The files of a profile that a login needs: IndexedDB and Local Storage, both LevelDB in Chromium 156. The rest of a
- * profile is caches and preferences, which Chromium makes anew.
+ * profile is caches and preferences, which Chromium creates again.
  */
 export const loginFolders = [join('Default', 'IndexedDB'), join('Default', 'Local Storage')] as const;
 
-/** What LevelDB writes for people, and an empty lock. */
+/** LevelDB's logs for people, and its empty lock. */
 const unneeded = new Set(['LOG', 'LOG.old', 'LOCK']);
 
-/** Changes whenever a file of the login does; reads no content and needs no standstill. null: there are no files. */
+/**
+ * A digest of names, sizes, times and inodes, which changes whenever a file of the login does. Reads no content, so the
+ * browser may write meanwhile. null: there are no files.
+ */
 export async function fingerprintOf(profileDir: string): Promise<string | null> {
   const files = await loginFilesOf(profileDir);
   if (files.length === 0) return null;
   const facts = await Promise.all(
     files.map(async (file) => {
-      const found = await stat(join(profileDir, file)).catch(() => null);
-      return [file, found?.size, found?.mtimeMs, found?.ino].join(':');
+      const stats = await stat(join(profileDir, file)).catch(() => null);
+      return [file, stats?.size, stats?.mtimeMs, stats?.ino].join(':');
     }),
   );
   return sha256Hex(facts.sort().join('\n'));
 }
 
 /**
- * Copies the login to `targetDir` on the same disk, while nobody writes to it. LevelDB's tables never change once they
- * are written, so those are linked; of the others the file system copies only what it must. Rejects when `signal`
+ * Copies the login to `targetDir` on the same disk. Nothing may write to it meanwhile. LevelDB's tables never change once
+ * they are written, so they are hard-linked; the other files are cloned where the file system can. Rejects when `signal`
  * aborts.
  */
 export async function copyLogin(profileDir: string, targetDir: string, signal: AbortSignal): Promise<void> {
@@ -39,7 +42,7 @@ export async function copyLogin(profileDir: string, targetDir: string, signal: A
     files.map(async (file) => {
       signal.throwIfAborted();
       const [from, to] = [join(profileDir, file), join(targetDir, file)];
-      if (file.endsWith('.ldb') && (await isLinked(from, to))) return;
+      if (file.endsWith('.ldb') && (await tryLink(from, to))) return;
       await copyFile(from, to, constants.COPYFILE_FICLONE);
     }),
   );
@@ -47,8 +50,8 @@ export async function copyLogin(profileDir: string, targetDir: string, signal: A
 }
 
 async function loginFilesOf(profileDir: string): Promise<string[]> {
-  const found = await Promise.all(loginFolders.map((folder) => entriesOf(join(profileDir, folder))));
-  return found
+  const entries = await Promise.all(loginFolders.map((folder) => entriesOf(join(profileDir, folder))));
+  return entries
     .flat()
     .filter((entry) => entry.isFile() && !unneeded.has(entry.name))
     .map((entry) => relative(profileDir, join(entry.parentPath, entry.name)));
@@ -63,8 +66,8 @@ async function entriesOf(dir: string): Promise<Dirent[]> {
   }
 }
 
-/** False where the file system knows no hard links. */
-async function isLinked(from: string, to: string): Promise<boolean> {
+/** Creates a hard link. False where the file system cannot. */
+async function tryLink(from: string, to: string): Promise<boolean> {
   return link(from, to).then(
     () => true,
     (error: NodeJS.ErrnoException) => {

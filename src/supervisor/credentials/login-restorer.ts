@@ -10,7 +10,7 @@ import { loginFolders } from './login-files.js';
 import type { SnapshotStore, StoredSnapshot } from './snapshot-store.js';
 import { accountFile, storageFile } from './take-snapshot.js';
 
-/** Restoring failed for a reason outside the snapshot (disk, Redis): it can succeed later. */
+/** Restoring failed for a reason outside the snapshot (disk, Redis). A later try can succeed. */
 class RestoreError extends HoldlineError {
   constructor(cause: unknown) {
     super('restore_failed', `the login could not be restored from its backup: ${messageOf(cause)}`, {
@@ -21,46 +21,46 @@ class RestoreError extends HoldlineError {
 }
 
 interface RestorerOptions {
-  readonly vault: SnapshotStore;
+  readonly snapshots: SnapshotStore;
   readonly profile: Profile;
   readonly log: Logger;
 }
 
-/** The login that this machine has. */
+/** The login in the profile on this machine. */
 export interface LocalLogin {
-  /** There is one, and nothing speaks against it. */
+  /** There is one, and there is no sign that it does not work. */
   readonly isGood: boolean;
   /** Of the newest run that used it. */
   readonly epoch: number;
 }
 
-/** Puts a snapshot in the place of a profile that is not there, not usable, or older than the snapshot. */
+/** Replaces a profile that is missing, unusable or older than a snapshot by that snapshot. */
 export class LoginRestorer {
   readonly #options: RestorerOptions;
-  /** Snapshots that were restored and have not been `ready` since: each gets one chance. */
+  /** Ids of snapshots that were restored and have not been `ready` since. Each is tried once. */
   readonly #tried = new Set<string>();
 
   constructor(options: RestorerOptions) {
     this.#options = options;
   }
 
-  /** The login that runs now works. */
+  /** The current login works: every snapshot may be tried again. */
   trust(): void {
     this.#tried.clear();
   }
 
   /**
-   * Restores the newest good snapshot where it is better than what is here; null: nothing was changed. Throws
-   * {@link UnreadableBackupError} where the only login is one that no key opens, {@link RestoreError} where
-   * disk or Redis refused; both leave everything as it was.
+   * Restores the newest good snapshot if it is better than the local login. null: nothing was changed. Throws
+   * {@link UnreadableBackupError} if the only login is one that no key decrypts, {@link RestoreError} if disk or Redis
+   * failed; both leave everything as it was.
    */
   async restore(
     local: LocalLogin,
     wipedEpoch: number,
     signal: AbortSignal,
   ): Promise<{ account: Account | null } | null> {
-    const { vault, log } = this.#options;
-    const found = await unlessAborted(vault.find(wipedEpoch), signal).catch((error) => {
+    const { snapshots, log } = this.#options;
+    const found = await unlessAborted(snapshots.find(wipedEpoch), signal).catch((error) => {
       throw new RestoreError(error);
     });
     for (const snapshot of found) {
@@ -73,27 +73,27 @@ export class LoginRestorer {
       if (local.isGood && header.epoch <= local.epoch) return null;
       if (snapshot.type === 'unreadable') {
         if (local.isGood) return null;
-        throw new UnreadableBackupError(header.keyId, vault.hasKey);
+        throw new UnreadableBackupError(header.keyId, snapshots.hasKey);
       }
-      const restored = await this.#tryOne(snapshot, wipedEpoch, signal);
+      const restored = await this.#tryToRestore(snapshot, wipedEpoch, signal);
       if (restored !== null) return restored;
     }
     return null;
   }
 
-  /** null: it is damaged. */
-  async #tryOne(
+  /** null: the snapshot is damaged. */
+  async #tryToRestore(
     snapshot: StoredSnapshot,
     wipedEpoch: number,
     signal: AbortSignal,
   ): Promise<{ account: Account | null } | null> {
-    const { vault, profile, log } = this.#options;
+    const { snapshots, profile, log } = this.#options;
     const { slot, manifest } = snapshot;
     const { id, epoch, takenAt } = manifest.header;
     let dir: string | null = null;
     try {
       dir = await mkdtemp(`${profile.dir}.restore-`);
-      await vault.fetch(snapshot, dir, isExpected, signal);
+      await snapshots.fetch(snapshot, dir, isExpected, signal);
       const account = accountSchema
         .nullable()
         .parse(JSON.parse(await readFile(join(dir, accountFile), 'utf8')));

@@ -13,31 +13,31 @@ import {
   stagePiece,
 } from '../../platform/store/credentials-store.js';
 import { packFolder, unpackFolder } from './archive.js';
-import { cutIntoPieces, openPiece, sealPiece } from './encryption.js';
+import { cutIntoPieces, decryptPiece, encryptPiece } from './encryption.js';
 import { DamagedSnapshotError, SnapshotRefusedError, SnapshotTooLargeError } from './errors.js';
 
 export interface SnapshotStoreOptions {
   readonly redis: Redis;
   readonly session: string;
-  /** The first seals, all open; none: nothing can be stored or read. */
+  /** The first encrypts, all decrypt. Empty: nothing can be stored or read. */
   readonly keys: readonly CredentialsKey[];
   readonly onBound?: OnBound;
 }
 
-/** A stored snapshot that may be opened. */
+/** A stored snapshot and the key that decrypts it. */
 export interface StoredSnapshot {
   readonly slot: SnapshotSlot;
   readonly manifest: SnapshotManifest;
   readonly key: CredentialsKey;
 }
 
-/** A snapshot that stands in Redis, and what can be done with it. */
+/** A snapshot in Redis. `unreadable`: no key here decrypts it; `damaged`: it must not be used. */
 export type FoundSnapshot =
   | ({ readonly type: 'readable' } & StoredSnapshot)
   | { readonly type: 'unreadable'; readonly slot: SnapshotSlot; readonly manifest: SnapshotManifest }
   | { readonly type: 'damaged'; readonly slot: SnapshotSlot };
 
-/** Seals folders into a session's place in Redis and opens them again. Every Redis error passes through. */
+/** Stores folders as encrypted snapshots of a session's login in Redis, and fetches them. Redis errors pass through. */
 export class SnapshotStore {
   readonly #options: SnapshotStoreOptions;
 
@@ -50,14 +50,14 @@ export class SnapshotStore {
   }
 
   /**
-   * Stores what is in `dir` as the newest snapshot. Throws {@link SnapshotTooLargeError}, and {@link SnapshotRefusedError}
-   * when the session is another's or its login was wiped. Nothing is left in Redis of one that did not come to its end.
+   * Stores the content of `dir` as the newest snapshot. Throws {@link SnapshotTooLargeError}, and {@link SnapshotRefusedError}
+   * when the session belongs to a newer run or its login was wiped. A snapshot that fails leaves nothing in Redis.
    */
   async store(
     dir: string,
     facts: Pick<SnapshotHeader, 'epoch' | 'wipedEpoch'>,
     signal: AbortSignal,
-    mostBytes: number = bounds.snapshot,
+    maxBytes: number = bounds.snapshot,
   ): Promise<SnapshotManifest> {
     const { redis, session, keys } = this.#options;
     const [key] = keys;
@@ -78,11 +78,12 @@ export class SnapshotStore {
         dir,
         async (compressed) => {
           for await (const { plain, isLast } of cutIntoPieces(compressed)) {
-            const sealed = sealPiece(plain, key, { header, index: pieces, isLast });
-            hash.update(sealed);
-            bytes += sealed.length;
-            if (bytes > mostBytes) throw this.#tooLarge(mostBytes);
-            if (!(await unlessAborted(stagePiece(redis, writer, header.id, pieces, sealed), signal))) {
+            const encrypted = encryptPiece(plain, key, { header, index: pieces, isLast });
+            hash.update(encrypted);
+            bytes += encrypted.length;
+            if (bytes > maxBytes) throw this.#tooLarge(maxBytes);
+            const staging = stagePiece(redis, writer, header.id, pieces, encrypted);
+            if (!(await unlessAborted(staging, signal))) {
               throw new SnapshotRefusedError('the session belongs to a newer run');
             }
             pieces++;
@@ -95,24 +96,24 @@ export class SnapshotStore {
       if (outcome !== 'committed') throw new SnapshotRefusedError(refusals[outcome]);
       return manifest;
     } catch (error) {
-      // It lapses by itself where Redis does not answer.
+      // If Redis does not answer, the staged pieces expire by themselves.
       discardStaged(redis, session, header.id).catch(() => undefined);
       throw error;
     }
   }
 
-  #tooLarge(mostBytes: number): SnapshotTooLargeError {
+  #tooLarge(maxBytes: number): SnapshotTooLargeError {
     this.#options.onBound?.('snapshot');
-    return new SnapshotTooLargeError(mostBytes);
+    return new SnapshotTooLargeError(maxBytes);
   }
 
   newest(): Promise<FoundSnapshot | null> {
-    return this.#look('newest');
+    return this.#read('newest');
   }
 
-  /** What is stored and not void, the newest first. */
+  /** The stored snapshots that no later wipe has voided, the newest first. Damaged ones are included. */
   async find(wipedEpoch: number): Promise<FoundSnapshot[]> {
-    const found = [await this.#look('newest'), await this.#look('previous')];
+    const found = [await this.#read('newest'), await this.#read('previous')];
     return found.filter(
       (snapshot): snapshot is FoundSnapshot =>
         snapshot !== null &&
@@ -120,7 +121,7 @@ export class SnapshotStore {
     );
   }
 
-  /** Unpacks a snapshot into `dir`. Whatever is there after a {@link DamagedSnapshotError} must not be used. */
+  /** Unpacks a snapshot into `dir`. After a {@link DamagedSnapshotError} the content of `dir` must not be used. */
   async fetch(
     snapshot: StoredSnapshot,
     dir: string,
@@ -134,11 +135,11 @@ export class SnapshotStore {
     let bytes = 0;
     async function* plainPieces(): AsyncGenerator<Buffer> {
       for (let index = 0; index < pieces; index++) {
-        const sealed = await unlessAborted(readPiece(redis, session, slot, index), signal);
-        if (sealed === null) throw new DamagedSnapshotError(`piece ${index} is missing`);
-        hash.update(sealed);
-        bytes += sealed.length;
-        yield openPiece(sealed, key, { header, index, isLast: index === pieces - 1 });
+        const encrypted = await unlessAborted(readPiece(redis, session, slot, index), signal);
+        if (encrypted === null) throw new DamagedSnapshotError(`piece ${index} is missing`);
+        hash.update(encrypted);
+        bytes += encrypted.length;
+        yield decryptPiece(encrypted, key, { header, index, isLast: index === pieces - 1 });
       }
     }
     try {
@@ -153,7 +154,7 @@ export class SnapshotStore {
     }
   }
 
-  async #look(slot: SnapshotSlot): Promise<FoundSnapshot | null> {
+  async #read(slot: SnapshotSlot): Promise<FoundSnapshot | null> {
     const { redis, session, keys } = this.#options;
     const manifest = await readManifest(redis, session, slot);
     if (manifest === null) return null;
@@ -167,5 +168,5 @@ export class SnapshotStore {
 const refusals = {
   fenced: 'the session belongs to a newer run',
   wiped: 'the login was wiped meanwhile',
-  incomplete: 'parts of it have lapsed, the upload was too slow',
+  incomplete: 'some of its pieces expired, the upload was too slow',
 } as const;

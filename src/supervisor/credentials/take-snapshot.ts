@@ -8,36 +8,37 @@ import { LoopDelay } from '../../platform/loop-delay.js';
 import { copyLogin, fingerprintOf } from './login-files.js';
 import type { SnapshotStore } from './snapshot-store.js';
 
-/** A linked profile, and the browser on it if one lives. */
+/** A linked profile, and the browser on it if one runs. */
 export interface LoginSource {
   readonly profileDir: string;
   readonly account: Account | null;
   readonly wipedEpoch: number;
-  /** What the login needs that is not in the profile yet. */
+  /** The part of the login that Chromium has not written to the profile yet. */
   readonly storage: LoginStorage | null;
-  /** Runs it while no process of the browser does; those go on afterwards in any case. */
+  /** Runs `work` while all processes of the browser are frozen. They always go on afterwards. */
   whileFrozen<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export interface TakenSnapshot {
   readonly manifest: SnapshotManifest;
-  /** Of the login as it was before the copy: what changes from then on is seen. */
+  /** Of the login before it was copied, so that later changes are noticed. */
   readonly fingerprint: string | null;
-  readonly stoodStillMs: number;
+  /** How long the browser was frozen. */
+  readonly frozenMs: number;
 }
 
-/** What stands in a snapshot beside the profile's own files. */
+/** Files of a snapshot beside the profile's own. */
 export const accountFile = 'account.json';
 export const storageFile = 'storage.json';
 
 /**
- * Copies the login of a live profile and stores the copy. The browser stands still while it is copied, for
- * `freezeLimitMs` at most: the copy is what a power cut would have left, which LevelDB recovers from; copied live, it
- * often is not. All else happens on the copy.
+ * Copies the login of a live profile and stores the copy. The browser is frozen during the copy, for `freezeLimitMs` at most.
+ * So the copy is what a power cut would leave, and LevelDB recovers from that; from a copy of a running browser it often
+ * does not. Packing and encryption use the copy.
  */
 export async function takeSnapshot(
   source: LoginSource,
-  vault: SnapshotStore,
+  snapshots: SnapshotStore,
   epoch: number,
   freezeLimitMs: number,
   signal: AbortSignal,
@@ -46,16 +47,17 @@ export async function takeSnapshot(
   const dir = await mkdtemp(`${profileDir}.snapshot-`);
   try {
     const fingerprint = await fingerprintOf(profileDir);
-    const stoodStillMs = await copyFrozen(source, dir, freezeLimitMs, signal);
+    const frozenMs = await copyFrozen(source, dir, freezeLimitMs, signal);
     await writeFile(join(dir, accountFile), JSON.stringify(account));
     if (storage !== null) await writeFile(join(dir, storageFile), JSON.stringify(storage));
-    const manifest = await vault.store(dir, { epoch, wipedEpoch }, signal);
-    return { manifest, fingerprint, stoodStillMs };
+    const manifest = await snapshots.store(dir, { epoch, wipedEpoch }, signal);
+    return { manifest, fingerprint, frozenMs };
   } finally {
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
+/** Returns how long the copy took, in ms. */
 async function copyFrozen(
   source: LoginSource,
   dir: string,
@@ -74,17 +76,17 @@ async function copyFrozen(
       return performance.now() - since;
     });
   } catch (error) {
-    if (late.aborted) throw new Error(lateSentence(limitMs, loop.blame(limitMs)));
+    if (late.aborted) throw new Error(lateMessage(limitMs, loop.blame(limitMs)));
     throw error;
   } finally {
     loop.stop();
-    // A copy that was given up may still write: the folder is removed after it.
+    // An aborted copy may still write. The caller removes the folder, so wait for it.
     await (copying as Promise<void> | null)?.catch(() => undefined);
   }
 }
 
-/** A timer that is late because nothing ran says nothing about the disk. */
-function lateSentence(limitMs: number, stall: string | null): string {
+/** `stall`: this process did not run for a while, so the disk may not be to blame. */
+function lateMessage(limitMs: number, stall: string | null): string {
   const limit = `${limitMs / 1000} s`;
   return stall === null
     ? `the disk took longer than ${limit} to copy the login`

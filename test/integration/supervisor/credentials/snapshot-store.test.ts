@@ -26,11 +26,11 @@ import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
 /** Snapshots in a real Redis: who may store one, what replaces what, and what is never used. */
-describe('the vault of snapshots', () => {
+describe('the store of snapshots', () => {
   let server: RedisServer;
   let redis: Redis;
   let session: string;
-  let vault: SnapshotStore;
+  let snapshots: SnapshotStore;
   const key = makeCredentialsKey();
   const never = new AbortController().signal;
   const epoch = 1_000;
@@ -42,7 +42,7 @@ describe('the vault of snapshots', () => {
   beforeEach(async () => {
     await redis.flushall();
     session = `v-${randomUUID()}`;
-    vault = vaultWith([key]);
+    snapshots = storeWith([key]);
     await redis.set(sessionKeys(session).fence, `${epoch}.0`);
   });
   after(async () => {
@@ -51,7 +51,7 @@ describe('the vault of snapshots', () => {
     await assertNothingLeft();
   });
 
-  const vaultWith = (keys: readonly CredentialsKey[], of = session) =>
+  const storeWith = (keys: readonly CredentialsKey[], of = session) =>
     new SnapshotStore({ redis, session: of, keys });
 
   /** A folder with this text in a file, and enough beside it for several pieces. */
@@ -64,13 +64,13 @@ describe('the vault of snapshots', () => {
   }
 
   const store = (text: string, facts = {}) =>
-    vault.store(folder(text), { epoch, wipedEpoch: 0, ...facts }, never);
+    snapshots.store(folder(text), { epoch, wipedEpoch: 0, ...facts }, never);
 
-  async function readable(from = vault): Promise<StoredSnapshot[]> {
+  async function readable(from = snapshots): Promise<StoredSnapshot[]> {
     return (await from.find(0)).flatMap((found) => (found.type === 'readable' ? [found] : []));
   }
 
-  async function open(snapshot: StoredSnapshot | undefined, from = vault): Promise<string> {
+  async function open(snapshot: StoredSnapshot | undefined, from = snapshots): Promise<string> {
     assert.ok(snapshot, 'there is a snapshot');
     const dir = scratchDir();
     await from.fetch(snapshot, dir, () => true, never);
@@ -83,10 +83,10 @@ describe('the vault of snapshots', () => {
 
   it('stores none that is larger than may be, and keeps the one before', async () => {
     const met: BoundName[] = [];
-    vault = new SnapshotStore({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
+    snapshots = new SnapshotStore({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
     const dir = folder('one');
-    const { bytes } = await vault.store(dir, { epoch, wipedEpoch: 0 }, never);
-    const again = (most: number) => vault.store(dir, { epoch, wipedEpoch: 0 }, never, most);
+    const { bytes } = await snapshots.store(dir, { epoch, wipedEpoch: 0 }, never);
+    const again = (most: number) => snapshots.store(dir, { epoch, wipedEpoch: 0 }, never, most);
     await again(bytes);
     const error = await again(bytes - 1).catch((thrown: unknown) => thrown);
     assert.ok(error instanceof SnapshotTooLargeError);
@@ -98,12 +98,12 @@ describe('the vault of snapshots', () => {
 
   it('gives back what was stored, to the byte, in pieces', async () => {
     const dir = folder('one');
-    const manifest = await vault.store(dir, { epoch, wipedEpoch: 0 }, never);
+    const manifest = await snapshots.store(dir, { epoch, wipedEpoch: 0 }, never);
     assert.equal(manifest.pieces, 3);
     const target = scratchDir();
     const [found] = await readable();
     assert.ok(found);
-    await vault.fetch(found, target, () => true, never);
+    await snapshots.fetch(found, target, () => true, never);
     for (const file of ['login', 'Default/IndexedDB/000003.log']) {
       assert.deepEqual(readFileSync(join(target, file)), readFileSync(join(dir, file)));
     }
@@ -152,7 +152,7 @@ describe('the vault of snapshots', () => {
   it('interrupted while it uploads, leaves the one before and nothing else', async () => {
     await store('ours');
     const interrupted = new AbortController();
-    const storing = vault.store(folder('half', 20_000_000), { epoch, wipedEpoch: 0 }, interrupted.signal);
+    const storing = snapshots.store(folder('half', 20_000_000), { epoch, wipedEpoch: 0 }, interrupted.signal);
     const failed = assert.rejects(storing);
     await eventually(async () => (await redis.keys('*staged*')).length === 1, { intervalMs: 1 });
     interrupted.abort('enough');
@@ -166,7 +166,7 @@ describe('the vault of snapshots', () => {
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     await redis.config('SET', 'maxmemory', String(used + 5_000_000));
     try {
-      const storing = vault.store(folder('big', 30_000_000), { epoch, wipedEpoch: 0 }, never);
+      const storing = snapshots.store(folder('big', 30_000_000), { epoch, wipedEpoch: 0 }, never);
       await assert.rejects(storing, /OOM command not allowed/);
     } finally {
       await redis.config('SET', 'maxmemory', '0');
@@ -179,7 +179,7 @@ describe('the vault of snapshots', () => {
     await store('one');
     await store('two');
     await markWiped(redis, session, epoch);
-    assert.deepEqual(await vault.find(0), []);
+    assert.deepEqual(await snapshots.find(0), []);
     assert.deepEqual(await redis.keys('*credentials*'), []);
     await assert.rejects(store('of the login before'), /the login was wiped meanwhile/);
     const wipedEpoch = Number(await redis.get(sessionKeys(session).wiped));
@@ -207,17 +207,17 @@ describe('the vault of snapshots', () => {
 
   it('takes a snapshot from before the newest wipe for void, wherever it turns up', async () => {
     await store('one');
-    assert.equal((await vault.find(0)).length, 1);
-    assert.deepEqual(await vault.find(1), []);
+    assert.equal((await snapshots.find(0)).length, 1);
+    assert.deepEqual(await snapshots.find(1), []);
   });
 
   it('opens with any of its keys and seals with the first: that is how a key is changed', async () => {
     const next = makeCredentialsKey();
     await store('sealed with the old');
-    const rotating = vaultWith([next, key]);
+    const rotating = storeWith([next, key]);
     assert.equal(await open((await readable(rotating))[0], rotating), 'sealed with the old');
     await rotating.store(folder('sealed with the new'), { epoch, wipedEpoch: 0 }, never);
-    const rotated = vaultWith([next]);
+    const rotated = storeWith([next]);
     assert.deepEqual(
       (await rotated.find(0)).map(({ type, slot }) => [slot, type]),
       [
@@ -254,14 +254,14 @@ describe('the vault of snapshots', () => {
         await store('before');
         await store('tampered');
         await tamper(sessionKeys(session).snapshot);
-        for (const found of await vault.find(0)) {
+        for (const found of await snapshots.find(0)) {
           if (found.slot === 'previous') {
             assert.ok(found.type === 'readable');
             assert.equal(await open(found), 'before');
           } else if (found.type === 'readable') await assert.rejects(open(found), DamagedSnapshotError);
           else assert.equal(found.type, 'damaged');
         }
-        assert.equal((await vault.find(0)).length, 2);
+        assert.equal((await snapshots.find(0)).length, 2);
       });
     }
 
@@ -271,7 +271,7 @@ describe('the vault of snapshots', () => {
       assert.ok(found);
       const dir = scratchDir();
       const isExpected = (path: string) => path !== 'login' && path !== './login';
-      await assert.rejects(vault.fetch(found, dir, isExpected, never), /it holds ".*login"/);
+      await assert.rejects(snapshots.fetch(found, dir, isExpected, never), /it holds ".*login"/);
       assert.equal(readdirSync(dir).includes('login'), false);
     });
 
@@ -300,7 +300,7 @@ describe('the vault of snapshots', () => {
     async function fromAnotherSession(snapshot: string): Promise<void> {
       const other = `${session}-b`;
       await redis.set(sessionKeys(other).fence, `${epoch}.0`);
-      await vaultWith([key], other).store(folder('theirs'), { epoch, wipedEpoch: 0 }, never);
+      await storeWith([key], other).store(folder('theirs'), { epoch, wipedEpoch: 0 }, never);
       await redis.copy(sessionKeys(other).snapshot, snapshot, 'REPLACE');
     }
 

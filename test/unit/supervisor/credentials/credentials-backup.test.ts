@@ -6,7 +6,7 @@ import type { Redis } from '../../../../src/platform/redis/connection.js';
 import { CredentialsBackup } from '../../../../src/supervisor/credentials/credentials-backup.js';
 import type { SnapshotStore } from '../../../../src/supervisor/credentials/snapshot-store.js';
 
-for (const refused of ['the look at the vault', 'the standing'] as const) {
+for (const refused of ['the newest snapshot', 'the status'] as const) {
   test(`at a run's start it is said whether there will be a backup, although Redis refuses ${refused} once`, async () => {
     const told: unknown[] = [];
     let refusals = 0;
@@ -15,22 +15,22 @@ for (const refused of ['the look at the vault', 'the standing'] as const) {
     };
     const redis = {
       async holdline_publishBackupStatus(...words: unknown[]) {
-        refuseFirst('the standing');
+        refuseFirst('the status');
         told.push(words.at(-1));
         return 1;
       },
     };
-    const vault = {
+    const snapshots = {
       hasKey: true,
       async newest() {
-        refuseFirst('the look at the vault');
+        refuseFirst('the newest snapshot');
         return null;
       },
     };
     const never = new AbortController().signal;
     const backup = new CredentialsBackup({
       redis: redis as unknown as Redis,
-      vault: vault as unknown as SnapshotStore,
+      snapshots: snapshots as unknown as SnapshotStore,
       ...{ session: 'default', epoch: () => 1, source: () => null, lost: never },
       timing: timingSchema.parse({}),
       log: pino({ level: 'silent' }),

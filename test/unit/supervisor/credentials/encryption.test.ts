@@ -4,7 +4,11 @@ import { test } from 'node:test';
 import { inspect } from 'node:util';
 import type { SnapshotHeader } from '../../../../src/contract/credentials.js';
 import { parseCredentialsKey } from '../../../../src/platform/credentials-keys.js';
-import { cutIntoPieces, openPiece, sealPiece } from '../../../../src/supervisor/credentials/encryption.js';
+import {
+  cutIntoPieces,
+  decryptPiece,
+  encryptPiece,
+} from '../../../../src/supervisor/credentials/encryption.js';
 import { DamagedSnapshotError } from '../../../../src/supervisor/credentials/errors.js';
 import { makeCredentialsKey } from '../../../support/credentials.js';
 
@@ -18,51 +22,51 @@ const header: SnapshotHeader = {
   takenAt: '2026-01-02T03:04:05.678Z',
 };
 const key = makeCredentialsKey();
-const place = { header, index: 3, isLast: false };
+const identity = { header, index: 3, isLast: false };
 const plain = randomBytes(1_000);
 
-test('a piece opens to what was sealed, and no two seals of it are alike', () => {
-  const [one, two] = [sealPiece(plain, key, place), sealPiece(plain, key, place)];
-  assert.deepEqual(openPiece(one, key, place), plain);
+test('a piece decrypts to what was encrypted, and no two encryptions of it are alike', () => {
+  const [one, two] = [encryptPiece(plain, key, identity), encryptPiece(plain, key, identity)];
+  assert.deepEqual(decryptPiece(one, key, identity), plain);
   assert.notDeepEqual(one, two);
   assert.equal(one.includes(plain.subarray(0, 16)), false);
 });
 
-test('a flipped bit anywhere in a piece, in IV, text or tag, does not open', () => {
-  const sealed = sealPiece(plain, key, place);
-  for (const at of [0, 11, 12, 500, sealed.length - 17, sealed.length - 16, sealed.length - 1]) {
-    const flipped = Buffer.from(sealed);
+test('a flipped bit anywhere in a piece, in IV, text or tag, is not decrypted', () => {
+  const encrypted = encryptPiece(plain, key, identity);
+  for (const at of [0, 11, 12, 500, encrypted.length - 17, encrypted.length - 16, encrypted.length - 1]) {
+    const flipped = Buffer.from(encrypted);
     flipped[at] = (flipped[at] ?? 0) ^ 1;
-    assert.throws(() => openPiece(flipped, key, place), DamagedSnapshotError, `byte ${at}`);
+    assert.throws(() => decryptPiece(flipped, key, identity), DamagedSnapshotError, `byte ${at}`);
   }
 });
 
-test('a piece that is cut off does not open, wherever', () => {
-  const sealed = sealPiece(plain, key, place);
-  for (const length of [0, 1, 12, 27, 28, 500, sealed.length - 1]) {
-    assert.throws(() => openPiece(sealed.subarray(0, length), key, place), DamagedSnapshotError);
+test('a piece that is cut off is not decrypted, wherever', () => {
+  const encrypted = encryptPiece(plain, key, identity);
+  for (const length of [0, 1, 12, 27, 28, 500, encrypted.length - 1]) {
+    assert.throws(() => decryptPiece(encrypted.subarray(0, length), key, identity), DamagedSnapshotError);
   }
 });
 
-const elsewhere: readonly [string, Parameters<typeof openPiece>[2]][] = [
-  ['at another number', { ...place, index: 4 }],
-  ['as the last', { ...place, isLast: true }],
-  ['of another session', { ...place, header: { ...header, session: 'other' } }],
-  ['of another snapshot', { ...place, header: { ...header, id: '11111111-04d1-4a7c-9c3e-6a3a0f1d7b11' } }],
-  ['of another run', { ...place, header: { ...header, epoch: header.epoch + 1 } }],
-  ['of after a wipe', { ...place, header: { ...header, wipedEpoch: 1 } }],
-  ['under another key id', { ...place, header: { ...header, keyId: 'abd' } }],
-  ['of another time', { ...place, header: { ...header, takenAt: '2026-01-02T03:04:05.679Z' } }],
+const elsewhere: readonly [string, Parameters<typeof decryptPiece>[2]][] = [
+  ['at another number', { ...identity, index: 4 }],
+  ['as the last', { ...identity, isLast: true }],
+  ['of another session', { ...identity, header: { ...header, session: 'other' } }],
+  ['of another snapshot', { ...identity, header: { ...header, id: '11111111-04d1-4a7c-9c3e-6a3a0f1d7b11' } }],
+  ['of another run', { ...identity, header: { ...header, epoch: header.epoch + 1 } }],
+  ['of after a wipe', { ...identity, header: { ...header, wipedEpoch: 1 } }],
+  ['under another key id', { ...identity, header: { ...header, keyId: 'abd' } }],
+  ['of another time', { ...identity, header: { ...header, takenAt: '2026-01-02T03:04:05.679Z' } }],
 ];
 for (const [what, other] of elsewhere) {
-  test(`a piece does not open ${what}`, () => {
-    assert.throws(() => openPiece(sealPiece(plain, key, place), key, other), DamagedSnapshotError);
+  test(`a piece is not decrypted ${what}`, () => {
+    assert.throws(() => decryptPiece(encryptPiece(plain, key, identity), key, other), DamagedSnapshotError);
   });
 }
 
-test('another key does not open a piece', () => {
+test('another key does not decrypt a piece', () => {
   assert.throws(
-    () => openPiece(sealPiece(plain, key, place), makeCredentialsKey(), place),
+    () => decryptPiece(encryptPiece(plain, key, identity), makeCredentialsKey(), identity),
     DamagedSnapshotError,
   );
 });

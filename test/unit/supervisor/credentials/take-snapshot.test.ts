@@ -18,12 +18,12 @@ after(() => rmSync(root, { recursive: true }));
 
 const limitMs = 400;
 const never = new AbortController().signal;
-const vault = { store: () => assert.fail('nothing may be stored') } as unknown as SnapshotStore;
+const snapshots = { store: () => assert.fail('nothing may be stored') } as unknown as SnapshotStore;
 
 const take = (whileFrozen: LoginSource['whileFrozen']) =>
   takeSnapshot(
     { profileDir, account: null, wipedEpoch: 0, storage: null, whileFrozen },
-    vault,
+    snapshots,
     1,
     limitMs,
     never,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
+import { jsonType, send } from '../../platform/http-response.js';
 import { pagePolicy } from '../pages/layout.js';
 import { defaultHeaders } from './default-headers.js';
 
@@ -15,20 +16,8 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'same-origin',
 };
 
-export const jsonType = 'application/json; charset=utf-8';
+export { jsonType, send };
 export const htmlType = 'text/html; charset=utf-8';
-
-export function send(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  body: string | Buffer,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  response.writeHead(status, { ...headers, 'content-type': type, 'content-length': length });
-  response.end(body);
-}
 
 export function sendJson(response: ServerResponse, value: unknown, headers?: Record<string, string>): void {
   send(response, 200, jsonType, JSON.stringify(value), headers);

@@ -9,27 +9,27 @@ interface ReadinessParts {
   readonly redis: Redis;
   readonly config: Pick<Config, 'chromeExecutable'>;
   readonly isClosing: boolean;
-  /** Why the newest browser did not start; null: it did, or none was needed yet. */
+  /** Why the newest browser did not start. null: it did, or none was needed yet. */
   readonly browserFailure: string | null;
 }
 
-const redisPatienceMs = 1_000;
+const redisTimeoutMs = 1_000;
 
-/** What keeps a supervisor from taking or running a session, as sentences; empty: nothing. */
+/** Why a supervisor cannot take or run a session, as sentences. Empty: it can. */
 export async function readinessProblems(parts: ReadinessParts): Promise<string[]> {
   if (parts.isClosing) return ['the supervisor is stopping'];
   return [await redisProblem(parts), browserProblem(parts)].filter((problem) => problem !== null);
 }
 
 async function redisProblem({ redis, supervisorId }: ReadinessParts): Promise<string | null> {
-  // A command that waits for the connection would wait there after the probe has gone, too.
+  // Otherwise the command would stay queued for the connection after the probe has gone.
   if (redis.status !== 'ready') return 'redis is not reachable';
   try {
-    const roll = await withDeadline(readSupervisors(redis), redisPatienceMs, 'redis');
-    if (roll.some(({ supervisor }) => supervisor === supervisorId)) return null;
-    return 'the supervisor could not sign the roll of those alive';
+    const supervisors = await withDeadline(readSupervisors(redis), redisTimeoutMs, 'redis');
+    if (supervisors.some(({ supervisor }) => supervisor === supervisorId)) return null;
+    return 'the supervisor could not register in Redis';
   } catch {
-    return `redis does not answer within ${redisPatienceMs / 1_000} s`;
+    return `redis does not answer within ${redisTimeoutMs / 1_000} s`;
   }
 }
 

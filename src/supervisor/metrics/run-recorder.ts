@@ -4,19 +4,20 @@ import type { SessionState } from '../../contract/status.js';
 import type { Recycling } from '../recycling/recycler.js';
 import type { SupervisorMetrics } from './supervisor-metrics.js';
 
-/** Turns the steps of one run's life into counts and durations. */
+/** Records the events of one run as counts and durations. */
 export class RunRecorder {
   readonly #metrics: SupervisorMetrics;
   readonly #session: string;
-  /** null: it has got somewhere, or there is none. */
+  /** When the incarnation started. null: it has reached `qr` or `ready`, or there is none. */
   #startedAt: number | null = null;
   #isReady = false;
+  /** The last end of a `ready` incarnation, until the session is `ready` again. */
   #broken: { readonly at: number; readonly reason: ExitReason | 'recycled' } | null = null;
 
   constructor(metrics: SupervisorMetrics, session: string) {
     this.#metrics = metrics;
     this.#session = session;
-    metrics.announce(session);
+    metrics.initialize(session);
   }
 
   incarnationStarts(): void {
@@ -30,7 +31,7 @@ export class RunRecorder {
       this.#metrics.startDuration.observe({ reached: state }, (now - this.#startedAt) / 1_000);
       this.#startedAt = null;
     }
-    // A person has to scan first: how long that takes is no matter of ours.
+    // A person has to scan now, so the time to `ready` is not ours to measure.
     if (state === 'qr') this.#broken = null;
     if (state === 'ready' && this.#broken !== null) {
       const { at, reason } = this.#broken;
@@ -57,7 +58,7 @@ export class RunRecorder {
 
   readonly onBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
 
-  /** `acceptedAt`: ms, wall clock; of a job, where it may be anything. */
+  /** `acceptedAt`: ms, wall clock. It comes from the job in Redis, so it may be anything. */
   commandSettles(operation: string, outcome: string, acceptedAt: number): void {
     this.#metrics.commands.inc({ operation, outcome });
     const tookMs = Math.max(0, Date.now() - acceptedAt);

@@ -8,10 +8,10 @@ import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import type { BrowserMemory } from '../browser/browser-memory.js';
 
-/** A run that is carried here, as far as it is measured when somebody asks. */
+/** What is measured of a run here when the metrics are read. */
 export interface MeasuredRun {
   readonly session: string;
-  /** null: there is no browser now. */
+  /** null: no browser runs now. */
   readonly browser: { readonly pid: number; readonly ageMs: number } | null;
 }
 
@@ -22,9 +22,9 @@ interface SupervisorMetricsParts {
   readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
 }
 
-const seconds = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300];
+const durationBuckets = [0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 60, 120, 300];
 
-/** What a supervisor counts and measures; docs/metrics.md describes each. No label holds a number or a name of a person. */
+/** The metrics of a supervisor; docs/metrics.md describes each. No label holds a phone number or a person's name. */
 export class SupervisorMetrics {
   readonly page: MetricsPage;
   readonly incarnations;
@@ -36,8 +36,9 @@ export class SupervisorMetrics {
   readonly commandDuration;
   readonly bounds;
   readonly #parts: SupervisorMetricsParts;
-  readonly #carried;
-  readonly #capacity;
+  readonly #refreshDeployment: () => Promise<void>;
+  readonly #sessions;
+  readonly #sessionsMax;
   readonly #browserMemory;
   readonly #browserProcesses;
   readonly #browserAge;
@@ -55,7 +56,7 @@ export class SupervisorMetrics {
         name: `holdline_${name}_duration_seconds`,
         help,
         labelNames,
-        buckets: seconds,
+        buckets: durationBuckets,
         registers,
       });
 
@@ -81,9 +82,9 @@ export class SupervisorMetrics {
       'operation',
     ]);
     this.bounds = createBoundCounter(registers);
-    this.#carried = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
-    this.#capacity = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
-    this.#capacity.set(parts.config.maxSessions);
+    this.#sessions = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
+    this.#sessionsMax = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
+    this.#sessionsMax.set(parts.config.maxSessions);
     const { memoryMb } = parts.config.recycling;
     gauge('browser_memory_ceiling_bytes', 'Beyond it a browser is replaced; 0: never.').set(
       memoryMb * 1_048_576,
@@ -102,16 +103,14 @@ export class SupervisorMetrics {
     });
   }
 
-  readonly #refreshDeployment: () => Promise<void>;
-
-  /** Counters that begin at 0 show their first step; one that is not there yet hides it. */
-  announce(session: string): void {
+  /** Creates the counters of a session at 0: Prometheus does not see the first increment of a counter that is new. */
+  initialize(session: string): void {
     this.incarnations.inc({ session }, 0);
     for (const reason of Object.keys(exitReasons) as ExitReason[]) this.restarts.inc({ session, reason }, 0);
     for (const why of ['memory', 'age']) this.recycles.inc({ session, why }, 0);
   }
 
-  /** In the role `all`, where HTTP is a process beside this one. */
+  /** Counts the restarts of the HTTP process, in the role `all`. */
   followHttp(http: { readonly restarts: number }): void {
     new Counter({
       name: 'holdline_http_restarts_total',
@@ -134,7 +133,7 @@ export class SupervisorMetrics {
       runs.map(({ browser }) => (browser === null ? null : this.#parts.readMemory(browser.pid))),
     );
     for (const gauge of [this.#browserMemory, this.#browserProcesses, this.#browserAge]) gauge.reset();
-    this.#carried.set(runs.length);
+    this.#sessions.set(runs.length);
     for (const [i, { session, browser }] of runs.entries()) {
       if (browser !== null) this.#browserAge.set({ session }, browser.ageMs / 1_000);
       const memory = memories[i] ?? null;

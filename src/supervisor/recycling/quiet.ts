@@ -3,7 +3,10 @@ import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
-/** Whether no command is under way or waits, and nothing came, went or was settled for `quietMs`. Throws what Redis throws. */
+/**
+ * Whether no command waits or is under way, and no event other than a change of state came for `quietMs`. Throws what Redis
+ * throws.
+ */
 export async function isQuiet(redis: Redis, session: string, quietMs: number): Promise<boolean> {
   const sends = `${keyPrefix}:${sendsQueue(session)}`;
   const reads = `${keyPrefix}:${readsQueue(session)}`;
@@ -13,7 +16,7 @@ export async function isQuiet(redis: Redis, session: string, quietMs: number): P
 }
 
 // KEYS events, lists of commands | returns {commands, ms since the newest event that is no change of state, or -1}
-// That many changes of state in a row, and nothing between them, are quiet.
+// Looks at the newest 50 events only: if all are changes of state, the session is quiet.
 const quietScript = luaScript<[number, number]>(
   'isQuiet',
   5,

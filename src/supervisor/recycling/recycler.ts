@@ -3,7 +3,7 @@ import { pause } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { BrowserMemory } from '../browser/browser-memory.js';
 
-/** Why a browser is replaced although nothing is broken. */
+/** A planned restart on a new browser, although nothing is broken. */
 export interface Recycling {
   readonly why: 'memory' | 'age';
   /** One sentence, for the log. */
@@ -11,30 +11,29 @@ export interface Recycling {
 }
 
 interface RecyclerParts {
-  /** MB and days; 0: no ceiling. */
+  /** Ceilings in MB and days. 0: no ceiling. */
   readonly limits: { readonly memoryMb: number; readonly days: number };
   readonly timing: Pick<Timing, 'memoryCheckMs' | 'recyclePatienceMs' | 'recycleSpacingMs'>;
   readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
-  /** The browser that there is now. */
+  /** The current browser. */
   readonly browser: () => { readonly pid: number; readonly ageMs: number } | null;
-  /** The session is in the one state in which a restart takes it straight back. */
+  /** The session is `ready`: the only state that a restart brings back without a person. */
   readonly isReady: () => boolean;
-  /** Nobody would notice now. May reject: then it is not known to be quiet. */
+  /** A restart would disturb nobody now. A rejection counts as not quiet. */
   readonly isQuiet: () => Promise<boolean>;
   readonly log: Logger;
 }
 
 const mb = 1_048_576;
 const dayMs = 86_400_000;
-/** While a browser is to be replaced, a quiet moment is looked for more often. */
-const longestLookMs = 5_000;
+/** While a browser is due, a quiet moment is looked for at least this often. */
+const quietCheckMaxMs = 5_000;
 
 /**
- * Waits until a browser has outgrown its ceiling, or its age, and until a quiet moment after that; with nothing but
- * noise the patience ends, and `ready` is enough. Resolves to why, or to null when `signal` aborts.
+ * Waits until a browser is beyond its memory ceiling or its age, then for a quiet moment of a `ready` session. After
+ * `recyclePatienceMs` it no longer has to be quiet. Resolves to the reason, or to null when `signal` aborts.
  *
- * A browser that is beyond the ceiling while it is young is left alone: another would be so as soon, and the ceiling
- * is what is wrong.
+ * A young browser beyond the memory ceiling is left alone: a new one would soon be beyond it too, so the ceiling is wrong.
  */
 export async function untilDue(parts: RecyclerParts, signal: AbortSignal): Promise<Recycling | null> {
   const { timing, isReady, isQuiet, log } = parts;
@@ -42,7 +41,7 @@ export async function untilDue(parts: RecyclerParts, signal: AbortSignal): Promi
   let dueSince: number | null = null;
   for (;;) {
     await pause(
-      dueSince === null ? timing.memoryCheckMs : Math.min(timing.memoryCheckMs, longestLookMs),
+      dueSince === null ? timing.memoryCheckMs : Math.min(timing.memoryCheckMs, quietCheckMaxMs),
       signal,
     );
     if (signal.aborted) return null;
@@ -53,14 +52,14 @@ export async function untilDue(parts: RecyclerParts, signal: AbortSignal): Promi
     }
     if (dueSince === null) log.info(recycling, 'the browser is to be replaced at a quiet moment');
     dueSince ??= performance.now();
-    const isPatient = performance.now() - dueSince < timing.recyclePatienceMs;
-    if (isPatient && !(await isQuiet().catch(() => false))) continue;
-    // Asked last: nothing is waited for between this look and the caller.
+    const mustBeQuiet = performance.now() - dueSince < timing.recyclePatienceMs;
+    if (mustBeQuiet && !(await isQuiet().catch(() => false))) continue;
+    // Checked last: nothing is awaited between this check and the return.
     if (isReady() && !signal.aborted) return recycling;
   }
 }
 
-/** One reading above the ceiling may be a peak, two in a row are its size. */
+/** Remembers the last reading: one above the ceiling may be a peak, two in a row count. */
 function createReasonFinder(parts: RecyclerParts): () => Promise<Recycling | null> {
   const { limits, timing, readMemory, browser, log } = parts;
   let hasWarned = false;

@@ -54,7 +54,7 @@ export class QueueConsumer {
   readonly #options: QueueConsumerOptions;
   readonly #queue: Queue;
   readonly #worker: Worker;
-  readonly #repaired: CommandQueue;
+  readonly #commandQueue: CommandQueue;
   readonly #closing = new AbortController();
   /** By job id. Each promise settles once the job is over; none rejects. */
   readonly #underWay = new Map<string, Promise<void>>();
@@ -69,7 +69,7 @@ export class QueueConsumer {
     const { redis, name, log } = options;
     this.#options = options;
     this.#queue = openQueue(name, redis);
-    this.#repaired = { queue: this.#queue, redis, log };
+    this.#commandQueue = { queue: this.#queue, redis, log };
     const workerOptions: WorkerOptions = {
       connection: redis,
       prefix: keyPrefix,
@@ -110,7 +110,7 @@ export class QueueConsumer {
     const signal = this.#closing.signal;
     for (const id of activeIds) {
       const sentence = 'redis refused to put back a command of the previous owner; trying again';
-      await insist(() => putBack(this.#repaired, id), { signal, log, sentence });
+      await insist(() => putBack(this.#commandQueue, id), { signal, log, sentence });
     }
     // Not awaited: it ends with the consumer and retries what Redis refuses.
     if (!signal.aborted) this.#taking = this.#take();
@@ -126,7 +126,7 @@ export class QueueConsumer {
     const unknown = active.filter((id) => !this.#underWay.has(id));
     for (const id of unknown.filter((id) => this.#suspects.has(id))) {
       this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
-      await putBack(this.#repaired, id);
+      await putBack(this.#commandQueue, id);
     }
     this.#suspects = new Set(unknown);
     return unknown.length > 0;
@@ -192,7 +192,7 @@ export class QueueConsumer {
         const reason = isUnparsed(error) ? 'it cannot be read' : messageOf(error);
         log.debug({ reason }, 'no command taken');
         const isHeld = (id: string) => this.#underWay.has(id);
-        const isRepaired = await repairAfter(this.#repaired, error, isHeld).catch(() => false);
+        const isRepaired = await repairAfter(this.#commandQueue, error, isHeld).catch(() => false);
         if (!isRepaired) await pause(retryMs, closing);
       }
     }
@@ -226,7 +226,7 @@ export class QueueConsumer {
     }
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {
       // For the jobs after it: BullMQ removed this job's lock before it met the key, so it cannot be settled now.
-      await setAsideOddKeys(this.#repaired, error);
+      await setAsideOddKeys(this.#commandQueue, error);
       throw error;
     });
     await this.#expire(job.id ?? '');

@@ -1,28 +1,28 @@
 import { OperatorError } from './contract/errors.js';
-import { browserChecks } from './doctor/browser.js';
-import { configurationChecks } from './doctor/configuration.js';
-import { examine, type Finding } from './doctor/finding.js';
-import { machineChecks } from './doctor/machine.js';
-import { pageChecks } from './doctor/page.js';
-import { redisChecks } from './doctor/redis.js';
-import { whatsAppChecks } from './doctor/whatsapp.js';
+import { browserChecks } from './doctor/browser-checks.js';
+import { type Check, type Finding, runChecks } from './doctor/check.js';
+import { configurationChecks } from './doctor/configuration-checks.js';
+import { machineChecks } from './doctor/machine-checks.js';
+import { pageChecks } from './doctor/page-checks.js';
+import { redisChecks } from './doctor/redis-checks.js';
+import { whatsAppChecks } from './doctor/whatsapp-checks.js';
 import { type Config, loadConfig } from './platform/config/config.js';
 import { createLogger } from './platform/logger.js';
 
 /**
- * `npm run doctor [-- all|http|supervisor] [--json]`: looks at everything that the role needs, by the same questions as
- * its start, and changes nothing. Exit code 0: nothing fails, 1: something does, 78: the configuration cannot be read.
+ * `npm run doctor [-- all|http|supervisor] [--json]`: checks everything that the role needs, with the functions that its
+ * start uses, and changes nothing. Exit code 0: no failure, 1: at least one failure, 78: the configuration is invalid.
  */
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   const config = loadConfig(args.find((arg) => !arg.startsWith('-')) ?? 'all', process.env);
-  const findings = await examine(checksOf(config));
+  const findings = await runChecks(checksFor(config));
   const isFailing = findings.some(({ level }) => level === 'failure');
-  process.stdout.write(args.includes('--json') ? asJson(findings, !isFailing) : asText(findings));
+  process.stdout.write(args.includes('--json') ? formatJson(findings, !isFailing) : formatFindings(findings));
   process.exitCode = isFailing ? 1 : 0;
 }
 
-function checksOf(config: Config) {
+function checksFor(config: Config): Check[] {
   const log = createLogger('silent');
   return [
     ...configurationChecks(config),
@@ -34,17 +34,18 @@ function checksOf(config: Config) {
   ];
 }
 
-function asJson(findings: readonly Finding[], isOk: boolean): string {
+function formatJson(findings: readonly Finding[], isOk: boolean): string {
   return `${JSON.stringify({ ok: isOk, findings }, null, 2)}\n`;
 }
 
+/** ANSI foreground colours. */
 const colours = { ok: 32, warning: 33, failure: 31 } as const;
 
-function asText(findings: readonly Finding[]): string {
+function formatFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.map(({ check, level, message }) => {
-    const word = level.padEnd('warning'.length);
-    const coloured = process.stdout.isTTY ? `\u001b[${colours[level]}m${word}\u001b[0m` : word;
+    const label = level.padEnd('warning'.length);
+    const coloured = process.stdout.isTTY ? `\u001b[${colours[level]}m${label}\u001b[0m` : label;
     return `${coloured}  ${check.padEnd(width)}  ${message}\n`;
   });
   const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;

@@ -1,16 +1,16 @@
 import { OperatorError } from './contract/errors.js';
 import { newApiKey } from './platform/api-key.js';
 
-/** `npm run key -- NAME SCOPE`: the key stands on the terminal once, and nowhere else. */
+/** `npm run key -- NAME SCOPE`: makes an API key and prints it. The key itself is stored nowhere. Exit code 64: called wrongly. */
 const [name = '', scope = '', ...more] = process.argv.slice(2);
 try {
-  if (scope === '' || more.length > 0) throw new OperatorError('name a key and what it may do');
+  if (scope === '' || more.length > 0) throw new OperatorError('a name and a scope are needed');
   const { key, entry } = newApiKey(name, scope);
   process.stdout.write(`
   key     ${key}
   entry   ${entry}
 
-Give the key to whoever will use it: it is shown this once and kept nowhere. Add the entry to WHATSAPP_API_KEYS
+Give the key to whoever will use it: it is shown only now and stored nowhere. Add the entry to WHATSAPP_API_KEYS
 (a comma list) of every HTTP replica, and restart them.
 
 `);

@@ -5,21 +5,21 @@ import { examineList } from './page-contract/examine.js';
 import { examineLive } from './page-contract/examine-live.js';
 import { formatExports } from './page-contract/export-list.js';
 import { UnreachableError } from './page-contract/live-page.js';
-import { asText, type ContractReport } from './page-contract/report.js';
+import { type ContractReport, formatReport } from './page-contract/report.js';
 import { loadConfig } from './platform/config/config.js';
 import { requireBrowser } from './platform/config/require-browser.js';
 
 const usage = 'npm run page-contract -- [--json] [--live [--write FILE]]';
 
 /**
- * `npm run page-contract [-- --live]`: whether WhatsApp Web's page has what Holdline and whatsapp-web.js use, by the list that
- * Holdline comes with or by the page of today. Exit code 0: nothing that a capability needs is missing, 1: something
- * is, 64: it was called wrongly, 69: WhatsApp Web is out of reach, 78: the configuration must be changed.
+ * `npm run page-contract [-- --live]`: whether WhatsApp Web's page has what Holdline and whatsapp-web.js use, according to
+ * the list that Holdline comes with or to today's page. Exit code 0: nothing that a capability needs is missing,
+ * 1: something is missing, 64: called wrongly, 69: WhatsApp Web cannot be reached, 78: the configuration must be changed.
  */
 async function main(): Promise<void> {
   const { json, live, write } = readOptions();
-  const report = live ? await lookLive(write) : await examineList();
-  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : asText(report));
+  const report = live ? await examineToday(write) : await examineList();
+  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
   process.exitCode = report.ok ? 0 : 1;
 }
 
@@ -36,11 +36,11 @@ function readOptions() {
   }
 }
 
-/** The browser, its arguments and WHATSAPP_AUTH_DIR are those of the configuration. */
-async function lookLive(file: string | undefined): Promise<ContractReport> {
+/** Uses the configured browser, its arguments and WHATSAPP_AUTH_DIR. Writes the list of exports to `file`, if given. */
+async function examineToday(file: string | undefined): Promise<ContractReport> {
   const config = loadConfig('all', process.env);
   requireBrowser(config);
-  const { report, exports } = await examineLive(config, complain);
+  const { report, exports } = await examineLive(config, printError);
   if (file !== undefined) {
     await writeFile(file, formatExports(exports)).catch((error: unknown) => {
       throw new OperatorError(`the list cannot be written to ${file}: ${messageOf(error)}`, { cause: error });
@@ -49,7 +49,7 @@ async function lookLive(file: string | undefined): Promise<ContractReport> {
   return report;
 }
 
-function complain(message: string): void {
+function printError(message: string): void {
   process.stderr.write(`holdline: ${message}\n`);
 }
 
@@ -62,6 +62,6 @@ function exitCodeOf(error: unknown): number | null {
 main().catch((error: unknown) => {
   const code = exitCodeOf(error);
   if (code === null) throw error;
-  complain(messageOf(error));
+  printError(messageOf(error));
   process.exitCode = code;
 });

@@ -5,6 +5,8 @@ import { createBoundCounter } from '../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../platform/metrics/deployment-metrics.js';
 import { MetricsPage } from '../platform/metrics/metrics-page.js';
 import type { Redis } from '../platform/redis/connection.js';
+import type { Route } from './core/exchange.js';
+import { send } from './core/responses.js';
 import { everyMethod } from './core/router.js';
 import type { ServedRequest } from './core/served-request.js';
 
@@ -13,22 +15,22 @@ interface HttpMetricsParts {
   readonly redis: Redis;
   readonly sessions: () => readonly {
     readonly name: string;
-    readonly feed: { readonly listenerCount: number };
+    readonly feed: { readonly clientCount: number };
   }[];
 }
 
 export interface HttpMetrics {
   readonly page: MetricsPage;
-  /** Counts a request whose answer is out. */
+  /** Counts a request that has been answered. */
   count(served: ServedRequest): void;
   readonly onBound: OnBound;
 }
 
-/** No route: whoever asks for what is not there must not make series of it. */
+/** The label of every path without a route: otherwise callers could create any number of time series. */
 const unknownPath = '(unknown)';
-const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const durationBucketsS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
-/** What a replica counts and measures; docs/metrics.md describes each. */
+/** The metrics of one HTTP replica; docs/metrics.md describes each. */
 export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts): HttpMetrics {
   const page = new MetricsPage(config.role, () => refresh());
   const registers = [page.registry];
@@ -43,7 +45,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
     help: 'Clients that follow the events of the session on this replica.',
     registers,
     collect() {
-      this.set(sessions().reduce((sum, { feed }) => sum + feed.listenerCount, 0));
+      this.set(sessions().reduce((sum, { feed }) => sum + feed.clientCount, 0));
     },
   });
   const requests = new Counter({
@@ -56,14 +58,14 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
     name: 'holdline_http_request_duration_seconds',
     help: 'Time to the whole answer, waits that the caller asked for included; without event streams.',
     labelNames: ['method', 'route'],
-    buckets: seconds,
+    buckets: durationBucketsS,
     registers,
   });
-  const reached = createBoundCounter(registers);
+  const boundsReached = createBoundCounter(registers);
 
   return {
     page,
-    onBound: (bound) => reached.inc({ bound }),
+    onBound: (bound) => boundsReached.inc({ bound }),
     count({ request, response, found, startedAt }) {
       const route = found?.place.path ?? unknownPath;
       const method = everyMethod.find((each) => each === request.method) ?? 'other';
@@ -71,6 +73,16 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
       const status = response.writableFinished || isStream ? response.statusCode : 499;
       requests.inc({ method, route, status });
       if (!isStream) duration.observe({ method, route }, (performance.now() - startedAt) / 1_000);
+    },
+  };
+}
+
+/** `GET /metrics`, for Prometheus. */
+export function createMetricsRoute(page: MetricsPage): Route {
+  return {
+    ...{ method: 'GET', path: '/metrics', scope: 'read' },
+    async handle({ response }) {
+      send(response, 200, page.contentType, await page.render());
     },
   };
 }

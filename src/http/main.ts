@@ -9,21 +9,21 @@ import { endWhenUnhandled } from '../platform/shutdown.js';
 import { startHttp } from './server.js';
 
 /**
- * The entry of the process that serves HTTP beside a supervisor, in the role `all`. It lives as long as the connection to
- * the process that started it: nobody else would stop it.
+ * The entry of the process that serves HTTP beside a supervisor, in the role `all`. It ends when the connection to its
+ * parent process closes: then nothing else would stop it. Exit code 78: it cannot start, and has sent the reason.
  */
 if (process.send === undefined) throw new Error('this module is the entry of a process with a parent');
-const say = (message: FromHttp) => process.send?.(message, () => undefined);
+const sendToParent = (message: FromHttp) => process.send?.(message, () => undefined);
 
-/** Where memory runs out, the kernel ends this process before the supervisor's or a browser's. */
+/** When memory runs out, the kernel kills this process before the supervisor or a browser. */
 const oomScoreAdjustment = 500;
 
 const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
 
 async function main(): Promise<void> {
   await writeFile('/proc/self/oom_score_adj', String(oomScoreAdjustment)).catch(() => undefined);
-  const told = await Promise.race([stopped, once(process, 'message') as Promise<[ToHttp]>]);
-  const [message] = told as [ToHttp?];
+  const first = await Promise.race([stopped, once(process, 'message') as Promise<[ToHttp]>]);
+  const [message] = first as [ToHttp?];
   if (message?.type !== 'serve') return;
 
   const configured = loadConfig('all', process.env);
@@ -32,8 +32,8 @@ async function main(): Promise<void> {
   endWhenUnhandled(log);
   watchLoopDelay(log.child({ use: 'http' }));
   const http = await startHttp({ config, redisUrl: message.redisUrl, log });
-  say({ type: 'listening', port: http.port, url: http.url });
-  setInterval(() => say({ type: 'alive' }), config.timing.loopBeatIntervalMs);
+  sendToParent({ type: 'listening', port: http.port, url: http.url });
+  setInterval(() => sendToParent({ type: 'alive' }), config.timing.loopBeatIntervalMs);
   await stopped;
   await http.close();
 }

@@ -20,7 +20,7 @@ import { createAddresses } from './core/client-ip.js';
 import { createHostOriginGuard } from './core/host-origin-guard.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { logRequest } from './core/request-log.js';
-import type { FeedTuning } from './events/feed-tuning.js';
+import type { FeedTuning } from './events/event-feed.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createHandlers } from './operations/handlers.js';
 import { createRoutes } from './routes.js';

@@ -1,30 +1,30 @@
 import { randomUUID } from 'node:crypto';
-import { access, cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
-import { Profile } from '../supervisor/browser/profile.js';
+import { Profile, type ProfileNote } from '../supervisor/browser/profile.js';
+import { loginFolders } from '../supervisor/credentials/login-files.js';
 import { findProfile, refuseIfInUse } from './source-profile.js';
 
 export interface ImportOptions {
-  /** A LocalAuth data path (`.wwebjs_auth`), or one profile in it. Only read. */
+  /** A LocalAuth data path (`.wwebjs_auth`), or one profile in it. Is not changed. */
   readonly from: string;
-  /** Which `session-<id>`; null: the only one there is. */
+  /** Which `session-<id>` to import; null: the only one. */
   readonly sessionId: string | null;
-  /** The operator says that no browser of another host uses the source. */
-  readonly isSaidToBeFree: boolean;
+  /** The operator says that no browser on another host uses the source. */
+  readonly assumeUnused: boolean;
   readonly authDir: string;
-  /** Ours, under which the login is known from now on. */
+  /** The name that the session gets in Holdline. */
   readonly session: string;
 }
 
-/** What a login needs. The rest of a profile is caches and settings of another version of the browser. */
-const loginFolders = [join('Default', 'IndexedDB'), join('Default', 'Local Storage')];
 const whatsAppDatabase = join('Default', 'IndexedDB', 'https_web.whatsapp.com_0.indexeddb.leveldb');
 
 /**
- * Copies the login of a whatsapp-web.js LocalAuth program into our layout; resolves to the two directories. The caller
- * sees to it that no run of this session exists. Throws an {@link OperatorError} where it cannot or must not be done,
- * and leaves nothing behind then.
+ * Copies the login of a program that uses whatsapp-web.js with LocalAuth into a new profile of Holdline. Resolves to both
+ * directories. The caller ensures that no run of this session exists. Throws an {@link OperatorError} if the login cannot
+ * or must not be imported, and leaves nothing behind then.
  */
 export async function importSession(options: ImportOptions): Promise<{ from: string; to: string }> {
   const { authDir, session } = options;
@@ -36,27 +36,27 @@ export async function importSession(options: ImportOptions): Promise<{ from: str
     );
   }
   await refuseUnlessLogin(from);
-  await refuseIfInUse(from, options.isSaidToBeFree);
+  await refuseIfInUse(from, options.assumeUnused);
   await refuseIfTaken(profile, session);
 
-  const draft = await copyLogin(from, profile.dir);
+  const copy = await copyToSibling(from, profile.dir);
   try {
-    // A profile that never was linked: the remains of a QR that nobody scanned.
+    // It may exist without ever having been linked: the session showed a code, and nobody scanned it.
     await profile.remove();
-    await rename(draft, profile.dir);
-    await profile.writeNote(noteOf(session));
+    await rename(copy, profile.dir);
+    await profile.writeNote(importedNote(session));
   } catch (error) {
-    await rm(draft, { recursive: true, force: true });
+    await rm(copy, { recursive: true, force: true });
     throw error;
   }
   return { from, to: profile.dir };
 }
 
 /**
- * Both epochs are times in ms. That of now makes the import newer than any logout or backup that Redis remembers, and
- * older than any to come.
+ * Both epochs are times in ms. With the present time the import is newer than every logout and backup that Redis knows,
+ * and older than the next ones.
  */
-function noteOf(session: string) {
+function importedNote(session: string): ProfileNote {
   const now = Date.now();
   return {
     ...{ session, epoch: now, wipedEpoch: now, profileId: randomUUID() },
@@ -65,7 +65,7 @@ function noteOf(session: string) {
 }
 
 async function refuseUnlessLogin(from: string): Promise<void> {
-  if (await exists(join(from, whatsAppDatabase))) return;
+  if (existsSync(join(from, whatsAppDatabase))) return;
   throw new OperatorError(`${from} holds no login of WhatsApp Web: nothing in it was ever linked`);
 }
 
@@ -73,38 +73,31 @@ async function refuseIfTaken(profile: Profile, session: string): Promise<void> {
   const note = await profile.readNote();
   if (note?.isLinked === true) {
     throw new OperatorError(
-      `the session ${session} has a login already (${profile.dir}); it ends with POST /api/logout, then import again`,
+      `the session ${session} has a login already (${profile.dir}): end it with POST /api/logout, then import again`,
     );
   }
-  if (note === null && (await exists(profile.dir))) {
+  if (note === null && existsSync(profile.dir)) {
     throw new OperatorError(
-      `${profile.dir} is there already, and not of Holdline's making: move it away first`,
+      `${profile.dir} exists already, and was not made by Holdline: move it away first`,
     );
   }
 }
 
-/** Resolves to the copy, a sibling of `target`. */
-async function copyLogin(from: string, target: string): Promise<string> {
-  let draft: string | null = null;
+/** Copies what a login needs; resolves to the copy, a new directory beside `target`. */
+async function copyToSibling(from: string, target: string): Promise<string> {
+  let copy: string | null = null;
   try {
     await mkdir(join(target, '..'), { recursive: true, mode: 0o700 });
-    draft = await mkdtemp(`${target}.import-`);
+    copy = await mkdtemp(`${target}.import-`);
     for (const folder of loginFolders) {
-      if (await exists(join(from, folder)))
-        await cp(join(from, folder), join(draft, folder), { recursive: true });
+      if (existsSync(join(from, folder)))
+        await cp(join(from, folder), join(copy, folder), { recursive: true });
     }
-    return draft;
+    return copy;
   } catch (error) {
-    if (draft !== null) await rm(draft, { recursive: true, force: true });
+    if (copy !== null) await rm(copy, { recursive: true, force: true });
     throw new OperatorError(`the login could not be copied from ${from}: ${messageOf(error)}`, {
       cause: error,
     });
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

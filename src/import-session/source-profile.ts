@@ -4,8 +4,8 @@ import { basename, join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
 
 /**
- * Finds the profile to take over: `dir` is one itself, or a LocalAuth data path that holds `session` or
- * `session-<id>`. Throws an {@link OperatorError} that says what is there instead.
+ * Finds the profile to import: `dir` is a profile itself, or a LocalAuth data path that contains `session` or
+ * `session-<id>`. Throws an {@link OperatorError} that says what `dir` contains instead.
  */
 export async function findProfile(dir: string, sessionId: string | null): Promise<string> {
   const at = resolve(dir);
@@ -31,11 +31,11 @@ export async function findProfile(dir: string, sessionId: string | null): Promis
 }
 
 /**
- * Throws an {@link OperatorError} where a browser may still write to the profile. `SingletonLock` is a symbolic link
- * to `<host>-<pid>` that a browser which was killed leaves behind; of another host's process nothing can be known
- * from here, so there the operator's word decides.
+ * Throws an {@link OperatorError} if a browser may still write to the profile. `SingletonLock` is a symbolic link to
+ * `<host>-<pid>`, and a browser that was killed leaves it behind. A process on another host cannot be checked:
+ * `assumeUnused` decides then.
  */
-export async function refuseIfInUse(profileDir: string, isSaidToBeFree: boolean): Promise<void> {
+export async function refuseIfInUse(profileDir: string, assumeUnused: boolean): Promise<void> {
   const holder = await readlink(join(profileDir, 'SingletonLock')).catch(() => null);
   if (holder === null) return;
   const at = holder.lastIndexOf('-');
@@ -46,7 +46,7 @@ export async function refuseIfInUse(profileDir: string, isSaidToBeFree: boolean)
       `${profileDir} is in use by the browser with pid ${pid}: stop the program that runs it, then import again`,
     );
   }
-  if (isSaidToBeFree) return;
+  if (assumeUnused) return;
   throw new OperatorError(
     `${profileDir} was locked by a browser on another host or in a container (${host}, pid ${pid}): ` +
       'if that has ended, import again with --not-in-use',
@@ -68,12 +68,12 @@ function whatIsThere(sessions: readonly string[]): string {
     : `it has ${sessions.map((s) => basename(s)).join(', ')}`;
 }
 
-/** A pid that was used again by something else holds nothing. */
+/** False for a process that is no browser: the pid has been reused. */
 async function isBrowser(pid: number): Promise<boolean> {
   const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
   if (commandLine !== null) return commandLine.includes('--user-data-dir=');
   try {
-    // Without /proc the pid is all there is.
+    // Without /proc, every process with this pid counts as a browser.
     process.kill(pid, 0);
     return process.platform !== 'linux';
   } catch {

@@ -2,20 +2,20 @@ import { join } from 'node:path';
 import { webVersionsFolder } from '../contract/web-version.js';
 import type { Config } from '../platform/config/config.js';
 import { StartPages } from '../session-worker/whatsapp/start-pages.js';
-import { reportOf } from './examine.js';
+import { allNeededNames } from './capability-report.js';
+import { composeReport } from './examine.js';
 import { compareLists, type ExportList, readKnownExports } from './export-list.js';
-import { allNeeds } from './judge.js';
 import { readLibraryUses } from './library-uses.js';
 import { type LivePage, readLivePage } from './live-page.js';
 import type { ContractReport } from './report.js';
 
-/** Holds what Holdline and the library use against the page of today, and keeps its start page. */
+/** Compares what Holdline and the library use with today's page, and keeps its start page. */
 export async function examineLive(
   config: Config,
   warn: (message: string) => void,
 ): Promise<{ report: ContractReport; exports: ExportList }> {
   const [list, library] = await Promise.all([readKnownExports(), readLibraryUses()]);
-  const needs = allNeeds().map((name) => name.split('.'));
+  const needs = allNeededNames().map((name) => name.split('.'));
   const uses = library.uses.map(({ module, member }) => (member === null ? [module] : [module, member]));
   const paths = [...needs, ...uses];
   const modules = [
@@ -27,9 +27,10 @@ export async function examineLive(
     start_page: await keepStartPage(config, live),
     difference: compareLists(list, live.exports),
   };
-  return { report: reportOf(list, library, live.look, page), exports: live.exports };
+  return { report: composeReport(list, library, live.lookup, page), exports: live.exports };
 }
 
+/** Resolves to the file of the start page; to null if it could not be kept. */
 async function keepStartPage({ authDir, webVersion }: Config, { version, html }: LivePage) {
   const dir = join(authDir, webVersionsFolder);
   const isKept = await new StartPages(dir, webVersion).keep(version, html);

@@ -1,26 +1,26 @@
+import { assessCapabilities, type Lookup, lookupInList, type Presence } from './capability-report.js';
 import { type ExportList, readKnownExports } from './export-list.js';
-import { judgeCapabilities, type Look, lookInList } from './judge.js';
-import { type LibraryUses, nameOf, readLibraryUses } from './library-uses.js';
+import { type LibraryUses, readLibraryUses, useName } from './library-uses.js';
 import type { ContractReport } from './report.js';
 
-/** Holds what Holdline and the library use against the kept list. */
+/** Compares what Holdline and the library use with the bundled list. */
 export async function examineList(): Promise<ContractReport> {
   const [list, library] = await Promise.all([readKnownExports(), readLibraryUses()]);
-  return reportOf(list, library, lookInList(list), null);
+  return composeReport(list, library, lookupInList(list), null);
 }
 
-/** What there is to tell of a page that is looked at this way. */
-export function reportOf(
+/** `lookup` tells what the list or the live page has; `page` is null without a live page. */
+export function composeReport(
   { revision, built, modules }: ExportList,
   library: LibraryUses,
-  look: Look,
+  lookup: Lookup,
   page: ContractReport['page'],
 ): ContractReport {
-  const capabilities = judgeCapabilities(look);
-  const which = (presence: ReturnType<Look>) =>
+  const capabilities = assessCapabilities(lookup);
+  const usesThatAre = (presence: Presence) =>
     library.uses
-      .filter((use) => look(nameOf(use)) === presence)
-      .map((use) => ({ name: nameOf(use), at: use.at }));
+      .filter((use) => lookup(useName(use)) === presence)
+      .map((use) => ({ name: useName(use), at: use.at }));
   return {
     ok: capabilities.every(({ level }) => level !== 'broken'),
     list: { revision, built, modules: Object.keys(modules).length },
@@ -29,8 +29,8 @@ export function reportOf(
     library: {
       version: library.version,
       names: library.uses.length,
-      missing: which('missing'),
-      unknown: which('unknown'),
+      missing: usesThatAre('missing'),
+      unknown: usesThatAre('unknown'),
       computed: library.computed,
     },
   };

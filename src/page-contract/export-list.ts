@@ -4,11 +4,11 @@ import { z } from 'zod';
 const listSchema = z.object({
   revision: z.string().describe("the page's version"),
   built: z.string().nullable(),
-  what: z.string(),
+  what: z.string().describe('how and when the names were read'),
   modules: z.record(z.string(), z.array(z.string()).nullable()),
 });
 
-/** Names that modules of WhatsApp Web's page export; null: the page has no such module. */
+/** The names that each module of WhatsApp Web's page exports; null: the page has no such module. */
 export type ExportList = Readonly<z.infer<typeof listSchema>>;
 
 /** The list that Holdline comes with. */
@@ -17,7 +17,7 @@ export async function readKnownExports(): Promise<ExportList> {
   return listSchema.parse(JSON.parse(text));
 }
 
-/** One module to a line, so that a difference between two lists can be read. */
+/** One module per line, so that a diff of two lists is readable. */
 export function formatExports({ modules, ...head }: ExportList): string {
   const spaced = (names: readonly string[] | null) =>
     names === null ? 'null' : `[${names.map((name) => JSON.stringify(name)).join(', ')}]`;
@@ -30,7 +30,7 @@ export function formatExports({ modules, ...head }: ExportList): string {
   return `{\n${facts.join(',\n')},\n"modules": {\n${lines.join(',\n')}\n}\n}\n`;
 }
 
-/** Only its default export is known: its members cannot be told from the list. */
+/** The members of a default export are not in the list. */
 export function hasOnlyDefault(names: readonly string[]): boolean {
   return names.length === 1 && names[0] === 'default';
 }
@@ -40,7 +40,10 @@ export interface ListDifference {
   readonly added: readonly string[];
 }
 
-/** What became of each module that both lists know, by name; modules with only a default export by themselves alone. */
+/**
+ * The modules and exports that are gone or added, by name. A module that `before` does not know is no difference; of a
+ * module with only a default export in either list, the exports are not compared.
+ */
 export function compareLists(before: ExportList, after: ExportList): ListDifference {
   const gone: string[] = [];
   const added: string[] = [];

@@ -2,19 +2,19 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 
-/** A module of WhatsApp Web's page that the library asks for, and a member that it takes from it. */
+/** A module of WhatsApp Web's page that the library requires, and a member of it that the library uses. */
 export interface LibraryUse {
   readonly module: string;
-  /** null: the module itself is used, or a regular expression cannot tell what of it. */
+  /** null: the module itself is used, or no member could be recognised. */
   readonly member: string | null;
-  /** The first place, `Client.js:12`. */
+  /** The first use, as `Client.js:12`. */
   readonly at: string;
 }
 
 export interface LibraryUses {
   readonly version: string;
   readonly uses: readonly LibraryUse[];
-  /** Calls of `require` whose module is computed: nothing is known of them. */
+  /** The number of `require` calls whose module name is computed: nothing is known about these. */
   readonly computed: number;
 }
 
@@ -28,9 +28,9 @@ const computedCall = /window\s*\.\s*require\(\s*(?!['"\s])/g;
 const injected = /module:\s*['"](WA[\w.]+)['"],\s*(?:index:\s*\w+,\s*)?function:\s*['"]([\w$]+)/g;
 
 /**
- * Reads the library's source. What it finds: `require('M').member`, `const { member } = require('M')`, and `X.member` where
- * `X = require('M')` stands before. What it cannot see: a module handed on as an argument, members by a computed name,
- * and whether a use is guarded.
+ * Searches the library's source with regular expressions. What it finds: `require('M').member`, `const { member } = require('M')`, and `X.member` where
+ * after `X = require('M')`. What it does not find: modules passed as arguments and members with computed names.
+ * It does not know whether the library checks first that a name exists.
  */
 export async function readLibraryUses(dir: string = libraryDir()): Promise<LibraryUses> {
   const { version } = JSON.parse(await readFile(join(dir, 'package.json'), 'utf8')) as { version: string };
@@ -53,11 +53,11 @@ export async function readLibraryUses(dir: string = libraryDir()): Promise<Libra
     }
   }
   const computed = sources.flatMap(({ text }) => [...text.matchAll(computedCall)]).length;
-  const uses = [...found.values()].sort((a, b) => nameOf(a).localeCompare(nameOf(b)));
+  const uses = [...found.values()].sort((a, b) => useName(a).localeCompare(useName(b)));
   return { version, uses, computed };
 }
 
-export function nameOf({ module, member }: LibraryUse): string {
+export function useName({ module, member }: LibraryUse): string {
   return member === null ? module : `${module}.${member}`;
 }
 
@@ -74,7 +74,7 @@ async function readSources(dir: string): Promise<Source[]> {
   );
 }
 
-/** What is taken from the module that the call between `start` and `end` gives. */
+/** The members that are used of the module which the `require` call from `start` to `end` returns. */
 function membersAt({ text }: Source, start: number, end: number, sources: readonly Source[]): string[] {
   const direct = /^\s*\??\.\s*([\w$]+)/.exec(text.slice(end))?.[1];
   if (direct !== undefined) return [direct];
@@ -83,29 +83,30 @@ function membersAt({ text }: Source, start: number, end: number, sources: readon
   if (destructured !== undefined) return namesOf(destructured);
   const target = /([\w$]+(?:\.[\w$]+)*)\s*=\s*$/.exec(before)?.[1];
   if (target === undefined) return [];
-  // A property of `window` is used in other files as well.
-  if (target.includes('.')) return sources.flatMap((source) => membersOf(target, source.text));
-  return membersOf(target, untilDeclared(target, text.slice(end)));
+  // A property, such as `window.Store.X`, can be used in every file.
+  if (target.includes('.')) return sources.flatMap((source) => membersUsedOf(target, source.text));
+  return membersUsedOf(target, untilRedeclared(target, text.slice(end)));
 }
 
-/** The names of `a, b: c, d = 1`. */
+/** `a`, `b` and `d` for the pattern `a, b: c, d = 1`. */
 function namesOf(pattern: string): string[] {
   const names = pattern.split(',').map((part) => /^\s*([\w$]+)/.exec(part)?.[1]);
   return names.filter((name) => name !== undefined);
 }
 
-function membersOf(target: string, text: string): string[] {
-  const path = target.split('.').map(escaped).join('\\s*\\.\\s*');
+function membersUsedOf(target: string, text: string): string[] {
+  const path = target.split('.').map(escapeDollar).join('\\s*\\.\\s*');
   const uses = text.matchAll(new RegExp(`(?<![\\w$.])${path}\\s*\\??\\.\\s*([\\w$]+)`, 'g'));
   return [...new Set([...uses].map(([, member = '']) => member))];
 }
 
-function untilDeclared(variable: string, text: string): string {
-  const next = text.search(new RegExp(`\\b(?:const|let|var)\\s+${escaped(variable)}\\b`));
+/** The text until the variable is declared again: from there on it can be another module. */
+function untilRedeclared(variable: string, text: string): string {
+  const next = text.search(new RegExp(`\\b(?:const|let|var)\\s+${escapeDollar(variable)}\\b`));
   return next === -1 ? text : text.slice(0, next);
 }
 
-function escaped(name: string): string {
+function escapeDollar(name: string): string {
   return name.replaceAll('$', '\\$');
 }
 

@@ -8,12 +8,12 @@ import type { Config } from '../platform/config/config.js';
 import { PortTransport } from '../session-worker/whatsapp/port-transport.js';
 import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
 import { browserSettings } from '../supervisor/browser/browser-settings.js';
+import type { Lookup } from './capability-report.js';
 import type { ExportList } from './export-list.js';
-import type { Look } from './judge.js';
 
 const url = 'https://web.whatsapp.com/';
 
-/** WhatsApp Web did not come, or not as far as saying its version. */
+/** WhatsApp Web could not be loaded, or its page did not say its version. */
 export class UnreachableError extends HoldlineError {
   constructor(why: string, cause?: unknown) {
     super('unreachable', `web.whatsapp.com cannot be looked at from here: ${why}`, { cause });
@@ -25,20 +25,20 @@ export interface LivePage {
   /** The start page as it was served. */
   readonly html: string;
   readonly exports: ExportList;
-  readonly look: Look;
+  readonly lookup: Lookup;
 }
 
-interface Questions {
-  /** Of which the exports are listed. */
+interface PageQuery {
+  /** The modules whose exports are listed. */
   readonly modules: readonly string[];
-  /** Paths into modules that are looked for, e.g. `['WAWebCmd', 'Cmd', 'on']`. */
+  /** Paths into modules that are looked up, such as `['WAWebCmd', 'Cmd', 'on']`. */
   readonly paths: readonly (readonly string[])[];
 }
 
-/** Loads WhatsApp Web in a browser of its own, without a login, and looks at it. Throws {@link UnreachableError}. */
+/** Loads WhatsApp Web in a new browser, without a login, and examines it. Throws {@link UnreachableError}. */
 export async function readLivePage(
   config: Config,
-  questions: Questions,
+  query: PageQuery,
   warn: (message: string) => void,
 ): Promise<LivePage> {
   const profileDir = await mkdtemp(join(tmpdir(), 'holdline-page-'));
@@ -50,7 +50,7 @@ export async function readLivePage(
       lease: endlessLease(),
       abandon: new AbortController().signal,
     });
-    return await lookWith(browser.openPort(), config.timing.startDeadlineMs, questions);
+    return await examineWith(browser.openPort(), config.timing.startDeadlineMs, query);
   } catch (error) {
     throw error instanceof UnreachableError ? error : new UnreachableError(messageOf(error), error);
   } finally {
@@ -59,10 +59,10 @@ export async function readLivePage(
   }
 }
 
-async function lookWith(
+async function examineWith(
   port: MessagePort,
   deadlineMs: number,
-  { modules, paths }: Questions,
+  { modules, paths }: PageQuery,
 ): Promise<LivePage> {
   const browser = await puppeteer.connect({
     transport: new PortTransport(port),
@@ -75,8 +75,8 @@ async function lookWith(
     const names = (await page.evaluate(
       `(${listExports})(${JSON.stringify(modules)})`,
     )) as ExportList['modules'];
-    const found = (await page.evaluate(`(${findPaths})(${JSON.stringify(paths)})`)) as string[];
-    const there = new Set(found);
+    const existingPaths = (await page.evaluate(`(${findPaths})(${JSON.stringify(paths)})`)) as string[];
+    const existing = new Set(existingPaths);
     const today = new Date().toISOString().slice(0, 10);
     return {
       version,
@@ -87,7 +87,7 @@ async function lookWith(
         what: `names that modules of the real page export, read on ${today} without a login; null: there is no such module`,
         modules: names,
       },
-      look: (name) => (there.has(name) ? 'there' : 'missing'),
+      lookup: (name) => (existing.has(name) ? 'there' : 'missing'),
     };
   } finally {
     await browser.disconnect();
@@ -110,7 +110,7 @@ async function versionOf(page: Page, timeout: number): Promise<string> {
   }
 }
 
-/** Names that each module exports; null: there is none. What is no plain object is a default export. */
+/** Page function: the names that each module exports; null: no such module. Anything but an object is a default export. */
 const listExports = `(modules) => {
   const namesOf = (module) => {
     let exported;
@@ -122,7 +122,7 @@ const listExports = `(modules) => {
   return Object.fromEntries(modules.map((module) => [module, namesOf(module)]));
 }`;
 
-/** Those of the paths that lead to something, with dots between their parts. */
+/** Page function: the paths that exist, their parts joined by dots. */
 const findPaths = `(paths) => {
   const isThere = ([module, ...inner]) => {
     try {

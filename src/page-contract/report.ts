@@ -1,21 +1,21 @@
+import type { CapabilityReport } from './capability-report.js';
 import type { ListDifference } from './export-list.js';
-import type { CapabilityReport } from './judge.js';
 
 interface NameAt {
   readonly name: string;
   readonly at: string;
 }
 
-/** What `npm run page-contract` tells; with --json as it is. */
+/** The result of `npm run page-contract`; with --json it is printed as it is. */
 export interface ContractReport {
-  /** Nothing that a capability needs is missing. */
+  /** No capability is broken. */
   readonly ok: boolean;
-  /** The kept list. */
+  /** The bundled list. */
   readonly list: { readonly revision: string; readonly built: string | null; readonly modules: number };
-  /** The page of today; null: it was not asked for. */
+  /** Today's page; null without --live. */
   readonly page: {
     readonly version: string;
-    /** The file that its start page was kept in; null: it could not be kept. */
+    /** The file of the start page; null: it could not be kept. */
     readonly start_page: string | null;
     readonly difference: ListDifference;
   } | null;
@@ -25,24 +25,24 @@ export interface ContractReport {
     readonly names: number;
     readonly missing: readonly NameAt[];
     readonly unknown: readonly NameAt[];
-    /** Modules that it asks for by a computed name, which nobody can look up. */
+    /** The number of modules that the library requires by a computed name: they cannot be looked up. */
     readonly computed: number;
   };
 }
 
-export function asText(report: ContractReport): string {
+export function formatReport(report: ContractReport): string {
   const { list, page, capabilities, library, ok } = report;
   const built = list.built === null ? '' : ` of ${list.built}`;
-  const looked =
+  const source =
     page === null
-      ? `the kept list: WhatsApp Web ${list.revision}${built}, ${list.modules} modules`
-      : `the page of today: WhatsApp Web ${page.version}, without a login`;
+      ? `the bundled list: WhatsApp Web ${list.revision}${built}, ${list.modules} modules`
+      : `today's page: WhatsApp Web ${page.version}, without a login`;
   return [
-    `${looked}\n`,
+    `${source}\n`,
     'what Holdline needs',
     ...capabilities.map(capabilityLine),
     '',
-    `what whatsapp-web.js ${library.version} asks for besides: ${library.missing.length} of ${library.names} names missing`,
+    `what whatsapp-web.js ${library.version} asks for: ${library.missing.length} of ${library.names} names missing`,
     ...library.missing.map(({ name, at }) => `  ${name}  (${at})`),
     ...(page === null
       ? []
@@ -65,9 +65,9 @@ function capabilityLine({ capability, level, missing, missing_helps, unknown }: 
 }
 
 function differenceLines({ gone, added }: ListDifference, revision: string): string[] {
-  if (gone.length + added.length === 0) return [`the same names as in the kept list (${revision})`];
+  if (gone.length + added.length === 0) return [`the same names as in the bundled list (${revision})`];
   return [
-    `against the kept list (${revision}): ${gone.length} gone, ${added.length} new`,
+    `compared with the bundled list (${revision}): ${gone.length} gone, ${added.length} new`,
     ...gone.map((name) => `  - ${name}`),
     ...added.map((name) => `  + ${name}`),
   ];
@@ -79,7 +79,7 @@ function startPageLine({ start_page, version }: NonNullable<ContractReport['page
     : `the start page is kept: ${start_page} (WHATSAPP_WEB_VERSION=${version} pins it)`;
 }
 
-/** What was not looked at, so that nobody takes silence for an answer. */
+/** What was not checked: it must not pass for found. */
 function limitLines({ page, library }: ContractReport): string[] {
   const lines =
     page === null
@@ -87,13 +87,13 @@ function limitLines({ page, library }: ContractReport): string[] {
           'A list tells which names a module exports. Not checked: members of a default export',
           `(${library.unknown.length} names of the library), and what is inside an export.`,
         ]
-      : ['Without a login: a module that the page loads only after one counts as missing.'];
+      : ['Without a login: a module that the page loads only after a login counts as missing.'];
   if (library.computed > 0) {
-    lines.push(`Not read: ${library.computed} of the library's modules, whose names are computed.`);
+    lines.push(`Not checked: ${library.computed} modules that the library requires by a computed name.`);
   }
   return [
     ...lines,
-    'Nor is it known whether the library can do without a name, or whether a name still means the same.',
+    'Not known: whether the library works without a missing name, and whether a name still means the same.',
     '',
   ];
 }

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
-import type { FeedTuning } from '../../src/http/events/feed-tuning.js';
+import type { FeedTuning } from '../../src/http/events/event-feed.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { eventually } from './eventually.js';

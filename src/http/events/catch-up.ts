@@ -1,80 +1,83 @@
 import { pause } from '../../platform/deadline.js';
 import { lossAt, type Position, type StreamView } from '../../platform/store/event-stream.js';
-import { feedEventOf } from './frames.js';
+import { framedEntry } from './frames.js';
 import type { SseClient } from './sse-client.js';
 
-/** Where a stream begins: what was read of it before the answer began. */
-export interface Beginning {
-  /** The follower's position before `view` was read. */
-  readonly followed: Position | null;
-  /** The bounds of what is kept; no events yet. */
+/** What was read before a client's stream is opened. */
+export interface StreamStart {
+  /** The stream reader's position before `view` was read. */
+  readonly readerPosition: Position | null;
+  /** The bounds of the stream, without events. */
   readonly view: StreamView;
   readonly wasOwnerGone: boolean;
 }
 
 interface CatchUpParts {
-  readonly listener: SseClient;
-  readonly beginning: Beginning;
-  /** The client was here before: what it missed comes first. */
+  readonly client: SseClient;
+  readonly start: StreamStart;
+  /** The client was connected before, and first gets what it missed. */
   readonly isResuming: boolean;
-  /** The next page after a position; fails while Redis is away. */
-  readonly read: (after: Position) => Promise<StreamView>;
-  /** For a page, from its read to the moment when the client has it: so much of what was is in memory at once. null: none came. */
-  readonly takeTurn: () => Promise<(() => void) | null>;
-  readonly followed: () => Position | null;
-  /** Called when the listener has all that the follower has handed on; it must be joined before it returns. */
-  readonly join: (from: Position) => void;
+  /** Reads the next page after a position; rejects while Redis is away. */
+  readonly readPage: (after: Position) => Promise<StreamView>;
+  /**
+   * Takes a slot for one page, held from its read until the client has received it: this bounds the memory for pages.
+   * Resolves to the function that releases the slot; to null if none became free.
+   */
+  readonly acquireSlot: () => Promise<(() => void) | null>;
+  readonly readerPosition: () => Position | null;
+  /** Called once the client has all that the stream reader has delivered. Must subscribe it synchronously. */
+  readonly goLive: (from: Position) => void;
   /** How long the client may take to read a page. */
   readonly readDeadlineMs: number;
   readonly signal: AbortSignal;
 }
 
-const retryMs = 250;
+const pageRetryMs = 250;
 
 /**
- * Writes page after page, until there is nothing left that the follower has handed on already. That is known
- * when a read finds nothing and the follower has not moved since before it: everything up to its position was
- * in the stream by then. Settles once joined, when no turn came, or when `signal` aborts.
+ * Writes page after page until the client has everything that the stream reader has delivered, then lets it go live.
+ * It has everything when a read finds no more events and the stream reader has not moved since before that read.
+ * Resolves when the client is live, when no slot became free, or when `signal` aborts.
  */
 export async function catchUp(parts: CatchUpParts): Promise<void> {
-  const { listener, beginning, isResuming, read, takeTurn, followed, join, readDeadlineMs, signal } = parts;
-  let followedBefore = beginning.followed;
-  let endTurn: () => void = () => undefined;
+  const { client, start, isResuming, acquireSlot, readerPosition, goLive, readDeadlineMs, signal } = parts;
+  let positionBefore = start.readerPosition;
+  let releaseSlot: () => void = () => undefined;
 
-  /** null: no turn came, or `signal` aborted. */
+  /** null: no slot became free, or `signal` aborted. */
   async function nextPage(): Promise<StreamView | null> {
-    endTurn();
-    const turn = await takeTurn();
-    if (turn === null) return null;
-    endTurn = turn;
-    followedBefore = followed();
-    return await insist(() => read(listener.position), signal);
+    releaseSlot();
+    const release = await acquireSlot();
+    if (release === null) return null;
+    releaseSlot = release;
+    positionBefore = readerPosition();
+    return await retried(() => parts.readPage(client.position), signal);
   }
 
   try {
-    let view = isResuming ? await nextPage() : beginning.view;
+    let view = isResuming ? await nextPage() : start.view;
     while (view !== null && !signal.aborted) {
-      const loss = lossAt(listener.position, view);
-      if (loss !== null) listener.onLoss({ kind: loss, oldestId: view.oldestId });
-      listener.tell(view.entries.map(feedEventOf));
-      if (loss === null && view.entries.length === 0 && followed() === followedBefore) {
-        return join(view.lastId ?? '-');
+      const loss = lossAt(client.position, view);
+      if (loss !== null) client.onLoss({ kind: loss, oldestId: view.oldestId });
+      client.write(view.entries.map(framedEntry));
+      if (loss === null && view.entries.length === 0 && readerPosition() === positionBefore) {
+        return goLive(view.lastId ?? '-');
       }
-      await listener.drained(readDeadlineMs, signal);
+      await client.drained(readDeadlineMs, signal);
       view = await nextPage();
     }
   } finally {
-    endTurn();
+    releaseSlot();
   }
 }
 
-/** Redis may go away in the middle: the stream stays open, and goes on where it was. null: `signal` aborted. */
-async function insist(read: () => Promise<StreamView>, signal: AbortSignal): Promise<StreamView | null> {
+/** Retries while Redis is away: the client's stream stays open meanwhile. Resolves to null when `signal` aborts. */
+async function retried(read: () => Promise<StreamView>, signal: AbortSignal): Promise<StreamView | null> {
   while (!signal.aborted) {
     try {
       return await read();
     } catch {
-      await pause(retryMs, signal);
+      await pause(pageRetryMs, signal);
     }
   }
   return null;

@@ -1,27 +1,59 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import type { OnBound } from '../../contract/bounds.js';
+import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { type Position, readEvents, type StreamView } from '../../platform/store/event-stream.js';
 import { tellEach } from '../../platform/tell-each.js';
 import { viaRedis } from '../session/redis-errors.js';
 import type { SessionReader } from '../session/session-reader.js';
-import { type Beginning, catchUp } from './catch-up.js';
-import { type FeedTuning, usualTuning } from './feed-tuning.js';
-import type { Presenter } from './frames.js';
+import { catchUp, type StreamStart } from './catch-up.js';
+import type { FrameSelector } from './frames.js';
 import { OwnerLiveness } from './owner-liveness.js';
+import { Semaphore } from './semaphore.js';
 import { SseClient } from './sse-client.js';
 import { StreamReader } from './stream-reader.js';
-import { Turns } from './turns.js';
+
+export interface FeedTuning {
+  readonly pingIntervalMs: number;
+  /** Time between two checks whether the session still has an owner. */
+  readonly ownerCheckIntervalMs: number;
+  /** A client with more unread bytes than this is disconnected at the next events. */
+  readonly maxBufferedBytes: number;
+  /** How long a client may take to read a page of missed events. */
+  readonly readDeadlineMs: number;
+  /** Events in a page. */
+  readonly pageSize: number;
+  /** Pages that are read and written at once, and how long a client waits for its turn. */
+  readonly maxPagesAtOnce: number;
+  readonly pageWaitMs: number;
+  /** How long the stream is read on without clients: they often come back. */
+  readonly lingerMs: number;
+  /** Event streams of this replica, and how many of them guests may have. */
+  readonly maxClients: number;
+  readonly maxGuests: number;
+}
+
+const defaultTuning: FeedTuning = {
+  pingIntervalMs: 15_000,
+  ownerCheckIntervalMs: 1_000,
+  maxBufferedBytes: bounds.streamBacklog,
+  readDeadlineMs: 30_000,
+  pageSize: 100,
+  maxPagesAtOnce: bounds.catchUps,
+  pageWaitMs: bounds.catchUpWait,
+  lingerMs: 5_000,
+  maxClients: bounds.streams,
+  maxGuests: bounds.visitorStreams,
+};
 
 interface FeedParts {
   readonly redis: Redis;
-  /** Opens the one connection that waits for events. */
+  /** Opens the connection for the blocking read. */
   readonly connect: () => Redis;
   readonly reader: SessionReader;
   readonly session: string;
-  /** Longest blocking read. */
+  /** How long a blocking read may wait. */
   readonly blockMs: number;
   readonly log: Logger;
   readonly onBound?: OnBound;
@@ -30,164 +62,164 @@ interface FeedParts {
 
 interface StreamParts {
   readonly response: ServerResponse;
-  /** The id after which the client resumes; null: it wants only what comes. */
+  /** The client resumes after this id; null: it gets only new events. */
   readonly lastEventId: string | null;
-  readonly beginning: Beginning;
-  readonly present: Presenter;
-  /** Whether it may know where it stands: places tell when something happened. */
-  readonly tellsPlace: boolean;
+  readonly start: StreamStart;
+  readonly selectFrame: FrameSelector;
+  /** The client came by a QR link. */
+  readonly isGuest: boolean;
   /** Aborts when the client leaves, or the server closes. */
   readonly signal: AbortSignal;
 }
 
-/** The events of a session for everybody who listens on this replica. */
+/**
+ * The events of one session for all clients on this replica. Each client first catches up in pages of its own, then goes
+ * live: from then on it gets what the one stream reader delivers to all.
+ */
 export class EventFeed {
   readonly #parts: FeedParts;
   readonly #tuning: FeedTuning;
-  readonly #follower: StreamReader;
-  readonly #watch: OwnerLiveness;
-  readonly #listeners = new Set<SseClient>();
-  readonly #joined = new Set<SseClient>();
-  readonly #pages: Turns;
+  readonly #streamReader: StreamReader;
+  readonly #ownerLiveness: OwnerLiveness;
+  readonly #clients = new Set<SseClient>();
+  readonly #liveClients = new Set<SseClient>();
+  readonly #pageSlots: Semaphore;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
-    this.#tuning = { ...usualTuning, ...parts.tuning };
-    this.#pages = new Turns(this.#tuning.pagesAtOnce);
-    this.#watch = new OwnerLiveness(parts.reader, (events) => {
+    this.#tuning = { ...defaultTuning, ...parts.tuning };
+    this.#pageSlots = new Semaphore(this.#tuning.maxPagesAtOnce);
+    this.#ownerLiveness = new OwnerLiveness(parts.reader, (events) => {
       tellEach(
-        this.#joined,
-        (listener) => listener.onEvents(events),
-        (error, listener) => listener.fail(error),
+        this.#liveClients,
+        (client) => client.onEvents(events),
+        (error, client) => client.fail(error),
       );
     });
-    this.#follower = new StreamReader({
+    this.#streamReader = new StreamReader({
       ...parts,
       lingerMs: this.#tuning.lingerMs,
-      onState: (json) => this.#watch.note(json),
+      onState: (json) => this.#ownerLiveness.onState(json),
     });
   }
 
-  /** How many streams are written now. */
-  get listenerCount(): number {
-    return this.#listeners.size;
+  get clientCount(): number {
+    return this.#clients.size;
   }
 
-  /** Reads what a stream begins with. Throws `redis_unavailable`. */
-  begin(): Promise<Beginning> {
-    const followed = this.#follower.position;
+  /** Reads what {@link writeStream} needs to begin. Throws `redis_unavailable`. */
+  readStart(): Promise<StreamStart> {
+    const readerPosition = this.#streamReader.position;
     return viaRedis(async () => {
-      const [view] = await Promise.all([this.#read('+'), this.#watch.look()]);
-      return { followed, view, wasOwnerGone: this.#watch.standing !== null };
+      const [view] = await Promise.all([this.#readPage('+'), this.#ownerLiveness.check()]);
+      return { readerPosition, view, wasOwnerGone: this.#ownerLiveness.ownerGoneEvents !== null };
     });
   }
 
-  /** Whether one more may listen. */
-  hasRoom(isVisitor: boolean): boolean {
-    const { maxListeners, maxVisitors } = this.#tuning;
-    const visitors = [...this.#listeners].filter((listener) => !listener.tellsPlace).length;
-    return this.#listeners.size < maxListeners && (!isVisitor || visitors < maxVisitors);
+  /** Whether one more client may have a stream. */
+  hasRoom(isGuest: boolean): boolean {
+    const { maxClients, maxGuests } = this.#tuning;
+    const guests = [...this.#clients].filter((client) => client.isGuest).length;
+    return this.#clients.size < maxClients && (!isGuest || guests < maxGuests);
   }
 
-  /** Writes the stream; resolves when `signal` has aborted, or the client was cut off, and nothing more is written. */
-  async stream(parts: StreamParts): Promise<void> {
-    const { response, lastEventId, beginning, present, tellsPlace, signal } = parts;
+  /** Resolves when `signal` has aborted or the client was disconnected; nothing is written after that. */
+  async writeStream(parts: StreamParts): Promise<void> {
+    const { response, lastEventId, start, selectFrame, isGuest, signal } = parts;
     const { log, session, onBound } = this.#parts;
-    const { maxBufferedBytes, readDeadlineMs, pageWaitMs } = this.#tuning;
-    const listener = new SseClient({
+    const { maxBufferedBytes, readDeadlineMs } = this.#tuning;
+    const client = new SseClient({
       response,
       session,
-      present,
-      tellsPlace,
-      position: lastEventId ?? beginning.view.lastId ?? '-',
+      selectFrame,
+      isGuest,
+      position: lastEventId ?? start.view.lastId ?? '-',
       maxBufferedBytes,
       onCutOff() {
         onBound?.('streamBacklog');
-        log.info({ session }, 'cut off a client that did not read its events');
+        log.info({ session }, 'disconnected a client that did not read its events');
       },
       onFault: (error) =>
-        log.error({ session, err: error }, 'cut off a client whose events could not be told'),
+        log.error({ session, err: error }, 'disconnected a client whose events could not be written'),
     });
-    let leave: () => void = () => undefined;
+    let unsubscribe: () => void = () => undefined;
     const isResuming = lastEventId !== null;
-    this.#add(listener);
+    this.#add(client);
     try {
-      listener.open(isResuming);
+      client.open(isResuming);
       await catchUp({
-        listener,
-        beginning,
+        client,
+        start,
         isResuming,
-        read: (after) => this.#read(after),
-        takeTurn: () => this.#takeTurn(pageWaitMs, response, signal),
-        followed: () => this.#follower.position,
-        join: (from) => {
-          leave = this.#follower.join(listener, from);
-          this.#joined.add(listener);
-          // It may have heard of the owner elsewhere, or the owner went while it caught up.
-          const isNews = isResuming || !beginning.wasOwnerGone;
-          if (isNews) listener.onEvents(this.#watch.standing ?? []);
+        readPage: (after) => this.#readPage(after),
+        acquireSlot: () => this.#acquirePageSlot(response, signal),
+        readerPosition: () => this.#streamReader.position,
+        goLive: (from) => {
+          unsubscribe = this.#streamReader.subscribe(client, from);
+          this.#liveClients.add(client);
+          // Not for a new client that came when the owner was gone already: to it that is not news.
+          const isNews = isResuming || !start.wasOwnerGone;
+          if (isNews) client.onEvents(this.#ownerLiveness.ownerGoneEvents ?? []);
         },
         readDeadlineMs,
         signal,
       });
       if (!signal.aborted) await once(signal, 'abort');
     } catch (error) {
-      listener.fail(error);
+      client.fail(error);
     } finally {
-      leave();
-      this.#remove(listener);
+      unsubscribe();
+      this.#remove(client);
     }
   }
 
   /** To be called when every stream has ended. */
   async close(): Promise<void> {
-    await this.#follower.close();
+    await this.#streamReader.close();
   }
 
-  /** null: it has left, or is cut off and resumes by itself. */
-  async #takeTurn(
-    waitMs: number,
-    response: ServerResponse,
-    signal: AbortSignal,
-  ): Promise<(() => void) | null> {
+  /** null: the client has left, or has waited too long and is disconnected; it resumes by itself. */
+  async #acquirePageSlot(response: ServerResponse, signal: AbortSignal): Promise<(() => void) | null> {
     const { onBound } = this.#parts;
-    if (this.#pages.isFull) onBound?.('catchUps');
-    const turn = await this.#pages.take(waitMs, signal);
-    if (turn === null && !signal.aborted) {
+    if (this.#pageSlots.isFull) onBound?.('catchUps');
+    const release = await this.#pageSlots.acquire(this.#tuning.pageWaitMs, signal);
+    if (release === null && !signal.aborted) {
       onBound?.('catchUpWait');
       response.destroy();
     }
-    return turn;
+    return release;
   }
 
-  #read(after: Position): Promise<StreamView> {
+  #readPage(after: Position): Promise<StreamView> {
     return readEvents(this.#parts.redis, this.#parts.session, after, this.#tuning.pageSize);
   }
 
-  #add(listener: SseClient): void {
-    if (this.#listeners.size === 0) {
-      const ping = () => {
-        tellEach(
-          this.#listeners,
-          (each) => each.ping(),
-          (error, each) => each.fail(error),
-        );
-      };
-      // Redis may be away: the next look tells.
-      const look = () => void this.#watch.look().catch(() => undefined);
-      this.#timers = [
-        setInterval(ping, this.#tuning.pingIntervalMs),
-        setInterval(look, this.#tuning.ownerLookIntervalMs),
-      ];
-    }
-    this.#listeners.add(listener);
+  #add(client: SseClient): void {
+    if (this.#clients.size === 0) this.#startTimers();
+    this.#clients.add(client);
   }
 
-  #remove(listener: SseClient): void {
-    this.#joined.delete(listener);
-    this.#listeners.delete(listener);
-    if (this.#listeners.size > 0) return;
+  #remove(client: SseClient): void {
+    this.#liveClients.delete(client);
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) return;
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
+  }
+
+  #startTimers(): void {
+    const ping = () => {
+      tellEach(
+        this.#clients,
+        (client) => client.ping(),
+        (error, client) => client.fail(error),
+      );
+    };
+    // Redis may be away: the next check finds out.
+    const checkOwner = () => void this.#ownerLiveness.check().catch(() => undefined);
+    this.#timers = [
+      setInterval(ping, this.#tuning.pingIntervalMs),
+      setInterval(checkOwner, this.#tuning.ownerCheckIntervalMs),
+    ];
   }
 }

@@ -7,21 +7,20 @@ import { invalidRequest } from '../core/issues.js';
 import { parseQuery } from '../core/request-target.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { EventFeed } from './event-feed.js';
-import { presentTypes } from './frames.js';
-import { presentToVisitors } from './visitor-frames.js';
+import { selectForGuest, selectTypes } from './frames.js';
 
-/** `GET /api/events`: server-sent events, live, or all after `Last-Event-ID`. */
+/** `GET /api/events`: server-sent events, the new ones only or all since `Last-Event-ID`. */
 export function createEventsRoute(): SessionRoute {
-  const ofCallers = new InFlightLimit('streamsPerCaller', 'event streams');
+  const streamsPerCaller = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
     ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
     async handle(exchange, { feed }) {
       const { callerName } = exchange;
-      ofCallers.enter(callerName);
+      streamsPerCaller.enter(callerName);
       try {
         await answerEvents(exchange, feed);
       } finally {
-        ofCallers.leave(callerName);
+        streamsPerCaller.leave(callerName);
       }
     },
   };
@@ -29,35 +28,35 @@ export function createEventsRoute(): SessionRoute {
 
 async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> {
   const { request, response, target, caller, signal } = exchange;
-  const isVisitor = caller.scope === 'qr';
+  const isGuest = caller.scope === 'qr';
   const types = parseTypes(parseQuery(target.search).types);
-  const present = isVisitor ? presentToVisitors(types) : presentTypes(types);
-  // A visitor gets what comes, and nothing of what was.
-  const lastEventId = isVisitor ? null : parseLastEventId(request.headers['last-event-id']);
-  const beginning = await feed.begin();
-  // Nothing is waited for between this and its joining the others.
-  if (!feed.hasRoom(isVisitor)) throw full(isVisitor ? 'visitorStreams' : 'streams');
+  const selectFrame = isGuest ? selectForGuest(types) : selectTypes(types);
+  // A guest gets new events only.
+  const lastEventId = isGuest ? null : parseLastEventId(request.headers['last-event-id']);
+  const start = await feed.readStart();
+  // Nothing is awaited between this check and the moment when the client counts.
+  if (!feed.hasRoom(isGuest)) throw tooManyStreams(isGuest);
   response.writeHead(200, {
     'content-type': 'text/event-stream',
-    // A proxy that gathers an answer before it passes it on would hold events back.
+    // A proxy that buffers responses would hold events back.
     'x-accel-buffering': 'no',
   });
   if (request.method !== 'HEAD' && !signal.aborted) {
-    await feed.stream({ response, lastEventId, beginning, present, tellsPlace: !isVisitor, signal });
+    await feed.writeStream({ response, lastEventId, start, selectFrame, isGuest, signal });
   }
   response.end();
 }
 
+/** null: all types. */
 function parseTypes(text: string | undefined): ReadonlySet<EventType> | null {
   if (text === undefined) return null;
   const known = Object.keys(eventSchemas);
   const types = text.split(',');
-  const unknown = types.filter((type) => !known.includes(type));
-  if (unknown.length > 0) refuse('types', `must be a list of ${known.join(', ')}`);
+  if (types.some((type) => !known.includes(type))) refuse('types', `must be a list of ${known.join(', ')}`);
   return new Set(types as EventType[]);
 }
 
-/** An empty id is what a client sends that has had none. */
+/** A client that has had no event sends an empty id. */
 function parseLastEventId(header: string | string[] | undefined): string | null {
   const id = header?.toString() ?? '';
   if (id === '') return null;
@@ -65,10 +64,10 @@ function parseLastEventId(header: string | string[] | undefined): string | null 
   return id;
 }
 
-function full(bound: 'streams' | 'visitorStreams'): ApiError {
-  return new ApiError('rate_limited', 'as many clients listen here as may; try again, or another replica', {
-    ...{ headers: { 'retry-after': '5' }, bound },
-  });
+function tooManyStreams(isGuest: boolean): ApiError {
+  const bound = isGuest ? 'visitorStreams' : 'streams';
+  const message = 'this replica serves as many event streams as it may; try again, or use another replica';
+  return new ApiError('rate_limited', message, { headers: { 'retry-after': '5' }, bound });
 }
 
 function refuse(path: string, message: string): never {

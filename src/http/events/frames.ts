@@ -1,58 +1,78 @@
-import { eventSchemas, type SessionEvent } from '../../contract/events.js';
+import { ApiError } from '../../contract/errors.js';
+import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
 import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
 
-/** Events as they go over the wire: server-sent events, each encoded once for all who listen. */
+/** Session events as server-sent events: how they are encoded, and which of them a client gets. */
 
-export interface FeedEvent {
-  /** null: it has no place in the stream, and a listener's own place stays where it was. */
+/** An event and its frame, which is encoded once for all clients. */
+export interface FramedEvent {
+  /** null: the event is not in the stream, and a client's position does not change. */
   readonly id: string | null;
   readonly type: string;
   readonly json: string;
   readonly frame: Buffer;
 }
 
-/** What a listener gets of an event: its frame, or another in its place; null for nothing. */
-export type Presenter = (event: FeedEvent) => Buffer | null;
+/** The frame that a client gets for an event; null: the client does not get the event. */
+export type FrameSelector = (event: FramedEvent) => Buffer | null;
 
-const knownTypes: ReadonlySet<string> = new Set(Object.keys(eventSchemas));
+const publicTypes: ReadonlySet<string> = new Set(Object.keys(eventSchemas));
 
-/** Passes the events of these types, null for all of them; never what is internal. */
-export function presentTypes(types: ReadonlySet<string> | null): Presenter {
-  return (event) => ((types ?? knownTypes).has(event.type) ? event.frame : null);
+/** Selects the events of these types, or of all public types for null. Internal events are never selected. */
+export function selectTypes(types: ReadonlySet<string> | null): FrameSelector {
+  return (event) => ((types ?? publicTypes).has(event.type) ? event.frame : null);
 }
 
-export function feedEventOf({ id, type, json }: StreamEntry): FeedEvent {
+/**
+ * Selects what a guest gets: `state` reduced to the bare state, and `qr`, both without event ids. Throws `forbidden`
+ * for other types.
+ */
+export function selectForGuest(types: ReadonlySet<EventType> | null): FrameSelector {
+  const wanted = types ?? new Set<EventType>(['state', 'qr']);
+  if ([...wanted].some((type) => type !== 'state' && type !== 'qr')) {
+    throw new ApiError('forbidden', 'a QR link gives access only to events of the types state and qr');
+  }
+  return (event) => (wanted.has(event.type as EventType) ? guestFrame(event) : null);
+}
+
+function guestFrame({ type, json }: FramedEvent): Buffer {
+  const { data, ...rest } = JSON.parse(json) as { data: { state?: unknown } };
+  const guestData = type === 'state' ? { state: data.state } : data;
+  return eventFrame(type, JSON.stringify({ ...rest, data: guestData }), null);
+}
+
+export function framedEntry({ id, type, json }: StreamEntry): FramedEvent {
   return { id, type, json, frame: eventFrame(type, json, id) };
 }
 
-/** An event that nobody wrote to the stream: it cannot be resumed after. */
-export function passingEvent(event: SessionEvent): FeedEvent {
+/** Frames an event that is not in the stream: a client cannot resume after it. */
+export function framedUnstored(event: SessionEvent): FramedEvent {
   const json = JSON.stringify(event);
   return { id: null, type: event.type, json, frame: eventFrame(event.type, json, null) };
 }
 
-/** `oldest_id` stands at the top too: it is all that a gap has to say. null: nothing is kept. */
+/** `oldestId` null: the stream is empty. `oldest_id` is also at the top level, where API clients look for it. */
 export function gapFrame(session: string, oldestId: string | null): Buffer {
   const gap = { oldest_id: oldestId };
   const json = JSON.stringify({ type: 'gap', session, at: new Date().toISOString(), data: gap, ...gap });
   return eventFrame('gap', json, null);
 }
 
-/** The first words of a stream. The place is told before any event, so that a client can resume from it. */
+/** The first bytes of a stream. With a position, a client can resume even before its first event. */
 export function openingFrame(position: Position | null): Buffer {
-  return Buffer.from(`retry: 2000\n${placeLine(position)}\n`);
+  return Buffer.from(`retry: 2000\n${idLine(position)}\n`);
 }
 
-/** Keeps the connection alive; tells the place where it moved on by events that this listener does not get. */
+/** Keeps the connection alive. With a position, it also moves the client past events that it does not get. */
 export function pingFrame(position: Position | null): Buffer {
-  return Buffer.from(`: ping\n${placeLine(position)}\n`);
+  return Buffer.from(`: ping\n${idLine(position)}\n`);
 }
 
-/** A line `id` without data is no event: it only says where the client is. */
-function placeLine(position: Position | null): string {
+/** An `id` line without data is not an event: it only sets the client's last event id. */
+function idLine(position: Position | null): string {
   return position === null || position === '-' ? '' : `id: ${position}\n`;
 }
 
-export function eventFrame(type: string, json: string, id: string | null): Buffer {
+function eventFrame(type: string, json: string, id: string | null): Buffer {
   return Buffer.from(`${id === null ? '' : `id: ${id}\n`}event: ${type}\ndata: ${json}\n\n`);
 }

@@ -2,64 +2,64 @@ import { eventsOfChange } from '../../contract/events.js';
 import { type Status, statusSchema } from '../../contract/status.js';
 import { isAboutData } from '../../platform/odd-data.js';
 import type { SessionReader } from '../session/session-reader.js';
-import { type FeedEvent, passingEvent } from './frames.js';
+import { type FramedEvent, framedUnstored } from './frames.js';
 
 /**
- * Notices that nobody stands behind the session any more. A dead owner writes no event, so each replica tells
- * its listeners what `/api/status` would: `disconnected`, in events without a place in the stream. The next
- * owner's first state is a real event; only an owner that comes back without writing is told by this again.
+ * Tells the clients when the session has lost its owner. A dead owner writes no event, so each replica sends what
+ * `/api/status` says: `disconnected`, as events that are not in the stream. The next owner's first state is a real
+ * event. Only the return of an owner that has written nothing since is announced here too.
  */
 export class OwnerLiveness {
   readonly #reader: SessionReader;
-  readonly #tell: (events: readonly FeedEvent[]) => void;
-  /** The newest status that listeners can know of. */
-  #told: Status | null = null;
-  #standing: readonly FeedEvent[] | null = null;
+  readonly #send: (events: readonly FramedEvent[]) => void;
+  /** The newest status that clients can know; null: none, or one that cannot be parsed. */
+  #knownStatus: Status | null = null;
+  #ownerGoneEvents: readonly FramedEvent[] | null = null;
   #statesSeen = 0;
 
-  constructor(reader: SessionReader, tell: (events: readonly FeedEvent[]) => void) {
+  constructor(reader: SessionReader, send: (events: readonly FramedEvent[]) => void) {
     this.#reader = reader;
-    this.#tell = tell;
+    this.#send = send;
   }
 
-  /** While the owner is gone: what was told of it, for those who come later. Else null. */
-  get standing(): readonly FeedEvent[] | null {
-    return this.#standing;
+  /** While the owner is gone: the events that said so, for clients that come later. Otherwise null. */
+  get ownerGoneEvents(): readonly FramedEvent[] | null {
+    return this.#ownerGoneEvents;
   }
 
-  /** A state that came through the stream, as the event's JSON. */
-  note(json: string): void {
-    this.#told = statusIn(json);
-    this.#standing = null;
+  /** To be called with each `state` event of the stream, as JSON. */
+  onState(json: string): void {
+    this.#knownStatus = statusIn(json);
+    this.#ownerGoneEvents = null;
     this.#statesSeen++;
   }
 
-  /** Throws `redis_unavailable`. */
-  async look(): Promise<void> {
+  /** Reads status and heartbeat, and sends events if the owner has gone or come back. Throws `redis_unavailable`. */
+  async check(): Promise<void> {
     const statesSeen = this.#statesSeen;
-    const told = await this.#reader.status().catch(unlessUnreadable);
-    if (told === null) return;
-    const { status, heartbeat } = told;
-    // A state that came while this was read is newer.
+    const read = await this.#reader.status().catch(nullIfUnreadable);
+    if (read === null) return;
+    const { status, heartbeat } = read;
+    // A state event that arrived during the read is newer.
     if (statesSeen !== this.#statesSeen) return;
     const isGone = heartbeat === null && status.state !== 'stopped';
-    const before = this.#told;
-    this.#told = status;
-    if (isGone === (this.#standing !== null)) return;
-    const events = passingEvents(before, status);
-    this.#standing = isGone ? events : null;
-    // Somebody who is back and has written is told of by the event of that write.
-    if (isGone || (before !== null && isSameWrite(before, status))) this.#tell(events);
+    const before = this.#knownStatus;
+    this.#knownStatus = status;
+    if (isGone === (this.#ownerGoneEvents !== null)) return;
+    const events = unstoredEvents(before, status);
+    this.#ownerGoneEvents = isGone ? events : null;
+    // If the owner has written since it came back, the event of that write announces it.
+    if (isGone || (before !== null && isSameWrite(before, status))) this.#send(events);
   }
 }
 
-/** Of a state that nobody can read nothing can be told; its owner writes it anew. */
-function unlessUnreadable(error: unknown): null {
+/** A state that cannot be parsed says nothing; its owner writes it again. */
+function nullIfUnreadable(error: unknown): null {
   if (!isAboutData(error)) throw error;
   return null;
 }
 
-/** null where it cannot be read: listeners get it all the same. */
+/** null: it cannot be parsed. The clients get the event nevertheless. */
 function statusIn(json: string): Status | null {
   try {
     return statusSchema.parse((JSON.parse(json) as { data?: unknown }).data);
@@ -68,12 +68,12 @@ function statusIn(json: string): Status | null {
   }
 }
 
-/** What a reader says without an owner carries the marks of the last write. */
+/** The status that is reported without an owner keeps epoch, incarnation and time of the last write. */
 function isSameWrite(a: Status, b: Status): boolean {
   return a.epoch === b.epoch && a.incarnation === b.incarnation && a.updated_at === b.updated_at;
 }
 
-function passingEvents(before: Status | null, after: Status): FeedEvent[] {
+function unstoredEvents(before: Status | null, after: Status): FramedEvent[] {
   const at = new Date().toISOString();
-  return eventsOfChange(before, after).map((event) => passingEvent({ ...event, at }));
+  return eventsOfChange(before, after).map((event) => framedUnstored({ ...event, at }));
 }

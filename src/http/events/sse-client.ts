@@ -2,61 +2,64 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { atMost } from '../../platform/deadline.js';
 import { isAfter, type Position } from '../../platform/store/event-stream.js';
-import { type FeedEvent, gapFrame, openingFrame, type Presenter, pingFrame } from './frames.js';
-import type { Loss, StreamListener } from './stream-reader.js';
+import { type FramedEvent, type FrameSelector, gapFrame, openingFrame, pingFrame } from './frames.js';
+import type { Loss, StreamSubscriber } from './stream-reader.js';
 
-interface ListenerOptions {
+interface SseClientOptions {
   readonly response: ServerResponse;
   readonly session: string;
-  readonly present: Presenter;
-  readonly tellsPlace: boolean;
-  /** Where it stands; each event after it is written once. */
+  readonly selectFrame: FrameSelector;
+  /** A guest gets no event ids: they contain the time of an event. */
+  readonly isGuest: boolean;
+  /** The client gets each event after this position once. */
   readonly position: Position;
   readonly maxBufferedBytes: number;
+  /** Called when the client was disconnected because it did not read. */
   readonly onCutOff: () => void;
-  /** An event could not be told. */
+  /** Called when an event could not be written, and the client was disconnected. */
   readonly onFault: (error: unknown) => void;
 }
 
-/** One client's stream. What it does not read is not kept for it: it is cut off, and resumes by itself. */
-export class SseClient implements StreamListener {
-  readonly #options: ListenerOptions;
+/** One client's event stream. A client that does not read is disconnected, and resumes by itself. */
+export class SseClient implements StreamSubscriber {
+  readonly #options: SseClientOptions;
   #position: Position;
-  #toldPosition: Position;
+  /** The last position that the client was sent. */
+  #sentPosition: Position;
 
-  constructor(options: ListenerOptions) {
+  constructor(options: SseClientOptions) {
     this.#options = options;
     this.#position = options.position;
-    this.#toldPosition = options.position;
+    this.#sentPosition = options.position;
   }
 
   get position(): Position {
     return this.#position;
   }
 
-  get tellsPlace(): boolean {
-    return this.#options.tellsPlace;
+  get isGuest(): boolean {
+    return this.#options.isGuest;
   }
 
   open(isResuming: boolean): void {
-    this.#options.response.write(openingFrame(isResuming || !this.tellsPlace ? null : this.#position));
+    this.#options.response.write(openingFrame(isResuming || this.isGuest ? null : this.#position));
   }
 
-  onEvents(events: readonly FeedEvent[]): void {
+  onEvents(events: readonly FramedEvent[]): void {
     if (this.#options.response.writableLength > this.#options.maxBufferedBytes) this.#cutOff();
-    else this.tell(events);
+    else this.write(events);
   }
 
-  /** Writes regardless of how much waits already; what stands before its place it has had. */
-  tell(events: readonly FeedEvent[]): void {
+  /** Writes regardless of how much is buffered already; skips events that the client has had. */
+  write(events: readonly FramedEvent[]): void {
     for (const event of events) {
       if (event.id !== null) {
         if (!isAfter(event.id, this.#position)) continue;
         this.#position = event.id;
       }
-      const frame = this.#options.present(event);
+      const frame = this.#options.selectFrame(event);
       if (frame === null) continue;
-      if (event.id !== null) this.#toldPosition = event.id;
+      if (event.id !== null) this.#sentPosition = event.id;
       this.#options.response.write(frame);
     }
   }
@@ -65,17 +68,17 @@ export class SseClient implements StreamListener {
     this.#options.response.write(gapFrame(this.#options.session, oldestId));
     if (kind === 'reset') {
       this.#position = '-';
-      this.#toldPosition = '-';
+      this.#sentPosition = '-';
     }
   }
 
   ping(): void {
-    const hasMoved = this.tellsPlace && this.#position !== this.#toldPosition;
-    this.#toldPosition = this.#position;
+    const hasMoved = !this.isGuest && this.#position !== this.#sentPosition;
+    this.#sentPosition = this.#position;
     this.#options.response.write(pingFrame(hasMoved ? this.#position : null));
   }
 
-  /** Until the client has read what was written; one that reads nothing for so long is cut off. */
+  /** Waits until the client has read enough to be written to again; disconnects it after `deadlineMs`. */
   async drained(deadlineMs: number, signal: AbortSignal): Promise<void> {
     const { response } = this.#options;
     if (!response.writableNeedDrain || signal.aborted) return;
@@ -89,7 +92,7 @@ export class SseClient implements StreamListener {
     if (response.writableNeedDrain) this.#cutOff();
   }
 
-  /** Its client resumes after the last event that it has had. */
+  /** Disconnects the client, which resumes after the last event that it received. */
   fail(error: unknown): void {
     this.#options.response.destroy();
     this.#options.onFault(error);

@@ -9,148 +9,150 @@ import {
   unreadableType,
 } from '../../platform/store/event-stream.js';
 import { tellEach } from '../../platform/tell-each.js';
-import { type FeedEvent, feedEventOf } from './frames.js';
+import { type FramedEvent, framedEntry } from './frames.js';
 
-export interface StreamListener {
-  /** The next events of the stream, in order; a listener that joined later may have had the first of them. */
-  onEvents(events: readonly FeedEvent[]): void;
-  /** Events may be lost; the next are the oldest that are kept. */
+export interface StreamSubscriber {
+  /** The next events of the stream, in order. They may begin with events that the subscriber has had already. */
+  onEvents(events: readonly FramedEvent[]): void;
+  /** Events may be lost; the next ones are the oldest that Redis keeps. */
   onLoss(loss: Loss): void;
-  /** It threw: nothing more is for it, and its client resumes. */
+  /** A callback of this subscriber threw. The other subscribers are not affected. */
   fail(error: unknown): void;
 }
 
 export interface Loss {
-  /** `trimmed`: what came next is older than anything kept. `reset`: the stream itself was lost. */
+  /** `trimmed`: the events after the position are no longer kept. `reset`: Redis lost the whole stream. */
   readonly kind: 'trimmed' | 'reset';
   readonly oldestId: string | null;
 }
 
-interface FollowerOptions {
-  /** Opens a connection of its own, which reconnects by itself. */
+interface StreamReaderOptions {
+  /** Opens a connection for the blocking read; it reconnects by itself. */
   readonly connect: () => Redis;
   readonly session: string;
-  /** Shorter than the silence at which the connection is given up. */
+  /** Must be shorter than the connection's socket timeout. */
   readonly blockMs: number;
-  /** How long it follows on with nobody listening: clients come back. */
+  /** How long to read on without a subscriber: clients often come back. */
   readonly lingerMs: number;
-  /** Told before the listeners. Must not throw. */
+  /** Gets each `state` event as JSON, before the subscribers. Must not throw. */
   readonly onState: (json: string) => void;
   readonly log: Logger;
 }
 
-interface Life {
+/** One period of reading, from the first subscriber until some time after the last. */
+interface Reading {
   readonly redis: Redis;
   readonly stopping: AbortController;
   position: Position;
-  /** The connection broke: Redis may not be the one it was. */
+  /** The connection was closed: Redis may have lost data, or be another server. */
   isUnverified: boolean;
 }
 
-const retryMs = 200;
+const readRetryMs = 200;
 
 /**
- * Follows a session's stream for everybody who listens on this replica, by one blocking read on one connection.
- * There is none while nobody listens.
+ * Reads a session's stream for all subscribers on this replica, with one blocking read on one connection. There is no
+ * connection while nobody is subscribed.
  */
 export class StreamReader {
-  readonly #options: FollowerOptions;
-  readonly #listeners = new Set<StreamListener>();
+  readonly #options: StreamReaderOptions;
+  readonly #subscribers = new Set<StreamSubscriber>();
   readonly #ends = new Set<Promise<void>>();
-  #life: Life | null = null;
-  #lingering: NodeJS.Timeout | undefined;
+  #reading: Reading | null = null;
+  #lingerTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: FollowerOptions) {
+  constructor(options: StreamReaderOptions) {
     this.#options = options;
   }
 
-  /** The last entry that was handed to the listeners; null while it follows nothing. */
+  /** The last entry that the subscribers were given; null while nothing is read. */
   get position(): Position | null {
-    return this.#life?.position ?? null;
+    return this.#reading?.position ?? null;
   }
 
   /**
-   * Hands on everything after {@link position}; after `from` where it follows nothing yet. Returns the way out.
+   * Delivers everything after {@link position}, or after `from` while nothing is read yet. Returns the function that
+   * ends the subscription.
    */
-  join(listener: StreamListener, from: Position): () => void {
-    clearTimeout(this.#lingering);
-    this.#listeners.add(listener);
-    if (this.#life === null) this.#start(from);
+  subscribe(subscriber: StreamSubscriber, from: Position): () => void {
+    clearTimeout(this.#lingerTimer);
+    this.#subscribers.add(subscriber);
+    if (this.#reading === null) this.#start(from);
     return () => {
-      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
-      clearTimeout(this.#lingering);
-      this.#lingering = setTimeout(() => this.#stop(), this.#options.lingerMs);
+      if (!this.#subscribers.delete(subscriber) || this.#subscribers.size > 0) return;
+      clearTimeout(this.#lingerTimer);
+      this.#lingerTimer = setTimeout(() => this.#stop(), this.#options.lingerMs);
     };
   }
 
   async close(): Promise<void> {
-    clearTimeout(this.#lingering);
-    this.#listeners.clear();
+    clearTimeout(this.#lingerTimer);
+    this.#subscribers.clear();
     this.#stop();
     await Promise.all(this.#ends);
   }
 
   #start(position: Position): void {
     const redis = this.#options.connect();
-    const life = { redis, position, stopping: new AbortController(), isUnverified: true };
+    const reading = { redis, position, stopping: new AbortController(), isUnverified: true };
     redis.on('close', () => {
-      life.isUnverified = true;
+      reading.isUnverified = true;
     });
-    this.#life = life;
-    // It ends with its life only, whatever Redis says.
-    const end = this.#follow(life).finally(() => this.#ends.delete(end));
+    this.#reading = reading;
+    // #read never rejects, and ends only when stopped.
+    const end = this.#read(reading).finally(() => this.#ends.delete(end));
     this.#ends.add(end);
   }
 
   #stop(): void {
-    this.#life?.stopping.abort();
-    this.#life?.redis.disconnect();
-    this.#life = null;
+    this.#reading?.stopping.abort();
+    this.#reading?.redis.disconnect();
+    this.#reading = null;
   }
 
-  async #follow(life: Life): Promise<void> {
+  async #read(reading: Reading): Promise<void> {
     const { session, blockMs } = this.#options;
-    const { signal } = life.stopping;
+    const { signal } = reading.stopping;
     while (!signal.aborted) {
       try {
-        // A command that waits for Redis to come back is not settled by the end of its connection.
-        const next = awaitEvents(life.redis, session, life.position, blockMs);
+        // Closing the connection does not settle a command that waits for a reconnect: hence unlessAborted.
+        const next = awaitEvents(reading.redis, session, reading.position, blockMs);
         const entries = await unlessAborted(next, signal);
-        const isSuspect = entries.length === 0 || life.isUnverified;
-        const loss = isSuspect ? await unlessAborted(this.#lookForLoss(life), signal) : null;
-        if (loss !== null) this.#tellEach((listener) => listener.onLoss(loss));
+        const mayHaveLost = entries.length === 0 || reading.isUnverified;
+        const loss = mayHaveLost ? await unlessAborted(this.#findLoss(reading), signal) : null;
+        if (loss !== null) this.#tellEach((subscriber) => subscriber.onLoss(loss));
         if (loss?.kind === 'reset') {
-          life.position = '-';
+          reading.position = '-';
           continue;
         }
         for (const { id, type } of entries) {
           if (type === unreadableType)
-            this.#options.log.error({ session, id }, 'an event cannot be read; nobody gets it');
+            this.#options.log.error({ session, id }, 'skipped an event that cannot be parsed');
         }
-        if (entries.length > 0) this.#handOn(life, entries.map(feedEventOf));
+        if (entries.length > 0) this.#deliver(reading, entries.map(framedEntry));
       } catch (error) {
-        // The connection itself says, once, that it is down; a Redis that is loading refuses again and again.
-        if (!signal.aborted) this.#options.log.debug({ err: error }, 'events cannot be read; trying again');
-        await pause(retryMs, signal);
+        // Only debug: the connection logs once that it is down, and a Redis that is loading refuses every read.
+        if (!signal.aborted) this.#options.log.debug({ err: error }, 'could not read events; retrying');
+        await pause(readRetryMs, signal);
       }
     }
   }
 
-  #handOn(life: Life, events: readonly FeedEvent[]): void {
-    life.position = events.at(-1)?.id ?? life.position;
+  #deliver(reading: Reading, events: readonly FramedEvent[]): void {
+    reading.position = events.at(-1)?.id ?? reading.position;
     for (const { type, json } of events) if (type === 'state') this.#options.onState(json);
-    this.#tellEach((listener) => listener.onEvents(events));
+    this.#tellEach((subscriber) => subscriber.onEvents(events));
   }
 
-  #tellEach(tell: (listener: StreamListener) => void): void {
-    tellEach(this.#listeners, tell, (error, listener) => listener.fail(error));
+  #tellEach(tell: (subscriber: StreamSubscriber) => void): void {
+    tellEach(this.#subscribers, tell, (error, subscriber) => subscriber.fail(error));
   }
 
-  /** Whether Redis still keeps what follows the position. */
-  async #lookForLoss(life: Life): Promise<Loss | null> {
-    life.isUnverified = false;
-    const view = await readEvents(life.redis, this.#options.session, life.position, 1);
-    const kind = lossAt(life.position, view);
+  /** Resolves to what was lost after the position; null: Redis still keeps it all. */
+  async #findLoss(reading: Reading): Promise<Loss | null> {
+    reading.isUnverified = false;
+    const view = await readEvents(reading.redis, this.#options.session, reading.position, 1);
+    const kind = lossAt(reading.position, view);
     return kind === null ? null : { kind, oldestId: view.oldestId };
   }
 }

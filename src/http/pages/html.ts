@@ -1,4 +1,4 @@
-/** HTML that may stand in a page as it is. Anything else is escaped by {@link html}. */
+/** HTML that goes into a page as it is; {@link html} escapes every other text. */
 export class Html {
   readonly text: string;
 
@@ -9,7 +9,7 @@ export class Html {
 
 type Value = Html | string | number | null | readonly Html[];
 
-/** A template whose values are escaped, unless they are HTML themselves; null is nothing. */
+/** A template literal whose values are escaped unless they are {@link Html}; null adds nothing. */
 export function html(strings: TemplateStringsArray, ...values: Value[]): Html {
   let text = strings[0] ?? '';
   values.forEach((value, i) => {

@@ -3,16 +3,16 @@ import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
 import { css } from './style.js';
 
-/** How well things stand, as a colour; what it means is always said in words too. */
+/** The colour of a page: how the session is doing. The page always says it in words too. */
 export type Tone = 'idle' | 'busy' | 'good' | 'bad';
 
 export interface PageParts {
   readonly title: string;
   readonly tone: Tone;
   readonly content: Html;
-  /** It follows what it shows: by a script, and without scripts by reloading. */
+  /** The page keeps itself current: by a script, and without scripts by reloading. */
   readonly isLive: boolean;
-  /** Below the content, with whatever else there is to do. */
+  /** Shown below the content, for example the button to sign out. */
   readonly footer?: Html | null;
 }
 
@@ -20,7 +20,7 @@ const [styleHash, scriptHash] = [css, liveScript].map((text) =>
   createHash('sha256').update(text).digest('base64'),
 );
 
-/** A page is text, one style, one script, one inline image, and asks and sends forms to nobody but ourselves. */
+/** Allows one inline style, one inline script and inline images; requests and forms go to this server only. */
 export const pagePolicy = [
   "default-src 'none'",
   'img-src data:',
@@ -35,7 +35,7 @@ export const pagePolicy = [
 export const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 
-/** The frame of every page. */
+/** The HTML around the content of every page. */
 export function layout({ title, tone, content, isLive, footer = null }: PageParts): string {
   const page = html`<!doctype html>
 <html lang="en">
@@ -58,7 +58,7 @@ ${
 <main>
 ${content}
 </main>
-<footer>${footer}${isLive ? followed : null}</footer>
+<footer>${footer}${isLive ? liveNote : null}</footer>
 ${
   isLive
     ? html`<script>${new Html(liveScript)}</script>
@@ -70,4 +70,4 @@ ${
   return page.text;
 }
 
-const followed = html`<p class="live"></p><noscript><p>This page reloads every 5 seconds.</p></noscript>`;
+const liveNote = html`<p class="live"></p><noscript><p>This page reloads every 5 seconds.</p></noscript>`;

@@ -1,45 +1,45 @@
 /**
- * Makes a page follow the session: told by the event stream that something changed, it asks for itself again and
- * takes over what is different, so that what a state looks like is written once, on the server. While the stream is
- * cut it asks every 5 seconds. Inlined, and named in the policy by its hash: keep it free of user data.
+ * Keeps a page current. When the event stream reports a change, the script fetches the page again and takes over what
+ * differs: so only the server knows how a state looks. While the stream is down, it fetches every 5 seconds. The script
+ * is inline and allowed by its hash: it must be the same in every response.
  */
 export const liveScript = `
 (() => {
   const intervalMs = 5000;
-  let poll = 0;
-  let soon = 0;
-  let isReading = false;
+  let pollTimer = 0;
+  let refreshTimer = 0;
+  let isFetching = false;
 
-  function refresh() {
-    // State and code change together: one look for both.
-    if (soon === 0) soon = setTimeout(read, 10);
+  function scheduleRefresh() {
+    // State and code change together: wait a moment, to fetch once for both.
+    if (refreshTimer === 0) refreshTimer = setTimeout(refresh, 10);
   }
 
-  async function read() {
-    if (isReading) { soon = setTimeout(read, 10); return; }
-    soon = 0;
-    isReading = true;
+  async function refresh() {
+    if (isFetching) { refreshTimer = setTimeout(refresh, 10); return; }
+    refreshTimer = 0;
+    isFetching = true;
     try {
-      const answer = await fetch(location.href, { headers: { accept: 'text/html' } });
-      if (answer.redirected) location.assign(answer.url);
-      else show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+      const response = await fetch(location.href, { headers: { accept: 'text/html' } });
+      if (response.redirected) location.assign(response.url);
+      else show(new DOMParser().parseFromString(await response.text(), 'text/html'));
     } catch {
-      say('This server does not answer. Trying again every 5 seconds.');
+      setNote('This server does not answer. Trying again every 5 seconds.');
     }
-    isReading = false;
+    isFetching = false;
   }
 
   function show(page) {
     document.title = page.title;
     document.body.className = page.body.className;
     const [main, next] = [document, page].map((each) => each.querySelector('main'));
-    say(poll === 0 ? 'This page follows the session by itself.' : 'This page looks for changes every 5 seconds.');
-    expiresAt = lifeOf(next);
-    const nextShown = withoutLife(next);
+    setNote(pollTimer === 0 ? 'This page follows the session by itself.' : 'This page looks for changes every 5 seconds.');
+    expiresAt = expiryIn(next);
+    const nextShown = withoutCountdown(next);
     if (nextShown === shown) return;
     shown = nextShown;
     const [status, nextStatus] = [main, next].map((each) => each.querySelector('[role=status]'));
-    // A screen reader tells what changes within it, not another one in its place.
+    // Keep the element: a screen reader announces changes within it, not a new element in its place.
     if (status && nextStatus) {
       if (status.innerHTML !== nextStatus.innerHTML) status.innerHTML = nextStatus.innerHTML;
       nextStatus.replaceWith(status);
@@ -47,17 +47,17 @@ export const liveScript = `
     main.replaceChildren(...next.childNodes);
   }
 
-  function withoutLife(main) {
+  function withoutCountdown(main) {
     return main.innerHTML.replace(/data-left="[0-9]+">[^<]*/, '');
   }
 
-  function say(text) {
+  function setNote(text) {
     const line = document.querySelector('.live');
     if (line.textContent !== text) line.textContent = text;
   }
 
-  let shown = withoutLife(document.querySelector('main'));
-  let expiresAt = lifeOf(document);
+  let shown = withoutCountdown(document.querySelector('main'));
+  let expiresAt = expiryIn(document);
   setInterval(() => {
     const left = document.querySelector('[data-left]');
     if (left === null || expiresAt === null) return;
@@ -65,23 +65,23 @@ export const liveScript = `
     left.textContent = seconds > 0 ? 'replaced in ' + seconds + ' s' : 'replaced any moment';
   }, 500);
 
-  function lifeOf(place) {
-    const left = place.querySelector('[data-left]');
+  function expiryIn(root) {
+    const left = root.querySelector('[data-left]');
     return left === null ? null : performance.now() + Number(left.dataset.left) * 1000;
   }
 
   function follow() {
     const events = new EventSource('api/events?types=state,qr');
-    for (const type of ['state', 'qr', 'gap']) events.addEventListener(type, refresh);
+    for (const type of ['state', 'qr', 'gap']) events.addEventListener(type, scheduleRefresh);
     events.onopen = () => {
-      clearInterval(poll);
-      poll = 0;
-      refresh();
+      clearInterval(pollTimer);
+      pollTimer = 0;
+      scheduleRefresh();
     };
     events.onerror = () => {
-      // What ended it may be the login: the page asked for now leads there.
-      if (poll === 0) { poll = setInterval(refresh, intervalMs); refresh(); }
-      // It goes on by itself, except after an answer that is no stream.
+      // The login may have ended: then the refresh leads to the login page.
+      if (pollTimer === 0) { pollTimer = setInterval(scheduleRefresh, intervalMs); scheduleRefresh(); }
+      // It reconnects by itself, except after a response that is not an event stream.
       if (events.readyState === EventSource.CLOSED) setTimeout(follow, intervalMs);
     };
   }

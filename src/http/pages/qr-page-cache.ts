@@ -9,34 +9,34 @@ interface Viewer {
   readonly needsKey: boolean;
 }
 
-interface Shown {
-  readonly told: ToldCode;
+interface CachedPage {
+  readonly view: ToldCode;
   readonly left: number | null;
   readonly bytes: Buffer;
 }
 
-/** A base URL is what a client wrote into `Host`: more than a few are not worth keeping. */
-const mostKinds = 16;
+/** The base URL in a cache key comes from the client's `Host` header: without a limit a client could fill the memory. */
+const maxPages = 16;
 
 /**
- * `/qr` as bytes. It is the same for all who see it in the same way, until Redis says something else or a second of the
- * code's life has passed: those after the first get what was rendered for the first.
+ * Renders `/qr`, once for all viewers who get the same page. A page is rendered again when Redis says something else, or
+ * when the countdown of the code has moved by a second.
  */
-export function createQrPageCache(): (told: ToldCode, viewer: Viewer) => Buffer {
-  const shown = new Map<string, Shown>();
-  return (told, { caller, baseUrl, needsKey }) => {
-    const isVisitor = caller.scope === 'qr';
+export function createQrPageCache(): (view: ToldCode, viewer: Viewer) => Buffer {
+  const pages = new Map<string, CachedPage>();
+  return (view, { caller, baseUrl, needsKey }) => {
+    const isGuest = caller.scope === 'qr';
     const isLoggedIn = caller.via === 'cookie';
-    const left = isVisitor ? null : secondsLeft(told.status, Date.now());
-    const kind = isVisitor ? 'visitor' : `${needsKey} ${isLoggedIn} ${baseUrl}`;
-    const last = shown.get(kind);
-    if (last !== undefined && last.told === told && last.left === left) return last.bytes;
-    const page = isVisitor
-      ? guestQrPage(told.status.state, told.image)
-      : qrPage({ ...told, baseUrl, secondsLeft: left, needsKey, isLoggedIn });
+    const left = isGuest ? null : secondsLeft(view.status, Date.now());
+    const key = isGuest ? 'guest' : `${needsKey} ${isLoggedIn} ${baseUrl}`;
+    const cached = pages.get(key);
+    if (cached !== undefined && cached.view === view && cached.left === left) return cached.bytes;
+    const page = isGuest
+      ? guestQrPage(view.status.state, view.image)
+      : qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isLoggedIn });
     const bytes = Buffer.from(page);
-    if (last === undefined && shown.size === mostKinds) shown.clear();
-    shown.set(kind, { told, left, bytes });
+    if (cached === undefined && pages.size === maxPages) pages.clear();
+    pages.set(key, { view, left, bytes });
     return bytes;
   };
 }

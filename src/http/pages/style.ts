@@ -1,4 +1,4 @@
-/** The one style of all pages. Inlined, and named in the policy by its hash: keep it free of user data. */
+/** The style of all pages. It is inline and allowed by its hash: it must be the same in every response. */
 export const css = `
 :root{
   color-scheme:light dark;

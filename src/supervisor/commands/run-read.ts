@@ -26,9 +26,7 @@ export async function runRead(
     if (incarnation === null) {
       const { restartDelay } = availability;
       if (restartDelay !== null && restartDelay.until > until) {
-        return isDoubtful
-          ? lateAnswer(availability, true)
-          : refusal(restartDelay.code, restartDelay.message);
+        return isDoubtful ? lateAnswer(availability, true) : refusal(restartDelay.code, restartDelay.message);
       }
       await availability.change(leftMs, ending);
       if (ending.aborted) return null;

@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { allNeededNames } from '../../../src/page-contract/capability-report.js';
 import { type ExportList, hasOnlyDefault, readKnownExports } from '../../../src/page-contract/export-list.js';
-import { allNeeds } from '../../../src/page-contract/judge.js';
-import { nameOf, readLibraryUses } from '../../../src/page-contract/library-uses.js';
+import { readLibraryUses, useName } from '../../../src/page-contract/library-uses.js';
 import type { ContractReport } from '../../../src/page-contract/report.js';
 import { startForeignPage } from '../../support/foreign-page.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
@@ -42,13 +42,13 @@ function run(args: string[], chromeArgs: readonly string[] = [], environment: Re
 
 const reportIn = ({ stdout }: Result) => JSON.parse(stdout) as ContractReport;
 
-/** A page whose modules export what the kept list says, and all that Holdline and the library look for in them. */
+/** A page whose modules export what the bundled list says, and all that Holdline and the library look for in them. */
 function pageWith(change: (modules: Map<string, Set<string>>) => void): string {
   const modules = new Map<string, Set<string>>();
   for (const [module, names] of Object.entries(known.modules)) {
     if (names !== null) modules.set(module, new Set(hasOnlyDefault(names) ? [] : names));
   }
-  const names = [...allNeeds(), ...library.uses.map(nameOf)];
+  const names = [...allNeededNames(), ...library.uses.map(useName)];
   for (const name of names) {
     const [module = '', ...inner] = name.split('.');
     if (known.modules[module] === null) continue;
@@ -81,7 +81,7 @@ async function live(html: string, args: string[], status = 200, environment = {}
   }
 }
 
-test('without a browser it holds Holdline and the library against the kept list', async () => {
+test('without a browser it holds Holdline and the library against the bundled list', async () => {
   const result = await run([], [], {
     WHATSAPP_CHROME_EXECUTABLE: '/nonexistent',
     WHATSAPP_MAX_SESSIONS: 'x',
@@ -89,7 +89,7 @@ test('without a browser it holds Holdline and the library against the kept list'
   assert.equal(result.code, 0, result.stderr);
   assert.match(
     result.stdout,
-    /^the kept list: WhatsApp Web 2\.3000\.1044822804 of 2026-08-09, 157 modules\n/,
+    /^the bundled list: WhatsApp Web 2\.3000\.1044822804 of 2026-08-09, 157 modules\n/,
   );
   assert.match(result.stdout, /^ {2}ok {8}send {6}/m);
   assert.match(result.stdout, /^ {2}WAWebGroupInviteV4Job\.joinGroupViaInviteV4 {2}\(Client\.js:\d+\)$/m);
@@ -137,7 +137,7 @@ test('a page that changed: what is gone and new by name, and exit code 1 where a
   });
   const result = await live(html, []);
   assert.equal(result.code, 1, result.stdout + result.stderr);
-  assert.match(result.stdout, /^the page of today: WhatsApp Web 2\.3000\.77, without a login\n/);
+  assert.match(result.stdout, /^today's page: WhatsApp Web 2\.3000\.77, without a login\n/);
   assert.match(result.stdout, /^ {2}broken {4}media {5}missing: WAWebPrepRawMedia\.prepRawMedia$/m);
   assert.match(result.stdout, /^ {2}broken {4}send {6}missing: WAWebCollections\.Msg\.getMessagesById$/m);
   assert.match(result.stdout, /^ {2}broken {4}logout {4}missing: WAWebSocketModel\.Socket\.logout$/m);

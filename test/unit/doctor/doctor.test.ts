@@ -3,11 +3,16 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { redisNeedBytes } from '../../../src/contract/redis-needs.js';
-import { sandboxVerdict } from '../../../src/doctor/browser.js';
-import { examine, ok } from '../../../src/doctor/finding.js';
-import { nodeVerdict } from '../../../src/doctor/machine.js';
-import { pageChecks } from '../../../src/doctor/page.js';
-import { asideVerdicts, clockVerdict, infoVerdicts, roomVerdicts } from '../../../src/doctor/redis.js';
+import { sandboxVerdict } from '../../../src/doctor/browser-checks.js';
+import { ok, runChecks } from '../../../src/doctor/check.js';
+import { nodeVerdict } from '../../../src/doctor/machine-checks.js';
+import { pageChecks } from '../../../src/doctor/page-checks.js';
+import {
+  clockVerdict,
+  infoVerdicts,
+  memoryVerdicts,
+  setAsideVerdicts,
+} from '../../../src/doctor/redis-checks.js';
 import { StartPages } from '../../../src/session-worker/whatsapp/start-pages.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 
@@ -55,7 +60,7 @@ test('a Node that is too old fails; a browser without its sandbox is a warning',
 });
 
 test('a check that throws is a failure line, and the others are there all the same', async () => {
-  const findings = await examine([
+  const findings = await runChecks([
     { name: 'one', run: () => Promise.reject(new Error('it is broken: mend it')) },
     { name: 'two', run: async () => [ok('fine'), ok('fine too')] },
   ]);
@@ -70,7 +75,7 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
   const authDir = scratchDir();
   const dir = join(authDir, '.web-versions');
   const found = async (webVersion: string | null) => {
-    const findings = await examine(pageChecks({ authDir, webVersion }));
+    const findings = await runChecks(pageChecks({ authDir, webVersion }));
     return findings.filter(({ check }) => check === 'page version');
   };
   const first = await found(null);
@@ -99,7 +104,7 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
 
 test('a Redis with less memory than may be needed is a warning, with the way out', () => {
   const found = (maxmemory: number, machine: number) =>
-    roomVerdicts(info({ maxmemory: String(maxmemory), total_system_memory: String(machine) }));
+    memoryVerdicts(info({ maxmemory: String(maxmemory), total_system_memory: String(machine) }));
   const [enough, little] = [redisNeedBytes, redisNeedBytes - 1];
   assert.deepEqual(
     [found(enough, 1), found(0, enough), found(0, 0), found(little, enough), found(0, little)].map(
@@ -112,14 +117,14 @@ test('a Redis with less memory than may be needed is a warning, with the way out
     /has \d+ MB by its maxmemory; .* needs .*: raise maxmemory/,
   );
   assert.match(found(0, little)[0]?.message ?? '', /of the machine .*: give that machine more/);
-  assert.deepEqual(roomVerdicts(''), []);
+  assert.deepEqual(memoryVerdicts(''), []);
 });
 
 test('keys that were set aside are counted, and nothing is said where there are none', () => {
-  assert.deepEqual(asideVerdicts(0), []);
+  assert.deepEqual(setAsideVerdicts(0), []);
   assert.deepEqual(
-    asideVerdicts(2).map(({ level }) => level),
+    setAsideVerdicts(2).map(({ level }) => level),
     ['warning'],
   );
-  assert.match(asideVerdicts(1)[0]?.message ?? '', /^1 key that cannot be used was set aside/);
+  assert.match(setAsideVerdicts(1)[0]?.message ?? '', /^1 unusable key was set aside/);
 });

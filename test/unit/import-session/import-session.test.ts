@@ -38,7 +38,7 @@ function scene(...sessions: string[]): Scene {
   const [from, authDir] = [join(dir, '.wwebjs_auth'), join(dir, 'ours')];
   mkdirSync(from);
   for (const name of sessions) makeLogin(join(from, name));
-  const defaults = { from, sessionId: null, isSaidToBeFree: false, authDir, session: 'default' };
+  const defaults = { from, sessionId: null, assumeUnused: false, authDir, session: 'default' };
   return { from, authDir, import: (options = {}) => importSession({ ...defaults, ...options }) };
 }
 
@@ -93,7 +93,7 @@ test('a source that a living browser holds is refused; the lock of a dead one is
   await eventually(() => processFacts(pid)?.commandLine.includes(`--user-data-dir=${profile}`));
   lock(profile, hostname(), pid);
   await assert.rejects(run(), new RegExp(`in use by the browser with pid ${pid}`));
-  await assert.rejects(run({ isSaidToBeFree: true }), /in use/);
+  await assert.rejects(run({ assumeUnused: true }), /in use/);
   browser.kill('SIGKILL');
   await once(browser, 'exit');
   await run();
@@ -104,7 +104,7 @@ test('a lock of another host is the word of the operator against nothing', async
   lock(join(from, 'session'), '3f0c5d1b9a7e', process.pid);
   await assert.rejects(run(), /3f0c5d1b9a7e, pid \d+.*--not-in-use/);
   assert.ok(!existsSync(authDir));
-  await run({ isSaidToBeFree: true });
+  await run({ assumeUnused: true });
   assert.ok(!existsSync(join(authDir, 'session-default', 'SingletonLock')));
 });
 
@@ -119,7 +119,7 @@ test('a login of ours is never replaced, nor a profile that we know nothing of; 
 
   const other = scene('session');
   mkdirSync(join(other.authDir, 'session-default'), { recursive: true });
-  await assert.rejects(other.import(), /not of Holdline's making/);
+  await assert.rejects(other.import(), /was not made by Holdline/);
   makeLogin(join(from, 'session-default'));
   await assert.rejects(
     run({ sessionId: 'default', authDir: from }),

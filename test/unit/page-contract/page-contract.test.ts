@@ -4,17 +4,17 @@ import { dirname, join, resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { capabilityNames } from '../../../src/contract/page.js';
 import { pageNeeds } from '../../../src/contract/page-needs.js';
-import { contractVerdict } from '../../../src/doctor/page.js';
-import { examineList, reportOf } from '../../../src/page-contract/examine.js';
+import { contractVerdict } from '../../../src/doctor/page-checks.js';
+import { assessCapabilities, lookupInList } from '../../../src/page-contract/capability-report.js';
+import { composeReport, examineList } from '../../../src/page-contract/examine.js';
 import {
   compareLists,
   type ExportList,
   formatExports,
   readKnownExports,
 } from '../../../src/page-contract/export-list.js';
-import { judgeCapabilities, lookInList } from '../../../src/page-contract/judge.js';
-import { nameOf, readLibraryUses } from '../../../src/page-contract/library-uses.js';
-import { asText } from '../../../src/page-contract/report.js';
+import { readLibraryUses, useName } from '../../../src/page-contract/library-uses.js';
+import { formatReport } from '../../../src/page-contract/report.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 
 after(assertNothingLeft);
@@ -32,16 +32,16 @@ async function usesIn(source: string, file = 'Client.js') {
   writeFileSync(join(dir, 'package.json'), '{"version":"0.0.1"}');
   writeFileSync(join(dir, 'src', file), source);
   const { uses, computed } = await readLibraryUses(dir);
-  return { names: uses.map(nameOf), places: uses.map(({ at }) => at), computed };
+  return { names: uses.map(useName), places: uses.map(({ at }) => at), computed };
 }
 
-test('the kept list is a list of names, written as lists are written', () => {
+test('the bundled list is a list of names, written as lists are written', () => {
   const file = resolve(import.meta.dirname, '../../../../src/page-contract/known-exports.json');
   assert.equal(formatExports(known), readFileSync(file, 'utf8'));
   assert.ok(Object.keys(known.modules).length > 150);
 });
 
-test('the page of the kept list has what every capability needs', async () => {
+test('the page of the bundled list has what every capability needs', async () => {
   const { ok, capabilities, library } = await examineList();
   assert.equal(ok, true);
   assert.deepEqual(
@@ -57,8 +57,8 @@ test('the page of the kept list has what every capability needs', async () => {
 test('a module or member that goes is named at each capability that needs it, and at no other', () => {
   const modules = { ...known.modules, WAWebSendMsgChatAction: null };
   const media = known.modules.WAWebPrepRawMedia?.filter((name) => name !== 'prepRawMedia') ?? [];
-  const reports = judgeCapabilities(
-    lookInList({ ...known, modules: { ...modules, WAWebPrepRawMedia: media } }),
+  const reports = assessCapabilities(
+    lookupInList({ ...known, modules: { ...modules, WAWebPrepRawMedia: media } }),
   );
   const broken = reports.filter(({ level }) => level === 'broken');
   assert.deepEqual(
@@ -72,8 +72,8 @@ test('a module or member that goes is named at each capability that needs it, an
 
 test('without what only helps a capability is degraded, and under its other name it is there', () => {
   const of = (modules: ExportList['modules']) => {
-    const look = lookInList({ ...known, modules: { ...known.modules, ...modules } });
-    return judgeCapabilities(look).find(({ capability }) => capability === 'qr');
+    const lookup = lookupInList({ ...known, modules: { ...known.modules, ...modules } });
+    return assessCapabilities(lookup).find(({ capability }) => capability === 'qr');
   };
   assert.equal(of({})?.level, 'ok');
   assert.equal(of({ WAWebLaunchSocketUtils: ['start'] })?.level, 'ok', 'WAWebCmd.Cmd.refreshQR may be there');
@@ -83,7 +83,7 @@ test('without what only helps a capability is degraded, and under its other name
 });
 
 test('what a list cannot tell is not known, neither there nor missing', () => {
-  const look = lookInList(
+  const lookup = lookupInList(
     listOf({ Default: ['default'], Named: ['a', 'default'], 'View.react': ['open'], Gone: null }),
   );
   const expected = {
@@ -99,7 +99,7 @@ test('what a list cannot tell is not known, neither there nor missing', () => {
     'Gone.a': 'missing',
     'Other.a': 'unknown',
   };
-  for (const [name, presence] of Object.entries(expected)) assert.equal(look(name), presence, name);
+  for (const [name, presence] of Object.entries(expected)) assert.equal(lookup(name), presence, name);
 });
 
 test('two lists differ by modules and members; what one of them does not know is no difference', () => {
@@ -148,7 +148,7 @@ test('the library as it is installed asks for some 140 modules', async () => {
   const { uses } = await readLibraryUses();
   const modules = new Set(uses.map(({ module }) => module));
   assert.ok(modules.size >= 130, String(modules.size));
-  const names = uses.map(nameOf);
+  const names = uses.map(useName);
   for (const name of [
     'WAWebSocketModel.Socket',
     'WAWebFindChatAction.findOrCreateLatestChat',
@@ -161,8 +161,8 @@ test('the library as it is installed asks for some 140 modules', async () => {
 test('the text names what is missing and what was not looked at; the doctor warns of it', async () => {
   const library = await readLibraryUses();
   const modules = { ...known.modules, WAWebAltDeviceLinkingApi: null };
-  const report = reportOf(known, library, lookInList({ ...known, modules }), null);
-  const text = asText(report);
+  const report = composeReport(known, library, lookupInList({ ...known, modules }), null);
+  const text = formatReport(report);
   assert.match(text, /^ {2}broken {4}pairing {3}missing: WAWebAltDeviceLinkingApi\.setPairingType, /m);
   assert.match(text, /^A list tells which names a module exports\. Not checked: /m);
   assert.match(text, /\nsomething that a capability needs is missing\n$/);
@@ -172,7 +172,7 @@ test('the text names what is missing and what was not looked at; the doctor warn
   assert.equal(contractVerdict(await examineList()).level, 'ok');
 });
 
-test('every name that Holdline needs can be looked up in the kept list, but for those said here', () => {
+test('every name that Holdline needs can be looked up in the bundled list, but for those said here', () => {
   const absent = Object.values(pageNeeds)
     .flatMap(({ needs, helps }) => [...needs, ...helps])
     .flatMap((need) => need.split('|'))

@@ -28,7 +28,7 @@ describe('the limits', () => {
     other = await startKeyedReplica(server.url, keys, trusting);
     open = await startReplica(server.url, {
       environment: { ...environment, WHATSAPP_RATE_LIMIT: '50' },
-      feedTuning: { maxListeners: 2 },
+      feedTuning: { maxClients: 2 },
     });
   });
   afterEach(() => redis.flushall());
@@ -144,7 +144,7 @@ describe('the limits', () => {
   });
 
   it('let visitors have a part of the event streams', async () => {
-    const few = await startKeyedReplica(server.url, keys, { feedTuning: { maxVisitors: 1 } });
+    const few = await startKeyedReplica(server.url, keys, { feedTuning: { maxGuests: 1 } });
     const stop = new AbortController();
     try {
       const listen = async () => {

@@ -18,7 +18,7 @@ import { type ScriptedOwner, type ScriptedRun, startOwner } from '../../../suppo
 const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 const feedTuning = {
   pingIntervalMs: 100,
-  ownerLookIntervalMs: 50,
+  ownerCheckIntervalMs: 50,
   maxBufferedBytes: 100_000,
   readDeadlineMs: 6_000,
   lingerMs: 50,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { catchUp } from '../../../../src/http/events/catch-up.js';
-import { feedEventOf, gapFrame, pingFrame, presentTypes } from '../../../../src/http/events/frames.js';
+import { framedEntry, gapFrame, pingFrame, selectTypes } from '../../../../src/http/events/frames.js';
 import { SseClient } from '../../../../src/http/events/sse-client.js';
 import {
   isAfter,
@@ -47,7 +47,7 @@ describe('frames', () => {
 
   it('are one block each, with the place of the event', () => {
     assert.equal(
-      feedEventOf(entry).frame.toString(),
+      framedEntry(entry).frame.toString(),
       'id: 5-0\nevent: message\ndata: {"type":"message"}\n\n',
     );
     assert.equal(pingFrame(null).toString(), ': ping\n\n');
@@ -56,10 +56,10 @@ describe('frames', () => {
   });
 
   it('of what is internal reach nobody', () => {
-    const job = feedEventOf({ ...entry, type: 'job' });
-    assert.equal(presentTypes(null)(job), null);
-    assert.equal(presentTypes(new Set(['state']))(feedEventOf(entry)), null);
-    assert.equal(presentTypes(null)(feedEventOf(entry))?.toString().includes('id: 5-0'), true);
+    const job = framedEntry({ ...entry, type: 'job' });
+    assert.equal(selectTypes(null)(job), null);
+    assert.equal(selectTypes(new Set(['state']))(framedEntry(entry)), null);
+    assert.equal(selectTypes(null)(framedEntry(entry))?.toString().includes('id: 5-0'), true);
   });
 });
 
@@ -77,7 +77,7 @@ describe('catching up', () => {
   }
 
   async function run(isResuming: boolean): Promise<{ written: string; joinedAt: Position | null }> {
-    let followed: Position = '1-0';
+    let readerPosition: Position = '1-0';
     let joinedAt: Position | null = null;
     let written = '';
     const response = {
@@ -87,37 +87,37 @@ describe('catching up', () => {
         written += frame.toString();
       },
     };
-    const listener = new SseClient({
+    const client = new SseClient({
       response: response as unknown as ServerResponse,
       session: 'default',
-      present: presentTypes(null),
-      tellsPlace: true,
+      selectFrame: selectTypes(null),
+      isGuest: false,
       position: '1-0',
       maxBufferedBytes: 1,
       onCutOff: () => assert.fail('cut off'),
       onFault: () => assert.fail('failed'),
     });
-    const beginning = {
-      followed,
+    const start = {
+      readerPosition,
       view: view(1, '+'),
       wasOwnerGone: false,
     };
-    // After the beginning was read, and once more during the next read, the follower hands on what came.
-    followed = '3-0';
+    // The stream reader moves after the start was read, and once more during the next read.
+    readerPosition = '3-0';
     const moves: Position[] = ['4-0'];
     await catchUp({
-      listener,
-      beginning,
+      client,
+      start,
       isResuming,
-      async read(after) {
-        const answer = view(Number(followed.split('-')[0]), after);
-        followed = moves.shift() ?? followed;
+      async readPage(after) {
+        const answer = view(Number(readerPosition.split('-')[0]), after);
+        readerPosition = moves.shift() ?? readerPosition;
         return answer;
       },
-      takeTurn: async () => () => undefined,
-      followed: () => followed,
-      join: () => {
-        joinedAt = listener.position;
+      acquireSlot: async () => () => undefined,
+      readerPosition: () => readerPosition,
+      goLive: () => {
+        joinedAt = client.position;
       },
       readDeadlineMs: 1,
       signal: new AbortController().signal,

@@ -13,12 +13,12 @@ import { openRedis } from '../../../support/shared-redis.js';
 
 after(assertNothingLeft);
 
-for (const when of ['closes', 'is left by its last listener and closes']) {
-  test(`a follower that ${when} while Redis is away does not wait for it`, async () => {
+for (const when of ['closes', 'is left by its last subscriber and closes']) {
+  test(`a reader that ${when} while Redis is away does not wait for it`, async () => {
     const port = await freePort();
     const log = pino({ level: 'silent' });
     const isDown = deferred<void>();
-    const follower = new StreamReader({
+    const reader = new StreamReader({
       connect() {
         const redis = connectPatiently(`redis://127.0.0.1:${port}`, { socketTimeoutMs: 10_000 }, log);
         redis.once('reconnecting', () => isDown.resolve());
@@ -30,31 +30,31 @@ for (const when of ['closes', 'is left by its last listener and closes']) {
       onState: () => undefined,
       log,
     });
-    const leave = follower.join(
+    const leave = reader.subscribe(
       { onEvents: () => undefined, onLoss: () => undefined, fail: () => undefined },
       '-',
     );
     await isDown.promise;
     if (when !== 'closes') {
       leave();
-      await eventually(() => follower.position === null);
+      await eventually(() => reader.position === null);
     }
-    await withDeadline(follower.close(), 10_000, 'the end of the follower');
+    await withDeadline(reader.close(), 10_000, 'the end of the reader');
   });
 }
 
-test('a listener that throws is ended, and the others hear all', async () => {
+test('a subscriber that throws fails, and the others get everything', async () => {
   const server = await openRedis();
   const log = pino({ level: 'silent' });
   const writer = new Redis(server.url);
-  const follower = new StreamReader({
+  const reader = new StreamReader({
     connect: () => connectPatiently(server.url, { socketTimeoutMs: 10_000 }, log),
     ...{ session: 'default', blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
   });
   const failures: unknown[] = [];
   const heard: (string | null)[] = [];
   const broken = new Error('it cannot be presented');
-  const leave = follower.join(
+  const leave = reader.subscribe(
     {
       onEvents() {
         throw broken;
@@ -67,7 +67,7 @@ test('a listener that throws is ended, and the others hear all', async () => {
     },
     '-',
   );
-  follower.join(
+  reader.subscribe(
     {
       onEvents: (events) => heard.push(...events.map(({ id }) => id)),
       onLoss: () => undefined,
@@ -84,7 +84,7 @@ test('a listener that throws is ended, and the others hear all', async () => {
     assert.deepEqual(heard, ids);
     assert.deepEqual(failures, [broken]);
   } finally {
-    await follower.close();
+    await reader.close();
     writer.disconnect();
     await server.stop();
   }

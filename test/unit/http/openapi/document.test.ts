@@ -6,7 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type ApiErrorCode, httpStatusOf } from '../../../../src/contract/errors.js';
 import { operations, rows } from '../../../../src/contract/operations.js';
-import { stylesheets } from '../../../../src/http/docs/assets.js';
+import { docsAssets } from '../../../../src/http/docs-page.js';
 import { openApiDocument } from '../../../../src/http/openapi/document.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 
@@ -94,7 +94,7 @@ describe('the OpenAPI document', () => {
       dependencies: Record<string, string>;
     };
     assert.equal(document.info.version, version);
-    assert.equal(stylesheets[0]?.version, dependencies['swagger-ui-dist']);
+    assert.equal(docsAssets[0]?.version, dependencies['swagger-ui-dist']);
   });
 
   it('has examples that the table’s own schemas let through', () => {

@@ -1,12 +1,13 @@
+import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import type { Config } from '../platform/config/config.js';
-import { type Check, failure, ok, type Verdict, warning } from './finding.js';
+import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
-const gb = 1_073_741_824;
+const GiB = 1_073_741_824;
 
-/** The Node and the disks that this role needs. */
+/** The Node version, and space and rights on the disks that the role uses. */
 export function machineChecks(config: Config): Check[] {
   const { role, authDir, dataDir, redisUrl } = config;
   const directories = [
@@ -30,36 +31,35 @@ export function nodeVerdict(version: string): Verdict {
 }
 
 async function diskVerdict(variable: string, directory: string): Promise<Verdict> {
-  const existing = await nearestExisting(directory);
-  const here = `${directory} (${variable})`;
+  const existing = nearestExisting(directory);
+  const place = `${directory} (${variable})`;
   const isWritable = await access(existing, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
   );
   if (!isWritable) {
-    return failure(`${here} cannot be written by this user: change its owner, or name another directory`);
+    return failure(
+      `${place} is not writable for this user: change its owner, or configure another directory`,
+    );
   }
   const { bavail, bsize } = await statfs(existing);
   const free = bavail * bsize;
-  const text = `${(free / gb).toFixed(1)} GB free for ${here}`;
-  if (free < 0.2 * gb) return failure(`only ${text}: make room, or logins and messages cannot be kept`);
-  if (free < gb) return warning(`only ${text}: make room before it runs out`);
+  const text = `${(free / GiB).toFixed(1)} GB free for ${place}`;
+  if (free < 0.2 * GiB) return failure(`only ${text}: make room, or logins and messages cannot be kept`);
+  if (free < GiB) return warning(`only ${text}: make room before it runs out`);
   return ok(text);
 }
 
-async function nearestExisting(directory: string): Promise<string> {
-  const isThere = await access(directory).then(
-    () => true,
-    () => false,
-  );
+/** The directory itself, or its nearest ancestor that exists. */
+function nearestExisting(directory: string): string {
   const parent = dirname(directory);
-  return isThere || parent === directory ? directory : nearestExisting(parent);
+  return existsSync(directory) || parent === directory ? directory : nearestExisting(parent);
 }
 
-/** The browser is started with --disable-dev-shm-usage: what it shares lies among the temporary files. */
+/** The browser runs with --disable-dev-shm-usage: its shared memory is in the directory for temporary files. */
 async function sharedMemoryVerdict(): Promise<Verdict> {
   const { bavail, bsize } = await statfs(tmpdir());
   const free = bavail * bsize;
-  const text = `${(free / gb).toFixed(1)} GB free in ${tmpdir()}, where the browser shares memory (not /dev/shm)`;
-  return free < 0.5 * gb ? warning(`only ${text}: give it 1 GB`) : ok(text);
+  const text = `${(free / GiB).toFixed(1)} GB free in ${tmpdir()}, where the browser has its shared memory (not in /dev/shm)`;
+  return free < 0.5 * GiB ? warning(`only ${text}: give it 1 GB`) : ok(text);
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { scripts, stylesheets } from '../../../../src/http/docs/assets.js';
+import { docsAssets } from '../../../src/http/docs-page.js';
 
 it('a file of /docs is the same bytes for whoever asks, read once', async () => {
-  for (const asset of [...stylesheets, ...scripts]) {
+  for (const asset of docsAssets) {
     const [first, second] = await Promise.all([asset.read(), asset.read()]);
     assert.ok(first.length > 100, asset.name);
     assert.equal(first, second, asset.name);

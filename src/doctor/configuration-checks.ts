@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import type { Config } from '../platform/config/config.js';
 import { credentialsKeyFile, loadOrMakeCredentialsKey } from '../platform/credentials-key-file.js';
 import { makeKeyHint } from '../platform/credentials-keys.js';
-import { type Check, ok, type Verdict, warning } from './finding.js';
+import { type Check, ok, type Verdict, warning } from './check.js';
 
-/** What the configuration, which is valid, means for who can do what. */
+/** What a valid configuration means: its warnings, the key for login backups, and who may use the API. */
 export function configurationChecks(config: Config): Check[] {
   return [
     { name: 'configuration', run: async () => config.warnings.map((text) => warning(text)) },
@@ -15,15 +15,15 @@ export function configurationChecks(config: Config): Check[] {
 
 function keysVerdict({ apiKeys, host, port }: Config): Verdict {
   const where = `${host}:${port}`;
-  if (apiKeys.length > 0) return ok(`${apiKeys.length} of them; http listens on ${where}`);
-  return ok(`none, and http listens on ${where} only: whoever is on this machine owns the account`);
+  if (apiKeys.length > 0) return ok(`${apiKeys.length} configured; http listens on ${where}`);
+  return ok(`none, and http listens on ${where} only: everybody on this machine can use the account`);
 }
 
-/** Without a key the login is on one disk only. The embedded mode has one of its own from its first start on. */
+/** Without a key the login is on one disk only. With the embedded Redis, the first start makes a key. */
 async function credentialsVerdict({ credentialsKeys, redisUrl, dataDir }: Config): Promise<Verdict> {
   const [first] = credentialsKeys;
   if (first !== undefined)
-    return ok(`set, key id ${first.id}; ${credentialsKeys.length} in all can open backups`);
+    return ok(`set, key id ${first.id}; ${credentialsKeys.length} keys in all can decrypt backups`);
   if (redisUrl !== null) {
     return warning(
       `none: the login is not backed up to Redis; give all supervisors the same WHATSAPP_CREDENTIALS_KEY (${makeKeyHint})`,

@@ -7,11 +7,11 @@ import type { Config } from '../platform/config/config.js';
 import { requireBrowser } from '../platform/config/require-browser.js';
 import { endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
 import { browserSettings } from '../supervisor/browser/browser-settings.js';
-import { type Check, ok, type Verdict, warning } from './finding.js';
+import { type Check, ok, type Verdict, warning } from './check.js';
 
-const versionMs = 10_000;
+const versionTimeoutMs = 10_000;
 
-/** The browser, started as a supervisor starts it, on a profile that is thrown away. */
+/** Starts the browser as a supervisor does, on a temporary profile. */
 export function browserChecks(config: Config): Check[] {
   return [
     {
@@ -26,12 +26,12 @@ export function browserChecks(config: Config): Check[] {
 }
 
 async function versionVerdict({ chromeExecutable, browserEnvironment }: Config): Promise<Verdict> {
-  const options = { timeout: versionMs, env: browserEnvironment };
+  const options = { timeout: versionTimeoutMs, env: browserEnvironment };
   try {
     const { stdout } = await promisify(execFile)(chromeExecutable, ['--version'], options);
     return ok(`${stdout.trim()} (${chromeExecutable})`);
   } catch {
-    return warning(`${chromeExecutable} does not tell its version`);
+    return warning(`${chromeExecutable} does not say its version`);
   }
 }
 
@@ -39,7 +39,7 @@ async function startVerdicts(config: Config): Promise<Verdict[]> {
   const profileDir = await mkdtemp(join(tmpdir(), 'holdline-doctor-'));
   const warnings: string[] = [];
   const settings = await browserSettings(config, (message) => warnings.push(message));
-  const beganAt = performance.now();
+  const startedAt = performance.now();
   try {
     const browser = await launchBrowser({
       ...settings,
@@ -47,7 +47,7 @@ async function startVerdicts(config: Config): Promise<Verdict[]> {
       lease: endlessLease(),
       abandon: new AbortController().signal,
     });
-    const startMs = performance.now() - beganAt;
+    const startMs = performance.now() - startedAt;
     await browser.kill();
     return [ok(`it starts, in ${(startMs / 1_000).toFixed(1)} s`), ...warnings.map(warning)];
   } finally {
@@ -56,10 +56,10 @@ async function startVerdicts(config: Config): Promise<Verdict[]> {
 }
 
 export function sandboxVerdict({ chromeArgs }: Pick<Config, 'chromeArgs'>, isRoot: boolean): Verdict {
-  if (isRoot) return warning('off, because this is root: run as a user of its own');
+  if (isRoot) return warning('off, because this user is root: run Holdline as a user of its own');
   if (chromeArgs.includes('--no-sandbox')) {
     return warning(
-      'off, because WHATSAPP_CHROME_ARGS has --no-sandbox: leave that out where the browser starts without',
+      'off, because WHATSAPP_CHROME_ARGS has --no-sandbox: leave that out if the browser starts without it',
     );
   }
   return ok('on');

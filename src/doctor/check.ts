@@ -1,14 +1,14 @@
 import { messageOf } from '../contract/errors.js';
 
-/** One line of an examination. */
+/** One line of the doctor's report. */
 export interface Finding {
   readonly check: string;
   readonly level: 'ok' | 'warning' | 'failure';
-  /** What was found, and where it is not well the way out. */
+  /** What was found; for a warning or failure also what to do. */
   readonly message: string;
 }
 
-/** One thing to look at; what it throws is a failure, and its message the line. */
+/** If `run` rejects, that is a failure with the message of its error. */
 export interface Check {
   readonly name: string;
   run(): Promise<Verdict | readonly Verdict[]>;
@@ -20,8 +20,8 @@ export const ok = (message: string): Verdict => ({ level: 'ok', message });
 export const warning = (message: string): Verdict => ({ level: 'warning', message });
 export const failure = (message: string): Verdict => ({ level: 'failure', message });
 
-/** All at once; the findings in the order of the checks. */
-export async function examine(checks: readonly Check[]): Promise<Finding[]> {
+/** Runs all checks at once. The findings are in the order of the checks. */
+export async function runChecks(checks: readonly Check[]): Promise<Finding[]> {
   const found = await Promise.all(
     checks.map(async ({ name, run }) => {
       const verdicts = await run().catch((error: unknown) => failure(messageOf(error)));

@@ -6,13 +6,13 @@ import type { ContractReport } from '../page-contract/report.js';
 import type { Config } from '../platform/config/config.js';
 import { readPinnedPage } from '../session-worker/whatsapp/pinned-page.js';
 import { type StartPage, StartPages } from '../session-worker/whatsapp/start-pages.js';
-import { type Check, failure, ok, type Verdict, warning } from './finding.js';
+import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
 const dayMs = 86_400_000;
-/** WhatsApp purges the scripts that a start page names after some two months. */
-const oldDays = 42;
+/** A start page names scripts that WhatsApp purges after about two months. */
+const warnAfterDays = 42;
 
-/** What can be said of WhatsApp Web's page without loading it. */
+/** What is known about WhatsApp Web's page without loading it. */
 export function pageChecks({ webVersion, authDir }: Pick<Config, 'webVersion' | 'authDir'>): Check[] {
   const dir = join(authDir, webVersionsFolder);
   return [
@@ -23,10 +23,10 @@ export function pageChecks({ webVersion, authDir }: Pick<Config, 'webVersion' | 
 
 export function contractVerdict({ ok: isOk, list, capabilities, library }: ContractReport): Verdict {
   const built = list.built === null ? '' : ` of ${list.built}`;
-  const page = `WhatsApp Web ${list.revision}${built}, as far as the kept list tells`;
-  const lacking = capabilities.filter(({ level }) => level !== 'ok').map(({ capability }) => capability);
-  if (!isOk || lacking.length > 0) {
-    return warning(`${page}: something is missing for ${lacking.join(', ')}; npm run page-contract names it`);
+  const page = `WhatsApp Web ${list.revision}${built}, according to the bundled list`;
+  const notOk = capabilities.filter(({ level }) => level !== 'ok').map(({ capability }) => capability);
+  if (!isOk || notOk.length > 0) {
+    return warning(`${page}: something is missing for ${notOk.join(', ')}; npm run page-contract names it`);
   }
   return ok(
     `${page}, has what Holdline needs; whatsapp-web.js ${library.version} asks for ${library.missing.length} names that it lacks`,
@@ -39,7 +39,7 @@ async function versionVerdicts(dir: string, pinned: string | null): Promise<Verd
 }
 
 async function pinVerdict(dir: string, pinned: string | null, kept: readonly StartPage[]): Promise<Verdict> {
-  if (pinned === null) return ok('none is pinned: the page is the one that WhatsApp serves');
+  if (pinned === null) return ok('none is pinned: sessions use the page that WhatsApp serves');
   try {
     await readPinnedPage(dir, pinned);
   } catch (error) {
@@ -48,9 +48,9 @@ async function pinVerdict(dir: string, pinned: string | null, kept: readonly Sta
   const page = kept.find(({ version }) => version === pinned);
   const days = page === undefined ? 0 : Math.floor((Date.now() - Date.parse(page.kept_at)) / dayMs);
   const text = `${pinned} is pinned and at hand, kept ${days} days ago`;
-  if (days <= oldDays) return ok(text);
+  if (days <= warnAfterDays) return ok(text);
   return warning(
-    `${text}: WhatsApp purges the scripts of a page after some two months, and then it does not start; pin a newer one, or unset WHATSAPP_WEB_VERSION`,
+    `${text}: WhatsApp purges the scripts of a page after about two months, and then it does not start; pin a newer version, or unset WHATSAPP_WEB_VERSION`,
   );
 }
 

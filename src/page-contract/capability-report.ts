@@ -2,7 +2,7 @@ import { type Capability, type CapabilityName, capabilityNames } from '../contra
 import { type PageNeeds, pageNeeds } from '../contract/page-needs.js';
 import { type ExportList, hasOnlyDefault } from './export-list.js';
 
-/** `unknown`: what was looked at does not tell. */
+/** `unknown`: the source does not tell. */
 export type Presence = 'there' | 'missing' | 'unknown';
 
 export interface CapabilityReport {
@@ -16,10 +16,10 @@ export interface CapabilityReport {
 }
 
 /** Whether a page has `Module`, `Module.member` or `Module.member.inner`. */
-export type Look = (name: string) => Presence;
+export type Lookup = (name: string) => Presence;
 
-/** By a list, which knows modules and what they export, and nothing further inside. */
-export function lookInList({ modules }: ExportList): Look {
+/** Looks up in a list, which has modules and what they export, but nothing that is further inside. */
+export function lookupInList({ modules }: ExportList): Lookup {
   return (name) => {
     const [module = '', member] = splitName(name, modules);
     const names = modules[module];
@@ -30,42 +30,42 @@ export function lookInList({ modules }: ExportList): Look {
   };
 }
 
-/** Some modules have a dot in their names. */
+/** Splits at dots, but not within the name of a module: some have a dot. */
 function splitName(name: string, modules: ExportList['modules']): string[] {
   const parts = name.split('.');
   const twoParts = parts.slice(0, 2).join('.');
   return Object.hasOwn(modules, twoParts) ? [twoParts, ...parts.slice(2)] : parts;
 }
 
-/** A need that the page has had under several names is there under any of them. */
-function presenceOf(need: string, look: Look): Presence {
-  const found = need.split('|').map(look);
+/** A need can have several names, because the page has had it under each of them; one is enough. */
+function presenceOf(need: string, lookup: Lookup): Presence {
+  const found = need.split('|').map(lookup);
   if (found.includes('there')) return 'there';
   return found.includes('unknown') ? 'unknown' : 'missing';
 }
 
-export function judgeCapabilities(
-  look: Look,
+export function assessCapabilities(
+  lookup: Lookup,
   needs: Readonly<Record<CapabilityName, PageNeeds>> = pageNeeds,
 ): CapabilityReport[] {
   return capabilityNames.map((capability) => {
     const all = needs[capability];
-    const which = (names: readonly string[], presence: Presence) =>
-      names.filter((name) => presenceOf(name, look) === presence).map(inWords);
-    const missing = which(all.needs, 'missing');
-    const missingHelps = which(all.helps, 'missing');
+    const namesThatAre = (names: readonly string[], presence: Presence) =>
+      names.filter((name) => presenceOf(name, lookup) === presence).map(readableNeed);
+    const missing = namesThatAre(all.needs, 'missing');
+    const missingHelps = namesThatAre(all.helps, 'missing');
     const level = missing.length > 0 ? 'broken' : missingHelps.length > 0 ? 'degraded' : 'ok';
-    const unknown = which([...all.needs, ...all.helps], 'unknown');
+    const unknown = namesThatAre([...all.needs, ...all.helps], 'unknown');
     return { capability, level, missing, missing_helps: missingHelps, unknown };
   });
 }
 
-/** Every name, for a page that is asked for each. */
-export function allNeeds(): string[] {
+/** Every name that any capability needs, all alternatives included. */
+export function allNeededNames(): string[] {
   const needs = Object.values(pageNeeds).flatMap((each) => [...each.needs, ...each.helps]);
   return [...new Set(needs.flatMap((need) => need.split('|')))];
 }
 
-function inWords(need: string): string {
+function readableNeed(need: string): string {
   return need.replaceAll('|', ' or ');
 }

@@ -7,11 +7,11 @@ import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect } from '../platform/redis/connection.js';
 
 /**
- * Does `work` while no run of the session exists. Without `REDIS_URL` the lock of the data directory keeps the product
- * from starting meanwhile; with one, a start in these moments is for the operator to avoid. Throws an
- * {@link OperatorError} where the session or the product runs.
+ * Does `work` while no run of the session exists. Without `REDIS_URL` the lock of the data directory keeps Holdline from
+ * starting meanwhile. With `REDIS_URL` nothing prevents a start during `work`: the operator must not start the session.
+ * Throws an {@link OperatorError} if the session or Holdline runs.
  */
-export async function whileIdle<T>(
+export async function whileStopped<T>(
   config: Config,
   session: string,
   log: Logger,
@@ -40,7 +40,9 @@ async function refuseIfStarted(
     const jobs = await withDeadline(redis.exists(sessionKeys(session).job), 5_000, 'Redis (REDIS_URL)');
     if (jobs === 0) return;
   } catch (error) {
-    throw new OperatorError(`nobody can say whether the session runs: ${messageOf(error)}`, { cause: error });
+    throw new OperatorError(`cannot find out whether the session runs: ${messageOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await disconnect(redis);
   }

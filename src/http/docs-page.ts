@@ -1,0 +1,138 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { sha256Hex } from '../platform/digest.js';
+import type { Route } from './core/exchange.js';
+import { htmlType, send } from './core/responses.js';
+import { Html, html } from './pages/html.js';
+import { icon } from './pages/layout.js';
+import { problemPage } from './pages/problem-page.js';
+
+/** `GET /docs`: the API in Swagger UI, and the files that this page loads. */
+export function createDocsRoutes(): Route[] {
+  return [
+    {
+      ...{ method: 'GET', path: '/docs', scope: 'read', problemPage },
+      async handle({ response }) {
+        send(response, 200, htmlType, docsPage, { 'content-security-policy': docsPolicy });
+      },
+    },
+    ...docsAssets.map(assetRoute),
+  ];
+}
+
+function assetRoute({ name, type, read }: Asset): Route {
+  return {
+    ...{ method: 'GET', path: `/docs/${name}`, scope: 'read' },
+    async handle({ response }) {
+      send(response, 200, type, await read(), { 'cache-control': 'public, max-age=31536000, immutable' });
+    },
+  };
+}
+
+/** A file that the page loads. */
+interface Asset {
+  readonly name: string;
+  readonly type: string;
+  /** Part of the URL in the page, so that browsers may cache the file for ever. */
+  readonly version: string;
+  /** Reads the file once; every call resolves to the same buffer. */
+  read(): Promise<Buffer>;
+}
+
+const cssType = 'text/css; charset=utf-8';
+const jsType = 'text/javascript; charset=utf-8';
+
+/** The version that package.json pins. */
+const swaggerUiVersion = '5.35.0';
+
+/** Swagger UI without what this API does not have: other hosts, a login, a second document. */
+const startScript = `
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', follow);
+follow();
+SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  docExpansion: 'list',
+  defaultModelsExpandDepth: 0,
+  displayRequestDuration: true,
+  validatorUrl: null,
+});
+`;
+
+const barStyle = `
+:root{color-scheme:light dark}
+body{margin:0;background:#f3f5f4;font-family:system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+.dark-mode body{background:#0f1513;color:#e7eeeb}
+.bar{display:flex;flex-wrap:wrap;align-items:center;gap:.25rem 1.25rem;padding:.75rem 1.25rem;background:#0b6b50;color:#fff}
+.bar p{margin:0;font-weight:600}
+.bar a{color:#fff}
+.bar a:focus-visible{outline:2px solid #fff;outline-offset:2px}
+`;
+
+const stylesheets: readonly Asset[] = [
+  packagedAsset('swagger-ui.css', cssType, import.meta.resolve('swagger-ui-dist/swagger-ui.css')),
+  inlineAsset('page.css', cssType, barStyle),
+];
+
+const scripts: readonly Asset[] = [
+  packagedAsset('swagger-ui-bundle.js', jsType, import.meta.resolve('swagger-ui-dist/swagger-ui-bundle.js')),
+  inlineAsset('start.js', jsType, startScript),
+];
+
+/** Everything that `/docs` loads. */
+export const docsAssets: readonly Asset[] = [...stylesheets, ...scripts];
+
+function packagedAsset(name: string, type: string, url: string): Asset {
+  let bytes: Promise<Buffer> | null = null;
+  const read = () => {
+    bytes ??= readFile(fileURLToPath(url)).catch((error: unknown) => {
+      bytes = null;
+      throw error;
+    });
+    return bytes;
+  };
+  return { name, type, version: swaggerUiVersion, read };
+}
+
+function inlineAsset(name: string, type: string, text: string): Asset {
+  const version = sha256Hex(text).slice(0, 12);
+  const bytes = Buffer.from(text);
+  return { name, type, version, read: async () => bytes };
+}
+
+/** The page runs and loads only files of this server; the icons of Swagger UI are inline images. */
+const docsPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  'img-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** All links are relative, because a proxy may serve the product below a path prefix. */
+const docsPage = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>API · Holdline</title>
+<link rel="icon" href="${new Html(icon)}">
+${stylesheets.map((asset) => html`<link rel="stylesheet" href="${urlOf(asset)}">\n`)}</head>
+<body>
+<header class="bar"><p>Holdline API</p><a href="qr">Link a phone</a><a href="openapi.json">openapi.json</a></header>
+<main id="swagger-ui"></main>
+<noscript><p>This page needs JavaScript; the same as text is <a href="openapi.json">openapi.json</a>.</p></noscript>
+${scripts.map((asset) => html`<script src="${urlOf(asset)}"></script>\n`)}</body>
+</html>
+`.text;
+
+function urlOf({ name, version }: Asset): string {
+  return `docs/${name}?v=${version}`;
+}

@@ -66,8 +66,8 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
   return {
     page,
     onBound: (bound) => boundsReached.inc({ bound }),
-    count({ request, response, found, startedAt }) {
-      const route = found?.place.path ?? unknownPath;
+    count({ request, response, match, startedAt }) {
+      const route = match?.resource.path ?? unknownPath;
       const method = everyMethod.find((each) => each === request.method) ?? 'other';
       const isStream = route === '/api/events' && response.headersSent;
       const status = response.writableFinished || isStream ? response.statusCode : 499;

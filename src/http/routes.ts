@@ -1,9 +1,9 @@
 import { ApiError } from '../contract/errors.js';
 import type { MetricsPage } from '../platform/metrics/metrics-page.js';
-import { type AccessParts, createLoginRoutes } from './auth/login-routes.js';
+import { createLoginRoutes, type LoginParts } from './auth/login-routes.js';
 import { createQrLinkRoutes } from './auth/qr-link-routes.js';
 import type { Exchange, Route } from './core/exchange.js';
-import { htmlType, pageHeaders, send, sendJson } from './core/responses.js';
+import { htmlType, send, sendJson } from './core/responses.js';
 import { createDocsRoutes } from './docs-page.js';
 import { createEventsRoute } from './events/events-route.js';
 import { createMetricsRoute } from './http-metrics.js';
@@ -11,11 +11,12 @@ import { createMcpRoute } from './mcp/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import type { Handlers } from './operations/call.js';
 import { createOperationRoutes } from './operations/rest.js';
+import { pageHeaders } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
 import { resolveSessions, type SessionRoute } from './session-routes.js';
 import type { Session, Sessions } from './sessions.js';
 
-export interface RouteParts extends AccessParts {
+export interface RouteParts extends LoginParts {
   readonly sessions: Sessions;
   readonly handlers: Handlers;
   readonly metrics: MetricsPage;
@@ -44,7 +45,7 @@ export function createRoutes(parts: RouteParts): Route[] {
 
 /** `/qr` and `/qr.png`, for an admin and for a guest who came by a QR link. */
 function createQrRoutes({ apiKeys }: Pick<RouteParts, 'apiKeys'>): SessionRoute[] {
-  const route = { method: 'GET', scope: 'admin', isForQrVisitors: true } as const;
+  const route = { method: 'GET', scope: 'admin', isForGuests: true } as const;
   return [
     {
       ...{ ...route, path: '/qr', problemPage },

@@ -6,25 +6,28 @@ import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
-import { createApiKeys } from './auth/api-keys.js';
+import { createApiKeys, loginEnded } from './auth/api-keys.js';
 import { createAuthenticate } from './auth/authenticate.js';
-import { createVisits } from './auth/browser-logins.js';
-import { withRoom } from './auth/login-limits.js';
-import { VisitWatch } from './auth/login-watch.js';
-import { createLimits } from './auth/rate-limits.js';
+import { createBrowserLogins } from './auth/browser-logins.js';
+import { withLoginLimits } from './auth/login-limits.js';
+import { LoginWatch } from './auth/login-watch.js';
+import { createRateLimits } from './auth/rate-limits.js';
+import { sendProblem } from './auth/send-problem.js';
 import { Connections } from './connections/connections.js';
-import { createHttpServer, listen, serve, stopServing } from './connections/listening.js';
+import { createHttpServer, listen, serve, stopServing } from './connections/node-server.js';
 import { createApp } from './core/app.js';
-import { BodyMemory } from './core/body-memory.js';
 import { createAddresses } from './core/client-ip.js';
+import { createCors } from './core/cors.js';
 import { createHostOriginGuard } from './core/host-origin-guard.js';
-import { InFlightLimit } from './core/in-flight.js';
+import { BodyMemory, InFlightLimit } from './core/in-flight.js';
 import { logRequest } from './core/request-log.js';
 import type { FeedTuning } from './events/event-feed.js';
 import { createHttpMetrics } from './http-metrics.js';
+import { mcpHeaderNames } from './mcp/route.js';
 import { createHandlers } from './operations/handlers.js';
 import { createRoutes } from './routes.js';
 import { viaRedis } from './session/redis-errors.js';
+import { toApiError } from './session/to-api-error.js';
 import { createSessions } from './sessions.js';
 
 export interface HttpServer {
@@ -45,7 +48,7 @@ export interface HttpParts {
 /** How long a start waits to know whether Redis is there; it is up either way. */
 const firstConnectionMs = 500;
 /** How long a stream may outlive a login that was ended on another replica. */
-const visitLookMs = 1_000;
+const loginCheckMs = 1_000;
 
 /**
  * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
@@ -71,12 +74,12 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     feedTuning,
   });
   const apiKeys = createApiKeys(config.apiKeys);
-  const visits = withRoom(createVisits(redis, apiKeys, defaultSession), redis, onBound);
-  const visitWatch = new VisitWatch(visits, visitLookMs, log);
-  const limits = createLimits(redis, config.rateLimit);
-  const handlers = createHandlers(visits);
+  const logins = withLoginLimits(createBrowserLogins(redis, apiKeys, defaultSession), redis, onBound);
+  const loginWatch = new LoginWatch(logins, loginCheckMs, log);
+  const limits = createRateLimits(redis, config.rateLimit);
+  const handlers = createHandlers(logins);
   const routes = createRoutes({
-    ...{ sessions, handlers, apiKeys, visits, visitWatch, limits, log },
+    ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // A key of ours, not PING: any node of a cluster would answer that.
@@ -87,25 +90,26 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const app = createApp({
     routes,
     guard: createHostOriginGuard(config),
-    gate: createAuthenticate(apiKeys, visits, onBound),
+    authenticate: createAuthenticate(apiKeys, logins, onBound),
+    cors: config.allowedOrigins.length > 0 ? createCors(mcpHeaderNames) : null,
+    problems: { toApiError, loginEnded, send: sendProblem },
     limits,
-    visitWatch,
+    loginWatch,
     addresses,
-    underWay: new InFlightLimit('requestsUnderWay', 'requests under way'),
-    bodyRoom: new BodyMemory(),
-    offersCors: config.allowedOrigins.length > 0,
+    requestsInFlight: new InFlightLimit('requestsUnderWay', 'requests under way'),
+    bodyMemory: new BodyMemory(),
     onEnd(served) {
       metrics.count(served);
       logRequest(log, served);
-      connections.onAnswered(served.request.socket);
+      connections.onResponseClosed(served.request.socket);
     },
     onBound,
     closing: closing.signal,
   });
-  const connections = new Connections({ addresses, answer: app.handle, onBound });
+  const connections = new Connections({ addresses, handle: app.handle, onBound });
   serve(server, connections, onBound);
   async function closeParts(): Promise<void> {
-    visitWatch.close();
+    loginWatch.close();
     await Promise.all(background);
     await sessions.close();
     await Promise.all([masterWatch.stop(), disconnect(redis), disconnect(queueRedis)]);

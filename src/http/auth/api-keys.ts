@@ -3,13 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiKey } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
 import { sha256 } from '../../platform/api-key.js';
-import { headerValues } from '../core/header-values.js';
+import { headerValues } from '../core/headers.js';
 
-/** The configured keys. Finding one takes no round trip to anywhere. */
+/** The configured API keys, in memory. */
 export interface ApiKeys {
   readonly isEmpty: boolean;
-  /** Takes as long for a key that is almost right as for any other. */
-  find(key: string): ApiKey | null;
+  /** Takes the same time for any text, so that nobody can guess a key by measuring. */
+  find(text: string): ApiKey | null;
   named(name: string): ApiKey | null;
 }
 
@@ -29,8 +29,8 @@ export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
 }
 
 /**
- * The key of `Authorization: Bearer` or `X-API-Key`; null where there is none. An `Authorization` of another scheme
- * is not for us: a proxy in front may have its own. Throws `unauthorized` for two that differ.
+ * The key in `Authorization: Bearer` or `X-API-Key`; null if there is none. Other schemes of `Authorization` are ignored: they may
+ * be meant for a proxy. Throws `unauthorized` for two different keys.
  */
 export function presentedKey(request: IncomingMessage): string | null {
   const bearers = headerValues(request, 'authorization').flatMap(
@@ -42,8 +42,8 @@ export function presentedKey(request: IncomingMessage): string | null {
   return first;
 }
 
-/** The caller's login ended while they waited for the answer. */
-export function lapsed(): ApiError {
+/** The caller's login ended during the request. */
+export function loginEnded(): ApiError {
   return unauthorized('the login of this browser has ended; log in again');
 }
 

@@ -1,25 +1,29 @@
 import type { IncomingMessage } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
+import type { Caller } from '../core/caller.js';
 import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
 import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
-import { anybody, type Caller } from './authorize.js';
-import type { Visits } from './browser-logins.js';
-import { loginCookie, readCookies, visitCookie } from './cookies.js';
+import type { BrowserLogins } from './browser-logins.js';
+import { guestCookie, loginCookie, readCookies } from './cookies.js';
+
+/** Without keys the server listens on loopback only, and whoever reaches it is its owner. */
+export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration' };
 
 /**
- * Tells who asks. A key in a header is compared here; a cookie costs one round trip to Redis. Throws
- * `unauthorized`; `origin_not_allowed` for a change by cookie that does not come from our own pages, and, where nobody needs a
- * key, for whatever another site's page embeds: its browser is on this machine, and so would be somebody who may do everything.
+ * Identifies the caller: by a key in a header, in memory, or by a cookie, with one round trip to Redis.
+ * Throws `unauthorized`. Throws `origin_not_allowed` for a change with a cookie that does not come from this server's own pages,
+ * and, where no keys are configured, for what a page of another origin embeds or requests: the browser on this machine would
+ * otherwise count as the owner.
  */
 export type Authenticate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
 
-export function createAuthenticate(apiKeys: ApiKeys, visits: Visits, onBound: OnBound): Authenticate {
+export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBound: OnBound): Authenticate {
   if (apiKeys.isEmpty) {
-    return ({ method, headers }, { isFromElsewhere }) => {
-      if (isFromElsewhere && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
+    return ({ method, headers }, { isCrossOrigin }) => {
+      if (isCrossOrigin && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
         throw originNotAllowed();
-      return anybody;
+      return localAdmin;
     };
   }
   return async (request, admission) => {
@@ -30,19 +34,20 @@ export function createAuthenticate(apiKeys: ApiKeys, visits: Visits, onBound: On
       return { keyName: key.name, scope: key.scope, via: 'key' };
     }
     const loginIds = readCookies(request, loginCookie, onBound);
-    const visitIds = readCookies(request, visitCookie, onBound);
-    if (loginIds.length + visitIds.length > 0 && isOwnRequest(request, admission)) {
-      const visit = await visits.find(loginIds, visitIds);
-      if (visit?.kind === 'qr') return { keyName: '', scope: 'qr', via: 'cookie', visit };
-      if (visit) return { keyName: visit.owner.name, scope: visit.owner.scope, via: 'cookie', visit };
+    const guestIds = readCookies(request, guestCookie, onBound);
+    if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
+      const login = await logins.find(loginIds, guestIds);
+      if (login?.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', login };
+      if (login) return { keyName: login.owner.name, scope: login.owner.scope, via: 'cookie', login };
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');
   };
 }
 
 /**
- * A browser adds its cookies whatever page made it ask, and knows no ports: another service on this host is the
- * same site to it. So a change must name our own origin, and what an unknown page embeds gets no answer.
+ * Whether the cookies of this request may count. A browser adds them whatever page made the request, and cookies ignore ports:
+ * another service on this host is the same site. So a change must name this server's origin, else this throws
+ * `origin_not_allowed`; for what another page embeds, cookies do not count.
  */
 function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Admission): boolean {
   const site = headers['sec-fetch-site'];
@@ -60,7 +65,7 @@ function isRead(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** A link that somebody followed. */
+/** Somebody followed a link. */
 function isNavigation(headers: IncomingMessage['headers']): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

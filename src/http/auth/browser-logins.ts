@@ -2,124 +2,129 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
 import { loginKey, qrLinkKey, qrVisitKey, sessionKeys } from '../../contract/keys.js';
-import { sha256 } from '../../platform/api-key.js';
+import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { accountNumber } from '../../platform/store/account-end.js';
+import type { BrowserLogin } from '../core/caller.js';
 import { repliesOf, viaRedis } from '../session/redis-errors.js';
 import type { ApiKeys } from './api-keys.js';
 
 /**
- * What browsers carry instead of a key: random ids, of which Redis has the digests. Each ends with its time, and
- * with the key that it was opened under; what a QR link opens also with the account that it was made before.
+ * The logins of browsers, and the QR links that let guests in. Cookies and links carry random ids; Redis stores the digests. A
+ * login or link ends with its TTL and with the API key that it was made under. Links and guest logins also end with a logout of
+ * the account. All methods throw `redis_unavailable`.
  */
-export interface Visits {
-  /** A login under this key; the id for the cookie. */
+export interface BrowserLogins {
+  /** Opens a login under this key; returns the id for the cookie. */
   openLogin(key: ApiKey): Promise<string>;
   closeLogins(ids: readonly string[]): Promise<void>;
-  /** The first of these ids that stands, logins before visits, in one round trip. */
-  find(loginIds: readonly string[], visitIds: readonly string[]): Promise<FoundVisit | null>;
-  /** Whether each still stands, and for how many ms, in one round trip. */
-  look(visits: readonly Visit[]): Promise<{ readonly stands: boolean; readonly lifeMs: number }[]>;
-  /** A token that opens one visit. `maker` is the name of a key, or `''` without keys. */
+  /** The first valid one of these ids, key logins before guest logins. One round trip. */
+  find(loginIds: readonly string[], guestIds: readonly string[]): Promise<FoundLogin | null>;
+  /** Whether each is still valid, and its remaining TTL. One round trip. */
+  check(logins: readonly BrowserLogin[]): Promise<LoginCheck[]>;
+  /** Makes a link for one guest; returns its token. `maker`: the name of an API key, `''` without keys. */
   makeQrLink(maker: string, ttlS: number): Promise<string>;
   isQrLink(token: string): Promise<boolean>;
-  /** Burns the link; the id of the visit, or null where the link is used, too old or never was. */
-  openQrVisit(token: string): Promise<string | null>;
+  /** Uses up the link; returns the id for the guest's cookie, or null for a used, expired or unknown link. */
+  openGuestLogin(token: string): Promise<string | null>;
 }
 
-/** What somebody is let in by, as Redis knows it. */
-export interface Visit {
-  readonly kind: 'login' | 'qr';
-  readonly key: string;
-}
-
-export interface FoundVisit extends Visit {
-  /** What was logged in with; of a QR link the key that made it. */
+export interface FoundLogin extends BrowserLogin {
+  /** The key of the login; of a guest the key that made the link. */
   readonly owner: ApiKey;
 }
 
-export const loginAgeS = 12 * 3_600;
-/** From the opening of the link. */
-export const qrVisitAgeS = 600;
+export interface LoginCheck {
+  readonly isValid: boolean;
+  /** Infinity without a TTL. */
+  readonly ttlMs: number;
+}
 
-/** `account`: how often the session's account had ended when a link was made; an earlier version did not note it. */
+export const loginTtlS = 12 * 3_600;
+export const guestLoginTtlS = 600;
+
+/** `account`: how many accounts of the session had ended when the link was made. An earlier version did not write it. */
 const ownerSchema = z.object({ name: z.string(), key: z.string(), account: z.int().default(0) });
 
-export function createVisits(redis: Redis, apiKeys: ApiKeys, session: string): Visits {
+export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, session: string): BrowserLogins {
   const accountKey = sessionKeys(session).account;
-  const ownerOf = (key: ApiKey | null) =>
-    JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : markOf(key) });
+  const ownerJson = (key: ApiKey | null) =>
+    JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : fingerprint(key) });
 
-  /** Whose a login, a link or a visit is, of a key that is still configured, and still the same. */
-  function ownerIn(kind: Visit['kind'], json: string | null | undefined, account: number): ApiKey | null {
+  /** The owner of a stored login or link; null if it is no longer valid. */
+  function ownerIn(
+    kind: BrowserLogin['kind'],
+    json: string | null | undefined,
+    account: number,
+  ): ApiKey | null {
     const owner = parseOwner(json);
-    if (owner === null || (kind === 'qr' && owner.account !== account)) return null;
+    if (owner === null || (kind === 'guest' && owner.account !== account)) return null;
     const key = apiKeys.named(owner.name);
-    return key !== null && markOf(key) === owner.key ? key : null;
+    return key !== null && fingerprint(key) === owner.key ? key : null;
   }
 
   return {
     async openLogin(key) {
       const id = newToken();
-      await viaRedis(() => redis.set(loginKey(digestOf(id)), ownerOf(key), 'EX', loginAgeS));
+      await viaRedis(() => redis.set(loginKey(sha256Hex(id)), ownerJson(key), 'EX', loginTtlS));
       return id;
     },
 
     async closeLogins(ids) {
-      if (ids.length > 0) await viaRedis(() => redis.del(...ids.map((id) => loginKey(digestOf(id)))));
+      if (ids.length > 0) await viaRedis(() => redis.del(...ids.map((id) => loginKey(sha256Hex(id)))));
     },
 
-    async find(loginIds, visitIds) {
-      const visits: Visit[] = [
-        ...loginIds.map((id) => ({ kind: 'login' as const, key: loginKey(digestOf(id)) })),
-        ...visitIds.map((id) => ({ kind: 'qr' as const, key: qrVisitKey(digestOf(id)) })),
+    async find(loginIds, guestIds) {
+      const logins: BrowserLogin[] = [
+        ...loginIds.map((id) => ({ kind: 'key' as const, redisKey: loginKey(sha256Hex(id)) })),
+        ...guestIds.map((id) => ({ kind: 'guest' as const, redisKey: qrVisitKey(sha256Hex(id)) })),
       ];
-      if (visits.length === 0) return null;
-      const keys = [accountKey, ...visits.map(({ key }) => key)];
+      if (logins.length === 0) return null;
+      const keys = [accountKey, ...logins.map(({ redisKey }) => redisKey)];
       const [note, ...found] = await viaRedis(() => redis.mget(...keys));
-      for (const [i, visit] of visits.entries()) {
-        const owner = ownerIn(visit.kind, found[i], accountNumber(note));
-        if (owner !== null) return { ...visit, owner };
+      for (const [i, login] of logins.entries()) {
+        const owner = ownerIn(login.kind, found[i], accountNumber(note));
+        if (owner !== null) return { ...login, owner };
       }
       return null;
     },
 
-    async look(visits) {
-      const keys = visits.map(({ key }) => key);
+    async check(logins) {
+      const keys = logins.map(({ redisKey }) => redisKey);
       const pipeline = redis.pipeline().mget(accountKey, ...keys);
       for (const key of keys) pipeline.pttl(key);
-      const [values, ...lives] = await viaRedis(() => repliesOf(pipeline));
+      const [values, ...ttls] = await viaRedis(() => repliesOf(pipeline));
       const [note, ...found] = values as (string | null)[];
-      return visits.map(({ kind }, i) => ({
-        stands: ownerIn(kind, found[i], accountNumber(note)) !== null,
-        lifeMs: lifeOf(Number(lives[i])),
+      return logins.map(({ kind }, i) => ({
+        isValid: ownerIn(kind, found[i], accountNumber(note)) !== null,
+        ttlMs: ttlMsOf(Number(ttls[i])),
       }));
     },
 
     async makeQrLink(maker, ttlS) {
       const token = newToken();
-      const keys = [qrLinkKey(digestOf(token)), accountKey];
-      await viaRedis(() => makeQrLinkScript(redis, keys, [ownerOf(apiKeys.named(maker)), ttlS]));
+      const keys = [qrLinkKey(sha256Hex(token)), accountKey];
+      await viaRedis(() => makeQrLinkScript(redis, keys, [ownerJson(apiKeys.named(maker)), ttlS]));
       return token;
     },
 
     async isQrLink(token) {
-      const [note, json] = await viaRedis(() => redis.mget(accountKey, qrLinkKey(digestOf(token))));
+      const [note, json] = await viaRedis(() => redis.mget(accountKey, qrLinkKey(sha256Hex(token))));
       if (apiKeys.isEmpty) return parseOwner(json)?.account === accountNumber(note);
-      return ownerIn('qr', json, accountNumber(note)) !== null;
+      return ownerIn('guest', json, accountNumber(note)) !== null;
     },
 
-    async openQrVisit(token) {
+    async openGuestLogin(token) {
       const id = newToken();
-      const keys = [qrLinkKey(digestOf(token)), qrVisitKey(digestOf(id)), accountKey];
-      const isOpen = await viaRedis(() => openQrVisitScript(redis, keys, [qrVisitAgeS]));
+      const keys = [qrLinkKey(sha256Hex(token)), qrVisitKey(sha256Hex(id)), accountKey];
+      const isOpen = await viaRedis(() => openQrVisitScript(redis, keys, [guestLoginTtlS]));
       return isOpen === 1 ? id : null;
     },
   };
 }
 
-// KEYS link account | ARGV owner, age in s | returns 1
+// KEYS link account | ARGV owner, ttlS | returns 1
 const makeQrLinkScript = luaScript<number>(
   'makeQrLink',
   2,
@@ -128,7 +133,7 @@ const makeQrLinkScript = luaScript<number>(
    return 1`,
 );
 
-// KEYS link visit account | ARGV age in s of the visit | returns 1, or 0 where there is no such link for this account
+// KEYS link guestLogin account | ARGV ttlS of the guest login | returns 1, or 0 if there is no such link for this account
 const openQrVisitScript = luaScript<number>(
   'openQrVisit',
   3,
@@ -142,7 +147,7 @@ const openQrVisitScript = luaScript<number>(
    return 1`,
 );
 
-/** null: there is none, or nobody can read it. */
+/** null if there is none or it cannot be parsed. */
 function parseOwner(json: string | null | undefined): z.infer<typeof ownerSchema> | null {
   if (!json) return null;
   try {
@@ -152,8 +157,8 @@ function parseOwner(json: string | null | undefined): z.infer<typeof ownerSchema
   }
 }
 
-/** What has no time to live is not ended by it. */
-function lifeOf(pttl: number): number {
+/** PTTL replies -1 for a key without a TTL. */
+function ttlMsOf(pttl: number): number {
   return pttl === -1 ? Number.POSITIVE_INFINITY : pttl;
 }
 
@@ -161,11 +166,7 @@ function newToken(): string {
   return randomBytes(32).toString('base64url');
 }
 
-export function digestOf(token: string): string {
-  return sha256(token).toString('hex');
-}
-
-/** Tells a key from another of the same name, and nothing else. */
-function markOf(key: ApiKey): string {
+/** Tells a key from a later one of the same name, without revealing it. */
+function fingerprint(key: ApiKey): string {
   return key.sha256.slice(0, 16);
 }

@@ -1,25 +1,26 @@
 import type { IncomingMessage } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 
-/** The login of a browser, and the visit of whoever opened a QR link. */
+/** Cookie of a browser that logged in with an API key. */
 export const loginCookie = 'holdline_session';
-export const visitCookie = 'holdline_qr';
+/** Cookie of a guest, who opened a QR link. */
+export const guestCookie = 'holdline_qr';
 
-/** Both begin on every id's way in; none of other shape was ever given out. */
+/** The ids that this product makes: 32 random bytes in base64url. */
 const idPattern = /^[\w-]{43}$/;
 
-/** What browsers let nobody but this very host set, over TLS: not another host of the same domain, and not a plain page. */
-const guardedPrefixes = ['__Host-', '__Secure-'];
+/** Browsers let only this very host set such names, over TLS: no other host of the domain, and no plain http page. */
+const protectedPrefixes = ['__Host-', '__Secure-'];
 
 /**
- * Every id under this name, once each, in the order in which they are to be tried: any host of the same domain can add
- * cookies of the plain name, and must not be able to hide the one that we gave.
+ * All distinct ids in cookies of this name, in the order in which to try them. Any host of the same domain can add cookies of the
+ * plain name; those must not hide the one that this server set.
  */
 export function readCookies({ headers }: IncomingMessage, name: string, onBound: OnBound): string[] {
   const given = headers.cookie;
   if (given === undefined) return [];
   const pairs = given.split(';').map((pair) => pair.trim());
-  const names = [...guardedPrefixes.map((prefix) => prefix + name), name];
+  const names = [...protectedPrefixes.map((prefix) => prefix + name), name];
   const ids = names.flatMap((each) =>
     pairs.filter((pair) => pair.startsWith(`${each}=`)).map((pair) => pair.slice(each.length + 1)),
   );
@@ -29,23 +30,23 @@ export function readCookies({ headers }: IncomingMessage, name: string, onBound:
   return distinct.slice(0, bounds.cookiesTried);
 }
 
-/** Whether there is such a cookie at all, also one that is no id. */
+/** Whether the request has a cookie of this name, valid or not. */
 export function hasCookie({ headers }: IncomingMessage, name: string): boolean {
-  return new RegExp(`(^|[; ])(${guardedPrefixes.join('|')})?${name}=`).test(headers.cookie ?? '');
+  return new RegExp(`(^|[; ])(${protectedPrefixes.join('|')})?${name}=`).test(headers.cookie ?? '');
 }
 
 /**
- * For this product's own pages only, and never for a script; a value `''` takes it away. Under https the name says that no
- * other host may set it: `__Host-` where the host is all ours, `__Secure-` where others have other paths of it and must not
- * be sent it. The plain name of an earlier version goes then.
+ * The `Set-Cookie` headers for a cookie that only this product's pages send and no script reads; the value `''` deletes it. Under
+ * https its name has a prefix: `__Host-` if this product has the whole host, `__Secure-` if other services have other paths of it,
+ * which must not get the cookie. The plain name, which an earlier version set, is deleted then.
  */
 export function cookieHeaders(name: string, value: string, maxAgeS: number, baseUrl: string): string[] {
   const { protocol, pathname } = new URL(baseUrl);
   const plain = setCookie(name, value, maxAgeS, pathname);
   if (protocol !== 'https:') return [plain];
-  const guarded = `${pathname === '/' ? '__Host-' : '__Secure-'}${name}`;
+  const protectedName = `${pathname === '/' ? '__Host-' : '__Secure-'}${name}`;
   return [
-    `${setCookie(guarded, value, maxAgeS, pathname)}; Secure`,
+    `${setCookie(protectedName, value, maxAgeS, pathname)}; Secure`,
     `${setCookie(name, '', 0, pathname)}; Secure`,
   ];
 }

@@ -1,64 +1,68 @@
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { loginKey, qrLinkKey, qrVisitKey, visitsKey } from '../../contract/keys.js';
+import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { viaRedis } from '../session/redis-errors.js';
-import { digestOf, loginAgeS, qrVisitAgeS, type Visits } from './browser-logins.js';
+import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.js';
 
-/** The same visits, so many of each kind at once: a further one ends the one that would have ended first. */
-export function withRoom(visits: Visits, redis: Redis, onBound: OnBound): Visits {
-  async function keep(bound: BoundName, list: string, key: string, ageS: number): Promise<void> {
-    const dropped = await viaRedis(() =>
-      keepScript(redis, [visitsKey(list), key], [key, ageS * 1_000, bounds[bound]]),
+/**
+ * The same logins and links, limited in number: logins and links for each API key, guest logins in all. One more deletes the one
+ * that would have expired first.
+ */
+export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: OnBound): BrowserLogins {
+  async function enforce(bound: BoundName, list: string, key: string, ttlS: number): Promise<void> {
+    const deleted = await viaRedis(() =>
+      enforceScript(redis, [visitsKey(list), key], [key, ttlS * 1_000, bounds[bound]]),
     );
-    if (dropped > 0) onBound(bound);
+    if (deleted > 0) onBound(bound);
   }
 
   return {
-    ...visits,
+    ...logins,
 
     async openLogin(key) {
-      const id = await visits.openLogin(key);
-      await keep('logins', `logins:${key.name}`, loginKey(digestOf(id)), loginAgeS);
+      const id = await logins.openLogin(key);
+      await enforce('logins', `logins:${key.name}`, loginKey(sha256Hex(id)), loginTtlS);
       return id;
     },
 
     async makeQrLink(maker, ttlS) {
-      const token = await visits.makeQrLink(maker, ttlS);
-      await keep('qrLinks', `qr-links:${maker}`, qrLinkKey(digestOf(token)), ttlS);
+      const token = await logins.makeQrLink(maker, ttlS);
+      await enforce('qrLinks', `qr-links:${maker}`, qrLinkKey(sha256Hex(token)), ttlS);
       return token;
     },
 
-    async openQrVisit(token) {
-      const id = await visits.openQrVisit(token);
-      if (id !== null) await keep('qrVisits', 'qr-visits', qrVisitKey(digestOf(id)), qrVisitAgeS);
+    async openGuestLogin(token) {
+      const id = await logins.openGuestLogin(token);
+      if (id !== null) await enforce('qrVisits', 'qr-visits', qrVisitKey(sha256Hex(id)), guestLoginTtlS);
       return id;
     },
   };
 }
 
-// KEYS list visit | ARGV visit ageMs most | returns how many were dropped for it
-// What was opened or closed since is in the list for its time, and no reason to drop another.
-const keepScript = luaScript<number>(
+// KEYS list key | ARGV key ttlMs max | returns how many other keys were deleted
+// Entries whose key is gone leave the list first: they are no reason to delete another.
+const enforceScript = luaScript<number>(
   'keepVisit',
   2,
   `local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
    redis.call('ZADD', KEYS[1], string.format('%.0f', now + ARGV[2]), ARGV[1])
-   local function countBeyond() return redis.call('ZCARD', KEYS[1]) - ARGV[3] end
-   if countBeyond() > 0 then
-     for _, visit in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-       if redis.call('EXISTS', visit) == 0 then redis.call('ZREM', KEYS[1], visit) end
+   local function excess() return redis.call('ZCARD', KEYS[1]) - ARGV[3] end
+   if excess() > 0 then
+     for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+       if redis.call('EXISTS', key) == 0 then redis.call('ZREM', KEYS[1], key) end
      end
    end
-   local beyond, dropped = countBeyond(), 0
-   for _, visit in ipairs(beyond > 0 and redis.call('ZRANGE', KEYS[1], 0, beyond) or {}) do
-     if visit ~= ARGV[1] and dropped < beyond then
-       dropped = dropped + redis.call('ZREM', KEYS[1], visit)
-       redis.call('UNLINK', visit)
+   local surplus, deleted = excess(), 0
+   for _, key in ipairs(surplus > 0 and redis.call('ZRANGE', KEYS[1], 0, surplus) or {}) do
+     if key ~= ARGV[1] and deleted < surplus then
+       deleted = deleted + redis.call('ZREM', KEYS[1], key)
+       redis.call('UNLINK', key)
      end
    end
    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-   return dropped`,
+   return deleted`,
 );

@@ -2,47 +2,48 @@ import type { OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
-import { htmlType, pageHeaders, send } from '../core/responses.js';
+import { htmlType, send } from '../core/responses.js';
+import { pageHeaders } from '../pages/layout.js';
 import { loginPage } from '../pages/login-page.js';
 import { problemPage } from '../pages/problem-page.js';
 import { type ApiKeys, unauthorized } from './api-keys.js';
-import { loginAgeS, type Visits } from './browser-logins.js';
+import { type BrowserLogins, loginTtlS } from './browser-logins.js';
 import { cookieHeaders, loginCookie, readCookies } from './cookies.js';
-import type { VisitWatch } from './login-watch.js';
-import type { Limits } from './rate-limits.js';
+import type { LoginWatch } from './login-watch.js';
+import type { RateLimits } from './rate-limits.js';
 
-export interface AccessParts {
+export interface LoginParts {
   readonly apiKeys: ApiKeys;
-  readonly visits: Visits;
-  readonly visitWatch: VisitWatch;
-  readonly limits: Limits;
+  readonly logins: BrowserLogins;
+  readonly loginWatch: LoginWatch;
+  readonly limits: RateLimits;
   readonly log: Logger;
   readonly onBound: OnBound;
 }
 
-/** `/login`, which takes a key and gives the browser a cookie, and `/signout`, which takes it away. */
+/** `/login`, which takes an API key and sets a cookie, and `/signout`, which deletes it. */
 export function createLoginRoutes({
   apiKeys,
-  visits,
-  visitWatch,
+  logins,
+  loginWatch,
   limits,
   log,
   onBound,
-}: AccessParts): Route[] {
+}: LoginParts): Route[] {
   async function logIn(exchange: Exchange): Promise<void> {
     const { response, admission, address, target } = exchange;
-    await limits.tryLogin(address);
+    await limits.countLoginAttempt(address);
     const key = apiKeys.find((await readForm(exchange)).get('key')?.trim() ?? '');
     if (key === null) {
       log.warn({ address }, 'a login was refused');
       throw unauthorized('this API key is not known here');
     }
-    const id = await visits.openLogin(key);
-    await limits.forgiveLogins(address);
+    const id = await logins.openLogin(key);
+    await limits.resetLoginAttempts(address);
     log.info({ address, key: key.name, scope: key.scope }, 'a browser logged in');
     response.writeHead(303, {
-      location: nextOf(target.search),
-      'set-cookie': cookieHeaders(loginCookie, id, loginAgeS, admission.baseUrl),
+      location: nextIn(target.search),
+      'set-cookie': cookieHeaders(loginCookie, id, loginTtlS, admission.baseUrl),
     });
     response.end();
   }
@@ -52,25 +53,25 @@ export function createLoginRoutes({
       ...{ method: 'GET', path: '/login', scope: 'open' },
       problemPage: (error) => loginPage({ next: 'qr', error }),
       async handle({ response, target }) {
-        // Without keys there is nothing to log in with.
+        // Without keys nobody needs to log in.
         if (apiKeys.isEmpty) response.writeHead(303, { location: 'qr' }).end();
         else {
-          const page = loginPage({ next: nextOf(target.search), ended: endedOf(target.search) });
+          const page = loginPage({ next: nextIn(target.search), ended: endedIn(target.search) });
           send(response, 200, htmlType, page, pageHeaders);
         }
       },
     },
     {
       ...{ method: 'POST', path: '/login', scope: 'open' },
-      problemPage: (error, { search }) => loginPage({ next: nextOf(search), error }),
+      problemPage: (error, { search }) => loginPage({ next: nextIn(search), error }),
       handle: logIn,
     },
     {
       ...{ method: 'POST', path: '/signout', scope: 'read', problemPage },
       async handle({ request, response, admission, caller }) {
-        if (caller.via === 'cookie') await visits.closeLogins(readCookies(request, loginCookie, onBound));
-        // Elsewhere the next look finds it ended.
-        void visitWatch.look();
+        if (caller.via === 'cookie') await logins.closeLogins(readCookies(request, loginCookie, onBound));
+        // Ends its streams here; other replicas notice at their next check.
+        void loginWatch.check();
         response.writeHead(303, {
           location: 'login',
           'set-cookie': cookieHeaders(loginCookie, '', 0, admission.baseUrl),
@@ -81,14 +82,14 @@ export function createLoginRoutes({
   ];
 }
 
-/** What the browser's cookie stood for, when it was turned away. */
-function endedOf(search: string): 'login' | 'link' | null {
+/** What has ended, if the browser was sent here for that. */
+function endedIn(search: string): 'login' | 'link' | null {
   const ended = new URLSearchParams(search).get('ended');
   return ended === 'login' || ended === 'link' ? ended : null;
 }
 
-/** Our own pages and nothing else: whoever made the link to the login may have written anything there. */
-function nextOf(search: string): string {
+/** Where to go after the login. Only pages of this product: the link to the login may come from anybody. */
+function nextIn(search: string): string {
   const next = new URLSearchParams(search).get('next') ?? '';
   return ['qr', 'docs'].includes(next) ? next : 'qr';
 }

@@ -1,94 +1,95 @@
 import type { Logger } from '../../platform/logger.js';
 import { tellEach } from '../../platform/tell-each.js';
-import type { Visit, Visits } from './browser-logins.js';
+import type { BrowserLogin } from '../core/caller.js';
+import type { BrowserLogins } from './browser-logins.js';
 
 /**
- * Ends what goes on for long in the name of a login or a QR visit (event streams, waits) when that has ended: by its time,
- * by a sign-out on any replica, with its key or its account. One look at Redis every second for all of them, and none while
- * nothing goes on. While Redis is away only the time that is known ends them.
+ * Ends event streams and waits whose browser login has ended: by its TTL, by a sign-out on any replica, with its key or with the
+ * account. Checks all watched logins by one read of Redis at each interval, and reads nothing while none is watched. While Redis
+ * is away, only the last known TTL ends them.
  */
-export class VisitWatch {
-  readonly #visits: Pick<Visits, 'look'>;
+export class LoginWatch {
+  readonly #logins: Pick<BrowserLogins, 'check'>;
   readonly #intervalMs: number;
   readonly #log: Logger;
-  readonly #standing = new Map<string, Standing>();
+  readonly #watched = new Map<string, WatchedLogin>();
   #timer: NodeJS.Timeout | undefined;
-  #isLooking = false;
+  #isChecking = false;
 
-  constructor(visits: Pick<Visits, 'look'>, intervalMs: number, log: Logger) {
-    this.#visits = visits;
+  constructor(logins: Pick<BrowserLogins, 'check'>, intervalMs: number, log: Logger) {
+    this.#logins = logins;
     this.#intervalMs = intervalMs;
     this.#log = log;
   }
 
-  /** `end` is called once, if the visit ends first. Returns the way out. */
-  add(visit: Visit, end: () => void): () => void {
-    const standing = this.#standing.get(visit.key) ?? { visit, ends: new Set(), until: null };
-    standing.ends.add(end);
-    this.#standing.set(visit.key, standing);
-    this.#timer ??= setInterval(() => void this.look(), this.#intervalMs);
+  /** Calls `onEnd` once, if the login ends. Returns the function that stops this. */
+  add(login: BrowserLogin, onEnd: () => void): () => void {
+    const watched = this.#watched.get(login.redisKey) ?? { login, callbacks: new Set(), endsAt: null };
+    watched.callbacks.add(onEnd);
+    this.#watched.set(login.redisKey, watched);
+    this.#timer ??= setInterval(() => void this.check(), this.#intervalMs);
     return () => {
-      standing.ends.delete(end);
-      if (standing.ends.size === 0) this.#forget(standing);
+      watched.callbacks.delete(onEnd);
+      if (watched.callbacks.size === 0) this.#forget(watched);
     };
   }
 
-  /** Never rejects. */
-  async look(): Promise<void> {
-    this.#endOverdue();
-    if (this.#isLooking || this.#standing.size === 0) return;
-    this.#isLooking = true;
-    const looked = [...this.#standing.values()];
+  /** Checks now. Never rejects. */
+  async check(): Promise<void> {
+    this.#endExpired();
+    if (this.#isChecking || this.#watched.size === 0) return;
+    this.#isChecking = true;
+    const checked = [...this.#watched.values()];
     try {
       const sentAt = performance.now();
-      const found = await this.#visits.look(looked.map(({ visit }) => visit));
-      for (const [i, { stands, lifeMs }] of found.entries()) {
-        const standing = looked[i] as Standing;
-        standing.until = sentAt + lifeMs;
-        if (!stands) this.#end(standing);
+      const results = await this.#logins.check(checked.map(({ login }) => login));
+      for (const [i, { isValid, ttlMs }] of results.entries()) {
+        const watched = checked[i] as WatchedLogin;
+        watched.endsAt = sentAt + ttlMs;
+        if (!isValid) this.#end(watched);
       }
     } catch {
-      // Redis is away: the next look tells.
+      // Redis is away; the next check tries again.
     } finally {
-      this.#isLooking = false;
+      this.#isChecking = false;
     }
   }
 
   close(): void {
     clearInterval(this.#timer);
-    this.#standing.clear();
+    this.#watched.clear();
   }
 
-  #endOverdue(): void {
-    for (const standing of this.#standing.values()) {
-      // Redis tells the moment; a second later there is nothing left to tell.
-      if (standing.until !== null && performance.now() > standing.until + this.#intervalMs)
-        this.#end(standing);
+  #endExpired(): void {
+    for (const watched of this.#watched.values()) {
+      // One interval late: while Redis is there, its own answer ends the login at the right moment.
+      if (watched.endsAt !== null && performance.now() > watched.endsAt + this.#intervalMs)
+        this.#end(watched);
     }
   }
 
-  #end(standing: Standing): void {
-    const ends = [...standing.ends];
-    standing.ends.clear();
-    this.#forget(standing);
+  #end(watched: WatchedLogin): void {
+    const callbacks = [...watched.callbacks];
+    watched.callbacks.clear();
+    this.#forget(watched);
     tellEach(
-      ends,
-      (end) => end(),
-      (error) => this.#log.error({ err: error }, 'what went on for a visit could not be ended'),
+      callbacks,
+      (onEnd) => onEnd(),
+      (error) => this.#log.error({ err: error }, 'could not end a request whose login has ended'),
     );
   }
 
-  #forget({ visit, ends }: Standing): void {
-    if (this.#standing.get(visit.key)?.ends === ends) this.#standing.delete(visit.key);
-    if (this.#standing.size > 0) return;
+  #forget({ login, callbacks }: WatchedLogin): void {
+    if (this.#watched.get(login.redisKey)?.callbacks === callbacks) this.#watched.delete(login.redisKey);
+    if (this.#watched.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 }
 
-interface Standing {
-  readonly visit: Visit;
-  readonly ends: Set<() => void>;
-  /** By the monotonic clock; null: not known yet. */
-  until: number | null;
+interface WatchedLogin {
+  readonly login: BrowserLogin;
+  readonly callbacks: Set<() => void>;
+  /** By the monotonic clock, in ms; null before the first check. */
+  endsAt: number | null;
 }

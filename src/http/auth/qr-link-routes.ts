@@ -1,31 +1,32 @@
 import { ApiError } from '../../contract/errors.js';
 import type { Exchange, Route } from '../core/exchange.js';
-import { htmlType, pageHeaders, send } from '../core/responses.js';
+import { htmlType, send } from '../core/responses.js';
+import { pageHeaders } from '../pages/layout.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
-import { qrVisitAgeS } from './browser-logins.js';
-import { cookieHeaders, visitCookie } from './cookies.js';
-import type { AccessParts } from './login-routes.js';
+import { guestLoginTtlS } from './browser-logins.js';
+import { cookieHeaders, guestCookie } from './cookies.js';
+import type { LoginParts } from './login-routes.js';
 
-/** `/link/<token>`: a page with a button, and what the button does: burn the link and show the code. */
-export function createQrLinkRoutes({ visits, log }: Pick<AccessParts, 'visits' | 'log'>): Route[] {
+/** `/link/<token>`: GET shows a page with a button; the button's POST uses up the link and leads to the QR. */
+export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): Route[] {
   const route = { path: '/link/{token}', scope: 'open', problemPage: qrLinkProblemPage } as const;
   return [
     {
       ...{ ...route, method: 'GET' },
       async handle({ response, parameters }) {
-        if (!(await visits.isQrLink(tokenOf(parameters)))) throw goneLink();
+        if (!(await logins.isQrLink(tokenOf(parameters)))) throw invalidLink();
         send(response, 200, htmlType, qrLinkPage, pageHeaders);
       },
     },
     {
       ...{ ...route, method: 'POST' },
       async handle({ response, parameters, admission, address }: Exchange) {
-        const id = await visits.openQrVisit(tokenOf(parameters));
-        if (id === null) throw goneLink();
+        const id = await logins.openGuestLogin(tokenOf(parameters));
+        if (id === null) throw invalidLink();
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {
           location: '../qr',
-          'set-cookie': cookieHeaders(visitCookie, id, qrVisitAgeS, admission.baseUrl),
+          'set-cookie': cookieHeaders(guestCookie, id, guestLoginTtlS, admission.baseUrl),
         });
         response.end();
       },
@@ -34,13 +35,13 @@ export function createQrLinkRoutes({ visits, log }: Pick<AccessParts, 'visits' |
 }
 
 function tokenOf({ token = '' }: Exchange['parameters']): string {
-  if (!/^[\w-]{43}$/.test(token)) throw goneLink();
+  if (!/^[\w-]{43}$/.test(token)) throw invalidLink();
   return token;
 }
 
-function goneLink(): ApiError {
+function invalidLink(): ApiError {
   return new ApiError(
     'not_found',
-    'this link was opened before, is too old, was made before a logout, or never was one',
+    'this link has been used, has expired, was made before a logout, or never existed',
   );
 }

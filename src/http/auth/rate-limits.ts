@@ -5,27 +5,27 @@ import { limitsPrefix } from '../../contract/keys.js';
 import { isNoNumber } from '../../platform/odd-data.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { setAsideText, settingAside } from '../../platform/redis/set-aside.js';
+import type { Caller } from '../core/caller.js';
 import { viaRedis } from '../session/redis-errors.js';
-import type { Caller } from './authorize.js';
 
 /**
- * How often somebody may ask for what changes or costs something, counted in Redis for all replicas together. Each
- * throws `rate_limited`, or `redis_unavailable`: what is limited needs Redis itself.
+ * Limits on requests that change or cost something, and on login attempts, counted in Redis for all replicas together. All methods
+ * throw `rate_limited`, or `redis_unavailable`: what is limited needs Redis anyway.
  */
-export interface Limits {
-  /** Counts one request, of the key and of the address. */
+export interface RateLimits {
+  /** Counts one request, for the key and for the address. */
   spend(caller: Caller, address: string): Promise<void>;
-  /** Counts one try to log in. */
-  tryLogin(address: string): Promise<void>;
-  /** It was the right key: the tries before it are forgotten. */
-  forgiveLogins(address: string): Promise<void>;
+  /** Counts one login attempt. */
+  countLoginAttempt(address: string): Promise<void>;
+  /** Forgets the attempts of an address, after a login. */
+  resetLoginAttempts(address: string): Promise<void>;
 }
 
-const triesToLogIn = 10;
-const triesWindowS = 900;
+const loginAttempts = 10;
+const loginAttemptsWindowS = 900;
 
-/** `perMinute` 0: requests are not counted; tries to log in always are. */
-export function createLimits(redis: Redis, perMinute: number): Limits {
+/** `perMinute`: requests of one key or address; 0 counts none. Login attempts are always counted. */
+export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
   const store = { storeClient: redis, rejectIfRedisNotReady: true };
   const requests = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:requests` },
@@ -33,12 +33,12 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
   });
   const logins = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:logins` },
-    ...{ points: triesToLogIn, duration: triesWindowS },
+    ...{ points: loginAttempts, duration: loginAttemptsWindowS },
   });
-  // Each address that tries has a key of its own: so many there can be.
+  // Bounds the number of keys in Redis: each address that tries has one.
   const allLogins = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:all-logins` },
-    ...{ points: bounds.loginTries, duration: triesWindowS },
+    ...{ points: bounds.loginTries, duration: loginAttemptsWindowS },
   });
   return {
     async spend({ keyName }, address) {
@@ -47,18 +47,18 @@ export function createLimits(redis: Redis, perMinute: number): Limits {
       const what = `more than ${perMinute} requests a minute`;
       await Promise.all(spenders.map((spender) => consume(redis, requests, spender, what)));
     },
-    async tryLogin(address) {
-      const tooMany = `more than ${bounds.loginTries} tries to log in, from everywhere together`;
+    async countLoginAttempt(address) {
+      const tooMany = `more than ${bounds.loginTries} login attempts from all addresses together`;
       await consume(redis, allLogins, 'all', tooMany, 'loginTries');
-      await consume(redis, logins, address, 'too many tries to log in');
+      await consume(redis, logins, address, 'too many login attempts');
     },
-    async forgiveLogins(address) {
+    async resetLoginAttempts(address) {
       await viaRedis(() => logins.delete(address));
     },
   };
 }
 
-/** null: it is within the limit. A counter that is none is set aside, and begun anew. */
+/** null: within the limit. A counter that is not a number is moved away, and counting starts again. */
 async function count(
   redis: Redis,
   limiter: RateLimiterRedis,

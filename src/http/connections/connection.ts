@@ -1,36 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
-import type { ResponseWithDefaults } from '../core/default-headers.js';
+import type { ResponseWithDefaults } from '../core/responses.js';
 
-export type Answer = (request: IncomingMessage, response: ResponseWithDefaults) => void;
+export type Handle = (request: IncomingMessage, response: ResponseWithDefaults) => void;
 
 export interface ConnectionParts {
   readonly socket: Socket;
-  readonly answer: Answer;
+  readonly handle: Handle;
   readonly onBound: OnBound;
-  /** A number that is greater each time. */
-  readonly tick: () => number;
+  /** Returns a greater number each time. */
+  readonly nextSequence: () => number;
 }
 
 /**
- * The requests of one connection, answered one after the other: what a client has not read of one answer is all that is
- * kept for it. It may ask for {@link bounds.unanswered} before it has the first answer; with one more the one under way is
- * answered, and the connection ends.
+ * One client connection. Its requests are handled one after the other, so that at most one response waits in memory for the client
+ * to read it. A client may pipeline {@link bounds.unanswered} requests. With one more, the request in flight is answered, the
+ * others are dropped, and the connection closes.
  */
 export class Connection {
   readonly #parts: ConnectionParts;
   readonly #waiting: ResponseWithDefaults[] = [];
   #current: ResponseWithDefaults | null = null;
-  /** Whose body has not come yet. */
-  #arriving: IncomingMessage | null = null;
+  /** The newest request, until its body is complete. */
+  #incoming: IncomingMessage | null = null;
   #isStopped = false;
   #idleSince: number;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
-    this.#idleSince = parts.tick();
-    stopParserBeyond(parts.socket, () => {
+    this.#idleSince = parts.nextSequence();
+    pauseParserWhenFull(parts.socket, () => {
       if (this.#count >= bounds.unanswered) this.#stop();
       return this.#isStopped;
     });
@@ -40,37 +40,37 @@ export class Connection {
     return this.#parts.socket;
   }
 
-  /** The tick at which it had nothing more to answer; null: it has. Half a request is nothing yet. */
+  /** Sequence number of the moment since which it has had no request; null: it has one. An incomplete header is not a request yet. */
   get idleSince(): number | null {
     return this.#current === null ? this.#idleSince : null;
   }
 
-  /** Of the newest request the header is there, the body is not. */
+  /** The header of the newest request has arrived, its body has not. */
   get isReadingBody(): boolean {
-    return this.#arriving !== null && !this.#arriving.complete;
+    return this.#incoming !== null && !this.#incoming.complete;
   }
 
-  take(request: IncomingMessage, response: ResponseWithDefaults): void {
-    // Where a version of Node does not let its parser be stopped, the rest of what it has read comes here.
+  handle(request: IncomingMessage, response: ResponseWithDefaults): void {
+    // Reached only if this version of Node does not let its parser be paused.
     if (this.#count >= bounds.unanswered) this.#stop();
     if (this.#isStopped) return;
-    this.#arriving = request;
+    this.#incoming = request;
     if (this.#current === null) this.#begin(response);
     else this.#waiting.push(response);
   }
 
-  /** To be called when an answer is out. */
-  onAnswered(): void {
+  /** Call when a response has closed. */
+  onResponseClosed(): void {
     this.#current = null;
-    if (this.#arriving?.complete) this.#arriving = null;
+    if (this.#incoming?.complete) this.#incoming = null;
     const next = this.#waiting.shift();
-    // Without a socket the answer would never come to an end: the connection has ended with the one before.
+    // Without a socket the connection has closed, and the next response would never end.
     if (next?.socket) {
       this.#begin(next);
       return;
     }
     this.#waiting.length = 0;
-    this.#idleSince = this.#parts.tick();
+    this.#idleSince = this.#parts.nextSequence();
     if (this.#isStopped) this.socket.destroySoon();
   }
 
@@ -80,7 +80,7 @@ export class Connection {
 
   #begin(response: ResponseWithDefaults): void {
     this.#current = response;
-    this.#parts.answer(response.req, response);
+    this.#parts.handle(response.req, response);
   }
 
   #stop(): void {
@@ -89,21 +89,21 @@ export class Connection {
     this.#parts.onBound('unanswered');
     this.socket.pause();
     this.#waiting.length = 0;
-    // Its head, where it is not out yet, then says that this is the end.
+    // If its head is not sent yet, it will say `Connection: close`.
     if (this.#current !== null) this.#current.shouldKeepAlive = false;
   }
 }
 
-/** llhttp's HPE_PAUSED: the parser stops where it is, which Node tells as a `clientError` of that code. */
+/** llhttp's HPE_PAUSED: the parser stops where it is, and Node emits `clientError` with that code. */
 const paused = 21;
 
 type OnIncoming = (request: IncomingMessage, shouldKeepAlive: boolean) => number;
 
 /**
- * Node parses all that it has read at once, some 1,400 requests in 64 KiB, and makes objects of each of them: neither pausing nor
- * destroying the socket keeps it from that. What its parser calls for each of them does, so that goes through here.
+ * Node parses all bytes that it has read, some 1,400 requests in 64 KiB, and allocates objects for each of them. Neither pausing
+ * nor destroying the socket prevents this; the return value of the parser's callback does (docs/decisions/0021).
  */
-function stopParserBeyond(socket: Socket, isFull: () => boolean): void {
+function pauseParserWhenFull(socket: Socket, isFull: () => boolean): void {
   const { parser } = socket as { parser?: { onIncoming?: OnIncoming | null } | null };
   const onIncoming = parser?.onIncoming;
   if (!parser || !onIncoming) return;

@@ -2,26 +2,27 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Addresses } from '../core/client-ip.js';
-import type { ResponseWithDefaults } from '../core/default-headers.js';
-import { AddressTurns } from './address-turns.js';
-import { type Answer, Connection } from './connection.js';
+import type { ResponseWithDefaults } from '../core/responses.js';
+import { Connection, type Handle } from './connection.js';
+import { FairScheduler } from './fair-scheduler.js';
 
 interface ConnectionsParts {
   readonly addresses: Addresses;
-  readonly answer: Answer;
+  readonly handle: Handle;
   readonly onBound: OnBound;
 }
 
-/** Whoever holds connections: one address, as limits know it. */
+/** An address that has connections. */
 interface Holder {
   readonly name: string;
   readonly connections: Set<Connection>;
 }
 
 /**
- * The connections to a replica. Where there are as many as may be, a new one takes the place of one that asks for nothing: of its
- * own address where that holds too many, else of the address that holds most. So nobody who fills a replica keeps others
- * out. A trusted proxy is many clients: it may hold any number of them, and none of its own give way.
+ * All connections to a replica. At a limit, a new connection replaces the longest idle one: of its own address if that has too many,
+ * else of the address with the most connections. So nobody who fills a replica keeps others out. If none there is idle, the new
+ * connection is closed. A trusted proxy stands for many clients: it may have any number of connections, and none of them is
+ * replaced.
  */
 export class Connections {
   readonly #parts: ConnectionsParts;
@@ -30,10 +31,10 @@ export class Connections {
     { readonly connection: Connection; readonly holder: Holder | null }
   >();
   readonly #holders = new Map<string, Holder>();
-  /** The holders of n connections each, at n: whoever holds most is found without a search. */
+  /** Holders by their number of connections, to find one with the most without a search. */
   readonly #byCount: Set<Holder>[] = [];
-  readonly #turns = new AddressTurns();
-  #ticks = 0;
+  readonly #scheduler = new FairScheduler();
+  #sequence = 0;
 
   constructor(parts: ConnectionsParts) {
     this.#parts = parts;
@@ -42,46 +43,53 @@ export class Connections {
   accept(socket: Socket): void {
     const { addresses, onBound } = this.#parts;
     const holder = addresses.isProxy(socket) ? null : this.#holderNamed(addresses.ofSocket(socket));
-    if (!this.#hasRoomFor(holder)) {
+    if (!this.#makeRoomFor(holder)) {
       socket.destroy();
       return;
     }
-    const connection = new Connection({ socket, answer: this.#answer, onBound, tick: () => ++this.#ticks });
+    const connection = new Connection({
+      socket,
+      handle: this.#handleInTurn,
+      onBound,
+      nextSequence: () => ++this.#sequence,
+    });
     this.#connections.set(socket, { connection, holder });
     if (holder !== null) this.#recount(holder, () => holder.connections.add(connection));
     socket.once('close', () => this.#remove(socket));
   }
 
-  take(request: IncomingMessage, response: ResponseWithDefaults): void {
-    this.#connections.get(request.socket)?.connection.take(request, response);
+  handle(request: IncomingMessage, response: ResponseWithDefaults): void {
+    this.#connections.get(request.socket)?.connection.handle(request, response);
   }
 
-  onAnswered(socket: Socket): void {
-    this.#connections.get(socket)?.connection.onAnswered();
+  onResponseClosed(socket: Socket): void {
+    this.#connections.get(socket)?.connection.onResponseClosed();
   }
 
   isReadingBody(socket: unknown): boolean {
     return this.#connections.get(socket as Socket)?.connection.isReadingBody === true;
   }
 
-  readonly #answer: Answer = (request, response) =>
-    this.#turns.take(this.#parts.addresses.of(request), () => {
-      // Its client may have left meanwhile.
-      if (response.socket !== null) this.#parts.answer(request, response);
+  readonly #handleInTurn: Handle = (request, response) =>
+    this.#scheduler.run(this.#parts.addresses.of(request), () => {
+      // The client may have left during the wait.
+      if (response.socket !== null) this.#parts.handle(request, response);
     });
 
-  #hasRoomFor(holder: Holder | null): boolean {
+  /** Whether one more may be accepted; closes another one if necessary. */
+  #makeRoomFor(holder: Holder | null): boolean {
     if (holder !== null && holder.connections.size >= bounds.connectionsPerAddress) {
       this.#parts.onBound('connectionsPerAddress');
-      return this.#makeRoom(holder);
+      return this.#closeIdle(holder);
     }
     if (this.#connections.size < bounds.connections) return true;
     this.#parts.onBound('connections');
-    const [heaviest] = this.#byCount.at(-1) ?? [];
-    return heaviest !== undefined && this.#makeRoom(heaviest);
+    const [largest] = this.#byCount.at(-1) ?? [];
+    return largest !== undefined && this.#closeIdle(largest);
   }
 
-  #makeRoom(holder: Holder): boolean {
+  /** Closes the connection that has been idle longest; false if none is idle. */
+  #closeIdle(holder: Holder): boolean {
     let oldest: Connection | null = null;
     for (const each of holder.connections) {
       const since = each.idleSince;
@@ -109,7 +117,7 @@ export class Connections {
     this.#byCount[holder.connections.size]?.delete(holder);
     change();
     const count = holder.connections.size;
-    // What it passes on the way has a place too, so that there are no gaps.
+    // Fills every index up to this count, so that the array has no gaps.
     for (let n = this.#byCount.length; n <= count; n++) this.#byCount[n] = new Set();
     if (count > 0) {
       this.#byCount[count]?.add(holder);

@@ -1,51 +1,54 @@
 import type { IncomingMessage } from 'node:http';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import type { BodyMemory, FullBodyMemory } from './body-memory.js';
-import { invalidRequest } from './issues.js';
+import type { BodyMemory, BodyMemoryBound } from './in-flight.js';
 import { assertSimpleJson } from './json-scan.js';
+import { invalidRequest } from './validation.js';
 
-/** How long the body of a route may be. */
+/** The bound on the length of a route's body. */
 export type BodyBound = Extract<BoundName, 'body' | 'longBody' | 'formBody'>;
 
-/** A request of which the body is to be read. */
-export interface Bodied {
+/** A request whose body is to be read. */
+interface RequestWithBody {
   readonly request: IncomingMessage;
-  readonly bodyRoom: BodyMemory;
+  readonly bodyMemory: BodyMemory;
   readonly callerName: string;
 }
 
 const drainMs = 2_000;
 
 /**
- * The body as a JSON object; an empty one counts as `{}`, an absent `Content-Type` as JSON.
- * Throws, in this order: `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`; `rate_limited` where too
- * much is read at once.
+ * Reads the body as a JSON object. An empty body counts as `{}`, an absent `Content-Type` as JSON. Throws, in this order:
+ * `unsupported_media_type`, `body_too_large`, `invalid_json`, `invalid_request`; `rate_limited` if too many bytes of bodies are in
+ * flight.
  */
-export async function readJsonObject(bodied: Bodied, bound: BodyBound): Promise<Record<string, unknown>> {
-  const value = await readJson(bodied, bound);
+export async function readJsonObject(
+  exchange: RequestWithBody,
+  bound: BodyBound,
+): Promise<Record<string, unknown>> {
+  const value = await readJson(exchange, bound);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidRequest([{ path: '', message: 'must be a JSON object' }], { beginning: 'the body ' });
   }
   return value as Record<string, unknown>;
 }
 
-/** The same, whatever JSON it is. */
-export async function readJson(bodied: Bodied, bound: BodyBound): Promise<unknown> {
-  assertJson(bodied.request);
-  const bytes = await readBytes(bodied, bound);
+/** Like {@link readJsonObject}, for any JSON value. */
+export async function readJson(exchange: RequestWithBody, bound: BodyBound): Promise<unknown> {
+  assertJson(exchange.request);
+  const bytes = await readBytes(exchange, bound);
   return bytes.length === 0 ? {} : parseJson(bytes);
 }
 
-/** What a browser's form sends. Throws as the above. */
-export async function readForm(bodied: Bodied): Promise<URLSearchParams> {
-  const { request } = bodied;
+/** Reads the body that an HTML form sends. Throws like {@link readJsonObject}. */
+export async function readForm(exchange: RequestWithBody): Promise<URLSearchParams> {
+  const { request } = exchange;
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') {
     request.resume();
     throw new ApiError('unsupported_media_type', 'the body must be application/x-www-form-urlencoded');
   }
-  return new URLSearchParams((await readBytes(bodied, 'formBody')).toString());
+  return new URLSearchParams((await readBytes(exchange, 'formBody')).toString());
 }
 
 function assertJson(request: IncomingMessage): void {
@@ -63,9 +66,9 @@ function isJsonInUtf8(contentType: string): boolean {
   return type === 'application/json' && (charset === undefined || /^"?utf-?8"?$/.test(charset));
 }
 
-async function readBytes(bodied: Bodied, bound: BodyBound): Promise<Buffer> {
-  const { request, bodyRoom, callerName } = bodied;
-  // It may have been cut off while something else was waited for.
+async function readBytes(exchange: RequestWithBody, bound: BodyBound): Promise<Buffer> {
+  const { request, bodyMemory, callerName } = exchange;
+  // The client may have left before the read.
   if (request.destroyed) throw cutOff();
   if (Number(request.headers['content-length'] ?? 0) > bounds[bound]) throw tooLarge(request, bound);
   const chunks: Buffer[] = [];
@@ -74,15 +77,15 @@ async function readBytes(bodied: Bodied, bound: BodyBound): Promise<Buffer> {
     await new Promise<void>((resolve, reject) => {
       request.on('data', (chunk: Buffer) => {
         const isTooLong = size + chunk.length > bounds[bound];
-        const full = isTooLong ? null : bodyRoom.take(callerName, chunk.length);
-        if (!isTooLong && full === null) {
+        const reached = isTooLong ? null : bodyMemory.reserve(callerName, chunk.length);
+        if (!isTooLong && reached === null) {
           size += chunk.length;
           chunks.push(chunk);
           return;
         }
         chunks.length = 0;
         request.removeAllListeners('data');
-        reject(full === null ? tooLarge(request, bound) : noRoom(request, full));
+        reject(reached === null ? tooLarge(request, bound) : noRoom(request, reached));
       });
       request.once('end', resolve);
       request.once('error', () => reject(cutOff()));
@@ -90,7 +93,7 @@ async function readBytes(bodied: Bodied, bound: BodyBound): Promise<Buffer> {
     });
     return Buffer.concat(chunks, size);
   } finally {
-    bodyRoom.give(callerName, size);
+    bodyMemory.release(callerName, size);
   }
 }
 
@@ -99,7 +102,7 @@ function tooLarge(request: IncomingMessage, bound: BodyBound): ApiError {
   return new ApiError('body_too_large', `a body may have at most ${bounds[bound]} bytes here`, { bound });
 }
 
-function noRoom(request: IncomingMessage, bound: FullBodyMemory): ApiError {
+function noRoom(request: IncomingMessage, bound: BodyMemoryBound): ApiError {
   drain(request);
   const whose = bound === 'bodiesPerCaller' ? ' of one caller' : '';
   const most = `${bounds[bound]} bytes of bodies${whose}`;
@@ -109,8 +112,8 @@ function noRoom(request: IncomingMessage, bound: FullBodyMemory): ApiError {
 }
 
 /**
- * The rest is thrown away as it comes, for a while: closing at once would reset the connection, and a client
- * in the middle of its upload would never see the answer.
+ * Discards the rest of the body for {@link drainMs}, then closes. Closing at once would reset the connection, and a client in the
+ * middle of its upload would never see the response.
  */
 function drain(request: IncomingMessage): void {
   request.resume();

@@ -2,23 +2,24 @@ import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import { invalidRequest } from './issues.js';
-import { rawErrorAnswer } from './responses.js';
+import { rawErrorResponse } from './responses.js';
+import { everyMethod } from './router.js';
+import { invalidRequest } from './validation.js';
 
-/** Answers what the HTTP parser gave up on, in the shape of every other refusal, and closes. */
-export function answerClientError(
+/** Answers a request that the HTTP parser refused, in the shape of all other errors, and closes the connection. */
+export function sendClientError(
   error: { code?: string },
   socket: Duplex,
   isReadingBody: boolean,
   onBound: OnBound,
 ): void {
-  if (!socket.writable || hasBegunAnAnswer(socket) || error.code === 'ECONNRESET') {
+  if (!socket.writable || hasBegunResponse(socket) || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
   const [status, reason, refusal] = refusalOf(error.code, isReadingBody);
   if (refusal.bound !== null) onBound(refusal.bound);
-  socket.end(rawErrorAnswer(status, reason, refusal, randomUUID()), () => socket.destroy());
+  socket.end(rawErrorResponse(status, reason, refusal, randomUUID()), () => socket.destroy());
 }
 
 function refusalOf(code: string | undefined, isReadingBody: boolean): [number, string, ApiError] {
@@ -30,13 +31,13 @@ function refusalOf(code: string | undefined, isReadingBody: boolean): [number, s
         invalid(`the request header is larger than ${bounds.requestHeader} bytes`, 'requestHeader'),
       ];
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, 'Request Timeout', late(isReadingBody ? 'requestTime' : 'headerTime')];
+      return [408, 'Request Timeout', tooSlow(isReadingBody ? 'requestTime' : 'headerTime')];
     case 'CONNECT':
       return [
         405,
         'Method Not Allowed',
         new ApiError('method_not_allowed', 'this is not a proxy', {
-          headers: { allow: 'GET, HEAD, POST, OPTIONS' },
+          headers: { allow: everyMethod.join(', ') },
         }),
       ];
     default:
@@ -44,7 +45,7 @@ function refusalOf(code: string | undefined, isReadingBody: boolean): [number, s
   }
 }
 
-function late(bound: 'requestTime' | 'headerTime'): ApiError {
+function tooSlow(bound: 'requestTime' | 'headerTime'): ApiError {
   const what = bound === 'requestTime' ? 'the request' : 'the header of the request';
   return invalid(`${what} did not arrive within ${bounds[bound] / 1_000} s`, bound);
 }
@@ -53,8 +54,8 @@ function invalid(message: string, bound?: BoundName): ApiError {
   return invalidRequest([{ path: '', message }], { bound });
 }
 
-/** A second status line within an answer would be read as part of its body. */
-function hasBegunAnAnswer(socket: Duplex): boolean {
+/** The client would read a second status line as part of the first response's body. */
+function hasBegunResponse(socket: Duplex): boolean {
   const message = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage;
   return message?.headersSent === true;
 }

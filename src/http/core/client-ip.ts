@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
-import { headerValues } from './header-values.js';
+import { headerValues } from './headers.js';
 
-/** Who somebody is, as far as limits go: an IPv4 address, or the /64 that one IPv6 household has. */
+/** Names a client for limits: by its IPv4 address, or by the /64 that one IPv6 household has. */
 export interface Addresses {
-  /** Where a request comes from. */
+  /** The client of a request, behind trusted proxies too. */
   of(request: IncomingMessage): string;
-  /** Where a connection comes from, whoever is behind it. */
+  /** The peer of a connection, a proxy too. */
   ofSocket(socket: Socket): string;
-  /** Whether a connection comes from one of the trusted proxies. */
+  /** Whether the peer is a trusted proxy. */
   isProxy(socket: Socket): boolean;
 }
 
-/** `X-Forwarded-For` is believed from these proxies only: anybody else may write what they like into it. */
+/** Only trusted proxies may set `X-Forwarded-For`: others could claim any address. Entries are addresses or CIDR ranges. */
 export function createAddresses(trustedProxies: readonly string[]): Addresses {
   const trusted = new BlockList();
   for (const range of trustedProxies) {
@@ -24,13 +24,13 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
   const isTrusted = (address: string) =>
     isIP(address) !== 0 && trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 
-  // Asked for with each request, and always the same.
-  const known = new WeakMap<Socket, string>();
+  // Cached: every request asks, and the answer never changes.
+  const names = new WeakMap<Socket, string>();
   function ofSocket(socket: Socket): string {
-    let name = known.get(socket);
+    let name = names.get(socket);
     if (name === undefined) {
-      name = household(addressOf(socket));
-      known.set(socket, name);
+      name = limitGroup(addressOf(socket));
+      names.set(socket, name);
     }
     return name;
   }
@@ -41,11 +41,11 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
       let address = addressOf(request.socket);
       const hops = headerValues(request, 'x-forwarded-for').join(',').split(',').reverse();
       for (const hop of hops) {
-        const next = plain(hop.trim());
+        const next = normalize(hop.trim());
         if (isIP(next) === 0 || !isTrusted(address)) break;
         address = next;
       }
-      return household(address);
+      return limitGroup(address);
     },
     ofSocket,
     isProxy: (socket) => isTrusted(addressOf(socket)),
@@ -53,18 +53,18 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
 }
 
 function addressOf(socket: Socket): string {
-  return plain(socket.remoteAddress ?? '');
+  return normalize(socket.remoteAddress ?? '');
 }
 
-/** Without the port that some proxies write; of an IPv4 address that came over an IPv6 socket that address. */
-function plain(text: string): string {
+/** Removes the port that some proxies write, and the prefix of an IPv4 address on an IPv6 socket. */
+function normalize(text: string): string {
   const [, v4, v6] = /^(\d+\.\d+\.\d+\.\d+):\d+$|^\[([^\]]+)\](?::\d+)?$/.exec(text) ?? [];
   const address = v4 ?? v6 ?? text;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
-/** Of an IPv6 address the first four of the eight groups. */
-function household(address: string): string {
+/** An IPv4 address as it is; of an IPv6 address the first four of its eight groups. */
+function limitGroup(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail] = (address.split('%', 1)[0] ?? '').toLowerCase().split('::');
   const left = head === '' ? [] : head.split(':');

@@ -1,42 +1,44 @@
+/** Ways in which many requests share one read, one wake-up or one result. */
+
 /**
- * Lets callers of the same turn of the event loop share one read, which is issued after they all arrived. A
- * read on its way is never joined: its answer may be older than the question.
+ * Callers of the same turn of the event loop share one read. It is issued after all of them have asked. Nobody joins a read that
+ * is in flight: its answer may be older than their question.
  */
 export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
   return shared(read, (begin) => setImmediate(begin));
 }
 
-/** Longest wait for the read before; a Redis that takes longer than that is not busy, but in trouble. */
-const longestWaitMs = 5;
+/** Longest wait for the read in flight. A Redis that takes longer is not busy but failing. */
+const inFlightWaitMaxMs = 5;
 
 /**
- * The same, for what is asked most: who comes while a read is on its way waits for it, and shares the next one with all
- * who do (docs/decisions/0014).
+ * Like {@link coalesced}, with one read in flight at a time, for what is asked most: callers who arrive during a read wait for it
+ * to end and then share the next one (docs/decisions/0014).
  */
 export function oneAtATime<T>(read: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<unknown> | null = null;
+  let inFlight: Promise<unknown> | null = null;
 
   function issue(): Promise<T> {
     const issued = read();
     const ended = issued.then(noop, noop).then(() => {
-      if (underWay === ended) underWay = null;
+      if (inFlight === ended) inFlight = null;
     });
-    underWay = ended;
+    inFlight = ended;
     return issued;
   }
 
   return shared(issue, (begin) => {
-    if (underWay === null) setImmediate(begin);
-    else afterwards(underWay, begin);
+    if (inFlight === null) setImmediate(begin);
+    else afterwards(inFlight, begin);
   });
 }
 
-/** `when` calls back once, later; who asks before that shares the read. */
-function shared<T>(read: () => Promise<T>, when: (begin: () => void) => void): () => Promise<T> {
+/** `schedule` calls `begin` once, later. Callers until then share the read. */
+function shared<T>(read: () => Promise<T>, schedule: (begin: () => void) => void): () => Promise<T> {
   let next: Promise<T> | null = null;
   return () => {
     next ??= new Promise<T>((resolve, reject) => {
-      when(() => {
+      schedule(() => {
         next = null;
         read().then(resolve, reject);
       });
@@ -45,8 +47,8 @@ function shared<T>(read: () => Promise<T>, when: (begin: () => void) => void): (
   };
 }
 
-function afterwards(before: Promise<unknown>, begin: () => void): void {
-  const timer = setTimeout(start, longestWaitMs);
+function afterwards(previous: Promise<unknown>, begin: () => void): void {
+  const timer = setTimeout(start, inFlightWaitMaxMs);
   let hasBegun = false;
   function start(): void {
     if (hasBegun) return;
@@ -54,12 +56,12 @@ function afterwards(before: Promise<unknown>, begin: () => void): void {
     clearTimeout(timer);
     begin();
   }
-  void before.then(() => setImmediate(start));
+  void previous.then(() => setImmediate(start));
 }
 
 function noop(): void {}
 
-/** The same for reads of one thing among many: the things asked for in one turn are read together, in order. */
+/** Like {@link coalesced}, for items of a collection: `read` gets the keys asked for in one turn and returns their values in that order. */
 export function batched<Key, T>(
   read: (keys: readonly Key[]) => Promise<readonly T[]>,
 ): (key: Key) => Promise<T> {
@@ -72,5 +74,58 @@ export function batched<Key, T>(
   return async (key) => {
     const index = keys.push(key) - 1;
     return (await readTogether())[index] as T;
+  };
+}
+
+export interface TickerIntervals {
+  /** While at most {@link few} wait. */
+  readonly fewMs: number;
+  /** While more wait: then waking them is most of the work. */
+  readonly manyMs: number;
+  readonly few: number;
+}
+
+/**
+ * Wakes all waiters in one turn of the event loop, so that what they then read is coalesced. No timer runs while nobody waits.
+ */
+export function createTicker(intervals: TickerIntervals): (signal?: AbortSignal) => Promise<void> {
+  const { fewMs, manyMs, few } = intervals;
+  const waiting = new Set<() => void>();
+  let timer: NodeJS.Timeout | null = null;
+  let intervalMs = fewMs;
+
+  function tick(): void {
+    timer = null;
+    intervalMs = waiting.size > few ? manyMs : fewMs;
+    for (const wake of [...waiting]) wake();
+  }
+
+  /** Resolves at the next tick, or at once when `signal` aborts. Never rejects. */
+  return (signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      function wake(): void {
+        waiting.delete(wake);
+        signal?.removeEventListener('abort', wake);
+        if (waiting.size === 0 && timer !== null) {
+          clearTimeout(timer);
+          timer = null;
+        }
+        resolve();
+      }
+      waiting.add(wake);
+      signal?.addEventListener('abort', wake, { once: true });
+      timer ??= setTimeout(tick, intervalMs);
+    });
+}
+
+/** Calls `make` again only when its arguments change: most requests need the same result as the one before. */
+export function memoizeLast<Args extends readonly unknown[], T>(
+  make: (...args: Args) => T,
+): (...args: Args) => T {
+  let last: { readonly args: Args; readonly value: T } | null = null;
+  return (...args) => {
+    if (last === null || !last.args.every((arg, i) => arg === args[i])) last = { args, value: make(...args) };
+    return last.value;
   };
 }

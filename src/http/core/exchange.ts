@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
-import type { Caller, Permission } from '../auth/authorize.js';
-import type { BodyMemory } from './body-memory.js';
-import type { ResponseWithDefaults } from './default-headers.js';
+import type { Caller, Permission } from './caller.js';
 import type { Admission } from './host-origin-guard.js';
+import type { BodyMemory } from './in-flight.js';
 import type { Target } from './request-target.js';
+import type { ResponseWithDefaults } from './responses.js';
 
-/** One admitted request and its answer. */
+/** One admitted request and its response, as its route sees them. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ResponseWithDefaults;
@@ -17,26 +17,44 @@ export interface Exchange {
   readonly address: string;
   /** Who the caller is to limits: the key; without one, the address. */
   readonly callerName: string;
-  readonly bodyRoom: BodyMemory;
+  readonly bodyMemory: BodyMemory;
   /** Counts one more request that changes or costs something. Throws `rate_limited`. */
   spend(): Promise<void>;
   readonly target: Target;
-  /** The segments of the path that its route names, decoded. */
+  /** The values of the route's path parameters, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Aborts when the client leaves before the answer, when the server closes, or when the caller's login ends. */
+  /** Aborts when the client leaves before the response is out, the server closes, or the caller's login ends. */
   readonly signal: AbortSignal;
-  /** The caller's login ended while they waited: nothing more is told. */
-  readonly hasLapsed: boolean;
+  /** The caller's login ended during the request: the caller may be told nothing more. */
+  readonly hasLoginEnded: boolean;
 }
 
-/** An answer of one path; several routes may share a path with different methods. */
+/** One method of one path. */
 export interface Route extends Permission {
   readonly method: 'GET' | 'POST';
-  /** `{name}` stands for one segment, whatever it is. */
+  /** `{name}` stands for any one segment. */
   readonly path: string;
-  /** It changes or costs something: each request is counted before anything of it is read. */
+  /** It changes or costs something: each request is counted before its body is read. */
   readonly isLimited?: boolean;
-  /** A page: what is refused is told as this HTML to a browser, and who is not logged in is sent to the login. */
+  /** The route is a page: browsers get errors as this HTML, or are sent to the login. */
   readonly problemPage?: (error: ApiError, target: Target) => string;
   handle(exchange: Exchange): Promise<void>;
+}
+
+/** A path of the API with all its routes. */
+export interface Resource {
+  /** As the routes have it: `{name}` stands for one segment. */
+  readonly path: string;
+  readonly routes: readonly Route[];
+  /** For `Allow`. */
+  readonly methods: readonly string[];
+  /** It has an open route. */
+  readonly isOpen: boolean;
+}
+
+/** What the path of a request matches. */
+export interface RouteMatch {
+  readonly resource: Resource;
+  /** The values of the path parameters, decoded. */
+  readonly parameters: Readonly<Record<string, string>>;
 }

@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
-import { memoizeLast } from './memoize-last.js';
+import { memoizeLast } from './coalesce.js';
 
 /**
- * Keeps other web sites out. A page that the operator opens elsewhere can make their browser send requests
- * here: under a name that its owner points at this machine (DNS rebinding), which the Host check refuses, or
- * across origins, which the Origin check refuses.
+ * Keeps other web sites out. A page of another site can make the operator's browser send requests here: under a name that the
+ * site's owner points at this machine (DNS rebinding), which the Host check refuses, or across origins, which the Origin check
+ * refuses.
  */
 export interface HostOriginGuard {
-  /** Throws the refusal; returns what is known of the caller. */
+  /** Throws `invalid_request`, `host_not_allowed` or `origin_not_allowed`. */
   check(request: GuardedRequest): Admission;
 }
 
@@ -21,15 +21,16 @@ export interface GuardedRequest {
   readonly secFetchSite: string | undefined;
 }
 
+/** What the guard learned about an admitted request. */
 export interface Admission {
-  /** Where this product is reached, without a slash at the end. */
+  /** URL of this server as the client sees it, without a slash at the end. */
   readonly baseUrl: string;
-  /** An origin that the operator listed; CORS headers are for these alone. */
+  /** The request's origin, if the operator listed it: then the response gets CORS headers. */
   readonly listedOrigin: string | null;
-  /** The request names an origin, and it is our own. */
+  /** The request names an origin, and it is this server's. */
   readonly isOwnOrigin: boolean;
-  /** A browser says that a page of another origin made it ask, and that origin is not listed. */
-  readonly isFromElsewhere: boolean;
+  /** According to the browser, a page of another, unlisted origin made the request. */
+  readonly isCrossOrigin: boolean;
 }
 
 export interface GuardSettings {
@@ -40,7 +41,7 @@ export interface GuardSettings {
   readonly apiKeys: readonly unknown[];
 }
 
-const readingMethods = ['GET', 'HEAD', 'OPTIONS'];
+const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
 export function originNotAllowed(): ApiError {
   return new ApiError(
@@ -53,9 +54,13 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
   const publicUrl = settings.publicUrl === null ? null : new URL(settings.publicUrl);
   const publicBase = settings.publicUrl?.replace(/\/+$/, '') ?? null;
   const listedHosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
-  const ownNames = new Set(['localhost', settings.host.toLowerCase(), publicUrl && bare(publicUrl.hostname)]);
+  const ownNames = new Set([
+    'localhost',
+    settings.host.toLowerCase(),
+    publicUrl && withoutBrackets(publicUrl.hostname),
+  ]);
   const listedOrigins = new Set(settings.allowedOrigins);
-  // No name can be pointed anywhere where an address was asked for. Without keys, loopback alone is ours.
+  // An address cannot be rebound like a name. Without keys only loopback is ours.
   const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackName(settings.host);
 
   function isOurs(host: Authority): boolean {
@@ -67,15 +72,16 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
     );
   }
 
-  /** null: not one that is served here. */
-  const ownHost = memoizeLast((text: string) => {
+  /** The parsed Host; null: it is not served here. */
+  const parseOwnHost = memoizeLast((text: string) => {
     const host = parseAuthority(text);
     return host !== null && isOurs(host) ? host : null;
   });
 
   function isSameOrigin(origin: string, host: Authority): boolean {
     if (publicUrl?.origin === origin) return true;
-    const scheme = publicUrl && bare(publicUrl.hostname) === host.name ? publicUrl.protocol : 'http:';
+    const scheme =
+      publicUrl && withoutBrackets(publicUrl.hostname) === host.name ? publicUrl.protocol : 'http:';
     const own = `${scheme}//${host.text}`;
     return URL.canParse(own) && new URL(own).origin === origin;
   }
@@ -87,7 +93,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
           details: { issues: [{ path: 'Host', message: 'exactly one is required' }] },
         });
       }
-      const host = ownHost(hosts[0] ?? '');
+      const host = parseOwnHost(hosts[0] ?? '');
       if (host === null) {
         throw new ApiError(
           'host_not_allowed',
@@ -98,13 +104,13 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
       const isOwnOrigin = origin !== undefined && isSameOrigin(origin, host);
       const isForeign = origin !== undefined && !isListed && !isOwnOrigin;
       const site = secFetchSite?.toLowerCase();
-      const isFromElsewhere = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
-      if (isForeign || (isFromElsewhere && !readingMethods.includes(method))) throw originNotAllowed();
+      const isCrossOrigin = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
+      if (isForeign || (isCrossOrigin && !safeMethods.includes(method))) throw originNotAllowed();
       return {
         baseUrl: publicBase ?? `http://${host.text}`,
         listedOrigin: isListed ? origin : null,
         isOwnOrigin,
-        isFromElsewhere,
+        isCrossOrigin,
       };
     },
   };
@@ -117,7 +123,7 @@ interface Authority {
   readonly text: string;
 }
 
-/** Strict on purpose: `new URL` would accept user info and turn `127.1` or `0x7f.1` into an address. */
+/** Returns null for an invalid authority. Strict, because `new URL` accepts user info and turns `127.1` or `0x7f.1` into an address. */
 export function parseAuthority(text: string): Authority | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text);
   if (!match || Number(match[3] ?? 0) > 65_535) return null;
@@ -133,6 +139,6 @@ function isLoopbackName(name: string): boolean {
   return name === 'localhost' || isLoopbackAddress(name);
 }
 
-function bare(hostname: string): string {
+function withoutBrackets(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, '');
 }

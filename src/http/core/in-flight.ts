@@ -1,24 +1,19 @@
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
-import type { Caller } from '../auth/authorize.js';
 
-/** Who a caller is to limits: the key; without one, the address. */
-export function callerName({ keyName }: Caller, address: () => string): string {
-  return keyName === '' ? `address:${address()}` : `key:${keyName}`;
-}
-
-/** How much of one kind each caller has under way on this replica, in number or in bytes, so that none of them has all of it. */
+/** How much each caller may have in flight on this replica, as a count or in bytes, so that no caller takes it all. */
 export class InFlightLimit {
   readonly #bound: BoundName;
   readonly #what: string;
   readonly #counts = new Map<string, number>();
 
+  /** `what`: the plural that the error names. */
   constructor(bound: BoundName, what: string) {
     this.#bound = bound;
     this.#what = what;
   }
 
-  /** Throws `rate_limited`; else {@link leave} is to be called once. */
+  /** Throws `rate_limited` if there is no room. Otherwise call {@link leave} once. */
   enter(caller: string): void {
     if (this.tryEnter(caller)) return;
     throw new ApiError(
@@ -28,7 +23,7 @@ export class InFlightLimit {
     );
   }
 
-  /** Whether there was room; then {@link leave} is to be called once, with as much. */
+  /** Returns whether there was room. If so, call {@link leave} once with the same amount. */
   tryEnter(caller: string, amount = 1): boolean {
     const count = (this.#counts.get(caller) ?? 0) + amount;
     if (count > bounds[this.#bound]) return false;
@@ -40,5 +35,29 @@ export class InFlightLimit {
     const count = (this.#counts.get(caller) ?? 0) - amount;
     if (count > 0) this.#counts.set(caller, count);
     else this.#counts.delete(caller);
+  }
+}
+
+export type BodyMemoryBound = 'bodiesAtOnce' | 'bodiesPerCaller';
+
+/** The bytes of incomplete request bodies that this replica holds: in all, and for each caller. */
+export class BodyMemory {
+  readonly #perCaller = new InFlightLimit('bodiesPerCaller', 'bytes of bodies');
+  #bytes = 0;
+
+  /** Returns null if there was room, else the bound that was reached. After null, call {@link release} with as many bytes. */
+  reserve(caller: string, bytes: number): BodyMemoryBound | null {
+    if (!this.#perCaller.tryEnter(caller, bytes)) return 'bodiesPerCaller';
+    if (this.#bytes + bytes > bounds.bodiesAtOnce) {
+      this.#perCaller.leave(caller, bytes);
+      return 'bodiesAtOnce';
+    }
+    this.#bytes += bytes;
+    return null;
+  }
+
+  release(caller: string, bytes: number): void {
+    this.#bytes -= bytes;
+    this.#perCaller.leave(caller, bytes);
   }
 }

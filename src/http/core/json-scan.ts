@@ -1,6 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import type { ApiError } from '../../contract/errors.js';
-import { invalidRequest } from './issues.js';
+import { invalidRequest } from './validation.js';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -12,11 +12,11 @@ const closeObject = 0x7d;
 const lastBlank = 0x20;
 
 /**
- * Throws `invalid_request` for JSON of too many values or levels, before anything is made of it: each value costs the parser and
- * every check after it far more than its bytes do. What is no JSON is left to the parser. Reads each byte once.
+ * Throws `invalid_request` for JSON with too many values or levels, before it is parsed: a value costs the parser and later checks
+ * far more than its bytes. Leaves invalid JSON to the parser. Reads each byte once.
  */
 export function assertSimpleJson(bytes: Uint8Array): void {
-  // The whole is one; then each comma brings one, and so does whatever opens and is not empty.
+  // One for the whole, one for each comma, one for each array or object that is not empty.
   let values = 1;
   let depth = 0;
   let hasOpened = false;
@@ -36,7 +36,7 @@ export function assertSimpleJson(bytes: Uint8Array): void {
   }
 }
 
-/** Where the quote is that ends it, or the bytes end. */
+/** Index of the closing quote, or the length of the bytes. */
 function endOfString(bytes: Uint8Array, start: number): number {
   for (let i = start + 1; i < bytes.length; i++) {
     if (bytes[i] === backslash) i++;

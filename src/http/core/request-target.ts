@@ -1,14 +1,14 @@
 import { ApiError } from '../../contract/errors.js';
-import { type Issue, invalidRequest } from './issues.js';
+import { type Issue, invalidRequest } from './validation.js';
 
-/** What a request line asks for. The path is left as it came; the segments that a route names are decoded where it is found. */
+/** The target of a request line. The path is not decoded; the router decodes path parameters. */
 export interface Target {
   readonly path: string;
-  /** Empty, or with its question mark. */
+  /** The query with its question mark, or `''`. */
   readonly search: string;
 }
 
-/** Throws `invalid_request` for what is not a path: absolute forms, fragments, control characters. */
+/** Throws `invalid_request` for anything but a path and a query: absolute URLs, fragments, control characters. */
 export function parseTarget(raw: string): Target {
   const match = /^(\/[!-"$->@-~]*)(\?[!-"$-~]*)?$/.exec(raw);
   if (!match) {
@@ -19,25 +19,25 @@ export function parseTarget(raw: string): Target {
   return { path: match[1] ?? '/', search: match[2] ?? '' };
 }
 
-/** The query's parameters by name. Throws `invalid_request` for a repeated one or a broken escape. */
+/** Query parameters by name. Throws `invalid_request` for a repeated name or a broken escape. */
 export function parseQuery(search: string): Record<string, string> {
-  const found = new Map<string, string>();
+  const parameters = new Map<string, string>();
   const issues: Issue[] = [];
   for (const pair of search.slice(1).split('&')) {
     if (pair === '') continue;
     const cut = pair.indexOf('=');
-    const name = unescapeQuery(cut === -1 ? pair : pair.slice(0, cut));
-    const value = unescapeQuery(cut === -1 ? '' : pair.slice(cut + 1));
+    const name = decodeQuery(cut === -1 ? pair : pair.slice(0, cut));
+    const value = decodeQuery(cut === -1 ? '' : pair.slice(cut + 1));
     if (name === null || value === null)
       issues.push({ path: name ?? '', message: 'broken percent-encoding' });
-    else if (found.has(name)) issues.push({ path: name, message: 'given more than once' });
-    else found.set(name, value);
+    else if (parameters.has(name)) issues.push({ path: name, message: 'given more than once' });
+    else parameters.set(name, value);
   }
   if (issues.length > 0) throw invalidRequest(issues, { beginning: 'the query is not valid: ' });
-  return Object.fromEntries(found);
+  return Object.fromEntries(parameters);
 }
 
-function unescapeQuery(text: string): string | null {
+function decodeQuery(text: string): string | null {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {

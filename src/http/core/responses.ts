@@ -1,23 +1,69 @@
-import type { ServerResponse } from 'node:http';
-import { ZodError } from 'zod';
-import { ApiError } from '../../contract/errors.js';
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { ApiError } from '../../contract/errors.js';
 import { jsonType, send } from '../../platform/http-response.js';
-import { pagePolicy } from '../pages/layout.js';
-import { defaultHeaders } from './default-headers.js';
 
-/** The bodies of the API, and how they are sent. */
+/** Response bodies, the headers of every response, and how they are sent. */
+
+/** Other sites must not frame, sniff, embed or cache a response: it may hold secrets that are valid for a while. */
+const defaultHeaders: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** Name, value, name, value, … */
+const flatDefaultHeaders = Object.entries(defaultHeaders).flat();
 
 /**
- * Of our own pages. They send forms, and a browser that may not name where a form came from says the origin `null`:
- * hence another referrer policy than elsewhere.
+ * The response class of the server. `writeHead` adds the default headers and those of {@link addHeader}, as one list: `setHeader`
+ * for each of them costs several times as much.
  */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  'content-security-policy': pagePolicy,
-  'referrer-policy': 'same-origin',
-};
+export class ResponseWithDefaults extends ServerResponse {
+  /** The request's state; app.ts sets and reads it. */
+  served: object | null = null;
+  readonly #added: string[] = [];
+
+  /** Adds a header to the response, whatever becomes of it. `name` in lower case; at most once for each name. */
+  addHeader(name: string, value: string): void {
+    this.#added.push(name, value);
+  }
+
+  /** `headers` (names in lower case) replace default headers of the same name. */
+  override writeHead(status: number, headers?: unknown): this {
+    const own = (headers ?? {}) as OutgoingHttpHeaders;
+    const all: OutgoingHttpHeader[] = this.#added;
+    for (let i = 0; i < flatDefaultHeaders.length; i += 2) {
+      const name = flatDefaultHeaders[i] as string;
+      if (own[name] === undefined) all.push(name, flatDefaultHeaders[i + 1] as string);
+    }
+    for (const name in own) all.push(name, own[name] ?? '');
+    return super.writeHead(status, all);
+  }
+}
 
 export { jsonType, send };
 export const htmlType = 'text/html; charset=utf-8';
+
+/** JSON text of a value of type T, and its bytes, encoded once. */
+export class Json<T> {
+  declare readonly type: T;
+  readonly text: string;
+  #bytes: Buffer | null = null;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.text);
+    return this.#bytes;
+  }
+}
 
 export function sendJson(response: ServerResponse, value: unknown, headers?: Record<string, string>): void {
   send(response, 200, jsonType, JSON.stringify(value), headers);
@@ -27,18 +73,8 @@ export function sendError(response: ServerResponse, error: ApiError): void {
   send(response, error.status, jsonType, JSON.stringify(error), error.headers);
 }
 
-/** Whatever was thrown, as what may be told. What nobody expected is told without its message. */
-export function toApiError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
-  const what =
-    error instanceof ZodError || error instanceof SyntaxError
-      ? 'what Redis holds of this session cannot be read; a session that runs writes it anew within seconds, POST /api/auth/start otherwise'
-      : 'something unexpected went wrong; see the log';
-  return new ApiError('internal_error', what, { cause: error });
-}
-
-/** An answer for a socket that has no response object: what came is not even a request. */
-export function rawErrorAnswer(status: number, reason: string, error: ApiError, requestId: string): string {
+/** A whole HTTP response as text, for a socket that has no response object because its request could not be parsed. */
+export function rawErrorResponse(status: number, reason: string, error: ApiError, requestId: string): string {
   const body = JSON.stringify(error);
   const headers: Record<string, string | number> = {
     ...defaultHeaders,

@@ -1,75 +1,75 @@
-import type { Route } from './exchange.js';
-import { pathPattern } from './path-pattern.js';
+import type { Resource, Route, RouteMatch } from './exchange.js';
 
 export const everyMethod = ['GET', 'HEAD', 'POST', 'OPTIONS'];
 
-/** A path of the API, and what answers there. */
-export interface Place {
-  /** As the table of routes has it: `{name}` stands for one segment. */
-  readonly path: string;
-  readonly routes: readonly Route[];
-  /** What it answers to, for `Allow`. */
-  readonly methods: readonly string[];
-  /** Everybody may ask, without a key. */
-  readonly isOpen: boolean;
-}
-
-/** Where the path of a request leads, and the segments that its place names, their percent-encoding decoded. */
-export interface Found {
-  readonly place: Place;
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
 /**
- * Finds the place of a path. Nearly all paths are literal, and one look finds those; Polka's own search tries every
- * pattern for every request.
+ * Matches paths to resources. Nearly all paths are literal and take one lookup; Polka's own router would try every pattern for
+ * every request.
  */
-export function createRouter(routes: readonly Route[]): (path: string) => Found | null {
-  const places = [...new Set(routes.map(({ path }) => path))].map((path) =>
-    placeOf(
+export function createRouter(routes: readonly Route[]): (path: string) => RouteMatch | null {
+  const resources = [...new Set(routes.map(({ path }) => path))].map((path) =>
+    resourceOf(
       path,
       routes.filter((route) => route.path === path),
     ),
   );
-  const isNamed = ({ path }: Place) => path.includes('{');
+  const hasParameters = ({ path }: Resource) => path.includes('{');
   const literal = new Map(
-    places.filter((place) => !isNamed(place)).map((place) => [place.path, { place, parameters: {} }]),
+    resources
+      .filter((resource) => !hasParameters(resource))
+      .map((resource) => [resource.path, { resource, parameters: {} }]),
   );
-  const named = places.filter(isNamed).map((place) => ({ place, pattern: pathPattern(place.path) }));
+  const patterns = resources
+    .filter(hasParameters)
+    .map((resource) => ({ resource, pattern: pathPattern(resource.path) }));
 
   return (path) => {
-    const found = literal.get(path);
-    if (found !== undefined) return found;
-    for (const { place, pattern } of named) {
-      const match = pattern.exec(path);
-      if (match !== null) return { place, parameters: decoded(match.groups ?? {}) };
+    const match = literal.get(path);
+    if (match !== undefined) return match;
+    for (const { resource, pattern } of patterns) {
+      const segments = pattern.exec(path);
+      if (segments !== null) return { resource, parameters: decoded(segments.groups ?? {}) };
     }
     return null;
   };
 }
 
-function decoded(segments: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(segments).map(([name, text]) => [name, unescapeSegment(text)]));
+/** The route for a method; GET serves HEAD too. */
+export function routeFor(
+  { routes }: Pick<Resource, 'routes'>,
+  method: string | undefined,
+): Route | undefined {
+  const served = method === 'HEAD' ? 'GET' : method;
+  return routes.find((route) => route.method === served);
 }
 
-/** A broken escape stays as it came: nothing that a segment may be has a percent sign in it. */
-function unescapeSegment(text: string): string {
+function resourceOf(path: string, routes: readonly Route[]): Resource {
+  const methods = everyMethod.filter(
+    (method) => method === 'OPTIONS' || routeFor({ routes }, method) !== undefined,
+  );
+  return { path, routes, methods, isOpen: routes.some(({ scope }) => scope === 'open') };
+}
+
+/** Matches the whole path, `{name}` being one segment. Polka's own patterns ignore case and allow a slash at the end. */
+function pathPattern(path: string): RegExp {
+  const parts = path.split(/\{(\w+)\}/);
+  const pattern = parts.map((part, i) => (i % 2 === 1 ? `(?<${part}>[^/]+)` : escapeRegExp(part)));
+  return new RegExp(`^${pattern.join('')}$`);
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function decoded(segments: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(segments).map(([name, text]) => [name, decodeSegment(text)]));
+}
+
+/** A broken escape is left as it is: no valid parameter contains a percent sign. */
+function decodeSegment(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
     return text;
   }
-}
-
-/** GET answers HEAD too. */
-export function routeFor({ routes }: Pick<Place, 'routes'>, method: string | undefined): Route | undefined {
-  const asked = method === 'HEAD' ? 'GET' : method;
-  return routes.find((route) => route.method === asked);
-}
-
-function placeOf(path: string, routes: readonly Route[]): Place {
-  const methods = everyMethod.filter(
-    (method) => method === 'OPTIONS' || routeFor({ routes }, method) !== undefined,
-  );
-  return { path, routes, methods, isOpen: routes.some(({ scope }) => scope === 'open') };
 }

@@ -1,74 +1,75 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
-import { type Caller, nobody } from '../auth/authorize.js';
-import type { VisitWatch } from '../auth/login-watch.js';
-import type { Limits } from '../auth/rate-limits.js';
-import type { BodyMemory } from './body-memory.js';
+import { anonymous, type BrowserLogin, type Caller, callerName } from './caller.js';
 import type { Addresses } from './client-ip.js';
-import type { ResponseWithDefaults } from './default-headers.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange, RouteMatch } from './exchange.js';
+import { requestIdOf } from './headers.js';
 import type { Admission } from './host-origin-guard.js';
-import { callerName, type InFlightLimit } from './in-flight.js';
-import { requestIdOf } from './request-id.js';
+import type { BodyMemory, InFlightLimit } from './in-flight.js';
 import type { Target } from './request-target.js';
-import type { Found } from './router.js';
+import type { ResponseWithDefaults } from './responses.js';
 
 /** What all requests of a server share. */
-export interface ServingParts {
-  readonly limits: Limits;
+export interface SharedParts {
+  /** Counts requests that change or cost something, by caller and address. */
+  readonly limits: { spend(caller: Caller, address: string): Promise<void> };
   readonly addresses: Addresses;
-  readonly visitWatch: VisitWatch;
-  readonly underWay: InFlightLimit;
-  readonly bodyRoom: BodyMemory;
+  /** Calls `end` once, if the login ends first. `add` returns the function that cancels this. */
+  readonly loginWatch: { add(login: BrowserLogin, end: () => void): () => void };
+  readonly requestsInFlight: InFlightLimit;
+  readonly bodyMemory: BodyMemory;
   readonly closing: AbortSignal;
 }
 
-/** A request from its arrival on. What few routes ask for is made when it is asked for: most requests are polls. */
+/**
+ * The state behind an {@link Exchange}, from the arrival of a request on. What few routes need is made when they ask for it: most
+ * requests are polls.
+ */
 export class ServedRequest implements Exchange {
   readonly request: IncomingMessage;
   readonly response: ResponseWithDefaults;
   readonly requestId: string;
-  /** null: no path of the API. */
-  readonly found: Found | null;
+  /** null: the path is not of the API. */
+  readonly match: RouteMatch | null;
   readonly startedAt = performance.now();
-  admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false, isFromElsewhere: false };
-  caller: Caller = nobody;
+  admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false, isCrossOrigin: false };
+  caller: Caller = anonymous;
   target: Target = { path: '', search: '' };
-  /** What was refused, or failed. */
+  /** The error that the client got, or would have got. */
   problem: ApiError | null = null;
-  hasLapsed = false;
-  readonly #parts: ServingParts;
-  /** As whom it was let in. */
-  #entered: string | null = null;
+  hasLoginEnded = false;
+  readonly #shared: SharedParts;
+  /** The caller's name in the limit of requests in flight, while counted there. */
+  #enteredAs: string | null = null;
   #signal: AbortSignal | null = null;
 
   constructor(
     request: IncomingMessage,
     response: ResponseWithDefaults,
-    found: Found | null,
-    parts: ServingParts,
+    match: RouteMatch | null,
+    shared: SharedParts,
   ) {
     this.request = request;
     this.response = response;
     this.requestId = requestIdOf(request.headers['x-request-id']);
-    this.found = found;
-    this.#parts = parts;
+    this.match = match;
+    this.#shared = shared;
   }
 
   get parameters(): Readonly<Record<string, string>> {
-    return this.found?.parameters ?? {};
+    return this.match?.parameters ?? {};
   }
 
   get address(): string {
-    return this.#parts.addresses.of(this.request);
+    return this.#shared.addresses.of(this.request);
   }
 
   get callerName(): string {
     return callerName(this.caller, () => this.address);
   }
 
-  get bodyRoom(): BodyMemory {
-    return this.#parts.bodyRoom;
+  get bodyMemory(): BodyMemory {
+    return this.#shared.bodyMemory;
   }
 
   get signal(): AbortSignal {
@@ -76,39 +77,38 @@ export class ServedRequest implements Exchange {
     return this.#signal;
   }
 
-  /** Throws `rate_limited` where its caller has as many requests under way as may be. */
+  /** Counts it among the caller's requests in flight. Throws `rate_limited` if there are too many. */
   enter(): void {
-    // Its client has left while it was looked up who that is: nobody would tell that it is over.
+    // The client may have left during authentication: then no `close` would follow to call leave().
     if (this.response.destroyed) return;
     const name = this.callerName;
-    this.#parts.underWay.enter(name);
-    this.#entered = name;
+    this.#shared.requestsInFlight.enter(name);
+    this.#enteredAs = name;
   }
 
-  /** To be called when its answer is out. */
+  /** Call when the response has closed. */
   leave(): void {
-    if (this.#entered !== null) this.#parts.underWay.leave(this.#entered);
-    this.#entered = null;
+    if (this.#enteredAs !== null) this.#shared.requestsInFlight.leave(this.#enteredAs);
+    this.#enteredAs = null;
   }
 
   spend(): Promise<void> {
-    return this.#parts.limits.spend(this.caller, this.address);
+    return this.#shared.limits.spend(this.caller, this.address);
   }
 
-  /** Follows the connection, the server, and what a cookie stands for, whichever ends first. */
   #makeSignal(): AbortSignal {
     const { response, caller } = this;
-    const { closing, visitWatch } = this.#parts;
+    const { closing, loginWatch } = this.#shared;
     const controller = new AbortController();
     const abort = () => controller.abort();
-    const lapse = () => {
-      this.hasLapsed = true;
+    const endLogin = () => {
+      this.hasLoginEnded = true;
       abort();
     };
-    const leave = caller.visit && visitWatch.add(caller.visit, lapse);
+    const unwatch = caller.login && loginWatch.add(caller.login, endLogin);
     closing.addEventListener('abort', abort, { once: true });
     response.once('close', () => {
-      leave?.();
+      unwatch?.();
       closing.removeEventListener('abort', abort);
       if (!response.writableFinished) abort();
     });

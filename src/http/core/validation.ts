@@ -1,7 +1,51 @@
 import { z } from 'zod';
-import { invalidRequest } from './issues.js';
+import { type BoundName, bounds } from '../../contract/bounds.js';
+import { ApiError } from '../../contract/errors.js';
 
-/** Checks fields against a schema of the operations table. Throws `invalid_request` with its problems. */
+/** Checks of what a client sent, and the error that lists every problem. */
+
+/** What is wrong with one field of a request; `path` is `''` for the whole of it. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+interface IssuesOptions {
+  /** Replaces the path of the first issue at the beginning of the error's sentence. */
+  readonly beginning?: string;
+  /** The bound that was reached, if that is the problem. */
+  readonly bound?: BoundName | undefined;
+}
+
+/**
+ * `invalid_request` with these issues, at least one. At most {@link bounds.issues} of them are listed, each path cut to
+ * {@link bounds.issueText} characters, so that the response is small whatever was sent.
+ */
+export function invalidRequest(issues: readonly Issue[], { beginning, bound }: IssuesOptions = {}): ApiError {
+  const listed = issues
+    .slice(0, bounds.issues)
+    .map(({ path, message }) => ({ path: cutShort(path), message }));
+  const more = issues.length - listed.length;
+  const isCut = listed.some(({ path }, i) => path !== issues[i]?.path);
+  const [first = { path: '', message: 'the input is not valid' }] = listed;
+  const withPath = first.path === '' ? first.message : `${first.path}: ${first.message}`;
+  const reached = more > 0 ? 'issues' : isCut ? 'issueText' : bound;
+  return new ApiError(
+    'invalid_request',
+    beginning === undefined ? withPath : `${beginning}${first.message}`,
+    {
+      details: { issues: more > 0 ? [...listed, { path: '', message: `and ${more} more` }] : listed },
+      ...(reached === undefined ? {} : { bound: reached }),
+    },
+  );
+}
+
+/** The beginning of a client's text, to be sent back to that client. */
+export function cutShort(text: string): string {
+  return text.length > bounds.issueText ? `${text.slice(0, bounds.issueText)}…` : text;
+}
+
+/** Checks fields against the schema of an operation. Throws `invalid_request` with every problem. */
 export function parseInput<Schema extends z.ZodObject>(
   schema: Schema,
   fields: Record<string, unknown>,
@@ -18,8 +62,8 @@ export function parseInput<Schema extends z.ZodObject>(
 }
 
 /**
- * Turns a query, all of it text, into fields: only those that the schema knows, the rest is ignored; digits
- * where it wants an integer become one, and anything else is left for the schema to refuse in its own words.
+ * Turns the text values of a query into fields for the schema. Unknown parameters are dropped. Digits become a number where the
+ * schema wants an integer; any other text is left for the schema to refuse.
  */
 export function queryReader(
   schema: z.ZodObject,

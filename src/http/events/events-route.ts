@@ -3,8 +3,8 @@ import { type EventType, eventSchemas } from '../../contract/events.js';
 import { isEventId } from '../../platform/store/event-stream.js';
 import type { Exchange } from '../core/exchange.js';
 import { InFlightLimit } from '../core/in-flight.js';
-import { invalidRequest } from '../core/issues.js';
 import { parseQuery } from '../core/request-target.js';
+import { invalidRequest } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { EventFeed } from './event-feed.js';
 import { selectForGuest, selectTypes } from './frames.js';
@@ -13,7 +13,7 @@ import { selectForGuest, selectTypes } from './frames.js';
 export function createEventsRoute(): SessionRoute {
   const streamsPerCaller = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
-    ...{ method: 'GET', path: '/api/events', scope: 'read', isForQrVisitors: true },
+    ...{ method: 'GET', path: '/api/events', scope: 'read', isForGuests: true },
     async handle(exchange, { feed }) {
       const { callerName } = exchange;
       streamsPerCaller.enter(callerName);
@@ -28,7 +28,7 @@ export function createEventsRoute(): SessionRoute {
 
 async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> {
   const { request, response, target, caller, signal } = exchange;
-  const isGuest = caller.scope === 'qr';
+  const isGuest = caller.scope === 'guest';
   const types = parseTypes(parseQuery(target.search).types);
   const selectFrame = isGuest ? selectForGuest(types) : selectTypes(types);
   // A guest gets new events only.

@@ -6,7 +6,7 @@ import {
   type Tool,
 } from '@modelcontextprotocol/server';
 import { productName, productVersion } from '../../contract/product.js';
-import { cutShort } from '../core/issues.js';
+import { cutShort } from '../core/validation.js';
 import { foreignWordsRule } from './foreign-words.js';
 import { tools } from './tools.js';
 

@@ -8,15 +8,22 @@ import {
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { readJson } from '../core/body.js';
+import type { CorsHeaderNames } from '../core/cors.js';
 import type { Exchange } from '../core/exchange.js';
-import { cutShort } from '../core/issues.js';
 import { jsonType, send } from '../core/responses.js';
+import { cutShort } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import { createTransport, type McpParts } from './transport.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;
 const methodNotFound = -32_601;
+
+/** Headers of the protocol that pages of other origins may use. */
+export const mcpHeaderNames: CorsHeaderNames = {
+  request: ['Mcp-Session-Id', 'Mcp-Protocol-Version', 'Mcp-Method', 'Mcp-Name'],
+  response: ['Mcp-Session-Id'],
+};
 
 /**
  * `POST /mcp`: the Model Context Protocol over Streamable HTTP. Each answer is one piece of JSON. A refusal by HTTP has the

@@ -1,13 +1,13 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
-import { lapsed } from '../auth/api-keys.js';
-import { authorize } from '../auth/authorize.js';
+import { loginEnded } from '../auth/api-keys.js';
+import { authorize } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
 import { parsePreferences } from '../core/headers.js';
-import { Json } from '../core/json.js';
-import { toApiError } from '../core/responses.js';
+import { Json } from '../core/responses.js';
 import { parseInput } from '../core/validation.js';
 import type { AnyHandler, Call, Handlers } from '../operations/call.js';
+import { toApiError } from '../session/to-api-error.js';
 import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
 import { foreignWordsNotice } from './foreign-words.js';
@@ -40,14 +40,14 @@ export async function callTool(
     const handler = handlers[tool.name] as AnyHandler;
     const call = callOf(tool, exchange, session, idempotency_key as string | null);
     const { body, status } = await handler(fields as never, call);
-    if (exchange.hasLapsed && operation.delivery !== 'once') throw lapsed();
+    if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
     return result(
       indented(body),
       ...(status === 202 ? [queuedHint] : []),
       ...(tool.tellsForeignWords ? [foreignWordsNotice] : []),
     );
   } catch (thrown) {
-    const error = exchange.hasLapsed ? lapsed() : toApiError(thrown);
+    const error = exchange.hasLoginEnded ? loginEnded() : toApiError(thrown);
     onFailure(error);
     return { ...result(failureText(error, baseUrl)), isError: true };
   }

@@ -1,6 +1,6 @@
 import type { InputOf, OnceName, OperationName, OutputOf } from '../../contract/operations.js';
 import type { AcceptedJob } from '../commands/send-message.js';
-import type { Json } from '../core/json.js';
+import type { Json } from '../core/responses.js';
 import type { Session } from '../sessions.js';
 
 /** What a caller says beside the input, over REST or as an MCP tool. */

@@ -1,12 +1,12 @@
 import { type InputOf, type OutputOf, type PlainlyAskedName, rows } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
-import type { Visits } from '../auth/browser-logins.js';
+import type { BrowserLogins } from '../auth/browser-logins.js';
 import type { CommandCall } from '../commands/context.js';
 import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
 import { sendMessage } from '../commands/send-message.js';
 import { viewJob } from '../commands/send-status.js';
-import { Json } from '../core/json.js';
+import { Json } from '../core/responses.js';
 import { endSession } from '../session/end-session.js';
 import { startSession } from '../session/start-session.js';
 import type { Call, Handlers, Result } from './call.js';
@@ -15,7 +15,7 @@ import type { Call, Handlers, Result } from './call.js';
  * The handlers of all operations. One whose output is the session worker's answer needs no handler of its own: its
  * row and its function in the session worker are enough.
  */
-export function createHandlers(visits: Pick<Visits, 'makeQrLink'>): Handlers {
+export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handlers {
   const own: Omit<Handlers, PlainlyAskedName> = {
     async health(_input, { session, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
@@ -57,7 +57,7 @@ export function createHandlers(visits: Pick<Visits, 'makeQrLink'>): Handlers {
     },
 
     async qrLinks({ ttl_s }, { baseUrl, keyName }) {
-      const token = await visits.makeQrLink(keyName, ttl_s);
+      const token = await logins.makeQrLink(keyName, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: `${baseUrl}/link/${token}`, expires_at } };
     },

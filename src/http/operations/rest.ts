@@ -1,15 +1,12 @@
 import type { z } from 'zod';
 import { type Operation, takesWait } from '../../contract/operations/operation.js';
 import { rows } from '../../contract/operations.js';
-import { lapsed } from '../auth/api-keys.js';
+import { loginEnded } from '../auth/api-keys.js';
 import { type BodyBound, readJsonObject } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
-import { headerValues } from '../core/header-values.js';
-import { appliedPreferences, parsePreferences } from '../core/headers.js';
-import { parseIdempotencyKey } from '../core/idempotency-key.js';
-import { Json } from '../core/json.js';
+import { appliedPreferences, headerValues, parseIdempotencyKey, parsePreferences } from '../core/headers.js';
 import { parseQuery } from '../core/request-target.js';
-import { jsonType, send } from '../core/responses.js';
+import { Json, jsonType, send } from '../core/responses.js';
 import { parseInput, queryReader } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { Session } from '../sessions.js';
@@ -32,7 +29,7 @@ export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
           const call = callOf(exchange, session, operation);
           const { body, status = 200, headers } = await handler(input as never, call);
           // A caller is always told that a message was accepted: else it would send it again.
-          if (exchange.hasLapsed && operation.delivery !== 'once') throw lapsed();
+          if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
         },

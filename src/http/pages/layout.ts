@@ -32,6 +32,15 @@ export const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/**
+ * Headers of this product's pages. Their forms need another referrer policy than other responses: with `no-referrer` a browser
+ * sends the origin `null`.
+ */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-security-policy': pagePolicy,
+  'referrer-policy': 'same-origin',
+};
+
 export const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 

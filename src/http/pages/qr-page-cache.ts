@@ -1,4 +1,4 @@
-import type { Caller } from '../auth/authorize.js';
+import type { Caller } from '../core/caller.js';
 import type { ToldCode } from '../session/session-reader.js';
 import { guestQrPage } from './guest-qr-page.js';
 import { qrPage, secondsLeft } from './qr-page.js';
@@ -25,7 +25,7 @@ const maxPages = 16;
 export function createQrPageCache(): (view: ToldCode, viewer: Viewer) => Buffer {
   const pages = new Map<string, CachedPage>();
   return (view, { caller, baseUrl, needsKey }) => {
-    const isGuest = caller.scope === 'qr';
+    const isGuest = caller.scope === 'guest';
     const isLoggedIn = caller.via === 'cookie';
     const left = isGuest ? null : secondsLeft(view.status, Date.now());
     const key = isGuest ? 'guest' : `${needsKey} ${isLoggedIn} ${baseUrl}`;

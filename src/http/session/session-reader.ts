@@ -3,9 +3,8 @@ import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
-import { oneAtATime } from '../core/coalesce.js';
-import { Json } from '../core/json.js';
-import { memoizeLast } from '../core/memoize-last.js';
+import { memoizeLast, oneAtATime } from '../core/coalesce.js';
+import { Json } from '../core/responses.js';
 import { effectiveStatus, type OwnFacts } from './effective-status.js';
 import { viaRedis } from './redis-errors.js';
 

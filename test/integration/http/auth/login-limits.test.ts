@@ -7,12 +7,12 @@ import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
 import { limitsPrefix, visitsKey } from '../../../../src/contract/keys.js';
 import { defaultSession } from '../../../../src/contract/names.js';
 import { createApiKeys } from '../../../../src/http/auth/api-keys.js';
-import { createVisits } from '../../../../src/http/auth/browser-logins.js';
-import { withRoom } from '../../../../src/http/auth/login-limits.js';
-import { createLimits } from '../../../../src/http/auth/rate-limits.js';
+import { createBrowserLogins } from '../../../../src/http/auth/browser-logins.js';
+import { withLoginLimits } from '../../../../src/http/auth/login-limits.js';
+import { createRateLimits } from '../../../../src/http/auth/rate-limits.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
-describe('visits of each kind', () => {
+describe('logins and links of each kind', () => {
   let server: RedisForData;
   let redis: Redis;
   let met: BoundName[] = [];
@@ -34,12 +34,12 @@ describe('visits of each kind', () => {
     await server.stop();
   });
 
-  const visits = () =>
-    withRoom(createVisits(redis, createApiKeys([ada, bob]), defaultSession), redis, onBound);
+  const logins = () =>
+    withLoginLimits(createBrowserLogins(redis, createApiKeys([ada, bob]), defaultSession), redis, onBound);
   const count = async (pattern: string) => (await redis.keys(pattern)).length;
 
   it('are so many logins of a key; one more ends the oldest, and none of another key', async () => {
-    const { openLogin } = visits();
+    const { openLogin } = logins();
     await openLogin(bob);
     const [first] = [await openLogin(ada)];
     await openLogin(ada);
@@ -52,7 +52,7 @@ describe('visits of each kind', () => {
   });
 
   it('are so many QR links of a key', async () => {
-    const { makeQrLink, isQrLink } = visits();
+    const { makeQrLink, isQrLink } = logins();
     const first = await makeQrLink('ada', 60);
     for (let n = 1; n < bounds.qrLinks; n++) await makeQrLink('ada', 600);
     assert.deepEqual([await isQrLink(first), met], [true, []]);
@@ -61,24 +61,24 @@ describe('visits of each kind', () => {
   });
 
   it('are so many opened QR links, of whichever key', async () => {
-    const { makeQrLink, openQrVisit, find } = visits();
-    const open = async (maker: string) => (await openQrVisit(await makeQrLink(maker, 600))) ?? '';
+    const { makeQrLink, openGuestLogin, find } = logins();
+    const open = async (maker: string) => (await openGuestLogin(await makeQrLink(maker, 600))) ?? '';
     for (let n = 0; n < bounds.qrVisits; n++) await open('ada');
     assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, []]);
     const last = await open('bob');
     assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, ['qrVisits']]);
-    assert.equal((await find([], [last]))?.kind, 'qr');
+    assert.equal((await find([], [last]))?.kind, 'guest');
   });
 
   it('are so many tries to log in, from however many addresses', async () => {
-    const limits = createLimits(redis, 0);
-    await limits.tryLogin('203.0.113.1');
+    const limits = createRateLimits(redis, 0);
+    await limits.countLoginAttempt('203.0.113.1');
     const store = { storeClient: redis, keyPrefix: `${limitsPrefix}:all-logins` };
     const all = new RateLimiterRedis({ ...store, points: bounds.loginTries, duration: 900 });
     await all.penalty('all', bounds.loginTries - 2);
-    await limits.tryLogin('203.0.113.2');
-    await assert.rejects(limits.tryLogin('203.0.113.3'), {
-      message: /^more than 20000 tries .*try again in \d+ s$/,
+    await limits.countLoginAttempt('203.0.113.2');
+    await assert.rejects(limits.countLoginAttempt('203.0.113.3'), {
+      message: /^more than 20000 login attempts .*try again in \d+ s$/,
       bound: 'loginTries',
     });
     assert.equal(await redis.exists(`${limitsPrefix}:logins:203.0.113.3`), 0);

@@ -137,7 +137,7 @@ describe('the login of a browser', () => {
       const refused = await replica.logIn(tried);
       assert.equal(refused.status, 429);
       assert.ok(Number(refused.headers.get('retry-after')) > 800);
-      assert.match(await refused.text(), /too many tries/);
+      assert.match(await refused.text(), /too many login attempts/);
     }
     assert.equal((await replica.ask(key.admin, '/api/status')).status, 200, 'a key in a header still serves');
   });

@@ -3,7 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Connections } from '../../../../src/http/connections/connections.js';
-import { createHttpServer, listen, serve, stopServing } from '../../../../src/http/connections/listening.js';
+import {
+  createHttpServer,
+  listen,
+  serve,
+  stopServing,
+} from '../../../../src/http/connections/node-server.js';
 import { createAddresses } from '../../../../src/http/core/client-ip.js';
 import { loadConfig } from '../../../../src/platform/config/config.js';
 import { eventually } from '../../../support/eventually.js';
@@ -137,9 +142,9 @@ describe('a server whose answers are not read', () => {
     const onBound = () => undefined;
     const connections = new Connections({
       addresses: createAddresses([]),
-      answer: (request, response) => {
+      handle: (request, response) => {
         begun.push(request.url ?? '');
-        response.on('close', () => connections.onAnswered(request.socket));
+        response.on('close', () => connections.onResponseClosed(request.socket));
         response.writeHead(200, { 'content-length': big.length });
         response.end(big);
       },

@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 import { bounds } from '../../../../src/contract/bounds.js';
 import { Connections } from '../../../../src/http/connections/connections.js';
 import { createAddresses } from '../../../../src/http/core/client-ip.js';
-import type { ResponseWithDefaults } from '../../../../src/http/core/default-headers.js';
+import type { ResponseWithDefaults } from '../../../../src/http/core/responses.js';
 
 /** As much of a socket as the accounts look at. */
 class Stand extends EventEmitter {
@@ -28,7 +28,7 @@ function replica() {
   const met: string[] = [];
   const connections = new Connections({
     addresses: createAddresses(['192.0.2.0/24']),
-    answer: () => undefined,
+    handle: () => undefined,
     onBound: (bound) => met.push(bound),
   });
   const open = (address: string, count = 1) =>
@@ -39,7 +39,7 @@ function replica() {
     });
   const ask = (socket: Stand) => {
     const request = { socket, headers: {}, complete: true } as unknown as IncomingMessage;
-    connections.take(request, { req: request, socket } as unknown as ResponseWithDefaults);
+    connections.handle(request, { req: request, socket } as unknown as ResponseWithDefaults);
   };
   const alive = (sockets: Stand[]) => sockets.filter(({ destroyed }) => !destroyed).length;
   return { connections, open, ask, alive, met };
@@ -77,7 +77,7 @@ describe('connections, when a replica is full', () => {
     const crowd = open('203.0.113.1', 1_000);
     crowd.forEach(ask);
     const last = crowd.at(-1) as Stand;
-    connections.onAnswered(last as unknown as Socket);
+    connections.onResponseClosed(last as unknown as Socket);
     const [next] = open('203.0.113.1');
     assert.deepEqual([next?.destroyed, last.destroyed], [false, true]);
     const [another] = open('203.0.113.1');

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { ApiError, type ApiErrorCode } from '../../../../src/contract/errors.js';
 import { operations } from '../../../../src/contract/operations.js';
-import { anybody } from '../../../../src/http/auth/authorize.js';
+import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import type { Exchange } from '../../../../src/http/core/exchange.js';
-import { Json } from '../../../../src/http/core/json.js';
+import { Json } from '../../../../src/http/core/responses.js';
 import { callTool } from '../../../../src/http/mcp/tool-call.js';
 import { queuedExample } from '../../../../src/http/openapi/operation-paths.js';
 import type { Call, Handlers } from '../../../../src/http/operations/call.js';
@@ -25,7 +25,7 @@ async function run(
 ): Promise<CallToolResult & { readonly failures: ApiError[] }> {
   const handlers = new Proxy({}, { get: () => handler }) as Handlers;
   const exchange = {
-    caller: anybody,
+    caller: localAdmin,
     spend: async () => undefined,
     request: { headers },
     requestId: 'request-1',

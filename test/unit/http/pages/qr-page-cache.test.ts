@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { composeStatus, neverStarted, type Status } from '../../../../src/contract/status.js';
-import { anybody, type Caller } from '../../../../src/http/auth/authorize.js';
-import { Json } from '../../../../src/http/core/json.js';
+import { localAdmin } from '../../../../src/http/auth/authenticate.js';
+import type { Caller } from '../../../../src/http/core/caller.js';
+import { Json } from '../../../../src/http/core/responses.js';
 import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
 
 const baseUrl = 'http://localhost:8790';
 const needsKey = false;
-const visitor: Caller = { keyName: '', scope: 'qr', via: 'cookie' };
+const visitor: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
 const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
 
 function told(number: number, expires_at: string | null = null) {
@@ -20,10 +21,10 @@ describe('/qr as it is shown', () => {
   it('is rendered once for as long as Redis says the same, and anew when it does not', () => {
     const show = createQrPageCache();
     const first = told(1);
-    const page = show(first, { caller: anybody, baseUrl, needsKey });
-    assert.equal(show(first, { caller: anybody, baseUrl, needsKey }), page);
-    assert.match(show(told(2), { caller: anybody, baseUrl, needsKey }).toString(), /image-2/);
-    assert.match(show(first, { caller: anybody, baseUrl, needsKey }).toString(), /image-1/);
+    const page = show(first, { caller: localAdmin, baseUrl, needsKey });
+    assert.equal(show(first, { caller: localAdmin, baseUrl, needsKey }), page);
+    assert.match(show(told(2), { caller: localAdmin, baseUrl, needsKey }).toString(), /image-2/);
+    assert.match(show(first, { caller: localAdmin, baseUrl, needsKey }).toString(), /image-1/);
   });
 
   it('counts the seconds of a code down', () => {
@@ -31,9 +32,9 @@ describe('/qr as it is shown', () => {
     try {
       const show = createQrPageCache();
       const code = told(1, '2026-01-01T00:00:17.000Z');
-      assert.match(show(code, { caller: anybody, baseUrl, needsKey }).toString(), /replaced in 17 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 17 s/);
       mock.timers.tick(1_000);
-      assert.match(show(code, { caller: anybody, baseUrl, needsKey }).toString(), /replaced in 16 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 16 s/);
     } finally {
       mock.timers.reset();
     }
@@ -43,26 +44,26 @@ describe('/qr as it is shown', () => {
     const show = createQrPageCache();
     const code = told(1);
     const stopped = { ...code, status: { ...code.status, state: 'stopped' }, image: null } as const;
-    const own = show(stopped, { caller: anybody, baseUrl, needsKey }).toString();
+    const own = show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString();
     const others = show(stopped, { caller: visitor, baseUrl, needsKey }).toString();
     assert.match(own, /curl/);
     assert.doesNotMatch(others, /curl|localhost/);
     assert.equal(show(stopped, { caller: visitor, baseUrl: 'http://other', needsKey }).toString(), others);
     assert.match(
-      show(stopped, { caller: anybody, baseUrl: 'http://other', needsKey }).toString(),
+      show(stopped, { caller: localAdmin, baseUrl: 'http://other', needsKey }).toString(),
       /http:\/\/other\//,
     );
     const cookie: Caller = { keyName: 'a', scope: 'admin', via: 'cookie' };
     assert.match(show(stopped, { caller: cookie, baseUrl, needsKey }).toString(), /Sign out/);
-    assert.doesNotMatch(show(stopped, { caller: anybody, baseUrl, needsKey }).toString(), /Sign out/);
+    assert.doesNotMatch(show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString(), /Sign out/);
   });
 
   it('keeps no more pages than a few, whatever addresses it is asked at', () => {
     const show = createQrPageCache();
     const code = told(1);
-    const first = show(code, { caller: anybody, baseUrl, needsKey });
+    const first = show(code, { caller: localAdmin, baseUrl, needsKey });
     for (let port = 1; port <= 16; port++)
-      show(code, { caller: anybody, baseUrl: `${baseUrl}:${port}`, needsKey });
-    assert.notEqual(show(code, { caller: anybody, baseUrl, needsKey }), first);
+      show(code, { caller: localAdmin, baseUrl: `${baseUrl}:${port}`, needsKey });
+    assert.notEqual(show(code, { caller: localAdmin, baseUrl, needsKey }), first);
   });
 });

@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { bounds, type OnBound } from '../../contract/bounds.js';
+import { OperatorError } from '../../contract/errors.js';
+import type { Config } from '../../platform/config/config.js';
+import { sendClientError } from '../core/client-error.js';
+import { ResponseWithDefaults } from '../core/responses.js';
+import type { Connections } from './connections.js';
+
+/** Node's HTTP server: its settings, how it listens, and how it stops. */
+
+export type NodeServer = Server<typeof IncomingMessage, typeof ResponseWithDefaults>;
+
+/** How long requests in flight may still be answered after a stop. */
+const closeDeadlineMs = 2_000;
+
+export function createHttpServer(): NodeServer {
+  const server = createServer({
+    ServerResponse: ResponseWithDefaults,
+    maxHeaderSize: bounds.requestHeader,
+    headersTimeout: bounds.headerTime,
+    requestTimeout: bounds.requestTime,
+    // Longer than a reverse proxy keeps its connections: the proxy must be the one to close them.
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 2_000,
+    // The guard refuses a missing Host, in the shape of all other errors.
+    requireHostHeader: false,
+  });
+  // A connection is idle for so long only if its client does not read: waits last 120 s at most, and streams ping every 15 s.
+  server.setTimeout(150_000);
+  return server;
+}
+
+/** Passes what the server receives to `connections`, and answers what cannot be parsed. */
+export function serve(server: NodeServer, connections: Connections, onBound: OnBound): void {
+  const onClientError = (error: { code?: string }, socket: Parameters<typeof sendClientError>[1]) => {
+    // The connection stopped the parser itself; it closes once the request in flight is answered.
+    if (error.code === 'HPE_PAUSED') return;
+    sendClientError(error, socket, connections.isReadingBody(socket), onBound);
+  };
+  server.on('connection', (socket) => connections.accept(socket));
+  server.on('request', (request, response) => connections.handle(request, response));
+  server.on('checkExpectation', (request, response) => connections.handle(request, response));
+  server.on('clientError', onClientError);
+  server.on('connect', (_request, socket) => onClientError({ code: 'CONNECT' }, socket));
+}
+
+/** Throws {@link OperatorError} if the address cannot be used. */
+export async function listen(server: NodeServer, { host, port }: Config): Promise<void> {
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const remedies: Record<string, string> = {
+      EADDRINUSE:
+        'is in use; stop what uses it, or set WHATSAPP_MCP_PORT to another port (0 picks a free one)',
+      EACCES: 'may not be used by this user; set WHATSAPP_MCP_PORT to a port above 1023',
+      EADDRNOTAVAIL:
+        'is not an address of this machine; set WHATSAPP_MCP_HOST to one that is, like 127.0.0.1',
+    };
+    const remedy = code === undefined ? undefined : remedies[code];
+    throw remedy ? new OperatorError(`${host}:${port} ${remedy}`, { cause }) : cause;
+  }
+}
+
+/** Accepts no more connections, and resolves when all are closed. */
+export async function stopServing(server: NodeServer): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const sweep = setInterval(() => server.closeIdleConnections(), 50);
+  const end = setTimeout(() => server.closeAllConnections(), closeDeadlineMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(end);
+}

@@ -3,8 +3,13 @@
  * of a-z, 0-9 and -.
  */
 
-/** The one session that the API reaches for now. */
+/** The session of the paths that name none. */
 export const defaultSession = 'default';
+
+/** The session that a path's parameters name. */
+export function sessionOfPath({ session = defaultSession }: { readonly session?: string }): string {
+  return session;
+}
 
 /** The queue whose jobs are the runs of sessions. */
 export const sessionsQueue = 'sessions';

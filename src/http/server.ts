@@ -1,7 +1,6 @@
 import { once, setMaxListeners } from 'node:events';
 import { type AddressInfo, isIPv6 } from 'node:net';
 import { supervisorsKey } from '../contract/keys.js';
-import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, disconnect, type Redis } from '../platform/redis/connection.js';
@@ -74,7 +73,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     feedTuning,
   });
   const apiKeys = createApiKeys(config.apiKeys);
-  const logins = withLoginLimits(createBrowserLogins(redis, apiKeys, defaultSession), redis, onBound);
+  const logins = withLoginLimits(createBrowserLogins(redis, apiKeys), redis, onBound);
   const loginWatch = new LoginWatch(logins, loginCheckMs, log);
   const limits = createRateLimits(redis, config.rateLimit);
   const handlers = createHandlers(logins);

@@ -1,4 +1,4 @@
-import { defaultSession } from '../contract/names.js';
+import { sessionOfPath } from '../contract/names.js';
 import type { Exchange, Route } from './core/exchange.js';
 import type { Session, Sessions } from './sessions.js';
 
@@ -11,11 +11,6 @@ export interface SessionRoute extends Omit<Route, 'handle'> {
 export function resolveSessions(routes: readonly SessionRoute[], sessions: Sessions): Route[] {
   return routes.map((route) => ({
     ...route,
-    handle: (exchange) => route.handle(exchange, sessions.get(sessionNameOf(exchange.parameters))),
+    handle: (exchange) => route.handle(exchange, sessions.get(sessionOfPath(exchange.parameters))),
   }));
-}
-
-/** The session that a path names. A path without `{session}` is about the default one. */
-export function sessionNameOf({ session = defaultSession }: Exchange['parameters']): string {
-  return session;
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
+import { sessionOfPath } from '../../contract/names.js';
 import type { Caller } from '../core/caller.js';
+import type { Exchange } from '../core/exchange.js';
 import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
 import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import type { BrowserLogins } from './browser-logins.js';
@@ -16,7 +18,11 @@ export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configura
  * and, where no keys are configured, for what a page of another origin embeds or requests: the browser on this machine would
  * otherwise count as the owner.
  */
-export type Authenticate = (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
+export type Authenticate = (
+  request: IncomingMessage,
+  admission: Admission,
+  parameters: Exchange['parameters'],
+) => Caller | Promise<Caller>;
 
 export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBound: OnBound): Authenticate {
   if (apiKeys.isEmpty) {
@@ -26,7 +32,7 @@ export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBo
       return localAdmin;
     };
   }
-  return async (request, admission) => {
+  return async (request, admission, parameters) => {
     const presented = presentedKey(request);
     if (presented !== null) {
       const key = apiKeys.find(presented);
@@ -36,7 +42,7 @@ export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBo
     const loginIds = readCookies(request, loginCookie, onBound);
     const guestIds = readCookies(request, guestCookie, onBound);
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
-      const login = await logins.find(loginIds, guestIds);
+      const login = await logins.find(sessionOfPath(parameters), loginIds, guestIds);
       if (login?.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', login };
       if (login) return { keyName: login.owner.name, scope: login.owner.scope, via: 'cookie', login };
     }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
 import { loginKey, qrLinkKey, qrVisitKey, sessionKeys } from '../../contract/keys.js';
+import { defaultSession } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -19,15 +20,15 @@ export interface BrowserLogins {
   /** Opens a login under this key; returns the id for the cookie. */
   openLogin(key: ApiKey): Promise<string>;
   closeLogins(ids: readonly string[]): Promise<void>;
-  /** The first valid one of these ids, key logins before guest logins. One round trip. */
-  find(loginIds: readonly string[], guestIds: readonly string[]): Promise<FoundLogin | null>;
+  /** The first valid one of these ids, key logins before the guest logins of this session. One round trip. */
+  find(session: string, loginIds: readonly string[], guestIds: readonly string[]): Promise<FoundLogin | null>;
   /** Whether each is still valid, and its remaining TTL. One round trip. */
   check(logins: readonly BrowserLogin[]): Promise<LoginCheck[]>;
-  /** Makes a link for one guest; returns its token. `maker`: the name of an API key, `''` without keys. */
-  makeQrLink(maker: string, ttlS: number): Promise<string>;
-  isQrLink(token: string): Promise<boolean>;
+  /** Makes a link to a session's QR for one guest; returns its token. `maker`: the name of an API key, `''` without keys. */
+  makeQrLink(session: string, maker: string, ttlS: number): Promise<string>;
+  isQrLink(session: string, token: string): Promise<boolean>;
   /** Uses up the link; returns the id for the guest's cookie, or null for a used, expired or unknown link. */
-  openGuestLogin(token: string): Promise<string | null>;
+  openGuestLogin(session: string, token: string): Promise<string | null>;
 }
 
 export interface FoundLogin extends BrowserLogin {
@@ -44,21 +45,24 @@ export interface LoginCheck {
 export const loginTtlS = 12 * 3_600;
 export const guestLoginTtlS = 600;
 
-/** `account`: how many accounts of the session had ended when the link was made. An earlier version did not write it. */
-const ownerSchema = z.object({ name: z.string(), key: z.string(), account: z.int().default(0) });
+/**
+ * `session` and `account` are of links and guest logins. `account`: how many accounts of the session had ended when the link was
+ * made. Earlier versions did not write them.
+ */
+const ownerSchema = z.object({
+  name: z.string(),
+  key: z.string(),
+  session: z.string().default(defaultSession),
+  account: z.int().default(0),
+});
+type Owner = z.infer<typeof ownerSchema>;
 
-export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, session: string): BrowserLogins {
-  const accountKey = sessionKeys(session).account;
-  const ownerJson = (key: ApiKey | null) =>
-    JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : fingerprint(key) });
+export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogins {
+  const ownerJson = (key: ApiKey | null, session?: string) =>
+    JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : fingerprint(key), session });
 
   /** The owner of a stored login or link; null if it is no longer valid. */
-  function ownerIn(
-    kind: BrowserLogin['kind'],
-    json: string | null | undefined,
-    account: number,
-  ): ApiKey | null {
-    const owner = parseOwner(json);
+  function ownerIn(kind: BrowserLogin['kind'], owner: Owner | null, account: number): ApiKey | null {
     if (owner === null || (kind === 'guest' && owner.account !== account)) return null;
     const key = apiKeys.named(owner.name);
     return key !== null && fingerprint(key) === owner.key ? key : null;
@@ -75,50 +79,61 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, session: str
       if (ids.length > 0) await viaRedis(() => redis.del(...ids.map((id) => loginKey(sha256Hex(id)))));
     },
 
-    async find(loginIds, guestIds) {
+    async find(session, loginIds, guestIds) {
+      const accountKey = accountKeyOf(session);
       const logins: BrowserLogin[] = [
-        ...loginIds.map((id) => ({ kind: 'key' as const, redisKey: loginKey(sha256Hex(id)) })),
-        ...guestIds.map((id) => ({ kind: 'guest' as const, redisKey: qrVisitKey(sha256Hex(id)) })),
+        ...loginIds.map((id) => ({ kind: 'key' as const, accountKey, redisKey: loginKey(sha256Hex(id)) })),
+        ...guestIds.map((id) => ({
+          kind: 'guest' as const,
+          accountKey,
+          redisKey: qrVisitKey(sha256Hex(id)),
+        })),
       ];
       if (logins.length === 0) return null;
       const keys = [accountKey, ...logins.map(({ redisKey }) => redisKey)];
       const [note, ...found] = await viaRedis(() => redis.mget(...keys));
       for (const [i, login] of logins.entries()) {
-        const owner = ownerIn(login.kind, found[i], accountNumber(note));
-        if (owner !== null) return { ...login, owner };
+        const stored = parseOwner(found[i]);
+        const owner = ownerIn(login.kind, stored, accountNumber(note));
+        const isOfSession = login.kind === 'key' || stored?.session === session;
+        if (owner !== null && isOfSession) return { ...login, owner };
       }
       return null;
     },
 
     async check(logins) {
       const keys = logins.map(({ redisKey }) => redisKey);
-      const pipeline = redis.pipeline().mget(accountKey, ...keys);
+      const pipeline = redis.pipeline().mget(...logins.map(({ accountKey }) => accountKey), ...keys);
       for (const key of keys) pipeline.pttl(key);
       const [values, ...ttls] = await viaRedis(() => repliesOf(pipeline));
-      const [note, ...found] = values as (string | null)[];
+      const replies = values as (string | null)[];
       return logins.map(({ kind }, i) => ({
-        isValid: ownerIn(kind, found[i], accountNumber(note)) !== null,
+        isValid: ownerIn(kind, parseOwner(replies[logins.length + i]), accountNumber(replies[i])) !== null,
         ttlMs: ttlMsOf(Number(ttls[i])),
       }));
     },
 
-    async makeQrLink(maker, ttlS) {
+    async makeQrLink(session, maker, ttlS) {
       const token = newToken();
-      const keys = [qrLinkKey(sha256Hex(token)), accountKey];
-      await viaRedis(() => makeQrLinkScript(redis, keys, [ownerJson(apiKeys.named(maker)), ttlS]));
+      const keys = [qrLinkKey(sha256Hex(token)), accountKeyOf(session)];
+      const owner = ownerJson(apiKeys.named(maker), session);
+      await viaRedis(() => makeQrLinkScript(redis, keys, [owner, ttlS]));
       return token;
     },
 
-    async isQrLink(token) {
-      const [note, json] = await viaRedis(() => redis.mget(accountKey, qrLinkKey(sha256Hex(token))));
-      if (apiKeys.isEmpty) return parseOwner(json)?.account === accountNumber(note);
-      return ownerIn('guest', json, accountNumber(note)) !== null;
+    async isQrLink(session, token) {
+      const keys = [accountKeyOf(session), qrLinkKey(sha256Hex(token))];
+      const [note, json] = await viaRedis(() => redis.mget(...keys));
+      const owner = parseOwner(json);
+      const account = accountNumber(note);
+      if (owner === null || owner.session !== session || owner.account !== account) return false;
+      return apiKeys.isEmpty || ownerIn('guest', owner, account) !== null;
     },
 
-    async openGuestLogin(token) {
+    async openGuestLogin(session, token) {
       const id = newToken();
-      const keys = [qrLinkKey(sha256Hex(token)), qrVisitKey(sha256Hex(id)), accountKey];
-      const isOpen = await viaRedis(() => openQrVisitScript(redis, keys, [guestLoginTtlS]));
+      const keys = [qrLinkKey(sha256Hex(token)), qrVisitKey(sha256Hex(id)), accountKeyOf(session)];
+      const isOpen = await viaRedis(() => openQrVisitScript(redis, keys, [guestLoginTtlS, session]));
       return isOpen === 1 ? id : null;
     },
   };
@@ -133,12 +148,15 @@ const makeQrLinkScript = luaScript<number>(
    return 1`,
 );
 
-// KEYS link guestLogin account | ARGV ttlS of the guest login | returns 1, or 0 if there is no such link for this account
+// KEYS link guestLogin account | ARGV ttlS of the guest login, session
+// returns 1, or 0 if there is no such link for this account of this session
 const openQrVisitScript = luaScript<number>(
   'openQrVisit',
   3,
   `local owner = redis.call('GET', KEYS[1])
    if not owner then return 0 end
+   local of = string.match(owner, '"session":"([a-z0-9-]+)"') or '${defaultSession}'
+   if of ~= ARGV[2] then return 0 end
    redis.call('DEL', KEYS[1])
    local made = tonumber(string.match(owner, '"account":(%d+)}$') or '0')
    local number = tonumber(string.match(redis.call('GET', KEYS[3]) or '', '^%d+') or '0')
@@ -147,8 +165,12 @@ const openQrVisitScript = luaScript<number>(
    return 1`,
 );
 
+function accountKeyOf(session: string): string {
+  return sessionKeys(session).account;
+}
+
 /** null if there is none or it cannot be parsed. */
-function parseOwner(json: string | null | undefined): z.infer<typeof ownerSchema> | null {
+function parseOwner(json: string | null | undefined): Owner | null {
   if (!json) return null;
   try {
     return ownerSchema.parse(JSON.parse(json));

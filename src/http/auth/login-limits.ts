@@ -27,14 +27,14 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
       return id;
     },
 
-    async makeQrLink(maker, ttlS) {
-      const token = await logins.makeQrLink(maker, ttlS);
+    async makeQrLink(session, maker, ttlS) {
+      const token = await logins.makeQrLink(session, maker, ttlS);
       await enforce('qrLinks', `qr-links:${maker}`, qrLinkKey(sha256Hex(token)), ttlS);
       return token;
     },
 
-    async openGuestLogin(token) {
-      const id = await logins.openGuestLogin(token);
+    async openGuestLogin(session, token) {
+      const id = await logins.openGuestLogin(session, token);
       if (id !== null) await enforce('qrVisits', 'qr-visits', qrVisitKey(sha256Hex(id)), guestLoginTtlS);
       return id;
     },

@@ -1,27 +1,28 @@
 import { ApiError } from '../../contract/errors.js';
-import type { Exchange, Route } from '../core/exchange.js';
+import type { Exchange } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
 import { pageHeaders } from '../pages/layout.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
+import type { SessionRoute } from '../session-routes.js';
 import { guestLoginTtlS } from './browser-logins.js';
 import { cookieHeaders, guestCookie } from './cookies.js';
 import type { LoginParts } from './login-routes.js';
 
 /** `/link/<token>`: GET shows a page with a button; the button's POST uses up the link and leads to the QR. */
-export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): Route[] {
+export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): SessionRoute[] {
   const route = { path: '/link/{token}', scope: 'open', problemPage: qrLinkProblemPage } as const;
   return [
     {
       ...{ ...route, method: 'GET' },
-      async handle({ response, parameters }) {
-        if (!(await logins.isQrLink(tokenOf(parameters)))) throw invalidLink();
+      async handle({ response, parameters }, { name }) {
+        if (!(await logins.isQrLink(name, tokenOf(parameters)))) throw invalidLink();
         send(response, 200, htmlType, qrLinkPage, pageHeaders);
       },
     },
     {
       ...{ ...route, method: 'POST' },
-      async handle({ response, parameters, admission, address }: Exchange) {
-        const id = await logins.openGuestLogin(tokenOf(parameters));
+      async handle({ response, parameters, admission, address }, { name }) {
+        const id = await logins.openGuestLogin(name, tokenOf(parameters));
         if (id === null) throw invalidLink();
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {

@@ -4,7 +4,7 @@ import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { anonymous, authorize, type Caller } from './caller.js';
 import type { Cors } from './cors.js';
-import type { Route, RouteMatch } from './exchange.js';
+import type { Exchange, Route, RouteMatch } from './exchange.js';
 import { headerValues } from './headers.js';
 import { type Admission, type HostOriginGuard, originNotAllowed } from './host-origin-guard.js';
 import { parseTarget } from './request-target.js';
@@ -20,7 +20,11 @@ export interface AppParts extends SharedParts {
   readonly routes: readonly Route[];
   readonly guard: HostOriginGuard;
   /** Throws `unauthorized` or `origin_not_allowed`. */
-  readonly authenticate: (request: IncomingMessage, admission: Admission) => Caller | Promise<Caller>;
+  readonly authenticate: (
+    request: IncomingMessage,
+    admission: Admission,
+    parameters: Exchange['parameters'],
+  ) => Caller | Promise<Caller>;
   /** null: no response has CORS headers. */
   readonly cors: Cors | null;
   readonly problems: Problems;
@@ -83,7 +87,7 @@ export function createApp(parts: AppParts): App {
     served.target = isAboutServer ? { path: '*', search: '' } : parseTarget(request.url ?? '');
     // The methods of a path are no secret, and browsers send a preflight without any key.
     const needsNoCaller = request.method === 'OPTIONS' || match?.resource.isOpen;
-    return needsNoCaller ? anonymous : authenticate(request, served.admission);
+    return needsNoCaller ? anonymous : authenticate(request, served.admission, served.parameters);
   }
 
   async function serve(served: ServedRequest): Promise<void> {

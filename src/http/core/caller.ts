@@ -20,6 +20,8 @@ export interface BrowserLogin {
   readonly kind: 'key' | 'guest';
   /** Redis key of the login. */
   readonly redisKey: string;
+  /** Redis key of the account that the login is for. A guest's login ends with that account. */
+  readonly accountKey: string;
 }
 
 /** The caller of an open route: nobody is asked for a key. */

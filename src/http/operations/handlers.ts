@@ -56,8 +56,8 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
       return { body: { ok: true } };
     },
 
-    async qrLinks({ ttl_s }, { baseUrl, keyName }) {
-      const token = await logins.makeQrLink(keyName, ttl_s);
+    async qrLinks({ ttl_s }, { session, baseUrl, keyName }) {
+      const token = await logins.makeQrLink(session.name, keyName, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: `${baseUrl}/link/${token}`, expires_at } };
     },

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { ApiKey } from '../../../../src/contract/access.js';
 import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
-import { limitsPrefix, visitsKey } from '../../../../src/contract/keys.js';
+import { limitsPrefix, sessionKeys, visitsKey } from '../../../../src/contract/keys.js';
 import { defaultSession } from '../../../../src/contract/names.js';
 import { createApiKeys } from '../../../../src/http/auth/api-keys.js';
 import { createBrowserLogins } from '../../../../src/http/auth/browser-logins.js';
@@ -34,8 +34,7 @@ describe('logins and links of each kind', () => {
     await server.stop();
   });
 
-  const logins = () =>
-    withLoginLimits(createBrowserLogins(redis, createApiKeys([ada, bob]), defaultSession), redis, onBound);
+  const logins = () => withLoginLimits(createBrowserLogins(redis, createApiKeys([ada, bob])), redis, onBound);
   const count = async (pattern: string) => (await redis.keys(pattern)).length;
 
   it('are so many logins of a key; one more ends the oldest, and none of another key', async () => {
@@ -53,21 +52,49 @@ describe('logins and links of each kind', () => {
 
   it('are so many QR links of a key', async () => {
     const { makeQrLink, isQrLink } = logins();
-    const first = await makeQrLink('ada', 60);
-    for (let n = 1; n < bounds.qrLinks; n++) await makeQrLink('ada', 600);
-    assert.deepEqual([await isQrLink(first), met], [true, []]);
-    const last = await makeQrLink('ada', 30);
-    assert.deepEqual([await isQrLink(first), await isQrLink(last), met], [false, true, ['qrLinks']]);
+    const first = await makeQrLink(defaultSession, 'ada', 60);
+    for (let n = 1; n < bounds.qrLinks; n++) await makeQrLink(defaultSession, 'ada', 600);
+    assert.deepEqual([await isQrLink(defaultSession, first), met], [true, []]);
+    const last = await makeQrLink(defaultSession, 'ada', 30);
+    assert.deepEqual(
+      [await isQrLink(defaultSession, first), await isQrLink(defaultSession, last), met],
+      [false, true, ['qrLinks']],
+    );
   });
 
   it('are so many opened QR links, of whichever key', async () => {
     const { makeQrLink, openGuestLogin, find } = logins();
-    const open = async (maker: string) => (await openGuestLogin(await makeQrLink(maker, 600))) ?? '';
+    const open = async (maker: string) =>
+      (await openGuestLogin(defaultSession, await makeQrLink(defaultSession, maker, 600))) ?? '';
     for (let n = 0; n < bounds.qrVisits; n++) await open('ada');
     assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, []]);
     const last = await open('bob');
     assert.deepEqual([await count('*:qr-visit:*'), met], [bounds.qrVisits, ['qrVisits']]);
-    assert.equal((await find([], [last]))?.kind, 'guest');
+    assert.equal((await find(defaultSession, [], [last]))?.kind, 'guest');
+  });
+
+  it('are of the session that their link was made for, and of no other', async () => {
+    const { makeQrLink, isQrLink, openGuestLogin, find, check } = logins();
+    const token = await makeQrLink(defaultSession, 'ada', 600);
+    assert.deepEqual([await isQrLink('other', token), await openGuestLogin('other', token)], [false, null]);
+    const id = (await openGuestLogin(defaultSession, token)) ?? '';
+    assert.equal(await find('other', [], [id]), null);
+    const login = await find(defaultSession, [], [id]);
+    assert.ok(login);
+    assert.deepEqual(
+      (await check([login])).map(({ isValid }) => isValid),
+      [true],
+    );
+    await redis.set(sessionKeys('other').account, '1 15551234567@c.us');
+    assert.deepEqual(
+      (await check([login])).map(({ isValid }) => isValid),
+      [true],
+    );
+    await redis.set(sessionKeys(defaultSession).account, '1 15551234567@c.us');
+    assert.deepEqual(
+      (await check([login])).map(({ isValid }) => isValid),
+      [false],
+    );
   });
 
   it('are so many tries to log in, from however many addresses', async () => {

@@ -10,7 +10,7 @@ let gone = new Set<string>();
 let isAway = false;
 let watch: LoginWatch;
 
-const login = (redisKey: string): BrowserLogin => ({ kind: 'key', redisKey });
+const login = (redisKey: string): BrowserLogin => ({ kind: 'key', redisKey, accountKey: 'account' });
 
 beforeEach(() => {
   mock.timers.reset();

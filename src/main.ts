@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { OperatorError } from './contract/errors.js';
+import { requireBrowser } from './platform/config/browser-executable.js';
 import { type Config, loadConfig } from './platform/config/config.js';
-import { requireBrowser } from './platform/config/require-browser.js';
-import { loadOrMakeCredentialsKey } from './platform/credentials-key-file.js';
+import { loadOrMakeCredentialsKey } from './platform/credentials-keys.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis/embedded-redis.js';
 import { createLogger, type Logger } from './platform/logger.js';

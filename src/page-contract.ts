@@ -6,8 +6,8 @@ import { examineLive } from './page-contract/examine-live.js';
 import { formatExports } from './page-contract/export-list.js';
 import { UnreachableError } from './page-contract/live-page.js';
 import { type ContractReport, formatReport } from './page-contract/report.js';
+import { requireBrowser } from './platform/config/browser-executable.js';
 import { loadConfig } from './platform/config/config.js';
-import { requireBrowser } from './platform/config/require-browser.js';
 
 const usage = 'npm run page-contract -- [--json] [--live [--write FILE]]';
 

@@ -1,4 +1,4 @@
-/** Who may do what. Each scope includes those before it. */
+/** What a key may be used for. Each scope includes those before it. */
 export const scopes = ['read', 'send', 'admin'] as const;
 
 export type Scope = (typeof scopes)[number];
@@ -11,16 +11,16 @@ export function covers(granted: Scope, needed: Scope): boolean {
   return scopes.indexOf(granted) >= scopes.indexOf(needed);
 }
 
-/** What the product knows of an API key. The key itself is with whoever uses it. */
+/** What the configuration knows of an API key: its hash, never the key itself. */
 export interface ApiKey {
-  /** `[a-z0-9-]{1,64}`; stands in logs. */
+  /** `[a-z0-9-]{1,64}`; it appears in logs. */
   readonly name: string;
   readonly scope: Scope;
   /** sha256 of the key, 64 hex digits. */
   readonly sha256: string;
 }
 
-/** What a key begins with, so that scanners of leaked secrets know it. */
+/** Every key begins with this: scanners for leaked secrets recognize it. */
 export const apiKeyPrefix = 'holdline_';
 
 export const keyNamePattern = /^[a-z0-9-]{1,64}$/;

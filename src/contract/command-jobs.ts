@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** How long a settled send is told of, and its `Idempotency-Key` remembered. */
+/** How long a settled send can be looked up, and how long its `Idempotency-Key` is remembered. In seconds, as the next. */
 export const settledSendAgeS = 86_400;
 export const settledReadAgeS = 60;
 
-/** What a send answers once WhatsApp's server has the message. */
+/** The result of a send: WhatsApp's server has the message. */
 export const sentSchema = z.object({
   ok: z.literal(true),
   to: z.string().describe("digits; the chat's id where no number is known"),
@@ -20,15 +20,15 @@ export const sendJobSchema = z.object({
   chatId: z.string().nullable().default(null),
   linkPreview: z.boolean().default(true),
   markSeen: z.boolean().default(true),
-  /** null once the job has settled: bodies do not stay in Redis. */
+  /** null once the job has settled: texts do not stay in Redis. */
   message: z.string().nullable(),
-  /** sha256 of the request, to tell a repeated one from another under the same `Idempotency-Key`. */
+  /** sha256 of the request: detects a different request under the same `Idempotency-Key`. */
   requestHash: z.string(),
-  /** ms; unsent by then it fails as `expired`. */
+  /** Unix ms; a message unsent by then fails as `expired`. */
   notAfter: z.number(),
-  /** The newest wipe of credentials when it was accepted: a later one voids it (`account_changed`). */
+  /** Epoch of the newest wipe of credentials at the time of the request; a later wipe voids the job (`account_changed`). */
   wipedEpoch: z.number(),
-  /** The account it was meant for, where known. */
+  /** The account that was linked at the time of the request, where known. */
   wid: z.string().nullable(),
   requestId: z.string(),
 });
@@ -43,7 +43,7 @@ export const sendErrorCodes = [
   'interrupted',
 ] as const;
 
-/** How a send settled: the return value of its job, which always completes. */
+/** How a send settled. It is the return value of its job: the job completes even where the send failed. */
 export const sendOutcomeSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('sent'), result: sentSchema }),
   z.object({
@@ -70,14 +70,14 @@ export type JobView = z.infer<typeof jobViewSchema>;
 
 /** Written under the fence before each call into the page: from then on the message may have been sent. */
 export const sendAttemptSchema = z.object({
-  /** Which profile was asked; another one cannot tell whether the message is absent. */
+  /** The profile that was used; no other profile can tell whether the message is absent. */
   profileId: z.string(),
   chatId: z.string(),
-  /** Under which the message is found, if it is out. Versions before this one could leave it out: nobody can look then. */
+  /** Finds the message if it was sent. null in records of earlier versions: such a message cannot be looked up. */
   messageId: z.string().min(1).nullable().default(null),
   /** Digits of the recipient, where known. */
   phone: z.string().nullable().default(null),
-  /** ms */
+  /** Unix ms */
   at: z.number(),
 });
 export type SendAttempt = z.infer<typeof sendAttemptSchema>;
@@ -86,10 +86,10 @@ export type SendAttempt = z.infer<typeof sendAttemptSchema>;
 export const readJobSchema = z.object({
   operation: z.string(),
   input: z.record(z.string(), z.unknown()),
-  /** ms; nobody waits any more. */
+  /** Unix ms; from then on no caller waits for the answer. */
   notAfter: z.number(),
   requestId: z.string(),
-  /** Whoever asks fetches the answer from its own key; earlier versions look for it in the job. */
+  /** true: the caller fetches the output from its own key. false: a caller of an earlier version, which reads it from the job. */
   fetchesAnswer: z.boolean().default(false),
 });
 export type ReadJob = z.infer<typeof readJobSchema>;
@@ -100,6 +100,6 @@ export const readOutcomeSchema = z.discriminatedUnion('ok', [
 ]);
 export type ReadOutcome = z.infer<typeof readOutcomeSchema>;
 
-/** Return value of a job on a session's queue of reads: what came of it, or that the output is under its own key. */
+/** Return value of a job on a session's queue of reads: its outcome, or that the output is stored under its own key. */
 export const readReturnSchema = z.union([z.object({ stored: z.literal(true) }), readOutcomeSchema]);
 export type ReadReturn = z.infer<typeof readReturnSchema>;

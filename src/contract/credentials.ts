@@ -1,17 +1,17 @@
 import { z } from 'zod';
 
-/** The backup of a session's login: what stands in Redis beside the sealed pieces, and what `/health` tells of it. */
+/** The backup of a session's login: what Redis holds beside the encrypted pieces, and what `/health` reports. */
 
-/** Part of the associated data of every piece: a change of any of it is a piece that does not open. */
+/** Associated data of the encryption of every piece: a piece under a changed header cannot be decrypted. */
 export const snapshotHeaderSchema = z.object({
   version: z.literal(1),
   session: z.string(),
   id: z.uuid(),
   /** Of the run that took it. */
   epoch: z.int().nonnegative(),
-  /** The newest wipe known then: a newer one voids the snapshot. */
+  /** Epoch of the newest wipe at that time: a newer wipe voids the snapshot. */
   wipedEpoch: z.int().nonnegative(),
-  /** Which key sealed it; says nothing about the key. */
+  /** Identifies the encryption key without revealing it. */
   keyId: z.string(),
   takenAt: z.iso.datetime(),
 });
@@ -21,19 +21,19 @@ export type SnapshotHeader = z.infer<typeof snapshotHeaderSchema>;
 export const snapshotManifestSchema = z.object({
   header: snapshotHeaderSchema,
   pieces: z.int().positive(),
-  /** Of all sealed pieces together. */
+  /** Of all encrypted pieces together. */
   bytes: z.int().positive(),
   sha256: z.string().regex(/^[\da-f]{64}$/),
 });
 
 export type SnapshotManifest = z.infer<typeof snapshotManifestSchema>;
 
-/** Whether the owner of the session backs its login up; `reason` says why not, or why the newest attempt failed. */
-export const backupStandingSchema = z.object({ enabled: z.boolean(), reason: z.string().nullable() });
+/** Whether the session's owner backs up the login. `reason`: why not, or why the newest attempt failed. */
+export const backupStatusSchema = z.object({ enabled: z.boolean(), reason: z.string().nullable() });
 
-export type BackupStatus = z.infer<typeof backupStandingSchema>;
+export type BackupStatus = z.infer<typeof backupStatusSchema>;
 
-/** The newest snapshot in short. */
+/** Of the newest snapshot. */
 const backupSummarySchema = z.object({ taken_at: z.iso.datetime(), bytes: z.int() });
 
 export const credentialsBackupSchema = z.object({
@@ -43,13 +43,13 @@ export const credentialsBackupSchema = z.object({
   bytes: z.int().nullable().describe('its size in Redis'),
 });
 
-export type CredentialsBackup = z.infer<typeof credentialsBackupSchema>;
+export type CredentialsBackupInfo = z.infer<typeof credentialsBackupSchema>;
 
-const neverToldReason = 'no supervisor has run the session yet';
+const unknownReason = 'no supervisor has run the session yet';
 
-/** Each from its JSON; null where there is none, or nobody can read it. */
+/** Each parses its JSON; null: there is none, or it is not valid. */
 export const credentialsBackupParts = {
-  standing: (json: string | null) => parsed(backupStandingSchema, json),
+  status: (json: string | null) => parsed(backupStatusSchema, json),
   summary: (json: string | null) => parsed(backupSummarySchema, json),
 };
 
@@ -61,10 +61,10 @@ function parsed<T>(schema: z.ZodType<T>, json: string | null): T | null {
   }
 }
 
-/** What `/health` says; both parts as JSON, null where Redis has none. */
-export function describeBackup(standing: string | null, summary: string | null): CredentialsBackup {
+/** What `/health` reports. Both parts are JSON, or null where Redis has none. */
+export function describeBackup(status: string | null, summary: string | null): CredentialsBackupInfo {
   return {
-    ...(credentialsBackupParts.standing(standing) ?? { enabled: false, reason: neverToldReason }),
+    ...(credentialsBackupParts.status(status) ?? { enabled: false, reason: unknownReason }),
     ...(credentialsBackupParts.summary(summary) ?? { taken_at: null, bytes: null }),
   };
 }

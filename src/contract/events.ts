@@ -4,7 +4,7 @@ import { cutDeep, cutText, jsonBytes } from './json-size.js';
 import { accountSchema, type Status, statusSchema } from './status.js';
 import { type Message, messageSchema } from './whatsapp.js';
 
-/** What `GET /api/events` tells, by type. */
+/** The data of the events of `GET /api/events`, by type. */
 export const eventSchemas = {
   state: statusSchema,
   qr: z.object({
@@ -28,7 +28,7 @@ export interface SessionEvent<Type extends EventType = EventType> {
   readonly data: EventData<Type>;
 }
 
-/** What a change from one status to the next is in events. */
+/** The events that report a change of the status. */
 export function eventsOfChange(before: Status | null, after: Status): SessionEvent[] {
   const at = after.updated_at ?? new Date().toISOString();
   const event = <Type extends EventType>(type: Type, data: EventData<Type>): SessionEvent => ({
@@ -48,32 +48,34 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
   return events;
 }
 
-/** Of what is too long for all that: nothing in it is worth more than that something is told. */
-const rest = { text: 1_024, items: 16 };
+/** How far an event is cut that is still too long with a cut body: bytes of each text, entries of each list. */
+const cutLimits = { text: 1_024, items: 16 };
 
 /**
- * The event as it is stored, within its bound: of a message the body is cut, and says so; else every text of it. null: not even
- * so. `isCut`: it tells less than happened.
+ * The event as it is stored, within its bound. In a message the body is cut, and `is_truncated` says so; where that is not
+ * enough, every text and list of the event is cut. `json` is null where even that is too long.
  */
 export function storedEvent(event: SessionEvent): { readonly json: string | null; readonly isCut: boolean } {
   const whole = JSON.stringify(event);
   if (isWithin(whole)) return { json: whole, isCut: false };
   const cut = event.type === 'message' ? withShortBody(event as SessionEvent<'message'>) : event;
-  const json = [cut, cutDeep(cut, rest.text, rest.items)].map((each) => JSON.stringify(each)).find(isWithin);
+  const json = [cut, cutDeep(cut, cutLimits.text, cutLimits.items)]
+    .map((each) => JSON.stringify(each))
+    .find(isWithin);
   return { json: json ?? null, isCut: true };
 }
 
 function withShortBody(event: SessionEvent<'message'>): SessionEvent<'message'> {
-  const told = (body: string): SessionEvent<'message'> => ({
+  const truncated = (body: string): SessionEvent<'message'> => ({
     ...event,
     data: { ...event.data, body, is_truncated: true } satisfies Message,
   });
-  const room = bounds.eventSize - jsonBytes(told(''));
-  // Where the rest alone is too long, that is cut next, and the body stays short.
-  return told(cutText(event.data.body, room > 0 ? room : rest.text));
+  const room = bounds.eventSize - jsonBytes(truncated(''));
+  // Without room the other fields alone are too long: they are cut next, and the body must stay short.
+  return truncated(cutText(event.data.body, room > 0 ? room : cutLimits.text));
 }
 
 function isWithin(json: string): boolean {
-  // No character takes more than three bytes of UTF-8 for each of its units.
+  // UTF-8 takes at most three bytes for each UTF-16 unit: most events need no count.
   return json.length * 3 <= bounds.eventSize || Buffer.byteLength(json) <= bounds.eventSize;
 }

@@ -1,8 +1,8 @@
 import { keyPrefix, type SessionKeys, sessionKeys } from './keys.js';
 
 /**
- * Which type each key has. What stands under one of these names and is of another type can be used by nobody, and whoever
- * meets it sets it aside (platform/set-aside.ts): a key that changes its type needs a new name.
+ * The Redis type of each key. A key of another type is unusable, and its reader sets it aside
+ * (platform/redis/set-aside.ts). So the type behind a name never changes: another type needs a new name.
  */
 export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
 
@@ -29,7 +29,7 @@ const sessionKeyTypes = {
   stalled: 'set',
 } as const satisfies Record<keyof SessionKeys, KeyType>;
 
-/** BullMQ's keys of a queue, without those that only its features have which are not used here. */
+/** BullMQ's keys of a queue, without those of BullMQ features that are not used here. */
 const queueKeyTypes = {
   wait: 'list',
   active: 'list',
@@ -62,13 +62,13 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];
 
-const queueKey = /^(?:sessions|reads-[^:]+|sends-[^:]+):(.+)$/;
+const queueKeyPattern = /^(?:sessions|reads-[^:]+|sends-[^:]+):(.+)$/;
 
 const typesOfSession = new Map<string, KeyType>(
   Object.entries(sessionKeys('')).map(([name, key]) => [key, sessionKeyTypes[name as keyof SessionKeys]]),
 );
 
-/** null: no key of ours is named so. */
+/** null: it is not a key of this product. */
 export function typeOfKey(key: string): KeyType | null {
   if (!key.startsWith(`${keyPrefix}:`)) return null;
   const name = key.slice(keyPrefix.length + 1);
@@ -76,14 +76,14 @@ export function typeOfKey(key: string): KeyType | null {
   if (ofSession !== undefined && name.startsWith('s:')) return ofSession;
   const other = otherTypes.find(([pattern]) => pattern.test(name));
   if (other !== undefined) return other[1];
-  const inQueue = queueKey.exec(name)?.[1];
+  const inQueue = queueKeyPattern.exec(name)?.[1];
   if (inQueue === undefined) return null;
   return Object.hasOwn(queueKeyTypes, inQueue)
     ? queueKeyTypes[inQueue as keyof typeof queueKeyTypes]
     : 'hash';
 }
 
-/** The session that a key is of; null: of the whole deployment. */
+/** The session that a key belongs to; null: the whole deployment. */
 export function sessionOfKey(key: string): string | null {
   return /^\{wa\}:(?:s:|reads-|sends-|sessions:s-)([a-z0-9-]{1,64})(?::|$)/.exec(key)?.[1] ?? null;
 }

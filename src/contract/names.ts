@@ -17,12 +17,12 @@ export const authStartJob = 'auth-start';
 
 const jobIdPrefix = 's-';
 
-/** `s-<session>`: a bare name such as `wait` would collide with BullMQ's own keys and break the queue. */
+/** `s-<session>`: without the prefix a session named `wait` would collide with BullMQ's own keys and break the queue. */
 export function runJobId(session: string): string {
   return `${jobIdPrefix}${session}`;
 }
 
-/** Whether a job on the queue of runs can be a session's. */
+/** Whether the id of a job on the queue of runs is valid. */
 export function isRunJobId(jobId: string): boolean {
   return /^s-[a-z0-9-]{1,64}$/.test(jobId);
 }
@@ -32,9 +32,9 @@ export function sessionOfJobId(jobId: string): string {
 }
 
 /**
- * The address of the page that a browser has ready for the next worker thread: the supervisor opens it, so that nobody
- * waits for a renderer, and the thread takes it over. On its command line Chromium takes no `about:` page but
- * about:blank, and opens its New Tab instead of any other.
+ * URL of the page that a browser keeps ready for the next worker thread. The supervisor opens it in advance, so the thread
+ * need not wait for a renderer. Not an `about:` URL: on its command line Chromium accepts only about:blank, and opens a New
+ * Tab instead of any other.
  */
 export const preparedPage = 'data:,session';
 

@@ -2,8 +2,8 @@ import { rows } from './operations.js';
 import type { CapabilityName } from './page.js';
 
 /**
- * What of WhatsApp Web's page each capability stands on, by name: `Module`, `Module.member` or `Module.member.inner`; where
- * the page has had it under several names, these with `|` between them. Without one of `needs` the capability is broken;
+ * The parts of WhatsApp Web's page that each capability uses, by name: `Module`, `Module.member` or `Module.member.inner`.
+ * `|` separates the names that a part has had in different versions. Without one of `needs` the capability is broken;
  * without one of `helps` it is degraded. The self-test looks for them in the page, `npm run page-contract` in a list.
  */
 export interface PageNeeds {
@@ -81,7 +81,7 @@ const needsOfCapabilities: Readonly<Record<CapabilityName, PageNeeds>> = {
   },
   logout: {
     needs: ['WAWebSocketModel.Socket.logout'],
-    // Without it nobody can tell whether WhatsApp's server was told.
+    // Without it a logout cannot confirm that WhatsApp's server was told.
     helps: ['WAWebUnpairDeviceJob.unpairDevice'],
   },
 };

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** What is known of the page of WhatsApp Web that a session runs on: WhatsApp changes it at any time. */
+/** The condition of the WhatsApp Web page that a session uses. WhatsApp may change the page at any time. */
 
-/** What the page is needed for. Each is judged by the self-test, and each operation needs some of them. */
+/** What the page is used for. The self-test judges each capability; each operation needs some of them. */
 export const capabilityNames = [
   'qr',
   'pairing',
@@ -17,7 +17,7 @@ export const capabilityNames = [
 
 export type CapabilityName = (typeof capabilityNames)[number];
 
-/** `degraded`: it works, with something left out. `broken`: an operation that needs it is answered 501. */
+/** `degraded`: it works in part. `broken`: operations that need it are refused with 501. */
 export const capabilitySchema = z.enum(['ok', 'degraded', 'broken']);
 
 export type Capability = z.infer<typeof capabilitySchema>;
@@ -39,3 +39,11 @@ export const pageSchema = z.object({
 });
 
 export type PageStatus = z.infer<typeof pageSchema>;
+
+/** Folder in WHATSAPP_AUTH_DIR with start pages of WhatsApp Web, `<version>.html`. */
+export const webVersionsFolder = '.web-versions';
+
+/** Whether the text is a version in the form that WhatsApp Web uses. It is then safe as a file name. */
+export function isWebVersion(text: string): boolean {
+  return text.length <= 64 && /^\d+(\.\d+)+(-alpha|-beta)?$/.test(text);
+}

@@ -1,4 +1,4 @@
-/** What this is, to those who ask. */
+/** How the product introduces itself to clients. */
 export const productName = 'holdline';
 /** As in package.json. */
 export const productVersion = '0.1.0';

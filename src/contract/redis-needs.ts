@@ -1,18 +1,18 @@
 import { bounds, KiB, MiB } from './bounds.js';
 
 /**
- * How much memory the Redis of a deployment needs at most, from the bounds of what stands in it. docs/bounds.md shows it; a test
- * fills a Redis up to the bounds and compares.
+ * The most memory that a deployment's Redis needs, calculated from the bounds. docs/bounds.md shows it; a test fills a Redis
+ * up to the bounds and compares.
  */
 export interface RedisNeed {
   readonly what: string;
   readonly bytes: number;
 }
 
-/** What Redis' allocator and its own records add: values just above one of its sizes get the next one, a quarter larger. */
+/** Overhead of Redis' allocator: a value just above one size class takes the next, which is a quarter larger. */
 const allocation = 1.25;
 
-/** A job of BullMQ with its options, its place in the queue and its outcome, without a text. */
+/** A job of BullMQ without its text: options, place in the queue, outcome. */
 const jobBytes = 3 * KiB;
 
 const parts: readonly RedisNeed[] = [
@@ -20,7 +20,7 @@ const parts: readonly RedisNeed[] = [
   { what: 'sends that wait', bytes: bounds.sendQueueBytes + bounds.sendQueue * jobBytes },
   { what: 'settled sends', bytes: bounds.settledSends * jobBytes },
   { what: 'reads that wait', bytes: bounds.readQueueBytes + bounds.readQueue * jobBytes },
-  // Two of them on their way in and out.
+  // Two more: one being written, one being read.
   { what: 'answers to reads', bytes: bounds.readAnswers + 2 * bounds.readAnswer },
   { what: 'numbers behind hidden ids', bytes: bounds.knownNumbers * 192 },
   { what: 'backups of the login, two and one on its way', bytes: 3 * bounds.snapshot },
@@ -33,11 +33,10 @@ export const redisNeeds: readonly RedisNeed[] = parts.map(({ what, bytes }) => (
   bytes: Math.ceil((bytes * allocation) / MiB) * MiB,
 }));
 
-/** The sum of them. */
 export const redisNeedBytes = redisNeeds.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /**
- * What a Redis that holds nothing else is set to: more than it needs, for settings that allow more (`WHATSAPP_SEND_QUEUE_MAX`), and so
- * that a fault in this reckoning does not stop the product. Beyond it writes are refused, and nothing is thrown away.
+ * `maxmemory` of a Redis that holds nothing else. It is a quarter more than the need: for settings that allow more
+ * (`WHATSAPP_SEND_QUEUE_MAX`), and in case this calculation is wrong. Beyond it Redis refuses writes and evicts nothing.
  */
 export const redisMaxMemoryBytes = Math.ceil((redisNeedBytes * 1.25) / MiB) * MiB;

@@ -1,11 +1,11 @@
 import { absentKey, keyPrefix } from './keys.js';
 
 /**
- * What the user of Redis must be allowed: docs/redis-users.acl is made from it, the start and the doctor ask for each, and
- * tests compare it with what is used. Redis looks at the rights before it looks at the arguments, so each command stands
- * here in a form that changes nothing: on the key K, which is never written, or with an argument that is refused.
+ * The rights that the user of Redis must have. docs/redis-users.acl is generated from them, the start and the doctor check
+ * each, and tests compare them with the commands in use. Redis checks rights before arguments. So each command is listed in
+ * a form that changes nothing: on the key K, which is never written, or with an argument that Redis refuses.
  */
-const commands: readonly Group[] = [
+const rightGroups: readonly Group[] = [
   {
     reach: 'read',
     forms: [
@@ -34,9 +34,9 @@ const commands: readonly Group[] = [
       ...['zremrangebyscore K 0 0'],
     ],
   },
-  // They refuse no argument: they are asked for in a script that may not write.
+  // They refuse no argument: they are checked within a read-only script.
   { reach: 'write', isAskedInScript: true, forms: ['incr K', 'lpush K v', 'rpush K v', 'sadd K m'] },
-  // C: a channel on which nobody listens.
+  // C: a channel without subscribers.
   { reach: 'channel', forms: ['publish C v', 'subscribe C'] },
   {
     reach: 'none',
@@ -44,27 +44,27 @@ const commands: readonly Group[] = [
   },
   { reach: 'none', only: 'cluster', forms: ['asking', 'cluster|info', 'cluster|slots'] },
   { reach: 'none', only: 'database', forms: ['select x'] },
-  // Redis forbids them to nobody.
+  // Redis always permits them.
   { reach: 'none', only: 'never', forms: ['hello', 'quit'] },
 ];
 
 interface Group {
-  /** What is named beside the command: keys to read, keys to write, or channels. */
+  /** What the command accesses: keys to read, keys to write, or channels. */
   readonly reach: 'read' | 'write' | 'channel' | 'none';
   readonly forms: readonly string[];
-  /** Needed in a cluster, or with a database other than 0; `never`: not to be asked for. */
+  /** Needed only in a cluster, or only with a database other than 0; `never`: it need not be checked. */
   readonly only?: 'cluster' | 'database' | 'never';
   readonly isAskedInScript?: boolean;
 }
 
 export interface RedisRight extends Omit<Group, 'forms'> {
-  /** As an access list has it: `set`, `cluster|slots`. */
+  /** As in an access list: `set`, `cluster|slots`. */
   readonly name: string;
-  /** The words of the form that changes nothing. */
+  /** The command and its arguments, in the form that changes nothing. */
   readonly words: readonly string[];
 }
 
-export const redisRights: readonly RedisRight[] = commands.flatMap(({ forms, ...group }) =>
+export const redisRights: readonly RedisRight[] = rightGroups.flatMap(({ forms, ...group }) =>
   forms.map((form) => {
     const [name = '', ...args] = form.split(' ');
     const names: Record<string, string> = { K: absentKey, C: absentKey };
@@ -74,23 +74,23 @@ export const redisRights: readonly RedisRight[] = commands.flatMap(({ forms, ...
 
 /** The text of docs/redis-users.acl. */
 export function accessList(): string {
-  const given = redisRights.map(({ name }) => `+${name}`).sort();
+  const granted = redisRights.map(({ name }) => `+${name}`).sort();
   const reach = `resetkeys ~${keyPrefix}:* resetchannels &${keyPrefix}:*`;
-  return `user default off\nuser holdline on >change-me ${reach} -@all ${given.join(' ')}\n`;
+  return `user default off\nuser holdline on >change-me ${reach} -@all ${granted.join(' ')}\n`;
 }
 
 export interface MissingRights {
-  /** As an access list names them. */
+  /** As in an access list. */
   readonly commands: readonly string[];
   readonly reach: ReadonlySet<RedisRight['reach']>;
 }
 
-/** What is missing and the way out, as one sentence; null: nothing. */
-export function missingSentence({ commands: names, reach }: MissingRights): string | null {
-  const uses = (['read', 'write'] as const).filter((use) => reach.has(use));
+/** One sentence that says what is missing and what to do; null: nothing is missing. */
+export function missingRightsSentence({ commands: names, reach }: MissingRights): string | null {
+  const access = (['read', 'write'] as const).filter((kind) => reach.has(kind));
   const parts = [
     ...(names.length > 0 ? [`use ${listed([...names].sort())}`] : []),
-    ...(uses.length > 0 ? [`${listed(uses)} the keys ${keyPrefix}:*`] : []),
+    ...(access.length > 0 ? [`${listed(access)} the keys ${keyPrefix}:*`] : []),
     ...(reach.has('channel') ? [`use the channels ${keyPrefix}:*`] : []),
   ];
   if (parts.length === 0) return null;

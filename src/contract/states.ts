@@ -1,28 +1,28 @@
 import type { SessionState } from './status.js';
 
 /**
- * Which state may follow which. The writer of a state (session worker or supervisor) checks it; a step that
- * the table does not have is logged and not published.
+ * The state machine of a session: which states may follow each. The writer of a state (session worker or supervisor) checks
+ * it, and logs an illegal transition instead of publishing it.
  */
-const followers: Readonly<Record<SessionState, readonly SessionState[]>> = {
+const successors: Readonly<Record<SessionState, readonly SessionState[]>> = {
   stopped: ['starting'],
   starting: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   // A new code is `qr` after `qr`.
   qr: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
-  // Back to codes when WhatsApp or the person gave it up.
+  // Back to `qr` where WhatsApp or the person gave up the passkey.
   passkey_required: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   authenticated: ['ready', 'auth_failure', 'disconnected', 'stopped'],
-  // Back to `authenticated` while the page connects and syncs anew by itself.
+  // Back to `authenticated` while the page reconnects and syncs by itself.
   ready: ['authenticated', 'disconnected', 'stopped'],
   auth_failure: ['starting', 'stopped'],
   disconnected: ['starting', 'auth_failure', 'stopped', 'disconnected'],
 };
 
 export function mayFollow(from: SessionState, to: SessionState): boolean {
-  return followers[from].includes(to);
+  return successors[from].includes(to);
 }
 
-/** A start has got somewhere: what `POST /api/auth/start` waits for. */
-export function hasGotSomewhere(state: SessionState): boolean {
+/** Whether a start has a first result: `POST /api/auth/start` waits for it. */
+export function isStartSettled(state: SessionState): boolean {
   return state !== 'starting' && state !== 'stopped';
 }

@@ -48,13 +48,13 @@ export const statusSchema = z.object({
   supervisor: z.string().nullable().describe('who runs the session'),
   updated_at: z.iso.datetime().nullable(),
   qr: qrSchema.nullable(),
-  // A status that another version stored has none, or one that is not understood here.
+  // A status stored by another version may have none, or one that this version cannot parse.
   page: pageSchema.nullable().catch(null).describe('the page of WhatsApp Web; null: there is none'),
 });
 
 export type Status = z.infer<typeof statusSchema>;
 
-/** What the writer of a state says anew each time; the rest of the status stays as it is for a run. */
+/** The part of the status that changes with each write of a state. */
 export interface StateChange {
   readonly state: SessionState;
   readonly lastError: string | null;
@@ -63,7 +63,7 @@ export interface StateChange {
   readonly page?: Status['page'];
 }
 
-/** The part of the status that says who runs the session and with what. */
+/** The part of the status that describes the run. */
 export type RunFacts = Pick<
   Status,
   | 'auth_dir'
@@ -76,7 +76,7 @@ export type RunFacts = Pick<
   | 'supervisor'
 >;
 
-/** Builds the object in the pinned key order. */
+/** Builds the status with its keys in the order that the reference API pins. */
 export function composeStatus(run: RunFacts, change: StateChange, updatedAt: string | null): Status {
   const isReady = change.state === 'ready';
   const qr = change.state === 'qr' ? (change.qr ?? null) : null;
@@ -101,30 +101,30 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
   };
 }
 
-/** More repairs than there are. */
-const mostItems = 16;
+/** More than there are page repairs: no list of a valid status is cut. */
+const maxListItems = 16;
 
-/** As it is stored: errors and what the page says of itself may be of any length. The same one where nothing is too long. */
+/** The status as it is stored: texts within their bound. Errors and texts of the page may be of any length. */
 export function storedStatus(status: Status): Status {
-  return cutDeep(status, bounds.statusText, mostItems);
+  return cutDeep(status, bounds.statusText, maxListItems);
 }
 
 export const ownerGoneSentence = "the session's supervisor is gone; waiting for another";
 export const noSupervisorSentence = 'no supervisor is running';
 
-/** What stands behind a stored state: its owner, its final end, or nobody. */
+/** Who keeps a stored state up to date: `live`: its owner; `ended`: nobody, the run is over; null: the owner is gone. */
 export type Heartbeat = 'live' | 'ended' | null;
 
 export function parseHeartbeat(text: string | null): Heartbeat {
   return text === 'live' || text === 'ended' ? text : null;
 }
 
-/** Whether the stored status is to be told as it is. */
+/** Whether a stored status still holds; otherwise {@link withoutOwner} replaces it. */
 export function isCurrent(stored: Status, heartbeat: Heartbeat): boolean {
   return heartbeat !== null || stored.state === 'stopped';
 }
 
-/** What a reader says of a stored status that nobody stands behind any more. */
+/** The effective status of a session whose owner is gone. */
 export function withoutOwner(stored: Status, lastError: string): Status {
   return composeStatus(
     stored,
@@ -133,7 +133,7 @@ export function withoutOwner(stored: Status, lastError: string): Status {
   );
 }
 
-/** What a reader says before any run. */
+/** The status of a session before its first run. */
 export function neverStarted(
   facts: Pick<RunFacts, 'auth_dir' | 'chrome_executable' | 'headless' | 'session'>,
 ): Status {
@@ -141,7 +141,7 @@ export function neverStarted(
   return composeStatus(run, { state: 'stopped', lastError: null, account: null }, null);
 }
 
-/** Newest value of a fence or of a status. */
+/** The fencing token of a session: only a writer with the current one may write its state. */
 export interface Fence {
   readonly epoch: number;
   readonly incarnation: number;
@@ -151,7 +151,7 @@ export function formatFence(fence: Fence): string {
   return `${fence.epoch}.${fence.incarnation}`;
 }
 
-/** null where there is none, or where its numbers are more than can be counted on from. */
+/** null: there is none, it is malformed, or its numbers are too large to increment safely. */
 export function parseFence(text: string | null): Fence | null {
   const match = /^(\d{1,15})\.(\d{1,15})$/.exec(text ?? '');
   return match ? { epoch: Number(match[1]), incarnation: Number(match[2]) } : null;

@@ -3,36 +3,36 @@ import type { IncarnationExit } from './exit-reasons.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
 
 /**
- * What supervisor and session worker say to each other over the worker's MessagePort: plain data only,
- * because `postMessage(error)` drops every custom field.
+ * The messages between supervisor and session worker over the worker's MessagePort. They are plain data:
+ * `postMessage(error)` would drop every custom field.
  */
 
 /**
- * The page's localStorage at a moment when the account was linked. Chromium writes it to the disk some seconds late,
- * and without it the login is lost; so it is kept beside the profile until it is there. A secret.
+ * The page's localStorage, taken while the account was linked. A secret. Chromium writes it to disk some seconds late, and
+ * without it the login is lost; so it is kept beside the profile until then.
  */
 export type LoginStorage = Readonly<Record<string, string>>;
 
-/** What an incarnation is, before there is a browser to attach to. */
+/** All that a thread needs to begin an incarnation, except the browser. */
 export interface ThreadData {
-  /** Its epoch and incarnation are the fence of the thread's writes. */
+  /** `epoch` and `incarnation` are the fence of the thread's writes. */
   readonly run: RunFacts;
   /** Kept in the status until `qr` or `authenticated`. */
   readonly lastError: string | null;
   readonly account: Account | null;
-  /** The profile was linked before: a QR from it means that the login is void. */
+  /** The profile was linked: if WhatsApp then asks for a scan, the login is void. */
   readonly isLinked: boolean;
-  /** Of a login that did not reach the disk: to be put back into the page before it loads. */
+  /** Of a login that did not reach the disk: restored into the page before it loads. */
   readonly loginStorage: LoginStorage | null;
   readonly redisUrl: string;
   readonly webVersion: string | null;
   /** What the phone lists under Linked devices. */
   readonly deviceName: string;
   readonly logLevel: string;
-  readonly timing: ThreadTiming;
+  readonly timing: SessionWorkerTiming;
 }
 
-export interface ThreadTiming {
+export interface SessionWorkerTiming {
   readonly socketTimeoutMs: number;
   readonly loopBeatIntervalMs: number;
   readonly startDeadlineMs: number;
@@ -48,43 +48,43 @@ export interface ThreadTiming {
   readonly keepLoginMs: number;
 }
 
-/** Speaks the DevTools protocol with the browser, a message at a time. */
-export type BrowserPort = InstanceType<typeof MessagePort>;
+/** Carries the DevTools protocol of the browser, one message at a time. */
+type DevToolsPort = InstanceType<typeof MessagePort>;
 
 export type ToThread =
-  /** The first: the thread, whose modules are loaded, becomes this incarnation. */
+  /** The first message: the thread, which has loaded its modules, becomes this incarnation. */
   | { readonly type: 'begin'; readonly data: ThreadData }
   /** The browser is up: attach to it and log in. */
-  | { readonly type: 'attach'; readonly browser: BrowserPort }
+  | { readonly type: 'attach'; readonly browser: DevToolsPort }
   /** Redis lost the fence but not the lease: write the full state again under this one. */
   | { readonly type: 'fence'; readonly fence: Fence }
-  /** Carry out an operation of the session worker; settled by one `answer` or `refusal` with the same id. */
+  /** Carry out an operation; exactly one `answer` or `refusal` with the same id follows. */
   | {
       readonly type: 'command';
       readonly id: string;
-      /** Of the HTTP requests behind it. */
+      /** Of the HTTP requests that caused it. */
       readonly requestIds: readonly string[];
       readonly operation: string;
       readonly input: unknown;
     }
-  /** The login that the thread told of outlives this browser from now on. */
+  /** The login that the thread reported is saved: it survives this browser. */
   | { readonly type: 'login-kept' }
   | { readonly type: 'logout' }
   | { readonly type: 'stop' };
 
 export type FromThread =
-  /** The thread's event loop turns. */
+  /** Sign of life: the thread's event loop runs. */
   | { readonly type: 'alive' }
   | { readonly type: 'state'; readonly state: SessionState; readonly account: Account | null }
-  /** A fresh login that is not on the disk yet. With an account it has synced: `ready` waits for `login-kept`. */
+  /** A fresh login that is not on disk yet. With an account, the page has synced, and `ready` waits for `login-kept`. */
   | { readonly type: 'login'; readonly storage: LoginStorage; readonly account: Account | null }
   /** The incarnation is over; the thread waits to be terminated. */
   | ({ readonly type: 'failed' } & IncarnationExit)
-  /** A state write under this fence was refused: another stands in Redis. */
+  /** A state write under this fence was refused: Redis holds another fence. */
   | { readonly type: 'fenced'; readonly fence: Fence }
   | { readonly type: 'answer'; readonly id: string; readonly output: unknown }
   | { readonly type: 'refusal'; readonly id: string; readonly code: string; readonly message: string }
-  /** A bound was met: the thread has no metrics. */
+  /** A bound was reached; the supervisor counts it, because the thread has no metrics. */
   | { readonly type: 'bound'; readonly bound: BoundName }
   | { readonly type: 'logged-out'; readonly unlinked: boolean }
   | { readonly type: 'stopped' };

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Every duration of the product, in one table. The documented variables set a few of them; `WHATSAPP_TIMING`
- * (JSON) overrides any, for tests and experts. The lease numbers were measured together and depend on each
- * other: {@link timingContradictions} refuses a set that would let two browsers live at once.
+ * Every duration of the product. Documented variables set a few of them; `WHATSAPP_TIMING` (JSON) overrides any, for tests
+ * and experts. The numbers of the lease depend on each other: {@link timingContradictions} refuses a set that would let two
+ * browsers run at once.
  */
 const ms = (fallback: number, meaning: string) =>
   z.int().positive().max(86_400_000).default(fallback).describe(meaning);
@@ -12,9 +12,9 @@ export const timingSchema = z.strictObject({
   lockDurationMs: ms(15_000, "life of a run's lock in Redis without renewal"),
   renewIntervalMs: ms(3_000, 'time between two renewals of the lock'),
   giveUpMs: ms(9_000, 'age of the last good renewal at which a supervisor kills its own browser'),
-  guardTimeoutMs: ms(10_000, "silence after which the browser's guard process kills it"),
+  guardTimeoutMs: ms(10_000, "silence after which the browser's watchdog process kills it"),
   killAllowanceMs: ms(2_000, 'what killing a browser may take'),
-  stalledIntervalMs: ms(1_000, 'time between two looks for runs whose lock has lapsed'),
+  stalledIntervalMs: ms(1_000, 'time between two checks for runs whose lock has expired'),
   drainDelayMs: ms(2_000, 'longest blocking read of an idle worker'),
   socketTimeoutMs: ms(5_000, 'silence after which a connection to Redis is given up'),
   heartbeatIntervalMs: ms(2_000, "time between two heartbeats of a session's owner"),
@@ -24,10 +24,10 @@ export const timingSchema = z.strictObject({
   syncDeadlineMs: ms(300_000, 'from authenticated to ready'),
   loopBeatIntervalMs: ms(2_000, "time between two signs of life of the thread's event loop"),
   loopHungAfterMs: ms(10_000, 'silence of the thread at which it counts as hung'),
-  watchIntervalMs: ms(500, 'time between two looks at the page on the way to ready'),
-  pageCheckIntervalMs: ms(5_000, 'time between two looks at the page once ready'),
+  watchIntervalMs: ms(500, 'time between two checks of the page on the way to ready'),
+  pageCheckIntervalMs: ms(5_000, 'time between two checks of the page once ready'),
   pageCheckTimeoutMs: ms(8_000, 'time within which the page must answer'),
-  readyGraceMs: ms(2_000, 'how long a synced page may be without a ready event before it is made up for'),
+  readyGraceMs: ms(2_000, 'how long to wait for the ready event of a synced page before doing without'),
   reconnectDeadlineMs: ms(60_000, 'how long a linked page may stay unconnected'),
   pairingCodeMs: ms(180_000, 'how long a pairing code can be typed; after it there are QR codes again'),
   passkeyMs: ms(600_000, 'how long WhatsApp waits for a passkey; after it there are QR codes again'),
@@ -36,28 +36,28 @@ export const timingSchema = z.strictObject({
   threadStopGraceMs: ms(10_000, 'time a thread is given to stop before it is terminated'),
   pageCloseMs: ms(2_000, 'how long a browser may take to close the pages of an earlier thread'),
   browserTermGraceMs: ms(2_000, 'time a browser is given after SIGTERM before SIGKILL'),
-  browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on the disk'),
-  loginSettleMs: ms(6_000, 'time after the first ready in which a login is not yet on the disk'),
-  keepLoginMs: ms(10_000, 'how long `ready` waits for a fresh login to be kept beside the profile'),
+  browserFlushGraceMs: ms(8_000, 'the same while a fresh login is not yet on disk'),
+  loginSettleMs: ms(6_000, 'how long after the first ready a login may not be on disk yet'),
+  keepLoginMs: ms(10_000, 'how long `ready` waits for a fresh login to be saved beside the profile'),
   browserStartMs: ms(20_000, 'from spawning a browser to its first answer'),
 
-  backupIntervalMs: ms(300_000, 'time between two looks whether a login has changed since its last backup'),
-  backupFreezeMs: ms(5_000, 'how long a browser may stand still while its login is copied'),
+  backupIntervalMs: ms(300_000, 'time between two checks whether a login has changed since its last backup'),
+  backupFreezeMs: ms(5_000, 'how long a browser may be frozen while its login is copied'),
   backupStopMs: ms(5_000, 'how long the end of a run waits for a last backup'),
 
   ackDeadlineMs: ms(120_000, "how long a send waits for WhatsApp's acknowledgement"),
-  sendHungMs: ms(60_000, 'how long the page may take to end a send before it is replaced'),
+  sendHungMs: ms(60_000, 'how long a send may occupy the page before the page is replaced'),
 
   backoffBaseMs: ms(500, 'first delay before a restart'),
   backoffMaxMs: ms(60_000, 'longest delay before a restart'),
-  healthyAfterMs: ms(30_000, 'time in qr or ready after which the backoff starts anew'),
+  healthyAfterMs: ms(30_000, 'time in qr or ready after which the backoff is reset'),
   restartWindowMs: ms(1_800_000, 'window in which counted restarts are limited'),
   incompatibleRetryMs: ms(900_000, 'delay before an incompatible page is tried again'),
 
-  memoryCheckMs: ms(60_000, 'time between two looks at the memory of a browser'),
-  recycleQuietMs: ms(300_000, 'how long nothing must have happened before a browser is replaced'),
-  recyclePatienceMs: ms(3_600_000, 'how long a browser that is to be replaced waits for that'),
-  recycleSpacingMs: ms(21_600_000, 'age before which a browser is not replaced for its memory'),
+  memoryCheckMs: ms(60_000, 'time between two checks of the memory of a browser'),
+  recycleQuietMs: ms(300_000, 'how long a session must be idle before its browser is replaced'),
+  recyclePatienceMs: ms(3_600_000, 'how long a replacement waits for an idle session'),
+  recycleSpacingMs: ms(21_600_000, 'min age of a browser that is replaced for its memory'),
 
   authStartWaitMs: ms(30_000, 'longest wait of POST /api/auth/start without Prefer: wait'),
   commandWaitMs: ms(60_000, 'longest wait of sends, reads and the pairing code without Prefer: wait'),
@@ -69,7 +69,7 @@ export const timingSchema = z.strictObject({
 
 export type Timing = z.infer<typeof timingSchema>;
 
-/** Each relation between the numbers that does not hold, as a sentence; empty when all do. */
+/** One sentence for each violated relation between the numbers; empty: all hold. */
 export function timingContradictions(t: Timing, restartsMax: number): string[] {
   const relations: readonly [boolean, string][] = [
     [
@@ -78,7 +78,7 @@ export function timingContradictions(t: Timing, restartsMax: number): string[] {
     ],
     [
       t.giveUpMs < t.guardTimeoutMs,
-      `guardTimeoutMs (${t.guardTimeoutMs}) must exceed giveUpMs (${t.giveUpMs}): the guard is the supervisor's fallback`,
+      `guardTimeoutMs (${t.guardTimeoutMs}) must exceed giveUpMs (${t.giveUpMs}): the watchdog is the supervisor's fallback`,
     ],
     [
       t.giveUpMs + t.killAllowanceMs + t.renewIntervalMs <= t.lockDurationMs,
@@ -105,8 +105,8 @@ export function timingContradictions(t: Timing, restartsMax: number): string[] {
       `loopHungAfterMs (${t.loopHungAfterMs}) must exceed 2 * loopBeatIntervalMs (${t.loopBeatIntervalMs * 2})`,
     ],
     [
-      stopLadderMs(t) < t.shutdownMs,
-      `shutdownMs (${t.shutdownMs}) must exceed threadStopGraceMs plus the longer of browserTermGraceMs and browserFlushGraceMs plus backupStopMs (${stopLadderMs(t)}), or a stop is cut off before the login is on the disk and backed up`,
+      longestStopMs(t) < t.shutdownMs,
+      `shutdownMs (${t.shutdownMs}) must exceed threadStopGraceMs plus the longer of browserTermGraceMs and browserFlushGraceMs plus backupStopMs (${longestStopMs(t)}), or a stop is cut off before the login is on the disk and backed up`,
     ],
     [
       t.backupFreezeMs < t.pageCheckTimeoutMs,
@@ -129,7 +129,7 @@ export function backoffMs(t: Pick<Timing, 'backoffBaseMs' | 'backoffMaxMs'>, att
   return Math.min(t.backoffMaxMs, t.backoffBaseMs * 2 ** Math.min(attempt, 30));
 }
 
-function stopLadderMs(t: Timing): number {
+function longestStopMs(t: Timing): number {
   return t.threadStopGraceMs + Math.max(t.browserTermGraceMs, t.browserFlushGraceMs) + t.backupStopMs;
 }
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 
-/** WhatsApp's things as the API shows them: what is accepted of a caller, what is told of chats and messages. */
+/** Numbers, ids, chats and messages in the API: what callers may give, and what they get. */
 
 const phoneNumberRule = 'phone_number must include country code and contain 8-15 digits';
 
 /**
- * A number as people write it: digits, the signs `+ - . ( ) /` and spaces, a leading `tel:`. A leading `00` and a `(0)` go.
- * Numbers copied from an address book carry other hyphens and invisible marks of direction: these are no letters.
- * The output is the digits alone.
+ * Accepts a number as people write it: digits, the signs `+ - . ( ) /`, spaces, a leading `tel:`. The output is the digits
+ * alone, without a leading `00` and without `(0)`. Other hyphens and invisible direction marks, as in numbers copied from
+ * an address book, are accepted too.
  */
 export const phoneNumberSchema = z
   .string({ error: phoneNumberRule })
@@ -35,7 +35,7 @@ export const phoneNumberSchema = z
 
 const chatIdRule = 'chat_id must be an id as the answers give it';
 
-/** To write to: one person, or a group. */
+/** A chat to write to: a person or a group. */
 export const recipientIdSchema = z
   .string({ error: chatIdRule })
   .max(128, { error: chatIdRule })
@@ -44,7 +44,7 @@ export const recipientIdSchema = z
   })
   .describe('instead of phone_number: …@c.us, …@lid or …@g.us, as the answers give it');
 
-/** To read from: channels too. */
+/** A chat to read from: a person, a group or a channel. */
 export const chatIdSchema = z
   .string({ error: chatIdRule })
   .max(128, { error: chatIdRule })
@@ -53,14 +53,13 @@ export const chatIdSchema = z
   })
   .describe('instead of phone_number: …@c.us, …@lid, …@g.us or …@newsletter, as the answers give it');
 
-/** Who or what is meant: exactly one of the two is given. */
+/** Exactly one of the two is given. */
 export interface Recipient {
   /** Digits. */
   readonly phone_number?: string | undefined;
   readonly chat_id?: string | undefined;
 }
 
-/** What {@link exactlyOneRecipient} says of the input; null: it is well. */
 function recipientProblem(given: Recipient): { path: string; message: string } | null {
   const hasNumber = given.phone_number !== undefined;
   const hasId = given.chat_id !== undefined;
@@ -70,12 +69,12 @@ function recipientProblem(given: Recipient): { path: string; message: string } |
   return hasNumber || hasId ? null : { path: 'phone_number', message: phoneNumberRule };
 }
 
-/** Options of that check: it runs beside the problems of single fields, so that all of them are told at once. */
-export const besideOtherProblems = {
+/** Options for a check across fields: it runs even if single fields are invalid, to report all problems at once. */
+export const despiteOtherIssues = {
   when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null,
 };
 
-/** A check for an object with `phone_number` and `chat_id`. */
+/** Check for an object with `phone_number` and `chat_id`. */
 export function exactlyOneRecipient(given: Recipient, context: z.core.$RefinementCtx): void {
   const problem = recipientProblem(given);
   if (problem === null) return;
@@ -100,8 +99,8 @@ export const messageTextSchema = z
 
 export const personSchema = z.object({
   id: z.string().describe('as WhatsApp has it: …@c.us or …@lid'),
-  phone: z.string().nullable().describe('digits; null where WhatsApp does not tell it'),
-  lid: z.string().nullable().describe('…@lid; null where WhatsApp does not tell it'),
+  phone: z.string().nullable().describe('digits; null where WhatsApp does not reveal it'),
+  lid: z.string().nullable().describe('…@lid; null where WhatsApp does not reveal it'),
   name: z.string().nullable(),
 });
 
@@ -117,13 +116,13 @@ export const messageSchema = z.object({
   body: z.string(),
   timestamp: z.int().nullable().describe('Unix seconds'),
   has_media: z.boolean(),
-  // What an owner of an earlier version answers has none of these.
+  // Absent in answers from an owner of an earlier version.
   chat_id: z.string().default(''),
   sender: personSchema
     .nullable()
     .default(null)
-    .describe('who wrote it; null where WhatsApp does not tell it'),
-  is_truncated: z.boolean().default(false).describe('the text is longer than `body` tells'),
+    .describe('who wrote it; null where WhatsApp does not reveal it'),
+  is_truncated: z.boolean().default(false).describe('`body` is a part of the text'),
 });
 
 export type Message = z.infer<typeof messageSchema>;
@@ -144,7 +143,7 @@ export const chatSchema = z.object({
 
 export type Chat = z.infer<typeof chatSchema>;
 
-/** The id of a person by their number. WhatsApp may answer another one, which is then the one to use. */
+/** The usual id of the person with this number. WhatsApp may resolve the number to another id, which then takes precedence. */
 export function idOfNumber(digits: string): string {
   return `${digits}@c.us`;
 }

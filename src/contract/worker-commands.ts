@@ -1,16 +1,16 @@
-/** The steps of a send, each a command to the session worker. */
+/** The steps of a send. Each is a command to the session worker. */
 export interface SendCommands {
   /**
-   * Which chat is the recipient's, and under which id will the message be found? Refused as `not_on_whatsapp`. Rejects as
-   * interrupted where WhatsApp does not answer. Both outputs are texts that are not empty.
+   * Resolves the recipient to a chat, and chooses the message's id. Refused as `not_on_whatsapp`; rejects as interrupted
+   * where WhatsApp does not answer. `chatId` and `messageId` are never empty.
    */
   readonly prepareSend: {
     readonly input: SendRecipient & { readonly jobId: string };
     readonly output: PreparedMessage;
   };
   /**
-   * Hands texts of one chat to the page one after another, which may send them now or after a reconnect. The first one
-   * that it does not take ends the row: it is the last that is answered.
+   * Hands texts of one chat to the page, one after another. The page sends them now or after a reconnect. The output ends
+   * with the first text that was not sent: the texts after it were not tried.
    */
   readonly sendTexts: {
     readonly input: {
@@ -22,17 +22,17 @@ export interface SendCommands {
         readonly linkPreview: boolean;
         readonly markSeen: boolean;
       }[];
-      /** ms; the page does not send after it. */
+      /** Unix ms; the page sends nothing after it. */
       readonly notAfter: number;
     };
     readonly output: readonly SentText[];
   };
-  /** null: the message is not in the chat. */
+  /** Looks a message up. null: it is not in the chat. */
   readonly findSent: {
     readonly input: { readonly messageId: string };
     readonly output: FoundMessage | null;
   };
-  /** Waits for an answer of WhatsApp's server, at most so long; null: the message is not in the chat any more. */
+  /** Waits at most `waitMs` for an acknowledgement of WhatsApp's server. null: the message is no longer in the chat. */
   readonly untilAcked: {
     readonly input: { readonly messageId: string; readonly waitMs: number };
     readonly output: FoundMessage | null;
@@ -46,23 +46,23 @@ export interface SendRecipient {
 }
 
 export interface PreparedMessage {
-  /** The id that WhatsApp answers for the recipient. */
+  /** The id to which WhatsApp resolves the recipient. */
   readonly chatId: string;
   readonly messageId: string;
-  /** Digits of the recipient's number, where it is a person and WhatsApp tells them. */
+  /** Digits of the recipient's number, where it is a person whose number WhatsApp reveals. */
   readonly phone: string | null;
 }
 
 /**
- * `late`: nothing went out, and nothing is wrong with the message. `pending`: the page has begun it and not ended it; it is
- * never begun beside itself.
+ * `late`: nothing was sent, and the message may be tried again: `notAfter` had passed, or its id no longer fits the chat.
+ * `pending`: the page has not finished sending it; it never sends the same message twice at once.
  */
 export type SentText =
   | { readonly type: 'sent' | 'late' | 'pending' }
   | { readonly type: 'refused'; readonly message: string };
 
 export interface FoundMessage {
-  /** -1 refused, 0 in the page only, 1 with WhatsApp's server, 2 and more on the phone of the other. */
+  /** -1: refused; 0: in the page only; 1: WhatsApp's server has it; 2 and more: the recipient's phone has it. */
   readonly ack: number;
   /** Unix seconds */
   readonly timestamp: number | null;

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../platform/config/config.js';
-import { credentialsKeyFile, loadOrMakeCredentialsKey } from '../platform/credentials-key-file.js';
-import { makeKeyHint } from '../platform/credentials-keys.js';
+import { credentialsKeyFile, loadOrMakeCredentialsKey, makeKeyHint } from '../platform/credentials-keys.js';
 import { type Check, ok, type Verdict, warning } from './check.js';
 
 /** What a valid configuration means: its warnings, the key for login backups, and who may use the API. */

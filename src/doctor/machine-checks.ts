@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
 import type { Config } from '../platform/config/config.js';
+import { exists } from '../platform/files.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
 const GiB = 1_073_741_824;
@@ -31,7 +31,7 @@ export function nodeVerdict(version: string): Verdict {
 }
 
 async function diskVerdict(variable: string, directory: string): Promise<Verdict> {
-  const existing = nearestExisting(directory);
+  const existing = await nearestExisting(directory);
   const place = `${directory} (${variable})`;
   const isWritable = await access(existing, constants.W_OK | constants.X_OK).then(
     () => true,
@@ -51,9 +51,9 @@ async function diskVerdict(variable: string, directory: string): Promise<Verdict
 }
 
 /** The directory itself, or its nearest ancestor that exists. */
-function nearestExisting(directory: string): string {
+async function nearestExisting(directory: string): Promise<string> {
   const parent = dirname(directory);
-  return existsSync(directory) || parent === directory ? directory : nearestExisting(parent);
+  return parent === directory || (await exists(directory)) ? directory : nearestExisting(parent);
 }
 
 /** The browser runs with --disable-dev-shm-usage: its shared memory is in the directory for temporary files. */

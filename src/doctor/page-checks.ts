@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf } from '../contract/errors.js';
-import { webVersionsFolder } from '../contract/web-version.js';
+import { webVersionsFolder } from '../contract/page.js';
 import { examineList } from '../page-contract/examine.js';
 import type { ContractReport } from '../page-contract/report.js';
 import type { Config } from '../platform/config/config.js';

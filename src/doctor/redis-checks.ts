@@ -8,7 +8,7 @@ import { redisNeedBytes } from '../contract/redis-needs.js';
 import type { Config } from '../platform/config/config.js';
 import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-directory.js';
 import { withDeadline } from '../platform/deadline.js';
-import { prepareRedisPlace } from '../platform/embedded-redis/paths.js';
+import { prepareRedisPaths } from '../platform/embedded-redis/paths.js';
 import type { Logger } from '../platform/logger.js';
 import { connectForAnswers, type Redis } from '../platform/redis/connection.js';
 import { infoField, infoOf, unfitness } from '../platform/redis/preflight.js';
@@ -44,7 +44,7 @@ async function findEmbeddedRedis(dataDir: string): Promise<{ message: string; ur
     return null;
   } catch (error) {
     if (!(error instanceof DataDirectoryInUseError)) throw error;
-    const { socket } = await prepareRedisPlace(dataDir);
+    const { socket } = await prepareRedisPaths(dataDir);
     return { message: messageOf(error).split(':', 1)[0] ?? '', url: `unix://${encodeURI(socket)}` };
   }
 }

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { OperatorError } from '../contract/errors.js';
-import type { FromHttp, ToHttp } from '../contract/http-messages.js';
+import type { FromHttp, ToHttp } from '../contract/http-process-messages.js';
 import { loadConfig } from '../platform/config/config.js';
 import { createLogger } from '../platform/logger.js';
 import { watchLoopDelay } from '../platform/loop-delay.js';
+import { setOwnOomScore } from '../platform/proc.js';
 import { endWhenUnhandled } from '../platform/shutdown.js';
 import { startHttp } from './server.js';
 
@@ -16,12 +16,12 @@ if (process.send === undefined) throw new Error('this module is the entry of a p
 const sendToParent = (message: FromHttp) => process.send?.(message, () => undefined);
 
 /** When memory runs out, the kernel kills this process before the supervisor or a browser. */
-const oomScoreAdjustment = 500;
+const oomScore = 500;
 
 const stopped = Promise.race([once(process, 'disconnect'), once(process, 'SIGTERM')]);
 
 async function main(): Promise<void> {
-  await writeFile('/proc/self/oom_score_adj', String(oomScoreAdjustment)).catch(() => undefined);
+  await setOwnOomScore(oomScore);
   const first = await Promise.race([stopped, once(process, 'message') as Promise<[ToHttp]>]);
   const [message] = first as [ToHttp?];
   if (message?.type !== 'serve') return;

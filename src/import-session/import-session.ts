@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { exists } from '../platform/files.js';
 import { Profile, type ProfileNote } from '../supervisor/browser/profile.js';
 import { loginFolders } from '../supervisor/credentials/login-files.js';
 import { findProfile, refuseIfInUse } from './source-profile.js';
@@ -65,7 +65,7 @@ function importedNote(session: string): ProfileNote {
 }
 
 async function refuseUnlessLogin(from: string): Promise<void> {
-  if (existsSync(join(from, whatsAppDatabase))) return;
+  if (await exists(join(from, whatsAppDatabase))) return;
   throw new OperatorError(`${from} holds no login of WhatsApp Web: nothing in it was ever linked`);
 }
 
@@ -76,7 +76,7 @@ async function refuseIfTaken(profile: Profile, session: string): Promise<void> {
       `the session ${session} has a login already (${profile.dir}): end it with POST /api/logout, then import again`,
     );
   }
-  if (note === null && existsSync(profile.dir)) {
+  if (note === null && (await exists(profile.dir))) {
     throw new OperatorError(
       `${profile.dir} exists already, and was not made by Holdline: move it away first`,
     );
@@ -90,7 +90,7 @@ async function copyToSibling(from: string, target: string): Promise<string> {
     await mkdir(join(target, '..'), { recursive: true, mode: 0o700 });
     copy = await mkdtemp(`${target}.import-`);
     for (const folder of loginFolders) {
-      if (existsSync(join(from, folder)))
+      if (await exists(join(from, folder)))
         await cp(join(from, folder), join(copy, folder), { recursive: true });
     }
     return copy;

@@ -1,7 +1,8 @@
-import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { readCommandLine } from '../platform/proc.js';
 
 /**
  * Finds the profile to import: `dir` is a profile itself, or a LocalAuth data path that contains `session` or
@@ -70,8 +71,8 @@ function whatIsThere(sessions: readonly string[]): string {
 
 /** False for a process that is no browser: the pid has been reused. */
 async function isBrowser(pid: number): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => null);
-  if (commandLine !== null) return commandLine.includes('--user-data-dir=');
+  const commandLine = await readCommandLine(pid);
+  if (commandLine !== null) return commandLine.some((argument) => argument.includes('--user-data-dir='));
   try {
     // Without /proc, every process with this pid counts as a browser.
     process.kill(pid, 0);

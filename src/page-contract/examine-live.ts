@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { webVersionsFolder } from '../contract/web-version.js';
+import { webVersionsFolder } from '../contract/page.js';
 import type { Config } from '../platform/config/config.js';
 import { StartPages } from '../session-worker/whatsapp/start-pages.js';
 import { allNeededNames } from './capability-report.js';

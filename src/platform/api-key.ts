@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   type ApiKey,
   apiKeyPrefix,
@@ -8,12 +8,13 @@ import {
   scopes,
 } from '../contract/access.js';
 import { OperatorError } from '../contract/errors.js';
+import { sha256Hex } from './digest.js';
 
 /** The entries of `WHATSAPP_API_KEYS`: `name:scope:sha256:<hex>`. */
 
 export interface ParsedApiKeys {
   readonly keys: readonly ApiKey[];
-  /** Sentences that name an entry by its number only: what stands there may be a key. */
+  /** Sentences that name an entry only by its number: its text may be a key. */
   readonly problems: readonly string[];
 }
 
@@ -39,7 +40,7 @@ export function parseApiKeys(text: string): ParsedApiKeys {
   return { keys, problems };
 }
 
-/** A key that nobody can guess, 256 bits of it, and what the product is told of it. */
+/** A random key of 256 bits, and its entry for `WHATSAPP_API_KEYS`. Throws {@link OperatorError}. */
 export function newApiKey(name: string, scope: string): { readonly key: string; readonly entry: string } {
   if (!keyNamePattern.test(name)) throw new OperatorError('a name is 1-64 characters of a-z, 0-9 and -');
   if (!isScope(scope)) throw new OperatorError(`a scope is one of ${scopes.join(', ')}`);
@@ -47,11 +48,7 @@ export function newApiKey(name: string, scope: string): { readonly key: string; 
   return { key, entry: entryOf(name, scope, key) };
 }
 
+/** Keys are random and long: a plain hash is as good as a slow one. */
 function entryOf(name: string, scope: Scope, key: string): string {
-  return `${name}:${scope}:sha256:${sha256(key).toString('hex')}`;
-}
-
-/** Keys and tokens are random and long: a plain hash is as good as a slow one. */
-export function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return `${name}:${scope}:sha256:${sha256Hex(key)}`;
 }

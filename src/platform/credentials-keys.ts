@@ -1,13 +1,17 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, OperatorError } from '../contract/errors.js';
+import { writePrivateFile } from './files.js';
 
-/** A key that seals the backup of credentials. Prints as nothing that could be used. */
+/** A key that encrypts the backup of credentials. Printing it reveals nothing. */
 export interface CredentialsKey {
-  /** Derived from the key, to tell keys apart; says nothing about it. */
+  /** Derived from the key; identifies it without revealing it. */
   readonly id: string;
   readonly secret: KeyObject;
 }
 
-/** What makes a key; for messages to an operator. */
+/** The command that makes a key, for messages to the operator. */
 export const makeKeyHint = 'openssl rand -base64 32';
 
 /** null: not base64 of 32 bytes. */
@@ -16,4 +20,34 @@ export function parseCredentialsKey(text: string): CredentialsKey | null {
   const bytes = Buffer.from(text, 'base64');
   const id = createHmac('sha256', bytes).update('holdline credentials key').digest('hex').slice(0, 16);
   return { id, secret: createSecretKey(bytes) };
+}
+
+/**
+ * Loads the key from a data directory that this process has locked, or makes one if there is none. Throws an
+ * {@link OperatorError} where the file is not a valid key: a new key in its place could not decrypt the backup.
+ */
+export async function loadOrMakeCredentialsKey(dataDir: string): Promise<CredentialsKey> {
+  const file = credentialsKeyFile(dataDir);
+  try {
+    const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    const text = found ?? `${randomBytes(32).toString('base64')}\n`;
+    if (found === null) await writePrivateFile(file, text);
+    const key = parseCredentialsKey(text.trim());
+    if (key !== null) return key;
+  } catch (cause) {
+    throw new OperatorError(
+      `the key of the credentials backup, ${file}, cannot be used: ${messageOf(cause)}`,
+      { cause },
+    );
+  }
+  throw new OperatorError(
+    `${file} does not hold base64 of 32 bytes: put the key back, or remove the file to have a new one made (a backup made with the old key can then not be read)`,
+  );
+}
+
+export function credentialsKeyFile(dataDir: string): string {
+  return join(dataDir, 'credentials.key');
 }

@@ -6,12 +6,12 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { messageOf, OperatorError } from '../contract/errors.js';
 
-/** Held until `release()` or until this process is gone, however it went. */
+/** Held until `release()`, or until this process ends in any way. */
 export interface DataDirectoryLock {
   release(): Promise<void>;
 }
 
-/** A product runs on this data directory already. */
+/** Another process of the product uses this data directory. */
 export class DataDirectoryInUseError extends OperatorError {
   constructor(dataDir: string, owner: string | null) {
     super(
@@ -22,14 +22,14 @@ export class DataDirectoryInUseError extends OperatorError {
 }
 
 /**
- * Makes the data directory (mode 0700) where it is missing, and the caller its only user: two embedded Redis on
- * one append-only file would destroy it.
+ * Creates the data directory (mode 0700) if it is missing, and locks it: two embedded Redis servers would destroy the
+ * append-only file.
  *
- * The lock is flock(2) on `holdline.lock`. The kernel frees it with the last descriptor of the file opened here,
- * so after a SIGKILL too, and it holds between containers that share the directory, where an abstract socket
- * would not (each network namespace has its own). Node has no flock: the program of that name takes the lock on
- * the descriptor it inherits, and what stays open here keeps it. The file's text only names the owner in the
- * message; nothing is decided by it, and the file is never removed, because removing a lock file lets two in.
+ * The lock is flock(2) on `holdline.lock`. The kernel releases it when the descriptor opened here is closed, also by a
+ * SIGKILL. It works between containers that share the directory; an abstract socket would not, because each network
+ * namespace has its own. Node has no flock: the program `flock` locks the descriptor that it inherits, and this process
+ * keeps that descriptor open. The text in the file only names the owner in error messages. The file is never removed:
+ * removing a lock file lets two processes in.
  *
  * Throws {@link DataDirectoryInUseError}, or an OperatorError where the directory cannot be used.
  */
@@ -54,7 +54,7 @@ export async function lockDataDirectory(dataDir: string): Promise<DataDirectoryL
   };
 }
 
-// A bare descriptor, not a FileHandle: garbage collection would close that one, and free the lock.
+// A plain descriptor: garbage collection would close a FileHandle, and so release the lock.
 const openDescriptor = promisify(openFile);
 const closeDescriptor = promisify(close);
 const truncateDescriptor = promisify(ftruncate);
@@ -63,7 +63,7 @@ const writeDescriptor = promisify<number, string, number, unknown>(write);
 async function openLockFile(directory: string, file: string): Promise<number> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    // 'a+' creates without emptying: the text belongs to the owner until the lock is ours.
+    // 'a+' creates the file without truncating it: until the lock is taken, the text names the owner.
     return await openDescriptor(file, 'a+', 0o600);
   } catch (cause) {
     throw new OperatorError(
@@ -74,19 +74,19 @@ async function openLockFile(directory: string, file: string): Promise<number> {
   }
 }
 
-/** False where another process holds the lock. */
+/** false: another process holds the lock. */
 function takeLock(descriptor: number): Promise<boolean> {
   return new Promise((settle, reject) => {
     const flock = spawn('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', descriptor] });
-    let complaint = '';
+    let errorText = '';
     flock.stderr?.on('data', (chunk: Buffer) => {
-      complaint += chunk.toString();
+      errorText += chunk.toString();
     });
     flock.once('error', (cause) => reject(flockFailed(messageOf(cause), cause)));
     flock.once('close', (code) => {
       if (code === 0) settle(true);
-      else if (code === 1 && complaint === '') settle(false);
-      else reject(flockFailed(messageOf(complaint)));
+      else if (code === 1 && errorText === '') settle(false);
+      else reject(flockFailed(messageOf(errorText)));
     });
   });
 }

@@ -1,6 +1,6 @@
 import { DeadlineError } from '../contract/errors.js';
 
-/** Settles as `promise` does, or rejects with a {@link DeadlineError} naming `what`. */
+/** Settles like `promise`, or rejects after `deadlineMs` with a {@link DeadlineError} that names `what`. */
 export async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, what: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -13,7 +13,7 @@ export async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, w
   }
 }
 
-/** Resolves after `ms`, or at once when `signal` aborts; never rejects. */
+/** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
@@ -27,7 +27,7 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves when `promise` does, after `ms`, or when `signal` aborts; no timer is left. */
+/** Waits for `promise` for at most `ms`, or until `signal` aborts; rejects only if `promise` does. Leaves no timer. */
 export async function atMost(promise: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<void> {
   const done = new AbortController();
   const signals = signal === undefined ? [done.signal] : [signal, done.signal];
@@ -38,7 +38,7 @@ export async function atMost(promise: Promise<unknown>, ms: number, signal?: Abo
   }
 }
 
-/** Settles as `promise` does, or rejects as soon as `signal` aborts. */
+/** Settles like `promise`, or rejects as soon as `signal` aborts. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const done = new AbortController();
   const aborted = new Promise<never>((_, reject) => {

@@ -2,12 +2,12 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** Most processes, and every thread, write JSON and never need it. */
+/** Imported only on a terminal: all other processes, and every thread, write JSON. */
 const pretty = process.stdout.isTTY ? (await import('pino-pretty')).default : null;
 
 /**
- * JSON lines on stdout; on a terminal the same facts in a form for people. Written synchronously, so that the
- * last line of a thread that is terminated or of a process that exits is not lost.
+ * Writes JSON lines to stdout, or readable lines on a terminal. Writes are synchronous: otherwise the last lines of a
+ * terminated thread or an exiting process would be lost.
  */
 export function createLogger(level: string, fields: Record<string, unknown> = {}): Logger {
   return pino({ level, base: fields, serializers: { err: errorFacts } }, destination());
@@ -26,10 +26,10 @@ function destination(): DestinationStream {
   return pino.destination({ fd: 1, sync: true });
 }
 
-/** Errors are facts here: name, code and sentence. Stacks only of what nobody expected. */
+/** Name, code and message of an error; the stack only of unexpected errors, which have no code. */
 function errorFacts(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
-  // What cannot be parsed may be anybody's message, and the parser quotes it.
+  // The parser's message quotes the text, which may be a private message.
   if (error instanceof SyntaxError) return { name: error.name, message: 'not valid JSON' };
   const { name, message } = error;
   const code = (error as { code?: unknown }).code;

@@ -1,35 +1,35 @@
 import type { Logger } from './logger.js';
 
 /**
- * How long this process' event loop has stood still at a time: blocked by work of its own, frozen, or without a
- * processor. A deadline that passes meanwhile says nothing of whoever was waited for.
+ * Measures how long the event loop of this process stalls: blocked by its own work, frozen, or without a processor. A
+ * deadline that passes during a stall says nothing about the other side.
  */
 export class LoopDelay {
   readonly #timer: NodeJS.Timeout;
-  #turnedAt = performance.now();
-  /** Since the construction or {@link forget}. */
+  #tickedAt = performance.now();
+  /** Since construction or {@link reset}. */
   #longestMs = 0;
 
-  /** `onDelay` is told of each that is over, of `reportFromMs` or more. */
+  /** Calls `onDelay` after each stall of at least `reportFromMs`. */
   constructor(onDelay: (ms: number) => void = () => undefined, reportFromMs = Number.POSITIVE_INFINITY) {
     this.#timer = setInterval(() => {
       const delayMs = this.#currentMs();
       this.#longestMs = Math.max(this.#longestMs, delayMs);
-      this.#turnedAt = performance.now();
+      this.#tickedAt = performance.now();
       if (delayMs >= reportFromMs) onDelay(delayMs);
     }, tickMs);
     this.#timer.unref();
   }
 
-  /** Why a deadline of `limitMs` may have passed; null: it did not stand still for half of it. */
-  blame(limitMs: number): string | null {
+  /** A stall that may explain a missed deadline of `limitMs`; null: none was at least half as long. */
+  explainTimeout(limitMs: number): string | null {
     const ms = Math.max(this.#longestMs, this.#currentMs());
     return ms < limitMs / 2 ? null : `this process stood still for ${(ms / 1_000).toFixed(1)} s`;
   }
 
-  forget(): void {
+  reset(): void {
     this.#longestMs = 0;
-    this.#turnedAt = performance.now();
+    this.#tickedAt = performance.now();
   }
 
   stop(): void {
@@ -37,17 +37,17 @@ export class LoopDelay {
   }
 
   #currentMs(): number {
-    return Math.max(0, performance.now() - this.#turnedAt - tickMs);
+    return Math.max(0, performance.now() - this.#tickedAt - tickMs);
   }
 }
 
 const tickMs = 100;
-const worthALineMs = 1_000;
+const warnFromMs = 1_000;
 
-/** Says in the log when the process has stood still: what else passed its deadline then may not be to blame. */
+/** Logs each stall of a second or more: deadlines that passed meanwhile may have been missed because of it. */
 export function watchLoopDelay(log: Logger): LoopDelay {
   return new LoopDelay(
     (ms) => log.warn({ stoodStillMs: Math.round(ms) }, 'this process stood still; deadlines may have passed'),
-    worthALineMs,
+    warnFromMs,
   );
 }

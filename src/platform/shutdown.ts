@@ -1,29 +1,29 @@
 import type { Logger } from './logger.js';
 
-/** `force` aborts when whoever stops the product is out of patience. */
+/** `force` aborts when the stop must not wait any longer. */
 export interface Stoppable {
   readonly stop: (force: AbortSignal) => Promise<void>;
 }
 
-interface RunOptions {
+interface RunUntilSignalledOptions {
   readonly log: Logger;
-  /** The process exits after this however far the stop has come. */
+  /** The process exits after this time even if the stop has not finished. */
   readonly deadlineMs: number;
   /**
-   * Starts the parts, pushing each as soon as it has to be stopped. It may wait for as long as it likes, unless
-   * `stopping` aborts, and may still find later that it cannot go on.
+   * Starts the parts, and pushes each onto `parts` as soon as it needs a stop. It may take any time until `stopping` aborts,
+   * and may reject even after it has started parts.
    */
   readonly start: (parts: Stoppable[], stopping: AbortSignal) => Promise<void>;
 }
 
-/** A terminal signals the whole group and npm passes the signal on: two within this time are one. */
+/** A terminal signals the whole process group, and npm forwards the signal: two within this time count as one. */
 const sameSignalMs = 2_000;
 
 /**
- * Runs until SIGINT or SIGTERM, then stops the parts in reverse order and exits with 0. A second signal skips the
- * grace periods; a start that fails stops what had started, and throws.
+ * Runs until SIGINT, SIGTERM or SIGHUP, then stops the parts in reverse order and exits with 0. A second signal skips the
+ * grace periods. Where the start fails, stops the started parts and throws.
  */
-export async function runUntilSignalled({ log, deadlineMs, start }: RunOptions): Promise<void> {
+export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSignalledOptions): Promise<void> {
   const parts: Stoppable[] = [];
   const force = new AbortController();
   let signalledAt: number | null = null;
@@ -65,8 +65,8 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunOptions):
 }
 
 /**
- * Whatever nobody handles, an exception or a rejection, ends this process with one line in the log and exit code 1: half of a
- * process would keep its place from a whole one. Its service manager, or the process that started it, starts another.
+ * An unhandled exception or rejection ends this process with one log line and exit code 1: a half-broken process must not
+ * stay in place of a working one. The service manager, or the parent process, starts another.
  */
 export function endWhenUnhandled(log: Logger): void {
   process.on('uncaughtException', (error: unknown, origin) => {

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { OnBound } from '../contract/bounds.js';
+import { webVersionsFolder } from '../contract/page.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
-import { webVersionsFolder } from '../contract/web-version.js';
+import { collectGarbage } from '../platform/collect-garbage.js';
 import { withDeadline } from '../platform/deadline.js';
-import { collectGarbage } from '../platform/garbage.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis/connection.js';
 import { EventRelay } from './event-relay.js';

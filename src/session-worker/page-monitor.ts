@@ -1,5 +1,5 @@
 import { messageOf } from '../contract/errors.js';
-import type { ThreadTiming } from '../contract/thread-messages.js';
+import type { SessionWorkerTiming } from '../contract/thread-messages.js';
 import { pause } from '../platform/deadline.js';
 import type { DeviceLinking } from './device-linking.js';
 import type { IncarnationState } from './incarnation-state.js';
@@ -18,7 +18,7 @@ interface PageMonitorOptions {
   readonly linking: DeviceLinking;
   readonly login: LoginKeeper;
   readonly page: PageHealth;
-  readonly timing: ThreadTiming;
+  readonly timing: SessionWorkerTiming;
 }
 
 /**

@@ -1,12 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { OperatorError } from '../contract/errors.js';
-import type { FromHttp, ToHttp } from '../contract/http-messages.js';
+import type { FromHttp, ToHttp } from '../contract/http-process-messages.js';
 import { backoffMs, type Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred, pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
+import { signalGroup } from '../platform/proc.js';
 import { BrowserWatchdog } from './browser/browser-watchdog.js';
-import { signalGroup } from './browser/process-group.js';
 
 interface HttpProcessOptions {
   readonly entry: URL;

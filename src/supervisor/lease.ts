@@ -1,7 +1,7 @@
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from '../platform/logger.js';
 import { LoopDelay } from '../platform/loop-delay.js';
-import { tellEach } from '../platform/tell-each.js';
+import { notifyEach } from '../platform/notify-each.js';
 
 type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
 
@@ -76,8 +76,8 @@ export class Lease {
     this.#grantedAt = Math.max(this.#grantedAt, sentAt);
     this.#checkDeadline();
     if (this.#lost.signal.aborted) return false;
-    this.#loop.forget();
-    tellEach(
+    this.#loop.reset();
+    notifyEach(
       this.renewed,
       (listener) => listener(),
       (error) => this.#options.log.error({ err: error }, 'a listener to the renewals of a lease failed'),
@@ -101,7 +101,7 @@ export class Lease {
     const { giveUpMs } = this.#options.timing;
     if (this.ageMs > giveUpMs) {
       // Else Redis would be looked at for what this process did.
-      const stall = this.#loop.blame(giveUpMs);
+      const stall = this.#loop.explainTimeout(giveUpMs);
       const cause = stall === null ? '' : `: ${stall}`;
       this.#lose(`the lock could not be renewed for ${(this.ageMs / 1_000).toFixed(1)} s${cause}`);
     }

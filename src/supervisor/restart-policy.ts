@@ -55,13 +55,13 @@ export class RestartPolicy {
         // At once, but not again and again.
         const attempt = this.#failuresInRow++;
         const delayMs = attempt === 0 ? 0 : this.#jittered(backoffMs(this.#limits, attempt - 1));
-        return { type: 'restart', delayMs, rung: policy.rung };
+        return { type: 'restart', delayMs, rung: policy.restartLevel };
       }
       case 'incompatible':
       case 'backoff': {
         // Believed at the second look: a page that starts slowly, or lacks a script, looks the same.
         if (this.#incompatibleInRow > 1) {
-          return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.rung };
+          return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.restartLevel };
         }
         const attempt = this.#failuresInRow++;
         // Something of ours broke in the middle of a healthy life: nothing says that it will again. An outage is
@@ -69,7 +69,7 @@ export class RestartPolicy {
         const isFirst = policy.counted && attempt === 0 && healthyMs > 0;
         const delayMs = isFirst ? 0 : this.#jittered(backoffMs(this.#limits, attempt));
         // What a new thread did not mend, a new browser may.
-        const rung = policy.counted && attempt > 0 ? 'browser' : policy.rung;
+        const rung = policy.counted && attempt > 0 ? 'browser' : policy.restartLevel;
         return { type: 'restart', delayMs, rung };
       }
       default:

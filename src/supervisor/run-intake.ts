@@ -3,11 +3,11 @@ import { messageOf } from '../contract/errors.js';
 import { keyPrefix } from '../contract/keys.js';
 import { sessionsQueue } from '../contract/names.js';
 import type { Timing } from '../contract/timing.js';
+import { isDataError } from '../platform/data-errors.js';
 import { pause } from '../platform/deadline.js';
-import { retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
-import { isAboutData } from '../platform/odd-data.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { redisRetryMs } from '../platform/retry.js';
 
 interface IntakeOptions {
   readonly redis: Redis;
@@ -46,7 +46,7 @@ export class RunIntake {
     this.#worker = new PacedWorker(this.#closing.signal, (job, token) => process(job, token ?? ''), options);
     this.#worker.on('error', (error) => {
       log.debug({ err: error }, 'queue worker');
-      if (isAboutData(error)) onOdd();
+      if (isDataError(error)) onOdd();
     });
     this.#worker.on('failed', (job, error) =>
       log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
@@ -61,7 +61,7 @@ export class RunIntake {
       } catch (error) {
         this.#log.error({ error: messageOf(error) }, 'the queue worker ended; beginning anew');
       }
-      await pause(retryMs, this.#closing.signal);
+      await pause(redisRetryMs, this.#closing.signal);
     }
   }
 
@@ -87,14 +87,14 @@ class PacedWorker extends Worker {
 
   /** Between two tries of its blocking read BullMQ waits a tenth of a second. */
   override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
-    return aborting === undefined ? pause(ms ?? retryMs, this.#closing) : super.delay(ms, aborting);
+    return aborting === undefined ? pause(ms ?? redisRetryMs, this.#closing) : super.delay(ms, aborting);
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
     try {
       return await super.moveToActive(token, name);
     } catch (error) {
-      await pause(retryMs, this.#closing);
+      await pause(redisRetryMs, this.#closing);
       throw error;
     }
   }

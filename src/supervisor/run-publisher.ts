@@ -9,9 +9,9 @@ import {
   type Status,
 } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
-import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { trimEvents } from '../platform/store/event-writer.js';
 import { inspectSession } from '../platform/store/session-inspection.js';
 import {
@@ -78,12 +78,12 @@ export class RunPublisher {
   async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
     // First, for it frees memory: a Redis that has none refuses the claim.
-    await this.#insist(() => trimEvents(redis, session));
+    await this.#retryUntilSuccess(() => trimEvents(redis, session));
     // Whatever stands in the way of the claim and of what comes after it; another run's keys are its own to look after.
-    await this.#insist(async () => {
+    await this.#retryUntilSuccess(async () => {
       if (await holdsLock(redis, session, token)) await inspectSession(redis, session);
     });
-    const claim = await this.#insist(() => claimRun(redis, session, token, startId, above));
+    const claim = await this.#retryUntilSuccess(() => claimRun(redis, session, token, startId, above));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
@@ -101,7 +101,7 @@ export class RunPublisher {
     while (!(await lease.renewNow())) {
       if (lease.lost.aborted) throw new RunLostError('the session belongs to another run');
       // Redis did not say whose it is.
-      await pause(retryMs, lease.lost);
+      await pause(redisRetryMs, lease.lost);
     }
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
@@ -137,7 +137,7 @@ export class RunPublisher {
   async markWiped(): Promise<number> {
     const { redis, session } = this.#options;
     for (;;) {
-      const wiped = await this.#insist(() => markWiped(redis, session, this.#fence.epoch));
+      const wiped = await this.#retryUntilSuccess(() => markWiped(redis, session, this.#fence.epoch));
       if (wiped !== null) return wiped;
       await this.reclaim();
     }
@@ -152,7 +152,7 @@ export class RunPublisher {
       const next = { epoch: expected.epoch, incarnation: expected.incarnation + 1 };
       const status = composeStatus({ ...this.facts, ...next }, change, new Date().toISOString());
       // Of an interrupted write nobody knows whether it happened: the fence tells.
-      const isWritten = await this.#insist(() => write(expected, status));
+      const isWritten = await this.#retryUntilSuccess(() => write(expected, status));
       if (isWritten) {
         this.#fence = next;
         return;
@@ -162,12 +162,12 @@ export class RunPublisher {
   }
 
   /** Tries again for as long as the lease holds: Redis may refuse (no memory, read-only) and recover. */
-  async #insist<T>(operation: () => Promise<T>): Promise<T> {
+  async #retryUntilSuccess<T>(operation: () => Promise<T>): Promise<T> {
     const { log } = this.#options;
     const { lost } = this.#options.lease;
     try {
       const sentence = 'redis refused a step of the run; trying again';
-      return await insist(operation, { signal: lost, log, sentence });
+      return await retryUntilSuccess(operation, { signal: lost, log, sentence });
     } catch {
       throw new RunLostError(String(lost.reason));
     }

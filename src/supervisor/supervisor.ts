@@ -4,16 +4,16 @@ import { messageOf } from '../contract/errors.js';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
 import { authStartJob, isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import { collectGarbage } from '../platform/collect-garbage.js';
 import type { Config } from '../platform/config/config.js';
+import { isDataError } from '../platform/data-errors.js';
 import { deferred, pause, withDeadline } from '../platform/deadline.js';
-import { collectGarbage } from '../platform/garbage.js';
-import { insist, retryMs } from '../platform/insist.js';
 import type { Logger } from '../platform/logger.js';
-import { isAboutData } from '../platform/odd-data.js';
 import { openQueue } from '../platform/queues/open-queue.js';
 import { mendStarts } from '../platform/queues/start-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { keepSubscribed } from '../platform/redis/subscription.js';
+import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { readFence, renewLock, stepDown } from '../platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../platform/store/supervisor-registry.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
@@ -175,7 +175,7 @@ export class Supervisor {
     if (!start.success) {
       await this.#mendStarts();
       // Where Redis refused that, it is handed out again as it is.
-      await pause(retryMs, this.#closing.signal);
+      await pause(redisRetryMs, this.#closing.signal);
       await this.#giveBack(job, token);
       throw new WaitingError();
     }
@@ -249,7 +249,7 @@ export class Supervisor {
   /** Redis may be away for long before it comes back empty. */
   #recoverLostSession(session: string): void {
     const sentence = 'redis did not say whether it still knows the session; asking again';
-    this.#inBackground(this.#insist(() => recoverLostSession(session, this.#forgotten), sentence));
+    this.#inBackground(this.#retryUntilSuccess(() => recoverLostSession(session, this.#forgotten), sentence));
   }
 
   get #forgotten() {
@@ -264,8 +264,8 @@ export class Supervisor {
   }
 
   /** Rejects only once this supervisor closes. */
-  #insist<T>(attempt: () => Promise<T>, sentence: string): Promise<T> {
-    return insist(attempt, { signal: this.#closing.signal, log: this.#options.log, sentence });
+  #retryUntilSuccess<T>(attempt: () => Promise<T>, sentence: string): Promise<T> {
+    return retryUntilSuccess(attempt, { signal: this.#closing.signal, log: this.#options.log, sentence });
   }
 
   /** What fails although it should not is nobody's to mend: unhandled, it ends the process, which its service starts again. */
@@ -281,8 +281,11 @@ export class Supervisor {
    */
   async #takeUpLeftovers(): Promise<void> {
     const sentence = 'redis refused to give a run back that was cut off; trying again';
-    const ids = await this.#insist(() => this.#redis.lrange(this.#queue.toKey('active'), 0, -1), sentence);
-    for (const id of ids) await this.#insist(() => this.#takeUp(id), sentence);
+    const ids = await this.#retryUntilSuccess(
+      () => this.#redis.lrange(this.#queue.toKey('active'), 0, -1),
+      sentence,
+    );
+    for (const id of ids) await this.#retryUntilSuccess(() => this.#takeUp(id), sentence);
   }
 
   async #takeUp(id: string): Promise<void> {
@@ -295,7 +298,7 @@ export class Supervisor {
       // Its data are not needed for that.
       await new Job(this.#queue, authStartJob, {}, {}, id).moveToWait('0');
     } catch (error) {
-      if (!isAboutData(error)) throw error;
+      if (!isDataError(error)) throw error;
       log.error({ session, error: messageOf(error) }, 'a run that was cut off cannot be taken up');
     }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { CredentialsBackup } from '../../src/contract/credentials.js';
+import type { CredentialsBackupInfo } from '../../src/contract/credentials.js';
 import type { Status } from '../../src/contract/status.js';
 import { makeKeyText } from '../support/credentials.js';
 import type { Product } from '../support/product.js';
@@ -59,8 +59,10 @@ async function readyWithoutQr(message: string): Promise<Status> {
   return ready;
 }
 
-async function backup(): Promise<CredentialsBackup> {
-  const health = (await (await product.get('/health')).json()) as { credentials_backup: CredentialsBackup };
+async function backup(): Promise<CredentialsBackupInfo> {
+  const health = (await (await product.get('/health')).json()) as {
+    credentials_backup: CredentialsBackupInfo;
+  };
   return health.credentials_backup;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { processFacts } from './processes.js';
-import { type RedisPlace, type RunningRedis, redisArguments } from './redis-process.js';
+import { type RedisPaths, type RunningRedis, redisArguments } from './redis-process.js';
 
 /** Loaded where it is used only: it takes longer than a Redis of this machine takes to start. */
 const testcontainers = () => import('testcontainers');
@@ -16,7 +16,7 @@ export async function findsEngine(): Promise<boolean> {
 }
 
 /** A Redis in a container, with its data on this machine, so that the next one there finds them. */
-export async function runRedisContainer(place: RedisPlace): Promise<RunningRedis> {
+export async function runRedisContainer(place: RedisPaths): Promise<RunningRedis> {
   const { GenericContainer, getContainerRuntimeClient, Wait } = await testcontainers();
   const started = await new GenericContainer('redis:7')
     .withCommand(['redis-server', '--protected-mode', 'no', '--dir', '/data', ...redisArguments(place)])

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { dieWithThisProcess } from './die-with-this-process.js';
 
 /** Where a Redis of a test keeps its data and listens, on loopback. */
-export interface RedisPlace {
+export interface RedisPaths {
   readonly port: number;
   readonly directory: string;
   readonly appendOnly: boolean;
@@ -21,12 +21,12 @@ export interface RunningRedis {
 }
 
 /** What a SIGKILL leaves has been written; waiting for the disk too would let a busy one hold Redis up for a second. */
-export function redisArguments({ appendOnly, settings = [] }: RedisPlace): string[] {
+export function redisArguments({ appendOnly, settings = [] }: RedisPaths): string[] {
   return ['--save', '', '--appendonly', appendOnly ? 'yes' : 'no', '--appendfsync', 'no', ...settings];
 }
 
 /** This machine's own redis-server. */
-export async function spawnRedis(place: RedisPlace): Promise<RunningRedis> {
+export async function spawnRedis(place: RedisPaths): Promise<RunningRedis> {
   const at = ['--port', String(place.port), '--bind', '127.0.0.1', '--dir', place.directory];
   const child = spawn('redis-server', [...at, ...redisArguments(place)], { stdio: 'ignore' });
   await once(child, 'spawn');

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { findsEngine, runRedisContainer } from './redis-container.js';
-import { type RedisPlace, type RunningRedis, spawnRedis } from './redis-process.js';
+import { type RedisPaths, type RunningRedis, spawnRedis } from './redis-process.js';
 
 /** A redis-server of the test's own, on a free loopback port, in a directory of its own. */
 export interface RedisServer {
@@ -67,7 +67,7 @@ export async function startRedis({
 }
 
 /** A Docker engine's where one answers, else this machine's own; HOLDLINE_TEST_REDIS=docker|local decides. */
-async function launch(place: RedisPlace): Promise<RunningRedis> {
+async function launch(place: RedisPaths): Promise<RunningRedis> {
   const wanted = process.env.HOLDLINE_TEST_REDIS;
   if (wanted === 'docker' || (wanted !== 'local' && (await findsEngine()))) return runRedisContainer(place);
   return spawnRedis(place);

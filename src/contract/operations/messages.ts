@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { jobViewSchema, sentSchema } from '../command-jobs.js';
 import {
-  besideOtherProblems,
   chatIdSchema,
   chatSchema,
+  despiteOtherIssues,
   exactlyOneRecipient,
   limitSchema,
   messageSchema,
@@ -37,7 +37,7 @@ export const messageOperations = {
         link_preview: z.boolean().default(true).describe('show a preview of the first link in the text'),
         mark_seen: z.boolean().default(true).describe('mark the chat as read, on the phone too'),
       })
-      .superRefine(exactlyOneRecipient, besideOtherProblems),
+      .superRefine(exactlyOneRecipient, despiteOtherIssues),
     output: sentSchema,
     delivery: 'once',
     needs: 'ready',
@@ -95,7 +95,7 @@ export const messageOperations = {
         chat_id: chatIdSchema.optional(),
         limit: limitSchema.default(10),
       })
-      .superRefine(exactlyOneRecipient, besideOtherProblems),
+      .superRefine(exactlyOneRecipient, despiteOtherIssues),
     output: z.object({
       ok: z.literal(true),
       chat: chatSchema,

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { ApiKey } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
-import { sha256 } from '../../platform/api-key.js';
+import { sha256 } from '../../platform/digest.js';
 import { headerValues } from '../core/headers.js';
 
 /** The configured API keys, in memory. */

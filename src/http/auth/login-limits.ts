@@ -1,5 +1,5 @@
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
-import { loginKey, qrLinkKey, qrVisitKey, visitsKey } from '../../contract/keys.js';
+import { loginIndexKey, loginKey, qrLinkKey, qrVisitKey } from '../../contract/keys.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -13,7 +13,7 @@ import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.
 export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: OnBound): BrowserLogins {
   async function enforce(bound: BoundName, list: string, key: string, ttlS: number): Promise<void> {
     const deleted = await viaRedis(() =>
-      enforceScript(redis, [visitsKey(list), key], [key, ttlS * 1_000, bounds[bound]]),
+      enforceScript(redis, [loginIndexKey(list), key], [key, ttlS * 1_000, bounds[bound]]),
     );
     if (deleted > 0) onBound(bound);
   }

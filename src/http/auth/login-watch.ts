@@ -1,5 +1,5 @@
 import type { Logger } from '../../platform/logger.js';
-import { tellEach } from '../../platform/tell-each.js';
+import { notifyEach } from '../../platform/notify-each.js';
 import type { BrowserLogin } from '../core/caller.js';
 import type { BrowserLogins } from './browser-logins.js';
 
@@ -72,7 +72,7 @@ export class LoginWatch {
     const callbacks = [...watched.callbacks];
     watched.callbacks.clear();
     this.#forget(watched);
-    tellEach(
+    notifyEach(
       callbacks,
       (onEnd) => onEnd(),
       (error) => this.#log.error({ err: error }, 'could not end a request whose login has ended'),

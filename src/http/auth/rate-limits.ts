@@ -2,7 +2,7 @@ import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
-import { isNoNumber } from '../../platform/odd-data.js';
+import { isNotInteger } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { setAsideText, settingAside } from '../../platform/redis/set-aside.js';
 import type { Caller } from '../core/caller.js';
@@ -76,7 +76,7 @@ async function count(
   try {
     return await settingAside(redis, [key], consumed);
   } catch (error) {
-    if (!isNoNumber(error) || !(await setAsideText(redis, key))) throw error;
+    if (!isNotInteger(error) || !(await setAsideText(redis, key))) throw error;
     return consumed();
   }
 }

@@ -1,6 +1,6 @@
 import { type SendJob, sendJobSchema } from '../../contract/command-jobs.js';
 import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
-import { isAboutData } from '../../platform/odd-data.js';
+import { isDataError } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
 import { parseWipe } from '../../platform/store/state-store.js';
@@ -52,7 +52,7 @@ export function createJobReader(redis: Redis, session: string): JobReader {
         const data = await viaRedis(() => redis.hget(key, 'data'));
         return data === null ? null : sendJobSchema.parse(JSON.parse(data));
       } catch (error) {
-        if (!isAboutData(error)) throw error;
+        if (!isDataError(error)) throw error;
         return 'unreadable';
       }
     },

@@ -7,7 +7,7 @@ import {
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import { type AskedName, operations } from '../../contract/operations.js';
-import { parseJson } from '../../platform/odd-data.js';
+import { parseJson } from '../../platform/data-errors.js';
 import type { CommandContext } from './context.js';
 
 /** A question to the session worker whose caller waits. */

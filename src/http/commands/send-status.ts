@@ -6,7 +6,7 @@ import {
   settledSendAgeS,
 } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
-import { parseJson } from '../../platform/odd-data.js';
+import { parseJson } from '../../platform/data-errors.js';
 import type { JobReader, JobRecord, JobSnapshot } from './job-reader.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
+import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
 import { memoizeLast } from './coalesce.js';
 
 /**
@@ -61,7 +62,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
   ]);
   const listedOrigins = new Set(settings.allowedOrigins);
   // An address cannot be rebound like a name. Without keys only loopback is ours.
-  const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackName(settings.host);
+  const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackHost(settings.host);
 
   function isOurs(host: Authority): boolean {
     return (
@@ -129,14 +130,6 @@ export function parseAuthority(text: string): Authority | null {
   if (!match || Number(match[3] ?? 0) > 65_535) return null;
   if (match[1] !== undefined && isIP(match[1]) !== 6) return null;
   return { name: (match[1] ?? match[2] ?? '').toLowerCase(), text: text.toLowerCase() };
-}
-
-function isLoopbackAddress(name: string): boolean {
-  return (isIP(name) === 4 && name.startsWith('127.')) || name === '::1';
-}
-
-function isLoopbackName(name: string): boolean {
-  return name === 'localhost' || isLoopbackAddress(name);
 }
 
 function withoutBrackets(hostname: string): string {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
+import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { type Position, readEvents, type StreamView } from '../../platform/store/event-stream.js';
-import { tellEach } from '../../platform/tell-each.js';
 import { viaRedis } from '../session/redis-errors.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { catchUp, type StreamStart } from './catch-up.js';
@@ -91,7 +91,7 @@ export class EventFeed {
     this.#tuning = { ...defaultTuning, ...parts.tuning };
     this.#pageSlots = new Semaphore(this.#tuning.maxPagesAtOnce);
     this.#ownerLiveness = new OwnerLiveness(parts.reader, (events) => {
-      tellEach(
+      notifyEach(
         this.#liveClients,
         (client) => client.onEvents(events),
         (error, client) => client.fail(error),
@@ -209,7 +209,7 @@ export class EventFeed {
 
   #startTimers(): void {
     const ping = () => {
-      tellEach(
+      notifyEach(
         this.#clients,
         (client) => client.ping(),
         (error, client) => client.fail(error),

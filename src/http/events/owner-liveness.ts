@@ -1,6 +1,6 @@
 import { eventsOfChange } from '../../contract/events.js';
 import { type Status, statusSchema } from '../../contract/status.js';
-import { isAboutData } from '../../platform/odd-data.js';
+import { isDataError } from '../../platform/data-errors.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
 
@@ -55,7 +55,7 @@ export class OwnerLiveness {
 
 /** A state that cannot be parsed says nothing; its owner writes it again. */
 function nullIfUnreadable(error: unknown): null {
-  if (!isAboutData(error)) throw error;
+  if (!isDataError(error)) throw error;
   return null;
 }
 

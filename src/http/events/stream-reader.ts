@@ -1,5 +1,6 @@
 import { pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
+import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
   awaitEvents,
@@ -8,7 +9,6 @@ import {
   readEvents,
   unreadableType,
 } from '../../platform/store/event-stream.js';
-import { tellEach } from '../../platform/tell-each.js';
 import { type FramedEvent, framedEntry } from './frames.js';
 
 export interface StreamSubscriber {
@@ -120,7 +120,7 @@ export class StreamReader {
         const entries = await unlessAborted(next, signal);
         const mayHaveLost = entries.length === 0 || reading.isUnverified;
         const loss = mayHaveLost ? await unlessAborted(this.#findLoss(reading), signal) : null;
-        if (loss !== null) this.#tellEach((subscriber) => subscriber.onLoss(loss));
+        if (loss !== null) this.#notifyEach((subscriber) => subscriber.onLoss(loss));
         if (loss?.kind === 'reset') {
           reading.position = '-';
           continue;
@@ -141,11 +141,11 @@ export class StreamReader {
   #deliver(reading: Reading, events: readonly FramedEvent[]): void {
     reading.position = events.at(-1)?.id ?? reading.position;
     for (const { type, json } of events) if (type === 'state') this.#options.onState(json);
-    this.#tellEach((subscriber) => subscriber.onEvents(events));
+    this.#notifyEach((subscriber) => subscriber.onEvents(events));
   }
 
-  #tellEach(tell: (subscriber: StreamSubscriber) => void): void {
-    tellEach(this.#subscribers, tell, (error, subscriber) => subscriber.fail(error));
+  #notifyEach(tell: (subscriber: StreamSubscriber) => void): void {
+    notifyEach(this.#subscribers, tell, (error, subscriber) => subscriber.fail(error));
   }
 
   /** Resolves to what was lost after the position; null: Redis still keeps it all. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../platform/digest.js';
 import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
 import { css } from './style.js';
@@ -16,9 +16,7 @@ export interface PageParts {
   readonly footer?: Html | null;
 }
 
-const [styleHash, scriptHash] = [css, liveScript].map((text) =>
-  createHash('sha256').update(text).digest('base64'),
-);
+const [styleHash, scriptHash] = [css, liveScript].map((text) => sha256(text).toString('base64'));
 
 /** Allows one inline style, one inline script and inline images; requests and forms go to this server only. */
 export const pagePolicy = [

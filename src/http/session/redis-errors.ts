@@ -1,7 +1,7 @@
 import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
-import { isWrongType } from '../../platform/odd-data.js';
+import { isWrongType } from '../../platform/data-errors.js';
 import { isElsewhere } from '../../platform/redis/peers.js';
 import { refusesRight } from '../../platform/redis/rights.js';
 

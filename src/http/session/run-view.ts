@@ -1,4 +1,4 @@
-import { type Intent, type Outcome, startJobSchema } from '../../contract/intent.js';
+import { type Intent, type IntentOutcome, startJobSchema } from '../../contract/intent.js';
 import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
 import {
   type Fence,
@@ -21,7 +21,7 @@ export interface RunView {
   readonly heartbeat: Heartbeat;
   readonly fence: Fence | null;
   readonly intent: Intent | null;
-  readonly outcome: Outcome | null;
+  readonly outcome: IntentOutcome | null;
   /**
    * `waiting`: no supervisor has it. `held`: a supervisor has it. `over`: the job of a run that has ended. It is being
    * removed; a start that is added before would be lost.

@@ -1,4 +1,4 @@
-import { type CredentialsBackup, describeBackup } from '../../contract/credentials.js';
+import { type CredentialsBackupInfo, describeBackup } from '../../contract/credentials.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
@@ -15,7 +15,7 @@ import { viaRedis } from './redis-errors.js';
 export interface SessionReader {
   status(): Promise<ToldStatus>;
   /** The status, and the backup of the login. */
-  health(): Promise<ToldStatus & { readonly backup: CredentialsBackup }>;
+  health(): Promise<ToldStatus & { readonly backup: CredentialsBackupInfo }>;
   /** The status, and the QR image as base64; null: there is no QR to scan. */
   qrBase64(): Promise<ToldCode>;
   qrPng(): Promise<Buffer | null>;

@@ -1,8 +1,8 @@
 import { ApiError } from '../../contract/errors.js';
-import { hasGotSomewhere } from '../../contract/states.js';
+import { isStartSettled } from '../../contract/states.js';
 import { composeStatus, noSupervisorSentence, type Status } from '../../contract/status.js';
 import { pause } from '../../platform/deadline.js';
-import { retryMs } from '../../platform/insist.js';
+import { redisRetryMs } from '../../platform/retry.js';
 import { endWithoutOwner } from './end-session.js';
 import type { RunAccess } from './run-access.js';
 import { hasOwner, type RunView } from './run-view.js';
@@ -75,7 +75,7 @@ async function secureStart(run: RunAccess, formerIntent: string | null): Promise
       if (!(error instanceof ApiError) || error.code !== 'redis_unavailable') throw error;
       // Redis may come back in time, and this start would be lost.
       outage = error;
-      await pause(retryMs, run.closing);
+      await pause(redisRetryMs, run.closing);
     }
   }
   const why = outage ?? new Error('the run before did not end in time; the session is not started');
@@ -84,7 +84,7 @@ async function secureStart(run: RunAccess, formerIntent: string | null): Promise
 
 function hasReached(view: RunView, leastEpoch: number): boolean {
   if (view.status.epoch < leastEpoch) return false;
-  if (view.heartbeat === 'live') return hasGotSomewhere(view.status.state);
+  if (view.heartbeat === 'live') return isStartSettled(view.status.state);
   // Another caller stopped it, unless a further start is on its way.
   const isToRun = view.job === 'waiting' || view.job === 'held';
   return view.heartbeat === 'ended' && !(view.status.state === 'stopped' && isToRun);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { isWebVersion } from '../../contract/web-version.js';
+import { isWebVersion } from '../../contract/page.js';
 
-/** What the configuration may say about how the browser and the linked device present themselves. */
+/** Types of the variables that decide how the browser and the linked device identify themselves. */
 
 export const webVersion = z.string().refine(isWebVersion, {
   error: 'must be a version of WhatsApp Web like 2.3000.1017054665',
@@ -23,7 +23,7 @@ export const languages = z
     error: 'must be at most 10 language tags like de-DE,de,en, without weights',
   });
 
-/** Under its canonical name. */
+/** The output is the canonical name. */
 export const timeZone = z
   .string()
   .refine((value) => canonicalTimeZone(value) !== null, {
@@ -40,7 +40,7 @@ function isLanguageTag(tag: string): boolean {
   }
 }
 
-/** Offsets such as +05:30 are none: to the browser they would mean something else. */
+/** null: no time zone. Offsets such as +05:30 are refused: the browser would interpret them differently. */
 function canonicalTimeZone(name: string): string | null {
   if (!/^[A-Za-z]/.test(name)) return null;
   try {

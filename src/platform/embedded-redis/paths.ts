@@ -4,17 +4,17 @@ import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../../contract/errors.js';
 import { sha256Hex } from '../digest.js';
 
-/** Where the embedded Redis lives: nobody but its owner may enter either directory. */
-export interface RedisPlace {
+/** Where the embedded Redis lives: only its owner may enter the directories. */
+export interface RedisPaths {
   /** Its working directory, with the append-only file; absolute, without symbolic links. */
   readonly directory: string;
   readonly socket: string;
 }
 
-/** The shortest limit of a Unix socket's path among the systems we know (macOS 103 bytes, Linux 107). */
+/** The shortest limit of a Unix socket's path on the supported systems (macOS 103 bytes, Linux 107). */
 const socketPathMaxBytes = 103;
 
-export async function prepareRedisPlace(dataDir: string): Promise<RedisPlace> {
+export async function prepareRedisPaths(dataDir: string): Promise<RedisPaths> {
   const wanted = join(resolve(dataDir), 'redis');
   try {
     await mkdir(wanted, { recursive: true, mode: 0o700 });
@@ -31,7 +31,7 @@ export async function prepareRedisPlace(dataDir: string): Promise<RedisPlace> {
   }
 }
 
-/** The same path for the same directory each time: the next start looks for a server left behind there. */
+/** Deterministic: the next start looks there for a leftover server. */
 async function socketFor(directory: string): Promise<string> {
   const beside = join(directory, 'redis.sock');
   if (fits(beside)) return beside;
@@ -48,7 +48,7 @@ async function socketFor(directory: string): Promise<string> {
   await mkdir(elsewhere, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
-  // The directory for temporary files is everybody's: what stands there may have been put there for us.
+  // The temporary directory is shared: another user may have made this one.
   const found = await lstat(elsewhere);
   if (!found.isDirectory() || found.uid !== user || (found.mode & 0o077) !== 0) {
     throw new OperatorError(

@@ -1,5 +1,5 @@
 import {
-  type CredentialsBackup,
+  type CredentialsBackupInfo,
   credentialsBackupParts,
   describeBackup,
 } from '../../contract/credentials.js';
@@ -65,7 +65,7 @@ export async function readSessionFacts(
   // What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days.
   const status = readableStatus(state);
   const isReadable = status !== null || state === '';
-  const isTold = credentialsBackupParts.standing(standing) !== null;
+  const isTold = credentialsBackupParts.status(standing) !== null;
   const heartbeat = parseHeartbeat(beat);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
@@ -90,7 +90,7 @@ function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {
   return isCurrent(status, heartbeat) ? status.state : 'disconnected';
 }
 
-function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackup, nowMs: number) {
+function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, nowMs: number) {
   const ageMs = taken_at === null ? null : Math.max(0, nowMs - Date.parse(taken_at));
   return { isWorking: enabled && reason === null, ageMs, bytes };
 }

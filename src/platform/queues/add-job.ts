@@ -1,7 +1,7 @@
 import type { JobsOptions, Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
 import { keyPrefix } from '../../contract/keys.js';
-import { isNoNumber, isWrongType } from '../odd-data.js';
+import { isNotInteger, isWrongType } from '../data-errors.js';
 import { logOf, type Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { setAsideOddTypes, setAsideText } from '../redis/set-aside.js';
@@ -24,7 +24,7 @@ export async function addJob<Data>(
     const isMended = isWrongType(error)
       ? (await setAsideOddTypes(redis, queueKeys(queue.name))) > 0
       : // BullMQ counts the jobs of a queue there.
-        isNoNumber(error) && (await setAsideText(redis, queue.toKey('id')));
+        isNotInteger(error) && (await setAsideText(redis, queue.toKey('id')));
     if (!isMended) throw error;
     await add();
     await requeueIfLost(redis, queue.name, options.jobId);

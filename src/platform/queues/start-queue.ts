@@ -3,7 +3,7 @@ import { startJobSchema } from '../../contract/intent.js';
 import { queueKeys } from '../../contract/key-types.js';
 import { keyPrefix, sessionKeys } from '../../contract/keys.js';
 import { isRunJobId, runJobId, sessionOfJobId, sessionsQueue } from '../../contract/names.js';
-import { parseJson } from '../odd-data.js';
+import { parseJson } from '../data-errors.js';
 import { logOf, type Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import {

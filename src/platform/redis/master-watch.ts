@@ -1,7 +1,7 @@
 import { absentKey } from '../../contract/keys.js';
 import { pause, unlessAborted } from '../deadline.js';
-import { retryMs } from '../insist.js';
 import type { Logger } from '../logger.js';
+import { redisRetryMs } from '../retry.js';
 import { connectPatiently } from './connection.js';
 import { settingAside } from './set-aside.js';
 
@@ -26,7 +26,7 @@ export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<vo
         const look = settingAside(redis, [absentKey], () => redis.bzpopmin(absentKey, lookS));
         await unlessAborted(look, closing.signal);
       } catch {
-        await pause(retryMs, closing.signal);
+        await pause(redisRetryMs, closing.signal);
       }
     }
   };

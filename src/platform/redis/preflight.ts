@@ -1,8 +1,8 @@
 import { Cluster } from 'ioredis';
 import { OperatorError } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
-import { insist } from '../insist.js';
 import type { Logger } from '../logger.js';
+import { retryUntilSuccess } from '../retry.js';
 import { connectPatiently, disconnect, type Redis } from './connection.js';
 import { userProblem } from './rights.js';
 
@@ -40,7 +40,7 @@ export function watchRedisPreflight({ redisUrl, timing, log }: FitnessOptions): 
     return problemOf(redis);
   };
   let hasVerdict = false;
-  const verdict = insist(firstProblem, insistence).then((problem) => {
+  const verdict = retryUntilSuccess(firstProblem, insistence).then((problem) => {
     hasVerdict = true;
     if (problem !== null) throw new OperatorError(problem);
   });

@@ -3,7 +3,7 @@ import { messageOf } from '../../contract/errors.js';
 import { absentKey } from '../../contract/keys.js';
 import {
   type MissingRights,
-  missingSentence,
+  missingRightsSentence,
   type RedisRight,
   redisRights,
 } from '../../contract/redis-rights.js';
@@ -47,7 +47,7 @@ async function problemAt(server: Server, rights: readonly RedisRight[]): Promise
     lastError = error;
   });
   try {
-    const missing = missingSentence(await missingAt(server, rights));
+    const missing = missingRightsSentence(await missingAt(server, rights));
     return missing ?? (isNoDatabase(lastError) ? noDatabase : null);
   } catch (error) {
     // A command that waits is told of the end of its connection only.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { bounds } from '../../contract/bounds.js';
 import { type KeyType, sessionOfKey, typeOfKey } from '../../contract/key-types.js';
 import { asideKey, keyPrefix, sessionKeys, setAsideKey } from '../../contract/keys.js';
-import { isWrongType } from '../odd-data.js';
+import { isWrongType } from '../data-errors.js';
 import { logOf, type Redis } from './connection.js';
 import { rawScript, type Script } from './raw-script.js';
 

@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
-import { insist } from '../insist.js';
 import type { Logger } from '../logger.js';
+import { retryUntilSuccess } from '../retry.js';
 import type { Redis } from './connection.js';
 
 interface Subscription {
@@ -22,7 +22,7 @@ export function keepSubscribed(redis: Redis, { channel, signal, log }: Subscript
   const subscribe = () => {
     if (isAsking) return;
     isAsking = true;
-    insist(() => redis.subscribe(channel), { signal, log, sentence })
+    retryUntilSuccess(() => redis.subscribe(channel), { signal, log, sentence })
       // It rejects at the end only.
       .catch(() => undefined)
       .finally(() => {

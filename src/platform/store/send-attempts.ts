@@ -7,7 +7,7 @@ import {
 } from '../../contract/command-jobs.js';
 import { attemptKey, sessionKeys } from '../../contract/keys.js';
 import { type Fence, formatFence } from '../../contract/status.js';
-import { parseJson } from '../odd-data.js';
+import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { asideIndexOf, reasons, setAsideLua, setAsideWords, tellAside } from '../redis/set-aside.js';

@@ -40,7 +40,7 @@ const judges = {
   endedStart: (text) => /^[\x21-\x7e]{1,100}$/.test(text),
   wiped: (text) => parseWipe(text) !== null,
   backupSummary: (text) => credentialsBackupParts.summary(text) !== null,
-  backupStatus: (text) => credentialsBackupParts.standing(text) !== null,
+  backupStatus: (text) => credentialsBackupParts.status(text) !== null,
   account: isAccountNote,
   lock: () => true,
 } satisfies Partial<Record<keyof SessionKeys, (text: string) => boolean>>;

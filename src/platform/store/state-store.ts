@@ -1,6 +1,6 @@
 import type { OnBound } from '../../contract/bounds.js';
 import { eventsOfChange } from '../../contract/events.js';
-import { type Intent, intentSchema, type Outcome, outcomeSchema } from '../../contract/intent.js';
+import { type Intent, type IntentOutcome, intentOutcomeSchema, intentSchema } from '../../contract/intent.js';
 import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
 import {
   type Fence,
@@ -305,7 +305,7 @@ export interface RunEnd {
 /** Publishes the last state of a run; it stands without a heartbeat until the next run. False: refused. */
 export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const k = sessionKeys(end.session);
-  const outcome: Outcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
+  const outcome: IntentOutcome | null = end.intent && { id: end.intent.id, unlinked: end.unlinked };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
   const backup = [k.snapshot, k.previousSnapshot, k.backupSummary];
   return writeWithEvents(redis, k, end, (status, before, eventWords) =>
@@ -429,8 +429,8 @@ export function parseIntent(json: string | null): Intent | null {
   return orNothing((text) => intentSchema.parse(JSON.parse(text)), json ?? '');
 }
 
-export function parseOutcome(json: string | null): Outcome | null {
-  return orNothing((text) => outcomeSchema.parse(JSON.parse(text)), json ?? '');
+export function parseOutcome(json: string | null): IntentOutcome | null {
+  return orNothing((text) => intentOutcomeSchema.parse(JSON.parse(text)), json ?? '');
 }
 
 export async function readFence(redis: Redis, session: string): Promise<Fence | null> {

@@ -1,4 +1,4 @@
-import { roomsKey, supervisorsKey } from '../../contract/keys.js';
+import { supervisorRoomKey, supervisorsKey } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 
@@ -11,7 +11,7 @@ export async function registerSupervisor(
   room: number,
   ttlMs: number,
 ): Promise<void> {
-  await signScript(redis, [supervisorsKey, roomsKey], [supervisor, room, ttlMs]);
+  await signScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor, room, ttlMs]);
 }
 
 // KEYS supervisors rooms | ARGV supervisor room ttlMs
@@ -29,7 +29,7 @@ const signScript = luaScript<number>(
 );
 
 export async function unregisterSupervisor(redis: Redis, supervisor: string): Promise<void> {
-  await leaveScript(redis, [supervisorsKey, roomsKey], [supervisor]);
+  await leaveScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor]);
 }
 
 // KEYS supervisors rooms | ARGV supervisor
@@ -47,7 +47,7 @@ export interface RegisteredSupervisor {
 
 /** Every supervisor that is alive now. */
 export async function readSupervisors(redis: Redis): Promise<RegisteredSupervisor[]> {
-  const words = await readScript(redis, [supervisorsKey, roomsKey], []);
+  const words = await readScript(redis, [supervisorsKey, supervisorRoomKey], []);
   return Array.from({ length: words.length / 2 }, (_, i) => ({
     supervisor: words[2 * i] ?? '',
     room: countIn(words[2 * i + 1]),

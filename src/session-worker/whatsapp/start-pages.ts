@@ -3,7 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { isWebVersion } from '../../contract/web-version.js';
+import { isWebVersion } from '../../contract/page.js';
 import { sha256Hex } from '../../platform/digest.js';
 
 const keptMax = 10;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { messageOf } from '../../contract/errors.js';
 import { withDeadline } from '../../platform/deadline.js';
-import { signalGroup } from './process-group.js';
+import { signalGroup } from '../../platform/proc.js';
 
 interface Question {
   readonly executable: string;

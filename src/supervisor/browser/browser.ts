@@ -7,10 +7,11 @@ import { HoldlineError } from '../../contract/errors.js';
 import { preparedPage } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
 import { atMost, pause, withDeadline } from '../../platform/deadline.js';
+import { signalGroup } from '../../platform/proc.js';
 import { BrowserWatchdog } from './browser-watchdog.js';
 import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
-import { signalGroup, whileGroupFrozen } from './process-group.js';
+import { whileGroupFrozen } from './process-group.js';
 
 export interface BrowserOptions {
   readonly executable: string;

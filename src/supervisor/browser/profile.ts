@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readdir, readFile, readlink, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, rename, rm, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Account, accountSchema } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
-import { writePrivateFile } from '../../platform/private-file.js';
+import { exists, writePrivateFile } from '../../platform/files.js';
+import { readCommandLine, signalGroup, signalProcess } from '../../platform/proc.js';
 import { fingerprintOf } from '../credentials/login-files.js';
 import { storageFile } from '../credentials/take-snapshot.js';
 
@@ -203,13 +204,6 @@ function textOf(note: ProfileNote): string {
   return `${JSON.stringify(note)}\n`;
 }
 
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 function removeFolder(dir: string): Promise<void> {
   return rm(dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
@@ -223,19 +217,13 @@ async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T | null
 }
 
 async function isBrowserOf(pid: number, dir: string): Promise<boolean> {
-  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return commandLine.split('\0').includes(`--user-data-dir=${dir}`);
+  return (await readCommandLine(pid))?.includes(`--user-data-dir=${dir}`) ?? false;
 }
 
 async function killAndWait(pid: number, dir: string): Promise<void> {
   for (let attempt = 0; attempt < 50 && (await isBrowserOf(pid, dir)); attempt++) {
-    for (const target of [-pid, pid]) {
-      try {
-        process.kill(target, 'SIGKILL');
-      } catch {
-        // Not a group leader, or gone.
-      }
-    }
+    signalGroup(pid, 'SIGKILL');
+    signalProcess(pid, 'SIGKILL');
     await delay(20);
   }
 }

@@ -3,12 +3,12 @@ import { type Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
 import { keyPrefix } from '../../contract/keys.js';
+import { isParseError } from '../../platform/data-errors.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
-import { insist, retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
-import { isUnparsed } from '../../platform/odd-data.js';
 import { openQueue } from '../../platform/queues/open-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
+import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
 import { type CommandQueue, putBack, repairAfter, setAsideOddKeys } from './queue-repair.js';
 
 interface QueueConsumerOptions {
@@ -110,7 +110,7 @@ export class QueueConsumer {
     const signal = this.#closing.signal;
     for (const id of activeIds) {
       const sentence = 'redis refused to put back a command of the previous owner; trying again';
-      await insist(() => putBack(this.#commandQueue, id), { signal, log, sentence });
+      await retryUntilSuccess(() => putBack(this.#commandQueue, id), { signal, log, sentence });
     }
     // Not awaited: it ends with the consumer and retries what Redis refuses.
     if (!signal.aborted) this.#taking = this.#take();
@@ -189,11 +189,11 @@ export class QueueConsumer {
         else await woken.promise;
       } catch (error) {
         // The text of a parse error may hold data of the job.
-        const reason = isUnparsed(error) ? 'it cannot be read' : messageOf(error);
+        const reason = isParseError(error) ? 'it cannot be read' : messageOf(error);
         log.debug({ reason }, 'no command taken');
         const isHeld = (id: string) => this.#underWay.has(id);
         const isRepaired = await repairAfter(this.#commandQueue, error, isHeld).catch(() => false);
-        if (!isRepaired) await pause(retryMs, closing);
+        if (!isRepaired) await pause(redisRetryMs, closing);
       }
     }
   }

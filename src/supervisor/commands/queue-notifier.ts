@@ -1,9 +1,9 @@
 import type { Timing } from '../../contract/timing.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
-import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { blockingTwin, type Redis } from '../../platform/redis/connection.js';
 import { settingAside } from '../../platform/redis/set-aside.js';
+import { redisRetryMs } from '../../platform/retry.js';
 import type { QueueConsumer } from './queue-consumer.js';
 
 interface QueueNotifierOptions {
@@ -56,7 +56,7 @@ export class QueueNotifier {
       } catch (error) {
         if (closing.aborted) return;
         log.debug({ err: error }, 'could not read the markers of the command queues; trying again');
-        await pause(retryMs, closing);
+        await pause(redisRetryMs, closing);
       }
     }
   }

@@ -1,7 +1,7 @@
 import { Job, type Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
+import { isDataError, isParseError, isWrongType } from '../../platform/data-errors.js';
 import type { Logger } from '../../platform/logger.js';
-import { isAboutData, isUnparsed, isWrongType } from '../../platform/odd-data.js';
 import { requeueIfLost } from '../../platform/queues/add-job.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { copyAside, setAsideOddTypes, settingAside } from '../../platform/redis/set-aside.js';
@@ -27,7 +27,7 @@ export async function putBack(commands: CommandQueue, id: string): Promise<void>
     else if (job === undefined) await redis.lrem(queue.toKey('active'), 0, id);
     else await moveToFront(commands, job, id);
   } catch (error) {
-    if (!isAboutData(error)) throw error;
+    if (!isDataError(error)) throw error;
     log.error({ jobId: id, err: error }, 'a command cannot be put back');
   }
 }
@@ -41,7 +41,7 @@ export async function repairAfter(
   error: unknown,
   isHeld: (id: string) => boolean,
 ): Promise<boolean> {
-  if (!isUnparsed(error)) return setAsideOddKeys(commands, error);
+  if (!isParseError(error)) return setAsideOddKeys(commands, error);
   const { queue, redis } = commands;
   for (const id of await redis.lrange(queue.toKey('active'), 0, -1)) {
     if (isHeld(id)) continue;
@@ -73,7 +73,7 @@ async function readJob(queue: Queue, id: string): Promise<Job | 'unreadable' | u
   try {
     return await Job.fromId(queue, id);
   } catch (error) {
-    if (isUnparsed(error)) return 'unreadable';
+    if (isParseError(error)) return 'unreadable';
     throw error;
   }
 }

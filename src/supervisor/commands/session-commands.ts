@@ -5,8 +5,8 @@ import { attemptKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
-import { insist } from '../../platform/insist.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
+import { retryUntilSuccess } from '../../platform/retry.js';
 import { QueueConsumer, type QueueState } from './queue-consumer.js';
 import { QueueNotifier } from './queue-notifier.js';
 import { SessionReads } from './session-reads.js';
@@ -71,7 +71,7 @@ export class SessionCommands {
   async start(): Promise<void> {
     const sentence = 'redis refused to list the commands; none is taken yet, trying again';
     const { signal } = this.#ending;
-    const [reads, sends] = await insist(() => this.#readQueues(), {
+    const [reads, sends] = await retryUntilSuccess(() => this.#readQueues(), {
       signal,
       log: this.#options.log,
       sentence,

@@ -3,10 +3,10 @@ import { bounds } from '../../contract/bounds.js';
 import { type ReadJob, type ReadReturn, readJobSchema } from '../../contract/command-jobs.js';
 import { HoldlineError } from '../../contract/errors.js';
 import { readJobKey } from '../../contract/keys.js';
-import { insist } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import { type Redis, redisTimeMs } from '../../platform/redis/connection.js';
 import { copyAside, textOf } from '../../platform/redis/set-aside.js';
+import { retryUntilSuccess } from '../../platform/retry.js';
 import { storeAnswer } from '../../platform/store/read-answers.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
 import type { Availability } from './availability.js';
@@ -73,6 +73,6 @@ export class SessionReads {
   /** Retries what Redis refuses; rejects only when the run ends here. */
   #retry<T>(attempt: () => Promise<T>): Promise<T> {
     const sentence = 'redis refused a step of a read; trying again';
-    return insist(attempt, { signal: this.#ending, log: this.#options.log, sentence });
+    return retryUntilSuccess(attempt, { signal: this.#ending, log: this.#options.log, sentence });
   }
 }

@@ -5,10 +5,10 @@ import { sendJobKey } from '../../contract/keys.js';
 import type { Fence } from '../../contract/status.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
-import { retryMs } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { copyAside, textOf } from '../../platform/redis/set-aside.js';
+import { redisRetryMs } from '../../platform/retry.js';
 import {
   readSendRecord,
   recordAttempt,
@@ -107,7 +107,7 @@ export class SessionSends {
         return await step();
       } catch (error) {
         this.#options.log.warn({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
-        await pause(retryMs, this.#ending);
+        await pause(redisRetryMs, this.#ending);
       }
     }
     return null;

@@ -3,9 +3,9 @@ import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { makeKeyHint } from '../../platform/credentials-keys.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
-import { insist } from '../../platform/insist.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
+import { retryUntilSuccess } from '../../platform/retry.js';
 import { publishBackupStatus } from '../../platform/store/credentials-store.js';
 import { SnapshotRefusedError } from './errors.js';
 import { fingerprintOf } from './login-files.js';
@@ -61,7 +61,7 @@ export class CredentialsBackup {
       await this.#reasonToBeOff();
       if (this.#published === '' && !this.#isFailing) throw new Error('it was not written');
     };
-    await insist(attempt, { signal: over, log: this.#options.log, sentence });
+    await retryUntilSuccess(attempt, { signal: over, log: this.#options.log, sentence });
   }
 
   /** Starts regular snapshots: the account is `ready`, so the login is worth keeping. Resolves when they have stopped. */

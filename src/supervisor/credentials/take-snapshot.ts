@@ -76,7 +76,7 @@ async function copyFrozen(
       return performance.now() - since;
     });
   } catch (error) {
-    if (late.aborted) throw new Error(lateMessage(limitMs, loop.blame(limitMs)));
+    if (late.aborted) throw new Error(lateMessage(limitMs, loop.explainTimeout(limitMs)));
     throw error;
   } finally {
     loop.stop();

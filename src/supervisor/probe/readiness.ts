@@ -1,6 +1,6 @@
-import { isExecutable } from '../../platform/config/browser-executable.js';
 import type { Config } from '../../platform/config/config.js';
 import { withDeadline } from '../../platform/deadline.js';
+import { isExecutableFile } from '../../platform/files.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { readSupervisors } from '../../platform/store/supervisor-registry.js';
 
@@ -35,6 +35,6 @@ async function redisProblem({ redis, supervisorId }: ReadinessParts): Promise<st
 
 function browserProblem({ config, browserFailure }: ReadinessParts): string | null {
   const { chromeExecutable } = config;
-  if (!isExecutable(chromeExecutable)) return `the browser ${chromeExecutable} is not an executable file`;
+  if (!isExecutableFile(chromeExecutable)) return `the browser ${chromeExecutable} is not an executable file`;
   return browserFailure === null ? null : `the browser does not start: ${browserFailure}`;
 }

@@ -4,9 +4,9 @@ import { queueKeys, typeOfKey } from '../../../src/contract/key-types.js';
 import {
   answersKey,
   commandRoomKey,
-  roomsKey,
   sessionKeys,
   setAsideKey,
+  supervisorRoomKey,
   supervisorsKey,
 } from '../../../src/contract/keys.js';
 import { defaultSession, readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/names.js';
@@ -30,7 +30,12 @@ const groups: readonly (readonly string[])[] = [
   ...[...Object.values(sessionKeys(session)), ...keysOf(sessionsQueue), supervisorsKey].map((key) => [key]),
   keysOf(sendsQueue(session)),
   keysOf(readsQueue(session)),
-  [answersKey(session), commandRoomKey(session, 'sends'), commandRoomKey(session, 'reads'), roomsKey],
+  [
+    answersKey(session),
+    commandRoomKey(session, 'sends'),
+    commandRoomKey(session, 'reads'),
+    supervisorRoomKey,
+  ],
 ];
 
 describe('a session that runs goes on, and what is odd is set aside, with', () => {

@@ -1,6 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FromHttp, ToHttp } from '../../../src/contract/http-messages.js';
+import type { FromHttp, ToHttp } from '../../../src/contract/http-process-messages.js';
 
 /** What a scripted process of HTTP does once it is told to serve. */
 export type HttpBehaviour = 'serves' | 'exits' | 'refuses' | 'falls silent' | 'ignores its stop';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { boundTable } from '../../../src/contract/bounds.js';
+import { httpStatusOf } from '../../../src/contract/errors.js';
 import { redisMaxMemoryBytes, redisNeedBytes, redisNeeds } from '../../../src/contract/redis-needs.js';
 
 /** `5,000`, `64 KiB`, `10 s`: as the documentation writes it. */
@@ -25,6 +26,14 @@ it('docs/bounds.md has the same bounds as the table', () => {
     beyond.includes('_') ? `\`${beyond}\`` : beyond,
   ]);
   assert.deepEqual(rows, wanted);
+});
+
+it('a bound that refuses with a code has one of the API', () => {
+  const codes = Object.values(boundTable).flatMap(({ beyond }) => (beyond.includes('_') ? [beyond] : []));
+  assert.deepEqual(
+    codes.filter((code) => !Object.hasOwn(httpStatusOf, code)),
+    [],
+  );
 });
 
 it('docs/bounds.md says what Redis needs as it is reckoned', () => {

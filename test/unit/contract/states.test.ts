@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hasGotSomewhere, mayFollow } from '../../../src/contract/states.js';
+import { isStartSettled, mayFollow } from '../../../src/contract/states.js';
 import { type SessionState, sessionStates } from '../../../src/contract/status.js';
 
 const orders: readonly { title: string; states: readonly SessionState[] }[] = [
@@ -63,7 +63,7 @@ describe('the table of states', () => {
   });
 
   it('counts a start as finished when there is something to tell', () => {
-    assert.deepEqual(sessionStates.filter(hasGotSomewhere), [
+    assert.deepEqual(sessionStates.filter(isStartSettled), [
       'qr',
       'passkey_required',
       'authenticated',

@@ -21,7 +21,7 @@ const relations: readonly {
     control: { renewIntervalMs: 3_499 },
   },
   {
-    title: 'the guard acts after the supervisor, not before',
+    title: 'the watchdog acts after the supervisor, not before',
     names: 'guardTimeoutMs',
     broken: { guardTimeoutMs: 9_000 },
     control: { guardTimeoutMs: 9_001 },
@@ -33,7 +33,7 @@ const relations: readonly {
     control: { guardTimeoutMs: 9_500, socketTimeoutMs: 4_000, lockDurationMs: 14_000 },
   },
   {
-    title: 'the guard has killed the browser before the lock can pass on',
+    title: 'the watchdog has killed the browser before the lock can pass on',
     names: 'lockDurationMs',
     broken: { guardTimeoutMs: 10_001 },
     control: { guardTimeoutMs: 10_000 },

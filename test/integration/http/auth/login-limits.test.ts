@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import type { ApiKey } from '../../../../src/contract/access.js';
 import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
-import { limitsPrefix, sessionKeys, visitsKey } from '../../../../src/contract/keys.js';
+import { limitsPrefix, loginIndexKey, sessionKeys } from '../../../../src/contract/keys.js';
 import { defaultSession } from '../../../../src/contract/names.js';
 import { createApiKeys } from '../../../../src/http/auth/api-keys.js';
 import { createBrowserLogins } from '../../../../src/http/auth/browser-logins.js';
@@ -47,7 +47,7 @@ describe('logins and links of each kind', () => {
     await openLogin(ada);
     assert.deepEqual([await count('*:login:*'), met], [bounds.logins + 1, ['logins']]);
     assert.ok(first);
-    assert.ok((await redis.pttl(visitsKey('logins:ada'))) > 0);
+    assert.ok((await redis.pttl(loginIndexKey('logins:ada'))) > 0);
   });
 
   it('are so many QR links of a key', async () => {

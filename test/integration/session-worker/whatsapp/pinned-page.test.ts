@@ -142,5 +142,9 @@ test('another version than the pinned one is a sentence too, and the reason of t
     /^WHATSAPP_WEB_VERSION pins WhatsApp Web 2\.3000\.2, but version 2\.3000\.9 was loaded: .* or unset WHATSAPP_WEB_VERSION$/,
   );
   assert.match(wrongVersionSentence('2.3000.2', null), /but a page without a version was loaded/);
-  assert.deepEqual(exitReasons.web_version_missing, { counted: false, delay: 'backoff', rung: 'thread' });
+  assert.deepEqual(exitReasons.web_version_missing, {
+    counted: false,
+    delay: 'backoff',
+    restartLevel: 'thread',
+  });
 });

@@ -369,7 +369,9 @@ describe('configuration', () => {
   it('reads the variables that .env.example lists, with the defaults that it gives', () => {
     const lines = rootFile('.env.example').matchAll(/^#([A-Z_]+)=(.*)$/gm);
     const example = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
-    const read = rootFile('src/platform/config/config.ts').matchAll(/^ {2}((?:WHATSAPP|REDIS)_[A-Z_]+):/gm);
+    const read = rootFile('src/platform/config/variables.ts').matchAll(
+      /^ {2}((?:WHATSAPP|REDIS)_[A-Z_]+):/gm,
+    );
     assert.deepEqual(Object.keys(example).sort(), [...read].map(([, name = '']) => name).sort());
     const { probe, ...listed } = loadConfig('all', example);
     const { probe: own, ...rest } = loadConfig('all', {});

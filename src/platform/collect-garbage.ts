@@ -1,9 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Collects this thread's garbage now, which takes it some 30 ms: left to itself, a thread that rests keeps it for hours. */
+/** Collects this thread's garbage now; it takes about 30 ms. By itself an idle thread may keep its garbage for hours. */
 export function collectGarbage(): void {
-  // Known to contexts that are made from now on.
+  // The flag applies only to contexts created after it is set.
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();

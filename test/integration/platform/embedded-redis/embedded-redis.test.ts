@@ -8,15 +8,16 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { OperatorError } from '../../../src/contract/errors.js';
+import { OperatorError } from '../../../../src/contract/errors.js';
 import {
   type EmbeddedRedis,
   type EmbeddedRedisOptions,
-  RedisServerMissingError,
   startEmbeddedRedis,
-} from '../../../src/platform/embedded-redis/embedded-redis.js';
-import { findRedisIn, isRunning } from '../../../src/platform/embedded-redis/process.js';
-import { eventually } from '../../support/eventually.js';
+} from '../../../../src/platform/embedded-redis/embedded-redis.js';
+import { findRedisIn } from '../../../../src/platform/embedded-redis/leftover-server.js';
+import { RedisServerMissingError } from '../../../../src/platform/embedded-redis/process.js';
+import { isRunning } from '../../../../src/platform/proc.js';
+import { eventually } from '../../../support/eventually.js';
 
 const scratch = await mkdtemp(join(tmpdir(), 'holdline-test-'));
 const running: EmbeddedRedis[] = [];
@@ -222,7 +223,7 @@ async function start(name: string, options: Partial<EmbeddedRedisOptions> = {}):
 
 /** A process that runs an embedded Redis as the product does. */
 async function startProduct(name: string): Promise<{ product: ChildProcess; pid: number }> {
-  const program = fileURLToPath(new URL('../fixtures/run-embedded-redis.js', import.meta.url));
+  const program = fileURLToPath(new URL('../../fixtures/run-embedded-redis.js', import.meta.url));
   const product = spawn(process.execPath, [program, join(scratch, name)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

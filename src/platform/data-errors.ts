@@ -1,0 +1,30 @@
+import { ZodError } from 'zod';
+
+/** A key has another Redis type than expected. Redis before 7 reports it in the middle of a script's error. */
+export function isWrongType(error: unknown): boolean {
+  return error instanceof Error && /\bWRONGTYPE\b/.test(error.message);
+}
+
+/** Stored data could not be parsed, here or by BullMQ. */
+export function isParseError(error: unknown): boolean {
+  return error instanceof SyntaxError || error instanceof TypeError || error instanceof ZodError;
+}
+
+/** The stored data is at fault, not the availability of Redis: a retry would fail in the same way. */
+export function isDataError(error: unknown): boolean {
+  return isParseError(error) || isWrongType(error);
+}
+
+/** Redis was asked to increment what is not an integer, or the largest one. */
+export function isNotInteger(error: unknown): boolean {
+  return error instanceof Error && /\bnot an integer\b|\bwould overflow\b/.test(error.message);
+}
+
+/** undefined: the text is not valid JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -28,57 +28,64 @@ async function main(): Promise<void> {
   });
 }
 
-/** Starts the parts of this role; each is stopped in reverse order. */
+/** Starts the parts of this role and adds each to `parts`, which are stopped in reverse order. */
 async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
   const http = config.role === 'all' ? startHttpProcess(config, log) : null;
-  const redisUrl = config.redisUrl ?? (await startOwnRedis(config, log, parts));
-  const fitness = watchRedisPreflight({ redisUrl, timing: config.timing, log });
-  parts.push({ stop: () => fitness.stop() });
-  let supervised: Promise<void> = fitness.verdict;
+  const redisUrl = config.redisUrl ?? (await startLocalRedis(config, log, parts));
+  const preflight = watchRedisPreflight({ redisUrl, timing: config.timing, log });
+  parts.push({ stop: () => preflight.stop() });
+  let supervised: Promise<void> = preflight.verdict;
+  /** Settles as `started` does, or resolves when the process is asked to stop. */
   const unlessStopping = async (started: Promise<void>) => {
     if (!stopping.aborted) await Promise.race([started, once(stopping, 'abort')]);
   };
   if (config.role !== 'http') {
     const credentialsKeys = await credentialsKeysFor(config);
-    const supervisor = await makeSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
+    const supervisor = await createSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
     if (http !== null) supervisor.metrics.followHttp(http);
-    supervised = fitness.verdict.then(() => supervisor.start());
-    // It is waited for below.
+    supervised = preflight.verdict.then(() => supervisor.start());
+    // Awaited below; until then a rejection is not unhandled.
     supervised.catch(() => undefined);
-    // With a Redis of our own, http never tells what a killed product left there. Another Redis may be away.
+    // The embedded Redis is there already, so that HTTP need not serve what a killed process left. An external one may be away.
     if (config.redisUrl === null) await unlessStopping(supervised);
   }
   if (config.role !== 'supervisor') {
     const url = http
-      ? await serveApart(http, redisUrl, parts)
-      : await serveHere(config, redisUrl, log, parts);
+      ? await serveInChildProcess(http, redisUrl, parts)
+      : await serveInThisProcess(config, redisUrl, log, parts);
     const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
     log.info({ url }, `open ${url}/qr; start a login with: curl -X POST ${url}/api/auth/start${key}`);
   }
-  // It may come up much later, and be refused then. A supervisor that cannot start is no product either.
+  // Redis may come up much later and fail the preflight then. A supervisor that cannot start ends the process too.
   await unlessStopping(supervised);
 }
 
-/** It loads its modules while the others start. */
+/** Starts before the other parts, so that it loads its modules meanwhile. */
 function startHttpProcess({ timing }: Config, log: Logger): HttpProcess {
   const entry = new URL('./http/main.js', import.meta.url);
   return new HttpProcess({ entry, environment: process.env, timing, log });
 }
 
-/** Without a supervisor's lease beside it HTTP needs no process of its own. */
-async function serveHere(config: Config, redisUrl: string, log: Logger, parts: Stoppable[]): Promise<string> {
+/** In the role `http` no lease depends on this event loop: HTTP needs no process of its own. */
+async function serveInThisProcess(
+  config: Config,
+  redisUrl: string,
+  log: Logger,
+  parts: Stoppable[],
+): Promise<string> {
   const { startHttp } = await import('./http/server.js');
   const http = await startHttp({ config, redisUrl, log });
   parts.push({ stop: () => http.close() });
   return http.url;
 }
 
-async function serveApart(http: HttpProcess, redisUrl: string, parts: Stoppable[]): Promise<string> {
+/** In the role `all` HTTP has a process of its own. */
+async function serveInChildProcess(http: HttpProcess, redisUrl: string, parts: Stoppable[]): Promise<string> {
   parts.push({ stop: (force) => http.stop(force) });
   return http.serve(redisUrl);
 }
 
-async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {
+async function startLocalRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {
   const lock = await lockDataDirectory(config.dataDir);
   parts.push({ stop: () => lock.release() });
   const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log });
@@ -86,13 +93,13 @@ async function startOwnRedis(config: Config, log: Logger, parts: Stoppable[]): P
   return redis.url;
 }
 
-/** Alone on this machine there is a key without anybody's doing; it is as safe as the profile beside it. */
+/** With the embedded Redis a key is made if none is set; it is stored as safely as the profile beside it. */
 async function credentialsKeysFor(config: Config): Promise<Config['credentialsKeys']> {
   if (config.redisUrl !== null || config.credentialsKeys.length > 0) return config.credentialsKeys;
   return [await loadOrMakeCredentialsKey(config.dataDir)];
 }
 
-async function makeSupervisor(
+async function createSupervisor(
   config: Config,
   redisUrl: string,
   log: Logger,

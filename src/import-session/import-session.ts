@@ -3,7 +3,8 @@ import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { exists } from '../platform/files.js';
-import { Profile, type ProfileNote } from '../supervisor/browser/profile.js';
+import { Profile } from '../supervisor/browser/profile.js';
+import type { ProfileNote } from '../supervisor/browser/profile-note.js';
 import { loginFolders } from '../supervisor/credentials/login-files.js';
 import { findProfile, refuseIfInUse } from './source-profile.js';
 

@@ -4,34 +4,34 @@ import type { Redis } from '../platform/redis/connection.js';
 import { inspectSession } from '../platform/store/session-inspection.js';
 import { beat } from '../platform/store/state-store.js';
 
-/** In beats: between two looks at what nobody would miss at once. */
-const beatsBetweenLooks = 15;
+/** Every how many beats the session's keys are inspected. */
+const beatsBetweenInspections = 15;
 
-interface HeartOptions {
+interface HeartbeatOptions {
   readonly redis: Redis;
   readonly session: string;
   readonly token: string;
   readonly timing: Pick<Timing, 'heartbeatIntervalMs' | 'heartbeatTtlMs'>;
   readonly epoch: () => number;
-  /** Somebody wants the run to end. Called with every beat for as long as the intent stands. */
+  /** Somebody wants the run to end. Called with every beat until the intent is gone. */
   readonly onIntent: (intent: Intent) => void;
-  /** Redis has lost the run's state, or nobody can read it. */
+  /** Redis has lost the run's state, or it cannot be read. */
   readonly onStateLost: () => void;
-  /** Lock or fence in Redis are not of this run. */
-  readonly onStranger: () => void;
+  /** Lock or fence in Redis belong to another run. */
+  readonly onNotOurs: () => void;
 }
 
 /**
- * A run's heartbeat; with each beat it learns whether somebody wants the run to end, and looks after the session's keys
- * now and then.
+ * Sends a run's heartbeat. The answer to each beat says whether somebody wants the run to end and whether Redis still has
+ * its state. From time to time it also moves unusable keys of the session out of the way.
  */
 export class HeartbeatSender {
-  readonly #options: HeartOptions;
+  readonly #options: HeartbeatOptions;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> | null = null;
   #beats = 0;
 
-  constructor(options: HeartOptions) {
+  constructor(options: HeartbeatOptions) {
     this.#options = options;
   }
 
@@ -40,13 +40,13 @@ export class HeartbeatSender {
     void this.beat();
   }
 
-  /** No beat is sent from now on: one after the run's last write would bring its heartbeat back. */
+  /** Sends no more beats. Call it before the run's last write: a beat after that would bring the heartbeat back. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
 
-  /** Beats now; joins a beat that Redis has not answered yet. Never rejects: the lease notices an outage. */
+  /** Beats now, or joins the beat that Redis has not answered yet. Never rejects: the lease notices an outage. */
   async beat(): Promise<void> {
     if (this.#timer === undefined) return;
     this.#beating ??= this.#beat()
@@ -63,12 +63,12 @@ export class HeartbeatSender {
     const mine = { session, token, epoch: asked, ttlMs: timing.heartbeatTtlMs };
     const { isOurs, intent, isStateLost, isOdd, isEnded } = await beat(redis, mine);
     if (this.#timer === undefined || epoch() !== asked) return;
-    // Somebody else wrote that.
+    // Another wrote `ended` over the heartbeat of this run, which goes on.
     if (isEnded) return void (await beat(redis, { ...mine, revives: true }));
-    if (!isOurs) return this.#options.onStranger();
+    if (!isOurs) return this.#options.onNotOurs();
     if (intent) this.#options.onIntent(intent);
-    if (isOdd || ++this.#beats % beatsBetweenLooks === 0) {
-      // The next look makes up for it. Before the state is written anew: what stood there is kept.
+    if (isOdd || ++this.#beats % beatsBetweenInspections === 0) {
+      // A failed inspection is made up for by the next. It must precede `onStateLost`: it keeps what it moves away.
       await inspectSession(redis, session).catch(() => undefined);
     }
     if (isStateLost && !intent && epoch() === asked) this.#options.onStateLost();

@@ -15,27 +15,27 @@ interface HttpProcessOptions {
   readonly log: Logger;
 }
 
-/** Many times what bounded requests need; beyond it something leaks. */
+/** Many times what bounded requests need; more is a leak. */
 const heapLimitMb = 512;
 
-/** A young generation grows and is never given back; see the thread's. */
+/** The young generation grows and never shrinks; see thread.ts. */
 const semiSpaceMb = 4;
 
-/** Callers wait for it: an HTTP that ends again and again is no burden that needs a longer pause. */
-const longestDelayMs = 5_000;
+/** Between two restarts. Callers wait for HTTP, and frequent restarts cost little. */
+const restartDelayMaxMs = 5_000;
 
-/** Longer than its own patience with last answers. */
+/** Longer than HTTP itself waits for its last responses. */
 const stopGraceMs = 10_000;
 
 /**
- * HTTP in a process of its own: whatever callers do to it, the supervisor's event loop is free to renew its leases. It
- * loads its modules from the construction on and serves from {@link serve} on; it is started again when it ends or hangs,
- * on the same port; and it ends with this process, however that ends.
+ * HTTP in a process of its own: whatever callers do to it, the supervisor's event loop stays free to renew its leases
+ * (docs/decisions/0020). The process loads its modules from the construction on and serves from {@link serve} on. It is
+ * restarted on the same port when it ends or hangs, and it ends with this process, however that ends.
  */
 export class HttpProcess {
   readonly #options: HttpProcessOptions;
   readonly #stopping = new AbortController();
-  readonly #first: Deferred<string | Error> = deferred();
+  readonly #firstOutcome: Deferred<string | Error> = deferred();
   readonly #ended: Promise<void>;
   #child: ChildProcess | null = null;
   #restarts = 0;
@@ -47,7 +47,7 @@ export class HttpProcess {
     this.#ended = this.#keepAlive();
   }
 
-  /** null: it is being started. */
+  /** null: it does not run, and is started again. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -57,13 +57,13 @@ export class HttpProcess {
   }
 
   /**
-   * Resolves to where a client on this machine reaches it; rejects where it does not come up, with an
-   * {@link OperatorError} if it says why.
+   * Resolves to the URL for clients on this machine. Rejects when HTTP does not come up, with an {@link OperatorError} if the
+   * process said why.
    */
   async serve(redisUrl: string): Promise<string> {
     this.#redisUrl = redisUrl;
-    if (this.#child !== null) this.#tell(this.#child);
-    const outcome = await this.#first.promise;
+    if (this.#child !== null) this.#sendServe(this.#child);
+    const outcome = await this.#firstOutcome.promise;
     if (outcome instanceof Error) throw outcome;
     return outcome;
   }
@@ -81,27 +81,27 @@ export class HttpProcess {
     let failures = 0;
     while (!this.#stopping.signal.aborted) {
       const startedAt = performance.now();
-      const how = await this.#live();
+      const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) break;
       if (this.#port === null) {
-        this.#first.resolve(new Error(`HTTP did not come up: ${how}`));
+        this.#firstOutcome.resolve(new Error(`HTTP did not come up: ${how}`));
         return;
       }
       if (performance.now() - startedAt >= timing.healthyAfterMs) failures = 0;
-      const delayMs = failures === 0 ? 0 : Math.min(longestDelayMs, backoffMs(timing, failures - 1));
+      const delayMs = failures === 0 ? 0 : Math.min(restartDelayMaxMs, backoffMs(timing, failures - 1));
       failures++;
       this.#restarts++;
       log.warn({ reason: how, delayMs }, 'restarting the process that serves HTTP');
       await pause(delayMs, this.#stopping.signal);
     }
-    this.#first.resolve(new Error('HTTP was stopped before it came up'));
+    this.#firstOutcome.resolve(new Error('HTTP was stopped before it came up'));
   }
 
-  /** One process from start to end; resolves to what it ended by. */
-  async #live(): Promise<string> {
+  /** Runs one process; resolves to how it ended. */
+  async #runOnce(): Promise<string> {
     const { entry, environment, timing } = this.#options;
     const child = fork(entry, [], {
-      // Signals of a terminal are for the supervisor, which stops what it has started in its order.
+      // The terminal's signals must reach the supervisor only, which stops its parts in order.
       detached: true,
       env: environment,
       execArgv: [
@@ -113,28 +113,29 @@ export class HttpProcess {
     });
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const { pid } = child;
-    let guard = null as BrowserWatchdog | null;
-    let unguarded: string | null = null;
+    let watchdog = null as BrowserWatchdog | null;
+    let watchdogFailure: string | null = null;
     let heardAt = performance.now();
-    const endUnguarded = (why: string) => {
-      unguarded = why;
+    const onWatchdogFailed = (why: string) => {
+      watchdogFailure = why;
       child.kill('SIGKILL');
     };
     child.on('message', (message: FromHttp) => {
       heardAt = performance.now();
-      // Until then it may wait for whatever it is started after.
-      if (pid !== undefined) guard ??= new BrowserWatchdog(pid, timing.httpHungMs, () => 0, endUnguarded);
-      guard?.beat();
+      // Only from its first message on: before, it may wait for what starts before it.
+      if (pid !== undefined)
+        watchdog ??= new BrowserWatchdog(pid, timing.httpHungMs, () => 0, onWatchdogFailed);
+      watchdog?.beat();
       this.#onMessage(message);
     });
     this.#child = child;
-    if (this.#redisUrl !== null) this.#tell(child);
+    if (this.#redisUrl !== null) this.#sendServe(child);
     try {
       const [code, signal] = await ended;
-      if (unguarded !== null) return unguarded;
+      if (watchdogFailure !== null) return watchdogFailure;
       if (signal === null) return `exit code ${code}`;
       const silentMs = performance.now() - heardAt;
-      // Then it was its guard who killed it.
+      // Then its watchdog killed it.
       if (signal === 'SIGKILL' && silentMs > 0.8 * timing.httpHungMs)
         return `it did not respond for ${(silentMs / 1_000).toFixed(1)} s`;
       return `signal ${signal}`;
@@ -143,11 +144,11 @@ export class HttpProcess {
     } finally {
       this.#child = null;
       if (pid !== undefined) signalGroup(pid, 'SIGKILL');
-      guard?.end();
+      watchdog?.end();
     }
   }
 
-  #tell(child: ChildProcess): void {
+  #sendServe(child: ChildProcess): void {
     const message: ToHttp = { type: 'serve', redisUrl: this.#redisUrl ?? '', port: this.#port };
     child.send(message, () => undefined);
   }
@@ -160,11 +161,11 @@ export class HttpProcess {
       case 'listening':
         if (this.#port !== null) log.info({ url: message.url }, 'HTTP is served again');
         this.#port = message.port;
-        return this.#first.resolve(message.url);
+        return this.#firstOutcome.resolve(message.url);
       case 'refused':
-        // The first time that ends the product; later, what stands in its way may go away again.
+        // Before the first `listening` this ends the program. Later the cause may go away: a restart tries again.
         if (this.#port !== null) log.error(message.message);
-        return this.#first.resolve(new OperatorError(message.message));
+        return this.#firstOutcome.resolve(new OperatorError(message.message));
       default:
         message satisfies never;
     }

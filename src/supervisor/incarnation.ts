@@ -9,20 +9,20 @@ import { ThreadRpc } from './commands/thread-rpc.js';
 import type { SessionThread } from './thread.js';
 
 interface IncarnationOptions {
-  /** One that is not an incarnation yet. */
+  /** One that has not begun. */
   readonly thread: SessionThread;
   readonly data: ThreadData;
   readonly timing: Timing;
   readonly onState: (state: SessionState, account: Account | null) => void;
   readonly onFenced: (fence: Fence) => void;
   readonly onBound: OnBound;
-  /** A fresh login; with an account the thread waits for {@link Incarnation.loginKept} before it says `ready`. */
+  /** A fresh login. With an account, the thread waits for {@link Incarnation.loginKept} before it says `ready`. */
   readonly onLogin: (storage: LoginStorage, account: Account | null) => void;
 }
 
-/** One life of the session worker: its thread and the browser that it is attached to. */
+/** One life of the session worker: its thread, attached to a browser. */
 export class Incarnation {
-  /** Settles once, to why this life is over. The thread may still have to be stopped. */
+  /** Resolves to why this life ended. The thread may still have to be stopped. */
   readonly over: Promise<IncarnationExit>;
   readonly commands: ThreadRpc;
   readonly #options: IncarnationOptions;
@@ -44,7 +44,7 @@ export class Incarnation {
     });
   }
 
-  /** How long it has been in `qr` or `ready`; 0 if never. */
+  /** How long ago it first was in `qr` or `ready`, until its end; 0: never. */
   get healthyMs(): number {
     return this.#healthySince === null ? 0 : (this.#endedAt ?? performance.now()) - this.#healthySince;
   }
@@ -57,20 +57,25 @@ export class Incarnation {
     );
   }
 
-  /** Its life is over, for a reason that it does not know itself. */
+  /** Ends this life for a reason that the thread does not know. */
   end(exit: IncarnationExit): void {
     this.#ended.resolve(exit);
   }
 
+  /** The run has a new fence: the thread writes under it from now on. */
   refence(fence: Fence): void {
     this.#thread.post({ type: 'fence', fence });
   }
 
+  /** The fresh login is stored: the thread may say `ready`. */
   loginKept(): void {
     this.#thread.post({ type: 'login-kept' });
   }
 
-  /** Tells the phone; whether it could be told in time. A page that asks for a login may have been linked just now. */
+  /**
+   * Unlinks the device; resolves to whether the phone was told in time. Also tried in `qr`: the page may have been linked
+   * just now.
+   */
   async logout(): Promise<boolean> {
     if (this.#state === 'starting') return false;
     this.#thread.post({ type: 'logout' });

@@ -7,18 +7,18 @@ type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
 
 interface LeaseOptions {
   readonly timing: LeaseTiming;
-  /** Renews the lock under this run's token; false: the lock is another's. May hang while Redis is away. */
+  /** Renews the lock under this run's token; false: another run has the lock. May hang while Redis is away. */
   readonly renew: () => Promise<boolean>;
   readonly log: Logger;
 }
 
 /**
- * One run's hold on its job's lock, from the moment the run is constructed. BullMQ's own renewal is off: it
- * counts by the wall clock and by job id, so a second run in the same process inherits or loses it.
+ * Holds the lock of one run's job from its construction on. BullMQ's own renewal is off: it counts by the wall clock and by
+ * job id, so a second run in the same process would inherit it or lose it.
  *
- * Guarantees: `lost` aborts at the latest `giveUpMs` (plus one check) after the last renewal that Redis granted
- * was *sent*, by the monotonic clock, whatever Redis does. Not guaranteed: that anything happens in a process
- * whose event loop stands still; that is the browser guard's part.
+ * Guaranteed: `lost` aborts at most `giveUpMs` (plus one check) after the last renewal that Redis granted was *sent*, by the
+ * monotonic clock, whatever Redis does. Not guaranteed: that anything happens while the event loop is blocked or the process
+ * is frozen; the browser's watchdog covers that.
  */
 export class Lease {
   /** Called after each renewal that Redis granted. */
@@ -27,13 +27,13 @@ export class Lease {
   readonly #lost = new AbortController();
   readonly #renewTimer: NodeJS.Timeout;
   readonly #deadlineTimer: NodeJS.Timeout;
-  /** Since the last renewal. */
+  /** The delays of the event loop since the last renewal. */
   readonly #loop = new LoopDelay();
   #grantedAt = performance.now();
 
   constructor(options: LeaseOptions) {
     this.#options = options;
-    // None rejects: a renewal that Redis refuses is made up for by the next one, or the lease is lost.
+    // Never rejects: after a renewal that Redis refuses the next one succeeds, or the lease is lost.
     this.#renewTimer = setInterval(() => void this.renewNow(), options.timing.renewIntervalMs);
     this.#deadlineTimer = setInterval(
       () => this.#checkDeadline(),
@@ -42,26 +42,26 @@ export class Lease {
     void this.renewNow();
   }
 
-  /** Aborts when the lease is lost; `reason` is the sentence why. */
+  /** Aborts when the lease is lost; its `reason` is a sentence. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
   /**
-   * Looks at the clock now: a process that was frozen meets its I/O before its timers, so that a deadline may
-   * have passed without `lost` having noticed yet.
+   * Checks the deadline now: a process that was frozen handles I/O before its timers, so that `lost` may not have aborted yet
+   * although the deadline has passed.
    */
   get isHeld(): boolean {
     this.#checkDeadline();
     return !this.#lost.signal.aborted;
   }
 
-  /** Age of the last granted renewal. */
+  /** Since the last renewal that Redis granted was sent. */
   get ageMs(): number {
     return performance.now() - this.#grantedAt;
   }
 
-  /** Asks Redis now; resolves to whether the lock still was ours (false too when the lease is over). */
+  /** Renews now; false: another run has the lock, Redis did not answer, or the lease is lost. Never rejects. */
   async renewNow(): Promise<boolean> {
     if (this.#lost.signal.aborted) return false;
     const sentAt = performance.now();
@@ -85,12 +85,12 @@ export class Lease {
     return true;
   }
 
-  /** Gives the lease up as lost: somebody else was seen to run the session. */
+  /** Gives the lease up as lost, because the session belongs to another run. */
   forfeit(why: string): void {
     this.#lose(why);
   }
 
-  /** Stops renewing; the lock lapses or has been given back. Does not count as lost. */
+  /** Stops renewing; the lock lapses or was given back. Does not abort `lost`. */
   stop(): void {
     clearInterval(this.#renewTimer);
     clearInterval(this.#deadlineTimer);
@@ -100,7 +100,7 @@ export class Lease {
   #checkDeadline(): void {
     const { giveUpMs } = this.#options.timing;
     if (this.ageMs > giveUpMs) {
-      // Else Redis would be looked at for what this process did.
+      // Names a blocked event loop as the cause, which otherwise would look like a fault of Redis.
       const stall = this.#loop.explainTimeout(giveUpMs);
       const cause = stall === null ? '' : `: ${stall}`;
       this.#lose(`the lock could not be renewed for ${(this.ageMs / 1_000).toFixed(1)} s${cause}`);

@@ -2,29 +2,80 @@ import { readdir } from 'node:fs/promises';
 import type { Queue } from 'bullmq';
 import { sessionKeys } from '../contract/keys.js';
 import type { Logger } from '../platform/logger.js';
-import { addStart } from '../platform/queues/start-queue.js';
+import { addStart, mendStarts } from '../platform/queues/start-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
-import { noteFileOf, readNote } from './browser/profile.js';
+import { retryUntilSuccess } from '../platform/retry.js';
+import { noteFileOf, readNote } from './browser/profile-note.js';
 
-interface Forgotten {
+interface LostSessionsOptions {
   readonly redis: Redis;
+  /** Of starts. */
   readonly queue: Queue;
+  readonly authDir: string;
+  readonly closing: AbortSignal;
   readonly log: Logger;
 }
 
 /**
- * Starts a session again whose run Redis has lost: the job gone, and no heartbeat. Nobody ended it (an end leaves a heartbeat that
- * stands), and the run must come back by itself.
+ * Starts sessions again whose run Redis has lost. A run is lost when its job is gone and there is no heartbeat: a run that
+ * somebody ended leaves a heartbeat. The notes beside this machine's profiles say which sessions shall run.
  */
-export async function recoverLostSession(session: string, { redis, queue, log }: Forgotten): Promise<void> {
-  const { heartbeat, job } = sessionKeys(session);
-  if ((await redis.exists(heartbeat, job)) > 0) return;
-  log.warn({ session }, 'redis lost the run; starting the session again');
-  await addStart(redis, queue, session);
+export class LostSessions {
+  readonly #options: LostSessionsOptions;
+  #checking: Promise<boolean> | null = null;
+
+  constructor(options: LostSessionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Mends the queue of starts, then recovers every lost session. One check at a time. Never rejects; false: Redis refused, and
+   * the next check has to make up for it.
+   */
+  check(): Promise<boolean> {
+    this.#checking ??= this.#check()
+      .then(() => true)
+      .catch((error) => {
+        this.#options.log.debug({ err: error }, 'could not check the queue of starts');
+        return false;
+      })
+      .finally(() => {
+        this.#checking = null;
+      });
+    return this.#checking;
+  }
+
+  /** Recovers every lost session; retried until Redis answers. Rejects only once `closing` aborts. */
+  async recoverAll(): Promise<void> {
+    const sessions = await wantedSessions(this.#options.authDir);
+    await Promise.all(sessions.map((session) => this.recover(session)));
+  }
+
+  /** Recovers the session if it is lost; retried until Redis answers. Rejects only once `closing` aborts. */
+  recover(session: string): Promise<void> {
+    const { closing, log } = this.#options;
+    const sentence = 'could not ask redis whether it still knows the session; trying again';
+    return retryUntilSuccess(() => this.#recover(session), { signal: closing, log, sentence });
+  }
+
+  async #check(): Promise<void> {
+    const { redis, authDir } = this.#options;
+    const sessions = await wantedSessions(authDir);
+    await mendStarts(redis, sessions);
+    for (const session of sessions) await this.#recover(session);
+  }
+
+  async #recover(session: string): Promise<void> {
+    const { redis, queue, log } = this.#options;
+    const { heartbeat, job } = sessionKeys(session);
+    if ((await redis.exists(heartbeat, job)) > 0) return;
+    log.warn({ session }, 'redis lost the run; starting the session again');
+    await addStart(redis, queue, session);
+  }
 }
 
-/** The sessions that shall run as far as this machine's profiles know; a stop or a logout takes that away. */
-export async function wantedSessions(authDir: string): Promise<string[]> {
+/** The sessions that shall run according to this machine's profiles: started, and neither stopped nor given up since. */
+async function wantedSessions(authDir: string): Promise<string[]> {
   const files = await readdir(authDir).catch(() => []);
   const sessions = files.flatMap((file) => /^session-([a-z0-9-]{1,64})\.json$/.exec(file)?.[1] ?? []);
   const notes = await Promise.all(sessions.map((session) => readNote(noteFileOf(authDir, session))));

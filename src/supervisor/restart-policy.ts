@@ -12,16 +12,27 @@ export interface Clock {
   readonly random: () => number;
 }
 
-export type Decision =
-  | { readonly type: 'restart'; readonly delayMs: number; readonly rung: 'thread' | 'browser' }
-  | { readonly type: 'end'; readonly state: 'auth_failure' | 'disconnected'; readonly message: string };
+export interface Restart {
+  readonly type: 'restart';
+  readonly delayMs: number;
+  /** What is replaced: the thread alone, or the browser too. */
+  readonly restartLevel: 'thread' | 'browser';
+}
+
+/** The run ends in `state`; `message` becomes `last_error`. */
+export interface GiveUp {
+  readonly type: 'end';
+  readonly state: 'auth_failure' | 'disconnected';
+  readonly message: string;
+}
 
 const systemClock: Clock = { now: () => performance.now(), random: Math.random };
 
 /**
- * Decides what follows the end of an incarnation. The first failure after health is mended at once; delays grow from
- * failure to failure and start anew once an incarnation was healthy for a while. More than `restartsMax` counted failures within the window end the run:
- * something is broken that restarting does not mend.
+ * Decides what follows the end of an incarnation, from its reason (src/contract/exit-reasons.ts) and from the failures
+ * before. The first failure after health is restarted at once. Delays grow with each failure and start anew once an
+ * incarnation was healthy for `healthyAfterMs`. More than `restartsMax` counted failures within `restartWindowMs` end the
+ * run: restarting does not help.
  */
 export class RestartPolicy {
   readonly #limits: Limits;
@@ -36,7 +47,7 @@ export class RestartPolicy {
   }
 
   /** `healthyMs`: how long the ended incarnation had been in `qr` or `ready`; 0 if never. */
-  decide(exit: IncarnationExit, healthyMs: number): Decision {
+  decide(exit: IncarnationExit, healthyMs: number): Restart | GiveUp {
     const policy = exitPolicy(exit.reason);
     if (policy.endsRun) return { type: 'end', state: 'auth_failure', message: exit.message };
     this.#incompatibleInRow = policy.delay === 'incompatible' ? this.#incompatibleInRow + 1 : 0;
@@ -52,25 +63,29 @@ export class RestartPolicy {
     }
     switch (policy.delay) {
       case 'none': {
-        // At once, but not again and again.
+        // The first time at once; a repeated failure must not loop without a pause.
         const attempt = this.#failuresInRow++;
         const delayMs = attempt === 0 ? 0 : this.#jittered(backoffMs(this.#limits, attempt - 1));
-        return { type: 'restart', delayMs, rung: policy.restartLevel };
+        return { type: 'restart', delayMs, restartLevel: policy.restartLevel };
       }
       case 'incompatible':
       case 'backoff': {
-        // Believed at the second look: a page that starts slowly, or lacks a script, looks the same.
+        // Believed the second time only: a page that starts slowly, or lacks a script, looks the same.
         if (this.#incompatibleInRow > 1) {
-          return { type: 'restart', delayMs: this.#limits.incompatibleRetryMs, rung: policy.restartLevel };
+          return {
+            type: 'restart',
+            delayMs: this.#limits.incompatibleRetryMs,
+            restartLevel: policy.restartLevel,
+          };
         }
         const attempt = this.#failuresInRow++;
-        // Something of ours broke in the middle of a healthy life: nothing says that it will again. An outage is
-        // met by many sessions at once, and the first delay keeps them apart.
+        // Something of ours broke after it had worked: it may well work again at once. Outages are not counted: they
+        // hit many sessions together, and the first delay keeps those apart.
         const isFirst = policy.counted && attempt === 0 && healthyMs > 0;
         const delayMs = isFirst ? 0 : this.#jittered(backoffMs(this.#limits, attempt));
-        // What a new thread did not mend, a new browser may.
-        const rung = policy.counted && attempt > 0 ? 'browser' : policy.restartLevel;
-        return { type: 'restart', delayMs, rung };
+        // A new thread did not help: try a new browser.
+        const restartLevel = policy.counted && attempt > 0 ? 'browser' : policy.restartLevel;
+        return { type: 'restart', delayMs, restartLevel };
       }
       default:
         return policy.delay satisfies never;

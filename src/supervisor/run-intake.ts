@@ -13,20 +13,20 @@ interface IntakeOptions {
   readonly redis: Redis;
   readonly timing: Pick<Timing, 'lockDurationMs' | 'stalledIntervalMs' | 'drainDelayMs'>;
   readonly concurrency: number;
-  /** The life of one run. */
+  /** Carries one run to its end. */
   readonly process: (job: Job, token: string) => Promise<void>;
-  /** Something in the queue cannot be used, and must not be looked at again and again. */
-  readonly onOdd: () => void;
+  /** Something in the queue cannot be used: without a repair it would fail again and again. */
+  readonly onDataError: () => void;
   readonly log: Logger;
 }
 
-/** BullMQ's worker as the queue of runs needs it: holding on to a job is the lease's part. */
+/** BullMQ's worker for the queue of runs. It does not renew locks: each run's lease does. */
 export class RunIntake {
   readonly #worker: PacedWorker;
   readonly #log: Logger;
   readonly #closing = new AbortController();
 
-  constructor({ redis, timing, concurrency, process, onOdd, log }: IntakeOptions) {
+  constructor({ redis, timing, concurrency, process, onDataError, log }: IntakeOptions) {
     this.#log = log;
     const options: WorkerOptions = {
       connection: redis,
@@ -37,42 +37,42 @@ export class RunIntake {
       stalledInterval: timing.stalledIntervalMs,
       drainDelay: timing.drainDelayMs / 1000,
       skipLockRenewal: true,
-      // The check is an INFO whose failure, in an outage at the wrong moment, would disable the worker for good.
+      // The check is an INFO command. If it failed during an outage, the worker would be disabled for good.
       skipVersionCheck: true,
-      // BullMQ's own 15 s would be added to each outage.
+      // BullMQ's default of 15 s would lengthen each outage.
       runRetryDelay: timing.stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     };
     this.#worker = new PacedWorker(this.#closing.signal, (job, token) => process(job, token ?? ''), options);
     this.#worker.on('error', (error) => {
       log.debug({ err: error }, 'queue worker');
-      if (isDataError(error)) onOdd();
+      if (isDataError(error)) onDataError();
     });
     this.#worker.on('failed', (job, error) =>
       log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
     );
   }
 
-  /** Takes runs until {@link close}; a loop that ends by itself is begun again. Never rejects. */
+  /** Takes runs until {@link close}; restarts BullMQ's loop when that ends by itself. Never rejects. */
   async run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
         await this.#worker.run();
       } catch (error) {
-        this.#log.error({ error: messageOf(error) }, 'the queue worker ended; beginning anew');
+        this.#log.error({ error: messageOf(error) }, 'queue worker ended; starting it again');
       }
       await pause(redisRetryMs, this.#closing.signal);
     }
   }
 
-  /** Takes no run from now on; resolves when all are over. */
+  /** Takes no more runs; resolves when all are over. */
   close(): Promise<void> {
     this.#closing.abort();
     return this.#worker.close();
   }
 }
 
-/** BullMQ's own loop asks again at once where Redis refuses to hand a job out, as fast as Redis answers. */
+/** Pauses between tries: BullMQ's own loop asks again at once when Redis refuses to hand a job out. */
 class PacedWorker extends Worker {
   readonly #closing: AbortSignal;
 
@@ -85,7 +85,7 @@ class PacedWorker extends Worker {
     this.#closing = closing;
   }
 
-  /** Between two tries of its blocking read BullMQ waits a tenth of a second. */
+  /** Called without a signal between two tries of the blocking read, where BullMQ would wait a tenth of a second. */
   override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
     return aborting === undefined ? pause(ms ?? redisRetryMs, this.#closing) : super.delay(ms, aborting);
   }

@@ -2,13 +2,14 @@ import type { OnBound } from '../contract/bounds.js';
 import { HoldlineError } from '../contract/errors.js';
 import type { Intent } from '../contract/intent.js';
 import {
+  type Account,
   composeStatus,
   type Fence,
   type RunFacts,
-  type StateChange,
+  type SessionState,
   type Status,
 } from '../contract/status.js';
-import { pause } from '../platform/deadline.js';
+import { pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
@@ -21,10 +22,11 @@ import {
   holdsLock,
   markWiped,
   publishStatus,
+  stepDown,
 } from '../platform/store/state-store.js';
 import type { Lease } from './lease.js';
 
-/** The job is another's: nothing may be written. */
+/** The job belongs to another run: this one must not write any more. */
 export class RunLostError extends HoldlineError {
   constructor(message: string) {
     super('run_lost', message);
@@ -39,18 +41,21 @@ interface PublisherOptions {
   readonly startId: string;
   readonly heartbeatTtlMs: number;
   readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
-  /** The run goes on under another epoch. */
+  /** The run has a new epoch. */
   readonly onEpoch: () => void;
   readonly onBound: OnBound;
   readonly log: Logger;
 }
 
 /**
- * Everything that a supervisor writes of a run's state. Holds the fence and moves it: each write bumps the
- * incarnation, so that an older thread's late write is refused from then on.
+ * Everything that a supervisor writes of a run's state. Holds the fence and moves it: each write increments the
+ * incarnation, so that a late write of an older thread is refused from then on.
  */
 export class RunPublisher {
+  /** What the next state tells besides its name. */
   restarts = 0;
+  lastError: string | null = null;
+  account: Account | null = null;
   readonly #options: PublisherOptions;
   #fence: Fence = { epoch: 0, incarnation: 0 };
 
@@ -72,18 +77,18 @@ export class RunPublisher {
   }
 
   /**
-   * Becomes the session's only writer, under an epoch above the one given and above any that Redis knows. Throws
+   * Makes this run the session's only writer, under an epoch above `aboveEpoch` and above any that Redis knows. Throws
    * {@link RunLostError} when the lock is not this run's.
    */
-  async claim(above: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
+  async claim(aboveEpoch: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
-    // First, for it frees memory: a Redis that has none refuses the claim.
-    await this.#retryUntilSuccess(() => trimEvents(redis, session));
-    // Whatever stands in the way of the claim and of what comes after it; another run's keys are its own to look after.
-    await this.#retryUntilSuccess(async () => {
+    // First, because it frees memory: a Redis without any refuses the claim.
+    await this.#retry(() => trimEvents(redis, session));
+    // Moves unusable keys out of the way of the claim. Only under our lock: another run looks after its own keys.
+    await this.#retry(async () => {
       if (await holdsLock(redis, session, token)) await inspectSession(redis, session);
     });
-    const claim = await this.#retryUntilSuccess(() => claimRun(redis, session, token, startId, above));
+    const claim = await this.#retry(() => claimRun(redis, session, token, startId, aboveEpoch));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
@@ -100,7 +105,7 @@ export class RunPublisher {
     const { lease } = this.#options;
     while (!(await lease.renewNow())) {
       if (lease.lost.aborted) throw new RunLostError('the session belongs to another run');
-      // Redis did not say whose it is.
+      // Redis did not say whose the lock is.
       await pause(redisRetryMs, lease.lost);
     }
     const claim = await this.claim(this.#fence.epoch);
@@ -111,48 +116,56 @@ export class RunPublisher {
     );
   }
 
-  /** `endsAccount`: with it ends in Redis what was the account's. */
-  publish(change: StateChange, endsAccount = false): Promise<void> {
-    return this.#write(change, (expected, status) =>
-      publishStatus(this.#options.redis, {
-        session: this.#options.session,
-        expected,
-        status,
-        endsAccount,
-        heartbeatTtlMs: this.#options.heartbeatTtlMs,
-        onBound: this.#options.onBound,
-      }),
+  /** `endsAccount`: removes the account's data from Redis in the same step. */
+  publish(state: SessionState, endsAccount = false): Promise<void> {
+    const { redis, session, heartbeatTtlMs, onBound } = this.#options;
+    return this.#write(state, (expected, status) =>
+      publishStatus(redis, { session, expected, status, endsAccount, heartbeatTtlMs, onBound }),
     );
   }
 
   /** Publishes the run's last state. */
-  end(change: StateChange, intent: Intent | null, unlinked: boolean): Promise<void> {
+  end(state: SessionState, intent: Intent | null, unlinked: boolean): Promise<void> {
     const { redis, session, startId, onBound } = this.#options;
-    return this.#write(change, (expected, status) =>
+    return this.#write(state, (expected, status) =>
       endRun(redis, { session, expected, status, startId, intent, unlinked, onBound }),
     );
   }
 
-  /** Voids every copy of the credentials, before this machine's one is deleted. */
+  /** Removes the heartbeat of a run that stops here. If Redis does not take that in time, the heartbeat lapses. */
+  async stepDown(): Promise<void> {
+    const { redis, session } = this.#options;
+    const steppedDown = stepDown(redis, session, this.#fence.epoch);
+    await withDeadline(steppedDown, 1_000, 'redis').catch(() => undefined);
+  }
+
+  /**
+   * Voids every copy of the login, on this and any other host, before the profile here is deleted. Resolves to the epoch
+   * that voids them.
+   */
   async markWiped(): Promise<number> {
     const { redis, session } = this.#options;
     for (;;) {
-      const wiped = await this.#retryUntilSuccess(() => markWiped(redis, session, this.#fence.epoch));
-      if (wiped !== null) return wiped;
+      const wipedEpoch = await this.#retry(() => markWiped(redis, session, this.#fence.epoch));
+      if (wipedEpoch !== null) {
+        this.account = null;
+        return wipedEpoch;
+      }
       await this.reclaim();
     }
   }
 
   async #write(
-    change: StateChange,
+    state: SessionState,
     write: (expected: Fence, status: Status) => Promise<boolean>,
   ): Promise<void> {
+    const change = { state, lastError: this.lastError, account: this.account };
     for (;;) {
       const expected = this.#fence;
       const next = { epoch: expected.epoch, incarnation: expected.incarnation + 1 };
       const status = composeStatus({ ...this.facts, ...next }, change, new Date().toISOString());
-      // Of an interrupted write nobody knows whether it happened: the fence tells.
-      const isWritten = await this.#retryUntilSuccess(() => write(expected, status));
+      // Whether an interrupted write has happened is unknown; if it has, the fence refuses the next try.
+      const isWritten = await this.#retry(() => write(expected, status));
       if (isWritten) {
         this.#fence = next;
         return;
@@ -161,8 +174,8 @@ export class RunPublisher {
     }
   }
 
-  /** Tries again for as long as the lease holds: Redis may refuse (no memory, read-only) and recover. */
-  async #retryUntilSuccess<T>(operation: () => Promise<T>): Promise<T> {
+  /** Retries while the lease holds: Redis may refuse (no memory, read-only) and recover. Throws {@link RunLostError}. */
+  async #retry<T>(operation: () => Promise<T>): Promise<T> {
     const { log } = this.#options;
     const { lost } = this.#options.lease;
     try {

@@ -1,30 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { Job, type Queue, WaitingError } from 'bullmq';
-import { messageOf } from '../contract/errors.js';
+import { type Job, type Queue, WaitingError } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
-import { authStartJob, isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import { isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
 import { collectGarbage } from '../platform/collect-garbage.js';
 import type { Config } from '../platform/config/config.js';
-import { isDataError } from '../platform/data-errors.js';
-import { deferred, pause, withDeadline } from '../platform/deadline.js';
+import { pause, withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/queues/open-queue.js';
-import { mendStarts } from '../platform/queues/start-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { keepSubscribed } from '../platform/redis/subscription.js';
-import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
-import { readFence, renewLock, stepDown } from '../platform/store/state-store.js';
+import { redisRetryMs } from '../platform/retry.js';
+import { renewLock } from '../platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../platform/store/supervisor-registry.js';
+import { ActiveRuns } from './active-runs.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
 import { browserVersion } from './browser/browser-version.js';
 import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
-import { recoverLostSession, wantedSessions } from './recover-lost-sessions.js';
+import { LostSessions } from './recover-lost-sessions.js';
+import { requeueInterruptedRuns } from './requeue-interrupted-runs.js';
 import { RunIntake } from './run-intake.js';
-import { type RunResult, SessionRun } from './session-run.js';
+import { type RunOptions, SessionRun } from './session-run.js';
 import { WarmThread } from './warm-thread.js';
 
 export interface SupervisorOptions {
@@ -33,28 +32,22 @@ export interface SupervisorOptions {
   readonly log: Logger;
   /** The session worker's entry, known by URL only. */
   readonly threadEntry: URL;
-  /** No other supervisor can reach this Redis: runs that a killed one left are taken up at once. */
+  /** No other supervisor can reach this Redis: runs that a killed one left are requeued at once. */
   readonly isAlone: boolean;
-  /** How the memory of a browser's process group is read; from /proc where nothing else is said. */
+  /** Reads the memory of a browser's process group; from /proc by default. */
   readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
 }
 
-/** Between two looks at the queue of starts, for what nobody meets who would say so. */
-const signaturesBetweenLooks = 10;
+/** Every how many registrations the queue of starts is checked. */
+const registrationsBetweenChecks = 10;
 
-/** After which a first start is over, one way or the other. */
-const restMs = 30_000;
-
-interface ActiveRun {
-  readonly run: SessionRun;
-  readonly lease: Lease;
-  readonly isOver: Promise<void>;
-}
+/** By then the first start of a session is over, one way or the other. */
+const garbageCollectionDelayMs = 30_000;
 
 /**
- * Takes the runs of sessions from the queue and carries them, each for as long as it lives: the job is active
- * while the session runs. BullMQ hands jobs out and finds those whose owner died; holding on to a job is the
- * lease's part (see lease.ts), because BullMQ's own renewal let the same worker run a job twice at once.
+ * Takes the runs of sessions from the queue and carries each for as long as it lives: the job is active while the session
+ * runs. BullMQ hands jobs out and finds those whose owner died. The lock of a job is held by its {@link Lease}, because
+ * BullMQ's own renewal let one worker run a job twice at once.
  */
 export class Supervisor {
   readonly id: string;
@@ -65,11 +58,12 @@ export class Supervisor {
   readonly #queue: Queue;
   readonly #intake: RunIntake;
   readonly #threads: WarmThread;
-  readonly #runs = new Map<string, ActiveRun>();
-  readonly #rollTimer: NodeJS.Timeout;
+  readonly #runs = new ActiveRuns();
+  readonly #lostSessions: LostSessions;
+  readonly #readMemory: RunOptions['readMemory'];
+  readonly #registrationTimer: NodeJS.Timeout;
   readonly #closing = new AbortController();
-  #signatures = 0;
-  #mending: Promise<void> | null = null;
+  #registrations = 0;
 
   constructor(options: SupervisorOptions) {
     const { config, log, redisUrl } = options;
@@ -78,63 +72,64 @@ export class Supervisor {
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.#redis = connectPatiently(redisUrl, timing, log);
     this.#threads = new WarmThread(options.threadEntry, timing);
+    this.#readMemory = options.readMemory ?? readBrowserMemory;
     this.metrics = new SupervisorMetrics({
       config,
       redis: this.#redis,
-      runs: () => [...this.#runs].map(([session, { run }]) => ({ session, browser: run.browser })),
-      readMemory: options.readMemory ?? readBrowserMemory,
+      runs: () => this.#runs.all().map(({ session, run }) => ({ session, browser: run.browser })),
+      readMemory: this.#readMemory,
     });
-    // The other connection says already when Redis is away.
+    // Logs errors only: the other connection already tells when Redis is away.
     this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
     this.#queue = openQueue(sessionsQueue, this.#redis);
+    this.#lostSessions = new LostSessions({
+      ...{ redis: this.#redis, queue: this.#queue, authDir: config.authDir, log },
+      closing: this.#closing.signal,
+    });
     this.#intake = new RunIntake({
       redis: this.#redis,
       timing,
       concurrency: config.maxSessions,
       process: (job, token) => this.#process(job, token),
-      onOdd: () => void this.#mendStarts(),
+      onDataError: () => void this.#lostSessions.check(),
       log,
     });
-    this.#rollTimer = setInterval(() => {
-      // What Redis refuses of it is made up for by the next signature; until then `/readyz` says so.
-      void this.#registerSupervisor();
-      if (++this.#signatures % signaturesBetweenLooks === 0) void this.#mendStarts();
+    this.#registrationTimer = setInterval(() => {
+      // A registration that Redis refuses is made up for by the next one; until then `/readyz` says so.
+      void this.#register();
+      if (++this.#registrations % registrationsBetweenChecks === 0) void this.#lostSessions.check();
     }, timing.heartbeatIntervalMs);
   }
 
-  /** Takes runs until {@link close}. What Redis refuses is tried again; rejects where it cannot go on at all. */
+  /** Takes runs until {@link close}. Retries what Redis refuses; rejects only if this supervisor closes meanwhile. */
   async start(): Promise<void> {
-    const { authDir } = this.#options.config;
-    await this.#registerSupervisor();
-    await this.#mendStarts();
+    const { isAlone, log } = this.#options;
+    await this.#register();
+    const isChecked = await this.#lostSessions.check();
     this.#listenForIntents();
-    if (this.#options.isAlone) await this.#takeUpLeftovers();
-    for (const session of await wantedSessions(authDir)) this.#recoverLostSession(session);
-    // The first run finds a session worker that has loaded its modules, and a browser whose version is known.
+    if (isAlone) await requeueInterruptedRuns(this.#redis, this.#queue, this.#closing.signal, log);
+    // Redis was away: it may come back empty. The next check would be several registrations away.
+    if (!isChecked) this.#inBackground(this.#lostSessions.recoverAll());
+    // So that the first run finds a loaded thread and a known browser version.
     this.#threads.load();
     this.#askBrowserVersion();
     this.#inBackground(this.#intake.run());
-    // What loading the modules and the first start left behind.
-    setTimeout(collectGarbage, restMs).unref();
-    this.#options.log.info({ supervisor: this.id }, 'supervisor runs');
+    // Frees what loading the modules and the first start have left.
+    setTimeout(collectGarbage, garbageCollectionDelayMs).unref();
+    log.info({ supervisor: this.id }, 'supervisor runs');
   }
 
   /**
-   * Hands every run over and stops. Closing first, giving back after: a closing worker's own pending read would
-   * otherwise swallow the wake-up that is meant for a standby. `force` shortens the grace periods.
+   * Hands every run over and stops. `force` shortens the grace periods. The intake closes before runs are given back: its
+   * pending read would otherwise take the wake-up that is meant for a standby.
    */
   async close(force: AbortSignal): Promise<void> {
     this.#closing.abort();
-    clearInterval(this.#rollTimer);
+    clearInterval(this.#registrationTimer);
     const closed = this.#intake.close();
-    for (const { run } of this.#runs.values()) {
-      run.handOver();
-      force.addEventListener('abort', () => run.force(), { once: true });
-      if (force.aborted) run.force();
-    }
-    await Promise.all([...this.#runs.values()].map(({ isOver }) => isOver));
+    await this.#runs.handOverAll(force);
     await this.#threads.close();
-    // Where Redis does not take it, the signature lapses by itself.
+    // If Redis does not take that, the registration lapses by itself.
     await withDeadline(
       Promise.all([closed, unregisterSupervisor(this.#redis, this.id)]),
       3_000,
@@ -144,9 +139,9 @@ export class Supervisor {
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
 
-  /** What keeps it from taking or running a session, as sentences; empty: it is ready. */
+  /** What keeps it from taking or running a session, one sentence each; empty: it is ready. */
   problems(): Promise<readonly string[]> {
-    const failures = [...this.#runs.values()].map(({ run }) => run.browserFailure);
+    const failures = this.#runs.all().map(({ run }) => run.browserFailure);
     return readinessProblems({
       supervisorId: this.id,
       redis: this.#redis,
@@ -156,73 +151,64 @@ export class Supervisor {
     });
   }
 
-  /** The answer is kept; where there is none, the start of a browser says so. */
+  /** Fills the cache of versions. If there is no answer, the start of a browser tells. */
   #askBrowserVersion(): void {
     const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
     browserVersion({ executable, environment }).catch(() => undefined);
   }
 
-  /** The life of one run. Returns normally only when the run has ended for good: that completes the job. */
+  /** Carries one run to its end. Returns normally only if the run has ended for good: that completes the job. */
   async #process(job: Job, token: string): Promise<void> {
-    const { config, log, redisUrl } = this.#options;
     // It loads its modules while the run is claimed and the browser starts.
     this.#threads.load();
-    // Nobody's start: it is over with that.
-    if (!isRunJobId(job.id ?? '')) return;
-    const session = sessionOfJobId(job.id ?? '');
-    const runLog = log.child({ session });
+    const id = job.id ?? '';
+    // Not a start of a session: returning completes it.
+    if (!isRunJobId(id)) return;
+    const session = sessionOfJobId(id);
     const start = startJobSchema.safeParse(job.data);
     if (!start.success) {
-      await this.#mendStarts();
-      // Where Redis refused that, it is handed out again as it is.
+      await this.#lostSessions.check();
+      // If that did not mend the job, it is handed out again as it is.
       await pause(redisRetryMs, this.#closing.signal);
       await this.#giveBack(job, token);
       throw new WaitingError();
     }
-    const { startId } = start.data;
+    const { config, log } = this.#options;
+    const runLog = log.child({ session });
     const lease = new Lease({
       timing: config.timing,
       renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
       log: runLog,
     });
-    const over = deferred<void>();
-    const earlier = this.#runs.get(session);
-    const run = new SessionRun({
-      session,
-      startId,
-      token,
-      lease,
+    const run = this.#createRun({ session, startId: start.data.startId, token, lease, log: runLog });
+    const result = await this.#runs.during({ session, run, lease }, async () => {
+      const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
+      if (reached !== 'ended') await this.#giveBack(job, token);
+      return reached;
+    });
+    // Redis may be away for long before it comes back empty.
+    if (result === 'lost') this.#inBackground(this.#lostSessions.recover(session));
+    if (result !== 'ended') throw new WaitingError();
+    runLog.info('run ended');
+  }
+
+  #createRun(of: Pick<RunOptions, 'session' | 'startId' | 'token' | 'lease' | 'log'>): SessionRun {
+    const { config, redisUrl } = this.#options;
+    return new SessionRun({
+      ...of,
       supervisorId: this.id,
       threads: this.#threads,
       redis: this.#redis,
       redisUrl,
       config,
-      recorder: new RunRecorder(this.metrics, session),
-      readMemory: this.#options.readMemory ?? readBrowserMemory,
-      log: runLog,
+      recorder: new RunRecorder(this.metrics, of.session),
+      readMemory: this.#readMemory,
     });
-    const active: ActiveRun = { run, lease, isOver: over.promise };
-    this.#runs.set(session, active);
-    let result: RunResult = 'handed-over';
-    try {
-      // The same job again in this process: the earlier run lost its lock without knowing.
-      earlier?.lease.forfeit('the same supervisor took the session again');
-      await earlier?.isOver;
-      if (!this.#closing.signal.aborted) result = await run.execute();
-      if (result !== 'ended') await this.#giveBack(job, token);
-    } finally {
-      lease.stop();
-      if (this.#runs.get(session) === active) this.#runs.delete(session);
-      over.resolve();
-    }
-    if (result === 'lost') this.#recoverLostSession(session);
-    if (result !== 'ended') throw new WaitingError();
-    runLog.info('run ended');
   }
 
   /**
-   * Back to the waiting list, for whoever is free. Refused or unanswered where the job is another's; where Redis does not take
-   * it, it is found there once its lock has lapsed.
+   * Puts the job back into the waiting list, for any supervisor. Never rejects: Redis refuses it if the job is another's, and if
+   * Redis does not answer, the job is found once its lock has lapsed.
    */
   async #giveBack(job: Job, token: string): Promise<void> {
     await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
@@ -230,81 +216,22 @@ export class Supervisor {
     );
   }
 
-  /** One look at a time. Never rejects: the next one tells. */
-  #mendStarts(): Promise<void> {
-    const { config, log } = this.#options;
-    const mend = async () => {
-      const sessions = await wantedSessions(config.authDir);
-      await mendStarts(this.#redis, sessions);
-      for (const session of sessions) await recoverLostSession(session, this.#forgotten);
-    };
-    this.#mending ??= mend()
-      .catch((error) => log.debug({ err: error }, 'the queue of starts was not looked at'))
-      .finally(() => {
-        this.#mending = null;
-      });
-    return this.#mending;
-  }
-
-  /** Redis may be away for long before it comes back empty. */
-  #recoverLostSession(session: string): void {
-    const sentence = 'redis did not say whether it still knows the session; asking again';
-    this.#inBackground(this.#retryUntilSuccess(() => recoverLostSession(session, this.#forgotten), sentence));
-  }
-
-  get #forgotten() {
-    return { redis: this.#redis, queue: this.#queue, log: this.#options.log };
-  }
-
-  /** A hint that makes an owner look at once; with the next heartbeat it looks anyway. */
+  /** A hint that makes the owner look at once. Without it the owner looks with the next heartbeat. */
   #listenForIntents(): void {
     const { log } = this.#options;
-    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.run.lookForIntent());
+    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.lookForIntent());
     keepSubscribed(this.#subscriber, { channel: intentChannel, signal: this.#closing.signal, log });
   }
 
-  /** Rejects only once this supervisor closes. */
-  #retryUntilSuccess<T>(attempt: () => Promise<T>, sentence: string): Promise<T> {
-    return retryUntilSuccess(attempt, { signal: this.#closing.signal, log: this.#options.log, sentence });
-  }
-
-  /** What fails although it should not is nobody's to mend: unhandled, it ends the process, which its service starts again. */
+  /** An unexpected failure stays unhandled: that ends the process, and its service starts it again. */
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
       if (!this.#closing.signal.aborted) throw error;
     });
   }
 
-  /**
-   * Their owner is dead, and so is what its last heartbeat still vouches for. `'0'` makes BullMQ skip the check of the
-   * lock, which the dead owner still holds for a while.
-   */
-  async #takeUpLeftovers(): Promise<void> {
-    const sentence = 'redis refused to give a run back that was cut off; trying again';
-    const ids = await this.#retryUntilSuccess(
-      () => this.#redis.lrange(this.#queue.toKey('active'), 0, -1),
-      sentence,
-    );
-    for (const id of ids) await this.#retryUntilSuccess(() => this.#takeUp(id), sentence);
-  }
-
-  async #takeUp(id: string): Promise<void> {
-    const { log } = this.#options;
-    const session = sessionOfJobId(id);
-    log.info({ session }, 'taking up a run that was cut off');
-    try {
-      const fence = await readFence(this.#redis, session);
-      if (fence !== null) await stepDown(this.#redis, session, fence.epoch);
-      // Its data are not needed for that.
-      await new Job(this.#queue, authStartJob, {}, {}, id).moveToWait('0');
-    } catch (error) {
-      if (!isDataError(error)) throw error;
-      log.error({ session, error: messageOf(error) }, 'a run that was cut off cannot be taken up');
-    }
-  }
-
-  async #registerSupervisor(): Promise<void> {
-    // While Redis is away one signature would wait in line behind the other.
+  async #register(): Promise<void> {
+    // While Redis is away, registrations would queue up.
     if (!['connecting', 'connect', 'ready'].includes(this.#redis.status)) return;
     const { maxSessions, timing } = this.#options.config;
     const room = Math.max(0, maxSessions - this.#runs.size);

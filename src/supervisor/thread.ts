@@ -5,18 +5,18 @@ import type { FromThread, ThreadData, ToThread } from '../contract/thread-messag
 import type { Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred } from '../platform/deadline.js';
 
-/** Enough for a client with tens of thousands of chats; beyond it something leaks. */
+/** Enough for a client with tens of thousands of chats; more is a leak. */
 const heapLimitMb = 512;
 
-/** A young generation grows while modules load and is never given back: with the usual 48 MB it costs more than it saves. */
+/** The young generation grows while modules load and never shrinks: the default of 48 MB costs more than it saves. */
 const youngHeapMb = 4;
 
 type ThreadTiming = Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'startDeadlineMs'>;
 
 /**
- * The session worker's thread, seen from the supervisor: it loads its modules from its construction on, and becomes
- * an incarnation with {@link begin}. `over` settles once, by whatever comes first: the thread says that it failed,
- * throws, exits, runs out of memory, or stays silent for too long.
+ * The session worker's thread, seen from the supervisor. It loads its modules from its construction on, and becomes an
+ * incarnation with {@link begin}. `over` resolves to what comes first: the thread says that it failed, throws, exits, runs
+ * out of memory, or is silent for too long.
  */
 export class SessionThread {
   readonly over: Promise<IncarnationExit>;
@@ -25,7 +25,7 @@ export class SessionThread {
   readonly #exited: Promise<void>;
   readonly #stopped: Deferred<void> = deferred();
   readonly #timing: ThreadTiming;
-  #watch: NodeJS.Timeout | undefined;
+  #silenceTimer: NodeJS.Timeout | undefined;
   #onMessage: (message: FromThread) => void = () => {};
   #hasExited = false;
   #heardAt = performance.now();
@@ -45,7 +45,7 @@ export class SessionThread {
       this.#hasSpoken = true;
       if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
       if (message.type === 'stopped') this.#stopped.resolve();
-      // What cannot be made of its words is its own fault, not that of whoever else runs here.
+      // A message that cannot be handled ends this thread, not the process with its other sessions.
       try {
         this.#onMessage(message);
       } catch (error) {
@@ -56,7 +56,7 @@ export class SessionThread {
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#hasExited = true;
-        clearInterval(this.#watch);
+        clearInterval(this.#silenceTimer);
         this.#over.resolve({
           reason: 'thread_exited',
           message: `the session worker exited with code ${code}`,
@@ -70,42 +70,42 @@ export class SessionThread {
     return !this.#hasExited;
   }
 
-  /** From now on it must give signs of life. */
+  /** Makes it an incarnation. From now on it must send signs of life. */
   begin(data: ThreadData, onMessage: (message: FromThread) => void): void {
     this.#onMessage = onMessage;
     this.#heardAt = performance.now();
     this.post({ type: 'begin', data });
     const { loopBeatIntervalMs, loopHungAfterMs, startDeadlineMs } = this.#timing;
-    // Until it has loaded its modules it cannot speak, and on a busy machine that takes its time.
-    const patienceMs = () => (this.#hasSpoken ? loopHungAfterMs : startDeadlineMs);
+    // It cannot send anything before it has loaded its modules, which takes long on a busy machine.
+    const limitMs = () => (this.#hasSpoken ? loopHungAfterMs : startDeadlineMs);
     const check = () => {
       const silentMs = performance.now() - this.#heardAt;
-      if (silentMs < patienceMs()) return;
+      if (silentMs < limitMs()) return;
       const message = `the session worker did not respond for ${Math.round(silentMs / 1000)} s`;
       this.#over.resolve({ reason: 'thread_hung', message });
     };
-    // After a blockade of our own loop the thread's messages are still to be read: look again behind them.
-    this.#watch = setInterval(() => {
-      if (performance.now() - this.#heardAt >= patienceMs()) setImmediate(check);
+    // If our own event loop was blocked, the thread's messages are still unread: check again after them.
+    this.#silenceTimer = setInterval(() => {
+      if (performance.now() - this.#heardAt >= limitMs()) setImmediate(check);
     }, loopBeatIntervalMs / 2);
   }
 
-  /** `ports`: those in the message, which are the thread's from now on. */
+  /** `ports`: those in the message, which move to the thread. */
   post(message: ToThread, ports: readonly MessagePort[] = []): void {
     this.#worker.postMessage(message, ports);
   }
 
-  /** Asks it to stop and terminates it after `graceMs`, or as soon as `force` aborts. Resolves when it is gone. */
+  /** Asks it to stop; terminates it after `graceMs`, or as soon as `force` aborts. Resolves when it has exited. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     if (!this.#isStopping) this.post({ type: 'stop' });
     this.#isStopping = true;
-    // What it says last; a half-open connection to the browser could keep the thread itself alive.
+    // `stopped` is its last message. Its exit alone may never come: a half-open connection to the browser keeps it alive.
     await atMost(Promise.race([this.#stopped.promise, this.#exited]), graceMs, force);
     await this.terminate();
   }
 
   async terminate(): Promise<void> {
-    clearInterval(this.#watch);
+    clearInterval(this.#silenceTimer);
     await this.#worker.terminate();
     await this.#exited;
   }
@@ -116,7 +116,7 @@ function exitOfError(error: unknown): IncarnationExit {
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return { reason: 'thread_out_of_memory', message: `the session worker used more than ${heapLimitMb} MB` };
   }
-  // Node wraps what a promise rejected with when it is not an error.
+  // What Node makes of a rejection with something that is no Error.
   const thrown =
     /The promise rejected with the reason "(.*)"\.$/s.exec(messageOf(error))?.[1] ?? messageOf(error);
   return { reason: 'thread_threw', message: `the session worker failed: ${thrown}` };

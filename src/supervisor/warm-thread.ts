@@ -2,8 +2,8 @@ import type { Timing } from '../contract/timing.js';
 import { SessionThread } from './thread.js';
 
 /**
- * Session workers before they are needed: loading the modules takes a thread longer than anything else on the way back
- * to `ready`. At most one is in stock, for whichever session needs it first (docs/decisions/0009).
+ * Keeps at most one thread with its modules loaded, for the session that needs it first: loading takes longer than any other
+ * step on the way to `ready` (docs/decisions/0009).
  */
 export class WarmThread {
   readonly #entry: URL;
@@ -16,13 +16,13 @@ export class WarmThread {
     this.#timing = timing;
   }
 
-  /** Begins to load one, unless there is one. */
+  /** Starts to load a thread, unless there is one. */
   load(): void {
     if (this.#isClosed || this.#next?.isAlive) return;
     this.#next = new SessionThread(this.#entry, this.#timing);
   }
 
-  /** The caller's from now on, loaded or still loading. */
+  /** Gives the caller a thread, loaded or still loading, which the caller must stop. */
   take(): SessionThread {
     const next = this.#next?.isAlive ? this.#next : new SessionThread(this.#entry, this.#timing);
     this.#next = null;

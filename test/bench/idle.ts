@@ -69,7 +69,7 @@ async function watchCommands(redis: Redis): Promise<{ stop(): number }> {
   };
 }
 
-/** Proportional set size in KiB: of the process and its guards, and of the browser below it. */
+/** Proportional set size in KiB: of the process and its watchdogs, and of the browser below it. */
 async function memoryOf(pid: number): Promise<{ node: number; browser: number }> {
   const all = allProcesses();
   const below = new Set([pid]);

@@ -127,7 +127,7 @@ export class ChaosCluster {
     await this.whatsApp.faults.clear();
   }
 
-  /** Every replica says ready, under one fence; one browser, one guard, no zombie. */
+  /** Every replica says ready, under one fence; one browser, one watchdog, no zombie. */
   async settled(timeoutMs: number): Promise<void> {
     await eventually(
       async () => {
@@ -135,8 +135,8 @@ export class ChaosCluster {
         for (const status of statuses) assert.ok(status.ready, JSON.stringify(status));
         assert.equal(new Set(statuses.map(({ epoch, incarnation }) => `${epoch}.${incarnation}`)).size, 1);
         const all = await this.#stage.processes();
-        const guards = all.filter(({ commandLine }) => commandLine.includes('holdline-guard'));
-        assert.deepEqual([this.browsers.alive().length, guards.length], [1, 1], 'browsers and guards');
+        const watchdogs = all.filter(({ commandLine }) => commandLine.includes('holdline-watchdog'));
+        assert.deepEqual([this.browsers.alive().length, watchdogs.length], [1, 1], 'browsers and watchdogs');
         assert.deepEqual(
           all.filter(({ isZombie }) => isZombie),
           [],

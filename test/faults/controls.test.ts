@@ -6,11 +6,11 @@ import { Deployment } from '../support/deployment.js';
 import { eventually } from '../support/eventually.js';
 import { startFaultProxy } from '../support/fault-proxy.js';
 import { assertNothingLeft } from '../support/leftovers.js';
-import { guardsOf, isAlive } from '../support/processes.js';
+import { isAlive, watchdogsOf } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 
-/** That the faults of the other files would give two browsers, if it were not for lease and guard. */
+/** That the faults of the other files would give two browsers, if it were not for lease and watchdog. */
 after(assertNothingLeft);
 
 test('control: with BullMQ’s own lock handling one worker runs a job twice at once after an outage', async () => {
@@ -58,14 +58,14 @@ test('control: with BullMQ’s own lock handling one worker runs a job twice at 
   }
 });
 
-test('control: without its guard the browser of a frozen supervisor outlives the lock', async () => {
+test('control: without its watchdog the browser of a frozen supervisor outlives the lock', async () => {
   const deployment = await Deployment.open(timing);
   try {
     const { owner, browser, status } = await deployment.hold('ready');
-    const [guard] = guardsOf(owner.pid);
-    assert.ok(guard);
+    const [watchdog] = watchdogsOf(owner.pid);
+    assert.ok(watchdog);
     owner.signal('SIGSTOP');
-    process.kill(guard.pid, 'SIGKILL');
+    process.kill(watchdog.pid, 'SIGKILL');
     await deployment.observer.until(({ ready, epoch }) => ready && epoch > status.epoch, 'taken over');
     assert.ok(isAlive(browser));
     assert.equal(deployment.theatre.browsersAlive().length, 2);

@@ -177,8 +177,8 @@ export class ChromiumStage implements FaultStage {
   /** Everything that runs on the machine of this supervisor, at once. */
   async killHost(host: Product): Promise<void> {
     const browsers = this.browserPids();
-    const guards = childrenOf(host.pid).map(({ pid }) => pid);
-    for (const pid of [host.pid, ...guards]) signalIfAlive(pid, 'SIGKILL');
+    const watchdogs = childrenOf(host.pid).map(({ pid }) => pid);
+    for (const pid of [host.pid, ...watchdogs]) signalIfAlive(pid, 'SIGKILL');
     for (const pid of browsers) signalIfAlive(-pid, 'SIGKILL');
     await host.exited();
   }

@@ -43,9 +43,9 @@ export function childrenOf(pid: number): ProcessFacts[] {
   return allProcesses().filter((process) => process.parent === pid);
 }
 
-/** The guards of a supervisor's browsers; one that is dead has no command line. */
-export function guardsOf(supervisor: number): ProcessFacts[] {
-  return childrenOf(supervisor).filter(({ commandLine }) => commandLine.includes('holdline-guard'));
+/** The watchdogs of a supervisor's browsers; one that is dead has no command line. */
+export function watchdogsOf(supervisor: number): ProcessFacts[] {
+  return childrenOf(supervisor).filter(({ commandLine }) => commandLine.includes('holdline-watchdog'));
 }
 
 export function membersOfGroup(group: number): ProcessFacts[] {

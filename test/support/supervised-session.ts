@@ -6,11 +6,12 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import type { Timing } from '../../src/contract/timing.js';
 import { loadConfig } from '../../src/platform/config/config.js';
-import { Profile, type ProfileNote } from '../../src/supervisor/browser/profile.js';
+import { Profile } from '../../src/supervisor/browser/profile.js';
+import type { ProfileNote } from '../../src/supervisor/browser/profile-note.js';
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.js';
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
-import { guardsOf } from './processes.js';
+import { watchdogsOf } from './processes.js';
 import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
 import { SessionObserver } from './session-observer.js';
 import type { RedisForData } from './shared-redis.js';
@@ -148,11 +149,11 @@ export class SupervisedSession {
     return JSON.parse(readFileSync(`${this.profileDir}.json`, 'utf8')) as ProfileNote;
   }
 
-  /** Of this session only: its browsers, and the guards of this process. */
+  /** Of this session only: its browsers, and the watchdogs of this process. */
   async assertNothingRuns(): Promise<void> {
     await eventually(() => {
       assert.deepEqual(this.theatre.browsersAlive(), []);
-      assert.deepEqual(guardsOf(process.pid), []);
+      assert.deepEqual(watchdogsOf(process.pid), []);
       return true;
     });
   }

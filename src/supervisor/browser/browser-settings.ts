@@ -10,12 +10,12 @@ type RelevantConfig = Pick<
   'chromeExecutable' | 'chromeArgs' | 'headless' | 'browserEnvironment' | 'languages' | 'timeZone' | 'timing'
 >;
 
-/** Problems that were told already. */
-const told = new Set<string>();
+/** Warnings are given once in the life of this process. */
+const givenWarnings = new Set<string>();
 
 /**
- * How a browser is started so that it says the same of itself everywhere: by its command line and its environment, which
- * hold for pages, workers, service workers and requests, and for every navigation (docs/decisions/0017).
+ * Command line and environment that make a browser say the same of itself in pages, workers, service workers and requests,
+ * and after every navigation (docs/decisions/0017).
  */
 export async function browserSettings(
   config: RelevantConfig,
@@ -26,7 +26,7 @@ export async function browserSettings(
   const extraArgs = [
     ...userAgent,
     ...(languages.length > 0 ? [`--accept-lang=${languages.join()}`] : []),
-    // The last one counts: the operator's own.
+    // Last, because the last of two equal flags counts: the operator's.
     ...chromeArgs,
   ];
   const environment = {
@@ -37,33 +37,32 @@ export async function browserSettings(
   return { executable: chromeExecutable, headless, extraArgs, environment, timing };
 }
 
-/** Only a browser without a window says something else than its users' browsers: `HeadlessChrome`. */
+/** Only a browser without a window needs it: its user agent would say `HeadlessChrome`. */
 async function userAgentFlag(config: RelevantConfig, warn: (message: string) => void): Promise<string[]> {
   const { chromeArgs, chromeExecutable, browserEnvironment } = config;
   const isHeadless = config.headless || chromeArgs.some((argument) => argument.startsWith('--headless'));
   if (!isHeadless || chromeArgs.some((argument) => argument.startsWith('--user-agent='))) return [];
   try {
-    const question = { executable: chromeExecutable, environment: browserEnvironment };
-    const version = await browserVersion(question);
+    const version = await browserVersion({ executable: chromeExecutable, environment: browserEnvironment });
     const userAgent = chromeUserAgent(version, process.platform);
     if (userAgent === null) throw new Error(`it is not known what Chromium says on ${process.platform}`);
     return [`--user-agent=${userAgent}`];
   } catch (error) {
     const message = `the browser calls itself HeadlessChrome: ${messageOf(error)}`;
-    if (!told.has(message)) warn(message);
-    told.add(message);
+    if (!givenWarnings.has(message)) warn(message);
+    givenWarnings.add(message);
     return [];
   }
 }
 
-/** What Chromium says on each platform, whatever its version and the processor are. */
+/** What Chromium says on each platform, whatever its version and the processor. */
 const platformNames: Readonly<Record<string, string>> = {
   linux: 'X11; Linux x86_64',
   darwin: 'Macintosh; Intel Mac OS X 10_15_7',
   win32: 'Windows NT 10.0; Win64; x64',
 };
 
-/** The user agent of this version with a window, in the reduced form that Chromium has sent since 110. */
+/** The user agent of this version with a window, in the reduced form that Chromium sends since 110; null: unknown platform. */
 export function chromeUserAgent(version: string, platform: string): string | null {
   const name = platformNames[platform];
   if (name === undefined) return null;
@@ -71,7 +70,7 @@ export function chromeUserAgent(version: string, platform: string): string | nul
   return `Mozilla/5.0 (${name}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
 }
 
-/** `de-DE` as the environment has it: `de_DE`. */
+/** `de_DE` for `de-DE`, as environment variables need it. */
 function localeName(tag: string): string {
   const { language, region } = new Intl.Locale(tag);
   return region === undefined ? language : `${language}_${region}`;

@@ -5,39 +5,39 @@ import { messageOf } from '../../contract/errors.js';
 import { withDeadline } from '../../platform/deadline.js';
 import { signalGroup } from '../../platform/proc.js';
 
-interface Question {
+interface VersionQuery {
   readonly executable: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly deadlineMs?: number;
 }
 
-const usualDeadlineMs = 5_000;
+const defaultDeadlineMs = 5_000;
 const outputMax = 4_096;
 
-/** Answers by path and time of change, for the life of this process. */
-const answers = new Map<string, Promise<string>>();
+/** Outputs by modification time and path, for the life of this process. */
+const outputs = new Map<string, Promise<string>>();
 
 /**
- * The version of a Chromium or Chrome, like `156.0.8078.108`, asked of the executable once. Rejects with a sentence where
- * it does not say one; one that did not answer in time is asked again the next time.
+ * The version of a Chromium or Chrome, like `156.0.8078.108`. Runs the executable once and caches what it says. Rejects with
+ * a sentence when it names no version, or does not answer within `deadlineMs`; the next call then asks again.
  */
-export async function browserVersion(question: Question): Promise<string> {
-  const { executable } = question;
+export async function browserVersion(query: VersionQuery): Promise<string> {
+  const { executable } = query;
   const changedAt = await stat(executable).then(
     ({ mtimeMs }) => mtimeMs,
     () => 0,
   );
   const key = `${changedAt} ${executable}`;
-  const known = answers.get(key);
+  const known = outputs.get(key);
   if (known !== undefined) return versionIn(executable, await known);
-  const answer = ask(question);
-  answers.set(key, answer);
-  answer.catch(() => answers.delete(key));
-  return versionIn(executable, await answer);
+  const output = ask(query);
+  outputs.set(key, output);
+  output.catch(() => outputs.delete(key));
+  return versionIn(executable, await output);
 }
 
 function versionIn(executable: string, output: string): string {
-  // Other browsers of Chromium's family name themselves in their user agent as well.
+  // Other browsers based on Chromium have a user agent of their own.
   const version = /\b(?:Chromium|Chrome(?: for Testing)?) (\d{2,4}(?:\.\d+){3})\b/.exec(output)?.[1];
   if (version !== undefined) return version;
   throw new Error(`${executable} --version names no Chromium or Chrome: ${firstLine(output)}`);
@@ -48,8 +48,12 @@ function firstLine(output: string): string {
   return line === '' ? 'it said nothing' : JSON.stringify(line.slice(0, 100));
 }
 
-/** What it prints. In a process group of its own, because the executable may be a launcher. */
-async function ask({ executable, environment, deadlineMs = usualDeadlineMs }: Question): Promise<string> {
+/** What `--version` prints. In a process group of its own, because the executable may be a launcher. */
+async function ask({
+  executable,
+  environment,
+  deadlineMs = defaultDeadlineMs,
+}: VersionQuery): Promise<string> {
   const child = spawn(executable, ['--version'], {
     detached: true,
     env: environment,

@@ -3,11 +3,11 @@ import { promisify } from 'node:util';
 import { messageOf, OperatorError } from '../../contract/errors.js';
 
 /**
- * A process of 3 MB beside each browser that kills the browser's process group when nobody has written to its
- * stdin for a while, or when stdin closes. It covers what the supervisor cannot do for itself: being frozen,
- * blocked or killed. It must not die with the supervisor's terminal or group, hence `detached` and the trap.
+ * What the watchdog process runs. It kills the process group `$2` when its stdin was silent for `$1` seconds (`$3` the
+ * first time), or when its stdin closes.
  *
- * The bash of macOS (3.2) knows whole seconds only: there it kills up to a second early, never late.
+ * The trap and `detached` keep it alive when the supervisor's terminal or process group ends. The bash of macOS (3.2)
+ * knows whole seconds only: there it kills up to a second early, never late.
  */
 const script = `trap "" TERM INT HUP
 patience=$1 first=$3
@@ -15,33 +15,37 @@ if ! echo | read -r -t 9.9 _; then patience=\${1%.*} first=\${3%.*}; fi
 while [ "$first" != 0 ] && read -r -t "$first" _; do first=$patience; done
 kill -KILL -- "-$2"`;
 
-/** Without, bash runs what the owner of the machine has in ~/.bashrc (where stdin is a socket) and in BASH_ENV. */
+/** Without these bash would run ~/.bashrc (where stdin is a socket) and the file named in BASH_ENV. */
 const bashArguments = ['--norc', '-p', '-c'];
 
-/** Throws {@link OperatorError} where no guard could be started: a browser is never without one. */
+/** Throws {@link OperatorError} where no watchdog can be started: no browser may run without one. */
 export async function requireWatchdog(): Promise<void> {
   await promisify(execFile)('bash', [...bashArguments, ':']).catch((error) => {
-    throw new OperatorError(unguarded(error));
+    throw new OperatorError(failureSentence(error));
   });
 }
 
+/**
+ * A process of 3 MB beside each browser. It kills the browser's process group when the lease was not renewed for a
+ * while. It covers what the supervisor cannot do itself when it is frozen, blocked or killed (docs/decisions/0002).
+ */
 export class BrowserWatchdog {
   readonly #groupId: number;
   readonly #timeoutMs: number;
   readonly #ageMs: () => number;
-  readonly #onUnguarded: (why: string) => void;
+  readonly #onFailed: (why: string) => void;
   #process: ChildProcess;
   #isEnded = false;
 
   /**
-   * `ageMs`: how long ago the lease was renewed; the first silence has already lasted that long. `onUnguarded`: the group
-   * has no guard, for the reason given, and must end.
+   * `timeoutMs`: silence that kills the group. `ageMs`: how long ago the lease was renewed; the first silence has already
+   * lasted that long. `onFailed`: the watchdog cannot run, for the reason given; the caller must end the group.
    */
-  constructor(groupId: number, timeoutMs: number, ageMs: () => number, onUnguarded: (why: string) => void) {
+  constructor(groupId: number, timeoutMs: number, ageMs: () => number, onFailed: (why: string) => void) {
     this.#groupId = groupId;
     this.#timeoutMs = timeoutMs;
     this.#ageMs = ageMs;
-    this.#onUnguarded = onUnguarded;
+    this.#onFailed = onFailed;
     this.#process = this.#start();
   }
 
@@ -49,12 +53,12 @@ export class BrowserWatchdog {
     return this.#process.pid;
   }
 
-  /** Says that the lease was renewed just now. */
+  /** The lease was renewed just now: the silence starts anew. */
   beat(): void {
     this.#process.stdin?.write('\n');
   }
 
-  /** To be called after the browser's exit only. */
+  /** Ends the watchdog without a kill. Call it only after the browser has exited. */
   end(): void {
     this.#isEnded = true;
     this.#process.kill('SIGKILL');
@@ -63,27 +67,27 @@ export class BrowserWatchdog {
   #start(): ChildProcess {
     const firstMs = Math.max(100, Math.round(this.#timeoutMs - this.#ageMs()));
     const numbers = [this.#timeoutMs / 1000, this.#groupId, firstMs / 1000].map(String);
-    const guard = spawn('bash', [...bashArguments, script, 'holdline-guard', ...numbers], {
+    const watchdog = spawn('bash', [...bashArguments, script, 'holdline-watchdog', ...numbers], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',
     });
-    guard.stdin?.on('error', () => {});
-    guard.on('error', (error) => this.#onUnguarded(unguarded(error)));
-    // Killed from outside while the browser lives: the browser must not be without one.
-    guard.once('exit', (code, signal) => {
+    watchdog.stdin?.on('error', () => {});
+    watchdog.on('error', (error) => this.#onFailed(failureSentence(error)));
+    // Killed from outside while the browser lives: replace it. Exit code 0: it has killed the group.
+    watchdog.once('exit', (code, signal) => {
       if (this.#isEnded || code === 0) return;
       if (signal !== null) this.#process = this.#start();
-      else this.#onUnguarded(unguarded(new Error(`exit code ${code}`)));
+      else this.#onFailed(failureSentence(new Error(`exit code ${code}`)));
     });
-    return guard;
+    return watchdog;
   }
 }
 
-function unguarded(error: unknown): string {
+function failureSentence(error: unknown): string {
   const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
   const why = isMissing
     ? 'there is no bash on the PATH: install it (apt-get install bash)'
     : `bash cannot be started: ${messageOf(error)}`;
-  return `no guard for the browser, ${why}`;
+  return `no watchdog for the browser, ${why}`;
 }

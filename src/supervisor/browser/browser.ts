@@ -4,13 +4,13 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { HoldlineError } from '../../contract/errors.js';
-import { preparedPage } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
-import { atMost, pause, withDeadline } from '../../platform/deadline.js';
+import { atMost, withDeadline } from '../../platform/deadline.js';
 import { signalGroup } from '../../platform/proc.js';
 import { BrowserWatchdog } from './browser-watchdog.js';
 import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
+import { renewPages } from './page-renewal.js';
 import { whileGroupFrozen } from './process-group.js';
 
 export interface BrowserOptions {
@@ -21,11 +21,11 @@ export interface BrowserOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly timing: Pick<Timing, 'browserStartMs' | 'guardTimeoutMs'>;
   readonly lease: BrowserLease;
-  /** Gives up a browser that is not up yet. */
+  /** Ends a browser that has not started yet. */
   readonly abandon: AbortSignal;
 }
 
-/** A browser lives under the lease of its run: each renewal feeds its guard, the loss kills it at once. */
+/** A browser lives under the lease of its run: each renewal resets its watchdog, the loss of the lease kills it at once. */
 export interface BrowserLease {
   readonly lost: AbortSignal;
   readonly renewed: Set<() => void>;
@@ -33,12 +33,12 @@ export interface BrowserLease {
   readonly ageMs: number;
 }
 
-/** For a browser that no run holds, such as one that is looked at once; its guard ends it all the same if its program hangs. */
+/** For a browser without a run, such as one of a diagnosis. Nothing renews it: the watchdog ends the browser after its timeout. */
 export function endlessLease(): BrowserLease {
   return { lost: new AbortController().signal, renewed: new Set(), isHeld: true, ageMs: 0 };
 }
 
-/** Starts Chromium in a process group of its own, under a guard; rejects with a sentence, nothing left behind. */
+/** Starts Chromium in a process group of its own, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   const { executable, profileDir, headless, extraArgs, timing, abandon } = options;
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
@@ -67,39 +67,39 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   }
 }
 
-/** A running Chromium. Whoever holds it must call {@link stop} or {@link kill}. */
+/** A running Chromium. Its owner must call {@link stop} or {@link kill}. */
 export class Browser {
   readonly pid: number;
-  /** Resolves when it is really gone, to what it ended by: `signal SIGKILL`, `exit code 21`. */
+  /** Resolves when the process has exited, to how: `signal SIGKILL`, `exit code 21`, or why its watchdog failed. */
   readonly exited: Promise<string>;
-  /** Resolves when it answers; rejects with a sentence when it ends before. */
+  /** Resolves when it answers its debugging pipe; rejects with `browser_failed_to_start` when it exits before. */
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #guard: BrowserWatchdog;
+  readonly #watchdog: BrowserWatchdog;
   readonly #pipe: DebuggingPipe;
   readonly #startedAt = performance.now();
   #hasExited = false;
-  #unguarded: string | null = null;
-  #lastWords: string[] = [];
+  #watchdogFailure: string | null = null;
+  #lastLines: string[] = [];
 
   constructor(child: ChildProcess, pid: number, guardTimeoutMs: number, lease: BrowserLease) {
     this.#child = child;
     this.pid = pid;
     const die = () => void this.kill();
-    this.#guard = new BrowserWatchdog(
+    this.#watchdog = new BrowserWatchdog(
       pid,
       guardTimeoutMs,
       () => lease.ageMs,
       (why) => {
-        this.#unguarded = why;
+        this.#watchdogFailure = why;
         die();
       },
     );
-    const beat = () => this.#guard.beat();
+    const beat = () => this.#watchdog.beat();
     lease.renewed.add(beat);
     lease.lost.addEventListener('abort', die, { once: true });
     this.#pipe = new DebuggingPipe(child.stdio[3] as Writable, child.stdio[4] as Readable);
-    // A signal that cannot be sent is no end: the guard, or the next signal, sees to that.
+    // A signal that cannot be sent is no exit: the watchdog or the next signal ends the browser.
     child.on('error', () => {});
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -120,56 +120,37 @@ export class Browser {
     return performance.now() - this.#startedAt;
   }
 
-  get guardPid(): number | undefined {
-    return this.#guard.pid;
+  get watchdogPid(): number | undefined {
+    return this.#watchdog.pid;
   }
 
-  /**
-   * Closes every page that an earlier thread left, so that the account never has two, and opens an empty one for the
-   * next. False when the browser or a page does not answer in time: use another browser then.
-   */
-  async renewPages(deadlineMs: number): Promise<boolean> {
-    const signal = AbortSignal.timeout(deadlineMs);
-    try {
-      const leftovers = await this.#pages(signal);
-      await Promise.all(leftovers.map((page) => this.#untilHears(page, signal)));
-      // First: a browser without any page may end.
-      await this.#pipe.command('Target.createTarget', { url: preparedPage }, signal);
-      const close = (targetId: string) => this.#pipe.command('Target.closeTarget', { targetId }, signal);
-      await Promise.all(leftovers.map(close));
-      while (!signal.aborted) {
-        const still = await this.#pages(signal);
-        if (!leftovers.some((page) => still.includes(page))) return true;
-        await pause(10, signal);
-      }
-      return false;
-    } catch {
-      return false;
-    }
+  /** Makes the browser usable for the next thread; false: use another browser ({@link renewPages}). */
+  renewPages(deadlineMs: number): Promise<boolean> {
+    return renewPages(this.#pipe, deadlineMs);
   }
 
-  /** A port that speaks the DevTools protocol with it, for as long as both live; to be passed on to a thread. */
+  /** A port for a thread that speaks the DevTools protocol with the browser, for as long as both live. */
   openPort(): MessagePort {
     return this.#pipe.openPort();
   }
 
-  /** Runs `work` while none of the browser's processes writes anything. */
+  /** Runs `work` while all of the browser's processes are stopped, so that none writes anything. */
   whileFrozen<T>(work: () => Promise<T>): Promise<T> {
     return this.isAlive ? whileGroupFrozen(this.pid, work) : work();
   }
 
-  /** SIGTERM, so that Chromium writes what it holds; SIGKILL to its group after `graceMs`, or on `force`. */
+  /** Sends SIGTERM, so that Chromium writes its data; SIGKILL to its group after `graceMs`, or when `force` aborts. */
   async stop(graceMs: number, force: AbortSignal): Promise<void> {
     if (this.isAlive) {
       this.#child.kill('SIGTERM');
-      // A stopped process would keep the SIGTERM pending for ever.
+      // A stopped process would never handle the SIGTERM.
       signalGroup(this.pid, 'SIGCONT');
       await atMost(this.exited, graceMs, force);
     }
     await this.kill();
   }
 
-  /** SIGKILL to the whole group; resolves when none of it runs any more. */
+  /** Sends SIGKILL to the whole group; resolves when the browser has exited. */
   async kill(): Promise<void> {
     if (this.isAlive) signalGroup(this.pid, 'SIGKILL');
     await this.exited;
@@ -177,10 +158,10 @@ export class Browser {
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): string {
     this.#hasExited = true;
-    // Helpers of a browser that ended by itself.
+    // A browser that exits by itself can leave helpers.
     signalGroup(this.pid, 'SIGKILL');
-    this.#guard.end();
-    if (this.#unguarded !== null) return this.#unguarded;
+    this.#watchdog.end();
+    if (this.#watchdogFailure !== null) return this.#watchdogFailure;
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
 
@@ -188,43 +169,23 @@ export class Browser {
     const stderr = this.#child.stderr as Readable;
     const lines = createInterface({ input: stderr });
     lines.on('line', (line) => {
-      this.#lastWords = [...this.#lastWords, line].slice(-5);
+      this.#lastLines = [...this.#lastLines, line].slice(-5);
     });
     const died = this.exited.then((how) => {
-      if (this.#unguarded !== null) throw failure(this.#unguarded);
+      if (this.#watchdogFailure !== null) throw failure(this.#watchdogFailure);
       throw failure(
-        `the browser ended while it started (${how}): ${this.#lastWords.at(-1) ?? 'it said nothing'}`,
+        `the browser ended while it started (${how}): ${this.#lastLines.at(-1) ?? 'it said nothing'}`,
       );
     });
-    // Its end is told by `died`, with its last words.
+    // If it exits, `died` tells with the last line of its stderr.
     const answered = this.#pipe.command('Browser.getVersion', {}).catch(() => died);
     await Promise.race([answered, died]);
     lines.close();
     stderr.resume();
   }
-
-  /**
-   * Resolves when closing the page ends it: it answers, or has crashed. One that hangs goes on when it is closed, with its
-   * connection to WhatsApp, and Chromium may give its process to the next page of the site.
-   */
-  async #untilHears(targetId: string, signal: AbortSignal): Promise<void> {
-    const attach = { targetId, flatten: true };
-    const { sessionId } = await this.#pipe.command('Target.attachToTarget', attach, signal);
-    const ask = (method: string, params: object) =>
-      this.#pipe.command(method, params, signal, String(sessionId));
-    await Promise.all([ask('Inspector.enable', {}), ask('Runtime.evaluate', { expression: '0' })]).catch(() =>
-      signal.throwIfAborted(),
-    );
-  }
-
-  async #pages(signal: AbortSignal): Promise<string[]> {
-    const { targetInfos } = await this.#pipe.command('Target.getTargets', {}, signal);
-    const targets = targetInfos as { targetId: string; type: string }[];
-    return targets.filter(({ type }) => type === 'page').map(({ targetId }) => targetId);
-  }
 }
 
-/** `cause`: there was no process at all, so it is nothing that another profile could mend. */
+/** `cause`: no process could be started at all, so that another profile would not help. */
 function failure(message: string, options: { cause?: unknown } = {}): HoldlineError {
   return new HoldlineError('browser_failed_to_start', message, { ...options, retryable: true });
 }

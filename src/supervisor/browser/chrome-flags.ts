@@ -2,22 +2,22 @@ import { preparedPage } from '../../contract/names.js';
 
 const disabledFeatures = [
   ...['Translate', 'MediaRouter', 'OptimizationHints', 'AcceptCHFrame'],
-  // Pages for the pop-ups of an address bar that nobody sees: a process of 50 MB, and a third of what a start computes.
+  // Pages for the pop-ups of the address bar: a process of 50 MB, and a third of the CPU time of a start.
   ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'],
 ];
 
 const disableFeatures = '--disable-features=';
 
-/** What whatsapp-web.js would pass to a browser that it launched itself, and what a server wants besides. */
+/** The flags with which whatsapp-web.js would launch a browser, and those that a server needs besides. */
 export function chromeFlags(options: {
   profileDir: string;
   headless: boolean;
   extra: readonly string[];
 }): string[] {
-  // The last of two such flags would replace the first: the operator's features come on top of ours.
-  const isOfFeatures = (argument: string) => argument.startsWith(disableFeatures);
+  // Of two `--disable-features` only the last would count: so the operator's features are added to ours.
+  const isFeaturesFlag = (argument: string) => argument.startsWith(disableFeatures);
   const features = options.extra
-    .filter(isOfFeatures)
+    .filter(isFeaturesFlag)
     .map((argument) => argument.slice(disableFeatures.length));
   const isRoot = process.getuid?.() === 0;
   return [
@@ -25,7 +25,7 @@ export function chromeFlags(options: {
     // Chromium refuses to run as root inside its sandbox.
     ...(isRoot ? ['--no-sandbox'] : []),
     `--user-data-dir=${options.profileDir}`,
-    // Ends the browser with its supervisor, and is the only way to it.
+    // The only way to control the browser; when it closes with the supervisor, the browser exits.
     '--remote-debugging-pipe',
     '--disable-blink-features=AutomationControlled',
     '--disable-dev-shm-usage',
@@ -42,7 +42,7 @@ export function chromeFlags(options: {
     '--disable-default-apps',
     '--disable-popup-blocking',
     '--disable-prompt-on-repost',
-    // A page that nobody looks at must not be throttled.
+    // A page without a viewer must not be throttled.
     '--disable-background-timer-throttling',
     '--disable-backgrounding-occluded-windows',
     '--disable-renderer-backgrounding',
@@ -55,7 +55,7 @@ export function chromeFlags(options: {
     '--password-store=basic',
     '--use-mock-keychain',
     '--window-size=1280,900',
-    ...options.extra.filter((argument) => !isOfFeatures(argument)),
+    ...options.extra.filter((argument) => !isFeaturesFlag(argument)),
     preparedPage,
   ];
 }

@@ -2,18 +2,16 @@ import type { Readable, Writable } from 'node:stream';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MiB } from '../../contract/bounds.js';
 import { type Deferred, deferred, unlessAborted } from '../../platform/deadline.js';
+import { MessageSplitter } from './message-splitter.js';
 
-/** What a session may be behind with; beyond it the browser has to wait. */
-const behindMaxBytes = 16 * MiB;
+/** Max bytes that a port's holder has not read yet. Beyond it the pipe is not read, so that the browser has to wait. */
+const unreadMaxBytes = 16 * MiB;
 
-/** A longer message of the browser is thrown away, and costs whoever waits for it. */
-const messageMaxBytes = 64 * MiB;
-
-/** The session of a message: Chromium writes it last, and at the top level only here. */
+/** The session of a message. Chromium writes this field last; a nested one would be followed by another brace. */
 const sessionAtEnd = /,"sessionId":"([0-9A-F]{32})"\}$/;
 
-/** At the end of a message there is room for no more than that. */
-const sessionLength = 60;
+/** Enough of a message's end to match {@link sessionAtEnd}. */
+const sessionEndLength = 60;
 
 type Result = Readonly<Record<string, unknown>>;
 
@@ -26,7 +24,7 @@ const gone: Answer = { error: { message: 'the browser is gone' } };
 
 const crashed: Answer = { error: { message: 'the page has crashed' } };
 
-/** A command of the supervisor's own that waits for its answer. */
+/** A command of the supervisor itself that waits for its answer. */
 interface Call {
   readonly session: string | undefined;
   readonly answered: Deferred<Answer>;
@@ -34,18 +32,18 @@ interface Call {
 
 const never = new AbortController().signal;
 
-/** The one on the other end of a port. */
+/** Who has the other end of a port. */
 interface Holder {
   readonly port: MessagePort;
-  /** All of its messages that are about no page are of this session, which they do not name. */
+  /** Its session with the browser itself. Messages about no page belong to it and do not name it on the port. */
   readonly session: string;
-  behindBytes: number;
+  unreadBytes: number;
 }
 
 /**
- * Chromium's debugging pipe: the supervisor's own commands, and any number of sessions that others hold by a port. Who holds
- * one speaks the DevTools protocol as over a connection of its own; when its port closes, so do all sessions within.
- * Unlike a port on the network it can be reached by nobody else.
+ * Chromium's debugging pipe, shared by the supervisor's own commands and any number of holders of a port. A holder speaks the
+ * DevTools protocol as over a connection of its own. When its port closes, all of its sessions close. Unlike a network port
+ * the pipe cannot be reached from outside this process.
  */
 export class DebuggingPipe {
   readonly #input: Writable;
@@ -53,8 +51,6 @@ export class DebuggingPipe {
   readonly #calls = new Map<number, Call>();
   readonly #holders = new Map<string, Holder>();
   #lastCall = 0;
-  #unfinished: Buffer[] = [];
-  #unfinishedBytes = 0;
   #isClosed = false;
 
   /** `input`: what Chromium reads (its descriptor 3); `output`: what it writes (4). */
@@ -63,13 +59,14 @@ export class DebuggingPipe {
     this.#output = output;
     input.on('error', () => {});
     output.on('error', () => {});
-    output.on('data', (chunk: Buffer) => this.#read(chunk));
+    const splitter = new MessageSplitter((message) => this.#onMessage(message));
+    output.on('data', (chunk: Buffer) => splitter.push(chunk));
     output.once('close', () => this.#close());
   }
 
   /**
-   * One command to the browser itself, or to a page that has been attached to as `session`; rejects with its error, as soon as
-   * `signal` aborts, or when the browser or the page is gone. Of a crash a page tells only after `Inspector.enable`.
+   * Sends a command to the browser, or to the page that is attached as `session`. Rejects with the error in the answer, when
+   * `signal` aborts, or when the browser or page is gone. A page reports its crash only after `Inspector.enable`.
    */
   async command(method: string, params: object, signal = never, session?: string): Promise<Result> {
     const id = ++this.#lastCall;
@@ -86,12 +83,12 @@ export class DebuggingPipe {
     }
   }
 
-  /** A port that speaks with the browser; it closes with the browser, or when it cannot be had. */
+  /** A port to the browser. It closes with the browser, or when the browser refuses it. */
   openPort(): MessagePort {
     const { port1, port2 } = new MessageChannel();
     port1.unref();
     void this.command('Target.attachToBrowserTarget', {}).then(
-      ({ sessionId }) => this.#serve({ port: port1, session: String(sessionId), behindBytes: 0 }),
+      ({ sessionId }) => this.#serve({ port: port1, session: String(sessionId), unreadBytes: 0 }),
       () => port1.close(),
     );
     return port2;
@@ -101,8 +98,8 @@ export class DebuggingPipe {
     const { port, session } = holder;
     this.#holders.set(session, holder);
     port.on('message', (message: string | number) => {
-      if (typeof message === 'number') return this.#caughtUp(holder, message);
-      const isWithin = sessionAtEnd.test(message.slice(-sessionLength));
+      if (typeof message === 'number') return this.#onRead(holder, message);
+      const isWithin = sessionAtEnd.test(message.slice(-sessionEndLength));
       this.#write(isWithin ? message : `${message.slice(0, -1)},"sessionId":"${session}"}`);
     });
     port.once('close', () => {
@@ -112,9 +109,9 @@ export class DebuggingPipe {
     });
   }
 
-  #caughtUp(holder: Holder, bytes: number): void {
-    holder.behindBytes -= bytes;
-    if ([...this.#holders.values()].every(({ behindBytes }) => behindBytes < behindMaxBytes))
+  #onRead(holder: Holder, bytes: number): void {
+    holder.unreadBytes -= bytes;
+    if ([...this.#holders.values()].every(({ unreadBytes }) => unreadBytes < unreadMaxBytes))
       this.#output.resume();
   }
 
@@ -122,41 +119,19 @@ export class DebuggingPipe {
     if (this.#input.writable) this.#input.write(`${message}\0`);
   }
 
-  #read(chunk: Buffer): void {
-    let from = 0;
-    for (;;) {
-      const end = chunk.indexOf(0, from);
-      const part = chunk.subarray(from, end === -1 ? undefined : end);
-      this.#unfinishedBytes += part.length;
-      if (this.#unfinishedBytes > messageMaxBytes) this.#unfinished = [];
-      else this.#unfinished.push(part);
-      if (end === -1) return;
-      from = end + 1;
-      const parts = this.#unfinished;
-      this.#unfinished = [];
-      this.#unfinishedBytes = 0;
-      if (parts.length === 0) continue;
-      try {
-        this.#onMessage(Buffer.concat(parts).toString());
-      } catch {
-        // Not the protocol: it costs whoever waits for it, who does not wait for ever.
-      }
-    }
-  }
-
   #onMessage(message: string): void {
-    const session = sessionAtEnd.exec(message.slice(-sessionLength))?.[1];
+    const session = sessionAtEnd.exec(message.slice(-sessionEndLength))?.[1];
     const holder = session === undefined ? undefined : this.#holders.get(session);
-    // Also of those who have left.
+    // Includes messages for holders that have left, which no call waits for.
     if (session === undefined || holder === undefined) return this.#onAnswer(message, session);
     this.#followSessions(message, holder);
     const isOwn = session === holder.session;
-    holder.behindBytes += message.length;
-    if (holder.behindBytes >= behindMaxBytes) this.#output.pause();
+    holder.unreadBytes += message.length;
+    if (holder.unreadBytes >= unreadMaxBytes) this.#output.pause();
     holder.port.postMessage(isOwn ? `${message.slice(0, message.lastIndexOf(',"sessionId"'))}}` : message);
   }
 
-  /** Sessions that come to be within one are its holder's, too. */
+  /** A session that is opened within another one belongs to the same holder. */
   #followSessions(message: string, holder: Holder): void {
     const [, isNew] = /^\{"method":"Target\.(at|de)tached(?:To|From)Target"/.exec(message.slice(0, 60)) ?? [];
     if (isNew === undefined) return;

@@ -4,15 +4,16 @@ import type { Logger } from '../../platform/logger.js';
 import type { Profile } from './profile.js';
 
 /**
- * A login between the scan and the disk. Chromium writes IndexedDB at once but localStorage some 5 s late, and a
- * login needs both; killed before that, the profile asks for a new scan although the phone lists the device. So what
- * the page had in localStorage is kept beside the profile from the moment of the login until the profile has it.
+ * A login that Chromium has not written to the disk yet. A login needs IndexedDB, which Chromium writes at once, and
+ * localStorage, which it writes some 5 s later. A browser killed in between asks for a new scan although the phone lists the
+ * device. So a copy of localStorage is kept beside the profile from the login until the profile has it
+ * (docs/decisions/0006).
  */
 export class FreshLogin {
   readonly #profile: Profile;
   readonly #log: Logger;
   #storage: LoginStorage | null = null;
-  /** One change of the file after another, in the order in which they were asked for. */
+  /** The changes of the file, one after another. */
   #changed: Promise<void> = Promise.resolve();
 
   constructor(profile: Profile, log: Logger) {
@@ -20,30 +21,30 @@ export class FreshLogin {
     this.#log = log;
   }
 
-  /** What a page must be given before it loads; null: the profile has it all. */
+  /** What a page must be given before it loads; null: the profile has everything. */
   get storage(): LoginStorage | null {
     return this.#storage;
   }
 
-  /** Resolves when all that was asked for so far is on the disk. */
+  /** Resolves when every change so far is on the disk. */
   get written(): Promise<void> {
     return this.#changed;
   }
 
-  /** What an earlier run left, of a browser that was killed. */
+  /** Reads what an earlier run left whose browser was killed. */
   async load(): Promise<void> {
     this.#storage = await this.#profile.readStorage();
   }
 
-  /** Resolves when a kill of everything loses nothing any more. */
+  /** Once it resolves, a kill of everything does not lose the login. */
   keep(storage: LoginStorage): Promise<void> {
     this.#storage = storage;
     return this.#change(() => this.#profile.writeStorage(storage));
   }
 
   /**
-   * The account is `ready`: after `ms` of the same browser's life its login is on the disk. That a browser ended by
-   * itself says nothing: with exit code 0 it has been seen to leave a localStorage of a second ago unwritten.
+   * The account is `ready`: once the same browser has lived for `ms`, its login is on the disk. A browser that exits earlier
+   * does not count: Chromium has been seen to exit with code 0 without a localStorage of a second before.
    */
   settleAfter(ms: number, browserGone: Promise<unknown>): void {
     if (this.#storage === null) return;
@@ -51,7 +52,7 @@ export class FreshLogin {
     void browserGone.then(() => clearTimeout(timer));
   }
 
-  /** It is on the disk, or void. */
+  /** The login is on the disk, or void: removes the copy. */
   settle(): Promise<void> {
     if (this.#storage === null) return this.written;
     this.#storage = null;

@@ -1,80 +1,52 @@
-import { HoldlineError, messageOf } from '../../contract/errors.js';
+import type { HoldlineError } from '../../contract/errors.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import type { Config } from '../../platform/config/config.js';
 import { unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import { UnreadableBackupError } from '../credentials/errors.js';
-import { LoginRestorer } from '../credentials/login-restorer.js';
 import type { SnapshotStore } from '../credentials/snapshot-store.js';
 import type { LoginSource } from '../credentials/take-snapshot.js';
 import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
 import { browserSettings } from './browser-settings.js';
 import { FreshLogin } from './fresh-login.js';
-import { Profile, type ProfileNote } from './profile.js';
-
-/** The directory of the profile cannot be read or written. */
-class ProfileError extends HoldlineError {
-  constructor(dir: string, cause: unknown) {
-    const message = `the profile directory ${dir} cannot be used: ${messageOf(cause)}`;
-    super('profile_unusable', message, { cause, retryable: true });
-  }
-}
-
-/** The login does not work, and no snapshot of it is left to try. */
-class LoginVoidError extends HoldlineError {
-  constructor() {
-    super('logged_out', 'the login is gone, here and in its backup; scan a new QR');
-  }
-}
+import { LoginDoubt } from './login-doubt.js';
+import { Profile, ProfileError } from './profile.js';
+import type { ProfileNote } from './profile-note.js';
 
 interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
   readonly lease: BrowserLease;
   readonly snapshots: SnapshotStore;
-  /** Of the run, as it is now: the note beside the profile follows it. */
+  /** The run's current epoch, which the note beside the profile records. */
   readonly epoch: () => number;
   /** No grace periods from now on. */
   readonly forced: AbortSignal;
   readonly log: Logger;
 }
 
-/** So often in a row must WhatsApp have asked a linked profile for a login: what is deleted then does not come back. */
-const convincingAsks = 2;
-
-/** After so many starts in a row that failed, something in the profile may be why. */
-const suspiciousStarts = 2;
-
-/** A session's profile and the browser on it: at most one, under the run's lease. */
+/** A session's profile and the browser on it, at most one, which lives under the run's lease. */
 export class SessionBrowser {
   readonly #options: SessionBrowserOptions;
   readonly #profile: Profile;
-  /** null: the profile has to be prepared first. */
+  readonly #freshLogin: FreshLogin;
+  readonly #doubt: LoginDoubt;
+  /** null: the profile must be prepared first. */
   #note: ProfileNote | null = null;
   #wipedEpoch = 0;
   #browser: Browser | null = null;
-  readonly #freshLogin: FreshLogin;
-  /** One note after another, so that the newest stands in the end. */
+  /** The writes of the note, one after another, so that the newest is last. */
   #noteWritten: Promise<void> = Promise.resolve();
-  readonly #restorer: LoginRestorer;
-  /** What speaks against the profile: WhatsApp asked it for a login, or no browser starts on it. */
-  #doubt: 'login' | 'start' | null = null;
-  #failedStarts = 0;
-  #asksInRow = 0;
 
   constructor(options: SessionBrowserOptions) {
+    const { config, session, snapshots, log } = options;
     this.#options = options;
-    this.#profile = new Profile(options.config.authDir, options.session);
-    this.#freshLogin = new FreshLogin(this.#profile, options.log);
-    this.#restorer = new LoginRestorer({
-      snapshots: options.snapshots,
-      profile: this.#profile,
-      log: options.log,
-    });
+    this.#profile = new Profile(config.authDir, session);
+    this.#freshLogin = new FreshLogin(this.#profile, log);
+    this.#doubt = new LoginDoubt({ snapshots, profile: this.#profile, log });
   }
 
-  /** Voids the profile where it is older than this. */
+  /** A profile from before this epoch is void. */
   set wipedEpoch(epoch: number) {
     this.#wipedEpoch = epoch;
   }
@@ -83,13 +55,13 @@ export class SessionBrowser {
     return this.#wipedEpoch;
   }
 
-  /** null while there is no profile that a page could run on. */
+  /** null: the profile is not prepared. */
   get profileId(): string | null {
     return this.#note?.profileId ?? null;
   }
 
-  /** The browser that there is now. */
-  get facts(): { readonly pid: number; readonly ageMs: number } | null {
+  /** The living browser; null: there is none. */
+  get running(): { readonly pid: number; readonly ageMs: number } | null {
     return this.#browser?.isAlive ? { pid: this.#browser.pid, ageMs: this.#browser.ageMs } : null;
   }
 
@@ -98,7 +70,7 @@ export class SessionBrowser {
     return this.#freshLogin.storage;
   }
 
-  /** What is known here of the session from earlier runs, whatever Redis has lost. */
+  /** What this machine knows of earlier runs, even if Redis has lost it. */
   readNote(): Promise<ProfileNote | null> {
     return this.#profile.readNote();
   }
@@ -116,12 +88,12 @@ export class SessionBrowser {
   }
 
   /**
-   * Makes the profile usable for the run, from its backup where that is better. Throws
-   * {@link ProfileError}, and whatever keeps the login from being restored: a code that is an exit reason.
+   * Makes the profile usable for the run, from its backup where that is better. Throws {@link ProfileError}, or why the
+   * login cannot be restored; the `code` of either is an exit reason.
    */
   async prepare(abandon: AbortSignal): Promise<ProfileNote> {
     if (this.#note !== null) return this.#note;
-    await this.#restoreIfBetter(abandon);
+    await this.#doubt.restoreIfBetter(this.#wipedEpoch, abandon);
     try {
       const note = await this.#profile.prepare(this.#wipedEpoch, this.#options.epoch());
       await this.#freshLogin.load();
@@ -129,36 +101,35 @@ export class SessionBrowser {
       await this.noteEpoch();
       return note;
     } catch (error) {
-      this.#doubt ??= 'start';
+      this.#doubt.profileFailed();
       throw new ProfileError(this.#profile.dir, error);
     }
   }
 
-  /** WhatsApp asks this profile for a login although it was linked: its data may be lost. */
+  /** WhatsApp asks this profile for a login although it was linked: the backup may have to replace it. */
   async doubtLogin(): Promise<void> {
     await this.kill();
     this.#note = null;
-    this.#doubt = 'login';
-    this.#asksInRow++;
+    this.#doubt.loginRequested();
   }
 
   /**
-   * Once the thread is gone: closes its pages for the next one; where another browser is wanted, or this one does not
-   * close them in time, ends the browser.
+   * Clears up after a thread that is gone: closes its pages for the next one. Ends the browser instead if it is to be
+   * replaced, or if it does not close the pages in time.
    */
-  async clear(rung: 'thread' | 'browser'): Promise<void> {
+  async clear(restartLevel: 'thread' | 'browser'): Promise<void> {
     const { pageCloseMs } = this.#options.config.timing;
     const isKept =
-      rung === 'thread' && this.#browser?.isAlive && (await this.#browser.renewPages(pageCloseMs));
+      restartLevel === 'thread' && this.#browser?.isAlive && (await this.#browser.renewPages(pageCloseMs));
     if (isKept) return;
     await this.stop();
     this.#browser = null;
   }
 
-  /** The living browser, cleared before, else a new one on the same profile. */
+  /** The living browser, which must have been cleared, or a new one on the same profile. */
   async open(abandon: AbortSignal): Promise<Browser> {
     if (this.#browser?.isAlive) return this.#browser;
-    // Chromium that opens a fresh login without room for it has been seen to destroy it.
+    // Chromium has been seen to destroy a fresh login when it opened it on a full disk.
     if (await this.#profile.isDiskFull()) {
       throw new ProfileError(this.#profile.dir, new Error('its disk is full'));
     }
@@ -168,8 +139,8 @@ export class SessionBrowser {
   }
 
   /**
-   * Keeps a login that the browser has not written yet; with an account it has synced. Resolves when a kill of
-   * everything costs no new scan any more.
+   * Stores a login that the browser has not written yet; an account says that it has synced. Once it resolves, a kill of
+   * everything does not cost a new scan.
    */
   async keepLogin(storage: LoginStorage, account: Account | null): Promise<void> {
     await this.#freshLogin.keep(storage);
@@ -180,31 +151,30 @@ export class SessionBrowser {
   async noteLinked(account: Account | null): Promise<void> {
     const { loginSettleMs } = this.#options.config.timing;
     if (this.#browser !== null) this.#freshLogin.settleAfter(loginSettleMs, this.#browser.exited);
-    this.#restorer.trust();
-    this.#asksInRow = 0;
+    this.#doubt.loginWorked();
     await this.#amendNote({ isLinked: true, account });
     await this.#profile
-      .dropSetAside()
+      .removeReplaced()
       .catch((error) => this.#options.log.warn({ err: error }, 'a replaced profile was not removed'));
   }
 
-  /** The run may go on under another epoch. */
+  /** The run's epoch may have changed. */
   async noteEpoch(): Promise<void> {
     const epoch = this.#options.epoch();
     if (this.#note !== null && this.#note.epoch !== epoch) await this.#amendNote({ epoch });
   }
 
-  /** A profile that is not linked shows a QR: what was kept of a login leads nowhere. */
+  /** The profile shows a QR, so it is not linked: what was stored of a login is useless. */
   noteUnlinked(): Promise<void> {
     return this.#freshLogin.settle();
   }
 
-  /** The session shall not run any more, until somebody starts it. */
+  /** The session shall not run again until somebody starts it. */
   noteUnwanted(): Promise<void> {
     return this.#amendNote({ isWanted: false });
   }
 
-  /** Gracefully while a fresh login is on its way to the disk. */
+  /** Ends the browser. It gets more time while it writes a fresh login to the disk. */
   async stop(): Promise<void> {
     if (this.#browser === null) return;
     const { browserTermGraceMs, browserFlushGraceMs } = this.#options.config.timing;
@@ -216,63 +186,39 @@ export class SessionBrowser {
     await this.#browser?.kill();
   }
 
-  /** Resolves when no file beside the profile is on its way any more. */
+  /** Resolves when every file beside the profile is written. */
   async written(): Promise<void> {
     await Promise.all([this.#noteWritten, this.#freshLogin.written]);
   }
 
-  /** The login is void. Where the removal fails, the mark of the wipe voids the profile all the same. */
+  /** The login is void: removes the profile. If that fails, the epoch of the wipe in Redis voids it all the same. */
   async wipe(epoch: number): Promise<void> {
     this.#wipedEpoch = epoch;
     this.#note = null;
-    this.#doubt = null;
-    this.#asksInRow = 0;
+    this.#doubt.loginWiped();
     await this.kill();
     await this.#freshLogin.settle();
-    // A note that is still on its way would bring the session back.
+    // A note written after the removal would bring the session back.
     await this.#noteWritten;
     await this.#profile
       .remove()
       .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
   }
 
-  async #restoreIfBetter(abandon: AbortSignal): Promise<void> {
-    const doubt = this.#doubt;
-    const { epoch, isGood } = await this.#profile.takeStock(this.#wipedEpoch).catch((error) => {
-      throw new ProfileError(this.#profile.dir, error);
-    });
-    const local = { epoch, isGood: isGood && doubt === null };
-    const restored = await this.#restorer.restore(local, this.#wipedEpoch, abandon).catch((error) => {
-      // What is here may still be good: the browser did not start, for whatever reason.
-      if (doubt === 'start' && isGood && error instanceof UnreadableBackupError) return null;
-      throw error;
-    });
-    if (restored === null && doubt === 'login' && this.#asksInRow >= convincingAsks)
-      throw new LoginVoidError();
-    // No other login made the browser start either: then nothing speaks against the newest.
-    if (restored === null && doubt === 'start') await this.#profile.putBack();
-    this.#doubt = null;
-  }
-
   async #launch(abandon: AbortSignal): Promise<Browser> {
     const { config, lease, log } = this.#options;
     try {
       const settings = await unlessAborted(
-        browserSettings(config, (why) => log.warn({ why }, 'the browser says that it has no window')),
+        browserSettings(config, (why) =>
+          log.warn({ why }, 'keeping the user agent that says HeadlessChrome'),
+        ),
         abandon,
       );
       const browser = await launchBrowser({ ...settings, profileDir: this.#profile.dir, lease, abandon });
-      this.#failedStarts = 0;
+      this.#doubt.browserStarted();
       return browser;
     } catch (error) {
-      const { code, cause } = error as HoldlineError;
-      // It came up and ended by itself; that there is no browser, or a slow machine, is not the profile's fault.
-      const isProfileSuspect = code === 'browser_failed_to_start' && cause === undefined && !abandon.aborted;
-      if (isProfileSuspect && ++this.#failedStarts >= suspiciousStarts) {
-        this.#failedStarts = 0;
-        this.#note = null;
-        this.#doubt = 'start';
-      }
+      if (!abandon.aborted && this.#doubt.browserFailed(error as HoldlineError)) this.#note = null;
       throw error;
     }
   }

@@ -6,7 +6,7 @@ import { sessionKeys } from '../../../src/contract/keys.js';
 import { publishStatus } from '../../../src/platform/store/state-store.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
-import { guardsOf } from '../../support/processes.js';
+import { watchdogsOf } from '../../support/processes.js';
 import { openRedis } from '../../support/shared-redis.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 import type { ThreadBehaviour } from '../../support/theatre.js';
@@ -92,7 +92,7 @@ test('a write of the thread before that arrives late is refused', () =>
     assert.deepEqual((await observer.look()).status, status);
   }));
 
-test('a browser that dies is replaced, with its guard, on the same profile', () =>
+test('a browser that dies is replaced, with its watchdog, on the same profile', () =>
   withSession(async ({ theatre, observer, run, profileDir }) => {
     await run('ready', 'stays starting');
     await observer.untilReady();
@@ -109,10 +109,10 @@ test('a browser that dies is replaced, with its guard, on the same profile', () 
 
     const [next = 0] = theatre.browsersAlive();
     assert.notEqual(next, browser);
-    // Killed with its browser, the guard before may take a moment to be gone.
+    // Killed with its browser, the watchdog before may take a moment to be gone.
     await eventually(() => {
       assert.deepEqual(
-        guardsOf(process.pid).map(({ commandLine }) => Number(commandLine.at(-2))),
+        watchdogsOf(process.pid).map(({ commandLine }) => Number(commandLine.at(-2))),
         [next],
       );
       return true;
@@ -120,14 +120,14 @@ test('a browser that dies is replaced, with its guard, on the same profile', () 
     assert.ok(existsSync(join(profileDir, 'login')));
   }));
 
-test('a guard that is killed is replaced', () =>
+test('a watchdog that is killed is replaced', () =>
   withSession(async ({ theatre, observer, run }) => {
     await run('ready');
     await observer.untilReady();
-    const guard = () => guardsOf(process.pid)[0]?.pid;
-    const first = (await eventually(guard)) as number;
+    const watchdog = () => watchdogsOf(process.pid)[0]?.pid;
+    const first = (await eventually(watchdog)) as number;
     process.kill(first, 'SIGKILL');
-    await eventually(() => guard() !== undefined && guard() !== first);
+    await eventually(() => watchdog() !== undefined && watchdog() !== first);
     assert.equal(theatre.browsersAlive().length, 1);
     assert.equal(theatre.browsersEver().length, 1);
   }));

@@ -100,7 +100,7 @@ test('an outage of the network or of WhatsApp never ends the run, however long',
 
 test('an incompatible page gets a second look soon, and is then tried again at its own, long interval', () => {
   const { decide, delayOf } = scripted();
-  assert.deepEqual(decide('incompatible_page'), { type: 'restart', delayMs: 500, rung: 'browser' });
+  assert.deepEqual(decide('incompatible_page'), { type: 'restart', delayMs: 500, restartLevel: 'browser' });
   for (let i = 0; i < 20; i++) assert.equal(delayOf('incompatible_page'), limits.incompatibleRetryMs);
 });
 
@@ -128,14 +128,14 @@ test('after a logout on the phone the next incarnation follows at once, but not 
 
 test('what a new thread did not mend gets a new browser; an outage keeps the browser it has', () => {
   const { decide } = scripted({ restartsMax: 100 });
-  const rung = (reason: ExitReason, healthyMs = 0) => {
+  const levelOf = (reason: ExitReason, healthyMs = 0) => {
     const decision = decide(reason, healthyMs);
-    return decision.type === 'restart' ? decision.rung : null;
+    return decision.type === 'restart' ? decision.restartLevel : null;
   };
-  assert.deepEqual([rung('thread_threw'), rung('thread_threw')], ['thread', 'browser']);
-  assert.equal(rung('thread_threw', limits.healthyAfterMs), 'thread');
-  assert.equal(rung('browser_died', limits.healthyAfterMs), 'browser');
-  for (let i = 0; i < 5; i++) assert.equal(rung('whatsapp_unreachable'), 'thread');
+  assert.deepEqual([levelOf('thread_threw'), levelOf('thread_threw')], ['thread', 'browser']);
+  assert.equal(levelOf('thread_threw', limits.healthyAfterMs), 'thread');
+  assert.equal(levelOf('browser_died', limits.healthyAfterMs), 'browser');
+  for (let i = 0; i < 5; i++) assert.equal(levelOf('whatsapp_unreachable'), 'thread');
 });
 
 test('only a login that is void costs the profile', () => {

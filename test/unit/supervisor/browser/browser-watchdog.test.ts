@@ -38,10 +38,10 @@ function ignoredSignals(pid: number): number {
 const long = 60_000;
 const fresh = () => 0;
 
-test('silence kills the whole group, and the guard is gone with it', async () => {
+test('silence kills the whole group, and the watchdog is gone with it', async () => {
   const group = await startGroup();
-  const guard = new BrowserWatchdog(group, 200, fresh, assert.fail);
-  const { pid = 0 } = guard;
+  const watchdog = new BrowserWatchdog(group, 200, fresh, assert.fail);
+  const { pid = 0 } = watchdog;
   await eventually(() => membersOfGroup(group).length === 0);
   await eventually(() => !isAlive(pid));
 });
@@ -58,8 +58,8 @@ test('it runs nothing of whoever owns the machine', async () => {
   delete process.env.SHLVL;
   try {
     const group = await startGroup();
-    const guard = new BrowserWatchdog(group, 200, fresh, assert.fail);
-    const { pid = 0 } = guard;
+    const watchdog = new BrowserWatchdog(group, 200, fresh, assert.fail);
+    const { pid = 0 } = watchdog;
     await eventually(() => membersOfGroup(group).length === 0 && !isAlive(pid));
     assert.equal(existsSync(ran), false);
   } finally {
@@ -71,27 +71,27 @@ test('it runs nothing of whoever owns the machine', async () => {
 
 test('it leads a group of its own, and no signal of a terminal ends it', async () => {
   const group = await startGroup();
-  const guard = new BrowserWatchdog(group, long, fresh, assert.fail);
-  const { pid = 0 } = guard;
+  const watchdog = new BrowserWatchdog(group, long, fresh, assert.fail);
+  const { pid = 0 } = watchdog;
   await eventually(() => (ignoredSignals(pid) & terminalSignals) === terminalSignals);
   assert.equal(processFacts(pid)?.group, pid);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
-  guard.beat();
-  assert.equal(guard.pid, pid);
-  guard.end();
+  watchdog.beat();
+  assert.equal(watchdog.pid, pid);
+  watchdog.end();
   await eventually(() => !isAlive(pid));
   assert.equal(membersOfGroup(group).length, 2, 'ended, it kills nobody');
 });
 
 test('beats keep the group alive for longer than the silence that kills', async () => {
-  // Of which a busy machine may take some before the guard reads a beat.
+  // Of which a busy machine may take some before the watchdog reads a beat.
   const timeoutMs = 3_000;
   const group = await startGroup();
-  const guard = new BrowserWatchdog(group, timeoutMs, fresh, assert.fail);
+  const watchdog = new BrowserWatchdog(group, timeoutMs, fresh, assert.fail);
   const startedAt = performance.now();
   await eventually(
     () => {
-      guard.beat();
+      watchdog.beat();
       assert.equal(membersOfGroup(group).length, 2);
       return performance.now() - startedAt > 1.5 * timeoutMs;
     },
@@ -100,7 +100,7 @@ test('beats keep the group alive for longer than the silence that kills', async 
   await eventually(() => membersOfGroup(group).length === 0, { message: 'without them it dies' });
 });
 
-test('the silence before the guard was there counts', async () => {
+test('the silence before the watchdog was there counts', async () => {
   const group = await startGroup();
   new BrowserWatchdog(group, long, () => long - 200, assert.fail);
   await eventually(() => membersOfGroup(group).length === 0);
@@ -108,23 +108,23 @@ test('the silence before the guard was there counts', async () => {
 
 test('after the first beat the whole patience counts', async () => {
   const group = await startGroup();
-  const guard = new BrowserWatchdog(group, long, () => long - 1_500, assert.fail);
-  guard.beat();
+  const watchdog = new BrowserWatchdog(group, long, () => long - 1_500, assert.fail);
+  watchdog.beat();
   const other = await startGroup();
   new BrowserWatchdog(other, long, () => long - 2_500, assert.fail);
   await eventually(() => membersOfGroup(other).length === 0);
   assert.equal(membersOfGroup(group).length, 2);
-  guard.end();
+  watchdog.end();
 });
 
-test('a guard that is killed is replaced while the browser lives', async () => {
+test('a watchdog that is killed is replaced while the browser lives', async () => {
   const group = await startGroup();
-  const guard = new BrowserWatchdog(group, long, fresh, assert.fail);
-  const first = guard.pid ?? 0;
+  const watchdog = new BrowserWatchdog(group, long, fresh, assert.fail);
+  const first = watchdog.pid ?? 0;
   process.kill(first, 'SIGKILL');
-  await eventually(() => guard.pid !== first && isAlive(guard.pid ?? 0));
+  await eventually(() => watchdog.pid !== first && isAlive(watchdog.pid ?? 0));
   assert.equal(membersOfGroup(group).length, 2);
-  guard.end();
+  watchdog.end();
 });
 
 /** The PATH of a machine whose only program is a bash with `text` in it, or none. */
@@ -148,25 +148,25 @@ $4"
 exec /bin/bash "\${@:1:3}" "$script" "\${@:5}"
 `;
 
-test('a bash that takes no fractions of a second guards all the same, rather too early than too late', async () => {
+test('a bash that takes no fractions of a second works all the same, rather too early than too late', async () => {
   const [group, silent, old] = [await startGroup(), await startGroup(), await startGroup()];
   await onPath(oldBash, async () => {
     await requireWatchdog();
-    const guard = new BrowserWatchdog(group, long + 500, () => 400, assert.fail);
-    guard.beat();
+    const watchdog = new BrowserWatchdog(group, long + 500, () => 400, assert.fail);
+    watchdog.beat();
     new BrowserWatchdog(silent, 1_900, fresh, assert.fail);
     new BrowserWatchdog(old, long, () => long - 900, assert.fail);
     await eventually(() => [silent, old].every((each) => membersOfGroup(each).length === 0));
     assert.equal(membersOfGroup(group).length, 2);
-    guard.end();
+    watchdog.end();
   });
 });
 
-test('without a bash it is said, at the start and by each guard', async () => {
+test('without a bash it is said, at the start and by each watchdog', async () => {
   const group = await startGroup();
   await onPath(null, async () => {
     const sentence =
-      /^no guard for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
+      /^no watchdog for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
     await assert.rejects(requireWatchdog(), { name: 'OperatorError', message: sentence });
     const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
     assert.match(why, sentence);
@@ -177,16 +177,16 @@ test('one that ends by itself, without having killed anybody, is told', async ()
   const group = await startGroup();
   await onPath('#!/bin/bash\nexit 3\n', async () => {
     const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
-    assert.match(why, /^no guard for the browser, .*exit code 3$/);
+    assert.match(why, /^no watchdog for the browser, .*exit code 3$/);
   });
 });
 
 test('one whose replacement cannot be started is told as well', async () => {
   const group = await startGroup();
   const told = deferred<string>();
-  const guard = new BrowserWatchdog(group, long, fresh, told.resolve);
+  const watchdog = new BrowserWatchdog(group, long, fresh, told.resolve);
   await onPath(null, async () => {
-    process.kill(guard.pid ?? 0, 'SIGKILL');
+    process.kill(watchdog.pid ?? 0, 'SIGKILL');
     assert.match(await told.promise, /no bash/);
   });
 });

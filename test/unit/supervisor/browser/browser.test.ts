@@ -50,17 +50,17 @@ async function pagesOf(browser: Browser): Promise<{ targetId: string; url: strin
   return targetInfos.filter(({ type }) => type === 'page');
 }
 
-async function assertGone({ pid, guardPid = 0 }: Browser): Promise<void> {
-  await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(guardPid));
+async function assertGone({ pid, watchdogPid = 0 }: Browser): Promise<void> {
+  await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(watchdogPid));
 }
 
-test('it runs in a group of its own under a guard, and can be reached by nobody else', async () => {
+test('it runs in a group of its own under a watchdog, and can be reached by nobody else', async () => {
   const browser = await scripted().launch();
   assert.deepEqual(
     membersOfGroup(browser.pid).map(({ pid }) => pid),
     [browser.pid],
   );
-  assert.ok(isAlive(browser.guardPid ?? 0));
+  assert.ok(isAlive(browser.watchdogPid ?? 0));
   await browser.stop(10_000, unforced);
   assert.equal(await browser.exited, 'signal SIGTERM');
   assert.equal(browser.isAlive, false);
@@ -84,7 +84,7 @@ test('the loss of the lease kills it, and its helpers, at once', async () => {
   await assertGone(other);
 });
 
-test('each renewal feeds its guard; after its end nothing of it is called', async () => {
+test('each renewal feeds its watchdog; after its end nothing of it is called', async () => {
   const { lease, launch } = scripted();
   const browser = await launch();
   assert.equal(lease.renewed.size, 1);
@@ -201,14 +201,14 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
   await assertGone(browser);
 });
 
-test('without a guard there is no browser, and the sentence says why', async () => {
+test('without a watchdog there is no browser, and the sentence says why', async () => {
   const { PATH } = process.env;
   const stage = scripted();
   process.env.PATH = stage.theatre.dir;
   try {
     await assert.rejects(stage.launch(), {
       code: 'browser_failed_to_start',
-      message: /^no guard for the browser, there is no bash on the PATH/,
+      message: /^no watchdog for the browser, there is no bash on the PATH/,
     });
   } finally {
     process.env.PATH = PATH;

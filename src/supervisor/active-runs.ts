@@ -1,0 +1,55 @@
+import { deferred } from '../platform/deadline.js';
+import type { Lease } from './lease.js';
+import type { SessionRun } from './session-run.js';
+
+interface ActiveRun {
+  readonly session: string;
+  readonly run: SessionRun;
+  readonly lease: Lease;
+}
+
+/** The runs that this supervisor carries now, one for each session. */
+export class ActiveRuns {
+  readonly #runs = new Map<string, ActiveRun & { readonly over: Promise<void> }>();
+
+  get size(): number {
+    return this.#runs.size;
+  }
+
+  get(session: string): SessionRun | undefined {
+    return this.#runs.get(session)?.run;
+  }
+
+  all(): { readonly session: string; readonly run: SessionRun }[] {
+    return [...this.#runs.values()];
+  }
+
+  /** Lists the run as active while `carry` runs, and stops its lease afterwards. Settles as `carry` does. */
+  async during<T>({ session, run, lease }: ActiveRun, carry: () => Promise<T>): Promise<T> {
+    const over = deferred<void>();
+    const earlier = this.#runs.get(session);
+    const active = { session, run, lease, over: over.promise };
+    this.#runs.set(session, active);
+    try {
+      // BullMQ gave the same job to this process again: the earlier run has lost its lock without knowing.
+      earlier?.lease.forfeit('the same supervisor took the session again');
+      await earlier?.over;
+      return await carry();
+    } finally {
+      lease.stop();
+      if (this.#runs.get(session) === active) this.#runs.delete(session);
+      over.resolve();
+    }
+  }
+
+  /** Asks every run to go on elsewhere; `force` shortens their grace periods. Resolves when all are over. */
+  async handOverAll(force: AbortSignal): Promise<void> {
+    const active = [...this.#runs.values()];
+    for (const { run } of active) {
+      run.handOver();
+      force.addEventListener('abort', () => run.force(), { once: true });
+      if (force.aborted) run.force();
+    }
+    await Promise.all(active.map(({ over }) => over));
+  }
+}

@@ -1,0 +1,172 @@
+import { HoldlineError, messageOf } from '../contract/errors.js';
+import { type IncarnationExit, isExitReason } from '../contract/exit-reasons.js';
+import { type Account, formatFence, type SessionState } from '../contract/status.js';
+import type { LoginStorage } from '../contract/thread-messages.js';
+import type { Config } from '../platform/config/config.js';
+import { unlessAborted } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import type { Redis } from '../platform/redis/connection.js';
+import type { BrowserMemory } from './browser/browser-memory.js';
+import type { ThreadRpc } from './commands/thread-rpc.js';
+import { Incarnation } from './incarnation.js';
+import type { RunRecorder } from './metrics/run-recorder.js';
+import { isQuiet } from './recycling/quiet.js';
+import { type Recycling, untilDue } from './recycling/recycler.js';
+import { type RestartParts, recycle, restart } from './restart.js';
+import { type GiveUp, RestartPolicy } from './restart-policy.js';
+import type { WarmThread } from './warm-thread.js';
+
+/** What a run gets from its supervisor. */
+export interface RunContext {
+  readonly session: string;
+  readonly config: Config;
+  readonly redis: Redis;
+  readonly redisUrl: string;
+  readonly threads: WarmThread;
+  readonly recorder: RunRecorder;
+  readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
+  readonly log: Logger;
+}
+
+interface LoopOptions extends RunContext, RestartParts {
+  /** The run was asked to end. Not aborted by a lost lease, which kills the browser by itself. */
+  readonly ending: AbortSignal;
+  readonly onState: (state: SessionState, account: Account | null) => void;
+  /** Redis refused a write of the current incarnation. */
+  readonly onFenced: () => void;
+  /** Does what the loop does not wait for; a failure ends the run. */
+  readonly inBackground: (work: Promise<unknown>) => void;
+}
+
+/**
+ * Runs one incarnation after another. When one ends, {@link RestartPolicy} decides whether and when the next one starts
+ * and how much is replaced; {@link restart} carries that out. A browser that has grown too large or too old is replaced
+ * by {@link recycle}.
+ */
+export class IncarnationLoop {
+  readonly #options: LoopOptions;
+  readonly #policy: RestartPolicy;
+  #incarnation: Incarnation | null = null;
+  #browserFailure: string | null = null;
+
+  constructor(options: LoopOptions) {
+    const { timing, restartsMax } = options.config;
+    this.#options = options;
+    this.#policy = new RestartPolicy({ ...timing, restartsMax });
+  }
+
+  /** The newest incarnation, which may have ended; null: it has not begun. */
+  get incarnation(): Incarnation | null {
+    return this.#incarnation;
+  }
+
+  /** Why the newest browser did not start; null: it did. */
+  get browserFailure(): string | null {
+    return this.#browserFailure;
+  }
+
+  /** Resolves to null when the run is over, or to the decision that restarts do not help any more. */
+  async run(): Promise<GiveUp | null> {
+    const { over, recorder, backup } = this.#options;
+    for (;;) {
+      const end = await this.#runIncarnation();
+      if (end === null) return null;
+      if ('why' in end) {
+        await recycle(end, this.#incarnation, this.#options);
+      } else {
+        recorder.incarnationEnds(end.reason);
+        await backup.disarm();
+        const decision = this.#policy.decide(end, this.#incarnation?.healthyMs ?? 0);
+        if (decision.type === 'end') return decision;
+        await restart(end, decision, this.#incarnation, this.#options);
+      }
+      if (over.aborted) return null;
+    }
+  }
+
+  /** Runs one incarnation; resolves to why it ended, or to null when the run is over first. */
+  async #runIncarnation(): Promise<IncarnationExit | Recycling | null> {
+    const { availability, browser, publisher, ending, over } = this.#options;
+    this.#incarnation = null;
+    availability.update(null, 'starting');
+    try {
+      const { isLinked, account } = await browser.prepare(over);
+      publisher.account = account;
+      // The thread loads its modules while the browser starts.
+      this.#incarnation = this.#startIncarnation(isLinked);
+      this.#incarnation.attach(await browser.open(ending));
+      this.#browserFailure = null;
+    } catch (error) {
+      if (over.aborted) return null;
+      const code = error instanceof HoldlineError ? error.code : '';
+      const reason = isExitReason(code) ? code : 'browser_failed_to_start';
+      if (reason === 'browser_failed_to_start') this.#browserFailure = messageOf(error);
+      return { reason, message: messageOf(error) };
+    }
+    const life = new AbortController();
+    const { over: ended, commands } = this.#incarnation;
+    const due = this.#untilRecyclingDue(commands, AbortSignal.any([life.signal, over]));
+    try {
+      return await unlessAborted(Promise.race([ended, due]), over);
+    } catch (error) {
+      if (!over.aborted) throw error;
+      return null;
+    } finally {
+      life.abort();
+    }
+  }
+
+  #startIncarnation(isLinked: boolean): Incarnation {
+    const { config, threads, redisUrl, recorder, browser, publisher, onState, onFenced, inBackground } =
+      this.#options;
+    recorder.incarnationStarts();
+    const incarnation = new Incarnation({
+      thread: threads.take(),
+      timing: config.timing,
+      data: {
+        run: publisher.facts,
+        lastError: publisher.lastError,
+        account: publisher.account,
+        isLinked,
+        loginStorage: browser.loginStorage,
+        redisUrl,
+        webVersion: config.webVersion,
+        deviceName: config.deviceName,
+        logLevel: config.logLevel,
+        timing: config.timing,
+      },
+      onState,
+      // A late write of an earlier incarnation is refused as well, and means nothing.
+      onFenced: (fence) => {
+        if (formatFence(fence) === formatFence(publisher.fence)) onFenced();
+      },
+      onBound: recorder.onBound,
+      onLogin: (storage, account) => inBackground(this.#keepLogin(incarnation, storage, account)),
+    });
+    return incarnation;
+  }
+
+  /** Stores a fresh login, here and in the backup, before the thread says `ready`. */
+  async #keepLogin(incarnation: Incarnation, storage: LoginStorage, account: Account | null): Promise<void> {
+    const { browser, backup } = this.#options;
+    await browser.keepLogin(storage, account);
+    if (account === null) return;
+    // From `ready` on not even the loss of this host costs a new scan.
+    await backup.takeNow();
+    incarnation.loginKept();
+  }
+
+  #untilRecyclingDue(commands: ThreadRpc, signal: AbortSignal): Promise<Recycling | null> {
+    const { config, redis, session, readMemory, availability, browser, log } = this.#options;
+    const { timing, recycling: limits } = config;
+    return untilDue(
+      {
+        ...{ limits, timing, readMemory, log },
+        browser: () => browser.running,
+        isReady: () => availability.in('ready') !== null,
+        isQuiet: async () => (await isQuiet(redis, session, timing.recycleQuietMs)) && !commands.isBusy,
+      },
+      signal,
+    );
+  }
+}

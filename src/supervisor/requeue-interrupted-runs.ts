@@ -1,0 +1,43 @@
+import { Job, type Queue } from 'bullmq';
+import { messageOf } from '../contract/errors.js';
+import { authStartJob, sessionOfJobId } from '../contract/names.js';
+import { isDataError } from '../platform/data-errors.js';
+import type { Logger } from '../platform/logger.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { retryUntilSuccess } from '../platform/retry.js';
+import { readFence, stepDown } from '../platform/store/state-store.js';
+
+/**
+ * Puts the runs of a killed supervisor back into the queue at once, instead of when their locks lapse. Only for a supervisor
+ * that is alone: every active run must be of a dead owner. Retried until Redis takes it; rejects only once `signal` aborts.
+ */
+export async function requeueInterruptedRuns(
+  redis: Redis,
+  queue: Queue,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<void> {
+  const retried = <T>(attempt: () => Promise<T>) =>
+    retryUntilSuccess(attempt, {
+      signal,
+      log,
+      sentence: 'redis refused to requeue an interrupted run; trying again',
+    });
+  const ids = await retried(() => redis.lrange(queue.toKey('active'), 0, -1));
+  for (const id of ids) await retried(() => requeue(redis, queue, id, log));
+}
+
+async function requeue(redis: Redis, queue: Queue, id: string, log: Logger): Promise<void> {
+  const session = sessionOfJobId(id);
+  log.info({ session }, 'requeueing an interrupted run');
+  try {
+    // The dead owner's last heartbeat may still live.
+    const fence = await readFence(redis, session);
+    if (fence !== null) await stepDown(redis, session, fence.epoch);
+    // The job's data are not needed here. Token '0' makes BullMQ skip the check of the lock, which the dead owner still holds.
+    await new Job(queue, authStartJob, {}, {}, id).moveToWait('0');
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    log.error({ session, error: messageOf(error) }, 'an interrupted run cannot be requeued');
+  }
+}

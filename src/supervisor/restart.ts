@@ -1,0 +1,94 @@
+import { exitPolicy, type IncarnationExit } from '../contract/exit-reasons.js';
+import type { Config } from '../platform/config/config.js';
+import { pause } from '../platform/deadline.js';
+import type { Logger } from '../platform/logger.js';
+import type { SessionBrowser } from './browser/session-browser.js';
+import type { Availability, RestartDelay } from './commands/availability.js';
+import type { CredentialsBackup } from './credentials/credentials-backup.js';
+import type { Incarnation } from './incarnation.js';
+import type { RunRecorder } from './metrics/run-recorder.js';
+import type { Recycling } from './recycling/recycler.js';
+import type { Restart } from './restart-policy.js';
+import type { RunPublisher } from './run-publisher.js';
+import type { WarmThread } from './warm-thread.js';
+
+/** What a restart touches besides the incarnation. */
+export interface RestartParts {
+  readonly config: Config;
+  readonly threads: WarmThread;
+  readonly browser: SessionBrowser;
+  readonly backup: CredentialsBackup;
+  readonly publisher: RunPublisher;
+  readonly availability: Availability;
+  readonly recorder: RunRecorder;
+  /** The run was asked to end, or is lost. */
+  readonly over: AbortSignal;
+  /** No grace periods from now on. */
+  readonly forced: AbortSignal;
+  readonly log: Logger;
+}
+
+/** A thread that is needed later than this is not worth its memory until then. */
+const preloadWithinMs = 2_000;
+
+/**
+ * After a failure, as restart-policy.ts has decided: removes what broke, waits for the delay, and publishes `starting`
+ * unless the run is over by then.
+ */
+export async function restart(
+  { reason, message }: IncarnationExit,
+  { delayMs, restartLevel }: Restart,
+  failed: Incarnation | null,
+  parts: RestartParts,
+): Promise<void> {
+  const { threads, browser, publisher, availability, recorder, over, log } = parts;
+  // The next thread loads its modules while the old one is torn down and the delay passes.
+  if (delayMs < preloadWithinMs) threads.load();
+  publisher.lastError = message;
+  log.warn({ reason, lastError: message, delayMs, rung: restartLevel }, 'restarting session worker');
+  availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs));
+  const { wipesProfile, doubtsProfile } = exitPolicy(reason);
+  const wipedEpoch = wipesProfile ? await publisher.markWiped() : null;
+  // The old thread could write until now. This moves the fence, and after a wipe removes the account's data.
+  await publisher.publish('disconnected', wipedEpoch !== null);
+  await failed?.terminate();
+  if (wipedEpoch !== null) await browser.wipe(wipedEpoch);
+  if (doubtsProfile) await browser.doubtLogin();
+  // While the delay passes, the old thread's pages are closed, or the browser if it is to be replaced.
+  await Promise.all([browser.clear(restartLevel), pause(delayMs, over)]);
+  if (over.aborted) return;
+  publisher.restarts++;
+  recorder.restarts(reason);
+  await publisher.publish('starting');
+}
+
+/**
+ * A planned restart on a new browser. Nothing is broken, so nothing is counted and there is no `last_error`. The old
+ * thread stops while the fence is still its own, so that it can write the last event it has heard of.
+ */
+export async function recycle(
+  { why, message }: Recycling,
+  current: Incarnation | null,
+  parts: RestartParts,
+): Promise<void> {
+  const { config, threads, browser, backup, publisher, availability, recorder, forced, log } = parts;
+  log.info({ why, message }, 'replacing the browser');
+  recorder.recycles(why);
+  availability.update(null, 'starting');
+  threads.load();
+  await backup.disarm();
+  await current?.stop(config.timing.threadStopGraceMs, forced);
+  await publisher.publish('starting');
+  await browser.clear('browser');
+}
+
+/** What commands that wait are told about the pause before the next try. */
+function delayOf({ reason, message }: IncarnationExit, delayMs: number): RestartDelay {
+  const code = reason === 'incompatible_page' ? 'not_supported_by_page' : 'session_not_ready';
+  const seconds = Math.ceil(delayMs / 1_000);
+  return {
+    until: performance.now() + delayMs,
+    code,
+    message: `${message}; the next try is ${seconds} s after this failure`,
+  };
+}

@@ -1,0 +1,93 @@
+import type { Intent } from '../contract/intent.js';
+import type { Timing } from '../contract/timing.js';
+import type { Logger } from '../platform/logger.js';
+import type { SessionBrowser } from './browser/session-browser.js';
+import type { Availability } from './commands/availability.js';
+import type { SessionCommands } from './commands/session-commands.js';
+import type { CredentialsBackup } from './credentials/credentials-backup.js';
+import type { HeartbeatSender } from './heartbeat.js';
+import type { Incarnation } from './incarnation.js';
+import type { GiveUp } from './restart-policy.js';
+import type { RunPublisher } from './run-publisher.js';
+
+/** Why a run stops here. A lost lease stops it without an ending. */
+export type Ending =
+  /** Somebody asked for a stop or a logout. */
+  | { readonly type: 'intent'; readonly intent: Intent }
+  /** This supervisor closes; the run goes on elsewhere. */
+  | { readonly type: 'hand-over' }
+  /** Restarts do not help any more. */
+  | { readonly type: 'gave-up'; readonly decision: GiveUp }
+  /** An unexpected failure: the job fails, and the queue starts it anew. */
+  | { readonly type: 'broke'; readonly error: unknown };
+
+interface EndingParts {
+  readonly incarnation: Incarnation | null;
+  readonly browser: SessionBrowser;
+  readonly backup: CredentialsBackup;
+  readonly commands: SessionCommands;
+  readonly publisher: RunPublisher;
+  readonly heartbeat: HeartbeatSender;
+  readonly availability: Availability;
+  readonly timing: Pick<Timing, 'threadStopGraceMs'>;
+  /** No grace periods from now on. */
+  readonly forced: AbortSignal;
+  readonly log: Logger;
+}
+
+/** Time that sends voided by a logout are given to settle; the rest settles with the next run. */
+const voidedSendsMs = 3_000;
+
+/**
+ * Ends a run that still holds its lease: thread, browser, commands, state, in this order. Resolves to what becomes of
+ * the job. Rejects with the error of an ending that `broke`, and with {@link RunLostError} when the lease is lost meanwhile.
+ */
+export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'ended' | 'handed-over'> {
+  const { browser, commands, publisher, heartbeat, log } = parts;
+  if (ending.type === 'broke') {
+    heartbeat.stop();
+    await publisher.stepDown();
+    throw ending.error;
+  }
+  log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
+  const isUnlinked = await stopWork(ending, parts);
+  await commands.close();
+
+  // A beat after the last write would bring the heartbeat back.
+  heartbeat.stop();
+  switch (ending.type) {
+    case 'hand-over':
+      await publisher.stepDown();
+      return 'handed-over';
+    case 'gave-up':
+      await browser.noteUnwanted();
+      publisher.lastError = ending.decision.message;
+      await publisher.end(ending.decision.state, null, false);
+      return 'ended';
+    case 'intent':
+      await browser.noteUnwanted();
+      publisher.lastError = null;
+      await publisher.end('stopped', ending.intent, isUnlinked);
+      return 'ended';
+    default:
+      return ending satisfies never;
+  }
+}
+
+/** Stops thread and browser. A logout voids the login as well; resolves to whether the phone was told of it. */
+async function stopWork(ending: Ending, parts: EndingParts): Promise<boolean> {
+  const { incarnation, browser, backup, commands, publisher, availability, timing, forced } = parts;
+  availability.update(null, 'stopped');
+  const isWorthKeeping = await backup.disarm();
+  const isLogout = ending.type === 'intent' && ending.intent.kind === 'logout';
+  const isUnlinked = isLogout && (await incarnation?.logout()) === true;
+  await incarnation?.stop(timing.threadStopGraceMs, forced);
+  if (isLogout) {
+    await browser.wipe(await publisher.markWiped());
+    await commands.settleVoided(voidedSendsMs);
+  } else {
+    await browser.stop();
+    if (isWorthKeeping) await backup.takeLast(forced);
+  }
+  return isUnlinked;
+}

@@ -1,8 +1,8 @@
 import { keyPrefix, type SessionKeys, sessionKeys } from './keys.js';
 
 /**
- * The Redis type of each key. A key of another type is unusable, and its reader sets it aside
- * (platform/redis/set-aside.ts). So the type behind a name never changes: another type needs a new name.
+ * The Redis type of each key. A key of another type is unusable, and its reader puts it in quarantine
+ * (platform/redis/quarantine.ts). So the type behind a name never changes: another type needs a new name.
  */
 export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream';
 
@@ -23,7 +23,7 @@ const sessionKeyTypes = {
   lids: 'hash',
   account: 'string',
   events: 'stream',
-  aside: 'hash',
+  quarantineIndex: 'hash',
   lock: 'string',
   job: 'hash',
   stalled: 'set',

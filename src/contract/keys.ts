@@ -72,12 +72,12 @@ export interface SessionKeys {
   readonly backupStatus: string;
   /** Hash from hidden ids (user part) to the digits that the page has shown for them; `@account` names the account. */
   readonly lids: string;
-  /** `<number> <wid>`: how often the session's account has ended, and whose events are stored; see account-end.ts. */
+  /** `<number> <wid>`: how often the session's account has ended, and whose events are stored; see platform/store/account-cleanup.ts. */
   readonly account: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
-  /** Hash from a key of the session that was set aside to JSON `{ at, why }`; see platform/redis/set-aside.ts. */
-  readonly aside: string;
+  /** Hash from a key of the session in quarantine to JSON `{ at, why }`; see platform/redis/quarantine.ts. */
+  readonly quarantineIndex: string;
   /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
   readonly lock: string;
   readonly job: string;
@@ -104,19 +104,19 @@ export function sessionKeys(session: string): SessionKeys {
     lids: `${own}:lids`,
     account: `${own}:account`,
     events: `${own}:events`,
-    aside: `${own}:aside`,
+    quarantineIndex: `${own}:aside`,
     lock: `${job}:lock`,
     job,
     stalled: `${keyPrefix}:${sessionsQueue}:stalled`,
   };
 }
 
-/** Like a session's `aside`, for keys that belong to no session. */
-export const asideKey = `${keyPrefix}:aside`;
+/** The same for keys that belong to no session. */
+export const quarantineIndexKey = `${keyPrefix}:aside`;
 
 /** The name under which an unusable key is kept. */
-export function setAsideKey(key: string): string {
-  return `${asideKey}:${key.slice(keyPrefix.length + 1)}`;
+export function quarantineKey(key: string): string {
+  return `${quarantineIndexKey}:${key.slice(keyPrefix.length + 1)}`;
 }
 
 /** JSON `SendAttempt` of a send: the call into the page may have happened. */

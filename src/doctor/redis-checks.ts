@@ -10,10 +10,10 @@ import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-dir
 import { withDeadline } from '../platform/deadline.js';
 import { prepareRedisPaths } from '../platform/embedded-redis/paths.js';
 import type { Logger } from '../platform/logger.js';
-import { connectForAnswers, type Redis } from '../platform/redis/connection.js';
-import { infoField, infoOf, unfitness } from '../platform/redis/preflight.js';
+import { connectFailFast, type Redis } from '../platform/redis/connection.js';
+import { infoField, serverInfos, serverProblem } from '../platform/redis/preflight.js';
+import { countQuarantined } from '../platform/redis/quarantine.js';
 import { userProblem } from '../platform/redis/rights.js';
-import { countAside } from '../platform/redis/set-aside.js';
 import { type RegisteredSupervisor, readSupervisors } from '../platform/store/supervisor-registry.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
@@ -53,7 +53,7 @@ async function verdictsAt(url: string, config: Config, log: Logger): Promise<Ver
   // A rejection is not reported here: the connection below fails too, and says why.
   const rightsProblem = await userProblem(url).catch(() => undefined);
   if (typeof rightsProblem === 'string') return [failure(rightsProblem)];
-  const redis = connectForAnswers(url, answerTimeoutMs, log.child({}, { level: 'silent' }));
+  const redis = connectFailFast(url, answerTimeoutMs, log.child({}, { level: 'silent' }));
   let lastError: unknown = new DeadlineError('it', answerTimeoutMs);
   redis.on('error', (error: unknown) => {
     lastError = error;
@@ -76,12 +76,12 @@ async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> 
   const [seconds, micros] = await redis.time();
   const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
   const clock = clockVerdict((sentAt + Date.now()) / 2 - redisMs);
-  const infos = await infoOf(redis);
+  const infos = await serverInfos(redis);
   const supervisors = await readSupervisors(redis);
   return [
     ...infos.flatMap((info) => [...infoVerdicts(info), ...memoryVerdicts(info)]),
     clock,
-    ...setAsideVerdicts(await countAside(redis, defaultSession)),
+    ...setAsideVerdicts(await countQuarantined(redis, defaultSession)),
     ...supervisorVerdicts(supervisors, config),
   ];
 }
@@ -89,7 +89,7 @@ async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> 
 /** `info` is the reply of INFO. A failure in the first verdict would also stop a start. */
 export function infoVerdicts(info: string): Verdict[] {
   const value = (name: string) => infoField(info, name);
-  const problem = unfitness(info);
+  const problem = serverProblem(info);
   const fitness = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
   return [fitness, persistenceVerdict(value)];
 }

@@ -3,7 +3,7 @@ import { type AddressInfo, isIPv6 } from 'node:net';
 import { supervisorsKey } from '../contract/keys.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
-import { connectForAnswers, disconnect, type Redis } from '../platform/redis/connection.js';
+import { connectFailFast, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
 import { createApiKeys, loginEnded } from './auth/api-keys.js';
 import { createAuthenticate } from './auth/authenticate.js';
@@ -59,8 +59,8 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   setMaxListeners(0, closing.signal);
   const background = new Set<Promise<void>>();
   const server = createHttpServer();
-  const redis = connectForAnswers(redisUrl, config.timing.httpCommandTimeoutMs, log);
-  const queueRedis = connectForAnswers(
+  const redis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, log);
+  const queueRedis = connectFailFast(
     redisUrl,
     config.timing.httpCommandTimeoutMs,
     log.child({ use: 'queue' }),

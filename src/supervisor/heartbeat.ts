@@ -1,8 +1,8 @@
 import type { Intent } from '../contract/intent.js';
 import type { Timing } from '../contract/timing.js';
 import type { Redis } from '../platform/redis/connection.js';
-import { inspectSession } from '../platform/store/session-inspection.js';
-import { beat } from '../platform/store/state-store.js';
+import { renewHeartbeat } from '../platform/store/run-store.js';
+import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 
 /** Every how many beats the session's keys are inspected. */
 const beatsBetweenInspections = 15;
@@ -61,15 +61,15 @@ export class HeartbeatSender {
     const { redis, session, token, timing, epoch } = this.#options;
     const asked = epoch();
     const mine = { session, token, epoch: asked, ttlMs: timing.heartbeatTtlMs };
-    const { isOurs, intent, isStateLost, isOdd, isEnded } = await beat(redis, mine);
+    const { isOurs, intent, isStateLost, isAnyUnreadable, isEnded } = await renewHeartbeat(redis, mine);
     if (this.#timer === undefined || epoch() !== asked) return;
     // Another wrote `ended` over the heartbeat of this run, which goes on.
-    if (isEnded) return void (await beat(redis, { ...mine, revives: true }));
+    if (isEnded) return void (await renewHeartbeat(redis, { ...mine, revives: true }));
     if (!isOurs) return this.#options.onNotOurs();
     if (intent) this.#options.onIntent(intent);
-    if (isOdd || ++this.#beats % beatsBetweenInspections === 0) {
+    if (isAnyUnreadable || ++this.#beats % beatsBetweenInspections === 0) {
       // A failed inspection is made up for by the next. It must precede `onStateLost`: it keeps what it moves away.
-      await inspectSession(redis, session).catch(() => undefined);
+      await quarantineUnusableKeys(redis, session).catch(() => undefined);
     }
     if (isStateLost && !intent && epoch() === asked) this.#options.onStateLost();
   }

@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import type { Queue } from 'bullmq';
 import { sessionKeys } from '../contract/keys.js';
 import type { Logger } from '../platform/logger.js';
-import { addStart, mendStarts } from '../platform/queues/start-queue.js';
+import { addStart } from '../platform/queues/start-queue.js';
+import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
 import { noteFileOf, readNote } from './browser/profile-note.js';
@@ -61,7 +62,7 @@ export class LostSessions {
   async #check(): Promise<void> {
     const { redis, authDir } = this.#options;
     const sessions = await wantedSessions(authDir);
-    await mendStarts(redis, sessions);
+    await repairStartQueue(redis, sessions);
     for (const session of sessions) await this.#recover(session);
   }
 

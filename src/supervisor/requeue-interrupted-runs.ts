@@ -5,7 +5,8 @@ import { isDataError } from '../platform/data-errors.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
-import { readFence, stepDown } from '../platform/store/state-store.js';
+import { readFence } from '../platform/store/fence.js';
+import { stepDown } from '../platform/store/run-store.js';
 
 /**
  * Puts the runs of a killed supervisor back into the queue at once, instead of when their locks lapse. Only for a supervisor

@@ -14,16 +14,10 @@ import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { trimEvents } from '../platform/store/event-writer.js';
-import { inspectSession } from '../platform/store/session-inspection.js';
-import {
-  type Claim,
-  claimRun,
-  endRun,
-  holdsLock,
-  markWiped,
-  publishStatus,
-  stepDown,
-} from '../platform/store/state-store.js';
+import { type Claim, claimRun, holdsLock, stepDown } from '../platform/store/run-store.js';
+import { endRun, publishStatus } from '../platform/store/state-store.js';
+import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
+import { markWiped } from '../platform/store/wipe-store.js';
 import type { Lease } from './lease.js';
 
 /** The job belongs to another run: this one must not write any more. */
@@ -86,7 +80,7 @@ export class RunPublisher {
     await this.#retry(() => trimEvents(redis, session));
     // Moves unusable keys out of the way of the claim. Only under our lock: another run looks after its own keys.
     await this.#retry(async () => {
-      if (await holdsLock(redis, session, token)) await inspectSession(redis, session);
+      if (await holdsLock(redis, session, token)) await quarantineUnusableKeys(redis, session);
     });
     const claim = await this.#retry(() => claimRun(redis, session, token, startId, aboveEpoch));
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
@@ -116,11 +110,11 @@ export class RunPublisher {
     );
   }
 
-  /** `endsAccount`: removes the account's data from Redis in the same step. */
-  publish(state: SessionState, endsAccount = false): Promise<void> {
+  /** `deletesAccountData`: removes the account's data from Redis in the same step. */
+  publish(state: SessionState, deletesAccountData = false): Promise<void> {
     const { redis, session, heartbeatTtlMs, onBound } = this.#options;
     return this.#write(state, (expected, status) =>
-      publishStatus(redis, { session, expected, status, endsAccount, heartbeatTtlMs, onBound }),
+      publishStatus(redis, { session, expected, status, deletesAccountData, heartbeatTtlMs, onBound }),
     );
   }
 

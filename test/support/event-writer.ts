@@ -4,7 +4,8 @@ import type { SessionEvent } from '../../src/contract/events.js';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { composeStatus, type Fence, type StateChange } from '../../src/contract/status.js';
 import { appendEvents } from '../../src/platform/store/event-writer.js';
-import { claimRun, publishStatus } from '../../src/platform/store/state-store.js';
+import { claimRun } from '../../src/platform/store/run-store.js';
+import { publishStatus } from '../../src/platform/store/state-store.js';
 
 /** An owner that only writes: it claims the session and publishes what the test says. */
 export interface EventWriter {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { RespFrames, wordsOf } from './resp.js';
+import { eventArgs, RespFrames } from './resp.js';
 import { digestOf, scriptNames } from './script-names.js';
 
 /** What a client asks of Redis, as far as a refusal has to know it. */
@@ -143,12 +143,13 @@ export async function startRefusingRedis(targetPort: number): Promise<RefusingRe
 }
 
 function requestOf(frame: Buffer, names: ReadonlyMap<string, string>): RedisRequest {
-  const [command = '', ...words] = wordsOf(frame, wordsMax, wordLengthMax);
+  const [command = '', ...words] = eventArgs(frame, wordsMax, wordLengthMax);
   const step = command.toLowerCase();
   if (step !== 'evalsha' && step !== 'eval') return { step, words };
   const [script = '', , ...rest] = words;
   // A client's first run of a script has its source.
-  const digest = step === 'evalsha' ? script : digestOf(wordsOf(frame, 2, Number.POSITIVE_INFINITY)[1] ?? '');
+  const digest =
+    step === 'evalsha' ? script : digestOf(eventArgs(frame, 2, Number.POSITIVE_INFINITY)[1] ?? '');
   return { step: names.get(digest) ?? step, words: rest };
 }
 

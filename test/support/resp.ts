@@ -56,7 +56,7 @@ function frameEnd(bytes: Buffer, from: number): FrameEnd {
 }
 
 /** The words of a request, of each no more than `longest` bytes and no more than `most` of them. */
-export function wordsOf(request: Buffer, most: number, longest: number): string[] {
+export function eventArgs(request: Buffer, most: number, longest: number): string[] {
   const words: string[] = [];
   let at = request.indexOf(lineEnd) + lineEnd.length;
   while (at < request.length && words.length < most) {

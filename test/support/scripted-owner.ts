@@ -8,7 +8,8 @@ import { sessionOfJobId, sessionsQueue } from '../../src/contract/names.js';
 import type { PageStatus } from '../../src/contract/page.js';
 import { type Account, composeStatus, type Fence, type SessionState } from '../../src/contract/status.js';
 import { deferred } from '../../src/platform/deadline.js';
-import { beat, claimRun, endRun, publishStatus, renewLock } from '../../src/platform/store/state-store.js';
+import { claimRun, renewHeartbeat, renewLock } from '../../src/platform/store/run-store.js';
+import { endRun, publishStatus } from '../../src/platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../../src/platform/store/supervisor-registry.js';
 
 /**
@@ -155,7 +156,7 @@ function live(redis: Redis, facts: LifeFacts): Life {
   async function renew(): Promise<void> {
     await renewLock(redis, session, token, lockMs);
     if (isSilent || isOver) return;
-    const { intent } = await beat(redis, { session, token, epoch, ttlMs: heartbeatTtlMs });
+    const { intent } = await renewHeartbeat(redis, { session, token, epoch, ttlMs: heartbeatTtlMs });
     if (intent) asked.resolve(intent);
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { RespFrames, wordsOf } from './resp.js';
+import { eventArgs, RespFrames } from './resp.js';
 
 export interface ScriptedRedis {
   readonly port: number;
@@ -26,7 +26,7 @@ export async function startScriptedRedis(
     const requests = new RespFrames();
     socket.on('data', (piece) => {
       for (const request of requests.add(piece)) {
-        const words = wordsOf(request, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+        const words = eventArgs(request, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
         socket.write(answer(words.map((word) => word.toLowerCase())));
       }
     });

@@ -3,9 +3,10 @@ import { Redis } from 'ioredis';
 import { intentChannel, sessionKeys } from '../../src/contract/keys.js';
 import { defaultSession, sessionsQueue } from '../../src/contract/names.js';
 import { formatFence, type Status } from '../../src/contract/status.js';
-import { openQueue } from '../../src/platform/queues/open-queue.js';
-import { startJobOptions } from '../../src/platform/queues/start-job.js';
-import { parseStatus, requestEnd } from '../../src/platform/store/state-store.js';
+import { openQueue } from '../../src/platform/queues/job-queue.js';
+import { startJobOptions } from '../../src/platform/queues/start-queue.js';
+import { requestEnd } from '../../src/platform/store/intent-store.js';
+import { parseStatus } from '../../src/platform/store/state-store.js';
 import { eventually } from './eventually.js';
 
 /** One moment of a session as Redis has it. */

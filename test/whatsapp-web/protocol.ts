@@ -45,7 +45,7 @@ export type Ask = { [Kind in keyof Answers]: { kind: Kind } & Answers[Kind]['ask
 export type PageAction = 'hang' | 'reload' | 'push-state' | 'append-iframe';
 
 /** What a chat or message is given instead of what it would have; `without`, what is taken away. */
-export interface Oddity {
+export interface Defect {
   attributes: Record<string, unknown>;
   without: string[];
 }
@@ -67,8 +67,8 @@ export type ToPage =
   | { type: 'filled'; chats: ChatWithMessages[]; contacts: ContactRecord[] }
   | { type: 'chat'; chat: ChatRecord; contacts: ContactRecord[] }
   | { type: 'messages'; chats: ChatRecord[]; messages: MessageRecord[]; contacts: ContactRecord[] }
-  | ({ type: 'odd-message'; chat: ChatRecord; message: MessageRecord; isNew: boolean } & Oddity)
-  | ({ type: 'odd-chat'; chat: ChatRecord } & Oddity)
+  | ({ type: 'odd-message'; chat: ChatRecord; message: MessageRecord; isNew: boolean } & Defect)
+  | ({ type: 'odd-chat'; chat: ChatRecord } & Defect)
   /** 1 to 3, or -1 for a refused message. */
   | { type: 'ack'; id: string; ack: number };
 

@@ -7,7 +7,7 @@ import type { PageConnection } from './page-connection.js';
 import { type PageSettings, TODAY } from './page-settings.js';
 import { PairingCodes } from './pairing-codes.js';
 import { People } from './people.js';
-import type { Oddity } from './protocol.js';
+import type { Defect } from './protocol.js';
 import {
   type Account,
   DEFAULT_ACCOUNT,
@@ -58,11 +58,11 @@ export interface World {
   readonly journal: { readonly at: number; readonly text: string }[];
 }
 
-export interface OddChat extends Oddity {
+export interface OddChat extends Defect {
   readonly chat: ChatRecord;
 }
 
-export interface OddMessage extends Oddity {
+export interface OddMessage extends Defect {
   readonly message: MessageRecord;
 }
 

@@ -6,7 +6,7 @@ import { defaultSession } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
-import { accountNumber } from '../../platform/store/account-end.js';
+import { accountGeneration } from '../../platform/store/account-cleanup.js';
 import type { BrowserLogin } from '../core/caller.js';
 import { repliesOf, viaRedis } from '../session/redis-errors.js';
 import type { ApiKeys } from './api-keys.js';
@@ -94,7 +94,7 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const [note, ...found] = await viaRedis(() => redis.mget(...keys));
       for (const [i, login] of logins.entries()) {
         const stored = parseOwner(found[i]);
-        const owner = ownerIn(login.kind, stored, accountNumber(note));
+        const owner = ownerIn(login.kind, stored, accountGeneration(note));
         const isOfSession = login.kind === 'key' || stored?.session === session;
         if (owner !== null && isOfSession) return { ...login, owner };
       }
@@ -108,7 +108,8 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const [values, ...ttls] = await viaRedis(() => repliesOf(pipeline));
       const replies = values as (string | null)[];
       return logins.map(({ kind }, i) => ({
-        isValid: ownerIn(kind, parseOwner(replies[logins.length + i]), accountNumber(replies[i])) !== null,
+        isValid:
+          ownerIn(kind, parseOwner(replies[logins.length + i]), accountGeneration(replies[i])) !== null,
         ttlMs: ttlMsOf(Number(ttls[i])),
       }));
     },
@@ -125,7 +126,7 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const keys = [accountKeyOf(session), qrLinkKey(sha256Hex(token))];
       const [note, json] = await viaRedis(() => redis.mget(...keys));
       const owner = parseOwner(json);
-      const account = accountNumber(note);
+      const account = accountGeneration(note);
       if (owner === null || owner.session !== session || owner.account !== account) return false;
       return apiKeys.isEmpty || ownerIn('guest', owner, account) !== null;
     },

@@ -4,7 +4,7 @@ import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
 import { isNotInteger } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { setAsideText, settingAside } from '../../platform/redis/set-aside.js';
+import { quarantineUnreadable, withQuarantine } from '../../platform/redis/quarantine.js';
 import type { Caller } from '../core/caller.js';
 import { viaRedis } from '../session/redis-errors.js';
 
@@ -74,9 +74,9 @@ async function count(
       },
     );
   try {
-    return await settingAside(redis, [key], consumed);
+    return await withQuarantine(redis, [key], consumed);
   } catch (error) {
-    if (!isNotInteger(error) || !(await setAsideText(redis, key))) throw error;
+    if (!isNotInteger(error) || !(await quarantineUnreadable(redis, key))) throw error;
     return consumed();
   }
 }

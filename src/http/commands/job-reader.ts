@@ -3,7 +3,7 @@ import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/
 import { isDataError } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
-import { parseWipe } from '../../platform/store/state-store.js';
+import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
 import { batched } from '../core/coalesce.js';
 import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
 
@@ -87,7 +87,7 @@ async function lookTogether(redis: Redis, session: string, refs: readonly JobRef
       job: parseJob(job === wrongType ? [] : (job as Reply)),
       isOdd: job === wrongType,
       record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
-      wipedEpoch: parseWipe(wiped) ?? 0,
+      wipedEpoch: parseWipedEpoch(wiped) ?? 0,
       isOwned: heartbeat === 'live',
       nowMs,
     };

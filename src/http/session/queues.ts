@@ -1,10 +1,11 @@
 import type { StartJob } from '../../contract/intent.js';
 import { queueKeys } from '../../contract/key-types.js';
 import { runJobId, sessionsQueue } from '../../contract/names.js';
-import { openQueue } from '../../platform/queues/open-queue.js';
-import { addStart, mendStarts } from '../../platform/queues/start-queue.js';
+import { openQueue } from '../../platform/queues/job-queue.js';
+import { addStart } from '../../platform/queues/start-queue.js';
+import { repairStartQueue } from '../../platform/queues/start-queue-repair.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { settingAside } from '../../platform/redis/set-aside.js';
+import { withQuarantine } from '../../platform/redis/quarantine.js';
 import { viaRedis } from './redis-errors.js';
 
 /** The queue whose jobs are the runs of sessions, as its producers see it. */
@@ -25,11 +26,11 @@ export function createRunQueue(redis: Redis): RunQueue {
     async add(session) {
       await unlessDown(redis, () => addStart(redis, queue, session));
     },
-    mend: (session) => unlessDown(redis, () => mendStarts(redis, [session])),
+    mend: (session) => unlessDown(redis, () => repairStartQueue(redis, [session])),
     remove: (session) =>
       unlessDown(redis, async () => {
         const keys = queueKeys(sessionsQueue);
-        return (await settingAside(redis, keys, () => queue.remove(runJobId(session)))) === 1;
+        return (await withQuarantine(redis, keys, () => queue.remove(runJobId(session)))) === 1;
       }),
     close: () => queue.close(),
   };

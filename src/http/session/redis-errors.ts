@@ -2,7 +2,7 @@ import type { ChainableCommander } from 'ioredis';
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { isWrongType } from '../../platform/data-errors.js';
-import { isElsewhere } from '../../platform/redis/peers.js';
+import { needsReconnect } from '../../platform/redis/connection-group.js';
 import { refusesRight } from '../../platform/redis/rights.js';
 
 /** Error replies of a Redis that cannot serve now. CROSSSLOT comes from a proxy in front of a cluster. */
@@ -63,5 +63,5 @@ function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error.name !== 'ReplyError' || isFull(error)) return true;
   const { message } = error;
-  return unavailableReply.test(message) || isElsewhere(message) || refusesRight(message);
+  return unavailableReply.test(message) || needsReconnect(message) || refusesRight(message);
 }

@@ -9,8 +9,10 @@ import {
 } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
-import { inspectSession } from '../../platform/store/session-inspection.js';
-import { parseIntent, parseOutcome, parseWipe, readableStatus } from '../../platform/store/state-store.js';
+import { parseIntent, parseOutcome } from '../../platform/store/intent-store.js';
+import { tryParseStatus } from '../../platform/store/state-store.js';
+import { quarantineUnusableKeys } from '../../platform/store/unusable-keys.js';
+import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
 import { effectiveStatus, type OwnFacts } from './effective-status.js';
 
 /** A session's run at one moment: all that starting and ending it depend on. */
@@ -39,7 +41,7 @@ export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
   const view = await look(redis, own);
   if (!view.isOdd || view.heartbeat === 'live') return view;
   // No owner does it for this session.
-  await inspectSession(redis, own.session);
+  await quarantineUnusableKeys(redis, own.session);
   return look(redis, own);
 }
 
@@ -62,7 +64,7 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
       ],
       [],
     );
-  const stored = readableStatus(state);
+  const stored = tryParseStatus(state);
   // A live owner renews its heartbeat. One that does not expire has no owner.
   const heartbeat = beat === 'live' && isEndless === 1 ? null : parseHeartbeat(beat);
   const startId = startIdOf(startJob);
@@ -72,7 +74,7 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
     heartbeat,
     fence: parseFence(fence),
     intent: parseIntent(intent),
-    wiped: parseWipe(wiped),
+    wiped: parseWipedEpoch(wiped),
   };
   const texts = { stored: state, heartbeat: beat, fence, intent, wiped };
   const names = Object.keys(texts) as (keyof typeof texts)[];

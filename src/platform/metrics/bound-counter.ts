@@ -1,11 +1,11 @@
 import { Counter, type Registry } from 'prom-client';
 import { type BoundName, boundTable } from '../../contract/bounds.js';
 
-/** How often each bound was met here, each from 0 on. */
+/** Counts how often each bound was reached in this process; each starts at 0. */
 export function createBoundCounter(registers: Registry[]): Counter<'bound'> {
   const counter = new Counter({
     name: 'holdline_bound_reached_total',
-    help: 'Times that a bound of docs/bounds.md was met here, by its name.',
+    help: 'Times that a bound of docs/bounds.md was reached in this process, by its name.',
     labelNames: ['bound'],
     registers,
   });

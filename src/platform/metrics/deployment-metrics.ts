@@ -14,13 +14,12 @@ interface DeploymentParts {
   readonly heartbeatTtlMs: number;
 }
 
-/** A scrape must get its answer while Redis is away. */
-const redisPatienceMs = 1_000;
+/** A scrape must be answered while Redis is away. */
+const redisTimeoutMs = 1_000;
 
 /**
- * What stands in Redis, and so is the same whichever process tells it: supervisors and replicas both do, and whoever
- * evaluates it takes the maximum. Returns the function that reads it anew; while Redis is away all of it is absent but
- * `holdline_redis_up`.
+ * Metrics that are read from Redis. Every supervisor and replica exposes the same values, so queries take the maximum. Returns
+ * the function that updates them. While Redis is away all of them are absent but `holdline_redis_up`.
  */
 export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<void> {
   const { redis, sessions, heartbeatTtlMs } = parts;
@@ -28,38 +27,38 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
 
   async function read() {
     if (redis.status !== 'ready') throw new Error('no connection');
-    const askedAt = performance.now();
-    // A key of ours, not PING: any node of a cluster would answer that.
+    const startedAt = performance.now();
+    // Not PING: any node of a cluster would answer that.
     await redis.exists(supervisorsKey);
-    const pingMs = performance.now() - askedAt;
-    const [roll, ...facts] = await Promise.all([
+    const pingMs = performance.now() - startedAt;
+    const [supervisors, ...facts] = await Promise.all([
       readSupervisors(redis),
       ...sessions().map(async (session) => ({
         session,
         ...(await readSessionFacts(redis, session, heartbeatTtlMs)),
       })),
     ]);
-    return { pingMs, roll, facts };
+    return { pingMs, supervisors, facts };
   }
 
   return async () => {
-    const found = await withDeadline(read(), redisPatienceMs, 'redis').catch(() => null);
+    const found = await withDeadline(read(), redisTimeoutMs, 'redis').catch(() => null);
     for (const gauge of Object.values(gauges)) gauge.reset();
     gauges.redisUp.set(found === null ? 0 : 1);
     if (found === null) {
-      // Without labels they would be 0 after the reset, which is an answer, and here there is none.
+      // Without labels they would be 0 after the reset, but their value is not known.
       for (const gauge of [gauges.redisPing, gauges.supervisors, gauges.withRoom]) gauge.remove();
       return;
     }
-    const { pingMs, roll, facts } = found;
+    const { pingMs, supervisors, facts } = found;
     gauges.redisPing.set(pingMs / 1_000);
-    gauges.supervisors.set(roll.length);
-    gauges.withRoom.set(roll.filter(({ room }) => room > 0).length);
-    for (const { session, ...fact } of facts) tellSession(gauges, session, fact);
+    gauges.supervisors.set(supervisors.length);
+    gauges.withRoom.set(supervisors.filter(({ room }) => room > 0).length);
+    for (const { session, ...fact } of facts) setSessionGauges(gauges, session, fact);
   };
 }
 
-function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void {
+function setSessionGauges(gauges: Gauges, session: string, facts: SessionFacts): void {
   const { state, status, page, isOwned, heartbeatAgeMs, qrAgeMs, queued, backup } = facts;
   gauges.owned.set({ session }, isOwned ? 1 : 0);
   if (state !== null) {
@@ -67,7 +66,7 @@ function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void
     gauges.epoch.set({ session }, status?.epoch ?? 0);
     gauges.incarnation.set({ session }, status?.incarnation ?? 0);
   }
-  if (page !== null) tellPage(gauges, session, page);
+  if (page !== null) setPageGauges(gauges, session, page);
   if (heartbeatAgeMs !== null) gauges.heartbeatAge.set({ session }, heartbeatAgeMs / 1_000);
   if (qrAgeMs !== null) gauges.qrAge.set({ session }, qrAgeMs / 1_000);
   if (backup !== null) {
@@ -80,16 +79,20 @@ function tellSession(gauges: Gauges, session: string, facts: SessionFacts): void
 
 const levels = { ok: 2, degraded: 1, broken: 0 } as const satisfies Record<Capability, number>;
 
-/** As much of a name as a label takes: what the page says of itself may be of any length. */
-const longestLabel = 64;
+/** Max characters of a label: names that the page reports may be of any length. */
+const maxLabelLength = 64;
 
-function tellPage(gauges: Gauges, session: string, { version, capabilities, repairs }: PageStatus): void {
+function setPageGauges(
+  gauges: Gauges,
+  session: string,
+  { version, capabilities, repairs }: PageStatus,
+): void {
   for (const capability of capabilityNames) {
     gauges.capability.set({ session, capability }, levels[capabilities[capability]]);
   }
-  gauges.pageInfo.set({ session, version: (version ?? '').slice(0, longestLabel) }, 1);
+  gauges.pageInfo.set({ session, version: (version ?? '').slice(0, maxLabelLength) }, 1);
   for (const repair of repairs) {
-    gauges.pageRepair.set({ session, repair: repair.slice(0, longestLabel) }, 1);
+    gauges.pageRepair.set({ session, repair: repair.slice(0, maxLabelLength) }, 1);
   }
 }
 
@@ -100,24 +103,17 @@ function createGauges(registry: Registry) {
     new Gauge({ name: `holdline_${name}`, help, labelNames, registers: [registry] });
   return {
     redisUp: gauge('redis_up', '1 when Redis answered this scrape.', []),
-    redisPing: gauge(
-      'redis_ping_seconds',
-      'Time that Redis took for the smallest question, at this scrape.',
-      [],
-    ),
+    redisPing: gauge('redis_ping_seconds', 'Round trip to Redis at this scrape.', []),
     supervisors: gauge('supervisors', 'Supervisors that are alive.', []),
     withRoom: gauge('supervisors_with_room', 'Supervisors that are alive and could take a session.', []),
-    state: gauge('session_state', '1 for the state that the session is in, as /api/status tells it.', [
-      'session',
-      'state',
-    ]),
-    owned: gauge('session_owned', '1 while a supervisor stands behind the session.', ['session']),
+    state: gauge('session_state', '1 for the state of the session, as in /api/status.', ['session', 'state']),
+    owned: gauge('session_owned', '1 while a supervisor owns the session.', ['session']),
     epoch: gauge('session_epoch', 'Epoch of the newest run; grows with every run.', ['session']),
     incarnation: gauge('session_incarnation', 'Incarnation within the run.', ['session']),
-    heartbeatAge: gauge('session_heartbeat_age_seconds', 'Since the owner last gave a sign of life.', [
+    heartbeatAge: gauge('session_heartbeat_age_seconds', 'Since the owner last renewed its heartbeat.', [
       'session',
     ]),
-    qrAge: gauge('session_qr_age_seconds', 'Since the QR that can be scanned now was made.', ['session']),
+    qrAge: gauge('session_qr_age_seconds', 'Since the current QR was made.', ['session']),
     backupOk: gauge('session_backup_ok', '1 while the login is backed up and the newest attempt worked.', [
       'session',
     ]),
@@ -127,10 +123,10 @@ function createGauges(registry: Registry) {
     snapshotSize: gauge('session_snapshot_size_bytes', 'Size of that backup in Redis.', ['session']),
     capability: gauge(
       'page_capability',
-      'What the page of WhatsApp Web is good for: 2 works, 1 works with something left out, 0 is broken.',
+      'What the page of WhatsApp Web can do: 2 works, 1 works in part, 0 is broken.',
       ['session', 'capability'],
     ),
-    pageInfo: gauge('page_info', 'Always 1; the version of the page of WhatsApp Web, where it tells it.', [
+    pageInfo: gauge('page_info', 'Always 1; the version of the page of WhatsApp Web, where known.', [
       'session',
       'version',
     ]),

@@ -1,14 +1,14 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { productVersion } from '../../contract/product.js';
 
-/** What one part of the product measures, as Prometheus asks for it. */
+/** The metrics of one part of the product, in Prometheus' format. */
 export class MetricsPage {
-  /** Of this part; whoever measures something registers it here. */
+  /** The metrics of this part are registered here. */
   readonly registry = new Registry();
   readonly #refresh: () => Promise<void>;
   #rendering: Promise<string> | null = null;
 
-  /** `refresh` reads what is only known by asking, before each answer; it must not fail. */
+  /** `refresh` updates the metrics that must be read first, before each response; it must not reject. */
   constructor(role: string, refresh: () => Promise<void>) {
     this.#refresh = refresh;
     new Gauge({
@@ -23,7 +23,7 @@ export class MetricsPage {
     return this.registry.contentType;
   }
 
-  /** Two that ask at once get the same answer. */
+  /** Concurrent scrapes share one response. */
   render(): Promise<string> {
     this.#rendering ??= this.#render().finally(() => {
       this.#rendering = null;
@@ -33,14 +33,14 @@ export class MetricsPage {
 
   async #render(): Promise<string> {
     await this.#refresh();
-    return Registry.merge([this.registry, ofProcess()]).metrics();
+    return Registry.merge([this.registry, processMetrics()]).metrics();
   }
 }
 
 let processRegistry: Registry | null = null;
 
-/** Node's own, once a process, and only once somebody asks: they watch the event loop and the collector. */
-function ofProcess(): Registry {
+/** Node's own metrics. Created at the first scrape, for they observe the event loop and the garbage collector all the time. */
+function processMetrics(): Registry {
   if (processRegistry === null) {
     processRegistry = new Registry();
     collectDefaultMetrics({ register: processRegistry });

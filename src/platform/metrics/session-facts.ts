@@ -15,24 +15,24 @@ import {
 } from '../../contract/status.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { readableStatus } from '../store/state-store.js';
+import { tryParseStatus } from '../store/state-store.js';
 
-/** What stands in Redis of a session at one moment, as its metrics tell it. */
+/** What Redis has of a session at one moment, for its metrics. */
 export interface SessionFacts {
-  /** As a reader is told it; null: what is stored cannot be read. */
+  /** The effective state, as in /api/status; null: the stored one is unreadable. */
   readonly state: SessionState | null;
-  /** null: there was no run yet, or it cannot be read. */
+  /** null: there was no run yet, or it is unreadable. */
   readonly status: Status | null;
-  /** null: nobody runs one, or nothing is known of it yet. */
+  /** null: the session has no owner, or its page is not known yet. */
   readonly page: PageStatus | null;
-  /** Somebody stands behind the state. */
+  /** A supervisor owns the session: its heartbeat is live. */
   readonly isOwned: boolean;
-  /** null: nobody's heart beats. */
+  /** null: there is no live heartbeat. */
   readonly heartbeatAgeMs: number | null;
-  /** null: there is no code to scan. */
+  /** null: there is no QR that can be scanned. */
   readonly qrAgeMs: number | null;
   readonly queued: readonly QueuedCommands[];
-  /** Of the login, as its owner has told it; null: no owner has. */
+  /** The backup of the login; null: no owner has reported one. */
   readonly backup: {
     readonly isWorking: boolean;
     readonly ageMs: number | null;
@@ -54,7 +54,7 @@ export async function readSessionFacts(
   const k = sessionKeys(session);
   const sends = `${keyPrefix}:${sendsQueue(session)}`;
   const reads = `${keyPrefix}:${readsQueue(session)}`;
-  const [nowMs, state, beat, standing, summary, beatTtlMs, ...counts] = await factsScript(
+  const [nowMs, state, heartbeatText, backupStatus, summary, ttlMs, ...counts] = await factsScript(
     redis,
     [
       ...[k.state, k.heartbeat, k.backupStatus, k.backupSummary],
@@ -62,18 +62,18 @@ export async function readSessionFacts(
     ],
     [],
   );
-  // What cannot be read costs what it would have told, and nothing beside it: metrics are for bad days.
-  const status = readableStatus(state);
+  // An unreadable value costs its own metrics only: metrics matter most when data are broken.
+  const status = tryParseStatus(state);
   const isReadable = status !== null || state === '';
-  const isTold = credentialsBackupParts.status(standing) !== null;
-  const heartbeat = parseHeartbeat(beat);
+  const hasBackupStatus = credentialsBackupParts.status(backupStatus) !== null;
+  const heartbeat = parseHeartbeat(heartbeatText);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
     state: isReadable ? stateOf(status, heartbeat) : null,
     status,
     page: heartbeat === 'live' ? (status?.page ?? null) : null,
     isOwned: heartbeat === 'live',
-    heartbeatAgeMs: heartbeat === 'live' ? Math.max(0, heartbeatTtlMs - beatTtlMs) : null,
+    heartbeatAgeMs: heartbeat === 'live' ? Math.max(0, heartbeatTtlMs - ttlMs) : null,
     qrAgeMs: issuedAt === null ? null : Math.max(0, nowMs - Date.parse(issuedAt)),
     queued: [
       { queue: 'sends', status: 'waiting', count: counts[0] },
@@ -81,7 +81,7 @@ export async function readSessionFacts(
       { queue: 'reads', status: 'waiting', count: counts[2] },
       { queue: 'reads', status: 'active', count: counts[3] },
     ],
-    backup: isTold ? backupOf(describeBackup(standing, summary), nowMs) : null,
+    backup: hasBackupStatus ? backupOf(describeBackup(backupStatus, summary), nowMs) : null,
   };
 }
 
@@ -98,7 +98,7 @@ function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, n
 type Reply = readonly [number, string, string, string, string, number, number, number, number, number];
 
 // KEYS state heartbeat backupStatus backupSummary, lists of waiting and active sends, of waiting and active reads
-// returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' where there is nothing
+// returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' for a missing string
 const factsScript = luaScript<Reply>(
   'sessionFacts',
   8,

@@ -2,19 +2,17 @@ import { Cluster, type RedisOptions, type Redis as Server } from 'ioredis';
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import type { Logger } from '../logger.js';
-import { ServerConnector } from './connectors.js';
-import { RedisPeers } from './peers.js';
-import { addressOf, optionsFor, retryDelay, toServer } from './server.js';
-import type { RedisAddress } from './url.js';
+import { addressOf, clientOptions, clusterClient, serverClient } from './clients.js';
+import { ConnectionGroup } from './connection-group.js';
 
-/** A connection to Redis, whatever stands behind it. Every key is in one slot of a cluster (contract/keys.ts). */
+/** A connection to a server, to the master that sentinels name, or to a cluster (all keys in one slot: contract/keys.ts). */
 export type Redis = Server | Cluster;
 
 type ConnectionTiming = Pick<Timing, 'socketTimeoutMs'>;
 
 /**
- * A connection for work that outlives an outage: commands wait for Redis to come back. `socketTimeout` is what
- * notices a partition that swallows packets without a reset; a blocking read must be shorter.
+ * A connection for work that goes on after an outage: commands wait until Redis is back. `socketTimeoutMs` detects a partition
+ * that drops packets without a reset; a blocking read must be shorter.
  */
 export function connectPatiently(url: string, timing: ConnectionTiming, log: Logger): Redis {
   return connect(
@@ -27,13 +25,13 @@ export function connectPatiently(url: string, timing: ConnectionTiming, log: Log
   );
 }
 
-/** A connection for answers that somebody waits for: a command fails at once, or when its time is up. */
-export function connectForAnswers(url: string, commandTimeoutMs: number, log: Logger): Redis {
+/** A connection for requests that somebody waits for: without Redis a command fails at once, or after `commandTimeoutMs`. */
+export function connectFailFast(url: string, commandTimeoutMs: number, log: Logger): Redis {
   return connect(
     url,
     {
       commandTimeout: commandTimeoutMs,
-      // Late commands alone would never end a connection whose packets are swallowed.
+      // Without it, a connection whose packets are dropped would stay open: late commands alone do not close it.
       socketTimeout: 3 * commandTimeoutMs,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
@@ -42,14 +40,14 @@ export function connectForAnswers(url: string, commandTimeoutMs: number, log: Lo
   );
 }
 
-/** A connection like this one for reads that block; the other one says already when Redis is away. */
-export function blockingTwin(redis: Redis): Redis {
-  const twin: Redis = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
-  twin.on('error', () => undefined);
-  return twin;
+/** A second connection for blocking reads. It logs no errors: the first one logs outages. */
+export function blockingDuplicate(redis: Redis): Redis {
+  const duplicate: Redis = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();
+  duplicate.on('error', () => undefined);
+  return duplicate;
 }
 
-/** Closes without waiting for a Redis that may be gone. */
+/** Closes the connection; waits 500 ms at most for a Redis that may be gone. */
 export async function disconnect(redis: Redis): Promise<void> {
   await Promise.race([
     redis.quit().catch(() => undefined),
@@ -60,79 +58,58 @@ export async function disconnect(redis: Redis): Promise<void> {
 
 function connect(url: string, options: RedisOptions, log: Logger): Redis {
   const address = addressOf(url);
-  const peers = peersOf(url);
+  const group = groupAt(url);
   const common: RedisOptions = {
-    ...optionsFor(address),
+    ...clientOptions(address),
     ...options,
-    // It sees every refusal. The call that met one gets it as its own error.
+    // ioredis calls it with every error reply. The command that failed rejects with the same error.
     reconnectOnError(error) {
-      peers.hear(error);
+      group.handleError(error);
       return false;
     },
   };
-  const redis = address.kind === 'cluster' ? toCluster(address, common) : toServer(address, common);
-  joined(redis, peers, log);
+  const redis = address.kind === 'cluster' ? clusterClient(address, common) : serverClient(address, common);
+  addToGroup(redis, group, log);
   logOutages(redis, log);
   logs.set(redis, log);
   return redis;
 }
 
 /** By URL. */
-const peersAt = new Map<string, RedisPeers>();
+const groups = new Map<string, ConnectionGroup>();
 
-function peersOf(url: string): RedisPeers {
-  const peers = peersAt.get(url) ?? new RedisPeers(url);
-  peersAt.set(url, peers);
-  return peers;
+function groupAt(url: string): ConnectionGroup {
+  const group = groups.get(url) ?? new ConnectionGroup(url);
+  groups.set(url, group);
+  return group;
 }
 
 const logs = new WeakMap<Redis, Logger>();
 
-/** The log of whoever opened this connection. */
+/** The log that this connection was opened with; undefined for a duplicate. */
 export function logOf(redis: Redis): Logger | undefined {
   return logs.get(redis);
 }
 
-function toCluster({ nodes }: RedisAddress, options: RedisOptions): Cluster {
-  // Its nodes are found anew by the cluster.
-  const { enableOfflineQueue, retryStrategy: _, ...redisOptions } = options;
-  const isPatient = redisOptions.maxRetriesPerRequest === null;
-  return new Cluster([...nodes], {
-    redisOptions: { ...redisOptions, Connector: ServerConnector },
-    ...(enableOfflineQueue === undefined ? {} : { enableOfflineQueue }),
-    clusterRetryStrategy: retryDelay,
-    // How often a command is tried while its slot has no master, 200 ms apart.
-    maxRedirections: isPatient ? Number.MAX_SAFE_INTEGER : 1,
-    retryDelayOnFailover: 200,
-    retryDelayOnClusterDown: 200,
-    retryDelayOnMoved: 20,
-    slotsRefreshTimeout: 2_000,
-    // TLS names are checked as they were given.
-    ...(redisOptions.tls === undefined
-      ? {}
-      : { dnsLookup: (host: string, found: (error: null, address: string) => void) => found(null, host) }),
-  });
-}
-
-/** Makes it one of the peers, and what is made from it later: BullMQ makes its blocking connections by `duplicate`. */
-function joined(redis: Redis, peers: RedisPeers, log: Logger): Redis {
-  peers.join(redis, log);
-  redis.on('connecting', () => peers.join(redis, log));
-  // One that is closed while it waits to connect anew says no more than this.
-  redis.on('close', () => peers.leave(redis));
+/** Adds the connection and all its later duplicates: BullMQ makes its blocking connections by `duplicate`. */
+function addToGroup(redis: Redis, group: ConnectionGroup, log: Logger): Redis {
+  group.add(redis, log);
+  redis.on('connecting', () => group.add(redis, log));
+  // Not `end`: a connection that is closed while it waits to reconnect emits `close` only.
+  redis.on('close', () => group.remove(redis));
   redis.on('error', (error: Error & { command?: { name: string } }) => {
-    // ioredis would go on, in the database of somebody else.
+    // ioredis would go on in database 0, which may be another program's.
     if (error.command?.name !== 'select') return;
-    peers.hear(error);
+    group.handleError(error);
     redis.disconnect(true);
   });
   const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
   return Object.assign(redis, {
-    duplicate: (...options: unknown[]) => joined(duplicate(...options), peers, log),
+    duplicate: (...options: unknown[]) => addToGroup(duplicate(...options), group, log),
   });
 }
 
-/** One line for each outage and each recovery, not one for each of its thousand errors. */
+/** Logs one line for each outage and one for each recovery, not one for each error. */
 function logOutages(redis: Redis, log: Logger): void {
   let isDown = false;
   redis.on('error', (error: Error) => {
@@ -145,7 +122,7 @@ function logOutages(redis: Redis, log: Logger): void {
   });
 }
 
-/** Redis' own clock, ms: what several hosts compare must not depend on theirs. */
+/** The time of Redis in ms, for what several hosts compare: their own clocks differ. */
 export async function redisTimeMs(redis: Redis): Promise<number> {
   const [seconds, micros] = await redis.time();
   return Number(seconds) * 1_000 + Number(micros) / 1_000;

@@ -3,18 +3,18 @@ import { type ConnectionOptions, connect as connectWithTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions, SentinelConnector } from 'ioredis';
 import { pause } from '../deadline.js';
 
-type Say = Parameters<AbstractConnector['connect']>[0];
+type Emit = Parameters<AbstractConnector['connect']>[0];
 
-/** The fields of INFO that ioredis' ready check hands over; none where the user may not ask. */
-interface Info {
+/** The fields of INFO that ioredis' ready check passes; without fields where the user may not run INFO. */
+interface ServerInfo {
   readonly role?: string;
   readonly slave_read_only?: string;
 }
 
-/** Between two looks whether the server at the address is a master by now. */
-const lookAgainMs = 1_000;
+/** After a replica was refused, until the next connection attempt. */
+const replicaRetryMs = 1_000;
 
-/** As ioredis' own, which is not to be had; see {@link survivingErrors}. */
+/** As ioredis' own connector, which it does not export, with {@link ignoringErrors}. */
 export class ServerConnector extends AbstractConnector {
   readonly #options: RedisOptions;
 
@@ -23,9 +23,9 @@ export class ServerConnector extends AbstractConnector {
     this.#options = options as RedisOptions;
   }
 
-  override async connect(_say: Say): Promise<Socket> {
+  override async connect(_emit: Emit): Promise<Socket> {
     this.connecting = true;
-    this.stream = survivingErrors(socketTo(this.#options));
+    this.stream = ignoringErrors(socketTo(this.#options));
     this.stream.once('error', (error) => {
       this.firstError = error;
     });
@@ -34,81 +34,81 @@ export class ServerConnector extends AbstractConnector {
 }
 
 /**
- * The same, and a replica, which takes no writes, is left again before anything is asked of it. Behind one address, or named
- * by a sentinel that lags, it may be the master of before, and what it says may be old.
+ * Disconnects from a read-only replica before any command is sent to it. Behind one address, or named by a sentinel that lags,
+ * it may be the former master, and its data may be old.
  */
 export class MasterConnector extends ServerConnector {
-  readonly #gate = new Gate();
+  readonly #replicas = new ReplicaRefusal();
 
-  override check(info: Info): boolean {
-    return this.#gate.takes(info);
+  override check(info: ServerInfo): boolean {
+    return this.#replicas.accepts(info);
   }
 
-  override async connect(say: Say): Promise<Socket> {
-    await this.#gate.pass(say);
-    this.#gate.assertNotLeft();
-    return super.connect(say);
+  override async connect(emit: Emit): Promise<Socket> {
+    await this.#replicas.waitToConnect(emit);
+    this.#replicas.assertNotDisconnected();
+    return super.connect(emit);
   }
 
   override disconnect(): void {
-    this.#gate.leave();
+    this.#replicas.disconnect();
     super.disconnect();
   }
 }
 
-/** The same by way of the sentinels. */
+/** The same for a master that sentinels name. */
 export class SentinelMasterConnector extends SentinelConnector {
-  readonly #gate = new Gate();
+  readonly #replicas = new ReplicaRefusal();
 
   constructor(options: unknown) {
     super(options as ConstructorParameters<typeof SentinelConnector>[0]);
   }
 
-  override check(info: Info): boolean {
-    const isTaken = this.#gate.takes(info);
-    return super.check(info) && isTaken;
+  override check(info: ServerInfo): boolean {
+    const isAccepted = this.#replicas.accepts(info);
+    return super.check(info) && isAccepted;
   }
 
-  override async connect(say: Say): ReturnType<SentinelConnector['connect']> {
-    await this.#gate.pass(say);
-    this.#gate.assertNotLeft();
-    return survivingErrors(await super.connect(say));
+  override async connect(emit: Emit): ReturnType<SentinelConnector['connect']> {
+    await this.#replicas.waitToConnect(emit);
+    this.#replicas.assertNotDisconnected();
+    return ignoringErrors(await super.connect(emit));
   }
 
   override disconnect(): void {
-    this.#gate.leave();
+    this.#replicas.disconnect();
     super.disconnect();
   }
 }
 
-/** Keeps a connection from a replica, and from looking at one without a pause. */
-class Gate {
-  #left = new AbortController();
+/** Refuses read-only replicas, and delays the connection attempt after a refusal. */
+class ReplicaRefusal {
+  #disconnected = new AbortController();
   #refusedAt = Number.NEGATIVE_INFINITY;
-  #say: Say = () => undefined;
+  #emit: Emit = () => undefined;
 
-  /** Resolves when the server may be looked at, or when the connection was given up. */
-  async pass(say: Say): Promise<void> {
-    this.#say = say;
-    this.#left = new AbortController();
-    const waitMs = this.#refusedAt + lookAgainMs - performance.now();
-    if (waitMs > 0) await pause(waitMs, this.#left.signal);
+  /** Resolves when the connection may be attempted, or was disconnected. */
+  async waitToConnect(emit: Emit): Promise<void> {
+    this.#emit = emit;
+    this.#disconnected = new AbortController();
+    const waitMs = this.#refusedAt + replicaRetryMs - performance.now();
+    if (waitMs > 0) await pause(waitMs, this.#disconnected.signal);
   }
 
-  /** By the words by which ioredis knows its own doing. */
-  assertNotLeft(): void {
-    if (this.#left.signal.aborted) throw new Error('Connection is closed.');
+  /** Throws the message by which ioredis recognizes its own disconnect. */
+  assertNotDisconnected(): void {
+    if (this.#disconnected.signal.aborted) throw new Error('Connection is closed.');
   }
 
-  leave(): void {
-    this.#left.abort();
+  disconnect(): void {
+    this.#disconnected.abort();
   }
 
-  /** A replica that may be written to is nobody's copy. */
-  takes({ role, slave_read_only: isReadOnly }: Info): boolean {
+  /** A replica that accepts writes is accepted: its data are its own. */
+  accepts({ role, slave_read_only: isReadOnly }: ServerInfo): boolean {
     if (role !== 'slave' || isReadOnly === '0') return true;
     this.#refusedAt = performance.now();
-    this.#say('error', new Error('it is a replica, which takes no writes'));
+    this.#emit('error', new Error('it is a replica, which takes no writes'));
     return false;
   }
 }
@@ -121,9 +121,9 @@ function socketTo({ path, host, port, family, tls }: RedisOptions): Socket {
 }
 
 /**
- * ioredis listens for one error of a socket. A TLS socket whose certificate the server refuses after the handshake, or
- * that is given up in the middle of it, can have two, and the second would end the process.
+ * ioredis listens for the first error of a socket only. A TLS socket can have two, when the server refuses the certificate after
+ * the handshake, or when the socket is closed during it; the second one would end the process.
  */
-function survivingErrors<Stream extends Socket>(stream: Stream): Stream {
+function ignoringErrors<Stream extends Socket>(stream: Stream): Stream {
   return stream.on('error', () => undefined);
 }

@@ -1,12 +1,12 @@
+import { withQuarantine } from './quarantine.js';
 import { rawScript, type Script } from './raw-script.js';
-import { settingAside } from './set-aside.js';
 
 /**
- * A Lua script bound to its number of keys; every change of more than one key in this product is one of these. Where one of
- * its keys is of another type than it is for, that key is set aside, and the script runs again: what it did before it met
- * that key stays done, as Redis leaves it.
+ * A Lua script with a fixed number of keys; every change of more than one key is one of these. Where a key is of another
+ * type, it is quarantined and the script runs again. What the script had done before it met that key stays done: Redis does
+ * not roll back.
  */
 export function luaScript<Result>(name: string, keyCount: number, lua: string): Script<Result> {
   const run = rawScript<Result>(name, keyCount, lua);
-  return (redis, keys, args) => settingAside(redis, keys, () => run(redis, keys, args));
+  return (redis, keys, args) => withQuarantine(redis, keys, () => run(redis, keys, args));
 }

@@ -3,39 +3,40 @@ import { pause, unlessAborted } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { redisRetryMs } from '../retry.js';
 import { connectPatiently } from './connection.js';
-import { settingAside } from './set-aside.js';
+import { withQuarantine } from './quarantine.js';
 
-/** A look costs one command; Redis ends it at once where it becomes a replica meanwhile. */
-const lookS = 20;
+/** How long one command waits. Redis ends it at once when it becomes a replica. */
+const waitS = 20;
 
 /**
- * For a process that may only read for hours, and would be answered by a master that was replaced as ever: it waits for
- * what never comes, by a command that a replica refuses. The refusal has all connections of the process find the new master.
+ * Detects that the master was replaced, for a process that may only read for hours: the old master would go on answering its
+ * reads. Waits on a key that is never written, by a command that a replica refuses. The refusal makes all connections of the
+ * process reconnect (connection-group.ts).
  */
 export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<void> } {
   const closing = new AbortController();
-  // The parts say when Redis is away.
+  // Other connections log outages.
   const redis = connectPatiently(
     redisUrl,
-    { socketTimeoutMs: 1.5 * lookS * 1_000 },
+    { socketTimeoutMs: 1.5 * waitS * 1_000 },
     log.child({}, { level: 'error' }),
   );
-  const watch = async () => {
+  const watchUntilClosed = async () => {
     while (!closing.signal.aborted) {
       try {
-        const look = settingAside(redis, [absentKey], () => redis.bzpopmin(absentKey, lookS));
-        await unlessAborted(look, closing.signal);
+        const wait = withQuarantine(redis, [absentKey], () => redis.bzpopmin(absentKey, waitS));
+        await unlessAborted(wait, closing.signal);
       } catch {
         await pause(redisRetryMs, closing.signal);
       }
     }
   };
-  const end = watch();
+  const ended = watchUntilClosed();
   return {
     async stop() {
       closing.abort();
       redis.disconnect();
-      await end;
+      await ended;
     },
   };
 }

@@ -6,51 +6,47 @@ import { retryUntilSuccess } from '../retry.js';
 import { connectPatiently, disconnect, type Redis } from './connection.js';
 import { userProblem } from './rights.js';
 
-/** Whether this Redis can be built upon: it lets us in and do all, is new enough, and never throws away what it was given. */
+/** Checks the Redis of REDIS_URL: login, rights, version, and that it evicts nothing. */
 export interface RedisPreflight {
   /**
-   * Settles at the first contact, however late that is. Rejects with an OperatorError where this Redis is refused, and with
-   * any error once {@link stop} was called. What changes later is only told in the log: a session that runs is not ended for it.
+   * Settles when Redis first answers, however late that is. Rejects with an OperatorError where this Redis cannot be used,
+   * and with any error once {@link stop} was called. A problem that arises later is logged only: no running session ends for it.
    */
   readonly verdict: Promise<void>;
   stop(): Promise<void>;
 }
 
-interface FitnessOptions {
+interface PreflightOptions {
   readonly redisUrl: string;
   readonly timing: Timing;
   readonly log: Logger;
 }
 
-export function watchRedisPreflight({ redisUrl, timing, log }: FitnessOptions): RedisPreflight {
+export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions): RedisPreflight {
   const stopping = new AbortController();
   const { signal } = stopping;
-  // The parts say when Redis is away.
+  // Other connections log outages.
   const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
-  const insistence = {
-    signal,
-    log,
-    sentence: 'redis does not say what it is, and what its user may do; asking again',
-  };
-  const firstProblem = async () => {
+  const sentence = 'could not check redis and the rights of its user; trying again';
+  const findProblem = async () => {
     const problem = await userProblem(redisUrl);
     if (problem !== null) return problem;
-    // Of a cluster no node is known before.
+    // Before that no node of a cluster is known.
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
-    return problemOf(redis);
+    return problemOfServers(redis);
   };
   let hasVerdict = false;
-  const verdict = retryUntilSuccess(firstProblem, insistence).then((problem) => {
+  const verdict = retryUntilSuccess(findProblem, { signal, log, sentence }).then((problem) => {
     hasVerdict = true;
     if (problem !== null) throw new OperatorError(problem);
   });
   redis.on('ready', async () => {
     if (!hasVerdict) return;
-    // It may be another one by now. Where it does not say, the next connection asks again.
-    const problem = await problemOf(redis).catch(() => null);
+    // It may be another server now. Where the check fails, it runs again after the next reconnect.
+    const problem = await problemOfServers(redis).catch(() => null);
     if (problem !== null) log.error(problem);
   });
-  // It may come while the parts still start, and nobody waits for it yet.
+  // It may reject while the parts still start, before anybody awaits it.
   verdict.catch(() => undefined);
   return {
     verdict,
@@ -61,12 +57,12 @@ export function watchRedisPreflight({ redisUrl, timing, log }: FitnessOptions): 
   };
 }
 
-async function problemOf(redis: Redis): Promise<string | null> {
-  return (await infoOf(redis)).map(unfitness).find((problem) => problem !== null) ?? null;
+async function problemOfServers(redis: Redis): Promise<string | null> {
+  return (await serverInfos(redis)).map(serverProblem).find((problem) => problem !== null) ?? null;
 }
 
-/** What each server says of itself. */
-export async function infoOf(redis: Redis): Promise<string[]> {
+/** The reply of INFO from each master. */
+export async function serverInfos(redis: Redis): Promise<string[]> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
   return Promise.all(servers.map((server) => server.info()));
 }
@@ -76,8 +72,8 @@ export function infoField(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
 }
 
-/** One sentence with the way out; null where there is nothing to say. `info` is the reply of INFO. */
-export function unfitness(info: string): string | null {
+/** What is wrong with a server and what to do, as one sentence; null: nothing. `info`: its reply of INFO. */
+export function serverProblem(info: string): string | null {
   const value = (name: string) => infoField(info, name);
   const version = value('redis_version');
   const [major = 0, minor = 0] = (version ?? '99.0').split('.').map(Number);

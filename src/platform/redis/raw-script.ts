@@ -8,12 +8,12 @@ export type Script<Result> = (
   args: readonly ScriptArgument[],
 ) => Promise<Result>;
 
-/** Source of each script by the name of its command, for tests; `typesOf` of a number of keys comes with its first use. */
+/** The source of each script by the name of its command; for tests. */
 export const scriptSources = new Map<string, string>();
 
 /**
- * A Lua script bound to its number of keys; runs by digest, sent in full once per server. Rejects with what Redis refuses;
- * see {@link luaScript} for what almost everybody wants.
+ * A Lua script with a fixed number of keys, for those who must not use {@link luaScript}: a key of another type rejects.
+ * Runs by its digest; the source is sent once to each server. Throws a TypeError where the number of keys is another.
  */
 export function rawScript<Result>(name: string, keyCount: number, lua: string): Script<Result> {
   const command = `holdline_${name}`;
@@ -21,8 +21,8 @@ export function rawScript<Result>(name: string, keyCount: number, lua: string): 
   return (redis, keys, args) => {
     if (keys.length !== keyCount) throw new TypeError(`${name} takes ${keyCount} keys, not ${keys.length}`);
     if (!(command in redis)) redis.defineCommand(command, { numberOfKeys: keyCount, lua });
-    const commands = redis as unknown as Record<string, (...words: ScriptArgument[]) => Promise<Result>>;
-    return (commands[command] as (...words: ScriptArgument[]) => Promise<Result>).call(
+    const commands = redis as unknown as Record<string, (...args: ScriptArgument[]) => Promise<Result>>;
+    return (commands[command] as (...args: ScriptArgument[]) => Promise<Result>).call(
       redis,
       ...keys,
       ...args,

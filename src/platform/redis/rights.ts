@@ -7,26 +7,26 @@ import {
   type RedisRight,
   redisRights,
 } from '../../contract/redis-rights.js';
-import { connectOnce } from './server.js';
+import { connectOnce } from './clients.js';
 import { parseRedisUrl } from './url.js';
 
-/** Within which Redis must answer. */
-const patienceMs = 3_000;
+/** For the answer of Redis. */
+const timeoutMs = 3_000;
 
 /**
- * What is wrong with the user of this URL, as one sentence with the way out; null: nothing. Nothing is changed by it. In a
- * cluster the nodes of the URL are asked. Rejects where Redis does not answer, or cannot say so now.
+ * What is wrong with the user of this URL and what to do, as one sentence; null: nothing. Changes nothing in Redis. In a
+ * cluster it asks the nodes of the URL. Rejects where Redis does not answer, or cannot answer this now.
  */
 export async function userProblem(url: string): Promise<string | null> {
   const rights = rightsNeededAt(url);
-  const asked = connectOnce(url, patienceMs).map((server) => problemAt(server, rights));
-  const answers = await Promise.allSettled(asked);
-  const said = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-  if (said.length === 0) await asked[0];
-  return said.find((problem) => problem !== null) ?? null;
+  const checks = connectOnce(url, timeoutMs).map((server) => problemAt(server, rights));
+  const results = await Promise.allSettled(checks);
+  const answered = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (answered.length === 0) await checks[0];
+  return answered.find((problem) => problem !== null) ?? null;
 }
 
-/** Whether a reply refuses a right, within a script too, in the words of Redis 6.2 and later ones. */
+/** Whether an error reply refuses a right, also within a script; by the sentences of Redis 6.2 and later. */
 export function refusesRight(reply: string): boolean {
   return /^NOPERM\b|\bACL failure in script\b|\bThe user executing the script can't\b/.test(reply);
 }
@@ -50,25 +50,25 @@ async function problemAt(server: Server, rights: readonly RedisRight[]): Promise
     const missing = missingRightsSentence(await missingAt(server, rights));
     return missing ?? (isNoDatabase(lastError) ? noDatabase : null);
   } catch (error) {
-    // A command that waits is told of the end of its connection only.
+    // A pending command rejects only with the end of its connection; the cause was emitted before.
     const text = messageOf(lastError ?? error);
     if (isNoDatabase(lastError)) return noDatabase;
     if (!refusesLogin(text)) throw lastError ?? error;
-    return `Redis does not let the user of REDIS_URL in (${text}): mend name and password in REDIS_URL, or the user in Redis (docs/redis-users.acl)`;
+    return `Redis does not let the user of REDIS_URL in (${text}): correct name and password in REDIS_URL, or the user in Redis (docs/redis-users.acl)`;
   } finally {
     server.disconnect();
   }
 }
 
 const noDatabase =
-  'Redis has no database of the number in REDIS_URL: mend the number, or raise databases in redis.conf';
+  'Redis has no database with the number in REDIS_URL: correct the number, or raise databases in redis.conf';
 
-/** ioredis goes on all the same, in another database. */
+/** ioredis only emits this error, and goes on in another database. */
 function isNoDatabase(error: unknown): boolean {
   return /\bDB index is out of range\b/.test(messageOf(error));
 }
 
-/** A sentinel's refusal stands within the error that no sentinel was reached. */
+/** The refusal of a sentinel is inside ioredis' error that all sentinels are unreachable. */
 function refusesLogin(reply: string): boolean {
   return /(?:^|: )(?:WRONGPASS|NOAUTH)\b/.test(reply);
 }
@@ -77,7 +77,7 @@ async function missingAt(server: Server, rights: readonly RedisRight[]): Promise
   const refusals = [
     ...(await refusalsOf(
       server,
-      rights.filter((right) => !isApart(right)),
+      rights.filter((right) => !isAskedSeparately(right)),
     )),
     ...(await refusalsInScript(
       server,
@@ -93,13 +93,13 @@ async function missingAt(server: Server, rights: readonly RedisRight[]): Promise
   };
 }
 
-/** What the command was answered; `''`: no error. */
+/** The error reply to a right's command; `''`: no error. */
 interface Refusal {
   readonly right: RedisRight;
   readonly reply: string;
 }
 
-function isApart({ isAskedInScript, name }: RedisRight): boolean {
+function isAskedSeparately({ isAskedInScript, name }: RedisRight): boolean {
   return isAskedInScript === true || name === 'subscribe';
 }
 
@@ -108,11 +108,11 @@ async function refusalsOf(server: Server, rights: readonly RedisRight[]): Promis
   return rights.map((right, n) => ({ right, reply: replyOf(replies[n]?.[0] ?? null) }));
 }
 
-/** Nothing is known where scripts are refused, and before Redis 7, which cannot forbid a script to write. */
+/** None where scripts are refused, or the Redis is older than 7, which knows no script that must not write. */
 async function refusalsInScript(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   try {
-    const words = JSON.stringify(rights.map((right) => right.words));
-    const replies = (await server.eval(askScript, 0, words)) as string[];
+    const commands = JSON.stringify(rights.map((right) => right.words));
+    const replies = (await server.eval(askScript, 0, commands)) as string[];
     return rights.map((right, n) => ({ right, reply: replies[n] ?? '' }));
   } catch (error) {
     replyOf(error);
@@ -120,23 +120,24 @@ async function refusalsInScript(server: Server, rights: readonly RedisRight[]): 
   }
 }
 
-/** A pipeline does not know its answer, which comes as what channels say. */
+/** Apart from the pipeline: the reply to SUBSCRIBE is not one to a command of a pipeline. */
 async function refusalOfSubscribing(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   const right = rights.find(({ name }) => name === 'subscribe');
   const reply = await server.subscribe(absentKey).then(() => '', replyOf);
   return right === undefined ? [] : [{ right, reply }];
 }
 
-// ARGV commands, as JSON | returns what each is answered, '' for no error
+// ARGV JSON of the commands, each a list of words
+// returns the error reply to each, '' for no error
 const askScript = `#!lua flags=no-writes
-local answers = {}
+local replies = {}
 for n, words in ipairs(cjson.decode(ARGV[1])) do
-  local answer = redis.pcall(unpack(words))
-  answers[n] = type(answer) == 'table' and answer.err or ''
+  local reply = redis.pcall(unpack(words))
+  replies[n] = type(reply) == 'table' and reply.err or ''
 end
-return answers`;
+return replies`;
 
-/** Throws what is no reply to the command itself. */
+/** The text of an error reply; `''` for no error. Throws any other error, and a refused login. */
 function replyOf(error: unknown): string {
   if (error === null) return '';
   if (!(error instanceof Error) || error.name !== 'ReplyError' || refusesLogin(error.message)) throw error;

@@ -5,28 +5,28 @@ import type { Redis } from './connection.js';
 
 interface Subscription {
   readonly channel: string;
-  /** Ends it, with the connection. */
+  /** Ends the retries; the subscription itself ends with its connection. */
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
 
 /**
- * Subscribes, now and whenever the connection was made anew, and insists where Redis refuses. ioredis itself would ask once,
- * and a refusal then is a rejection that nobody can handle.
+ * Subscribes now and after every reconnect, and retries where Redis refuses. ioredis itself would try once per connection, and
+ * its rejection could not be handled.
  */
 export function keepSubscribed(redis: Redis, { channel, signal, log }: Subscription): void {
-  // A cluster's subscriber leaves it at that: the channel is silent until that connection is made anew.
+  // A cluster has no such option. Where it is refused there, the channel is silent until the next reconnect.
   if (!(redis instanceof Cluster)) redis.options.autoResubscribe = false;
   const sentence = `redis refused the subscription to ${channel}; trying again`;
-  let isAsking = false;
+  let isTrying = false;
   const subscribe = () => {
-    if (isAsking) return;
-    isAsking = true;
+    if (isTrying) return;
+    isTrying = true;
     retryUntilSuccess(() => redis.subscribe(channel), { signal, log, sentence })
-      // It rejects at the end only.
+      // Rejects only when `signal` aborts.
       .catch(() => undefined)
       .finally(() => {
-        isAsking = false;
+        isTrying = false;
       });
   };
   redis.on('ready', subscribe);

@@ -1,20 +1,20 @@
 /**
- * Where Redis is, as `REDIS_URL` says it: one text that every part and thread can be handed.
+ * The address of Redis. `REDIS_URL` has all of it in one text, which can be passed to every part and thread:
  *
  *     redis://user:password@host:6379/0             rediss:// with TLS
  *     unix:///path/to/redis.sock
  *     redis+sentinel://user:password@host:26379,host:26379/mymaster/0
  *     redis+cluster://user:password@host:6379,host:6379
  *
- * With TLS, `?ca=FILE&cert=FILE&key=FILE` name PEM files; for sentinels with a password of their own there are
- * `sentinel_username` and `sentinel_password`.
+ * With TLS, `?ca=FILE&cert=FILE&key=FILE` name PEM files. `sentinel_username` and `sentinel_password` are for sentinels with
+ * a login of their own.
  */
 export interface RedisAddress {
   readonly kind: 'server' | 'sentinel' | 'cluster';
-  /** Of a Unix socket; the nodes are none then. */
+  /** Of a Unix socket; then there are no nodes. */
   readonly path: string | null;
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
-  /** The set that the sentinels watch. */
+  /** The name of the master at the sentinels. */
   readonly masterName: string | null;
   readonly username: string | undefined;
   readonly password: string | undefined;
@@ -29,7 +29,7 @@ const form =
   /^(redis|rediss)(?:\+(sentinel|cluster))?:\/\/(?:([^:@/?#]*)(?::([^@/?#]*))?@)?([^@/?#]+)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
 const queryNames = ['ca', 'cert', 'key', 'sentinel_username', 'sentinel_password'];
 
-/** null: not one of the forms. Throws nothing, and tells nothing of what stands in it: that may be a password. */
+/** null: the text has none of the forms. Never throws: an error could carry the password. */
 export function parseRedisUrl(text: string): RedisAddress | null {
   try {
     return text.startsWith('unix:') ? socketAddress(text) : networkAddress(text);
@@ -44,8 +44,8 @@ function socketAddress(text: string): RedisAddress | null {
   return {
     ...{ kind: 'server', path: decodeURIComponent(pathname), nodes: [], masterName: null, db: 0 },
     ...{ hasTls: false, tlsFiles: {}, sentinelUsername: undefined, sentinelPassword: undefined },
-    username: given(username),
-    password: given(password),
+    username: decoded(username),
+    password: decoded(password),
   };
 }
 
@@ -63,7 +63,7 @@ function networkAddress(text: string): RedisAddress | null {
     }),
   );
   const hasTls = scheme === 'rediss';
-  const isSound =
+  const isValid =
     nodes.every((node) => node !== null) &&
     place !== null &&
     (kind !== 'server' || nodes.length === 1) &&
@@ -71,12 +71,12 @@ function networkAddress(text: string): RedisAddress | null {
     (hasTls || Object.keys(tlsFiles).length === 0) &&
     (kind === 'sentinel' || !(query.has('sentinel_username') || query.has('sentinel_password'))) &&
     'cert' in tlsFiles === 'key' in tlsFiles;
-  if (!isSound) return null;
+  if (!isValid) return null;
   return {
     ...{ kind: kind as RedisAddress['kind'], path: null, nodes: nodes.filter((node) => node !== null) },
     ...{ ...place, hasTls, tlsFiles },
-    username: given(username),
-    password: given(password),
+    username: decoded(username),
+    password: decoded(password),
     sentinelUsername: query.get('sentinel_username') ?? undefined,
     sentinelPassword: query.get('sentinel_password') ?? undefined,
   };
@@ -89,7 +89,7 @@ function parseNode(text: string, fallbackPort: number): { host: string; port: nu
   return { host: match[1] ?? match[2] ?? '', port };
 }
 
-/** `/db`, `/mymaster` or `/mymaster/db`; a cluster has one database. */
+/** `/db`, `/mymaster` or `/mymaster/db`; a cluster has database 0 only. */
 function parsePath(kind: RedisAddress['kind'], path: string): Pick<RedisAddress, 'masterName' | 'db'> | null {
   const match = (kind === 'sentinel' ? /^([\w.-]+)(?:\/(\d{1,4}))?\/?$/ : /^()(\d{1,4})?$/).exec(path);
   if (match === null) return null;
@@ -98,6 +98,6 @@ function parsePath(kind: RedisAddress['kind'], path: string): Pick<RedisAddress,
   return { masterName: match[1] || null, db };
 }
 
-function given(text: string | undefined): string | undefined {
+function decoded(text: string | undefined): string | undefined {
   return text ? decodeURIComponent(text) : undefined;
 }

@@ -6,49 +6,52 @@ import {
 import { sessionKeys, stagedSnapshotKey } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { settingAside } from '../redis/set-aside.js';
+import { withQuarantine } from '../redis/quarantine.js';
+import { isOtherEpochLua } from './fence.js';
 
 /**
- * The sealed snapshots of a session's login in Redis: the newest and the one before. A new one is staged piece by
- * piece under a key of its own, which lapses by itself, and takes its place in one step or not at all.
+ * The encrypted snapshots of a session's login in Redis: the newest and the one before. A new one is staged piece by piece
+ * under a key of its own, which expires by itself. It becomes the newest in one step, or not at all.
  */
 
-/** Life of a staged snapshot after its newest piece. */
+/** A staged snapshot expires so long after its newest piece. */
 export const stagedLifeMs = 60_000;
 
 export type SnapshotSlot = 'newest' | 'previous';
 
-/** The run that writes, as the fence knows it. */
+/** The run that writes; refused where the fence has another epoch. */
 export interface SnapshotWriter {
   readonly session: string;
   readonly epoch: number;
 }
 
-/** False: the session belongs to a newer run. */
+/** `encrypted`: the piece. False: refused, the session belongs to a newer run. */
 export async function stagePiece(
   redis: Redis,
   { session, epoch }: SnapshotWriter,
   snapshotId: string,
   index: number,
-  sealed: Buffer,
+  encrypted: Buffer,
 ): Promise<boolean> {
   const keys = [sessionKeys(session).fence, stagedSnapshotKey(session, snapshotId)];
-  return (await stageScript(redis, keys, [epoch, index, sealed, stagedLifeMs])) === 1;
+  return (await stageScript(redis, keys, [epoch, index, encrypted, stagedLifeMs])) === 1;
 }
 
-// KEYS fence staged | ARGV epoch index piece lifeMs | returns 1 or 0
+// KEYS fence staged
+// ARGV epoch index piece lifeMs
+// returns 1, or 0 where the fence is of another epoch
 const stageScript = luaScript<number>(
   'stagePiece',
   2,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
+  `if ${isOtherEpochLua(1, 1)} then return 0 end
    redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
    redis.call('PEXPIRE', KEYS[2], ARGV[4])
    return 1`,
 );
 
 /**
- * Makes a staged snapshot the newest and keeps the newest so far. `fenced`: the session belongs to a newer run;
- * `wiped`: the login was wiped since the snapshot was begun; `incomplete`: pieces have lapsed. Each changes nothing.
+ * Makes the staged snapshot the newest, and the newest the previous one. Nothing has changed where the result is: `fenced`, the
+ * session belongs to a newer run; `wiped`, the login was wiped after the snapshot was begun; `incomplete`, pieces are missing.
  */
 export function commitSnapshot(
   redis: Redis,
@@ -78,11 +81,12 @@ export function commitSnapshot(
 }
 
 // KEYS fence wiped snapshot previousSnapshot staged backupSummary
-// ARGV epoch wipedEpoch pieces manifest summary | returns how it went
+// ARGV epoch wipedEpoch, number of pieces, manifest summary
+// returns the result
 const commitScript = luaScript<'committed' | 'fenced' | 'wiped' | 'incomplete'>(
   'commitSnapshot',
   6,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 'fenced' end
+  `if ${isOtherEpochLua(1, 1)} then return 'fenced' end
    if (tonumber(redis.call('GET', KEYS[2]) or '') or 0) > tonumber(ARGV[2]) then return 'wiped' end
    if redis.call('HLEN', KEYS[5]) ~= tonumber(ARGV[3]) then return 'incomplete' end
    redis.call('HSET', KEYS[5], 'manifest', ARGV[4])
@@ -98,14 +102,14 @@ export async function discardStaged(redis: Redis, session: string, snapshotId: s
   await redis.unlink(stagedSnapshotKey(session, snapshotId));
 }
 
-/** null: there is none; `damaged`: there is something else. */
+/** null: there is no snapshot; `damaged`: its manifest is missing or unreadable. */
 export async function readManifest(
   redis: Redis,
   session: string,
   slot: SnapshotSlot,
 ): Promise<SnapshotManifest | 'damaged' | null> {
   const key = keyOf(session, slot);
-  const text = await settingAside(redis, [key], () => redis.hget(key, 'manifest'));
+  const text = await withQuarantine(redis, [key], () => redis.hget(key, 'manifest'));
   if (text === null) return (await redis.exists(key)) === 0 ? null : 'damaged';
   try {
     return snapshotManifestSchema.parse(JSON.parse(text));
@@ -114,7 +118,7 @@ export async function readManifest(
   }
 }
 
-/** null where it is missing. */
+/** null: it is missing. */
 export function readPiece(
   redis: Redis,
   session: string,
@@ -122,24 +126,26 @@ export function readPiece(
   index: number,
 ): Promise<Buffer | null> {
   const key = keyOf(session, slot);
-  return settingAside(redis, [key], () => redis.hgetBuffer(key, String(index)));
+  return withQuarantine(redis, [key], () => redis.hgetBuffer(key, String(index)));
 }
 
-/** Says whether the session's owner takes snapshots. */
+/** Stores whether the session's owner takes snapshots; without effect where the session belongs to a newer run. */
 export async function publishBackupStatus(
   redis: Redis,
   { session, epoch }: SnapshotWriter,
-  standing: BackupStatus,
+  status: BackupStatus,
 ): Promise<void> {
   const k = sessionKeys(session);
-  await standingScript(redis, [k.fence, k.backupStatus], [epoch, JSON.stringify(standing)]);
+  await publishBackupStatusScript(redis, [k.fence, k.backupStatus], [epoch, JSON.stringify(status)]);
 }
 
-// KEYS fence backupStatus | ARGV epoch standing | returns 1 or 0
-const standingScript = luaScript<number>(
+// KEYS fence backupStatus
+// ARGV epoch status
+// returns 1, or 0 where the fence is of another epoch
+const publishBackupStatusScript = luaScript<number>(
   'publishBackupStatus',
   2,
-  `if string.match(redis.call('GET', KEYS[1]) or '', '^%d+') ~= ARGV[1] then return 0 end
+  `if ${isOtherEpochLua(1, 1)} then return 0 end
    redis.call('SET', KEYS[2], ARGV[2])
    return 1`,
 );

@@ -3,31 +3,32 @@ import { sessionKeys } from '../../contract/keys.js';
 import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { settingAside } from '../redis/set-aside.js';
+import { withQuarantine } from '../redis/quarantine.js';
 
-/** Reads a session's events from Redis: one stream, in the order of what happened, kept short by whoever writes to it. */
+/** Reads a session's events: one stream, in the order in which they happened. Writers trim it. */
 
-/** One entry of the stream; `json` is one line. */
+/** An entry of the stream. */
 export interface StreamEntry {
-  /** `<ms>-<number>`, growing. */
+  /** `<ms>-<number>`; grows. */
   readonly id: string;
-  /** An `EventType`; whatever else stands there is internal, and no listener gets it. */
+  /** An `EventType`; any other type is internal, and is not sent to clients. */
   readonly type: string;
+  /** One line. */
   readonly json: string;
 }
 
-/** A place between two entries: after one of them, before the first (`-`) or after the last (`+`). */
+/** The id of an entry: right after it; `-`: before the first entry; `+`: after the last. */
 export type Position = string;
 
 export interface StreamView {
   /** null: the stream is empty. */
   readonly oldestId: string | null;
   readonly lastId: string | null;
-  /** The first after the position: `count` of them, or as many as a page may have bytes, but one at least. */
+  /** The first after the position: at most `count`, and at most the bytes of a page, but at least one. */
   readonly entries: readonly StreamEntry[];
 }
 
-/** A page of the stream and its bounds, of one moment. */
+/** A page of the stream with the stream's first and last id, read in one step. */
 export async function readEvents(
   redis: Redis,
   session: string,
@@ -45,8 +46,10 @@ export async function readEvents(
 
 type RawEntry = [id: string, fields: string[]];
 
-// KEYS events | ARGV start count bytes | returns {oldest id or '', last id or '', entries}
-// A few at a time: what is beyond the bytes must not be gathered first.
+// KEYS events
+// ARGV start, max entries, max bytes
+// returns {oldest id, last id, entries}, '' for no id
+// Reads a few entries at a time, so that it does not collect many bytes beyond the page.
 const readScript = luaScript<[string, string, RawEntry[]]>(
   'readEvents',
   1,
@@ -54,9 +57,9 @@ const readScript = luaScript<[string, string, RawEntry[]]>(
    if not oldest then return {'', '', {}} end
    local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
    if ARGV[1] == '+' then return {oldest[1], last[1], {}} end
-   local entries, bytes, start, most = {}, 0, ARGV[1], tonumber(ARGV[2])
-   while #entries < most do
-     local few = math.min(8, most - #entries)
+   local entries, bytes, start, max = {}, 0, ARGV[1], tonumber(ARGV[2])
+   while #entries < max do
+     local few = math.min(8, max - #entries)
      local page = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', few)
      for _, entry in ipairs(page) do
        for i = 2, #entry[2], 2 do bytes = bytes + #entry[2][i] end
@@ -69,7 +72,7 @@ const readScript = luaScript<[string, string, RawEntry[]]>(
    return {oldest[1], last[1], entries}`,
 );
 
-/** Waits for entries after the position, at most `blockMs`; for a connection that does nothing else. */
+/** Waits at most `blockMs` for entries after the position. Blocks its connection, which must be used for nothing else. */
 export async function awaitEvents(
   redis: Redis,
   session: string,
@@ -78,29 +81,29 @@ export async function awaitEvents(
 ): Promise<StreamEntry[]> {
   const from = after === '-' ? '0-0' : after;
   const streams = [sessionKeys(session).events, from] as const;
-  const answer = await settingAside(redis, [streams[0]], () =>
+  const reply = await withQuarantine(redis, [streams[0]], () =>
     redis.xread('COUNT', bounds.liveEvents, 'BLOCK', blockMs, 'STREAMS', ...streams),
   );
-  return (answer?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
+  return (reply?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
 }
 
-/** One without an event that can be read is internal to all: it has its place, and nobody gets it. */
+/** An entry whose event is unreadable keeps its place in the stream, but is internal: no client gets it. */
 function parseEntry([id, fields]: RawEntry): StreamEntry {
-  const told: Record<string, string> = {};
-  for (let i = 0; i + 1 < fields.length; i += 2) told[fields[i] as string] = fields[i + 1] as string;
-  const { type = '', event = '' } = told;
+  const named: Record<string, string> = {};
+  for (let i = 0; i + 1 < fields.length; i += 2) named[fields[i] as string] = fields[i + 1] as string;
+  const { type = '', event = '' } = named;
   return isEvent(event) ? { id, type, json: event } : { id, type: unreadableType, json: '{}' };
 }
 
-/** The type of an entry that nobody can read. */
+/** The type of an unreadable entry. */
 export const unreadableType = 'unreadable';
 
-/** An object on one line: it goes over the wire as it is. */
+/** A JSON object on one line: it is sent as it is. */
 function isEvent(json: string): boolean {
   return json.startsWith('{') && !/[\r\n]/.test(json) && parseJson(json) !== undefined;
 }
 
-/** Whether `id` can be one of ours. Redis allows larger numbers, but its clock does not give them. */
+/** Whether `id` can be the id of an event. Redis allows larger numbers, but its clock does not produce them. */
 export function isEventId(id: string): boolean {
   return /^(?:0|[1-9]\d{0,14})-(?:0|[1-9]\d{0,14})$/.test(id);
 }
@@ -113,8 +116,8 @@ export function isAfter(id: string, position: Position): boolean {
 }
 
 /**
- * Whether what came after `position` may be lost: `trimmed`, it is older than anything kept; `reset`, Redis
- * has lost the stream, and counts anew.
+ * Whether entries after `position` may be lost. `trimmed`: they were deleted to keep the stream within its bounds; `reset`:
+ * Redis has lost the stream, and the ids start over.
  */
 export function lossAt(position: Position, view: StreamView): 'trimmed' | 'reset' | null {
   if (position === '-' || position === '+') return null;

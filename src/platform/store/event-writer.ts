@@ -6,32 +6,32 @@ import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 
 /**
- * Adds to a session's stream of events, and keeps it within its bounds in number, age and bytes. For the last each entry has a
- * field `total`, the bytes of all events up to it: what stands between two entries is one subtraction, and nothing can drift.
+ * Adds to a session's stream of events, and trims it to its bounds in number, age and bytes. Each entry has a field `total`: the
+ * bytes of all events up to and including it. So the bytes between two entries are one subtraction, and no counter can drift.
  */
 
 const eventAgeMs = 86_400_000;
 
-/** Which bound of the stream was met, by the answer of a script. */
-const boundMet: Readonly<Record<number, BoundName>> = { 3: 'events', 4: 'eventBytes' };
+/** The bound that was reached, by the reply of a script. */
+const boundReached: Readonly<Record<number, BoundName>> = { 3: 'events', 4: 'eventBytes' };
 
-/** Whether the events are written, by the answer of a script that ends with {@link addEventsLua}. */
-export function areWritten(answer: number, onBound: OnBound): boolean {
-  const bound = boundMet[answer];
+/** Reads the reply of a script that ends with {@link addEventsLua}: whether the events were added. */
+export function wereEventsAdded(reply: number, onBound: OnBound): boolean {
+  const bound = boundReached[reply];
   if (bound !== undefined) onBound(bound);
-  return answer !== 0;
+  return reply !== 0;
 }
 
 /**
- * Lua that adds to the stream KEYS[key] what stands in ARGV from `from` on, the words of {@link wordsOf}, and returns what
- * {@link areWritten} reads. To end the script that makes the change, so that there is no change without its events and
- * no event of a change that was refused.
+ * Lua that adds the {@link eventArgs} in ARGV from `firstArg` on to the stream KEYS[key], trims it, and returns: 1, added;
+ * 3, also trimmed to its number; 4, also trimmed to its bytes. It is the last part of the script that makes the change: no
+ * change without its events, and no event of a refused change.
  *
- * What a version wrote that did not count is counted when the first entry comes behind it, and has no total itself: it counts as if
- * nothing had been trimmed before it, and goes rather too early than too late.
+ * Entries of an older version have no `total`. Their bytes are summed up when the first entry is added after them. They
+ * count as if nothing had been trimmed before them, so they are trimmed too early rather than too late.
  */
-export function addEventsLua(key: number, from: number): string {
-  return `local stream, most, mostBytes = KEYS[${key}], tonumber(ARGV[${from}]), tonumber(ARGV[${from} + 2])
+export function addEventsLua(key: number, firstArg: number): string {
+  return `local stream, maxEvents, maxBytes = KEYS[${key}], tonumber(ARGV[${firstArg}]), tonumber(ARGV[${firstArg} + 2])
    local function field(entry, name)
      for i = 1, #entry[2], 2 do
        if entry[2][i] == name then return entry[2][i + 1] end
@@ -42,7 +42,7 @@ export function addEventsLua(key: number, from: number): string {
      local text = field(entry, 'total')
      return #text < 16 and string.match(text, '^%d+$') and tonumber(text) or nil
    end
-   local function countUpToNewest()
+   local function totalOfNewest()
      local sum, before, kept, count = 0, '+', nil, 1
      while true do
        local page = redis.call('XREVRANGE', stream, before, '-', 'COUNT', count)
@@ -50,7 +50,7 @@ export function addEventsLua(key: number, from: number): string {
          local total = totalOf(entry)
          if total then return total + sum end
          local size = #field(entry, 'event')
-         if sum + size > mostBytes then
+         if sum + size > maxBytes then
            if kept then redis.call('XTRIM', stream, 'MINID', '=', kept) else redis.call('XTRIM', stream, 'MAXLEN', '=', 0) end
            return sum
          end
@@ -60,29 +60,29 @@ export function addEventsLua(key: number, from: number): string {
        before, count = '(' .. kept, 16
      end
    end
-   local total = countUpToNewest()
-   for i = ${from} + 3, #ARGV, 2 do
+   local total = totalOfNewest()
+   for i = ${firstArg} + 3, #ARGV, 2 do
      total = total + #ARGV[i + 1]
      redis.call('XADD', stream, '*', 'type', ARGV[i], 'event', ARGV[i + 1], 'total', string.format('%.0f', total))
    end
-   local answer = redis.call('XTRIM', stream, 'MAXLEN', '=', most) > 0 and 3 or 1
+   local reply = redis.call('XTRIM', stream, 'MAXLEN', '=', maxEvents) > 0 and 3 or 1
    local now = redis.call('TIME')
-   redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f', now[1] * 1000 - ARGV[${from} + 1]))
+   redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f', now[1] * 1000 - ARGV[${firstArg} + 1]))
    local function isBeyond(entry)
      local upTo = totalOf(entry)
-     local earlier = upTo and upTo - #field(entry, 'event') or 0
-     return total - earlier > mostBytes
+     local bytesBefore = upTo and upTo - #field(entry, 'event') or 0
+     return total - bytesBefore > maxBytes
    end
    local count = 1
    while true do
      local page = redis.call('XRANGE', stream, '-', '+', 'COUNT', count)
      local kept = 1
      while page[kept] and isBeyond(page[kept]) do kept = kept + 1 end
-     if kept == 1 then return answer end
-     answer = 4
+     if kept == 1 then return reply end
+     reply = 4
      if page[kept] then
        redis.call('XTRIM', stream, 'MINID', '=', page[kept][1])
-       return answer
+       return reply
      end
      redis.call('XTRIM', stream, 'MINID', '=', page[#page][1])
      redis.call('XDEL', stream, page[#page][1])
@@ -90,8 +90,8 @@ export function addEventsLua(key: number, from: number): string {
    end`;
 }
 
-/** What {@link addEventsLua} reads: most in number, age in ms, most in bytes, then type and JSON of each event. */
-export function wordsOf(events: readonly SessionEvent[], onBound: OnBound): (string | number)[] {
+/** What {@link addEventsLua} reads: max events, max age in ms, max bytes, then type and JSON of each event. */
+export function eventArgs(events: readonly SessionEvent[], onBound: OnBound): (string | number)[] {
   const stored = events.flatMap((event) => {
     const { json, isCut } = storedEvent(event);
     if (isCut) onBound('eventSize');
@@ -103,8 +103,8 @@ export function wordsOf(events: readonly SessionEvent[], onBound: OnBound): (str
 const limits = [bounds.events, eventAgeMs, bounds.eventBytes];
 
 /**
- * Adds what happened in the run of `fence`. False: refused, the fence is another's. Where the connection breaks
- * before the answer, nobody knows whether it was added, and a second attempt may add it twice.
+ * Adds events of the run that has this fence. False: refused, Redis has another fence. Where the connection breaks before
+ * the reply, the events may have been added, and a second attempt may add them twice.
  */
 export async function appendEvents(
   redis: Redis,
@@ -114,11 +114,13 @@ export async function appendEvents(
   onBound: OnBound = () => undefined,
 ): Promise<boolean> {
   const k = sessionKeys(session);
-  const words = [formatFence(fence), ...wordsOf(events, onBound)];
-  return areWritten(await appendScript(redis, [k.fence, k.events], words), onBound);
+  const args = [formatFence(fence), ...eventArgs(events, onBound)];
+  return wereEventsAdded(await appendScript(redis, [k.fence, k.events], args), onBound);
 }
 
-// KEYS fence events | ARGV expected, words of the events | returns 0 when the fence is another's, else as the events say
+// KEYS fence events
+// ARGV expected, eventArgs
+// returns 0 where the fence is not `expected`, else as addEventsLua
 const appendScript = luaScript<number>(
   'appendEvents',
   2,
@@ -126,10 +128,12 @@ const appendScript = luaScript<number>(
    ${addEventsLua(2, 2)}`,
 );
 
-/** What an earlier version left may be more than is kept now, and more than Redis has room for beside anything new. */
+/** Trims the stream. An older version may have left more events than are kept now, and more than leaves memory for new data. */
 export async function trimEvents(redis: Redis, session: string): Promise<void> {
   await trimScript(redis, [sessionKeys(session).events], limits);
 }
 
-// KEYS events | ARGV words of no events
+// KEYS events
+// ARGV eventArgs without events
+// returns as addEventsLua
 const trimScript = luaScript<number>('trimEvents', 1, addEventsLua(1, 1));

@@ -2,16 +2,16 @@ import { bounds } from '../../contract/bounds.js';
 import { sessionKeys } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { settingAside } from '../redis/set-aside.js';
+import { withQuarantine } from '../redis/quarantine.js';
 
 /**
- * Whose number stands behind a hidden id (`…@lid`), as WhatsApp has once told: its page forgets. A hash from the id's user to
- * digits; it belongs to one account, and goes with it.
+ * The phone number behind each hidden id (`…@lid`) that WhatsApp's page has reported once: the page forgets them. A hash from the
+ * user part of the id to the digits of the number. It belongs to one account, and is deleted with that account's data.
  */
 
 const accountField = '@account';
 
-/** The digits behind each of these ids, null where nobody has told. */
+/** The digits for each of the ids; null where they are not known. */
 export async function readNumbers(
   redis: Redis,
   session: string,
@@ -19,20 +19,20 @@ export async function readNumbers(
   lids: readonly string[],
 ): Promise<(string | null)[]> {
   const key = sessionKeys(session).lids;
-  const [owner, ...numbers] = await settingAside(redis, [key], () =>
+  const [owner, ...numbers] = await withQuarantine(redis, [key], () =>
     redis.hmget(key, accountField, ...lids.map(userOf)),
   );
   return lids.map((_, i) => (owner === account ? digitsIn(numbers[i]) : null));
 }
 
-/** Keeps what was told; of another account's map nothing stays. How many there are then, the account's own note among them. */
+/** Stores the numbers; the map of another account is deleted. Returns the size of the hash, with the field of the account. */
 export async function rememberNumbers(
   redis: Redis,
   session: string,
   account: string,
-  told: readonly { readonly lid: string; readonly phone: string }[],
+  numbers: readonly { readonly lid: string; readonly phone: string }[],
 ): Promise<number> {
-  const pairs = told.flatMap(({ lid, phone }) => [userOf(lid), phone]);
+  const pairs = numbers.flatMap(({ lid, phone }) => [userOf(lid), phone]);
   return rememberScript(redis, [sessionKeys(session).lids], [account, String(bounds.knownNumbers), ...pairs]);
 }
 
@@ -44,7 +44,10 @@ function userOf(lid: string): string {
   return lid.split('@')[0] ?? lid;
 }
 
-// KEYS lids | ARGV account, most entries, then user and digits of each | returns how many there are
+// KEYS lids
+// ARGV account, max numbers, then user and digits of each
+// returns the size of the hash
+// A full map takes no new ids, but still updates those it has.
 const rememberScript = luaScript<number>(
   'rememberNumbers',
   1,

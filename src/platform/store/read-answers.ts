@@ -2,17 +2,17 @@ import { bounds } from '../../contract/bounds.js';
 import { answerKey, answersKey, readJobKey } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { settingAside } from '../redis/set-aside.js';
+import { withQuarantine } from '../redis/quarantine.js';
 
 /**
- * Answers to reads, each under a key of its own, beside its job: BullMQ would keep them until it settles another job, and once
- * more in its stream of notices. They go when they are fetched, else when their time is over.
+ * Answers to reads, each under a key of its own. As the result of its job BullMQ would keep an answer until it settles another
+ * job, and a second time in its stream of events. An answer expires by itself, or is discarded once it was fetched.
  */
 
-/** Longer than it takes to fetch one. */
+/** Longer than a replica takes to fetch an answer. */
 const answerTtlMs = 60_000;
 
-/** `unwanted`: nobody waits for it any more; `full`: too much waits to be fetched already. */
+/** Nothing is stored where the result is: `unwanted`, nobody waits for it any more; `full`, too many bytes wait to be fetched. */
 export async function storeAnswer(
   redis: Redis,
   session: string,
@@ -23,7 +23,9 @@ export async function storeAnswer(
   return storeScript(redis, keys, [jobId, json, answerTtlMs, bounds.readAnswers, answerKey(session, '')]);
 }
 
-// KEYS job answer answers | ARGV id json ttlMs most bytes, prefix of the keys of answers | returns what happened
+// KEYS job answer answers
+// ARGV id json ttlMs, max bytes, prefix of the answers' keys
+// returns the result
 const storeScript = luaScript<'stored' | 'unwanted' | 'full'>(
   'storeAnswer',
   3,
@@ -40,19 +42,21 @@ const storeScript = luaScript<'stored' | 'unwanted' | 'full'>(
    return 'stored'`,
 );
 
-/** null: it is gone. */
+/** null: there is none, or it has expired. */
 export function fetchAnswer(redis: Redis, session: string, jobId: string): Promise<string | null> {
   const key = answerKey(session, jobId);
-  return settingAside(redis, [key], () => redis.get(key));
+  return withQuarantine(redis, [key], () => redis.get(key));
 }
 
-/** Nobody waits for it any more; whoever is at it does not store it. */
+/** For a read that nobody waits for any more: deletes its answer, or keeps it from being stored. */
 export async function discardAnswer(redis: Redis, session: string, jobId: string): Promise<void> {
   const keys = [readJobKey(session, jobId), answerKey(session, jobId), answersKey(session)];
   await discardScript(redis, keys, [jobId]);
 }
 
-// KEYS job answer answers | ARGV id
+// KEYS job answer answers
+// ARGV id
+// returns 1 where there was an answer, else 0
 const discardScript = luaScript<number>(
   'discardAnswer',
   3,

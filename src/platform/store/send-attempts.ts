@@ -10,11 +10,12 @@ import { type Fence, formatFence } from '../../contract/status.js';
 import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
-import { asideIndexOf, reasons, setAsideLua, setAsideWords, tellAside } from '../redis/set-aside.js';
+import { defectReasons, logQuarantined } from '../redis/quarantine.js';
+import { quarantineArgs, quarantineIndexOf, quarantineLua } from '../redis/quarantine-lua.js';
 
-/** What is known of a send beside its job: that the page may have been called, and how it ended. */
+/** What Redis knows of a send beside its job: whether the page may have been called, and the outcome. */
 export interface SendRecord {
-  /** `unreadable`: something is recorded, so the page may have been called. */
+  /** `unreadable`: there is a record, so the page may have been called. */
   readonly attempt: SendAttempt | 'unreadable' | null;
   readonly outcome: SendOutcome | null;
 }
@@ -23,10 +24,10 @@ const unreadable: SendRecord = { attempt: 'unreadable', outcome: null };
 
 const outcomeTtlMs = 2 * 86_400_000;
 
-/** Longer than any job lives. */
+/** Longer than any job is kept. */
 const recordTtlMs = 8 * 86_400_000;
 
-/** The record of a send and Redis' own time (ms): a host whose clock jumped must not tell a send as expired. */
+/** The record of a send, and the time of Redis in ms: a send must not expire because a host's clock jumped. */
 export async function readSendRecord(
   redis: Redis,
   session: string,
@@ -36,7 +37,8 @@ export async function readSendRecord(
   return { record: parseSendRecord(json === '' ? null : json), nowMs: Number(nowMs) };
 }
 
-// KEYS record | returns {record, '' where there is none, and Redis ms}; of what is no string a text that cannot be read
+// KEYS record
+// returns {record, time in ms}; '' for no record; a text that is no JSON for a key of another type
 const readScript = luaScript<[string, string]>(
   'readSendRecord',
   1,
@@ -49,14 +51,14 @@ const readScript = luaScript<[string, string]>(
    return {record or '', string.format('%.0f', time[1] * 1000 + time[2] / 1000)}`,
 );
 
-/** Never throws: a record that cannot be read costs its own send only. */
+/** Never throws: an unreadable record affects its own send only. */
 export function parseSendRecord(json: string | null): SendRecord | null {
   if (json === null) return null;
   const record = recordSchema.safeParse(parseJson(json));
   return record.success ? record.data : unreadable;
 }
 
-/** Versions before this one could leave out an id that the page did not give them. */
+/** Older versions left out a message id that the page did not give them. */
 const recordSchema = z.object({
   attempt: z.preprocess(withoutEmptyId, sendAttemptSchema).nullable(),
   outcome: z.preprocess(withMessageId, sendOutcomeSchema).nullable(),
@@ -76,8 +78,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Before the page is called. `fenced`: the session is another's; `late`: the send has been told as expired. In both
- * cases the page must not be called.
+ * To be called before the page is. `fenced`: Redis has another fence; `late`: it is later than `notAfter` (ms) and no attempt
+ * was recorded, so replicas already say that the send has expired. In both cases the page must not be called.
  */
 export async function recordAttempt(
   redis: Redis,
@@ -94,7 +96,9 @@ export async function recordAttempt(
   );
 }
 
-// KEYS fence record | ARGV expectedFence record ttlMs notAfter | returns what happened
+// KEYS fence record
+// ARGV expected record ttlMs notAfter
+// returns the result
 const recordScript = luaScript<'recorded' | 'fenced' | 'late'>(
   'recordAttempt',
   2,
@@ -115,7 +119,7 @@ export async function recordOutcome(
   await redis.set(attemptKey(session, jobId), JSON.stringify(record), 'PX', outcomeTtlMs);
 }
 
-/** The outcome in the place of a record that nobody can read, which is set aside. */
+/** Puts an unreadable record into quarantine, and the outcome in its place. */
 export async function replaceUnreadableRecord(
   redis: Redis,
   session: string,
@@ -124,19 +128,21 @@ export async function replaceUnreadableRecord(
 ): Promise<void> {
   const key = attemptKey(session, jobId);
   const record: SendRecord = { attempt: null, outcome };
-  const words = [key, reasons.text, ...setAsideWords, JSON.stringify(record), outcomeTtlMs];
-  if ((await replaceScript(redis, [key, asideIndexOf(key)], words)) === 1) {
-    tellAside(redis, key, reasons.text);
+  const args = [key, defectReasons.unreadable, ...quarantineArgs, JSON.stringify(record), outcomeTtlMs];
+  if ((await replaceScript(redis, [key, quarantineIndexOf(key)], args)) === 1) {
+    logQuarantined(redis, key, defectReasons.unreadable);
   }
 }
 
-// KEYS record index | ARGV key why, most, ms, outcome, ttlMs | returns 1 where there was a record
+// KEYS record, quarantine index
+// ARGV key why, quarantineArgs, new record, ttlMs
+// returns 1 where there was a record, else 0
 const replaceScript = luaScript<number>(
   'replaceUnreadableRecord',
   2,
-  `${setAsideLua(2, 3)}
+  `${quarantineLua(2, 3)}
    local had = redis.call('EXISTS', KEYS[1])
-   if had == 1 then setAside(ARGV[1], ARGV[2]) end
+   if had == 1 then quarantine(ARGV[1], ARGV[2]) end
    redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
    return had`,
 );

@@ -2,38 +2,42 @@ import { supervisorRoomKey, supervisorsKey } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 
-/** Which supervisors are alive: each signs the roll again before its entry lapses. */
+/** Which supervisors are alive: each registers again before its entry expires. */
 
-/** `room`: how many more sessions it can take. */
+/** `room`: how many more sessions the supervisor can take. */
 export async function registerSupervisor(
   redis: Redis,
   supervisor: string,
   room: number,
   ttlMs: number,
 ): Promise<void> {
-  await signScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor, room, ttlMs]);
+  await registerScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor, room, ttlMs]);
 }
 
-// KEYS supervisors rooms | ARGV supervisor room ttlMs
-const signScript = luaScript<number>(
+// KEYS supervisors rooms
+// ARGV supervisor room ttlMs
+// returns 1 where it is new, else 0
+const registerScript = luaScript<number>(
   'registerSupervisor',
   2,
   `local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   for _, lapsed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
-     redis.call('ZREM', KEYS[1], lapsed)
-     redis.call('HDEL', KEYS[2], lapsed)
+   for _, expired in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+     redis.call('ZREM', KEYS[1], expired)
+     redis.call('HDEL', KEYS[2], expired)
    end
    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
    return redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])`,
 );
 
 export async function unregisterSupervisor(redis: Redis, supervisor: string): Promise<void> {
-  await leaveScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor]);
+  await unregisterScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor]);
 }
 
-// KEYS supervisors rooms | ARGV supervisor
-const leaveScript = luaScript<number>(
+// KEYS supervisors rooms
+// ARGV supervisor
+// returns 1 where it was registered, else 0
+const unregisterScript = luaScript<number>(
   'unregisterSupervisor',
   2,
   `redis.call('HDEL', KEYS[2], ARGV[1])
@@ -45,30 +49,32 @@ export interface RegisteredSupervisor {
   readonly room: number;
 }
 
-/** Every supervisor that is alive now. */
+/** The supervisors that are alive now. */
 export async function readSupervisors(redis: Redis): Promise<RegisteredSupervisor[]> {
-  const words = await readScript(redis, [supervisorsKey, supervisorRoomKey], []);
-  return Array.from({ length: words.length / 2 }, (_, i) => ({
-    supervisor: words[2 * i] ?? '',
-    room: countIn(words[2 * i + 1]),
+  const entries = await readScript(redis, [supervisorsKey, supervisorRoomKey], []);
+  return Array.from({ length: entries.length / 2 }, (_, i) => ({
+    supervisor: entries[2 * i] ?? '',
+    room: parseRoom(entries[2 * i + 1]),
   }));
 }
 
-/** 0 where nobody can read it. */
-function countIn(text = ''): number {
+/** 0 where it is unreadable. */
+function parseRoom(text = ''): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
-// KEYS supervisors rooms | returns id room id room …, of those entries that have not lapsed, and do within an hour
+// KEYS supervisors rooms
+// returns supervisor room supervisor room …
+// An entry that expires in more than an hour was not written by a supervisor, and is left out.
 const readScript = luaScript<string[]>(
   'readSupervisors',
   2,
   `local time = redis.call('TIME')
-   local words = {}
+   local entries = {}
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, now + 3600000)) do
-     words[#words + 1] = id
-     words[#words + 1] = redis.call('HGET', KEYS[2], id) or '0'
+     entries[#entries + 1] = id
+     entries[#entries + 1] = redis.call('HGET', KEYS[2], id) or '0'
    end
-   return words`,
+   return entries`,
 );

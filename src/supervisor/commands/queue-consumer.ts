@@ -6,7 +6,7 @@ import { keyPrefix } from '../../contract/keys.js';
 import { isParseError } from '../../platform/data-errors.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import { openQueue } from '../../platform/queues/open-queue.js';
+import { openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
 import { type CommandQueue, putBack, repairAfter, setAsideOddKeys } from './queue-repair.js';

@@ -1,8 +1,8 @@
 import type { Timing } from '../../contract/timing.js';
 import { pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import { blockingTwin, type Redis } from '../../platform/redis/connection.js';
-import { settingAside } from '../../platform/redis/set-aside.js';
+import { blockingDuplicate, type Redis } from '../../platform/redis/connection.js';
+import { withQuarantine } from '../../platform/redis/quarantine.js';
 import { redisRetryMs } from '../../platform/retry.js';
 import type { QueueConsumer } from './queue-consumer.js';
 
@@ -30,7 +30,7 @@ export class QueueNotifier {
   start(): void {
     const { redis, consumers, timing, log } = this.#options;
     if (this.#closing.signal.aborted) return;
-    this.#connection = blockingTwin(redis);
+    this.#connection = blockingDuplicate(redis);
     this.#connection.on('ready', () => {
       for (const consumer of consumers) consumer.wake();
     });
@@ -50,7 +50,7 @@ export class QueueNotifier {
     while (!closing.aborted) {
       try {
         // Closing the connection does not settle a command that waits for Redis to come back.
-        const read = settingAside(redis, markers, () => connection.bzpopmin(...markers, seconds));
+        const read = withQuarantine(redis, markers, () => connection.bzpopmin(...markers, seconds));
         const marker = await unlessAborted(read, closing);
         consumers.find(({ markerKey }) => markerKey === marker?.[0])?.wake();
       } catch (error) {

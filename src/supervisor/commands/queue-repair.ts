@@ -2,9 +2,9 @@ import { Job, type Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
 import { isDataError, isParseError, isWrongType } from '../../platform/data-errors.js';
 import type { Logger } from '../../platform/logger.js';
-import { requeueIfLost } from '../../platform/queues/add-job.js';
+import { requeueIfLost } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { copyAside, setAsideOddTypes, settingAside } from '../../platform/redis/set-aside.js';
+import { quarantineCopy, quarantineWrongTypes, withQuarantine } from '../../platform/redis/quarantine.js';
 
 /** Repairs of one queue of commands: jobs of an owner that is gone, jobs that cannot be read, keys of a wrong type. */
 
@@ -21,7 +21,7 @@ export interface CommandQueue {
 export async function putBack(commands: CommandQueue, id: string): Promise<void> {
   const { queue, redis, log } = commands;
   try {
-    const job = await settingAside(redis, [queue.toKey(id)], () => readJob(queue, id));
+    const job = await withQuarantine(redis, [queue.toKey(id)], () => readJob(queue, id));
     if (job === 'unreadable') await failUnreadable(commands, id);
     // There is no such job.
     else if (job === undefined) await redis.lrem(queue.toKey('active'), 0, id);
@@ -54,7 +54,7 @@ export async function repairAfter(
 /** Sets aside the keys of the queue that have a wrong type, if `error` says that there are any. False: none was. */
 export async function setAsideOddKeys({ queue, redis }: CommandQueue, error: unknown): Promise<boolean> {
   if (!isWrongType(error)) return false;
-  return (await setAsideOddTypes(redis, queueKeys(queue.name)).catch(() => 0)) > 0;
+  return (await quarantineWrongTypes(redis, queueKeys(queue.name)).catch(() => 0)) > 0;
 }
 
 /** The token `'0'` makes BullMQ skip the lock, which belongs to the owner that is gone. */
@@ -82,7 +82,7 @@ async function readJob(queue: Queue, id: string): Promise<Job | 'unreadable' | u
 async function failUnreadable({ queue, redis, log }: CommandQueue, id: string): Promise<void> {
   log.error({ jobId: id }, 'a command cannot be read; it is not carried out');
   const key = queue.toKey(id);
-  await copyAside(redis, key, (await redis.hget(key, 'data')) ?? '');
+  await quarantineCopy(redis, key, (await redis.hget(key, 'data')) ?? '');
   const options = { attempts: 1, removeOnFail: { age: 86_400 } };
   const job = new Job(queue, 'unreadable', {}, options, id);
   await job.updateData({});

@@ -5,7 +5,7 @@ import { HoldlineError } from '../../contract/errors.js';
 import { readJobKey } from '../../contract/keys.js';
 import type { Logger } from '../../platform/logger.js';
 import { type Redis, redisTimeMs } from '../../platform/redis/connection.js';
-import { copyAside, textOf } from '../../platform/redis/set-aside.js';
+import { quarantineCopy, toJsonText } from '../../platform/redis/quarantine.js';
 import { retryUntilSuccess } from '../../platform/retry.js';
 import { storeAnswer } from '../../platform/store/read-answers.js';
 import type { RunRecorder } from '../metrics/run-recorder.js';
@@ -37,7 +37,7 @@ export class SessionReads {
     const jobId = job.id ?? '';
     const { success, data: read } = readJobSchema.safeParse(job.data);
     if (!success) {
-      await copyAside(redis, readJobKey(session, jobId), textOf(job.data));
+      await quarantineCopy(redis, readJobKey(session, jobId), toJsonText(job.data));
       throw new HoldlineError('unreadable', 'the data of a read cannot be read');
     }
     const result = await this.#carryOut(read, jobId).catch((error: unknown) => {

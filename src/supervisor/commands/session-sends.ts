@@ -7,7 +7,7 @@ import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { copyAside, textOf } from '../../platform/redis/set-aside.js';
+import { quarantineCopy, toJsonText } from '../../platform/redis/quarantine.js';
 import { redisRetryMs } from '../../platform/retry.js';
 import {
   readSendRecord,
@@ -81,7 +81,7 @@ export class SessionSends {
     if (!success) {
       const fields = error.issues.map(({ path }) => path.join('.'));
       log.error({ jobId: job.id, fields }, 'the data of a send cannot be read; it is not sent');
-      const copied = copyAside(redis, sendJobKey(session, job.id ?? ''), textOf(job.data));
+      const copied = quarantineCopy(redis, sendJobKey(session, job.id ?? ''), toJsonText(job.data));
       await copied.catch((reason) =>
         log.warn({ jobId: job.id, err: reason }, 'the data of an unreadable send were not set aside'),
       );

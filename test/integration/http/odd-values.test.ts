@@ -5,16 +5,16 @@ import {
   answersKey,
   attemptKey,
   commandRoomKey,
+  quarantineKey,
   readJobKey,
   sendJobKey,
   sessionKeys,
-  setAsideKey,
 } from '../../../src/contract/keys.js';
 import { clearUnsentMessages } from '../../../src/http/commands/send-cleanup.js';
-import { setAside } from '../../../src/platform/redis/set-aside.js';
+import { quarantine } from '../../../src/platform/redis/quarantine.js';
 import { readEvents } from '../../../src/platform/store/event-stream.js';
 import { storeAnswer } from '../../../src/platform/store/read-answers.js';
-import { markWiped } from '../../../src/platform/store/state-store.js';
+import { markWiped } from '../../../src/platform/store/wipe-store.js';
 import { type CommandStage, startCommandStage } from '../../support/command-stage.js';
 import { type EventClient, listenToEvents } from '../../support/event-client.js';
 import { claimToWrite } from '../../support/event-writer.js';
@@ -105,7 +105,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
       await stage.redis.set(counter, odd);
       const { status } = await postSend(stage.replica, { prefer: 'respond-async' });
       assert.equal(status, 202);
-      assert.equal(await stage.redis.get(setAsideKey(counter)), odd);
+      assert.equal(await stage.redis.get(quarantineKey(counter)), odd);
     }
   });
 
@@ -221,13 +221,13 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     const keys = Array.from({ length: 105 }, (_, i) => `{wa}:s:default:attempt:m-${i}`);
     for (const key of keys) {
       await stage.redis.rpush(key, 'x');
-      assert.equal(await setAside(stage.redis, key, { type: 'type', wanted: 'string' }), true);
+      assert.equal(await quarantine(stage.redis, key, { type: 'wrong type', wanted: 'string' }), true);
     }
-    assert.equal(await stage.redis.hlen(k.aside), 100);
-    const left = await Promise.all(keys.map((key) => stage.redis.exists(setAsideKey(key))));
+    assert.equal(await stage.redis.hlen(k.quarantineIndex), 100);
+    const left = await Promise.all(keys.map((key) => stage.redis.exists(quarantineKey(key))));
     assert.equal(left.filter(Boolean).length, 100);
     await markWiped(stage.redis, session, fence.epoch);
     assert.deepEqual(await stage.redis.keys('{wa}:aside:*'), []);
-    assert.equal(await stage.redis.exists(k.aside), 0);
+    assert.equal(await stage.redis.exists(k.quarantineIndex), 0);
   });
 });

@@ -4,8 +4,8 @@ import { queueKeys, typeOfKey } from '../../../src/contract/key-types.js';
 import {
   answersKey,
   commandRoomKey,
+  quarantineKey,
   sessionKeys,
-  setAsideKey,
   supervisorRoomKey,
   supervisorsKey,
 } from '../../../src/contract/keys.js';
@@ -82,10 +82,10 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
     const client = supervised.observer.redis;
     const toldOf = (key: string) => logLines().filter((line) => line.key === key).length;
     const before = keys.map(toldOf);
-    if (keys.length > 0) await client.del(...keys.map(setAsideKey));
+    if (keys.length > 0) await client.del(...keys.map(quarantineKey));
     await Promise.all(keys.map((key) => odd.write(client, key)));
     for (const [i, key] of keys.entries()) {
-      await eventually(async () => (await client.type(setAsideKey(key))) === odd.type, {
+      await eventually(async () => (await client.type(quarantineKey(key))) === odd.type, {
         message: `${key} as ${odd.what} is set aside`,
       });
       const told = await eventually(() => toldOf(key) - (before[i] ?? 0), { message: `${key} is told` });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { sessionKeys, setAsideKey } from '../../../src/contract/keys.js';
-import { readableStatus } from '../../../src/platform/store/state-store.js';
+import { quarantineKey, sessionKeys } from '../../../src/contract/keys.js';
+import { tryParseStatus } from '../../../src/platform/store/state-store.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
@@ -70,7 +70,7 @@ for (const [what, spoil] of [
       await observer.redis.call(...spoil(sessionKeys(observer.session).state));
       await eventually(async () => {
         const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
-        return readableStatus(json ?? '')?.state === 'ready';
+        return tryParseStatus(json ?? '')?.state === 'ready';
       });
     }));
 }
@@ -103,7 +103,7 @@ test('events behind whose last one none can be added make way for new ones', () 
     await observer.redis.xadd(events, last, 'type', 'x');
     await run('ready');
     await observer.untilReady();
-    assert.equal((await observer.redis.xrange(setAsideKey(events), '-', '+'))[0]?.[0], last);
+    assert.equal((await observer.redis.xrange(quarantineKey(events), '-', '+'))[0]?.[0], last);
     assert.ok((await observer.redis.xlen(events)) > 0);
   }));
 

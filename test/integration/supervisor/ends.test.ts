@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { intentChannel, sessionKeys } from '../../../src/contract/keys.js';
-import { parseOutcome } from '../../../src/platform/store/state-store.js';
+import { parseOutcome } from '../../../src/platform/store/intent-store.js';
 import { eventually } from '../../support/eventually.js';
 import { startFaultProxy } from '../../support/fault-proxy.js';
 import { assertNothingLeft } from '../../support/leftovers.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { Redis } from 'ioredis';
-import { sessionKeys, setAsideKey } from '../../../src/contract/keys.js';
+import { quarantineKey, sessionKeys } from '../../../src/contract/keys.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
@@ -79,15 +79,18 @@ for (const [what, spoil] of Object.entries(oddStarts)) {
 test('what a start said that nobody can read is set aside', () =>
   new SupervisedSession(redis).during(async (supervised) => {
     const { observer } = supervised;
-    const { job, aside } = sessionKeys(observer.session);
+    const { job, quarantineIndex } = sessionKeys(observer.session);
     await observer.start();
     await observer.redis.hset(job, 'data', 'secret{');
     supervised.theatre.playThreads('ready');
     await supervised.startSupervisor();
     await observer.untilReady();
-    assert.equal(await observer.redis.hget(setAsideKey(job), 'data'), 'secret{');
-    assert.ok((await observer.redis.pttl(setAsideKey(job))) > 6 * 86_400_000);
-    const note = JSON.parse((await observer.redis.hget(aside, job)) ?? '') as { at: number; why: string };
+    assert.equal(await observer.redis.hget(quarantineKey(job), 'data'), 'secret{');
+    assert.ok((await observer.redis.pttl(quarantineKey(job))) > 6 * 86_400_000);
+    const note = JSON.parse((await observer.redis.hget(quarantineIndex, job)) ?? '') as {
+      at: number;
+      why: string;
+    };
     assert.deepEqual(Object.keys(note).sort(), ['at', 'why']);
     assert.equal(supervised.logLines.filter(({ key }) => key === job).length, 1);
   }));

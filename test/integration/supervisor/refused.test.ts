@@ -4,7 +4,7 @@ import { Worker } from 'bullmq';
 import type { ReadJob } from '../../../src/contract/command-jobs.js';
 import { keyPrefix } from '../../../src/contract/keys.js';
 import { readsQueue, sessionsQueue } from '../../../src/contract/names.js';
-import { openQueue } from '../../../src/platform/queues/open-queue.js';
+import { openQueue } from '../../../src/platform/queues/job-queue.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';

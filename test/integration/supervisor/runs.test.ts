@@ -4,7 +4,7 @@ import { Queue } from 'bullmq';
 import { keyPrefix, sessionKeys } from '../../../src/contract/keys.js';
 import { authStartJob, sessionsQueue } from '../../../src/contract/names.js';
 import { deferred } from '../../../src/platform/deadline.js';
-import { startJobOptions } from '../../../src/platform/queues/start-job.js';
+import { startJobOptions } from '../../../src/platform/queues/start-queue.js';
 import { readSupervisors } from '../../../src/platform/store/supervisor-registry.js';
 import { eventually } from '../../support/eventually.js';
 import { startFaultProxy } from '../../support/fault-proxy.js';

@@ -63,9 +63,9 @@ test('a script is known by its name, by its source and by its digest', async () 
   await registerSupervisor(redis, 'one', 1, 10_000);
   await luaScript<number>('unknownToThis', 0, 'return 1')(redis, [], []);
   look.lift();
-  assert.deepEqual([...seen], ['holdline_signRoll', 'eval']);
+  assert.deepEqual([...seen], ['holdline_registerSupervisor', 'eval']);
 
-  const refusal = refusing.refuse(({ step }) => step === 'holdline_readRoll', readOnly);
+  const refusal = refusing.refuse(({ step }) => step === 'holdline_readSupervisors', readOnly);
   await assert.rejects(readSupervisors(redis), /READONLY/);
   refusal.lift();
   assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 1 }]);

@@ -1,6 +1,6 @@
 import { keyPrefix } from '../../../src/contract/keys.js';
 import { readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/names.js';
-import { accountEndKeyCount } from '../../../src/platform/store/account-end.js';
+import { accountCleanupKeyCount } from '../../../src/platform/store/account-cleanup.js';
 import type { RedisRequest } from '../refusing-redis.js';
 
 /** Which requests make up a step. */
@@ -29,7 +29,7 @@ export const onKey =
 
 /** A state as a session worker writes it: only a supervisor's write sets the heartbeat. */
 export const threadWrite: Requests = ({ step, words }) =>
-  step === 'holdline_publish' && words[6 + accountEndKeyCount + 5] === '0';
+  step === 'holdline_publish' && words[6 + accountCleanupKeyCount + 5] === '0';
 
 function queueOf(kind: 'sessions' | 'sends' | 'reads', session: string): string {
   if (kind === 'sessions') return sessionsQueue;

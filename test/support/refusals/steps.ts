@@ -136,7 +136,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: 'each signature on the roll of supervisors',
-    requests: named('holdline_signRoll'),
+    requests: named('holdline_registerSupervisor'),
     expect: undisturbed,
     errors: first('OOM'),
     isLong: true,

@@ -5,7 +5,7 @@ import * as keys from '../../../src/contract/keys.js';
 
 /** Every function of keys.ts that makes a key, called with names; a new one is here by itself. */
 const made = Object.entries(keys).flatMap(([name, make]): [string, string][] => {
-  if (name === 'setAsideKey' || name === 'keyPrefix' || name === 'intentChannel' || name === 'limitsPrefix')
+  if (name === 'quarantineKey' || name === 'keyPrefix' || name === 'intentChannel' || name === 'limitsPrefix')
     return [];
   if (typeof make === 'string') return [[name, make]];
   const key = (make as (...words: string[]) => string | keys.SessionKeys)('default', 'sends');
@@ -35,7 +35,12 @@ test('keys of a session, whatever it is called, are known as its own', () => {
     assert.equal(sessionOfKey(keys.sendJobKey(session, 'm-1')), session);
     assert.equal(typeOfKey(keys.readJobKey(session, 'r-1')), 'hash');
   }
-  for (const key of [keys.supervisorsKey, keys.asideKey, keys.loginKey('x'), '{wa}:sessions:wait']) {
+  for (const key of [
+    keys.supervisorsKey,
+    keys.quarantineIndexKey,
+    keys.loginKey('x'),
+    '{wa}:sessions:wait',
+  ]) {
     assert.equal(sessionOfKey(key), null, key);
   }
 });

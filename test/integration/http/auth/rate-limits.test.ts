@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { setAsideKey } from '../../../../src/contract/keys.js';
+import { quarantineKey } from '../../../../src/contract/keys.js';
 import { eventually } from '../../../support/eventually.js';
 import { type HeldSession, holdSession } from '../../../support/held-session.js';
 import { outageTiming, type Replica, soonMs, startReplica } from '../../../support/http-replica.js';
@@ -55,7 +55,7 @@ describe('the limits', () => {
       await write(key);
       assert.equal((await stop(replica, keys.key.admin, '203.0.113.5')).status, 200);
       assert.equal(await redis.get(key), '1');
-      assert.equal(await redis.exists(setAsideKey(key)), 1);
+      assert.equal(await redis.exists(quarantineKey(key)), 1);
     });
   }
 

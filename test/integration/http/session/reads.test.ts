@@ -3,7 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import jsQR from 'jsqr';
 import { PNG } from 'pngjs';
-import { sessionKeys, setAsideKey } from '../../../../src/contract/keys.js';
+import { quarantineKey, sessionKeys } from '../../../../src/contract/keys.js';
 import { operations } from '../../../../src/contract/operations.js';
 import { ownerGoneSentence, type Status, statusSchema } from '../../../../src/contract/status.js';
 import { eventually } from '../../../support/eventually.js';
@@ -269,7 +269,7 @@ describe('what a replica tells of the session', () => {
     await redis.hset(keys.job, 'data', 'not json');
     assert.equal((await replica.post('/api/auth/start')).status, 200);
     assert.match((await redis.hget(keys.job, 'data')) ?? '', /startId/);
-    assert.equal(await redis.hget(setAsideKey(keys.job), 'data'), 'not json');
+    assert.equal(await redis.hget(quarantineKey(keys.job), 'data'), 'not json');
     assert.deepEqual(await redis.lrange('{wa}:sessions:wait', 0, -1), ['s-default']);
   });
 

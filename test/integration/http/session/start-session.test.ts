@@ -6,7 +6,7 @@ import { keyPrefix, sessionKeys } from '../../../../src/contract/keys.js';
 import { sessionsQueue } from '../../../../src/contract/names.js';
 import { noSupervisorSentence, type Status } from '../../../../src/contract/status.js';
 import { deferred } from '../../../../src/platform/deadline.js';
-import { startJobOptions } from '../../../../src/platform/queues/start-job.js';
+import { startJobOptions } from '../../../../src/platform/queues/start-queue.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';

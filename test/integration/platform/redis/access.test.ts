@@ -5,7 +5,7 @@ import { after, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { redisRights } from '../../../../src/contract/redis-rights.js';
-import { connectForAnswers } from '../../../../src/platform/redis/connection.js';
+import { connectFailFast } from '../../../../src/platform/redis/connection.js';
 import { makeKeyText } from '../../../support/credentials.js';
 import { listenToEvents } from '../../../support/event-client.js';
 import { eventually } from '../../../support/eventually.js';
@@ -92,11 +92,11 @@ describe('a Redis that does not let everybody in', () => {
   /** Closes connections at every moment of a handshake that fails; what their sockets say then ends no process. */
   async function giveUpMidway(url: string): Promise<void> {
     const log = pino({ level: 'silent' });
-    const model = connectForAnswers(url, 1_000, log);
+    const model = connectFailFast(url, 1_000, log);
     const ends = Array.from({ length: 200 }, async (_, i) => {
       const ms = Math.floor(i / 2);
       // BullMQ makes its own of one that it was given.
-      const redis = i % 2 === 0 ? connectForAnswers(url, 1_000, log) : (model as Redis).duplicate();
+      const redis = i % 2 === 0 ? connectFailFast(url, 1_000, log) : (model as Redis).duplicate();
       redis.on('error', () => undefined);
       const end = new Promise((resolve) => redis.once('end', resolve));
       setTimeout(() => redis.disconnect(), ms);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { unfitness } from '../../../../src/platform/redis/preflight.js';
+import { serverProblem } from '../../../../src/platform/redis/preflight.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import { Product } from '../../../support/product.js';
@@ -23,20 +23,20 @@ describe('a Redis that cannot be built upon', () => {
   it('is told by its own words, with the way out', () => {
     for (const version of ['2.8.24', '5.0.14', '6.0.16', '6.1.240']) {
       assert.match(
-        unfitness(info(version, 'noeviction')) ?? '',
+        serverProblem(info(version, 'noeviction')) ?? '',
         /^Redis [\d.]+ is too old: upgrade it to 6\.2/,
       );
     }
     for (const version of ['6.2.0', '6.2.14', '7.0.15', '7.2.4', '8.2.1', '10.0.0']) {
-      assert.equal(unfitness(info(version, 'noeviction')), null, version);
+      assert.equal(serverProblem(info(version, 'noeviction')), null, version);
     }
     for (const policy of ['allkeys-lru', 'volatile-ttl', 'allkeys-random']) {
       assert.match(
-        unfitness(info('7.0.15', policy)) ?? '',
+        serverProblem(info('7.0.15', policy)) ?? '',
         new RegExp(`is ${policy}\\): set maxmemory-policy noeviction`),
       );
     }
-    assert.equal(unfitness(''), null, 'a Redis by another name');
+    assert.equal(serverProblem(''), null, 'a Redis by another name');
   });
 
   const environment = () => ({

@@ -78,7 +78,7 @@ describe('a user of Redis', () => {
     for (const login of ['holdline:wrong@', 'nobody:change-me@', '']) {
       assert.match(
         (await userProblem(`redis://${login}127.0.0.1:${node.port}`)) ?? '',
-        /^Redis does not let the user of REDIS_URL in \((WRONGPASS|NOAUTH) .*\): mend name and password in REDIS_URL/,
+        /^Redis does not let the user of REDIS_URL in \((WRONGPASS|NOAUTH) .*\): correct name and password in REDIS_URL/,
       );
     }
     await assert.rejects(userProblem('redis://127.0.0.1:1'), /ECONNREFUSED/);
@@ -156,7 +156,9 @@ describe('a user of Redis', () => {
       await node.redis.acl('SETUSER', name, '+@all');
       await product.sendUntilTaken('two');
       await product.untilReady();
-      await eventually(() => logLines.some(({ msg }) => String(msg).includes('refuses nothing for want of')));
+      await eventually(() =>
+        logLines.some(({ msg }) => String(msg).includes('no right is missing in redis')),
+      );
       assert.deepEqual(
         told().map(({ msg }) => msg),
         [`the user of REDIS_URL may not use hset, lpush or rpush${wayOut}`],
@@ -190,7 +192,7 @@ describe('a user of Redis', () => {
     const url = await user(...keys, '+@all');
     assert.match(
       (await userProblem(`${url}/99`)) ?? '',
-      /^Redis has no database of the number in REDIS_URL: /,
+      /^Redis has no database with the number in REDIS_URL: /,
     );
     assert.equal(await userProblem(`${url}/3`), null);
   });

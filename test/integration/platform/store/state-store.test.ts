@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { type SessionKeys, sessionKeys, setAsideKey } from '../../../../src/contract/keys.js';
+import { quarantineKey, type SessionKeys, sessionKeys } from '../../../../src/contract/keys.js';
 import {
   composeStatus,
   type Fence,
   type SessionState,
   type Status,
 } from '../../../../src/contract/status.js';
-import * as store from '../../../../src/platform/store/state-store.js';
+import { readFence } from '../../../../src/platform/store/fence.js';
+import { parseIntent, parseOutcome, requestEnd } from '../../../../src/platform/store/intent-store.js';
+import { claimRun, renewHeartbeat, renewLock, stepDown } from '../../../../src/platform/store/run-store.js';
+import { endRun, parseStatus, publishStatus } from '../../../../src/platform/store/state-store.js';
+import { markWiped } from '../../../../src/platform/store/wipe-store.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import { startRedis } from '../../../support/redis-server.js';
 
@@ -29,7 +33,7 @@ beforeEach(async () => {
 });
 
 async function claim(token = 'token-a', startId = 'start-1') {
-  const result = await store.claimRun(redis, session, token, startId);
+  const result = await claimRun(redis, session, token, startId);
   assert.ok(result.type === 'claimed', result.type);
   return { ...result, fence: { epoch: result.epoch, incarnation: 0 } };
 }
@@ -41,27 +45,27 @@ function statusOf(fence: Fence, state: SessionState = 'starting'): Status {
 }
 
 function publish(expected: Fence, next: Fence, state: SessionState = 'starting', heartbeatTtlMs = 0) {
-  return store.publishStatus(redis, { session, expected, status: statusOf(next, state), heartbeatTtlMs });
+  return publishStatus(redis, { session, expected, status: statusOf(next, state), heartbeatTtlMs });
 }
 
 function beat(epoch: number, token = 'token-a') {
-  return store.beat(redis, { session, token, epoch, ttlMs: 60_000 });
+  return renewHeartbeat(redis, { session, token, epoch, ttlMs: 60_000 });
 }
 
 const after1 = ({ epoch, incarnation }: Fence): Fence => ({ epoch, incarnation: incarnation + 1 });
 
 test('a claim needs the lock, and without it changes nothing', async () => {
   const { fence } = await claim();
-  assert.deepEqual(await store.claimRun(redis, session, 'token-b', 'start-1'), { type: 'not-ours' });
-  assert.deepEqual(await store.readFence(redis, session), fence);
+  assert.deepEqual(await claimRun(redis, session, 'token-b', 'start-1'), { type: 'not-ours' });
+  assert.deepEqual(await readFence(redis, session), fence);
   await redis.del(k.lock);
-  assert.deepEqual(await store.claimRun(redis, session, 'token-a', 'start-1'), { type: 'not-ours' });
+  assert.deepEqual(await claimRun(redis, session, 'token-a', 'start-1'), { type: 'not-ours' });
 });
 
 test('an owner that claims late cannot fence out the one that holds the lock', async () => {
   await redis.set(k.lock, 'token-b');
   const { fence } = await claim('token-b');
-  assert.equal((await store.claimRun(redis, session, 'token-a', 'start-1')).type, 'not-ours');
+  assert.equal((await claimRun(redis, session, 'token-a', 'start-1')).type, 'not-ours');
   assert.equal(await publish(fence, after1(fence)), true);
 });
 
@@ -79,15 +83,15 @@ test('a claim tells what stood before: the state, and up to where credentials ar
   assert.deepEqual([(await claim()).previous, (await claim()).wipedEpoch], [null, 0]);
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready');
-  assert.equal(await store.markWiped(redis, session, fence.epoch), fence.epoch);
+  assert.equal(await markWiped(redis, session, fence.epoch), fence.epoch);
   const next = await claim();
   assert.deepEqual([next.previous?.state, next.wipedEpoch], ['ready', fence.epoch]);
 });
 
 test('each wipe has a number of its own, also the second of one run', async () => {
   const { fence } = await claim();
-  const first = await store.markWiped(redis, session, fence.epoch);
-  const second = await store.markWiped(redis, session, fence.epoch);
+  const first = await markWiped(redis, session, fence.epoch);
+  const second = await markWiped(redis, session, fence.epoch);
   assert.ok(first !== null && second !== null && second > first, `${first} ${second}`);
 });
 
@@ -99,7 +103,7 @@ test('a write moves the fence, and a late one of an older incarnation is refused
   const second = after1(first);
   assert.equal(await publish(first, second, 'disconnected'), true);
   assert.equal(await publish(first, first, 'ready'), false);
-  assert.equal(store.parseStatus(await redis.get(k.state))?.state, 'disconnected');
+  assert.equal(parseStatus(await redis.get(k.state))?.state, 'disconnected');
 });
 
 test('the fence is compared for equality, not for order', async () => {
@@ -120,14 +124,14 @@ test('state and QR are written together, and the QR goes with the state it belon
   const png = Buffer.from([0x89, 0x50, 0, 255]);
   const qr = { png, base64: png.toString('base64') };
   const first = after1(fence);
-  await store.publishStatus(redis, { session, expected: fence, status: statusOf(first, 'qr'), qr });
+  await publishStatus(redis, { session, expected: fence, status: statusOf(first, 'qr'), qr });
   assert.deepEqual(await redis.getBuffer(k.qrPng), png);
   assert.equal(await redis.get(k.qrBase64), qr.base64);
   await publish(first, first, 'authenticated');
   assert.equal(await redis.exists(k.qrPng, k.qrBase64), 0);
 });
 
-const ours = { isOurs: true, intent: null, isStateLost: false, isOdd: false, isEnded: false };
+const ours = { isOurs: true, intent: null, isStateLost: false, isAnyUnreadable: false, isEnded: false };
 
 test('only the epoch of the fence may renew the heartbeat', async () => {
   const { fence } = await claim();
@@ -140,15 +144,15 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
     isOurs: false,
     intent: null,
     isStateLost: false,
-    isOdd: false,
+    isAnyUnreadable: false,
     isEnded: false,
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
   assert.equal((await beat(fence.epoch)).isOurs, true);
   assert.equal(await redis.get(k.heartbeat), 'live', 'a lapsed one comes back');
-  await store.stepDown(redis, session, fence.epoch - 1);
+  await stepDown(redis, session, fence.epoch - 1);
   assert.equal(await redis.exists(k.heartbeat), 1);
-  await store.stepDown(redis, session, fence.epoch);
+  await stepDown(redis, session, fence.epoch);
   assert.equal(await redis.exists(k.heartbeat), 0);
 });
 
@@ -158,7 +162,7 @@ test('an intent of another type than a string is set aside by a beat, and stands
   await redis.rpush(k.intent, 'x');
   assert.deepEqual(await beat(fence.epoch), ours);
   assert.equal(await redis.exists(k.intent), 0);
-  assert.deepEqual(await redis.lrange(setAsideKey(k.intent), 0, -1), ['x']);
+  assert.deepEqual(await redis.lrange(quarantineKey(k.intent), 0, -1), ['x']);
 });
 
 test('a beat that reached Redis after its run had lost the lock brings no heartbeat back', async () => {
@@ -176,29 +180,29 @@ test('a beat that reached Redis after its run had lost the lock brings no heartb
 test('wishes are joined: a stop by a logout, never the other way round', async () => {
   const stop = { id: 'stop-1', kind: 'stop' } as const;
   const logout = { id: 'logout-1', kind: 'logout' } as const;
-  assert.deepEqual(await store.requestEnd(redis, session, stop), stop);
-  assert.deepEqual(await store.requestEnd(redis, session, { id: 'stop-2', kind: 'stop' }), stop);
-  assert.deepEqual(await store.requestEnd(redis, session, logout), logout);
-  assert.deepEqual(await store.requestEnd(redis, session, stop), logout);
+  assert.deepEqual(await requestEnd(redis, session, stop), stop);
+  assert.deepEqual(await requestEnd(redis, session, { id: 'stop-2', kind: 'stop' }), stop);
+  assert.deepEqual(await requestEnd(redis, session, logout), logout);
+  assert.deepEqual(await requestEnd(redis, session, stop), logout);
   const { epoch } = await claim();
   assert.deepEqual((await beat(epoch)).intent, logout);
 });
 
 test('an end carries its wish out, and keeps one that came later', async () => {
   const { fence } = await claim();
-  const stop = await store.requestEnd(redis, session, { id: 'stop-1', kind: 'stop' });
-  const later = await store.requestEnd(redis, session, { id: 'logout-1', kind: 'logout' });
+  const stop = await requestEnd(redis, session, { id: 'stop-1', kind: 'stop' });
+  const later = await requestEnd(redis, session, { id: 'logout-1', kind: 'logout' });
   const end = { session, startId: 'start-1', unlinked: false };
   const first = after1(fence);
-  const isEnded = await store.endRun(redis, {
+  const isEnded = await endRun(redis, {
     ...end,
     expected: fence,
     status: statusOf(first),
     intent: stop,
   });
   assert.equal(isEnded, true);
-  assert.deepEqual(store.parseOutcome(await redis.get(k.outcome)), { id: 'stop-1', unlinked: false });
-  assert.deepEqual(store.parseIntent(await redis.get(k.intent)), later);
+  assert.deepEqual(parseOutcome(await redis.get(k.outcome)), { id: 'stop-1', unlinked: false });
+  assert.deepEqual(parseIntent(await redis.get(k.intent)), later);
   assert.equal(await redis.exists(k.wiped), 0, 'a stop voids nothing');
   assert.deepEqual([await redis.get(k.heartbeat), await redis.pttl(k.heartbeat)], ['ended', -1]);
   await beat(fence.epoch);
@@ -212,7 +216,7 @@ test('an end carries its wish out, and keeps one that came later', async () => {
     intent: later,
     unlinked: true,
   };
-  assert.equal(await store.endRun(redis, again), true);
+  assert.equal(await endRun(redis, again), true);
   assert.equal(await redis.exists(k.intent), 0);
   assert.equal(await redis.get(k.wiped), String(fence.epoch));
 });
@@ -221,17 +225,17 @@ test('an end of somebody else is refused, and changes nothing', async () => {
   const { fence } = await claim();
   const stranger = { epoch: fence.epoch + 1, incarnation: 0 };
   const end = { session, startId: 'x', intent: null, unlinked: false, status: statusOf(stranger, 'stopped') };
-  assert.equal(await store.endRun(redis, { ...end, expected: stranger }), false);
-  assert.equal(await store.endRun(redis, { ...end, expected: null }), false);
+  assert.equal(await endRun(redis, { ...end, expected: stranger }), false);
+  assert.equal(await endRun(redis, { ...end, expected: null }), false);
   assert.equal(await redis.exists(k.state, k.heartbeat, k.endedStart), 0);
-  assert.equal(await store.markWiped(redis, session, stranger.epoch), null);
+  assert.equal(await markWiped(redis, session, stranger.epoch), null);
   assert.equal(await redis.exists(k.wiped), 0);
 });
 
 test('a start that was ended is not claimed again; a newer one is', async () => {
   const { fence } = await claim('token-a', 'start-1');
   const status = statusOf(after1(fence), 'stopped');
-  await store.endRun(redis, {
+  await endRun(redis, {
     session,
     expected: fence,
     status,
@@ -239,19 +243,19 @@ test('a start that was ended is not claimed again; a newer one is', async () => 
     intent: null,
     unlinked: false,
   });
-  assert.deepEqual(await store.claimRun(redis, session, 'token-a', 'start-1'), { type: 'already-ended' });
+  assert.deepEqual(await claimRun(redis, session, 'token-a', 'start-1'), { type: 'already-ended' });
   assert.ok((await claim('token-a', 'start-2')).epoch > fence.epoch);
 });
 
 test('a renewal needs the token, and takes the job off the list of suspects', async () => {
   await redis.sadd(k.stalled, 's-default', 's-other');
-  assert.equal(await store.renewLock(redis, session, 'token-b', 9_000), false);
+  assert.equal(await renewLock(redis, session, 'token-b', 9_000), false);
   assert.equal(await redis.pttl(k.lock), -1);
-  assert.equal(await store.renewLock(redis, session, 'token-a', 9_000), true);
+  assert.equal(await renewLock(redis, session, 'token-a', 9_000), true);
   assert.ok((await redis.pttl(k.lock)) > 0);
   assert.deepEqual(await redis.smembers(k.stalled), ['s-other']);
   await redis.del(k.lock);
-  assert.equal(await store.renewLock(redis, session, 'token-a', 9_000), false);
+  assert.equal(await renewLock(redis, session, 'token-a', 9_000), false);
 });
 
 test('lock and heartbeat are renewed in a Redis without memory, where a SET is refused', async () => {
@@ -259,7 +263,7 @@ test('lock and heartbeat are renewed in a Redis without memory, where a SET is r
   await publish(fence, after1(fence), 'ready', 5_000);
   await redis.config('SET', 'maxmemory', '1');
   try {
-    assert.equal(await store.renewLock(redis, session, 'token-a', 60_000), true);
+    assert.equal(await renewLock(redis, session, 'token-a', 60_000), true);
     assert.ok((await redis.pttl(k.lock)) > 50_000);
     assert.equal((await beat(fence.epoch)).isOurs, true);
     assert.ok((await redis.pttl(k.heartbeat)) > 50_000);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { SendJob } from '../../../../src/contract/command-jobs.js';
-import { attemptKey, setAsideKey } from '../../../../src/contract/keys.js';
+import { attemptKey, quarantineKey } from '../../../../src/contract/keys.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import { type SendStage, someNumber, withSends } from '../../../support/send-stage.js';
@@ -59,7 +59,7 @@ for (const [what, record] of Object.entries({
         ['m-odd'],
       );
       const key = attemptKey(stage.observer.session, 'm-odd');
-      assert.equal(await stage.observer.redis.get(setAsideKey(key)), record);
+      assert.equal(await stage.observer.redis.get(quarantineKey(key)), record);
     }));
 }
 
@@ -174,7 +174,10 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
     }
     const told = stage.logLines.filter(({ msg }) => /data of a send cannot be read/.test(String(msg)));
     assert.deepEqual(told.map(({ jobId }) => jobId).sort(), ['m-field', 'm-list']);
-    assert.match((await stage.observer.redis.get(setAsideKey(stage.queue.toKey('m-field')))) ?? '', /secret/);
+    assert.match(
+      (await stage.observer.redis.get(quarantineKey(stage.queue.toKey('m-field')))) ?? '',
+      /secret/,
+    );
     assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
   }));
 
@@ -202,7 +205,7 @@ test('a record that may not be read for a while is none that cannot be read', ()
       await eventually(() => stage.hasLogged('a step of a send failed; trying again'));
       await client.acl('SETUSER', 'default', '+get');
       assert.equal((await stage.settled(id)).status, 'sent');
-      assert.equal(await client.exists(setAsideKey(attemptKey(stage.observer.session, id))), 0);
+      assert.equal(await client.exists(quarantineKey(attemptKey(stage.observer.session, id))), 0);
     } finally {
       await client.acl('SETUSER', 'default', '+get');
     }

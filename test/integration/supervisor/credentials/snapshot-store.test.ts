@@ -13,7 +13,8 @@ import {
   stagedLifeMs,
   stagePiece,
 } from '../../../../src/platform/store/credentials-store.js';
-import { endRun, markWiped } from '../../../../src/platform/store/state-store.js';
+import { endRun } from '../../../../src/platform/store/state-store.js';
+import { markWiped } from '../../../../src/platform/store/wipe-store.js';
 import {
   DamagedSnapshotError,
   SnapshotRefusedError,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
-import { connectForAnswers, connectPatiently } from '../../../../src/platform/redis/connection.js';
-import { isElsewhere } from '../../../../src/platform/redis/peers.js';
+import { connectFailFast, connectPatiently } from '../../../../src/platform/redis/connection.js';
+import { needsReconnect } from '../../../../src/platform/redis/connection-group.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import { bulk, noHello, startScriptedRedis } from '../../../support/scripted-redis.js';
@@ -20,7 +20,7 @@ test('a reply that means that the master is elsewhere is known by its word, with
     'NOAUTH Authentication required.',
     'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
   ]) {
-    assert.ok(isElsewhere(reply), reply);
+    assert.ok(needsReconnect(reply), reply);
   }
   for (const reply of [
     'WRONGTYPE Operation against a key holding the wrong kind of value',
@@ -29,7 +29,7 @@ test('a reply that means that the master is elsewhere is known by its word, with
     "ERR unknown command 'READONLY', with args beginning with: ",
     'NOSCRIPT No matching script. Please use EVAL.',
   ]) {
-    assert.ok(!isElsewhere(reply), reply);
+    assert.ok(!needsReconnect(reply), reply);
   }
 });
 
@@ -42,7 +42,7 @@ test('where every write is refused for ever, all connections look for the master
   });
   const url = `redis://127.0.0.1:${redis.port}`;
   const writer = connectPatiently(url, { socketTimeoutMs: 10_000 }, log);
-  const reader = connectForAnswers(url, 5_000, log);
+  const reader = connectFailFast(url, 5_000, log);
   let readerConnections = 0;
   reader.on('ready', () => {
     readerConnections++;

@@ -1,0 +1,89 @@
+import { type JobsOptions, Queue } from 'bullmq';
+import { queueKeys } from '../../contract/key-types.js';
+import { keyPrefix } from '../../contract/keys.js';
+import { isNotInteger, isWrongType } from '../data-errors.js';
+import { logOf, type Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
+import { quarantineUnreadable, quarantineWrongTypes } from '../redis/quarantine.js';
+
+/**
+ * Opens a queue of BullMQ; all who open one must use the same options, for BullMQ stores them with the queue. The caller
+ * closes `redis`.
+ */
+export function openQueue<Data>(name: string, redis: Redis): Queue<Data> {
+  const queue = new Queue<Data>(name, {
+    connection: redis,
+    prefix: keyPrefix,
+    // BullMQ writes every event of a queue, with results, to a stream that nobody reads. Its default is 10,000 entries.
+    streams: { events: { maxLen: 100 } },
+    // The check is an INFO. If it failed, in an outage at the wrong moment, the queue would be unusable for good.
+    skipVersionCheck: true,
+  });
+  // The connection logs outages, and a call that fails gets its own error.
+  queue.on('error', () => undefined);
+  return queue;
+}
+
+/**
+ * Adds a job; where a job has this id already, nothing changes. BullMQ may add half of a job where a key of the queue is of
+ * another type, or its counter is no number: then the key is quarantined, and the other half is added.
+ */
+export async function addJob<Data>(
+  redis: Redis,
+  queue: Queue<Data>,
+  name: string,
+  data: Data,
+  options: JobsOptions & { readonly jobId: string },
+): Promise<void> {
+  const add = () => (queue as Queue).add(name, data, options);
+  try {
+    await add();
+  } catch (error) {
+    const isRepaired = isWrongType(error)
+      ? (await quarantineWrongTypes(redis, queueKeys(queue.name))) > 0
+      : // `id` is BullMQ's counter of the jobs of a queue.
+        isNotInteger(error) && (await quarantineUnreadable(redis, queue.toKey('id')));
+    if (!isRepaired) throw error;
+    await add();
+    await requeueIfLost(redis, queue.name, options.jobId);
+  }
+}
+
+/**
+ * Puts a job that is in no list and not locked back into its queue: no worker would ever take it, and adding it again changes
+ * nothing. False: it is not lost.
+ */
+export async function requeueIfLost(
+  redis: Redis,
+  queue: string,
+  jobId: string,
+  end: 'back' | 'front' = 'back',
+): Promise<boolean> {
+  const key = (name: string) => `${keyPrefix}:${queue}:${name}`;
+  const keys = [key(jobId), key(`${jobId}:lock`), ...['wait', 'active', 'paused'].map(key)];
+  const sorted = ['marker', 'delayed', 'prioritized', 'completed', 'failed'].map(key);
+  const args = [jobId, end === 'back' ? 'LPUSH' : 'RPUSH'];
+  if ((await requeueScript(redis, [...keys, ...sorted], args)) === 0) return false;
+  logOf(redis)?.error({ jobId }, 'a job was in no list of its queue; requeued');
+  return true;
+}
+
+// KEYS job lock wait active paused marker delayed prioritized completed failed
+// ARGV jobId, LPUSH or RPUSH
+// returns 1 where the job was lost, else 0
+const requeueScript = luaScript<number>(
+  'requeueIfLost',
+  10,
+  `if redis.call('EXISTS', KEYS[1]) == 0 or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+   for i = 3, 5 do
+     for _, id in ipairs(redis.call('LRANGE', KEYS[i], 0, -1)) do
+       if id == ARGV[1] then return 0 end
+     end
+   end
+   for i = 7, 10 do
+     if redis.call('ZSCORE', KEYS[i], ARGV[1]) then return 0 end
+   end
+   redis.call(ARGV[2], KEYS[3], ARGV[1])
+   redis.call('ZADD', KEYS[6], 0, '0')
+   return 1`,
+);

@@ -1,0 +1,98 @@
+import { messageOf } from '../../contract/errors.js';
+import { pause } from '../deadline.js';
+import type { Logger } from '../logger.js';
+import { refusesRight, userProblem } from './rights.js';
+
+/** Between two reconnects of the whole group. */
+const reconnectIntervalMs = 1_000;
+/** Between two checks whether a missing right has been given. */
+const rightsCheckMs = 5_000;
+
+/** What the group uses of a connection. */
+interface GroupMember {
+  readonly status: string;
+  disconnect(reconnect: boolean): void;
+}
+
+/**
+ * The connections of this thread to one Redis. An error reply to one of them concerns all. When the master was replaced, all
+ * reconnect: the old one still answers those that only read or wait. A missing right is logged once.
+ */
+export class ConnectionGroup {
+  readonly #url: string;
+  readonly #connections = new Set<GroupMember>();
+  #log: Logger | null = null;
+  #reconnectedAt = Number.NEGATIVE_INFINITY;
+  #reconnectTimer: NodeJS.Timeout | undefined;
+  /** Aborts when the last connection leaves. */
+  #empty = new AbortController();
+  #isWatchingRights = false;
+  #wasRightRefused = false;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** `log`: of the part that opened the connection. The first that logs at `info` is used for the whole group. */
+  add(redis: GroupMember, log: Logger): void {
+    if (this.#connections.size === 0) {
+      this.#empty = new AbortController();
+      this.#log = null;
+    }
+    if (this.#log === null && log.isLevelEnabled('info')) this.#log = log;
+    this.#connections.add(redis);
+  }
+
+  remove(redis: GroupMember): void {
+    this.#connections.delete(redis);
+    if (this.#connections.size > 0) return;
+    this.#empty.abort();
+    clearTimeout(this.#reconnectTimer);
+    this.#reconnectTimer = undefined;
+  }
+
+  /** To be called with every error reply that a connection of the group gets. */
+  handleError(error: Error): void {
+    if (needsReconnect(error.message)) this.#reconnectSoon();
+    if (!refusesRight(error.message)) return;
+    this.#wasRightRefused = true;
+    if (!this.#isWatchingRights) void this.#logMissingRight(error);
+  }
+
+  /** At once, but not within the interval of the last time, however many errors come. */
+  #reconnectSoon(): void {
+    if (this.#reconnectTimer !== undefined) return;
+    const waitMs = Math.max(0, this.#reconnectedAt + reconnectIntervalMs - performance.now());
+    this.#reconnectTimer = setTimeout(() => {
+      this.#reconnectTimer = undefined;
+      this.#reconnectedAt = performance.now();
+      for (const redis of this.#connections) {
+        if (redis.status === 'ready' || redis.status === 'connect') redis.disconnect(true);
+      }
+    }, waitMs);
+  }
+
+  /** A right was taken away while the product runs. Logs that, waits until it is given again, and logs this too. */
+  async #logMissingRight(error: Error): Promise<void> {
+    this.#isWatchingRights = true;
+    const { signal } = this.#empty;
+    const check = () => userProblem(this.#url).catch((reason) => messageOf(reason));
+    const problem = await check();
+    this.#log?.error({ error: messageOf(error) }, problem ?? 'redis refused a command: a right is missing');
+    do {
+      this.#wasRightRefused = false;
+      await pause(rightsCheckMs, signal);
+    } while (!signal.aborted && ((await check()) !== null || this.#wasRightRefused));
+    this.#isWatchingRights = false;
+    if (!signal.aborted) this.#log?.info('no right is missing in redis any more');
+  }
+}
+
+/**
+ * Whether an error reply means that the connection is of no more use: its server is no longer the master, or a proxy has
+ * reconnected to the server without logging in. Redis before 7 puts the code into the middle of a script's error. UNBLOCKED is
+ * the reply to blocking commands when the server becomes a replica.
+ */
+export function needsReconnect(reply: string): boolean {
+  return /(?:^|[ -])(?:READONLY|MASTERDOWN|NOAUTH)\b|^UNBLOCKED\b/.test(reply);
+}

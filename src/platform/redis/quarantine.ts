@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { type KeyType, typeOfKey } from '../../contract/key-types.js';
+import { quarantineIndexKey, quarantineKey, sessionKeys } from '../../contract/keys.js';
+import { isWrongType } from '../data-errors.js';
+import { logOf, type Redis } from './connection.js';
+import { quarantineArgs, quarantineIndexOf, quarantineLua } from './quarantine-lua.js';
+import { rawScript, type Script } from './raw-script.js';
+
+/**
+ * A key of ours that cannot be used, because its type is wrong or its text unreadable, is moved to quarantine in one step:
+ * it is renamed to `{wa}:aside:<rest of its name>`, kept for seven days, and noted in the hash `aside` of its session or of
+ * the deployment. From then on it is as if the key had never been there. A newer one of the same name replaces an older
+ * one, and the number of names is bounded. The log has the name only: the content may be secret. What is in quarantine is
+ * deleted with the account's data.
+ */
+
+/** Why a key cannot be used. Checked again in the step that moves it: others write too. */
+export type Defect =
+  | { readonly type: 'wrong type'; readonly wanted: KeyType }
+  /** `digest`: sha1 of the text, in hex. */
+  | { readonly type: 'unreadable'; readonly digest: string }
+  /** It must expire, and has no TTL. */
+  | { readonly type: 'no expiry' }
+  /** Of a stream: no id can follow its last one. */
+  | { readonly type: 'last id' };
+
+/** The texts for the log and the index. */
+export const defectReasons: Readonly<Record<Defect['type'], string>> = {
+  'wrong type': 'it is of another type',
+  unreadable: 'it is unreadable',
+  'no expiry': 'it would never expire',
+  'last id': 'nothing can be added after its last entry',
+};
+
+/** False: the key no longer has this defect, and was left. */
+export async function quarantine(redis: Redis, key: string, defect: Defect): Promise<boolean> {
+  const why = defectReasons[defect.type];
+  const args = [defect.type, operandOf(defect), why, ...quarantineArgs];
+  const isMoved = await quarantineScript(redis, [key, quarantineKey(key), quarantineIndexOf(key)], args);
+  if (isMoved === 1) logQuarantined(redis, key, why);
+  return isMoved === 1;
+}
+
+function operandOf(defect: Defect): string {
+  if (defect.type === 'wrong type') return defect.wanted;
+  return defect.type === 'unreadable' ? defect.digest : '';
+}
+
+// KEYS key, its name in quarantine, index
+// ARGV defect, its wanted type or digest, why, quarantineArgs
+// returns 1, or 0 where the key does not have this defect
+const quarantineScript = rawScript<number>(
+  'quarantine',
+  3,
+  `${quarantineLua(3, 4)}
+   local found = redis.call('TYPE', KEYS[1]).ok
+   local isDefect = found ~= 'none'
+   if ARGV[1] == 'wrong type' then isDefect = isDefect and found ~= ARGV[2]
+   elseif ARGV[1] == 'unreadable' then
+     isDefect = found == 'string' and redis.sha1hex(redis.call('GET', KEYS[1])) == ARGV[2]
+   elseif ARGV[1] == 'no expiry' then isDefect = isDefect and redis.call('PTTL', KEYS[1]) == -1
+   else isDefect = found == 'stream' end
+   if not isDefect then return 0 end
+   quarantine(KEYS[1], ARGV[3])
+   return 1`,
+);
+
+/** For a string that the caller could not read. False: it was deleted or replaced meanwhile. */
+export async function quarantineUnreadable(redis: Redis, key: string): Promise<boolean> {
+  const text = await redis.getBuffer(key);
+  if (text === null) return false;
+  const digest = createHash('sha1').update(text).digest('hex');
+  return quarantine(redis, key, { type: 'unreadable', digest });
+}
+
+/** Puts a copy of an unreadable field into quarantine. The key stays: BullMQ must settle a job where it is. */
+export async function quarantineCopy(redis: Redis, key: string, text: string): Promise<void> {
+  const keys = [quarantineKey(key), quarantineIndexOf(key)];
+  await quarantineCopyScript(redis, keys, [key, text, defectReasons.unreadable, ...quarantineArgs]);
+  logQuarantined(redis, key, defectReasons.unreadable);
+}
+
+// KEYS name in quarantine, index
+// ARGV key text why, quarantineArgs
+// returns 1
+const quarantineCopyScript = rawScript<number>(
+  'quarantineCopy',
+  2,
+  `${quarantineLua(2, 4)}
+   redis.call('SET', KEYS[1], ARGV[2])
+   noteQuarantined(ARGV[1], ARGV[3])
+   return 1`,
+);
+
+/** For {@link quarantineCopy}, of a value that was parsed already. */
+export function toJsonText(value: unknown): string {
+  return JSON.stringify(value) ?? '';
+}
+
+/** For scripts that quarantine a key themselves. */
+export function logQuarantined(redis: Redis, key: string, why: string): void {
+  logOf(redis)?.error(
+    { key, why, setAside: quarantineKey(key) },
+    'a key in Redis cannot be used; moved to quarantine',
+  );
+}
+
+/** Quarantines those of the keys whose type is not the one in key-types.ts; returns how many. */
+export async function quarantineWrongTypes(redis: Redis, keys: readonly string[]): Promise<number> {
+  const types = await typesScript(keys.length)(redis, keys, []);
+  const moved = await Promise.all(
+    keys.map((key, i) => {
+      const wanted = typeOfKey(key);
+      const isWrong = wanted !== null && types[i] !== 'none' && types[i] !== wanted;
+      return isWrong && quarantine(redis, key, { type: 'wrong type', wanted });
+    }),
+  );
+  return moved.filter(Boolean).length;
+}
+
+// KEYS any number of keys
+// returns the type of each
+function typesScript(keyCount: number): Script<string[]> {
+  const script =
+    typesScripts.get(keyCount) ??
+    rawScript<string[]>(
+      `typesOf${keyCount}`,
+      keyCount,
+      `local types = {}
+       for i = 1, #KEYS do types[i] = redis.call('TYPE', KEYS[i]).ok end
+       return types`,
+    );
+  typesScripts.set(keyCount, script);
+  return script;
+}
+
+const typesScripts = new Map<number, Script<string[]>>();
+
+/** Runs `call`, which uses these keys. Where one of them was of another type, quarantines it and runs `call` once more. */
+export async function withQuarantine<T>(
+  redis: Redis,
+  keys: readonly string[],
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isWrongType(error) || (await quarantineWrongTypes(redis, keys)) === 0) throw error;
+    return call();
+  }
+}
+
+/** How many keys of the session and of the deployment are in quarantine. */
+export async function countQuarantined(redis: Redis, session: string): Promise<number> {
+  const indexes = [sessionKeys(session).quarantineIndex, quarantineIndexKey];
+  const counts = await Promise.all(indexes.map((index) => redis.hlen(index)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,72 @@
+import { credentialsBackupParts } from '../../contract/credentials.js';
+import { queueKeys } from '../../contract/key-types.js';
+import { answersKey, commandRoomKey, type SessionKeys, sessionKeys } from '../../contract/keys.js';
+import { readsQueue, sendsQueue } from '../../contract/names.js';
+import { parseFence, parseHeartbeat } from '../../contract/status.js';
+import type { Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
+import { type Defect, quarantine, quarantineWrongTypes } from '../redis/quarantine.js';
+import { isAccountText } from './account-cleanup.js';
+import { parseIntent, parseOutcome } from './intent-store.js';
+import { tryParseStatus } from './state-store.js';
+import { parseWipedEpoch } from './wipe-store.js';
+
+/**
+ * Quarantines the keys of a session that cannot be used. The session's owner calls it before the claim and then repeatedly:
+ * for some of these keys there is no other reader who would notice. Where the session has no owner, a replica calls it.
+ */
+export async function quarantineUnusableKeys(redis: Redis, session: string): Promise<void> {
+  await quarantineWrongTypes(redis, allKeys(session));
+  const k = sessionKeys(session);
+  const names = Object.keys(isReadable) as (keyof typeof isReadable)[];
+  const found = await readKeysScript(redis, [...names.map((name) => k[name]), k.events], []);
+  const defects = names.map((name, i): [string, Defect | null] => {
+    const [text = '', digest = '', hasNoTtl = '0'] = found[i] ?? [];
+    if (digest === '') return [k[name], null];
+    if (!isReadable[name](text)) return [k[name], { type: 'unreadable', digest }];
+    const mustExpire = name === 'lock' || (name === 'heartbeat' && text === 'live');
+    return [k[name], mustExpire && hasNoTtl === '1' ? { type: 'no expiry' } : null];
+  });
+  const [lastId = ''] = found[names.length] ?? [];
+  if (lastId !== '' && !/^\d{1,15}-\d{1,15}$/.test(lastId)) defects.push([k.events, { type: 'last id' }]);
+  for (const [key, defect] of defects) if (defect !== null) await quarantine(redis, key, defect);
+}
+
+/** Whether the text is one that its key may hold. In the session's other keys every text is valid. */
+const isReadable = {
+  fence: (text) => parseFence(text) !== null,
+  state: (text) => tryParseStatus(text) !== null,
+  heartbeat: (text) => parseHeartbeat(text) !== null,
+  intent: (text) => parseIntent(text) !== null,
+  outcome: (text) => parseOutcome(text) !== null,
+  endedStart: (text) => /^[\x21-\x7e]{1,100}$/.test(text),
+  wiped: (text) => parseWipedEpoch(text) !== null,
+  backupSummary: (text) => credentialsBackupParts.summary(text) !== null,
+  backupStatus: (text) => credentialsBackupParts.status(text) !== null,
+  account: isAccountText,
+  lock: () => true,
+} satisfies Partial<Record<keyof SessionKeys, (text: string) => boolean>>;
+
+function allKeys(session: string): string[] {
+  const queues = [readsQueue(session), sendsQueue(session)];
+  return [
+    ...Object.values(sessionKeys(session)),
+    ...[answersKey(session), commandRoomKey(session, 'reads'), commandRoomKey(session, 'sends')],
+    ...queues.flatMap((queue) => queueKeys(queue)),
+  ];
+}
+
+// KEYS strings, then events
+// returns for each string {text, its sha1, '1' where it has no TTL}, {} where there is none; for the events {last id}
+const readKeysScript = luaScript<string[][]>(
+  'readSessionKeys',
+  Object.keys(isReadable).length + 1,
+  `local found = {}
+   for i = 1, #KEYS - 1 do
+     local text = redis.call('GET', KEYS[i])
+     found[i] = text and {text, redis.sha1hex(text), redis.call('PTTL', KEYS[i]) == -1 and '1' or '0'} or {}
+   end
+   local last = redis.call('XREVRANGE', KEYS[#KEYS], '+', '-', 'COUNT', 1)[1]
+   found[#KEYS] = last and {last[1]} or {}
+   return found`,
+);

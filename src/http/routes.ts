@@ -5,7 +5,7 @@ import { createQrLinkRoutes } from './auth/qr-link-routes.js';
 import type { Exchange, Route } from './core/exchange.js';
 import { htmlType, send, sendJson } from './core/responses.js';
 import { createDocsRoutes } from './docs-page.js';
-import { createEventsRoute } from './events/events-route.js';
+import { createEventsRoute } from './events-route.js';
 import { createMetricsRoute } from './http-metrics.js';
 import { createMcpRoute } from './mcp/route.js';
 import { createOpenApiRoute } from './openapi/route.js';

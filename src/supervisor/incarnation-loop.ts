@@ -7,13 +7,13 @@ import { unlessAborted } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
 import type { BrowserMemory } from './browser/browser-memory.js';
-import type { ThreadRpc } from './commands/thread-rpc.js';
 import { Incarnation } from './incarnation.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
 import { isQuiet } from './recycling/quiet.js';
 import { type Recycling, untilDue } from './recycling/recycler.js';
 import { type RestartParts, recycle, restart } from './restart.js';
 import { type GiveUp, RestartPolicy } from './restart-policy.js';
+import type { ThreadRpc } from './thread-rpc.js';
 import type { WarmThread } from './warm-thread.js';
 
 /** What a run gets from its supervisor. */

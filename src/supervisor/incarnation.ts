@@ -5,8 +5,8 @@ import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-me
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
 import type { Browser } from './browser/browser.js';
-import { ThreadRpc } from './commands/thread-rpc.js';
 import type { SessionThread } from './thread.js';
+import { ThreadRpc } from './thread-rpc.js';
 
 interface IncarnationOptions {
   /** One that has not begun. */

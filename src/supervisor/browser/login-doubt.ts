@@ -1,8 +1,8 @@
 import { HoldlineError } from '../../contract/errors.js';
 import type { Logger } from '../../platform/logger.js';
 import { UnreadableBackupError } from '../credentials/errors.js';
-import { LoginRestorer } from '../credentials/login-restorer.js';
 import type { SnapshotStore } from '../credentials/snapshot-store.js';
+import { LoginRestorer } from './login-restorer.js';
 import { type Profile, ProfileError } from './profile.js';
 
 /** The login does not work, and no snapshot of it is left to try. */

@@ -2,8 +2,8 @@ import type { ReadJob, ReadOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import { mayBeDone } from '../../contract/operations/operation.js';
 import { findOperation } from '../../contract/operations.js';
+import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
-import { CommandRefusedError } from './thread-rpc.js';
 
 /**
  * Carries out a read on the current session worker, or on a later one, within `patienceMs` from now. null: the run ends

@@ -1,10 +1,10 @@
 import type { SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import type { SendRecord } from '../../platform/store/send-attempts.js';
+import { CommandInterruptedError, CommandRefusedError } from '../thread-rpc.js';
 import { LookupUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
 import { SendPendingError } from './send-batch.js';
 import { type Attempted, failed, unknown } from './send-outcomes.js';
-import { CommandInterruptedError, CommandRefusedError } from './thread-rpc.js';
 
 /** Before the same page is asked again, which may be reloading. */
 const retryAfterInterruptionMs = 1_000;

@@ -2,18 +2,18 @@ import { z } from 'zod';
 import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
 import type { PreparedMessage, SendCommands } from '../../contract/worker-commands.js';
 import type { Incarnation } from '../incarnation.js';
+import {
+  CommandInterruptedError,
+  CommandRefusedError,
+  CommandUnansweredError,
+  pageCallMs,
+} from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 import type { LookupLimiter } from './lookup-limiter.js';
 import type { HandoverResult } from './send-batch.js';
 import type { SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
 import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
-import {
-  CommandInterruptedError,
-  CommandRefusedError,
-  CommandUnansweredError,
-  pageCallMs,
-} from './thread-rpc.js';
 
 /** What a send needs from its run. Functions return the current value. */
 export interface SendContext {

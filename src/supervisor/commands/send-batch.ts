@@ -1,9 +1,9 @@
 import type { SendJob } from '../../contract/command-jobs.js';
 import type { SendCommands, SentText } from '../../contract/worker-commands.js';
+import { CommandInterruptedError, CommandRefusedError, pageCallMs } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 import type { SendPlace } from './send-order.js';
 import type { Attempted } from './send-outcomes.js';
-import { CommandInterruptedError, CommandRefusedError, pageCallMs } from './thread-rpc.js';
 
 /** One batch of messages to one chat: recorded, handed to the page in one call, and settled with its answers. */
 

@@ -10,7 +10,7 @@ import {
   sendJobKey,
   sessionKeys,
 } from '../../../src/contract/keys.js';
-import { clearUnsentMessages } from '../../../src/http/commands/send-cleanup.js';
+import { clearUnsentMessages } from '../../../src/platform/queues/send-cleanup.js';
 import { quarantine } from '../../../src/platform/redis/quarantine.js';
 import { readEvents } from '../../../src/platform/store/event-stream.js';
 import { storeAnswer } from '../../../src/platform/store/read-answers.js';

@@ -5,8 +5,8 @@ import type { SessionState } from '../../../../src/contract/status.js';
 import type { ToThread } from '../../../../src/contract/thread-messages.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
 import { runRead } from '../../../../src/supervisor/commands/run-read.js';
-import { ThreadRpc } from '../../../../src/supervisor/commands/thread-rpc.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
+import { ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
 

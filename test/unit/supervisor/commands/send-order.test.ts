@@ -9,8 +9,8 @@ import { LookupLimiter } from '../../../../src/supervisor/commands/lookup-limite
 import type { PreparedSend } from '../../../../src/supervisor/commands/send-batch.js';
 import { SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
 import { SendOrder, type SendPlace } from '../../../../src/supervisor/commands/send-order.js';
-import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/commands/thread-rpc.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
+import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 import { eventually } from '../../../support/eventually.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { HoldlineError } from '../../contract/errors.js';
-import type { FromThread, ToThread } from '../../contract/thread-messages.js';
-import { withDeadline } from '../../platform/deadline.js';
+import { HoldlineError } from '../contract/errors.js';
+import type { FromThread, ToThread } from '../contract/thread-messages.js';
+import { withDeadline } from '../platform/deadline.js';
 
 /** The session worker refused the command. */
 export class CommandRefusedError extends HoldlineError {}

@@ -1,13 +1,13 @@
-import { ApiError } from '../../contract/errors.js';
-import { type EventType, eventSchemas } from '../../contract/events.js';
-import { isEventId } from '../../platform/store/event-stream.js';
-import type { Exchange } from '../core/exchange.js';
-import { InFlightLimit } from '../core/in-flight.js';
-import { parseQuery } from '../core/request-target.js';
-import { invalidRequest } from '../core/validation.js';
-import type { SessionRoute } from '../session-routes.js';
-import type { EventFeed } from './event-feed.js';
-import { selectForGuest, selectTypes } from './frames.js';
+import { ApiError } from '../contract/errors.js';
+import { type EventType, eventSchemas } from '../contract/events.js';
+import { isEventId } from '../platform/store/event-stream.js';
+import type { Exchange } from './core/exchange.js';
+import { InFlightLimit } from './core/in-flight.js';
+import { parseQuery } from './core/request-target.js';
+import { invalidRequest } from './core/validation.js';
+import type { EventFeed } from './events/event-feed.js';
+import { selectForGuest, selectTypes } from './events/frames.js';
+import type { SessionRoute } from './session-routes.js';
 
 /** `GET /api/events`: server-sent events, the new ones only or all since `Last-Event-ID`. */
 export function createEventsRoute(): SessionRoute {

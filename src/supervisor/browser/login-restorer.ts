@@ -4,11 +4,11 @@ import { HoldlineError, messageOf } from '../../contract/errors.js';
 import { type Account, accountSchema } from '../../contract/status.js';
 import { unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
-import type { Profile } from '../browser/profile.js';
-import { DamagedSnapshotError, UnreadableBackupError } from './errors.js';
-import { loginFolders } from './login-files.js';
-import type { SnapshotStore, StoredSnapshot } from './snapshot-store.js';
-import { accountFile, storageFile } from './take-snapshot.js';
+import { DamagedSnapshotError, UnreadableBackupError } from '../credentials/errors.js';
+import { loginFolders } from '../credentials/login-files.js';
+import type { SnapshotStore, StoredSnapshot } from '../credentials/snapshot-store.js';
+import { accountFile, storageFile } from '../credentials/take-snapshot.js';
+import type { Profile } from './profile.js';
 
 /** Restoring failed for a reason outside the snapshot (disk, Redis). A later try can succeed. */
 class RestoreError extends HoldlineError {

@@ -1,7 +1,7 @@
 import { attemptKey, keyPrefix } from '../../contract/keys.js';
 import { sendsQueue } from '../../contract/names.js';
-import type { Redis } from '../../platform/redis/connection.js';
-import { luaScript } from '../../platform/redis/lua-script.js';
+import type { Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
 
 /** What an HTTP replica may change in the records of sends: only those that no owner works on. */
 

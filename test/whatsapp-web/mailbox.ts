@@ -159,7 +159,7 @@ export class Mailbox {
     return record;
   }
 
-  /** AckTracker only rise. */
+  /** Acks only rise. */
   raiseAck(id: string, ack: Ack): MessageRecord {
     const message = this.#messages.get(id);
     if (!message) throw new Error(`there is no message ${id}`);

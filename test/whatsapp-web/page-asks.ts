@@ -20,18 +20,18 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
     case 'send-begins':
       return beginSending(world, page);
     case 'list-chats':
-      return authorize(null, faults.slowChatsMs);
+      return permit(null, faults.slowChatsMs);
     case 'mark-seen':
-      return authorize(faults.seen);
+      return permit(faults.seen);
     case 'link-preview':
-      return authorize(faults.preview, faults.previewMs);
+      return permit(faults.preview, faults.previewMs);
     case 'load-earlier':
-      return authorize(faults.loadEarlierThrows ? 'throws' : null);
+      return permit(faults.loadEarlierThrows ? 'throws' : null);
     case 'group-metadata':
       world.groupQuestions += 1;
-      return authorize(faults.groupMetadata, faults.groupMetadataMs);
+      return permit(faults.groupMetadata, faults.groupMetadataMs);
     case 'sentinel':
-      return authorize(null, timing.sentinelMs);
+      return permit(null, timing.sentinelMs);
     case 'unpair':
       return unpair(world, page, ask.reason);
     default:
@@ -39,7 +39,7 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
   }
 }
 
-async function authorize(fault: 'throws' | 'refused' | 'hangs' | null, delayMs = 0): Promise<null> {
+async function permit(fault: 'throws' | 'refused' | 'hangs' | null, delayMs = 0): Promise<null> {
   if (fault === 'hangs') return NEVER;
   if (delayMs > 0) await delay(delayMs, undefined, { ref: false });
   if (fault !== null) throw new Error(fault === 'refused' ? 'not-authorized' : 'a fault of the page');

@@ -53,7 +53,7 @@ export interface World {
   readonly unknownModules: Set<string>;
   /** How often pages were called to send something. */
   sendsBegun: number;
-  /** AckTracker that are on their way. */
+  /** Acks on their way. */
   readonly timers: Timers;
   readonly journal: { readonly at: number; readonly text: string }[];
 }

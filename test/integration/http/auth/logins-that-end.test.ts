@@ -102,7 +102,7 @@ describe('what goes on in the name of a login', () => {
     }
   });
 
-  it('ends with the key of the login, where it is in the apiKeys no more', async () => {
+  it('ends with the key of the login, when that key is configured no more', async () => {
     const login = await here.cookieOf(keys.key.read);
     const client = await listen(here, login);
     const [name = ''] = await redis.keys('{wa}:login:*');

@@ -30,6 +30,7 @@ export async function readSession<Name extends PlainlyAskedName>(
   let pending: PendingRead | null = null;
   let hasTurn = false;
   let hasWaited = false;
+  let mayHaveBegun = false;
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
@@ -44,8 +45,9 @@ export async function readSession<Name extends PlainlyAskedName>(
         hasWaited = true;
         onBound('readsPerCaller');
       }
+      mayHaveBegun ||= pending !== null && readiness.type === 'ready';
       if (performance.now() >= deadline || call.signal.aborted) {
-        throw pending !== null && isIdempotent(operation) ? doubtful() : unanswered(readiness);
+        throw mayHaveBegun && isIdempotent(operation) ? doubtful() : unanswered(readiness);
       }
       await run.untilNextLook(call.signal);
     }

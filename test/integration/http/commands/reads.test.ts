@@ -158,20 +158,24 @@ describe('what is asked of the session worker', () => {
     assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200]));
   });
 
-  for (const [code, status, told] of [
-    ['not_on_whatsapp', 422, 'not_on_whatsapp'],
-    ['whatsapp_error', 502, 'whatsapp_error'],
-    ['login_required', 409, 'login_required'],
-    ['timeout', 504, 'timeout'],
-    ['not_supported_by_page', 501, 'not_supported_by_page'],
-    ['something_else', 502, 'whatsapp_error'],
-    ['redis_unavailable', 502, 'whatsapp_error'],
+  const messages = '/api/messages?phone_number=15551234567';
+  for (const [path, code, status, told] of [
+    [messages, 'not_on_whatsapp', 422, 'not_on_whatsapp'],
+    [messages, 'chat_not_found', 404, 'chat_not_found'],
+    ['/api/chats', 'not_on_whatsapp', 502, 'whatsapp_error'],
+    ['/api/chats', 'whatsapp_error', 502, 'whatsapp_error'],
+    ['/api/chats', 'login_required', 409, 'login_required'],
+    ['/api/chats', 'session_not_ready', 503, 'session_not_ready'],
+    ['/api/chats', 'timeout', 504, 'timeout'],
+    ['/api/chats', 'not_supported_by_page', 501, 'not_supported_by_page'],
+    ['/api/chats', 'something_else', 502, 'whatsapp_error'],
+    ['/api/chats', 'redis_unavailable', 502, 'whatsapp_error'],
   ] as const) {
-    it(`tells a refusal as ${code} with ${status} ${told}`, async () => {
+    it(`${path} passes on the refusal ${code} as ${status} ${told}`, async () => {
       const { run } = await held();
       await run.publish('ready', { account });
       await consumer({ read: async () => ({ ok: false, error: { code, message: 'because' } }) });
-      const answer = await chats();
+      const answer = await ask(path);
       assertRefused(answer, status, told);
       assert.equal(answer.body.error.message, 'because');
     });

@@ -163,6 +163,28 @@ test('a read that WhatsApp does not answer does not hold up a send', async () =>
   await stage.whatsApp.faults.clear();
 });
 
+test('a reaction is on the message until another one replaces it, or it is taken back', async () => {
+  const { id } = await stage.whatsApp.phone.receive({ from: other, body: 'do you like it?' });
+  const react = (emoji: string, messageId = id) =>
+    call(`/api/messages/${encodeURIComponent(messageId)}/react`, { emoji });
+  for (const emoji of ['👍', '👍', '❤️']) {
+    const { status, body } = await react(emoji);
+    assert.deepEqual([status, body], [200, { ok: true }]);
+    assert.deepEqual(await stage.whatsApp.phone.reactions(), { [id]: emoji });
+  }
+  assert.equal((await react('')).status, 200);
+  assert.deepEqual(await stage.whatsApp.phone.reactions(), {});
+  for (const unknown of ['nonsense', `false_${otherId}_3EB0000000000000000A`]) {
+    const { status, body } = await react('👍', unknown);
+    assert.deepEqual([status, (body as { error: { code: string } }).error.code], [404, 'message_not_found']);
+  }
+  await stage.whatsApp.faults.set({ reaction: 'throws' });
+  const refused = await react('👍');
+  assert.equal(refused.status, 502);
+  assert.match(JSON.stringify(refused.body), /WhatsApp Web failed: a fault of the page/);
+  await stage.whatsApp.faults.clear();
+});
+
 test('the id of a request follows it through every log and back, and no log has a text or a number', async () => {
   const message = 'words that no log may hold';
   const send = await call('/api/send', { phone_number: other, message }, { 'x-request-id': 'follow-send' });

@@ -95,6 +95,7 @@ export function fakePage(field = '$1'): FakePage {
     WAWebGetEphemeralFieldsMsgActionsUtils: { getEphemeralFields: () => ({}) },
     WAWebUpdateUnreadChatAction: { sendSeen: async () => undefined },
     WAWebStreamModel: { Stream: { markAvailable: () => undefined, markUnavailable: () => undefined } },
+    WAWebSendReactionMsgAction: { sendReactionToMsg: async () => undefined },
     WALinkify: { findLink: (text: string) => (text.includes('http') ? { href: text } : null) },
     WAWebLinkPreviewChatAction: { getLinkPreview: async () => ({ data: { title: 'A page' } }) },
     WAWebChatLoadMessages: { loadEarlierMsgs: async () => undefined },

@@ -31,6 +31,8 @@ export class Mailbox {
   /** By id, the how-manieth it was to come. */
   readonly #arrivals = new Map<string, number>();
   readonly #received = new Map<string, ReceivedMessage>();
+  /** The account's own, by message. */
+  readonly #reactions = new Map<string, string>();
 
   constructor(me: string, now: () => number = Date.now, known: (numberOrId: string) => string = toWid) {
     this.#me = me;
@@ -139,6 +141,18 @@ export class Mailbox {
     };
     this.#received.set(record.id, { ...receipt, times: receipt.times + 1 });
     return record;
+  }
+
+  /** The account's reaction to a message; an empty emoji takes it back. */
+  react(id: string, emoji: string): void {
+    if (!this.#messages.has(id)) throw new Error(`there is no message ${id}`);
+    if (emoji === '') this.#reactions.delete(id);
+    else this.#reactions.set(id, emoji);
+  }
+
+  /** By message id. */
+  reactions(): ReadonlyMap<string, string> {
+    return this.#reactions;
   }
 
   timesReceived(id: string): number {

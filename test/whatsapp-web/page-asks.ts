@@ -25,6 +25,10 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
       return permit(faults.seen);
     case 'link-preview':
       return permit(faults.preview, faults.previewMs);
+    case 'reaction':
+      await permit(faults.reaction);
+      world.mailbox.react(world.people.knownMessageId(ask.messageId), ask.emoji);
+      return null;
     case 'load-earlier':
       return permit(faults.loadEarlierThrows ? 'throws' : null);
     case 'group-metadata':

@@ -42,6 +42,8 @@ export interface PhoneChats {
   markRead(chat: string): Promise<void>;
   /** The other side gets or reads a message of the account, now and not after its delay. */
   acknowledge(messageId: string, ack: Ack): Promise<void>;
+  /** The account's reactions: the emoji by message id. */
+  reactions(): Promise<Record<string, string>>;
   /** What the server got from pages, and how often each. */
   received(): Promise<ReceivedMessage[]>;
   /** So many messages at once, spread over so many chats, which it makes; their ids. Pages hear of all of them in one piece. */
@@ -91,6 +93,8 @@ export function phoneChats(world: World): PhoneChats {
     send: async (outgoing) => announced(mailbox.sendFromPhone(outgoing)),
     markRead: async (chat) => announceChat(world, mailbox.markRead(chat)),
     acknowledge: async (id, ack) => acknowledge(world, people.knownMessageId(id), ack),
+    reactions: async () =>
+      Object.fromEntries([...mailbox.reactions()].map(([id, emoji]) => [view().messageId(id), emoji])),
     received: async () =>
       mailbox.received().map((one) => ({ ...one, id: view().messageId(one.id), to: view().id(one.to) })),
     mass: async (count, chats) => {

@@ -32,6 +32,8 @@ export interface Answers {
   'list-chats': { ask: object; answer: null };
   'mark-seen': { ask: object; answer: null };
   'link-preview': { ask: object; answer: null };
+  /** The account reacts to a message; an empty emoji takes the reaction back. */
+  reaction: { ask: { messageId: string; emoji: string }; answer: null };
   'load-earlier': { ask: object; answer: null };
   'group-metadata': { ask: object; answer: null };
   /** The first step of a detached logout. */

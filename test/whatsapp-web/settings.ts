@@ -111,6 +111,8 @@ export interface FaultSettings {
   slowChatsMs: number;
   /** The page's call to mark a chat as seen. */
   seen: 'throws' | 'hangs' | null;
+  /** The page's call to react to a message. */
+  reaction: 'throws' | 'hangs' | null;
   /** The page's call for the preview of a link; `previewMs` is how long it takes when it comes. */
   preview: 'throws' | 'hangs' | null;
   previewMs: number;
@@ -147,6 +149,7 @@ export const NO_FAULTS: FaultSettings = {
   ackError: false,
   slowChatsMs: 0,
   seen: null,
+  reaction: null,
   preview: null,
   previewMs: 0,
   lookupHangs: [],

@@ -31,9 +31,20 @@ export const messageFunctions = {
     return { ok: true, chat: { ...chat, contact }, count: messages.length, messages };
   },
 
+  async react({ client }, { id: messageId, emoji }) {
+    const isFound = isMessageId(messageId) && (await client.ask('react', { messageId, emoji }, pageAnswerMs));
+    if (!isFound) throw new ApiError('message_not_found', 'there is no such message');
+    return { ok: true };
+  },
+
   async number({ client, people }, { phone_number }) {
     const person = toPerson(await client.ask('lookUp', { digits: phone_number }, pageAnswerMs));
     const [contact = null] = await people.complete([person]);
     return { ok: true, phone_number, exists: contact !== null, contact };
   },
 } satisfies Partial<OperationFunctions>;
+
+/** Whether a page can be asked for it: it takes its ids apart, and may throw at anything else. */
+function isMessageId(id: string): boolean {
+  return /^(true|false)_\S+@\S+_\S+$/.test(id);
+}

@@ -35,6 +35,11 @@ export function chatModules({ settings, chats, people, outbox, stream, MsgKey })
         markSeen(chat, stream);
       },
     },
+    WAWebSendReactionMsgAction: {
+      sendReactionToMsg: async (message, emoji) => {
+        await stream.ask({ kind: 'reaction', messageId: message.id.toString(), emoji });
+      },
+    },
     WALinkify: { findLinks, findLink: (text) => findLinks(text)[0] ?? null },
     ...sendingModules(outbox, stream, MsgKey),
   };

@@ -33,6 +33,8 @@ export interface Sending {
   sendTexts(input: { messages: readonly TextToSend[]; notAfter: number }): Promise<PageSent[]>;
   /** Finds a message by its id, in memory and in the page's store. null: there is none. */
   findMessage(input: { messageId: string }): Promise<{ ack: number; timestamp: number | null } | null>;
+  /** Puts the account's reaction on a message; `''` takes it back. False: there is no such message. */
+  react(input: { messageId: string; emoji: string }): Promise<boolean>;
   /** The key of a message that the account sends in a chat. Throws where the page cannot make one. */
   ownKey(chat: Foreign, keyId: string): Foreign;
 }
@@ -131,6 +133,14 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
     return started;
   }
 
+  async function findModel(messageId: string): Promise<Foreign> {
+    const { Msg } = page.need('WAWebCollections');
+    const inMemory = Msg.get(messageId);
+    if (inMemory !== undefined && inMemory !== null) return inMemory;
+    const stored = await page.within(stepMs, 'the page', Msg.getMessagesById([messageId]));
+    return stored?.messages?.[0] ?? null;
+  }
+
   return {
     async prepareMessage({ chatId, keyId }) {
       const chat = await page.openChat(chatId);
@@ -152,13 +162,17 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
       return results;
     },
     async findMessage({ messageId }) {
-      const { Msg } = page.need('WAWebCollections');
-      const found =
-        Msg.get(messageId) ??
-        (await page.within(stepMs, 'the page', Msg.getMessagesById([messageId])))?.messages?.[0];
-      if (found === undefined || found === null) return null;
+      const found = await findModel(messageId);
+      if (found === null) return null;
       const ack = page.attempt(() => found.ack);
       return { ack: typeof ack === 'number' ? ack : 0, timestamp: page.timeOf(found) };
+    },
+    async react({ messageId, emoji }) {
+      const sendReaction = page.need('WAWebSendReactionMsgAction.sendReactionToMsg');
+      const message = await findModel(messageId);
+      if (message === null) return false;
+      await page.within(stepMs, 'WhatsApp', sendReaction(message, emoji));
+      return true;
     },
     ownKey,
   };

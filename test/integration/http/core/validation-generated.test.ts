@@ -38,7 +38,8 @@ describe('generated requests', () => {
         headers: { 'content-type': 'application/json', prefer: 'wait=0' },
       });
       const text = await response.text();
-      assert.equal(response.status !== 400, operation.input.safeParse(fields).success, text);
+      const input = { ...fields, ...namesIn(path) };
+      assert.equal(response.status !== 400, operation.input.safeParse(input).success, text);
       if (response.status >= 400) assertErrorBody(response.status, text);
     });
   });
@@ -67,6 +68,11 @@ describe('generated requests', () => {
     });
   });
 });
+
+/** The fields that a path names: it is asked for as it stands. */
+function namesIn(path: string): Record<string, string> {
+  return Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([text, name]) => [name, text]));
+}
 
 function assertAnswers(answers: readonly RawAnswer[]): void {
   for (const { status, headers, body } of answers.filter((answer) => answer.status !== 100)) {
@@ -117,6 +123,7 @@ const near: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     fc.string({ unit: 'binary' }),
     fc.constantFrom('', 'x'.repeat(65_536), 'x'.repeat(65_537)),
   ),
+  emoji: fc.constantFrom('👍', '', '❤', '👍👍', 'ok'),
   limit: fc.oneof(fc.integer({ min: -5, max: 110 }), fc.double(), fc.integer().map(String)),
 };
 

@@ -305,6 +305,7 @@ describe('the Model Context Protocol', () => {
       assert.deepEqual(repeatable.sort(), [
         'whatsapp_list_chats',
         'whatsapp_logout',
+        'whatsapp_react',
         'whatsapp_read_messages',
         'whatsapp_start_auth',
         'whatsapp_status',

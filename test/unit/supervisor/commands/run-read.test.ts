@@ -44,6 +44,52 @@ function session(state: SessionState) {
   };
 }
 
+describe('an operation that may be repeated', () => {
+  /** A session whose thread ends at its first command, and answers those after it. */
+  function interruptedSession() {
+    const { availability } = session('starting');
+    const taken: string[] = [];
+    const rpc: ThreadRpc = new ThreadRpc((message) => {
+      taken.push((message as Command).operation);
+      queueMicrotask(() => rpc.close());
+    });
+    availability.update({ commands: rpc } as unknown as Incarnation, 'ready');
+    const run = (operation: string, patienceMs: number) =>
+      runRead(
+        { operation, input: {}, notAfter: 0, requestId: 'r', fetchesAnswer: true },
+        availability,
+        new AbortController().signal,
+        patienceMs,
+      );
+    return { availability, taken, run };
+  }
+
+  it('is carried out again by the next session worker', async () => {
+    const { availability, taken, run } = interruptedSession();
+    const answer = run('react', 20_000);
+    availability.update(null, 'starting');
+    const { calls, availability: next } = session('ready');
+    availability.update(next.in('ready'), 'ready');
+    assert.deepEqual(await answer, { ok: true, output: 'react' });
+    assert.deepEqual([taken, calls], [['react'], ['react']]);
+  });
+
+  for (const [operation, message] of [
+    [
+      'react',
+      'the session (starting) did not answer in time; it may have been done; repeating it does no harm',
+    ],
+    ['number', 'the session (starting) did not answer in time'],
+  ] as const) {
+    it(`says after an interruption what is known of ${operation}`, async () => {
+      const { availability, run } = interruptedSession();
+      const answer = run(operation, 50);
+      availability.update(null, 'starting');
+      assert.deepEqual(await answer, { ok: false, error: { code: 'timeout', message } });
+    });
+  }
+});
+
 describe('a read', () => {
   it('that the page does not support is told as it was refused', async () => {
     const answer = await session('ready').read('chats');

@@ -273,6 +273,53 @@ describe('sending', () => {
   });
 });
 
+describe('a reaction', () => {
+  const id = `false_${lid}_A1`;
+  function withReactions(page: FakePage): [message: unknown, emoji: string][] {
+    const reactions: [unknown, string][] = [];
+    page.modules.WAWebSendReactionMsgAction = {
+      sendReactionToMsg: async (message: { id: unknown }, emoji: string) =>
+        void reactions.push([String(message.id), emoji]),
+    };
+    return reactions;
+  }
+
+  it('is put on the message with that id, whether it is in memory or in the store', async () => {
+    const page = fakePage();
+    const reactions = withReactions(page);
+    const message = messageOf(lid, 'A1');
+    collections(page).Msg.add(message);
+    assert.equal(await page.value('react', { messageId: id, emoji: '👍' }), true);
+    collections(page).Msg.get = () => undefined;
+    collections(page).Msg.getMessagesById = async ([asked]: string[]) => ({
+      messages: asked === id ? [message] : [],
+    });
+    assert.equal(await page.value('react', { messageId: id, emoji: '' }), true);
+    assert.deepEqual(reactions, [
+      [String(message.id), '👍'],
+      [String(message.id), ''],
+    ]);
+  });
+
+  it('is put on nothing where there is no such message', async () => {
+    const page = fakePage();
+    const reactions = withReactions(page);
+    assert.equal(await page.value('react', { messageId: id, emoji: '👍' }), false);
+    assert.deepEqual(reactions, []);
+  });
+
+  it('says what the page lacks for it', async () => {
+    const page = fakePage();
+    delete page.modules.WAWebSendReactionMsgAction;
+    assert.deepEqual(await page.call('react', { messageId: id, emoji: '👍' }), {
+      type: 'error',
+      kind: 'lacking',
+      name: 'PageLacks',
+      message: 'WAWebSendReactionMsgAction.sendReactionToMsg is missing',
+    });
+  });
+});
+
 describe('what the page tells by itself', () => {
   const until = async (page: FakePage, count: number) => {
     while (page.told.flatMap(({ events }) => events ?? []).length < count) await new Promise(setImmediate);

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
+import { linkedAccount as account } from '../../../support/held-session.js';
+
+interface Answer {
+  readonly status: number;
+  readonly body: {
+    readonly ok?: true;
+    readonly error?: { code: string; message: string; issues?: { path: string; message: string }[] };
+  };
+}
+
+const id = 'false_15551234567@c.us_3EB0C431C26A1916E07A';
+const emojiRule = 'emoji must be one emoji, or empty to take the reaction back';
+
+describe('POST /api/messages/{id}/react', () => {
+  let stage: CommandStage;
+
+  before(async () => {
+    stage = await startCommandStage();
+  });
+  afterEach(() => stage.clear());
+  after(() => stage.close());
+
+  async function react(body: unknown, messageId = id, prefer = 'wait=30'): Promise<Answer> {
+    const response = await stage.replica.post(`/api/messages/${encodeURIComponent(messageId)}/react`, {
+      headers: { prefer, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
+  }
+
+  async function publishReady() {
+    const { run } = await stage.held();
+    await run.publish('ready', { account });
+  }
+
+  it('asks the session worker for the message and the emoji', async () => {
+    await publishReady();
+    const { reads } = await stage.consumer({ read: async () => ({ ok: true, output: { ok: true } }) });
+    for (const emoji of ['👍', '❤', '👩🏽‍🚀', '🇨🇭', '1️⃣', '']) {
+      assert.deepEqual(await react({ emoji }), { status: 200, body: { ok: true } }, emoji);
+      assert.deepEqual([reads.at(-1)?.operation, reads.at(-1)?.input], ['react', { id, emoji }]);
+    }
+  });
+
+  it('refuses anything but one emoji, and asks nothing', async () => {
+    await publishReady();
+    const { reads } = await stage.consumer({ read: async () => ({ ok: true, output: { ok: true } }) });
+    for (const emoji of ['ok', '👍👍', '👍!', ' ', '1', 7, null, undefined, '👍'.padEnd(80, '\u200d')]) {
+      const { status, body } = await react({ emoji });
+      assert.equal(status, 400, String(emoji));
+      assert.deepEqual(body.error?.issues, [{ path: 'emoji', message: emojiRule }], String(emoji));
+    }
+    assert.equal((await react({ emoji: '👍', chat_id: '1@lid' })).body.error?.code, 'invalid_request');
+    assert.equal((await react({ emoji: '👍' }, 'x'.repeat(257))).body.error?.code, 'invalid_request');
+    assert.deepEqual(reads, []);
+  });
+
+  it('passes on that there is no such message', async () => {
+    await publishReady();
+    const error = { code: 'message_not_found', message: 'there is no such message' };
+    await stage.consumer({ read: async () => ({ ok: false, error }) });
+    assert.deepEqual(await react({ emoji: '👍' }), { status: 404, body: { error } });
+  });
+
+  it('says, when the wait is over, that it may have been done', async () => {
+    await publishReady();
+    const { status, body } = await react({ emoji: '👍' }, id, 'wait=1');
+    assert.deepEqual([status, body.error?.code], [504, 'timeout']);
+    assert.equal(
+      body.error?.message,
+      'the session did not answer in time; it may have been done; repeating it does no harm',
+    );
+  });
+});

@@ -1,5 +1,5 @@
 # One image for every role: docker run … holdline [all|http|supervisor|doctor|key|import-session|page-contract].
-# docs/deployment.md has how to run it.
+# docs/deployment.md says how to run it.
 
 ARG NODE_IMAGE=node:20-bookworm-slim
 
@@ -9,15 +9,15 @@ COPY package.json package-lock.json .puppeteerrc.cjs ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY src ./src
-# npm keeps the compiler, which some package names as an optional peer.
+# npm keeps the compiler, because a package names it as an optional peer.
 RUN npx tsc -p tsconfig.json \
  && rm dist/.tsbuildinfo \
  && npm prune --omit=dev --no-audit --no-fund \
  && rm -rf node_modules/typescript node_modules/@typescript
 
 FROM ${NODE_IMAGE}
-# What a browser without a window and without a GPU never opens stays out: 250 MB. redis-server is for the role all,
-# which brings its own.
+# Leaves out 250 MB that a browser without a window and a GPU never opens. The role all starts a Redis of its own, hence
+# redis-server.
 RUN printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/lib/*/libLLVM*' \
       '/usr/lib/*/libz3*' '/usr/lib/*/dri/*' '/usr/lib/chromium/locales/*' \
       >/etc/dpkg/dpkg.cfg.d/holdline \
@@ -33,8 +33,8 @@ COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
 COPY deploy/holdline /usr/local/bin/holdline
 
-# Chromium keeps its sandbox: as a user of its own it needs no root, but it needs deploy/chromium-seccomp.json (or
-# another leave to make user namespaces).
+# Chromium keeps its sandbox. It needs no root, but it needs permission to create user namespaces:
+# deploy/chromium-seccomp.json gives it.
 USER holdline
 ENV NODE_ENV=production \
     WHATSAPP_MCP_HOST=0.0.0.0 \
@@ -42,9 +42,9 @@ ENV NODE_ENV=production \
     WHATSAPP_AUTH_DIR=/data/auth
 VOLUME /data
 EXPOSE 8790
-# The runs of sessions are handed over within 20 s of SIGTERM (shutdownMs): stop with a longer grace.
+# After SIGTERM, sessions are handed over within 25 s (shutdownMs). Use a longer grace period than that.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 CMD ["holdline", "health"]
-# tini reaps what a killed browser leaves and passes signals on.
+# tini forwards signals, and reaps the processes that a killed browser leaves.
 ENTRYPOINT ["tini", "--", "holdline"]
 CMD ["all"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run test:attack [-- WORD]: repeats over loopback what an attacker did, and says what the owner noticed of it.
+# npm run test:attack [-- WORD]: repeats attacks over loopback, and says what the owner noticed of them.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare test

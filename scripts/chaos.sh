@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run test:chaos [-- --seconds S --seed N]: random faults, replayable by their seed, hit a cluster at work.
+# npm run test:chaos [-- --seconds S --seed N]: random faults, repeatable by their seed, in a cluster under load.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare test

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run demo: the product against a local stand-in for WhatsApp Web, with a page that plays the phone.
+# npm run demo: runs the product against a local stand-in for WhatsApp Web, with a page that is the phone.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare demo

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run docs: writes the tables of the documentation that follow from the table of operations.
+# npm run docs: writes the tables of the documentation that are made from the table of operations.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare doctor

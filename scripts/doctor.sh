@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# npm run doctor [-- all|http|supervisor] [--json]: what this machine lacks is what it is to find, so nothing is installed
-# but the npm packages.
+# npm run doctor [-- all|http|supervisor] [--json]: checks what this machine lacks. So it installs nothing except
+# the npm packages.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare doctor

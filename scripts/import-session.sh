@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run import-session -- DIR [--session-id ID]: takes over the login of a whatsapp-web.js program.
+# npm run import-session -- DIR [--session-id ID]: takes over the login of another whatsapp-web.js program.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare http

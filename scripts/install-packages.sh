@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The one part of the setup that runs as root: installs the named Debian packages, those of them that this
-# machine's package sources have. A Redis service that comes with redis-server stays off: Holdline runs a Redis
-# of its own where it needs one, on a socket in its data directory.
+# The only part of the setup that runs as root. It installs the named Debian packages, as far as this machine's package
+# sources have them. It leaves the Redis service of redis-server off: Holdline starts a Redis of its own if it needs
+# one, on a socket in its data directory.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 
 apt() { apt-get -q -o DPkg::Lock::Timeout=120 "$@"; }
 
-apt update || echo 'apt-get update failed; going on with the package lists at hand'
+apt update || echo 'apt-get update failed; using the package lists that are here'
 
 packages=()
 for package in "$@"; do
@@ -18,13 +18,13 @@ done
 
 apt install -y --no-install-recommends --download-only "${packages[@]}"
 
-# From here on an interruption would leave packages half installed.
+# An interruption from here on would leave packages half installed.
 trap '' INT TERM HUP
 
 had_redis=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
 
-# How Debian is told not to start the services that it installs: we came for two programs. An answer that the
-# machine's owner gave stands.
+# This tells Debian not to start the services that it installs: only the programs are needed. An existing policy of the
+# machine's owner stays.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   trap 'rm -f "$policy"' EXIT

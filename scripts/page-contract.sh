@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# npm run page-contract [-- --live [--write FILE]] [--json]: whether WhatsApp Web's page still has what Holdline uses.
-# Installs nothing but the npm packages.
+# npm run page-contract [-- --live [--write FILE]] [--json]: checks whether WhatsApp Web's page still has what Holdline
+# uses. Installs nothing except the npm packages.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare page-contract

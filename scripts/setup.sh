@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes a clone ready to run: npm packages, a Redis server and a browser where the role needs them, the build.
-# Installs only what is missing and says so; when all is there it takes a fraction of a second. start.sh, test.sh
-# and demo.sh source it and call `prepare ROLE`; run by itself it prepares for everything.
+# Makes a clone ready to run: the npm packages, a Redis server and a browser if the role needs them, and the build.
+# Installs only what is missing, and says so. If nothing is missing, it takes a fraction of a second. The other scripts
+# source it and call `prepare ROLE`. Run by itself, it prepares for everything.
 #
-#   WHATSAPP_INSTALL=never   install nothing: say what is missing and how to get it, exit 78
+#   WHATSAPP_INSTALL=never   install nothing; say what is missing and how to get it, and exit with 78
 #
-# Exit codes: 78 the machine or the configuration must be changed first, 1 an installation or the build failed.
+# Exit codes: 78: the machine or the configuration must be changed first; 1: an installation or the build failed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -47,13 +47,13 @@ check_install_setting() {
   esac
 }
 
-# Two starts at once in one clone would install and build over each other. The lock is on descriptor 9, so an
-# installation that outlives this script still holds it.
+# Two starts in one clone at the same time would overwrite each other's installation and build. The lock is on descriptor
+# 9, so an installation that outlives this script still holds it.
 take_turn() {
   command -v flock >/dev/null || return 0
   exec 9<package.json
   flock -n 9 && return
-  say 'another start in this directory is installing or building; waiting for it'
+  say 'another start in this directory is installing or building; waiting until it is done'
   flock 9
 }
 
@@ -71,9 +71,9 @@ provide() {
   fi
   [ -n "$needs_packages$needs_redis$needs_browser" ] || return 0
   if [ "${WHATSAPP_INSTALL:-auto}" = never ]; then refuse_to_install; fi
-  # Before anything is downloaded: this one is for the operator to solve.
+  # Checked before any download, because only the operator can solve it.
   if [ -n "$needs_redis" ] && ! can_use_apt; then
-    say 'redis-server is missing, and it cannot be installed from here: that takes apt-get, and root or a sudo without a password'
+    say 'redis-server is missing and cannot be installed from here: that needs apt-get, and root or sudo without a password'
     refuse "$(how_to_get_redis)"
   fi
   if [ -n "$needs_packages" ]; then install_packages; fi
@@ -104,7 +104,7 @@ check_configured_browser() {
   fi
 }
 
-# A browser of puppeteer's is not on the PATH: the product learns of it by the variable.
+# A browser that puppeteer downloaded is not on the PATH, so the product gets it through the variable.
 find_browser() {
   local name
   [ -z "${WHATSAPP_CHROME_EXECUTABLE:-}" ] || return 0
@@ -113,7 +113,7 @@ find_browser() {
   done
   name=$(downloaded_browser)
   [ -n "$name" ] || return 1
-  # Unlike a package of the system it does not bring its libraries along; better a browser that does.
+  # It does not bring its libraries, as a system package does. If it does not start, prefer the system package.
   if ! starts "$name" && can_use_apt; then return 1; fi
   check_that_it_starts "$name"
   export WHATSAPP_CHROME_EXECUTABLE=$name
@@ -140,7 +140,7 @@ is_program() { [ -f "$1" ] && [ -x "$1" ]; }
 # --- Installing ---------------------------------------------------------------------------------------------
 
 refuse_to_install() {
-  say 'something is missing, and WHATSAPP_INSTALL=never forbids to install it:'
+  say 'something is missing, and WHATSAPP_INSTALL=never forbids installing it:'
   if [ -n "$needs_packages" ]; then say '  npm packages: npm ci --include=dev'; fi
   if [ -n "$needs_redis" ]; then say "  redis-server: $(how_to_get_redis)"; fi
   if [ -n "$needs_browser" ]; then say "  a browser: $(how_to_get_browser)"; fi
@@ -157,7 +157,7 @@ how_to_get_browser() {
   printf '%s' 'install Chromium (apt-get install chromium, dnf install chromium), or name one in WHATSAPP_CHROME_EXECUTABLE'
 }
 
-# What npm writes at the end of an installation counts too: somebody may have run npm ci by hand.
+# The file that npm writes at the end of an installation counts too, because somebody may have run npm ci by hand.
 has_packages() {
   if [ -f "$packages_stamp" ]; then
     [ "$(cat "$packages_stamp")" = "$(cksum <package-lock.json)" ]
@@ -213,20 +213,20 @@ is_built() {
     [ -z "$(find src test tsconfig.json package-lock.json -type f -newer "$build_stamp" -print -quit)" ]
 }
 
-# -newer does not see that a file has gone.
+# -newer does not notice a deleted file.
 source_names() { find src test -type f | LC_ALL=C sort | cksum; }
 
 build() {
   say 'building'
   mkdir -p dist
-  # Stamped with the time before the build: what is saved while it runs is built the next time.
+  # The stamp has the time before the build, so that files saved during the build are built the next time.
   source_names >"$build_stamp.new"
   remove_stale_output
   quietly 'the build' node_modules/.bin/tsc -p tsconfig.json
   mv "$build_stamp.new" "$build_stamp"
 }
 
-# The compiler leaves the output of sources that are gone.
+# The compiler does not delete the output of deleted sources.
 remove_stale_output() {
   local output source
   while IFS= read -r -d '' output; do
@@ -237,8 +237,8 @@ remove_stale_output() {
 
 # --- Running a command --------------------------------------------------------------------------------------
 
-# quietly NAME COMMAND...: the command's output is shown only when it fails. Ends the script then, unless the
-# caller looks at the result. A signal is passed on and waited for: nothing is left half-written unnoticed.
+# quietly NAME COMMAND...: shows the command's output only if it fails. A failure ends the script, unless the caller
+# checks the result. A signal is passed on to the command, and the script waits for its end.
 quietly() {
   local name=$1 log child code=0 began=$SECONDS
   shift
@@ -260,7 +260,7 @@ quietly() {
   return 1
 }
 
-# npm says what is wrong in its first lines, apt-get and the compiler in their last, puppeteer after its help.
+# npm reports the error in its first lines, apt-get and the compiler in their last ones, puppeteer after its help.
 excerpt() {
   awk '
     /^Error: / { count = 0 }

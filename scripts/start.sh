@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# npm start [-- all|http|supervisor]: prepares the clone for the role, then becomes the product. It is exec all
-# the way from npm, so a signal to the process that npm started reaches node itself, once.
+# npm start [-- all|http|supervisor]: prepares the clone for the role, then becomes the product. Every step
+# from npm on is an exec, so a signal to the process that npm started reaches node itself, once.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 usage='npm start [-- all|http|supervisor] (without a role: all)'

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# npm test [-- PART_OF_A_PATH...]: installs what is missing, builds, runs the tests of which a path contains one
-# of the parts (without parts: all), and ends with the plain lines "skipped: N", where any was, "flaky: N NAME..." and
+# npm test [-- PART_OF_A_PATH...]: installs what is missing, builds, and runs the tests whose path contains one
+# of the parts (without parts: all). Ends with the plain lines "skipped: N" (if any was), "flaky: N NAME..." and
 # "N passed, N failed".
-# npm run test:quick [-- PART_OF_A_PATH...]: the same for the quick ones, without a browser: test/runner/quick.ts has which.
-# HOLDLINE_TEST_SECONDS=S: no file is run once more unless it is sure to end within S s of the start of npm test.
-# A flaky file failed, and passed when it was run once more, alone: test-results/flaky.txt has what it said.
+# npm run test:quick [-- PART_OF_A_PATH...]: the quick tests only, without a browser; test/runner/quick.ts lists them.
+# HOLDLINE_TEST_SECONDS=S: a failed file is run again only if it is sure to end within S s of the start of npm test.
+# A flaky file failed, and passed when it was run again alone. test-results/flaky.txt has its output.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 main() {
-  # Seconds of all of this, after which nothing is run once more, and what one file that hangs may cost.
+  # In seconds: after `limit` no file is run again; a file that hangs is ended after `file_timeout`.
   local limit=${HOLDLINE_TEST_SECONDS:-1140} file_timeout=600 quick=''
   if [ "${HOLDLINE_FAULTS:-}" = all ]; then limit=14400 file_timeout=5400; fi
   if [ "${1:-}" = --quick ]; then
@@ -32,7 +32,7 @@ run_tests() {
     --file-timeout "$file_timeout" $quick "${files[@]}"
 }
 
-# The compiled file of each test source; a compiled file alone is not a test.
+# The compiled file of each test source. A compiled file without a source is not a test.
 test_files() {
   local source part
   find test/unit test/integration test/faults test/e2e -name '*.test.ts' | LC_ALL=C sort | while IFS= read -r source; do

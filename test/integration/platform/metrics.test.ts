@@ -72,7 +72,7 @@ test('every metric that is served is documented with its type and labels, and th
     { timeoutMs: 60_000 },
   );
 
-  const shared = 'What stands in Redis';
+  const shared = 'State in Redis';
   // Without a series now: no code is shown, without a key there is no snapshot, and a scripted thread has no page.
   const absent = new Map([
     ...['qr_age_seconds', 'snapshot_age_seconds', 'snapshot_size_bytes'].map(
@@ -83,8 +83,8 @@ test('every metric that is served is documented with its type and labels, and th
     ['holdline_page_repair', 'gauge session, repair'],
   ]);
   for (const [scraped, own] of [
-    [ofSupervisor, 'What a supervisor has seen'],
-    [ofReplica, 'What a replica has seen'],
+    [ofSupervisor, 'Counted by a supervisor'],
+    [ofReplica, 'Counted by a replica'],
   ] as const) {
     await eventually(async () => {
       assert.deepEqual(new Map([...served(await scraped()), ...absent]), documented(shared, own));

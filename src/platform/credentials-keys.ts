@@ -24,7 +24,7 @@ export function parseCredentialsKey(text: string): CredentialsKey | null {
 
 /**
  * Loads the key from a data directory that this process has locked, or makes one if there is none. Throws an
- * {@link OperatorError} where the file is not a valid key: a new key in its place could not decrypt the backup.
+ * {@link OperatorError} if the file is not a valid key: a new key could not decrypt the existing backup.
  */
 export async function loadOrMakeCredentialsKey(dataDir: string): Promise<CredentialsKey> {
   const file = credentialsKeyFile(dataDir);

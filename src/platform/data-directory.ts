@@ -25,13 +25,13 @@ export class DataDirectoryInUseError extends OperatorError {
  * Creates the data directory (mode 0700) if it is missing, and locks it: two embedded Redis servers would destroy the
  * append-only file.
  *
- * The lock is flock(2) on `holdline.lock`. The kernel releases it when the descriptor opened here is closed, also by a
- * SIGKILL. It works between containers that share the directory; an abstract socket would not, because each network
+ * The lock is flock(2) on `holdline.lock`. The kernel releases it when the descriptor that is opened here closes, also after
+ * a SIGKILL. It works between containers that share the directory; an abstract socket would not, because each network
  * namespace has its own. Node has no flock: the program `flock` locks the descriptor that it inherits, and this process
  * keeps that descriptor open. The text in the file only names the owner in error messages. The file is never removed:
- * removing a lock file lets two processes in.
+ * after its removal two processes could hold the lock.
  *
- * Throws {@link DataDirectoryInUseError}, or an OperatorError where the directory cannot be used.
+ * Throws {@link DataDirectoryInUseError}, or an OperatorError if the directory cannot be used.
  */
 export async function lockDataDirectory(dataDir: string): Promise<DataDirectoryLock> {
   const directory = resolve(dataDir);

@@ -10,12 +10,12 @@ export function isParseError(error: unknown): boolean {
   return error instanceof SyntaxError || error instanceof TypeError || error instanceof ZodError;
 }
 
-/** The stored data is at fault, not the availability of Redis: a retry would fail in the same way. */
+/** The cause is the stored data, not the availability of Redis: a retry would fail in the same way. */
 export function isDataError(error: unknown): boolean {
   return isParseError(error) || isWrongType(error);
 }
 
-/** Redis was asked to increment what is not an integer, or the largest one. */
+/** Redis could not increment a value: it is not an integer, or it is the largest one. */
 export function isNotInteger(error: unknown): boolean {
   return error instanceof Error && /\bnot an integer\b|\bwould overflow\b/.test(error.message);
 }

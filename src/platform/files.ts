@@ -29,7 +29,7 @@ function isFileWith(permission: number, path: string): boolean {
 
 /**
  * Replaces a file by one that only its owner can read. The replacement is atomic: after a crash or power cut the file is the
- * old one or the new one. `mayReplace` is asked last, just before the replacement; on false the file stays as it is.
+ * old one or the new one. `mayReplace` is called just before the replacement. If it resolves to false, the old file stays.
  */
 export async function writePrivateFile(
   file: string,

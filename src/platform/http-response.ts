@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 
 export const jsonType = 'application/json; charset=utf-8';
 
-/** Sends a whole response with its length. `headers` come with `content-type` and `content-length`. */
+/** Sends a whole response. Adds `content-type` and `content-length` to `headers`. */
 export function send(
   response: ServerResponse,
   status: number,

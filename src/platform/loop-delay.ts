@@ -44,7 +44,7 @@ export class LoopDelay {
 const tickMs = 100;
 const warnFromMs = 1_000;
 
-/** Logs each stall of a second or more: deadlines that passed meanwhile may have been missed because of it. */
+/** Logs each stall of a second or more: it may be why a deadline was missed. */
 export function watchLoopDelay(log: Logger): LoopDelay {
   return new LoopDelay(
     (ms) => log.warn({ stoodStillMs: Math.round(ms) }, 'this process stood still; deadlines may have passed'),

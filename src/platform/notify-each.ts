@@ -1,4 +1,4 @@
-/** Calls `notify` for each listener. An error that one throws goes to `onThrow`; the others are notified all the same. */
+/** Calls `notify` for each listener. An error that one throws goes to `onThrow`; the others are still notified. */
 export function notifyEach<T>(
   listeners: Iterable<T>,
   notify: (listener: T) => void,

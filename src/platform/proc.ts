@@ -6,7 +6,7 @@ import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
  */
 
 export interface ProcessStat {
-  /** Of the program, cut to 15 bytes by the kernel; a title that the process gives itself does not change it. */
+  /** The program's name, which the kernel cuts to 15 bytes. A title that the process sets for itself does not change it. */
   readonly name: string;
   /** One letter: `T` and `t` are stopped, `Z` and `X` have ended. */
   readonly state: string;
@@ -14,7 +14,7 @@ export interface ProcessStat {
 }
 
 export interface ProcessMemory {
-  /** Proportional: memory shared by processes is divided among them. Its own memory alone where PSS cannot be read. */
+  /** Proportional: memory that processes share is divided among them. If PSS cannot be read, only its own memory. */
   readonly pssBytes: number;
   readonly rssBytes: number;
 }
@@ -38,7 +38,7 @@ export async function readProcessStat(pid: number): Promise<ProcessStat | null> 
   return name === undefined || state === undefined ? null : { name, state, groupId: Number(group) };
 }
 
-/** Zeros for a process that is gone. */
+/** Zeros if the process is gone. */
 export async function readProcessMemory(pid: number): Promise<ProcessMemory> {
   // The maps of a sandboxed renderer cannot be read, not even by its own user.
   const [rollup, status] = await Promise.all([
@@ -87,7 +87,7 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
   return signalProcess(-groupId, signal);
 }
 
-/** -1000 to 1000: from the process that the kernel kills last when memory runs out, to the one that it kills first. */
+/** -1000 to 1000. When memory runs out, the kernel kills the process with the highest value first. */
 export async function setOwnOomScore(adjustment: number): Promise<void> {
   await writeFile('/proc/self/oom_score_adj', String(adjustment)).catch(() => undefined);
 }

@@ -2,8 +2,11 @@ import { messageOf } from '../contract/errors.js';
 import { pause, unlessAborted } from './deadline.js';
 import type { Logger } from './logger.js';
 
-/** Between two attempts at what Redis refused. */
+/** Time between two attempts after Redis refused something. */
 export const redisRetryMs = 1_000;
+
+/** Time between two attempts of a session worker to write its state or its events. */
+export const writeRetryMs = 500;
 
 interface RetryOptions {
   /** Ends the retries: the run, or the process, is over. */

@@ -10,18 +10,18 @@ interface RunUntilSignalledOptions {
   /** The process exits after this time even if the stop has not finished. */
   readonly deadlineMs: number;
   /**
-   * Starts the parts, and pushes each onto `parts` as soon as it needs a stop. It may take any time until `stopping` aborts,
-   * and may reject even after it has started parts.
+   * Starts the parts, and adds each to `parts` as soon as it needs a stop. May take any time until `stopping` aborts, and may
+   * reject even after it has started some parts.
    */
   readonly start: (parts: Stoppable[], stopping: AbortSignal) => Promise<void>;
 }
 
-/** A terminal signals the whole process group, and npm forwards the signal: two within this time count as one. */
+/** Two signals within this time count as one: a terminal signals the whole process group, and npm forwards the signal. */
 const sameSignalMs = 2_000;
 
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP, then stops the parts in reverse order and exits with 0. A second signal skips the
- * grace periods. Where the start fails, stops the started parts and throws.
+ * grace periods. If the start fails, stops the started parts and throws.
  */
 export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSignalledOptions): Promise<void> {
   const parts: Stoppable[] = [];
@@ -70,7 +70,7 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSign
  */
 export function endWhenUnhandled(log: Logger): void {
   process.on('uncaughtException', (error: unknown, origin) => {
-    log.fatal({ err: error, origin }, 'something unexpected was not handled; the process ends');
+    log.fatal({ err: error, origin }, 'unhandled error; the process ends');
     process.exit(1);
   });
 }

@@ -1,16 +1,16 @@
 import type { Logger } from '../platform/logger.js';
 import type { ChatEventData, EventRelay } from './event-relay.js';
-import type { People } from './people.js';
+import type { PhoneCompleter } from './phone-completer.js';
 import type { ChatEvent } from './whatsapp/in-page/node-channel.js';
 import { toAck, toMessage } from './whatsapp/models.js';
 
 interface RelayParts {
-  readonly people: People;
+  readonly people: PhoneCompleter;
   readonly relay: EventRelay;
   readonly log: Logger;
 }
 
-/** Relays chat events of the page to the event stream. Settles when they are in Redis; until then the page keeps them. */
+/** Relays chat events from the page to the event stream. Settles when they are in Redis. Until then the page keeps them. */
 export async function relayChatEvents(
   { people, relay, log }: RelayParts,
   events: readonly ChatEvent[],

@@ -7,7 +7,7 @@ import type { WhatsAppClient } from './whatsapp/client.js';
 import * as exits from './whatsapp/exit-classifier.js';
 import type { PageReport } from './whatsapp/in-page/linking.js';
 
-/** How long the last report may take; a page that hangs or is gone gives none. */
+/** How long the last report may take. A page that hangs or is gone gives none. */
 const lastReportMs = 2_000;
 
 interface DeviceLinkingOptions {
@@ -22,7 +22,7 @@ interface DeviceLinkingOptions {
   readonly onCallFailed: (error: unknown) => void;
 }
 
-/** The way to a linked device: QR codes, pairing codes and passkeys, and which of them a phone accepts now. */
+/** Links the device by QR codes, pairing codes and passkeys. Knows which of them a phone accepts now. */
 export class DeviceLinking {
   readonly #options: DeviceLinkingOptions;
   readonly #qrs = new QrSeries();
@@ -36,7 +36,7 @@ export class DeviceLinking {
     const { client, state, isLinked, onCallFailed } = this.#options;
     if (!['starting', 'qr', 'authenticated', 'ready'].includes(state.current)) return;
     // A linked page shows a QR only when its login is void or lost; a login by this QR would not be saved.
-    if (isLinked || state.current === 'ready') return state.fail(exits.loginMissing());
+    if (isLinked || state.current === 'ready') return state.fail(exits.exitOfMissingLogin());
     const defect = client.codes.hasPairingCode ? 'void' : qrDefect(text);
     if (defect !== null) {
       this.withdrawQr();
@@ -71,14 +71,14 @@ export class DeviceLinking {
     return report?.socketState === 'CONNECTED';
   }
 
-  /** In the state `qr`: withdraws codes that no phone accepts, and requests fresh ones while nobody scans. */
+  /** In the state `qr`: withdraws codes that no phone accepts, and requests fresh ones when the page has run out of them. */
   async updateCodes(report: PageReport): Promise<void> {
     const { state } = this.#options;
     const { codes } = this.#options.client;
     const isIdle = report.socketState === 'UNPAIRED_IDLE';
     if (this.#qrs.withdrawExpired()) state.publish('qr');
     if (isIdle || codes.hasPairingCode) this.withdrawQr();
-    // Fresh QR codes would void the pairing code that somebody is typing.
+    // Fresh QR codes would void the pairing code that a person is typing.
     if (codes.hasPairingCode) return;
     if (codes.hasPairingCodeExpired) return codes.backToQr();
     if (!isIdle) return;

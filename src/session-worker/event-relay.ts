@@ -4,19 +4,18 @@ import type { RunFacts } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { writeRetryMs } from '../platform/retry.js';
 import { appendEvents } from '../platform/store/event-writer.js';
 
 const batchSize = 100;
-const retryMs = 500;
-
 /** An event of the chats, without the fields that all events have. */
 export type ChatEventData = {
   [Type in 'message' | 'message_ack']: { readonly type: Type; readonly data: EventData<Type> };
 }['message' | 'message_ack'];
 
 /**
- * Appends chat events to the event stream, in order and under the fence. While Redis is unreachable, or the run claims its
- * fence again, it retries, and later calls wait; meanwhile the page keeps its events.
+ * Appends chat events to the event stream, in order and under the fence. It retries while Redis is unreachable, and while the
+ * run claims its fence again. Later calls wait for that, and the page keeps its events until then.
  */
 export class EventRelay {
   readonly #redis: Redis;
@@ -57,7 +56,7 @@ export class EventRelay {
       while (!(await this.#append(batch))) {
         if (this.#stopping.signal.aborted)
           throw new Error('the event relay stopped before the events were written');
-        await pause(retryMs, this.#stopping.signal);
+        await pause(writeRetryMs, this.#stopping.signal);
       }
     }
   }

@@ -12,7 +12,7 @@ import type { StateWriter } from './state-writer.js';
 const passkeySentence =
   'WhatsApp asks for a passkey to link this account, and the browser on this server has none';
 
-/** How long an exit waits for a fresh login to be read from the page; a page that hangs or is gone gives none. */
+/** How long an exit waits until a fresh login is read from the page. A page that hangs or is gone gives none. */
 const loginReadMs = 2_000;
 
 /** A QR that is shown with the state `qr`. */
@@ -64,12 +64,12 @@ export class IncarnationState {
     return this.#state === 'qr' || this.#state === 'passkey_required';
   }
 
-  /** The page has not linked yet, as far as has been noticed. */
+  /** The page has not linked yet, as far as is known. */
   get isBeforeLink(): boolean {
     return this.#state === 'starting' || this.isUnlinked;
   }
 
-  /** Aborts when the incarnation is over: from then on nothing is published. */
+  /** Aborts when the incarnation is over. After that nothing is published. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
@@ -101,7 +101,7 @@ export class IncarnationState {
     this.#options.post({ type: 'state', state, account: this.#account });
   }
 
-  /** Ends the incarnation with the first exit; later ones are ignored. The supervisor has a fresh login by then. */
+  /** Ends the incarnation with the first exit, and ignores later ones. Posts a fresh login before the exit. */
   fail(exit: IncarnationExit): void {
     if (this.ended.aborted) return;
     this.end();

@@ -13,8 +13,8 @@ interface LoginKeeperOptions {
 }
 
 /**
- * Hands a fresh login to the supervisor, which saves it until the browser has written it to the disk. Chromium does that
- * some seconds late; a kill before would lose the login.
+ * Hands a fresh login to the supervisor, which keeps it until the browser has written it to the disk. Chromium writes it some
+ * seconds late. A kill before that would lose the login.
  */
 export class LoginKeeper {
   readonly #options: LoginKeeperOptions;
@@ -32,12 +32,12 @@ export class LoginKeeper {
     this.#saved.resolve();
   }
 
-  /** `keep` has begun and not settled. */
+  /** {@link keep} has begun and not settled. */
   get isKeeping(): boolean {
     return this.#keeping !== null && !this.#isSettled;
   }
 
-  /** Resolves when the supervisor has saved the login, or after `keepLoginMs`. Awaited before `ready`. Never rejects. */
+  /** Resolves when the supervisor has saved the login, or after `keepLoginMs`. `ready` waits for it. Never rejects. */
   keep(account: Account): Promise<void> {
     this.#keeping ??= this.#keep(account);
     return this.#keeping;

@@ -8,19 +8,19 @@ import { withDeadline } from '../platform/deadline.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis/connection.js';
 import { EventRelay } from './event-relay.js';
-import { People } from './people.js';
+import { PhoneCompleter } from './phone-completer.js';
 import { SessionWorker } from './session-worker.js';
 import { StateWriter } from './state-writer.js';
 
 /**
- * The entry of the worker thread. It loads its modules ahead, and becomes an incarnation with its first message, `begin`.
- * An uncaught error, also a rejection inside the library, ends this thread and nothing else: the supervisor learns the reason
- * and starts the next incarnation.
+ * The entry of the worker thread. It loads its modules first, and becomes an incarnation with its first message, `begin`.
+ * An uncaught error, or a rejection inside the library, ends only this thread. The supervisor learns the reason and starts the
+ * next incarnation.
  */
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const port: MessagePort = parentPort;
 
-/** Time after which a warm thread is idle. A thread that begins at once is still starting then. */
+/** After this time a warm thread is idle. A thread that has begun at once is still starting then. */
 const idleAfterMs = 10_000;
 
 let receive: ((message: ToThread) => void) | null = null;
@@ -45,7 +45,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
   const onBound: OnBound = (bound) => post({ type: 'bound', bound });
   const writer = new StateWriter(redis, run, log, (fence) => post({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);
-  const people = new People(redis, run.session, () => worker.account?.wid ?? null, log, onBound);
+  const people = new PhoneCompleter(redis, run.session, () => worker.account?.wid ?? null, log, onBound);
   const worker: SessionWorker = new SessionWorker({
     data,
     writer,

@@ -19,7 +19,7 @@ export class PageHealth {
     return this.#status;
   }
 
-  /** What does not work in a page that has synced; null: everything that an operation needs works. */
+  /** What does not work in a page that has synced. null: everything that an operation needs works. */
   get broken(): string | null {
     return this.#broken;
   }

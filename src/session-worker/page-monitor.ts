@@ -9,7 +9,7 @@ import type { WhatsAppClient } from './whatsapp/client.js';
 import * as exits from './whatsapp/exit-classifier.js';
 import type { PageReport } from './whatsapp/in-page/linking.js';
 
-/** After this many times `readyGraceMs`, steps to `ready` that have begun and not finished count as failed. */
+/** Steps to `ready` that have begun and not finished count as failed after this many times `readyGraceMs`. */
 const unfinishedGraceFactor = 5;
 
 interface PageMonitorOptions {
@@ -22,8 +22,8 @@ interface PageMonitorOptions {
 }
 
 /**
- * Polls the page and moves the state accordingly. The library's events are hints that can be missing, doubled or late; the
- * page's reports decide.
+ * Polls the page and updates the state. The library's events are only hints: they can be missing, doubled or late. The page's
+ * reports decide.
  */
 export class PageMonitor {
   readonly #options: PageMonitorOptions;
@@ -35,7 +35,7 @@ export class PageMonitor {
     this.#options = options;
   }
 
-  /** Polls until the incarnation ends: often on the way to `ready`, seldom once there. */
+  /** Polls until the incarnation ends: often on the way to `ready`, rarely once it is `ready`. */
   async run(): Promise<void> {
     const { client, state, timing } = this.#options;
     while (!state.ended.aborted) {
@@ -53,7 +53,7 @@ export class PageMonitor {
     }
   }
 
-  /** Ends the incarnation where the page did not answer in time. Any other error is a navigation. */
+  /** Ends the incarnation if the page did not answer in time. Ignores any other error: it comes from a navigation. */
   onCallFailed(error: unknown): void {
     const { state } = this.#options;
     if ((error as { code?: unknown }).code !== 'deadline') return;

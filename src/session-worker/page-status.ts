@@ -8,7 +8,7 @@ import {
 import type { Findings, PageExamination } from './whatsapp/in-page/self-test.js';
 
 /**
- * The page's part of the status. Capabilities that were not tested count as `ok`: before a login the page has not loaded all of
+ * The page's part of the status. A capability that was not tested counts as `ok`: before a login the page has not loaded all of
  * its modules.
  */
 export function describePage({ version, repairs, findings }: PageExamination): PageStatus {

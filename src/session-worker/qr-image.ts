@@ -10,7 +10,7 @@ let encoder: Promise<typeof import('qrcode')> | null = null;
 
 /** Loads and runs the encoder ahead of the first QR: its first run takes several times as long. Never rejects. */
 export async function warmUpEncoder(): Promise<void> {
-  // As long as WhatsApp's texts.
+  // A text of the same length as WhatsApp's.
   await encodeQr('2@'.padEnd(240, 'holdline')).catch(() => undefined);
 }
 

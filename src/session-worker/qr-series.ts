@@ -9,8 +9,8 @@ const nextCodeMs = 20_000;
 const secretBytes = 32;
 
 /**
- * Why no phone accepts the text of a code (`ref,noise key,identity key,secret,platform`); null: it is valid. The reference is
- * missing while a phone links, the secret while there is a pairing code.
+ * Why no phone accepts the text of a code (`ref,noise key,identity key,secret,platform`). null: it is valid. The reference is
+ * missing while a phone links, and the secret while there is a pairing code.
  */
 export function qrDefect(text: string): 'no-reference' | 'no-secret' | null {
   const [ref = '', , , secret = ''] = text.split(',');
@@ -26,7 +26,7 @@ export class QrSeries {
   #current: Qr | null = null;
   #expiresAt = Number.POSITIVE_INFINITY;
 
-  /** The facts of a new code; null for a repetition of the last one, which the library may emit. */
+  /** The facts of a new code. null: the library has repeated the last one. */
   next(text: string, now = Date.now()): Qr | null {
     if (text === this.#text) return null;
     this.#text = text;
@@ -46,14 +46,14 @@ export class QrSeries {
     return this.#current === qr;
   }
 
-  /** Withdraws the newest code if it has expired; whether it did. */
+  /** Withdraws the newest code if it has expired. Returns whether it did. */
   withdrawExpired(): boolean {
     if (this.#current === null || performance.now() < this.#expiresAt) return false;
     this.withdraw();
     return true;
   }
 
-  /** Withdraws the newest code; whether there was one. */
+  /** Withdraws the newest code. Returns whether there was one. */
   withdraw(): boolean {
     const wasShown = this.#current !== null;
     this.#current = null;

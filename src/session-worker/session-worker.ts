@@ -12,7 +12,7 @@ import { LoginKeeper } from './login-keeper.js';
 import { answerCommand } from './operations/answer-command.js';
 import { PageHealth } from './page-health.js';
 import { PageMonitor } from './page-monitor.js';
-import type { People } from './people.js';
+import type { PhoneCompleter } from './phone-completer.js';
 import { warmUpEncoder } from './qr-image.js';
 import type { StateWriter } from './state-writer.js';
 import { WhatsAppClient } from './whatsapp/client.js';
@@ -23,7 +23,7 @@ interface SessionWorkerOptions {
   readonly writer: StateWriter;
   readonly relay: EventRelay;
   readonly onBound: OnBound;
-  readonly people: People;
+  readonly people: PhoneCompleter;
   readonly log: Logger;
   readonly webVersionsDir: string;
   /** Sends a message to the supervisor. */
@@ -36,7 +36,7 @@ interface Attached {
   readonly linking: DeviceLinking;
 }
 
-/** A crash of the page or the browser first fails calls; the event that names the reason follows within this time. */
+/** When the page or the browser crashes, calls fail first. The event that names the reason follows within this time. */
 const crashEventMs = 500;
 
 /** One incarnation: attaches the client to the browser, turns its events into states, and carries out commands. */
@@ -57,7 +57,7 @@ export class SessionWorker {
       readStorage: async () => this.#attached?.client.loginStorage(),
     });
     this.#state = new IncarnationState({ ...options, page: this.#page, login: this.#login });
-    // While the browser starts.
+    // This runs while the browser starts.
     if (!data.isLinked) void warmUpEncoder();
   }
 
@@ -83,7 +83,7 @@ export class SessionWorker {
     return this.#state.account;
   }
 
-  /** Ends the incarnation. Posts a fresh login before, also one that has not been noticed yet. */
+  /** Ends the incarnation. First posts a fresh login, even one that has not been noticed yet. */
   async stop(): Promise<void> {
     if (!this.#state.ended.aborted && (await this.#attached?.linking.hasLinkedUnnoticed())) {
       void this.#login.post(null).catch(() => undefined);
@@ -93,7 +93,7 @@ export class SessionWorker {
     await this.#attached?.client.detach().catch(() => undefined);
   }
 
-  /** Logs one line per HTTP request behind the command, without its input and output. */
+  /** Logs one line for each HTTP request that caused the command, without its input and output. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
     const { people, log, post, onBound } = this.#options;
     const beganAt = performance.now();
@@ -149,7 +149,7 @@ export class SessionWorker {
     void monitor.run();
   }
 
-  /** Sets the page up; ends the incarnation where that fails. */
+  /** Sets up the page. Ends the incarnation if that fails. */
   async #initialize(client: WhatsAppClient): Promise<void> {
     try {
       await client.initialize();
@@ -162,14 +162,14 @@ export class SessionWorker {
 
   async #onReady({ client, linking }: Attached, account: Account): Promise<void> {
     const state = this.#state;
-    // The library also emits `ready` when a page that navigates away unsets its sync.
+    // The library also emits `ready` when the page navigates away and resets its sync.
     const report = await client.report().catch(() => null);
     if (report?.hasSynced !== true) return;
     state.setAccount(account);
-    // First: posts the login, so that a failure of the steps below does not lose it.
+    // Posts the login first, so that a failure of the next steps does not lose it.
     if (state.isBeforeLink) linking.onLinked();
     if (!this.#page.canSend) {
-      return state.fail(exits.incompatible(this.#page.broken ?? 'the self-test did not run'));
+      return state.fail(exits.exitOfIncompatiblePage(this.#page.broken ?? 'the self-test did not run'));
     }
     if (!this.#options.data.isLinked) await this.#login.keep(account);
     if (state.current !== 'ready') state.publish('ready');

@@ -3,9 +3,8 @@ import { composeStatus, type Fence, type RunFacts, type StateChange } from '../c
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { writeRetryMs } from '../platform/retry.js';
 import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
-
-const retryMs = 500;
 
 interface StateWrite {
   readonly change: StateChange;
@@ -13,8 +12,8 @@ interface StateWrite {
 }
 
 /**
- * Writes the newest state to Redis, under the fence. While Redis is unreachable only the newest state waits. A refused write
- * means that another holds the fence: nothing is written until `refence`.
+ * Writes the newest state to Redis, under the fence. While Redis is unreachable, only the newest state waits. A refused write
+ * means that Redis has another fence: nothing is written until {@link refence}.
  */
 export class StateWriter {
   readonly #redis: Redis;
@@ -41,7 +40,7 @@ export class StateWriter {
     this.#onBound = onBound;
   }
 
-  /** Its epoch and incarnation are the fence. */
+  /** The run that writes. Its epoch and incarnation are the fence. */
   get run(): RunFacts {
     return this.#run;
   }
@@ -87,7 +86,7 @@ export class StateWriter {
         }
       } catch (error) {
         this.#log.warn({ err: error }, 'could not write the state to Redis; retrying');
-        await pause(retryMs, stopping);
+        await pause(writeRetryMs, stopping);
       }
     }
     // In the same turn as the last check of `#pending`: a later `write` starts a new loop.

@@ -8,7 +8,7 @@ interface ActiveRun {
   readonly lease: Lease;
 }
 
-/** The runs that this supervisor carries now, one for each session. */
+/** The runs of this supervisor, one for each session. */
 export class ActiveRuns {
   readonly #runs = new Map<string, ActiveRun & { readonly over: Promise<void> }>();
 
@@ -24,17 +24,17 @@ export class ActiveRuns {
     return [...this.#runs.values()];
   }
 
-  /** Lists the run as active while `carry` runs, and stops its lease afterwards. Settles as `carry` does. */
-  async during<T>({ session, run, lease }: ActiveRun, carry: () => Promise<T>): Promise<T> {
+  /** Lists the run as active during `work`, and stops its lease afterwards. Settles as `work` does. */
+  async during<T>({ session, run, lease }: ActiveRun, work: () => Promise<T>): Promise<T> {
     const over = deferred<void>();
     const earlier = this.#runs.get(session);
     const active = { session, run, lease, over: over.promise };
     this.#runs.set(session, active);
     try {
-      // BullMQ gave the same job to this process again: the earlier run has lost its lock without knowing.
+      // BullMQ gave the same job to this process again: the earlier run has lost its lock and not noticed it.
       earlier?.lease.forfeit('the same supervisor took the session again');
       await earlier?.over;
-      return await carry();
+      return await work();
     } finally {
       lease.stop();
       if (this.#runs.get(session) === active) this.#runs.delete(session);
@@ -42,7 +42,7 @@ export class ActiveRuns {
     }
   }
 
-  /** Asks every run to go on elsewhere; `force` shortens their grace periods. Resolves when all are over. */
+  /** Asks every run to stop here and continue elsewhere. `force` ends their grace periods. Resolves when all are over. */
   async handOverAll(force: AbortSignal): Promise<void> {
     const active = [...this.#runs.values()];
     for (const { run } of active) {

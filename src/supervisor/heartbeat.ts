@@ -4,7 +4,7 @@ import type { Redis } from '../platform/redis/connection.js';
 import { renewHeartbeat } from '../platform/store/run-store.js';
 import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 
-/** Every how many beats the session's keys are inspected. */
+/** Number of beats from one inspection of the session's keys to the next. */
 const beatsBetweenInspections = 15;
 
 interface HeartbeatOptions {
@@ -13,7 +13,7 @@ interface HeartbeatOptions {
   readonly token: string;
   readonly timing: Pick<Timing, 'heartbeatIntervalMs' | 'heartbeatTtlMs'>;
   readonly epoch: () => number;
-  /** Somebody wants the run to end. Called with every beat until the intent is gone. */
+  /** An intent to end the run is stored. Called with every beat until the intent is gone. */
   readonly onIntent: (intent: Intent) => void;
   /** Redis has lost the run's state, or it cannot be read. */
   readonly onStateLost: () => void;
@@ -22,8 +22,8 @@ interface HeartbeatOptions {
 }
 
 /**
- * Sends a run's heartbeat. The answer to each beat says whether somebody wants the run to end and whether Redis still has
- * its state. From time to time it also moves unusable keys of the session out of the way.
+ * Sends a run's heartbeat. The reply to each beat holds the intent to end the run, if any, and whether Redis still has the
+ * run's state. From time to time a beat also quarantines unusable keys of the session.
  */
 export class HeartbeatSender {
   readonly #options: HeartbeatOptions;
@@ -63,12 +63,12 @@ export class HeartbeatSender {
     const mine = { session, token, epoch: asked, ttlMs: timing.heartbeatTtlMs };
     const { isOurs, intent, isStateLost, isAnyUnreadable, isEnded } = await renewHeartbeat(redis, mine);
     if (this.#timer === undefined || epoch() !== asked) return;
-    // Another wrote `ended` over the heartbeat of this run, which goes on.
+    // Another process wrote `ended` over the heartbeat, but this run continues.
     if (isEnded) return void (await renewHeartbeat(redis, { ...mine, revives: true }));
     if (!isOurs) return this.#options.onNotOurs();
     if (intent) this.#options.onIntent(intent);
     if (isAnyUnreadable || ++this.#beats % beatsBetweenInspections === 0) {
-      // A failed inspection is made up for by the next. It must precede `onStateLost`: it keeps what it moves away.
+      // If it fails, the next inspection does its work. It must precede `onStateLost`, which overwrites the unreadable state.
       await quarantineUnusableKeys(redis, session).catch(() => undefined);
     }
     if (isStateLost && !intent && epoch() === asked) this.#options.onStateLost();

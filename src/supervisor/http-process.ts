@@ -15,22 +15,22 @@ interface HttpProcessOptions {
   readonly log: Logger;
 }
 
-/** Many times what bounded requests need; more is a leak. */
+/** Many times more than the bounded requests need. Beyond it there is a leak. */
 const heapLimitMb = 512;
 
 /** The young generation grows and never shrinks; see thread.ts. */
 const semiSpaceMb = 4;
 
-/** Between two restarts. Callers wait for HTTP, and frequent restarts cost little. */
+/** Time between two restarts. Callers wait for HTTP, and frequent restarts cost little. */
 const restartDelayMaxMs = 5_000;
 
 /** Longer than HTTP itself waits for its last responses. */
 const stopGraceMs = 10_000;
 
 /**
- * HTTP in a process of its own: whatever callers do to it, the supervisor's event loop stays free to renew its leases
- * (docs/decisions/0020). The process loads its modules from the construction on and serves from {@link serve} on. It is
- * restarted on the same port when it ends or hangs, and it ends with this process, however that ends.
+ * Runs HTTP in its own process. So no load from callers keeps the supervisor's event loop from renewing its leases
+ * (docs/decisions/0020). The process loads its modules from construction on, and serves from {@link serve} on. It is
+ * restarted on the same port when it ends or hangs. It ends with this process, even if this one is killed.
  */
 export class HttpProcess {
   readonly #options: HttpProcessOptions;
@@ -47,7 +47,7 @@ export class HttpProcess {
     this.#ended = this.#keepAlive();
   }
 
-  /** null: it does not run, and is started again. */
+  /** null: it does not run now, and will be restarted. */
   get pid(): number | null {
     return this.#child?.pid ?? null;
   }
@@ -122,7 +122,7 @@ export class HttpProcess {
     };
     child.on('message', (message: FromHttp) => {
       heardAt = performance.now();
-      // Only from its first message on: before, it may wait for what starts before it.
+      // Starts with the first message: before it, the process may still wait for other parts to start.
       if (pid !== undefined)
         watchdog ??= new BrowserWatchdog(pid, timing.httpHungMs, () => 0, onWatchdogFailed);
       watchdog?.beat();
@@ -135,7 +135,7 @@ export class HttpProcess {
       if (watchdogFailure !== null) return watchdogFailure;
       if (signal === null) return `exit code ${code}`;
       const silentMs = performance.now() - heardAt;
-      // Then its watchdog killed it.
+      // Its watchdog killed it.
       if (signal === 'SIGKILL' && silentMs > 0.8 * timing.httpHungMs)
         return `it did not respond for ${(silentMs / 1_000).toFixed(1)} s`;
       return `signal ${signal}`;

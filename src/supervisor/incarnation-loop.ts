@@ -10,7 +10,7 @@ import type { BrowserMemory } from './browser/browser-memory.js';
 import { Incarnation } from './incarnation.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
 import { isQuiet } from './recycling/quiet.js';
-import { type Recycling, untilDue } from './recycling/recycler.js';
+import { type Recycling, untilRecyclingDue } from './recycling/recycler.js';
 import { type RestartParts, recycle, restart } from './restart.js';
 import { type GiveUp, RestartPolicy } from './restart-policy.js';
 import type { ThreadRpc } from './thread-rpc.js';
@@ -34,7 +34,7 @@ interface LoopOptions extends RunContext, RestartParts {
   readonly onState: (state: SessionState, account: Account | null) => void;
   /** Redis refused a write of the current incarnation. */
   readonly onFenced: () => void;
-  /** Does what the loop does not wait for; a failure ends the run. */
+  /** Runs work that the loop does not wait for. A failure ends the run. */
   readonly inBackground: (work: Promise<unknown>) => void;
 }
 
@@ -74,8 +74,8 @@ export class IncarnationLoop {
       if ('why' in end) {
         await recycle(end, this.#incarnation, this.#options);
       } else {
-        recorder.incarnationEnds(end.reason);
-        await backup.disarm();
+        recorder.recordIncarnationEnd(end.reason);
+        await backup.stop();
         const decision = this.#policy.decide(end, this.#incarnation?.healthyMs ?? 0);
         if (decision.type === 'end') return decision;
         await restart(end, decision, this.#incarnation, this.#options);
@@ -119,7 +119,7 @@ export class IncarnationLoop {
   #startIncarnation(isLinked: boolean): Incarnation {
     const { config, threads, redisUrl, recorder, browser, publisher, onState, onFenced, inBackground } =
       this.#options;
-    recorder.incarnationStarts();
+    recorder.recordIncarnationStart();
     const incarnation = new Incarnation({
       thread: threads.take(),
       timing: config.timing,
@@ -136,7 +136,7 @@ export class IncarnationLoop {
         timing: config.timing,
       },
       onState,
-      // A late write of an earlier incarnation is refused as well, and means nothing.
+      // Redis also refuses a late write of an earlier incarnation. That means nothing.
       onFenced: (fence) => {
         if (formatFence(fence) === formatFence(publisher.fence)) onFenced();
       },
@@ -151,15 +151,15 @@ export class IncarnationLoop {
     const { browser, backup } = this.#options;
     await browser.keepLogin(storage, account);
     if (account === null) return;
-    // From `ready` on not even the loss of this host costs a new scan.
-    await backup.takeNow();
+    // With the backup, not even the loss of this host costs a new scan after `ready`.
+    await backup.backUpNow();
     incarnation.loginKept();
   }
 
   #untilRecyclingDue(commands: ThreadRpc, signal: AbortSignal): Promise<Recycling | null> {
     const { config, redis, session, readMemory, availability, browser, log } = this.#options;
     const { timing, recycling: limits } = config;
-    return untilDue(
+    return untilRecyclingDue(
       {
         ...{ limits, timing, readMemory, log },
         browser: () => browser.running,

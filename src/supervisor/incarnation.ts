@@ -9,7 +9,7 @@ import type { SessionThread } from './thread.js';
 import { ThreadRpc } from './thread-rpc.js';
 
 interface IncarnationOptions {
-  /** One that has not begun. */
+  /** A thread that has not begun. */
   readonly thread: SessionThread;
   readonly data: ThreadData;
   readonly timing: Timing;
@@ -73,7 +73,7 @@ export class Incarnation {
   }
 
   /**
-   * Unlinks the device; resolves to whether the phone was told in time. Also tried in `qr`: the page may have been linked
+   * Unlinks the device. Resolves to whether WhatsApp confirmed it in time. Also tries it in `qr`: the page may have been linked
    * just now.
    */
   async logout(): Promise<boolean> {

@@ -17,8 +17,8 @@ interface LeaseOptions {
  * job id, so a second run in the same process would inherit it or lose it.
  *
  * Guaranteed: `lost` aborts at most `giveUpMs` (plus one check) after the last renewal that Redis granted was *sent*, by the
- * monotonic clock, whatever Redis does. Not guaranteed: that anything happens while the event loop is blocked or the process
- * is frozen; the browser's watchdog covers that.
+ * monotonic clock. This does not depend on Redis. Not guaranteed: that anything happens while the event loop is blocked or the
+ * process is frozen. The browser's watchdog covers that.
  */
 export class Lease {
   /** Called after each renewal that Redis granted. */
@@ -56,7 +56,7 @@ export class Lease {
     return !this.#lost.signal.aborted;
   }
 
-  /** Since the last renewal that Redis granted was sent. */
+  /** Time since the last renewal that Redis granted was sent. */
   get ageMs(): number {
     return performance.now() - this.#grantedAt;
   }
@@ -90,7 +90,7 @@ export class Lease {
     this.#lose(why);
   }
 
-  /** Stops renewing; the lock lapses or was given back. Does not abort `lost`. */
+  /** Stops renewing. The lock expires, or was released. Does not abort `lost`. */
   stop(): void {
     clearInterval(this.#renewTimer);
     clearInterval(this.#deadlineTimer);
@@ -100,7 +100,7 @@ export class Lease {
   #checkDeadline(): void {
     const { giveUpMs } = this.#options.timing;
     if (this.ageMs > giveUpMs) {
-      // Names a blocked event loop as the cause, which otherwise would look like a fault of Redis.
+      // Names a blocked event loop as the cause. Without that it would look like a fault of Redis.
       const stall = this.#loop.explainTimeout(giveUpMs);
       const cause = stall === null ? '' : `: ${stall}`;
       this.#lose(`the lock could not be renewed for ${(this.ageMs / 1_000).toFixed(1)} s${cause}`);

@@ -10,7 +10,7 @@ import { noteFileOf, readNote } from './browser/profile-note.js';
 
 interface LostSessionsOptions {
   readonly redis: Redis;
-  /** Of starts. */
+  /** The queue of starts. */
   readonly queue: Queue;
   readonly authDir: string;
   readonly closing: AbortSignal;
@@ -18,8 +18,8 @@ interface LostSessionsOptions {
 }
 
 /**
- * Starts sessions again whose run Redis has lost. A run is lost when its job is gone and there is no heartbeat: a run that
- * somebody ended leaves a heartbeat. The notes beside this machine's profiles say which sessions shall run.
+ * Restarts sessions whose run Redis has lost: its job is gone and there is no heartbeat. A run that has ended leaves a
+ * heartbeat that says `ended`. The notes beside this machine's profiles say which sessions should run.
  */
 export class LostSessions {
   readonly #options: LostSessionsOptions;
@@ -30,8 +30,8 @@ export class LostSessions {
   }
 
   /**
-   * Mends the queue of starts, then recovers every lost session. One check at a time. Never rejects; false: Redis refused, and
-   * the next check has to make up for it.
+   * Repairs the queue of starts, then recovers every lost session. One check at a time. Never rejects. False: Redis refused, and
+   * the next check must do the work.
    */
   check(): Promise<boolean> {
     this.#checking ??= this.#check()
@@ -46,13 +46,13 @@ export class LostSessions {
     return this.#checking;
   }
 
-  /** Recovers every lost session; retried until Redis answers. Rejects only once `closing` aborts. */
+  /** Recovers every lost session. Retries until Redis answers. Rejects only once `closing` aborts. */
   async recoverAll(): Promise<void> {
     const sessions = await wantedSessions(this.#options.authDir);
     await Promise.all(sessions.map((session) => this.recover(session)));
   }
 
-  /** Recovers the session if it is lost; retried until Redis answers. Rejects only once `closing` aborts. */
+  /** Recovers the session if it is lost. Retries until Redis answers. Rejects only once `closing` aborts. */
   recover(session: string): Promise<void> {
     const { closing, log } = this.#options;
     const sentence = 'could not ask redis whether it still knows the session; trying again';
@@ -75,7 +75,7 @@ export class LostSessions {
   }
 }
 
-/** The sessions that shall run according to this machine's profiles: started, and neither stopped nor given up since. */
+/** The sessions that should run, by this machine's profiles: started, and neither stopped nor given up since. */
 async function wantedSessions(authDir: string): Promise<string[]> {
   const files = await readdir(authDir).catch(() => []);
   const sessions = files.flatMap((file) => /^session-([a-z0-9-]{1,64})\.json$/.exec(file)?.[1] ?? []);

@@ -9,8 +9,9 @@ import { readFence } from '../platform/store/fence.js';
 import { stepDown } from '../platform/store/run-store.js';
 
 /**
- * Puts the runs of a killed supervisor back into the queue at once, instead of when their locks lapse. Only for a supervisor
- * that is alone: every active run must be of a dead owner. Retried until Redis takes it; rejects only once `signal` aborts.
+ * Puts the runs of a killed supervisor back into the queue at once. Otherwise they would wait until their locks expire. Only for
+ * a supervisor that is alone: then every active run belongs to a dead owner. Retries until Redis accepts it; rejects only once
+ * `signal` aborts.
  */
 export async function requeueInterruptedRuns(
   redis: Redis,
@@ -32,7 +33,7 @@ async function requeue(redis: Redis, queue: Queue, id: string, log: Logger): Pro
   const session = sessionOfJobId(id);
   log.info({ session }, 'requeueing an interrupted run');
   try {
-    // The dead owner's last heartbeat may still live.
+    // The dead owner's last heartbeat may not have expired yet.
     const fence = await readFence(redis, session);
     if (fence !== null) await stepDown(redis, session, fence.epoch);
     // The job's data are not needed here. Token '0' makes BullMQ skip the check of the lock, which the dead owner still holds.

@@ -29,10 +29,10 @@ export interface GiveUp {
 const systemClock: Clock = { now: () => performance.now(), random: Math.random };
 
 /**
- * Decides what follows the end of an incarnation, from its reason (src/contract/exit-reasons.ts) and from the failures
- * before. The first failure after health is restarted at once. Delays grow with each failure and start anew once an
- * incarnation was healthy for `healthyAfterMs`. More than `restartsMax` counted failures within `restartWindowMs` end the
- * run: restarting does not help.
+ * Decides what follows the end of an incarnation, from its reason (src/contract/exit-reasons.ts) and from the earlier
+ * failures. The first failure of a healthy incarnation leads to a restart at once. Delays grow with each failure, and start
+ * anew once an incarnation was healthy for `healthyAfterMs`. More than `restartsMax` counted failures within
+ * `restartWindowMs` end the run: restarts do not help.
  */
 export class RestartPolicy {
   readonly #limits: Limits;
@@ -63,14 +63,14 @@ export class RestartPolicy {
     }
     switch (policy.delay) {
       case 'none': {
-        // The first time at once; a repeated failure must not loop without a pause.
+        // The first restart comes at once. A repeated failure must not loop without a pause.
         const attempt = this.#failuresInRow++;
         const delayMs = attempt === 0 ? 0 : this.#jittered(backoffMs(this.#limits, attempt - 1));
         return { type: 'restart', delayMs, restartLevel: policy.restartLevel };
       }
       case 'incompatible':
       case 'backoff': {
-        // Believed the second time only: a page that starts slowly, or lacks a script, looks the same.
+        // Only the second time in a row counts: a page that starts slowly, or lacks a script, looks the same.
         if (this.#incompatibleInRow > 1) {
           return {
             type: 'restart',
@@ -79,8 +79,8 @@ export class RestartPolicy {
           };
         }
         const attempt = this.#failuresInRow++;
-        // Something of ours broke after it had worked: it may well work again at once. Outages are not counted: they
-        // hit many sessions together, and the first delay keeps those apart.
+        // A part of ours broke after it had worked: it may work again at once. Outages are not counted, so they get the
+        // first delay: they hit many sessions together, and the delay keeps those apart.
         const isFirst = policy.counted && attempt === 0 && healthyMs > 0;
         const delayMs = isFirst ? 0 : this.#jittered(backoffMs(this.#limits, attempt));
         // A new thread did not help: try a new browser.

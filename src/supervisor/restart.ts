@@ -28,12 +28,12 @@ export interface RestartParts {
   readonly log: Logger;
 }
 
-/** A thread that is needed later than this is not worth its memory until then. */
+/** A thread that is needed later than this is not loaded ahead, to save its memory. */
 const preloadWithinMs = 2_000;
 
 /**
- * After a failure, as restart-policy.ts has decided: removes what broke, waits for the delay, and publishes `starting`
- * unless the run is over by then.
+ * Carries out a restart that restart-policy.ts has decided after a failure: removes what broke, waits for the delay, and
+ * publishes `starting` unless the run is over by then.
  */
 export async function restart(
   { reason, message }: IncarnationExit,
@@ -54,17 +54,17 @@ export async function restart(
   await failed?.terminate();
   if (wipedEpoch !== null) await browser.wipe(wipedEpoch);
   if (doubtsProfile) await browser.doubtLogin();
-  // While the delay passes, the old thread's pages are closed, or the browser if it is to be replaced.
+  // During the delay, closes the old thread's pages, or the browser if it must be replaced.
   await Promise.all([browser.clear(restartLevel), pause(delayMs, over)]);
   if (over.aborted) return;
   publisher.restarts++;
-  recorder.restarts(reason);
+  recorder.recordRestart(reason);
   await publisher.publish('starting');
 }
 
 /**
  * A planned restart on a new browser. Nothing is broken, so nothing is counted and there is no `last_error`. The old
- * thread stops while the fence is still its own, so that it can write the last event it has heard of.
+ * thread stops while it still holds the fence, so that it can write its last events.
  */
 export async function recycle(
   { why, message }: Recycling,
@@ -73,16 +73,16 @@ export async function recycle(
 ): Promise<void> {
   const { config, threads, browser, backup, publisher, availability, recorder, forced, log } = parts;
   log.info({ why, message }, 'replacing the browser');
-  recorder.recycles(why);
+  recorder.recordRecycle(why);
   availability.update(null, 'starting');
   threads.load();
-  await backup.disarm();
+  await backup.stop();
   await current?.stop(config.timing.threadStopGraceMs, forced);
   await publisher.publish('starting');
   await browser.clear('browser');
 }
 
-/** What commands that wait are told about the pause before the next try. */
+/** The pause before the next start, for the commands that wait. */
 function delayOf({ reason, message }: IncarnationExit, delayMs: number): RestartDelay {
   const code = reason === 'incompatible_page' ? 'not_supported_by_page' : 'session_not_ready';
   const seconds = Math.ceil(delayMs / 1_000);

@@ -12,9 +12,9 @@ import type { RunPublisher } from './run-publisher.js';
 
 /** Why a run stops here. A lost lease stops it without an ending. */
 export type Ending =
-  /** Somebody asked for a stop or a logout. */
+  /** A stop or a logout was requested. */
   | { readonly type: 'intent'; readonly intent: Intent }
-  /** This supervisor closes; the run goes on elsewhere. */
+  /** This supervisor closes. The run continues on another one. */
   | { readonly type: 'hand-over' }
   /** Restarts do not help any more. */
   | { readonly type: 'gave-up'; readonly decision: GiveUp }
@@ -35,12 +35,12 @@ interface EndingParts {
   readonly log: Logger;
 }
 
-/** Time that sends voided by a logout are given to settle; the rest settles with the next run. */
+/** How long sends that a logout voided may take to settle. The rest settles in the next run. */
 const voidedSendsMs = 3_000;
 
 /**
- * Ends a run that still holds its lease: thread, browser, commands, state, in this order. Resolves to what becomes of
- * the job. Rejects with the error of an ending that `broke`, and with {@link RunLostError} when the lease is lost meanwhile.
+ * Ends a run that still holds its lease: thread, browser, commands, state, in this order. Resolves to what happens
+ * to the job. Rejects with the error of an ending that `broke`, and with {@link RunLostError} if the lease is lost first.
  */
 export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'ended' | 'handed-over'> {
   const { browser, commands, publisher, heartbeat, log } = parts;
@@ -74,20 +74,20 @@ export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'e
   }
 }
 
-/** Stops thread and browser. A logout voids the login as well; resolves to whether the phone was told of it. */
+/** Stops thread and browser. A logout also voids the login. Resolves to whether WhatsApp confirmed the logout. */
 async function stopWork(ending: Ending, parts: EndingParts): Promise<boolean> {
   const { incarnation, browser, backup, commands, publisher, availability, timing, forced } = parts;
   availability.update(null, 'stopped');
-  const isWorthKeeping = await backup.disarm();
+  const isWorthKeeping = await backup.stop();
   const isLogout = ending.type === 'intent' && ending.intent.kind === 'logout';
   const isUnlinked = isLogout && (await incarnation?.logout()) === true;
   await incarnation?.stop(timing.threadStopGraceMs, forced);
   if (isLogout) {
     await browser.wipe(await publisher.markWiped());
-    await commands.settleVoided(voidedSendsMs);
+    await commands.settleVoidedSends(voidedSendsMs);
   } else {
     await browser.stop();
-    if (isWorthKeeping) await backup.takeLast(forced);
+    if (isWorthKeeping) await backup.backUpAtEnd(forced);
   }
   return isUnlinked;
 }

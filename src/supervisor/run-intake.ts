@@ -13,9 +13,9 @@ interface IntakeOptions {
   readonly redis: Redis;
   readonly timing: Pick<Timing, 'lockDurationMs' | 'stalledIntervalMs' | 'drainDelayMs'>;
   readonly concurrency: number;
-  /** Carries one run to its end. */
+  /** Runs one session until its run ends. */
   readonly process: (job: Job, token: string) => Promise<void>;
-  /** Something in the queue cannot be used: without a repair it would fail again and again. */
+  /** Data in the queue cannot be used. Without a repair it would fail again and again. */
   readonly onDataError: () => void;
   readonly log: Logger;
 }
@@ -72,7 +72,7 @@ export class RunIntake {
   }
 }
 
-/** Pauses between tries: BullMQ's own loop asks again at once when Redis refuses to hand a job out. */
+/** Pauses between attempts: BullMQ's own loop asks again at once when Redis refuses to hand out a job. */
 class PacedWorker extends Worker {
   readonly #closing: AbortSignal;
 
@@ -85,7 +85,7 @@ class PacedWorker extends Worker {
     this.#closing = closing;
   }
 
-  /** Called without a signal between two tries of the blocking read, where BullMQ would wait a tenth of a second. */
+  /** Between two attempts of the blocking read, BullMQ calls this without a signal, and would wait only a tenth of a second. */
   override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
     return aborting === undefined ? pause(ms ?? redisRetryMs, this.#closing) : super.delay(ms, aborting);
   }

@@ -42,11 +42,11 @@ interface PublisherOptions {
 }
 
 /**
- * Everything that a supervisor writes of a run's state. Holds the fence and moves it: each write increments the
- * incarnation, so that a late write of an older thread is refused from then on.
+ * Writes a run's state for its supervisor. Holds the fence and moves it: each write increments the incarnation, so that
+ * Redis refuses any later write of an older thread.
  */
 export class RunPublisher {
-  /** What the next state tells besides its name. */
+  /** These are published with the next state. */
   restarts = 0;
   lastError: string | null = null;
   account: Account | null = null;
@@ -76,9 +76,9 @@ export class RunPublisher {
    */
   async claim(aboveEpoch: number): Promise<Exclude<Claim, { type: 'not-ours' }>> {
     const { redis, session, token, startId } = this.#options;
-    // First, because it frees memory: a Redis without any refuses the claim.
+    // First, because it frees memory: a Redis without free memory refuses the claim.
     await this.#retry(() => trimEvents(redis, session));
-    // Moves unusable keys out of the way of the claim. Only under our lock: another run looks after its own keys.
+    // Unusable keys would block the claim. Quarantines them only under our lock: another run does that itself.
     await this.#retry(async () => {
       if (await holdsLock(redis, session, token)) await quarantineUnusableKeys(redis, session);
     });
@@ -99,7 +99,7 @@ export class RunPublisher {
     const { lease } = this.#options;
     while (!(await lease.renewNow())) {
       if (lease.lost.aborted) throw new RunLostError('the session belongs to another run');
-      // Redis did not say whose the lock is.
+      // Redis did not say who holds the lock.
       await pause(redisRetryMs, lease.lost);
     }
     const claim = await this.claim(this.#fence.epoch);
@@ -126,7 +126,7 @@ export class RunPublisher {
     );
   }
 
-  /** Removes the heartbeat of a run that stops here. If Redis does not take that in time, the heartbeat lapses. */
+  /** Removes the heartbeat of a run that stops here. If Redis does not answer in time, the heartbeat expires by itself. */
   async stepDown(): Promise<void> {
     const { redis, session } = this.#options;
     const steppedDown = stepDown(redis, session, this.#fence.epoch);
@@ -158,7 +158,7 @@ export class RunPublisher {
       const expected = this.#fence;
       const next = { epoch: expected.epoch, incarnation: expected.incarnation + 1 };
       const status = composeStatus({ ...this.facts, ...next }, change, new Date().toISOString());
-      // Whether an interrupted write has happened is unknown; if it has, the fence refuses the next try.
+      // It is unknown whether an interrupted write took effect. If it did, the fence refuses the next attempt.
       const isWritten = await this.#retry(() => write(expected, status));
       if (isWritten) {
         this.#fence = next;

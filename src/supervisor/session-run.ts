@@ -13,18 +13,18 @@ import { type Ending, endInOrder } from './run-ending.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 
 export interface RunOptions extends RunContext {
-  /** Of the start that asked for this run. */
+  /** The id of the start that began this run. */
   readonly startId: string;
-  /** Of the job's lock. */
+  /** The token of the job's lock. */
   readonly token: string;
   readonly lease: Lease;
   readonly supervisorId: string;
 }
 
-/** Max wait for a disk that hangs at the end of a run: nobody else can take the session before. */
+/** Max wait for a disk that hangs at the end of a run: no other supervisor can take the session before. */
 const diskMs = 5_000;
 
-/** What becomes of the job: completed, given back for another to take, or not ours to touch. */
+/** What happens to the job: it completes, goes back to the queue, or belongs to another run and must not be touched. */
 export type RunResult = 'ended' | 'handed-over' | 'lost';
 
 /**
@@ -38,7 +38,7 @@ export class SessionRun {
   readonly #force = new AbortController();
   /** The run was asked to end, or is lost: no further step of its life. */
   readonly #over: AbortSignal;
-  /** No grace periods: somebody is impatient, or the run is lost. */
+  /** No grace periods: {@link force} was called, or the run is lost. */
   readonly #forced: AbortSignal;
   readonly #browser: SessionBrowser;
   readonly #backup: CredentialsBackup;
@@ -122,22 +122,22 @@ export class SessionRun {
     return this.#loop.browserFailure;
   }
 
-  /** Asks the run to stop here and to go on elsewhere. */
+  /** Asks the run to stop here and to continue on another supervisor. */
   handOver(): void {
     this.#end({ type: 'hand-over' });
   }
 
-  /** Shortens every grace period of the stop to nothing. */
+  /** Ends every grace period of the stop. */
   force(): void {
     this.#force.abort();
   }
 
-  /** Somebody wrote an intent: look now instead of with the next heartbeat. */
-  lookForIntent(): void {
+  /** An intent may have been stored: reads it now, not with the next heartbeat. */
+  checkForIntent(): void {
     this.#inBackground(this.#heartbeat.beat());
   }
 
-  /** Carries the run to its end. Rejects with an unexpected failure only, after everything was stopped. */
+  /** Runs the session until the run ends. Rejects only after an unexpected failure, when everything has stopped. */
   async execute(): Promise<RunResult> {
     const { lease, log } = this.#options;
     try {
@@ -148,7 +148,7 @@ export class SessionRun {
       this.#publisher.account = claim.previous?.account ?? note?.account ?? null;
       await this.#publisher.publish('starting');
       this.#heartbeat.start();
-      this.#inBackground(this.#backup.announce(this.#over));
+      this.#inBackground(this.#backup.publishInitialStatus(this.#over));
       this.#inBackground(this.#commands.start());
       const decision = await this.#loop.run();
       if (decision !== null) this.#end({ type: 'gave-up', decision });
@@ -161,8 +161,8 @@ export class SessionRun {
     } finally {
       this.#end({ type: 'hand-over' });
       this.#heartbeat.stop();
-      await this.#backup.disarm();
-      // Whatever happened above, nothing of this run outlives it.
+      await this.#backup.stop();
+      // Nothing of this run may outlive it, not even after an error.
       await Promise.all([this.#loop.incarnation?.terminate(), this.#browser.kill()]);
       await withDeadline(this.#browser.written(), diskMs, 'the disk').catch(() => undefined);
       // Takes no commands from now on. Closing waits for Redis, which a lost run must not do.
@@ -192,32 +192,32 @@ export class SessionRun {
 
   #onState(state: SessionState, account: Account | null): void {
     const { log, recorder, threads } = this.#options;
-    // A further QR code is the same state, every 20 s.
+    // A new QR code, every 20 s, is no new state.
     const level = state === this.#availability.state ? 'debug' : 'info';
     log[level]({ state, ...this.#publisher.fence }, 'session state');
-    recorder.reaches(state);
+    recorder.recordState(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#publisher.lastError = null;
     if (state === 'qr') this.#inBackground(this.#browser.noteUnlinked());
-    // The start is over: now the machine has time to load the next thread.
+    // The start is over, so the machine has time to load the next thread.
     if (state === 'qr' || state === 'ready') threads.load();
     if (state === 'ready') {
       this.#publisher.account = account;
       this.#inBackground(this.#browser.noteLinked(account));
-      this.#inBackground(this.#backup.arm());
+      this.#inBackground(this.#backup.start());
     }
     this.#availability.update(this.#loop.incarnation, state);
   }
 
   /**
-   * Redis has another fence than this run, or has lost its state: claims the session again if the lease holds, and writes the
-   * state again. Otherwise the run is lost.
+   * Redis has another fence than this run, or has lost its state. If the lease holds, claims the session and writes the state
+   * again. Otherwise the run is lost.
    */
   #refence(): Promise<void> {
     this.#refencing ??= this.#publisher
       .reclaim()
       .then(async () => {
         const { state } = this.#availability;
-        // While no incarnation is in charge of the state, it is the supervisor's to write.
+        // While there is no incarnation to write the state, the supervisor writes it.
         if (this.#availability.in(state) === null) await this.#publisher.publish(state);
         this.#loop.incarnation?.refence(this.#publisher.fence);
       })
@@ -228,7 +228,7 @@ export class SessionRun {
     return this.#refencing;
   }
 
-  /** Each such work retries what Redis or the disk refuses. If it fails all the same, the run ends and starts anew. */
+  /** Background work retries what Redis or the disk refuses. If it still fails, the run ends and starts anew. */
   #inBackground(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       if (this.#over.aborted) return;

@@ -38,15 +38,15 @@ export interface SupervisorOptions {
   readonly readMemory?: (groupId: number) => Promise<BrowserMemory | null>;
 }
 
-/** Every how many registrations the queue of starts is checked. */
+/** Number of registrations from one check of the queue of starts to the next. */
 const registrationsBetweenChecks = 10;
 
-/** By then the first start of a session is over, one way or the other. */
+/** By then the first start of a session has succeeded or failed. */
 const garbageCollectionDelayMs = 30_000;
 
 /**
- * Takes the runs of sessions from the queue and carries each for as long as it lives: the job is active while the session
- * runs. BullMQ hands jobs out and finds those whose owner died. The lock of a job is held by its {@link Lease}, because
+ * Takes the runs of sessions from the queue and keeps each one running: its job is active while the session runs. BullMQ
+ * hands out jobs and finds those whose owner died. The lock of a job is held by its {@link Lease}, because
  * BullMQ's own renewal let one worker run a job twice at once.
  */
 export class Supervisor {
@@ -79,7 +79,7 @@ export class Supervisor {
       runs: () => this.#runs.all().map(({ session, run }) => ({ session, browser: run.browser })),
       readMemory: this.#readMemory,
     });
-    // Logs errors only: the other connection already tells when Redis is away.
+    // Logs only errors: the other connection already logs outages.
     this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
     this.#queue = openQueue(sessionsQueue, this.#redis);
     this.#lostSessions = new LostSessions({
@@ -95,32 +95,32 @@ export class Supervisor {
       log,
     });
     this.#registrationTimer = setInterval(() => {
-      // A registration that Redis refuses is made up for by the next one; until then `/readyz` says so.
+      // If Redis refuses a registration, the next one follows soon. Until then `/readyz` says so.
       void this.#register();
       if (++this.#registrations % registrationsBetweenChecks === 0) void this.#lostSessions.check();
     }, timing.heartbeatIntervalMs);
   }
 
-  /** Takes runs until {@link close}. Retries what Redis refuses; rejects only if this supervisor closes meanwhile. */
+  /** Takes runs until {@link close}. Retries what Redis refuses. Rejects only if this supervisor closes first. */
   async start(): Promise<void> {
     const { isAlone, log } = this.#options;
     await this.#register();
     const isChecked = await this.#lostSessions.check();
     this.#listenForIntents();
     if (isAlone) await requeueInterruptedRuns(this.#redis, this.#queue, this.#closing.signal, log);
-    // Redis was away: it may come back empty. The next check would be several registrations away.
+    // Redis was away, and may come back empty. The next check would come only several registrations later.
     if (!isChecked) this.#inBackground(this.#lostSessions.recoverAll());
     // So that the first run finds a loaded thread and a known browser version.
     this.#threads.load();
     this.#askBrowserVersion();
     this.#inBackground(this.#intake.run());
-    // Frees what loading the modules and the first start have left.
+    // Frees the memory that the modules and the first start took.
     setTimeout(collectGarbage, garbageCollectionDelayMs).unref();
     log.info({ supervisor: this.id }, 'supervisor runs');
   }
 
   /**
-   * Hands every run over and stops. `force` shortens the grace periods. The intake closes before runs are given back: its
+   * Hands over every run and stops. `force` ends the grace periods. The intake closes before runs go back to the queue: its
    * pending read would otherwise take the wake-up that is meant for a standby.
    */
   async close(force: AbortSignal): Promise<void> {
@@ -129,7 +129,7 @@ export class Supervisor {
     const closed = this.#intake.close();
     await this.#runs.handOverAll(force);
     await this.#threads.close();
-    // If Redis does not take that, the registration lapses by itself.
+    // If Redis does not answer, the registration expires by itself.
     await withDeadline(
       Promise.all([closed, unregisterSupervisor(this.#redis, this.id)]),
       3_000,
@@ -139,7 +139,7 @@ export class Supervisor {
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
 
-  /** What keeps it from taking or running a session, one sentence each; empty: it is ready. */
+  /** Why it cannot take or run a session, as sentences. Empty: it is ready. */
   problems(): Promise<readonly string[]> {
     const failures = this.#runs.all().map(({ run }) => run.browserFailure);
     return readinessProblems({
@@ -151,15 +151,15 @@ export class Supervisor {
     });
   }
 
-  /** Fills the cache of versions. If there is no answer, the start of a browser tells. */
+  /** Fills the cache of versions. Ignores a failure: the start of a browser reports it. */
   #askBrowserVersion(): void {
     const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
     browserVersion({ executable, environment }).catch(() => undefined);
   }
 
-  /** Carries one run to its end. Returns normally only if the run has ended for good: that completes the job. */
+  /** Runs one session until its run ends. Returns normally only if the run has ended for good: that completes the job. */
   async #process(job: Job, token: string): Promise<void> {
-    // It loads its modules while the run is claimed and the browser starts.
+    // The thread loads its modules while the run is claimed and the browser starts.
     this.#threads.load();
     const id = job.id ?? '';
     // Not a start of a session: returning completes it.
@@ -168,9 +168,9 @@ export class Supervisor {
     const start = startJobSchema.safeParse(job.data);
     if (!start.success) {
       await this.#lostSessions.check();
-      // If that did not mend the job, it is handed out again as it is.
+      // If that did not repair the job, it will be handed out again unchanged.
       await pause(redisRetryMs, this.#closing.signal);
-      await this.#giveBack(job, token);
+      await this.#requeue(job, token);
       throw new WaitingError();
     }
     const { config, log } = this.#options;
@@ -183,10 +183,10 @@ export class Supervisor {
     const run = this.#createRun({ session, startId: start.data.startId, token, lease, log: runLog });
     const result = await this.#runs.during({ session, run, lease }, async () => {
       const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
-      if (reached !== 'ended') await this.#giveBack(job, token);
+      if (reached !== 'ended') await this.#requeue(job, token);
       return reached;
     });
-    // Redis may be away for long before it comes back empty.
+    // Redis may be away for a long time, and then come back empty.
     if (result === 'lost') this.#inBackground(this.#lostSessions.recover(session));
     if (result !== 'ended') throw new WaitingError();
     runLog.info('run ended');
@@ -207,19 +207,19 @@ export class Supervisor {
   }
 
   /**
-   * Puts the job back into the waiting list, for any supervisor. Never rejects: Redis refuses it if the job is another's, and if
-   * Redis does not answer, the job is found once its lock has lapsed.
+   * Puts the job back into the waiting list, for any supervisor. Never rejects: Redis refuses it if the job belongs to another
+   * run. If Redis does not answer, BullMQ finds the job once its lock has expired.
    */
-  async #giveBack(job: Job, token: string): Promise<void> {
+  async #requeue(job: Job, token: string): Promise<void> {
     await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
-      this.#options.log.debug({ err: error }, 'job not given back'),
+      this.#options.log.debug({ err: error }, 'job not requeued'),
     );
   }
 
-  /** A hint that makes the owner look at once. Without it the owner looks with the next heartbeat. */
+  /** A message on this channel makes the owner read an intent at once. Without it, the next heartbeat reads it. */
   #listenForIntents(): void {
     const { log } = this.#options;
-    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.lookForIntent());
+    this.#subscriber.on('message', (_, session) => this.#runs.get(session)?.checkForIntent());
     keepSubscribed(this.#subscriber, { channel: intentChannel, signal: this.#closing.signal, log });
   }
 

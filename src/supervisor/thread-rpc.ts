@@ -6,7 +6,7 @@ import { withDeadline } from '../platform/deadline.js';
 /** The session worker refused the command. */
 export class CommandRefusedError extends HoldlineError {}
 
-/** It is not known how far the command came: the session worker ended, or did not answer in time. */
+/** It is not known what the command has done: the session worker ended, or did not answer in time. */
 export class CommandInterruptedError extends HoldlineError {
   constructor(message: string) {
     super('interrupted', message, { retryable: true });

@@ -5,7 +5,7 @@ import type { FromThread, ThreadData, ToThread } from '../contract/thread-messag
 import type { Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred } from '../platform/deadline.js';
 
-/** Enough for a client with tens of thousands of chats; more is a leak. */
+/** Enough for a client with tens of thousands of chats. Beyond it there is a leak. */
 const heapLimitMb = 512;
 
 /** The young generation grows while modules load and never shrinks: the default of 48 MB costs more than it saves. */
@@ -14,9 +14,9 @@ const youngHeapMb = 4;
 type ThreadTiming = Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'startDeadlineMs'>;
 
 /**
- * The session worker's thread, seen from the supervisor. It loads its modules from its construction on, and becomes an
- * incarnation with {@link begin}. `over` resolves to what comes first: the thread says that it failed, throws, exits, runs
- * out of memory, or is silent for too long.
+ * The session worker's thread, seen from the supervisor. It loads its modules from construction on, and becomes an
+ * incarnation with {@link begin}. `over` resolves when the thread first reports a failure, throws, exits, runs out of memory,
+ * or is silent for too long.
  */
 export class SessionThread {
   readonly over: Promise<IncarnationExit>;
@@ -116,7 +116,7 @@ function exitOfError(error: unknown): IncarnationExit {
   if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
     return { reason: 'thread_out_of_memory', message: `the session worker used more than ${heapLimitMb} MB` };
   }
-  // What Node makes of a rejection with something that is no Error.
+  // Node's message for a rejection with a value that is not an Error.
   const thrown =
     /The promise rejected with the reason "(.*)"\.$/s.exec(messageOf(error))?.[1] ?? messageOf(error);
   return { reason: 'thread_threw', message: `the session worker failed: ${thrown}` };

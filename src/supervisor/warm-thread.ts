@@ -2,7 +2,7 @@ import type { Timing } from '../contract/timing.js';
 import { SessionThread } from './thread.js';
 
 /**
- * Keeps at most one thread with its modules loaded, for the session that needs it first: loading takes longer than any other
+ * Keeps at most one thread with its modules loaded, for the session that needs it first. Loading takes longer than any other
  * step on the way to `ready` (docs/decisions/0009).
  */
 export class WarmThread {

@@ -49,7 +49,7 @@ test('a supervisor that does not handle a rejection says so in one line and exit
     product.kill('SIGUSR2');
     assert.deepEqual(await exited, [1, null]);
     const last = lines.at(-1);
-    assert.equal(last?.msg, 'something unexpected was not handled; the process ends');
+    assert.equal(last?.msg, 'unhandled error; the process ends');
     assert.equal(last?.level, 60);
     assert.equal(last?.err?.message, 'left unhandled on purpose');
     await eventually(() => theatre.browsersAlive().length === 0, { message: 'the browser is gone' });

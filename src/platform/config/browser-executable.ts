@@ -6,8 +6,8 @@ import { isExecutableFile } from '../files.js';
 const browserNames = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome', 'chrome'];
 
 /**
- * The configured browser, or else the first on the `PATH`, as an absolute path where one was configured. `''` where it is
- * not an executable file.
+ * Finds the browser: the configured one, or else the first of {@link browserNames} on the `PATH`. A configured path becomes
+ * absolute. Returns `''` if there is no such executable file.
  */
 export function findBrowser(configured: string | undefined, path: string): string {
   const candidates =
@@ -22,7 +22,7 @@ export function findBrowser(configured: string | undefined, path: string): strin
   return candidates.find(isExecutableFile) ?? '';
 }
 
-/** Throws {@link OperatorError} where no browser was found: a supervisor needs one. */
+/** Throws an {@link OperatorError} if no browser was found. Only a supervisor needs one. */
 export function requireBrowser({ chromeExecutable }: { readonly chromeExecutable: string }): void {
   if (chromeExecutable !== '') return;
   throw new OperatorError(

@@ -7,7 +7,7 @@ export const webVersion = z.string().refine(isWebVersion, {
   error: 'must be a version of WhatsApp Web like 2.3000.1017054665',
 });
 
-/** As WhatsApp shows it on the phone. */
+/** The name that WhatsApp shows on the phone. */
 export const deviceName = z
   .string()
   .transform((value) => value.trim())

@@ -9,7 +9,7 @@ import { findBrowser } from './browser-executable.js';
 import { timingOf, timingProblems } from './timing-variables.js';
 import { type Environment, type ParsedVariables, parseVariables, unknownVariables } from './variables.js';
 
-/** What a process of the product does: everything with its own Redis, or one part against `REDIS_URL`. */
+/** What a process runs: all parts, or one part, which needs the `REDIS_URL` that all parts share. */
 export const roles = ['all', 'http', 'supervisor'] as const;
 export type Role = (typeof roles)[number];
 
@@ -20,11 +20,11 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
-  /** Empty: whoever reaches the port may do everything. */
+  /** Empty: every caller that reaches the port may do everything. */
   readonly apiKeys: readonly ApiKey[];
-  /** Reverse proxies whose `X-Forwarded-For` is believed: addresses and subnets. */
+  /** Addresses and subnets of the reverse proxies whose `X-Forwarded-For` is used. */
   readonly trustedProxies: readonly string[];
-  /** Limited requests per minute of one key, and of one address: those that change or cost something. 0: no limit. */
+  /** Max requests per minute of one key, and of one address. Only those that change or cost something count. 0: no limit. */
   readonly rateLimit: number;
   /** Max unsettled sends of one session. */
   readonly sendQueueMax: number;
@@ -32,7 +32,7 @@ export interface Config {
   readonly redisUrl: string | null;
   readonly dataDir: string;
   readonly authDir: string;
-  /** `''` where none was found: only a supervisor needs it. */
+  /** `''`: none was found. Only a supervisor needs one. */
   readonly chromeExecutable: string;
   readonly chromeArgs: readonly string[];
   readonly headless: boolean;
@@ -41,7 +41,7 @@ export interface Config {
   readonly webVersion: string | null;
   /** What the phone lists under Linked devices. */
   readonly deviceName: string;
-  /** Languages in which the browser asks for pages, the preferred one first; empty: the browser's default. */
+  /** Languages in which the browser requests pages, the preferred one first. Empty: the browser's default. */
   readonly languages: readonly string[];
   /** null: the machine's. */
   readonly timeZone: string | null;
@@ -50,15 +50,15 @@ export interface Config {
   readonly probe: ProbeAddress;
   readonly maxSessions: number;
   readonly restartsMax: number;
-  /** A browser that uses more memory, or is older, is replaced at a quiet moment; 0: no such limit. */
+  /** A browser that exceeds one of these is replaced at a quiet moment. 0: no such limit. */
   readonly recycling: { readonly memoryMb: number; readonly days: number };
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlS: number;
-  /** The first encrypts the backup of credentials, all decrypt it; empty: none was given. */
+  /** The first encrypts the backup of credentials, all decrypt it. Empty: no key was given. */
   readonly credentialsKeys: readonly CredentialsKey[];
   readonly hostName: string;
   readonly timing: Timing;
-  /** For the log: what was ignored, what is unsafe. */
+  /** Sentences for the log: what was ignored, and what is unsafe. */
   readonly warnings: readonly string[];
 }
 
@@ -66,7 +66,7 @@ export interface ProbeAddress {
   readonly host: string;
   /** 0: none. */
   readonly port: number;
-  /** The port was configured: it must be this one. The default port may be taken by another supervisor. */
+  /** The port was configured, so it must be this one. The default port may be in use by another supervisor. */
   readonly isGiven: boolean;
 }
 
@@ -156,7 +156,7 @@ function exposureProblems({ values, invalid }: ParsedVariables): string[] {
   ];
 }
 
-/** None where no browser was configured: the start of a supervisor asks for one (`requireBrowser`). */
+/** Empty if no browser was configured: then `requireBrowser` checks at the start of a supervisor. */
 function browserProblems(configured: string | undefined): string[] {
   if (configured === undefined) return [];
   return [

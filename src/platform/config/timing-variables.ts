@@ -10,10 +10,10 @@ const timingVariables = [
   ['WHATSAPP_STOP_GRACE_S', 'threadStopGraceMs'],
 ] as const satisfies readonly (readonly [keyof Variables, keyof Timing])[];
 
-/** Added to `WHATSAPP_STOP_GRACE_S` for the rest of a shutdown. */
+/** What a shutdown may take besides `WHATSAPP_STOP_GRACE_S`. */
 const shutdownBeyondGraceMs = 15_000;
 
-/** The timing table that the variables make; `WHATSAPP_TIMING` overrides the others. */
+/** Builds the timing table from the variables. `WHATSAPP_TIMING` overrides the other variables. */
 export function timingOf(values: Variables): Timing {
   const timing: Partial<Timing> = {};
   for (const [name, row] of timingVariables) {

@@ -7,7 +7,7 @@ import { type CredentialsKey, makeKeyHint, parseCredentialsKey } from '../creden
 import { isReadableFile } from '../files.js';
 import { parseRedisUrl } from '../redis/url.js';
 
-/** Types of environment variables: each parses the text of one, and says in a sentence what is allowed. */
+/** Types of environment variables. Each parses a text, or says in one sentence what is allowed. */
 
 export const integer = (min: number, max: number) =>
   z
@@ -64,7 +64,7 @@ export const apiKeys = z.string().transform((text, context) => {
   return keys;
 });
 
-/** Problems name a key by its place only: the text may be a secret. */
+/** Problems name a key only by its number: the text may be a secret. */
 export const credentialsKeys = z.string().transform((text, context) => {
   const keys: CredentialsKey[] = [];
   for (const [index, word] of text.split(',').entries()) {

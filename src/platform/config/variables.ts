@@ -60,7 +60,7 @@ const variables = z.object({
 
 export type Variables = z.infer<typeof variables>;
 
-/** As `process.env`. */
+/** In the form of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface ParsedVariables {
@@ -73,7 +73,7 @@ export interface ParsedVariables {
   readonly problems: readonly string[];
 }
 
-/** Never throws: the valid variables are parsed whatever the others are. */
+/** Never throws: an invalid variable does not affect the others. */
 export function parseVariables(environment: Environment): ParsedVariables {
   const given = Object.fromEntries(
     Object.entries(environment).filter(
@@ -90,7 +90,7 @@ export function parseVariables(environment: Environment): ParsedVariables {
   return { values: variables.parse(Object.fromEntries(valid)), given, invalid, problems };
 }
 
-/** Misspelt variables of the product: they would otherwise be ignored in silence. */
+/** Variables with the product's prefix that it does not know. They are probably misspelt, and would be ignored silently. */
 export function unknownVariables(environment: Environment): string[] {
   return Object.keys(environment).filter(
     (name) => name.startsWith('WHATSAPP_') && !(name in variables.shape),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RedisExit, RedisProcess } from './process.js';
 
-/** One sentence for the operator: why the server exited and, where it is known, what to do. */
+/** One sentence for the operator: why the server exited and, if known, what to do. */
 export function describeExit(exit: RedisExit, server: RedisProcess, directory: string): string {
   const damage = server.outputTail().find((line) => damagedFile.test(line));
   if (damage !== undefined) {
@@ -19,7 +19,7 @@ export function describeExit(exit: RedisExit, server: RedisProcess, directory: s
 const damagedFile =
   /bad file format|unexpected end of file|append only file.*redis-check-aof|error reading the RDB|wrong signature|rdb file reading failure|invalid AOF manifest|AOF .* doesn't exist/i;
 
-/** For the end of a sentence; empty where it wrote none. */
+/** The last line of the output, for the end of a sentence; empty if there is none. */
 export function lastLineOf(server: RedisProcess): string {
   const line = server.outputTail().at(-1);
   return line === undefined ? '' : ` (its last words: ${withoutPrefix(line)})`;

@@ -6,15 +6,19 @@ import { describeExit } from './describe-exit.js';
 import { adoptLeftoverServer } from './leftover-server.js';
 import { prepareRedisPaths } from './paths.js';
 import { endRedis, type RedisProcess, spawnRedis } from './process.js';
-import { defaultTiming, type EmbeddedRedisSettings, type EmbeddedRedisTiming } from './settings.js';
+import {
+  defaultEmbeddedRedisTiming,
+  type EmbeddedRedisSettings,
+  type EmbeddedRedisTiming,
+} from './settings.js';
 import { untilReady } from './until-ready.js';
 
-/** The Redis that the product brings along: on this machine only, and gone when `stop()` has settled. */
+/** A Redis that this process runs itself. Only this machine can reach it, and it is gone when `stop()` has settled. */
 export interface EmbeddedRedis {
   /** `unix:///…/redis.sock`, in the form of REDIS_URL. */
   readonly url: string;
   readonly connection: { readonly path: string };
-  /** Of the current server: it changes with a restart. */
+  /** The pid of the current server. It changes with a restart. */
   readonly pid: number;
   /** The first server was a leftover of an earlier run. */
   readonly adopted: boolean;
@@ -32,21 +36,21 @@ export interface EmbeddedRedisOptions {
 }
 
 /**
- * Starts a `redis-server` on a Unix socket below the data directory, or adopts the one that a killed product
- * left there. From then on restarts it whenever it exits, for as long as the product runs.
+ * Starts a `redis-server` on a Unix socket below the data directory, or adopts the one that a killed process
+ * left there. Restarts it whenever it exits, until `stop()`.
  *
- * Settles when the server answers and has loaded its data. Throws an OperatorError in one sentence: no
- * redis-server, a damaged append-only file, a directory that cannot be used.
+ * Settles when the server answers and has loaded its data. Throws an OperatorError if there is no
+ * redis-server, if the append-only file is damaged, or if the directory cannot be used.
  *
- * Not guaranteed: that a write of the last second survives a power cut (`appendfsync everysec`), and that a
- * server which is frozen while the product runs is noticed.
+ * Not guaranteed: a power cut may lose the writes of the last second (`appendfsync everysec`), and a server that
+ * freezes while the product runs is not noticed.
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const settings: EmbeddedRedisSettings = {
     paths: await prepareRedisPaths(options.dataDir),
     command: options.command ?? 'redis-server',
     log: options.log,
-    timing: { ...defaultTiming, ...options.timing },
+    timing: { ...defaultEmbeddedRedisTiming, ...options.timing },
   };
   const server =
     (await adoptLeftoverServer(settings)) ?? (await spawnRedis(settings.command, settings.paths));

@@ -7,8 +7,8 @@ import { type EmbeddedRedisSettings, pollIntervalMs } from './settings.js';
 
 /**
  * Adopts the server that an earlier run left in the directory, if it answers. Kills the servers there that do not.
- * null: none is left. Throws an {@link OperatorError} where a server answers whose process cannot be seen from here, or one
- * does not end.
+ * null: none is left. Throws an {@link OperatorError} if the process of a server that answers is not visible from here, or if a
+ * killed server does not end.
  */
 export async function adoptLeftoverServer(settings: EmbeddedRedisSettings): Promise<RedisProcess | null> {
   const { paths, log, timing } = settings;

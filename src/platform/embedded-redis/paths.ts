@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../../contract/errors.js';
 import { sha256Hex } from '../digest.js';
 
-/** Where the embedded Redis lives: only its owner may enter the directories. */
+/** The directory and the socket of the embedded Redis. Only its owner may enter the directories. */
 export interface RedisPaths {
   /** Its working directory, with the append-only file; absolute, without symbolic links. */
   readonly directory: string;
@@ -52,7 +52,7 @@ async function socketFor(directory: string): Promise<string> {
   const found = await lstat(elsewhere);
   if (!found.isDirectory() || found.uid !== user || (found.mode & 0o077) !== 0) {
     throw new OperatorError(
-      `${elsewhere} should be a directory of this user alone and is not: ` +
+      `${elsewhere} is not a directory that only this user may enter: ` +
         'remove it, or name a shorter directory in WHATSAPP_DATA_DIR',
     );
   }

@@ -36,7 +36,7 @@ export class RedisServerMissingError extends OperatorError {
 }
 
 /**
- * Runs the server in a process group of its own: Ctrl-C in a terminal must not end it before the product has closed its
+ * Runs the server in its own process group: Ctrl-C in a terminal must not end it before the product has closed its
  * connections. Throws {@link RedisServerMissingError}.
  */
 export async function spawnRedis(command: string, paths: RedisPaths): Promise<RedisProcess> {
@@ -93,7 +93,7 @@ export async function endRedis(server: RedisProcess, graceMs: number): Promise<v
   await server.exited;
 }
 
-/** Signals the server and its forks, or the server alone where it does not lead a process group. */
+/** Signals the server and its forks. If it does not lead a process group, signals only the server. */
 export function signalServer(pid: number, name: NodeJS.Signals): void {
   if (!signalGroup(pid, name)) signalProcess(pid, name);
 }

@@ -6,7 +6,7 @@ export interface RedisServerInfo {
   readonly isLoading: boolean;
 }
 
-/** Asks the server on the socket, over a connection of its own; null: none answers within the deadline. */
+/** Asks the server on the socket over a separate connection. null: no server answers within the deadline. */
 export async function readServerInfo(socket: string, deadlineMs: number): Promise<RedisServerInfo | null> {
   const redis = new Redis({
     path: socket,
@@ -21,7 +21,7 @@ export async function readServerInfo(socket: string, deadlineMs: number): Promis
   });
   redis.on('error', () => undefined);
   try {
-    // INFO rather than PING: the server answers it while it loads its data, too.
+    // INFO, not PING: the server also answers it while it loads its data.
     const info = await withDeadline(
       redis.connect().then(() => redis.info()),
       deadlineMs,

@@ -19,11 +19,11 @@ export interface EmbeddedRedisTiming {
   readonly backoffMaxMs: number;
   /** A server that ran for this long resets the backoff. */
   readonly stableAfterMs: number;
-  /** Between two checks whether an adopted server still runs. */
+  /** Time between two checks whether an adopted server still runs. */
   readonly watchIntervalMs: number;
 }
 
-export const defaultTiming: EmbeddedRedisTiming = {
+export const defaultEmbeddedRedisTiming: EmbeddedRedisTiming = {
   answerDeadlineMs: 2_000,
   startDeadlineMs: 30_000,
   stopGraceMs: 10_000,
@@ -33,5 +33,5 @@ export const defaultTiming: EmbeddedRedisTiming = {
   watchIntervalMs: 250,
 };
 
-/** Between two checks of a server that is starting or ending. */
+/** Time between two checks of a server that is starting or ending. */
 export const pollIntervalMs = 25;

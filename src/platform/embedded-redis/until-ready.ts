@@ -6,8 +6,8 @@ import { readServerInfo } from './server-info.js';
 import { type EmbeddedRedisSettings, pollIntervalMs } from './settings.js';
 
 /**
- * Resolves when the server answers and has loaded its data. Throws an {@link OperatorError} where it exits, or does not
- * answer in time; the loading itself has no deadline. Throws a {@link HoldlineError} `stopped` when `signal` aborts.
+ * Resolves when the server answers and has loaded its data. Throws an {@link OperatorError} if it exits, or does not
+ * answer in time; loading the data has no deadline. Throws a {@link HoldlineError} `stopped` when `signal` aborts.
  */
 export async function untilReady(
   server: RedisProcess,
@@ -21,7 +21,7 @@ export async function untilReady(
   let deadline = performance.now() + timing.startDeadlineMs;
   for (;;) {
     if (signal?.aborted) {
-      throw new HoldlineError('stopped', 'the start of the embedded Redis was given up', {
+      throw new HoldlineError('stopped', 'the start of the embedded Redis was aborted', {
         cause: signal.reason,
       });
     }

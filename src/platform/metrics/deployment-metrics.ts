@@ -14,12 +14,12 @@ interface DeploymentParts {
   readonly heartbeatTtlMs: number;
 }
 
-/** A scrape must be answered while Redis is away. */
+/** A scrape must be answered even while Redis is away. */
 const redisTimeoutMs = 1_000;
 
 /**
  * Metrics that are read from Redis. Every supervisor and replica exposes the same values, so queries take the maximum. Returns
- * the function that updates them. While Redis is away all of them are absent but `holdline_redis_up`.
+ * the function that updates them. While Redis is away, `holdline_redis_up` is the only one that is exposed.
  */
 export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<void> {
   const { redis, sessions, heartbeatTtlMs } = parts;

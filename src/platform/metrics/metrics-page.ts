@@ -39,7 +39,7 @@ export class MetricsPage {
 
 let processRegistry: Registry | null = null;
 
-/** Node's own metrics. Created at the first scrape, for they observe the event loop and the garbage collector all the time. */
+/** Node's own metrics. Created at the first scrape, because they observe event loop and garbage collector all the time. */
 function processMetrics(): Registry {
   if (processRegistry === null) {
     processRegistry = new Registry();

@@ -17,7 +17,7 @@ import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { tryParseStatus } from '../store/state-store.js';
 
-/** What Redis has of a session at one moment, for its metrics. */
+/** What Redis holds about a session at one moment, for its metrics. */
 export interface SessionFacts {
   /** The effective state, as in /api/status; null: the stored one is unreadable. */
   readonly state: SessionState | null;
@@ -62,7 +62,7 @@ export async function readSessionFacts(
     ],
     [],
   );
-  // An unreadable value costs its own metrics only: metrics matter most when data are broken.
+  // An unreadable value affects only its own metrics: metrics matter most when data is broken.
   const status = tryParseStatus(state);
   const isReadable = status !== null || state === '';
   const hasBackupStatus = credentialsBackupParts.status(backupStatus) !== null;

@@ -7,14 +7,14 @@ import { luaScript } from '../redis/lua-script.js';
 import { quarantineUnreadable, quarantineWrongTypes } from '../redis/quarantine.js';
 
 /**
- * Opens a queue of BullMQ; all who open one must use the same options, for BullMQ stores them with the queue. The caller
- * closes `redis`.
+ * Opens a queue of BullMQ. BullMQ stores the options with the queue, so every part must open it with the same ones. The
+ * caller closes `redis`.
  */
 export function openQueue<Data>(name: string, redis: Redis): Queue<Data> {
   const queue = new Queue<Data>(name, {
     connection: redis,
     prefix: keyPrefix,
-    // BullMQ writes every event of a queue, with results, to a stream that nobody reads. Its default is 10,000 entries.
+    // BullMQ writes every event of a queue, with results, to a stream that has no reader. By default it keeps 10,000 entries.
     streams: { events: { maxLen: 100 } },
     // The check is an INFO. If it failed, in an outage at the wrong moment, the queue would be unusable for good.
     skipVersionCheck: true,
@@ -25,8 +25,8 @@ export function openQueue<Data>(name: string, redis: Redis): Queue<Data> {
 }
 
 /**
- * Adds a job; where a job has this id already, nothing changes. BullMQ may add half of a job where a key of the queue is of
- * another type, or its counter is no number: then the key is quarantined, and the other half is added.
+ * Adds a job. Changes nothing if a job has this id already. BullMQ may add only half of a job if a key of the queue has a
+ * wrong type, or if its counter is not a number: then this quarantines the key and adds the other half.
  */
 export async function addJob<Data>(
   redis: Redis,
@@ -50,8 +50,8 @@ export async function addJob<Data>(
 }
 
 /**
- * Puts a job that is in no list and not locked back into its queue: no worker would ever take it, and adding it again changes
- * nothing. False: it is not lost.
+ * Puts a lost job back into its queue: one that is in no list and not locked. No worker would ever take it, and adding it again
+ * changes nothing. False: the job is not lost.
  */
 export async function requeueIfLost(
   redis: Redis,
@@ -70,7 +70,7 @@ export async function requeueIfLost(
 
 // KEYS job lock wait active paused marker delayed prioritized completed failed
 // ARGV jobId, LPUSH or RPUSH
-// returns 1 where the job was lost, else 0
+// returns 1 if the job was lost, else 0
 const requeueScript = luaScript<number>(
   'requeueIfLost',
   10,

@@ -3,11 +3,11 @@ import { sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 
-/** What an HTTP replica may change in the records of sends: only those that no owner works on. */
+/** The changes that an HTTP replica may make to sends. It changes only sends that no owner works on. */
 
 /**
  * Prepares a new send under an id that was used before. Removes the job with this `timestamp`, and the record of its outcome,
- * which would settle the new send. Does nothing if another job has taken its place, or an owner carries it out.
+ * which would settle the new send. Does nothing if the id has another job now, or if an owner carries the job out.
  */
 export async function forgetSend(
   redis: Redis,
@@ -24,7 +24,9 @@ export async function forgetSend(
   );
 }
 
-// KEYS job lock record completed failed wait | ARGV id timestamp | returns 1, or 0 when another job is there
+// KEYS job lock record completed failed wait
+// ARGV id timestamp
+// returns 1, or 0 if the id has another job, or its job is locked
 const forgetScript = luaScript<number>(
   'forgetSend',
   6,
@@ -41,8 +43,8 @@ const forgetScript = luaScript<number>(
 );
 
 /**
- * Removes the text of every unsettled send, after a logout that no owner carries out. The sends are void by their epoch; the
- * next owner settles them. Data that cannot be read is removed as a whole.
+ * Removes the text of every unsettled send, after a logout that no owner carries out. Their epoch makes the sends void, and the
+ * next owner settles them. Data that cannot be read is removed completely.
  */
 export async function clearUnsentMessages(redis: Redis, session: string): Promise<void> {
   const queue = queueKey(session);
@@ -53,10 +55,12 @@ export async function clearUnsentMessages(redis: Redis, session: string): Promis
   }
 }
 
-/** Jobs per script call: Redis serves nobody else while it decodes their texts. */
+/** Jobs per script call: Redis serves no other client while it decodes their texts. */
 const batch = 50;
 
-// KEYS list of job ids | ARGV prefix of job keys, start, count | returns where to go on, 0 at the end
+// KEYS list of job ids
+// ARGV prefix of job keys, start, count
+// returns the start of the next call, or 0 at the end
 const clearScript = luaScript<number>(
   'clearUnsentMessages',
   1,

@@ -11,9 +11,9 @@ import { requeueIfLost } from './job-queue.js';
 import { startJobOptions } from './start-queue.js';
 
 /**
- * Repairs the queue of starts where its data would keep a supervisor or a session from work: keys of another type, unreadable
- * jobs, ids of no job, locks without a TTL. An unreadable start is replaced by a new one: all that a start says is that
- * its session shall run. `sessions`: also requeues their starts where these are in no list.
+ * Repairs data in the queue of starts that would block a supervisor or a session: keys of a wrong type, unreadable jobs, ids
+ * that belong to no job, locks without a TTL. Replaces an unreadable start by a new one: a start says nothing but that its
+ * session must run. Requeues the starts of `sessions` that are in no list.
  */
 export async function repairStartQueue(redis: Redis, sessions: readonly string[]): Promise<void> {
   await quarantineWrongTypes(redis, queueKeys(sessionsQueue));
@@ -23,7 +23,10 @@ export async function repairStartQueue(redis: Redis, sessions: readonly string[]
   for (const [id, type, data, options, hasEndlessLock] of starts) {
     if (!isRunJobId(id)) {
       await dropStartScript(redis, lists, [id]);
-      logOf(redis)?.error({ key: queueKey('wait') }, 'the queue of starts had an id of no start; removed');
+      logOf(redis)?.error(
+        { key: queueKey('wait') },
+        'the queue of starts had an id that belongs to no start; removed it',
+      );
       continue;
     }
     const session = sessionOfJobId(id);
@@ -60,8 +63,8 @@ function isObject(json: string): boolean {
 
 // KEYS wait active paused delayed prioritized stalledCheck
 // ARGV prefix of the jobs' keys
-// returns 1 where `stalledCheck` has no TTL, else 0; then of each start {id, type of its key, data, opts, 1 where its lock has no TTL}
-// At most 1,000 of each list, more than there are sessions; the next call sees the rest.
+// returns 1 if `stalledCheck` has no TTL, else 0; then of each start {id, type of its key, data, opts, 1 if its lock has no TTL}
+// Reads at most 1,000 of each list, more than there are sessions. The next call reads the rest.
 const listStartsScript = luaScript<[0 | 1, ...[string, string, string, string, 0 | 1][]]>(
   'listStarts',
   lists.length + 1,
@@ -116,10 +119,10 @@ async function replaceStart(redis: Redis, session: string, found: UnreadableStar
 
 // KEYS job, quarantine index
 // ARGV why, quarantineArgs, type data opts as they were found, then fields and values of the new job
-// returns 1 where there was a job; 0 where there was none, or it has changed since
+// returns 1 if there was a job; 0 if there was none, or it has changed since
 // Several supervisors repair at once: only the first one finds the job as it was.
 const replaceStartScript = luaScript<number>(
-  'renewStart',
+  'replaceStart',
   2,
   `${quarantineLua(2, 2)}
    local type = redis.call('TYPE', KEYS[1]).ok

@@ -5,15 +5,15 @@ import { authStartJob, runJobId } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
 import { addJob } from './job-queue.js';
 
-/** Adds the start of a session; where it is queued already nothing changes. */
+/** Queues the start of a session. Changes nothing if it is queued already. */
 export function addStart(redis: Redis, queue: Queue, session: string): Promise<void> {
   const { name, data, options } = startJobOptions(session);
   return addJob(redis, queue, name, data, options);
 }
 
 /**
- * The job that is a session's run. The same session has the same job id, so that two starts are one job. A run that throws is
- * tried again, and a finished job is removed, so that nothing blocks the next start.
+ * The job that is a session's run. The job id of a session is always the same, so that two starts are one job. A run that
+ * throws is tried again, and a finished job is removed, so that nothing blocks the next start.
  */
 export function startJobOptions(session: string): {
   name: string;

@@ -6,14 +6,14 @@ import { parseRedisUrl, type RedisAddress } from './url.js';
 
 /** Creates clients of ioredis from a URL of Redis. */
 
-/** Throws a TypeError where the URL has none of the forms of url.ts. */
-export function addressOf(url: string): RedisAddress {
+/** Parses a URL of Redis. Throws a TypeError if it has none of the forms of url.ts. */
+export function requireRedisAddress(url: string): RedisAddress {
   const address = parseRedisUrl(url);
-  if (address === null) throw new TypeError('the URL of Redis has none of its forms');
+  if (address === null) throw new TypeError('the Redis URL has none of the supported forms');
   return address;
 }
 
-/** What all clients have in common. Reads the files that the URL names; throws where it cannot. */
+/** The options of all clients. Reads the files that the URL names, and throws if it cannot. */
 export function clientOptions(address: RedisAddress): RedisOptions {
   const { username, password, hasTls } = address;
   return {
@@ -56,7 +56,7 @@ export function clusterClient({ nodes }: RedisAddress, options: RedisOptions): C
     retryDelayOnClusterDown: 200,
     retryDelayOnMoved: 20,
     slotsRefreshTimeout: 2_000,
-    // Keeps the host names, for TLS checks them; by default the cluster connects to their addresses.
+    // Keeps the host names, because TLS checks them. By default the cluster connects to their addresses.
     ...(redisOptions.tls === undefined
       ? {}
       : { dnsLookup: (host: string, found: (error: null, address: string) => void) => found(null, host) }),
@@ -64,11 +64,11 @@ export function clusterClient({ nodes }: RedisAddress, options: RedisOptions): C
 }
 
 /**
- * A client of each server that the URL names: one, or the nodes of a cluster. Each connects once, without retries, and
- * without the ready check, so it accepts a replica, and a server whose user may do nothing.
+ * A client of each server that the URL names: the one server, or each node of a cluster. A client connects once, without
+ * retries. It skips the ready check, so it also accepts a replica, and a server on which the user has no rights.
  */
 export function connectOnce(url: string, timeoutMs: number): Server[] {
-  const address = addressOf(url);
+  const address = requireRedisAddress(url);
   const options: RedisOptions = {
     ...clientOptions(address),
     ...{ enableReadyCheck: false, commandTimeout: timeoutMs, maxRetriesPerRequest: 0 },

@@ -3,9 +3,9 @@ import { pause } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { refusesRight, userProblem } from './rights.js';
 
-/** Between two reconnects of the whole group. */
+/** Time between two reconnects of the whole group. */
 const reconnectIntervalMs = 1_000;
-/** Between two checks whether a missing right has been given. */
+/** Time between two checks whether a missing right has been given. */
 const rightsCheckMs = 5_000;
 
 /** What the group uses of a connection. */
@@ -15,8 +15,8 @@ interface GroupMember {
 }
 
 /**
- * The connections of this thread to one Redis. An error reply to one of them concerns all. When the master was replaced, all
- * reconnect: the old one still answers those that only read or wait. A missing right is logged once.
+ * The connections of this thread to one Redis. An error reply to one of them can concern all. When the master was replaced,
+ * all reconnect: the old master still answers connections that only read or wait. A missing right is logged once.
  */
 export class ConnectionGroup {
   readonly #url: string;
@@ -51,7 +51,7 @@ export class ConnectionGroup {
     this.#reconnectTimer = undefined;
   }
 
-  /** To be called with every error reply that a connection of the group gets. */
+  /** Call it with every error reply that a connection of the group gets. */
   handleError(error: Error): void {
     if (needsReconnect(error.message)) this.#reconnectSoon();
     if (!refusesRight(error.message)) return;
@@ -59,7 +59,7 @@ export class ConnectionGroup {
     if (!this.#isWatchingRights) void this.#logMissingRight(error);
   }
 
-  /** At once, but not within the interval of the last time, however many errors come. */
+  /** Reconnects all at once, but at most once per `reconnectIntervalMs`. */
   #reconnectSoon(): void {
     if (this.#reconnectTimer !== undefined) return;
     const waitMs = Math.max(0, this.#reconnectedAt + reconnectIntervalMs - performance.now());
@@ -72,7 +72,7 @@ export class ConnectionGroup {
     }, waitMs);
   }
 
-  /** A right was taken away while the product runs. Logs that, waits until it is given again, and logs this too. */
+  /** Logs that a right was taken away while the product runs, waits until it is given back, and logs that. */
   async #logMissingRight(error: Error): Promise<void> {
     this.#isWatchingRights = true;
     const { signal } = this.#empty;
@@ -89,8 +89,8 @@ export class ConnectionGroup {
 }
 
 /**
- * Whether an error reply means that the connection is of no more use: its server is no longer the master, or a proxy has
- * reconnected to the server without logging in. Redis before 7 puts the code into the middle of a script's error. UNBLOCKED is
+ * Whether an error reply means that the connection is useless now: its server is no longer the master, or a proxy has
+ * reconnected to the server without a login. Redis before 7 puts the code into the middle of a script's error. UNBLOCKED is
  * the reply to blocking commands when the server becomes a replica.
  */
 export function needsReconnect(reply: string): boolean {

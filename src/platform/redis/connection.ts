@@ -2,7 +2,7 @@ import { Cluster, type RedisOptions, type Redis as Server } from 'ioredis';
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import type { Logger } from '../logger.js';
-import { addressOf, clientOptions, clusterClient, serverClient } from './clients.js';
+import { clientOptions, clusterClient, requireRedisAddress, serverClient } from './clients.js';
 import { ConnectionGroup } from './connection-group.js';
 
 /** A connection to a server, to the master that sentinels name, or to a cluster (all keys in one slot: contract/keys.ts). */
@@ -11,7 +11,7 @@ export type Redis = Server | Cluster;
 type ConnectionTiming = Pick<Timing, 'socketTimeoutMs'>;
 
 /**
- * A connection for work that goes on after an outage: commands wait until Redis is back. `socketTimeoutMs` detects a partition
+ * A connection for work that continues after an outage: commands wait until Redis is back. `socketTimeoutMs` detects a partition
  * that drops packets without a reset; a blocking read must be shorter.
  */
 export function connectPatiently(url: string, timing: ConnectionTiming, log: Logger): Redis {
@@ -25,7 +25,7 @@ export function connectPatiently(url: string, timing: ConnectionTiming, log: Log
   );
 }
 
-/** A connection for requests that somebody waits for: without Redis a command fails at once, or after `commandTimeoutMs`. */
+/** A connection for requests with a waiting caller: without Redis a command fails at once, or after `commandTimeoutMs`. */
 export function connectFailFast(url: string, commandTimeoutMs: number, log: Logger): Redis {
   return connect(
     url,
@@ -57,7 +57,7 @@ export async function disconnect(redis: Redis): Promise<void> {
 }
 
 function connect(url: string, options: RedisOptions, log: Logger): Redis {
-  const address = addressOf(url);
+  const address = requireRedisAddress(url);
   const group = groupAt(url);
   const common: RedisOptions = {
     ...clientOptions(address),
@@ -75,7 +75,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   return redis;
 }
 
-/** By URL. */
+/** The group of each URL. */
 const groups = new Map<string, ConnectionGroup>();
 
 function groupAt(url: string): ConnectionGroup {
@@ -98,7 +98,7 @@ function addToGroup(redis: Redis, group: ConnectionGroup, log: Logger): Redis {
   // Not `end`: a connection that is closed while it waits to reconnect emits `close` only.
   redis.on('close', () => group.remove(redis));
   redis.on('error', (error: Error & { command?: { name: string } }) => {
-    // ioredis would go on in database 0, which may be another program's.
+    // ioredis would continue in database 0, which may belong to another program.
     if (error.command?.name !== 'select') return;
     group.handleError(error);
     redis.disconnect(true);
@@ -122,7 +122,7 @@ function logOutages(redis: Redis, log: Logger): void {
   });
 }
 
-/** The time of Redis in ms, for what several hosts compare: their own clocks differ. */
+/** The time of Redis in ms, for times that several hosts compare: their own clocks differ. */
 export async function redisTimeMs(redis: Redis): Promise<number> {
   const [seconds, micros] = await redis.time();
   return Number(seconds) * 1_000 + Number(micros) / 1_000;

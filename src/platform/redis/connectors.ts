@@ -5,7 +5,7 @@ import { pause } from '../deadline.js';
 
 type Emit = Parameters<AbstractConnector['connect']>[0];
 
-/** The fields of INFO that ioredis' ready check passes; without fields where the user may not run INFO. */
+/** The fields of INFO that ioredis' ready check passes. They are missing if the user may not run INFO. */
 interface ServerInfo {
   readonly role?: string;
   readonly slave_read_only?: string;
@@ -14,7 +14,7 @@ interface ServerInfo {
 /** After a replica was refused, until the next connection attempt. */
 const replicaRetryMs = 1_000;
 
-/** As ioredis' own connector, which it does not export, with {@link ignoringErrors}. */
+/** Works like ioredis' own connector, which ioredis does not export, and adds {@link ignoringErrors}. */
 export class ServerConnector extends AbstractConnector {
   readonly #options: RedisOptions;
 
@@ -34,8 +34,8 @@ export class ServerConnector extends AbstractConnector {
 }
 
 /**
- * Disconnects from a read-only replica before any command is sent to it. Behind one address, or named by a sentinel that lags,
- * it may be the former master, and its data may be old.
+ * Disconnects from a read-only replica before any command is sent to it. The replica may be the former master, with old data: a
+ * fixed address, or a sentinel that lags, can still lead to it.
  */
 export class MasterConnector extends ServerConnector {
   readonly #replicas = new ReplicaRefusal();

@@ -9,9 +9,9 @@ import { withQuarantine } from './quarantine.js';
 const waitS = 20;
 
 /**
- * Detects that the master was replaced, for a process that may only read for hours: the old master would go on answering its
- * reads. Waits on a key that is never written, by a command that a replica refuses. The refusal makes all connections of the
- * process reconnect (connection-group.ts).
+ * Detects that the master was replaced. A process that only reads for hours would not notice: the old master still answers
+ * its reads. This waits on a key that is never written, with a command that a replica refuses. The refusal makes all
+ * connections of the process reconnect (connection-group.ts).
  */
 export function watchMaster(redisUrl: string, log: Logger): { stop(): Promise<void> } {
   const closing = new AbortController();

@@ -9,8 +9,8 @@ import { userProblem } from './rights.js';
 /** Checks the Redis of REDIS_URL: login, rights, version, and that it evicts nothing. */
 export interface RedisPreflight {
   /**
-   * Settles when Redis first answers, however late that is. Rejects with an OperatorError where this Redis cannot be used,
-   * and with any error once {@link stop} was called. A problem that arises later is logged only: no running session ends for it.
+   * Settles when Redis first answers; there is no deadline. Rejects with an OperatorError if this Redis cannot be used, and with
+   * any error once {@link stop} was called. A problem that arises later is only logged: it ends no running session.
    */
   readonly verdict: Promise<void>;
   stop(): Promise<void>;
@@ -31,7 +31,7 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   const findProblem = async () => {
     const problem = await userProblem(redisUrl);
     if (problem !== null) return problem;
-    // Before that no node of a cluster is known.
+    // Until then no node of a cluster is known.
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
     return problemOfServers(redis);
   };
@@ -42,11 +42,11 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   });
   redis.on('ready', async () => {
     if (!hasVerdict) return;
-    // It may be another server now. Where the check fails, it runs again after the next reconnect.
+    // It may be another server now. If the check fails, it runs again after the next reconnect.
     const problem = await problemOfServers(redis).catch(() => null);
     if (problem !== null) log.error(problem);
   });
-  // It may reject while the parts still start, before anybody awaits it.
+  // It may reject while the parts still start, before it is awaited.
   verdict.catch(() => undefined);
   return {
     verdict,
@@ -61,18 +61,18 @@ async function problemOfServers(redis: Redis): Promise<string | null> {
   return (await serverInfos(redis)).map(serverProblem).find((problem) => problem !== null) ?? null;
 }
 
-/** The reply of INFO from each master. */
+/** The reply of each master to INFO. */
 export async function serverInfos(redis: Redis): Promise<string[]> {
   const servers = redis instanceof Cluster ? redis.nodes('master') : [redis];
   return Promise.all(servers.map((server) => server.info()));
 }
 
-/** A field of the reply of INFO. */
+/** A field of a reply to INFO. */
 export function infoField(info: string, name: string): string | undefined {
   return new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
 }
 
-/** What is wrong with a server and what to do, as one sentence; null: nothing. `info`: its reply of INFO. */
+/** One sentence: what is wrong with a server, and what to do. null: nothing is wrong. `info`: its reply to INFO. */
 export function serverProblem(info: string): string | null {
   const value = (name: string) => infoField(info, name);
   const version = value('redis_version');

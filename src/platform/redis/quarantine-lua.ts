@@ -2,7 +2,7 @@ import { bounds } from '../../contract/bounds.js';
 import { sessionOfKey } from '../../contract/key-types.js';
 import { keyPrefix, quarantineIndexKey, sessionKeys } from '../../contract/keys.js';
 
-/** The part of a script that moves a key to quarantine; see quarantine.ts. */
+/** The part of a script that moves a key to quarantine. See quarantine.ts. */
 
 const quarantineMs = 7 * 86_400_000;
 
@@ -17,7 +17,7 @@ export function quarantineIndexOf(key: string): string {
 
 /**
  * Lua functions; KEYS[index] is the {@link quarantineIndexOf} the key, and {@link quarantineArgs} are in ARGV from `firstArg` on.
- * `quarantine(key, why)` moves the key. `noteQuarantined(key, why)` is for a script that has put a copy there itself.
+ * `quarantine(key, why)` moves the key. `noteQuarantined(key, why)` is for a script that has stored a copy there itself.
  */
 export function quarantineLua(index: number, firstArg: number): string {
   return `local maxQuarantined, quarantineMs = tonumber(ARGV[${firstArg}]), tonumber(ARGV[${firstArg + 1}])

@@ -7,32 +7,32 @@ import { quarantineArgs, quarantineIndexOf, quarantineLua } from './quarantine-l
 import { rawScript, type Script } from './raw-script.js';
 
 /**
- * A key of ours that cannot be used, because its type is wrong or its text unreadable, is moved to quarantine in one step:
- * it is renamed to `{wa}:aside:<rest of its name>`, kept for seven days, and noted in the hash `aside` of its session or of
- * the deployment. From then on it is as if the key had never been there. A newer one of the same name replaces an older
- * one, and the number of names is bounded. The log has the name only: the content may be secret. What is in quarantine is
- * deleted with the account's data.
+ * The quarantine for our keys that cannot be used, because their type is wrong or their text unreadable. One step moves a key
+ * there: it renames the key to `{wa}:aside:<rest of its name>`, keeps it for seven days, and notes it in the hash `aside` of
+ * its session or of the deployment. After that the product works as if the key had never existed. A newer key of the same
+ * name replaces an older one, and the number of names is bounded. The log has only the name: the content may be secret.
+ * The quarantine is deleted with the account's data.
  */
 
-/** Why a key cannot be used. Checked again in the step that moves it: others write too. */
+/** Why a key cannot be used. The step that moves the key checks it again, because other processes write too. */
 export type Defect =
   | { readonly type: 'wrong type'; readonly wanted: KeyType }
   /** `digest`: sha1 of the text, in hex. */
   | { readonly type: 'unreadable'; readonly digest: string }
-  /** It must expire, and has no TTL. */
+  /** The key must expire, but has no TTL. */
   | { readonly type: 'no expiry' }
-  /** Of a stream: no id can follow its last one. */
+  /** The key is a stream, and no id can follow its last one. */
   | { readonly type: 'last id' };
 
 /** The texts for the log and the index. */
 export const defectReasons: Readonly<Record<Defect['type'], string>> = {
-  'wrong type': 'it is of another type',
+  'wrong type': 'it has a wrong type',
   unreadable: 'it is unreadable',
   'no expiry': 'it would never expire',
   'last id': 'nothing can be added after its last entry',
 };
 
-/** False: the key no longer has this defect, and was left. */
+/** Moves a key to quarantine. False: the key no longer has this defect, and stays. */
 export async function quarantine(redis: Redis, key: string, defect: Defect): Promise<boolean> {
   const why = defectReasons[defect.type];
   const args = [defect.type, operandOf(defect), why, ...quarantineArgs];
@@ -48,7 +48,7 @@ function operandOf(defect: Defect): string {
 
 // KEYS key, its name in quarantine, index
 // ARGV defect, its wanted type or digest, why, quarantineArgs
-// returns 1, or 0 where the key does not have this defect
+// returns 1, or 0 if the key does not have this defect
 const quarantineScript = rawScript<number>(
   'quarantine',
   3,
@@ -65,7 +65,7 @@ const quarantineScript = rawScript<number>(
    return 1`,
 );
 
-/** For a string that the caller could not read. False: it was deleted or replaced meanwhile. */
+/** Quarantines a string that the caller could not read. False: it has been deleted or replaced since. */
 export async function quarantineUnreadable(redis: Redis, key: string): Promise<boolean> {
   const text = await redis.getBuffer(key);
   if (text === null) return false;
@@ -92,12 +92,12 @@ const quarantineCopyScript = rawScript<number>(
    return 1`,
 );
 
-/** For {@link quarantineCopy}, of a value that was parsed already. */
+/** The text for {@link quarantineCopy}, if the value was parsed already. */
 export function toJsonText(value: unknown): string {
   return JSON.stringify(value) ?? '';
 }
 
-/** For scripts that quarantine a key themselves. */
+/** Logs that a key was quarantined. For scripts that do it themselves. */
 export function logQuarantined(redis: Redis, key: string, why: string): void {
   logOf(redis)?.error(
     { key, why, setAside: quarantineKey(key) },
@@ -105,7 +105,7 @@ export function logQuarantined(redis: Redis, key: string, why: string): void {
   );
 }
 
-/** Quarantines those of the keys whose type is not the one in key-types.ts; returns how many. */
+/** Quarantines the keys whose type is not the one in key-types.ts. Returns how many. */
 export async function quarantineWrongTypes(redis: Redis, keys: readonly string[]): Promise<number> {
   const types = await typesScript(keys.length)(redis, keys, []);
   const moved = await Promise.all(
@@ -136,7 +136,7 @@ function typesScript(keyCount: number): Script<string[]> {
 
 const typesScripts = new Map<number, Script<string[]>>();
 
-/** Runs `call`, which uses these keys. Where one of them was of another type, quarantines it and runs `call` once more. */
+/** Runs `call`, which uses these keys. If one of them has a wrong type, quarantines it and runs `call` once more. */
 export async function withQuarantine<T>(
   redis: Redis,
   keys: readonly string[],

@@ -12,8 +12,8 @@ export type Script<Result> = (
 export const scriptSources = new Map<string, string>();
 
 /**
- * A Lua script with a fixed number of keys, for those who must not use {@link luaScript}: a key of another type rejects.
- * Runs by its digest; the source is sent once to each server. Throws a TypeError where the number of keys is another.
+ * A Lua script with a fixed number of keys, for callers that must not use {@link luaScript}: it rejects if a key has a wrong
+ * type. It runs by its digest; the source is sent once to each server. Throws a TypeError if the number of keys is wrong.
  */
 export function rawScript<Result>(name: string, keyCount: number, lua: string): Script<Result> {
   const command = `holdline_${name}`;

@@ -10,12 +10,12 @@ import {
 import { connectOnce } from './clients.js';
 import { parseRedisUrl } from './url.js';
 
-/** For the answer of Redis. */
+/** How long Redis may take to answer. */
 const timeoutMs = 3_000;
 
 /**
- * What is wrong with the user of this URL and what to do, as one sentence; null: nothing. Changes nothing in Redis. In a
- * cluster it asks the nodes of the URL. Rejects where Redis does not answer, or cannot answer this now.
+ * One sentence: what is wrong with the user of this URL, and what to do. null: nothing is wrong. Changes nothing in Redis. In a
+ * cluster it asks the nodes of the URL. Rejects if Redis does not answer, or cannot answer this now.
  */
 export async function userProblem(url: string): Promise<string | null> {
   const rights = rightsNeededAt(url);
@@ -26,7 +26,7 @@ export async function userProblem(url: string): Promise<string | null> {
   return answered.find((problem) => problem !== null) ?? null;
 }
 
-/** Whether an error reply refuses a right, also within a script; by the sentences of Redis 6.2 and later. */
+/** Whether an error reply refuses a right, also within a script. Knows the sentences of Redis 6.2 and later. */
 export function refusesRight(reply: string): boolean {
   return /^NOPERM\b|\bACL failure in script\b|\bThe user executing the script can't\b/.test(reply);
 }
@@ -50,11 +50,11 @@ async function problemAt(server: Server, rights: readonly RedisRight[]): Promise
     const missing = missingRightsSentence(await missingAt(server, rights));
     return missing ?? (isNoDatabase(lastError) ? noDatabase : null);
   } catch (error) {
-    // A pending command rejects only with the end of its connection; the cause was emitted before.
+    // A pending command rejects only with the end of its connection. The cause was emitted before.
     const text = messageOf(lastError ?? error);
     if (isNoDatabase(lastError)) return noDatabase;
     if (!refusesLogin(text)) throw lastError ?? error;
-    return `Redis does not let the user of REDIS_URL in (${text}): correct name and password in REDIS_URL, or the user in Redis (docs/redis-users.acl)`;
+    return `Redis refuses the login of the user in REDIS_URL (${text}): correct name and password in REDIS_URL, or the user in Redis (docs/redis-users.acl)`;
   } finally {
     server.disconnect();
   }
@@ -63,19 +63,19 @@ async function problemAt(server: Server, rights: readonly RedisRight[]): Promise
 const noDatabase =
   'Redis has no database with the number in REDIS_URL: correct the number, or raise databases in redis.conf';
 
-/** ioredis only emits this error, and goes on in another database. */
+/** ioredis only emits this error, and continues in another database. */
 function isNoDatabase(error: unknown): boolean {
   return /\bDB index is out of range\b/.test(messageOf(error));
 }
 
-/** The refusal of a sentinel is inside ioredis' error that all sentinels are unreachable. */
+/** ioredis reports the refusal of a sentinel inside its error that all sentinels are unreachable. */
 function refusesLogin(reply: string): boolean {
   return /(?:^|: )(?:WRONGPASS|NOAUTH)\b/.test(reply);
 }
 
 async function missingAt(server: Server, rights: readonly RedisRight[]): Promise<MissingRights> {
   const refusals = [
-    ...(await refusalsOf(
+    ...(await refusalsInPipeline(
       server,
       rights.filter((right) => !isAskedSeparately(right)),
     )),
@@ -103,12 +103,12 @@ function isAskedSeparately({ isAskedInScript, name }: RedisRight): boolean {
   return isAskedInScript === true || name === 'subscribe';
 }
 
-async function refusalsOf(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
+async function refusalsInPipeline(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   const replies = (await server.pipeline(rights.map(({ words }) => [...words])).exec()) ?? [];
   return rights.map((right, n) => ({ right, reply: replyOf(replies[n]?.[0] ?? null) }));
 }
 
-/** None where scripts are refused, or the Redis is older than 7, which knows no script that must not write. */
+/** Empty if scripts are refused, or if Redis is older than 7: it has no read-only scripts. */
 async function refusalsInScript(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   try {
     const commands = JSON.stringify(rights.map((right) => right.words));
@@ -120,7 +120,7 @@ async function refusalsInScript(server: Server, rights: readonly RedisRight[]): 
   }
 }
 
-/** Apart from the pipeline: the reply to SUBSCRIBE is not one to a command of a pipeline. */
+/** Not in the pipeline: SUBSCRIBE has no ordinary reply. */
 async function refusalOfSubscribing(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   const right = rights.find(({ name }) => name === 'subscribe');
   const reply = await server.subscribe(absentKey).then(() => '', replyOf);

@@ -11,11 +11,11 @@ interface Subscription {
 }
 
 /**
- * Subscribes now and after every reconnect, and retries where Redis refuses. ioredis itself would try once per connection, and
+ * Subscribes now and after every reconnect, and retries if Redis refuses. ioredis itself would try once per connection, and
  * its rejection could not be handled.
  */
 export function keepSubscribed(redis: Redis, { channel, signal, log }: Subscription): void {
-  // A cluster has no such option. Where it is refused there, the channel is silent until the next reconnect.
+  // A cluster has no such option. If it refuses, the channel stays silent until the next reconnect.
   if (!(redis instanceof Cluster)) redis.options.autoResubscribe = false;
   const sentence = `redis refused the subscription to ${channel}; trying again`;
   let isTrying = false;

@@ -1,17 +1,17 @@
 /**
- * The address of Redis. `REDIS_URL` has all of it in one text, which can be passed to every part and thread:
+ * The address of Redis. `REDIS_URL` holds all of it in one text, which can be passed to every part and thread:
  *
  *     redis://user:password@host:6379/0             rediss:// with TLS
  *     unix:///path/to/redis.sock
  *     redis+sentinel://user:password@host:26379,host:26379/mymaster/0
  *     redis+cluster://user:password@host:6379,host:6379
  *
- * With TLS, `?ca=FILE&cert=FILE&key=FILE` name PEM files. `sentinel_username` and `sentinel_password` are for sentinels with
- * a login of their own.
+ * With TLS, `?ca=FILE&cert=FILE&key=FILE` name PEM files. `sentinel_username` and `sentinel_password` are for sentinels that
+ * have a separate login.
  */
 export interface RedisAddress {
   readonly kind: 'server' | 'sentinel' | 'cluster';
-  /** Of a Unix socket; then there are no nodes. */
+  /** The path of a Unix socket; then there are no nodes. */
   readonly path: string | null;
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   /** The name of the master at the sentinels. */

@@ -3,14 +3,14 @@ import { readsQueue, sendsQueue } from '../../contract/names.js';
 
 /**
  * Deletes the data of an account when it is logged out or replaced: events, results of reads, phone numbers behind hidden ids,
- * and the quarantine, which may hold any of these. QR links made for its login become void. It is a part of the script
- * that records the logout or the new account, so that neither happens without the other.
+ * and the quarantine, which may hold any of these. QR links made for its login become void. This is a part of the script
+ * that records the logout or the new account, so that both happen or neither does.
  *
  * The key `account` holds `<generation> <wid>`. The generation counts the accounts that have ended; a QR link is valid in one
- * generation only. The wid says whose events there are; it is empty before the first link and after a logout.
+ * generation only. The wid names the account to which the events belong. It is empty before the first link and after a logout.
  */
 
-/** An internal entry of the emptied stream: readers take an empty stream for a lost one. */
+/** An internal entry of the emptied stream: readers would take an empty stream for a lost one. */
 const accountEndType = 'account-end';
 
 /** The keys of {@link accountCleanupLua}, in its order. */
@@ -37,8 +37,8 @@ export const accountCleanupKeyCount = accountCleanupKeys('').length;
 
 /**
  * Lua functions over {@link accountCleanupKeys}, which are in KEYS from `first` on. `deleteAccountData()` deletes the data and
- * begins a new generation. `switchAccount(wid)` does so where the data are another account's, and records the wid.
- * Active reads go on: their results are of the account that answers them.
+ * begins a new generation. `switchAccount(wid)` does the same if the data belongs to another account, and records the wid.
+ * Active reads continue: their results come from the account that answers them.
  */
 export function accountCleanupLua(first: number): string {
   const key = (offset: number) => `KEYS[${first + offset}]`;
@@ -74,12 +74,12 @@ export function accountCleanupLua(first: number): string {
    end`;
 }
 
-/** Whether the text is one that the key `account` may hold. */
+/** Whether the text is valid for the key `account`. */
 export function isAccountText(text: string): boolean {
   return /^\d{1,15} .{0,200}$/s.test(text);
 }
 
-/** From the text under the key `account`; 0 where there is none, or it is unreadable. */
+/** From the text of the key `account`. 0: there is none, or it is unreadable. */
 export function accountGeneration(text: string | null | undefined): number {
   return Number(/^\d{1,15}/.exec(text ?? '')?.[0] ?? 0);
 }

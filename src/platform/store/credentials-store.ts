@@ -10,22 +10,22 @@ import { withQuarantine } from '../redis/quarantine.js';
 import { isOtherEpochLua } from './fence.js';
 
 /**
- * The encrypted snapshots of a session's login in Redis: the newest and the one before. A new one is staged piece by piece
- * under a key of its own, which expires by itself. It becomes the newest in one step, or not at all.
+ * The encrypted snapshots of a session's login in Redis: the newest and the previous one. A new snapshot is staged piece by
+ * piece under its own key, which expires by itself. It becomes the newest in one step, or not at all.
  */
 
-/** A staged snapshot expires so long after its newest piece. */
+/** A staged snapshot expires this long after its newest piece. */
 export const stagedLifeMs = 60_000;
 
 export type SnapshotSlot = 'newest' | 'previous';
 
-/** The run that writes; refused where the fence has another epoch. */
+/** The run that writes. Its writes are refused if the fence has another epoch. */
 export interface SnapshotWriter {
   readonly session: string;
   readonly epoch: number;
 }
 
-/** `encrypted`: the piece. False: refused, the session belongs to a newer run. */
+/** `encrypted`: the piece. False: refused, because the session belongs to a newer run. */
 export async function stagePiece(
   redis: Redis,
   { session, epoch }: SnapshotWriter,
@@ -39,7 +39,7 @@ export async function stagePiece(
 
 // KEYS fence staged
 // ARGV epoch index piece lifeMs
-// returns 1, or 0 where the fence is of another epoch
+// returns 1, or 0 if the fence is of another epoch
 const stageScript = luaScript<number>(
   'stagePiece',
   2,
@@ -50,8 +50,9 @@ const stageScript = luaScript<number>(
 );
 
 /**
- * Makes the staged snapshot the newest, and the newest the previous one. Nothing has changed where the result is: `fenced`, the
- * session belongs to a newer run; `wiped`, the login was wiped after the snapshot was begun; `incomplete`, pieces are missing.
+ * Makes the staged snapshot the newest, and the newest the previous one. Other results than `committed` change nothing.
+ * `fenced`: the session belongs to a newer run. `wiped`: the login was wiped after the snapshot was begun. `incomplete`: pieces
+ * are missing.
  */
 export function commitSnapshot(
   redis: Redis,
@@ -129,7 +130,7 @@ export function readPiece(
   return withQuarantine(redis, [key], () => redis.hgetBuffer(key, String(index)));
 }
 
-/** Stores whether the session's owner takes snapshots; without effect where the session belongs to a newer run. */
+/** Stores whether the session's owner takes snapshots. Does nothing if the session belongs to a newer run. */
 export async function publishBackupStatus(
   redis: Redis,
   { session, epoch }: SnapshotWriter,
@@ -141,7 +142,7 @@ export async function publishBackupStatus(
 
 // KEYS fence backupStatus
 // ARGV epoch status
-// returns 1, or 0 where the fence is of another epoch
+// returns 1, or 0 if the fence is of another epoch
 const publishBackupStatusScript = luaScript<number>(
   'publishBackupStatus',
   2,

@@ -24,7 +24,7 @@ export interface StreamView {
   /** null: the stream is empty. */
   readonly oldestId: string | null;
   readonly lastId: string | null;
-  /** The first after the position: at most `count`, and at most the bytes of a page, but at least one. */
+  /** The first entries after the position: at most `count`, and at most the bytes of a page, but at least one entry. */
   readonly entries: readonly StreamEntry[];
 }
 
@@ -49,7 +49,7 @@ type RawEntry = [id: string, fields: string[]];
 // KEYS events
 // ARGV start, max entries, max bytes
 // returns {oldest id, last id, entries}, '' for no id
-// Reads a few entries at a time, so that it does not collect many bytes beyond the page.
+// Reads a few entries at a time, so that it collects few bytes beyond the page.
 const readScript = luaScript<[string, string, RawEntry[]]>(
   'readEvents',
   1,
@@ -87,7 +87,7 @@ export async function awaitEvents(
   return (reply?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
 }
 
-/** An entry whose event is unreadable keeps its place in the stream, but is internal: no client gets it. */
+/** An entry with an unreadable event keeps its place in the stream, but becomes internal: no client gets it. */
 function parseEntry([id, fields]: RawEntry): StreamEntry {
   const named: Record<string, string> = {};
   for (let i = 0; i + 1 < fields.length; i += 2) named[fields[i] as string] = fields[i + 1] as string;

@@ -15,7 +15,7 @@ const eventAgeMs = 86_400_000;
 /** The bound that was reached, by the reply of a script. */
 const boundReached: Readonly<Record<number, BoundName>> = { 3: 'events', 4: 'eventBytes' };
 
-/** Reads the reply of a script that ends with {@link addEventsLua}: whether the events were added. */
+/** Whether the events were added, by the reply of a script that ends with {@link addEventsLua}. */
 export function wereEventsAdded(reply: number, onBound: OnBound): boolean {
   const bound = boundReached[reply];
   if (bound !== undefined) onBound(bound);
@@ -24,11 +24,11 @@ export function wereEventsAdded(reply: number, onBound: OnBound): boolean {
 
 /**
  * Lua that adds the {@link eventArgs} in ARGV from `firstArg` on to the stream KEYS[key], trims it, and returns: 1, added;
- * 3, also trimmed to its number; 4, also trimmed to its bytes. It is the last part of the script that makes the change: no
- * change without its events, and no event of a refused change.
+ * 3, also trimmed to its number; 4, also trimmed to its bytes. It is the last part of the script that makes the change: so
+ * there is no change without its events, and no event of a refused change.
  *
  * Entries of an older version have no `total`. Their bytes are summed up when the first entry is added after them. They
- * count as if nothing had been trimmed before them, so they are trimmed too early rather than too late.
+ * count as if no bytes came before them, so they are trimmed too early rather than too late.
  */
 export function addEventsLua(key: number, firstArg: number): string {
   return `local stream, maxEvents, maxBytes = KEYS[${key}], tonumber(ARGV[${firstArg}]), tonumber(ARGV[${firstArg} + 2])
@@ -103,7 +103,7 @@ export function eventArgs(events: readonly SessionEvent[], onBound: OnBound): (s
 const limits = [bounds.events, eventAgeMs, bounds.eventBytes];
 
 /**
- * Adds events of the run that has this fence. False: refused, Redis has another fence. Where the connection breaks before
+ * Adds events of the run that has this fence. False: refused, Redis has another fence. If the connection breaks before
  * the reply, the events may have been added, and a second attempt may add them twice.
  */
 export async function appendEvents(
@@ -120,7 +120,7 @@ export async function appendEvents(
 
 // KEYS fence events
 // ARGV expected, eventArgs
-// returns 0 where the fence is not `expected`, else as addEventsLua
+// returns 0 if the fence is not `expected`, else as addEventsLua
 const appendScript = luaScript<number>(
   'appendEvents',
   2,
@@ -128,7 +128,7 @@ const appendScript = luaScript<number>(
    ${addEventsLua(2, 2)}`,
 );
 
-/** Trims the stream. An older version may have left more events than are kept now, and more than leaves memory for new data. */
+/** Trims the stream. An older version may have left more events than this one keeps, and so no memory for new data. */
 export async function trimEvents(redis: Redis, session: string): Promise<void> {
   await trimScript(redis, [sessionKeys(session).events], limits);
 }

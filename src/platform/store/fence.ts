@@ -5,7 +5,7 @@ import { withQuarantine } from '../redis/quarantine.js';
 
 /** The fence of a session, `epoch.incarnation`: a write that carries another one is refused. */
 
-/** null where there is none, or it is unreadable. */
+/** null: there is none, or it is unreadable. */
 export async function readFence(redis: Redis, session: string): Promise<Fence | null> {
   const { fence } = sessionKeys(session);
   return parseFence(await withQuarantine(redis, [fence], () => redis.get(fence)));

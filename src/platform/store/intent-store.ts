@@ -6,8 +6,8 @@ import { luaScript } from '../redis/lua-script.js';
 import { quarantineUnreadable } from '../redis/quarantine.js';
 
 /**
- * Stores how the run shall end. Where a stored intent already covers this one it stays: a logout covers a stop. Returns the
- * intent that is stored now: the outcome will have its id.
+ * Stores how the run must end. A stored intent stays if it covers this one: a logout covers a stop. Returns the intent that is
+ * stored now; the outcome will have its id.
  */
 export async function requestEnd(redis: Redis, session: string, intent: Intent): Promise<Intent> {
   const { intent: key } = sessionKeys(session);
@@ -20,7 +20,7 @@ export async function requestEnd(redis: Redis, session: string, intent: Intent):
 // KEYS intent
 // ARGV intent, its kind
 // returns the intent that is stored now
-// Overwrites what is no intent.
+// Overwrites a text that is not an intent.
 const requestEndScript = luaScript<string>(
   'requestEnd',
   1,
@@ -33,12 +33,12 @@ const requestEndScript = luaScript<string>(
    return ARGV[1]`,
 );
 
-/** null where there is none, or it is unreadable. */
+/** null: there is none, or it is unreadable. */
 export function parseIntent(json: string | null): Intent | null {
   return intentSchema.safeParse(parseJson(json ?? '')).data ?? null;
 }
 
-/** null where there is none, or it is unreadable. */
+/** null: there is none, or it is unreadable. */
 export function parseOutcome(json: string | null): IntentOutcome | null {
   return intentOutcomeSchema.safeParse(parseJson(json ?? '')).data ?? null;
 }

@@ -5,13 +5,13 @@ import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
 
 /**
- * The phone number behind each hidden id (`…@lid`) that WhatsApp's page has reported once: the page forgets them. A hash from the
- * user part of the id to the digits of the number. It belongs to one account, and is deleted with that account's data.
+ * Stores the phone numbers behind hidden ids (`…@lid`) that WhatsApp's page has reported, because the page forgets them. A hash
+ * from the user part of the id to the digits of the number. It belongs to one account, and is deleted with its data.
  */
 
 const accountField = '@account';
 
-/** The digits for each of the ids; null where they are not known. */
+/** The digits for each of the ids; null: not known. */
 export async function readNumbers(
   redis: Redis,
   session: string,
@@ -25,7 +25,7 @@ export async function readNumbers(
   return lids.map((_, i) => (owner === account ? digitsIn(numbers[i]) : null));
 }
 
-/** Stores the numbers; the map of another account is deleted. Returns the size of the hash, with the field of the account. */
+/** Stores the numbers. Deletes the map of another account first. Returns the size of the hash with the field of the account. */
 export async function rememberNumbers(
   redis: Redis,
   session: string,
@@ -47,7 +47,7 @@ function userOf(lid: string): string {
 // KEYS lids
 // ARGV account, max numbers, then user and digits of each
 // returns the size of the hash
-// A full map takes no new ids, but still updates those it has.
+// A full map accepts no new ids, but still updates those that it has.
 const rememberScript = luaScript<number>(
   'rememberNumbers',
   1,

@@ -5,14 +5,14 @@ import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
 
 /**
- * Answers to reads, each under a key of its own. As the result of its job BullMQ would keep an answer until it settles another
- * job, and a second time in its stream of events. An answer expires by itself, or is discarded once it was fetched.
+ * Answers to reads, each under its own key. An answer expires by itself, or is discarded once it was fetched. If it were the
+ * result of its job, BullMQ would keep it until another job settles, and would copy it to its stream of events.
  */
 
 /** Longer than a replica takes to fetch an answer. */
 const answerTtlMs = 60_000;
 
-/** Nothing is stored where the result is: `unwanted`, nobody waits for it any more; `full`, too many bytes wait to be fetched. */
+/** `unwanted`: not stored, no caller waits for it any more. `full`: not stored, too many bytes wait to be fetched. */
 export async function storeAnswer(
   redis: Redis,
   session: string,
@@ -48,7 +48,7 @@ export function fetchAnswer(redis: Redis, session: string, jobId: string): Promi
   return withQuarantine(redis, [key], () => redis.get(key));
 }
 
-/** For a read that nobody waits for any more: deletes its answer, or keeps it from being stored. */
+/** Call it when no caller waits for a read any more: deletes its answer, or keeps it from being stored. */
 export async function discardAnswer(redis: Redis, session: string, jobId: string): Promise<void> {
   const keys = [readJobKey(session, jobId), answerKey(session, jobId), answersKey(session)];
   await discardScript(redis, keys, [jobId]);
@@ -56,7 +56,7 @@ export async function discardAnswer(redis: Redis, session: string, jobId: string
 
 // KEYS job answer answers
 // ARGV id
-// returns 1 where there was an answer, else 0
+// returns 1 if there was an answer, else 0
 const discardScript = luaScript<number>(
   'discardAnswer',
   3,

@@ -19,12 +19,12 @@ export type Claim =
     }
   /** The lock holds another run's token: this run must not touch anything. */
   | { readonly type: 'not-ours' }
-  /** This start has ended for good; only the removal of its job was lost. */
+  /** The run of this start ended for good, but its job was not removed. */
   | { readonly type: 'already-ended' };
 
 /**
  * Makes the run that holds the lock the only writer of the session, under a higher epoch than any before. `above`: an
- * epoch known from elsewhere, for a Redis that has lost it and whose clock may be behind.
+ * epoch known from elsewhere. The new one is higher, even if Redis has lost that epoch and its clock is behind.
  */
 export async function claimRun(
   redis: Redis,
@@ -78,8 +78,8 @@ const holdsLockScript = luaScript<number>(
 );
 
 /**
- * Renews the lock, and takes the job off BullMQ's list of stalled ones. False: the lock holds another token. PEXPIRE, not
- * SET: it works in a Redis that has no memory left and refuses writes.
+ * Renews the lock, and removes the job from BullMQ's list of stalled jobs. False: the lock holds another token. Uses PEXPIRE,
+ * not SET: it works in a Redis that has no memory left and refuses writes.
  */
 export async function renewLock(
   redis: Redis,
@@ -97,7 +97,7 @@ function jobIdOf(keys: SessionKeys): string {
 
 // KEYS lock stalled
 // ARGV token lockMs jobId
-// returns 1, or 0 where the lock holds another token
+// returns 1, or 0 if the lock holds another token
 const renewLockScript = luaScript<number>(
   'renew',
   2,
@@ -112,7 +112,7 @@ export interface HeartbeatRenewal {
   readonly token: string;
   readonly epoch: number;
   readonly ttlMs: number;
-  /** Also where the heartbeat says `ended`. */
+  /** Renews the heartbeat even if it says `ended`. */
   readonly revives?: boolean;
 }
 
@@ -124,7 +124,7 @@ export interface HeartbeatReply {
   readonly isStateLost: boolean;
   /** Intent, state or heartbeat is unreadable. */
   readonly isAnyUnreadable: boolean;
-  /** The heartbeat says `ended`; it was left so. */
+  /** The heartbeat says `ended`, and was left unchanged. */
   readonly isEnded: boolean;
 }
 
@@ -152,7 +152,7 @@ export async function renewHeartbeat(redis: Redis, renewal: HeartbeatRenewal): P
 
 // KEYS lock fence heartbeat intent state
 // ARGV token epoch ttlMs, 1 to revive an ended heartbeat
-// returns {1, intent, state, heartbeat as it was}, '' for what is missing; {0, ''} where lock or fence are another's
+// returns {1, intent, state, heartbeat as it was}, '' for a missing one; {0, ''} if lock or fence belong to another run
 // The last renewal of a run may come after its end, and must leave `ended` as it is.
 const renewHeartbeatScript = luaScript<[number, string, string?, string?]>(
   'beat',
@@ -175,7 +175,7 @@ export async function stepDown(redis: Redis, session: string, epoch: number): Pr
 
 // KEYS fence heartbeat qrPng qrBase64
 // ARGV epoch
-// returns 1, or 0 where the fence is of another epoch
+// returns 1, or 0 if the fence is of another epoch
 const stepDownScript = luaScript<number>(
   'stepDown',
   4,

@@ -13,7 +13,7 @@ import { luaScript } from '../redis/lua-script.js';
 import { defectReasons, logQuarantined } from '../redis/quarantine.js';
 import { quarantineArgs, quarantineIndexOf, quarantineLua } from '../redis/quarantine-lua.js';
 
-/** What Redis knows of a send beside its job: whether the page may have been called, and the outcome. */
+/** What Redis stores about a send besides its job: whether the page may have been called, and the outcome. */
 export interface SendRecord {
   /** `unreadable`: there is a record, so the page may have been called. */
   readonly attempt: SendAttempt | 'unreadable' | null;
@@ -38,7 +38,7 @@ export async function readSendRecord(
 }
 
 // KEYS record
-// returns {record, time in ms}; '' for no record; a text that is no JSON for a key of another type
+// returns {record, time in ms}; '' for no record; a text that is not JSON for a key of a wrong type
 const readScript = luaScript<[string, string]>(
   'readSendRecord',
   1,
@@ -78,8 +78,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * To be called before the page is. `fenced`: Redis has another fence; `late`: it is later than `notAfter` (ms) and no attempt
- * was recorded, so replicas already say that the send has expired. In both cases the page must not be called.
+ * Call it before the page is called. `fenced`: Redis has another fence. `late`: it is later than `notAfter` (ms) and no attempt
+ * was recorded, so replicas already report the send as expired. In both cases the page must not be called.
  */
 export async function recordAttempt(
   redis: Redis,
@@ -119,7 +119,7 @@ export async function recordOutcome(
   await redis.set(attemptKey(session, jobId), JSON.stringify(record), 'PX', outcomeTtlMs);
 }
 
-/** Puts an unreadable record into quarantine, and the outcome in its place. */
+/** Moves an unreadable record to quarantine, and stores the outcome in its place. */
 export async function replaceUnreadableRecord(
   redis: Redis,
   session: string,
@@ -136,7 +136,7 @@ export async function replaceUnreadableRecord(
 
 // KEYS record, quarantine index
 // ARGV key why, quarantineArgs, new record, ttlMs
-// returns 1 where there was a record, else 0
+// returns 1 if there was a record, else 0
 const replaceScript = luaScript<number>(
   'replaceUnreadableRecord',
   2,

@@ -10,7 +10,7 @@ import { withQuarantine } from '../redis/quarantine.js';
 import { accountCleanupKeyCount, accountCleanupKeys, accountCleanupLua } from './account-cleanup.js';
 import { addEventsLua, eventArgs, wereEventsAdded } from './event-writer.js';
 
-/** Writes the state of a session. Each write carries a fence, and changes nothing where Redis has another one. */
+/** Writes the state of a session. Each write carries a fence, and changes nothing if Redis has another one. */
 
 export interface StoredQr {
   readonly png: Buffer;
@@ -23,17 +23,17 @@ export interface StatusWrite {
   readonly expected: Fence;
   readonly status: Status;
   readonly qr?: StoredQr | null;
-  /** Sets the heartbeat to `live` too, for so long: for writes of a supervisor. */
+  /** For a supervisor's writes: also sets the heartbeat to `live`, for this time. */
   readonly heartbeatTtlMs?: number;
   readonly onBound?: OnBound | undefined;
-  /** The account was logged out: its data are deleted with this write. */
+  /** The account was logged out: this write also deletes its data. */
   readonly deletesAccountData?: boolean;
 }
 
 /**
- * Writes state, QR and events if the fence is `expected`, and moves the fence to the status' own `epoch.incarnation`: the
- * same for a thread, one higher for a supervisor. Where the status is of another account than the one before, the data of
- * that one are deleted. False: refused, nothing has changed.
+ * Writes state, QR and events if the fence is `expected`. Moves the fence to the `epoch.incarnation` of the status: the same for
+ * a thread, one higher for a supervisor. If the status has another account than before, deletes the data of the former
+ * one. False: refused, nothing has changed.
  */
 export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
   const { session, expected, status, qr, heartbeatTtlMs = 0, deletesAccountData } = write;
@@ -58,14 +58,14 @@ export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean
   );
 }
 
-/** Lua: fails where the events are of another type. Stands before the fence moves, so that the script can run again. */
+/** Lua: fails if the key of the events has a wrong type. Runs before the fence moves, so that the script can run again. */
 function requireStreamLua(key: number): string {
   return `redis.call('XRANGE', KEYS[${key}], '0-0', '0-0')`;
 }
 
 // KEYS fence state qrPng qrBase64 heartbeat events, accountCleanupKeys
 // ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, eventArgs
-// returns 0 where the fence is not `expected`, 2 where the state is not `before`, else as addEventsLua
+// returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 const publishScript = luaScript<number>(
   'publish',
   6 + accountCleanupKeyCount,
@@ -92,7 +92,7 @@ export interface RunEnd {
   /** null: there was no run yet. */
   readonly expected: Fence | null;
   readonly status: Status;
-  /** `''` where there was no job. */
+  /** `''`: there was no job. */
   readonly startId: string;
   /** The intent that this end carries out. */
   readonly intent: Intent | null;
@@ -101,7 +101,7 @@ export interface RunEnd {
 }
 
 /**
- * Writes the last state of a run. It is valid without a renewed heartbeat until the next run. A logout also deletes snapshots and
+ * Writes the last state of a run. It stays valid without a heartbeat until the next run. A logout also deletes the snapshots and
  * the account's data. False: refused, nothing has changed.
  */
 export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
@@ -132,7 +132,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 // KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary,
 // accountCleanupKeys
 // ARGV expected ('': no fence yet) next status startId intent outcome, wipedEpoch (0: no logout), before, eventArgs
-// returns 0 where the fence is not `expected`, 2 where the state is not `before`, else as addEventsLua
+// returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
   'end',
@@ -162,7 +162,7 @@ const endScript = luaScript<number>(
 
 /**
  * Composes the events from the state that is in Redis, not from what this writer wrote last: thread, supervisor and replicas
- * take turns. Starts over where somebody else wrote a state in between.
+ * take turns. Starts over if another writer has changed the state in between.
  */
 async function writeWithEvents(
   redis: Redis,
@@ -182,12 +182,12 @@ async function writeWithEvents(
   }
 }
 
-/** null where there is none. Throws a SyntaxError or ZodError where it is unreadable. */
+/** null: there is none. Throws a SyntaxError or ZodError if it is unreadable. */
 export function parseStatus(json: string | null): Status | null {
   return json ? statusSchema.parse(JSON.parse(json)) : null;
 }
 
-/** null where there is none, or it is unreadable: for those who replace it. */
+/** For callers that replace an unreadable state. null: there is none, or it is unreadable. */
 export function tryParseStatus(json: string): Status | null {
   return statusSchema.safeParse(parseJson(json)).data ?? null;
 }

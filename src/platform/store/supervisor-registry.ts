@@ -16,7 +16,7 @@ export async function registerSupervisor(
 
 // KEYS supervisors rooms
 // ARGV supervisor room ttlMs
-// returns 1 where it is new, else 0
+// returns 1 if it is new, else 0
 const registerScript = luaScript<number>(
   'registerSupervisor',
   2,
@@ -36,7 +36,7 @@ export async function unregisterSupervisor(redis: Redis, supervisor: string): Pr
 
 // KEYS supervisors rooms
 // ARGV supervisor
-// returns 1 where it was registered, else 0
+// returns 1 if it was registered, else 0
 const unregisterScript = luaScript<number>(
   'unregisterSupervisor',
   2,
@@ -58,7 +58,7 @@ export async function readSupervisors(redis: Redis): Promise<RegisteredSuperviso
   }));
 }
 
-/** 0 where it is unreadable. */
+/** 0 if it is unreadable. */
 function parseRoom(text = ''): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }

@@ -12,8 +12,8 @@ import { tryParseStatus } from './state-store.js';
 import { parseWipedEpoch } from './wipe-store.js';
 
 /**
- * Quarantines the keys of a session that cannot be used. The session's owner calls it before the claim and then repeatedly:
- * for some of these keys there is no other reader who would notice. Where the session has no owner, a replica calls it.
+ * Quarantines the keys of a session that cannot be used. The session's owner calls it before the claim and then repeatedly,
+ * because some of these keys have no other reader that would notice. If the session has no owner, a replica calls it.
  */
 export async function quarantineUnusableKeys(redis: Redis, session: string): Promise<void> {
   await quarantineWrongTypes(redis, allKeys(session));
@@ -32,7 +32,7 @@ export async function quarantineUnusableKeys(redis: Redis, session: string): Pro
   for (const [key, defect] of defects) if (defect !== null) await quarantine(redis, key, defect);
 }
 
-/** Whether the text is one that its key may hold. In the session's other keys every text is valid. */
+/** Whether a text is valid for its key. In the session's other keys every text is valid. */
 const isReadable = {
   fence: (text) => parseFence(text) !== null,
   state: (text) => tryParseStatus(text) !== null,
@@ -57,7 +57,7 @@ function allKeys(session: string): string[] {
 }
 
 // KEYS strings, then events
-// returns for each string {text, its sha1, '1' where it has no TTL}, {} where there is none; for the events {last id}
+// returns for each string {text, its sha1, '1' if it has no TTL}, or {} if there is none; for the events {last id}
 const readKeysScript = luaScript<string[][]>(
   'readSessionKeys',
   Object.keys(isReadable).length + 1,

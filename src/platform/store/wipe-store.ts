@@ -5,9 +5,9 @@ import { accountCleanupKeyCount, accountCleanupKeys, accountCleanupLua } from '.
 import { isOtherEpochLua } from './fence.js';
 
 /**
- * Records that the credentials are wiped; to be called before they are deleted. From then on every earlier profile, snapshot,
- * waiting send and QR link is void, and the account's data in Redis is deleted. Returns the number of this wipe, higher than
- * any before it; null: the session belongs to another run, and nothing has changed.
+ * Records that the credentials are wiped. Call it before they are deleted. It voids every earlier profile, snapshot, waiting
+ * send and QR link, and deletes the account's data in Redis. Returns the number of this wipe, which is higher than any
+ * before. null: the session belongs to another run, and nothing has changed.
  */
 export async function markWiped(redis: Redis, session: string, epoch: number): Promise<number | null> {
   const k = sessionKeys(session);
@@ -25,7 +25,7 @@ export async function markWiped(redis: Redis, session: string, epoch: number): P
 
 // KEYS fence wiped snapshot previousSnapshot backupSummary, accountCleanupKeys
 // ARGV epoch
-// returns the number of the wipe, '' where the fence is of another epoch
+// returns the number of the wipe, '' if the fence is of another epoch
 const markWipedScript = luaScript<string>(
   'markWiped',
   5 + accountCleanupKeyCount,
@@ -40,7 +40,7 @@ const markWipedScript = luaScript<string>(
    return wiped`,
 );
 
-/** The number of a wipe; null where there is none, or it is unreadable. */
+/** The number of a wipe; null: there is none, or it is unreadable. */
 export function parseWipedEpoch(text: string | null | undefined): number | null {
   return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 }

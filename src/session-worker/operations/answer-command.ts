@@ -13,15 +13,15 @@ import type { CommandParts, OperationFunctions, SendFunctions } from './parts.js
 import { sendFunctions } from './sends.js';
 import { sessionFunctions } from './session.js';
 
-/** What the session worker can do, by name. An operation of the table without its function here is a type error. */
+/** What the session worker can do, by name. If an operation of the table has no function here, that is a type error. */
 const functions: OperationFunctions & SendFunctions = {
   ...sessionFunctions,
   ...messageFunctions,
   ...sendFunctions,
 };
 
-/** What a session worker has while its page is up. */
-export interface CommandContext extends CommandParts {
+/** What a command needs from a session worker whose page is up. */
+export interface PageContext extends CommandParts {
   /** What the self-test found; null: it has not run. */
   readonly page: PageStatus | null;
   readonly onBound: OnBound;
@@ -29,8 +29,8 @@ export interface CommandContext extends CommandParts {
 
 type Command = Extract<ToThread, { type: 'command' }>;
 
-/** Carries a command out. Whatever happens is an answer: it never rejects. `context` is null while there is no page. */
-export async function answerCommand(context: CommandContext | null, command: Command): Promise<FromThread> {
+/** Carries out a command and returns its answer. Never rejects: errors become refusals. `context`: null: there is no page. */
+export async function answerCommand(context: PageContext | null, command: Command): Promise<FromThread> {
   const { id, operation: name, input } = command;
   const operation = findOperation(name);
   const refusal = (code: string, message: string): FromThread => ({
@@ -55,7 +55,7 @@ export async function answerCommand(context: CommandContext | null, command: Com
       const version = context?.page?.version ?? 'of an unknown version';
       return refusal('not_supported_by_page', notSupported(`on WhatsApp Web ${version}: ${error.message}`));
     }
-    // A page that did not answer may have acted all the same. A step of a send is looked into: it is not refused.
+    // A page that did not answer may still have acted. A step of a send is not refused: the supervisor finds out what happened.
     if (error instanceof WhatsAppSilentError) {
       const message = `WhatsApp Web: ${error.message}`;
       if (operation === null) return refusal('unanswered', message);

@@ -3,8 +3,8 @@ import { ApiError } from '../../contract/errors.js';
 import { cutDeep, cutText, jsonBytes } from '../../contract/json-size.js';
 
 /**
- * The answer to a read within its bound. Where it is longer, the bodies of the longest messages in it are cut, as far as it takes,
- * and say so: whoever asks for 100 messages gets 100. Throws where that is not enough.
+ * Keeps the answer to a read within its bound. If it is longer, cuts the bodies of the longest messages in it until it fits, and
+ * marks them as truncated: a caller that asks for 100 messages gets 100. Throws an {@link ApiError} if that is not enough.
  */
 export function boundAnswer(output: unknown, onBound: OnBound): unknown {
   if (jsonBytes(output) <= bounds.readAnswer) return output;
@@ -25,10 +25,10 @@ export function boundAnswer(output: unknown, onBound: OnBound): unknown {
 const longestBody = 131_072;
 const shortestBody = 1_024;
 
-/** As many as a caller can ask for. */
+/** The most that a caller can ask for. */
 const mostItems = 100;
 
-/** Of every message in it, wherever it stands. */
+/** Cuts the body of every message in `value`, at any depth. */
 function withShortBodies(value: unknown, most: number): unknown {
   if (Array.isArray(value)) return value.map((each) => withShortBodies(each, most));
   if (typeof value !== 'object' || value === null) return value;

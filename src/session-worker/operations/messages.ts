@@ -5,11 +5,11 @@ import { chatIdOf } from './recipient.js';
 
 /** The operations of contract/operations/messages.ts that need the page. */
 export const messageFunctions = {
-  async chats({ client, people }, { limit }) {
+  async chats({ client, phones }, { limit }) {
     const found = await client.ask('readChats', { limit }, pageAnswerMs);
     const chats = found.map(toChat).filter((chat) => chat !== null);
-    const contacts = await people.complete(chats.map(({ contact }) => contact));
-    const lasts = await people.completeSenders(chats.flatMap(({ last_message }) => last_message ?? []));
+    const contacts = await phones.complete(chats.map(({ contact }) => contact));
+    const lasts = await phones.completeSenders(chats.flatMap(({ last_message }) => last_message ?? []));
     return {
       ok: true,
       count: chats.length,
@@ -21,13 +21,13 @@ export const messageFunctions = {
     };
   },
 
-  async messages({ client, people }, input) {
+  async messages({ client, phones }, input) {
     const chatId = await chatIdOf(client, input);
     const found = await client.ask('readMessages', { chatId, limit: input.limit }, pageAnswerMs);
     const chat = toChat(found?.chat);
     if (found === null || chat === null) throw new ApiError('chat_not_found', 'there is no such chat');
-    const [contact = null] = await people.complete([chat.contact]);
-    const messages = await people.completeSenders(found.messages.map(toMessage));
+    const [contact = null] = await phones.complete([chat.contact]);
+    const messages = await phones.completeSenders(found.messages.map(toMessage));
     return { ok: true, chat: { ...chat, contact }, count: messages.length, messages };
   },
 
@@ -37,9 +37,9 @@ export const messageFunctions = {
     return { ok: true };
   },
 
-  async number({ client, people }, { phone_number }) {
+  async number({ client, phones }, { phone_number }) {
     const person = toPerson(await client.ask('lookUp', { digits: phone_number }, pageAnswerMs));
-    const [contact = null] = await people.complete([person]);
+    const [contact = null] = await phones.complete([person]);
     return { ok: true, phone_number, exists: contact !== null, contact };
   },
 } satisfies Partial<OperationFunctions>;

@@ -1,12 +1,12 @@
 import type { AnswerOf, AskedName, InputOf } from '../../contract/operations.js';
 import type { SendCommands } from '../../contract/worker-commands.js';
-import type { People } from '../people.js';
+import type { PhoneCompleter } from '../phone-completer.js';
 import type { WhatsAppClient } from '../whatsapp/client.js';
 
-/** What commands are carried out with. */
+/** What the functions of the operations work with. */
 export interface CommandParts {
   readonly client: WhatsAppClient;
-  readonly people: People;
+  readonly people: PhoneCompleter;
 }
 
 /** One function for each operation of the table that the session worker carries out. */

@@ -5,8 +5,8 @@ import { PageLacksError } from '../whatsapp/page-errors.js';
 import { pageAnswerMs } from './parts.js';
 
 /**
- * The id that WhatsApp gives for a recipient. The id of a number may be of another number than the one that was dialled.
- * Throws `not_on_whatsapp`.
+ * The id that WhatsApp has for a recipient. For a number it may be the id of another number than the dialled one. Throws
+ * `not_on_whatsapp`.
  */
 export async function chatIdOf(
   client: WhatsAppClient,
@@ -25,12 +25,12 @@ export async function chatIdOf(
   }
 }
 
-/** `digits` is null where the recipient was given by its id. */
+/** `digits`: null if the recipient was given by its id. */
 export function notOnWhatsApp(digits: string | null): ApiError {
   return new ApiError(
     'not_on_whatsapp',
     digits === null
-      ? 'WhatsApp knows no such person, and no such group that this account is in'
+      ? 'WhatsApp has no such person, and this account is in no such group'
       : `${maskPhone(digits)} is not on WhatsApp`,
   );
 }

@@ -6,10 +6,10 @@ import type { WhatsAppClient } from '../whatsapp/client.js';
 import { pageAnswerMs, type SendFunctions } from './parts.js';
 import { chatIdOf, notOnWhatsApp } from './recipient.js';
 
-/** The longest id that is kept in the records of sends. WhatsApp's ids are shorter. */
+/** Max length of an id in the records of sends. WhatsApp's ids are shorter. */
 const longestId = 256;
 
-/** How often a message is looked for while its acknowledgement is waited for, in ms. It makes up for a missed event. */
+/** While an acknowledgement is awaited, the message is looked up at this interval in ms, in case its event was missed. */
 const ackLookMs = 1_000;
 
 /** The steps of a send. */
@@ -35,7 +35,7 @@ export const sendFunctions: SendFunctions = {
           message: cutText(`WhatsApp Web did not send: ${answer.message}`, bounds.statusText),
         };
       if (answer.type !== 'key-differs') return { type: answer.type };
-      // The address of the account or of the recipient has changed since. The next attempt makes the key anew.
+      // The address of the account or of the recipient has changed since. The next attempt makes a new key.
       client.numbers.forget();
       return { type: 'late' };
     });
@@ -48,8 +48,8 @@ export const sendFunctions: SendFunctions = {
   async untilAcked({ client }, { messageId, waitMs }) {
     const until = performance.now() + waitMs;
     for (;;) {
-      const told = await client.acks.next(messageId, Math.min(ackLookMs, until - performance.now()));
-      if (told !== null) return told;
+      const acknowledged = await client.acks.next(messageId, Math.min(ackLookMs, until - performance.now()));
+      if (acknowledged !== null) return acknowledged;
       const found = await client.ask('findMessage', { messageId });
       if (found === null || found.ack !== 0 || performance.now() >= until) return found;
     }
@@ -76,7 +76,7 @@ async function prepare(
   };
 }
 
-/** The same for each attempt at one job, so that a message that was sent can be found, and is never sent twice. */
+/** The same for each attempt of one job. So a message that was sent can be found, and is never sent twice. */
 function keyIdOf(jobId: string): string {
   return `3EB0${sha256Hex(jobId).slice(0, 18).toUpperCase()}`;
 }

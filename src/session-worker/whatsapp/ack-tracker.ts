@@ -2,7 +2,7 @@ import type { FoundMessage } from '../../contract/worker-commands.js';
 
 const trackedMax = 1_000;
 
-/** The last acknowledgement of each of the newest messages, and who waits for one. */
+/** Keeps the last acknowledgement of each recent message, and the callers that wait for one. */
 export class AckTracker {
   readonly #acks = new Map<string, FoundMessage>();
   readonly #waiting = new Map<string, (found: FoundMessage) => void>();
@@ -18,7 +18,7 @@ export class AckTracker {
     this.#waiting.get(messageId)?.(found);
   }
 
-  /** The last acknowledgement, as soon as there is one; null: none within `ms`. One waiter per message at a time. */
+  /** The last acknowledgement, as soon as there is one. null: none within `ms`. One caller per message at a time. */
   next(messageId: string, ms: number): Promise<FoundMessage | null> {
     const known = this.#acks.get(messageId);
     if (known !== undefined) return Promise.resolve(known);

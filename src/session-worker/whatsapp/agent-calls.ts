@@ -14,8 +14,8 @@ import type { AgentAnswer } from './in-page/page-access.js';
 import { answeredValue } from './page-errors.js';
 
 /**
- * Calls into the page, each with a deadline. They reject with what the page threw, with a `DeadlineError` when it does not
- * answer, and with puppeteer's error when the page goes away.
+ * Calls into the page, each with a deadline. A call rejects with the error that the page threw, with a `DeadlineError` if the
+ * page does not answer, and with puppeteer's error if the page goes away.
  */
 export class AgentCalls {
   readonly #page: () => Page | null;
@@ -27,12 +27,12 @@ export class AgentCalls {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Does nothing in a page that has the agent already. */
+  /** Installs the agent. Does nothing in a page that has it already. */
   async install(): Promise<void> {
     await this.evaluate(installAgent);
   }
 
-  /** Works in a page at any stage; null where there is no page yet. */
+  /** The page's report, at any stage of the page. null: there is no page yet. */
   async report(): Promise<PageReport | null> {
     if (this.#page() === null) return null;
     return answeredValue((await this.evaluate(pageReport)) as AgentAnswer) as PageReport;
@@ -48,7 +48,7 @@ export class AgentCalls {
     return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
   }
 
-  /** The same for a page that the library has made ready; rejects as an interruption in any other. */
+  /** The same for a page that the library has made ready. In any other page it rejects as an interruption. */
   async callWhenReady<Name extends AgentFunction>(
     name: Name,
     input: AgentInput<Name>,

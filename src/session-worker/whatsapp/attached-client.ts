@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Page } from 'puppeteer';
-// The package's own entry loads archivers and other strategies as well: half of the time that loading it takes.
+// The package's own entry also loads archivers and other strategies, which take half of the loading time.
 import NoAuth from 'whatsapp-web.js/src/authStrategies/NoAuth.js';
 import Client from 'whatsapp-web.js/src/Client.js';
 import { type Account, accountSchema } from '../../contract/status.js';
@@ -15,7 +15,7 @@ interface AttachedClientOptions {
   readonly protocolTimeoutMs: number;
   /** How long the page may take to load its scripts. */
   readonly loadTimeoutMs: number;
-  /** There is a page. It loads nothing before this has settled. */
+  /** There is a page. It loads nothing until this has settled. */
   readonly onPage: (page: Page) => Promise<void>;
   /** The page has loaded its scripts, before the library changes it. Called again after each navigation. */
   readonly onLoaded: () => Promise<void>;
@@ -23,12 +23,12 @@ interface AttachedClientOptions {
   readonly onSynced: () => Promise<void>;
 }
 
-/** How often a page may navigate during its first setup: by a reload, or because its login is void. */
+/** Max navigations of a page during its first setup: by a reload, or because its login is void. */
 const navigationsMax = 5;
 
 /**
- * The only user of whatsapp-web.js: the library attached to a browser that the supervisor owns, and to a page that may be at
- * any stage. The library brings the page from its first load to `ready` and emits QR codes; page scripts (in-page/) do all else.
+ * The only user of whatsapp-web.js. It attaches the library to a browser that the supervisor owns, and to a page that may be at
+ * any stage. The library brings the page from its first load to `ready` and emits QR codes. Page scripts (in-page/) do the rest.
  */
 export class AttachedClient extends Client {
   readonly #options: AttachedClientOptions;
@@ -54,7 +54,7 @@ export class AttachedClient extends Client {
     return (this.pupPage as Page | null | undefined) ?? null;
   }
 
-  /** The start page as WhatsApp last served it; null where a pinned one was served instead. */
+  /** The start page as WhatsApp last served it; null if a pinned one was served instead. */
   get startPage(): string | null {
     return typeof this.currentIndexHtml === 'string' ? this.currentIndexHtml : null;
   }
@@ -83,18 +83,18 @@ export class AttachedClient extends Client {
     await this.#options.onSynced();
   }
 
-  /** After a conflict the library closes the browser, which it believes to own; the supervisor owns it. */
+  /** Does nothing: after a conflict the library would close the browser, but the supervisor owns it. */
   override async destroy(): Promise<void> {}
 
   /**
    * Waits until the page has loaded its scripts, then runs `onLoaded`. Faster than the library, which polls five times a
-   * second. False: the page has navigated meanwhile, and the library calls `inject` again for the next one.
+   * second. False: the page has navigated away, and the library will call `inject` again for the next one.
    */
   async #prepare(): Promise<boolean> {
     const page = this.pupPage as Page;
     try {
       const isLoaded = await page.evaluate(`(${whenLoaded})(${this.#options.loadTimeoutMs})`);
-      // Where it has not loaded, the library reports that.
+      // If it has not loaded, the library reports that.
       if (isLoaded === true) await this.#options.onLoaded();
       return true;
     } catch (error) {

@@ -30,7 +30,7 @@ interface ClientEvents {
   readonly onPageCrashed: () => void;
   /** The page was tested: when it had loaded, and again when it had synced, before `onReady`. */
   readonly onExamined: (examination: PageExamination, isSynced: boolean) => void;
-  /** Settles when there is room for more. `dropped`: events that the page lost before these. */
+  /** Settles when there is room for more. `dropped`: number of events that the page lost before these. */
   readonly onChatEvents: (events: readonly ChatEvent[], dropped: number) => Promise<void>;
   /** The page has another version than the pinned one. */
   readonly onWrongVersion: (message: string) => void;
@@ -45,7 +45,7 @@ interface ClientOptions {
   readonly webVersion: string | null;
   /** Where start pages are kept. */
   readonly webVersionsDir: string;
-  /** Of a login that the profile on the disk does not have completely. */
+  /** The localStorage of a login that the browser has not completely written to the disk. null: there is none. */
   readonly loginStorage: LoginStorage | null;
   readonly authTimeoutMs: number;
   readonly protocolTimeoutMs: number;
@@ -60,10 +60,10 @@ const passingStates = ['CONNECTED', 'OPENING', 'PAIRING', 'TIMEOUT'];
 /** What the page must have before a login. */
 const linkingNeeds = { qr: pageNeeds.qr, pairing: pageNeeds.pairing };
 
-/** How long the server's answer to a logout may still be on its way when the page has navigated away. */
+/** After the page has navigated away, the server's answer to a logout may still take this long. */
 const logoutAnswerMs = 500;
 
-/** Of a self-test: it has several trials, each with its own deadline. */
+/** The deadline of a self-test. It has several trials, each with its own deadline. */
 const examinationMs = 20_000;
 
 /** One page of WhatsApp Web. Each call into it has a deadline. */
@@ -107,17 +107,17 @@ export class WhatsAppClient {
     return this.#client.initialize();
   }
 
-  /** Why a script of the page did not load; null: none is known to be missing. */
+  /** Why a script of the page did not load. null: none is known to be missing. */
   get missingScript(): string | null {
     return this.#missingScript;
   }
 
-  /** The page's own report; null where there is no page yet. Rejects when the page does not answer or is gone. */
+  /** The page's own report; null if there is no page yet. Rejects when the page does not answer or is gone. */
   report(): Promise<PageReport | null> {
     return this.#calls.report();
   }
 
-  /** What a login needs besides the page's database, which Chromium writes to the disk at once. */
+  /** The localStorage of the page. A login needs it besides the page's database, which Chromium writes to the disk at once. */
   async loginStorage(): Promise<LoginStorage> {
     return (await this.#calls.evaluate('({ ...localStorage })')) as LoginStorage;
   }
@@ -194,7 +194,7 @@ export class WhatsAppClient {
     void this.#keepStartPage(examination);
   }
 
-  /** Keeps the start page of a version that works, to pin it should a later one not work. Best effort. */
+  /** Keeps the start page of a version that works, so that it can be pinned if a later one does not work. Best effort. */
   async #keepStartPage({ version, findings }: PageExamination): Promise<void> {
     const { webVersion, webVersionsDir } = this.#options;
     const { startPage } = this.#client;

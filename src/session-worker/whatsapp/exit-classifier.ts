@@ -16,7 +16,7 @@ const networkErrors: Readonly<Record<string, string>> = {
   ERR_NETWORK_CHANGED: 'the network changed',
   ERR_PROXY_CONNECTION_FAILED: 'the proxy could not be reached',
   ERR_TUNNEL_CONNECTION_FAILED: 'the proxy refused the tunnel',
-  ERR_EMPTY_RESPONSE: 'it answered nothing',
+  ERR_EMPTY_RESPONSE: 'its response was empty',
   ERR_TIMED_OUT: 'it did not answer in time',
 };
 
@@ -30,7 +30,7 @@ export function exitOfStart(
   missingScript: string | null = null,
 ): IncarnationExit {
   const message = sentenceOf(error);
-  if (isLoggedOut) return loggedOut();
+  if (isLoggedOut) return exitOfLogout();
   if ((error as { code?: unknown } | null)?.code === 'web_version_missing') {
     return { reason: 'web_version_missing', message };
   }
@@ -40,17 +40,18 @@ export function exitOfStart(
   if (network !== undefined && network !== 'ERR_ABORTED') {
     return unreachable(`${networkErrors[network] ?? 'the network failed'} (${network})`);
   }
-  // The browser counts a page as loaded even where a script failed.
+  // The browser counts a page as loaded even if a script failed.
   if (message === 'auth timeout' && missingScript !== null) {
-    return unreachable(`a script of its page did not come (${missingScript})`);
+    return unreachable(`a script of its page did not load (${missingScript})`);
   }
-  if (message === 'auth timeout') return incompatible('it loaded, but window.Debug.VERSION never appeared');
+  if (message === 'auth timeout')
+    return exitOfIncompatiblePage('it loaded, but window.Debug.VERSION never appeared');
   if (/timed out/i.test(message)) return unreachable(`it did not answer in time (${message})`);
-  if (isPageMismatch(message)) return incompatible(message);
+  if (isPageMismatch(message)) return exitOfIncompatiblePage(message);
   return { reason: 'start_failed', message: `WhatsApp Web could not be set up: ${message}` };
 }
 
-/** The page threw because it lacks something that was used. */
+/** Whether the page threw because it lacks something that was used. */
 function isPageMismatch(message: string): boolean {
   return /is not (a function|defined|iterable|a constructor)|Cannot (read|set) propert|unknown module|[Mm]odule .*(not found|missing)|Cannot find module|ready timeout/.test(
     message,
@@ -59,7 +60,7 @@ function isPageMismatch(message: string): boolean {
 
 /** For an error in the library's steps to `ready`. */
 export function exitOfReadySteps(error: unknown): IncarnationExit {
-  return incompatible(sentenceOf(error));
+  return exitOfIncompatiblePage(sentenceOf(error));
 }
 
 /** A message such as `r`, of a minified class, is wrapped in a sentence. */
@@ -96,7 +97,7 @@ const disconnectReasons: Readonly<Record<string, string>> = {
 };
 
 export function exitOfDisconnect(reason: string): IncarnationExit {
-  if (reason === 'LOGOUT') return loggedOut();
+  if (reason === 'LOGOUT') return exitOfLogout();
   const meaning = disconnectReasons[reason];
   return {
     reason: 'whatsapp_disconnected',
@@ -104,12 +105,12 @@ export function exitOfDisconnect(reason: string): IncarnationExit {
   };
 }
 
-export function loggedOut(): IncarnationExit {
+export function exitOfLogout(): IncarnationExit {
   return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
 }
 
 /** The page asks for a login although the profile had one. Had WhatsApp ended it, the page would have reported a logout. */
-export function loginMissing(): IncarnationExit {
+export function exitOfMissingLogin(): IncarnationExit {
   return {
     reason: 'login_missing',
     message: 'WhatsApp Web asks for a login although this profile was linked: its data may be lost',
@@ -121,7 +122,7 @@ export function isNavigation(error: unknown): boolean {
   return /context was destroyed/i.test(messageOf(error));
 }
 
-/** The page went away or did not answer during a call: whether it acted is unknown. */
+/** The page went away or did not answer during a call. It is unknown whether it acted. */
 export function isInterruption(error: unknown): boolean {
   if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
   if (isNavigation(error)) return true;
@@ -132,6 +133,6 @@ function unreachable(why: string): IncarnationExit {
   return { reason: 'whatsapp_unreachable', message: `${host} cannot be reached: ${why}` };
 }
 
-export function incompatible(why: string): IncarnationExit {
+export function exitOfIncompatiblePage(why: string): IncarnationExit {
   return { reason: 'incompatible_page', message: `incompatible WhatsApp Web page: ${why}` };
 }

@@ -1,9 +1,9 @@
 import type { AgentCalls } from './agent-calls.js';
 
-/** Least time between two requests for fresh QR codes when the first brought none. */
+/** Min time between two requests for fresh QR codes if the first brought none. */
 const refreshIntervalMs = 10_000;
 
-/** After so many requests without a code, the next one reloads the page. */
+/** After this many requests without a code, the next one reloads the page. */
 const fruitlessRefreshesMax = 2;
 
 interface LoginCodesOptions {
@@ -25,7 +25,7 @@ export class LoginCodes {
     this.#options = options;
   }
 
-  /** A code to type on the phone that has this number. Voids the code before and the QR. Rejects where WhatsApp refuses. */
+  /** A code to type on the phone with this number. Voids the previous code and the QR. Rejects if WhatsApp refuses. */
   async requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
     this.#pairingCodeUntil = performance.now() + this.#options.pairingCodeMs;
     this.#options.onPairingCode();
@@ -47,7 +47,7 @@ export class LoginCodes {
     return this.#pairingCodeUntil !== null && performance.now() >= this.#pairingCodeUntil;
   }
 
-  /** For QR codes without a secret, which no phone accepts: requests others, unless a pairing code has the secret. */
+  /** Call it for a QR code without a secret, which no phone accepts. Requests others, unless a pairing code has the secret. */
   async renewSecret(): Promise<void> {
     const isDue = performance.now() - this.#refreshedAt >= refreshIntervalMs;
     if (!this.hasPairingCode && isDue) await this.backToQr();

@@ -10,8 +10,8 @@ const writeStorage = `(storage) => {
 
 /**
  * Writes the localStorage of a login that a killed browser had not written to its profile, before WhatsApp Web loads. That
- * needs a document of WhatsApp's origin, so the page loads an empty one that is answered here: no request reaches WhatsApp,
- * and no script stays in the page that would restore the login after a later logout. Rejects when the page does not answer.
+ * needs a document of WhatsApp's origin, so the page loads an empty one that is answered here. No request reaches WhatsApp,
+ * and no script stays in the page that would restore the login after a later logout. Rejects if the page does not answer.
  */
 export async function putBackLogin(page: Page, storage: LoginStorage): Promise<void> {
   const answer = (request: HTTPRequest) =>

@@ -3,7 +3,7 @@ import { type Chat, chatSchema, type Message, messageSchema, type Person } from 
 
 /** Converts what leaves the page to the API's types. It is foreign data: no type and no length in it is trusted. */
 
-/** In characters. WhatsApp's own ids and names are shorter, and its messages have 65,536 at most. */
+/** In characters. WhatsApp's own ids and names are shorter, and its messages have at most 65,536. */
 const maxLength = { id: 512, name: 512, body: 70_000 } as const;
 
 type Model = Readonly<Record<string, unknown>>;

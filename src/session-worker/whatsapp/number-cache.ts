@@ -10,8 +10,8 @@ interface KnownRecipient extends Pick<PreparedMessage, 'chatId' | 'phone'> {
 }
 
 /**
- * Recipients of the last ten minutes. It saves look-ups, which WhatsApp's server limits. A message to somebody who has left
- * WhatsApp meanwhile is sent all the same, and stays unacknowledged.
+ * Caches the recipients of the last ten minutes. That saves lookups, which WhatsApp's server limits. A message to a person who
+ * has left WhatsApp since then is still sent, and stays unacknowledged.
  */
 export class NumberCache {
   readonly #known = new Map<string, KnownRecipient & { readonly until: number }>();

@@ -4,7 +4,7 @@ interface PageFailureEvents {
   readonly onPageCrashed: () => void;
   /** The page itself was answered with an error, e.g. 500. */
   readonly onHttpError: (status: number) => void;
-  /** A script of the page did not load; the browser counts the page as loaded all the same. */
+  /** A script of the page did not load. The browser still counts the page as loaded. */
   readonly onScriptMissing: (why: string) => void;
 }
 

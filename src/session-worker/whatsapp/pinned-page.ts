@@ -12,7 +12,7 @@ export class WebVersionError extends HoldlineError {
   }
 }
 
-/** Reads the start page of a pinned version. Throws {@link WebVersionError} where the file is missing, empty or unreadable. */
+/** Reads the start page of a pinned version. Throws {@link WebVersionError} if the file is missing, empty or unreadable. */
 export async function readPinnedPage(dir: string, version: string): Promise<string> {
   const file = join(dir, `${version}.html`);
   const html = await readFile(file, 'utf8').catch((error: unknown) => {
@@ -25,7 +25,7 @@ export async function readPinnedPage(dir: string, version: string): Promise<stri
 }
 
 function missingSentence(version: string, file: string, why: string): string {
-  return `WHATSAPP_WEB_VERSION pins WhatsApp Web ${version}, whose start page has to be ${file}, and ${why}: copy it there from where it was kept, pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`;
+  return `WHATSAPP_WEB_VERSION pins WhatsApp Web ${version}, but its start page ${file} cannot be used (${why}): copy it there from where it was kept, pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`;
 }
 
 /** `actual`: the version that the loaded page reports; null: it reports none. */
@@ -35,9 +35,9 @@ export function wrongVersionSentence(pinned: string, actual: string | null): str
 }
 
 /**
- * From now on every document that the main frame requests from WhatsApp Web is this start page, whatever the path: at the
- * start, after a reload, and after a logout. Nothing else is intercepted: scripts and media must not wait for this
- * thread. The service worker is bypassed: it could answer with another version.
+ * Answers every document request of the main frame to WhatsApp Web, for any path, with this start page: at the start, after a
+ * reload, and after a logout. Nothing else is intercepted, because scripts and media must not wait for this thread. The
+ * service worker is bypassed, because it could answer with another version.
  *
  * Call it after `putBackLogin` (login-storage.ts), which ends the bypass.
  */
@@ -48,7 +48,7 @@ export async function servePinnedPage(page: Page, html: string): Promise<void> {
   const body = Buffer.from(html).toString('base64');
   session.on('Fetch.requestPaused', ({ requestId, frameId }) => {
     const answered = frameId === mainFrame ? fulfil(session, requestId, body) : pass(session, requestId);
-    // Fails where the page has navigated away meanwhile.
+    // Fails if the page has navigated away.
     answered.catch(() => undefined);
   });
   const patterns = [{ urlPattern: `${origin}/*`, resourceType: 'Document' as const }];

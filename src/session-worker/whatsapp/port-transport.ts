@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ConnectionTransport } from 'puppeteer';
 
-/** Connects puppeteer to the browser through a message port; the supervisor holds the debugging pipe behind it. */
+/** Connects puppeteer to the browser through a message port. The supervisor holds the debugging pipe behind it. */
 export class PortTransport implements ConnectionTransport {
   onmessage?: (message: string) => void;
   onclose?: () => void;

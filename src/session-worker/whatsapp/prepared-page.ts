@@ -14,8 +14,8 @@ export function attachTo(browser: MessagePort): ConnectOptions {
 }
 
 /**
- * The library opens a new page in the browser and waits for its renderer. From now on it gets the page that the supervisor has
- * opened ahead, where there is one. Affects this thread only: threads do not share modules.
+ * The library opens a new page in the browser and waits for its renderer. After this call it gets the page that the supervisor
+ * has already opened, if there is one. Affects only this thread: threads do not share modules.
  */
 export function usePreparedPage(): void {
   const { connect } = library;

@@ -8,7 +8,7 @@ import { sha256Hex } from '../../platform/digest.js';
 
 const keptMax = 10;
 const bytesMax = 4_194_304;
-/** The lock is held for milliseconds; the holder of an older one has died. */
+/** The lock is held for milliseconds only. The holder of an older lock has died. */
 const staleLockMs = 10_000;
 const lockTimeoutMs = 15_000;
 
@@ -36,7 +36,7 @@ export class StartPages {
     this.#pinned = pinned;
   }
 
-  /** Keeps a start page; resolves to whether the directory has it now. A file that is there already is not written again. */
+  /** Keeps a start page. Resolves to whether the directory has it now. Does not write a file again that is already there. */
   async keep(version: string, html: string): Promise<boolean> {
     const bytes = Buffer.byteLength(html);
     if (!isWebVersion(version) || html.trim() === '' || bytes > bytesMax) return false;

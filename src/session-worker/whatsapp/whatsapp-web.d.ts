@@ -1,4 +1,4 @@
-/** Types for two single files of whatsapp-web.js; the package has them for its entry only. */
+/** Types for two files of whatsapp-web.js. The package has types only for its entry. */
 declare module 'whatsapp-web.js/src/Client.js' {
   interface Setup {
     /** Sets up a page that has loaded; called again after each navigation. */

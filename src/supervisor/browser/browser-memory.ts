@@ -4,7 +4,7 @@ export interface BrowserMemory extends ProcessMemory {
   readonly processes: number;
 }
 
-/** The memory of a browser's process group; null where none of it is found. */
+/** The memory of a browser's process group; null: it has no process. */
 export async function readBrowserMemory(groupId: number): Promise<BrowserMemory | null> {
   const pids = await listGroup(groupId);
   if (pids.length === 0) return null;

@@ -10,12 +10,12 @@ type RelevantConfig = Pick<
   'chromeExecutable' | 'chromeArgs' | 'headless' | 'browserEnvironment' | 'languages' | 'timeZone' | 'timing'
 >;
 
-/** Warnings are given once in the life of this process. */
+/** Each warning is given once per process. */
 const givenWarnings = new Set<string>();
 
 /**
- * Command line and environment that make a browser say the same of itself in pages, workers, service workers and requests,
- * and after every navigation (docs/decisions/0017).
+ * Command line and environment of a browser. With them it identifies itself in the same way in pages, workers, service workers
+ * and requests, also after a navigation (docs/decisions/0017).
  */
 export async function browserSettings(
   config: RelevantConfig,
@@ -26,7 +26,7 @@ export async function browserSettings(
   const extraArgs = [
     ...userAgent,
     ...(languages.length > 0 ? [`--accept-lang=${languages.join()}`] : []),
-    // Last, because the last of two equal flags counts: the operator's.
+    // Last: of two equal flags the last one counts, so the operator's flag wins.
     ...chromeArgs,
   ];
   const environment = {
@@ -45,7 +45,7 @@ async function userAgentFlag(config: RelevantConfig, warn: (message: string) => 
   try {
     const version = await browserVersion({ executable: chromeExecutable, environment: browserEnvironment });
     const userAgent = chromeUserAgent(version, process.platform);
-    if (userAgent === null) throw new Error(`it is not known what Chromium says on ${process.platform}`);
+    if (userAgent === null) throw new Error(`the user agent of Chromium on ${process.platform} is not known`);
     return [`--user-agent=${userAgent}`];
   } catch (error) {
     const message = `the browser calls itself HeadlessChrome: ${messageOf(error)}`;
@@ -55,7 +55,7 @@ async function userAgentFlag(config: RelevantConfig, warn: (message: string) => 
   }
 }
 
-/** What Chromium says on each platform, whatever its version and the processor. */
+/** The platform in Chromium's user agent. It does not depend on the version or the processor. */
 const platformNames: Readonly<Record<string, string>> = {
   linux: 'X11; Linux x86_64',
   darwin: 'Macintosh; Intel Mac OS X 10_15_7',

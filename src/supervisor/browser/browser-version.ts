@@ -18,8 +18,8 @@ const outputMax = 4_096;
 const outputs = new Map<string, Promise<string>>();
 
 /**
- * The version of a Chromium or Chrome, like `156.0.8078.108`. Runs the executable once and caches what it says. Rejects with
- * a sentence when it names no version, or does not answer within `deadlineMs`; the next call then asks again.
+ * The version of a Chromium or Chrome, like `156.0.8078.108`. Runs the executable once and caches its output. Rejects with
+ * a sentence if the output names no version, or if there is no answer within `deadlineMs`; then the next call asks again.
  */
 export async function browserVersion(query: VersionQuery): Promise<string> {
   const { executable } = query;
@@ -48,7 +48,7 @@ function firstLine(output: string): string {
   return line === '' ? 'it said nothing' : JSON.stringify(line.slice(0, 100));
 }
 
-/** What `--version` prints. In a process group of its own, because the executable may be a launcher. */
+/** Resolves to what `--version` prints. Runs in its own process group, because the executable may be a launcher. */
 async function ask({
   executable,
   environment,

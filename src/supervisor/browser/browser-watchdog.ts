@@ -18,7 +18,7 @@ kill -KILL -- "-$2"`;
 /** Without these bash would run ~/.bashrc (where stdin is a socket) and the file named in BASH_ENV. */
 const bashArguments = ['--norc', '-p', '-c'];
 
-/** Throws {@link OperatorError} where no watchdog can be started: no browser may run without one. */
+/** Throws an {@link OperatorError} if no watchdog can be started: no browser may run without one. */
 export async function requireWatchdog(): Promise<void> {
   await promisify(execFile)('bash', [...bashArguments, ':']).catch((error) => {
     throw new OperatorError(failureSentence(error));
@@ -53,7 +53,7 @@ export class BrowserWatchdog {
     return this.#process.pid;
   }
 
-  /** The lease was renewed just now: the silence starts anew. */
+  /** Call it when the lease was renewed: the silence starts again from zero. */
   beat(): void {
     this.#process.stdin?.write('\n');
   }
@@ -89,5 +89,5 @@ function failureSentence(error: unknown): string {
   const why = isMissing
     ? 'there is no bash on the PATH: install it (apt-get install bash)'
     : `bash cannot be started: ${messageOf(error)}`;
-  return `no watchdog for the browser, ${why}`;
+  return `the browser's watchdog cannot run: ${why}`;
 }

@@ -25,7 +25,7 @@ export interface BrowserOptions {
   readonly abandon: AbortSignal;
 }
 
-/** A browser lives under the lease of its run: each renewal resets its watchdog, the loss of the lease kills it at once. */
+/** A browser lives under the lease of its run. Each renewal resets its watchdog; the loss of the lease kills it at once. */
 export interface BrowserLease {
   readonly lost: AbortSignal;
   readonly renewed: Set<() => void>;
@@ -33,12 +33,12 @@ export interface BrowserLease {
   readonly ageMs: number;
 }
 
-/** For a browser without a run, such as one of a diagnosis. Nothing renews it: the watchdog ends the browser after its timeout. */
+/** For a browser without a run, for example in a diagnosis. Nothing renews it: the watchdog ends the browser after its timeout. */
 export function endlessLease(): BrowserLease {
   return { lost: new AbortController().signal, renewed: new Set(), isHeld: true, ageMs: 0 };
 }
 
-/** Starts Chromium in a process group of its own, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
+/** Starts Chromium in its own process group, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
   const { executable, profileDir, headless, extraArgs, timing, abandon } = options;
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
@@ -70,9 +70,9 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
 /** A running Chromium. Its owner must call {@link stop} or {@link kill}. */
 export class Browser {
   readonly pid: number;
-  /** Resolves when the process has exited, to how: `signal SIGKILL`, `exit code 21`, or why its watchdog failed. */
+  /** Resolves when the process has exited, to the cause: `signal SIGKILL`, `exit code 21`, or why its watchdog failed. */
   readonly exited: Promise<string>;
-  /** Resolves when it answers its debugging pipe; rejects with `browser_failed_to_start` when it exits before. */
+  /** Resolves when it answers its debugging pipe. Rejects with `browser_failed_to_start` if it exits first. */
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
   readonly #watchdog: BrowserWatchdog;
@@ -99,7 +99,7 @@ export class Browser {
     lease.renewed.add(beat);
     lease.lost.addEventListener('abort', die, { once: true });
     this.#pipe = new DebuggingPipe(child.stdio[3] as Writable, child.stdio[4] as Readable);
-    // A signal that cannot be sent is no exit: the watchdog or the next signal ends the browser.
+    // A signal that could not be sent. The watchdog or the next signal ends the browser.
     child.on('error', () => {});
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
@@ -177,7 +177,7 @@ export class Browser {
         `the browser ended while it started (${how}): ${this.#lastLines.at(-1) ?? 'it said nothing'}`,
       );
     });
-    // If it exits, `died` tells with the last line of its stderr.
+    // If the browser exits, `died` rejects with the last line of its stderr.
     const answered = this.#pipe.command('Browser.getVersion', {}).catch(() => died);
     await Promise.race([answered, died]);
     lines.close();
@@ -185,7 +185,7 @@ export class Browser {
   }
 }
 
-/** `cause`: no process could be started at all, so that another profile would not help. */
+/** `cause`: no process could be started at all, so another profile would not help. */
 function failure(message: string, options: { cause?: unknown } = {}): HoldlineError {
   return new HoldlineError('browser_failed_to_start', message, { ...options, retryable: true });
 }

@@ -8,13 +8,13 @@ const disabledFeatures = [
 
 const disableFeatures = '--disable-features=';
 
-/** The flags with which whatsapp-web.js would launch a browser, and those that a server needs besides. */
+/** The flags that whatsapp-web.js would use to launch a browser, and those that a server needs in addition. */
 export function chromeFlags(options: {
   profileDir: string;
   headless: boolean;
   extra: readonly string[];
 }): string[] {
-  // Of two `--disable-features` only the last would count: so the operator's features are added to ours.
+  // Of two `--disable-features` only the last one would count, so the operator's features are added to ours.
   const isFeaturesFlag = (argument: string) => argument.startsWith(disableFeatures);
   const features = options.extra
     .filter(isFeaturesFlag)

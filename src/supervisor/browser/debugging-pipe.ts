@@ -4,7 +4,7 @@ import { MiB } from '../../contract/bounds.js';
 import { type Deferred, deferred, unlessAborted } from '../../platform/deadline.js';
 import { MessageSplitter } from './message-splitter.js';
 
-/** Max bytes that a port's holder has not read yet. Beyond it the pipe is not read, so that the browser has to wait. */
+/** Max bytes that a port's holder has not read yet. Beyond this the pipe is not read, and the browser has to wait. */
 const unreadMaxBytes = 16 * MiB;
 
 /** The session of a message. Chromium writes this field last; a nested one would be followed by another brace. */
@@ -32,17 +32,17 @@ interface Call {
 
 const never = new AbortController().signal;
 
-/** Who has the other end of a port. */
+/** The user of the other end of a port. */
 interface Holder {
   readonly port: MessagePort;
-  /** Its session with the browser itself. Messages about no page belong to it and do not name it on the port. */
+  /** Its session with the browser itself. Messages that are about no page belong to it; on the port they do not name it. */
   readonly session: string;
   unreadBytes: number;
 }
 
 /**
- * Chromium's debugging pipe, shared by the supervisor's own commands and any number of holders of a port. A holder speaks the
- * DevTools protocol as over a connection of its own. When its port closes, all of its sessions close. Unlike a network port
+ * Chromium's debugging pipe. The supervisor's own commands share it with any number of holders of a port. A holder speaks the
+ * DevTools protocol as if it had its own connection. When its port closes, all of its sessions close. Unlike a network port,
  * the pipe cannot be reached from outside this process.
  */
 export class DebuggingPipe {

@@ -21,7 +21,7 @@ export class FreshLogin {
     this.#log = log;
   }
 
-  /** What a page must be given before it loads; null: the profile has everything. */
+  /** The localStorage that a page must get before it loads. null: the profile has everything. */
   get storage(): LoginStorage | null {
     return this.#storage;
   }
@@ -31,20 +31,21 @@ export class FreshLogin {
     return this.#changed;
   }
 
-  /** Reads what an earlier run left whose browser was killed. */
+  /** Reads the copy that an earlier run left because its browser was killed. */
   async load(): Promise<void> {
     this.#storage = await this.#profile.readStorage();
   }
 
-  /** Once it resolves, a kill of everything does not lose the login. */
+  /** Once it resolves, not even a kill of all processes loses the login. */
   keep(storage: LoginStorage): Promise<void> {
     this.#storage = storage;
     return this.#change(() => this.#profile.writeStorage(storage));
   }
 
   /**
-   * The account is `ready`: once the same browser has lived for `ms`, its login is on the disk. A browser that exits earlier
-   * does not count: Chromium has been seen to exit with code 0 without a localStorage of a second before.
+   * Call it when the account is `ready`. Once the same browser has lived for `ms`, its login is on the disk, and the copy is
+   * removed. A browser that exits earlier does not count: Chromium has been seen to exit with code 0 and lose a
+   * localStorage of the last second.
    */
   settleAfter(ms: number, browserGone: Promise<unknown>): void {
     if (this.#storage === null) return;

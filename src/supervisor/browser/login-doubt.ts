@@ -19,8 +19,8 @@ interface LoginDoubtOptions {
 }
 
 /**
- * WhatsApp must ask a linked profile for a login this often in a row before the login counts as void: what is deleted then
- * does not come back.
+ * After WhatsApp has asked a linked profile for a login this many times in a row, the login counts as void. One time is not
+ * enough, because a deleted login cannot be brought back.
  */
 const convincingLoginRequests = 2;
 
@@ -28,8 +28,8 @@ const convincingLoginRequests = 2;
 const suspiciousStarts = 2;
 
 /**
- * What speaks against the login in a session's profile. It decides when a snapshot of the login takes the profile's place,
- * and when the login is void.
+ * Collects the signs that the login in a session's profile does not work. Decides when a snapshot of the login replaces the
+ * profile, and when the login is void.
  */
 export class LoginDoubt {
   readonly #profile: Profile;
@@ -45,35 +45,35 @@ export class LoginDoubt {
   }
 
   /** WhatsApp asks the profile for a login although it was linked: its data may be lost. */
-  loginRequested(): void {
+  onLoginRequested(): void {
     this.#reason = 'login';
     this.#loginRequests++;
   }
 
   /** The account is `ready`: the login works. */
-  loginWorked(): void {
-    this.#restorer.trust();
+  onLoginWorked(): void {
+    this.#restorer.forgetTried();
     this.#loginRequests = 0;
   }
 
-  /** The login was wiped: nothing is left to doubt. */
-  loginWiped(): void {
+  /** The login was wiped: there is no login to doubt any more. */
+  onLoginWiped(): void {
     this.#reason = null;
     this.#loginRequests = 0;
   }
 
   /** The profile's files cannot be used. */
-  profileFailed(): void {
+  onProfileFailed(): void {
     this.#reason ??= 'start';
   }
 
-  browserStarted(): void {
+  onBrowserStarted(): void {
     this.#failedStarts = 0;
   }
 
-  /** Whether the profile may be the cause, and must be prepared anew before the next start. */
-  browserFailed({ code, cause }: HoldlineError): boolean {
-    // It came up and ended by itself. A missing browser or a slow machine is not the profile's fault.
+  /** Whether the profile may be the cause, and must be prepared again before the next start. */
+  onBrowserFailed({ code, cause }: HoldlineError): boolean {
+    // The browser started and exited by itself. A missing browser or a slow machine is not the profile's fault.
     const isProfileSuspect = code === 'browser_failed_to_start' && cause === undefined;
     if (!isProfileSuspect || ++this.#failedStarts < suspiciousStarts) return false;
     this.#failedStarts = 0;
@@ -82,8 +82,8 @@ export class LoginDoubt {
   }
 
   /**
-   * Restores the login from its backup if that is better than what the profile has. Throws {@link ProfileError},
-   * {@link LoginVoidError}, and what {@link LoginRestorer.restore} throws.
+   * Restores the login from its backup if that is better than the login in the profile. Throws {@link ProfileError},
+   * {@link LoginVoidError}, and the errors of {@link LoginRestorer.restore}.
    */
   async restoreIfBetter(wipedEpoch: number, abandon: AbortSignal): Promise<void> {
     const reason = this.#reason;
@@ -92,13 +92,13 @@ export class LoginDoubt {
     });
     const local = { epoch, isGood: isGood && reason === null };
     const restored = await this.#restorer.restore(local, wipedEpoch, abandon).catch((error) => {
-      // The local login may still be good: that a browser does not start can have other causes.
+      // The local login may still be good: there are other reasons why a browser does not start.
       if (reason === 'start' && isGood && error instanceof UnreadableBackupError) return null;
       throw error;
     });
     const isVoid = reason === 'login' && this.#loginRequests >= convincingLoginRequests;
     if (restored === null && isVoid) throw new LoginVoidError();
-    // The browser started on no other login either: then nothing speaks against the newest one.
+    // The browser did not start on any other login either, so the newest one may be good.
     if (restored === null && reason === 'start') await this.#profile.restoreReplaced();
     this.#reason = null;
   }

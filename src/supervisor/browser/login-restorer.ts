@@ -28,9 +28,9 @@ interface RestorerOptions {
 
 /** The login in the profile on this machine. */
 export interface LocalLogin {
-  /** There is one, and there is no sign that it does not work. */
+  /** There is a login, and no sign that it does not work. */
   readonly isGood: boolean;
-  /** Of the newest run that used it. */
+  /** The epoch of the newest run that used it. */
   readonly epoch: number;
 }
 
@@ -45,14 +45,14 @@ export class LoginRestorer {
   }
 
   /** The current login works: every snapshot may be tried again. */
-  trust(): void {
+  forgetTried(): void {
     this.#tried.clear();
   }
 
   /**
-   * Restores the newest good snapshot if it is better than the local login. null: nothing was changed. Throws
-   * {@link UnreadableBackupError} if the only login is one that no key decrypts, {@link RestoreError} if disk or Redis
-   * failed; both leave everything as it was.
+   * Restores the newest good snapshot if it is better than the local login. null: nothing has changed. Throws an
+   * {@link UnreadableBackupError} if no key decrypts the only login, and a {@link RestoreError} if disk or Redis failed. Both
+   * change nothing.
    */
   async restore(
     local: LocalLogin,

@@ -1,6 +1,6 @@
 import { MiB } from '../../contract/bounds.js';
 
-/** A longer message is dropped; whoever waits for it meets its own deadline. */
+/** A longer message is dropped. A caller that waits for it reaches its own deadline. */
 const messageMaxBytes = 64 * MiB;
 
 /** Splits the chunks of a stream into messages, each of which ends with a NUL byte. */
@@ -36,7 +36,7 @@ export class MessageSplitter {
     try {
       this.#onMessage(Buffer.concat(parts).toString());
     } catch {
-      // Not the protocol.
+      // The message does not follow the protocol.
     }
   }
 }

@@ -34,8 +34,8 @@ async function pagesOf(pipe: DebuggingPipe, signal: AbortSignal): Promise<string
 }
 
 /**
- * Resolves when the page answers or has crashed: then closing it ends it. A page that hangs survives its closing, with its
- * connection to WhatsApp, and Chromium may give its process to the next page of the site.
+ * Resolves when the page answers or has crashed: from then on, closing the page really ends it. A page that hangs survives its
+ * closing, with its connection to WhatsApp, and Chromium may give its process to the next page of the site.
  */
 async function untilClosable(pipe: DebuggingPipe, targetId: string, signal: AbortSignal): Promise<void> {
   const { sessionId } = await pipe.command('Target.attachToTarget', { targetId, flatten: true }, signal);

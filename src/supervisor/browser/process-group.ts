@@ -5,8 +5,8 @@ import { listGroup, readProcessStat, signalGroup } from '../../platform/proc.js'
 const stopLimitMs = 1_000;
 
 /**
- * Runs `work` while every process of the group is stopped, and continues the group in any case. A stopped process can
- * still be killed. Without /proc the signal is sent, but nothing waits until it has taken effect.
+ * Runs `work` while every process of the group is stopped. Always continues the group afterwards. A stopped process can
+ * still be killed. Without /proc, this sends the signal, but does not wait until it has taken effect.
  */
 export async function whileGroupFrozen<T>(groupId: number, work: () => Promise<T>): Promise<T> {
   const members = await listGroup(groupId);
@@ -25,7 +25,8 @@ async function allStopped(pids: readonly number[]): Promise<void> {
     const stats = await Promise.all(pids.map(readProcessStat));
     const running = stats.filter((stat) => stat !== null && !/[TtZX]/.test(stat.state));
     if (running.length === 0) return;
-    if (performance.now() > limit) throw new Error('the browser did not stand still for a copy of its login');
+    if (performance.now() > limit)
+      throw new Error('the browser did not stop in time for a copy of its login');
     await delay(1);
   }
 }

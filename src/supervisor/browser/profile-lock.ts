@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readCommandLine, signalGroup, signalProcess } from '../../platform/proc.js';
 
 /**
- * Removes Chromium's `Singleton*` files from a profile and ends a browser that still uses it. To be called by the owner of
- * the session only: then whoever made the files is dead or must end.
+ * Removes Chromium's `Singleton*` files from a profile and ends a browser that still uses it. Only the owner of the session
+ * may call it: then the process that made the files is dead, or must end.
  */
 export async function unlockProfile(dir: string): Promise<void> {
   const holder = await readlink(join(dir, 'SingletonLock')).catch(() => null);

@@ -5,25 +5,25 @@ import { z } from 'zod';
 import { accountSchema } from '../../contract/status.js';
 import { writePrivateFile } from '../../platform/files.js';
 
-/** What the file `session-<name>.json` beside a profile says of it. */
+/** The content of the file `session-<name>.json` beside a profile. */
 const noteSchema = z.object({
   session: z.string(),
-  /** Of the newest run that used this profile. */
+  /** The epoch of the newest run that used this profile. */
   epoch: z.number().default(0),
-  /** The session shall run: no operator stopped it, and no reason to give up ended it. */
+  /** The session should run: no operator stopped it, and its run did not give up. */
   isWanted: z.boolean().default(false),
-  /** The newest wipe known when the profile was made: a newer one voids it, whichever host ordered it. */
+  /** The newest wipe that was known when the profile was made. A newer wipe, on any host, voids the profile. */
   wipedEpoch: z.number(),
-  /** Tells this profile from any other: only the profile a message was sent on can say that it was not sent. */
+  /** Identifies the profile. Only the profile on which a message was sent can show that it was not sent. */
   profileId: z.string().default(() => randomUUID()),
-  /** Has been `ready`: a QR from this profile means that its login is void. */
+  /** The profile has been `ready`: if it shows a QR, its login is void. */
   isLinked: z.boolean(),
   account: accountSchema.nullable(),
 });
 
 export type ProfileNote = z.infer<typeof noteSchema>;
 
-/** A supervisor knows by these files which sessions it has run. */
+/** These files show a supervisor which sessions it has run. */
 export function noteFileOf(authDir: string, session: string): string {
   return join(authDir, `session-${session}.json`);
 }
@@ -38,8 +38,8 @@ export function writeNote(file: string, note: ProfileNote): Promise<void> {
 }
 
 /**
- * Writes `note` unless the file is a newer run's or `isHeld` says that the profile is not this run's any more. A slow disk or
- * a frozen process can delay the write until after the run's end.
+ * Writes `note`, unless the file belongs to a newer run, or `isHeld` returns false: the profile is no longer this run's. A slow
+ * disk or a frozen process can delay the write until after the run's end.
  */
 export function amendNote(file: string, note: ProfileNote, isHeld: () => boolean): Promise<void> {
   return writePrivateFile(file, textOf(note), async () => {

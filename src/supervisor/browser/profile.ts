@@ -18,7 +18,7 @@ import {
   writeNote,
 } from './profile-note.js';
 
-/** Well above what a browser needs to open its databases, well below what a disk in use should have free. */
+/** Much more than a browser needs to open its databases, and much less than a disk in use should have free. */
 const neededBytes = 16 * 1024 * 1024;
 
 const storageSchema = z.record(z.string(), z.string());
@@ -33,7 +33,7 @@ export class ProfileError extends HoldlineError {
 
 /**
  * A session's profile directory on this machine and the files beside it. Only the owner of the session's job may touch
- * them. A method rejects with what the file system says.
+ * them. The methods reject with the errors of the file system.
  */
 export class Profile {
   readonly dir: string;
@@ -52,8 +52,8 @@ export class Profile {
   }
 
   /**
-   * Removes what is void and what an earlier supervisor left unfinished, ends a browser that still runs on the profile, and
-   * says which login is left. `isGood`: it has been linked and its files exist; only WhatsApp knows whether it works.
+   * Removes a void profile and what an earlier supervisor left unfinished, and ends a browser that still runs on the profile.
+   * Returns which login is left. `isGood`: it has been linked and its files exist; only WhatsApp knows whether it works.
    * `epoch`: of the newest run that used it.
    */
   async inspect(wipedEpoch: number): Promise<{ isGood: boolean; epoch: number }> {
@@ -71,15 +71,16 @@ export class Profile {
   }
 
   /**
-   * Moves the restored login in `dir`, a sibling directory, into the profile's place. It is a new profile with a new id: what
-   * was sent on the old one cannot be looked up here. After a crash in between, the note has the login restored again.
+   * Moves the restored login in `dir`, a sibling directory, into the profile's place. It is a new profile with a new id: messages
+   * that were sent on the old one cannot be looked up here. After a crash in between, the note makes the next run restore the
+   * login again.
    */
   async replaceBy(dir: string, account: Account | null, wipedEpoch: number): Promise<void> {
     const profileId = randomUUID();
     const note = { session: this.#session, epoch: 0, isWanted: true, wipedEpoch, profileId };
     await this.writeNote({ ...note, isLinked: true, account });
     await this.removeStorage();
-    // Keep the profile that the first of several restores replaced: it may still be worth something.
+    // Keep the profile that the first of several restores replaced: its login may still work.
     if (await exists(this.#replacedDir)) await removeFolder(this.dir);
     else if (await exists(this.dir)) await rename(this.dir, this.#replacedDir);
     const storage = join(dir, storageFile);
@@ -99,10 +100,10 @@ export class Profile {
     return removeFolder(this.#replacedDir);
   }
 
-  /** Makes the profile usable for a run. Removes one that was wiped elsewhere, and the locks of a dead browser. */
+  /** Makes the profile usable for a run. Removes a profile that was wiped elsewhere, and the locks of a dead browser. */
   async prepare(wipedEpoch: number, epoch: number): Promise<ProfileNote> {
     const found = await this.readNote();
-    // This run was claimed above the epoch of the note as it was then.
+    // The claim chose an epoch above that of the note, so a higher one belongs to a newer run.
     if (found !== null && found.epoch > epoch) throw new Error('a newer run uses it');
     if (found !== null && found.wipedEpoch < wipedEpoch) await this.remove();
     const kept =
@@ -123,7 +124,7 @@ export class Profile {
     await rm(this.#noteFile, { force: true });
   }
 
-  /** There is too little space for a browser to open its databases. */
+  /** Whether there is too little space for a browser to open its databases. */
   async isDiskFull(): Promise<boolean> {
     const { bavail, bsize } = await statfs(dirname(this.dir));
     return bavail * bsize < neededBytes;
@@ -137,7 +138,7 @@ export class Profile {
     return writeNote(this.#noteFile, note);
   }
 
-  /** Writes what a run has learned meanwhile, unless the profile is another run's by now ({@link amendNote}). */
+  /** Writes what a run has learned, unless the profile belongs to another run by now ({@link amendNote}). */
   amendNote(note: ProfileNote, isHeld: () => boolean): Promise<void> {
     return amendNote(this.#noteFile, note, isHeld);
   }

@@ -25,7 +25,7 @@ interface SessionBrowserOptions {
   readonly log: Logger;
 }
 
-/** A session's profile and the browser on it, at most one, which lives under the run's lease. */
+/** A session's profile, and at most one browser on it, which lives under the run's lease. */
 export class SessionBrowser {
   readonly #options: SessionBrowserOptions;
   readonly #profile: Profile;
@@ -65,17 +65,17 @@ export class SessionBrowser {
     return this.#browser?.isAlive ? { pid: this.#browser.pid, ageMs: this.#browser.ageMs } : null;
   }
 
-  /** What the page of the next thread must be given before it loads. */
+  /** What the page of the next thread must get before it loads. */
   get loginStorage(): LoginStorage | null {
     return this.#freshLogin.storage;
   }
 
-  /** What this machine knows of earlier runs, even if Redis has lost it. */
+  /** What this machine knows about earlier runs, even if Redis has lost it. */
   readNote(): Promise<ProfileNote | null> {
     return this.#profile.readNote();
   }
 
-  /** What a snapshot is taken of; null: there is no login. */
+  /** The login for a snapshot; null: there is none. */
   get login(): LoginSource | null {
     if (this.#note?.isLinked !== true) return null;
     return {
@@ -88,8 +88,8 @@ export class SessionBrowser {
   }
 
   /**
-   * Makes the profile usable for the run, from its backup where that is better. Throws {@link ProfileError}, or why the
-   * login cannot be restored; the `code` of either is an exit reason.
+   * Makes the profile usable for the run. Restores it from its backup if that is better. Throws a {@link ProfileError}, or the
+   * error that prevents the restore; the `code` of each is an exit reason.
    */
   async prepare(abandon: AbortSignal): Promise<ProfileNote> {
     if (this.#note !== null) return this.#note;
@@ -101,7 +101,7 @@ export class SessionBrowser {
       await this.noteEpoch();
       return note;
     } catch (error) {
-      this.#doubt.profileFailed();
+      this.#doubt.onProfileFailed();
       throw new ProfileError(this.#profile.dir, error);
     }
   }
@@ -110,11 +110,11 @@ export class SessionBrowser {
   async doubtLogin(): Promise<void> {
     await this.kill();
     this.#note = null;
-    this.#doubt.loginRequested();
+    this.#doubt.onLoginRequested();
   }
 
   /**
-   * Clears up after a thread that is gone: closes its pages for the next one. Ends the browser instead if it is to be
+   * Cleans up after a thread that is gone: closes its pages for the next one. Ends the browser instead if it must be
    * replaced, or if it does not close the pages in time.
    */
   async clear(restartLevel: 'thread' | 'browser'): Promise<void> {
@@ -126,7 +126,7 @@ export class SessionBrowser {
     this.#browser = null;
   }
 
-  /** The living browser, which must have been cleared, or a new one on the same profile. */
+  /** Returns the living browser, which must have been cleared, or starts a new one on the same profile. */
   async open(abandon: AbortSignal): Promise<Browser> {
     if (this.#browser?.isAlive) return this.#browser;
     // Chromium has been seen to destroy a fresh login when it opened it on a full disk.
@@ -139,8 +139,8 @@ export class SessionBrowser {
   }
 
   /**
-   * Stores a login that the browser has not written yet; an account says that it has synced. Once it resolves, a kill of
-   * everything does not cost a new scan.
+   * Stores a login that the browser has not written yet. `account`: null until the account has synced. Once it resolves, not
+   * even a kill of all processes costs a new scan.
    */
   async keepLogin(storage: LoginStorage, account: Account | null): Promise<void> {
     await this.#freshLogin.keep(storage);
@@ -151,7 +151,7 @@ export class SessionBrowser {
   async noteLinked(account: Account | null): Promise<void> {
     const { loginSettleMs } = this.#options.config.timing;
     if (this.#browser !== null) this.#freshLogin.settleAfter(loginSettleMs, this.#browser.exited);
-    this.#doubt.loginWorked();
+    this.#doubt.onLoginWorked();
     await this.#amendNote({ isLinked: true, account });
     await this.#profile
       .removeReplaced()
@@ -164,12 +164,12 @@ export class SessionBrowser {
     if (this.#note !== null && this.#note.epoch !== epoch) await this.#amendNote({ epoch });
   }
 
-  /** The profile shows a QR, so it is not linked: what was stored of a login is useless. */
+  /** The profile shows a QR, so it is not linked: the stored copy of a login is useless. */
   noteUnlinked(): Promise<void> {
     return this.#freshLogin.settle();
   }
 
-  /** The session shall not run again until somebody starts it. */
+  /** The session must not run again until it is started. */
   noteUnwanted(): Promise<void> {
     return this.#amendNote({ isWanted: false });
   }
@@ -191,11 +191,11 @@ export class SessionBrowser {
     await Promise.all([this.#noteWritten, this.#freshLogin.written]);
   }
 
-  /** The login is void: removes the profile. If that fails, the epoch of the wipe in Redis voids it all the same. */
+  /** The login is void: removes the profile. If that fails, the epoch of the wipe in Redis still voids it. */
   async wipe(epoch: number): Promise<void> {
     this.#wipedEpoch = epoch;
     this.#note = null;
-    this.#doubt.loginWiped();
+    this.#doubt.onLoginWiped();
     await this.kill();
     await this.#freshLogin.settle();
     // A note written after the removal would bring the session back.
@@ -215,10 +215,10 @@ export class SessionBrowser {
         abandon,
       );
       const browser = await launchBrowser({ ...settings, profileDir: this.#profile.dir, lease, abandon });
-      this.#doubt.browserStarted();
+      this.#doubt.onBrowserStarted();
       return browser;
     } catch (error) {
-      if (!abandon.aborted && this.#doubt.browserFailed(error as HoldlineError)) this.#note = null;
+      if (!abandon.aborted && this.#doubt.onBrowserFailed(error as HoldlineError)) this.#note = null;
       throw error;
     }
   }

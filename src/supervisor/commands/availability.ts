@@ -6,7 +6,7 @@ import { untilWoken, Waiters } from './waiters.js';
 export interface RestartDelay {
   /** Its end, on the clock of `performance.now()`. */
   readonly until: number;
-  /** Error for a command that cannot wait until then. */
+  /** The error for a command that cannot wait until then. */
   readonly code: 'not_supported_by_page' | 'session_not_ready';
   readonly message: string;
 }
@@ -33,7 +33,7 @@ export class Availability {
     this.notify();
   }
 
-  /** Wakes all waiting commands: something else than the state has changed. */
+  /** Wakes all waiting commands: something other than the state has changed. */
   notify(): void {
     this.changes.wake();
   }

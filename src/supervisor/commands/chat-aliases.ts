@@ -4,24 +4,24 @@ import type { SendRecipient } from '../../contract/worker-commands.js';
 /** About 4 MB at most. */
 const aliasesMax = 10_000;
 
-/** The alias of a recipient before WhatsApp has answered which chat it is. */
+/** The alias of a recipient. It needs no answer of WhatsApp. */
 export function aliasOf({ phoneNumber, chatId }: SendRecipient): string {
   return phoneNumber === null ? (chatId ?? '') : idOfNumber(phoneNumber);
 }
 
 /**
- * Which aliases mean the same chat: the numbers and ids that callers give, and the ids that WhatsApp answers. Kept for the
- * life of the run, but no more than {@link aliasesMax}: the least recently used are forgotten.
+ * Knows which aliases mean the same chat: the numbers and ids from callers, and the ids from WhatsApp. Keeps them for the
+ * life of the run, but at most {@link aliasesMax}: it forgets the least recently used.
  */
 export class ChatAliases {
-  /** An alias and another of the same chat. One that has no entry here is the key of its chat, so there is no cycle. */
+  /** From one alias to another of the same chat. An alias without an entry is the key of its chat, so there is no cycle. */
   readonly #next = new Map<string, string>();
 
   /** The one alias that stands for the chat. */
   keyOf(alias: string): string {
     let key = alias;
     for (let next = this.#next.get(key); next !== undefined; next = this.#next.get(key)) {
-      // Moved to the end of the map, whose first entry is the least recently used.
+      // Moves it to the end of the map, whose first entry is the least recently used.
       this.#next.delete(key);
       this.#next.set(key, next);
       key = next;
@@ -29,7 +29,7 @@ export class ChatAliases {
     return key;
   }
 
-  /** Joins two aliases into one chat. Returns its `key` and the `former` key that it replaces; null: they were one already. */
+  /** Joins two aliases into one chat. Returns its `key`, and the `former` key that it replaces. null: they were joined already. */
   join(alias: string, other: string): { readonly former: string; readonly key: string } | null {
     const former = this.keyOf(alias);
     const key = this.keyOf(other);

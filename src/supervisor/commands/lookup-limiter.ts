@@ -1,7 +1,7 @@
 /** Lookups at WhatsApp's server that run at once; the server limits them. */
 const concurrentMax = 8;
 
-/** A slower lookup no longer counts, so that numbers that hang do not hold up the others. */
+/** A slower lookup no longer counts, so that lookups that hang do not block the others. */
 const slowMs = 500;
 
 /** Limits how many recipients are looked up at once. */

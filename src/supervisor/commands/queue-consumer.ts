@@ -9,14 +9,14 @@ import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
-import { type CommandQueue, putBack, repairAfter, setAsideOddKeys } from './queue-repair.js';
+import { type CommandQueue, quarantineIfWrongType, repairAfter, requeueActive } from './queue-repair.js';
 
 interface QueueConsumerOptions {
   readonly redis: Redis;
   readonly name: string;
-  /** Whether another job may be taken beside the `underWay` ones. Asked again when one of them ends. */
+  /** Whether another job may be taken while `underWay` jobs run. Called again when one of them ends. */
   readonly hasRoom: (underWay: number) => boolean;
-  /** Called in the order of the queue. null: the job is not settled and is given back for the next owner. */
+  /** Called in the order of the queue. null: the job is not settled, and goes back to the queue for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
   /** Lifetime of a settled job. BullMQ removes old ones only when it settles another, which may never happen. */
   readonly retentionMs: number;
@@ -47,7 +47,7 @@ interface TakenJob {
 }
 
 /**
- * Takes the jobs of one queue of commands one after another and runs them side by side. BullMQ's own loop is not used:
+ * Takes the jobs of one queue of commands one after another, and runs them side by side. BullMQ's own loop is not used:
  * it starts jobs that it fetched at the same time in any order.
  */
 export class QueueConsumer {
@@ -102,31 +102,31 @@ export class QueueConsumer {
   }
 
   /**
-   * Puts the active jobs of the previous owner back in their order, then takes jobs until {@link close}. `activeIds`: the
+   * Requeues the active jobs of the previous owner in their order, then takes jobs until {@link close}. `activeIds`: the
    * newest first. Retries what Redis refuses; rejects only once closed.
    */
   async start(activeIds: readonly string[]): Promise<void> {
     const { log } = this.#options;
     const signal = this.#closing.signal;
     for (const id of activeIds) {
-      const sentence = 'redis refused to put back a command of the previous owner; trying again';
-      await retryUntilSuccess(() => putBack(this.#commandQueue, id), { signal, log, sentence });
+      const sentence = 'redis refused to requeue a command of the previous owner; trying again';
+      await retryUntilSuccess(() => requeueActive(this.#commandQueue, id), { signal, log, sentence });
     }
     // Not awaited: it ends with the consumer and retries what Redis refuses.
     if (!signal.aborted) this.#taking = this.#take();
   }
 
   /**
-   * Puts back jobs that were lost on the way here: active in Redis, unknown to this consumer, at two checks in a row.
-   * Nobody else would run them. Resolves to whether any is suspected, so that the next check should come soon.
+   * Requeues jobs that were lost on the way here: two checks in a row found them active in Redis, but unknown to this
+   * consumer. No other consumer would run them. Resolves to whether any job is suspected: then the next check should be soon.
    */
   async recoverLost({ active, waiting }: QueueState): Promise<boolean> {
-    // Makes up for a marker that another reader took.
+    // In case another reader took the marker.
     if (waiting > 0) this.wake();
     const unknown = active.filter((id) => !this.#underWay.has(id));
     for (const id of unknown.filter((id) => this.#suspects.has(id))) {
       this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
-      await putBack(this.#commandQueue, id);
+      await requeueActive(this.#commandQueue, id);
     }
     this.#suspects = new Set(unknown);
     return unknown.length > 0;
@@ -144,14 +144,14 @@ export class QueueConsumer {
   }
 
   /**
-   * Takes no more jobs, waits for those under way and gives back what is not settled. The caller must make `run` end.
+   * Takes no more jobs, waits for those under way, and requeues those that did not settle. The caller must make `run` end.
    * Bounded in time: without Redis, BullMQ closes only once Redis is back.
    */
   async close(): Promise<void> {
     this.#closing.abort();
     this.wake();
     await withDeadline(this.#end(), 3_000, 'redis').catch((error) =>
-      this.#options.log.debug({ reason: messageOf(error) }, 'commands not given back'),
+      this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
     );
     await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => undefined);
   }
@@ -164,7 +164,7 @@ export class QueueConsumer {
       await job
         .moveToWait(token)
         .catch((error) =>
-          this.#options.log.debug({ jobId: job.id, reason: messageOf(error) }, 'command not given back'),
+          this.#options.log.debug({ jobId: job.id, reason: messageOf(error) }, 'command not requeued'),
         );
     }
     await closed;
@@ -225,8 +225,8 @@ export class QueueConsumer {
       return;
     }
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {
-      // For the jobs after it: BullMQ removed this job's lock before it met the key, so it cannot be settled now.
-      await setAsideOddKeys(this.#commandQueue, error);
+      // This helps the next jobs. This one cannot be settled now: BullMQ removed its lock before it reached the key.
+      await quarantineIfWrongType(this.#commandQueue, error);
       throw error;
     });
     await this.#expire(job.id ?? '');

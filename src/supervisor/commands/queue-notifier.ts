@@ -15,8 +15,8 @@ interface QueueNotifierOptions {
 
 /**
  * Wakes each consumer when a job is added to its queue, with one blocking read for all of them. BullMQ's own loop would
- * need two commands for each consumer and read, even when nothing happens. A marker can be lost with its connection:
- * all consumers are woken whenever the connection is ready.
+ * need two commands per consumer and read, even when nothing happens. A marker can be lost with its connection, so all
+ * consumers are woken whenever the connection is ready.
  */
 export class QueueNotifier {
   readonly #options: QueueNotifierOptions;
@@ -34,7 +34,7 @@ export class QueueNotifier {
     this.#connection.on('ready', () => {
       for (const consumer of consumers) consumer.wake();
     });
-    // Ends when it is closed, whatever Redis answers.
+    // Not awaited: it handles its errors, and ends after `close`.
     void this.#read(this.#connection, timing.drainDelayMs / 1_000, log);
   }
 

@@ -6,7 +6,7 @@ import { requeueIfLost } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { quarantineCopy, quarantineWrongTypes, withQuarantine } from '../../platform/redis/quarantine.js';
 
-/** Repairs of one queue of commands: jobs of an owner that is gone, jobs that cannot be read, keys of a wrong type. */
+/** Repairs one queue of commands: jobs of an owner that is gone, jobs that cannot be read, keys of a wrong type. */
 
 export interface CommandQueue {
   readonly queue: Queue;
@@ -15,10 +15,10 @@ export interface CommandQueue {
 }
 
 /**
- * Moves an active job to the front of its queue. Called with the newest first, it keeps their order. A job that cannot
- * be moved because of its own data is logged and left. Throws what Redis throws.
+ * Moves an active job to the front of its queue. Call it with the newest job first: that keeps their order. A job that cannot
+ * be moved because of its own data is logged and stays active. Throws the errors of Redis.
  */
-export async function putBack(commands: CommandQueue, id: string): Promise<void> {
+export async function requeueActive(commands: CommandQueue, id: string): Promise<void> {
   const { queue, redis, log } = commands;
   try {
     const job = await withQuarantine(redis, [queue.toKey(id)], () => readJob(queue, id));
@@ -28,20 +28,20 @@ export async function putBack(commands: CommandQueue, id: string): Promise<void>
     else await moveToFront(commands, job, id);
   } catch (error) {
     if (!isDataError(error)) throw error;
-    log.error({ jobId: id, err: error }, 'a command cannot be put back');
+    log.error({ jobId: id, err: error }, 'a command cannot be requeued');
   }
 }
 
 /**
- * Repairs what made BullMQ throw `error` when it should hand out a job: jobs that cannot be read are failed, keys of a
- * wrong type set aside. `isHeld`: the job was handed out before and is left alone. False: there was nothing to repair.
+ * Repairs what made BullMQ throw `error` instead of handing out a job: fails jobs that cannot be read, and quarantines keys of
+ * a wrong type. `isHeld`: the job was handed out before, and must not be touched. False: there was nothing to repair.
  */
 export async function repairAfter(
   commands: CommandQueue,
   error: unknown,
   isHeld: (id: string) => boolean,
 ): Promise<boolean> {
-  if (!isParseError(error)) return setAsideOddKeys(commands, error);
+  if (!isParseError(error)) return quarantineIfWrongType(commands, error);
   const { queue, redis } = commands;
   for (const id of await redis.lrange(queue.toKey('active'), 0, -1)) {
     if (isHeld(id)) continue;
@@ -51,8 +51,11 @@ export async function repairAfter(
   return true;
 }
 
-/** Sets aside the keys of the queue that have a wrong type, if `error` says that there are any. False: none was. */
-export async function setAsideOddKeys({ queue, redis }: CommandQueue, error: unknown): Promise<boolean> {
+/** Quarantines the keys of the queue that have a wrong type, if `error` says that there are any. False: there are none. */
+export async function quarantineIfWrongType(
+  { queue, redis }: CommandQueue,
+  error: unknown,
+): Promise<boolean> {
   if (!isWrongType(error)) return false;
   return (await quarantineWrongTypes(redis, queueKeys(queue.name)).catch(() => 0)) > 0;
 }
@@ -62,7 +65,7 @@ async function moveToFront(commands: CommandQueue, job: Job, id: string): Promis
   try {
     await job.moveToWait('0');
   } catch (error) {
-    if (!(await setAsideOddKeys(commands, error))) throw error;
+    if (!(await quarantineIfWrongType(commands, error))) throw error;
     // BullMQ may have removed the job from one list before it failed at the other.
     const { queue, redis } = commands;
     if (!(await requeueIfLost(redis, queue.name, id, 'front'))) await job.moveToWait('0');
@@ -78,7 +81,7 @@ async function readJob(queue: Queue, id: string): Promise<Job | 'unreadable' | u
   }
 }
 
-/** Fails this job only. Its data are copied aside and are not in the error. */
+/** Fails only this job. Copies its data to quarantine, and keeps it out of the error. */
 async function failUnreadable({ queue, redis, log }: CommandQueue, id: string): Promise<void> {
   log.error({ jobId: id }, 'a command cannot be read; it is not carried out');
   const key = queue.toKey(id);

@@ -6,8 +6,8 @@ import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 
 /**
- * Carries out a read on the current session worker, or on a later one, within `patienceMs` from now. null: the run ends
- * here; the job is for the next owner.
+ * Carries out a read on the current session worker, or on a later one, within `patienceMs` from now. null: this run is ending,
+ * and the next owner takes the job.
  */
 export async function runRead(
   job: ReadJob,
@@ -16,7 +16,7 @@ export async function runRead(
   patienceMs: number,
 ): Promise<ReadOutcome | null> {
   const until = performance.now() + patienceMs;
-  const { needs, delivery } = findOperation(job.operation) ?? unknown;
+  const { needs, delivery } = findOperation(job.operation) ?? unlistedOperation;
   const neededState = needs ?? 'ready';
   let isDoubtful = false;
   for (;;) {
@@ -52,8 +52,8 @@ function lateAnswer({ state }: Availability, isDoubtful: boolean): ReadOutcome {
   return refusal('timeout', isDoubtful ? `${message}; ${mayBeDone}` : message);
 }
 
-/** Of a later version: its own session worker says whether it knows it. */
-const unknown = { needs: 'ready', delivery: 'query' } as const;
+/** For an operation that this version does not know. The session worker refuses it if it does not know it either. */
+const unlistedOperation = { needs: 'ready', delivery: 'query' } as const;
 
 function refusal(code: string, message: string): ReadOutcome {
   return { ok: false, error: { code, message } };

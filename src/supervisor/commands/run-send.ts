@@ -4,9 +4,9 @@ import type { SendRecord } from '../../platform/store/send-attempts.js';
 import { CommandInterruptedError, CommandRefusedError } from '../thread-rpc.js';
 import { LookupUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
 import { SendPendingError } from './send-batch.js';
-import { type Attempted, failed, unknown } from './send-outcomes.js';
+import { type Attempted, failedSend, unknownSend } from './send-outcomes.js';
 
-/** Before the same page is asked again, which may be reloading. */
+/** The wait before the same page is called again: it may be reloading. */
 const retryAfterInterruptionMs = 1_000;
 const retryAfterLookupMs = 2_000;
 
@@ -14,12 +14,12 @@ const unansweredLookupsMax = 3;
 
 /**
  * Sends one message once, in the order of its chat. `recorded`: the record of an earlier attempt, if any. An attempt is
- * recorded under the fence before the page is called. From then on the message may be out, so after an interruption it is
- * first looked for by its id. The next send of the chat may go on once the page has this one; the acknowledgement is
- * waited for meanwhile. null: the run ends here; the job is for the next owner.
+ * recorded under the fence before the page is called. From then on the message may have been sent: after an interruption
+ * the page is first searched for its id. The next send of the chat may start once the page has this message; it does not
+ * wait for the acknowledgement. null: this run is ending, and the next owner takes the job.
  *
- * Not guaranteed: to know the outcome. Without the profile or the id of the attempt it is `unknown`. Throws what Redis
- * refuses, and when the fence is not this run's.
+ * Not guaranteed: that the outcome is known. Without the profile or the id of the attempt it is `unknown`. Throws if Redis
+ * refuses a write, or if the fence belongs to another run.
  */
 export async function runSend(
   jobId: string,
@@ -39,7 +39,7 @@ export async function runSend(
     const outcome = outcomeWithoutPage(job, earlier, context);
     if (outcome !== null) return outcome;
     const { message } = job;
-    if (message === null) return unknown('interrupted', 'the text of the message is gone');
+    if (message === null) return unknownSend('interrupted', 'the text of the message is gone');
     const { period } = availability;
     const incarnation = availability.in('ready');
     if (incarnation === null || !place.mayStart(period)) {
@@ -76,17 +76,17 @@ export async function runSend(
   }
 }
 
-export const unreadableAttempt = unknown(
+export const unreadableAttempt = unknownSend(
   'interrupted',
-  'the record of an earlier attempt cannot be read; nobody can tell whether the message went out',
+  'the record of an earlier attempt cannot be read; it is not known whether the message was sent',
 );
 
-const attemptWithoutId = unknown(
+const attemptWithoutId = unknownSend(
   'interrupted',
-  'an earlier attempt was recorded without an id; nobody can tell whether the message went out',
+  'an earlier attempt was recorded without an id; it is not known whether the message was sent',
 );
 
-/** The outcome, where it is known without asking the page; else null. */
+/** The outcome, if it is known without the page; else null. */
 function outcomeWithoutPage(
   job: SendJob,
   attempt: Attempted | null,
@@ -96,16 +96,19 @@ function outcomeWithoutPage(
   const isVoid =
     job.wipedEpoch < context.wipedEpoch() || (job.wid !== null && wid !== null && job.wid !== wid);
   if (isVoid && attempt === null) {
-    return failed('account_changed', 'the account was logged out or changed before the message was sent');
+    return failedSend('account_changed', 'the account was logged out or changed before the message was sent');
   }
   const profileId = context.profileId();
   if (isVoid || (attempt !== null && profileId !== null && attempt.profileId !== profileId)) {
-    return unknown('interrupted', 'the send was interrupted, and the login that could tell is gone');
+    return unknownSend('interrupted', 'the send was interrupted, and the login that could tell is gone');
   }
   if (performance.now() > context.expiresAt) {
     return attempt === null
-      ? failed('expired', 'the message could not be sent in time')
-      : unknown('not_acknowledged', 'the page has the message, but WhatsApp did not acknowledge it in time');
+      ? failedSend('expired', 'the message could not be sent in time')
+      : unknownSend(
+          'not_acknowledged',
+          'the page has the message, but WhatsApp did not acknowledge it in time',
+        );
   }
   if (context.place.unansweredLookups < unansweredLookupsMax) return null;
   const message = 'WhatsApp did not answer whether the recipient is on WhatsApp';
@@ -115,9 +118,12 @@ function outcomeWithoutPage(
 /** `unknown` after an earlier attempt, which may have sent the message; else `failed`. */
 function refused(earlier: Attempted | null, error: CommandRefusedError): SendOutcome {
   if (earlier !== null) {
-    return unknown('interrupted', `the send was interrupted, and then refused: ${messageOf(error)}`);
+    return unknownSend('interrupted', `the send was interrupted, and then refused: ${messageOf(error)}`);
   }
-  return failed(error.code === 'not_on_whatsapp' ? 'not_on_whatsapp' : 'whatsapp_error', messageOf(error));
+  return failedSend(
+    error.code === 'not_on_whatsapp' ? 'not_on_whatsapp' : 'whatsapp_error',
+    messageOf(error),
+  );
 }
 
 /** Waits until the period or the run ends, for `ms` at most. Resolves to whether one did. */

@@ -13,9 +13,9 @@ import type { LookupLimiter } from './lookup-limiter.js';
 import type { HandoverResult } from './send-batch.js';
 import type { SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
-import { type Attempted, failed, outcomeOf, unknown } from './send-outcomes.js';
+import { type Attempted, failedSend, outcomeOfFound, unknownSend } from './send-outcomes.js';
 
-/** What a send needs from its run. Functions return the current value. */
+/** What a send needs from its run. The functions return the current value. */
 export interface SendContext {
   readonly availability: Availability;
   readonly place: SendPlace;
@@ -45,7 +45,7 @@ export class LookupUnansweredError extends CommandInterruptedError {
   }
 }
 
-/** Instead of an answer: the period of readiness is over, or the run ends here. */
+/** Instead of an answer: the period of readiness is over, or this run is ending. */
 const over: unique symbol = Symbol('over');
 
 interface PageAttemptOptions {
@@ -68,8 +68,8 @@ export class PageAttempt {
 
   /**
    * `earlier`: the last recorded attempt, whose message is looked for first. `onAttempt`: called once a new attempt is
-   * recorded. `again`: not settled in this period. null: the run ends here. Throws {@link LookupUnansweredError} and what
-   * {@link SendBatcher.handOver} throws.
+   * recorded. `again`: not settled in this period. null: this run is ending. Throws {@link LookupUnansweredError} and the
+   * errors of {@link SendBatcher.handOver}.
    */
   async send(
     earlier: Attempted | null,
@@ -82,7 +82,7 @@ export class PageAttempt {
       if (found !== 'absent') return found;
       if (this.#context.place.hungPages >= hungPagesMax) return hung;
     }
-    // Before its turn: a lookup changes nothing, and the predecessors go to the page meanwhile.
+    // A lookup changes nothing, so it need not wait for its turn. Its predecessors go to the page at the same time.
     const prepared = await this.#prepare();
     if (prepared === over) return this.#unsettled;
     const profile = profileId();
@@ -97,7 +97,7 @@ export class PageAttempt {
       case 'sent':
         return this.#untilAcknowledged(attempt);
       case 'late':
-        return failed('expired', 'the message could not be sent in time');
+        return failedSend('expired', 'the message could not be sent in time');
       case 'again':
         return this.#unsettled;
     }
@@ -123,7 +123,7 @@ export class PageAttempt {
       return this.#call('prepareSend', { phoneNumber, chatId, jobId: this.#options.jobId }, pageCallMs);
     };
     try {
-      // Once answered, the session worker has it in its cache: no question to WhatsApp, so no limit.
+      // An answered lookup is in the session worker's cache. It does not reach WhatsApp, so it needs no limit.
       const answer = place.isLookedUp(this.#options.period) ? lookUp() : lookups.run(lookUp);
       const output = await this.#whileCurrent(answer);
       if (output === over) return over;
@@ -138,7 +138,7 @@ export class PageAttempt {
     }
   }
 
-  /** `again`: also where the period ended before its turn came. */
+  /** `again`: also if the period ended before its turn came. */
   async #handOver(attempt: Attempted, onAttempt: (attempt: Attempted) => void): Promise<HandoverResult> {
     const { batcher, place, recordAttempt } = this.#context;
     const handover = batcher.handOver({
@@ -158,7 +158,7 @@ export class PageAttempt {
     return this.#context.ending.aborted ? null : 'again';
   }
 
-  /** Waits until no predecessor is missing in the page. False: the period, the run or the send's time ended before. */
+  /** Waits until the page has all predecessors. False: the period, the run or the send's time ended first. */
   async #untilFirst(): Promise<boolean> {
     const { place, expiresAt, ending } = this.#context;
     while (place.predecessors(this.#options.period) > 0) {
@@ -177,13 +177,13 @@ export class PageAttempt {
       const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + pageCallMs));
       if (found === over) return 'again';
       if (found === null) throw new CommandInterruptedError('the page no longer has the message');
-      return outcomeOf(this.#options.job, attempt, found);
+      return outcomeOfFound(this.#options.job, attempt, found);
     } finally {
       batcher.release(place);
     }
   }
 
-  /** Settles as `answer` does, or with {@link over} as soon as the period is over or the run ends here. */
+  /** Settles as `answer` does, or with {@link over} as soon as the period is over or this run is ending. */
   async #whileCurrent<T>(answer: Promise<T>): Promise<T | typeof over> {
     const { availability, ending } = this.#context;
     const answered = new AbortController();
@@ -215,12 +215,12 @@ export class PageAttempt {
   }
 }
 
-/** A message that so many pages began and did not end is not given to another page. */
+/** A message that this many pages began to send and did not finish is not given to another page. */
 const hungPagesMax = 2;
 
-const hung = unknown(
+const hung = unknownSend(
   'interrupted',
-  `WhatsApp Web began to send the message ${hungPagesMax} times and did not end it; nobody can tell whether it went out`,
+  `WhatsApp Web began to send the message ${hungPagesMax} times and did not end it; it is not known whether it was sent`,
 );
 
 /** Both ids are needed to find the message again. */

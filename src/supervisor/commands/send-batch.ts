@@ -5,7 +5,7 @@ import type { Availability } from './availability.js';
 import type { SendPlace } from './send-order.js';
 import type { Attempted } from './send-outcomes.js';
 
-/** One batch of messages to one chat: recorded, handed to the page in one call, and settled with its answers. */
+/** A batch of messages to one chat: they are recorded, handed to the page in one call, and settled by its answers. */
 
 /** A message that is ready to be handed to the page. */
 export interface PreparedSend {
@@ -42,15 +42,15 @@ export class SendPendingError extends CommandInterruptedError {
 interface BatchResult {
   /** The sends that the page was called for: the first ones of the batch. The others are settled. */
   readonly called: readonly QueuedSend[];
-  /** By the index of `called`; shorter where the page stopped at a message that it did not take. */
+  /** By the index of `called`. Shorter if the page stopped at a message that it did not take. */
   readonly answers: readonly SentText[] | Error;
-  /** On the clock of `performance`. */
+  /** When the page was called, on the clock of `performance`. */
   readonly calledAt: number;
 }
 
 /**
  * Records the attempts of a batch and hands it to the page in one call. Never rejects. `actUntil`: until
- * when the page may act for this run (ms, wall clock), read just before the call.
+ * when the page may act for this run (ms, wall clock). It is read just before the call.
  */
 export async function handOverBatch(
   batch: readonly QueuedSend[],
@@ -81,7 +81,7 @@ export function settleBatch({ called, answers, calledAt }: BatchResult): void {
   }
 }
 
-/** Records all attempts at once and returns the recorded ones. After one that was not recorded, none goes on. */
+/** Records all attempts at once. Returns the recorded ones up to the first that failed: no later one may overtake it. */
 async function recordAll(batch: readonly QueuedSend[]): Promise<QueuedSend[]> {
   const records = await Promise.allSettled(batch.map(({ record }) => record()));
   const recorded: QueuedSend[] = [];
@@ -104,7 +104,7 @@ async function recordAll(batch: readonly QueuedSend[]): Promise<QueuedSend[]> {
 
 /**
  * The recorded sends that are still the next of their chat. While Redis recorded them, their chat may have been joined with
- * another whose older messages are not in the page yet. Then they must wait, and are looked for before they are sent.
+ * another one whose older messages are not in the page yet. Then they must wait, and the page is searched before they are sent.
  */
 function stillNext(
   recorded: readonly QueuedSend[],
@@ -126,7 +126,7 @@ async function callPage(
   actUntil: () => number,
 ): Promise<readonly SentText[]> {
   const incarnation = availability.in('ready');
-  // The page may have reloaded while Redis recorded, and so have lost a predecessor of these.
+  // The page may have reloaded while Redis recorded the attempts, and may have lost a predecessor of these.
   if (incarnation === null || sends.some(({ period }) => period !== availability.period)) {
     throw new CommandInterruptedError('the page has reloaded since the send was prepared');
   }
@@ -137,9 +137,9 @@ async function callPage(
   const input: SendCommands['sendTexts']['input'] = { messages, notAfter: actUntil() };
   const options = { timeoutMs: pageCallMs, requestIds: sends.map(({ job }) => job.requestId) };
   const answers = await incarnation.commands.call<readonly SentText[]>('sendTexts', input, options);
-  // The page answers at least the first message. Without any answer, an immediate retry would be in vain.
+  // The page answers at least for the first message. Without any answer, an immediate retry would not help.
   if (!Array.isArray(answers) || answers.length === 0) {
-    throw new CommandInterruptedError('the page did not answer what became of the sends');
+    throw new CommandInterruptedError('the page did not say whether it sent the messages');
   }
   return answers;
 }
@@ -151,7 +151,7 @@ function settle(
 ): void {
   switch (answer?.type) {
     case 'sent':
-      // Before anything else: the next send of the chat may go on.
+      // First of all: the next send of the chat may start.
       place.markInPage(period);
       return resolve('sent');
     case 'refused':

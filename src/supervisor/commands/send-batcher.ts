@@ -15,10 +15,10 @@ const batchMax = 8;
 /** Concurrent calls to the page, each for one chat. */
 const callsMax = 8;
 
-/** Messages in flight. One chat may not use up the room of all. */
+/** Messages in flight. One chat must not use up the room of all chats. */
 const inFlightMax = { ofChat: 16, ofSession: 64 } as const;
 
-/** A slower call no longer counts, so that it does not hold up other chats. */
+/** A slower call no longer counts, so that it does not block other chats. */
 const slowMs = 2_000;
 
 /**
@@ -39,7 +39,7 @@ export class SendBatcher {
   #calls = 0;
 
   /**
-   * `actUntil`: until when the page may act for this run if the supervisor freezes now (ms, wall clock). `onRoom`:
+   * `actUntil`: until when the page may act for this run if the supervisor freezes now (ms, wall clock). `onRoom`: called when
    * {@link backlog} may have shrunk.
    */
   constructor(availability: Availability, actUntil: () => number, onRoom: () => void) {
@@ -54,7 +54,7 @@ export class SendBatcher {
   }
 
   /**
-   * Settles when the page has answered, in the turn of the send. Rejects with {@link CommandRefusedError}, with
+   * Hands a message to the page in its turn, and settles when the page has answered. Rejects with {@link CommandRefusedError}, with
    * {@link CommandInterruptedError} (one is {@link SendPendingError}), or with the error of Redis. A `sent` message stays in
    * flight until {@link release}.
    */
@@ -123,7 +123,7 @@ export class SendBatcher {
     this.#onRoom();
   }
 
-  /** Never rejects: the result is told to each send of the batch. */
+  /** Never rejects: each send of the batch gets the result. */
   async #handOver(batch: readonly QueuedSend[]): Promise<void> {
     this.#calls++;
     let isCounted = true;

@@ -4,14 +4,14 @@ import type { Availability } from './availability.js';
 import { aliasOf, ChatAliases } from './chat-aliases.js';
 import { untilWoken, Waiters } from './waiters.js';
 
-/** A send may be prepared while at most so many predecessors are not in the page yet. */
+/** Max predecessors not yet in the page while a send is prepared. */
 const predecessorsMax = 7;
 
 /** The sends to one chat that have not settled, in the order of acceptance. */
 export class ChatQueue {
   readonly key: string;
   places: SendPlace[] = [];
-  /** By alias of the recipient: the period in which the page last answered who that is. */
+  /** For each alias of the recipient, the period in which the page last answered a lookup. */
   readonly lookedUpIn = new Map<string, number>();
 
   constructor(key: string) {
@@ -25,12 +25,12 @@ export class ChatQueue {
 }
 
 /**
- * Keeps the sends to each chat in the order of acceptance while several are under way: a message is handed to the page once
- * all its predecessors have settled or are in the page. What a page has, it is known to have for one period of readiness.
- * After that each message is looked for again, the oldest first, before a later one of its chat is sent. Different chats
- * do not wait for each other.
+ * Keeps the sends to each chat in the order of acceptance while several are under way. A message is handed to the page once
+ * all its predecessors have settled or are in the page. That a page has a message is known for one period of readiness only.
+ * After it, the page is searched for each message again, the oldest first, before a later one of its chat is sent.
+ * Different chats do not wait for each other.
  *
- * Not guaranteed: that a number and an id are known to be one chat before WhatsApp has answered it once in this run.
+ * Not guaranteed: until WhatsApp has answered a lookup in this run, a number and an id of one chat count as two chats.
  */
 export class SendOrder {
   readonly availability: Availability;
@@ -70,7 +70,7 @@ export class SendOrder {
     }
   }
 
-  /** The page of this period is replaced because it did not end a send. Counts once for every send that it had begun. */
+  /** The page of this period is replaced because it did not finish a send. Counts once for each send that it had begun. */
   countHungPage(period: number): void {
     if (this.#hungPeriod === period) return;
     this.#hungPeriod = period;
@@ -86,7 +86,7 @@ export class SendOrder {
     this.changed(chat);
   }
 
-  /** Wakes only the front of the chat: sends further behind cannot start yet. */
+  /** Wakes only the first sends of the chat: the others cannot start yet. */
   changed(chat: ChatQueue): void {
     for (const place of chat.notInPage(this.availability.period).slice(0, predecessorsMax + 1)) place.wake();
     this.#onChange(chat);
@@ -112,7 +112,7 @@ export class SendPlace {
   readonly #order: SendOrder;
   readonly #waiters = new Waiters();
   #unansweredLookups = 0;
-  /** Only a lookup that began later counts for this send (ms, `performance`), so lookups that overlap count once. */
+  /** Only lookups that began after this time count for this send, so overlapping lookups count once (ms, `performance`). */
   #countsFrom = performance.now();
 
   constructor(order: SendOrder, chat: ChatQueue, alias: string, acceptedAs: number) {
@@ -127,12 +127,12 @@ export class SendPlace {
     return this.chat.notInPage(period).indexOf(this);
   }
 
-  /** The first send of a chat looks the recipient up; those behind it start once that was answered. */
+  /** The first send of a chat looks up the recipient. The sends behind it may start once WhatsApp has answered. */
   mayStart(period: number): boolean {
     return this.predecessors(period) <= (this.isLookedUp(period) ? predecessorsMax : 0);
   }
 
-  /** The page has answered in this period who the recipient is. */
+  /** Whether the page has answered in this period who the recipient is. */
   isLookedUp(period: number): boolean {
     return this.chat.lookedUpIn.get(this.alias) === period;
   }
@@ -144,7 +144,7 @@ export class SendPlace {
     this.#order.changed(this.chat);
   }
 
-  /** The lookup that began at `since` was not answered: counts for all sends to this recipient that waited for it. */
+  /** The lookup that began at `since` was not answered. It counts for all sends to this recipient that waited for it. */
   onLookupUnanswered(since: number): void {
     for (const place of this.#sameRecipient()) {
       if (place.#countsFrom > since) continue;
@@ -158,18 +158,18 @@ export class SendPlace {
     return this.#unansweredLookups;
   }
 
-  /** Takes over the chat that an earlier attempt was sent to. */
+  /** Joins the chat to which an earlier attempt was sent. */
   joinChatOf(attempt: Pick<PreparedMessage, 'chatId' | 'phone'>): void {
     this.#order.joinChats(this.alias, attempt);
   }
 
-  /** A call that began at `calledAt` found the message pending. Returns since when it is, within this period. */
+  /** A call that began at `calledAt` found the message pending. Returns since when it has been pending in this period. */
   pendingSince(period: number, calledAt: number): number {
     if (this.#pending?.period !== period) this.#pending = { period, since: calledAt };
     return this.#pending.since;
   }
 
-  /** The page of this period is replaced because it did not end this send. */
+  /** The page of this period is replaced because it did not finish this send. */
   onPageHung(period: number): void {
     this.#order.countHungPage(period);
   }
@@ -178,12 +178,12 @@ export class SendPlace {
     if (this.#pending?.period === period) this.#hungPages++;
   }
 
-  /** Number of pages that began to send the message, did not end it and were replaced. */
+  /** Number of pages that began to send the message, did not finish it, and were replaced. */
   get hungPages(): number {
     return this.#hungPages;
   }
 
-  /** The page has the message; the next send of the chat may go on. */
+  /** The page has the message. The next send of the chat may start. */
   markInPage(period: number): void {
     this.inPagePeriod = period;
     this.#order.changed(this.chat);

@@ -6,19 +6,19 @@ export type Attempted = SendAttempt & { readonly messageId: string };
 
 type SendError = Extract<SendOutcome, { error: unknown }>['error'];
 
-export function failed(code: SendError['code'], message: string): SendOutcome {
+export function failedSend(code: SendError['code'], message: string): SendOutcome {
   return { status: 'failed', error: { code, message } };
 }
 
-export function unknown(code: SendError['code'], message: string): SendOutcome {
+export function unknownSend(code: SendError['code'], message: string): SendOutcome {
   return { status: 'unknown', error: { code, message } };
 }
 
 /** The outcome of a message that the page has, by WhatsApp's acknowledgement or its absence. */
-export function outcomeOf(job: SendJob, attempt: Attempted, found: FoundMessage): SendOutcome {
-  if (found.ack < 0) return failed('whatsapp_error', 'WhatsApp refused the message');
+export function outcomeOfFound(job: SendJob, attempt: Attempted, found: FoundMessage): SendOutcome {
+  if (found.ack < 0) return failedSend('whatsapp_error', 'WhatsApp refused the message');
   if (!(found.ack > 0)) {
-    return unknown(
+    return unknownSend(
       'not_acknowledged',
       'the page has the message, but WhatsApp did not acknowledge it in time',
     );
@@ -35,7 +35,7 @@ export function outcomeOf(job: SendJob, attempt: Attempted, found: FoundMessage)
   };
 }
 
-/** Comes from the page, so it may be anything. */
+/** `seconds` comes from the page, so it can be any value. */
 function timeOf(seconds: number | null): Date | null {
   const time = new Date(typeof seconds === 'number' ? seconds * 1_000 : Number.NaN);
   return Number.isNaN(time.getTime()) ? null : time;

@@ -18,16 +18,16 @@ interface SessionCommandsOptions extends SessionSendsOptions {
 
 const readsAtOnce = 4;
 
-/** Margin for clocks that differ: a settled send stays readable for its full age by any of them. */
+/** Hosts' clocks differ. With this margin, a settled send stays readable for its full age by each of them. */
 const clockMarginMs = 60_000;
 
-/** Between two checks for lost commands; after one that suspects any, the next comes one heartbeat later. */
+/** Time between two checks for lost commands. After a check that suspects any, the next one comes one heartbeat later. */
 const heartbeatsBetweenChecks = 3;
 
 /**
- * Consumes a session's two queues of commands while its run is here. BullMQ never hands a command out twice by itself:
- * no lock expires and no stalled check runs on these queues. The next owner puts back what an owner left unfinished, in
- * front and in order; a send carries the record of its attempt.
+ * Consumes a session's two queues of commands while its run is here. BullMQ never hands out a command twice by itself:
+ * no lock expires and no stalled check runs on these queues. The next owner moves the commands that an owner left unfinished
+ * back to the front of the queue, in their order. For a send, the record says whether it was attempted.
  */
 export class SessionCommands {
   readonly #options: SessionCommandsOptions;
@@ -81,13 +81,13 @@ export class SessionCommands {
     await this.#checkForLost();
   }
 
-  /** After a logout: the waiting sends are void. Waits until each has settled as such, for `limitMs` at most. */
-  async settleVoided(limitMs: number): Promise<void> {
+  /** After a logout the waiting sends are void. Waits until each of them has settled, for `limitMs` at most. */
+  async settleVoidedSends(limitMs: number): Promise<void> {
     this.#options.availability.notify();
     await this.#sends.drained(AbortSignal.any([this.#ending.signal, AbortSignal.timeout(limitMs)]));
   }
 
-  /** Takes no more commands and gives back what is not settled. Resolves when no command is under way. */
+  /** Takes no more commands, and requeues those that did not settle. Resolves when no command is under way. */
   close(): Promise<void> {
     this.#ending.abort();
     this.#notifier.close();
@@ -95,7 +95,7 @@ export class SessionCommands {
     return this.#closed;
   }
 
-  /** One check at a time: checks that an outage delayed would all return at once and see the same moment. */
+  /** Runs one check at a time. Checks that an outage delayed would otherwise all return at once and see the same state. */
   async #checkForLost(): Promise<void> {
     const ending = this.#ending.signal;
     const { heartbeatIntervalMs } = this.#options.timing;
@@ -124,7 +124,8 @@ export class SessionCommands {
   }
 }
 
-// KEYS active and wait of one queue, then of the other | returns for each: ids of the active jobs, the newest first; number waiting
+// KEYS active and wait of one queue, then of the other
+// returns for each: ids of the active jobs, the newest first; number of waiting jobs
 const listScript = luaScript<[string[], number, string[], number]>(
   'lookAtCommands',
   4,

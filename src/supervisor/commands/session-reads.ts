@@ -16,7 +16,7 @@ interface SessionReadsOptions {
   readonly redis: Redis;
   readonly session: string;
   readonly availability: Availability;
-  readonly recorder: Pick<RunRecorder, 'commandSettles' | 'onBound'>;
+  readonly recorder: Pick<RunRecorder, 'recordCommand' | 'onBound'>;
   readonly log: Logger;
 }
 
@@ -31,7 +31,7 @@ export class SessionReads {
     this.#ending = ending;
   }
 
-  /** null: the run ends here; the job is for the next owner. Throws where the data of the job cannot be read. */
+  /** null: this run is ending, and the next owner takes the job. Throws if the data of the job cannot be read. */
   async run(job: Job): Promise<ReadReturn | null> {
     const { redis, session, recorder, log } = this.#options;
     const jobId = job.id ?? '';
@@ -47,7 +47,7 @@ export class SessionReads {
     if (result === null) return null;
     const { operation, requestId } = read;
     const outcome = 'stored' in result || result.ok ? 'ok' : result.error.code;
-    recorder.commandSettles(operation, outcome, job.timestamp);
+    recorder.recordCommand(operation, outcome, job.timestamp);
     log.debug({ requestId, jobId: job.id, operation, outcome }, 'read settled');
     return result;
   }
@@ -62,7 +62,7 @@ export class SessionReads {
 
   async #store(jobId: string, output: unknown): Promise<ReadReturn> {
     const { redis, session, recorder } = this.#options;
-    // `undefined` from the session worker is an answer too.
+    // `undefined` is an answer of the session worker too.
     const result = await storeAnswer(redis, session, jobId, JSON.stringify(output) ?? 'null');
     if (result !== 'full') return { stored: true };
     recorder.onBound('readAnswers');
@@ -70,7 +70,7 @@ export class SessionReads {
     return { ok: false, error: { code: 'rate_limited', message } };
   }
 
-  /** Retries what Redis refuses; rejects only when the run ends here. */
+  /** Retries what Redis refuses. Rejects only when this run is ending. */
   #retry<T>(attempt: () => Promise<T>): Promise<T> {
     const sentence = 'redis refused a step of a read; trying again';
     return retryUntilSuccess(attempt, { signal: this.#ending, log: this.#options.log, sentence });

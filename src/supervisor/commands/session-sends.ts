@@ -23,7 +23,7 @@ import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
 import { SendBatcher } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
-import { failed } from './send-outcomes.js';
+import { failedSend } from './send-outcomes.js';
 
 export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;
@@ -33,18 +33,18 @@ export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'w
   readonly fence: () => Fence;
   /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
   readonly actUntil: () => number;
-  readonly recorder: Pick<RunRecorder, 'commandSettles' | 'onBound'>;
+  readonly recorder: Pick<RunRecorder, 'recordCommand' | 'onBound'>;
   readonly log: Logger;
 }
 
 /**
- * Sends taken from the queue into memory, where most wait for their predecessors. So a chat that hangs does not hold up the
- * sends behind it in the queue. As many as may wait in the queue by default; their texts are limited too.
+ * Max sends that are taken from the queue into memory, where most wait for their predecessors. Because of them, a chat that
+ * hangs does not block the sends behind it in the queue. Equals the default limit of the queue; the texts are limited too.
  */
 const takenMax = 1_000;
 const takenCharactersMax = 16_000_000;
 
-/** While so many chats wait for room in the page with a prepared message, no other recipient is looked up. */
+/** While this many chats have a prepared message and wait for room in the page, no other recipient is looked up. */
 const backlogMax = 16;
 
 /** Carries out a session's sends, those to different chats side by side. */
@@ -72,8 +72,8 @@ export class SessionSends {
   }
 
   /**
-   * Must be called in the order of acceptance. Retries while the run lives: a write that Redis refuses must not cost a
-   * message. null: the run ends here.
+   * Must be called in the order of acceptance. Retries while the run lives: a write that Redis refuses must not lose a
+   * message. null: this run is ending.
    */
   async run(job: Job): Promise<SendOutcome | null> {
     const { redis, session, log } = this.#options;
@@ -83,7 +83,10 @@ export class SessionSends {
       log.error({ jobId: job.id, fields }, 'the data of a send cannot be read; it is not sent');
       const copied = quarantineCopy(redis, sendJobKey(session, job.id ?? ''), toJsonText(job.data));
       await copied.catch((reason) =>
-        log.warn({ jobId: job.id, err: reason }, 'the data of an unreadable send were not set aside'),
+        log.warn(
+          { jobId: job.id, err: reason },
+          'could not copy the data of an unreadable send to quarantine',
+        ),
       );
       return this.#untilDone(job, () => this.#settleUnreadable(job));
     }
@@ -134,16 +137,16 @@ export class SessionSends {
     };
     // Each try must find out again whether the page has the message.
     place.unmarkInPage();
-    // With an outcome: it was settled before, but the owner died before the queue knew.
+    // A record with an outcome: an owner settled the send, but died before it completed the job.
     const outcome = record?.outcome ?? (await runSend(jobId, send, record?.attempt ?? null, context));
     if (outcome !== null) await this.#settle(job, outcome, send.requestId, record);
     return outcome;
   }
 
-  /** Settles a send whose data cannot be read. A version that could read them may have sent it: the record tells. */
+  /** Settles a send whose data cannot be read. Another version may have read and sent it: the record shows that. */
   async #settleUnreadable(job: Job): Promise<SendOutcome> {
     const { record } = await this.#readRecord(job.id ?? '');
-    const unsent = failed('interrupted', 'the job cannot be read, so its message was not sent');
+    const unsent = failedSend('interrupted', 'the job cannot be read, so its message was not sent');
     const outcome = record?.outcome ?? (record?.attempt ? unreadableAttempt : unsent);
     await this.#settle(job, outcome, null, record);
     return outcome;
@@ -164,7 +167,7 @@ export class SessionSends {
   ): Promise<void> {
     const { redis, session, recorder, log } = this.#options;
     const jobId = job.id ?? '';
-    // Replaced only now: without the record the message would count as one that was never tried.
+    // Replaced only now: without the record the send would look as if it was never attempted.
     const isUnreadable = record?.attempt === 'unreadable';
     await Promise.all([
       isUnreadable
@@ -173,18 +176,18 @@ export class SessionSends {
       job.updateData({ ...fieldsOf(job.data), message: null }).catch(unlessGone),
     ]);
     const { status } = outcome;
-    recorder.commandSettles('send', status, job.timestamp);
+    recorder.recordCommand('send', status, job.timestamp);
     const code = status === 'sent' ? {} : { code: outcome.error.code };
     log.info({ requestId, jobId, status, ...code }, 'send settled');
   }
 }
 
-/** Ignores that Redis has lost the job: there is nothing to clear, and retries would block its chat for ever. */
+/** Ignores that Redis has lost the job: there is nothing to clear, and retries would block its chat forever. */
 function unlessGone(error: unknown): void {
   if (!/^Missing key for job\b/.test(messageOf(error))) throw error;
 }
 
-/** The fields of a job's data, which may be anything. */
+/** The fields of a job's data, which can be any value. */
 function fieldsOf(data: unknown): object {
   return typeof data === 'object' && data !== null && !Array.isArray(data) ? data : {};
 }

@@ -10,7 +10,7 @@ import { DamagedSnapshotError } from './errors.js';
 const gzipLevel = 1;
 
 /**
- * tar goes on with its current file after the pipeline has ended, and fails when the folder is gone. The pipeline no longer
+ * tar continues with its current file after the pipeline has ended, and fails if the folder is gone. The pipeline no longer
  * listens then, and without a listener the error would end the process.
  */
 const ignoreLateError = () => undefined;
@@ -36,8 +36,8 @@ export async function packFolder(
 }
 
 /**
- * Unpacks into `dir`, which must exist and be empty. Throws {@link DamagedSnapshotError} if there is any entry that is no
- * file or folder, or not `isExpected`; no such entry is written.
+ * Unpacks into `dir`, which must exist and be empty. Throws {@link DamagedSnapshotError} if an entry is not a file or folder,
+ * or is not `isExpected`. No such entry is written.
  */
 export async function unpackFolder(
   compressed: AsyncIterable<Buffer>,

@@ -28,25 +28,25 @@ interface BackupOptions {
   readonly log: Logger;
 }
 
-/** For the first snapshot of a fresh login, which `ready` waits for. */
+/** Max attempts at the first snapshot of a fresh login. `ready` waits for it. */
 const urgentAttempts = 5;
 const urgentPauseMs = 500;
 
 /**
- * Takes snapshots of a run's login: when a fresh login appears, when it has settled, then at each interval in which it has
- * changed, and at the end of the run. Only of a login that works: the incarnation has been `ready`. A failure is logged
- * once and retried; it never ends a run.
+ * Backs up a run's login by snapshots: when a fresh login appears, when it has settled, then at each interval in which it has
+ * changed, and at the end of the run. Backs up only a login that works: the incarnation has been `ready`. A failure is
+ * logged once and retried. It never ends a run.
  */
 export class CredentialsBackup {
   readonly #options: BackupOptions;
-  /** Aborts the attempt under way: the incarnation ends, so the login may be void. */
+  /** Aborts the attempt under way when the incarnation ends: the login may be void then. */
   #stopping = new AbortController();
   #watching = new AbortController();
   #lastStep: Promise<void> = Promise.resolve();
-  #isArmed = false;
+  #isStarted = false;
   #isFailing = false;
   #hasTaken = false;
-  /** The status that was written last, with its epoch, as JSON; empty: none is known to be written. */
+  /** The status that was written last, with its epoch, as JSON. Empty: it is not known that one was written. */
   #published = '';
   #last: { readonly id: string; readonly fingerprint: string | null } | null = null;
 
@@ -54,40 +54,41 @@ export class CredentialsBackup {
     this.#options = options;
   }
 
-  /** Publishes at the start of a run whether its login will be backed up. Rejects only when `over` aborts. */
-  async announce(over: AbortSignal): Promise<void> {
+  /** Call it at the start of a run. Publishes whether its login will be backed up. Rejects only when `over` aborts. */
+  async publishInitialStatus(over: AbortSignal): Promise<void> {
     const sentence = 'redis refused the backup status; trying again';
     const attempt = async () => {
-      await this.#reasonToBeOff();
+      await this.#findObstacle();
       if (this.#published === '' && !this.#isFailing) throw new Error('it was not written');
     };
     await retryUntilSuccess(attempt, { signal: over, log: this.#options.log, sentence });
   }
 
-  /** Starts regular snapshots: the account is `ready`, so the login is worth keeping. Resolves when they have stopped. */
-  async arm(): Promise<void> {
-    if (this.#isArmed) return;
-    this.#isArmed = true;
+  /** Starts regular snapshots. Call it when the account is `ready`: its login works. Resolves when they have stopped. */
+  async start(): Promise<void> {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
     this.#watching = new AbortController();
     await this.#watch(this.#watching.signal);
   }
 
   /**
-   * Stops regular snapshots and aborts the one under way: the incarnation or the run is over, and until the next `ready` it is
-   * not known whether the profile still holds a login. Resolves, once nothing uses the profile, to whether it was armed.
+   * Stops regular snapshots and aborts the one under way. Call it when the incarnation or the run is over: until the next
+   * `ready` it is not known whether the profile still holds a login. Resolves when nothing uses the profile any more, to
+   * whether regular snapshots had been started.
    */
-  async disarm(): Promise<boolean> {
-    const wasArmed = this.#isArmed;
-    this.#isArmed = false;
+  async stop(): Promise<boolean> {
+    const wasStarted = this.#isStarted;
+    this.#isStarted = false;
     this.#watching.abort();
     this.#stopping.abort('the backup was interrupted');
     await this.#lastStep;
     this.#stopping = new AbortController();
-    return wasArmed;
+    return wasStarted;
   }
 
-  /** Takes a snapshot now, changed or not. Resolves when it is in Redis, or when {@link urgentAttempts} have failed. */
-  async takeNow(): Promise<void> {
+  /** Takes a snapshot now, even of an unchanged login. Resolves when it is in Redis, or when {@link urgentAttempts} have failed. */
+  async backUpNow(): Promise<void> {
     const { signal } = this.#stopping;
     for (let attempt = 1; attempt <= urgentAttempts && !signal.aborted; attempt++) {
       await this.#enqueue(() => this.#attempt(signal, true));
@@ -96,8 +97,8 @@ export class CredentialsBackup {
     }
   }
 
-  /** Takes the last snapshot of a run if the login has changed; the browser has ended. Bounded by `backupStopMs`. */
-  takeLast(forced: AbortSignal): Promise<void> {
+  /** Takes the last snapshot of a run if the login has changed. The browser must have ended. Takes at most `backupStopMs`. */
+  backUpAtEnd(forced: AbortSignal): Promise<void> {
     const late = AbortSignal.timeout(this.#options.timing.backupStopMs);
     return this.#enqueue(() => this.#attempt(AbortSignal.any([forced, late]), false));
   }
@@ -124,7 +125,7 @@ export class CredentialsBackup {
     try {
       const source = this.#options.source();
       if (source === null || signal.aborted) return;
-      if ((await unlessAborted(this.#reasonToBeOff(), signal)) !== null) return;
+      if ((await unlessAborted(this.#findObstacle(), signal)) !== null) return;
       if (!isUrgent && !(await unlessAborted(this.#hasChanged(source), signal))) return;
       await this.#take(source, signal);
       if (this.#isFailing) log.info('the login is backed up again');
@@ -150,7 +151,7 @@ export class CredentialsBackup {
     await this.#publish({ enabled: true, reason: null });
   }
 
-  /** True also where Redis has lost the last snapshot. */
+  /** Also true if Redis has lost the last snapshot. */
   async #hasChanged({ profileDir }: LoginSource): Promise<boolean> {
     const newest = await this.#options.snapshots.newest();
     const id = newest?.type === 'readable' ? newest.manifest.header.id : null;
@@ -159,10 +160,10 @@ export class CredentialsBackup {
   }
 
   /**
-   * Why no snapshot may be taken, which is published too; null: one may. A snapshot that another key encrypted is never
-   * replaced.
+   * Finds and publishes why no snapshot may be taken. null: one may be taken. A snapshot that was encrypted with another key is
+   * never replaced.
    */
-  async #reasonToBeOff(): Promise<string | null> {
+  async #findObstacle(): Promise<string | null> {
     const { snapshots, log } = this.#options;
     let reason: string | null = null;
     if (!snapshots.hasKey) {
@@ -192,7 +193,7 @@ export class CredentialsBackup {
     await this.#publish({ enabled: true, reason: `the newest attempt failed: ${reason}` });
   }
 
-  /** Writes the status that `/health` shows. False: it is the same as before. */
+  /** Writes the status that `/health` shows. False: it has not changed. */
   async #publish(status: BackupStatus): Promise<boolean> {
     const { redis, session, epoch, lost } = this.#options;
     const text = JSON.stringify([epoch(), status]);

@@ -5,16 +5,16 @@ import { DamagedSnapshotError } from './errors.js';
 
 /**
  * A snapshot is encrypted in pieces, each by itself with AES-256-GCM under a random IV. So nothing is decompressed or unpacked
- * before it is authenticated. The associated data are the snapshot's header, the number of the piece and whether it is the
- * last: a piece that was changed, left out, moved, cut off or taken from elsewhere is not decrypted.
+ * before it is authenticated. The associated data are the snapshot's header, the number of the piece, and whether it is the
+ * last one. So a piece that was changed, left out, moved, cut off or taken from another snapshot is not decrypted.
  */
 
 const ivBytes = 12;
 const tagBytes = 16;
 
 /**
- * Plain bytes in a piece. Small, because the lease renewal of the run waits for it on the same connection. With what is added
- * it stays just below 256 KiB: above that, Redis' allocator takes a quarter more.
+ * Plain bytes in a piece. Small, because the lease renewal of the run waits for it on the same connection. With IV, tag
+ * and Redis' overhead it stays just below 256 KiB: above that, Redis' allocator takes a quarter more.
  */
 const pieceBytes = 256 * 1024 - 512;
 

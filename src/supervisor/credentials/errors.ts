@@ -7,7 +7,7 @@ export class DamagedSnapshotError extends HoldlineError {
   }
 }
 
-/** The login is only in the backup, and no key here decrypts it. No empty profile may be started instead. */
+/** The login is only in the backup, and no key here decrypts it. The run must not start on an empty profile instead. */
 export class UnreadableBackupError extends HoldlineError {
   constructor(keyId: string, hasKeys: boolean) {
     const obstacle = hasKeys

@@ -4,8 +4,8 @@ import { dirname, join, relative } from 'node:path';
 import { sha256Hex } from '../../platform/digest.js';
 
 /**
- * The files of a profile that a login needs: IndexedDB and Local Storage, both LevelDB in Chromium 156. The rest of a
- * profile is caches and preferences, which Chromium creates again.
+ * The files of a profile that a login needs: IndexedDB and Local Storage, both LevelDB in Chromium 156. The other files are
+ * caches and preferences, which Chromium creates again.
  */
 export const loginFolders = [join('Default', 'IndexedDB'), join('Default', 'Local Storage')] as const;
 
@@ -13,8 +13,8 @@ export const loginFolders = [join('Default', 'IndexedDB'), join('Default', 'Loca
 const unneeded = new Set(['LOG', 'LOG.old', 'LOCK']);
 
 /**
- * A digest of names, sizes, times and inodes, which changes whenever a file of the login does. Reads no content, so the
- * browser may write meanwhile. null: there are no files.
+ * A digest of names, sizes, times and inodes. It changes whenever a file of the login changes. Reads no content, so the
+ * browser may write at the same time. null: there are no files.
  */
 export async function fingerprintOf(profileDir: string): Promise<string | null> {
   const files = await loginFilesOf(profileDir);
@@ -29,9 +29,9 @@ export async function fingerprintOf(profileDir: string): Promise<string | null> 
 }
 
 /**
- * Copies the login to `targetDir` on the same disk. Nothing may write to it meanwhile. LevelDB's tables never change once
- * they are written, so they are hard-linked; the other files are cloned where the file system can. Rejects when `signal`
- * aborts.
+ * Copies the login to `targetDir` on the same disk. Nothing may write to the login during the copy. LevelDB's tables never
+ * change once they are written, so they are hard-linked. The other files are cloned if the file system can do that. Rejects
+ * when `signal` aborts.
  */
 export async function copyLogin(profileDir: string, targetDir: string, signal: AbortSignal): Promise<void> {
   const files = await loginFilesOf(profileDir);
@@ -66,7 +66,7 @@ async function entriesOf(dir: string): Promise<Dirent[]> {
   }
 }
 
-/** Creates a hard link. False where the file system cannot. */
+/** Creates a hard link. False: the file system cannot do that. */
 async function tryLink(from: string, to: string): Promise<boolean> {
   return link(from, to).then(
     () => true,

@@ -111,7 +111,7 @@ export class SnapshotStore {
     return this.#read('newest');
   }
 
-  /** The stored snapshots that no later wipe has voided, the newest first. Damaged ones are included. */
+  /** The stored snapshots that no later wipe has voided, the newest first, including damaged ones. */
   async find(wipedEpoch: number): Promise<FoundSnapshot[]> {
     const found = [await this.#read('newest'), await this.#read('previous')];
     return found.filter(
@@ -167,6 +167,6 @@ export class SnapshotStore {
 
 const refusals = {
   fenced: 'the session belongs to a newer run',
-  wiped: 'the login was wiped meanwhile',
-  incomplete: 'some of its pieces expired, the upload was too slow',
+  wiped: 'the login was wiped during the backup',
+  incomplete: 'some of its pieces expired because the upload was too slow',
 } as const;

@@ -15,13 +15,13 @@ export interface LoginSource {
   readonly wipedEpoch: number;
   /** The part of the login that Chromium has not written to the profile yet. */
   readonly storage: LoginStorage | null;
-  /** Runs `work` while all processes of the browser are frozen. They always go on afterwards. */
+  /** Runs `work` while all processes of the browser are frozen. They always continue afterwards. */
   whileFrozen<T>(work: () => Promise<T>): Promise<T>;
 }
 
 export interface TakenSnapshot {
   readonly manifest: SnapshotManifest;
-  /** Of the login before it was copied, so that later changes are noticed. */
+  /** The fingerprint of the login before the copy, so that later changes are noticed. */
   readonly fingerprint: string | null;
   /** How long the browser was frozen. */
   readonly frozenMs: number;
@@ -33,8 +33,8 @@ export const storageFile = 'storage.json';
 
 /**
  * Copies the login of a live profile and stores the copy. The browser is frozen during the copy, for `freezeLimitMs` at most.
- * So the copy is what a power cut would leave, and LevelDB recovers from that; from a copy of a running browser it often
- * does not. Packing and encryption use the copy.
+ * So the copy equals what a power cut would leave, from which LevelDB recovers. It often does not recover from a copy that was
+ * made while the browser ran. Packing and encryption use the copy.
  */
 export async function takeSnapshot(
   source: LoginSource,
@@ -85,7 +85,7 @@ async function copyFrozen(
   }
 }
 
-/** `stall`: this process did not run for a while, so the disk may not be to blame. */
+/** `stall`: this process did not run for a while, so the disk may not be the cause. */
 function lateMessage(limitMs: number, stall: string | null): string {
   const limit = `${limitMs / 1000} s`;
   return stall === null

@@ -20,18 +20,18 @@ export class RunRecorder {
     metrics.initialize(session);
   }
 
-  incarnationStarts(): void {
+  recordIncarnationStart(): void {
     this.#startedAt = performance.now();
     this.#metrics.incarnations.inc({ session: this.#session });
   }
 
-  reaches(state: SessionState): void {
+  recordState(state: SessionState): void {
     const now = performance.now();
     if ((state === 'qr' || state === 'ready') && this.#startedAt !== null) {
       this.#metrics.startDuration.observe({ reached: state }, (now - this.#startedAt) / 1_000);
       this.#startedAt = null;
     }
-    // A person has to scan now, so the time to `ready` is not ours to measure.
+    // A person has to scan now, so the time to `ready` is not measured.
     if (state === 'qr') this.#broken = null;
     if (state === 'ready' && this.#broken !== null) {
       const { at, reason } = this.#broken;
@@ -41,25 +41,25 @@ export class RunRecorder {
     this.#isReady = state === 'ready' || (this.#isReady && state === 'authenticated');
   }
 
-  incarnationEnds(reason: ExitReason | 'recycled'): void {
+  recordIncarnationEnd(reason: ExitReason | 'recycled'): void {
     if (this.#isReady) this.#broken = { at: performance.now(), reason };
     this.#isReady = false;
     this.#startedAt = null;
   }
 
-  restarts(reason: ExitReason): void {
+  recordRestart(reason: ExitReason): void {
     this.#metrics.restarts.inc({ session: this.#session, reason });
   }
 
-  recycles(why: Recycling['why']): void {
-    this.incarnationEnds('recycled');
+  recordRecycle(why: Recycling['why']): void {
+    this.recordIncarnationEnd('recycled');
     this.#metrics.recycles.inc({ session: this.#session, why });
   }
 
   readonly onBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });
 
-  /** `acceptedAt`: ms, wall clock. It comes from the job in Redis, so it may be anything. */
-  commandSettles(operation: string, outcome: string, acceptedAt: number): void {
+  /** `acceptedAt`: ms, wall clock. It comes from the job in Redis, so it can be any value. */
+  recordCommand(operation: string, outcome: string, acceptedAt: number): void {
     this.#metrics.commands.inc({ operation, outcome });
     const tookMs = Math.max(0, Date.now() - acceptedAt);
     if (Number.isFinite(tookMs)) this.#metrics.commandDuration.observe({ operation }, tookMs / 1_000);

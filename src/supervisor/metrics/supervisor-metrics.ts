@@ -8,7 +8,7 @@ import { MetricsPage } from '../../platform/metrics/metrics-page.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import type { BrowserMemory } from '../browser/browser-memory.js';
 
-/** What is measured of a run here when the metrics are read. */
+/** What the metrics show of a run, measured when they are read. */
 export interface MeasuredRun {
   readonly session: string;
   /** null: no browser runs now. */

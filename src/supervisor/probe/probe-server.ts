@@ -25,9 +25,9 @@ export interface ProbeServer {
 const none: ProbeServer = { port: null, stop: () => Promise.resolve() };
 
 /**
- * Serves `/livez`, `/readyz` and `/metrics` of a supervisor without keys: they hold no secret. If it cannot listen, it throws
- * {@link OperatorError} where the address was configured, or where the default port fails otherwise than by being in use;
- * else it logs a warning and serves nothing.
+ * Serves `/livez`, `/readyz` and `/metrics` of a supervisor. No API key is needed: they hold no secret. If the default port is
+ * in use, logs a warning and serves nothing. Throws an {@link OperatorError} if the configured port is in use, or if it
+ * cannot listen for another reason.
  */
 export async function startProbeServer(
   { host, port, isGiven }: ProbeAddress,
@@ -51,10 +51,10 @@ export async function startProbeServer(
   } catch (cause) {
     const message = listenErrorMessage(cause, host, port);
     if (isGiven || !isInUse(cause)) throw new OperatorError(message, { cause });
-    log.warn(`${message}; going on without probes and metrics of this supervisor`);
+    log.warn(`${message}; continuing without probes and metrics of this supervisor`);
     return none;
   }
-  // For example no file descriptor left: it costs a connection, not the supervisor.
+  // For example, no file descriptor is left. That must cost a connection, not the supervisor.
   server.on('error', (error) => log.warn({ err: error }, 'the probe server could not accept a connection'));
   return { port: (server.address() as AddressInfo).port, stop: () => stop(server) };
 }
@@ -69,7 +69,7 @@ async function answer(
     return sendError(response, 404, 'not_found', 'only /livez, /readyz and /metrics are served here');
   }
   if (!isRead) return sendError(response, 405, 'method_not_allowed', 'this path answers GET, HEAD');
-  // An answer is enough: it shows that the event loop runs.
+  // Any response is enough: it shows that the event loop runs.
   if (path === '/livez') return sendOk(response);
   const { page } = supervisor.metrics;
   if (path === '/metrics') {

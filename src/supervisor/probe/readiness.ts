@@ -22,7 +22,7 @@ export async function readinessProblems(parts: ReadinessParts): Promise<string[]
 }
 
 async function redisProblem({ redis, supervisorId }: ReadinessParts): Promise<string | null> {
-  // Otherwise the command would stay queued for the connection after the probe has gone.
+  // Without a connection, the command would stay queued even after the probe has ended.
   if (redis.status !== 'ready') return 'redis is not reachable';
   try {
     const supervisors = await withDeadline(readSupervisors(redis), redisTimeoutMs, 'redis');

@@ -4,8 +4,8 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
 /**
- * Whether no command waits or is under way, and no event other than a change of state came for `quietMs`. Throws what Redis
- * throws.
+ * Whether the session is quiet: no command waits or is under way, and no event other than a change of state came for
+ * `quietMs`. Throws the errors of Redis.
  */
 export async function isQuiet(redis: Redis, session: string, quietMs: number): Promise<boolean> {
   const sends = `${keyPrefix}:${sendsQueue(session)}`;
@@ -15,8 +15,9 @@ export async function isQuiet(redis: Redis, session: string, quietMs: number): P
   return commands === 0 && (sinceMs < 0 || sinceMs >= quietMs);
 }
 
-// KEYS events, lists of commands | returns {commands, ms since the newest event that is no change of state, or -1}
-// Looks at the newest 50 events only: if all are changes of state, the session is quiet.
+// KEYS events, lists of commands
+// returns {commands, ms since the newest event that is not a change of state, or -1}
+// Reads only the newest 50 events: if all are changes of state, the session is quiet.
 const quietScript = luaScript<[number, number]>(
   'isQuiet',
   5,

@@ -17,25 +17,28 @@ interface RecyclerParts {
   readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
   /** The current browser. */
   readonly browser: () => { readonly pid: number; readonly ageMs: number } | null;
-  /** The session is `ready`: the only state that a restart brings back without a person. */
+  /** The session is `ready`. It is the only state to which a restart returns without a person. */
   readonly isReady: () => boolean;
-  /** A restart would disturb nobody now. A rejection counts as not quiet. */
+  /** A restart would interrupt nothing now. A rejection counts as not quiet. */
   readonly isQuiet: () => Promise<boolean>;
   readonly log: Logger;
 }
 
 const mb = 1_048_576;
 const dayMs = 86_400_000;
-/** While a browser is due, a quiet moment is looked for at least this often. */
+/** Max time between two checks for a quiet moment while a browser is due. */
 const quietCheckMaxMs = 5_000;
 
 /**
- * Waits until a browser is beyond its memory ceiling or its age, then for a quiet moment of a `ready` session. After
- * `recyclePatienceMs` it no longer has to be quiet. Resolves to the reason, or to null when `signal` aborts.
+ * Waits until a browser exceeds its memory ceiling or its age limit, then until the session is `ready` and quiet. After
+ * `recyclePatienceMs` it need not be quiet any more. Resolves to the reason, or to null when `signal` aborts.
  *
- * A young browser beyond the memory ceiling is left alone: a new one would soon be beyond it too, so the ceiling is wrong.
+ * A young browser that exceeds the memory ceiling is kept: a new one would soon exceed it too, so the ceiling is wrong.
  */
-export async function untilDue(parts: RecyclerParts, signal: AbortSignal): Promise<Recycling | null> {
+export async function untilRecyclingDue(
+  parts: RecyclerParts,
+  signal: AbortSignal,
+): Promise<Recycling | null> {
   const { timing, isReady, isQuiet, log } = parts;
   const findReason = createReasonFinder(parts);
   let dueSince: number | null = null;
@@ -79,7 +82,8 @@ function createReasonFinder(parts: RecyclerParts): () => Promise<Recycling | nul
     if (!isLasting) return null;
     const sizes = `${Math.round(usedMb)} MB, the ceiling is ${limits.memoryMb} MB`;
     if (ageMs < timing.recycleSpacingMs) {
-      const text = 'the browser is beyond its ceiling while it is young: raise WHATSAPP_BROWSER_MEMORY_MB';
+      const text =
+        'the browser exceeds its memory ceiling soon after its start: raise WHATSAPP_BROWSER_MEMORY_MB';
       if (!hasWarned) log.warn({ usedMb: Math.round(usedMb), ceilingMb: limits.memoryMb }, text);
       hasWarned = true;
       return null;

@@ -87,7 +87,7 @@ test('a port that somebody else has is refused where it was asked for, and done 
   });
   const without = await startProbeServer({ host, port, isGiven: false }, supervisor, log);
   assert.equal(without.port, null);
-  assert.match(warnings.join(), /is in use; .*; going on without probes and metrics of this supervisor$/);
+  assert.match(warnings.join(), /is in use; .*; continuing without probes and metrics of this supervisor$/);
   const unwanted = await startProbeServer({ host, port: 0, isGiven: true }, supervisor, log);
   assert.equal(unwanted.port, null);
 });

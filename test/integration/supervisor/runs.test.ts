@@ -138,7 +138,7 @@ test('a job that was taken away while the fence stands does not come back', () =
     await observer.untilReady();
     await withQueue((queue) => queue.obliterate({ force: true }));
     await eventually(() => supervised.hasLogged('run lost'));
-    await eventually(() => supervised.hasLogged('job not given back'));
+    await eventually(() => supervised.hasLogged('job not requeued'));
     // What follows a loss is done long before another session of the same supervisor is ready.
     const other = new SessionObserver(redis.url, 'other');
     await other.start();

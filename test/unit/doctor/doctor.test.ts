@@ -91,7 +91,10 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
   assert.match(kept?.message ?? '', /^kept, and can be pinned: 2\.3000\.1 \(\d{4}-\d\d-\d\d\)$/);
   const [missing] = await found('2.3000.2');
   assert.equal(missing?.level, 'failure');
-  assert.match(missing?.message ?? '', /whose start page has to be .*2\.3000\.2\.html, and it is not there/);
+  assert.match(
+    missing?.message ?? '',
+    /its start page .*2\.3000\.2\.html cannot be used \(it is not there\)/,
+  );
   writeFileSync(join(dir, '2.3000.3.html'), '<title>by hand</title>');
   const days = (n: number) => new Date(Date.now() - n * 86_400_000);
   utimesSync(join(dir, '2.3000.3.html'), days(41), days(41));

@@ -54,7 +54,7 @@ export type AgentOutput<Name extends AgentFunction> = Awaited<ReturnType<PageAge
 /** The property of the page's `window` that holds the agent. */
 const agentName = '__holdline';
 
-/** The parameter's type makes the compiler check that the list has all scripts that another one uses. */
+/** The parameter's type makes the compiler check that the list has every script that another one uses. */
 const scriptTexts = scripts.map((script: (page: PageAgent) => object) => String(script));
 
 /** An expression that installs the agent in a page that does not have it yet. */
@@ -65,7 +65,7 @@ export const installAgent = `(() => {
   Object.defineProperty(window, '${agentName}', { value: agent, configurable: true });
 })()`;
 
-/** An expression for the page's report. Works without the agent too: a page that hangs while it loads must be noticed. */
+/** An expression for the page's report. Works without the agent too, so that a page that hangs while it loads is noticed. */
 export const pageReport = `window.${agentName} === undefined
   ? { type: 'value', value: (${reportWithoutAgent})(window) }
   : window.${agentName}.answer('report', null)`;
@@ -77,8 +77,8 @@ export function agentCall(name: AgentFunction, input: unknown): string {
 }
 
 /**
- * The same for a page that the library has made ready; `absent` in any other. A page that has just reloaded knows neither its
- * chats nor what it has sent, so its "not found" would be wrong.
+ * The same for a page that the library has made ready. In any other page it gives `absent`: a page that has just reloaded knows
+ * neither its chats nor what it has sent, so its "not found" would be wrong.
  */
 export function agentCallWhenReady(name: AgentFunction, input: unknown): string {
   return `typeof window.WWebJS === 'undefined' ? ${absent} : ${agentCall(name, input)}`;

@@ -11,18 +11,18 @@ export interface ChatListener {
 
 export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel): ChatListener {
   const batchMax = 200;
-  /** In characters, as all lengths here. */
+  /** In characters, like all lengths here. */
   const batchLengthMax = 500_000;
-  /** Events that wait while Node takes none; beyond these bounds the oldest are dropped. */
+  /** Bounds of the events that wait while Node takes none. Beyond them the oldest are dropped. */
   const waitingMax = 20_000;
   const waitingLengthMax = 16_000_000;
-  const retryMs = 500;
+  const deliveryRetryMs = 500;
   const resendMs = 5_000;
 
   const waiting: ChatEvent[] = [];
   let length = 0;
   let dropped = 0;
-  /** Of these, the ones that Node does not know of yet. */
+  /** The dropped events that were not reported to Node yet. */
   let unreportedDrops = 0;
   let isPumping = false;
   let isAttached = false;
@@ -57,11 +57,11 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
       try {
         await page.deliver({ type: 'events', events: batch, dropped: reportedDrops });
         unreportedDrops -= reportedDrops;
-        // Events of this batch may have been dropped meanwhile.
+        // Events of this batch may have been dropped during the delivery.
         const taken = Math.max(0, batch.length - (dropped - droppedBefore));
         for (const event of waiting.splice(0, taken)) length -= lengthOf(event);
       } catch {
-        await new Promise((done) => setTimeout(done, retryMs));
+        await new Promise((done) => setTimeout(done, deliveryRetryMs));
       }
     }
     isPumping = false;
@@ -118,7 +118,7 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
     add({ type: 'ack', id, chatId: chatId ?? '', ack, t: page.timeOf(message) });
   }
 
-  /** Our listeners must not throw: that would keep the event from the page's own. */
+  /** Our listeners must not throw: otherwise the page's own listeners would not get the event. */
   function safely(listener: (...args: Foreign[]) => void): (...args: Foreign[]) => void {
     return (...args) => void page.attempt(() => listener(...args));
   }
@@ -136,7 +136,7 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
           .on(
             'change:state',
             (_: Foreign, state: Foreign) =>
-              void page.tellNode({ type: 'socket-state', state: String(state) }),
+              void page.notifyNode({ type: 'socket-state', state: String(state) }),
           ),
       );
     },

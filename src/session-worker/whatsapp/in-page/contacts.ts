@@ -1,7 +1,7 @@
 import type { Ids } from './ids.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
-/** A person as far as the page knows them. */
+/** What the page knows about a person. */
 export interface PagePerson {
   readonly id: string;
   readonly phone: string | null;
@@ -12,7 +12,7 @@ export interface PagePerson {
 export interface Contacts {
   /** null: it is not the id of a person. */
   personOf(wid: Foreign): PagePerson | null;
-  /** The id of the account itself: its hidden id (`@lid`) where `isLid`, else its number. */
+  /** The id of the account itself: its hidden id (`@lid`) if `isLid`, else its number. */
   ownWid(isLid: boolean): Foreign;
 }
 

@@ -35,7 +35,7 @@ export interface Descriptions {
   describeChat(chat: Foreign): PageChat;
   /** A line of the chat that WhatsApp wrote, not a person. */
   isNotification(message: Foreign): boolean;
-  /** Unix seconds; null where the page has no plausible time. */
+  /** Unix seconds; null if the page has no plausible time. */
   timeOf(model: Foreign): number | null;
 }
 

@@ -1,11 +1,11 @@
 import type { Foreign, PageAccess } from './page-access.js';
 
 export interface Ids {
-  /** The text of a message's key, in whatever field the page keeps it; null where it has none. */
+  /** The text of a message's key, from any field in which the page keeps it. null: it has none. */
   keyText(key: Foreign): string | null;
-  /** The text of the id of a chat or a person; null where it has none. */
+  /** The text of the id of a chat or a person. null: it has none. */
   widText(wid: Foreign): string | null;
-  /** WhatsApp's object for the text of an id. Throws where the page refuses it. */
+  /** WhatsApp's object for the text of an id. Throws if the page refuses it. */
   widOf(text: string): Foreign;
   isPersonId(text: string | null): boolean;
   isGroupId(text: string | null): boolean;

@@ -1,6 +1,6 @@
 import type { Foreign, PageAccess } from './page-access.js';
 
-/** The page's own account of its state. */
+/** What the page reports about its state. */
 export interface PageReport {
   readonly socketState: string | null;
   readonly hasSynced: boolean;
@@ -15,7 +15,7 @@ export interface PageReport {
   readonly asksForPasskey: boolean;
 }
 
-/** The report of a page that does not have the agent yet. It is sent to the page as text, like a page script. */
+/** The report of a page that does not have the agent yet. This function is sent to the page as text, like a page script. */
 export function reportWithoutAgent(window: Foreign): PageReport {
   return {
     socketState: null,
@@ -30,7 +30,7 @@ export function reportWithoutAgent(window: Foreign): PageReport {
 
 export interface Linking {
   report(): PageReport;
-  /** Requests fresh QR codes by a function of the page. Reloads the page where it has none, or where `byReload`. */
+  /** Requests fresh QR codes by a function of the page. Reloads the page if it has no such function, or if `byReload`. */
   refreshQr(input: { byReload: boolean }): void;
   /** A code to type on the phone. QR codes have no secret until it expires. Throws what the page throws. */
   pairingCode(input: { digits: string; timeoutMs: number }): Promise<string>;
@@ -38,7 +38,7 @@ export interface Linking {
   backToQr(): Promise<void>;
   /** Sets what the phone lists under Linked devices. Must run before the page registers this device. */
   nameDevice(input: { name: string }): 'named' | 'not-possible';
-  /** From now on `report` notices a request for a passkey even where the page shows it by an event only. */
+  /** After this, `report` also notices a request for a passkey that the page shows only by an event. */
   watchForPasskey(): void;
 }
 

@@ -4,14 +4,14 @@ import type { Foreign, PageAccess } from './page-access.js';
 export interface Logout {
   /**
    * Begins to unlink this device. Sends `unlinked` to Node when WhatsApp's server has answered. The page navigates to its
-   * logged-out address whether or not it got an answer.
+   * logged-out address even without an answer.
    */
   beginLogout(): Promise<void>;
 }
 
 export function logout(page: PageAccess & NodeChannel): Logout {
   function report(isConfirmed: boolean): void {
-    void page.tellNode({ type: 'unlinked', isConfirmed });
+    void page.notifyNode({ type: 'unlinked', isConfirmed });
   }
 
   /** The page ignores the server's answer, so the function that receives it is wrapped. */

@@ -12,7 +12,7 @@ export type ChatEvent =
       readonly t: number | null;
     };
 
-/** What the page tells Node, through `window.holdlineTell`, which Node exposes. */
+/** Messages from the page to Node, through `window.holdlineTell`, which Node exposes. */
 export type FromPage =
   /** Settles when Node has room for more. `dropped`: how many older events the page has dropped since the last batch. */
   | { readonly type: 'events'; readonly events: readonly ChatEvent[]; readonly dropped: number }
@@ -20,10 +20,10 @@ export type FromPage =
   | { readonly type: 'unlinked'; readonly isConfirmed: boolean };
 
 export interface NodeChannel {
-  /** Rejects where Node could not take the message; waits as long as Node takes. */
+  /** Waits until Node has taken the message. Rejects if Node could not take it. */
   deliver(message: FromPage): Promise<unknown>;
   /** Best effort: settles after 60 s at the latest, and never rejects. */
-  tellNode(message: FromPage): Promise<unknown>;
+  notifyNode(message: FromPage): Promise<unknown>;
 }
 
 export function nodeChannel(page: PageAccess): NodeChannel {
@@ -33,6 +33,6 @@ export function nodeChannel(page: PageAccess): NodeChannel {
 
   return {
     deliver,
-    tellNode: (message) => page.atMost(60_000, () => deliver(message)),
+    notifyNode: (message) => page.atMost(60_000, () => deliver(message)),
   };
 }

@@ -18,17 +18,17 @@ export type AgentAnswer =
 /** What all page scripts use: modules of the page, deadlines, errors as data. */
 export interface PageAccess {
   readonly window: Foreign;
-  /** A module of the page, or a member of one by its path; undefined where it is missing. */
+  /** A module of the page, or a member of one by its path; undefined if it is missing. */
   member(path: string): Foreign;
-  /** The same; throws `PageLacks` where it is missing. */
+  /** The same; throws `PageLacks` if it is missing. */
   need(path: string): Foreign;
-  /** The first that the page has of several paths with `|` between them. */
+  /** The first of several paths, separated by `|`, that the page has. */
   anyMember(paths: string): Foreign;
-  /** The result of `read`; undefined where it throws. */
+  /** The result of `read`; undefined if it throws. */
   attempt<T>(read: () => T): T | undefined;
-  /** Rejects with `PageDeadline` when `work` has not settled after `ms`; `what` names who did not answer. */
+  /** Rejects with `PageDeadline` when `work` has not settled after `ms`; `what` names what did not answer. */
   within<T>(ms: number, what: string, work: Promise<T> | T): Promise<T>;
-  /** For what can be done without: undefined where `work` rejects or takes longer than `ms`. */
+  /** For optional work. undefined: `work` has rejected, or takes longer than `ms`. */
   atMost<T>(ms: number, work: () => Promise<T> | T): Promise<T | undefined>;
   /** Runs a function of the agent. Never rejects: what it throws becomes an `error`. */
   answer(name: string, input: unknown): Promise<AgentAnswer>;
@@ -36,7 +36,7 @@ export interface PageAccess {
   errorText(thrown: Foreign): { readonly name: string; readonly message: string };
 }
 
-/** `page` is the agent, which has only `window` when this script runs, and all functions when one of them is called. */
+/** `page` is the agent. It has only `window` when this script runs, but all functions when one of them is called. */
 export function pageAccess(page: { readonly window: Foreign }): PageAccess {
   const maxTextLength = 300;
   const kinds: Foreign = { PageDeadline: 'silent', PageLacks: 'lacking' };

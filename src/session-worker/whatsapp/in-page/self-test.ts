@@ -64,7 +64,7 @@ export function selfTest(
     return Array.isArray(all) ? all.slice(0, sampleSize) : [];
   }
 
-  /** At least half of the sample: a single odd model does not make a capability broken. */
+  /** Whether at least half of the sample is ok: a single unusual model does not make a capability broken. */
   function holdsForHalf(models: readonly Foreign[], isOk: (model: Foreign) => boolean): boolean {
     return models.length === 0 || models.filter(isOk).length * 2 >= models.length;
   }
@@ -100,7 +100,7 @@ export function selfTest(
     });
   }
 
-  const listens: Trial = () => (page.isListening() ? null : 'messages are not listened to');
+  const listens: Trial = () => (page.isListening() ? null : 'the listener for messages is not attached');
 
   const trials: { readonly [Name in CapabilityName]?: readonly Trial[] } = {
     send: [makesKeys, describesMessages],
@@ -115,7 +115,7 @@ export function selfTest(
     return typeof value === 'string' && value.length <= 64 ? value : null;
   }
 
-  /** Checks `needs` by name, and `withTrials` runs the trials too. */
+  /** Checks `needs` by name. With `withTrials` it also runs the trials. */
   async function test(needs: Needs, withTrials: boolean): Promise<Findings> {
     const found: [string, CapabilityFinding][] = [];
     for (const [name, { needs: needed, helps }] of Object.entries(needs)) {

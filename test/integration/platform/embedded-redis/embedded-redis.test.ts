@@ -201,12 +201,12 @@ test('a directory for the socket that others could enter is refused', async () =
   await redis.stop();
   await rm(directory, { recursive: true });
   await mkdir(directory, { mode: 0o755 });
-  await assert.rejects(start(name), /should be a directory of this user alone/);
+  await assert.rejects(start(name), /is not a directory that only this user may enter/);
   await rm(directory, { recursive: true });
 });
 
 test('an aborted start leaves no server behind', async () => {
-  await assert.rejects(start('aborted', { signal: AbortSignal.abort() }), /given up/);
+  await assert.rejects(start('aborted', { signal: AbortSignal.abort() }), /was aborted/);
   assert.deepEqual(await findRedisIn(join(scratch, 'aborted', 'redis')), []);
 });
 

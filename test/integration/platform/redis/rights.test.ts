@@ -78,7 +78,7 @@ describe('a user of Redis', () => {
     for (const login of ['holdline:wrong@', 'nobody:change-me@', '']) {
       assert.match(
         (await userProblem(`redis://${login}127.0.0.1:${node.port}`)) ?? '',
-        /^Redis does not let the user of REDIS_URL in \((WRONGPASS|NOAUTH) .*\): correct name and password in REDIS_URL/,
+        /^Redis refuses the login of the user in REDIS_URL \((WRONGPASS|NOAUTH) .*\): correct name and password in REDIS_URL/,
       );
     }
     await assert.rejects(userProblem('redis://127.0.0.1:1'), /ECONNREFUSED/);
@@ -99,7 +99,7 @@ describe('a user of Redis', () => {
         ],
         [
           `redis://holdline:wrong@127.0.0.1:${node.port}`,
-          /Redis does not let .* \(WRONGPASS .*docs\/redis-users/,
+          /Redis refuses the login .* \(WRONGPASS .*docs\/redis-users/,
         ],
       ] as const) {
         const product = new Product(role, environment(url));

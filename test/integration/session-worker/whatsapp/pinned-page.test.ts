@@ -127,13 +127,13 @@ test('a version that is not at hand is a sentence: where it has to be, and the w
   const versions = join(dir, 'elsewhere');
   await assert.rejects(readPinnedPage(versions, '2.3000.2'), {
     code: 'web_version_missing',
-    message: `WHATSAPP_WEB_VERSION pins WhatsApp Web 2.3000.2, whose start page has to be ${versions}/2.3000.2.html, and it is not there: copy it there from where it was kept, pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`,
+    message: `WHATSAPP_WEB_VERSION pins WhatsApp Web 2.3000.2, but its start page ${versions}/2.3000.2.html cannot be used (it is not there): copy it there from where it was kept, pin a version that npm run doctor lists, or unset WHATSAPP_WEB_VERSION`,
   });
   mkdirSync(join(versions, '2.3000.3.html'), { recursive: true });
   await assert.rejects(readPinnedPage(versions, '2.3000.3'), /EISDIR/);
   await assert.rejects(readPinnedPage(versions, '2.3000.3'), WebVersionError);
   writeFileSync(join(versions, '2.3000.4.html'), '\n');
-  await assert.rejects(readPinnedPage(versions, '2.3000.4'), /and it is empty: copy/);
+  await assert.rejects(readPinnedPage(versions, '2.3000.4'), /\(it is empty\): copy/);
 });
 
 test('another version than the pinned one is a sentence too, and the reason of the exit is never counted', () => {

@@ -32,7 +32,7 @@ const unreadable = {
   status: 'unknown',
   error: {
     code: 'interrupted',
-    message: 'the record of an earlier attempt cannot be read; nobody can tell whether the message went out',
+    message: 'the record of an earlier attempt cannot be read; it is not known whether the message was sent',
   },
 };
 

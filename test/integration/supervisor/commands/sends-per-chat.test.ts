@@ -108,7 +108,7 @@ test('a message that two pages did not end settles as unknown, ends no run, and 
         error: {
           code: 'interrupted',
           message:
-            'WhatsApp Web began to send the message 2 times and did not end it; nobody can tell whether it went out',
+            'WhatsApp Web began to send the message 2 times and did not end it; it is not known whether it was sent',
         },
       });
       assert.equal(stage.theatre.threads().length, 3);

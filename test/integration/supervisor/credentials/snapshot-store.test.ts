@@ -182,7 +182,7 @@ describe('the store of snapshots', () => {
     await markWiped(redis, session, epoch);
     assert.deepEqual(await snapshots.find(0), []);
     assert.deepEqual(await redis.keys('*credentials*'), []);
-    await assert.rejects(store('of the login before'), /the login was wiped meanwhile/);
+    await assert.rejects(store('of the login before'), /the login was wiped during the backup/);
     const wipedEpoch = Number(await redis.get(sessionKeys(session).wiped));
     await store('of a new login', { wipedEpoch });
     assert.deepEqual(await texts(), ['of a new login']);

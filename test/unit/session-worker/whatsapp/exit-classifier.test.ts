@@ -84,7 +84,7 @@ for (const [fault, error, reason, message] of starts) {
     const exit = exits.exitOfStart('auth timeout', false, 'HTTP 500');
     assert.deepEqual(exit, {
       reason: 'whatsapp_unreachable',
-      message: 'web.whatsapp.com cannot be reached: a script of its page did not come (HTTP 500)',
+      message: 'web.whatsapp.com cannot be reached: a script of its page did not load (HTTP 500)',
     });
   });
 
@@ -128,7 +128,7 @@ test('an end of the connection says what WhatsApp means by it, and an unknown on
     exits.exitOfDisconnect('SOMETHING_NEW').message,
     'WhatsApp ended the connection: SOMETHING_NEW',
   );
-  assert.deepEqual(exits.exitOfDisconnect('LOGOUT'), exits.loggedOut());
+  assert.deepEqual(exits.exitOfDisconnect('LOGOUT'), exits.exitOfLogout());
 });
 
 test('every sentence is one line', () => {

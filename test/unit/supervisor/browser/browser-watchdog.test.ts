@@ -166,7 +166,7 @@ test('without a bash it is said, at the start and by each watchdog', async () =>
   const group = await startGroup();
   await onPath(null, async () => {
     const sentence =
-      /^no watchdog for the browser, there is no bash on the PATH: install it \(apt-get install bash\)$/;
+      /^the browser's watchdog cannot run: there is no bash on the PATH: install it \(apt-get install bash\)$/;
     await assert.rejects(requireWatchdog(), { name: 'OperatorError', message: sentence });
     const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
     assert.match(why, sentence);
@@ -177,7 +177,7 @@ test('one that ends by itself, without having killed anybody, is told', async ()
   const group = await startGroup();
   await onPath('#!/bin/bash\nexit 3\n', async () => {
     const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
-    assert.match(why, /^no watchdog for the browser, .*exit code 3$/);
+    assert.match(why, /^the browser's watchdog cannot run: .*exit code 3$/);
   });
 });
 

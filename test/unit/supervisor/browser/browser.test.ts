@@ -208,7 +208,7 @@ test('without a watchdog there is no browser, and the sentence says why', async 
   try {
     await assert.rejects(stage.launch(), {
       code: 'browser_failed_to_start',
-      message: /^no watchdog for the browser, there is no bash on the PATH/,
+      message: /^the browser's watchdog cannot run: there is no bash on the PATH/,
     });
   } finally {
     process.env.PATH = PATH;

@@ -35,7 +35,7 @@ for (const refused of ['the newest snapshot', 'the status'] as const) {
       timing: timingSchema.parse({}),
       log: pino({ level: 'silent' }),
     });
-    await backup.announce(never);
+    await backup.publishInitialStatus(never);
     assert.deepEqual(told, ['{"enabled":true,"reason":null}']);
   });
 }

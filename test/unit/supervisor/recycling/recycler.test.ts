@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Recycling, untilDue } from '../../../../src/supervisor/recycling/recycler.js';
+import { type Recycling, untilRecyclingDue } from '../../../../src/supervisor/recycling/recycler.js';
 
 const dayMs = 86_400_000;
 
@@ -29,7 +29,7 @@ async function outcomeOf(scene: Scene): Promise<Outcome> {
   const end = new AbortController();
   const counts = { looks: 0, quiet: 0, ready: 0, warnings: 0 };
   const next = <T>(values: readonly T[], i: number) => values[Math.min(i, values.length - 1)] as T;
-  const recycling = await untilDue(
+  const recycling = await untilRecyclingDue(
     {
       limits: { memoryMb: scene.memoryMb ?? 0, days: scene.days ?? 0 },
       timing: { memoryCheckMs: 1, recyclePatienceMs: scene.patienceMs ?? 60_000, recycleSpacingMs: 60_000 },

@@ -6,7 +6,7 @@ import { bounds } from '../../../src/contract/bounds.js';
 import { sessionKeys } from '../../../src/contract/keys.js';
 import type { Person } from '../../../src/contract/whatsapp.js';
 import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-map.js';
-import { People } from '../../../src/session-worker/people.js';
+import { PhoneCompleter } from '../../../src/session-worker/phone-completer.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { openRedis } from '../../support/shared-redis.js';
@@ -30,8 +30,8 @@ function person(fields: Partial<Person> = {}): Person {
 describe('numbers behind hidden ids', () => {
   beforeEach(() => redis.flushdb());
 
-  function people(of: string | null = account): People {
-    return new People(redis, 'default', () => of, pino({ level: 'silent' }));
+  function people(of: string | null = account): PhoneCompleter {
+    return new PhoneCompleter(redis, 'default', () => of, pino({ level: 'silent' }));
   }
 
   it('are remembered for the account, and filled in by whoever comes later', async () => {

@@ -9,10 +9,11 @@ const redisTimeoutMs = 1_000;
 const cachedMax = 10_000;
 
 /**
- * Phone numbers behind hidden ids (`…@lid`). Numbers that the page knows are stored for the account in Redis; numbers that it
- * does not know are filled in from there. Best effort: without Redis people stay as the page describes them.
+ * Completes people with the phone numbers behind their hidden ids (`…@lid`). Stores numbers that the page knows in Redis, for
+ * the account, and takes from there those that it does not know. Best effort: without Redis, people stay as the page
+ * describes them.
  */
-export class People {
+export class PhoneCompleter {
   readonly #redis: Redis;
   readonly #session: string;
   readonly #account: () => string | null;
@@ -35,7 +36,7 @@ export class People {
     this.#onBound = onBound;
   }
 
-  /** Fills in phone numbers, where they are known, for people with a hidden id. Returns the same people in the same order. */
+  /** Fills in the known phone numbers of people with a hidden id. Returns the same people in the same order. */
   async complete<Given extends Person | null>(people: readonly Given[]): Promise<Given[]> {
     const account = this.#account();
     if (account === null) return [...people];

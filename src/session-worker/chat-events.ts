@@ -5,20 +5,20 @@ import type { ChatEvent } from './whatsapp/in-page/node-channel.js';
 import { toAck, toMessage } from './whatsapp/models.js';
 
 interface RelayParts {
-  readonly people: PhoneCompleter;
+  readonly phones: PhoneCompleter;
   readonly relay: EventRelay;
   readonly log: Logger;
 }
 
 /** Relays chat events from the page to the event stream. Settles when they are in Redis. Until then the page keeps them. */
 export async function relayChatEvents(
-  { people, relay, log }: RelayParts,
+  { phones, relay, log }: RelayParts,
   events: readonly ChatEvent[],
   dropped: number,
 ): Promise<void> {
   if (dropped > 0) log.warn({ dropped }, 'too many events were waiting for Redis; the oldest were dropped');
   const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
-  const completed = await people.completeSenders(messages);
+  const completed = await phones.completeSenders(messages);
   const relayed = events.flatMap((event): ChatEventData | [] => {
     if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
     const data = toAck(event);

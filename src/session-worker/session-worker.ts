@@ -23,7 +23,7 @@ interface SessionWorkerOptions {
   readonly writer: StateWriter;
   readonly relay: EventRelay;
   readonly onBound: OnBound;
-  readonly people: PhoneCompleter;
+  readonly phones: PhoneCompleter;
   readonly log: Logger;
   readonly webVersionsDir: string;
   /** Sends a message to the supervisor. */
@@ -95,10 +95,10 @@ export class SessionWorker {
 
   /** Logs one line for each HTTP request that caused the command, without its input and output. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
-    const { people, log, post, onBound } = this.#options;
+    const { phones, log, post, onBound } = this.#options;
     const beganAt = performance.now();
     const client = this.#attached?.client ?? null;
-    const parts = client === null ? null : { client, people, page: this.#page.status, onBound };
+    const parts = client === null ? null : { client, phones, page: this.#page.status, onBound };
     const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);

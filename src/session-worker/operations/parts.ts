@@ -6,7 +6,7 @@ import type { WhatsAppClient } from '../whatsapp/client.js';
 /** What the functions of the operations work with. */
 export interface CommandParts {
   readonly client: WhatsAppClient;
-  readonly people: PhoneCompleter;
+  readonly phones: PhoneCompleter;
 }
 
 /** One function for each operation of the table that the session worker carries out. */

@@ -1,21 +1,21 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { byLength } from './runner/order.js';
+import { byDuration } from './runner/order.js';
 import { isQuick } from './runner/quick.js';
 import { describeFlaky, type Flaky, runAgain } from './runner/run-again.js';
 import { outcome, runAll } from './runner/run-all.js';
 import { type FileRun, nameOf } from './runner/run-file.js';
 
 /**
- * run.js [OPTION...] FILE...: runs compiled test files, the longest first, each in a process of its own. A file that failed
- * is run once more, alone. Ends with the lines "skipped: N", where tests were, "flaky: N NAME..." and "N passed, N failed"; exit
- * code 0 where none failed, 64 for an option that makes no sense.
+ * run.js [OPTION...] FILE...: runs compiled test files, the longest first, each in its own process. A file that failed is
+ * run once more, alone. The output ends with the lines "skipped: N" (if tests were skipped), "flaky: N NAME..." and
+ * "N passed, N failed". Exit code: 0 if none failed, 64 for an invalid option, otherwise 1.
  *
- *   --quick            of these files only the quick ones, with one Redis for all that only need data
- *   --file-timeout S   what one file that hangs may cost
- *   --seconds-left S   a file is run once more only if it is sure to end within this
- *   --results DIR      where flaky.txt is left, if a file was flaky: what failed, and both outcomes
+ *   --quick            run only the quick ones of these files; those that only need data share one Redis
+ *   --file-timeout S   end a file after this
+ *   --seconds-left S   run a file once more only if it ends within this
+ *   --results DIR      directory for flaky.txt, written if a file was flaky: what failed, and both outcomes
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,11 +30,11 @@ const { values, positionals } = parseArgs({
 const fileTimeoutMs = secondsIn('file-timeout') * 1_000;
 const deadline = performance.now() + secondsIn('seconds-left') * 1_000;
 
-/** More than the processors, because most tests wait most of the time: for locks to lapse, for browsers. */
+/** More than the processors, because most tests mostly wait: for locks to lapse, for browsers. */
 const concurrency = values.quick ? 4 : 3;
 
 const end = new AbortController();
-// From a terminal, or under `timeout npm test`, it comes twice: to the whole group, and from npm.
+// From a terminal, or under `timeout npm test`, the signal arrives twice: once to the whole group, once from npm.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => end.abort());
 
 async function main(): Promise<void> {
@@ -48,16 +48,16 @@ async function main(): Promise<void> {
   };
   const files = values.quick ? positionals.filter((file) => isQuick(nameOf(file))) : positionals;
   if (files.length === 0) throw new Error('none of these test files is a quick one');
-  const inOrder = [...files].sort((a, b) => byLength(nameOf(a), nameOf(b)));
+  const inOrder = [...files].sort((a, b) => byDuration(nameOf(a), nameOf(b)));
   const { last, flaky } = await runAgain(await runAll(inOrder, settings), { ...settings, deadline });
   if (flaky.length > 0) {
     await mkdir(values.results, { recursive: true });
     await writeFile(flakyFile, describeFlaky(flaky));
   }
-  tell(last, flaky);
+  report(last, flaky);
 }
 
-function tell(last: readonly FileRun[], flaky: readonly Flaky[]): void {
+function report(last: readonly FileRun[], flaky: readonly Flaky[]): void {
   const failed = last.filter((run) => run.failed > 0);
   if (flaky.length > 0) console.log(`\nflaky, passed when run once more:\n\n${describeFlaky(flaky)}`);
   for (const run of failed) console.log(`\n✖ ${run.name}: ${outcome(run)}\n\n${run.complaint}`);
@@ -75,7 +75,7 @@ function secondsIn(option: 'file-timeout' | 'seconds-left'): number {
   process.exit(64);
 }
 
-/** A run that was ended, or broke down, is a failure in any case. */
+/** Prints the last line and sets the exit code. An aborted run always counts as failed. */
 function total(passed: number, failed: number): void {
   const all = end.signal.aborted ? Math.max(failed, 1) : failed;
   console.log(`${passed} passed, ${all} failed`);
@@ -86,7 +86,7 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => a + b, 0);
 }
 
-/** Around the work, where the run is a quick one, a Redis for all of its files. */
+/** In a quick run, starts a Redis for all files and stops it after the work. */
 async function withSharedRedis(work: () => Promise<void>): Promise<void> {
   if (!values.quick) return work();
   const { sharedRedisVariable, startSharedRedis } = await import('./support/shared-redis.js');

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Where an attack goes, and when it has to be over. */
+/** Target of an attack. The signal ends it. */
 export interface Aim {
   readonly port: number;
   readonly signal: AbortSignal;
@@ -10,15 +10,15 @@ export interface Aim {
 
 export type AttackName = keyof typeof attacks;
 
-/** What callers did to the product, by requests over loopback; each returns what it saw, in a few words. */
+/** Attacks by requests over loopback. Each returns a short description of what it observed. */
 export const attacks = {
-  /** Requests without a key, whose answers are not read. */
+  /** Requests without a key. The attacker does not read the answers. */
   pipelining: (aim: Aim) => pipeline(aim, { sockets: 250, requests: 1_600, path: '/login' }),
-  /** As many as are answered, again and again. */
+  /** A batch of requests, and another one as soon as it is answered. */
   'pipelining-and-reading': askAndRead,
-  /** A connection for each request. */
+  /** A new connection for each request. */
   connecting: connectAndAsk,
-  /** Large files over one connection. */
+  /** Many requests for a large file over one connection. */
   files: (aim: Aim) => pipeline(aim, { sockets: 1, requests: 2_097, path: '/docs/swagger-ui-bundle.js' }),
   'half-open': halfOpen,
   'keys-of-json': keysOfJson,
@@ -26,9 +26,9 @@ export const attacks = {
   sends,
 } as const satisfies Record<string, (aim: Aim) => Promise<string>>;
 
-/** Where attackers come from; the owner's address is another. */
+/** Source addresses of attackers. The owner uses another one. */
 const addresses = ['127.0.0.3', '127.0.0.4'] as const;
-/** At most so many connections are opened in one attack. */
+/** Most connections that one attack opens. */
 const connectionsMax = 15_000;
 
 interface Pipelining {
@@ -37,7 +37,7 @@ interface Pipelining {
   readonly path: string;
 }
 
-/** Each writes for as long as it may, reads nothing, and begins anew where it is cut off. */
+/** Each connection writes until it is closed and reads nothing; then it is opened again. */
 async function pipeline(aim: Aim, { sockets, requests, path }: Pipelining): Promise<string> {
   const bytes = requestsTo(path, requests);
   let opened = 0;
@@ -48,8 +48,8 @@ async function pipeline(aim: Aim, { sockets, requests, path }: Pipelining): Prom
       const socket = open(aim, addressOf(number));
       do {
         written += bytes.length;
-      } while (socket.write(bytes) || (await closedOr(socket, 'drain', aim.signal)) === 'told');
-      await closedOr(socket, 'close', aim.signal);
+      } while (socket.write(bytes) || (await eventOrEnd(socket, 'drain', aim.signal)) === 'event');
+      await eventOrEnd(socket, 'close', aim.signal);
       socket.destroy();
     }
   }
@@ -57,7 +57,7 @@ async function pipeline(aim: Aim, { sockets, requests, path }: Pipelining): Prom
   return `${opened} connections, ${mb(written)} written`;
 }
 
-/** On each of 150 connections sixteen at once, and the next when these are answered. */
+/** On each of 150 connections: sixteen requests at once, and the next sixteen when these are answered. */
 async function askAndRead(aim: Aim): Promise<string> {
   const together = 16;
   const bytes = requestsTo('/livez', together);
@@ -74,7 +74,7 @@ async function askAndRead(aim: Aim): Promise<string> {
       due = together;
       socket.write(bytes);
     });
-    await closedOr(socket, 'close', aim.signal);
+    await eventOrEnd(socket, 'close', aim.signal);
     socket.destroy();
   }
   await Promise.all(Array.from({ length: 150 }, (_, number) => attacker(number)));
@@ -89,7 +89,7 @@ async function connectAndAsk(aim: Aim): Promise<string> {
       opened++;
       const socket = open(aim, addressOf(number));
       socket.write(bytes);
-      await closedOr(socket, 'data', aim.signal);
+      await eventOrEnd(socket, 'data', aim.signal);
       socket.destroy();
     }
   }
@@ -105,7 +105,7 @@ function addressOf(number: number): string {
   return addresses[number % 2] ?? addresses[0];
 }
 
-/** Requests that never end, from two addresses, more than there is room for. */
+/** Unfinished requests from two addresses, more than the product has room for. */
 async function halfOpen(aim: Aim): Promise<string> {
   const sockets: Socket[] = [];
   for (let i = 0; i < 5_050 && !aim.signal.aborted; i++) {
@@ -120,7 +120,7 @@ async function halfOpen(aim: Aim): Promise<string> {
   return `${sockets.length} connections, ${kept} of them kept`;
 }
 
-/** Sixteen at once, of short keys: a megabyte of them, and just as many as a long body has room for. */
+/** Sixteen requests at once with many short JSON keys: a megabyte of them, or as many as a long body has room for. */
 async function keysOfJson(aim: Aim): Promise<string> {
   const targets = [121_000, 55_000].flatMap((count) => {
     const keys = Array.from({ length: count }, (_, i) => `"${i.toString(36)}":1`).join();
@@ -142,7 +142,7 @@ async function keysOfJson(aim: Aim): Promise<string> {
   return `answers by status: ${inWords(answers)}`;
 }
 
-/** Event streams that resume from the very beginning, and are not read. */
+/** Event streams that resume from the beginning, and that the attacker does not read. */
 async function catchUps(aim: Aim): Promise<string> {
   const sockets = Array.from({ length: 150 }, (_, i) => open(aim, addressOf(i)));
   for (const socket of sockets) {
@@ -154,7 +154,7 @@ async function catchUps(aim: Aim): Promise<string> {
   return `${sockets.length} streams, ${kept} of them kept`;
 }
 
-/** The longest messages that there can be, of characters that JSON writes with six. */
+/** Messages of the greatest length, of characters that JSON escapes with six bytes. */
 async function sends(aim: Aim): Promise<string> {
   const body = JSON.stringify({ phone_number: '15551234567', message: '\u0001'.repeat(65_536) });
   const answers = new Map<number, number>();
@@ -170,7 +170,7 @@ async function sends(aim: Aim): Promise<string> {
   return `answers by status: ${inWords(answers)}`;
 }
 
-/** The status of the answer; 0 where there was none. */
+/** The status code of the answer; 0: there was none. */
 async function post(aim: Aim, path: string, body: string, headers: object = {}): Promise<number> {
   try {
     const answer = await fetch(`http://127.0.0.1:${aim.port}${path}`, {
@@ -196,19 +196,19 @@ function open({ port }: Aim, localAddress: string): Socket {
   return socket;
 }
 
-/** Resolves by what comes first: the event, the end of the socket, or of the attack. */
-function closedOr(socket: Socket, event: string, signal: AbortSignal): Promise<'over' | 'told'> {
+/** Resolves on whichever comes first: the event (`event`), or the end of the socket or the attack (`over`). */
+function eventOrEnd(socket: Socket, event: string, signal: AbortSignal): Promise<'over' | 'event'> {
   return new Promise((resolve) => {
-    const settle = (outcome: 'over' | 'told') => {
-      socket.off(event, told);
+    const settle = (outcome: 'over' | 'event') => {
+      socket.off(event, onEvent);
       socket.off('close', over);
       signal.removeEventListener('abort', over);
       resolve(outcome);
     };
-    const told = () => settle('told');
+    const onEvent = () => settle('event');
     const over = () => settle('over');
     if (signal.aborted || socket.destroyed) return over();
-    socket.once(event, told);
+    socket.once(event, onEvent);
     socket.once('close', over);
     signal.addEventListener('abort', over);
   });

@@ -1,11 +1,16 @@
 import type { AttackName } from './attacks.js';
-import { type Sight, Target } from './target.js';
-import { fetchFromForeignPage, strangersWrite, streamsEndWithTheirLogin } from './ways.js';
+import {
+  fetchFromForeignPage,
+  type Outcome,
+  strangersWrite,
+  streamsEndWithTheirLogin,
+} from './multi-step-attacks.js';
+import { type Observation, Target } from './target.js';
 
 /**
- * `npm run test:attack [-- WORD]`: repeats over loopback what an attacker did to the product, each for some seconds, while its
- * owner asks for the status from another address. Prints the worst answer, the most memory and the age of the lease; ends with the plain line
- * "N passed, N failed".
+ * `npm run test:attack [-- WORD]`: runs each attack over loopback for some seconds, while the owner requests the status from
+ * another address. Prints the slowest answer, the most memory and the greatest age of the lease. The output ends with the
+ * line "N passed, N failed".
  */
 const forMs = 10_000;
 const p99MaxMs = 250;
@@ -15,16 +20,18 @@ const failures: string[] = [];
 
 const target = await Target.open();
 try {
-  const { sight: peace } = await target.watch(() => new Promise((resolve) => setTimeout(resolve, forMs)));
-  print(`peace: ${inWords(peace)}`);
-  for (const [name, work] of Object.entries(ways())) {
+  const { observed: baseline } = await target.watch(
+    () => new Promise((resolve) => setTimeout(resolve, forMs)),
+  );
+  print(`baseline: ${inWords(baseline)}`);
+  for (const [name, work] of Object.entries(allAttacks())) {
     if (!name.includes(word)) continue;
     const life = await target.recovered();
-    const { sight, result } = await target.watch(() =>
+    const { observed, result } = await target.watch(() =>
       work().catch((error: Error): Outcome => ({ seen: 'it failed', complaint: error.message })),
     );
-    const complaints = [...judge(sight, peace, life), ...(result.complaint ? [result.complaint] : [])];
-    print(`${complaints.length === 0 ? '✔' : '✖'} ${name}: ${inWords(sight)}; ${result.seen}`);
+    const complaints = [...judge(observed, baseline, life), ...(result.complaint ? [result.complaint] : [])];
+    print(`${complaints.length === 0 ? '✔' : '✖'} ${name}: ${inWords(observed)}; ${result.seen}`);
     for (const complaint of complaints) print(`    ${complaint}`);
     if (complaints.length === 0) passed++;
     else failures.push(name);
@@ -35,12 +42,7 @@ try {
 print(`${passed} passed, ${failures.length} failed`);
 process.exitCode = failures.length === 0 ? 0 : 1;
 
-interface Outcome {
-  readonly seen: string;
-  readonly complaint?: string;
-}
-
-function ways(): Record<string, () => Promise<Outcome>> {
+function allAttacks(): Record<string, () => Promise<Outcome>> {
   const attack = (name: AttackName) => async () => ({ seen: await target.attack(name, forMs) });
   return {
     '1 pipelining without a key': attack('pipelining'),
@@ -60,20 +62,23 @@ function ways(): Record<string, () => Promise<Outcome>> {
   };
 }
 
-/** What is wrong with what was seen. */
-function judge(sight: Sight, peace: Sight, life: string): string[] {
-  const isLost = sight.lives.length !== 1 || sight.lives[0] !== life;
+/** The claims that the observation does not meet. */
+function judge(observed: Observation, baseline: Observation, life: string): string[] {
+  const isLost = observed.lives.length !== 1 || observed.lives[0] !== life;
   const claims: [boolean, string][] = [
-    [sight.failed.length === 0, `${sight.failed.length} answers failed: ${sight.failed[0]}`],
-    [sight.p99Ms <= p99MaxMs, `the p99 of the status was ${sight.p99Ms} ms, of ${p99MaxMs} allowed`],
-    [sight.memoryMb < 2 * peace.memoryMb, `memory was ${sight.memoryMb} MB, in peace ${peace.memoryMb}`],
-    [sight.leaseMs < 2 * sight.renewIntervalMs, `the lease was ${sight.leaseMs} ms old`],
-    [!isLost, `the session did not stay: lives ${sight.lives}, states ${sight.states}`],
+    [observed.failed.length === 0, `${observed.failed.length} answers failed: ${observed.failed[0]}`],
+    [observed.p99Ms <= p99MaxMs, `the p99 of the status was ${observed.p99Ms} ms, of ${p99MaxMs} allowed`],
+    [
+      observed.memoryMb < 2 * baseline.memoryMb,
+      `memory was ${observed.memoryMb} MB, but ${baseline.memoryMb} at the baseline`,
+    ],
+    [observed.leaseMs < 2 * observed.renewIntervalMs, `the lease was ${observed.leaseMs} ms old`],
+    [!isLost, `the session did not stay: lives ${observed.lives}, states ${observed.states}`],
   ];
   return claims.filter(([holds]) => !holds).map(([, complaint]) => complaint);
 }
 
-function inWords({ p99Ms, worstMs, asked, memoryMb, redisPeakMb, leaseMs }: Sight): string {
+function inWords({ p99Ms, worstMs, asked, memoryMb, redisPeakMb, leaseMs }: Observation): string {
   return `p99 ${p99Ms} ms, worst ${worstMs} ms of ${asked}, memory ${memoryMb} MB, Redis ${redisPeakMb} MB, lease ${leaseMs} ms`;
 }
 

@@ -4,15 +4,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Status } from '../../src/contract/status.js';
 
 /**
- * The thread of the owner, who asks for the status from an address of its own: over a connection that is kept, and each
- * tenth time over a new one. Tells what it saw when it is asked to end.
+ * The owner's thread. It requests the status from its own address: over kept connections, and every tenth time over a new
+ * one. On the first message it ends and posts its report.
  */
 export interface OwnerReport {
   readonly asked: number;
   readonly failed: readonly string[];
   readonly p99Ms: number;
   readonly worstMs: number;
-  /** Each life of the session that was told, `epoch.incarnation`, and each state. */
+  /** Each life of the session in the answers, as `epoch.incarnation`, and each state. */
   readonly lives: readonly string[];
   readonly states: readonly string[];
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { childrenOf } from '../support/processes.js';
+import { childrenOf, pssKib } from '../support/processes.js';
 
-/** The most memory that the product's own processes had at once, without the browser; each shared page counts once. */
+/** The most memory that the product's own processes used at once, without the browser. Each shared page counts once. */
 export class ProductMemory {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
@@ -9,27 +8,19 @@ export class ProductMemory {
 
   constructor(pid: number) {
     this.#pid = pid;
-    this.#timer = setInterval(() => this.#look(), 200);
-    this.#look();
+    this.#timer = setInterval(() => this.#measure(), 200);
+    this.#measure();
   }
 
   stop(): number {
     clearInterval(this.#timer);
-    this.#look();
+    this.#measure();
     return Math.round(this.#mostMb);
   }
 
-  #look(): void {
+  #measure(): void {
     const nodes = childrenOf(this.#pid).filter(({ commandLine }) => /node$/.test(commandLine[0] ?? ''));
     const kib = [this.#pid, ...nodes.map(({ pid }) => pid)].map(pssKib);
     this.#mostMb = Math.max(this.#mostMb, kib.reduce((sum, each) => sum + each, 0) / 1024);
-  }
-}
-
-function pssKib(pid: number): number {
-  try {
-    return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
-  } catch {
-    return 0;
   }
 }

@@ -12,21 +12,21 @@ import type { AttackName } from './attacks.js';
 import type { OwnerReport } from './owner.js';
 import { ProductMemory } from './product-memory.js';
 
-/** What was seen of the product during something. */
-export interface Sight extends OwnerReport {
+/** What was observed of the product while work went on. */
+export interface Observation extends OwnerReport {
   readonly memoryMb: number;
   readonly redisPeakMb: number;
   readonly leaseMs: number;
   readonly renewIntervalMs: number;
 }
 
-/** The product in the role `all`, as everybody starts it, with a linked account; and replicas with keys and with usual limits. */
+/** The product in the role `all` with a linked account, a replica with API keys, and one with the usual rate limits. */
 export class Target {
   readonly stage: Stage;
   readonly redis: RedisServer;
   readonly product: Product;
   readonly keys: ScopeKeys = makeKeys();
-  /** Without keys, with the usual limits of requests. */
+  /** A replica without keys and with the usual rate limits. */
   readonly limited: Product;
   readonly keyed: Product;
 
@@ -44,23 +44,23 @@ export class Target {
   private constructor(stage: Stage, redis: RedisServer) {
     this.stage = stage;
     this.redis = redis;
-    // As shipped: patience of tests would hide what is late.
+    // The shipped timing: that of the tests would hide what is late.
     const usual = { REDIS_URL: redis.url, WHATSAPP_TIMING: '{}' };
-    // Bounds must hold by themselves: attackers have many addresses and keys.
+    // No rate limit: the bounds must hold alone, because attackers have many addresses and keys.
     this.product = stage.start('all', { ...usual, WHATSAPP_RATE_LIMIT: '0' });
     this.limited = stage.start('http', usual);
     this.keyed = stage.start('http', { ...usual, ...this.keys.environment });
   }
 
-  /** What one attack did must not count as the next one's. To the life of the session that it meets. */
+  /** Waits for `ready`, so that the effect of one attack does not count for the next. Resolves to the life of the session. */
   async recovered(): Promise<string> {
     const isReady = ({ ready }: Status) => ready;
     const { epoch, incarnation } = await this.product.until(isReady, 'ready before the next attack', 90_000);
     return `${epoch}.${incarnation}`;
   }
 
-  /** Watches while `work` goes on. */
-  async watch<T>(work: () => Promise<T>): Promise<{ sight: Sight; result: T }> {
+  /** Observes the product while `work` runs. */
+  async watch<T>(work: () => Promise<T>): Promise<{ observed: Observation; result: T }> {
     const port = await portOf(this.product);
     const owner = new Worker(new URL('./owner.js', import.meta.url), { workerData: { port } });
     const memory = new ProductMemory(this.product.pid);
@@ -74,8 +74,14 @@ export class Target {
       const { oldestMs, renewIntervalMs } = await lease.stop();
       const info = await this.#redisCommand((redis) => redis.info('memory'));
       const redisPeakMb = Math.round(Number(/used_memory_peak:(\d+)/.exec(info)?.[1]) / 1e6);
-      const sight = { ...report, memoryMb: memory.stop(), redisPeakMb, leaseMs: oldestMs, renewIntervalMs };
-      return { sight, result };
+      const observed = {
+        ...report,
+        memoryMb: memory.stop(),
+        redisPeakMb,
+        leaseMs: oldestMs,
+        renewIntervalMs,
+      };
+      return { observed, result };
     } finally {
       memory.stop();
       await owner.terminate();

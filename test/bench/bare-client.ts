@@ -4,9 +4,9 @@ import { preparedPage } from '../../src/contract/names.js';
 import { chromeFlags } from '../../src/supervisor/browser/chrome-flags.js';
 
 /**
- * Bare whatsapp-web.js as its users start it, in a process of its own: `PROFILE CHROMIUM ARGS_AS_JSON`. Says `qr` and
- * `ready` on stdout, closes its browser and ends on SIGTERM. Same page and browser flags as the product's. A line `N` on
- * stdin sends N messages, one after another, and is answered by what each took (`sent`, then ms as JSON).
+ * Bare whatsapp-web.js as its users start it, in its own process: `PROFILE CHROMIUM ARGS_AS_JSON`. It uses the same page and
+ * browser flags as the product. It writes `qr` and `ready` to stdout; on SIGTERM it closes its browser and ends. A line `N`
+ * on stdin sends N messages, one after another; the answer is `sent` and the duration of each in ms, as JSON.
  */
 const [profileDir = '', executable = '', extra = '[]'] = process.argv.slice(2);
 const client = new whatsapp.Client({
@@ -17,7 +17,7 @@ const client = new whatsapp.Client({
     userDataDir: profileDir,
     handleSIGTERM: false,
     args: chromeFlags({ profileDir, headless: true, extra: JSON.parse(extra) as string[] }).filter(
-      // Puppeteer brings its own way to the browser.
+      // Puppeteer adds its own flags for remote debugging.
       (flag) => !flag.startsWith('--remote-debugging') && flag !== preparedPage,
     ),
   },
@@ -33,5 +33,5 @@ createInterface({ input: process.stdin }).on('line', async (count) => {
   process.stdout.write(`sent ${JSON.stringify(timesMs)}\n`);
 });
 process.once('SIGTERM', () => void client.destroy().then(() => process.exit(0)));
-// A client that is closed while it sets itself up rejects.
+// Rejects if the client is closed while it initializes.
 await client.initialize().catch(() => undefined);

@@ -9,14 +9,14 @@ import type { WhatsAppWeb } from '../whatsapp-web/index.js';
 
 const program = fileURLToPath(new URL('./bare-client.js', import.meta.url));
 
-/** Bare whatsapp-web.js while it runs. */
+/** Bare whatsapp-web.js that runs. */
 export interface BareClient {
   readonly pid: number;
-  /** Sends so many messages in a loop; what each call took, in ms. */
+  /** Sends `count` messages in a loop; resolves to the duration of each call, ms. */
   send(count: number): Promise<readonly number[]>;
 }
 
-/** What the baseline is measured with; one process for each measurement. */
+/** Measures the baseline, bare whatsapp-web.js. Each measurement has its own process. */
 export class Bare {
   readonly #environment: NodeJS.ProcessEnv;
   readonly #executable: string;
@@ -28,17 +28,17 @@ export class Bare {
     this.#chromeArgs = chromeArgs;
   }
 
-  /** Gives the baseline a saved login of its own. */
+  /** Links the profile, so that the baseline has a saved login. */
   async link(profileDir: string, { phone }: Pick<WhatsAppWeb, 'phone'>): Promise<void> {
     await mkdir(profileDir);
     await this.until('qr', profileDir, async () => {
       await phone.scanCurrent();
-      // Chromium writes the login down within some 5 s.
+      // Chromium writes the login to disk within about 5 s.
       await new Promise((resolve) => setTimeout(resolve, 8_000));
     });
   }
 
-  /** From the start of node to the event, in ms. `then` runs before the client is stopped again. */
+  /** Time from the start of node to the event, ms. `then` runs before the client is stopped. */
   async until(
     event: 'qr' | 'ready',
     profileDir: string,

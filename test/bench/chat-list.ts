@@ -1,7 +1,7 @@
 import type { OutputOf } from '../../src/contract/operations.js';
 import type { Product } from '../support/product.js';
 import { Stage } from '../support/stage.js';
-import { rested } from './cluster.js';
+import { benchEnvironment } from './cluster.js';
 import type { Figure } from './figures.js';
 import { alternating } from './http-reads.js';
 import { median } from './report.js';
@@ -10,7 +10,7 @@ const calls = 40;
 const small = { chats: 50 };
 const large = { chats: 5_000, groups: 300 };
 
-/** The list of an account with many chats and groups beside that of one with few, the same number of chats asked for. */
+/** Compares the chat list of an account with many chats and groups with that of one with few, for the same limit. */
 export async function chatList(rounds: number): Promise<Figure[]> {
   const accounts = [await open(small), await open(large)] as const;
   try {
@@ -42,14 +42,14 @@ export async function chatList(rounds: number): Promise<Figure[]> {
 async function open(account: Parameters<Stage['whatsApp']['phone']['fill']>[0]) {
   const stage = await Stage.open();
   await stage.whatsApp.phone.fill(account);
-  const product = stage.start('all', rested);
+  const product = stage.start('all', benchEnvironment);
   await product.post('/api/auth/start');
   await stage.whatsApp.phone.scanCurrent();
   await product.loginSettled();
   return { stage, product };
 }
 
-/** Median of calls one after another, in ms. */
+/** Median duration of sequential calls, ms. */
 async function timeOf(product: Product, limit: number): Promise<number> {
   const url = new URL(`/api/chats?limit=${limit}`, await product.url());
   const times: number[] = [];

@@ -4,29 +4,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Status } from '../../src/contract/status.js';
 import { eventually } from '../support/eventually.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { replaceFile } from '../support/replace-file.js';
-import { kill, type Stage } from '../support/stage.js';
+import type { Stage } from '../support/stage.js';
 
-/** How long one fault took: until the API said so, and until the session was ready again. */
+/** Time from a fault until the API showed it, and until the session was ready again. */
 export interface Recovery {
   readonly detectedMs: number;
   readonly recoveredMs: number;
 }
 
 /**
- * Product numbers, with two exceptions: health begins after a second, so that a measurement need not wait for half a
- * minute to find the session rested, and the restarts are not limited, because there are many.
+ * The shipped timing with two changes. A session counts as healthy after one second, so that a measurement need not wait
+ * for half a minute. And 100 restarts are allowed, because there are many.
  */
-export const rested = {
+export const benchEnvironment = {
   WHATSAPP_RESTARTS_MAX: '100',
   WHATSAPP_TIMING: JSON.stringify({ healthyAfterMs: 1_000, restartWindowMs: 86_400_000 }),
 };
 
 const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
 
-/** Two supervisors and an http replica on one Redis, with a linked session. */
+/** Two supervisors and an HTTP replica on one Redis, with a linked session. */
 export class Cluster {
   readonly #stage: Stage;
   readonly #redis: RedisServer;
@@ -48,12 +49,12 @@ export class Cluster {
     this.#stage = stage;
     this.#redis = redis;
     this.#threadFault = join(stage.dir, 'thread-fault');
-    this.#environment = { ...rested, REDIS_URL: redis.url, THREAD_FAULT_FILE: this.#threadFault };
+    this.#environment = { ...benchEnvironment, REDIS_URL: redis.url, THREAD_FAULT_FILE: this.#threadFault };
     this.#http = stage.start('http', this.#environment);
     this.#supervisors = [this.#startSupervisor(), this.#startSupervisor()];
   }
 
-  /** The thread exits: its browser and its pages live on. */
+  /** The thread exits. Its browser and pages stay. */
   threadDeath(): Promise<Recovery> {
     return this.#measure(async () => {
       replaceFile(this.#threadFault, 'exit');
@@ -78,7 +79,7 @@ export class Cluster {
     return this.#measure(() => this.#stage.whatsApp.faults.hangNow());
   }
 
-  /** SIGKILL of the supervisor that owns the session, or a SIGTERM: the standby takes over. */
+  /** The supervisor that owns the session gets the signal, and the standby takes over. Starts a new standby. */
   async ownerEnds(signal: 'SIGKILL' | 'SIGTERM'): Promise<Recovery> {
     const owner = await this.#owner();
     const recovery = await this.#measure(async () => owner.signal(signal));
@@ -95,7 +96,7 @@ export class Cluster {
   }
 
   async #measure(inject: () => Promise<unknown>): Promise<Recovery> {
-    const before = await this.#http.until((s) => s.ready && isRested(s), 'a rested session');
+    const before = await this.#http.until((s) => s.ready && isHealthy(s), 'a healthy session');
     await inject();
     const injectedAt = performance.now();
     let detectedAt = 0;
@@ -114,7 +115,7 @@ export class Cluster {
     return owner;
   }
 
-  /** The only one that lives: nobody else on the stage has one while the cluster is measured. */
+  /** The only living browser: nothing else on the stage has one while the cluster is measured. */
   async #browser(): Promise<number> {
     const [pid] = (await eventually(async () => {
       const alive = await this.#stage.browsers();
@@ -128,7 +129,7 @@ export class Cluster {
   }
 }
 
-/** Ready for long enough that a fault is the first after a healthy life. */
-function isRested({ updated_at }: Status): boolean {
+/** Ready for long enough that a fault counts as the first after a healthy time. */
+function isHealthy({ updated_at }: Status): boolean {
   return Date.now() - Date.parse(updated_at ?? '') > 2_500;
 }

@@ -2,13 +2,14 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as lasting } from 'node:timers/promises';
 import type { Status } from '../../src/contract/status.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
-import { kill, type Stage } from '../support/stage.js';
-import { rested } from './cluster.js';
+import type { Stage } from '../support/stage.js';
+import { benchEnvironment } from './cluster.js';
 
 const idleMs = 3_000;
 
-/** The product as one process with a Redis of its own, in a directory of its own on the stage. */
+/** The product as one process with its embedded Redis, in its own directory on the stage. */
 export class Embedded {
   readonly #stage: Stage;
   readonly #environment: Record<string, string>;
@@ -17,7 +18,7 @@ export class Embedded {
   constructor(stage: Stage, name: string) {
     this.#stage = stage;
     this.#environment = {
-      ...rested,
+      ...benchEnvironment,
       WHATSAPP_DATA_DIR: join(stage.dir, name, 'data'),
       WHATSAPP_AUTH_DIR: join(stage.dir, name, 'auth'),
     };
@@ -27,7 +28,7 @@ export class Embedded {
     return this.#stage.start('all', this.#environment);
   }
 
-  /** Links it, and leaves it as a power cut would. */
+  /** Links the account, then kills all processes, as a power cut would. */
   async linkAndKill(): Promise<void> {
     const product = this.start();
     await product.post<Status>('/api/auth/start');
@@ -36,10 +37,10 @@ export class Embedded {
     await this.#killAll();
   }
 
-  /** From the start of node to `ready` of a session whose parts were all killed, in ms. Kills them again. */
+  /** Time from the start of node to `ready` after everything was killed, ms. Then kills everything again. */
   async revive(): Promise<number> {
     const startedAt = performance.now();
-    // For one heartbeat's life Redis still has the state of the run that was killed.
+    // Until its heartbeat lapses, Redis still shows the state of the killed run.
     const isNew = (status: Status) => status.ready && status.epoch > this.#epoch;
     const { epoch } = await this.start().until(isNew, 'ready after everything was killed');
     const tookMs = performance.now() - startedAt;
@@ -48,13 +49,13 @@ export class Embedded {
     return tookMs;
   }
 
-  /** From the request to its answer with a QR, with a new profile; the product idles before. */
+  /** Time from the start request to its answer with a QR, ms. The profile is new, and the product was idle before. */
   async startToQr(): Promise<number> {
     const product = this.start();
     try {
       await product.url();
       await product.until((s) => s.state === 'stopped', 'idle');
-      // Its first worker thread still loads its modules; an operator's product has run for a while.
+      // The first worker thread is still loading its modules. An operator's product has run for a while.
       await lasting(idleMs);
       const askedAt = performance.now();
       const { state } = await product.post<Status>('/api/auth/start');

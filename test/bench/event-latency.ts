@@ -9,7 +9,7 @@ import { percentile } from './report.js';
 
 const codes = 200;
 
-/** From the moment at which WhatsApp hands the page a code to the moment at which a listener knows, and has it. */
+/** Time from WhatsApp issuing a code to a listener's event, and to the listener having the image. */
 export async function eventLatency(stage: Stage): Promise<Figure[]> {
   const redis = await startRedis();
   const environment = { REDIS_URL: redis.url };
@@ -18,16 +18,16 @@ export async function eventLatency(stage: Stage): Promise<Figure[]> {
   const { phone, timing } = stage.whatsApp;
   const leaving = new AbortController();
   try {
-    // The first code lives long enough for the library to be there when the second is issued.
+    // The first code is valid long enough for the library to listen before the second is issued.
     await timing.set({ firstRefMs: 5_000, nextRefMs: 200, refsPerBatch: codes + 50 });
     const earlier = (await phone.state()).refs.length;
     const url = await http.url();
-    const told = new Map<number, number>();
+    const notified = new Map<number, number>();
     const shown = new Map<number, number>();
     const following = follow(`${url}/api/events?types=qr`, leaving.signal, async ({ data }) => {
       const { available, number } = data as { available: boolean; number: number };
       if (!available) return;
-      told.set(number, Date.now());
+      notified.set(number, Date.now());
       await (await fetch(`${url}/qr.png`)).arrayBuffer();
       shown.set(number, Date.now());
     });
@@ -40,7 +40,7 @@ export async function eventLatency(stage: Stage): Promise<Figure[]> {
       [...times].slice(1).map(([number, at]) => at - (refs[earlier + number - 1]?.issuedAt ?? Number.NaN));
     const pingMs = await roundTripMs(redis.url);
     return [
-      asFigure('code issued -> a listener knows of it', since(told), pingMs),
+      asFigure('code issued -> a listener knows of it', since(notified), pingMs),
       asFigure('code issued -> a listener has its image', since(shown), pingMs),
     ];
   } finally {
@@ -51,7 +51,7 @@ export async function eventLatency(stage: Stage): Promise<Figure[]> {
   }
 }
 
-/** Server-sent events, each handed over as soon as it is whole. */
+/** Reads server-sent events and passes each on as soon as it is complete. */
 async function follow(
   url: string,
   signal: AbortSignal,

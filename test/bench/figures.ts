@@ -3,10 +3,10 @@ import { markdownTable } from './report.js';
 /** One line of the benchmark's table. */
 export interface Figure {
   readonly name: string;
-  /** What was measured, in its own unit. */
+  /** The measured value with its unit. */
   readonly ours: string;
   readonly against: string;
-  /** Ours to the other's, of the same rounds. */
+  /** Our value divided by the other one, from the same rounds. */
   readonly ratio: number | null;
   readonly aim: Aim | null;
 }
@@ -15,7 +15,7 @@ export type Aim =
   | { readonly atLeast: number; readonly of?: number }
   | { readonly atMost: number; readonly of?: number };
 
-/** `of`: the figure that is aimed at where it is not the ratio. */
+/** `aim.of`: the value to compare if it is not the ratio. */
 export function isReached({ ratio, aim }: Figure): boolean {
   if (aim === null) return true;
   const value = aim.of ?? ratio ?? Number.NaN;

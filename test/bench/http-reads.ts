@@ -10,7 +10,7 @@ import { load } from './load.js';
 import { type Peer, startPeer } from './peer.js';
 import { median } from './report.js';
 
-/** Reads of one replica at 64 connections, beside the same bytes from memory and beside other designs. */
+/** Compares reads of one replica at 64 connections with the same bytes from memory and with other designs. */
 const paths = ['/api/status', '/qr'] as const;
 
 const qrText = `2@${'x'.repeat(64)},${'n'.repeat(44)},${'i'.repeat(44)},${'a'.repeat(44)},1`;
@@ -63,11 +63,11 @@ type Servers = Record<'ours' | 'bare' | 'hash' | 'single' | 'asking', string>;
 async function throughput(servers: Servers, rounds: number): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const path of paths) {
-    // The page is not asked for its own QR: that design has the code in the page's process as well.
+    // The page is not asked for its QR: in that design too, the process keeps the code.
     const names = (Object.keys(servers) as (keyof Servers)[]).filter(
       (name) => name !== 'asking' || path === '/api/status',
     );
-    // What runs for the first time is not what is measured.
+    // Warm up: the first run is not measured.
     for (const name of names) await load(servers[name] + path);
     const perS = await alternating(
       names,
@@ -96,7 +96,7 @@ async function throughput(servers: Servers, rounds: number): Promise<Figure[]> {
   return figures;
 }
 
-/** Both at half of what ours can do. */
+/** Latency of both at half of our greatest rate. */
 async function atHalfRate(servers: Servers, rounds: number): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const path of paths) {
@@ -118,7 +118,7 @@ async function atHalfRate(servers: Servers, rounds: number): Promise<Figure[]> {
   return figures;
 }
 
-/** What a poll costs must not depend on what has been stored. */
+/** The cost of a poll must not depend on the amount of stored data. */
 async function growth(url: string, redis: Redis, rounds: number): Promise<Figure[]> {
   const measure = async () => {
     const rates: number[] = [];
@@ -155,7 +155,7 @@ async function fill(redis: Redis, count: number): Promise<void> {
   await pipeline.exec();
 }
 
-/** What a server answers, but for what the HTTP library itself adds to each answer. */
+/** The answer of the product, without the headers that the HTTP library adds to each answer. */
 async function answerOf(product: Product, path: string) {
   const answer = await product.get(path);
   const own = [...answer.headers].filter(([name]) => !['date', 'connection', 'keep-alive'].includes(name));
@@ -168,7 +168,7 @@ function partsOf(page: string): { before: string; image: string; after: string }
   return { before, image, after };
 }
 
-/** One value a round and server; the order turns with each round, so that what drifts favours nobody. */
+/** One value for each round and server. The order alternates with each round, so that drift favours none. */
 export async function alternating<Name extends string>(
   names: readonly Name[],
   rounds: number,

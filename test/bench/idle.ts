@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as lasting } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.js';
-import { allProcesses, membersOfGroup } from '../support/processes.js';
+import { membersOfGroup, pssKib, withDescendants } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import type { Stage } from '../support/stage.js';
 import type { Bare } from './bare.js';
 import type { Figure } from './figures.js';
 
-/** What a session costs while nothing happens: memory beside bare whatsapp-web.js, and commands to Redis. */
+/** Cost of an idle session: memory, compared with bare whatsapp-web.js, and commands to Redis. */
 export async function idle(stage: Stage, bare: Bare, profile: string, seconds: number): Promise<Figure[]> {
   const redis = await startRedis();
   const environment = { REDIS_URL: redis.url };
@@ -19,14 +18,14 @@ export async function idle(stage: Stage, bare: Bare, profile: string, seconds: n
     await http.post('/api/auth/start');
     await stage.whatsApp.phone.scanCurrent();
     await http.loginSettled();
-    // What is measured is the session's owner; a replica keeps asking nothing by itself.
+    // Only the session's owner is measured. An idle replica sends no commands.
     await http.end('SIGTERM');
     let figures: Figure[] = [];
     await bare.until('ready', profile, async ({ pid }) => {
       const commands = await watchCommands(client);
       await lasting(seconds * 1_000);
       const perS = commands.stop() / seconds;
-      const [ours, bares] = await Promise.all([memoryOf(supervisor.pid), memoryOf(pid)]);
+      const [ours, bares] = [memoryOf(supervisor.pid), memoryOf(pid)];
       figures = [
         {
           name: `memory of supervisor, thread and browser, idle for ${seconds} s (PSS)`,
@@ -53,7 +52,7 @@ export async function idle(stage: Stage, bare: Bare, profile: string, seconds: n
   }
 }
 
-/** Counts what clients send from now on; what a script does within is part of one command. */
+/** Counts the commands of clients from now on. Commands inside a script are not counted. */
 async function watchCommands(redis: Redis): Promise<{ stop(): number }> {
   const monitor = await redis.monitor();
   let count = 0;
@@ -69,27 +68,15 @@ async function watchCommands(redis: Redis): Promise<{ stop(): number }> {
   };
 }
 
-/** Proportional set size in KiB: of the process and its watchdogs, and of the browser below it. */
-async function memoryOf(pid: number): Promise<{ node: number; browser: number }> {
-  const all = allProcesses();
-  const below = new Set([pid]);
-  for (let size = 0; size !== below.size; ) {
-    size = below.size;
-    for (const { pid: child, parent } of all) if (below.has(parent)) below.add(child);
-  }
+/** KiB: of the process with its watchdogs, and of the browser below it. */
+function memoryOf(pid: number): { node: number; browser: number } {
   let [node, browser] = [0, 0];
-  for (const { pid: member, commandLine } of all) {
-    if (!below.has(member)) continue;
-    const kib = await pssOf(member);
+  for (const { pid: member, commandLine } of withDescendants([pid])) {
+    const kib = pssKib(member);
     if (commandLine[0]?.includes('chrom')) browser += kib;
     else node += kib;
   }
   return { node, browser };
-}
-
-async function pssOf(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0);
 }
 
 function mebibytes(kib: number): string {

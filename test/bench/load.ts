@@ -10,7 +10,7 @@ export interface Load {
   readonly p99Ms: number;
 }
 
-/** Loads one URL from a process of its own. `perS`: at this rate, latencies corrected for what had to wait. */
+/** Loads one URL from its own process. `perS`: at this rate, with latencies corrected for requests that had to wait. */
 export async function load(
   url: string,
   { connections = 64, seconds = 2, perS }: { connections?: number; seconds?: number; perS?: number } = {},

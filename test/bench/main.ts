@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Stage } from '../support/stage.js';
@@ -11,13 +10,12 @@ import { alternating, httpReads } from './http-reads.js';
 import { idle } from './idle.js';
 import { benchOptions } from './options.js';
 import { replicas } from './replicas.js';
-import { machine, median, writeSection } from './report.js';
+import { median, reportHeading, writeSection } from './report.js';
 import { sending } from './sending.js';
 
 /**
- * `npm run bench [-- --rounds N] [--only WORD] [--long] [--write]`: what the product costs and how fast it is, as ratios of
- * figures taken in turn in one run. `--write` puts the table into docs/benchmarks.md. Exits with 1 when an aim is
- * missed.
+ * `npm run bench [-- --rounds N] [--only WORD] [--long] [--write]`: measures cost and speed of the product, as ratios of
+ * values taken in turn in the same run. `--write` puts the table into docs/benchmarks.md. Exit code 1: an aim is missed.
  */
 const options = benchOptions();
 const { rounds } = options;
@@ -71,12 +69,7 @@ async function start(): Promise<Figure[]> {
 }
 
 function report(): void {
-  const version = execFileSync(chromium, ['--version'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const day = new Date().toISOString().slice(0, 10);
-  const text = `${day}, medians of ${rounds} rounds; ${machine(version.trim())}.\n\n${figuresTable(figures)}`;
+  const text = `${reportHeading(rounds, chromium)}\n\n${figuresTable(figures)}`;
   process.stdout.write(`\n${text}\n`);
   if (options.write) void writeSection(new URL('../../../docs/benchmarks.md', import.meta.url), text);
   const missed = figures.filter((figure) => !isReached(figure));

@@ -2,13 +2,13 @@ import { parseArgs } from 'node:util';
 
 export interface BenchOptions {
   readonly rounds: number;
-  /** A part of the names of what is to be measured; empty: everything. */
+  /** Measures only what has this in its name; empty: everything. */
   readonly only: string;
   readonly long: boolean;
   readonly write: boolean;
 }
 
-/** `[--rounds N] [--only WORD] [--long] [--write]`. Exits with 64 where that is not what was given. */
+/** Parses `[--rounds N] [--only WORD] [--long] [--write]`. Exits with 64 if the rounds are invalid. */
 export function benchOptions(): BenchOptions {
   const { values } = parseArgs({
     options: {

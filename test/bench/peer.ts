@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { dieWithThisProcess } from '../support/die-with-this-process.js';
 
-/** A server of the benchmark in a process of its own. */
+/** A server to compare with, in its own process. */
 export interface Peer {
   readonly url: string;
   stop(): Promise<void>;

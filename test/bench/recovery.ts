@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { timingSchema } from '../../src/contract/timing.js';
@@ -7,12 +6,12 @@ import { Bare } from './bare.js';
 import { Cluster, type Recovery } from './cluster.js';
 import { Embedded } from './embedded.js';
 import { benchOptions } from './options.js';
-import { asTable, isReached, type Measured, machine, median, writeSection } from './report.js';
+import { asTable, isReached, type Measured, median, reportHeading, writeSection } from './report.js';
 
 /**
- * `npm run bench:recovery [-- --rounds N] [--only WORD] [--write]`: how long what breaks takes to be noticed and to be
- * ready again, each beside a cold start of bare whatsapp-web.js in the same round. `--write` puts the table into
- * docs/recovery.md. Exits with 1 when an aim is missed.
+ * `npm run bench:recovery [-- --rounds N] [--only WORD] [--write]`: measures how long each fault takes to be noticed and to be
+ * recovered from, compared with a cold start of bare whatsapp-web.js in the same round. `--write` puts the table into
+ * docs/recovery.md. Exit code 1: an aim is missed.
  */
 const options = benchOptions();
 const { rounds } = options;
@@ -80,7 +79,7 @@ async function measure(): Promise<void> {
         ['hung', async () => noteRecovery('hung', await cluster.hungPage())],
         ['killed', async () => noteRecovery('killed', await cluster.ownerEnds('SIGKILL'))],
       ];
-      // What drifts in the machine must not favour one side.
+      // Drift of the machine must not favour one side.
       if (round % 2 === 1) steps.reverse();
       for (const [name, step] of steps) if (name === 'cold' || isWanted(name)) await step();
     }
@@ -121,12 +120,7 @@ function noteRecovery(name: Name, { detectedMs, recoveredMs }: Recovery): void {
 
 function report(): void {
   const measured = Object.values(rows).filter(({ recovered }) => recovered.length > 0);
-  const version = execFileSync(chromium, ['--version'], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const day = new Date().toISOString().slice(0, 10);
-  const text = `${day}, medians of ${rounds} rounds; ${machine(version.trim())}.\n\n${asTable(measured)}`;
+  const text = `${reportHeading(rounds, chromium)}\n\n${asTable(measured)}`;
   process.stdout.write(`\n${text}\n`);
   if (options.write) void writeSection(new URL('../../../docs/recovery.md', import.meta.url), text);
   const missed = measured.filter((row) => !isReached(row));

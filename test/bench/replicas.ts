@@ -5,7 +5,7 @@ import type { Figure } from './figures.js';
 import { load } from './load.js';
 import { median } from './report.js';
 
-/** The rate of 1, 2 and 4 replicas on one Redis, all loaded at once. */
+/** The rate of 1, 2 and 4 replicas on one Redis, all loaded at the same time. */
 export async function replicas(stage: Stage, rounds: number): Promise<Figure[]> {
   const redis = await startRedis();
   const owner = await startOwner(redis.url, async (run) => {

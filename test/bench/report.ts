@@ -1,20 +1,21 @@
+import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 
-/** What was measured of one row, one entry for each round, in ms. */
+/** The measurements of one row: one entry for each round, ms. */
 export interface Measured {
   readonly name: string;
   readonly detected: number[];
   readonly recovered: number[];
-  /** Of the same rounds: what it is compared with. */
+  /** What it is compared with, from the same rounds. */
   readonly baseline: number[];
-  /** What is aimed at; null: the row is there to be known. */
+  /** null: the row has no aim and is only shown. */
   readonly aim: Aim | null;
 }
 
 export type Aim =
   | { readonly type: 'ratio'; readonly atMost: number }
-  /** `words` say how `ms` comes about from a cold start. */
+  /** `words` say how `ms` follows from a cold start. */
   | { readonly type: 'time'; readonly ms: (coldMs: number) => number; readonly words: string };
 
 export function median(values: readonly number[]): number {
@@ -80,16 +81,23 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(2);
 }
 
-export function machine(chromium: string): string {
+/** The day, the number of rounds and the machine, with Chromium's version. */
+export function reportHeading(rounds: number, chromium: string): string {
+  const version = execFileSync(chromium, ['--version'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   const [cpu] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cpus().length} cores (${cpu?.model.trim()}), ${memory} GiB, Node ${process.versions.node}, ${chromium}`;
+  const machine = `${cpus().length} cores (${cpu?.model.trim()}), ${memory} GiB`;
+  const day = new Date().toISOString().slice(0, 10);
+  return `${day}, medians of ${rounds} rounds; ${machine}, Node ${process.versions.node}, ${version.trim()}.`;
 }
 
 const begin = '<!-- measured: begin -->';
 const end = '<!-- measured: end -->';
 
-/** Replaces what stands between the marks in the file. */
+/** Replaces the text between the marks in the file. */
 export async function writeSection(file: URL, text: string): Promise<void> {
   const before = await readFile(file, 'utf8');
   const from = before.indexOf(begin);

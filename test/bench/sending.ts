@@ -6,7 +6,7 @@ import { median, percentile } from './report.js';
 const messages = 100;
 const clients = 8;
 
-/** Messages through the API until WhatsApp has them, beside the library's own call in a loop. */
+/** Compares sends through the API, until WhatsApp has them, with the library's own call in a loop. */
 export async function sending(stage: Stage, bare: Bare, profile: string, rounds: number): Promise<Figure[]> {
   const product = stage.start('all');
   try {

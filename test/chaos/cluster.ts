@@ -8,9 +8,9 @@ import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type RefusingRedis, startRefusingRedis } from '../support/refusing-redis.js';
 import { Stage } from '../support/stage.js';
-import { BrowserCensus } from './browser-census.js';
+import { BrowserCounter } from './browser-counter.js';
 
-/** The timing table shortened, so that a minute sees several of everything; every relation holds. */
+/** A shortened timing table, so that each event happens several times a minute. Every relation holds. */
 const timing = {
   lockDurationMs: 6_000,
   renewIntervalMs: 600,
@@ -48,18 +48,18 @@ const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fau
 
 type Role = 'http' | 'supervisor';
 
-/** Three replicas and two supervisors, each with its own way to one Redis, and a linked session. */
+/** Three replicas and two supervisors, each with its own proxy to one Redis, and a linked session. */
 export class ChaosCluster {
   readonly redis: RedisServer;
-  /** Ways to Redis: of the supervisors 0 and 1, then of the replicas 0 to 2. */
+  /** Proxies to Redis: of supervisors 0 and 1, then of replicas 0 to 2. */
   readonly networks: readonly FaultProxy[];
-  /** Behind each of them. */
+  /** The refusing proxy behind each of these. */
   readonly refusing: readonly RefusingRedis[];
   readonly supervisors: Product[] = [];
   readonly replicas: Product[] = [];
-  readonly browsers: BrowserCensus;
-  /** Everybody who was ever started, and as what. */
-  readonly everybody: { readonly name: string; readonly role: Role; readonly product: Product }[] = [];
+  readonly browsers: BrowserCounter;
+  /** Every product ever started. */
+  readonly started: { readonly name: string; readonly role: Role; readonly product: Product }[] = [];
   readonly threadFault: string;
   readonly #stage: Stage;
 
@@ -70,7 +70,7 @@ export class ChaosCluster {
     const networks = await Promise.all(refusing.map(({ port }) => startFaultProxy(port)));
     const cluster = new ChaosCluster(stage, redis, networks, refusing);
     const [replica] = cluster.replicas as [Product];
-    // On a busy machine the first call can meet a replica that has no connection to Redis yet.
+    // On a busy machine the replica may have no connection to Redis yet.
     const asked = async () => {
       await replica.post('/api/auth/start');
       return (await replica.status()).has_qr;
@@ -94,12 +94,12 @@ export class ChaosCluster {
     this.threadFault = join(stage.dir, 'thread-fault');
     for (const index of [0, 1]) this.startSupervisor(index);
     for (const index of [0, 1, 2]) this.startReplica(index);
-    this.browsers = new BrowserCensus(() => this.running.map(({ product }) => product.pid));
+    this.browsers = new BrowserCounter(() => this.running.map(({ product }) => product.pid));
   }
 
-  /** The pid of one that has ended may be a stranger's by now. */
-  get running(): ChaosCluster['everybody'] {
-    return this.everybody.filter(({ product }) => product.isRunning);
+  /** Products that still run. The pid of an ended one may belong to another process by now. */
+  get running(): ChaosCluster['started'] {
+    return this.started.filter(({ product }) => product.isRunning);
   }
 
   get whatsApp(): Stage['whatsApp'] {
@@ -114,20 +114,20 @@ export class ChaosCluster {
     this.replicas[index] = this.#start('http', index, 2 + index, []);
   }
 
-  /** Whatever was broken and nobody has healed yet. */
+  /** Ends every fault that still lasts. */
   async heal(): Promise<void> {
     for (const supervisor of this.supervisors) supervisor.signal('SIGCONT');
     this.redis.signal('SIGCONT');
     for (const network of this.networks) network.open();
     for (const redis of this.refusing) redis.lift();
-    // One that was started while Redis refused it a right has ended: its service would start it again.
+    // A product that started while Redis refused it a right has ended. In production its service would restart it.
     for (const [index, { isRunning }] of this.supervisors.entries())
       if (!isRunning) this.startSupervisor(index);
     for (const [index, { isRunning }] of this.replicas.entries()) if (!isRunning) this.startReplica(index);
     await this.whatsApp.faults.clear();
   }
 
-  /** Every replica says ready, under one fence; one browser, one watchdog, no zombie. */
+  /** Waits until every replica shows `ready` with the same fence, and there is one browser, one watchdog and no zombie. */
   async settled(timeoutMs: number): Promise<void> {
     await eventually(
       async () => {
@@ -140,7 +140,7 @@ export class ChaosCluster {
         assert.deepEqual(
           all.filter(({ isZombie }) => isZombie),
           [],
-          'dead but unburied',
+          'zombies',
         );
         return true;
       },
@@ -148,7 +148,7 @@ export class ChaosCluster {
     );
   }
 
-  /** Throws when anything of it is left. */
+  /** Throws if a process is left. */
   async close(): Promise<void> {
     this.browsers.stop();
     try {
@@ -170,7 +170,7 @@ export class ChaosCluster {
       },
       nodeArgs,
     );
-    this.everybody.push({ name: `${role} ${index}`, role, product });
+    this.started.push({ name: `${role} ${index}`, role, product });
     return product;
   }
 }

@@ -1,24 +1,24 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { kill } from '../support/processes.js';
 import { allRefusedKinds, type RefusedKind, refusedKinds } from '../support/refusals/chaos.js';
 import { type RedisError, redisErrors } from '../support/refusals/errors.js';
 import { replaceFile } from '../support/replace-file.js';
-import { kill } from '../support/stage.js';
 import type { FaultSettings } from '../whatsapp-web/settings.js';
 import type { ChaosCluster } from './cluster.js';
 
 export interface Fault {
-  /** How often it comes, compared with the others. */
+  /** How often it is chosen, relative to the others. */
   readonly weight: number;
-  /** How many there are to hit. */
+  /** Number of possible targets. */
   readonly targets: number;
-  /** The shortest and the longest time that it lasts, ms. */
+  /** Shortest and longest duration, ms. */
   readonly forMs: readonly [number, number];
-  /** Of one resource one fault at a time. */
+  /** A resource has one fault at a time. */
   readonly resource: (target: number) => string;
-  /** In which ways it can come, where there are several. */
+  /** Its variants, if there are several. */
   readonly variants?: readonly string[];
-  /** Injects it, and heals it after `forMs`. */
+  /** Injects the fault and ends it after `forMs`. */
   readonly inject: (cluster: ChaosCluster, target: number, forMs: number, variant: string) => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ const fault = <Name extends string>(
   targets = 1,
 ): Fault => ({ weight, targets, forMs, resource: (target) => `${resource} ${target}`, inject });
 
-/** The thread that is at work finds the word and does it; where none is, the word is taken back. */
+/** The working thread reads the word and does it. If there is no such thread, the word is withdrawn. */
 const thread = (word: string) =>
   fault(2, 'thread', async ({ threadFault }) => {
     replaceFile(threadFault, word);
@@ -69,7 +69,7 @@ const refusal = (error: RedisError): Fault => ({
   variants: allRefusedKinds,
 });
 
-/** WhatsApp's side, set for a while. */
+/** Sets faults of the stand-in for a while. */
 const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Partial<FaultSettings>) =>
   fault(
     weight,
@@ -85,7 +85,7 @@ const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Part
 const page = (weight: number, action: 'hangNow' | 'reloadNow' | 'appendIframeNow' | 'cutNow') =>
   fault(weight, 'page', ({ whatsApp: { faults } }) => faults[action]());
 
-/** What can happen. Names are printed with the plan. */
+/** All faults. Their names are printed with the plan. */
 export const faults = {
   'thread throws': thread('throw'),
   'thread exits': thread('exit'),
@@ -146,7 +146,7 @@ export const faults = {
     [300, 12_000],
     2,
   ),
-  // Replica 0 lives on: its memory is watched.
+  // Replica 0 is never killed: its memory is measured.
   'replica is killed': fault(
     2,
     'replica',

@@ -1,26 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { eventually } from '../support/eventually.js';
-import { allProcesses } from '../support/processes.js';
+import { withDescendants } from '../support/processes.js';
 import type { ChaosCluster } from './cluster.js';
-import { KeyCensus, type KeyCount, otherKeys } from './key-census.js';
+import { type KeyCount, KeyCounter, otherKeys } from './key-counter.js';
 
 const intervalMs = 2_000;
-/** Samples that a figure is the median of: 20 s. */
+/** Number of samples in each median: 20 s. */
 const windowSize = 10;
-const firstLookAfterMs = 300_000;
-/** A run of this length is judged: it has its second half for a leak to show. Memory shows one sooner. */
+const firstMeasureAfterMs = 300_000;
+/** Only a run of at least this length is judged: a leak needs time to show. Memory shows one sooner. */
 const judgedFromS = { memory: 120, rest: 600 };
 
-/** How much may be added; of a role it is its largest process, whichever life it is in. */
+/** Allowed growth. A figure of a role is that of its largest process at the time. */
 const allowed = {
   'MB of a replica': 40,
-  // One that carries the session has its threads, and its connections to the browser.
+  // A supervisor that owns the session has more threads, and connections to the browser.
   'MB of a supervisor': 150,
   'descriptors of a replica': 25,
   'descriptors of a supervisor': 40,
   'threads of a replica': 8,
   'threads of a supervisor': 12,
-  // A browser has more helpers or fewer.
+  // The number of a browser's helpers varies.
   processes: 12,
 } as const;
 const allowedKeys = 30;
@@ -29,61 +29,61 @@ type Figure = keyof typeof allowed;
 type Sample = Record<Figure, number>;
 const figures = Object.keys(allowed) as readonly Figure[];
 
-interface Look {
+interface Measurement {
   readonly sample: Sample;
   readonly keys: KeyCount;
 }
 
-/** What the product holds at the end of a run, compared with what it held five minutes after the start. */
+/** Compares what the product holds at the end of a run with what it held five minutes after the start. */
 export class Growth {
   readonly #cluster: ChaosCluster;
-  readonly #census: KeyCensus;
+  readonly #keyCounter: KeyCounter;
   readonly #seconds: number;
   readonly #samples: Sample[] = [];
   readonly #timers: NodeJS.Timeout[];
-  #first: Promise<Look> | null = null;
+  #first: Promise<Measurement> | null = null;
 
   constructor(cluster: ChaosCluster, seconds: number) {
     this.#cluster = cluster;
-    this.#census = new KeyCensus(cluster.redis.url);
+    this.#keyCounter = new KeyCounter(cluster.redis.url);
     this.#seconds = seconds;
-    const firstLookMs = Math.min(firstLookAfterMs, seconds * 500);
+    const firstMeasureMs = Math.min(firstMeasureAfterMs, seconds * 500);
     this.#timers = [
       setInterval(() => this.#samples.push(this.#sample()), intervalMs),
-      setTimeout(() => this.#lookFirst(), firstLookMs),
+      setTimeout(() => this.#measureFirst(), firstMeasureMs),
     ];
   }
 
-  /** One line for each figure; complains of those that have climbed, where the run was long enough to tell. */
+  /** Returns one line for each figure. Complains about each that grew too much, if the run was long enough. */
   async judge(complain: (what: string) => void): Promise<string[]> {
     for (const timer of this.#timers) clearInterval(timer);
     try {
       if (this.#first === null) return ['the run was too short to compare anything'];
-      const compared = compare(await this.#first, await this.#look());
+      const compared = compare(await this.#first, await this.#measure());
       return compared.map(({ what, from, to, most }) => {
         const line = `${what}: ${from}, then ${to}`;
         const judgedFrom = what.startsWith('MB') ? judgedFromS.memory : judgedFromS.rest;
-        if (this.#seconds >= judgedFrom && to - from > most) complain(`it climbs: ${line}`);
+        if (this.#seconds >= judgedFrom && to - from > most) complain(`growth: ${line}`);
         return line;
       });
     } catch (error) {
       complain(`what the product holds could not be compared: ${String(error)}`);
       return [];
     } finally {
-      this.#census.close();
+      this.#keyCounter.close();
     }
   }
 
-  #lookFirst(): void {
-    this.#first = this.#look();
-    // It is told when the run is judged.
+  #measureFirst(): void {
+    this.#first = this.#measure();
+    // judge() reports a failure.
     this.#first.catch(() => undefined);
   }
 
-  async #look(): Promise<Look> {
+  async #measure(): Promise<Measurement> {
     const sample = this.#recent();
     // Redis may be loading.
-    const keys = await eventually(() => this.#census.count(), { timeoutMs: 30_000, intervalMs: 500 });
+    const keys = await eventually(() => this.#keyCounter.count(), { timeoutMs: 30_000, intervalMs: 500 });
     return { sample, keys };
   }
 
@@ -97,11 +97,11 @@ export class Growth {
         sample[figure] = Math.max(sample[figure], facts?.[unit] ?? 0);
       }
     }
-    sample.processes = withDescendants(running.map(({ product }) => product.pid));
+    sample.processes = withDescendants(running.map(({ product }) => product.pid)).length;
     return sample;
   }
 
-  /** A fault may be under way: not one moment, but the middle of the newest. */
+  /** The medians of the newest samples, because a fault may distort a single one. */
   #recent(): Sample {
     const newest = this.#samples.slice(-windowSize);
     const middle = (figure: Figure) =>
@@ -110,7 +110,10 @@ export class Growth {
   }
 }
 
-function compare(first: Look, last: Look): { what: string; from: number; to: number; most: number }[] {
+function compare(
+  first: Measurement,
+  last: Measurement,
+): { what: string; from: number; to: number; most: number }[] {
   return [
     ...figures.map((what) => ({
       what,
@@ -119,14 +122,14 @@ function compare(first: Look, last: Look): { what: string; from: number; to: num
       most: allowed[what],
     })),
     ...[...last.keys].map(([what, to]) => {
-      // Of the others there are as many as there were commands.
+      // The number of all other keys follows from the number of commands.
       const most = what === otherKeys ? allowedKeys : Number.POSITIVE_INFINITY;
       return { what, from: first.keys.get(what) ?? 0, to, most };
     }),
   ];
 }
 
-/** null: it has ended meanwhile. */
+/** null: the process has ended. */
 function factsOf(pid: number): Record<'MB' | 'descriptors' | 'threads', number> | null {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
@@ -136,14 +139,4 @@ function factsOf(pid: number): Record<'MB' | 'descriptors' | 'threads', number> 
   } catch {
     return null;
   }
-}
-
-function withDescendants(pids: readonly number[]): number {
-  const all = allProcesses();
-  const found = new Set(pids);
-  for (let known = 0; known !== found.size; ) {
-    known = found.size;
-    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
-  }
-  return found.size;
 }

@@ -8,12 +8,12 @@ import { faults } from './faults.js';
 import { Growth } from './growth.js';
 import { inWords, planOf, type Step } from './plan.js';
 import { Senders } from './senders.js';
-import { Watch } from './watch.js';
+import { StatusPoller } from './status-poller.js';
 
 /**
- * `npm run test:chaos [-- --seconds S] [--seed N] [--only WORD] [--plan]`: for S seconds (60) the faults that follow from the seed hit a
- * cluster while clients poll and send; then everything must come back, and everything that was said must be true.
- * The same seed is the same plan. Ends with the plain line "N passed, N failed".
+ * `npm run test:chaos [-- --seconds S] [--seed N] [--only WORD] [--plan]`: for S seconds (60) injects faults into a cluster while
+ * clients poll and send. Then the session must recover, and every answer must have been true. The same seed gives the same
+ * plan. The output ends with the line "N passed, N failed".
  */
 const { values: options } = parseArgs({
   options: {
@@ -25,7 +25,7 @@ const { values: options } = parseArgs({
 });
 const seconds = numberOf('seconds', options.seconds, 7_200);
 const seed = numberOf('seed', options.seed, 4_294_967_295);
-/** From the last fault to `ready` everywhere; a lock may have to lapse first, and a send to be given up. */
+/** Longest time from the last fault to `ready` on every replica. A lock may have to lapse and a send to be given up first. */
 const convergenceMs = 60_000;
 
 if (!Object.keys(faults).some((name) => name.includes(options.only)))
@@ -42,25 +42,25 @@ if (options.plan) {
   process.exit(0);
 }
 const cluster = await ChaosCluster.open();
-// Out of somebody's patience: what is known by then is said. The processes end with this one.
+// Ended from outside: reports what is known so far. The other processes end with this one.
 process.once('SIGTERM', () => {
   complain('ended from outside before everything had settled');
   report();
   process.exit();
 });
-await run().catch(complainOf);
+await run().catch(complainAbout);
 report();
 
 async function run(): Promise<void> {
-  const watch = new Watch(cluster, complain);
+  const poller = new StatusPoller(cluster, complain);
   const growth = new Growth(cluster, seconds);
   const senders = new Senders(cluster, seed, complain);
   try {
-    await live(senders).catch(complainOf);
+    await runPlan(senders).catch(complainAbout);
   } finally {
-    await watch.stop();
+    await poller.stop();
     await senders.stop();
-    print(`polls: ${JSON.stringify(watch.tally)}`);
+    print(`polls: ${JSON.stringify(poller.tally)}`);
     await cluster.heal();
     for (const line of await growth.judge(complain)) print(`growth: ${line}`);
     await saveLogs();
@@ -68,7 +68,7 @@ async function run(): Promise<void> {
   }
 }
 
-async function live(senders: Senders): Promise<void> {
+async function runPlan(senders: Senders): Promise<void> {
   await execute(plan);
   await cluster.heal();
   const healedAt = performance.now();
@@ -82,7 +82,7 @@ async function live(senders: Senders): Promise<void> {
   if (tally.sent === 0) complain('nothing was ever sent');
 }
 
-/** Each at its time, whatever the others do. */
+/** Injects each fault at its time, independently of the others. */
 async function execute(steps: readonly Step[]): Promise<void> {
   const beganAt = performance.now();
   await Promise.all(
@@ -98,11 +98,11 @@ async function execute(steps: readonly Step[]): Promise<void> {
   );
 }
 
-function complainOf(error: Error): void {
+function complainAbout(error: Error): void {
   complain(`${error.message}: ${String(error.cause ?? '')}`);
 }
 
-/** Of what differs only in its numbers the first three. */
+/** Records a complaint. Of those that differ only in numbers, it keeps the first three. */
 function complain(what: string): void {
   const kind = what.replace(/\d+/g, '').slice(0, 80);
   const times = (complained.get(kind) ?? 0) + 1;
@@ -110,7 +110,7 @@ function complain(what: string): void {
   if (times <= 3) complaints.push(`${stamp()}  ${what}`);
 }
 
-/** Seconds since the start, and the clock of the logs. */
+/** Seconds since the start, and the time as in the logs. */
 function stamp(): string {
   return `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s ${Date.now()}`;
 }
@@ -118,7 +118,7 @@ function stamp(): string {
 async function saveLogs(): Promise<void> {
   if (complaints.length === 0) return;
   const dir = await mkdtemp(join(tmpdir(), `holdline-chaos-${seed}-`));
-  for (const { name, product } of cluster.everybody) {
+  for (const { name, product } of cluster.started) {
     await writeFile(join(dir, `${name.replace(' ', '-')}-${product.pid}.log`), product.output);
   }
   const { journal } = await cluster.whatsApp.phone.state();

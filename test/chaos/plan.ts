@@ -1,25 +1,25 @@
 import { type Fault, type FaultName, faults } from './faults.js';
 import { Random } from './random.js';
 
-/** One fault to come. */
+/** One planned fault. */
 export interface Step {
-  /** From the beginning, in ms. */
+  /** ms from the beginning. */
   readonly atMs: number;
   readonly fault: FaultName;
-  /** Which one of several, where there are several. */
+  /** Index of the target. */
   readonly target: number;
-  /** Until it is healed, where it is something that lasts. */
+  /** How long it lasts, ms; 0: it does not last. */
   readonly forMs: number;
-  /** In which of several ways it comes; empty where there is one. */
+  /** The variant; empty if there is only one. */
   readonly variant: string;
 }
 
-/** After this a resource is left alone, so that what comes next finds it at work. */
+/** Pause between two faults of a resource, so that the next one meets it at work. */
 const restMs = 500;
 
 /**
- * Which faults, when, on what, for how long: all of it follows from the seed. Of faults whose name has the word `only`;
- * of all where that is empty.
+ * Plans faults, times, targets and durations from the seed. Uses only faults whose name contains `only`; if that is empty,
+ * all faults.
  */
 export function planOf(seed: number, lengthMs: number, only = ''): Step[] {
   const random = new Random(seed);

@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromeArgsVariable } from '../support/chrome-args.js';
 import { startWhatsAppWeb } from '../whatsapp-web/index.js';
 
 /**
- * `npm run demo`: the product as it is, against the stand-in for WhatsApp Web and its page that plays the phone.
- * Everything it writes goes to a temporary directory, so each demo begins with an account that is not linked.
+ * `npm run demo`: runs the unchanged product against the stand-in for WhatsApp Web, with a page that plays the phone.
+ * All data go to a temporary directory, so each demo begins with an unlinked account.
  */
 const phonePort = 8791;
 const dir = await mkdtemp(join(tmpdir(), 'holdline-demo-'));
@@ -33,12 +34,12 @@ const product = spawn(
       WHATSAPP_MCP_PORT: port,
       WHATSAPP_DATA_DIR: dir,
       WHATSAPP_AUTH_DIR: join(dir, 'auth'),
-      WHATSAPP_CHROME_ARGS: whatsAppWeb.chromeArgs.map((argument) => `"${argument}"`).join(' '),
+      WHATSAPP_CHROME_ARGS: chromeArgsVariable(whatsAppWeb.chromeArgs),
     },
   },
 );
 
-// A terminal signals the product as well: it takes the second within 2 s for the same.
+// A terminal signals the product too. It treats a second signal within 2 s as the same one.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => product.kill(signal));
 product.once('exit', async (code) => {
   await whatsAppWeb.close();

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# base-images.sh: builds the images that the Dockerfile and docker-compose.yml start from, out of Debian's packages
-# and this machine's Node, under the same names: for machines that reach Debian's archive and npm, but no image
-# registry. One file system serves all three; DOCKER_HOST says which engine gets them. Needs root and debootstrap.
+# base-images.sh: builds the images that the Dockerfile and docker-compose.yml start from, under the same names, from
+# Debian's packages and this machine's Node. It is for machines that reach Debian's archive and npm, but no image
+# registry. All three share one file system. DOCKER_HOST selects the engine that gets them. Needs root and debootstrap.
 #
-# Where they differ from the real ones they are poorer: no entrypoint scripts, no locale, one layer.
+# They lack some of the real images' content: entrypoint scripts, a locale, separate layers.
 set -euo pipefail
 
 readonly names=(node:20-bookworm-slim redis:7 caddy:2)
@@ -11,7 +11,7 @@ readonly names=(node:20-bookworm-slim redis:7 caddy:2)
 main() {
   local root
   root=$(mktemp -d "${TMPDIR:-/tmp}/holdline-base.XXXXXX")
-  # Expanded now: the variable is gone when the trap runs.
+  # Expanded now: the variable no longer exists when the trap runs.
   # shellcheck disable=SC2064
   trap "rm -rf --one-file-system '$root'" EXIT
   install_debian "$root"
@@ -35,7 +35,7 @@ install_debian() {
   local root=$1 log mirror
   log=$(mktemp)
   mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
-  # As in Debian's own images: a build that is cut off is thrown away.
+  # As in Debian's own images. No fsync is needed: an interrupted build is discarded.
   mkdir -p "$root/etc/dpkg/dpkg.cfg.d"
   echo force-unsafe-io >"$root/etc/dpkg/dpkg.cfg.d/docker-apt-speedup"
   debootstrap --variant=minbase --include=ca-certificates,redis-server,caddy bookworm "$root" \
@@ -66,7 +66,7 @@ install_node() {
   done
 }
 
-# A registry behind a proxy with a certificate of its own is reached with that.
+# Needed to reach a package registry behind a proxy with its own certificate.
 trust_what_this_machine_trusts() {
   cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
 }

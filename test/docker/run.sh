@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# npm run test:docker [-- --when-told]: builds the image, runs docker-compose.yml with it against the stand-in for
-# WhatsApp, and a choice of the integration tests on Redis in a container. Uses the Docker engine that answers; where none
-# does, and this is root on Debian, one of its own (installed if missing) with images made here, in namespaces of their own.
+# npm run test:docker [-- --when-told]: builds the image, tests it with docker-compose.yml against the stand-in for
+# WhatsApp, and runs some integration tests on Redis in a container. Uses the Docker engine that answers. If none does and
+# this is root on Debian, it starts its own (installed if missing) in separate namespaces, with images built here.
 #
-#   --when-told   prepares all of that, then waits for a line on its input: what is long can be done beside other tests
+#   --when-told   prepares everything, then waits for a line on its input, so that the slow part can run beside other tests
 #
-# Exit codes: 0, 1, and 69 where no engine can run here: one line says why.
+# Exit codes: 0, 1, and 69 if no engine can run here: one line says why.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/setup.sh"
 
-# What stops, loses and freezes Redis, and what runs scripts in it.
+# Tests that stop, empty and freeze Redis, and tests that run scripts in it.
 readonly on_containers=(integration/platform/store/state-store integration/http/outage integration/supervisor/data-loss)
 
 main() {
@@ -18,7 +18,7 @@ main() {
     exec bash test/docker/with-engine.sh bash test/docker/run.sh "$@"
   fi
   find_compose
-  # On the network of the engine: each step on one of its own would show on this machine's.
+  # On the engine's network: a network for each build step would change the network of this machine.
   quietly 'the build of the image' docker build --network=host -t holdline:local .
   say "the image has $(($(docker image inspect -f '{{.Size}}' holdline:local) / 1000000)) MB"
   if [ "${1:-}" = --when-told ]; then wait_for_a_line; fi
@@ -42,7 +42,7 @@ install_engine() {
   [ ${#packages[@]} -gt 0 ] || return 0
   { can_use_apt && [ "${WHATSAPP_INSTALL:-auto}" != never ]; } || unavailable "missing, and not to be installed: ${packages[*]}"
   say "installing ${packages[*]} with apt-get"
-  # No other start in this directory installs meanwhile.
+  # Only one start in this directory may install at a time.
   take_turn
   quietly apt-get bash scripts/install-packages.sh "${packages[@]}" || unavailable 'apt-get cannot install it'
   end_turn

@@ -5,8 +5,8 @@ import { readQr } from '../support/stage.js';
 import { docker, Stack } from './stack.js';
 
 /**
- * The image and docker-compose.yml on a real engine, from the first start to a restored backup. Each step goes on where
- * the one before ended; after one that failed the others are not tried.
+ * Tests the image and docker-compose.yml on a real engine, from the first start to a restored backup. Each step continues
+ * from the one before. After a failed step the others are not tried.
  */
 let stack: Stack;
 let last: Status;
@@ -39,7 +39,7 @@ for (const name of ['REDIS_PASSWORD', 'WHATSAPP_API_KEYS', 'WHATSAPP_CREDENTIALS
 }
 
 step(
-  'two supervisors and three replicas come up healthy, as a user without rights, on a disk that is not theirs',
+  'two supervisors and three replicas come up healthy, as an unprivileged user, on a read-only disk',
   async () => {
     await stack.compose(['up', '-d']);
     for (const service of ['redis', 'supervisor-1', 'supervisor-2', 'http'])
@@ -77,7 +77,7 @@ step('the container that owns the session is killed: the other takes over withou
   await stack.untilHealthy(owner);
 });
 
-step('five replicas serve after --scale http=5, and nobody notices the death of one', async () => {
+step('five replicas serve after --scale http=5, and no request fails when one is killed', async () => {
   await stack.compose(['up', '-d', '--no-recreate', '--scale', 'http=5']);
   const replicas = await stack.containersOf('http');
   assert.equal(replicas.length, 5);
@@ -102,20 +102,23 @@ step('an upgrade, one supervisor after the other, needs no scan', async () => {
   assert.equal(image, 'holdline:next');
 });
 
-step('everything lost but the backup of Redis and the key: restored, it needs no scan', async () => {
-  assert.deepEqual(await stack.post('/api/stop'), { ok: true });
-  await stack.compose(['down', '--timeout', '25']);
-  await tar('cf', '.');
-  const volumes = ['redis', 'supervisor-1', 'supervisor-2', 'caddy'].map((name) => `${stack.name}_${name}`);
-  await docker('volume', 'rm', ...volumes);
-  await tar('xf');
-  await stack.compose(['up', '-d']);
-  assert.notEqual((await stack.post<Status>('/api/auth/start')).state, 'qr');
-  last = await stack.readyWithoutQr(last.epoch);
-  assert.equal((await stack.whatsApp.phone.state()).devices.length, 1);
-});
+step(
+  'everything is lost except the backup of Redis and the key: the restored session needs no scan',
+  async () => {
+    assert.deepEqual(await stack.post('/api/stop'), { ok: true });
+    await stack.compose(['down', '--timeout', '25']);
+    await tar('cf', '.');
+    const volumes = ['redis', 'supervisor-1', 'supervisor-2', 'caddy'].map((name) => `${stack.name}_${name}`);
+    await docker('volume', 'rm', ...volumes);
+    await tar('xf');
+    await stack.compose(['up', '-d']);
+    assert.notEqual((await stack.post<Status>('/api/auth/start')).state, 'qr');
+    last = await stack.readyWithoutQr(last.epoch);
+    assert.equal((await stack.whatsApp.phone.state()).devices.length, 1);
+  },
+);
 
-/** As docs/deployment.md says it. */
+/** The backup and restore commands of docs/deployment.md. */
 async function tar(...what: string[]): Promise<void> {
   const [mode = '', ...names] = what;
   const mounts = ['-v', `${stack.name}_redis:/data`, '-v', `${stack.dir}:/backup`];

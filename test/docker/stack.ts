@@ -5,13 +5,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Status } from '../../src/contract/status.js';
+import { chromeArgsVariable } from '../support/chrome-args.js';
+import { makeKeyText } from '../support/credentials.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 
 const root = resolve(import.meta.dirname, '../../..');
 
-/** Runs a program to its end; resolves to what it printed, rejects with what it complained of. */
+/** Runs a program to its end. Resolves to its stdout; rejects with its stderr. */
 function run(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   return new Promise((settle, reject) => {
     const options = { cwd: root, env: { ...process.env, ...env }, maxBuffer: 16 << 20, timeout: 180_000 };
@@ -24,7 +26,7 @@ function run(command: string, args: readonly string[], env: Record<string, strin
 
 export const docker = (...args: string[]) => run('docker', args);
 
-/** docker-compose.yml as an operator runs it, under a name of its own, against the stand-in for WhatsApp. */
+/** docker-compose.yml as an operator runs it, under its own project name, against the stand-in for WhatsApp. */
 export class Stack {
   readonly name = `holdline-test-${randomUUID().slice(0, 8)}`;
   readonly whatsApp: WhatsAppWeb;
@@ -60,13 +62,13 @@ export class Stack {
     this.#settings = {
       REDIS_PASSWORD: randomBytes(24).toString('hex'),
       WHATSAPP_API_KEYS: entry,
-      WHATSAPP_CREDENTIALS_KEY: randomBytes(32).toString('base64'),
-      WHATSAPP_CHROME_ARGS: whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' '),
+      WHATSAPP_CREDENTIALS_KEY: makeKeyText(),
+      WHATSAPP_CHROME_ARGS: chromeArgsVariable(whatsApp.chromeArgs),
       HOLDLINE_PUBLISH: `127.0.0.1:${port}`,
     };
   }
 
-  /** With the settings in an .env of its own, less those named. */
+  /** Runs docker compose with the settings in its own .env, without `options.without`. */
   async compose(
     args: readonly string[],
     options: { without?: string; image?: string } = {},
@@ -90,7 +92,7 @@ export class Stack {
     return ids.split('\n').filter((id) => id !== '');
   }
 
-  /** Through the proxy. */
+  /** Sends a request through the reverse proxy. */
   async fetch(path: string, init: RequestInit = {}, key: string | null = this.#key): Promise<Response> {
     const headers = new Headers(init.headers);
     if (key !== null) headers.set('Authorization', `Bearer ${key}`);
@@ -98,7 +100,7 @@ export class Stack {
     return fetch(url, { ...init, headers, signal: AbortSignal.timeout(60_000) });
   }
 
-  /** Tried again where a replica that has just started does not reach Redis yet. */
+  /** Retries: a replica that has just started may not reach Redis yet. */
   async post<T>(path: string): Promise<T> {
     const ask = async () => {
       const answer = await this.fetch(path, { method: 'POST' });
@@ -112,7 +114,7 @@ export class Stack {
     return (await (await this.fetch('/api/status')).json()) as Status;
   }
 
-  /** Waits for `ready` in a newer run than `epoch`; no QR may be shown on the way. */
+  /** Waits for `ready` in a newer run than `epoch`. Throws if a QR was shown meanwhile. */
   async readyWithoutQr(epoch: number): Promise<Status> {
     const seen = new Set<string>();
     const ready = await this.until((status) => {
@@ -123,7 +125,7 @@ export class Stack {
     return ready;
   }
 
-  /** Generous, because a machine that builds images beside it is slow. */
+  /** The timeout is long, because a machine that also builds images is slow. */
   async until(wanted: (status: Status) => boolean, message: string): Promise<Status> {
     let last: Status | null = null;
     const look = async () => {

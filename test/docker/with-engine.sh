@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# with-engine.sh COMMAND...: runs it where a Docker engine of its own answers (DOCKER_HOST), with the images that the
-# Dockerfile and docker-compose.yml start from, and leaves nothing of either. Needs root, dockerd and slirp4netns.
+# with-engine.sh COMMAND...: starts a Docker engine, builds the images that the Dockerfile and docker-compose.yml start
+# from, runs the command with DOCKER_HOST set to that engine, and leaves nothing behind. Needs root, dockerd and slirp4netns.
 #
-# Engine, containers and command have their own namespaces. No address comes or goes on this machine's network: every
-# Chromium on it would break off what it loads (net::ERR_NETWORK_CHANGED). What is in there ends with the first process in
-# there, so an end by force leaves nothing either; the way out for packages is a process too.
+# Engine, containers and command have their own namespaces. So no address appears or disappears on this machine's network:
+# that would make every Chromium on it abort its loads (net::ERR_NETWORK_CHANGED). All processes in the namespaces end with
+# the first one there, so a forced end leaves nothing either. The network connection to the outside is one of them.
 #
-# Exit codes: the command's, and 69 where no engine can run here: one line says why.
+# Exit codes: the command's, and 69 if no engine can run here: one line says why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -19,9 +19,9 @@ main() {
   trap remove EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
-  # The network of this machine, as a descriptor for the one process in there that needs it.
+  # A descriptor of this machine's network namespace, for the one process inside that needs it.
   exec 8</proc/self/ns/net
-  # The input is named because a command in the background has none otherwise.
+  # `<&0`: a background command has no input otherwise.
   setpriv --pdeathsig KILL -- unshare "${namespaces[@]}" -- bash test/docker/with-engine.sh --inside "$own" "$@" <&0 &
   space=$!
   exec 8<&-
@@ -30,7 +30,7 @@ main() {
 
 remove() {
   local first
-  # Its one child is the first process in there, which is gone when all the others are. Without one it is over.
+  # Its only child is the first process inside, which ends after all the others. No child: all have ended.
   first=$(cat "/proc/$space/task/$space/children" 2>/dev/null) || true
   if [ -n "$first" ]; then kill -KILL "${first% }"; fi
   wait "$space" 2>/dev/null || true
@@ -42,13 +42,13 @@ inside() {
   shift
   connect
   start_engine
-  # What removes containers of tests that were killed is an image that cannot be pulled; here all goes in the end.
+  # Ryuk, which removes containers of killed tests, is an image that cannot be pulled. Here everything ends anyway.
   export TESTCONTAINERS_RYUK_DISABLED=true
   TMPDIR=$own bash test/docker/base-images.sh || unavailable 'the base images cannot be made (see above)'
   "$@"
 }
 
-# The way out: a process that speaks TCP for this network on the other. It also brings up the loopback.
+# Connects this network namespace to the outside: slirp4netns relays its traffic. It also brings up the loopback.
 connect() {
   nsenter --net=/proc/self/fd/8 slirp4netns --netns-type=path --configure --mtu=65520 --disable-host-loopback \
     --ready-fd=7 "/proc/$$/ns/net" tap0 7>"$own/connected" >"$own/network.log" 2>&1 &
@@ -69,7 +69,7 @@ last_words() { grep -m 1 '^panic: ' "$own/engine.log" || tail -n 1 "$own/engine.
 
 is_up_or_dead() { docker version >/dev/null 2>&1 || ! kill -0 "$engine" 2>/dev/null; }
 
-# until_true TIMES COMMAND...: five times a second.
+# until_true TIMES COMMAND...: tries five times a second.
 until_true() {
   local patience=$1
   shift

@@ -5,9 +5,10 @@ import { after, before, test } from 'node:test';
 import type { CredentialsBackupInfo } from '../../src/contract/credentials.js';
 import type { Status } from '../../src/contract/status.js';
 import { makeKeyText } from '../support/credentials.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { kill, patientTiming, Stage } from '../support/stage.js';
+import { busyMachineTiming, Stage } from '../support/stage.js';
 
 /** One login on hosts that come and go: Redis stays, the disks do not. Each test goes on where the one before ended. */
 let stage: Stage;
@@ -39,7 +40,7 @@ function startOn(host: string, keys: string | null = key): void {
       ...{ socketTimeoutMs: 2_000, drainDelayMs: 1_000, stalledIntervalMs: 500 },
       // However busy the machine is: what is shown here is what happens, not how fast.
       ...{ keepLoginMs: 60_000, pageCheckTimeoutMs: 30_000, backupFreezeMs: 20_000, backupStopMs: 40_000 },
-      ...{ shutdownMs: 80_000, ...patientTiming },
+      ...{ shutdownMs: 80_000, ...busyMachineTiming },
     }),
   });
 }

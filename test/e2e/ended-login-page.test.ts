@@ -71,7 +71,7 @@ test('a sign-out elsewhere leads the page to the login, which says that it has e
 });
 
 test('the end of a QR visit leads its page to a sentence that says so, without scripts too', async () => {
-  const page = await follow(await replica.visitorCookie());
+  const page = await follow(await replica.guestCookie());
   for (const name of await redis.keys('{wa}:qr-visit:*')) await redis.pexpire(name, 50);
   assert.match(await alertOn(page), /^Your QR link has ended: .* Ask whoever sent it for another\.$/);
   await page.setJavaScriptEnabled(false);

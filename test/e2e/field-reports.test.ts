@@ -96,9 +96,13 @@ test('a list of chats asks about no group, whatever would become of the question
 });
 
 test('a chat that is odd costs itself, never the list', async () => {
-  await stage.whatsApp.phone.oddChat('15550005551', { lastReceivedKey: {}, serializeThrows: true });
-  await stage.whatsApp.phone.oddChat('15550005552', { formattedTitle: 7, unreadCount: 'many', t: 'late' });
-  await stage.whatsApp.phone.oddChat('15550005553', {}, ['msgs']);
+  await stage.whatsApp.phone.unusualChat('15550005551', { lastReceivedKey: {}, serializeThrows: true });
+  await stage.whatsApp.phone.unusualChat('15550005552', {
+    formattedTitle: 7,
+    unreadCount: 'many',
+    t: 'late',
+  });
+  await stage.whatsApp.phone.unusualChat('15550005553', {}, ['msgs']);
   const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
   assert.equal(listed.status, 200, JSON.stringify(listed.body));
   assert.equal(listed.body.count, 100);
@@ -126,8 +130,8 @@ test('a group is written to and read by its id', async () => {
 test('a message that is odd costs itself, and what cannot be loaded costs what is there nothing', async () => {
   const from = '15550006661';
   await stage.whatsApp.phone.receive({ from, body: 'well' });
-  await stage.whatsApp.phone.oddMessage(from, { id: null });
-  await stage.whatsApp.phone.oddMessage(from, { body: { thumbnail: true } }, ['t']);
+  await stage.whatsApp.phone.unusualMessage(from, { id: null });
+  await stage.whatsApp.phone.unusualMessage(from, { body: { thumbnail: true } }, ['t']);
   await untilTold('well again', () => stage.whatsApp.phone.receive({ from, body: 'well again' }));
   await faults({ loadEarlierThrows: true });
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}&limit=50`);
@@ -203,16 +207,16 @@ test('a text for people is the name of the place, the caption or the question, n
   const from = '15550008881';
   const thumbnail = '/9j/4AAQSkZJRgABAQAAAQABAAD'.repeat(240);
   await stage.whatsApp.phone.receive({ from, body: 'first' });
-  await stage.whatsApp.phone.oddMessage(from, {
+  await stage.whatsApp.phone.unusualMessage(from, {
     type: 'location',
     body: thumbnail,
     loc: 'Town hall',
     lat: 1,
     lng: 2,
   });
-  await stage.whatsApp.phone.oddMessage(from, { type: 'image', body: thumbnail });
+  await stage.whatsApp.phone.unusualMessage(from, { type: 'image', body: thumbnail });
   await untilTold('Tea?', () =>
-    stage.whatsApp.phone.oddMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' }),
+    stage.whatsApp.phone.unusualMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' }),
   );
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}`);
   assert.deepEqual(
@@ -257,7 +261,7 @@ for (const [count, chats] of [
 }
 
 test('a field of an unexpected type does not keep the account from ready', async () => {
-  await faults({ oddConn: { pushname: 5, platform: null } });
+  await faults({ unusualConn: { pushname: 5, platform: null } });
   const { account } = await readyAnew(await product.loginSettled(), 'ready with an odd field');
   assert.equal(account?.wid, '15550001111@c.us');
   assert.equal(account?.pushname, null);

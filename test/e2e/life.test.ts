@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
 import { eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
-import { kill, readQr, Stage } from '../support/stage.js';
+import { readQr, Stage } from '../support/stage.js';
 
 /** One account's life with the product as an operator has it: each test goes on where the one before ended. */
 let stage: Stage;

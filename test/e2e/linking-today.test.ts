@@ -4,13 +4,15 @@ import type { OutputOf } from '../../src/contract/operations.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
-import { patientTiming, readQr, Stage } from '../support/stage.js';
+import { busyMachineTiming, readQr, Stage } from '../support/stage.js';
 
 /** Linking and unlinking on today's page, where each of them has become another thing than it was in June. */
 
 async function open(timing: Record<string, number> = {}, options: Parameters<typeof Stage.open>[0] = {}) {
   const stage = await Stage.open(options);
-  const product = stage.start('all', { WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, ...timing }) });
+  const product = stage.start('all', {
+    WHATSAPP_TIMING: JSON.stringify({ ...busyMachineTiming, ...timing }),
+  });
   await product.post('/api/auth/start');
   return { stage, product };
 }

@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { parseMetrics } from '../support/metrics.js';
 import type { Product } from '../support/product.js';
-import { patientTiming, Stage } from '../support/stage.js';
+import { busyMachineTiming, Stage } from '../support/stage.js';
 
 /** A real browser that is beyond a ceiling far too low: replaced once it is old enough and nothing goes on. */
 let stage: Stage;
@@ -18,7 +18,7 @@ before(async () => {
     WHATSAPP_PROBE_PORT: String(probePort),
     WHATSAPP_BROWSER_MEMORY_MB: '64',
     WHATSAPP_TIMING: JSON.stringify({
-      ...patientTiming,
+      ...busyMachineTiming,
       ...{ memoryCheckMs: 300, recycleQuietMs: 500, recycleSpacingMs: 25_000 },
     }),
   });

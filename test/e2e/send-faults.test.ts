@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { JobView } from '../../src/contract/command-jobs.js';
 import { eventually } from '../support/eventually.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
-import { kill, patientTiming, Stage } from '../support/stage.js';
+import { busyMachineTiming, Stage } from '../support/stage.js';
 import { JUNE, type PageSettings, TODAY } from '../whatsapp-web/index.js';
 
 /**
@@ -116,7 +117,9 @@ function crashAtEachStep(page: PageSettings): void {
   }
 
   function start(): Product {
-    return stage.start('all', { WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, sendHungMs: 5_000 }) });
+    return stage.start('all', {
+      WHATSAPP_TIMING: JSON.stringify({ ...busyMachineTiming, sendHungMs: 5_000 }),
+    });
   }
 
   async function accept(message: string): Promise<string> {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { ChromiumStage } from '../support/chromium-stage.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
-import { type FaultRow, type HeldState, lasting, type Standing } from '../support/matrix/fault-row.js';
-import { signalIfAlive } from '../support/processes.js';
+import { type FaultRow, type HeldState, lasting, type SteadySession } from '../support/matrix/fault-row.js';
+import { kill } from '../support/processes.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 
 /** Class 2: what can befall the browser, its page and its profile. */
@@ -38,7 +38,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     fault: "the page's renderer is killed",
     states: all,
     inject: async (stage) => {
-      for (const pid of stage.rendererPids()) signalIfAlive(pid, 'SIGKILL');
+      for (const pid of stage.rendererPids()) kill(pid, 'SIGKILL');
     },
     expect: { recovery: 'same browser', says: /page of WhatsApp Web crashed/, noticedMs: 1_500 },
   },
@@ -163,7 +163,7 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
 ];
 if (disk === null) console.log('no disk can be mounted here: a full one is left out');
 
-faultMatrix<Standing, ChromiumStage>(
+faultMatrix<SteadySession, ChromiumStage>(
   () => ChromiumStage.open({ disk }),
   [...rows, ...(disk ? onSmallDisk : [])],
 );
@@ -178,7 +178,7 @@ async function dieLocked(stage: ChromiumStage, holder: string): Promise<void> {
 
 /** Before its files are spoiled: a browser that goes on may write them anew meanwhile, or drop some. */
 function freeze(browser: number): void {
-  signalIfAlive(-browser, 'SIGSTOP');
+  kill(-browser, 'SIGSTOP');
 }
 
 function spoil(...files: string[]): void {

@@ -68,7 +68,7 @@ test('control: without its watchdog the browser of a frozen supervisor outlives 
     process.kill(watchdog.pid, 'SIGKILL');
     await deployment.observer.until(({ ready, epoch }) => ready && epoch > status.epoch, 'taken over');
     assert.ok(isAlive(browser));
-    assert.equal(deployment.theatre.browsersAlive().length, 2);
+    assert.equal(deployment.scripted.browsersAlive().length, 2);
 
     // What remains is the lease: it ends the browser as soon as its supervisor can do anything at all.
     owner.signal('SIGCONT');

@@ -5,8 +5,9 @@ import { after, before, test } from 'node:test';
 import type { Status } from '../../src/contract/status.js';
 import { eventually } from '../support/eventually.js';
 import { lasting } from '../support/matrix/fault-row.js';
+import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
-import { kill, patientTiming, Stage } from '../support/stage.js';
+import { busyMachineTiming, Stage } from '../support/stage.js';
 
 /**
  * A login in its first seconds, which Chromium has not written yet: whatever is killed then, nobody has to scan again.
@@ -116,7 +117,7 @@ async function strike(victim: Victim, meanwhile: () => Promise<void> = async () 
 
 /** A login is kept for long enough that a busy machine has stopped or killed something before. */
 function startProduct(): Product {
-  const timing = { ...patientTiming, loginSettleMs: 15_000 };
+  const timing = { ...busyMachineTiming, loginSettleMs: 15_000 };
   return stage.start('all', { WHATSAPP_TIMING: JSON.stringify(timing) });
 }
 

@@ -6,8 +6,8 @@ import { ChromiumStage } from '../support/chromium-stage.js';
 import { eventually } from '../support/eventually.js';
 import { watchLease } from '../support/lease-watch.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
-import type { FaultRow, HeldState, Standing } from '../support/matrix/fault-row.js';
-import { childrenOf, isAlive, signalIfAlive } from '../support/processes.js';
+import type { FaultRow, HeldState, SteadySession } from '../support/matrix/fault-row.js';
+import { childrenOf, isAlive, kill } from '../support/processes.js';
 import { replaceFile } from '../support/replace-file.js';
 
 /** Class 6: what can befall the process that serves HTTP beside a supervisor. The session must not notice. */
@@ -23,7 +23,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: 'HTTP is killed',
     states: all,
-    inject: (stage) => breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGKILL'), /"reason":"signal SIGKILL"/),
+    inject: (stage) => breakHttp(stage, (pid) => kill(pid, 'SIGKILL'), /"reason":"signal SIGKILL"/),
     ...unnoticed,
   },
   {
@@ -35,8 +35,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   {
     fault: 'HTTP is frozen',
     states: all,
-    inject: (stage) =>
-      breakHttp(stage, (pid) => signalIfAlive(pid, 'SIGSTOP'), /"reason":"it did not respond for/),
+    inject: (stage) => breakHttp(stage, (pid) => kill(pid, 'SIGSTOP'), /"reason":"it did not respond for/),
     ...unnoticed,
   },
   {
@@ -57,7 +56,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
 const preload = fileURLToPath(new URL('../../../test/support/programs/http-fault.cjs', import.meta.url));
 const triggerOf = (dir: string) => join(dir, 'http-fault');
 
-faultMatrix<Standing, ChromiumStage>(
+faultMatrix<SteadySession, ChromiumStage>(
   () =>
     ChromiumStage.open({
       role: 'all',
@@ -91,8 +90,8 @@ async function breakHttp(
   assert.match(supervisor.output.slice(saidBefore), said);
 }
 
-async function trigger({ scene }: ChromiumStage, fault: 'block' | 'memory' | 'throw'): Promise<void> {
-  const file = triggerOf(scene.dir);
+async function trigger({ base }: ChromiumStage, fault: 'block' | 'memory' | 'throw'): Promise<void> {
+  const file = triggerOf(base.dir);
   replaceFile(file, fault);
   await eventually(() => !existsSync(file), { message: 'HTTP meets the fault' });
 }

@@ -1,4 +1,4 @@
-import { Deployment, type Settled } from '../support/deployment.js';
+import { Deployment, type OwnedSession } from '../support/deployment.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { type HeldState, lasting } from '../support/matrix/fault-row.js';
@@ -9,7 +9,7 @@ const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 const redisDown = { redisDown: 'shows', noticedMs: 2_500 } as const;
 
-faultMatrix<Settled, Deployment>(
+faultMatrix<OwnedSession, Deployment>(
   () => Deployment.open(timing),
   [
     {
@@ -53,9 +53,9 @@ faultMatrix<Settled, Deployment>(
     {
       fault: 'Redis is frozen for longer than a lock lives',
       states: all,
-      inject: async ({ redis, theatre }) => {
+      inject: async ({ redis, scripted }) => {
         redis.signal('SIGSTOP');
-        await Promise.all([lasting(pastTheLock), eventually(() => theatre.browsersAlive().length === 0)]);
+        await Promise.all([lasting(pastTheLock), eventually(() => scripted.browsersAlive().length === 0)]);
         redis.signal('SIGCONT');
       },
       expect: { recovery: 'anybody', ...redisDown },
@@ -63,9 +63,9 @@ faultMatrix<Settled, Deployment>(
     {
       fault: 'Redis pauses its clients for longer than a lock lives',
       states: all,
-      inject: async ({ observer, theatre }) => {
+      inject: async ({ observer, scripted }) => {
         await observer.redis.client('PAUSE', pastTheLock, 'ALL');
-        await eventually(() => theatre.browsersAlive().length === 0);
+        await eventually(() => scripted.browsersAlive().length === 0);
         await observer.redis.ping();
       },
       expect: { recovery: 'anybody', ...redisDown },
@@ -117,15 +117,15 @@ faultMatrix<Settled, Deployment>(
 );
 
 /** The lease was given up before the lock could pass on: the browser is gone by then. */
-async function down({ redis, theatre }: Deployment, ms: number): Promise<void> {
+async function down({ redis, scripted }: Deployment, ms: number): Promise<void> {
   await redis.kill();
-  await Promise.all([lasting(ms), eventually(() => theatre.browsersAlive().length === 0)]);
+  await Promise.all([lasting(ms), eventually(() => scripted.browsersAlive().length === 0)]);
   await redis.restart();
 }
 
 async function outage(deployment: Deployment, how: 'cut' | 'freeze'): Promise<void> {
   for (const network of deployment.networks()) network[how]();
-  const gone = eventually(() => deployment.theatre.browsersAlive().length === 0);
+  const gone = eventually(() => deployment.scripted.browsersAlive().length === 0);
   await Promise.all([lasting(pastTheLock), gone]);
   for (const network of deployment.networks()) network.open();
 }

@@ -32,13 +32,13 @@ function row(step: RefusedStep, error: RedisError, isFirst: boolean): FaultRow<S
 }
 
 async function refuse(step: RefusedStep, error: RedisError, stage: Stage, before: Held): Promise<string> {
-  const { requests, act, of, least = 2 } = step;
+  const { requests, trigger, of, least = 2 } = step;
   const redis = of === 'replica' ? stage.forReplica : stage.forSupervisors;
   const refusal = redis.refuse(requests, redisErrors[error]);
   let afterwards: (() => Promise<void>) | void;
   try {
     [afterwards] = await Promise.all([
-      act?.(stage, before),
+      trigger?.(stage, before),
       lasting(pastTheLock),
       eventually(() => refusal.times >= least, { timeoutMs: 30_000, message: 'the step is refused' }),
     ]);

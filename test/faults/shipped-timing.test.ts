@@ -1,10 +1,10 @@
-import { Deployment, type Settled } from '../support/deployment.js';
+import { Deployment, type OwnedSession } from '../support/deployment.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { lasting } from '../support/matrix/fault-row.js';
 
 /** The other files run on a shortened timing table; these rows need the one that is shipped. */
-faultMatrix<Settled, Deployment>(
+faultMatrix<OwnedSession, Deployment>(
   () => Deployment.open({}),
   [
     {
@@ -39,7 +39,7 @@ faultMatrix<Settled, Deployment>(
       inject: async ({ redis, observer }) => {
         // A lock that was just renewed: on a machine without a moment to spare the next renewal may be late. It counts from
         // when it was sent, and the slow replies of the row before may have held one back: hence a second one.
-        const isRenewed = async () => (await observer.look()).lockPttl > 14_000;
+        const isRenewed = async () => (await observer.read()).lockPttl > 14_000;
         await eventually(async () => !(await isRenewed()), { timeoutMs: 30_000 });
         await eventually(isRenewed, { timeoutMs: 30_000 });
         await redis.kill();

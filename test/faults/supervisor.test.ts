@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { sessionKeys } from '../../src/contract/keys.js';
-import { Deployment, type Settled } from '../support/deployment.js';
+import { Deployment, type OwnedSession } from '../support/deployment.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { lasting } from '../support/matrix/fault-row.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
-import { patientTiming } from '../support/stage.js';
+import { busyMachineTiming } from '../support/stage.js';
 
 /** Class 3: what can befall the supervisor that has the session, and those beside it. */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
@@ -13,8 +13,8 @@ const ownerGone = /supervisor is gone/;
 /** By the heartbeat, before the lock can lapse. */
 const noticedMs = timing.heartbeatTtlMs + 2_000;
 
-faultMatrix<Settled, Deployment>(
-  () => Deployment.open(timing, patientTiming),
+faultMatrix<OwnedSession, Deployment>(
+  () => Deployment.open(timing, busyMachineTiming),
   [
     {
       fault: 'the owner is killed',
@@ -33,7 +33,7 @@ faultMatrix<Settled, Deployment>(
         await deployment.takenOver(before);
         before.owner.signal('SIGCONT');
         await eventually(() => before.owner.log().includes('run lost'));
-        await deployment.untilOnRoll(before.owner);
+        await deployment.untilRegistered(before.owner);
       },
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
     },
@@ -41,10 +41,10 @@ faultMatrix<Settled, Deployment>(
       fault: "the owner's event loop is blocked for longer than its lock",
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, before) => {
-        before.owner.afflict({ type: 'block', ms: pastTheLock });
+        before.owner.injectFault({ type: 'block', ms: pastTheLock });
         await deployment.takenOver(before);
         await eventually(() => before.owner.log().includes('run lost'));
-        await deployment.untilOnRoll(before.owner);
+        await deployment.untilRegistered(before.owner);
       },
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
     },
@@ -92,9 +92,9 @@ faultMatrix<Settled, Deployment>(
       fault: "the owner's wall clock goes back an hour",
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (_, { owner }) => {
-        owner.afflict({ type: 'clock', byMs: -3_600_000 });
+        owner.injectFault({ type: 'clock', byMs: -3_600_000 });
         await lasting(pastTheLock);
-        owner.afflict({ type: 'clock', byMs: 3_600_000 });
+        owner.injectFault({ type: 'clock', byMs: 3_600_000 });
       },
       expect: { recovery: 'undisturbed' },
     },
@@ -102,9 +102,9 @@ faultMatrix<Settled, Deployment>(
       fault: "the owner's wall clock goes an hour ahead",
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (_, { owner }) => {
-        owner.afflict({ type: 'clock', byMs: 3_600_000 });
+        owner.injectFault({ type: 'clock', byMs: 3_600_000 });
         await lasting(pastTheLock);
-        owner.afflict({ type: 'clock', byMs: -3_600_000 });
+        owner.injectFault({ type: 'clock', byMs: -3_600_000 });
       },
       expect: { recovery: 'undisturbed' },
     },
@@ -154,12 +154,12 @@ async function timesLapsed({ observer }: Deployment): Promise<number> {
 }
 
 /** Whether the owner's queue worker came back as well shows when the other one goes. */
-async function cutOff(deployment: Deployment, before: Settled, how: 'cut' | 'freeze'): Promise<void> {
+async function cutOff(deployment: Deployment, before: OwnedSession, how: 'cut' | 'freeze'): Promise<void> {
   const { owner } = before;
   owner.network[how]();
   await deployment.takenOver(before);
   owner.network.open();
   await eventually(() => owner.log().includes('run lost'));
-  await deployment.untilOnRoll(owner);
+  await deployment.untilRegistered(owner);
   await deployment.endStandby(owner);
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { ChromiumStage } from '../support/chromium-stage.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
-import { type FaultRow, type HeldState, lasting, type Standing } from '../support/matrix/fault-row.js';
+import { type FaultRow, type HeldState, lasting, type SteadySession } from '../support/matrix/fault-row.js';
 
 /** Class 6, in part: a host goes and a second one, with the same `WHATSAPP_AUTH_DIR`, takes the session over. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
@@ -86,4 +86,4 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
   },
 ];
 
-faultMatrix<Standing, ChromiumStage>(() => ChromiumStage.open({ timing }), rows);
+faultMatrix<SteadySession, ChromiumStage>(() => ChromiumStage.open({ timing }), rows);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { ChromiumStage } from '../support/chromium-stage.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
-import type { FaultRow, HeldState, Standing } from '../support/matrix/fault-row.js';
+import type { FaultRow, HeldState, SteadySession } from '../support/matrix/fault-row.js';
 import { replaceFile } from '../support/replace-file.js';
 
 /** Class 1: what can befall the session worker's thread. The real client's is broken from inside. */
@@ -83,7 +83,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
 const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
 const triggerOf = (dir: string) => join(dir, 'thread-fault');
 
-faultMatrix<Standing, ChromiumStage>(
+faultMatrix<SteadySession, ChromiumStage>(
   () =>
     ChromiumStage.open({
       environment: ({ dir }) => ({ THREAD_FAULT_FILE: triggerOf(dir) }),
@@ -93,8 +93,8 @@ faultMatrix<Standing, ChromiumStage>(
 );
 
 /** Resolves when the thread has taken it up. */
-async function breakThread({ scene }: ChromiumStage, fault: ThreadFault): Promise<void> {
-  const trigger = triggerOf(scene.dir);
+async function breakThread({ base }: ChromiumStage, fault: ThreadFault): Promise<void> {
+  const trigger = triggerOf(base.dir);
   replaceFile(trigger, fault);
   await eventually(() => !existsSync(trigger), { message: 'the thread breaks' });
 }

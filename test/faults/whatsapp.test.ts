@@ -1,15 +1,15 @@
 import { after } from 'node:test';
 import { ChromiumStage } from '../support/chromium-stage.js';
-import { type DeafServers, startDeafServers } from '../support/deaf-servers.js';
 import { eventually } from '../support/eventually.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
-import { type FaultRow, type HeldState, lasting, type Standing } from '../support/matrix/fault-row.js';
+import { type FaultRow, type HeldState, lasting, type SteadySession } from '../support/matrix/fault-row.js';
+import { startUnresponsiveServers, type UnresponsiveServers } from '../support/unresponsive-servers.js';
 import type { Faults } from '../whatsapp-web/control.js';
 
 /** Class 5: what can befall WhatsApp, its page, and the way there. */
 type Row = FaultRow<ChromiumStage>;
 const linkedFirst: readonly [HeldState, ...HeldState[]] = ['ready', 'qr'];
-const deaf: Promise<DeafServers> = startDeafServers();
+const unresponsive: Promise<UnresponsiveServers> = startUnresponsiveServers();
 
 /** Five times the grace is when a page that synced and is not ready is found to be incompatible: before the deadline. */
 const timing = { startDeadlineMs: 5_000, syncDeadlineMs: 4_000, readyGraceMs: 500 };
@@ -58,12 +58,12 @@ const unreachable: readonly Row[] = [
   ),
   behind(
     'packets are dropped',
-    async () => mapTo(`127.0.0.1:${(await deaf).droppingPort}`),
+    async () => mapTo(`127.0.0.1:${(await unresponsive).droppingPort}`),
     /cannot be reached: it did not answer within 5 s/,
   ),
   behind(
     'TCP is accepted and TLS is not spoken',
-    async () => mapTo(`127.0.0.1:${(await deaf).silentPort}`),
+    async () => mapTo(`127.0.0.1:${(await unresponsive).silentPort}`),
     /cannot be reached: it did not answer within 5 s/,
   ),
   meets('connections are reset', { server: 'reset' }, /cannot be reached: .*\(ERR_/),
@@ -254,8 +254,8 @@ const connection: readonly Row[] = [
   },
 ];
 
-after(async () => (await deaf).close());
-faultMatrix<Standing, ChromiumStage>(
+after(async () => (await unresponsive).close());
+faultMatrix<SteadySession, ChromiumStage>(
   () => ChromiumStage.open({ timing }),
   [...unreachable, ...pages, ...codes, ...accounts, ...connection],
 );

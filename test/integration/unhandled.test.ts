@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
 import { supervisorEnvironment } from '../support/scaled-timing.js';
+import { ScriptedProcesses } from '../support/scripted-processes.js';
 import { SessionObserver } from '../support/session-observer.js';
 import { openRedis } from '../support/shared-redis.js';
-import { Theatre } from '../support/theatre.js';
 
 const redis = await openRedis();
 
@@ -28,10 +28,10 @@ test('a supervisor that does not handle a rejection says so in one line and exit
   const dir = scratchDir();
   const authDir = join(dir, 'auth');
   mkdirSync(authDir);
-  const theatre = new Theatre(dir);
+  const scripted = new ScriptedProcesses(dir);
   const observer = new SessionObserver(redis.url);
   const environment = {
-    ...supervisorEnvironment({ redisUrl: redis.url, authDir, browserExecutable: theatre.browserExecutable }),
+    ...supervisorEnvironment({ redisUrl: redis.url, authDir, browserExecutable: scripted.browserExecutable }),
     WHATSAPP_PROBE_PORT: '0',
     NODE_OPTIONS: `--require=${preload}`,
   };
@@ -45,14 +45,14 @@ test('a supervisor that does not handle a rejection says so in one line and exit
   createInterface({ input: product.stdout as Readable }).on('line', (line) => lines.push(JSON.parse(line)));
   try {
     await observer.start();
-    await eventually(() => theatre.browsersAlive().length === 1, { message: 'it has a browser' });
+    await eventually(() => scripted.browsersAlive().length === 1, { message: 'it has a browser' });
     product.kill('SIGUSR2');
     assert.deepEqual(await exited, [1, null]);
     const last = lines.at(-1);
     assert.equal(last?.msg, 'unhandled error; the process ends');
     assert.equal(last?.level, 60);
     assert.equal(last?.err?.message, 'left unhandled on purpose');
-    await eventually(() => theatre.browsersAlive().length === 0, { message: 'the browser is gone' });
+    await eventually(() => scripted.browsersAlive().length === 0, { message: 'the browser is gone' });
   } finally {
     product.kill('SIGKILL');
     await exited;

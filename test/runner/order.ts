@@ -1,4 +1,4 @@
-/** What takes half a minute and more: by the alphabet some would be left over at the end, with nothing beside them. */
+/** Files that take half a minute or more. In alphabetical order some would start last and run alone at the end. */
 export const longestFirst: readonly string[] = `
   faults/whatsapp e2e/send-faults faults/refusals integration/platform/odd-keys integration/supervisor/refused
   e2e/linking-today integration/http/commands/send-outage faults/supervisor faults/browser e2e/credentials
@@ -14,8 +14,8 @@ export const longestFirst: readonly string[] = `
   .split(/\s+/)
   .map((name) => `test/${name}.test.ts`);
 
-/** Of names as `test/unit/contract/bounds.test.ts`: where they stand among all, as a comparison for sorting. */
-export function byLength(a: string, b: string): number {
+/** Compares names such as `test/unit/contract/bounds.test.ts` for sorting: the longest files first. */
+export function byDuration(a: string, b: string): number {
   return place(a) - place(b);
 }
 

@@ -1,12 +1,12 @@
-/** Takes the lines of one file; `end` after the last. */
+/** Takes the lines of one file. Call `end` with the last one. */
 export interface Turn {
   line(line: string): void;
   end(last: string): void;
 }
 
 /**
- * For files that run beside each other: the lines of each stay together, and those of the oldest that still runs appear
- * at once, because a long one is watched.
+ * Prints the output of files that run at the same time. The lines of each file stay together. Those of the file that has
+ * run longest are printed at once, so that a person can watch a long one.
  */
 export class PrintInTurn {
   readonly #print: (line: string) => void;

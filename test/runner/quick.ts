@@ -1,7 +1,7 @@
 /**
- * `npm run test:quick`: every file of these directories that is not left out below. A new one is in; what it takes stands in
- * the output, and one that opens a browser, or takes more than some seconds, belongs below. Those that only need data have one
- * Redis for all (test/support/shared-redis.ts); one that ends, freezes, configures or measures its Redis starts its own.
+ * `npm run test:quick` runs every file of these directories that is not left out below. A new file is included. The output
+ * shows how long it takes: leave it out if it opens a browser or takes more than some seconds. Files that only need data
+ * share one Redis (test/support/shared-redis.ts). A file that ends, freezes, configures or measures its Redis starts its own.
  */
 const directories = ['test/unit/', 'test/integration/'];
 
@@ -31,7 +31,7 @@ export const namesLeftOut: readonly string[] = Object.values(leftOut)
   .flatMap((names) => names.trim().split(/\s+/))
   .map((name) => `test/${name}.test.ts`);
 
-/** Of a name as `test/unit/contract/bounds.test.ts`. */
+/** Takes a name such as `test/unit/contract/bounds.test.ts`. */
 export function isQuick(name: string): boolean {
   return directories.some((directory) => name.startsWith(directory)) && !namesLeftOut.includes(name);
 }

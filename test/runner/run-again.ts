@@ -1,23 +1,23 @@
 import { outcome, runAll, type Settings } from './run-all.js';
 import type { FileRun } from './run-file.js';
 
-/** A test file that failed, and passed when it ran once more, alone. */
+/** A test file that failed and then passed when it ran once more, alone. */
 export interface Flaky {
   readonly first: FileRun;
   readonly second: FileRun;
 }
 
-/** More failing files than these are no accident. */
+/** If more files than this fail, it is not chance, and none is run once more. */
 const mostAgain = 5;
 
 export interface AgainSettings extends Settings {
-  /** Of `performance.now()`: when the run must be over. */
+  /** When the run must be over, in the time of `performance.now()`. */
   readonly deadline: number;
 }
 
 /**
- * Runs each file that failed once more, with nothing beside it. What passes then failed by its company or by chance: it is
- * told as flaky, and costs nobody the run.
+ * Runs each failed file once more, alone. A file that then passes had failed because of other files or by chance. It is
+ * reported as flaky and does not fail the run.
  *
  * @returns the last run of each file, and those that are flaky
  */
@@ -53,14 +53,14 @@ export async function runAgain(
   return { last, flaky };
 }
 
-/** Tests that are skipped now have not been shown to pass. */
+/** A second run with fewer tests counts as failed: skipped tests have not passed. */
 function failedIfShorter(second: FileRun, first: FileRun): FileRun {
   if (second.failed > 0 || second.ran >= first.ran) return second;
   const problem = `once more, alone, it ran ${second.ran} tests of ${first.ran}`;
   return { ...second, failed: 1, problem, complaint: first.complaint };
 }
 
-/** The record of a run's flaky files. */
+/** The text of flaky.txt. */
 export function describeFlaky(flaky: readonly Flaky[]): string {
   return flaky
     .map(({ first, second }) =>

@@ -7,7 +7,7 @@ export type Settings = Pick<FileRunOptions, 'timeoutMs' | 'signal'> & {
   readonly print: (line: string) => void;
 };
 
-/** In this order, so many at a time; those that have not begun when the signal comes do not run. */
+/** Runs the files in this order, `concurrency` at a time. After the signal it starts no more files. */
 export async function runAll(files: readonly string[], settings: Settings): Promise<FileRun[]> {
   const { timeoutMs, signal, print } = settings;
   const output = new PrintInTurn(print);

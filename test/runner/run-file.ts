@@ -9,20 +9,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { readTally } from './tally.js';
 
-/** What became of one test file. */
+/** The result of one test file. */
 export interface FileRun {
   readonly file: string;
   readonly name: string;
   readonly passed: number;
-  /** At least 1 where the file itself failed: it timed out, was ended, or ended before its tests did. */
+  /** At least 1 if the file itself failed: it timed out, was ended, or ended before its tests did. */
   readonly failed: number;
-  /** Tests of it that passed or failed. */
+  /** Tests that passed or failed. */
   readonly ran: number;
   readonly skipped: number;
   readonly seconds: number;
-  /** Why the file failed, where no test of it says so. */
+  /** Why the file itself failed; null: it did not. */
   readonly problem: string | null;
-  /** What its failed tests said; of a file that did not get so far, its last lines. Empty: it passed. */
+  /** The output of its failed tests, or its last lines if there is none. Empty: it passed. */
   readonly complaint: string;
 }
 
@@ -30,17 +30,17 @@ type Ending = Omit<FileRun, 'file' | 'name' | 'seconds'>;
 
 export interface FileRunOptions {
   readonly timeoutMs: number;
-  /** Ends it at once. */
+  /** Ends the file at once. */
   readonly signal: AbortSignal;
   readonly onLine: (line: string) => void;
 }
 
-/** A process that does not end by SIGTERM, because a test listens to it, is killed after this. */
+/** A process that does not end on SIGTERM, because a test handles the signal, is killed after this. */
 const termGraceMs = 2_000;
 const excerptLines = 60;
 const summaryLine = /^ℹ (tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 
-/** Runs one compiled test file in a process of its own, as `node --test` does. One that cannot be run has failed. */
+/** Runs one compiled test file in its own process, as `node --test` does. A file that cannot be run counts as failed. */
 export async function runFile(file: string, options: FileRunOptions): Promise<FileRun> {
   const began = performance.now();
   const ending = await endingOf(file, options).catch((error: unknown): Ending => {
@@ -85,13 +85,13 @@ async function endingIn(dir: string, file: string, options: FileRunOptions): Pro
   return { passed, failed, ran, skipped, problem, complaint: failed === 0 ? '' : complaintIn(lines) };
 }
 
-/** The source of a compiled file, as it is given to `npm test`. */
+/** The source of a compiled file, as given to `npm test`. */
 export function nameOf(file: string): string {
   const root = resolve(import.meta.dirname, '../..');
   return relative(root, resolve(file)).replace(/\.js$/, '.ts');
 }
 
-/** A process that could not be started, there being no descriptors for it, has no streams. */
+/** A stream is undefined if the process could not be started for lack of descriptors. */
 function readLines(streams: readonly (Readable | undefined)[], onLine: (line: string) => void): void {
   for (const stream of streams) {
     if (stream === undefined) continue;
@@ -99,7 +99,7 @@ function readLines(streams: readonly (Readable | undefined)[], onLine: (line: st
   }
 }
 
-/** What was wrong with its end; null: nothing. */
+/** Resolves when the process has ended: to what was wrong, or null. */
 async function untilItEnds(child: ChildProcess, options: FileRunOptions): Promise<string | null> {
   const { timeoutMs, signal } = options;
   const exited = once(child, 'exit') as Promise<[code: number | null, signal: NodeJS.Signals | null]>;
@@ -118,7 +118,7 @@ async function untilItEnds(child: ChildProcess, options: FileRunOptions): Promis
   if (signal.aborted) endWithRun();
   try {
     const [code, by] = await exited;
-    // Whatever it started and left may hold its output open.
+    // A process that it left behind may hold its output open.
     await Promise.race([closed, sleep(termGraceMs, undefined, { ref: false })]);
     if (endedBecause !== null) return endedBecause;
     if (by !== null) return `it was ended by ${by}`;
@@ -132,9 +132,9 @@ async function untilItEnds(child: ChildProcess, options: FileRunOptions): Promis
   }
 }
 
-/** The spec reporter tells at its end again what failed. */
+/** The spec reporter repeats all failures at its end. */
 function complaintIn(lines: readonly string[]): string {
   const from = lines.lastIndexOf('✖ failing tests:');
-  const said = from === -1 ? lines.slice(-excerptLines) : lines.slice(from + 1);
-  return said.join('\n').trim();
+  const excerpt = from === -1 ? lines.slice(-excerptLines) : lines.slice(from + 1);
+  return excerpt.join('\n').trim();
 }

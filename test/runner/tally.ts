@@ -1,12 +1,12 @@
 import type { TestEvent } from 'node:test/reporters';
 
-/** The last line of a tally. A file that ended before its tests did has none. */
+/** The last line of a tally. It is missing if the file ended before its tests did. */
 const end = 'end';
 
-/** What a tally tells of one test file. */
+/** The counts of one test file. */
 export interface Tally {
   readonly passed: number;
-  /** Tests, or 1 where only a suite, a hook or the file itself has. */
+  /** Failed tests; 1 if only a suite, a hook or the file itself failed. */
   readonly failed: number;
   /** Tests that passed or failed. */
   readonly ran: number;
@@ -15,8 +15,8 @@ export interface Tally {
 }
 
 /**
- * A reporter of node:test for one test file: a line `pass` or `fail` for each test, `skip` for one that is skipped or to be
- * done, `broken` for a suite or a file that failed. Node 22 ends with code 0 where only a hook after the tests failed; this tells.
+ * A reporter of node:test for one test file. It writes `pass` or `fail` for each test, `skip` for a skipped or todo test, and
+ * `broken` for a failed suite or file. It is needed because Node 22 exits with code 0 if only a hook after the tests failed.
  */
 export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   for await (const event of events) {
@@ -24,7 +24,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
     const { details, skip, todo, name, file } = event.data;
     const isSkipped = skip !== undefined || todo !== undefined;
     const hasFailed = event.type === 'test:fail';
-    // A hook beside the tests fails as a test that is called like the file.
+    // A failed top-level hook appears as a failed test with the name of the file.
     if (details.type !== 'suite' && name !== file)
       yield isSkipped ? 'skip\n' : hasFailed ? 'fail\n' : 'pass\n';
     else if (hasFailed && !isSkipped) yield 'broken\n';

@@ -8,7 +8,7 @@ export interface Answer<Body> {
   readonly body: Body;
 }
 
-/** Calls of the API as a client makes them: with a body a POST, else a GET. */
+/** Calls the API as a client does: POST with a body, GET without one. */
 export function apiCaller(product: () => Product) {
   return async <Body = { error: { code: string; message: string } }>(
     path: string,
@@ -23,13 +23,16 @@ export function apiCaller(product: () => Product) {
   };
 }
 
-/** The data of the events of a type from the beginning of the stream, once there are so many. */
+/** Waits until the stream holds `count` events of the type; resolves to the data of all of them. */
 export async function eventsOf(product: Product, type: string, count: number): Promise<Event[]> {
   const client = await listenToEvents(await product.url(), { query: `?types=${type}`, lastEventId: '1-0' });
   try {
-    const told = () => client.events.filter((event) => event.type === type);
-    await eventually(() => told().length >= count, { timeoutMs: 60_000, message: `${count} events ${type}` });
-    return told().map(({ body }) => body.data as unknown as Event);
+    const received = () => client.events.filter((event) => event.type === type);
+    await eventually(() => received().length >= count, {
+      timeoutMs: 60_000,
+      message: `${count} events ${type}`,
+    });
+    return received().map(({ body }) => body.data as unknown as Event);
   } finally {
     client.close();
   }

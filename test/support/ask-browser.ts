@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 
 let lastId = 0;
 
-/** One command over a port to a browser that nothing else comes through meanwhile. */
+/** Sends one command to a browser and waits for its answer. No other message may arrive on the port meanwhile. */
 export async function ask<Result = Record<string, unknown>>(
   port: MessagePort,
   method: string,

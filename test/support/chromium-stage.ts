@@ -4,14 +4,14 @@ import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
 import { eventually } from './eventually.js';
 import { type Replica, startReplica } from './http-replica.js';
-import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
-import { allProcesses, childrenOf, signalIfAlive } from './processes.js';
+import type { FaultStage, HeldState, SteadySession } from './matrix/fault-row.js';
+import { allProcesses, childrenOf, kill } from './processes.js';
 import type { Product } from './product.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import type { SmallDisk } from './small-disk.js';
-import { patientTiming, readQr, Stage } from './stage.js';
+import { busyMachineTiming, readQr, Stage } from './stage.js';
 
-/** Deadlines of page and library, shortened; what Chromium itself takes is left its time. */
+/** Shortens the deadlines of page and library. Chromium keeps the time that it needs itself. */
 const shortenedTiming = {
   startDeadlineMs: 20_000,
   syncDeadlineMs: 20_000,
@@ -35,20 +35,20 @@ type WhatsAppTiming = Awaited<ReturnType<Stage['whatsApp']['timing']['current']>
 
 interface ChromiumOptions {
   readonly timing?: Partial<Timing>;
-  readonly environment?: (scene: Stage) => Record<string, string>;
+  readonly environment?: (base: Stage) => Record<string, string>;
   readonly nodeArgs?: string[];
-  /** Where the profile is, if it is not to be with everything else. */
+  /** The disk for the profile, where it is not to share the directory of everything else. */
   readonly disk?: SmallDisk | null;
   readonly role?: 'all' | 'supervisor';
 }
 
-/** One supervisor with the real client in a real Chromium, one Redis, one replica; the stand-in for WhatsApp Web. */
+/** One supervisor with the real client in a real Chromium, one Redis, one replica, and the stand-in for WhatsApp Web. */
 export class ChromiumStage implements FaultStage {
   readonly redis: RedisServer;
   readonly replica: Replica;
-  readonly scene: Stage;
+  readonly base: Stage;
   readonly honestWithinMs: number;
-  /** Each count looks at every process of the machine. */
+  /** Each count reads every process of the machine. */
   readonly countIntervalMs = 200;
   supervisor: Product;
   readonly #environment: Record<string, string>;
@@ -61,32 +61,32 @@ export class ChromiumStage implements FaultStage {
 
   static async open(options: ChromiumOptions = {}): Promise<ChromiumStage> {
     const redis = await startRedis({ appendOnly: true });
-    const scene = await Stage.open();
-    const usualTiming = await scene.whatsApp.timing.current();
-    const replica = await startReplica(redis.url, { timing: patientTiming });
-    return new ChromiumStage(redis, replica, { scene, usualTiming }, options);
+    const base = await Stage.open();
+    const usualTiming = await base.whatsApp.timing.current();
+    const replica = await startReplica(redis.url, { timing: busyMachineTiming });
+    return new ChromiumStage(redis, replica, { base, usualTiming }, options);
   }
 
   private constructor(
     redis: RedisServer,
     replica: Replica,
-    { scene, usualTiming }: { scene: Stage; usualTiming: WhatsAppTiming },
+    { base, usualTiming }: { base: Stage; usualTiming: WhatsAppTiming },
     options: ChromiumOptions,
   ) {
     this.#usualTiming = usualTiming;
     this.redis = redis;
     this.replica = replica;
-    this.scene = scene;
+    this.base = base;
     const timing = { ...shortenedTiming, ...options.timing };
-    // A dead page is looked for; a dead owner is noticed by its heartbeat.
+    // A page check finds a dead page; a missing heartbeat shows a dead owner.
     this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 2_000;
-    this.#authDir = options.disk?.dir ?? join(scene.dir, 'auth');
+    this.#authDir = options.disk?.dir ?? join(base.dir, 'auth');
     this.#environment = {
       WHATSAPP_AUTH_DIR: this.#authDir,
       REDIS_URL: redis.url,
       WHATSAPP_RESTARTS_MAX: '1000',
       WHATSAPP_TIMING: JSON.stringify(timing),
-      ...options.environment?.(scene),
+      ...options.environment?.(base),
     };
     this.#nodeArgs = options.nodeArgs ?? [];
     this.#role = options.role ?? 'supervisor';
@@ -95,14 +95,14 @@ export class ChromiumStage implements FaultStage {
   }
 
   get whatsApp(): Stage['whatsApp'] {
-    return this.scene.whatsApp;
+    return this.base.whatsApp;
   }
 
   get profileDir(): string {
     return join(this.#authDir, 'session-default');
   }
 
-  async hold(state: HeldState): Promise<Standing> {
+  async hold(state: HeldState): Promise<SteadySession> {
     await this.#heal();
     if (state === 'qr') {
       await this.#end('/api/logout');
@@ -116,12 +116,12 @@ export class ChromiumStage implements FaultStage {
       }
       if (state === 'starting') await this.#opening();
     }
-    return this.#standing((s) => s.state === state && s.last_error === null, `${state} is held`);
+    return this.#steady((s) => s.state === state && s.last_error === null, `${state} is held`);
   }
 
-  async recovered(state: HeldState): Promise<Standing> {
+  async recovered(state: HeldState): Promise<SteadySession> {
     await this.#heal();
-    if (state !== 'qr') return this.#standing((s) => s.ready && s.last_error === null, 'ready again');
+    if (state !== 'qr') return this.#steady((s) => s.ready && s.last_error === null, 'ready again');
     await eventually(
       async () => {
         const code = await this.#shownCode();
@@ -129,10 +129,10 @@ export class ChromiumStage implements FaultStage {
       },
       { timeoutMs: 60_000, message: 'a code that can be scanned' },
     );
-    return this.#standing((s) => s.has_qr, 'a QR');
+    return this.#steady((s) => s.has_qr, 'a QR');
   }
 
-  /** The status, once it is as wanted. */
+  /** Waits until the status is as wanted, and returns it. */
   until(wanted: (status: Status) => boolean, message: string, timeoutMs = 60_000): Promise<Status> {
     let last: Status | undefined;
     return eventually(
@@ -146,7 +146,7 @@ export class ChromiumStage implements FaultStage {
     }) as Promise<Status>;
   }
 
-  /** A supervisor on a machine where something else is true: what it is started with differs. */
+  /** Restarts the supervisor with a different environment, as on another machine. */
   async moveTo(environment: Record<string, string>): Promise<void> {
     this.#isAltered = true;
     await this.supervisor.end('SIGTERM');
@@ -154,8 +154,8 @@ export class ChromiumStage implements FaultStage {
   }
 
   /**
-   * Each leads its group; a helper that has forked and not yet become itself has its command line too, and some lead a
-   * group already, but its parent is a browser.
+   * A browser leads its process group. A helper that has forked but not yet called exec has the browser's command line
+   * too, and some already lead a group; its parent is a browser.
    */
   browserPids(): number[] {
     const flag = `--user-data-dir=${this.profileDir}`;
@@ -168,22 +168,22 @@ export class ChromiumStage implements FaultStage {
       .map(({ pid }) => pid);
   }
 
-  /** A supervisor beside the one there is, on a machine of its own by its name; it becomes the one that counts. */
+  /** Starts a second supervisor, by `launcher` on a host of its own name. It becomes `supervisor`. */
   addHost(launcher: readonly string[], environment: Record<string, string> = {}): Product {
     this.supervisor = this.#start(environment, launcher);
     return this.supervisor;
   }
 
-  /** Everything that runs on the machine of this supervisor, at once. */
+  /** Kills the supervisor, its watchdogs and its browsers at once, as when their machine fails. */
   async killHost(host: Product): Promise<void> {
     const browsers = this.browserPids();
     const watchdogs = childrenOf(host.pid).map(({ pid }) => pid);
-    for (const pid of [host.pid, ...watchdogs]) signalIfAlive(pid, 'SIGKILL');
-    for (const pid of browsers) signalIfAlive(-pid, 'SIGKILL');
+    for (const pid of [host.pid, ...watchdogs]) kill(pid, 'SIGKILL');
+    for (const pid of browsers) kill(-pid, 'SIGKILL');
     await host.exited();
   }
 
-  /** Each of the browser's processes that draws a page. */
+  /** The renderer processes of the browser. */
   rendererPids(): number[] {
     const groups = this.browserPids();
     return allProcesses()
@@ -195,7 +195,7 @@ export class ChromiumStage implements FaultStage {
   }
 
   killBrowser(): void {
-    for (const pid of this.browserPids()) signalIfAlive(pid, 'SIGKILL');
+    for (const pid of this.browserPids()) kill(pid, 'SIGKILL');
   }
 
   browsersAlive(): number {
@@ -213,8 +213,8 @@ export class ChromiumStage implements FaultStage {
 
   async assertNoZombies(): Promise<void> {
     await eventually(async () => {
-      const zombies = (await this.scene.processes()).filter(({ isZombie }) => isZombie);
-      assert.deepEqual(zombies, [], 'dead but unburied');
+      const zombies = (await this.base.processes()).filter(({ isZombie }) => isZombie);
+      assert.deepEqual(zombies, [], 'zombies');
       return true;
     });
   }
@@ -224,14 +224,14 @@ export class ChromiumStage implements FaultStage {
   }
 
   async close(): Promise<void> {
-    await this.scene.close();
+    await this.base.close();
     await this.#disk?.unmount();
     await this.replica.close();
     await this.redis.stop();
   }
 
   #start(environment: Record<string, string>, launcher: readonly string[] = []): Product {
-    return this.scene.start(this.#role, { ...this.#environment, ...environment }, this.#nodeArgs, launcher);
+    return this.base.start(this.#role, { ...this.#environment, ...environment }, this.#nodeArgs, launcher);
   }
 
   async #heal(): Promise<void> {
@@ -243,13 +243,13 @@ export class ChromiumStage implements FaultStage {
     this.#isAltered = false;
   }
 
-  /** Somebody scans the code as soon as there is one. */
+  /** Scans the code as soon as there is one. */
   async scanned(): Promise<void> {
     await this.until((s) => s.has_qr, 'a QR');
     await eventually(async () => (await this.whatsApp.phone.scanCurrent()).linked, { message: 'linked' });
   }
 
-  /** Ready, by a scan where there is no login. */
+  /** Waits for `ready`; scans a code if there is no login. */
   async #linked(): Promise<void> {
     const { state } = await this.replica.status();
     if (state !== 'ready') await this.#post('/api/auth/start');
@@ -259,7 +259,7 @@ export class ChromiumStage implements FaultStage {
     await this.until((s) => s.ready, 'ready after the scan');
   }
 
-  /** The page has come, and WhatsApp keeps it waiting: from now on there is something to break. */
+  /** Waits until a page has connected and WhatsApp holds it in OPENING. A fault then meets a page that starts. */
   async #opening(): Promise<void> {
     await eventually(
       async () => (await this.whatsApp.phone.state()).connections.some(({ state }) => state === 'OPENING'),
@@ -277,7 +277,7 @@ export class ChromiumStage implements FaultStage {
     assert.equal(answer.status, 200, await answer.text());
   }
 
-  async #standing(wanted: (status: Status) => boolean, message: string): Promise<Standing> {
+  async #steady(wanted: (status: Status) => boolean, message: string): Promise<SteadySession> {
     await this.until(wanted, message);
     return eventually(
       async () => {

@@ -2,19 +2,19 @@ import { Redis } from 'ioredis';
 import { type HeldSession, holdSession } from './held-session.js';
 import { type Replica, startReplica } from './http-replica.js';
 import { type RedisServer, startRedis } from './redis-server.js';
-import { type CommandScript, carryOut, type ScriptedCommands } from './scripted-commands.js';
+import { type CommandScript, type ScriptedCommands, startScriptedCommands } from './scripted-commands.js';
 
-/** Two replicas on one Redis, and what a test adds to them: a session that runs, and what carries out commands. */
+/** Two replicas on one Redis. A test can add a running session and a consumer of commands. */
 export interface CommandStage {
   readonly server: RedisServer;
   readonly redis: Redis;
   readonly replica: Replica;
   readonly other: Replica;
-  /** To be closed with the scene. */
+  /** Closed with the stage. */
   readonly open: { close(): Promise<void> }[];
   held(): Promise<HeldSession>;
   consumer(script: CommandScript): Promise<ScriptedCommands>;
-  /** Ends what the test added and empties Redis. */
+  /** Closes what the test added and empties Redis. */
   clear(): Promise<void>;
   close(): Promise<void>;
 }
@@ -36,7 +36,7 @@ export async function startCommandStage(): Promise<CommandStage> {
     other,
     open,
     held: async () => opened(await holdSession(server.url, replica)),
-    consumer: async (script) => opened(await carryOut(server.url, script)),
+    consumer: async (script) => opened(await startScriptedCommands(server.url, script)),
     async clear() {
       for (const part of open.splice(0).reverse()) await part.close();
       await redis.flushall();

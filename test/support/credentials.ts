@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type CredentialsKey, parseCredentialsKey } from '../../src/platform/credentials-keys.js';
 
-/** As an operator makes one. */
+/** Makes a key as an operator does. */
 export function makeKeyText(): string {
   return randomBytes(32).toString('base64');
 }

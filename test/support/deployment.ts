@@ -5,16 +5,16 @@ import { eventually } from './eventually.js';
 import type { FaultProxy } from './fault-proxy.js';
 import { type Replica, startReplica } from './http-replica.js';
 import { scratchDir } from './leftovers.js';
-import type { FaultStage, HeldState, Standing } from './matrix/fault-row.js';
+import type { FaultStage, HeldState, SteadySession } from './matrix/fault-row.js';
 import { allProcesses, processFacts } from './processes.js';
 import { type RedisServer, startRedis } from './redis-server.js';
+import { ScriptedProcesses, type ThreadBehaviour } from './scripted-processes.js';
 import { SessionObserver } from './session-observer.js';
 import {
   type SupervisorProcess,
   type SupervisorProcessOptions,
   startSupervisorProcess,
 } from './supervisor-process.js';
-import { Theatre, type ThreadBehaviour } from './theatre.js';
 
 const behaviours: Readonly<Record<HeldState, ThreadBehaviour>> = {
   starting: 'stays starting',
@@ -23,18 +23,18 @@ const behaviours: Readonly<Record<HeldState, ThreadBehaviour>> = {
   ready: 'ready',
 };
 
-export interface Settled extends Standing {
+export interface OwnedSession extends SteadySession {
   readonly owner: SupervisorProcess;
 }
 
-/** How supervisors differ from the usual ones: another way to Redis, more settings. */
+/** Options of the supervisors: another port for Redis, further variables. */
 type DeploymentOptions = Partial<Pick<SupervisorProcessOptions, 'redisPort' | 'environment'>>;
 
-/** Two supervisors with scripted browsers and threads, one Redis, one replica, one session. */
-export class Deployment implements FaultStage<Settled> {
+/** Two supervisors with scripted browsers and threads, one Redis, one replica and one session. */
+export class Deployment implements FaultStage<OwnedSession> {
   readonly redis: RedisServer;
   readonly replica: Replica;
-  readonly theatre: Theatre;
+  readonly scripted: ScriptedProcesses;
   readonly observer: SessionObserver;
   readonly honestWithinMs: number;
   readonly countIntervalMs = 25;
@@ -45,7 +45,7 @@ export class Deployment implements FaultStage<Settled> {
   #started = 0;
   #state: HeldState = 'ready';
 
-  /** The replica notices an outage as the shipped one does, where nothing else is said. */
+  /** By default the replica has the shipped timing, so it notices an outage as it does in production. */
   static async open(
     timing: Partial<Timing>,
     replicaTiming: Partial<Timing> = timingSchema.parse({}),
@@ -65,50 +65,50 @@ export class Deployment implements FaultStage<Settled> {
     this.#supervisorOptions = options;
     this.redis = redis;
     this.replica = replica;
-    this.theatre = new Theatre(this.#dir);
+    this.scripted = new ScriptedProcesses(this.#dir);
     this.observer = new SessionObserver(redis.url);
     this.honestWithinMs = (timing.heartbeatTtlMs ?? 6_000) + 2_000;
   }
 
-  /** Two supervisors run, the session stays in this state and everything said about it is true. */
-  async hold(state: HeldState): Promise<Settled> {
+  /** Brings two supervisors up and the session into this state, where it stays. */
+  async hold(state: HeldState): Promise<OwnedSession> {
     while (this.#supervisors.size < 2) await this.startSupervisor();
-    this.theatre.playThreads(behaviours[state]);
-    if ((await this.observer.look()).jobExists && this.#state !== state) {
+    this.scripted.setThreads(behaviours[state]);
+    if ((await this.observer.read()).jobExists && this.#state !== state) {
       await this.observer.requestEnd('stop');
       await this.observer.untilEnded();
     }
     this.#state = state;
-    if (!(await this.observer.look()).jobExists) await this.observer.start();
+    if (!(await this.observer.read()).jobExists) await this.observer.start();
     return this.recovered(state);
   }
 
   /**
-   * The session is back in its state; one browser lives, its parent is the supervisor that the status names, and
-   * nothing of another run is left.
+   * Waits until the session is back in its state, one browser lives whose parent is the supervisor named in the status,
+   * and nothing of another run is left.
    */
-  async recovered(state: HeldState, timeoutMs = 60_000): Promise<Settled> {
+  async recovered(state: HeldState, timeoutMs = 60_000): Promise<OwnedSession> {
     return eventually(
       async () => {
-        const { status, fence, heartbeat, lockPttl, jobExists } = await this.observer.look();
+        const { status, fence, heartbeat, lockPttl, jobExists } = await this.observer.read();
         assert.deepEqual([status?.state, heartbeat, jobExists], [state, 'live', true]);
         assert.ok(lockPttl > 0, 'the lock is held');
         assert.equal(fence, `${status?.epoch}.${status?.incarnation}`);
-        const alive = this.theatre.browsersAlive();
+        const alive = this.scripted.browsersAlive();
         assert.equal(alive.length, 1, 'one browser');
         const [browser = 0] = alive;
         const owner = [...this.#supervisors].find(({ pid }) => pid === processFacts(browser)?.parent);
         assert.ok(owner, 'the browser belongs to a supervisor');
-        const told = await this.replica.status();
-        assert.deepEqual([told.state, told.supervisor], [state, owner.id]);
-        return { owner, browser, status: told };
+        const shown = await this.replica.status();
+        assert.deepEqual([shown.state, shown.supervisor], [state, owner.id]);
+        return { owner, browser, status: shown };
       },
       { timeoutMs, message: `the session is not ${state}` },
     );
   }
 
-  /** The session has got past `before` into a newer run, with somebody behind it. */
-  async takenOver(before: Settled): Promise<void> {
+  /** Waits until a newer run than that of `before` is in the same state and has a live heartbeat. */
+  async takenOver(before: OwnedSession): Promise<void> {
     const { state, epoch } = before.status;
     await this.observer.until((s) => s.state === state && s.epoch > epoch, 'taken over', 60_000);
   }
@@ -125,29 +125,29 @@ export class Deployment implements FaultStage<Settled> {
     await standby.exited;
   }
 
-  /** Breaks or heals the way of every supervisor to Redis. */
+  /** The proxy between each supervisor and Redis. */
   networks(): FaultProxy[] {
     return [...this.#supervisors].map(({ network }) => network);
   }
 
-  /** The supervisor is back on the roll of those alive, so that it could take a run. */
-  async untilOnRoll({ id }: SupervisorProcess): Promise<void> {
+  /** Waits until the supervisor is back in the registry, so that it can take a run. */
+  async untilRegistered({ id }: SupervisorProcess): Promise<void> {
     await eventually(async () => Number(await this.observer.redis.zscore(supervisorsKey, id)) > Date.now(), {
-      message: `${id} is back`,
+      message: `${id} is registered`,
     });
   }
 
   browsersAlive(): number {
-    return this.theatre.browsersAlive().length;
+    return this.scripted.browsersAlive().length;
   }
 
-  /** Nobody counts pages here: a browser that lives acts. */
+  /** There is no stand-in here that counts pages: a living browser counts as acting. */
   async acting(): Promise<null> {
     return null;
   }
 
   async received(body: string): Promise<number> {
-    return this.theatre.sent().filter(({ message }) => message === body).length;
+    return this.scripted.sent().filter(({ message }) => message === body).length;
   }
 
   async assertNoZombies(): Promise<void> {
@@ -172,7 +172,7 @@ export class Deployment implements FaultStage<Settled> {
       signal('SIGTERM');
     }
     await Promise.all([...this.#supervisors].map(({ exited }) => exited));
-    await eventually(() => this.theatre.browsersAlive().length === 0, { message: 'no browser is left' });
+    await eventually(() => this.scripted.browsersAlive().length === 0, { message: 'no browser is left' });
     await this.observer.close();
     await this.replica.close();
     await this.redis.stop();
@@ -183,7 +183,7 @@ export class Deployment implements FaultStage<Settled> {
       name: `supervisor-${++this.#started}`,
       dir: this.#dir,
       redisPort: this.redis.port,
-      theatre: this.theatre,
+      scripted: this.scripted,
       timing: this.#timing,
       ...this.#supervisorOptions,
     });

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 /**
- * Ends the child with this process. One that is killed, as the runner does to a test file that hangs, runs no
- * clean-up: its end closes the pipe that a watcher reads from.
+ * Ends the child when this process ends. A killed process runs no clean-up, and the runner kills a test file that hangs.
+ * So a watcher reads from a pipe, which closes with this process, and then signals the child.
  */
 export function dieWithThisProcess(child: ChildProcess, signal: 'TERM' | 'KILL'): void {
   const watch = `while read -r _; do :; done; kill -${signal} "$0"`;

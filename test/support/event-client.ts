@@ -9,18 +9,18 @@ export interface ReceivedEvent {
   readonly body: SessionEvent & { readonly oldest_id?: string | null };
 }
 
-/** One client of `GET /api/events`, which keeps what it received. */
+/** A client of `GET /api/events` that keeps all it receives. */
 export interface EventClient {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
-  /** Everything as it came over the wire. */
+  /** The raw stream. */
   readonly text: string;
   readonly blocks: readonly string[];
   readonly events: readonly ReceivedEvent[];
-  /** As a browser keeps it. */
+  /** Kept as a browser keeps it. */
   readonly lastEventId: string | null;
   readonly hasEnded: boolean;
-  /** Ended by the server's word, not by a connection that broke. */
+  /** The server ended the response; the connection did not break. */
   readonly isComplete: boolean;
   untilCount(count: number, timeoutMs?: number): Promise<readonly ReceivedEvent[]>;
   untilEnd(): Promise<void>;
@@ -80,11 +80,11 @@ export async function listenToEvents(
       return response.complete;
     },
     async untilCount(count, timeoutMs = 30_000) {
-      await eventually(() => events.length >= count, { timeoutMs, message: `${count} events came` });
+      await eventually(() => events.length >= count, { timeoutMs, message: `${count} events` });
       return events;
     },
     untilEnd: async () =>
-      void (await eventually(() => hasEnded, { timeoutMs: 30_000, message: 'the stream ended' })),
+      void (await eventually(() => hasEnded, { timeoutMs: 30_000, message: 'the end of the stream' })),
     pause: () => void response.pause(),
     resume: () => void response.resume(),
     close: () => void request.destroy(),

@@ -7,10 +7,10 @@ import { appendEvents } from '../../src/platform/store/event-writer.js';
 import { claimRun } from '../../src/platform/store/run-store.js';
 import { publishStatus } from '../../src/platform/store/state-store.js';
 
-/** An owner that only writes: it claims the session and publishes what the test says. */
+/** An owner without a browser: it claims the session and publishes what the test passes in. */
 export interface EventWriter {
   readonly fence: Fence;
-  /** False: refused. */
+  /** False: the fence refused it. */
   publish(change: Partial<StateChange>): Promise<boolean>;
   messages(...bodies: string[]): Promise<boolean>;
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Settles with the first truthy answer of `check`. A check that throws is tried again, so that it may be an
- * assertion; when the time is up, what it threw last is the cause of the failure.
+ * Resolves to the first truthy result of `check`. A check that throws is tried again, so it may be an assertion. After the
+ * timeout it throws; the error's cause is what the last check threw.
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,

@@ -8,12 +8,13 @@ import type { AgentAnswer } from '../../src/session-worker/whatsapp/in-page/page
 
 type Plain = Record<string, unknown>;
 
-/** A page of WhatsApp Web, as far as the agent sees one: modules by name, and what it said to Node. */
+/** The part of a WhatsApp Web page that the agent uses: modules by name, and the messages it sent to Node. */
 export interface FakePage {
   readonly modules: Record<string, Plain | undefined>;
-  readonly told: Plain[];
+  /** Messages of the agent to Node. */
+  readonly sentToNode: Plain[];
   call(name: AgentFunction, input?: unknown): Promise<AgentAnswer>;
-  /** The value that a call gives; throws what it says instead. */
+  /** Calls and returns the value; throws any other answer. */
   value<T>(name: AgentFunction, input?: unknown): Promise<T>;
 }
 
@@ -27,7 +28,7 @@ class FakeWid {
   }
 }
 
-/** Keys keep their text in `field`, as the page of the day does. */
+/** Makes message keys whose text is in `field`. WhatsApp changes that name. */
 function keyClass(field: string) {
   return class Key {
     readonly fromMe: boolean;
@@ -45,14 +46,14 @@ function keyClass(field: string) {
   };
 }
 
-/** A page with everything that the agent needs; `field` is where its keys have their text. */
+/** A page with every module that the agent needs. Its message keys keep their text in `field`. */
 export function fakePage(field = '$1'): FakePage {
   const wids = (text: string) => new FakeWid(text);
   const chats: Plain[] = [];
   const messages = new Map<string, Plain>();
   const listeners = new Map<string, (...args: unknown[]) => void>();
   const on = (name: string, listener: (...args: unknown[]) => void) => void listeners.set(name, listener);
-  const told: Plain[] = [];
+  const sentToNode: Plain[] = [];
   const MsgKey = keyClass(field);
   const modules: Record<string, Plain | undefined> = {
     WAWebMsgKey: MsgKey as unknown as Plain,
@@ -138,7 +139,7 @@ export function fakePage(field = '$1'): FakePage {
     Debug: { VERSION: '2.3000.1044822804' },
     document: { readyState: 'complete', querySelector: () => null },
     location: { search: '', reload: () => undefined },
-    holdlineTell: async (message: Plain) => void told.push(message),
+    holdlineTell: async (message: Plain) => void sentToNode.push(message),
   };
   const context = createContext({ window, setTimeout, clearTimeout, performance });
   runInContext(installAgent, context);
@@ -146,8 +147,8 @@ export function fakePage(field = '$1'): FakePage {
     runInContext(agentCall(name, input), context) as Promise<AgentAnswer>;
   return {
     modules,
-    told,
-    // What comes from another context compares unequal to the same of this one.
+    sentToNode,
+    // An object of another context is never deeply equal to one of this context: copy it.
     call: async (name, input) => JSON.parse(JSON.stringify(await call(name, input))) as AgentAnswer,
     async value<T>(name: AgentFunction, input?: unknown) {
       const answer = JSON.parse(JSON.stringify(await call(name, input))) as AgentAnswer;
@@ -157,7 +158,7 @@ export function fakePage(field = '$1'): FakePage {
   };
 }
 
-/** A chat as the page has it, with messages of its own. */
+/** A chat of the page with its messages. */
 export function chatOf(id: string, attributes: Plain = {}): Plain {
   const messages: Plain[] = (attributes.messages as Plain[] | undefined) ?? [];
   return {
@@ -170,7 +171,7 @@ export function chatOf(id: string, attributes: Plain = {}): Plain {
   };
 }
 
-/** An incoming message of a chat; `field` as the page's keys have it. */
+/** An incoming message in a chat. Its key keeps its text in `field`, as those of the page. */
 export function messageOf(chatId: string, keyId: string, attributes: Plain = {}, field = '$1'): Plain {
   const id = new (keyClass(field))({ to: new FakeWid(chatId), id: keyId, selfDir: 'in' });
   return {

@@ -1,21 +1,21 @@
 import { once } from 'node:events';
 import { connect, createServer, type ListenOptions, type Socket } from 'node:net';
 
-/** A way to a server of this machine, that can be broken and led elsewhere. */
+/** A TCP proxy to a server of this machine. It can break, delay and redirect connections. */
 export interface FaultProxy {
-  /** On loopback; 0 where it listens on a path. */
+  /** On loopback; 0 if it listens on a path. */
   readonly port: number;
-  /** How many connections were made so far. */
+  /** Connections made so far. */
   readonly made: number;
-  /** New connections lead there; those that are open stay where they are, as with a service in front of Redis. */
+  /** Sends new connections to this port. Open ones stay where they are, as behind a service in front of Redis. */
   leadTo(port: number): void;
-  /** Heals whatever was broken. Connections that were frozen stay dead, as after a real partition. */
+  /** Ends every fault. Connections that were frozen stay dead, as after a real partition. */
   open(): void;
   /** Resets every connection and refuses new ones. */
   cut(): void;
-  /** Swallows every byte without a reset; new connections are accepted and lead nowhere. */
+  /** Drops every byte without a reset. New connections are accepted and reach no server. */
   freeze(): void;
-  /** Adds a delay to what the server says. */
+  /** Delays what the server sends. */
   delayReplies(ms: number): void;
   close(): Promise<void>;
 }
@@ -27,9 +27,9 @@ interface Link {
 }
 
 export interface FaultProxyOptions {
-  /** A free port where nothing else is said. */
+  /** By default a free port on loopback. */
   readonly place?: ListenOptions;
-  /** Sees what a client sent, before it is passed on. */
+  /** Called with what a client sent, before it is passed on. */
   onRequest?(bytes: Buffer): void;
 }
 
@@ -43,7 +43,7 @@ export async function startFaultProxy(
   let mode: 'open' | 'cut' | 'frozen' = 'open';
   let delayMs = 0;
 
-  // Half-open, because Node leaks the handle of a socket that is reset while it shuts down by itself.
+  // Half-open: Node leaks the handle of a socket that is reset while it shuts down by itself.
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     made++;
     if (mode === 'cut') return void reset(client);
@@ -60,7 +60,7 @@ export async function startFaultProxy(
     from.on('data', (bytes) => {
       if (from === link.client) onRequest?.(bytes);
       if (link.isFrozen) return;
-      // What comes after the delay was lifted must not overtake what was delayed.
+      // Bytes that arrive after the delay ended must not overtake delayed ones.
       if (from === link.client || (delayMs === 0 && delayed.length === 0)) return void to.write(bytes);
       delayed.push(bytes);
       setTimeout(() => {
@@ -71,7 +71,7 @@ export async function startFaultProxy(
     from.on('error', () => undefined);
     from.on('end', () => from.destroy());
     from.on('close', () => {
-      // Nor does the end of a connection get through a partition.
+      // The end of a connection does not pass a partition either.
       if (link.isFrozen && !to.destroyed) return;
       links.delete(link);
       to.destroy();

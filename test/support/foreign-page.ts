@@ -10,11 +10,11 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Anything at all at https://web.whatsapp.com, where the stand-in is too much like the real page. */
+/** Serves any content at https://web.whatsapp.com, for tests in which the stand-in is too close to the real page. */
 export interface ForeignPage {
-  /** What Chromium must be started with to find it. */
+  /** Arguments with which Chromium finds it. */
   readonly chromeArgs: string[];
-  /** The paths that were asked for, each with what it is for: `document /`, `script /a.js`. */
+  /** Each request: its destination and path, as `document /` or `script /a.js`. */
   readonly requests: string[];
   close(): Promise<void>;
 }

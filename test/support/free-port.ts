@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /**
- * A port that nobody listened on a moment ago. From below those that the system gives out by itself: nobody else gets it
- * before it is used, nor while who used it is down.
+ * A port on which nothing listened a moment ago. It is below the range that the system assigns by itself, so no other
+ * process gets it before it is used, or while its user is down.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

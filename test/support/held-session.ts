@@ -2,7 +2,7 @@ import { deferred } from '../../src/platform/deadline.js';
 import type { Replica } from './http-replica.js';
 import { type Script, type ScriptedOwner, type ScriptedRun, startOwner } from './scripted-owner.js';
 
-/** A session that runs and is in the states that the test puts it into, until somebody ends it. */
+/** A running session whose states the test publishes. It ends when an intent says so. */
 export interface HeldSession {
   readonly run: ScriptedRun;
   readonly owner: ScriptedOwner;

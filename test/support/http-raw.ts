@@ -8,16 +8,16 @@ export interface RawAnswer {
 }
 
 export interface RawOptions {
-  /** Reads on after the first whole answer, until the server closes. */
+  /** Reads until the server closes, not only the first whole answer. */
   readonly untilClosed?: boolean;
-  /** Says that nothing more will come, as a client that has given up. */
+  /** Half-closes after writing, as a client does that sends nothing more. */
   readonly thenEnd?: boolean;
 }
 
-/** The server hangs when it has been silent for so long. */
+/** After this much silence the connection is closed: the server hangs. */
 const quietMs = 15_000;
 
-/** Sends bytes as they are, and reads the answer. */
+/** Sends these bytes unchanged and reads the answers. */
 export async function sendRaw(
   port: number,
   bytes: string | Buffer,

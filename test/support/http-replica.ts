@@ -1,13 +1,12 @@
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
 import type { FeedTuning } from '../../src/http/events/event-feed.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { eventually } from './eventually.js';
+import { logTo } from './log-lines.js';
 
-/** One HTTP replica in this process, with what it logs. */
+/** One HTTP replica in this process, and its log. */
 export interface Replica extends HttpServer {
   readonly logLines: Record<string, unknown>[];
   get(path: string, init?: RequestInit): Promise<Response>;
@@ -19,46 +18,38 @@ export interface ReplicaOptions {
   readonly environment?: Record<string, string>;
   readonly timing?: Partial<Timing>;
   readonly feedTuning?: Partial<FeedTuning>;
-  /** Redis is away, and the replica is to be had all the same. */
+  /** Does not wait for Redis, which is down. */
   readonly isWithoutRedis?: boolean;
 }
 
 /**
- * A Redis that is frozen is given up after this, and its connections after three times that. No less: a process that is
- * kept from running for some seconds would take a Redis that is well for one that is frozen.
+ * A command to a frozen Redis fails after this, and its connection is closed after three times this. A shorter time
+ * would fail tests: a process that does not run for some seconds would take a healthy Redis for a frozen one.
  */
 export const outageTiming = { httpCommandTimeoutMs: 3_500 };
-/** What took less did not wait for a frozen connection to be given up. */
+/** An answer within this did not wait until a frozen connection was closed. */
 export const soonMs = 10_400;
 
-/** In a process that is kept busy, an answer of Redis may be seen late; only tests of outages want that noticed. */
-const patientTiming = { httpCommandTimeoutMs: 10_000 };
+/** A busy process may see an answer of Redis late. Only tests of outages need a short timeout. */
+const testReplicaTiming = { httpCommandTimeoutMs: 10_000 };
 
 export async function startReplica(redisUrl: string, options: ReplicaOptions = {}): Promise<Replica> {
   const config = loadConfig('http', {
     REDIS_URL: redisUrl,
     WHATSAPP_MCP_PORT: '0',
     WHATSAPP_AUTH_DIR: '/srv/holdline/auth',
-    // Tests ask as often as they like; the limits have tests of their own.
+    // No limit on requests: the rate limits have their own tests.
     WHATSAPP_RATE_LIMIT: '0',
-    WHATSAPP_TIMING: JSON.stringify({ ...patientTiming, ...options.timing }),
+    WHATSAPP_TIMING: JSON.stringify({ ...testReplicaTiming, ...options.timing }),
     ...options.environment,
   });
   const logLines: Record<string, unknown>[] = [];
-  const log = pino(
-    { level: 'debug' },
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        logLines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
-        done();
-      },
-    }),
-  );
+  const log = logTo(logLines);
   const server = await startHttp({ config, redisUrl, log, feedTuning: options.feedTuning ?? {} });
   const get = (path: string, init?: RequestInit) =>
     fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
   if (options.isWithoutRedis !== true) {
-    await eventually(async () => (await get('/readyz')).ok, { message: 'the replica has its connections' });
+    await eventually(async () => (await get('/readyz')).ok, { message: 'the replica reaches Redis' });
   }
   return {
     ...server,

@@ -7,7 +7,7 @@ export interface ScopeKeys {
   readonly environment: Record<string, string>;
 }
 
-/** A key of each scope, named by it. */
+/** One key of each scope. Its name is the scope. */
 export function makeKeys(): ScopeKeys {
   const made = {
     read: newApiKey('read', 'read'),
@@ -21,20 +21,20 @@ export function makeKeys(): ScopeKeys {
   };
 }
 
-/** A replica that takes keys, and what browsers do there. */
+/** A replica with API keys, and requests as browsers make them. */
 export interface KeyedReplica extends Replica {
   readonly keys: ScopeKeys;
-  /** A request with this key. */
+  /** Sends a request with this key. */
   ask(key: string, path: string, init?: RequestInit): Promise<Response>;
   readonly asAdmin: Pick<Replica, 'post'>;
-  /** What `POST /login` answers to a browser. */
+  /** Sends `POST /login` as a browser does. */
   logIn(key: string, headers?: Record<string, string>): Promise<Response>;
-  /** The cookie of a login, as the browser sends it. */
+  /** Logs in; resolves to the cookie that the browser then sends. */
   cookieOf(key: string): Promise<string>;
-  /** The path of a fresh QR link. */
+  /** Makes a QR link; resolves to its path. */
   qrLink(body?: Record<string, unknown>): Promise<string>;
-  /** The cookie of whoever opened one. */
-  visitorCookie(): Promise<string>;
+  /** Opens a fresh QR link; resolves to the guest's cookie. */
+  guestCookie(): Promise<string>;
 }
 
 export async function startKeyedReplica(
@@ -65,7 +65,7 @@ export async function startKeyedReplica(
     ...{ keys, ask, logIn, qrLink },
     asAdmin: { post: (path, init) => ask(keys.key.admin, path, { method: 'POST', ...init }) },
     cookieOf: async (key) => cookieIn(await logIn(key)),
-    visitorCookie: async () => cookieIn(await replica.post(await qrLink(), { redirect: 'manual' })),
+    guestCookie: async () => cookieIn(await replica.post(await qrLink(), { redirect: 'manual' })),
   };
 }
 

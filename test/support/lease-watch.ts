@@ -4,32 +4,32 @@ import { defaultSession, runJobId, sessionsQueue } from '../../src/contract/name
 import { timingSchema } from '../../src/contract/timing.js';
 
 export interface LeaseWatch {
-  /** Ends the looks; to what they saw. */
-  stop(): Promise<{ readonly oldestMs: number; readonly looks: number; readonly renewIntervalMs: number }>;
+  /** Stops; resolves to the oldest age seen, the number of samples and the usual interval of renewals. */
+  stop(): Promise<{ readonly oldestMs: number; readonly samples: number; readonly renewIntervalMs: number }>;
 }
 
-/** Looks at the life that the lock of the default session has left in Redis, of one with the usual timing. */
+/** Measures the age of the default session's lock in Redis every `everyMs`. Its owner must have the usual timing. */
 export function watchLease(redisUrl: string, everyMs = 100): LeaseWatch {
   const { lockDurationMs, renewIntervalMs } = timingSchema.parse({});
   const redis = new Redis(redisUrl);
   let oldestMs = 0;
-  let looks = 0;
-  const look = async () => {
+  let samples = 0;
+  const sample = async () => {
     const leftMs = await redis.pttl(`${keyPrefix}:${sessionsQueue}:${runJobId(defaultSession)}:lock`);
-    looks++;
-    // Without any: lost.
+    samples++;
+    // A lock that does not exist, or does not expire, counts as lost.
     oldestMs = Math.max(oldestMs, leftMs < 0 ? Number.POSITIVE_INFINITY : lockDurationMs - leftMs);
   };
-  let latest = look();
+  let latest = sample();
   const timer = setInterval(() => {
-    latest = latest.then(look);
+    latest = latest.then(sample);
   }, everyMs);
   return {
     async stop() {
       clearInterval(timer);
       await latest;
       redis.disconnect();
-      return { oldestMs, looks, renewIntervalMs };
+      return { oldestMs, samples, renewIntervalMs };
     },
   };
 }

@@ -8,21 +8,21 @@ import { eventually } from './eventually.js';
 import { childrenOf, processesMarked } from './processes.js';
 
 /**
- * What a test file must not leave behind. Every process that descends from it inherits a mark, so that it is found
- * wherever it has been adopted.
+ * Finds what a test file leaves behind. Every process that descends from the file inherits this variable, so it is found
+ * even after another process has adopted it.
  */
 const markName = 'HOLDLINE_TEST_MARK';
 process.env[markName] = randomUUID();
 const dirs: string[] = [];
 
-/** A directory of this file's own, below the system's for temporary files. */
+/** Makes a directory for this file, below the system's directory for temporary files. */
 export function scratchDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'holdline-test-'));
   dirs.push(dir);
   return dir;
 }
 
-/** To be called when everything is closed: throws if a process, zombie or connection of this file is left. */
+/** Call when everything is closed. Throws if a process, zombie, thread, connection or directory of this file is left. */
 export async function assertNothingLeft(): Promise<void> {
   await Promise.all(dirs.map((dir) => rm(dir, { recursive: true, force: true, maxRetries: 10 })));
   await eventually(() => {

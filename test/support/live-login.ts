@@ -10,16 +10,17 @@ import { type Browser, endlessLease, launchBrowser } from '../../src/supervisor/
 import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import type { LoginSource } from '../../src/supervisor/credentials/take-snapshot.js';
 import type { WhatsAppWeb } from '../whatsapp-web/index.js';
+import { chromeArgsVariable } from './chrome-args.js';
 
-/** The real client in a real Chromium on a profile, without a supervisor around it. */
+/** The real client in a real Chromium on a profile, without a supervisor. */
 export interface LiveLogin {
   readonly client: WhatsAppClient;
   readonly source: LoginSource;
-  /** What came first of the two; rejects where the start failed. */
+  /** Whichever came first; rejects if the start failed. */
   readonly outcome: Promise<'ready' | 'qr'>;
   /** The text of the newest code. */
   readonly qr: () => string | null;
-  /** Runs a script in the page, beside the client. */
+  /** Runs a script in the page over a connection of its own. */
   readonly run: <T>(script: string, argument: unknown) => Promise<T>;
   close(graceMs: number): Promise<void>;
 }
@@ -27,7 +28,7 @@ export interface LiveLogin {
 const never = new AbortController().signal;
 
 export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Promise<LiveLogin> {
-  const args = whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' ');
+  const args = chromeArgsVariable(whatsApp.chromeArgs);
   const config = loadConfig('all', { ...process.env, WHATSAPP_CHROME_ARGS: args });
   const browser: Browser = await launchBrowser({
     ...(await browserSettings(config, assert.fail)),
@@ -64,15 +65,15 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
       onHttpError: () => undefined,
     },
   });
-  // A start that fails is no answer; the supervisor makes another.
+  // A successful start does not settle this; a failed one rejects. A supervisor would start again.
   const failed = client.initialize().then(
     () => new Promise<never>(() => {}),
     (error: unknown) => Promise.reject(new Error(`the start failed: ${messageOf(error)}`)),
   );
   failed.catch(() => undefined);
-  const said = Promise.race([first.promise, failed]);
-  void makeUpForReady(client, said);
-  const outcome = withDeadline(said, 60_000, 'WhatsApp Web').catch(async (error: unknown) => {
+  const firstEvent = Promise.race([first.promise, failed]);
+  void makeUpForReady(client, firstEvent);
+  const outcome = withDeadline(firstEvent, 60_000, 'WhatsApp Web').catch(async (error: unknown) => {
     const report = await client.report().catch(messageOf);
     throw new Error(`${messageOf(error)}; the page: ${JSON.stringify(report)}`);
   });
@@ -110,11 +111,11 @@ async function runInPage<T>(browser: Browser, script: string, argument: unknown)
   }
 }
 
-/** The library misses a sync that was faster than its listener; so does the product, which looks itself. */
+/** The library misses a sync that ends before it listens. The product therefore polls the page, and so does this. */
 async function makeUpForReady(client: WhatsAppClient, first: Promise<unknown>): Promise<void> {
   const done = new AbortController();
   void first.catch(() => undefined).then(() => done.abort());
-  for (let looks = 0; looks < 300 && !done.signal.aborted; looks++) {
+  for (let checks = 0; checks < 300 && !done.signal.aborted; checks++) {
     await pause(300, done.signal);
     const report = await client.report().catch(() => null);
     if (report?.isInjected && report.hasSynced && !report.hasBegunReadySteps) {

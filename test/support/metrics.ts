@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { eventually } from './eventually.js';
 
-/** A page of metrics in Prometheus' text format. */
+/** Parsed metrics in Prometheus' text format. */
 export interface MetricsText {
-  /** Type of each family, by name. */
+  /** The type of each family, by name. */
   readonly types: ReadonlyMap<string, string>;
   readonly series: readonly Series[];
-  /** The value of the one series with these labels; undefined: there is none. */
+  /** The value of the first series with these labels; undefined: there is none. */
   value(name: string, labels?: Record<string, string>): number | undefined;
 }
 
@@ -16,7 +16,7 @@ interface Series {
   readonly value: number;
 }
 
-/** A page for which Redis answered in time: a scrape gives it a second. */
+/** Scrapes until Redis answered in time. A scrape waits one second for it. */
 export function scrape(render: () => Promise<string>): Promise<MetricsText> {
   return eventually(async () => {
     const page = parseMetrics(await render());

@@ -6,30 +6,31 @@ import { loadConfig } from '../../src/platform/config/config.js';
 import { PortTransport } from '../../src/session-worker/whatsapp/port-transport.js';
 import { endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
 import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
+import { chromeArgsVariable } from './chrome-args.js';
 import { eventually } from './eventually.js';
 
 export interface OpenChromium {
   readonly page: Page;
-  /** What the start complained of. */
+  /** Warnings of the start. */
   readonly warnings: readonly string[];
   close(): Promise<void>;
 }
 
 interface Options {
-  /** Where its profile goes. */
+  /** Parent directory of the profile. */
   readonly dir: string;
   readonly chromeArgs?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** false: started without what the product says of itself. */
+  /** false: started without the arguments that set the browser's identity. */
   readonly hasIdentity?: boolean;
 }
 
-/** A real Chromium as the product starts it, with the page that it has ready for the thread. */
+/** Starts a real Chromium as the product does, with the prepared page for the thread. */
 export async function openChromium(options: Options): Promise<OpenChromium> {
   const { dir, chromeArgs = [], environment = {}, hasIdentity = true } = options;
   const config = loadConfig('all', {
     ...process.env,
-    WHATSAPP_CHROME_ARGS: chromeArgs.map((argument) => `"${argument}"`).join(' '),
+    WHATSAPP_CHROME_ARGS: chromeArgsVariable(chromeArgs),
     ...environment,
   });
   const warnings: string[] = [];

@@ -1,28 +1,42 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Facts about processes, from /proc: `kill(pid, 0)` succeeds on a zombie and on a stranger with a used pid. */
+/**
+ * What /proc says about a process. `kill(pid, 0)` would not do: it also succeeds on a zombie, and on another process
+ * that got the same pid later.
+ */
 export interface ProcessFacts {
   readonly pid: number;
   readonly parent: number;
   readonly group: number;
   /** R, S, D, T (stopped), Z (zombie) … */
   readonly state: string;
+  /** Clock ticks since the machine's start. With the pid it identifies a process: pids are reused. */
+  readonly startedAt: string;
   readonly commandLine: readonly string[];
+  /** Entries `NAME=value`. */
+  readonly environment: readonly string[];
 }
 
 export function processFacts(pid: number): ProcessFacts | null {
   const stat = read(pid, 'stat');
-  // The name stands in parentheses and may contain some itself.
-  const [, state, parent, group] = /\) (\S) (\d+) (\d+) [^)]*$/.exec(stat) ?? [];
+  // The name is in parentheses and may itself contain some. The start time is the 22nd field.
+  const [, state, parent, group, startedAt = ''] =
+    /\) (\S) (\d+) (\d+) (?:\S+ ){16}(\d+) [^)]*$/.exec(stat) ?? [];
   if (state === undefined) return null;
   return {
     pid,
     parent: Number(parent),
     group: Number(group),
     state,
-    // Read when it is asked for: most processes are looked at for less, and that many times a second.
+    startedAt,
+    // Read on demand: most callers need neither, and some list all processes many times a second.
     get commandLine() {
-      return read(pid, 'cmdline').split('\0').slice(0, -1);
+      // A process that overwrites its title may leave no NUL at the end, or many.
+      const words = read(pid, 'cmdline').replace(/\0+$/, '');
+      return words === '' ? [] : words.split('\0');
+    },
+    get environment() {
+      return read(pid, 'environ').split('\0');
     },
   };
 }
@@ -43,7 +57,18 @@ export function childrenOf(pid: number): ProcessFacts[] {
   return allProcesses().filter((process) => process.parent === pid);
 }
 
-/** The watchdogs of a supervisor's browsers; one that is dead has no command line. */
+/** Those of these processes that still exist, with all their descendants. */
+export function withDescendants(pids: readonly number[]): ProcessFacts[] {
+  const all = allProcesses();
+  const found = new Set(pids);
+  for (let size = 0; size !== found.size; ) {
+    size = found.size;
+    for (const { pid, parent } of all) if (found.has(parent)) found.add(pid);
+  }
+  return all.filter(({ pid }) => found.has(pid));
+}
+
+/** Living watchdogs of a supervisor's browsers. A dead one has no command line. */
 export function watchdogsOf(supervisor: number): ProcessFacts[] {
   return childrenOf(supervisor).filter(({ commandLine }) => commandLine.includes('holdline-watchdog'));
 }
@@ -52,18 +77,21 @@ export function membersOfGroup(group: number): ProcessFacts[] {
   return allProcesses().filter((process) => process.group === group && process.state !== 'Z');
 }
 
-/** Living processes that inherited `NAME=value` from whoever started them. */
+/** Living processes with `NAME=value` in the environment that they inherited. */
 export function processesMarked(mark: string): ProcessFacts[] {
-  return allProcesses().filter(
-    ({ pid, state }) => state !== 'Z' && read(pid, 'environ').split('\0').includes(mark),
-  );
+  return allProcesses().filter(({ state, environment }) => state !== 'Z' && environment.includes(mark));
 }
 
-export function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
+/** Proportional set size, KiB: a page that several processes share counts once in total. 0: the process has ended. */
+export function pssKib(pid: number): number {
+  return Number(/^Pss:\s+(\d+) kB$/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0);
+}
+
+export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
     process.kill(pid, signal);
   } catch {
-    // Gone already.
+    // It has ended already.
   }
 }
 

@@ -6,7 +6,7 @@ import { eventually } from './eventually.js';
 
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
-/** The product as an operator runs it: a process of its own, seen through HTTP and its log. */
+/** The product as an operator runs it: its own process, observed over HTTP and by its log. */
 export class Product {
   readonly #child: ChildProcess;
   readonly #role: string;
@@ -59,12 +59,12 @@ export class Product {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** null until the process is gone and its output is whole, and where a signal ended it. */
+  /** null until the process has ended and its output is complete, and if a signal ended it. */
   get exitCode(): number | null {
     return this.#exitCode;
   }
 
-  /** Waits until it listens; its base URL. */
+  /** Waits until it listens; resolves to its base URL. */
   async url(): Promise<string> {
     return eventually(
       () => {
@@ -83,18 +83,18 @@ export class Product {
     });
   }
 
-  /** A replica listens whether or not it has reached its Redis: the first request waits until it has. */
+  /** A replica listens before it reaches Redis. The first request waits until it has. */
   async get(path: string, init?: RequestInit): Promise<Response> {
     await this.#untilServing();
     return fetch(new URL(path, await this.url()), { signal: AbortSignal.timeout(60_000), ...init });
   }
 
-  /** Asks whatever its Redis does. */
+  /** A GET that does not wait for Redis. */
   async probe(path: string): Promise<Response> {
     return fetch(new URL(path, await this.url()), { signal: AbortSignal.timeout(60_000) });
   }
 
-  /** Throws an answer that is no status. */
+  /** Throws if the answer is an error. */
   async status(): Promise<Status> {
     const answer = await this.get('/api/status');
     const body = await answer.json();
@@ -102,7 +102,7 @@ export class Product {
     return body as Status;
   }
 
-  /** A product that is whole takes its supervisor along: without one a start is put off. */
+  /** In the role `all` it waits for the supervisor first: without one a start would be deferred. */
   async post<T>(path: string, headers: Record<string, string> = {}): Promise<T> {
     if (this.#role === 'all') await this.runs();
     return (await (await this.get(path, { method: 'POST', headers })).json()) as T;
@@ -127,7 +127,7 @@ export class Product {
     }
   }
 
-  /** Waits until a login is on the disk, which it is not in its first seconds (docs/failure-modes.md). */
+  /** Waits until the login is on disk. In its first seconds it is not (docs/failure-modes.md). */
   async loginSettled(): Promise<Status> {
     const ready = await this.until((s) => s.ready, 'ready');
     const isSettled = () => Date.now() - Date.parse(ready.updated_at ?? '') > 6_000;
@@ -135,7 +135,7 @@ export class Product {
     return ready;
   }
 
-  /** Resolves when the process is gone and its output is whole; to its exit code. */
+  /** Resolves to the exit code when the process has ended and its output is complete. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     if (this.isRunning) this.#child.kill(signal);
     return this.exited();
@@ -154,7 +154,7 @@ export class Product {
     this.#hasRedis = true;
   }
 
-  /** Resolves when the process is gone and its output is whole; to its exit code. */
+  /** Resolves to the exit code when the process has ended and its output is complete. */
   exited(): Promise<number | null> {
     return this.#closed;
   }

@@ -3,12 +3,12 @@ import { connect, type Socket } from 'node:net';
 import { eventually } from './eventually.js';
 import { parseMetrics } from './metrics.js';
 
-/** A connection on which a test writes what it likes, and reads when it likes. */
+/** A TCP connection on which a test writes any bytes, and reads when it chooses. */
 export interface RawConnection {
   readonly socket: Socket;
-  /** Everything that came. */
+  /** Everything received. */
   readonly text: string;
-  /** The status of each answer that has begun. */
+  /** The status code of each answer that has begun. */
   readonly statuses: readonly number[];
   readonly isClosed: boolean;
   untilAnswers(count: number): Promise<void>;
@@ -53,7 +53,7 @@ export function post(path: string, body: string, ...headers: string[]): string {
   return `${[...lines, 'Content-Type: application/json', ...headers].join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** How often a bound was met there. */
+/** How often this bound was reached on the replica. */
 export async function timesMet(
   replica: { get(path: string, init?: RequestInit): Promise<Response> },
   bound: string,

@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs';
 import { processFacts } from './processes.js';
 import { type RedisPaths, type RunningRedis, redisArguments } from './redis-process.js';
 
-/** Loaded where it is used only: it takes longer than a Redis of this machine takes to start. */
+/** Loaded only when it is used: loading takes longer than starting a local Redis. */
 const testcontainers = () => import('testcontainers');
 
-/** A Docker engine answers. */
+/** Whether a Docker engine answers. */
 export async function findsEngine(): Promise<boolean> {
   if (process.env.DOCKER_HOST === undefined && !existsSync('/var/run/docker.sock')) return false;
   const { getContainerRuntimeClient } = await testcontainers();
@@ -15,12 +15,12 @@ export async function findsEngine(): Promise<boolean> {
   );
 }
 
-/** A Redis in a container, with its data on this machine, so that the next one there finds them. */
+/** Runs Redis in a container. Its data are in a directory of this machine, so the next container finds them. */
 export async function runRedisContainer(place: RedisPaths): Promise<RunningRedis> {
   const { GenericContainer, getContainerRuntimeClient, Wait } = await testcontainers();
   const started = await new GenericContainer('redis:7')
     .withCommand(['redis-server', '--protected-mode', 'no', '--dir', '/data', ...redisArguments(place)])
-    // What it writes must be ours to remove.
+    // This user must be able to remove what it writes.
     .withUser(`${process.getuid?.()}:${process.getgid?.()}`)
     .withBindMounts([{ source: place.directory, target: '/data' }])
     .withExposedPorts({ container: 6379, host: place.port })
@@ -30,8 +30,8 @@ export async function runRedisContainer(place: RedisPaths): Promise<RunningRedis
   const container = client.getById(started.getId());
   const { State } = await container.inspect();
   let hasEnded = false;
-  // Where the engine's processes are this machine's, a signal arrives at once, as with a Redis of this machine. To an
-  // engine elsewhere (in a virtual machine) it is a request: one after the other.
+  // If the engine's processes run on this machine, a signal arrives at once, as with a local Redis. To an engine
+  // elsewhere (in a virtual machine) each signal is a request; they are sent one after the other.
   const isHere = processFacts(State.Pid)?.commandLine.some((word) => word.includes('redis-server')) ?? false;
   let signals: Promise<unknown> = Promise.resolve();
   return {

@@ -8,11 +8,11 @@ import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { scratchDir } from './leftovers.js';
 
-/** A redis-server with settings of the test's own, in a directory that goes with the test file. */
+/** A redis-server with the test's settings. Its directory is removed with those of the test file. */
 export interface RedisNode {
   readonly port: number;
   readonly pid: number;
-  /** A connection of the test's own; closed with the node. */
+  /** The test's connection; closed with the node. */
   readonly redis: Redis;
   kill(): Promise<void>;
   /** Starts it again in its directory. */
@@ -21,11 +21,11 @@ export interface RedisNode {
 }
 
 interface NodeOptions {
-  /** Lines of redis.conf, beside port and directory. */
+  /** Lines of redis.conf besides port and directory. */
   readonly settings?: readonly string[];
   readonly connection?: RedisOptions;
   readonly isSentinel?: boolean;
-  /** With TLS alone: the line that names the port. */
+  /** The line of redis.conf that sets the port, for a server with TLS only. */
   readonly portSetting?: (port: number) => string;
 }
 

@@ -7,17 +7,17 @@ import { freePort } from './free-port.js';
 import { findsEngine, runRedisContainer } from './redis-container.js';
 import { type RedisPaths, type RunningRedis, spawnRedis } from './redis-process.js';
 
-/** A redis-server of the test's own, on a free loopback port, in a directory of its own. */
+/** A redis-server for one test, on a free loopback port and in its own directory. */
 export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
   signal(name: NodeJS.Signals): void;
-  /** Ends it at once, as a crash would. Without `appendOnly` its data are gone. */
+  /** Kills it, as a crash would. Without `appendOnly` its data are lost. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and directory. */
+  /** Kills it and starts it again on the same port and directory. */
   restart(): Promise<void>;
-  /** The same, but all data are gone. */
+  /** The same, but with all data removed. */
   restartEmpty(): Promise<void>;
   /** Ends it and removes its directory. */
   stop(): Promise<void>;
@@ -66,7 +66,7 @@ export async function startRedis({
   };
 }
 
-/** A Docker engine's where one answers, else this machine's own; HOLDLINE_TEST_REDIS=docker|local decides. */
+/** In a container if a Docker engine answers, otherwise local. HOLDLINE_TEST_REDIS=docker|local overrides that. */
 async function launch(place: RedisPaths): Promise<RunningRedis> {
   const wanted = process.env.HOLDLINE_TEST_REDIS;
   if (wanted === 'docker' || (wanted !== 'local' && (await findsEngine()))) return runRedisContainer(place);

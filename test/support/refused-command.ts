@@ -1,14 +1,14 @@
 import { Redis } from 'ioredis';
 
-/** Which command is refused: of all that are of one kind the nth, from 1. */
+/** Which command is refused: the nth of its kind, counted from 1. */
 export interface Target {
   readonly kind: string;
   readonly nth: number;
 }
 
-/** The product's commands in this process, one of which Redis refuses once, as if a failover were under way. */
+/** Counts the product's commands in this process. One of them fails once, as during a failover of Redis. */
 export interface RefusedCommand {
-  /** How many there were of each kind so far. */
+  /** Commands so far, by kind. */
   readonly counts: ReadonlyMap<string, number>;
   readonly wasReached: boolean;
   restore(): void;
@@ -23,19 +23,19 @@ interface Sent {
 
 type Send = (this: Redis, command: Sent, stream?: unknown) => Promise<unknown>;
 
-/** The connection's own, which no caller waits for. */
-const ofConnection = new Set(['info', 'auth', 'select', 'hello', 'client', 'quit', 'ping']);
+/** Commands that ioredis sends for the connection itself. */
+const commandsOfConnection = new Set(['info', 'auth', 'select', 'hello', 'client', 'quit', 'ping']);
 
-/** Of the connections that wait for Redis to come back, from now on. null: none is refused. */
+/** Counts from now on; covers connections that wait for Redis to come back. null: none is refused. */
 export function refuseOnce(target: Target | null): RefusedCommand {
   const prototype = Redis.prototype as unknown as { sendCommand: Send };
   const { sendCommand } = prototype;
-  // A command that waits for the connection comes twice.
+  // A command that waits for the connection passes here twice.
   const seen = new WeakSet<Sent>();
   const counts = new Map<string, number>();
   let wasReached = false;
   prototype.sendCommand = function send(command, stream) {
-    const isOfProduct = this.options.socketTimeout !== undefined && !ofConnection.has(command.name);
+    const isOfProduct = this.options.socketTimeout !== undefined && !commandsOfConnection.has(command.name);
     if (!isOfProduct || seen.has(command)) return sendCommand.call(this, command, stream);
     seen.add(command);
     const kind = kindOf(command);
@@ -44,7 +44,7 @@ export function refuseOnce(target: Target | null): RefusedCommand {
     if (kind !== target?.kind || count !== target.nth) return sendCommand.call(this, command, stream);
     wasReached = true;
     if (stream !== undefined) {
-      // A pipeline waits until each of its commands is written: Redis itself refuses this one.
+      // A pipeline waits until each of its commands is written, so this one is sent under a name that Redis refuses.
       command.name = 'refused';
       return sendCommand.call(this, command, stream);
     }
@@ -67,7 +67,7 @@ function refusal(): Error {
   return Object.assign(error, { name: 'ReplyError' });
 }
 
-/** Its name, of a script the digest too, and its first key without what is another one each time. */
+/** The command's name, a script's digest, and the first key with its random ids as `*`. */
 function kindOf({ name, args }: Sent): string {
   const isScript = name === 'evalsha' || name === 'eval';
   const [digest, key] = isScript ? [String(args[0]).slice(0, 8), args[2]] : ['', args[0]];

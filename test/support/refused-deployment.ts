@@ -5,15 +5,15 @@ import { type Replica, startReplica } from './http-replica.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { type RefusingRedis, startRefusingRedis } from './refusing-redis.js';
 
-/** Two ways to one Redis. */
-interface Ways {
+/** Two proxies in front of one Redis. */
+interface Proxies {
   readonly redis: RedisServer;
-  /** Also of their session workers. */
+  /** Their session workers use it too. */
   readonly forSupervisors: RefusingRedis;
   readonly forReplica: RefusingRedis;
 }
 
-/** A deployment whose Redis can refuse what supervisors ask, and what the replica asks; it backs logins up. */
+/** A deployment whose Redis can refuse requests of the supervisors and of the replica. It backs logins up. */
 export class RefusedDeployment extends Deployment {
   readonly forSupervisors: RefusingRedis;
   readonly forReplica: RefusingRedis;
@@ -29,7 +29,7 @@ export class RefusedDeployment extends Deployment {
   }
 
   private constructor(
-    { redis, forSupervisors, forReplica }: Ways,
+    { redis, forSupervisors, forReplica }: Proxies,
     replica: Replica,
     timing: Partial<Timing>,
   ) {

@@ -1,32 +1,32 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { eventArgs, RespFrames } from './resp.js';
+import { commandWords, RespFrames } from './resp.js';
 import { digestOf, scriptNames } from './script-names.js';
 
-/** What a client asks of Redis, as far as a refusal has to know it. */
+/** A client's request, in the detail that a refusal needs. */
 export interface RedisRequest {
-  /** A script by its name (`holdline_claim`, `moveToActive`), anything else by its command in lower case. */
+  /** The name of a script (`holdline_claim`, `moveToActive`); for any other command its name in lower case. */
   readonly step: string;
-  /** What comes after the command; of a script its keys and arguments. Cut where it is long. */
+  /** The arguments of the command; for a script its keys and arguments. Long ones are cut. */
   readonly words: readonly string[];
 }
 
-/** One kind of request that is refused until it is lifted. */
+/** A rule that refuses requests until it is lifted. */
 export interface Refusal {
-  /** How often it was refused. */
+  /** Requests refused so far. */
   readonly times: number;
-  /** The most refusals that one connection has met within a second. */
+  /** The most requests of one connection that were refused within one second. */
   readonly mostPerSecond: number;
   lift(): void;
 }
 
-/** A way to a Redis on which chosen requests are answered by an error instead of reaching it. */
+/** A proxy in front of Redis. It answers chosen requests with an error and passes all others on. */
 export interface RefusingRedis {
   readonly port: number;
   readonly url: string;
-  /** `error`: what Redis would say, without the leading `-`. For `most` requests at most. */
+  /** `error`: the error reply without the leading `-`. Refuses at most `most` requests. */
   refuse(which: (request: RedisRequest) => boolean, error: string, most?: number): Refusal;
-  /** Nothing is refused any more. */
+  /** Lifts every refusal. */
   lift(): void;
   close(): Promise<void>;
 }
@@ -42,7 +42,7 @@ interface Rule {
   readonly most: number;
 }
 
-/** A reply that is still to come: our own, or as many as Redis gives to what was passed on. */
+/** A reply that is still due: our own, or a number of replies from Redis. */
 type Due = { readonly own: Buffer } | { left: number };
 
 export async function startRefusingRedis(targetPort: number): Promise<RefusingRedis> {
@@ -69,7 +69,7 @@ export async function startRefusingRedis(targetPort: number): Promise<RefusingRe
     const requests = new RespFrames();
     const replies = new RespFrames();
     const due: Due[] = [];
-    const sayOwn = () => {
+    const sendOwn = () => {
       for (let [next] = due; next !== undefined && 'own' in next; [next] = due) {
         client.write(next.own);
         due.shift();
@@ -84,23 +84,23 @@ export async function startRefusingRedis(targetPort: number): Promise<RefusingRe
           due.push({ own });
           continue;
         }
-        // Of these Redis answers each channel by itself.
+        // Redis replies to (un)subscribe once for each channel.
         due.push({ left: /subscribe$/.test(request.step) ? Math.max(1, request.words.length) : 1 });
         server.write(frame);
       }
       server.uncork();
-      sayOwn();
+      sendOwn();
     });
     server.on('data', (piece) => {
       client.cork();
       for (const frame of replies.add(piece)) {
         client.write(frame);
         const [next] = due;
-        // What is published answers no request.
+        // A published message is not the reply to a request.
         if (next === undefined || 'own' in next || isPublished(frame)) continue;
         next.left--;
         if (next.left === 0) due.shift();
-        sayOwn();
+        sendOwn();
       }
       client.uncork();
     });
@@ -143,13 +143,13 @@ export async function startRefusingRedis(targetPort: number): Promise<RefusingRe
 }
 
 function requestOf(frame: Buffer, names: ReadonlyMap<string, string>): RedisRequest {
-  const [command = '', ...words] = eventArgs(frame, wordsMax, wordLengthMax);
+  const [command = '', ...words] = commandWords(frame, wordsMax, wordLengthMax);
   const step = command.toLowerCase();
   if (step !== 'evalsha' && step !== 'eval') return { step, words };
   const [script = '', , ...rest] = words;
-  // A client's first run of a script has its source.
+  // EVAL has the source of the script in place of its digest.
   const digest =
-    step === 'evalsha' ? script : digestOf(eventArgs(frame, 2, Number.POSITIVE_INFINITY)[1] ?? '');
+    step === 'evalsha' ? script : digestOf(commandWords(frame, 2, Number.POSITIVE_INFINITY)[1] ?? '');
   return { step: names.get(digest) ?? step, words: rest };
 }
 

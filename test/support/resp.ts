@@ -1,10 +1,10 @@
 const lineEnd = '\r\n';
 
-/** Cuts a stream of Redis' protocol (version 2) into whole requests or replies, whatever pieces it comes in. */
+/** Splits a stream of Redis' protocol (version 2) into whole requests or replies. */
 export class RespFrames {
   #pieces: Buffer[] = [];
   #size = 0;
-  /** With less than this the frame that has begun cannot be whole. */
+  /** The frame that has begun is not whole with fewer bytes than this. */
   #needed = 1;
 
   add(piece: Buffer): Buffer[] {
@@ -30,7 +30,7 @@ export class RespFrames {
 }
 
 interface FrameEnd {
-  /** Where the frame ends, or, while it is not whole, where it ends at the earliest. */
+  /** The end of the frame; if it is not whole, its earliest possible end. */
   readonly end: number;
   readonly isWhole: boolean;
 }
@@ -55,8 +55,8 @@ function frameEnd(bytes: Buffer, from: number): FrameEnd {
   return { end, isWhole: true };
 }
 
-/** The words of a request, of each no more than `longest` bytes and no more than `most` of them. */
-export function eventArgs(request: Buffer, most: number, longest: number): string[] {
+/** The words of a request: at most `most` of them, each cut to `longest` bytes. */
+export function commandWords(request: Buffer, most: number, longest: number): string[] {
   const words: string[] = [];
   let at = request.indexOf(lineEnd) + lineEnd.length;
   while (at < request.length && words.length < most) {

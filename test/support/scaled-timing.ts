@@ -1,6 +1,6 @@
 import type { Timing } from '../../src/contract/timing.js';
 
-/** The timing table at about a third, for tests that have to sit outages out; every relation holds. */
+/** The timing table at about a third of the usual values, for tests that wait outages out. Every relation holds. */
 export const scaledTiming = {
   lockDurationMs: 5_000,
   renewIntervalMs: 500,
@@ -26,7 +26,7 @@ export const scaledTiming = {
   shutdownMs: 10_000,
 } as const satisfies Partial<Timing>;
 
-/** The environment of a supervisor whose browser is scripted. */
+/** Variables of a supervisor with a scripted browser. */
 export function supervisorEnvironment(options: {
   readonly redisUrl: string;
   readonly authDir: string;

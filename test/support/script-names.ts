@@ -16,7 +16,7 @@ export const bullmqScripts: readonly Script[] = Object.values(
   createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Readonly<Record<string, Script>>,
 );
 
-/** The name of every script that the product runs, by its digest: `holdline_claim`, BullMQ's `moveToActive`, … */
+/** The name of every script that the product runs, by digest: `holdline_claim`, BullMQ's `moveToActive`, … */
 export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
   for (const file of readdirSync(product, { recursive: true, encoding: 'utf8' })) {
     const path = join(product, file);
@@ -27,7 +27,7 @@ export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
   return new Map([...own, ...bullmq]);
 }
 
-/** As Redis makes it. */
+/** The digest that Redis uses in EVALSHA. */
 export function digestOf(source: string): string {
   return createHash('sha1').update(source).digest('hex');
 }

@@ -11,12 +11,12 @@ import {
 import { keyPrefix } from '../../src/contract/keys.js';
 import { defaultSession, readsQueue, sendsQueue } from '../../src/contract/names.js';
 
-/** Carries out the commands to the default session as the test says, in place of an owner with a browser. */
+/** Consumes the default session's commands as the test scripts it, in place of an owner with a browser. */
 export interface ScriptedCommands {
-  /** What was taken so far, in order. */
+  /** Jobs taken so far, in order. */
   readonly reads: readonly ReadJob[];
   readonly sends: readonly TakenSend[];
-  /** Leaves what is under way unsettled. */
+  /** Does not settle jobs that are under way. */
   close(): Promise<void>;
 }
 
@@ -29,7 +29,10 @@ export interface CommandScript {
   send?(job: TakenSend): Promise<SendOutcome>;
 }
 
-export async function carryOut(redisUrl: string, script: CommandScript): Promise<ScriptedCommands> {
+export async function startScriptedCommands(
+  redisUrl: string,
+  script: CommandScript,
+): Promise<ScriptedCommands> {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
   const reads: ReadJob[] = [];
   const sends: TakenSend[] = [];
@@ -85,7 +88,7 @@ export async function carryOut(redisUrl: string, script: CommandScript): Promise
   };
 }
 
-/** What WhatsApp's server would say to a send. */
+/** The outcome of a send that WhatsApp accepted. */
 export function sentOutcome({ phoneNumber, chatId, id }: TakenSend): SendOutcome {
   const chat_id = chatId ?? `${phoneNumber}@c.us`;
   return {

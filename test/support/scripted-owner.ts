@@ -13,13 +13,13 @@ import { endRun, publishStatus } from '../../src/platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../../src/platform/store/supervisor-registry.js';
 
 /**
- * A supervisor without a browser: takes runs from the queue as the real one does, holds lock, fence and
- * heartbeat, and does in between what the test says.
+ * A supervisor without a browser. It takes runs from the queue as the real one does, holds lock, fence and heartbeat, and
+ * runs the test's script for each run.
  */
 export interface ScriptedOwner {
   /** Every run so far, in order. */
   readonly runs: readonly ScriptedRun[];
-  /** Leaves as a killed process would: job, lock, heartbeat and roll are left to lapse, lock and heartbeat soon. */
+  /** Leaves job, lock, heartbeat and registry entry behind, as a killed process does. Lock and heartbeat lapse soon. */
   crash(): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,12 +27,12 @@ export interface ScriptedOwner {
 export interface ScriptedRun {
   readonly epoch: number;
   readonly startId: string;
-  /** The first intent seen. */
+  /** Resolves to the first intent. */
   readonly intent: Promise<Intent>;
   publish(state: SessionState, change?: Change): Promise<void>;
-  /** The run's last state; the job completes when the script returns. */
+  /** Publishes the run's last state. The job completes when the script returns. */
   end(state: SessionState, change?: Change & { intent?: Intent; unlinked?: boolean }): Promise<void>;
-  /** No heartbeat from now on, and the stored one taken away. */
+  /** Stops the heartbeat and deletes the stored one. */
   fallSilent(): Promise<void>;
 }
 
@@ -47,7 +47,7 @@ export interface Change {
 
 export type Script = (run: ScriptedRun) => Promise<void>;
 
-/** Shows a QR until somebody wants the run to end. */
+/** Shows a QR until an intent ends the run. */
 export const showQrUntilAsked: Script = async (run) => {
   await run.publish('starting');
   await run.publish('qr', { qrText: 'a code' });
@@ -55,16 +55,16 @@ export const showQrUntilAsked: Script = async (run) => {
   await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
 };
 
-/** Outlasts, as all that follows from it, whatever keeps this process busy. */
+/** Long enough that a busy process loses neither the lock nor what is derived from this. */
 const usualLockMs = 15_000;
 const beatIntervalMs = 50;
-/** What a crash leaves is as old as if nobody had renewed it for a while. */
+/** Remaining lifetimes after a crash, as if the last renewal were some time ago. */
 const crashedHeartbeatMs = 600;
 const crashedLockMs = 1_200;
 
-/** As the shipped table has it: a heartbeat lives 0.4 of a lock, and so does a place on the roll, but for a second at least. */
+/** As in the shipped timing table: heartbeat and registry entry live 0.4 times as long as a lock; the entry at least 1 s. */
 const heartbeatTtlOf = (lockMs: number) => 0.4 * lockMs;
-const rollTtlOf = (lockMs: number) => Math.max(1_000, heartbeatTtlOf(lockMs));
+const registryTtlOf = (lockMs: number) => Math.max(1_000, heartbeatTtlOf(lockMs));
 
 export async function startOwner(
   redisUrl: string,
@@ -75,9 +75,9 @@ export async function startOwner(
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
   const lives = new Set<Life>();
-  const sign = () => registerSupervisor(redis, id, 1, rollTtlOf(lockMs));
-  const rollTimer = setInterval(() => void sign().catch(() => undefined), 200);
-  await sign();
+  const register = () => registerSupervisor(redis, id, 1, registryTtlOf(lockMs));
+  const registerTimer = setInterval(() => void register().catch(() => undefined), 200);
+  await register();
 
   const worker = new Worker(
     sessionsQueue,
@@ -86,7 +86,7 @@ export async function startOwner(
       const { startId } = startJobSchema.parse(job.data);
       const claim = await claimRun(redis, session, token, startId);
       if (claim.type !== 'claimed') return;
-      const life = live(redis, { session, token, startId, epoch: claim.epoch, supervisor: id, lockMs });
+      const life = startLife(redis, { session, token, startId, epoch: claim.epoch, supervisor: id, lockMs });
       lives.add(life);
       runs.push(life.run);
       try {
@@ -110,12 +110,12 @@ export async function startOwner(
   worker.on('error', () => undefined);
   await worker.waitUntilReady();
 
-  /** `lastWords`: the last that this owner says to Redis; everything before them has been carried out by then. */
-  async function leave(lastWords: () => Promise<unknown>): Promise<void> {
-    clearInterval(rollTimer);
+  /** `lastCommand` is this owner's last command to Redis. All earlier ones have been carried out by then. */
+  async function leave(lastCommand: () => Promise<unknown>): Promise<void> {
+    clearInterval(registerTimer);
     for (const life of lives) life.stop();
     await worker.close(true);
-    await lastWords().catch(() => undefined);
+    await lastCommand().catch(() => undefined);
     redis.disconnect();
   }
 
@@ -137,13 +137,13 @@ interface LifeFacts {
 
 interface Life {
   readonly run: ScriptedRun;
-  /** Renews nothing any more. */
+  /** Stops every renewal. */
   stop(): void;
-  /** Lets what is stored of it lapse soon. */
+  /** Makes lock and heartbeat lapse soon. */
   lapse(): Promise<unknown>;
 }
 
-function live(redis: Redis, facts: LifeFacts): Life {
+function startLife(redis: Redis, facts: LifeFacts): Life {
   const { session, token, startId, epoch, supervisor, lockMs } = facts;
   const heartbeatTtlMs = heartbeatTtlOf(lockMs);
   const asked = deferred<Intent>();

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { eventArgs, RespFrames } from './resp.js';
+import { commandWords, RespFrames } from './resp.js';
 
 export interface ScriptedRedis {
   readonly port: number;
-  /** How many connections were made so far. */
+  /** Connections made so far. */
   readonly made: number;
   close(): Promise<void>;
 }
 
-/** What Redis before 6 says to HELLO: the client then speaks its older protocol. */
+/** The reply of Redis before version 6 to HELLO. The client then uses the older protocol. */
 export const noHello = "-ERR unknown command 'HELLO'\r\n";
 
-/** A server that answers each command what it is told to, as Redis would write it. */
+/** A server that answers each command with the reply, in Redis' protocol, that `answer` returns. */
 export async function startScriptedRedis(
   answer: (words: readonly string[]) => string,
 ): Promise<ScriptedRedis> {
@@ -26,7 +26,7 @@ export async function startScriptedRedis(
     const requests = new RespFrames();
     socket.on('data', (piece) => {
       for (const request of requests.add(piece)) {
-        const words = eventArgs(request, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+        const words = commandWords(request, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
         socket.write(answer(words.map((word) => word.toLowerCase())));
       }
     });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { JobView } from '../../src/contract/command-jobs.js';
+import { eventually } from './eventually.js';
 import type { Replica } from './http-replica.js';
 
-/** Sends messages to a replica and reads what it answers. */
+/** The answer of a replica to a send. */
 export interface SendAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -12,7 +13,7 @@ export interface SendAnswer {
 export interface Sending {
   readonly to?: string;
   readonly message?: string;
-  /** Further fields of the body; a `chat_id` stands in place of the number. */
+  /** Further fields of the body. A `chat_id` replaces the number. */
   readonly more?: Readonly<Record<string, unknown>>;
   readonly key?: string;
   readonly prefer?: string;
@@ -40,6 +41,17 @@ export async function getJob(replica: Replica, id: unknown): Promise<JobView> {
   const body = await response.json();
   assert.equal(response.status, 200, JSON.stringify(body));
   return body as JobView;
+}
+
+/** The job once it no longer waits or runs. */
+export function untilSettled(replica: Replica, id: unknown): Promise<JobView> {
+  return eventually(
+    async () => {
+      const job = await getJob(replica, id);
+      return job.status === 'queued' || job.status === 'active' ? null : job;
+    },
+    { timeoutMs: 60_000, message: 'the send settles' },
+  ) as Promise<JobView>;
 }
 
 export function assertError(answer: SendAnswer, status: number, code: string): Record<string, unknown> {

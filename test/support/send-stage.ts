@@ -10,7 +10,7 @@ import { SupervisedSession } from './supervised-session.js';
 
 export const someNumber = '15551234567';
 
-/** A session and its queue of sends, as a replica sees it. */
+/** A supervised session with its queue of sends, to which the test adds jobs as a replica does. */
 export class SendStage extends SupervisedSession {
   readonly queue: Queue<SendJob, SendOutcome>;
   readonly #accepted: string[] = [];
@@ -22,12 +22,12 @@ export class SendStage extends SupervisedSession {
     this.queue = new Queue(sendsQueue(this.observer.session), { connection, prefix: keyPrefix });
   }
 
-  /** To one number; in this order, without waiting for one another. */
+  /** Accepts messages to one number, in this order and without waiting in between; resolves to the ids of the jobs. */
   accept(...messages: string[]): Promise<string[]> {
     return this.acceptFor({ phoneNumber: someNumber }, ...messages);
   }
 
-  /** The ids of the jobs. */
+  /** Resolves to the ids of the jobs. */
   async acceptFor(job: Partial<SendJob>, ...messages: string[]): Promise<string[]> {
     const ids = messages.map(() => `m-${randomUUID()}`);
     await this.add(...messages.map((message, i) => ({ id: ids[i] as string, job: { ...job, message } })));
@@ -48,13 +48,13 @@ export class SendStage extends SupervisedSession {
     );
   }
 
-  /** What an owner before left beside a job. */
+  /** Writes the record that an earlier owner left for a job. */
   async leaveRecord(jobId: string, record: string): Promise<void> {
     await this.observer.redis.set(attemptKey(this.observer.session, jobId), record);
   }
 
   sentTexts(): string[] {
-    return this.theatre.sent().map(({ message }) => message);
+    return this.scripted.sent().map(({ message }) => message);
   }
 
   /** null: not settled. */
@@ -64,11 +64,14 @@ export class SendStage extends SupervisedSession {
   }
 
   async settled(id: string): Promise<SendOutcome> {
-    const outcome = await eventually(() => this.outcome(id), { message: 'it settles', timeoutMs: 40_000 });
+    const outcome = await eventually(() => this.outcome(id), {
+      message: 'the send settles',
+      timeoutMs: 40_000,
+    });
     return outcome as SendOutcome;
   }
 
-  /** By the order of acceptance; null: not settled. */
+  /** In the order of acceptance; null: not settled. */
   outcomes(): Promise<(SendOutcome | null)[]> {
     return Promise.all(this.#accepted.map((id) => this.outcome(id)));
   }
@@ -90,7 +93,7 @@ export class SendStage extends SupervisedSession {
   }
 }
 
-/** A stage of its own for one test. */
+/** Runs a test on a stage of its own. */
 export function withSends(
   redis: RedisForData,
   work: (stage: SendStage) => Promise<void>,

@@ -9,7 +9,7 @@ import { requestEnd } from '../../src/platform/store/intent-store.js';
 import { parseStatus } from '../../src/platform/store/state-store.js';
 import { eventually } from './eventually.js';
 
-/** One moment of a session as Redis has it. */
+/** What Redis stores of a session at one moment. */
 export interface StoredSession {
   readonly status: Status | null;
   readonly fence: string | null;
@@ -20,7 +20,7 @@ export interface StoredSession {
   readonly jobExists: boolean;
 }
 
-/** A session seen and asked for through Redis alone, by a connection that no fault touches. */
+/** Reads and commands a session over Redis only, on a connection that no fault affects. */
 export class SessionObserver {
   readonly redis: Redis;
   readonly session: string;
@@ -38,14 +38,14 @@ export class SessionObserver {
     await this.#queue.add(name, data, options);
   }
 
-  /** Records how the run shall end and tells its owner; the id to look for in the outcome. */
+  /** Stores an intent to end the run and notifies its owner. Resolves to the id that the outcome will have. */
   async requestEnd(kind: 'stop' | 'logout', id = `${kind}-${performance.now()}`): Promise<string> {
-    const standing = await requestEnd(this.redis, this.session, { id, kind });
+    const stored = await requestEnd(this.redis, this.session, { id, kind });
     await this.redis.publish(intentChannel, this.session);
-    return standing.id;
+    return stored.id;
   }
 
-  async look(): Promise<StoredSession> {
+  async read(): Promise<StoredSession> {
     const k = sessionKeys(this.session);
     const [state, fence, heartbeat, intent, outcome] = await this.redis.mget(
       ...[k.state, k.fence, k.heartbeat, k.intent, k.outcome],
@@ -62,7 +62,7 @@ export class SessionObserver {
     };
   }
 
-  /** The status once somebody stands behind it and it is as wanted. */
+  /** Waits for a status that is as wanted, with a live heartbeat and a matching fence. */
   until(wanted: (status: Status) => boolean, message: string, timeoutMs = 60_000): Promise<Status> {
     return this.#untilStored(
       ({ status, heartbeat, fence }) =>
@@ -76,7 +76,7 @@ export class SessionObserver {
     return this.until(({ ready }) => ready, message, timeoutMs);
   }
 
-  /** The last status of a run that has ended for good: marked so, and its job gone. */
+  /** Waits until the run has ended for good: heartbeat `ended`, no job, no lock. Resolves to its last status. */
   untilEnded(message = 'the run has ended', timeoutMs = 60_000): Promise<Status> {
     return this.#untilStored(
       ({ heartbeat, jobExists, lockPttl }) => heartbeat === 'ended' && !jobExists && lockPttl === -2,
@@ -94,7 +94,7 @@ export class SessionObserver {
     try {
       return (await eventually(
         async () => {
-          last = await this.look();
+          last = await this.read();
           return wanted(last) ? last.status : null;
         },
         { timeoutMs },

@@ -1,18 +1,18 @@
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from './redis-server.js';
 
-/** Names the server that the files of a quick run share. */
+/** URL of the server that the files of a quick run share. */
 export const sharedRedisVariable = 'HOLDLINE_TEST_REDIS_URL';
 
-/** One for each time that a test file asks, in the whole run. */
+/** Each call of openRedis() in the whole run takes one. */
 const databases = 1_024;
-/** What one user of a shared server would do to all. Statistics it may read, but they count all. */
+/** Commands that would affect every user of the server. Statistics are allowed, but cover all users. */
 const forbidden = ['flushall', 'config', 'swapdb', 'shutdown', 'debug'];
 
-/** A Redis for tests that only need data: a server, or a database of one that is shared. */
+/** A Redis for tests that only need data: a server, or one database of a shared server. */
 export type RedisForData = Pick<RedisServer, 'url' | 'stop'>;
 
-/** A server for many test files; whatever one does to the server itself, not to its database, is refused. */
+/** Starts a server for many test files. It refuses commands that affect the server and not one database. */
 export async function startSharedRedis(): Promise<RedisServer> {
   const server = await startRedis({ settings: ['--databases', String(databases)] });
   await withClient(server.url, (redis) =>
@@ -22,8 +22,9 @@ export async function startSharedRedis(): Promise<RedisServer> {
 }
 
 /**
- * For a test that neither ends, freezes, configures nor measures its Redis, and empties it with FLUSHDB: in a quick run a
- * database of its own on the shared server, else a server of its own. Channels are not of a database: others may publish.
+ * For a test that does not end, freeze, configure or measure its Redis, and that empties it with FLUSHDB. A quick run gives
+ * each test a database on the shared server; otherwise it gets its own server. Channels belong to no database: other tests
+ * may publish on them.
  */
 export async function openRedis(): Promise<RedisForData> {
   const shared = process.env[sharedRedisVariable];

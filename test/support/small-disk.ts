@@ -4,19 +4,19 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scratchDir } from './leftovers.js';
 
-/** A disk of its own, small enough to be filled. */
+/** A separate disk, small enough to fill. */
 export interface SmallDisk {
   readonly dir: string;
-  /** Not a byte is free afterwards. */
+  /** Fills it to the last byte. */
   fill(): void;
   free(): void;
   unmount(): Promise<void>;
 }
 
-/** Unmounts when its standard input closes: a test file that is killed runs no clean-up. */
+/** Unmounts when its standard input closes, because a killed test file runs no clean-up. */
 const watch = 'while read -r _; do :; done; umount --lazy "$0"; rmdir "$0"';
 
-/** null where nothing can be mounted: it takes root, or a machine that allows it. */
+/** null: mounting failed. It needs root, or a machine that allows it. */
 export function mountSmallDisk(megabytes: number): SmallDisk | null {
   const dir = scratchDir();
   try {
@@ -33,7 +33,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk | null {
       try {
         writeFileSync(ballast, Buffer.alloc(bavail * bsize));
       } catch (error) {
-        // Somebody else wrote meanwhile, and it is as full as it was to be.
+        // Another process wrote meanwhile, so the disk is full already.
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       }
     },

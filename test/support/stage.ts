@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import jsqr from 'jsqr';
 import { PNG } from 'pngjs';
 import type { Timing } from '../../src/contract/timing.js';
 import { JUNE, startWhatsAppWeb, TODAY, type WhatsAppWeb } from '../whatsapp-web/index.js';
+import { chromeArgsVariable } from './chrome-args.js';
 import { eventually } from './eventually.js';
+import { allProcesses, kill } from './processes.js';
 import { Product } from './product.js';
 
 export interface Process {
@@ -18,32 +20,32 @@ export interface Process {
 }
 
 /**
- * For a machine without a moment to spare: there even a Redis that is well may not answer within the usual 0.6 s, nor a
- * first QR come within the 30 s that a start is waited for.
+ * For a busy machine. There a healthy Redis may not answer within the usual 0.6 s, and a first QR may not come within the
+ * usual 30 s for which a start waits.
  */
-export const patientTiming = {
+export const busyMachineTiming = {
   httpCommandTimeoutMs: 5_000,
   authStartWaitMs: 55_000,
 } as const satisfies Partial<Timing>;
 
-interface Look extends Process {
-  readonly group: string;
+interface MarkedProcess extends Process {
+  readonly group: number;
   readonly startedAt: string;
   readonly isMarked: boolean;
 }
 
 /**
- * Everything that one end-to-end test needs: the stand-in, a directory of its own, and products that all carry a
- * mark in their environment, by which every process that they ever started is found again.
+ * Everything that an end-to-end test needs: the stand-in, a directory, and products. Their environment contains a mark,
+ * by which the stage finds every process that they started.
  */
 export class Stage {
   readonly #products: Product[] = [];
   readonly #mark: string;
   /**
-   * Process groups of browsers seen, each with when its leader started: a renderer's environment is overwritten by its
-   * title, and pids are used again.
+   * Process groups of browsers found so far, with the start time of their leader: a renderer overwrites its environment
+   * with its title, and pids are reused.
    */
-  readonly #groups = new Map<string, string>();
+  readonly #groups = new Map<number, string>();
   readonly dir: string;
   readonly whatsApp: WhatsAppWeb;
 
@@ -53,7 +55,7 @@ export class Stage {
     this.whatsApp = whatsApp;
   }
 
-  /** On the page of today, or with HOLDLINE_PAGE=june on that of June, unless the options say which. */
+  /** Uses the page of today, or with HOLDLINE_PAGE=june that of June. `options.page` overrides both. */
   static async open(options: Parameters<typeof startWhatsAppWeb>[0] = {}): Promise<Stage> {
     const dir = await mkdtemp(join(tmpdir(), 'holdline-e2e-'));
     const page = process.env.HOLDLINE_PAGE === 'june' ? JUNE : TODAY;
@@ -66,8 +68,8 @@ export class Stage {
       [name]: value,
       WHATSAPP_DATA_DIR: join(this.dir, 'data'),
       WHATSAPP_AUTH_DIR: join(this.dir, 'auth'),
-      WHATSAPP_CHROME_ARGS: this.whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' '),
-      WHATSAPP_TIMING: JSON.stringify(patientTiming),
+      WHATSAPP_CHROME_ARGS: chromeArgsVariable(this.whatsApp.chromeArgs),
+      WHATSAPP_TIMING: JSON.stringify(busyMachineTiming),
     };
   }
 
@@ -82,35 +84,18 @@ export class Stage {
     return product;
   }
 
-  /** Every process with the mark and every member of a browser's group, zombies included. */
+  /** Every process with the mark and every member of a browser's group, including zombies. */
   async processes(): Promise<Process[]> {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-    const looks = await Promise.all(
-      pids.map(async (name) => {
-        const [environ = '', cmdline = '', stat = ''] = await Promise.all(
-          ['environ', 'cmdline', 'stat'].map((file) =>
-            readFile(`/proc/${name}/${file}`, 'latin1').catch(() => ''),
-          ),
-        );
-        // The name stands in parentheses and may contain some itself; the start is the 22nd of all fields.
-        const [, state, parent = '', group = '', startedAt = ''] =
-          /\) (\S) (\d+) (\d+) (?:\S+ ){16}(\d+) [^)]*$/.exec(stat) ?? [];
-        // It has gone while it was looked at.
-        if (state === undefined) return [];
-        const commandLine = cmdline.replaceAll('\0', ' ');
-        return {
-          pid: Number(name),
-          parent: Number(parent),
-          group,
-          startedAt,
-          commandLine,
-          // The embedded Redis overwrites its environment too, but its title has its socket.
-          isMarked: environ.split('\0').includes(this.#mark) || cmdline.includes(this.dir),
-          isZombie: state === 'Z',
-        };
-      }),
-    );
-    const all = looks.flat();
+    const all = allProcesses().map((facts): MarkedProcess => {
+      const { pid, parent, group, startedAt, state, environment } = facts;
+      const commandLine = facts.commandLine.join(' ');
+      return {
+        ...{ pid, parent, group, startedAt, commandLine },
+        // The embedded Redis overwrites its environment, but its title contains the path of its socket.
+        isMarked: environment.includes(this.#mark) || commandLine.includes(this.dir),
+        isZombie: state === 'Z',
+      };
+    });
     this.#noteGroups(all);
     const parents = new Set(this.#products.map((product) => product.pid));
     return all.filter(
@@ -118,9 +103,9 @@ export class Stage {
     );
   }
 
-  /** A group whose number now has another leader is over: while it has members, its number is not given out. */
-  #noteGroups(all: readonly Look[]): void {
-    const startOf = new Map(all.map(({ pid, startedAt }) => [String(pid), startedAt]));
+  /** Forgets a group whose number has a new leader: the number is only reused when the group has no members. */
+  #noteGroups(all: readonly MarkedProcess[]): void {
+    const startOf = new Map(all.map(({ pid, startedAt }) => [pid, startedAt]));
     for (const [group, leader] of this.#groups) {
       if ((startOf.get(group) ?? leader) !== leader) this.#groups.delete(group);
     }
@@ -132,25 +117,25 @@ export class Stage {
     }
   }
 
-  /** The browsers proper, without their renderers and helpers. */
+  /** The main processes of browsers, without renderers and helpers. */
   async browsers(): Promise<Process[]> {
     const found = (await this.processes()).filter(
       ({ commandLine }) =>
         commandLine.includes('--remote-debugging-pipe') && !commandLine.includes('--type='),
     );
-    // A helper that has forked and not yet become itself still has its parent's command line.
+    // A helper that has forked but not yet called exec still has its parent's command line.
     const pids = new Set(found.map(({ pid }) => pid));
     return found.filter(({ parent }) => !pids.has(parent));
   }
 
-  /** Kills the one browser that there is. */
+  /** Kills the only browser. */
   async killBrowser(): Promise<void> {
     const [browser] = await this.browsers();
     assert.ok(browser, 'a browser to kill');
     kill(browser.pid);
   }
 
-  /** Ends what the test started, and throws if anything of it is left. */
+  /** Ends everything that the test started. Throws if a process is left. */
   async close(): Promise<void> {
     await Promise.all(this.#products.map((product) => product.end('SIGTERM')));
     await this.whatsApp.close();
@@ -174,17 +159,9 @@ export class Stage {
   }
 }
 
-/** The text of the QR in a PNG, as a phone's camera would read it. */
+/** Decodes the QR in a PNG. */
 export function readQr(png: Buffer): { text: string | null; width: number; height: number } {
   const { data, width, height } = PNG.sync.read(png);
   const decode = jsqr as unknown as typeof jsqr.default;
   return { text: decode(new Uint8ClampedArray(data), width, height)?.data ?? null, width, height };
-}
-
-export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
-  try {
-    process.kill(pid, signal);
-  } catch {
-    // Gone already.
-  }
 }

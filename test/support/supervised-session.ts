@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import type { Timing } from '../../src/contract/timing.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { Profile } from '../../src/supervisor/browser/profile.js';
@@ -11,17 +9,18 @@ import type { ProfileNote } from '../../src/supervisor/browser/profile-note.js';
 import { Supervisor, type SupervisorOptions } from '../../src/supervisor/supervisor.js';
 import { eventually } from './eventually.js';
 import { scratchDir } from './leftovers.js';
+import { logTo } from './log-lines.js';
 import { watchdogsOf } from './processes.js';
 import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
+import { ScriptedProcesses, scriptedThreadEntry } from './scripted-processes.js';
 import { SessionObserver } from './session-observer.js';
 import type { RedisForData } from './shared-redis.js';
-import { scriptedThreadEntry, Theatre } from './theatre.js';
 
 /**
- * Where nothing has to be sat out, patient: that a busy machine stands still for some seconds is none of the faults that
- * are tested so.
+ * For tests that wait no outage out. The longer locks keep a run alive when a busy machine stands still for some seconds,
+ * which is not a fault under test.
  */
-const patientTiming = {
+const testSupervisorTiming = {
   ...scaledTiming,
   lockDurationMs: 12_000,
   giveUpMs: 8_000,
@@ -31,29 +30,29 @@ const patientTiming = {
 };
 
 interface SupervisedOptions {
-  /** A name of its own where none is given. */
+  /** A random name by default. */
   readonly session?: string;
   readonly timing?: Partial<Timing>;
   readonly restartsMax?: number;
-  /** The supervisors' way to Redis, where it is not the direct one. */
+  /** The port of a proxy that the supervisors use to reach Redis. */
   readonly redisPort?: number;
   /** Further variables of the supervisors. */
   readonly environment?: Record<string, string>;
   readonly readMemory?: SupervisorOptions['readMemory'];
-  /** No other supervisor: what a dead one left is taken up at once. */
+  /** There is no other supervisor: what a dead one left is taken over at once. */
   readonly isAlone?: boolean;
 }
 
 /**
- * One session, real supervisors in this process, a real Redis; scripted browser and threads. Each test has its own
- * and sees to it that nothing of it runs on.
+ * One session with real supervisors in this process, a real Redis, and scripted browser and threads. Each test makes its
+ * own and closes it, so that nothing keeps running.
  */
 export class SupervisedSession {
-  readonly theatre: Theatre;
+  readonly scripted: ScriptedProcesses;
   readonly observer: SessionObserver;
   readonly authDir: string;
   readonly logLines: Record<string, unknown>[] = [];
-  /** The supervisors' way to Redis. */
+  /** The URL that the supervisors use. */
   readonly #redisUrl: string;
   readonly #directUrl: string;
   readonly #options: SupervisedOptions;
@@ -64,7 +63,7 @@ export class SupervisedSession {
     this.#directUrl = redis.url;
     this.#redisUrl = options.redisPort === undefined ? redis.url : `redis://127.0.0.1:${options.redisPort}`;
     this.#options = options;
-    this.theatre = new Theatre(dir);
+    this.scripted = new ScriptedProcesses(dir);
     this.authDir = join(dir, 'auth');
     mkdirSync(this.authDir);
     this.observer = new SessionObserver(redis.url, options.session ?? `t-${randomUUID()}`);
@@ -74,38 +73,28 @@ export class SupervisedSession {
     return join(this.authDir, `session-${this.observer.session}`);
   }
 
-  /** One supervisor, a start, and threads that do this. */
-  readonly run = async (...behaviours: Parameters<Theatre['playThreads']>): Promise<Supervisor> => {
-    this.theatre.playThreads(...behaviours);
+  /** Sets the behaviours of threads, starts one supervisor, and starts the session. */
+  readonly run = async (...behaviours: Parameters<ScriptedProcesses['setThreads']>): Promise<Supervisor> => {
+    this.scripted.setThreads(...behaviours);
     const supervisor = await this.startSupervisor();
     await this.observer.start();
     return supervisor;
   };
 
-  /** `beforeStart`: between its making, when it connects, and its start. */
+  /** `beforeStart` runs after the supervisor was made, when it connects, and before it starts. */
   async startSupervisor(beforeStart?: () => Promise<unknown>): Promise<Supervisor> {
-    const timing = { ...patientTiming, ...this.#options.timing };
+    const timing = { ...testSupervisorTiming, ...this.#options.timing };
     const environment = supervisorEnvironment({
       ...this.#options,
       redisUrl: this.#redisUrl,
       authDir: this.authDir,
-      browserExecutable: this.theatre.browserExecutable,
+      browserExecutable: this.scripted.browserExecutable,
       timing,
     });
-    const lines = this.logLines;
-    const log = pino(
-      { level: 'debug' },
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          lines.push(JSON.parse(chunk.toString()) as Record<string, unknown>);
-          done();
-        },
-      }),
-    );
     const supervisor = new Supervisor({
       config: loadConfig('supervisor', { ...process.env, ...environment, ...this.#options.environment }),
       redisUrl: this.#redisUrl,
-      log,
+      log: logTo(this.logLines),
       threadEntry: scriptedThreadEntry,
       isAlone: this.#options.isAlone ?? false,
       ...(this.#options.readMemory === undefined ? {} : { readMemory: this.#options.readMemory }),
@@ -123,12 +112,12 @@ export class SupervisedSession {
 
   readonly hasLogged = (message: string): boolean => this.logLines.some((line) => line.msg === message);
 
-  /** Another session on the same Redis and supervisors; to be closed by the caller. */
+  /** Another session on the same Redis and supervisors. The caller closes it. */
   anotherSession(): SessionObserver {
     return new SessionObserver(this.#directUrl, `t-${randomUUID()}`);
   }
 
-  /** Closes after `work`, whatever becomes of it. */
+  /** Runs `work`, then closes, even if it throws. */
   async during(work: (session: this) => Promise<void>): Promise<void> {
     try {
       await work(this);
@@ -137,7 +126,7 @@ export class SupervisedSession {
     }
   }
 
-  /** Changes what stands beside the profile, as another machine with another clock would have left it. */
+  /** Changes the note beside the profile, as a machine with another clock would have written it. */
   async amendNote(change: Partial<ProfileNote>): Promise<void> {
     const profile = new Profile(this.authDir, this.observer.session);
     const note = await profile.readNote();
@@ -149,10 +138,10 @@ export class SupervisedSession {
     return JSON.parse(readFileSync(`${this.profileDir}.json`, 'utf8')) as ProfileNote;
   }
 
-  /** Of this session only: its browsers, and the watchdogs of this process. */
+  /** Throws unless this session's browsers and this process's watchdogs have ended. */
   async assertNothingRuns(): Promise<void> {
     await eventually(() => {
-      assert.deepEqual(this.theatre.browsersAlive(), []);
+      assert.deepEqual(this.scripted.browsersAlive(), []);
       assert.deepEqual(watchdogsOf(process.pid), []);
       return true;
     });

@@ -6,21 +6,21 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Timing } from '../../src/contract/timing.js';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.js';
-import { isAlive, signalIfAlive } from './processes.js';
-import type { Affliction } from './programs/supervisor.js';
+import { isAlive, kill } from './processes.js';
+import type { ProcessFault } from './programs/supervisor.js';
 import { supervisorEnvironment } from './scaled-timing.js';
-import type { Theatre } from './theatre.js';
+import type { ScriptedProcesses } from './scripted-processes.js';
 
 const program = fileURLToPath(new URL('./programs/supervisor.js', import.meta.url));
 
-/** A supervisor as a process, with its own way to Redis; all of a deployment have one disk. */
+/** A supervisor in its own process, with its own proxy to Redis. All supervisors of a deployment share one disk. */
 export interface SupervisorProcess {
   readonly id: string;
   readonly pid: number;
   readonly network: FaultProxy;
-  afflict(affliction: Affliction): void;
+  injectFault(fault: ProcessFault): void;
   signal(name: NodeJS.Signals): void;
-  /** Resolves when the process is gone. */
+  /** Resolves when the process has ended. */
   readonly exited: Promise<unknown>;
   log(): string;
 }
@@ -29,13 +29,13 @@ export interface SupervisorProcessOptions {
   readonly name: string;
   readonly dir: string;
   readonly redisPort: number;
-  readonly theatre: Theatre;
+  readonly scripted: ScriptedProcesses;
   readonly timing: Partial<Timing>;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
 export async function startSupervisorProcess(options: SupervisorProcessOptions): Promise<SupervisorProcess> {
-  const { name, dir, redisPort, theatre, timing } = options;
+  const { name, dir, redisPort, scripted, timing } = options;
   const authDir = join(dir, 'auth');
   mkdirSync(authDir, { recursive: true });
   const network = await startFaultProxy(redisPort);
@@ -45,7 +45,7 @@ export async function startSupervisorProcess(options: SupervisorProcessOptions):
       ...supervisorEnvironment({
         redisUrl: `redis://127.0.0.1:${network.port}`,
         authDir,
-        browserExecutable: theatre.browserExecutable,
+        browserExecutable: scripted.browserExecutable,
         timing,
       }),
       ...options.environment,
@@ -68,8 +68,8 @@ export async function startSupervisorProcess(options: SupervisorProcessOptions):
     pid,
     network,
     exited,
-    afflict: (affliction) => void child.send(affliction),
-    signal: (signal) => isAlive(pid) && signalIfAlive(pid, signal),
+    injectFault: (fault) => void child.send(fault),
+    signal: (signal) => isAlive(pid) && kill(pid, signal),
     log: () => readFileSync(logFile, 'utf8'),
   };
 }

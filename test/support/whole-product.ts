@@ -10,21 +10,21 @@ import { eventually } from './eventually.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from './keyed-replica.js';
 import { scratchDir } from './leftovers.js';
 import { scaledTiming, supervisorEnvironment } from './scaled-timing.js';
-import { scriptedThreadEntry, Theatre } from './theatre.js';
+import { ScriptedProcesses, scriptedThreadEntry } from './scripted-processes.js';
 
-/** A supervisor and a replica with keys, on any Redis; browser and thread are scripted. */
+/** A supervisor and a replica with API keys on any Redis. Browser and thread are scripted. */
 export class WholeProduct {
   readonly replica: KeyedReplica;
   readonly #supervisor: Supervisor;
 
   static async start(redisUrl: string, { isAlone = false } = {}): Promise<WholeProduct> {
     const dir = scratchDir();
-    const theatre = new Theatre(dir);
+    const scripted = new ScriptedProcesses(dir);
     const authDir = join(dir, 'auth');
     mkdirSync(authDir);
-    theatre.playThreads('ready');
+    scripted.setThreads('ready');
     const environment = supervisorEnvironment({
-      ...{ redisUrl, authDir, browserExecutable: theatre.browserExecutable, timing: scaledTiming },
+      ...{ redisUrl, authDir, browserExecutable: scripted.browserExecutable, timing: scaledTiming },
     });
     const supervisor = new Supervisor({
       config: loadConfig('supervisor', { ...process.env, ...environment }),
@@ -56,7 +56,7 @@ export class WholeProduct {
       body: JSON.stringify(body),
     });
 
-  /** A message goes out; what runs is what the status says. */
+  /** Sends a message; throws if it is refused. */
   async send(message: string): Promise<void> {
     const body = { phone_number: '+15551234567', message };
     const sent = await this.post<{ ok: boolean; to: string }>('/api/send', body, {
@@ -65,7 +65,7 @@ export class WholeProduct {
     assert.deepEqual([sent.ok, sent.to], [true, '15551234567']);
   }
 
-  /** As a caller does who is told 503 by a replica that finds its way back to Redis: again, under the same key. */
+  /** Repeats the send under the same key, as a caller does that gets 503 while the replica reconnects to Redis. */
   async sendUntilTaken(message: string): Promise<void> {
     await eventually(() => this.send(message).then(() => true), {
       timeoutMs: 40_000,
@@ -84,7 +84,7 @@ export class WholeProduct {
   }
 
   /**
-   * Everything that the product does with Redis: jobs, scripts, blocking reads, notices, the stream, logins, limits.
+   * Uses everything that the product does with Redis: jobs, scripts, blocking reads, notices, the stream, logins, limits.
    */
   async exercise(): Promise<void> {
     const { replica } = this;
@@ -97,13 +97,13 @@ export class WholeProduct {
     assert.deepEqual(await this.ask('/api/chats'), { ok: true, count: 0, chats: [] });
     const cookie = await replica.cookieOf(replica.keys.key.admin);
     assert.equal((await replica.get('/qr', { headers: { cookie } })).status, 200);
-    const visitor = await replica.visitorCookie();
-    assert.equal((await replica.get('/qr', { headers: { cookie: visitor } })).status, 200);
+    const guest = await replica.guestCookie();
+    assert.equal((await replica.get('/qr', { headers: { cookie: guest } })).status, 200);
     await eventually(() => events.text.includes('"state":"ready"'));
     events.close();
   }
 
-  /** The intent reaches the owner by a notice, and its end is told. */
+  /** Stops the session: a notice brings the intent to the owner, and the status shows the end. */
   async end(): Promise<void> {
     assert.deepEqual(await this.post('/api/stop'), { ok: true });
     assert.equal((await this.ask<Status>('/api/status')).state, 'stopped');

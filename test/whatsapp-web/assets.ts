@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** This folder in the source tree: the compiler leaves page scripts, HTML and the certificate there. */
+/** This folder in the source tree. The compiler does not copy page scripts, HTML and the certificate. */
 const FOLDER = join(repositoryRoot(dirname(fileURLToPath(import.meta.url))), 'test', 'whatsapp-web');
 
 export function readAsset(path: string): Promise<string> {
   return readFile(join(FOLDER, path), 'utf8');
 }
 
-/** Runs a script of the page here, without a browser. */
+/** Imports a script of the page into this process, without a browser. */
 export async function importAsset(path: string): Promise<Record<string, unknown>> {
   return (await import(pathToFileURL(join(FOLDER, path)).href)) as Record<string, unknown>;
 }

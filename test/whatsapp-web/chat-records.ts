@@ -1,4 +1,4 @@
-/** Chats and messages as the stand-in keeps them, sends them to its pages and shows them to tests. */
+/** Chats and messages as the stand-in stores them, sends them to pages and returns them to tests. */
 
 export interface ChatSettings {
   name?: string;
@@ -7,24 +7,24 @@ export interface ChatSettings {
   isPinned?: boolean;
   isMuted?: boolean;
   unreadCount?: number;
-  /** Numbers or ids; of a group. */
+  /** Members of a group, by number or id. */
   participants?: string[];
 }
 
 export interface ChatRecord extends Required<ChatSettings> {
-  /** `<digits>@lid` or `<digits>@c.us`, as the page has it; `…@g.us` for a group, `status@broadcast`, `…@newsletter`. */
+  /** `<digits>@lid` or `<digits>@c.us`, depending on the page; `…@g.us` for a group, `status@broadcast`, `…@newsletter`. */
   readonly id: string;
   readonly isGroup: boolean;
 }
 
-/** A person as pages are told of them. */
+/** A person, as sent to pages. */
 export interface ContactRecord {
   readonly lid: string;
-  /** `<digits>@c.us`; null where pages do not know it. */
+  /** `<digits>@c.us`; null: pages do not know it. */
   readonly number: string | null;
-  /** In the owner's address book. */
+  /** The name in the owner's address book. */
   readonly name: string | null;
-  /** What they call themselves. */
+  /** The name that the person chose. */
   readonly pushname: string | null;
 }
 
@@ -34,11 +34,11 @@ export interface ChatOverview extends ChatRecord {
   readonly lastMessage: MessageRecord | null;
 }
 
-/** 1: the server has it, 2: delivered, 3: read. Only in a page: 0, not at the server, and -1, refused by it. */
+/** 1: the server has it; 2: delivered; 3: read. Pages also have 0, not at the server, and -1, refused by the server. */
 export type Ack = 1 | 2 | 3;
 
 export interface MessageRecord {
-  /** As the page's message key has it. */
+  /** The string of the page's message key. */
   readonly id: string;
   /** The random part of the id, made by the sender. */
   readonly key: string;
@@ -59,11 +59,11 @@ export interface MessageRecord {
 export interface Incoming {
   from: string;
   body: string;
-  /** The group, the channel or `status@broadcast` it is written in; without it, the chat with `from`. */
+  /** The group, the channel or `status@broadcast` in which it is written. Default: the chat with `from`. */
   chat?: string;
-  /** What the sender is called, and their chat if it is new. */
+  /** Name of the sender, and of a new chat with them. */
   name?: string;
-  /** Unix seconds; now without it. */
+  /** Unix seconds. Default: now. */
   timestamp?: number;
   /** WhatsApp's name of the kind: `chat`, `image`, `e2e_notification`, … */
   type?: string;
@@ -89,8 +89,8 @@ export interface ReceivedMessage {
   readonly id: string;
   readonly to: string;
   readonly body: string;
-  /** Of the first receipt, in milliseconds. */
+  /** Time of the first receipt, ms. */
   readonly at: number;
-  /** How often a page sent it under this id: above 1 after a lost ack. The chat has it once all the same. */
+  /** How often pages sent it under this id: more than once after a lost ack. It is in the chat only once. */
   readonly times: number;
 }

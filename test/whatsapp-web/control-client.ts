@@ -1,6 +1,6 @@
 import type { Controls } from './control.js';
 
-/** The controls of a stand-in that runs in another process, with the same methods as in its own. */
+/** The controls of a stand-in in another process. They have the same methods as in its own process. */
 export function connectControls(controlUrl: string): Controls {
   const remote = (target: string) =>
     new Proxy(

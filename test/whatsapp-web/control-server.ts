@@ -3,10 +3,9 @@ import { readAsset } from './assets.js';
 import type { Controls } from './control.js';
 
 /**
- * The controls over plain HTTP on the loopback interface, for other processes and for people:
- * `POST /<phone|faults|timing|directory|page>/<method>`, the arguments as a JSON array, or a single one as it is;
- * the answer is `{ "result": … }`, or status 400 with `{ "error": "…" }`. `GET /state` is phone.state().
- * `GET /` is the phone, as a page.
+ * Serves the controls over plain HTTP on loopback, for other processes and for people.
+ * `POST /<phone|faults|timing|directory|page>/<method>` takes the arguments as a JSON array, or one argument as it is. It
+ * answers `{ "result": … }`, or status 400 with `{ "error": "…" }`. `GET /state` is phone.state(). `GET /` is the phone page.
  */
 export function createControlServer(controls: Controls): Server {
   return createServer((request, response) => {

@@ -4,17 +4,20 @@ import type { PageAction } from './protocol.js';
 import { change, type FaultSettings, NO_FAULTS, type Timing } from './settings.js';
 import type { World } from './world.js';
 
-/** Settings stay until changed or cleared, and pages that one held back then go on; what happens `now` happens once, in every open page. */
+/**
+ * Settings stay until they are changed or cleared; pages that were held back then go on. Methods ending in `Now` act once, in
+ * every open page.
+ */
 export interface Faults {
   set(faults: Partial<FaultSettings>): Promise<void>;
   clear(): Promise<void>;
   current(): Promise<FaultSettings>;
-  /** A busy loop without end in the page's main thread. */
+  /** Starts an endless busy loop in the page's main thread. */
   hangNow(): Promise<void>;
   reloadNow(): Promise<void>;
   pushStateNow(): Promise<void>;
   appendIframeNow(): Promise<void>;
-  /** Cuts every page's connection; as after any lost network, pages connect again by themselves. */
+  /** Cuts every page's connection. Pages reconnect by themselves, as after a lost network. */
   cutNow(): Promise<void>;
 }
 
@@ -23,18 +26,18 @@ export interface TimingControl {
   current(): Promise<Timing>;
 }
 
-/** Who is on WhatsApp: everyone but the numbers removed; after `set()`, those listed and nobody else. */
+/** Who is on WhatsApp: everyone except the removed numbers. After `set()`, only the listed ones. */
 export interface DirectoryControl {
   set(numbers: string[]): Promise<void>;
-  /** `actual`: the number that the account really has, where it is not the one that people dial. */
+  /** `actual`: the account's real number, if it differs from the one that people dial. */
   add(number: string, actual?: string): Promise<void>;
   remove(number: string): Promise<void>;
-  /** Pages know this person by hidden id only, until they ask for the number. */
+  /** Pages know this person by hidden id only, until they look up the number. */
   hideNumber(number: string): Promise<void>;
   list(): Promise<{ everyoneElse: boolean; present: string[]; absent: string[] }>;
 }
 
-/** What the page is like; a change is of the pages loaded after it. */
+/** Settings of the page. A change applies to pages loaded afterwards. */
 export interface PageControl {
   set(page: Partial<PageSettings>): Promise<void>;
   current(): Promise<PageSettings>;

@@ -2,23 +2,24 @@ import type { Ack, ChatRecord, MessageRecord, Outgoing } from './chat-records.js
 import { inWords } from './ids.js';
 import type { PageConnection } from './page-connection.js';
 import type { ToPage } from './protocol.js';
-import { note, type OddChat, type OddMessage, type World } from './world.js';
+import { note, type UnusualChat, type UnusualMessage, type World } from './world.js';
 
-/** What goes between the account's mailbox and the pages that are logged in. */
+/** Sends chats, messages and acks from the account's mailbox to logged-in pages, and takes messages from pages. */
 
 export function sendHistory(world: World, page: PageConnection): void {
   const { chats, contacts } = filledWith(world, page, world.mailbox.chats());
-  page.tell({ type: 'history', chats, contacts: [...contacts, ...world.people.askedFor()] });
-  for (const odd of world.oddChats) page.tell(oddChatFor(page, odd));
-  for (const odd of world.oddMessages) page.tell(oddMessageFor(world, page, odd, false));
+  page.send({ type: 'history', chats, contacts: [...contacts, ...world.people.askedFor()] });
+  for (const unusual of world.unusualChats) page.send(unusualChatFor(page, unusual));
+  for (const unusual of world.unusualMessages) page.send(unusualMessageFor(world, page, unusual, false));
 }
 
-/** Chats made in bulk: pages have them as if they had always been there. */
+/** Sends chats made in bulk. Pages treat them as chats that they always had. */
 export function announceFilled(world: World, chats: readonly ChatRecord[]): void {
-  for (const page of informed(world)) page.tell({ type: 'filled', ...filledWith(world, page, chats) });
+  for (const page of pagesWithHistory(world))
+    page.send({ type: 'filled', ...filledWith(world, page, chats) });
 }
 
-/** Tells every page that has its history; the others find the messages there. All go in one piece. */
+/** Sends messages, in one piece, to every page that has its history. The other pages get them with their history. */
 export function announceMessages(
   world: World,
   messages: readonly MessageRecord[],
@@ -26,9 +27,9 @@ export function announceMessages(
 ): void {
   const { mailbox, people } = world;
   const chats = [...new Set(messages.map(({ chatId }) => chatId))].flatMap((id) => mailbox.chat(id) ?? []);
-  for (const page of informed(world)) {
+  for (const page of pagesWithHistory(world)) {
     if (page === except) continue;
-    page.tell({
+    page.send({
       type: 'messages',
       chats: chats.map(page.view.chat),
       messages: messages.map(page.view.message),
@@ -39,30 +40,31 @@ export function announceMessages(
 
 export function announceChat(world: World, chat: ChatRecord): void {
   const contacts = world.people.contactsOf([chat], []);
-  for (const page of informed(world)) page.tell({ type: 'chat', chat: page.view.chat(chat), contacts });
+  for (const page of pagesWithHistory(world))
+    page.send({ type: 'chat', chat: page.view.chat(chat), contacts });
 }
 
-/** A page has shown the chat to the owner. */
+/** Marks the chat as read: a page has shown it to the owner. */
 export function markSeen(world: World, chatId: string): void {
   const { mailbox, people } = world;
   if (mailbox.chat(people.known(chatId))) announceChat(world, mailbox.markRead(chatId));
 }
 
-export function announceOddMessage(world: World, odd: OddMessage): void {
-  for (const page of informed(world)) page.tell(oddMessageFor(world, page, odd, true));
+export function announceUnusualMessage(world: World, unusual: UnusualMessage): void {
+  for (const page of pagesWithHistory(world)) page.send(unusualMessageFor(world, page, unusual, true));
 }
 
-export function announceOddChat(world: World, odd: OddChat): void {
-  for (const page of informed(world)) page.tell(oddChatFor(page, odd));
+export function announceUnusualChat(world: World, unusual: UnusualChat): void {
+  for (const page of pagesWithHistory(world)) page.send(unusualChatFor(page, unusual));
 }
 
 export function acknowledge(world: World, id: string, ack: Ack): void {
   const message = world.mailbox.raiseAck(id, ack);
-  for (const page of informed(world))
-    page.tell({ type: 'ack', id: page.view.messageId(id), ack: message.ack });
+  for (const page of pagesWithHistory(world))
+    page.send({ type: 'ack', id: page.view.messageId(id), ack: message.ack });
 }
 
-/** A message from a page reaches the server, or a fault keeps it from there. */
+/** Takes a message from a page, unless a fault loses or refuses it. */
 export function takeMessage(world: World, page: PageConnection, outgoing: Outgoing): void {
   const { faults, mailbox, timing } = world;
   if (faults.dropBeforeServer) {
@@ -73,34 +75,34 @@ export function takeMessage(world: World, page: PageConnection, outgoing: Outgoi
   if (faults.ackError) {
     note(world, `The server refused a message to ${inWords(world.people.known(outgoing.chatId))}.`);
     const id = page.view.messageId(mailbox.ownId(outgoing.chatId, outgoing.key));
-    world.timers.later(timing.serverAckMs, () => page.tell({ type: 'ack', id, ack: -1 }));
+    world.timers.later(timing.serverAckMs, () => page.send({ type: 'ack', id, ack: -1 }));
     return;
   }
   const message = mailbox.take(outgoing);
   const isFirst = mailbox.timesReceived(message.id) === 1;
   note(
     world,
-    isFirst ? `The server took a message to ${inWords(message.chatId)}.` : 'The server took it once more.',
+    isFirst ? `The server took a message to ${inWords(message.chatId)}.` : 'The server took it again.',
   );
   if (isFirst) announceMessages(world, [message], page);
   if (page.reached('at-server') || faults.ackStalls) return;
   world.timers.later(timing.serverAckMs, () => {
     acknowledge(world, message.id, 1);
-    goOn(world, message.id, 2);
+    scheduleAck(world, message.id, 2);
   });
 }
 
-/** Delivered, and then read. */
-function goOn(world: World, id: string, ack: 2 | 3): void {
+/** Schedules ack 2 (delivered), and after it ack 3 (read). */
+function scheduleAck(world: World, id: string, ack: 2 | 3): void {
   const delayMs = ack === 2 ? world.timing.deliveredMs : world.timing.readMs;
   if (delayMs === null) return;
   world.timers.later(delayMs, () => {
     acknowledge(world, id, ack);
-    if (ack === 2) goOn(world, id, 3);
+    if (ack === 2) scheduleAck(world, id, 3);
   });
 }
 
-function informed({ connections }: World): PageConnection[] {
+function pagesWithHistory({ connections }: World): PageConnection[] {
   return [...connections].filter(({ state, hasHistory }) => state === 'CONNECTED' && hasHistory);
 }
 
@@ -118,17 +120,17 @@ function filledWith({ mailbox, people }: World, { view }: PageConnection, chats:
   };
 }
 
-function oddMessageFor(
+function unusualMessageFor(
   { mailbox }: World,
   { view }: PageConnection,
-  { message, attributes, without }: OddMessage,
+  { message, attributes, without }: UnusualMessage,
   isNew: boolean,
 ): ToPage {
   const chat = mailbox.chat(message.chatId) ?? mailbox.setChat(message.chatId);
   const shown = { chat: view.chat(chat), message: view.message(message) };
-  return { type: 'odd-message', ...shown, attributes, without, isNew };
+  return { type: 'unusual-message', ...shown, attributes, without, isNew };
 }
 
-function oddChatFor({ view }: PageConnection, { chat, attributes, without }: OddChat): ToPage {
-  return { type: 'odd-chat', chat: view.chat(chat), attributes, without };
+function unusualChatFor({ view }: PageConnection, { chat, attributes, without }: UnusualChat): ToPage {
+  return { type: 'unusual-chat', chat: view.chat(chat), attributes, without };
 }

@@ -1,15 +1,15 @@
 import { toWid } from './ids.js';
 
-/** Absent from the start, so that there is one to try without setting anything. */
+/** Absent from the start, for tests and demos that need an absent number. */
 const NUMBER_NOT_ON_WHATSAPP = '15550009999';
 
-/** Who is on WhatsApp: everyone, but for the numbers that were removed; or, after `set()`, those listed only. */
+/** Who is on WhatsApp: everyone except the removed numbers. After `set()`, only the listed ones. */
 export class Directory {
   #isEveryoneElsePresent = true;
   readonly #present = new Map<string, string>();
   readonly #absent = new Set([toWid(NUMBER_NOT_ON_WHATSAPP)]);
 
-  /** Exactly these numbers are on WhatsApp. */
+  /** Makes exactly these numbers be on WhatsApp. */
   set(numbers: string[]): void {
     this.#isEveryoneElsePresent = false;
     this.#present.clear();
@@ -17,7 +17,7 @@ export class Directory {
     for (const number of numbers) this.add(number);
   }
 
-  /** `actual` is the number that the account really has where it differs from how it is dialled. */
+  /** `actual`: the account's real number, if it differs from the dialled one. */
   add(number: string, actual = number): void {
     this.#present.set(toWid(number), toWid(actual));
     this.#absent.delete(toWid(number));
@@ -28,7 +28,7 @@ export class Directory {
     this.#absent.add(toWid(number));
   }
 
-  /** The id behind a number; null when it is not on WhatsApp. */
+  /** The id of a number; null: it is not on WhatsApp. */
   find(wid: string): string | null {
     if (this.#absent.has(wid)) return null;
     return this.#present.get(wid) ?? (this.#isEveryoneElsePresent ? wid : null);

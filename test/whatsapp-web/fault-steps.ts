@@ -2,8 +2,8 @@ import type { PageConnection } from './page-connection.js';
 import type { Step } from './settings.js';
 import type { World } from './world.js';
 
-/** What a fault has in store for this step, once; says whether there was anything. */
-export function reachStep({ faults }: World, page: PageConnection, step: Step): boolean {
+/** Injects the fault that is set for this step, once. Returns whether there was one. */
+export function injectAtStep({ faults }: World, page: PageConnection, step: Step): boolean {
   if (faults.reloadAt?.step === step) {
     page.perform('reload', faults.reloadAt.delayMs);
     faults.reloadAt = null;

@@ -1,8 +1,8 @@
-/** Ids of people, groups and messages: how they are written and read. */
+/** Formats and parses ids of people, groups and messages. */
 
 export const STORIES = 'status@broadcast';
 
-/** A phone number in any spelling, or an id as it is. */
+/** Turns a phone number in any spelling into an id; returns an id unchanged. */
 export function toWid(number: string): string {
   if (/^[\w-]+@(c\.us|g\.us|lid|broadcast|newsletter)$/.test(number)) return number;
   const digits = String(number).replace(/\D/g, '');
@@ -10,7 +10,7 @@ export function toWid(number: string): string {
   return `${digits}@c.us`;
 }
 
-/** As a person would say it. */
+/** A number as `+digits`; any other id unchanged. */
 export function inWords(wid: string): string {
   return wid.endsWith('@c.us') ? `+${wid.split('@')[0]}` : wid;
 }
@@ -29,15 +29,14 @@ interface MessageIdParts {
   readonly author: string | null;
 }
 
-/** In a group the id ends with who sent the message, the owner included; in the owner's own chat with `out`. */
+/** In a group the id ends with the sender's id, the owner's included. In the owner's own chat it ends with `out`. */
 export function messageId({ fromMe, chatId, key, author }: MessageIdParts, me: string): string {
   const own = isGroup(chatId) ? [me] : chatId === me ? ['out'] : [];
   return [fromMe, chatId, key, ...(fromMe ? own : author ? [author] : [])].join('_');
 }
 
 /**
- * The hidden id of a number, always the same. It has nothing of the number that could be mistaken for it, and it is too
- * long for one.
+ * The hidden id of a number. It is always the same, does not contain the number, and has too many digits for one.
  */
 export function lidOf(number: string): string {
   const digits = toWid(number).split('@')[0] ?? '';

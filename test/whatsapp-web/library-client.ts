@@ -6,19 +6,19 @@ import { eventually } from '../support/eventually.js';
 import type { Controls } from './control.js';
 import type { WhatsAppWeb } from './server.js';
 
-/** Unmodified whatsapp-web.js in a real Chromium against the stand-in, with what it emitted in order. */
+/** Unmodified whatsapp-web.js in a real Chromium against the stand-in, with its events in order. */
 export interface LibraryClient {
   readonly client: Client;
   readonly profile: string;
-  /** One entry for each event: its name, then its arguments in words; of a message its text. */
+  /** One entry for each event: its name, then its arguments as text. */
   readonly events: string[][];
-  /** What initialize() came to. */
+  /** The promise of initialize(). */
   readonly initialized: Promise<void>;
-  /** The first event of this name after `count` earlier ones; returns its argument. */
+  /** Waits for the next event of this name after `count` earlier ones; resolves to its first argument. */
   next(name: string, count?: number): Promise<string>;
   /**
-   * Waits for the library's work on navigations, which it starts without awaiting it: a browser closed, or a
-   * page navigated, in the middle of that is an unhandled rejection.
+   * Waits for the library's work on navigations, which it starts without awaiting. Closing the browser or navigating the
+   * page during that work causes an unhandled rejection.
    */
   settled(): Promise<void>;
   closeBrowser(): Promise<void>;
@@ -48,7 +48,7 @@ const CHROMIUM_FLAGS = [
   '--disable-sync',
 ];
 
-/** That something hangs is all that a deadline tells here: a busy machine takes long to start a browser. */
+/** Long, because a busy machine is slow to start a browser. The deadline only detects a hang. */
 const patience = { timeoutMs: 60_000 };
 
 export function makeProfile(): Promise<string> {
@@ -61,10 +61,10 @@ export async function removeProfile(profile: string): Promise<void> {
 }
 
 export interface LibraryOptions {
-  /** For faults that the library meets with its own long timeouts. */
+  /** Shortens the library's own long timeouts, for tests of faults. */
   authTimeoutMs?: number;
   protocolTimeoutMs?: number;
-  /** As most programs use it: the profile is `<data path>/session` or `<data path>/session-<client id>`. */
+  /** Uses LocalAuth, as most programs do: the profile is `<data path>/session` or `<data path>/session-<client id>`. */
   localAuth?: boolean;
 }
 
@@ -111,10 +111,10 @@ export function startLibrary(
 }
 
 /**
- * Opens a page that is logged in from its start, by starting a client or by a reload. Such a page has nothing to wait for
- * before it syncs, and a library that is not listening by then is never ready: here the sync waits until it does.
+ * Opens a page that is already logged in, by starting a client or by a reload. Such a page syncs at once, and a library that
+ * does not listen yet never gets ready. So the sync is held back until the library listens.
  */
-export async function untilItHearsOfSync(
+export async function openBeforeSync(
   { faults, phone }: Pick<Controls, 'faults' | 'phone'>,
   open: () => LibraryClient | Promise<LibraryClient>,
 ): Promise<LibraryClient> {
@@ -128,10 +128,10 @@ export async function untilItHearsOfSync(
   return library;
 }
 
-/** Whether the library is told, on the page that it has now, when this changes. */
+/** Whether the library listens, on its current page, for changes of this attribute. */
 export async function listensTo(change: 'hasSynced' | 'state', { client }: LibraryClient): Promise<boolean> {
-  const question = `window.require("WAWebSocketModel").Socket.isHeard("change:${change}")`;
-  return (await client.pupPage?.evaluate(question)) === true;
+  const expression = `window.require("WAWebSocketModel").Socket.hasListener("change:${change}")`;
+  return (await client.pupPage?.evaluate(expression)) === true;
 }
 
 function localAuthOf(profile: string): wweb.LocalAuth {
@@ -139,14 +139,14 @@ function localAuthOf(profile: string): wweb.LocalAuth {
   return new wweb.LocalAuth({ dataPath: dirname(profile), ...(clientId === '' ? {} : { clientId }) });
 }
 
-/** A message by its text, a chat by what is unread in it. */
+/** The text of a message, the unread count of a chat, or the argument as a string. */
 function inWords(argument: unknown): string {
   if (typeof argument !== 'object' || argument === null) return String(argument ?? '');
   const { body, unreadCount } = argument as { body?: string; unreadCount?: number };
   return String(body ?? unreadCount ?? argument);
 }
 
-/** The library may be closing this browser too, and then close() returns before the process has ended. */
+/** Waits for the process: if the library also closes this browser, close() returns before the process has ended. */
 async function closeAndWait(browser: Client['pupBrowser']): Promise<void> {
   const chromium = browser?.process();
   await browser?.close();
@@ -156,7 +156,7 @@ async function closeAndWait(browser: Client['pupBrowser']): Promise<void> {
   });
 }
 
-/** inject() is what the library runs, and forgets, at each navigation of any frame. */
+/** Tracks inject(), which the library runs without awaiting at each navigation of any frame. */
 function watchInjections(client: Client): () => Promise<void> {
   const running = new Set<Promise<void>>();
   const internals = client as unknown as { inject(): Promise<void> };

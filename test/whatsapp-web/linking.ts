@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * What WhatsApp's server knows of one account: its linked devices, and the refs it has handed to pages that
- * ask to be linked. The rules of a scan stand here, without sockets or timers; time is passed in.
+ * What WhatsApp's server knows about one account: its linked devices, and the refs issued to pages that want to be linked.
+ * Holds the rules of a scan, without sockets or timers; time is passed in.
  */
 
-/** The public halves of what a page made up for itself; they are part of its QR text. */
+/** The public keys that a page generated. They are part of its QR text. */
 export interface PageKeys {
   readonly noise: string;
   readonly identity: string;
-  /** null: taken away by a pairing code. */
+  /** null: a pairing code has cleared it. */
   readonly adv: string | null;
   readonly platform: string;
 }
@@ -21,13 +21,13 @@ export interface Credentials {
 
 export interface Device extends Credentials {
   readonly linkedAt: number;
-  /** What its page called itself. */
+  /** The device name that its page reported. */
   readonly name: string;
 }
 
 export interface IssuedRef {
   readonly ref: string;
-  /** The whole text of the QR code, as the page must show it now. */
+  /** The full text of the QR code that the page must show now. */
   qr: string;
   readonly pageId: string;
   readonly issuedAt: number;
@@ -76,7 +76,7 @@ export type ScannedQr =
 
 const MAX_LINKED_DEVICES = 4;
 
-/** What stands in a QR text in the place of a secret that is not there. */
+/** Used in a QR text if the page has no secret. */
 const NO_SECRET = 'null';
 
 export class Linking {
@@ -89,7 +89,7 @@ export class Linking {
     this.#now = now;
   }
 
-  /** A page has one valid ref at a time: a new one ends those before it. */
+  /** A page has one valid ref at a time: a new one ends the earlier ones. */
   issueRef(pageId: string, keys: PageKeys, lifetimeMs: number): IssuedRef {
     const now = this.#now();
     for (const earlier of this.refs) {
@@ -109,12 +109,12 @@ export class Linking {
     return issued;
   }
 
-  /** The page has another secret, or none: a phone takes the text with the present one only. */
+  /** Updates the QR texts of a page that has a new secret, or none. A phone accepts only the current secret. */
   changeKeys(pageId: string, keys: PageKeys): void {
     for (const ref of this.refs) if (ref.pageId === pageId) ref.qr = qrText(ref.ref, keys);
   }
 
-  /** The newest ref that a phone would accept now. */
+  /** The newest ref that a phone accepts now. */
   currentRef(): IssuedRef | undefined {
     return this.refs.findLast(
       (ref) =>
@@ -125,7 +125,7 @@ export class Linking {
     );
   }
 
-  /** Checks what a phone and its server check; on success the ref is used up and a new device is linked. */
+  /** Makes the checks of a phone and its server. On success it uses the ref up and links a new device. */
   scan(text: string, nameOf: (pageId: string) => string = () => ''): ScannedQr {
     const ref = this.accept(text);
     if ('linked' in ref) return ref;
@@ -135,7 +135,7 @@ export class Linking {
     return { linked: true, device, ref };
   }
 
-  /** The ref that this text is of, if a phone takes it. */
+  /** The ref of this text, if a phone accepts it. */
   accept(text: string): IssuedRef | (ScanResult & { linked: false }) {
     const parts = text.split(',');
     if (parts.length !== 5 || parts.some((part) => part === '')) return refuseScan('not-a-qr');
@@ -145,11 +145,11 @@ export class Linking {
     if (ref.expiresAt <= this.#now()) return refuseScan('expired');
     if (ref.isPageGone) return refuseScan('page-gone');
     if (ref.qr === text) return parts[3] === NO_SECRET ? refuseScan('no-secret') : ref;
-    const withPresentSecret = parts.with(3, secretOf(ref.qr)).join(',');
-    return refuseScan(withPresentSecret === ref.qr ? 'old-secret' : 'foreign-keys');
+    const withCurrentSecret = parts.with(3, secretOf(ref.qr)).join(',');
+    return refuseScan(withCurrentSecret === ref.qr ? 'old-secret' : 'foreign-keys');
   }
 
-  /** Links one device more; undefined when there are four. */
+  /** Links another device; undefined: four are linked already. */
   link(name = ''): Device | undefined {
     if (this.devices.size >= MAX_LINKED_DEVICES) return undefined;
     this.#devicesEver += 1;
@@ -163,7 +163,7 @@ export class Linking {
     return device;
   }
 
-  /** The device that these credentials belong to, unless it was unlinked. */
+  /** The device of these credentials; undefined: it is not linked. */
   authenticate(credentials: Credentials): Device | undefined {
     const device = this.devices.get(credentials.id);
     return device?.secret === credentials.secret ? device : undefined;

@@ -12,23 +12,23 @@ import type {
 } from './chat-records.js';
 import { inWords, isGroup, isNewsletter, messageId, STORIES, toWid } from './ids.js';
 
-/** Writes, where nobody else is named. */
-const LOOSE_AUTHOR = '15550007777';
+/** Author of messages from unfiled(). */
+const UNFILED_AUTHOR = '15550007777';
 
 /**
- * The account's chats and messages, as WhatsApp's server and the phone keep them, without sockets or timers.
- * A page that is linked gets them from here, as often as it starts.
+ * The account's chats and messages, as WhatsApp's server and the phone store them, without sockets or timers. A linked page
+ * gets them from here at each start.
  */
 export class Mailbox {
   readonly #me: string;
   readonly #now: () => number;
-  /** A person's number, where there is one. */
+  /** Turns a number or id into the id that the stand-in stores. */
   readonly #known: (numberOrId: string) => string;
   readonly #chats = new Map<string, ChatRecord>();
   readonly #messages = new Map<string, MessageRecord>();
   /** By chat, in the order of arrival. */
   readonly #byChat = new Map<string, MessageRecord[]>();
-  /** By id, the how-manieth it was to come. */
+  /** By id: the position in the order of arrival. */
   readonly #arrivals = new Map<string, number>();
   readonly #received = new Map<string, ReceivedMessage>();
   /** The account's own, by message. */
@@ -40,7 +40,7 @@ export class Mailbox {
     this.#known = known;
   }
 
-  /** Newest activity first; chats without a message last. */
+  /** Most recently active first; chats without a message last. */
   chats(): ChatOverview[] {
     return [...this.#chats.values()]
       .map((chat) => ({ ...chat, lastMessage: this.messages(chat.id).at(-1) ?? null }))
@@ -48,7 +48,7 @@ export class Mailbox {
       .sort((a, b) => (b.timestamp ?? 0) - (a.timestamp ?? 0) || this.#arrival(b) - this.#arrival(a));
   }
 
-  /** Oldest first; those of one second in the order in which they came. */
+  /** Oldest first; within one second in the order of arrival. */
   messages(chatId: string): MessageRecord[] {
     return (this.#byChat.get(chatId) ?? []).toSorted((a, b) => a.timestamp - b.timestamp);
   }
@@ -61,7 +61,7 @@ export class Mailbox {
     return this.#messages.get(id);
   }
 
-  /** Creates the chat or changes it. */
+  /** Creates or changes the chat. */
   setChat(chat: string, settings: ChatSettings = {}): ChatRecord {
     const id = this.#known(chat);
     const fresh: ChatRecord = {
@@ -81,13 +81,13 @@ export class Mailbox {
     return record;
   }
 
-  /** A message to the account; in a group, a channel or the stories when `chat` says so. Unread until it is read. */
+  /** Stores a message to the account, unread. `chat` names a group, a channel or the stories. */
   receive({ from, body, chat, name, timestamp, type, hasMedia = false }: Incoming): MessageRecord {
     const sender = this.#known(from);
     const chatId = chat ? this.#known(chat) : sender;
     const known = this.#chats.get(chatId);
-    const isMadeByItself = chatId === sender || chatId === STORIES || isNewsletter(chatId);
-    if (!known && !isMadeByItself) throw new Error(`there is no chat ${chatId}; make it with setChat()`);
+    const isImplicit = chatId === sender || chatId === STORIES || isNewsletter(chatId);
+    if (!known && !isImplicit) throw new Error(`there is no chat ${chatId}; make it with setChat()`);
     const record = known ?? this.setChat(chatId, name && chatId === sender ? { name } : {});
     record.unreadCount += 1;
     return this.#keep({
@@ -105,11 +105,19 @@ export class Mailbox {
     });
   }
 
-  /** An incoming message that is in no chat. */
-  loose(chat: string): MessageRecord {
+  /** Makes an incoming message without storing it in a chat. */
+  unfiled(chat: string): MessageRecord {
     const chatId = this.#known(chat);
-    const author = isGroup(chatId) || chatId === STORIES ? this.#known(LOOSE_AUTHOR) : null;
-    const about = { chatId, from: chatId, to: this.#me, author, body: 'odd', type: 'chat', ack: 1 as const };
+    const author = isGroup(chatId) || chatId === STORIES ? this.#known(UNFILED_AUTHOR) : null;
+    const about = {
+      chatId,
+      from: chatId,
+      to: this.#me,
+      author,
+      body: 'unusual',
+      type: 'chat',
+      ack: 1 as const,
+    };
     const message = {
       ...about,
       key: randomKey(32),
@@ -120,13 +128,13 @@ export class Mailbox {
     return { id: messageId(message, this.#me), ...message };
   }
 
-  /** A message that the owner of the account typed on the phone. */
+  /** Stores a message that the account's owner typed on the phone. */
   sendFromPhone({ to, body, timestamp }: FromPhone): MessageRecord {
     const { id } = this.#chats.get(this.#known(to)) ?? this.setChat(to);
     return this.#keepOwn(id, randomKey(32), text(body), 'chat', timestamp ?? this.#seconds());
   }
 
-  /** A message that a page sent. A page that did not hear of the first receipt sends it again, under its id. */
+  /** Stores a message that a page sent. A page that got no ack sends it again under the same id. */
   take({ key, chatId: to, body, type, timestamp }: Outgoing): MessageRecord {
     const chatId = this.#known(to);
     const chat = this.#chats.get(chatId) ?? this.setChat(chatId);
@@ -159,12 +167,12 @@ export class Mailbox {
     return this.#received.get(id)?.times ?? 0;
   }
 
-  /** What pages have sent, in the order of arrival. */
+  /** Messages that pages have sent, in the order of arrival. */
   received(): ReceivedMessage[] {
     return structuredClone([...this.#received.values()]);
   }
 
-  /** The owner has read the chat, on the phone or on a linked device. */
+  /** Marks the chat as read, on the phone or on a linked device. */
   markRead(chat: string): ChatRecord {
     const id = this.#known(chat);
     const record = this.#chats.get(id);
@@ -201,7 +209,7 @@ export class Mailbox {
     return this.#arrivals.get(lastMessage?.id ?? '') ?? 0;
   }
 
-  /** What a message from the account is called. */
+  /** The id of a message from the account. */
   ownId(to: string, key: string): string {
     return messageId({ fromMe: true, chatId: this.#known(to), key, author: null }, this.#me);
   }

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { startWhatsAppWeb } from './server.js';
 
 /**
- * Runs the stand-in by itself: `node dist/test/whatsapp-web/main.js [--https-port N] [--control-port N]`.
- * Prints one line of JSON when it is ready; ends on SIGINT or SIGTERM.
+ * Runs the stand-in alone: `node dist/test/whatsapp-web/main.js [--https-port N] [--control-port N]`.
+ * Prints one line of JSON when it is ready. Ends on SIGINT or SIGTERM.
  */
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 import type { ChatRecord, MessageRecord } from './chat-records.js';
 import type { Mailbox } from './mailbox.js';
 
-/** Much of everything at once. */
+/** Makes messages and chats in bulk. */
 
 export interface Filling {
   chats?: number;
@@ -12,14 +12,14 @@ const MASS_NUMBERS = 15_557_000_000;
 const FILL_NUMBERS = 15_558_000_000;
 const FILL_GROUPS = 120_363_500_000_000_000n;
 
-/** The chats take turns. */
+/** Makes `count` incoming messages, spread in turn over `chats` chats. */
 export function massMessages(mailbox: Mailbox, count: number, chats: number): MessageRecord[] {
   return Array.from({ length: count }, (_, nth) =>
     mailbox.receive({ from: String(MASS_NUMBERS + (nth % chats)), body: `mass ${nth + 1}` }),
   );
 }
 
-/** Each with one message, which is read; the chats made first are the ones written in last. */
+/** Makes chats and groups with one read message each. The first ones have the newest messages. */
 export function fill(mailbox: Mailbox, { chats = 0, groups = 0 }: Filling): ChatRecord[] {
   const now = Math.floor(Date.now() / 1000);
   const participants = [0, 1, 2].map((nth) => String(FILL_NUMBERS + nth));

@@ -5,7 +5,7 @@ import { note, type World } from './world.js';
 
 const NEVER = new Promise<never>(() => {});
 
-/** Answers what a page asks; the text of what is thrown is what the page's own call rejects with. */
+/** Answers a question of a page. If this throws, the page's own call rejects with the same text. */
 export async function answerPage(world: World, page: PageConnection, ask: Ask): Promise<unknown> {
   const { faults, timing } = world;
   switch (ask.kind) {
@@ -20,22 +20,22 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
     case 'send-begins':
       return beginSending(world, page);
     case 'list-chats':
-      return permit(null, faults.slowChatsMs);
+      return allow(null, faults.slowChatsMs);
     case 'mark-seen':
-      return permit(faults.seen);
+      return allow(faults.seen);
     case 'link-preview':
-      return permit(faults.preview, faults.previewMs);
+      return allow(faults.preview, faults.previewMs);
     case 'reaction':
-      await permit(faults.reaction);
+      await allow(faults.reaction);
       world.mailbox.react(world.people.knownMessageId(ask.messageId), ask.emoji);
       return null;
     case 'load-earlier':
-      return permit(faults.loadEarlierThrows ? 'throws' : null);
+      return allow(faults.loadEarlierThrows ? 'throws' : null);
     case 'group-metadata':
       world.groupQuestions += 1;
-      return permit(faults.groupMetadata, faults.groupMetadataMs);
+      return allow(faults.groupMetadata, faults.groupMetadataMs);
     case 'sentinel':
-      return permit(null, timing.sentinelMs);
+      return allow(null, timing.sentinelMs);
     case 'unpair':
       return unpair(world, page, ask.reason);
     default:
@@ -43,7 +43,7 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
   }
 }
 
-async function permit(fault: 'throws' | 'refused' | 'hangs' | null, delayMs = 0): Promise<null> {
+async function allow(fault: 'throws' | 'refused' | 'hangs' | null, delayMs = 0): Promise<null> {
   if (fault === 'hangs') return NEVER;
   if (delayMs > 0) await delay(delayMs, undefined, { ref: false });
   if (fault !== null) throw new Error(fault === 'refused' ? 'not-authorized' : 'a fault of the page');
@@ -63,7 +63,7 @@ function issueCode(world: World, page: PageConnection, phone: string): Answers['
   return code;
 }
 
-/** Asked by number, a person's number is known from then on. */
+/** Looks a person up. After a look-up by number, pages know the number. */
 async function findPerson(world: World, wid: string): Promise<Answers['exists']['answer']> {
   const { directory, faults, people } = world;
   const dialled = people.known(wid);
@@ -82,7 +82,7 @@ function beginSending(world: World, page: PageConnection): Answers['send-begins'
   return faults.sendStalls ? `stall-${faults.sendStalls}` : 'go';
 }
 
-/** Once it is asked the server unlinks the device, whether its page is still there or not. */
+/** Unlinks the device after `unpairMs`, even if its page has gone by then. */
 async function unpair(
   world: World,
   page: PageConnection,

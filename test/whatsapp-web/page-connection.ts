@@ -1,6 +1,6 @@
 import type { WebSocket } from 'ws';
 import { markSeen, sendHistory, takeMessage } from './deliveries.js';
-import { reachStep } from './fault-steps.js';
+import { injectAtStep } from './fault-steps.js';
 import type { Credentials, Device, PageKeys } from './linking.js';
 import { answerPage } from './page-asks.js';
 import { type View, viewOf } from './people.js';
@@ -11,28 +11,27 @@ import { Timers } from './timers.js';
 import { actingAs, note, type World } from './world.js';
 
 /**
- * One websocket of one page. It walks the page through its states: OPENING, then either UNPAIRED with refs
- * that rotate until UNPAIRED_IDLE, or CONNECTED, offline messages and hasSynced. After a scan the page comes
- * back on a new connection with its new credentials.
+ * One websocket of one page. It takes the page through its states: OPENING; then either UNPAIRED, with refs that rotate until
+ * UNPAIRED_IDLE, or CONNECTED, offline messages and hasSynced. After a scan the page reconnects with its new credentials.
  */
 export class PageConnection {
   readonly openedAt = Date.now();
   pageId = '';
-  /** What the page calls this device. */
+  /** The device name that the page reports. */
   deviceName = '';
-  /** Ids as this page has them. */
+  /** Converts records to the ids that this page uses. */
   view: View;
   state = 'OPENING';
   device: Device | null = null;
   isSynced = false;
-  /** The page has been sent the account's chats. */
+  /** The account's chats were sent to the page. */
   hasHistory = false;
   readonly #world: World;
   readonly #socket: WebSocket;
   readonly #timers = new Timers();
   readonly #refs: RefSeries;
   #keys: PageKeys | undefined;
-  /** The step that a fault holds back. */
+  /** Continues the step that a fault holds back. */
   #held: (() => void) | null = null;
 
   constructor(world: World, socket: WebSocket) {
@@ -45,17 +44,17 @@ export class PageConnection {
     socket.on('close', () => this.#closed());
   }
 
-  /** Makes the page do something that real pages do at bad moments. */
+  /** Makes the page reload, hang or navigate, as real pages do at bad moments. */
   perform(action: PageAction, delayMs = 0): void {
-    this.tell({ type: 'do', action, delayMs });
+    this.send({ type: 'do', action, delayMs });
   }
 
-  /** Whether a fault has something in store for this step. */
+  /** Injects the fault that is set for this step. Returns whether there was one. */
   reached(step: Step): boolean {
-    return reachStep(this.#world, this, step);
+    return injectAtStep(this.#world, this, step);
   }
 
-  /** The faults have changed: what one of them held back goes on, unless it still does. */
+  /** The faults have changed: continues a step that was held back. If the fault is still set, it is held again. */
   resume(): void {
     const held = this.#held;
     this.#held = null;
@@ -66,39 +65,39 @@ export class PageConnection {
     this.#socket.terminate();
   }
 
-  tell(message: ToPage): void {
+  send(message: ToPage): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
   enter(state: string, details: { account?: Record<string, unknown>; alreadySynced?: boolean } = {}): void {
     this.state = state;
-    this.tell({ type: 'state', state, ...details });
+    this.send({ type: 'state', state, ...details });
   }
 
-  /** Ends whatever was to come next. */
+  /** Enters this state and cancels all planned steps. */
   showState(state: string): void {
     this.#stopSteps();
     this.enter(state);
   }
 
-  /** The phone has accepted this page's ref. */
+  /** The phone has accepted this page's ref or code: sends the page its credentials. */
   pair(device: Device): void {
     this.#stopSteps();
     this.#timers.later(this.#world.timing.pairingMs, () => {
       const credentials = { id: device.id, secret: device.secret };
-      this.tell({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
+      this.send({ type: 'paired', credentials, restartMs: this.#world.timing.restartMs });
       this.reached('paired');
     });
   }
 
-  /** The device is not, or no longer, linked: the page forgets its login and starts anew. */
+  /** The device is not linked: tells the page, which deletes its login and starts again. */
   logOut(): void {
     this.forgetDevice();
     this.state = 'UNPAIRED';
-    this.tell({ type: 'logged-out' });
+    this.send({ type: 'logged-out' });
   }
 
-  /** The server has unlinked it; the page knows, it has asked for that. */
+  /** The server has unlinked the device at the page's own request. */
   forgetDevice(): void {
     this.#stopSteps();
     this.device = null;
@@ -159,8 +158,8 @@ export class PageConnection {
 
   #answer({ nth, ask }: FromPage & { type: 'ask' }): void {
     answerPage(this.#world, this, ask).then(
-      (answer) => this.tell({ type: 'answer', nth, answer }),
-      (error: Error) => this.tell({ type: 'answer', nth, error: error.message }),
+      (answer) => this.send({ type: 'answer', nth, answer }),
+      (error: Error) => this.send({ type: 'answer', nth, error: error.message }),
     );
   }
 
@@ -202,19 +201,19 @@ export class PageConnection {
     this.#timers.later(this.#world.timing.openingMs, () => this.#connect(device));
   }
 
-  /** As on the real server, the newest connection of a device replaces the earlier ones. */
+  /** The newest connection of a device replaces earlier ones, as on the real server. */
   #connect(device: Device): void {
     const { account, faults, timing } = this.#world;
     const replaced = actingAs(this.#world, device.id);
     this.#world.mostActingAtOnce = Math.max(this.#world.mostActingAtOnce, replaced.length + 1);
     for (const other of replaced) other.showState('CONFLICT');
     note(this.#world, `${device.id} is connected.`);
-    const told = { ...account, conn: faults.oddConn };
-    this.enter('CONNECTED', { account: told, alreadySynced: faults.alreadySynced });
+    const shownAccount = { ...account, conn: faults.unusualConn };
+    this.enter('CONNECTED', { account: shownAccount, alreadySynced: faults.alreadySynced });
     this.reached('connected');
     if (faults.alreadySynced) this.isSynced = true;
     this.#timers.later(timing.offlineMs, () => {
-      this.tell({ type: 'offline-progress', percent: 50 });
+      this.send({ type: 'offline-progress', percent: 50 });
       sendHistory(this.#world, this);
       this.hasHistory = true;
     });
@@ -222,13 +221,13 @@ export class PageConnection {
   }
 
   #sync(): void {
-    this.tell({ type: 'offline-progress', percent: 100 });
+    this.send({ type: 'offline-progress', percent: 100 });
     if (this.#world.faults.neverSynced) {
       this.#held = () => this.#sync();
       return;
     }
     this.isSynced = true;
-    this.tell({ type: 'synced' });
+    this.send({ type: 'synced' });
     this.reached('synced');
   }
 
@@ -241,7 +240,7 @@ export class PageConnection {
     if (this.device) note(this.#world, `${this.device.id} went away.`);
   }
 
-  /** What was to come next does not. */
+  /** Cancels all planned steps. */
   #stopSteps(): void {
     this.#held = null;
     this.#timers.cancel();

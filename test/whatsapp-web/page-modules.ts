@@ -5,7 +5,7 @@ export type PageModules = Readonly<Record<string, unknown>>;
 
 type Make<T> = new (...args: unknown[]) => T;
 
-/** The modules that a page with these settings gives out, without a browser: for looking at, their calls reach nobody. */
+/** The modules of a page with these settings, without a browser. They are only for inspection: calls reach no server. */
 export async function loadPageModules(settings: PageSettings): Promise<PageModules> {
   const script = (name: string) => importAsset(`page/${name}.js`);
   const [models, people, chats, outbox, linking, messageKey, wid, modules] = await Promise.all(
@@ -43,12 +43,12 @@ export async function loadPageModules(settings: PageSettings): Promise<PageModul
     outbox: new (outbox as { Outbox: Make<object> }).Outbox({ chats: allChats, stream, me, MsgKey }, []),
     MsgKey,
   };
-  // What the page adds once there is a stream.
+  // The page adds this when there is a stream.
   Object.assign(page.models.Socket, { logout: () => {} });
   return (modules as { createModules(page: object): PageModules }).createModules(page);
 }
 
-/** What is under `Module.member.inner`; undefined where something on the way is missing. */
+/** The value of `Module.member.inner`; undefined: a part of the path is missing. */
 export function memberOf(modules: PageModules, path: string): unknown {
   return path
     .split('.')

@@ -1,33 +1,33 @@
-/** What the page of WhatsApp Web is like: WhatsApp changes it, and each change can be taken back here by itself. */
+/** Properties of the WhatsApp Web page. WhatsApp changes it; each change can be switched here separately. */
 export interface PageSettings {
-  /** What the page says it is, in `Debug.VERSION`. */
+  /** The value of `Debug.VERSION`. */
   version: string;
-  /** The own field in which a message key keeps its string: `_serialized` in June, then `$1`. Any name will do. */
+  /** The own field of a message key that holds its string: `_serialized` in June, then `$1`. Any name works. */
   keyField: string;
-  /** Chats between two people, and people everywhere, go by hidden ids (`…@lid`); without it by numbers. */
+  /** Ids of people and of chats with them are hidden ids (`…@lid`); if false, numbers. */
   lidChats: boolean;
-  /** Which id `queryWidExists()` answers. */
+  /** The kind of id that `queryWidExists()` returns. */
   existsAnswers: 'lid' | 'pn';
-  /** Where `refreshQR` is: `cmd` has it in both modules. */
+  /** The module with `refreshQR`. With `cmd` both modules have it. */
   refreshQr: 'launch-socket-utils' | 'cmd';
   /**
-   * detached: `Socket.logout()` returns undefined at once; the page then tells the server, for 3 s at most, and leaves,
-   * told or not. awaited: a promise of the server having forgotten the device.
+   * detached: `Socket.logout()` returns undefined at once. The page then tells the server, and leaves after at most 3 s, even
+   * if the server was not told. awaited: returns a promise that resolves when the server has forgotten the device.
    */
   logout: 'detached' | 'awaited';
-  /** The 3 s of that. */
+  /** The 3 s above. */
   logoutDeadlineMs: number;
-  /** `hasSynced` becomes undefined, with its event, before the page leaves. */
+  /** Before it leaves, the page sets `hasSynced` to undefined, with a change event. */
   unsetsSyncAtLogout: boolean;
-  /** A pairing code takes the secret away that a QR code needs, until the phone answers or QR codes are asked for. */
+  /** A pairing code clears the secret that a QR code needs, until the phone answers or the page goes back to QR codes. */
   codeTakesSecret: boolean;
-  /** `WAWebMiscBrowserUtils.info()`; without it `WAWebBrowserInfo`, which asks `WAWebUA`. */
+  /** The page has `WAWebMiscBrowserUtils.info()`; if false, `WAWebBrowserInfo`, which uses `WAWebUA`. */
   miscBrowserInfo: boolean;
   /** The collection's name in `WAWebCollections`. */
   groupMetadata: 'WAWebGroupMetadataCollection' | 'GroupMetadata';
   /** `WAWebSyncGatingUtils.isPlaceholderMessageResendEnabled` exists. */
   placeholderGate: boolean;
-  /** What the page does not have: `Module`, `Module.member` or `Module.member.inner`. */
+  /** Modules and members that the page lacks: `Module`, `Module.member` or `Module.member.inner`. */
   missing: string[];
 }
 

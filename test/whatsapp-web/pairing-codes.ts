@@ -1,17 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { type Device, type Linking, refuseScan, type ScanResult } from './linking.js';
 
-/** Linking by a code that the page shows and the owner types on the phone. Time is passed in. */
+/** Links by a code that the page shows and the owner types on the phone. Time is passed in. */
 
 export interface IssuedCode {
   readonly code: string;
-  /** The digits it was asked for; only the phone with this number can use it. */
+  /** The number for which it was issued, as digits. Only the phone with this number can use it. */
   readonly phone: string;
   readonly pageId: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
   usedAt: number | null;
-  /** Why it is void, before it was used or expired. */
+  /** Why it became void before it was used or expired. */
   voidBecause: 'replaced-code' | 'cancelled-code' | 'code-page-gone' | null;
 }
 
@@ -44,14 +44,14 @@ export class PairingCodes {
     return issued;
   }
 
-  /** The newest code that could be typed now. */
+  /** The newest code that the phone accepts now. */
   current(): IssuedCode | undefined {
     return this.issued.findLast(
       (code) => code.usedAt === null && code.voidBecause === null && code.expiresAt > this.#now(),
     );
   }
 
-  /** What the phone with this number comes to; it may show the code in groups and small letters. */
+  /** The phone with this number enters a code. Spaces, dashes and small letters are allowed. */
   enter(
     typed: string,
     phone: string,
@@ -66,7 +66,7 @@ export class PairingCodes {
     return { linked: true, device, pageId: code.pageId };
   }
 
-  /** The code that this is, if it can be used. */
+  /** The issued code, if it can be used. */
   accept(typed: string, phone: string): IssuedCode | (ScanResult & { linked: false }) {
     const text = String(typed).toUpperCase().replace(/[\s-]/g, '');
     const code = this.issued.findLast((issued) => issued.code === text);

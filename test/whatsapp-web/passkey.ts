@@ -2,17 +2,17 @@ import { refuseScan, type ScanResult } from './linking.js';
 import type { PageConnection } from './page-connection.js';
 import { note, type World } from './world.js';
 
-/** Accounts that want a passkey: what a phone took does not link, the page has to go on, and the owner with it. */
+/** Accounts that need a passkey: after the phone accepts a code, the owner has to go on in the page before it is linked. */
 
-/** A phone took the page's code: the page is asked for the passkey. */
+/** The phone accepted the page's code: asks the page for the passkey. */
 export function demandPasskey(world: World, pageId: string): ScanResult {
   world.passkey.waiting.add(pageId);
-  for (const page of pagesOf(world, pageId)) page.tell({ type: 'passkey-asked' });
+  for (const page of pagesOf(world, pageId)) page.send({ type: 'passkey-asked' });
   note(world, 'WhatsApp asks the page for a passkey.');
   return refuseScan('passkey-asked');
 }
 
-/** The owner used the passkey: the page is linked as by a scan. */
+/** The owner used the passkey: links the page as a scan does. */
 export function finishPasskey(world: World): ScanResult {
   const [pageId] = world.passkey.waiting;
   const [page] = pageId === undefined ? [] : pagesOf(world, pageId);
@@ -25,12 +25,12 @@ export function finishPasskey(world: World): ScanResult {
   return { linked: true, deviceId: device.id };
 }
 
-/** The pages that were asked go back to QR codes. */
+/** Makes the pages that were asked go back to QR codes. */
 export function cancelPasskey(world: World): void {
   for (const pageId of world.passkey.waiting) {
     world.passkey.waiting.delete(pageId);
     for (const page of pagesOf(world, pageId)) {
-      page.tell({ type: 'passkey-cancelled' });
+      page.send({ type: 'passkey-cancelled' });
       page.offerRefs();
     }
   }

@@ -3,15 +3,15 @@ import { inWords, isPerson, lidOf, messageId, toWid } from './ids.js';
 import type { Account } from './settings.js';
 
 /**
- * Who is who: each person has a number and a hidden id, or a hidden id only. The stand-in keeps people by number where there
- * is one; what goes to a page is written with the ids that this page has.
+ * Numbers, hidden ids and names of people. Each person has a number and a hidden id, or only a hidden id. The stand-in stores
+ * people by number if there is one. Records for a page have the ids that this page uses.
  */
 export class People {
   readonly #owner: Account;
-  /** By hidden id, of everybody who was ever named by number. */
+  /** Numbers by hidden id, of all people who were ever named by number. */
   readonly #numbers = new Map<string, string>();
   readonly #hidden = new Set<string>();
-  /** Whom pages have asked for: as on the real page, they know them from then on. */
+  /** People whom pages have looked up. Pages know them from then on, as on the real page. */
   readonly #askedFor = new Set<string>();
   readonly #names = new Map<string, { name?: string; pushname?: string }>();
 
@@ -24,7 +24,7 @@ export class People {
     return this.#owner.wid;
   }
 
-  /** The id that the stand-in keeps: the number where there is one. */
+  /** The id that the stand-in stores: the number if there is one. */
   known(numberOrId: string): string {
     const id = toWid(numberOrId);
     if (id.endsWith('@c.us')) this.lid(id);
@@ -39,18 +39,18 @@ export class People {
     return lid;
   }
 
-  /** A message's id from a page, as the stand-in keeps it. */
+  /** Converts a page's message id to the one that the stand-in stores. */
   knownMessageId(id: string): string {
     const parts = String(id).split('_');
     return parts.map((part) => (isPerson(part) ? this.known(part) : part)).join('_');
   }
 
-  /** Pages do not learn the number until they ask for it. */
+  /** Hides the number from pages until they look it up. */
   hide(number: string): void {
     this.#hidden.add(this.known(number));
   }
 
-  /** A page has asked for this number: pages know it from now on. */
+  /** A page has looked up this number: pages know it from now on. */
   reveal(known: string): void {
     this.#hidden.delete(known);
     this.#askedFor.add(known);
@@ -74,7 +74,7 @@ export class People {
     return { lid: this.lid(known), number: isNumberShown ? known : null, name, pushname };
   }
 
-  /** Those that these chats and messages name. */
+  /** The people in these chats and messages. */
   contactsOf(chats: readonly ChatRecord[], messages: readonly MessageRecord[]): ContactRecord[] {
     const ids = new Set<string>();
     for (const { id, participants } of chats) for (const one of [id, ...participants]) ids.add(one);
@@ -84,7 +84,7 @@ export class People {
   }
 }
 
-/** Records as a page, or a test, has them: people by hidden ids, or by numbers. */
+/** Converts records for a page or a test: people by hidden ids, or by numbers. */
 export interface View {
   id(known: string): string;
   chat<T extends ChatRecord>(chat: T): T;

@@ -13,8 +13,8 @@ import {
   announceChat,
   announceFilled,
   announceMessages,
-  announceOddChat,
-  announceOddMessage,
+  announceUnusualChat,
+  announceUnusualMessage,
 } from './deliveries.js';
 import { inWords, isPerson } from './ids.js';
 import { type Filling, fill, massMessages } from './many-chats.js';
@@ -22,17 +22,17 @@ import { viewOf } from './people.js';
 import { note, type World } from './world.js';
 
 /**
- * The account's chats, as tests see and write them. People are named by number in any spelling, or by id; what comes back has
- * the ids that pages have.
+ * The account's chats, read and written by tests. People are named by number in any spelling, or by id. Results have the ids
+ * that pages have.
  */
 export interface PhoneChats {
-  /** Newest activity first. */
+  /** Most recently active first. */
   chats(): Promise<ChatOverview[]>;
   /** Oldest first. */
   messages(chat: string): Promise<MessageRecord[]>;
-  /** Makes a chat or changes it; an id ending in `@g.us` makes a group. */
+  /** Creates or changes a chat. An id ending in `@g.us` makes a group. */
   setChat(chat: string, settings?: ChatSettings): Promise<ChatRecord>;
-  /** A person's number in words, for people who look at ids; null where there is none. */
+  /** A person's number as `+digits`, for display; null: there is none. */
   numberOf(id: string): Promise<string | null>;
   /** Somebody writes to the account. */
   receive(message: Incoming): Promise<MessageRecord>;
@@ -40,20 +40,24 @@ export interface PhoneChats {
   send(message: FromPhone): Promise<MessageRecord>;
   /** The owner reads the chat on the phone. */
   markRead(chat: string): Promise<void>;
-  /** The other side gets or reads a message of the account, now and not after its delay. */
+  /** The other side receives or reads a message of the account now, without the delay. */
   acknowledge(messageId: string, ack: Ack): Promise<void>;
   /** The account's reactions: the emoji by message id. */
   reactions(): Promise<Record<string, string>>;
-  /** What the server got from pages, and how often each. */
+  /** Messages that the server got from pages, and how often it got each. */
   received(): Promise<ReceivedMessage[]>;
-  /** So many messages at once, spread over so many chats, which it makes; their ids. Pages hear of all of them in one piece. */
+  /** Makes `count` messages in `chats` new chats; resolves to their ids. Pages get all of them in one piece. */
   mass(count: number, chats: number): Promise<string[]>;
-  /** Makes chats and groups with a message each, as if they had always been there; their ids. */
+  /** Makes chats and groups with one message each, which pages treat as old; resolves to their ids. */
   fill(filling: Filling): Promise<string[]>;
-  /** A message whose attributes in the page are these, and not those that it would have; `without`, what it lacks. */
-  oddMessage(chat: string, attributes: Record<string, unknown>, without?: string[]): Promise<MessageRecord>;
-  /** Likewise a chat, or one that there is. `serializeThrows: true` makes its `serialize()` throw. */
-  oddChat(chat: string, attributes: Record<string, unknown>, without?: string[]): Promise<ChatRecord>;
+  /** Makes a message with these attributes in the page instead of its usual ones, and without those named in `without`. */
+  unusualMessage(
+    chat: string,
+    attributes: Record<string, unknown>,
+    without?: string[],
+  ): Promise<MessageRecord>;
+  /** The same for a new or existing chat. `serializeThrows: true` makes its `serialize()` throw. */
+  unusualChat(chat: string, attributes: Record<string, unknown>, without?: string[]): Promise<ChatRecord>;
 }
 
 export function phoneChats(world: World): PhoneChats {
@@ -65,8 +69,8 @@ export function phoneChats(world: World): PhoneChats {
     return view().message(message);
   }
 
-  /** Learns what people are called before pages are told of them. */
-  function learnName(chat: string, names: { name?: string; pushname?: string }): void {
+  /** Stores a person's name, before the person is sent to pages. */
+  function storeName(chat: string, names: { name?: string; pushname?: string }): void {
     const known = people.known(chat);
     if (isPerson(known)) people.setName(known, names);
   }
@@ -75,7 +79,7 @@ export function phoneChats(world: World): PhoneChats {
     chats: async () => mailbox.chats().map((chat) => shownOverview(chat, view())),
     messages: async (chat) => mailbox.messages(people.known(chat)).map(view().message),
     setChat: async (chat, settings) => {
-      if (settings?.name !== undefined) learnName(chat, { name: settings.name });
+      if (settings?.name !== undefined) storeName(chat, { name: settings.name });
       const record = mailbox.setChat(chat, settings);
       announceChat(world, record);
       return view().chat(record);
@@ -86,7 +90,7 @@ export function phoneChats(world: World): PhoneChats {
     },
     receive: async (incoming) => {
       const message = mailbox.receive(incoming);
-      if (incoming.name !== undefined) learnName(incoming.from, { pushname: incoming.name });
+      if (incoming.name !== undefined) storeName(incoming.from, { pushname: incoming.name });
       note(world, `A message came from ${inWords(message.author ?? message.from)}.`);
       return announced(message);
     },
@@ -107,16 +111,16 @@ export function phoneChats(world: World): PhoneChats {
       announceFilled(world, filled);
       return filled.map(({ id }) => view().id(id));
     },
-    oddMessage: async (chat, attributes, without = []) => {
-      const message = mailbox.loose(chat);
-      world.oddMessages.push({ message, attributes, without });
-      announceOddMessage(world, { message, attributes, without });
+    unusualMessage: async (chat, attributes, without = []) => {
+      const message = mailbox.unfiled(chat);
+      world.unusualMessages.push({ message, attributes, without });
+      announceUnusualMessage(world, { message, attributes, without });
       return view().message(message);
     },
-    oddChat: async (chat, attributes, without = []) => {
+    unusualChat: async (chat, attributes, without = []) => {
       const record = mailbox.chat(people.known(chat)) ?? mailbox.setChat(chat);
-      world.oddChats.push({ chat: record, attributes, without });
-      announceOddChat(world, { chat: record, attributes, without });
+      world.unusualChats.push({ chat: record, attributes, without });
+      announceUnusualChat(world, { chat: record, attributes, without });
       return view().chat(record);
     },
   };

@@ -2,29 +2,29 @@ import { type Device, refuseScan, type ScanResult } from './linking.js';
 import { cancelPasskey, demandPasskey, finishPasskey } from './passkey.js';
 import { note, type World } from './world.js';
 
-/** Linking and unlinking, on the phone. */
+/** Links and unlinks devices on the phone. */
 export interface PhoneLinking {
-  /** Scans this text as a phone would; refusals come with their reason. */
+  /** Scans this text as a phone does. A refusal has its reason. */
   scan(qrText: string): Promise<ScanResult>;
   /** Scans the newest valid QR code of an open page. */
   scanCurrent(): Promise<ScanResult>;
-  /** Types a pairing code, spaces, dashes and small letters allowed. */
+  /** Types a pairing code. Spaces, dashes and small letters are allowed. */
   enterCode(code: string): Promise<ScanResult>;
-  /** While true, a code that the phone takes does not link: the page is asked for a passkey. */
+  /** While true, a code that the phone accepts does not link. The page is asked for a passkey instead. */
   askForPasskey(isAsked: boolean): Promise<void>;
-  /** The owner uses the passkey; links the page that was asked as a scan would. */
+  /** The owner uses the passkey: links the page that was asked, as a scan does. */
   finishPasskey(): Promise<ScanResult>;
-  /** Pages that were asked go back to QR codes. */
+  /** Makes the pages that were asked go back to QR codes. */
   cancelPasskey(): Promise<void>;
-  /** Logs a device out, or all of them; says which. Its open pages are told at once, others when they return. */
+  /** Logs a device out, or all of them; resolves to their ids. Open pages learn it at once, others when they return. */
   unlink(deviceId?: string): Promise<string[]>;
-  /** Another browser takes over: pages that are logged in fall into CONFLICT. */
+  /** Another browser takes over: logged-in pages enter CONFLICT. */
   conflict(): Promise<void>;
   /** Puts logged-in pages into any state, as WhatsApp does with TOS_BLOCK or DEPRECATED_VERSION. */
   showState(state: string): Promise<void>;
-  /** The text of the QR code that could be scanned now. */
+  /** The text of the QR code that the phone accepts now. */
   currentQr(): Promise<string | null>;
-  /** The pairing code that could be typed now. */
+  /** The pairing code that the phone accepts now. */
   currentCode(): Promise<string | null>;
 }
 

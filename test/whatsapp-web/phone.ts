@@ -3,7 +3,7 @@ import { type PhoneLinking, phoneLinking } from './phone-linking.js';
 import { describe, type WhatsAppWebState } from './state.js';
 import type { World } from './world.js';
 
-/** The phone: it owns the account, scans QR codes and sees what is linked to it; and those it writes with. */
+/** The phone that owns the account: it scans QR codes, shows linked devices, and has the chats. */
 export interface Phone extends PhoneLinking, PhoneChats {
   state(): Promise<WhatsAppWebState>;
 }

@@ -1,14 +1,14 @@
 import type { ChatRecord, ContactRecord, MessageRecord, Outgoing } from './chat-records.js';
 import type { Credentials, PageKeys } from './linking.js';
 
-/** What a page tells the server. The page's side of this protocol is page/stream.js. */
+/** Messages from a page to the server. The page's side of this protocol is page/stream.js. */
 export type FromPage =
   | {
       type: 'hello';
       pageId: string;
       keys: PageKeys;
       credentials: Credentials | null;
-      /** The page was loaded as one whose people go by hidden ids. */
+      /** The page was loaded with hidden ids for people. */
       usesLids: boolean;
       deviceName: string;
     }
@@ -20,15 +20,15 @@ export type FromPage =
   | { type: 'message'; message: Outgoing }
   | { type: 'seen'; chatId: string };
 
-/** Questions of the page, each with the type of its answer. */
+/** Questions of a page, each with the type of its answer. */
 export interface Answers {
   'pairing-code': { ask: { phone: string }; answer: string };
   'cancel-code': { ask: object; answer: null };
-  /** Who is behind a number. */
+  /** Looks a person up. */
   exists: { ask: { wid: string }; answer: ContactRecord | null };
-  /** The page was called to send something: what is to come of the call. */
+  /** The page was called to send something: the answer decides how the call goes on. */
   'send-begins': { ask: object; answer: 'go' | 'stall-unsent' | 'stall-sent' | 'reject' };
-  /** May these calls go on? They are refused or never answered where a fault says so. */
+  /** May these calls go on? A fault can refuse them or leave them unanswered. */
   'list-chats': { ask: object; answer: null };
   'mark-seen': { ask: object; answer: null };
   'link-preview': { ask: object; answer: null };
@@ -46,8 +46,8 @@ export type Ask = { [Kind in keyof Answers]: { kind: Kind } & Answers[Kind]['ask
 
 export type PageAction = 'hang' | 'reload' | 'push-state' | 'append-iframe';
 
-/** What a chat or message is given instead of what it would have; `without`, what is taken away. */
-export interface Defect {
+/** Attributes that a chat or message gets instead of its usual ones. `without`: names of those that are removed. */
+export interface Overrides {
   attributes: Record<string, unknown>;
   without: string[];
 }
@@ -63,15 +63,15 @@ export type ToPage =
   | { type: 'logged-out' }
   | { type: 'do'; action: PageAction; delayMs: number }
   | { type: 'answer'; nth: number; answer?: unknown; error?: string }
-  /** Everything there is, at each connection; a page takes what it does not know yet. */
+  /** All chats and messages, at each connection. A page takes those that it does not know yet. */
   | { type: 'history'; chats: ChatWithMessages[]; contacts: ContactRecord[] }
-  /** Chats that were always there, as far as listeners are concerned. */
+  /** Chats that the page treats as old: their messages do not count as new. */
   | { type: 'filled'; chats: ChatWithMessages[]; contacts: ContactRecord[] }
   | { type: 'chat'; chat: ChatRecord; contacts: ContactRecord[] }
   | { type: 'messages'; chats: ChatRecord[]; messages: MessageRecord[]; contacts: ContactRecord[] }
-  | ({ type: 'odd-message'; chat: ChatRecord; message: MessageRecord; isNew: boolean } & Defect)
-  | ({ type: 'odd-chat'; chat: ChatRecord } & Defect)
-  /** 1 to 3, or -1 for a refused message. */
+  | ({ type: 'unusual-message'; chat: ChatRecord; message: MessageRecord; isNew: boolean } & Overrides)
+  | ({ type: 'unusual-chat'; chat: ChatRecord } & Overrides)
+  /** `ack`: 1 to 3, or -1 for a refused message. */
   | { type: 'ack'; id: string; ack: number };
 
 export interface ChatWithMessages {

@@ -2,7 +2,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { eventually } from '../support/eventually.js';
 import type { WhatsAppWeb } from './server.js';
 
-/** The stand-in's page in Chromium, without whatsapp-web.js: asked by scripts, as text. */
+/** The stand-in's page in Chromium without whatsapp-web.js. Tests run scripts in it, given as text. */
 
 export function startBrowser(whatsAppWeb: WhatsAppWeb): Promise<Browser> {
   return puppeteer.launch({
@@ -18,7 +18,7 @@ export function startBrowser(whatsAppWeb: WhatsAppWeb): Promise<Browser> {
   });
 }
 
-/** With storage of its own, so that it is not linked. */
+/** Opens the page in a new browser context, so that it is not linked. */
 export async function openPage(browser: Browser): Promise<Page> {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
@@ -32,13 +32,13 @@ export async function load(page: Page): Promise<void> {
   await page.waitForFunction('window.Debug?.VERSION !== undefined');
 }
 
-/** Leaves it, and waits until the server knows: what it showed cannot be taken for what the next one shows. */
+/** Closes the page and waits until the server knows, so that its QR code is not taken for that of the next page. */
 export async function closePage({ phone }: WhatsAppWeb, page: Page): Promise<void> {
   await page.browserContext().close();
-  await eventually(async () => (await phone.state()).pagesNow === 0, { message: 'the page is not gone' });
+  await eventually(async () => (await phone.state()).pagesNow === 0, { message: 'the page stays connected' });
 }
 
-/** Scans its own QR code and waits until it has synced. */
+/** Scans the page's QR code and waits until the page has synced. */
 export async function logIn({ phone }: WhatsAppWeb, page: Page): Promise<void> {
   const isLinked = async () => {
     const shown = await inPage<string | undefined>(page, "r('WAWebConnModel').Conn.ref");
@@ -53,7 +53,7 @@ export async function untilSynced(page: Page): Promise<void> {
   await page.waitForFunction('window.require("WAWebSocketModel").Socket.hasSynced === true');
 }
 
-/** What the script's last expression comes to; `r` is the page's `require`. A promise is awaited, a rejection thrown. */
+/** The value of the expression, in which `r` is the page's `require`. A promise is awaited; a rejection is thrown. */
 export async function inPage<T>(page: Page, expression: string): Promise<T> {
   return (await page.evaluate(`(async (r) => ${expression})(window.require)`)) as T;
 }

@@ -3,7 +3,7 @@ import type { PageConnection } from './page-connection.js';
 import { Timers } from './timers.js';
 import { note, type World } from './world.js';
 
-/** The refs of a page that asks to be linked: a batch, each valid until the next; then UNPAIRED_IDLE. */
+/** Issues refs to an unlinked page: a batch, each valid until the next one. Then the page enters UNPAIRED_IDLE. */
 export class RefSeries {
   readonly #world: World;
   readonly #page: PageConnection;
@@ -34,7 +34,7 @@ export class RefSeries {
     this.#timers.cancel();
   }
 
-  /** For the refs to come. */
+  /** Keys for later refs. */
   changeKeys(keys: PageKeys): void {
     this.#keys = keys;
   }
@@ -50,7 +50,7 @@ export class RefSeries {
     const lifetimeMs = nth === 1 ? timing.firstRefMs : timing.nextRefMs;
     const { ref } = linking.issueRef(this.#page.pageId, this.#keys, lifetimeMs);
     note(this.#world, `The page shows QR code ${nth} of ${timing.refsPerBatch}.`);
-    this.#page.tell({ type: 'ref', ref });
+    this.#page.send({ type: 'ref', ref });
     if (nth === 1) this.#page.reached('first-ref');
     this.#timers.later(lifetimeMs, () => this.#offer(nth + 1));
   }

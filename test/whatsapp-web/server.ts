@@ -4,17 +4,17 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import { readAsset } from './assets.js';
+import { noteAgent, noteRequest } from './browser-identity.js';
 import { type Controls, createControls } from './control.js';
 import { createControlServer } from './control-server.js';
 import { PageConnection } from './page-connection.js';
-import { noteAgent, noteRequest } from './visitors.js';
 import { createWorld, type World, type WorldOptions } from './world.js';
 
 export interface WhatsAppWebOptions extends WorldOptions {
   /** 0, the default, takes a free port. */
   httpsPort?: number;
   controlPort?: number;
-  /** Where the page is served, for browsers elsewhere: an address of this machine. The phone stays on loopback. */
+  /** The address of this machine on which the page is served, for browsers elsewhere. The phone stays on loopback. */
   httpsHost?: string;
 }
 
@@ -22,14 +22,14 @@ export interface WhatsAppWeb extends Controls {
   readonly httpsPort: number;
   readonly controlPort: number;
   readonly controlUrl: string;
-  /** What Chromium must be started with to find this server at https://web.whatsapp.com. */
+  /** Arguments with which Chromium finds this server at https://web.whatsapp.com. */
   readonly chromeArgs: string[];
   close(): Promise<void>;
 }
 
 const loopback = '127.0.0.1';
 
-/** Starts the stand-in for WhatsApp Web and its phone. All it knows is in memory. */
+/** Starts the stand-in for WhatsApp Web and its phone. All its data are in memory. */
 export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promise<WhatsAppWeb> {
   const world = createWorld(options);
   const controls = createControls(world);
@@ -60,7 +60,7 @@ export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promis
 }
 
 async function createWebServer(world: World): Promise<Server> {
-  // Checked in, good for a hundred years, trusted by nobody: no machine needs openssl to run the tests.
+  // Checked in, so that no machine needs openssl to run the tests. Valid for a hundred years, trusted by nobody.
   const [cert, key] = await Promise.all([
     readAsset('certificate/cert.pem'),
     readAsset('certificate/key.pem'),
@@ -119,7 +119,7 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
   response.end(await readAsset(`page/${script}`));
 }
 
-/** Known so that close() need not wait for a browser, and so that the fault `reset` can cut them. */
+/** Tracks open sockets, so that close() need not wait for a browser, and so that the fault `reset` can cut them. */
 function trackSockets(server: Server, { faults, sockets }: World): void {
   server.on('connection', (socket: Socket) => {
     if (faults.server === 'reset') {

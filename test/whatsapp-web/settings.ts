@@ -1,4 +1,4 @@
-/** What can be turned at run time: the delays between the steps of a page's life, and the faults. */
+/** Settings that can change at run time: the delays between the steps of a page, and the faults. */
 
 export interface Account {
   readonly wid: string;
@@ -14,36 +14,36 @@ export const DEFAULT_ACCOUNT: Account = {
   platform: 'android',
 };
 
-/** Each step reads its delay when it begins, so a change takes effect from the next step on. */
+/** A step reads its delay when it begins, so a change takes effect from the next step on. */
 export interface Timing {
   /** From the page's first message to UNPAIRED or CONNECTED. */
   openingMs: number;
-  /** From UNPAIRED to the first ref; with 0 the ref is there before the state, as on the real page. */
+  /** From UNPAIRED to the first ref. With 0 the ref comes before the state, as on the real page. */
   refDelayMs: number;
   firstRefMs: number;
   nextRefMs: number;
   refsPerBatch: number;
-  /** From an accepted scan to the page learning of it. */
+  /** From an accepted scan until the page learns of it. */
   pairingMs: number;
-  /** From there to the restart of its stream with the new credentials. */
+  /** From then until its stream restarts with the new credentials. */
   restartMs: number;
   /** From CONNECTED to the first offline messages. */
   offlineMs: number;
-  /** From there to hasSynced. */
+  /** From then to hasSynced. */
   syncMs: number;
-  /** How long the page's first step of a logout takes, before it tells the server; only of a detached logout. */
+  /** Duration of the first step of a detached logout, before the page tells the server. */
   sentinelMs: number;
-  /** From there, or from an awaited logout's call, to the server having unlinked the device. */
+  /** From then, or from the call of an awaited logout, until the server has unlinked the device. */
   unpairMs: number;
   /** From the end of an awaited logout to the page's navigation. */
   logoutNavigationMs: number;
-  /** How long a pairing code can be typed. */
+  /** How long a pairing code is valid. */
   pairingCodeMs: number;
   /** From a message's arrival at the server to its ack 1. */
   serverAckMs: number;
-  /** From there to ack 2; null: never by itself. */
+  /** From then to ack 2; null: never by itself. */
   deliveredMs: number | null;
-  /** From there to ack 3; null: never by itself. */
+  /** From then to ack 3; null: never by itself. */
   readMs: number | null;
 }
 
@@ -67,68 +67,68 @@ export const DEFAULT_TIMING: Timing = {
 };
 
 /**
- * The moments at which the page can be made to reload or hang. The last three are of a message being sent:
- * `before-send`, the page was called and has kept nothing yet; `pending`, the page keeps the message and the server
- * does not have it; `at-server`, the server has it and the page does not know.
+ * The steps at which the page can be made to reload or hang. The last three are steps of a send. `before-send`: the page was
+ * called and has stored nothing yet. `pending`: the page has stored the message, and the server does not have it.
+ * `at-server`: the server has it, and the page does not know.
  */
 export type Step = 'first-ref' | 'paired' | 'connected' | 'synced' | 'before-send' | 'pending' | 'at-server';
 
 export interface FaultSettings {
   /**
-   * silent: connections are accepted and nothing is ever answered. error-500: every request fails.
-   * scripts-stall: the document comes, its scripts never do. reset: connections are cut, open ones too.
+   * silent: connections are accepted and never answered. error-500: every request fails. scripts-stall: the document is
+   * served, its scripts never are. reset: connections are cut, open ones too.
    */
   server: 'up' | 'silent' | 'error-500' | 'scripts-stall' | 'reset';
   /** UNPAIRED, but no ref is ever issued. */
   noRef: boolean;
-  /** The state does not leave OPENING for as long as this is set. */
+  /** The state stays OPENING while this is set. */
   stayOpening: boolean;
-  /** hasSynced is true at CONNECTED and no change of it is announced: whatsapp-web.js misses `ready`. */
+  /** hasSynced is already true at CONNECTED, without a change event: whatsapp-web.js misses `ready`. */
   alreadySynced: boolean;
-  /** CONNECTED, but hasSynced stays false for as long as this is set. */
+  /** CONNECTED, but hasSynced stays false while this is set. */
   neverSynced: boolean;
   /** The page has no window.Debug. */
   withoutDebug: boolean;
-  /** Modules that window.require does not know: an incompatible page. As `page.missing`, but cleared with the faults. */
+  /** Modules that window.require lacks, as on an incompatible page. Like `page.missing`, but cleared with the faults. */
   missingModules: string[];
-  /** Reload once, when the next page reaches the step. */
+  /** Reloads once, when the next page reaches the step. */
   reloadAt: { step: Step; delayMs?: number } | null;
-  /** Hang for ever in the page's main thread, once, likewise. */
+  /** Hangs the page's main thread for ever, once, when the next page reaches the step. */
   hangAt: { step: Step; delayMs?: number } | null;
-  /** No pairing code is given out: the page's call rejects with this text, e.g. `rate-overlimit`. */
+  /** No pairing code is issued: the page's call rejects with this text, e.g. `rate-overlimit`. */
   codeRefused: string | null;
-  /** The page's call for sending never settles: with nothing sent, or with the message sent as always. */
+  /** The page's call to send never settles. `unsent`: nothing is sent. `sent`: the message is sent as usual. */
   sendStalls: false | 'unsent' | 'sent';
-  /** The page's call for sending rejects; nothing was sent. */
+  /** The page's call to send rejects, and nothing is sent. */
   sendRejects: boolean;
-  /** The message stays pending in the page, as with a lost network; it goes out at the page's next connection. */
+  /** The message stays pending in the page, as with a lost network. The page sends it at its next connection. */
   dropBeforeServer: boolean;
-  /** The server takes messages and never acknowledges them; the page sends them again at its next connection. */
+  /** The server takes messages and never acknowledges them. The page sends them again at its next connection. */
   ackStalls: boolean;
   /** The server refuses messages: ack -1, for good. */
   ackError: boolean;
-  /** getChats() takes this long in the page; other calls do not wait for it. */
+  /** Duration of getChats() in the page. Other calls do not wait for it. */
   slowChatsMs: number;
-  /** The page's call to mark a chat as seen. */
+  /** What the page's call to mark a chat as seen does; null: it works. */
   seen: 'throws' | 'hangs' | null;
-  /** The page's call to react to a message. */
+  /** What the page's call to react to a message does; null: it works. */
   reaction: 'throws' | 'hangs' | null;
-  /** The page's call for the preview of a link; `previewMs` is how long it takes when it comes. */
+  /** What the page's call for a link preview does; null: it works, and takes `previewMs`. */
   preview: 'throws' | 'hangs' | null;
   previewMs: number;
-  /** Numbers that the page asks for in vain: it is never answered. */
+  /** Numbers whose look-up is never answered. */
   lookupHangs: string[];
-  /** The page's question about a group; `groupMetadataMs` is how long an answer takes. */
+  /** What the page's question about a group does; null: it works, and takes `groupMetadataMs`. */
   groupMetadata: 'refused' | 'hangs' | null;
   groupMetadataMs: number;
   /** Loading a chat's earlier messages throws. */
   loadEarlierThrows: boolean;
   /** The server answers the page's logout with this status; the device stays linked. */
   logoutRefused: number | null;
-  /** The server never answers it; the device stays linked. */
+  /** The server never answers the page's logout; the device stays linked. */
   logoutSilent: boolean;
-  /** Own fields of `Conn` as they never are, e.g. `{ pushname: 5, platform: null }`. */
-  oddConn: Record<string, unknown>;
+  /** Own fields of `Conn` with values that never occur, e.g. `{ pushname: 5, platform: null }`. */
+  unusualConn: Record<string, unknown>;
 }
 
 export const NO_FAULTS: FaultSettings = {
@@ -158,10 +158,10 @@ export const NO_FAULTS: FaultSettings = {
   loadEarlierThrows: false,
   logoutRefused: null,
   logoutSilent: false,
-  oddConn: {},
+  unusualConn: {},
 };
 
-/** Assigns only what exists: a typing error in a test must not pass for a fault that does nothing. */
+/** Assigns known settings only. A misspelt name in a test throws, so it does not pass for a fault without effect. */
 export function change<T extends object>(settings: T, changes: Partial<T>): void {
   for (const name of Object.keys(changes)) {
     if (!Object.hasOwn(settings, name)) {

@@ -1,12 +1,12 @@
+import type { Agent, PageRequest } from './browser-identity.js';
 import type { IssuedRef } from './linking.js';
 import type { IssuedCode } from './pairing-codes.js';
 import type { Account } from './settings.js';
-import type { Agent, PageRequest } from './visitors.js';
 import { actingAs, type World } from './world.js';
 
 export interface WhatsAppWebState {
   account: Account;
-  /** `name`: what its page called itself. `acting`: connections logged in as this device now. */
+  /** `name`: the device name that its page reported. `acting`: connections logged in as this device now. */
   devices: { id: string; name: string; linkedAt: number; acting: number }[];
   connections: {
     pageId: string;
@@ -16,28 +16,28 @@ export interface WhatsAppWebState {
     isSynced: boolean;
     openedAt: number;
   }[];
-  /** Page loads connected now, and ever. */
+  /** Page loads that are connected now, and that ever connected. */
   pagesNow: number;
   pagesEver: number;
-  /** The most connections that were ever logged in as one device at once; above 1 is a mistake. */
+  /** The most connections ever logged in as one device at once. More than 1 is an error. */
   mostActingAtOnce: number;
   refs: IssuedRef[];
   currentQr: string | null;
   codes: IssuedCode[];
   currentCode: string | null;
-  /** How often pages were called to send something, whatever came of it. */
+  /** How often pages were called to send something, whatever the outcome. */
   sendsBegun: number;
-  /** `waiting`: how many pages are asked for a passkey now. */
+  /** `waiting`: pages that are asked for a passkey now. */
   passkey: { isAsked: boolean; waiting: number };
-  /** What pages asked for while they were asked for a passkey: new QR codes, and pairing codes. */
+  /** New QR codes and pairing codes that pages requested while they were asked for a passkey. */
   disturbances: { refreshes: number; codes: number };
   /** How often pages asked about a group. */
   groupQuestions: number;
-  /** The last 20 for documents and the service worker. */
+  /** The last 20 requests for documents and the service worker. */
   requests: PageRequest[];
-  /** What page, worker and service worker last said of themselves. */
+  /** What page, worker and service worker last reported about the browser. */
   agents: Record<string, Agent>;
-  /** What pages asked window.require for in vain. */
+  /** Modules that pages requested and window.require lacks. */
   unknownModules: string[];
   journal: { at: number; text: string }[];
 }

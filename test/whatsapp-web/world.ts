@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Agent, PageRequest } from './browser-identity.js';
 import type { ChatRecord, MessageRecord } from './chat-records.js';
 import { Directory } from './directory.js';
 import { Linking } from './linking.js';
@@ -7,7 +8,7 @@ import type { PageConnection } from './page-connection.js';
 import { type PageSettings, TODAY } from './page-settings.js';
 import { PairingCodes } from './pairing-codes.js';
 import { People } from './people.js';
-import type { Defect } from './protocol.js';
+import type { Overrides } from './protocol.js';
 import {
   type Account,
   DEFAULT_ACCOUNT,
@@ -17,9 +18,8 @@ import {
   type Timing,
 } from './settings.js';
 import { Timers } from './timers.js';
-import type { Agent, PageRequest } from './visitors.js';
 
-/** Everything one stand-in knows, in memory: gone with the process, as if the account had never existed. */
+/** All state of one stand-in. It is in memory only, so the account is lost with the process. */
 export interface World {
   readonly account: Account;
   readonly linking: Linking;
@@ -27,42 +27,42 @@ export interface World {
   readonly mailbox: Mailbox;
   readonly directory: Directory;
   readonly people: People;
-  /** What pages are like from their next load on. */
+  /** Settings of pages, from their next load on. */
   readonly page: PageSettings;
   /** `waiting`: the pages, by id, that were asked for a passkey. */
   readonly passkey: { isAsked: boolean; readonly waiting: Set<string> };
-  /** What pages that were asked for a passkey asked for meanwhile. */
+  /** What pages requested while they were asked for a passkey. */
   readonly disturbances: { refreshes: number; codes: number };
   /** How often pages asked about a group. */
   groupQuestions: number;
-  readonly oddChats: OddChat[];
-  readonly oddMessages: OddMessage[];
+  readonly unusualChats: UnusualChat[];
+  readonly unusualMessages: UnusualMessage[];
   readonly requests: PageRequest[];
   readonly agents: Map<string, Agent>;
   readonly timing: Timing;
   readonly faults: FaultSettings;
-  /** Every open connection of the web server, so that it can be cut. */
+  /** Every open socket of the web server, so that it can be cut. */
   readonly sockets: Set<Socket>;
-  /** One for each open websocket that has introduced itself. */
+  /** One for each open websocket whose page has said hello. */
   readonly connections: Set<PageConnection>;
   /** The ids of all page loads that have ever connected. */
   readonly pagesEver: Set<string>;
-  /** Most connections that were ever logged in as one device at the same time; above 1 is a mistake. */
+  /** The most connections ever logged in as one device at the same time. More than 1 is an error. */
   mostActingAtOnce: number;
-  /** Modules that pages asked for in vain. */
+  /** Modules that pages requested and window.require lacks. */
   readonly unknownModules: Set<string>;
   /** How often pages were called to send something. */
   sendsBegun: number;
-  /** Acks on their way. */
+  /** Acks that are still to come, and other delayed steps of the server. */
   readonly timers: Timers;
   readonly journal: { readonly at: number; readonly text: string }[];
 }
 
-export interface OddChat extends Defect {
+export interface UnusualChat extends Overrides {
   readonly chat: ChatRecord;
 }
 
-export interface OddMessage extends Defect {
+export interface UnusualMessage extends Overrides {
   readonly message: MessageRecord;
 }
 
@@ -87,8 +87,8 @@ export function createWorld({ account, page, timing, faults }: WorldOptions = {}
     passkey: { isAsked: false, waiting: new Set() },
     disturbances: { refreshes: 0, codes: 0 },
     groupQuestions: 0,
-    oddChats: [],
-    oddMessages: [],
+    unusualChats: [],
+    unusualMessages: [],
     requests: [],
     agents: new Map(),
     timing: { ...DEFAULT_TIMING, ...timing },
@@ -106,7 +106,7 @@ export function createWorld({ account, page, timing, faults }: WorldOptions = {}
 
 const MAX_JOURNAL_ENTRIES = 200;
 
-/** Notes, in words, what happened: the phone page shows it, and a failing test can print it. */
+/** Adds a sentence to the journal. The phone page shows it, and a failing test can print it. */
 export function note(world: World, text: string): void {
   world.journal.push({ at: Date.now(), text });
   if (world.journal.length > MAX_JOURNAL_ENTRIES) world.journal.shift();

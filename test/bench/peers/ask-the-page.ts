@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import puppeteer from 'puppeteer';
 import { serve } from './serve.js';
 
-/** The other usual design: each status call asks the page. Arguments: a Chromium, and the status as JSON. */
+/** A common other design: each status call asks the page. Arguments: path of Chromium, and the status as JSON. */
 const [executablePath = '', status = '{}'] = process.argv.slice(2);
 const browser = await puppeteer.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 const page = await browser.newPage();

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import polka from 'polka';
 import { serve } from './serve.js';
 
-/** The floor: Polka answering the same bytes from memory, head and body. Argument: JSON, path -> { headers, body }. */
+/** The lower bound: Polka answers with the same headers and body from memory. Argument: JSON, path -> { headers, body }. */
 interface Answer {
   /** Name, value, name, value, … */
   readonly headers: string[];

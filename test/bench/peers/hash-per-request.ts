@@ -4,8 +4,8 @@ import polka from 'polka';
 import { serve } from './serve.js';
 
 /**
- * As most would write it: Polka, and one HGETALL for each request, from which the answer is composed. Arguments: the
- * URL of a Redis, and the name of a hash with the fields `status` (JSON), `image` (base64), `before` and `after` (HTML).
+ * The usual way to write it: Polka, with one HGETALL for each request. Arguments: the URL of a Redis, and the key of a hash
+ * with the fields `status` (JSON), `image` (base64), `before` and `after` (HTML).
  */
 const [redisUrl = '', key = ''] = process.argv.slice(2);
 const redis = new Redis(redisUrl);

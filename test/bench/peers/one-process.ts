@@ -3,8 +3,8 @@ import { toDataURL } from 'qrcode';
 import { serve } from './serve.js';
 
 /**
- * The reference's design, from its description: node:http, everything in one process, the status from its memory, the
- * QR encoded to PNG on each request. Argument: JSON { status, qrText, before, after }.
+ * The reference's design, as described: node:http, everything in one process, the status in memory, and the QR encoded as
+ * PNG on each request. Argument: JSON { status, qrText, before, after }.
  */
 const { status, qrText, before, after } = JSON.parse(process.argv[2] ?? '{}') as Record<string, string>;
 const state = JSON.parse(status ?? '{}') as object;

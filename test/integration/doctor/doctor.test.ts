@@ -11,12 +11,12 @@ import { reachVerdict } from '../../../src/doctor/whatsapp-checks.js';
 import { registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
-import { Theatre } from '../../support/theatre.js';
+import { ScriptedProcesses } from '../../support/scripted-processes.js';
 import { startWhatsAppWeb } from '../../whatsapp-web/index.js';
 
 const doctor = fileURLToPath(new URL('../../../src/doctor.js', import.meta.url));
 const dir = scratchDir();
-const theatre = new Theatre(dir);
+const scripted = new ScriptedProcesses(dir);
 const redis = await startRedis({ appendOnly: true });
 const client = new Redis(redis.url);
 const whatsApp = await startWhatsAppWeb();
@@ -45,7 +45,7 @@ async function examine(args: string[], environment: Record<string, string> = {})
       PATH: process.env.PATH,
       REDIS_URL: redis.url,
       WHATSAPP_AUTH_DIR: join(dir, 'auth'),
-      WHATSAPP_CHROME_EXECUTABLE: theatre.browserExecutable,
+      WHATSAPP_CHROME_EXECUTABLE: scripted.browserExecutable,
       WHATSAPP_CHROME_ARGS: chromeArgs,
       ...environment,
     };
@@ -82,12 +82,12 @@ test('on a machine with everything nothing fails, each line says what was found,
   assert.match(output, /^ok +redis +the clock here is [01]\.\d s /m);
   assert.match(output, /^ok +redis +supervisor one is alive, room for 3 more$/m);
   assert.match(output, /\n\d+ ok, \d+ warnings, 0 failures\n$/);
-  assert.deepEqual(theatre.browsersAlive(), []);
+  assert.deepEqual(scripted.browsersAlive(), []);
 });
 
 test('what fails is named with the way out, the rest is looked at all the same, and the exit code is 1', async () => {
   await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
-  theatre.playBrowsers('fails to start');
+  scripted.setBrowsers('fails to start');
   try {
     const { code, findings } = await examine(['supervisor', '--json'], {
       WHATSAPP_CHROME_ARGS: `"${nowhere}"`,
@@ -100,7 +100,7 @@ test('what fails is named with the way out, the rest is looked at all the same, 
     assert.match(said, /TCP fails \(connect ECONNREFUSED .*\): let this host out to port 443/);
     assert.match(said, /set maxmemory-policy noeviction/);
   } finally {
-    theatre.playBrowsers('normal');
+    scripted.setBrowsers('normal');
     await client.config('SET', 'maxmemory-policy', 'noeviction');
   }
 });

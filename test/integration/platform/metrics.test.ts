@@ -63,7 +63,7 @@ function served({ types, series }: MetricsText): Map<string, string> {
 test('every metric that is served is documented with its type and labels, and the other way round', async () => {
   await replica.get('/api/status');
   await replica.get('/api/chats?limit=1', { headers: { prefer: 'wait=20' } });
-  for (const pid of supervised.theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
+  for (const pid of supervised.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
   await eventually(
     async () => {
       const page = await ofSupervisor();
@@ -104,7 +104,7 @@ test('both tell the same of the session, of the supervisors and of Redis', async
         states,
         sessionStates.map((state) => (state === 'ready' ? 1 : 0)),
       );
-      const { status } = await supervised.observer.look();
+      const { status } = await supervised.observer.read();
       assert.equal(page.value('holdline_session_epoch'), status?.epoch);
       assert.equal(page.value('holdline_session_incarnation'), status?.incarnation);
       assert.equal(page.value('holdline_session_owned'), 1);
@@ -169,7 +169,7 @@ test('a replica counts requests by route, and what it does not know as one', asy
 });
 
 test('no number and no name of a person is in them', async () => {
-  assert.ok((await supervised.observer.look()).status?.account?.wid?.startsWith('4915112345678'));
+  assert.ok((await supervised.observer.read()).status?.account?.wid?.startsWith('4915112345678'));
   for (const text of [await supervisor.metrics.page.render(), await (await replica.get('/metrics')).text()]) {
     assert.doesNotMatch(text, /4915112345678|Ada/);
   }

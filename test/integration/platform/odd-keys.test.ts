@@ -13,7 +13,7 @@ import { defaultSession, readsQueue, sendsQueue, sessionsQueue } from '../../../
 import { eventually } from '../../support/eventually.js';
 import { type Replica, startReplica } from '../../support/http-replica.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
-import { mayBe, type OddContent, oddContents } from '../../support/odd-keys.js';
+import { isMalformedUnder, type MalformedValue, malformedValues } from '../../support/malformed-values.js';
 import { startRedis } from '../../support/redis-server.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 
@@ -62,7 +62,7 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
 
   for (const group of new Map(groups.map((keys) => [keys.join(), keys])).values()) {
     test(group.length === 1 ? String(group) : `all of ${group[0]} and the like`, async () => {
-      for (const odd of oddContents) await goesOn(group, odd);
+      for (const odd of malformedValues) await goesOn(group, odd);
     });
   }
 
@@ -77,8 +77,8 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
     }
   });
 
-  async function goesOn(group: readonly string[], odd: OddContent): Promise<void> {
-    const keys = group.filter((key) => mayBe(odd, key));
+  async function goesOn(group: readonly string[], odd: MalformedValue): Promise<void> {
+    const keys = group.filter((key) => isMalformedUnder(odd, key));
     const client = supervised.observer.redis;
     const toldOf = (key: string) => logLines().filter((line) => line.key === key).length;
     const before = keys.map(toldOf);

@@ -52,7 +52,7 @@ for (const kind of ['stop', 'logout'] as const) {
       await other.start();
       await other.untilReady();
       await other.close();
-      assert.equal((await observer.look()).jobExists, false);
+      assert.equal((await observer.read()).jobExists, false);
     }));
 }
 
@@ -136,13 +136,13 @@ test('the epoch goes on where it was, although a Redis without data has a clock 
 test('the note beside the profile follows the epoch when a write finds the fence lost', () =>
   withSession(
     async (supervised) => {
-      const { observer, run, theatre } = supervised;
+      const { observer, run, scripted } = supervised;
       await run('ready');
       const { epoch } = await observer.untilReady();
       assert.equal(supervised.readNote().epoch, epoch);
       // No heartbeat comes in between: the next to look at the fence is the write that tells of the browser's end.
       await observer.redis.del(sessionKeys(observer.session).fence);
-      process.kill(theatre.browsersAlive()[0] ?? assert.fail('there is no browser'), 'SIGKILL');
+      process.kill(scripted.browsersAlive()[0] ?? assert.fail('there is no browser'), 'SIGKILL');
       const again = await observer.until(
         (status) => status.ready && status.epoch > epoch,
         'it is ready again',

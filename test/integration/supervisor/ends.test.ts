@@ -32,7 +32,7 @@ const longBackoff = {
 const patientLogout = { timing: { logoutDeadlineMs: 20_000 } };
 
 async function outcomeOf({ observer }: SupervisedSession) {
-  return parseOutcome((await observer.look()).outcome);
+  return parseOutcome((await observer.read()).outcome);
 }
 
 test('a stop ends the run in order: thread, browser, state, job', () =>
@@ -45,7 +45,7 @@ test('a stop ends the run in order: thread, browser, state, job', () =>
     assert.deepEqual([last.state, last.last_error, last.epoch], ['stopped', null, epoch]);
     assert.equal(last.account?.pushname, 'Ada', 'the credentials are kept, and whose they are is known');
     assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
-    assert.equal((await observer.look()).intent, null);
+    assert.equal((await observer.read()).intent, null);
     await supervised.assertNothingRuns();
     assert.ok(existsSync(supervised.profileDir));
   }));
@@ -62,7 +62,7 @@ test('a logout tells the phone, removes the profile and voids every copy of it',
     assert.equal(await observer.redis.get(sessionKeys(observer.session).wiped), String(last.epoch));
     assert.equal(existsSync(supervised.profileDir), false);
     assert.ok(
-      (await observer.look()).fence,
+      (await observer.read()).fence,
       'the fence stays: without it Redis would count as having lost its data',
     );
     await supervised.assertNothingRuns();
@@ -71,22 +71,22 @@ test('a logout tells the phone, removes the profile and voids every copy of it',
 for (const kind of ['stop', 'logout'] as const) {
   test(`a ${kind} that arrives during a backoff does not wait for its end`, () =>
     withSession(async (supervised) => {
-      const { observer, run, theatre } = supervised;
+      const { observer, run, scripted } = supervised;
       await run('throws', 'ready');
       await observer.until(({ state }) => state === 'disconnected', 'a backoff');
       const id = await observer.requestEnd(kind);
       const last = await observer.untilEnded();
       assert.deepEqual([last.state, last.last_error], ['stopped', null]);
       assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
-      assert.equal(theatre.threads().length, 1);
+      assert.equal(scripted.threads().length, 1);
       await supervised.assertNothingRuns();
     }, longBackoff));
 
   test(`a ${kind} that arrives while the session starts ends it`, () =>
     withSession(async (supervised) => {
-      const { observer, run, theatre } = supervised;
+      const { observer, run, scripted } = supervised;
       await run('stays starting');
-      await eventually(() => theatre.threads().length === 1);
+      await eventually(() => scripted.threads().length === 1);
       const id = await observer.requestEnd(kind);
       await observer.untilEnded();
       assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
@@ -96,9 +96,9 @@ for (const kind of ['stop', 'logout'] as const) {
 
 test('a stop that arrives while the browser starts ends both', () =>
   withSession(async (supervised) => {
-    supervised.theatre.playBrowsers('never listens');
+    supervised.scripted.setBrowsers('never listens');
     await supervised.run('ready');
-    await eventually(() => supervised.theatre.browsersAlive().length === 1);
+    await eventually(() => supervised.scripted.browsersAlive().length === 1);
     await supervised.observer.requestEnd('stop');
     const last = await supervised.observer.untilEnded();
     assert.equal(last.state, 'stopped');
@@ -107,21 +107,21 @@ test('a stop that arrives while the browser starts ends both', () =>
 
 test('a wish that stood before the run had an owner is carried out by the first', () =>
   withSession(async (supervised) => {
-    const { observer, theatre } = supervised;
+    const { observer, scripted } = supervised;
     await observer.start();
     const id = await observer.requestEnd('logout');
     await supervised.startSupervisor();
     const last = await observer.untilEnded();
     assert.equal(last.state, 'stopped');
     assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
-    assert.equal((await observer.look()).intent, null);
-    assert.deepEqual(theatre.threads(), [], 'no thread got as far as the browser');
+    assert.equal((await observer.read()).intent, null);
+    assert.deepEqual(scripted.threads(), [], 'no thread got as far as the browser');
   }));
 
 test('a thread that does not answer the stop is terminated, a browser that ignores SIGTERM killed', () =>
   withSession(async (supervised) => {
-    const { observer, run, theatre } = supervised;
-    theatre.playBrowsers('ignores SIGTERM');
+    const { observer, run, scripted } = supervised;
+    scripted.setBrowsers('ignores SIGTERM');
     await run('never answers stop');
     await observer.untilReady();
     await observer.requestEnd('stop');
@@ -154,7 +154,7 @@ test('the mark of an ended run outlives whatever heartbeat was on its way', asyn
 });
 
 test('restarting stays possible after an end: a start right after it is a new run', () =>
-  withSession(async ({ observer, run, theatre }) => {
+  withSession(async ({ observer, run, scripted }) => {
     await run('ready');
     const first = await observer.untilReady();
     await observer.requestEnd('stop');
@@ -163,5 +163,5 @@ test('restarting stays possible after an end: a start right after it is a new ru
     const second = await observer.untilReady();
     assert.ok(second.epoch > first.epoch);
     assert.equal(second.account?.pushname, 'Ada');
-    assert.equal(theatre.browsersAlive().length, 1);
+    assert.equal(scripted.browsersAlive().length, 1);
   }));

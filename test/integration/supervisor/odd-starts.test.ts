@@ -50,10 +50,10 @@ for (const [what, spoil] of Object.entries(oddStarts)) {
         lockDurationMs: 12_000,
       };
       await new SupervisedSession(redis, { timing }).during(async (supervised) => {
-        const { observer, theatre } = supervised;
+        const { observer, scripted } = supervised;
         const { job, lock } = sessionKeys(observer.session);
         const start = { client: observer.redis, job, lock, id: `s-${observer.session}` };
-        theatre.playThreads('ready');
+        scripted.setThreads('ready');
         // So that the profile knows that the session shall run.
         const first = await supervised.startSupervisor();
         await observer.start();
@@ -82,7 +82,7 @@ test('what a start said that nobody can read is set aside', () =>
     const { job, quarantineIndex } = sessionKeys(observer.session);
     await observer.start();
     await observer.redis.hset(job, 'data', 'secret{');
-    supervised.theatre.playThreads('ready');
+    supervised.scripted.setThreads('ready');
     await supervised.startSupervisor();
     await observer.untilReady();
     assert.equal(await observer.redis.hget(quarantineKey(job), 'data'), 'secret{');

@@ -51,17 +51,17 @@ test('nothing else is there', async () => {
 });
 
 test('it is not ready while its browser cannot be started, and says why', async () => {
-  chmodSync(supervised.theatre.browserExecutable, 0o644);
+  chmodSync(supervised.scripted.browserExecutable, 0o644);
   await eventually(async () =>
     /^the browser .* is not an executable file$/.test((await unreadiness()) ?? ''),
   );
-  chmodSync(supervised.theatre.browserExecutable, 0o755);
+  chmodSync(supervised.scripted.browserExecutable, 0o755);
   await eventually(async () => (await unreadiness()) === null);
 
-  supervised.theatre.playBrowsers('fails to start');
+  supervised.scripted.setBrowsers('fails to start');
   await supervised.observer.start();
   await eventually(async () => /^the browser does not start: /.test((await unreadiness()) ?? ''));
-  supervised.theatre.playBrowsers('normal');
+  supervised.scripted.setBrowsers('normal');
   await eventually(async () => (await unreadiness()) === null);
 });
 
@@ -96,7 +96,7 @@ test('the product ends with 78 and the sentence, and leaves nothing', async () =
   const product = new Product('supervisor', {
     REDIS_URL: redis.url,
     WHATSAPP_AUTH_DIR: supervised.authDir,
-    WHATSAPP_CHROME_EXECUTABLE: supervised.theatre.browserExecutable,
+    WHATSAPP_CHROME_EXECUTABLE: supervised.scripted.browserExecutable,
     WHATSAPP_PROBE_PORT: String(port),
   });
   assert.equal(await product.exited(), 78);

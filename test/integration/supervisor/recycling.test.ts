@@ -34,19 +34,19 @@ function sessionUsing(mb: number, grown: ReadonlySet<number> = new Set()): Super
 test('a browser that outgrew its ceiling is replaced, and nothing counts or tells it as a failure', async () => {
   const grown = new Set<number>();
   const supervised = sessionUsing(100, grown);
-  const { observer, theatre } = supervised;
+  const { observer, scripted } = supervised;
   try {
     const supervisor = await supervised.run('ready');
     const before = await observer.untilReady();
     const states: string[] = [];
-    for (const pid of theatre.browsersAlive()) grown.add(pid);
+    for (const pid of scripted.browsersAlive()) grown.add(pid);
     const renewed = await observer.until((status) => {
       states.push(status.state);
       return status.ready && status.incarnation > before.incarnation;
     }, 'ready on a new browser');
 
-    assert.equal(theatre.browsersEver().length, 2);
-    assert.equal(theatre.browsersAlive().length, 1);
+    assert.equal(scripted.browsersEver().length, 2);
+    assert.equal(scripted.browsersAlive().length, 1);
     assert.deepEqual(
       [renewed.epoch, renewed.restarts, renewed.last_error, renewed.account],
       [before.epoch, 0, null, before.account],
@@ -78,9 +78,9 @@ test('control: one that stays below it is left alone', async () => {
     await supervised.run('ready');
     const before = await supervised.observer.untilReady();
     await eventually(async () => isQuiet(supervised.observer.redis, supervised.observer.session, 2_000));
-    const { status } = await supervised.observer.look();
+    const { status } = await supervised.observer.read();
     assert.deepEqual(
-      [status?.incarnation, supervised.theatre.browsersEver().length],
+      [status?.incarnation, supervised.scripted.browsersEver().length],
       [before.incarnation, 1],
     );
   } finally {
@@ -118,7 +118,7 @@ test('a session that is asked to stop while its browser is replaced stops', asyn
   try {
     await supervised.run('ready', 'stays starting');
     const before = await observer.untilReady();
-    for (const pid of supervised.theatre.browsersAlive()) grown.add(pid);
+    for (const pid of supervised.scripted.browsersAlive()) grown.add(pid);
     await observer.until(
       ({ state, incarnation }) => state === 'starting' && incarnation > before.incarnation,
       'on its way',

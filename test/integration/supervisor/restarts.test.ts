@@ -7,9 +7,9 @@ import { publishStatus } from '../../../src/platform/store/state-store.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import { watchdogsOf } from '../../support/processes.js';
+import type { ThreadBehaviour } from '../../support/scripted-processes.js';
 import { openRedis } from '../../support/shared-redis.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
-import type { ThreadBehaviour } from '../../support/theatre.js';
 
 const redis = await openRedis();
 
@@ -41,63 +41,63 @@ const threadFaults: readonly [ThreadBehaviour, RegExp, Options?][] = [
 
 for (const [behaviour, reason, options] of threadFaults) {
   test(`a thread that ${behaviour} is replaced on the living browser, and last_error says why`, () =>
-    withSession(async ({ theatre, observer, run }) => {
+    withSession(async ({ scripted, observer, run }) => {
       await run(behaviour, 'stays starting');
       const status = await observer.until(
         ({ state, restarts }) => state === 'starting' && restarts === 1,
         'restarted once',
       );
       assert.match(status.last_error ?? '', reason);
-      await eventually(() => theatre.threads().length === 2);
+      await eventually(() => scripted.threads().length === 2);
 
-      const [first, second] = theatre.threads();
+      const [first, second] = scripted.threads();
       assert.equal(second?.epoch, first?.epoch);
       assert.ok((second?.incarnation ?? 0) > (first?.incarnation ?? 0), 'the fence rises');
       assert.equal(second?.incarnation, status.incarnation);
       assert.equal(second?.browser, first?.browser, 'the same browser');
-      assert.equal(theatre.browsersEver().length, 1);
+      assert.equal(scripted.browsersEver().length, 1);
     }, options));
 }
 
 test('whatever the thread did before, the session comes to ready and last_error is gone', () =>
-  withSession(async ({ theatre, observer, run }) => {
+  withSession(async ({ scripted, observer, run }) => {
     await run('throws', 'exits', 'fails: start_failed', 'ready');
     const status = await observer.untilReady();
     assert.equal(status.restarts, 3);
     assert.equal(status.last_error, null);
     assert.equal(status.account?.pushname, 'Ada');
-    const incarnations = theatre.threads().map(({ incarnation }) => incarnation);
+    const incarnations = scripted.threads().map(({ incarnation }) => incarnation);
     assert.deepEqual(
       incarnations,
       [...new Set(incarnations)].sort((a, b) => a - b),
       'never reused, always rising',
     );
     assert.equal(
-      new Set(theatre.threads().map(({ browser }) => browser)).size,
+      new Set(scripted.threads().map(({ browser }) => browser)).size,
       3,
       'from the second on, anew',
     );
-    assert.equal(theatre.browsersAlive().length, 1);
+    assert.equal(scripted.browsersAlive().length, 1);
   }));
 
 test('a write of the thread before that arrives late is refused', () =>
-  withSession(async ({ theatre, observer, run }) => {
+  withSession(async ({ scripted, observer, run }) => {
     await run('throws', 'shows a qr');
     const status = await observer.until(({ state }) => state === 'qr', 'the next thread shows a qr');
-    const [before] = theatre.threads();
+    const [before] = scripted.threads();
     assert.ok(before);
     const { session, redis: connection } = observer;
     const late = { ...status, state: 'ready', incarnation: before.incarnation } as const;
     assert.equal(await publishStatus(connection, { session, expected: before, status: late }), false);
-    assert.deepEqual((await observer.look()).status, status);
+    assert.deepEqual((await observer.read()).status, status);
   }));
 
 test('a browser that dies is replaced, with its watchdog, on the same profile', () =>
-  withSession(async ({ theatre, observer, run, profileDir }) => {
+  withSession(async ({ scripted, observer, run, profileDir }) => {
     await run('ready', 'stays starting');
     await observer.untilReady();
     writeFileSync(join(profileDir, 'login'), 'kept');
-    const [browser = 0] = theatre.browsersAlive();
+    const [browser = 0] = scripted.browsersAlive();
     process.kill(browser, 'SIGKILL');
     const status = await observer.until(
       ({ state, restarts }) => state === 'starting' && restarts === 1,
@@ -105,9 +105,9 @@ test('a browser that dies is replaced, with its watchdog, on the same profile', 
     );
     assert.equal(status.last_error, 'the browser died (signal SIGKILL)');
     assert.equal(status.account?.pushname, 'Ada', 'a linked profile keeps its account');
-    await eventually(() => theatre.threads().length === 2);
+    await eventually(() => scripted.threads().length === 2);
 
-    const [next = 0] = theatre.browsersAlive();
+    const [next = 0] = scripted.browsersAlive();
     assert.notEqual(next, browser);
     // Killed with its browser, the watchdog before may take a moment to be gone.
     await eventually(() => {
@@ -121,53 +121,53 @@ test('a browser that dies is replaced, with its watchdog, on the same profile', 
   }));
 
 test('a watchdog that is killed is replaced', () =>
-  withSession(async ({ theatre, observer, run }) => {
+  withSession(async ({ scripted, observer, run }) => {
     await run('ready');
     await observer.untilReady();
     const watchdog = () => watchdogsOf(process.pid)[0]?.pid;
     const first = (await eventually(watchdog)) as number;
     process.kill(first, 'SIGKILL');
     await eventually(() => watchdog() !== undefined && watchdog() !== first);
-    assert.equal(theatre.browsersAlive().length, 1);
-    assert.equal(theatre.browsersEver().length, 1);
+    assert.equal(scripted.browsersAlive().length, 1);
+    assert.equal(scripted.browsersEver().length, 1);
   }));
 
 test('a browser that does not close its old pages is not used again', () =>
   withSession(
-    async ({ theatre, observer, run }) => {
-      theatre.playBrowsers('keeps its pages');
+    async ({ scripted, observer, run }) => {
+      scripted.setBrowsers('keeps its pages');
       await run('throws', 'ready');
       await observer.untilReady();
-      assert.equal(theatre.browsersEver().length, 2);
-      assert.equal(theatre.browsersAlive().length, 1);
+      assert.equal(scripted.browsersEver().length, 2);
+      assert.equal(scripted.browsersAlive().length, 1);
     },
     { timing: { pageCloseMs: 1_000 } },
   ));
 
 test('a browser that cannot start is a sentence with its last words, and tried again', () =>
-  withSession(async ({ theatre, observer, run }) => {
-    theatre.playBrowsers('fails to start');
+  withSession(async ({ scripted, observer, run }) => {
+    scripted.setBrowsers('fails to start');
     await run('ready');
     const status = await observer.until(({ restarts }) => restarts > 0, 'tried again');
     assert.equal(
       status.last_error,
       'the browser ended while it started (exit code 127): error while loading shared libraries: libnss3.so',
     );
-    theatre.playBrowsers('normal');
+    scripted.setBrowsers('normal');
     await observer.untilReady();
   }));
 
 test('a browser that never listens is given up after its deadline', () =>
   withSession(
-    async ({ theatre, observer, run }) => {
-      theatre.playBrowsers('never listens');
+    async ({ scripted, observer, run }) => {
+      scripted.setBrowsers('never listens');
       await run('ready');
       const status = await observer.until(({ restarts }) => restarts > 0, 'tried again');
       assert.equal(status.last_error, 'the starting browser did not answer within 4 s');
       // From now on it must be up within that deadline.
-      theatre.playBrowsers('normal');
+      scripted.setBrowsers('normal');
       await observer.untilReady();
-      assert.equal(theatre.browsersAlive().length, 1);
+      assert.equal(scripted.browsersAlive().length, 1);
     },
     { timing: { browserStartMs: 4_000 } },
   ));
@@ -190,7 +190,7 @@ test('a profile directory that cannot be used is a sentence with its path, and t
 test('restarts used up end the run with a sentence, and a new start is a new run', () =>
   withSession(
     async (supervised) => {
-      const { theatre, observer, run } = supervised;
+      const { scripted, observer, run } = supervised;
       await run('throws');
       const last = await observer.untilEnded();
       assert.equal(last.state, 'disconnected');
@@ -199,10 +199,10 @@ test('restarts used up end the run with a sentence, and a new start is a new run
         'gave up after 2 restarts within 30 min; the last reason: the session worker failed: scripted: it threw',
       );
       assert.equal(last.restarts, 2);
-      assert.equal(theatre.threads().length, 3);
+      assert.equal(scripted.threads().length, 3);
       await supervised.assertNothingRuns();
 
-      theatre.playThreads('ready');
+      scripted.setThreads('ready');
       await observer.start();
       const next = await observer.untilReady();
       assert.ok(next.epoch > last.epoch);
@@ -213,20 +213,20 @@ test('restarts used up end the run with a sentence, and a new start is a new run
 
 test('a refused login ends the run in auth_failure with the reason', () =>
   withSession(async (supervised) => {
-    const { theatre, observer, run } = supervised;
+    const { scripted, observer, run } = supervised;
     await run('fails: auth_failure');
     const last = await observer.untilEnded();
     assert.deepEqual([last.state, last.last_error], ['auth_failure', 'scripted: auth_failure']);
-    assert.equal(theatre.threads().length, 1);
+    assert.equal(scripted.threads().length, 1);
     await supervised.assertNothingRuns();
   }));
 
 test('after a logout on the phone the profile is renewed, and older copies of it are void', () =>
-  withSession(async ({ theatre, observer, run, profileDir }) => {
+  withSession(async ({ scripted, observer, run, profileDir }) => {
     await run('ready', 'fails: logged_out', 'shows a qr');
     const { epoch } = await observer.untilReady();
     writeFileSync(join(profileDir, 'login'), 'void');
-    process.kill(theatre.browsersAlive()[0] ?? 0, 'SIGKILL');
+    process.kill(scripted.browsersAlive()[0] ?? 0, 'SIGKILL');
     const status = await observer.until(({ state }) => state === 'qr', 'a fresh qr');
     assert.equal(status.account, null);
     assert.equal(existsSync(join(profileDir, 'login')), false);

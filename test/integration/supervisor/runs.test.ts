@@ -37,8 +37,8 @@ async function withQueue(work: (queue: Queue) => Promise<void>): Promise<void> {
 
 test('fifty starts from five places and two supervisors are one run with one browser', () =>
   withSession(async (supervised) => {
-    const { observer, theatre } = supervised;
-    theatre.playThreads('ready');
+    const { observer, scripted } = supervised;
+    scripted.setThreads('ready');
     await supervised.startSupervisor();
     await supervised.startSupervisor();
     const places = Array.from({ length: 5 }, () => new SessionObserver(redis.url, observer.session));
@@ -49,13 +49,13 @@ test('fifty starts from five places and two supervisors are one run with one bro
     // A further run would have to come before the end of this one's: the queue has one job.
     await observer.requestEnd('stop');
     assert.equal((await observer.untilEnded()).epoch, epoch);
-    assert.equal(theatre.browsersEver().length, 1);
-    assert.equal(theatre.threads().length, 1);
+    assert.equal(scripted.browsersEver().length, 1);
+    assert.equal(scripted.threads().length, 1);
   }));
 
 test('a start that was ended for good is not run again, though its job comes back', () =>
   withSession(async (supervised) => {
-    const { observer, theatre, run } = supervised;
+    const { observer, scripted, run } = supervised;
     await run('ready');
     await observer.untilReady();
     const { data } = startJobOptions(observer.session);
@@ -66,16 +66,16 @@ test('a start that was ended for good is not run again, though its job comes bac
 
     await withQueue(async (queue) => {
       await queue.add(authStartJob, job, startJobOptions(observer.session).options);
-      await eventually(async () => !(await observer.look()).jobExists);
+      await eventually(async () => !(await observer.read()).jobExists);
     });
-    const after = await observer.look();
+    const after = await observer.read();
     assert.deepEqual([after.heartbeat, after.status?.epoch], ['ended', epoch]);
-    assert.equal(theatre.browsersEver().length, 1);
+    assert.equal(scripted.browsersEver().length, 1);
   }));
 
 test('a supervisor that closes hands over to the standby, and never to itself', () =>
   withSession(async (supervised) => {
-    const { observer, theatre, run } = supervised;
+    const { observer, scripted, run } = supervised;
     const timesTaken = async () =>
       Number(await observer.redis.hget(sessionKeys(observer.session).job, 'ats'));
     let owner = await run('ready');
@@ -88,9 +88,9 @@ test('a supervisor that closes hands over to the standby, and never to itself', 
         'the standby has it',
       );
       assert.equal(await timesTaken(), trial + 2, 'nobody else had it in between');
-      assert.equal(theatre.threads().length, trial + 2);
+      assert.equal(scripted.threads().length, trial + 2);
       assert.equal(status.restarts, 0, 'a hand-over is no restart');
-      assert.equal(theatre.browsersAlive().length, 1);
+      assert.equal(scripted.browsersAlive().length, 1);
       owner = standby;
     }
   }));
@@ -102,7 +102,7 @@ test('a supervisor that closes alone leaves the run to wait for the next', () =>
     const { epoch } = await observer.untilReady();
     await supervised.closeSupervisor(owner);
     await supervised.assertNothingRuns();
-    const waiting = await observer.look();
+    const waiting = await observer.read();
     assert.deepEqual([waiting.heartbeat, waiting.jobExists, waiting.lockPttl], [null, true, -2]);
     assert.deepEqual(await readSupervisors(observer.redis), []);
     await supervised.startSupervisor();
@@ -111,24 +111,24 @@ test('a supervisor that closes alone leaves the run to wait for the next', () =>
 
 test('an impatient close skips the grace periods', () =>
   withSession(async (supervised) => {
-    const { observer, theatre, run } = supervised;
-    theatre.playBrowsers('ignores SIGTERM');
+    const { observer, scripted, run } = supervised;
+    scripted.setBrowsers('ignores SIGTERM');
     const owner = await run('never answers stop');
     await observer.untilReady();
     await supervised.closeSupervisor(owner, AbortSignal.abort());
     await supervised.assertNothingRuns();
-    assert.equal((await observer.look()).jobExists, true);
+    assert.equal((await observer.read()).jobExists, true);
   }));
 
 test('a Redis that lost its data gets the run back by itself', () =>
-  withSession(async ({ observer, theatre, run }) => {
+  withSession(async ({ observer, scripted, run }) => {
     await run('ready');
     const { epoch } = await observer.untilReady();
     await observer.redis.flushall();
     const status = await observer.untilReady('the run is back');
     assert.ok(status.epoch > epoch);
     assert.equal(status.account?.pushname, 'Ada');
-    assert.equal(theatre.browsersAlive().length, 1);
+    assert.equal(scripted.browsersAlive().length, 1);
   }));
 
 test('a job that was taken away while the fence stands does not come back', () =>
@@ -144,18 +144,18 @@ test('a job that was taken away while the fence stands does not come back', () =
     await other.start();
     await other.untilReady();
     await other.close();
-    assert.equal((await observer.look()).jobExists, false);
+    assert.equal((await observer.read()).jobExists, false);
   }));
 
 test('a lost fence under a lease that holds is claimed again, and the thread writes on', () =>
-  withSession(async ({ observer, theatre, run }) => {
+  withSession(async ({ observer, scripted, run }) => {
     await run('ready');
     const { epoch } = await observer.untilReady();
     await observer.redis.del(sessionKeys(observer.session).fence);
     const status = await observer.untilReady('written again');
     assert.ok(status.epoch > epoch);
-    assert.equal(theatre.threads().length, 1, 'the same thread');
-    assert.equal(theatre.browsersEver().length, 1, 'on the same browser');
+    assert.equal(scripted.threads().length, 1, 'the same thread');
+    assert.equal(scripted.browsersEver().length, 1, 'on the same browser');
   }));
 
 test('a supervisor is on the roll once it has started, however slowly Redis greets it', async () => {

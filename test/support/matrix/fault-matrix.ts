@@ -9,21 +9,21 @@ import {
   type FaultStage,
   type HeldState,
   isEverythingRun,
-  type Standing,
+  type SteadySession,
 } from './fault-row.js';
 import { putInFlight } from './in-flight.js';
 import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs, saidAfterMs } from './judge.js';
-import { Watch } from './watch.js';
+import { StatusSampler } from './status-sampler.js';
 
-/** Longest time in which a row's `last_error` must have come, where the row names no other. */
+/** Time within which `last_error` must match a row's `says`. */
 const shownWithinMs = 60_000;
 
 /**
- * Runs each row in its most dangerous state, or with `HOLDLINE_FAULTS=all` in each of its states. Whatever the fault:
- * never two browsers, no wrong status at any look, the API up, the session back by itself, commands settled, nothing
- * left over. For each state one control leaves every fault out, and no row may be content with that.
+ * Runs each row in its most dangerous state, or with `HOLDLINE_FAULTS=all` in each of its states. For every fault: never
+ * two browsers, no wrong status in any sample, the API stays up, the session recovers by itself, commands settle, nothing
+ * is left over. Each state also has a control without a fault. No row may pass on the control's record.
  */
-export function faultMatrix<Held extends Standing, Stage extends FaultStage<Held>>(
+export function faultMatrix<Held extends SteadySession, Stage extends FaultStage<Held>>(
   open: () => Promise<Stage>,
   rows: readonly FaultRow<Stage, Held>[],
 ): void {
@@ -47,43 +47,43 @@ export function faultMatrix<Held extends Standing, Stage extends FaultStage<Held
 
   for (const state of new Set(cases.map((c) => c.state))) {
     const own = cases.filter((c) => c.state === state).map(({ row }) => row);
-    test(`control: ${state} is undisturbed without a fault, and none of ${own.length} rows is content`, () =>
+    test(`control: ${state} is undisturbed without a fault, and none of ${own.length} rows passes`, () =>
       control(stage, state, own));
   }
   for (const { row, state } of cases) test(`${state}: ${row.fault}`, (t) => run(t, stage, row, state));
 }
 
-async function run<Held extends Standing, Stage extends FaultStage<Held>>(
+async function run<Held extends SteadySession, Stage extends FaultStage<Held>>(
   t: TestContext,
   stage: Stage,
   row: FaultRow<Stage, Held>,
   state: HeldState,
 ): Promise<void> {
-  const standing = await held(stage, state);
-  const watch = new Watch(stage);
+  const before = await held(stage, state);
+  const sampler = new StatusSampler(stage);
   try {
     const commands = state === 'ready' ? await putInFlight(stage) : null;
     const injectedAt = performance.now();
-    const found = await row.inject(stage, standing);
+    const found = await row.inject(stage, before);
     const overAt = performance.now();
-    if (row.expect.says !== undefined) await untilSaid(watch, row.expect.says);
+    if (row.expect.says !== undefined) await untilSaid(sampler, row.expect.says);
     const after = await stage.recovered(state);
     await commands?.assertSettled(row.expect);
-    await lastLook(watch);
-    await watch.stop();
-    const record = recordOf(stage, watch, { state, before: standing, after, injectedAt });
+    await nextSamples(sampler);
+    await sampler.stop();
+    const record = recordOf(stage, sampler, { state, before, after, injectedAt });
     judge(row.expect, record);
     await stage.assertNoZombies();
     if (typeof found === 'string') t.diagnostic(found);
     t.diagnostic(figures(record, row.expect, overAt - injectedAt));
   } catch (error) {
-    throw withStory(error, watch, stage);
+    throw withTimeline(error, sampler, stage);
   } finally {
-    await watch.stop();
+    await sampler.stop();
   }
 }
 
-async function held<Held extends Standing>(stage: FaultStage<Held>, state: HeldState): Promise<Held> {
+async function held<Held extends SteadySession>(stage: FaultStage<Held>, state: HeldState): Promise<Held> {
   try {
     return await stage.hold(state);
   } catch (error) {
@@ -91,60 +91,60 @@ async function held<Held extends Standing>(stage: FaultStage<Held>, state: HeldS
   }
 }
 
-function withStory(error: unknown, watch: Watch, stage: FaultStage): Error {
-  return new Error(`${explained(error)}\n${story(watch)}\n${stage.explain()}`, { cause: error });
+function withTimeline(error: unknown, sampler: StatusSampler, stage: FaultStage): Error {
+  return new Error(`${explained(error)}\n${timeline(sampler)}\n${stage.explain()}`, { cause: error });
 }
 
-/** As long as the slowest row of this state may take to be noticed, but without its fault. */
-async function control<Held extends Standing, Stage extends FaultStage<Held>>(
+/** Samples without a fault, for as long as the slowest row of this state may take to be noticed; 2 to 10 s. */
+async function control<Held extends SteadySession, Stage extends FaultStage<Held>>(
   stage: Stage,
   state: HeldState,
   rows: readonly FaultRow<Stage, Held>[],
 ): Promise<void> {
-  const standing = await held(stage, state);
-  const watch = new Watch(stage);
+  const before = await held(stage, state);
+  const sampler = new StatusSampler(stage);
   const injectedAt = performance.now();
   await sleep(Math.min(10_000, Math.max(2_000, ...rows.map(({ expect }) => expect.noticedMs ?? 0))));
-  await lastLook(watch);
-  await watch.stop();
+  await nextSamples(sampler);
+  await sampler.stop();
   const status = await stage.replica.status();
-  const record = recordOf(stage, watch, {
+  const record = recordOf(stage, sampler, {
     state,
-    before: standing,
-    after: { ...standing, status },
+    before,
+    after: { ...before, status },
     injectedAt,
   });
   try {
     judge({ recovery: 'undisturbed' }, record);
   } catch (error) {
-    throw withStory(error, watch, stage);
+    throw withTimeline(error, sampler, stage);
   }
   for (const { fault, expect } of rows) {
     const isNothingToSee = ['undisturbed', 'same thread', 'same run'].includes(expect.recovery);
     if (!isNothingToSee || expect.says !== undefined || expect.redisDown === 'shows') {
-      assert.throws(() => judge(expect, record), `the row "${fault}" needs no fault`);
+      assert.throws(() => judge(expect, record), `the row "${fault}" passes without its fault`);
     }
   }
 }
 
 function recordOf(
   stage: FaultStage,
-  watch: Watch,
+  sampler: StatusSampler,
   facts: Pick<FaultRecord, 'state' | 'before' | 'after' | 'injectedAt'>,
 ): FaultRecord {
-  const { sightings, mostActing, mostBrowsers, latestMs, redisLatestMs } = watch;
+  const { samples, mostActing, mostBrowsers, latestMs, redisLatestMs } = sampler;
   const lateness = { latestMs, redisLatestMs, honestWithinMs: stage.honestWithinMs };
-  return { ...facts, ...lateness, sightings, mostActing, mostBrowsers };
+  return { ...facts, ...lateness, samples, mostActing, mostBrowsers };
 }
 
-async function untilSaid({ sightings }: Watch, says: RegExp): Promise<void> {
-  const isSaid = () => sightings.some(({ status }) => says.test(status?.last_error ?? ''));
+async function untilSaid({ samples }: StatusSampler, says: RegExp): Promise<void> {
+  const isSaid = () => samples.some(({ status }) => says.test(status?.last_error ?? ''));
   await eventually(isSaid, { timeoutMs: shownWithinMs, message: `last_error says ${says}` });
 }
 
-async function lastLook({ sightings }: Watch): Promise<void> {
-  const seen = sightings.length;
-  await eventually(() => sightings.length > seen + 2, { message: 'more looks' });
+async function nextSamples({ samples }: StatusSampler): Promise<void> {
+  const seen = samples.length;
+  await eventually(() => samples.length > seen + 2, { message: 'more samples' });
 }
 
 function figures(record: FaultRecord, { says }: Expectation, lastedMs: number): string {
@@ -159,10 +159,10 @@ function explained(error: unknown): string {
   return cause === undefined ? message : `${message}: ${(cause as Error).message}`;
 }
 
-/** What the status said, one line for each change. */
-function story({ sightings }: Watch): string {
-  const from = sightings[0]?.at ?? 0;
-  const lines = sightings.map(({ at, code, error, status, browsers, acting }) => {
+/** The samples in words, one line for each change. */
+function timeline({ samples }: StatusSampler): string {
+  const from = samples[0]?.at ?? 0;
+  const lines = samples.map(({ at, code, error, status, browsers, acting }) => {
     const said = status
       ? `${status.state} ${status.epoch}.${status.incarnation} ${status.last_error ?? ''}`
       : `${code} ${error}`;

@@ -3,36 +3,36 @@ import type { Status } from '../../../src/contract/status.js';
 import type { Replica } from '../http-replica.js';
 import type { RedisServer } from '../redis-server.js';
 
-/** The states in which a fault can hit; each can be held until it does. */
+/** The states in which a fault can hit. The session can be held in each of them. */
 export type HeldState = 'starting' | 'qr' | 'authenticated' | 'ready';
 
-/** A session about which everything that is said is true. */
-export interface Standing {
+/** A session whose status was checked against what runs. */
+export interface SteadySession {
   readonly status: Status;
-  /** Pid of the one browser. */
+  /** Pid of its only browser. */
   readonly browser: number;
 }
 
-/** One fault and what must become of the session. */
-export interface FaultRow<Stage, Held extends Standing = Standing> {
+/** A fault, and the recovery that must follow. */
+export interface FaultRow<Stage, Held extends SteadySession = SteadySession> {
   /** Completes the title: `ready: <fault>`. */
   readonly fault: string;
-  /** Where it makes sense, the most dangerous first: `npm test` takes that one, `npm run test:faults` all. */
+  /** The states to inject it in, the most dangerous first. `npm test` runs that one, `npm run test:faults` all. */
   readonly states: readonly [HeldState, ...HeldState[]];
-  /** Resolves when the fault is over, or when nothing more of it is to come; to a sentence for the report, if to one. */
+  /** Injects the fault. Resolves when it is over, or when it has had its full effect; a string goes into the report. */
   readonly inject: (stage: Stage, before: Held) => Promise<unknown>;
   readonly expect: Expectation;
-  /** What becomes of the session otherwise where the fault meets it in one of these states. */
+  /** What differs from `expect` in these states. */
   readonly expectIn?: Partial<Record<HeldState, Partial<Expectation>>>;
-  /** Takes minutes: not in `npm test`. */
+  /** Takes minutes, so `npm test` leaves it out. */
   readonly isLong?: true;
 }
 
 export interface Expectation {
   /**
-   * Who carries the session afterwards. `undisturbed`: the same thread, and nobody could notice; `same thread`: it may
-   * have shown meanwhile; `same browser`: a new thread on it; `new browser`, `same run`: within the same run, whatever
-   * became of the rest; `same owner`, `standby`, `anybody`: in a new run, there.
+   * What runs the session afterwards. `undisturbed`: the same thread, and the status never changed. `same thread`: the
+   * status may have changed meanwhile. `same browser`: a new thread on it. `new browser`: a new thread and browser in the
+   * same run. `same run`: the same run; thread and browser may be new. `same owner`, `standby`, `anybody`: a new run there.
    */
   readonly recovery:
     | 'undisturbed'
@@ -43,52 +43,52 @@ export interface Expectation {
     | 'same owner'
     | 'standby'
     | 'anybody';
-  /** What `last_error` must have said meanwhile. */
+  /** `last_error` must match this meanwhile. */
   readonly says?: RegExp;
-  /** From the injection until the status no longer says what it said before. */
+  /** Longest time from the injection to the first change of the status. */
   readonly noticedMs?: number;
-  /** The API must, or may, have answered 503 `redis_unavailable` meanwhile; anywhere else it must not. */
+  /** The API must, or may, answer 503 `redis_unavailable` meanwhile. Without this it must not. */
   readonly redisDown?: 'shows' | 'may show';
-  /** Redis lost its data: until the run is back, replicas know of none. */
+  /** Redis lost its data. Replicas know no run until it is back. */
   readonly isForgotten?: true;
-  /** Somebody ends the run on purpose: commands may be refused. */
+  /** The fault ends the run on purpose: commands may be refused. */
   readonly isEnded?: true;
-  /** WhatsApp's page does not know itself that it is cut off: the status cannot. */
+  /** WhatsApp's page does not notice that it is cut off, so the status cannot show it. */
   readonly isUnnoticed?: true;
-  /** WhatsApp or the disk has no login any more: a person has to scan. */
+  /** The login is lost at WhatsApp or on disk: a person has to scan. */
   readonly needsScan?: true;
-  /** The login that could tell what became of a send is gone: `unknown` or `failed` is the truth then. */
+  /** The login that could show the outcome of a send is lost, so `unknown` or `failed` is correct. */
   readonly mayLoseSends?: true;
 }
 
-/** What a matrix of faults runs on. */
-export interface FaultStage<Held extends Standing = Standing> {
+/** A deployment on which the fault matrix runs. */
+export interface FaultStage<Held extends SteadySession = SteadySession> {
   readonly replica: Replica;
   readonly redis: Pick<RedisServer, 'url'>;
-  /** Longest time for which a reader may believe a dead owner or a dead page. */
+  /** Longest time for which the status may stay `ready` after owner or page died. */
   readonly honestWithinMs: number;
-  /** Brings the session into this state, for as long as nothing happens. */
+  /** Brings the session into this state, in which it stays. */
   hold(state: HeldState): Promise<Held>;
-  /** Ends whatever still breaks the session, and waits until it is back by itself. */
+  /** Ends a fault that still lasts, and waits until the session has recovered by itself. */
   recovered(state: HeldState): Promise<Held>;
-  /** How many browsers live now; `countIntervalMs` says how often it may be asked. */
+  /** Living browsers. May be called every `countIntervalMs`. */
   browsersAlive(): number;
   readonly countIntervalMs: number;
-  /** How many pages WhatsApp has logged in now, and ever had at once; null without a stand-in for it. */
+  /** Pages that are logged in at WhatsApp now, and the most that were at once; null without a stand-in for WhatsApp. */
   acting(): Promise<{ now: number; most: number } | null>;
-  /** How many messages WhatsApp got with this text. */
+  /** How many messages with this text WhatsApp received. */
   received(body: string): Promise<number>;
-  /** No process is dead but unburied. */
+  /** Throws if a zombie stays. */
   assertNoZombies(): Promise<void>;
-  /** What a failure is explained with. */
+  /** Log excerpts for the message of a failure. */
   explain(): string;
   close(): Promise<void>;
 }
 
-/** `all`: every state and the long outages too. */
+/** Every state of every row, and the long rows. */
 export const isEverythingRun = process.env.HOLDLINE_FAULTS === 'all';
 
-/** For how long a fault lasts: only the timing table may say. */
+/** Waits for as long as a fault lasts. The duration must come from the timing table. */
 export function lasting(ms: number): Promise<void> {
   return sleep(ms);
 }

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { JobView } from '../../../src/contract/command-jobs.js';
-import { eventually } from '../eventually.js';
-import { getJob, postSend } from '../send-client.js';
+import { postSend, untilSettled } from '../send-client.js';
 import type { Expectation, FaultStage } from './fault-row.js';
 
-/** A send and a read that a fault meets on their way. */
+/** A send and a read that are under way when the fault comes. */
 export interface InFlight {
-  /** Throws unless both settle, the send with exactly one message at WhatsApp's. */
+  /** Throws unless both settle, the send with exactly one message at WhatsApp. */
   assertSettled(expect: Expectation): Promise<void>;
 }
 
@@ -22,9 +20,9 @@ export async function putInFlight(stage: FaultStage): Promise<InFlight> {
       const code = await read;
       const refusals = [502, 503, 504, ...(expect.isForgotten || expect.isEnded ? [409] : [])];
       assert.ok(code === 200 || refusals.includes(code), `the read was answered ${code}`);
-      // Redis lost the job; what became of the message the caller cannot learn any more.
+      // Redis lost the job: its caller cannot learn the outcome.
       if (expect.isForgotten) return;
-      const job = await settled(stage, accepted.body.id);
+      const job = await untilSettled(stage.replica, accepted.body.id);
       const times = await stage.received(body);
       assert.ok(times <= 1, `the message was sent ${times} times`);
       if (!expect.mayLoseSends) {
@@ -36,19 +34,9 @@ export async function putInFlight(stage: FaultStage): Promise<InFlight> {
   };
 }
 
-/** Takes the whole answer when it comes: a fault may go on for longer than a client waits for the rest of one. */
+/** Reads the whole answer at once: the fault may last longer than the client waits for the rest of a body. */
 async function readStatusCode({ replica }: FaultStage): Promise<number> {
   const answer = await replica.get('/api/chats?limit=1', { headers: { prefer: 'wait=45' } });
   await answer.arrayBuffer();
   return answer.status;
-}
-
-function settled(stage: FaultStage, id: unknown): Promise<JobView> {
-  return eventually(
-    async () => {
-      const job = await getJob(stage.replica, id);
-      return job.status === 'queued' || job.status === 'active' ? null : job;
-    },
-    { timeoutMs: 60_000, message: 'the send settles' },
-  ) as Promise<JobView>;
 }

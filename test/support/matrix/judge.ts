@@ -1,37 +1,37 @@
 import assert from 'node:assert/strict';
 import { mayFollow } from '../../../src/contract/states.js';
 import { ownerGoneSentence, type SessionState, type Status } from '../../../src/contract/status.js';
-import type { Expectation, HeldState, Standing } from './fault-row.js';
-import type { Sighting } from './watch.js';
+import type { Expectation, HeldState, SteadySession } from './fault-row.js';
+import type { Sample } from './status-sampler.js';
 
 /**
- * What a machine without a moment to spare adds to an answer that takes several turns of several processes; where the fault
- * is not Redis' own, also what Redis itself was late by.
+ * Extra time on a busy machine, where an answer needs several turns of several processes. If the fault is not in Redis, the
+ * slowest answer of Redis is added.
  */
 const busyMs = ({ redisDown }: Expectation, { latestMs, redisLatestMs }: FaultRecord) =>
   5 * latestMs + (redisDown === undefined ? redisLatestMs : 0);
 
-/** How long a replica waits for Redis. */
+/** How long a replica waits for Redis by default. */
 const redisPatienceMs = 600;
 
-/** Everything that was seen around one injection. */
+/** Everything observed around one injection. */
 export interface FaultRecord {
   readonly state: HeldState;
-  readonly before: Standing;
-  readonly after: Standing;
-  readonly sightings: readonly Sighting[];
+  readonly before: SteadySession;
+  readonly after: SteadySession;
+  readonly samples: readonly Sample[];
   /** ms, monotonic */
   readonly injectedAt: number;
   readonly honestWithinMs: number;
   readonly mostBrowsers: number;
   readonly mostActing: number;
-  /** How much too late the observer woke at worst, ms. */
+  /** How late the sampler's timer fired at worst, ms. */
   readonly latestMs: number;
-  /** How long Redis itself took to answer at worst, ms. */
+  /** The slowest answer of Redis itself, ms. */
   readonly redisLatestMs: number;
 }
 
-/** Throws what is wrong with how the session went through a fault. */
+/** Throws if the record contradicts the expectation, or an invariant that holds for every fault. */
 export function judge(expect: Expectation, record: FaultRecord): void {
   assert.ok(record.mostBrowsers <= 1, `${record.mostBrowsers} browsers at the same time`);
   assert.ok(record.mostActing <= 1, `${record.mostActing} pages acted at the same time`);
@@ -45,7 +45,7 @@ export function judge(expect: Expectation, record: FaultRecord): void {
   }
   if (expect.recovery === 'undisturbed') {
     const changed = statuses(record).find((status) => !isSame(status, record.before.status));
-    return assert.equal(changed, undefined, 'the status changed though nobody had to notice');
+    return assert.equal(changed, undefined, 'the status changed, though the fault must not show');
   }
   const { says, noticedMs } = expect;
   if (says !== undefined) {
@@ -62,24 +62,24 @@ export function judge(expect: Expectation, record: FaultRecord): void {
     assert.ok((noticed ?? 0) - slackMs <= noticedMs, `the fault showed after ${noticed} ms`);
 }
 
-/** When the status first differed from what it was before the injection; null: never. */
-export function noticedAfterMs({ sightings, before, injectedAt }: FaultRecord): number | null {
-  const first = sightings.find(
+/** From the injection to the first status that differs from the one before; null: none did. */
+export function noticedAfterMs({ samples, before, injectedAt }: FaultRecord): number | null {
+  const first = samples.find(
     ({ at, status }) => at >= injectedAt && (status === null || !isSame(status, before.status)),
   );
   return first === undefined ? null : Math.round(first.at - injectedAt);
 }
 
-/** When `last_error` first said why; null: never. */
-export function saidAfterMs({ sightings, injectedAt }: FaultRecord, says: RegExp): number | null {
-  const first = sightings.find(({ status }) => says.test(status?.last_error ?? ''));
+/** From the injection to the first `last_error` that matches; null: none did. */
+export function saidAfterMs({ samples, injectedAt }: FaultRecord, says: RegExp): number | null {
+  const first = samples.find(({ status }) => says.test(status?.last_error ?? ''));
   return first === undefined ? null : Math.round(first.at - injectedAt);
 }
 
-/** From the injection to the beginning of what the session then stayed in; null: it never left. */
-export function recoveredAfterMs({ sightings, after, injectedAt }: FaultRecord): number | null {
-  const isBack = ({ status }: Sighting) => status !== null && isSame(status, after.status);
-  const since = sightings.slice(sightings.findLastIndex((sighting) => !isBack(sighting)) + 1)[0];
+/** From the injection to the beginning of the final state; null: the session never left it. */
+export function recoveredAfterMs({ samples, after, injectedAt }: FaultRecord): number | null {
+  const isBack = ({ status }: Sample) => status !== null && isSame(status, after.status);
+  const since = samples.slice(samples.findLastIndex((sample) => !isBack(sample)) + 1)[0];
   return since === undefined || since.at < injectedAt ? null : Math.round(since.at - injectedAt);
 }
 
@@ -91,47 +91,47 @@ function isSameLife(a: Status, b: Status): boolean {
   return a.epoch === b.epoch && a.incarnation === b.incarnation;
 }
 
-function statuses({ sightings }: FaultRecord): Status[] {
-  return sightings.flatMap(({ status }) => status ?? []);
+function statuses({ samples }: FaultRecord): Status[] {
+  return samples.flatMap(({ status }) => status ?? []);
 }
 
-/** The API is up all the time, within a second, and what a machine adds that has no moment to spare. */
+/** The API answers all the time, each time within a second plus the extra time of a busy machine. */
 function assertAnswered(expect: Expectation, record: FaultRecord): void {
-  const { sightings } = record;
+  const { samples } = record;
   const limitMs = 1_000 + busyMs(expect, record);
-  assert.ok(sightings.length > 2, 'nobody looked');
-  for (const { code, error, tookMs } of sightings) {
+  assert.ok(samples.length > 2, 'there are too few samples');
+  for (const { code, error, tookMs } of samples) {
     assert.ok(tookMs < limitMs, `the status took ${Math.round(tookMs)} ms`);
     if (code === 200) continue;
     assert.deepEqual([code, error], [503, 'redis_unavailable']);
-    // Redis itself may have had no turn in time.
+    // Redis itself may not have run in time.
     const isStarved = busyMs(expect, record) > redisPatienceMs;
     assert.ok(expect.redisDown || isStarved, 'the API refused to answer though Redis was up');
   }
   if (expect.redisDown === 'shows')
     assert.ok(
-      sightings.some(({ code }) => code === 503),
+      samples.some(({ code }) => code === 503),
       'Redis was never down',
     );
 }
 
-/** Never `ready` without a browser, and a page that is logged in, for longer than a heartbeat lives. */
+/** The status is never `ready` without a browser and a logged-in page for longer than `honestWithinMs`. */
 function assertHonest(expect: Expectation, record: FaultRecord): void {
-  const { sightings, honestWithinMs } = record;
+  const { samples, honestWithinMs } = record;
   const limitMs = honestWithinMs + busyMs(expect, record);
-  let trueAt = sightings[0]?.at ?? 0;
-  for (const { at, tookMs, status, browsers, acting } of sightings) {
+  let trueAt = samples[0]?.at ?? 0;
+  for (const { at, tookMs, status, browsers, acting } of samples) {
     if (!status?.ready || (browsers > 0 && acting !== 0)) trueAt = at;
-    // What was told may have been true when it was asked, however long the answer took.
+    // The status may have been true when it was requested, however long the answer took.
     const liedMs = at - tookMs - trueAt;
     assert.ok(liedMs <= limitMs, `ready for ${Math.round(liedMs)} ms while nothing acted`);
   }
 }
 
 /** Epoch and incarnation never go back. */
-function assertOrder(expect: Expectation, told: readonly Status[]): void {
+function assertOrder(expect: Expectation, shown: readonly Status[]): void {
   let last = { epoch: 0, incarnation: 0 };
-  for (const status of told) {
+  for (const status of shown) {
     const { epoch, incarnation } = status;
     if (epoch === 0 && expect.isForgotten) continue;
     const isBack = epoch < last.epoch || (epoch === last.epoch && incarnation < last.incarnation);
@@ -140,19 +140,19 @@ function assertOrder(expect: Expectation, told: readonly Status[]): void {
   }
 }
 
-/** Within one life of the thread the states follow each other as the contract's table says. */
-function assertSteps(told: readonly Status[]): void {
-  told.forEach((status, i) => {
-    const before = told[i - 1];
+/** Within one incarnation, states follow each other as the contract's table allows. */
+function assertSteps(shown: readonly Status[]): void {
+  shown.forEach((status, i) => {
+    const before = shown[i - 1];
     if (before === undefined || !isSameLife(before, status)) return;
-    // What a reader says without a heartbeat can be followed by what was there before.
+    // Without a heartbeat the reader derives the state; the stored one may follow again.
     if ([before, status].some(({ last_error }) => last_error === ownerGoneSentence)) return;
     const isStep = before.state === status.state || stepsOfThread(before.state).has(status.state);
     assert.ok(isStep, `${status.state} after ${before.state} in the same incarnation`);
   });
 }
 
-/** What a thread can come to: between two looks it may have taken several steps. */
+/** All states that a thread can reach: between two samples it may have taken several steps. */
 function stepsOfThread(from: SessionState): Set<SessionState> {
   const own: readonly SessionState[] = ['starting', 'qr', 'authenticated', 'ready'];
   const reached = new Set<SessionState>();

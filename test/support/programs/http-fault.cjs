@@ -1,5 +1,5 @@
-// Loaded into the product with `node --require`: breaks the process that serves HTTP when a file appears.
-// The product itself knows nothing of it.
+// Loaded into the product with `node --require`. Breaks the process that serves HTTP when a file appears.
+// The product has no code for it.
 const fs = require('node:fs');
 
 const trigger = process.env.HTTP_FAULT_FILE;

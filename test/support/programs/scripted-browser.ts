@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
-import { readBrowserBehaviour } from '../theatre.js';
+import { readBrowserBehaviour } from '../scripted-processes.js';
 
 /**
- * Behaves as Chromium does towards a supervisor, without pages: `STAGE --user-data-dir=… …`. It answers
- * on its debugging pipe, ends when that closes, and dies of SIGTERM.
+ * Plays Chromium to a supervisor, without real pages: `SCRIPT_DIR --user-data-dir=… …`. It answers on its debugging pipe,
+ * and ends when the pipe closes or on SIGTERM.
  */
-const [stage = '', ...flags] = process.argv.slice(2);
+const [scriptDir = '', ...flags] = process.argv.slice(2);
 const profileDir = flags
   .find((flag) => flag.startsWith('--user-data-dir='))
   ?.slice('--user-data-dir='.length);
-const behaviour = readBrowserBehaviour(stage);
+const behaviour = readBrowserBehaviour(scriptDir);
 if (behaviour === 'fails to start') {
   process.stderr.write('error while loading shared libraries: libnss3.so\n');
   process.exit(127);

@@ -2,24 +2,24 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FromHttp, ToHttp } from '../../../src/contract/http-process-messages.js';
 
-/** What a scripted process of HTTP does once it is told to serve. */
+/** What the scripted HTTP process does when it is told to serve. */
 export type HttpBehaviour = 'serves' | 'exits' | 'refuses' | 'falls silent' | 'ignores its stop';
 
-/** One life of it. */
+/** One life of the process. */
 export interface HttpRecord {
   readonly pid: number;
-  readonly told: ToHttp;
+  readonly message: ToHttp;
 }
 
 /**
- * Behaves towards the supervisor as the process that serves HTTP does, and listens nowhere. SCRIPTED_HTTP is a directory
- * with `behaviours.json`, one for each life, of which the last goes on; it leaves `records`, a line for each life.
+ * Plays the HTTP process to the supervisor; it does not listen. SCRIPTED_HTTP is a directory with `behaviours.json`: one
+ * behaviour for each life, the last for all later ones. The program appends one line for each life to `records` there.
  */
 const dir = process.env.SCRIPTED_HTTP ?? '';
 const say = (message: FromHttp) => process.send?.(message, () => undefined);
 
-process.once('message', (told: ToHttp) => {
-  const record: HttpRecord = { pid: process.pid, told };
+process.once('message', (message: ToHttp) => {
+  const record: HttpRecord = { pid: process.pid, message };
   appendFileSync(join(dir, 'records'), `${JSON.stringify(record)}\n`);
   const lives = readFileSync(join(dir, 'records'), 'utf8').trim().split('\n').length;
   const behaviours = JSON.parse(readFileSync(join(dir, 'behaviours.json'), 'utf8')) as HttpBehaviour[];
@@ -30,7 +30,7 @@ process.once('message', (told: ToHttp) => {
     process.send?.(refusal, () => process.exit(78));
     return;
   }
-  const port = told.port ?? 4_321;
+  const port = message.port ?? 4_321;
   say({ type: 'listening', port, url: `http://127.0.0.1:${port}` });
   if (behaviour !== 'falls silent') setInterval(() => say({ type: 'alive' }), 100);
   if (behaviour === 'ignores its stop') setInterval(() => undefined, 1_000);

@@ -18,14 +18,14 @@ import {
   lookUpBehaviour,
   readSent,
   takeThreadBehaviour,
-} from '../theatre.js';
+} from '../scripted-processes.js';
 
 /**
- * A session worker without WhatsApp: speaks the thread's protocol and writes its states under the fence, but what
- * it does is named in the test's theatre, one behaviour for each incarnation.
+ * A session worker without WhatsApp. It speaks the thread's protocol and writes its states under the fence. The test's
+ * script directory names what it does: one behaviour for each incarnation.
  */
 const port = parentPort as NonNullable<typeof parentPort>;
-// Until then it is a thread in stock, and plays no part.
+// Until then it is a warm thread and does nothing.
 const data = await new Promise<ThreadData>((resolve) => {
   port.once('message', (message: ToThread) => {
     if (message.type === 'begin') resolve(message.data);
@@ -33,7 +33,7 @@ const data = await new Promise<ThreadData>((resolve) => {
   });
 });
 const log = pino({ level: 'silent' });
-const theatre = dirname(data.run.chrome_executable);
+const scriptDir = dirname(data.run.chrome_executable);
 const say = (message: FromThread) => port.postMessage(message);
 const redis = connectPatiently(data.redisUrl, data.timing, log);
 const writer = new StateWriter(
@@ -45,10 +45,10 @@ const writer = new StateWriter(
 );
 const relay = new EventRelay(redis, () => writer.run, log);
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
-const behaviour = takeThreadBehaviour(theatre);
+const behaviour = takeThreadBehaviour(scriptDir);
 const hoarded: unknown[] = [];
 let lastState: SessionState = 'starting';
-const wereLate = new Set<string>();
+const lateIds = new Set<string>();
 
 const alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
 port.on('message', (message: ToThread) => {
@@ -60,7 +60,7 @@ port.on('message', (message: ToThread) => {
     case 'fence':
       return writer.refence(message.fence);
     case 'command':
-      return void carryOut(message).then((answer) => answer === null || say(answer));
+      return void runCommand(message).then((answer) => answer === null || say(answer));
     case 'login-kept':
       return;
     case 'logout':
@@ -76,7 +76,7 @@ async function attach(browser: MessagePort): Promise<void> {
   const { epoch, incarnation } = data.run;
   const { product } = await ask(browser, 'Browser.getVersion');
   const record = { epoch, incarnation, behaviour, browser: product };
-  appendFileSync(join(theatre, 'thread-records'), `${JSON.stringify(record)}\n`);
+  appendFileSync(join(scriptDir, 'thread-records'), `${JSON.stringify(record)}\n`);
   await ask(browser, 'Target.createTarget', { url: 'about:blank' });
   await play();
 }
@@ -117,16 +117,17 @@ function publish(state: SessionState): void {
   const qr = state === 'qr' ? { number: 1, issued_at: new Date().toISOString(), expires_at: null } : null;
   const known = state === 'qr' ? null : account;
   lastState = state;
-  const lastError = behaviour === 'tells too much' ? 'e'.repeat(100_000) : null;
+  const lastError = behaviour === 'writes too much' ? 'e'.repeat(100_000) : null;
   writer.write({ state, lastError, account: known, qr }, image);
   say({ type: 'state', state, account: known });
 }
 
 /**
- * A WhatsApp that takes every message at once and never forgets one, whatever becomes of thread and browser; but a message
- * that begins with "late once" it takes at the second time only, and of one that begins with "told" there is an event. The test's theatre says who and what it does not answer.
+ * Plays a WhatsApp that takes every message at once and keeps it when thread and browser end. A message that begins with
+ * "late once" is late the first time. One that begins with "event" causes an event. The script directory names the
+ * recipients and messages that get no answer.
  */
-async function carryOut({
+async function runCommand({
   id,
   operation,
   input,
@@ -147,19 +148,19 @@ async function carryOut({
     case 'sendTexts': {
       recordCall(operation, input);
       const { messages, notAfter } = input as SendCommands['sendTexts']['input'];
-      if (messages.some(({ chatId }) => isAmong('held-sends', theatre, chatId))) return null;
-      if (messages.some(({ chatId }) => isAmong('endless-sends', theatre, chatId)))
+      if (messages.some(({ chatId }) => isAmong('held-sends', scriptDir, chatId))) return null;
+      if (messages.some(({ chatId }) => isAmong('endless-sends', scriptDir, chatId)))
         return answer([{ type: 'pending' }]);
       const answers: SentText[] = [];
       for (const { messageId, message } of messages) {
-        const isLate = Date.now() > notAfter || (message.startsWith('late once') && !wereLate.has(messageId));
+        const isLate = Date.now() > notAfter || (message.startsWith('late once') && !lateIds.has(messageId));
         answers.push({ type: isLate ? 'late' : 'sent' });
         if (isLate) {
-          wereLate.add(messageId);
+          lateIds.add(messageId);
           break;
         }
-        appendFileSync(join(theatre, 'sent'), `${JSON.stringify({ messageId, message })}\n`);
-        if (message.startsWith('told')) tell(messageId);
+        appendFileSync(join(scriptDir, 'sent'), `${JSON.stringify({ messageId, message })}\n`);
+        if (message.startsWith('event')) publishAck(messageId);
       }
       return answer(answers);
     }
@@ -175,30 +176,30 @@ async function carryOut({
   }
 }
 
-/** Lost only when the thread ends first. */
-function tell(id: string): void {
+/** Publishes an event of this message. It is lost only if the thread ends first. */
+function publishAck(id: string): void {
   const data = { id, chat_id: 'scripted', ack: 1 };
   relay.add([{ type: 'message_ack', data }]).catch(() => undefined);
 }
 
 function lookUp({ phoneNumber, chatId, jobId }: SendCommands['prepareSend']['input']): LookUpBehaviour {
   const id = chatId ?? `${phoneNumber}@c.us`;
-  const scripted = lookUpBehaviour(theatre, phoneNumber ?? id);
+  const scripted = lookUpBehaviour(scriptDir, phoneNumber ?? id);
   if (typeof scripted === 'string') return scripted;
-  const told = typeof scripted?.chatId === 'string' ? scripted.chatId : id;
-  return { chatId: told, messageId: `true_${told}_${jobId}`, phone: phoneNumber, ...scripted };
+  const answeredId = typeof scripted?.chatId === 'string' ? scripted.chatId : id;
+  return { chatId: answeredId, messageId: `true_${answeredId}_${jobId}`, phone: phoneNumber, ...scripted };
 }
 
 function recordCall(operation: string, input: unknown): void {
-  appendFileSync(join(theatre, 'calls'), `${JSON.stringify({ operation, input })}\n`);
+  appendFileSync(join(scriptDir, 'calls'), `${JSON.stringify({ operation, input })}\n`);
 }
 
 function find(messageId: string | undefined): FoundMessage | null {
-  const sent = readSent(theatre).find((message) => message.messageId === messageId);
-  return sent === undefined ? null : { ack: isAcked(theatre, sent) ? 1 : 0, timestamp: null };
+  const sent = readSent(scriptDir).find((message) => message.messageId === messageId);
+  return sent === undefined ? null : { ack: isAcked(scriptDir, sent) ? 1 : 0, timestamp: null };
 }
 
-/** Bit by bit: a thread that runs out of memory need not hang before. */
+/** Allocates in small steps, so that the thread does not hang before it runs out of memory. */
 function hoard(): void {
   for (let i = 0; i < 10; i++) hoarded.push(new Array(100_000).fill(hoarded.length));
   setImmediate(hoard);

@@ -2,26 +2,26 @@ import { loadConfig } from '../../../src/platform/config/config.js';
 import { createLogger } from '../../../src/platform/logger.js';
 import { runUntilSignalled } from '../../../src/platform/shutdown.js';
 import { Supervisor } from '../../../src/supervisor/supervisor.js';
-import { scriptedThreadEntry } from '../theatre.js';
+import { scriptedThreadEntry } from '../scripted-processes.js';
 
 /**
- * A supervisor as a process, as the entry starts it, but with scripted threads. Its parent can make it suffer what
- * a process can suffer from within.
+ * Runs a supervisor as the product's entry does, but with scripted threads. Its parent can send it a fault that happens
+ * inside a process.
  */
-export type Affliction =
+export type ProcessFault =
   | { readonly type: 'block'; readonly ms: number }
   | { readonly type: 'clock'; readonly byMs: number };
 
 const config = loadConfig('supervisor', process.env);
 const log = createLogger(config.logLevel);
 
-process.on('message', (affliction: Affliction) => {
-  if (affliction.type === 'clock') {
+process.on('message', (fault: ProcessFault) => {
+  if (fault.type === 'clock') {
     const now = Date.now;
-    Date.now = () => now() + affliction.byMs;
+    Date.now = () => now() + fault.byMs;
     return;
   }
-  const until = performance.now() + affliction.ms;
+  const until = performance.now() + fault.ms;
   while (performance.now() < until);
 });
 

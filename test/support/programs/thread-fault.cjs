@@ -1,5 +1,5 @@
-// Loaded into the product with `node --require`: breaks its session worker thread when a file appears.
-// The product itself knows nothing of it.
+// Loaded into the product with `node --require`. Breaks its session worker thread when a file appears.
+// The product has no code for it.
 const { isMainThread, parentPort } = require('node:worker_threads');
 const fs = require('node:fs');
 
@@ -11,7 +11,7 @@ const faults = {
   },
   exit: () => process.exit(7),
   reject: () => void Promise.reject('rejected on purpose'),
-  // Hears nothing any more; what it has begun goes on.
+  // Receives no more messages; work that has begun goes on.
   deaf: () => {
     parentPort.removeAllListeners('message');
     parentPort.ref();
@@ -19,7 +19,7 @@ const faults = {
   busy: () => {
     for (;;);
   },
-  // Bit by bit: on a busy machine it must not hang before.
+  // In small steps: on a busy machine the thread must not hang before it runs out of memory.
   memory: () => {
     const kept = [];
     const hoard = () => {
@@ -31,7 +31,7 @@ const faults = {
 };
 
 if (!isMainThread && trigger) {
-  // A thread that nobody has put to work yet says nothing, and is spared.
+  // A warm thread has sent no message yet. It is left alone.
   let hasSpoken = false;
   const say = parentPort.postMessage.bind(parentPort);
   parentPort.postMessage = (...message) => {

@@ -1,5 +1,5 @@
-// Loaded into the product with `node --require`: leaves a rejection unhandled when it is told to, in the process that the
-// signal reaches. The product itself knows nothing of it.
+// Loaded into the product with `node --require`. A process that gets SIGUSR2 leaves a rejection unhandled.
+// The product has no code for it.
 process.on('SIGUSR2', () => {
   void Promise.reject(new Error('left unhandled on purpose'));
 });

@@ -1,16 +1,16 @@
 import { any, named, onKey, onQueue, type Requests } from './requests.js';
 
-/** What chaos refuses, by the word that its plan is printed with. */
+/** What chaos runs refuse, by the name in the printed plan. */
 export const refusedKinds = {
   everything: () => true,
   'every script': ({ step }) => step.startsWith('holdline_') || step.startsWith('move'),
-  'hand-outs of runs': any(onQueue('moveToActive', 'sessions'), named('moveStalledJobsToWait')),
+  'taking runs': any(onQueue('moveToActive', 'sessions'), named('moveStalledJobsToWait')),
   'claims and states': any(named('holdline_trimEvents'), named('holdline_claim'), named('holdline_publish')),
   renewals: named('holdline_renew'),
   heartbeats: named('holdline_beat'),
-  'looks at commands': named('holdline_lookAtCommands'),
+  'checks of commands': named('holdline_lookAtCommands'),
   'returns of jobs': any(named('moveJobFromActiveToWait'), named('holdline_stepDown')),
-  'hand-outs of commands': any(onQueue('moveToActive', 'sends'), onQueue('moveToActive', 'reads')),
+  'taking commands': any(onQueue('moveToActive', 'sends'), onQueue('moveToActive', 'reads')),
   'records of sends': any(
     named('holdline_readSendRecord'),
     named('holdline_recordAttempt'),

@@ -1,6 +1,6 @@
-/** How Redis refuses, in the words of Redis 7. */
+/** Error replies of Redis 7. */
 export const redisErrors = {
-  /** A master that has become a replica, seen from a connection of before. */
+  /** From a master that has become a replica, on a connection made before. */
   READONLY: "READONLY You can't write against a read only replica.",
   NOPERM: "NOPERM this user has no permissions to run the 'evalsha' command",
   OOM: "OOM command not allowed when used memory > 'maxmemory'.",

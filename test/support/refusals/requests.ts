@@ -3,7 +3,7 @@ import { readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/nam
 import { accountCleanupKeyCount } from '../../../src/platform/store/account-cleanup.js';
 import type { RedisRequest } from '../refusing-redis.js';
 
-/** Which requests make up a step. */
+/** Selects the requests of a step. */
 export type Requests = (request: RedisRequest) => boolean;
 
 export const named =
@@ -16,7 +16,7 @@ export const any =
   (request) =>
     which.some((each) => each(request));
 
-/** A script of BullMQ's on one kind of queue; `sends` and `reads` are those of the session. */
+/** A BullMQ script on one queue: the queue of runs, or that of the session's sends or reads. */
 export const onQueue =
   (step: string, kind: 'sessions' | 'sends' | 'reads', session = 'default'): Requests =>
   ({ step: made, words }) =>
@@ -27,7 +27,7 @@ export const onKey =
   ({ step: made, words: [key = ''] }) =>
     made === step && key.includes(part);
 
-/** A state as a session worker writes it: only a supervisor's write sets the heartbeat. */
+/** A state written by a session worker. It sets no heartbeat; a supervisor's write does. */
 export const threadWrite: Requests = ({ step, words }) =>
   step === 'holdline_publish' && words[6 + accountCleanupKeyCount + 5] === '0';
 

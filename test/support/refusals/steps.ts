@@ -1,36 +1,36 @@
-import type { Settled } from '../deployment.js';
+import type { OwnedSession } from '../deployment.js';
 import type { Expectation } from '../matrix/fault-row.js';
 import type { RefusedDeployment } from '../refused-deployment.js';
-import * as acts from './acts.js';
 import { allRedisErrors, type RedisError } from './errors.js';
 import { any, named, onKey, onQueue, type Requests, threadWrite } from './requests.js';
+import * as triggers from './triggers.js';
 
-/** One step of a run's or a send's life, and what must become of the session while Redis refuses it. */
+/** One step of a run or a send, and what must happen to the session while Redis refuses it. */
 export interface RefusedStep {
   /** Completes the title: `Redis says READONLY to …`. */
   readonly name: string;
   readonly requests: Requests;
-  /** Of whom: the supervisors and their threads where nothing else is said. */
+  /** Whose requests: by default those of the supervisors and their threads. */
   readonly of?: 'replica';
-  readonly act?: acts.Act;
+  readonly trigger?: triggers.Trigger;
   readonly expect: Expectation;
-  /** The most dangerous first: `npm test` takes that one. */
+  /** The most dangerous first. `npm test` runs that one. */
   readonly errors: readonly [RedisError, ...RedisError[]];
-  /** How often it is refused at least; twice where nothing else is said. */
+  /** The least number of refusals; 2 by default. */
   readonly least?: number;
-  /** Only with `HOLDLINE_FAULTS=all`: another row of `npm test` has it among others. */
+  /** Only with `HOLDLINE_FAULTS=all`: another row of `npm test` includes it. */
   readonly isLong?: true;
 }
 
 export type Stage = RefusedDeployment;
-export type Held = Settled;
+export type Held = OwnedSession;
 
 const ownerGone = /supervisor is gone/;
 const undisturbed: Expectation = { recovery: 'undisturbed' };
 const anotherRun: Expectation = { recovery: 'anybody', says: ownerGone };
-/** A replica that is told that its master is elsewhere has no connection for a moment. */
-const connectsAnew = { redisDown: 'may show' } as const;
-/** Somebody ends the run on purpose. */
+/** A replica that gets READONLY reconnects, and has no connection for a moment. */
+const reconnects = { redisDown: 'may show' } as const;
+/** The trigger ends the run on purpose. */
 const ended: Expectation = { recovery: 'anybody', isEnded: true, mayLoseSends: true };
 
 const first = (...errors: readonly [RedisError, ...RedisError[]]): RefusedStep['errors'] => [
@@ -39,7 +39,7 @@ const first = (...errors: readonly [RedisError, ...RedisError[]]): RefusedStep['
 ];
 
 export const steps: readonly RefusedStep[] = [
-  // A run begins.
+  // Start of a run.
   {
     name: 'every step of a start',
     requests: any(
@@ -48,37 +48,37 @@ export const steps: readonly RefusedStep[] = [
       named('holdline_claim'),
       named('holdline_publish'),
     ),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('MASTERDOWN'),
   },
   {
-    name: 'the look for runs whose lock has lapsed',
+    name: 'the search for runs whose lock has lapsed',
     requests: named('moveStalledJobsToWait'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('LOADING'),
     isLong: true,
   },
   {
-    name: 'the hand-out of a run',
+    name: 'taking a run from the queue',
     requests: onQueue('moveToActive', 'sessions'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('READONLY'),
     isLong: true,
   },
   {
-    name: "a new supervisor's question for a run to take",
+    name: "a new supervisor's request for a run",
     requests: onQueue('moveToActive', 'sessions'),
-    act: acts.standbyIsReplaced,
+    trigger: triggers.standbyIsReplaced,
     expect: undisturbed,
     errors: first('READONLY'),
   },
   {
     name: 'the claim of a run',
     requests: named('holdline_claim'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('OOM'),
     isLong: true,
@@ -86,31 +86,31 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'the first state of a run',
     requests: named('holdline_publish'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('OOM'),
     isLong: true,
   },
   {
-    name: "a new run's first look at its commands",
+    name: "a new run's first check of its commands",
     requests: named('holdline_lookAtCommands'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('READONLY'),
   },
   {
-    name: 'the return of commands that the owner before left unfinished',
+    name: 'the return of commands that the previous owner left unfinished',
     requests: onQueue('moveJobFromActiveToWait', 'sends'),
-    act: acts.ownerDies,
+    trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('READONLY'),
     isLong: true,
   },
-  // It goes on.
+  // A run in progress.
   {
     name: 'each renewal of the lock',
     requests: named('holdline_renew'),
-    // Each owner gives up, and the next one takes it before the status has to say that nobody has it.
+    // Each owner gives the run up, and the next one takes it before the status must show that it has no owner.
     expect: { recovery: 'anybody' },
     errors: first('NOPERM'),
   },
@@ -123,42 +123,42 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'each state that a session worker writes',
     requests: threadWrite,
-    act: acts.browserDies,
+    trigger: triggers.browserDies,
     expect: { recovery: 'new browser' },
     errors: first('OOM'),
   },
   {
-    name: 'each event that a session worker tells',
+    name: 'each event that a session worker publishes',
     requests: named('holdline_appendEvents'),
-    act: acts.eventIsTold,
+    trigger: triggers.eventIsPublished,
     expect: undisturbed,
     errors: first('OOM'),
   },
   {
-    name: 'each signature on the roll of supervisors',
+    name: 'each registration of a supervisor',
     requests: named('holdline_registerSupervisor'),
     expect: undisturbed,
     errors: first('OOM'),
     isLong: true,
   },
   {
-    name: 'each blocking wait for something to do',
+    name: 'each blocking wait for a job',
     requests: named('bzpopmin'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('NOPERM'),
   },
   {
-    name: 'whatever new connections ask',
+    name: 'every command of new connections',
     requests: () => true,
-    act: acts.connectionsAreCut,
+    trigger: triggers.connectionsAreCut,
     expect: anotherRun,
     errors: ['NOAUTH', 'MASTERDOWN'],
   },
   {
-    name: 'the question of new connections whether Redis is loading',
+    name: 'the check of new connections whether Redis is loading',
     requests: named('info'),
-    act: acts.connectionsAreCut,
+    trigger: triggers.connectionsAreCut,
     expect: undisturbed,
     errors: ['NOPERM'],
     isLong: true,
@@ -166,7 +166,7 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'each piece of a backup',
     requests: any(named('holdline_stagePiece'), named('holdline_commitSnapshot')),
-    act: acts.loginChanges,
+    trigger: triggers.loginChanges,
     expect: undisturbed,
     errors: first('OOM'),
   },
@@ -180,22 +180,22 @@ export const steps: readonly RefusedStep[] = [
       onKey('set', ':attempt:'),
       onQueue('moveToFinished', 'sends'),
     ),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('OOM'),
   },
   {
-    name: 'the hand-out of a send',
+    name: 'taking a send from the queue',
     requests: onQueue('moveToActive', 'sends'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('CROSSSLOT'),
     isLong: true,
   },
   {
-    name: 'the look at what is known of a send',
+    name: 'the read of the record of a send',
     requests: named('holdline_readSendRecord'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('MASTERDOWN'),
     isLong: true,
@@ -203,7 +203,7 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'the record of an attempt',
     requests: named('holdline_recordAttempt'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('READONLY'),
     isLong: true,
@@ -211,14 +211,14 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'the record of an outcome',
     requests: onKey('set', ':attempt:'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('READONLY'),
   },
   {
     name: "the end of a send's job",
     requests: onQueue('moveToFinished', 'sends'),
-    act: acts.sendIsAccepted,
+    trigger: triggers.sendIsAccepted,
     expect: undisturbed,
     errors: first('READONLY'),
     isLong: true,
@@ -226,30 +226,30 @@ export const steps: readonly RefusedStep[] = [
   {
     name: "a read's answer and the end of its job",
     requests: any(named('holdline_storeAnswer'), onQueue('moveToFinished', 'reads')),
-    act: acts.readIsAsked,
+    trigger: triggers.readIsAsked,
     expect: undisturbed,
     errors: first('CROSSSLOT'),
     least: 1,
   },
-  // It ends.
+  // End of a run.
   {
     name: 'the step-down of an owner that is asked to stop, and the return of its job',
     requests: any(named('holdline_stepDown'), onQueue('moveJobFromActiveToWait', 'sessions')),
-    act: acts.ownerIsAskedToStop,
+    trigger: triggers.ownerIsAskedToStop,
     expect: { recovery: 'standby' },
     errors: first('READONLY'),
   },
   {
     name: 'the last state of a run that is stopped',
     requests: named('holdline_end'),
-    act: acts.ends('stop'),
+    trigger: triggers.ends('stop'),
     expect: ended,
     errors: first('READONLY'),
   },
   {
     name: 'the wipe of a logout',
     requests: named('holdline_markWiped'),
-    act: acts.ends('logout'),
+    trigger: triggers.ends('logout'),
     expect: ended,
     errors: first('OOM'),
     isLong: true,
@@ -257,7 +257,7 @@ export const steps: readonly RefusedStep[] = [
   {
     name: "the end of a stopped run's job",
     requests: onQueue('moveToFinished', 'sessions'),
-    act: acts.ends('stop'),
+    trigger: triggers.ends('stop'),
     expect: ended,
     errors: first('READONLY'),
     least: 1,
@@ -267,8 +267,8 @@ export const steps: readonly RefusedStep[] = [
     name: 'a start over HTTP',
     requests: onQueue('addStandardJob', 'sessions'),
     of: 'replica',
-    act: acts.startIsRefused,
-    expect: { ...ended, ...connectsAnew },
+    trigger: triggers.startIsRefused,
+    expect: { ...ended, ...reconnects },
     errors: first('OOM'),
     least: 1,
   },
@@ -276,8 +276,8 @@ export const steps: readonly RefusedStep[] = [
     name: 'a stop over HTTP',
     requests: named('holdline_requestEnd'),
     of: 'replica',
-    act: acts.endIsRefused,
-    expect: { ...undisturbed, ...connectsAnew },
+    trigger: triggers.endIsRefused,
+    expect: { ...undisturbed, ...reconnects },
     errors: first('OOM'),
     isLong: true,
     least: 1,
@@ -286,14 +286,14 @@ export const steps: readonly RefusedStep[] = [
     name: 'a send over HTTP',
     requests: any(named('holdline_takeCommandRoom'), onQueue('addStandardJob', 'sends')),
     of: 'replica',
-    act: acts.sendIsRefused,
-    expect: { ...undisturbed, ...connectsAnew },
+    trigger: triggers.sendIsRefused,
+    expect: { ...undisturbed, ...reconnects },
     errors: first('OOM'),
     isLong: true,
     least: 1,
   },
   {
-    name: 'each look at the state',
+    name: 'each read of the state',
     requests: any(named('mget'), named('get'), named('getbuffer')),
     of: 'replica',
     expect: { recovery: 'same thread', redisDown: 'shows' },

@@ -51,7 +51,7 @@ test('it is told where Redis is, and says where it listens', async () => {
   const play = new Play(['serves']);
   assert.equal(await play.http.serve(redisUrl), 'http://127.0.0.1:4321');
   const pid = await play.life(1);
-  assert.deepEqual(play.lives()[0]?.told, { type: 'serve', redisUrl, port: null });
+  assert.deepEqual(play.lives()[0]?.message, { type: 'serve', redisUrl, port: null });
   await play.http.stop(patient);
   assert.equal(play.http.pid, null);
   assert.equal(isAlive(pid), false);
@@ -63,7 +63,7 @@ test('one that is killed is started again at once, on the same port', async () =
   process.kill(await play.life(1), 'SIGKILL');
   await play.life(2);
   assert.deepEqual(
-    play.lives().map(({ told }) => told),
+    play.lives().map(({ message }) => message),
     [null, 4_321].map((port) => ({ type: 'serve', redisUrl, port })),
   );
   await eventually(() => play.log.some((line) => line.includes('HTTP is served again')));

@@ -8,7 +8,7 @@ import {
 } from '../../../src/contract/status.js';
 import type { Expectation } from '../../support/matrix/fault-row.js';
 import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs } from '../../support/matrix/judge.js';
-import type { Sighting } from '../../support/matrix/watch.js';
+import type { Sample } from '../../support/matrix/status-sampler.js';
 
 /** The judge of the fault tests: a run that goes well passes, and each way to go wrong does not. */
 type Told = readonly [state: SessionState, incarnation?: number, epoch?: number, lastError?: string | null];
@@ -21,8 +21,8 @@ function status([state, incarnation = 1, epoch = 7, lastError = null]: Told): St
 
 /** One look each second; the injection is at 1.5 s. */
 function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {}): FaultRecord {
-  const sightings = told.map(
-    (what, i): Sighting => ({
+  const samples = told.map(
+    (what, i): Sample => ({
       at: i * 1_000,
       tookMs: 5,
       code: what === 503 ? 503 : 200,
@@ -37,7 +37,7 @@ function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {
     state: 'ready',
     before: { status: status(['ready']), browser: 1 },
     after: { status: status(last === undefined || last === 503 ? ['ready'] : last), browser: 2 },
-    sightings,
+    samples,
     injectedAt: 1_500,
     honestWithinMs: 2_500,
     mostBrowsers: 1,
@@ -68,13 +68,10 @@ describe('a fault that was gone through well', () => {
 
   test('Redis may be late by itself, and the API with it', () => {
     const late = record([['ready'], ['ready'], 503, ...well.slice(2)], { redisLatestMs: 900 });
-    const sightings = late.sightings.map((s) => ({ ...s, tookMs: 1_900 }));
-    judge(newBrowser, { ...late, sightings });
+    const samples = late.samples.map((s) => ({ ...s, tookMs: 1_900 }));
+    judge(newBrowser, { ...late, samples });
     const redisDown = 'shows';
-    assert.throws(
-      () => judge({ ...newBrowser, redisDown }, { ...late, sightings }),
-      /the status took 1900 ms/,
-    );
+    assert.throws(() => judge({ ...newBrowser, redisDown }, { ...late, samples }), /the status took 1900 ms/);
   });
 
   test('Redis may be away where it was taken away', () => {
@@ -94,19 +91,17 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
   ],
   [
     'a slow API',
-    record(well, { sightings: record(well).sightings.map((s) => ({ ...s, tookMs: 1_051 })) }),
+    record(well, { samples: record(well).samples.map((s) => ({ ...s, tookMs: 1_051 })) }),
     newBrowser,
     /the status took 1051 ms/,
   ],
   [
     'ready with nothing behind it',
     record([['ready'], ['ready'], ['ready'], ['ready'], died, ['ready', 3]], {
-      sightings: record([['ready'], ['ready'], ['ready'], ['ready'], died, ['ready', 3]]).sightings.map(
-        (s) => ({
-          ...s,
-          browsers: 0,
-        }),
-      ),
+      samples: record([['ready'], ['ready'], ['ready'], ['ready'], died, ['ready', 3]]).samples.map((s) => ({
+        ...s,
+        browsers: 0,
+      })),
     }),
     newBrowser,
     /ready for 2995 ms while nothing acted/,
@@ -124,7 +119,7 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
       after: { status: status(['ready']), browser: 1 },
     }),
     { recovery: 'undisturbed' },
-    /nobody had to notice/,
+    /the fault must not show/,
   ],
   ['a Redis that was not away', record(well), { ...newBrowser, redisDown: 'shows' }, /never down/],
 ];

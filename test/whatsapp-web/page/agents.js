@@ -1,4 +1,4 @@
-// Tells the server what page, worker and service worker say of this browser.
+// Reports to the server what page, worker and service worker see of this browser.
 
 export function reportAgents() {
   void report('page');

@@ -1,6 +1,6 @@
-// What the page takes this browser and its system for. The name of the system is what the phone shows as the device's.
+// What the page detects of this browser and its system. The phone shows the name of the system as that of the device.
 
-/** `modules` gives the modules as they are now: what others put in their place counts. */
+/** `modules` returns the current modules, so that replaced ones take effect. */
 export function browserModules({ miscBrowserInfo }, modules) {
   if (miscBrowserInfo) {
     return { WAWebMiscBrowserUtils: { info: () => described(parseUserAgent(navigator.userAgent)) } };
@@ -8,12 +8,12 @@ export function browserModules({ miscBrowserInfo }, modules) {
   return {
     WAWebUA: { UA: { parser: { getResult: () => parseUserAgent(navigator.userAgent) } } },
     WAWebBrowserInfo: () => described(modules().WAWebUA.UA.parser.getResult()),
-    // Still there, without what it was asked for.
+    // The module still exists, but without info().
     WAWebMiscBrowserUtils: { isDownloading: () => false },
   };
 }
 
-/** What the server is told at this moment; nothing where somebody broke the module. */
+/** The device name for the server; empty if the module throws. */
 export function deviceName({ miscBrowserInfo }, modules) {
   try {
     const info = miscBrowserInfo ? modules().WAWebMiscBrowserUtils.info() : modules().WAWebBrowserInfo();

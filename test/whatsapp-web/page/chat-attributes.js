@@ -1,9 +1,9 @@
-// What the attributes of the page's chats are made of.
+// Builds the attributes of the page's chats.
 
 import { Model } from './models.js';
 import { createWid } from './wid.js';
 
-/** What the page's database says of a key that is none. */
+/** Throws what the page's database throws for a missing key. */
 export function checkedKey(id) {
   if (id !== undefined && id !== null) return id;
   const text = "Failed to execute 'get' on 'IDBObjectStore': No key or key range specified.";

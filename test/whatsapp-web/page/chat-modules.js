@@ -1,4 +1,4 @@
-// Modules for chats, messages and contacts, by WhatsApp Web's names.
+// Modules for chats, messages and contacts, under WhatsApp Web's names.
 
 import { personCollections } from './contact-modules.js';
 import { Collection } from './models.js';
@@ -60,14 +60,14 @@ function sendingModules(outbox, stream, MsgKey) {
   };
 }
 
-/** The chat as it is called now: a person's goes by their hidden id, whichever id it is asked for by. */
+/** Finds or creates a chat under its current id: a person's chat has the hidden id, whichever id is given. */
 async function findOrCreate(wid, lookUp) {
   const { chats, people } = lookUp;
   const known = chats.Chat.get(people.shown(wid));
   if (known) return { chat: known, created: false };
   if (wid.isGroup()) throw new Error('not-a-participant');
   const found = await queryExists(wid, lookUp);
-  // What the real page says of a number that is not on WhatsApp.
+  // The real page's error for a number that is not on WhatsApp.
   if (!found) throw new Error('No LID for user');
   return { chat: chats.createChat(people.shown(found.wid)), created: true };
 }
@@ -90,7 +90,7 @@ function findLinks(text) {
   return [...String(text ?? '').matchAll(/https?:\/\/\S+/g)].map(([href]) => ({ href }));
 }
 
-/** Lets the server decide how long the work on a list of chats takes, when it is such as takes time at all. */
+/** Lets the server delay asynchronous work on the list of chats. Synchronous work is not delayed. */
 function makeSlowable(Chat, stream) {
   class Chats extends Array {
     map(callback, thisArg) {

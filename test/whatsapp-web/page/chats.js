@@ -1,11 +1,11 @@
-// The page's chats and messages: models for what the server tells. Which modules show them to others is in
-// chat-modules.js; what the page sends itself is in outbox.js.
+// The page's chats and messages: models of what the server sends. chat-modules.js offers them as modules; outbox.js
+// has the messages that the page itself sends.
 
 import { chatAttributes, checkedKey, describeGroup } from './chat-attributes.js';
 import { Collection, Model } from './models.js';
 import { createWid } from './wid.js';
 
-/** As on the real page a chat begins with its last message only, and loads earlier ones when asked. */
+/** A chat begins with its last message only and loads earlier ones on request, as on the real page. */
 const LOADED_AT_START = 1;
 const LOADED_AT_ONCE = 20;
 const NOTIFICATIONS = ['e2e_notification', 'gp2', 'notification_template', 'call_log'];
@@ -22,10 +22,10 @@ export class Chats {
   #hasHistory = false;
   /** Ids of all messages, loaded or not. */
   #known = new Set();
-  /** By chat, what is not loaded: records, oldest first. */
+  /** By chat: the records of messages that are not loaded, oldest first. */
   #earlier = new Map();
 
-  /** `me` says who is logged in. */
+  /** `me` returns the ids of the account that is logged in. */
   constructor({ me, usesLids, MsgKey, people }) {
     this.#me = me;
     this.#usesLids = usesLids;
@@ -36,12 +36,12 @@ export class Chats {
     });
   }
 
-  /** Everybody that messages are of: where a person's id has changed, the chat that they have now. */
+  /** The id under which this page has the chat: a person's id may have changed. */
   chatIdOf(id) {
     return this.#people.shown(createWid(id));
   }
 
-  /** Everything at the first connection, and at later ones what was missed: only that is news to listeners. */
+  /** Takes all chats at the first connection, and missed messages at later ones. Only missed messages are new to listeners. */
   applyHistory(chats) {
     for (const { chat, messages } of chats) {
       const unknown = messages.filter(({ id }) => !this.#known.has(id));
@@ -56,7 +56,7 @@ export class Chats {
     this.#hasHistory = true;
   }
 
-  /** Chats that were there all the time. */
+  /** Takes chats that count as old. */
   applyFilled(chats) {
     for (const { chat, messages } of chats) {
       this.#beginChat(
@@ -66,7 +66,7 @@ export class Chats {
     }
   }
 
-  /** One by one, each with its event, as they would come by themselves. */
+  /** Takes messages one by one, each with its event, as if they arrived singly. */
   applyMessages({ chats, messages }) {
     const records = new Map(chats.map((chat) => [chat.id, chat]));
     const unknown = messages.filter(({ id, chatId }) => !this.#known.has(id) && records.has(chatId));
@@ -82,18 +82,18 @@ export class Chats {
     }
   }
 
-  applyOddMessage({ chat, message, attributes, without, isNew }) {
+  applyUnusualMessage({ chat, message, attributes, without, isNew }) {
     if (this.#known.has(message.id)) return;
     this.#known.add(message.id);
-    const odd = { ...this.#messageAttributes(message, isNew), ...attributes };
-    for (const name of without) delete odd[name];
-    this.#show(this.#chatModel(chat), new Model(odd));
+    const unusual = { ...this.#messageAttributes(message, isNew), ...attributes };
+    for (const name of without) delete unusual[name];
+    this.#show(this.#chatModel(chat), new Model(unusual));
   }
 
-  applyOddChat({ chat, attributes, without }) {
-    const { serializeThrows, ...odd } = attributes;
+  applyUnusualChat({ chat, attributes, without }) {
+    const { serializeThrows, ...unusual } = attributes;
     const model = this.#showChat(chat);
-    model.set(odd);
+    model.set(unusual);
     for (const name of without) model.unset(name);
     if (!serializeThrows) return;
     model.serialize = () => {
@@ -105,19 +105,19 @@ export class Chats {
     this.#showChat(chat);
   }
 
-  /** Acks rise only, except that the server can refuse. */
+  /** Acks only rise, except for -1, a refusal of the server. */
   applyAck({ id, ack }) {
     const message = this.Msg.get(id);
     if (message && (ack > message.ack || ack < 0)) message.ack = ack;
   }
 
-  /** A chat for somebody who has none yet; the server learns of it with the first message. */
+  /** Creates a chat, unless there is one. The server learns of it with the first message. */
   createChat(wid) {
     const id = wid._serialized;
     return this.#chatWith(id) ?? this.#chatModel({ id, name: this.#nameFor(wid), isGroup: wid.isGroup() });
   }
 
-  /** Undefined when there are none. */
+  /** Loads earlier messages; undefined: there are none. */
   loadEarlier(chat) {
     const earlier = this.#earlier.get(chat.id._serialized) ?? [];
     if (earlier.length === 0) return undefined;
@@ -127,7 +127,7 @@ export class Chats {
     return models;
   }
 
-  /** A message of this page's own, with ack 0, as whatsapp-web.js describes it. */
+  /** Adds a message that this page sends, with ack 0, from the attributes of whatsapp-web.js. */
   addOutgoing(attributes, isNewMsg) {
     const chat = this.createChat(attributes.to);
     this.#known.add(attributes.id.toString());
@@ -151,7 +151,7 @@ export class Chats {
     chat.msgs?.add(model);
     if (Number.isFinite(model.t)) chat.set({ t: Math.max(chat.t ?? 0, model.t) });
     if (model.id) chat.set({ lastReceivedKey: model.id });
-    // Last: a model's events go to the collection that it joined last.
+    // This comes last: a model's events go to the collection that it joined last.
     this.Msg.add(model);
   }
 

@@ -1,4 +1,4 @@
-// Modules for people, by WhatsApp Web's names.
+// Modules for people, under WhatsApp Web's names.
 
 import { Collection } from './models.js';
 

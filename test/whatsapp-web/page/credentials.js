@@ -1,11 +1,11 @@
-// The page's keys and its login. As on the real page half of the login is in IndexedDB and half in
-// localStorage, and it needs both to come back logged in.
+// The page's keys and its login. Half of the login is in IndexedDB and half in localStorage, as on the real page. The page
+// needs both halves to log in again.
 
 import { inStore } from './storage.js';
 
 const LOGIN = 'StandInLogin';
 
-/** Keys are made once and stay until a logout. */
+/** Loads the keys, or makes them. They stay until a logout. */
 export async function loadKeys() {
   const stored = await inStore('records', 'readonly', (store) => store.get('keys')).catch(() => undefined);
   if (stored) return stored;
@@ -25,7 +25,7 @@ export async function loadCredentials() {
   return id && secret ? { id, secret } : null;
 }
 
-/** Never throws: a profile that was deleted under the browser leaves a login that works but is not saved. */
+/** Never throws: if the profile was deleted while the browser runs, the login works but is not saved. */
 export async function saveCredentials({ id, secret }) {
   localStorage.setItem(LOGIN, id);
   await inStore('records', 'readwrite', (store) => store.put(secret, 'secret')).catch(reportError);

@@ -1,4 +1,4 @@
-// Linking by a code that is typed on the phone, and new QR codes.
+// Modules for linking by a code that is typed on the phone, and for new QR codes.
 
 export function linkingModules({ settings, models, stream, linking }) {
   let isInitialized = false;

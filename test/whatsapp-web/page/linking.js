@@ -1,4 +1,4 @@
-// What the page needs to be linked: the secret of its QR codes, the way in which it is to be linked, and the passkey's screen.
+// State of linking: the secret of QR codes, the pairing type, and the passkey screen.
 
 import { saveKeys, toBase64 } from './credentials.js';
 import { Emitter } from './models.js';
@@ -9,7 +9,7 @@ export class Linking {
   events = new Emitter();
   pairingType = 'QR_CODE';
   #keys;
-  /** Tells the server of another secret. */
+  /** Sends a new secret to the server. */
   #announce;
 
   constructor(keys, announce) {
@@ -30,7 +30,7 @@ export class Linking {
     this.#setSecret(null);
   }
 
-  /** The server wants a passkey: what QR code is shown is void, and a person has to press a button. */
+  /** The server wants a passkey. The shown QR code becomes void, and a person has to press a button. */
   askForPasskey() {
     this.makeSecret();
     this.pairingType = 'SHORTCAKE_PASSKEY';
@@ -44,7 +44,7 @@ export class Linking {
     this.makeSecret();
   }
 
-  /** The phone's answer brings a secret where there is none. */
+  /** The phone has answered. Makes a secret if there is none. */
   linked() {
     passkeyScreen()?.remove();
     if (this.secret === null) this.makeSecret();

@@ -1,4 +1,4 @@
-// A logout that the page asks for, and what comes after every logout.
+// A logout at the page's request, and the steps after every logout.
 
 import { clearStorage } from './storage.js';
 
@@ -11,7 +11,7 @@ export function logoutModules(stream, modules) {
       },
     },
     WAWebSocketLogoutUtils: {
-      /** Other statuses than 200 count as told, and so do errors. */
+      /** Resolves for any status, and after an error too. */
       sendCurrentLogout: (reason) =>
         modules()
           .WAWebUnpairDeviceJob.unpairDevice(reason)
@@ -31,18 +31,19 @@ export function createLogout({ settings, models, stream, modules }) {
     location.assign('/?post_logout=1&logout_reason=0');
   };
 
-  /** The server is told if there is time for the first step and its answer together. */
+  /** Leaves after `logoutDeadlineMs`, even if the server has not answered by then. */
   const detached = (reason = 'user_initiated') => {
-    const told = stream
+    const unpaired = stream
       .ask({ kind: 'sentinel' })
       .then(() => modules().WAWebSocketLogoutUtils.sendCurrentLogout(reason))
       .catch(reportError);
-    void Promise.race([told, new Promise((resolve) => setTimeout(resolve, settings.logoutDeadlineMs))]).then(
-      leave,
-    );
+    void Promise.race([
+      unpaired,
+      new Promise((resolve) => setTimeout(resolve, settings.logoutDeadlineMs)),
+    ]).then(leave);
   };
 
-  /** Resolves when the server has forgotten the device; the page goes away a moment later. */
+  /** Resolves when the server has forgotten the device. The page leaves a moment later. */
   const awaited = async (reason = 'user_initiated') => {
     if (!stream.isOpen) throw new Error('not connected');
     const { status } = await modules().WAWebUnpairDeviceJob.unpairDevice(reason);

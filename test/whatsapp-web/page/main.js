@@ -1,5 +1,5 @@
-// Starts the page: storage, models, window.require and window.Debug (all that whatsapp-web.js uses of the
-// page), then the stream to the server.
+// Starts the page: storage, models, window.require and window.Debug (whatsapp-web.js uses nothing else of the page), then
+// the stream to the server.
 
 import { reportAgents } from './agents.js';
 import { deviceName } from './browser-info.js';
@@ -14,7 +14,7 @@ import { loadPending, Outbox } from './outbox.js';
 import { People } from './people.js';
 import { Stream } from './stream.js';
 
-/** What the server wants the page to be like: page-settings.ts. */
+/** The page settings from the server: page-settings.ts. */
 const settings = JSON.parse(document.getElementById('boot').textContent);
 const keys = await loadKeys();
 const credentials = await loadCredentials();
@@ -30,9 +30,9 @@ const models = {
   }),
   Cmd: new Emitter(),
   Offline: { percent: 0 },
-  /** Who is logged in, by phone number and by hidden id, `self` the one in use; unknown until CONNECTED. */
+  /** The account's ids: phone number, hidden id, and `self`, the one in use. Undefined until CONNECTED. */
   me: undefined,
-  /** The kind of this device, the last field of a QR text. */
+  /** The kind of this device: the last field of a QR text. */
   platform: '1',
 };
 const me = () => models.me;
@@ -63,11 +63,11 @@ stream.onMail = (mail) => {
     case 'messages':
       chats.applyMessages(mail);
       break;
-    case 'odd-message':
-      chats.applyOddMessage(mail);
+    case 'unusual-message':
+      chats.applyUnusualMessage(mail);
       break;
-    case 'odd-chat':
-      chats.applyOddChat(mail);
+    case 'unusual-chat':
+      chats.applyUnusualChat(mail);
       break;
     case 'chat':
       chats.applyChat(mail);
@@ -79,7 +79,7 @@ stream.onMail = (mail) => {
   }
 };
 
-/** What the page still has to send it does not learn from the server: the ack of the next sending tells it. */
+/** Without messages that the page still has to send: it learns their fate from the ack of the next attempt. */
 function withoutPending(history) {
   return history.map(({ chat, messages }) => ({
     chat,

@@ -1,4 +1,4 @@
-// Modules for media: there by name, and without any media behind them.
+// Modules for media. They exist by name only: every call throws.
 
 const none = async () => {
   throw new Error('the stand-in has no media');

@@ -1,11 +1,11 @@
-// A message's id: whose chat it is in, its random part, and in a group who wrote it. The string of all that is kept in one
-// own field, whose name is WhatsApp's business and changes.
+// A message's id: the chat, a random part, and in a group the author. An own field holds all of it as a string. WhatsApp
+// changes the name of that field.
 
 import { createWid, Wid } from './wid.js';
 
-/** `me` says who is logged in: `{ pn, lid }`. */
+/** `me` returns the account's ids: `{ pn, lid }`. */
 export function createMessageKey(keyField, me) {
-  if (!/^[\w$]+$/.test(keyField)) throw new Error(`"${keyField}" is no name of a field`);
+  if (!/^[\w$]+$/.test(keyField)) throw new Error(`"${keyField}" is not a valid field name`);
   const isMe = (wid) => wid.equals(me()?.pn) || wid.equals(me()?.lid);
 
   class MsgKey {
@@ -62,7 +62,7 @@ export function createMessageKey(keyField, me) {
   const isFromMe = (from, to, selfDir) =>
     from.equals(to) && isMe(from) ? selfDir === 'out' : isMe(from) || !isMe(to);
 
-  // Its text names the field, as in the real page.
+  // Its source text names the field, as in the real page.
   MsgKey.prototype.toString = new Function(`return this.${keyField}`);
   return MsgKey;
 }

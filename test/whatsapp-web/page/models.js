@@ -1,4 +1,4 @@
-// The part of WhatsApp Web's models that others see: events, attributes with change events, collections.
+// The public part of WhatsApp Web's models: events, attributes with change events, collections.
 
 export class Emitter {
   #listeners = new Map();
@@ -27,12 +27,12 @@ export class Emitter {
     return this;
   }
 
-  /** For tests: whether anybody listens. */
-  isHeard(name) {
+  /** For tests: whether there is a listener. */
+  hasListener(name) {
     return (this.#listeners.get(name) ?? []).length > 0;
   }
 
-  /** A listener that throws does not keep the others from hearing. */
+  /** A listener that throws does not stop the others. */
   trigger(name, ...args) {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
@@ -44,7 +44,7 @@ export class Emitter {
   }
 }
 
-/** Attributes are plain properties; a change of one is announced here and in the model's collection. */
+/** Attributes are plain properties. Each change triggers an event on the model and on its collection. */
 export class Model extends Emitter {
   #attributes = {};
   collection = undefined;
@@ -70,7 +70,7 @@ export class Model extends Emitter {
     delete this[name];
   }
 
-  /** Changes without an event: what happened before anybody listened. */
+  /** Changes attributes without an event, as if before there was a listener. */
   setSilently(changes) {
     this.#define(changes);
   }
@@ -130,7 +130,7 @@ export class Collection extends Emitter {
     return model;
   }
 
-  /** Before all others, in the order given. */
+  /** Adds models before all others, in the order given. */
   prepend(models) {
     const later = [...this.#models];
     this.#models.clear();
@@ -151,7 +151,7 @@ export class Collection extends Emitter {
   }
 }
 
-/** The string of an id, whatever field it is kept in. */
+/** The string of an id, whatever field holds it. */
 function serialized(id) {
   if (typeof id === 'string') return id;
   const hasString = id && typeof id === 'object' && id.toString !== Object.prototype.toString;

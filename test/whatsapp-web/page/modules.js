@@ -1,5 +1,5 @@
-// What window.require gives out, by the names of WhatsApp Web's modules. whatsapp-web.js assigns to some of
-// these objects, so they must stay writable. Only what it touches is here.
+// The modules of window.require, under WhatsApp Web's names. whatsapp-web.js assigns to some of these objects, so they must
+// stay writable. Only what it uses is here.
 
 import { browserModules } from './browser-info.js';
 import { chatModules } from './chat-modules.js';
@@ -8,10 +8,10 @@ import { toBase64 } from './credentials.js';
 import { linkingModules } from './linking-modules.js';
 import { logoutModules } from './logout.js';
 import { mediaModules } from './media-modules.js';
-import { takeAway } from './missing.js';
+import { removeMembers } from './missing.js';
 import { Collection } from './models.js';
 
-/** `page` is all that the page is made of. */
+/** `page` has all parts of the page. */
 export function createModules(page) {
   const modules = {
     ...loginModules(page),
@@ -23,11 +23,11 @@ export function createModules(page) {
     ...contactModules(page),
     ...mediaModules(),
   };
-  takeAway(modules, page.settings.missing);
+  removeMembers(modules, page.settings.missing);
   return modules;
 }
 
-/** What inject() asks for, up to the QR code. */
+/** What inject() uses, up to the QR code. */
 function loginModules({ models, keys, linking }) {
   const { Socket, Conn, Cmd, Offline } = models;
   return {
@@ -48,7 +48,7 @@ function loginModules({ models, keys, linking }) {
   };
 }
 
-/** What whatsapp-web.js touches between hasSynced and its `ready`. */
+/** What whatsapp-web.js uses between hasSynced and its `ready`. */
 function readyModules({ models, settings }) {
   return {
     WAWebUserPrefsMeUser: {

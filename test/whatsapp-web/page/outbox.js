@@ -1,5 +1,5 @@
-// What the page sends. A message is on disk before it is on its way, stays there until the server has it (or has
-// refused it), and goes out again at each connection until then.
+// Messages that the page sends. A message is stored on disk before it is sent. It stays there until the server has taken or
+// refused it. Until then the page sends it again at each connection.
 
 import { inStore } from './storage.js';
 
@@ -12,9 +12,9 @@ export class Outbox {
   #MsgKey;
   /** By serialized id, in the order of sending. */
   #pending = new Map();
-  /** Kept by an earlier page. */
+  /** Messages that an earlier page stored. */
   #restored;
-  /** Of those, what is not in its chat yet. */
+  /** Restored messages that are not in their chat yet. */
   #hidden = [];
 
   constructor({ chats, stream, me, MsgKey }, restored) {
@@ -25,14 +25,14 @@ export class Outbox {
     this.#restored = restored;
   }
 
-  /** What whatsapp-web.js calls: the first promise is of the page having the message, the second of the server. */
+  /** Called by whatsapp-web.js. Returns two promises: the page has the message, the server has it. */
   addAndSend(_chat, message) {
     const atServer = Promise.withResolvers();
     atServer.promise.catch(() => {});
     return [this.#add(message, atServer), atServer.promise];
   }
 
-  /** Before the history of a connection: what an earlier page could not send is pending again. */
+  /** Called before the history of a connection: messages that an earlier page could not send are pending again. */
   restore() {
     for (const kept of this.#restored.splice(0)) {
       const attributes = this.#attributes(kept);
@@ -41,7 +41,7 @@ export class Outbox {
     }
   }
 
-  /** After it; the server takes what it gets twice for one message. */
+  /** Called after the history. The server recognizes a message that it gets twice. */
   sendPending() {
     for (const attributes of this.#hidden.splice(0)) this.#chats.addOutgoing(attributes, false);
     for (const { kept } of this.#pending.values()) this.#stream.send({ type: 'message', message: kept });
@@ -83,7 +83,7 @@ export class Outbox {
   }
 }
 
-/** In the order in which they were to be sent. */
+/** Loads stored messages, in the order of sending. */
 export async function loadPending() {
   const kept = await inStore('pending', 'readonly', (store) => store.getAll()).catch(() => []);
   return kept.sort((a, b) => a.keptAt - b.keptAt);

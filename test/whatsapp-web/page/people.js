@@ -1,4 +1,4 @@
-// Who is who, as far as the page knows: hidden ids, numbers and names.
+// Hidden ids, numbers and names of people, as far as the page knows them.
 
 import { Collection, Model } from './models.js';
 import { createWid } from './wid.js';
@@ -20,7 +20,7 @@ export class People {
     for (const contact of contacts) this.#learn(contact);
   }
 
-  /** The number behind a hidden id; null where it is not known. */
+  /** The number of a hidden id; null: it is not known. */
   getPhoneNumber(wid) {
     const { pn, lid } = this.#me() ?? {};
     if (pn && wid.equals(lid)) return pn;
@@ -45,7 +45,7 @@ export class People {
     return wid.isLid() || !wid.isUser() ? wid : this.getCurrentLid(wid);
   }
 
-  /** As this page names the person, as far as it can. */
+  /** The id that this page uses for the person; the given one if the page does not know the other. */
   shown(wid) {
     if (!wid.isUser()) return wid;
     return (this.#usesLids ? this.toLid(wid) : this.toPn(wid)) ?? wid;
@@ -72,7 +72,7 @@ export class People {
   }
 }
 
-/** People are found by either of their ids. */
+/** Finds people by either of their ids. */
 class Contacts extends Collection {
   #people;
 
@@ -86,7 +86,7 @@ class Contacts extends Collection {
     return wid && (super.get(wid) ?? super.get(this.#people.getAlternate(wid)));
   }
 
-  /** Somebody unknown is a contact without anything. */
+  /** An unknown person is a contact without attributes. */
   async find(id) {
     const wid = createWid(id);
     return (

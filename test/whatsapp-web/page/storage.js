@@ -1,9 +1,9 @@
-// The page's database: small records by name, and the messages that are not at the server yet.
+// The page's database: small records by name, and messages that the server does not have yet.
 
 const DATABASE = 'stand-in-storage';
 const STORES = { records: undefined, pending: { keyPath: 'key' } };
 
-/** Runs one request in a transaction of its own; settles when the transaction has. */
+/** Runs one request in its own transaction. Settles when the transaction does. */
 export async function inStore(name, mode, request) {
   const database = await openDatabase();
   try {

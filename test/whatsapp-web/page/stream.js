@@ -1,5 +1,5 @@
-// The page's side of the websocket: introduces the page and turns what the server says into changes of the
-// models. The server's side, with the list of messages, is page-connection.ts.
+// The page's side of the websocket: introduces the page, and changes the models by the server's messages. The server's side
+// is page-connection.ts; protocol.ts lists the messages.
 
 import { saveCredentials, toBase64 } from './credentials.js';
 import { createWid } from './wid.js';
@@ -15,13 +15,13 @@ export class Stream {
   #pageId = crypto.randomUUID();
   #websocket;
   #asked = new Map();
-  #asks = 0;
+  #questions = 0;
   #unknownModules = new Set();
-  /** Hears of chats, messages and acks. */
+  /** Called with chats, messages and acks. */
   onMail = () => {};
-  /** Hears of a logout that was not asked for here. */
+  /** Called after a logout that this page did not request. */
   onLoggedOut = () => {};
-  /** What this device is called at the moment. */
+  /** Returns the current device name. */
   deviceName = () => '';
   /** How long an awaited logout waits before it leaves. */
   navigationMs = 0;
@@ -43,7 +43,7 @@ export class Stream {
     websocket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     websocket.onclose = () => {
       if (websocket === this.#websocket) this.#giveUpAsking();
-      // As on the real page a lost network changes nothing that others see; and who lost a conflict stays out.
+      // A lost network changes no attribute, as on the real page. A page that lost a conflict does not reconnect.
       if (websocket !== this.#websocket || this.#models.Socket.state === 'CONFLICT') return;
       setTimeout(() => this.open(), RECONNECT_DELAY_MS);
     };
@@ -53,7 +53,7 @@ export class Stream {
     this.send({ type: 'refresh-qr', deviceName: this.deviceName() });
   }
 
-  /** The server hears of it at the latest when the page is connected. */
+  /** Reports a missing module. The server learns of it at the latest when the page connects. */
   lacksModule(name) {
     this.#unknownModules.add(name);
     this.send({ type: 'unknown-module', name });
@@ -68,13 +68,13 @@ export class Stream {
   }
 
   /**
-   * Asks the server; what it refuses is thrown. Without a connection the answer is `offline`; without that too the
-   * question waits for the next connection.
+   * Asks the server; a refusal is thrown. Without a connection it resolves to `offline`; if that is undefined, the question
+   * waits for the next connection.
    */
   ask(ask, offline) {
     if (!this.isOpen && offline !== undefined) return Promise.resolve(offline);
     const { promise, resolve, reject } = Promise.withResolvers();
-    const nth = ++this.#asks;
+    const nth = ++this.#questions;
     this.#asked.set(nth, { ask, offline, resolve, reject });
     this.send({ type: 'ask', nth, ask });
     return promise;
@@ -150,7 +150,7 @@ export class Stream {
         this.#answered(message);
         break;
       case 'do':
-        // Without a delay at once: nothing that the server said later comes before it.
+        // Without a delay it acts at once, before any later message of the server.
         if (message.delayMs > 0) setTimeout(() => perform(message.action), message.delayMs);
         else perform(message.action);
         break;
@@ -165,7 +165,7 @@ export class Stream {
     this.#models.Conn.set({ pushname, platform, ...conn });
   }
 
-  /** Linked: the ref goes, the login is kept, and the stream starts again as that device. */
+  /** Linked: clears the ref, saves the login, and restarts the stream as that device. */
   async #restart({ credentials, restartMs }) {
     this.#models.Conn.ref = undefined;
     this.#linking.linked();

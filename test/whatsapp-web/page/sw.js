@@ -1,4 +1,4 @@
-// The service worker: it says what it takes this browser for, and leaves every request alone.
+// The service worker. It reports what it sees of this browser and does not handle requests.
 
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));

@@ -1,4 +1,4 @@
-// WhatsApp's ids: `user@server`. The questions are on the prototype, so that a serialized id is plain data.
+// WhatsApp's ids: `user@server`. The methods are on the prototype, so that a serialized id is plain data.
 
 export class Wid {
   constructor(text) {

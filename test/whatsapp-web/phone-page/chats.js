@@ -1,4 +1,4 @@
-// The list of chats, one chat opened, and writing to the account as somebody else.
+// The list of chats, an open chat, and the form to write to the account as another person.
 
 import { ask, byId, clock, element, say, whenChanged } from './dom.js';
 
@@ -10,7 +10,7 @@ const ACKS = {
 
 let openId = null;
 let chats = [];
-/** What people call an id: a number where there is one. */
+/** The displayed text of each id: its number if there is one. */
 const numbers = new Map();
 
 export async function refreshChats() {
@@ -32,7 +32,7 @@ async function learnNumber(id) {
 }
 
 export function startChats() {
-  // It scrolls, so the keyboard must reach it.
+  // The list scrolls, so it must be reachable by keyboard.
   byId('messages').tabIndex = 0;
   byId('back').onclick = async () => {
     const leftId = openId;
@@ -46,7 +46,7 @@ export function startChats() {
     event.preventDefault();
     void write();
   };
-  // As in the chat apps that people know: Enter sends, with Shift it breaks the line.
+  // As in common chat apps: Enter sends, Shift+Enter breaks the line.
   byId('body').onkeydown = (event) => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -109,7 +109,7 @@ function chatRow(chat) {
   return row;
 }
 
-/** New messages are appended and acks changed in place, so that a reader hears only of what is new. */
+/** Appends new messages and updates acks in place, so that a screen reader reads only what is new. */
 const drawMessages = (messages) => {
   const list = byId('messages');
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;

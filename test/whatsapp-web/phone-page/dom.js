@@ -1,4 +1,4 @@
-// Small helpers of the phone page.
+// Small helpers for the phone page.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -28,7 +28,7 @@ export async function ask(method, path, args) {
   return result;
 }
 
-/** Draws only what changed, so that the keyboard's place is not lost every second. */
+/** Draws only when the data changed, so that the keyboard focus is not lost every second. */
 export function whenChanged(draw) {
   let drawn = '';
   return (...args) => {

@@ -1,4 +1,4 @@
-// The phone, as a page: asks the control server once a second, and does what its buttons say.
+// The phone page: polls the control server once a second, and carries out what its buttons request.
 
 import { refreshChats, startChats } from './chats.js';
 import { ask, byId, clock, element, say, whenChanged } from './dom.js';

@@ -74,7 +74,7 @@ describe('what goes on in the name of a login', () => {
   });
 
   it('ends with the time of a login, and of a QR link', async () => {
-    const [login, visitor] = [await here.cookieOf(keys.key.read), await here.visitorCookie()];
+    const [login, visitor] = [await here.cookieOf(keys.key.read), await here.guestCookie()];
     const [one, other] = [await listen(here, login), await listen(there, visitor)];
     for (const name of await redis.keys('{wa}:login:*')) await redis.pexpire(name, 50);
     await assertEnded(one, here, login);

@@ -103,7 +103,7 @@ describe('a QR link', () => {
     }
     assert.equal((await replica.get(link)).status, 200, 'the control');
 
-    const cookie = await replica.visitorCookie();
+    const cookie = await replica.guestCookie();
     const later = await startKeyedReplica(server.url, {
       ...keys,
       environment: { WHATSAPP_API_KEYS: newApiKey('admin', 'admin').entry },
@@ -119,7 +119,7 @@ describe('a QR link', () => {
   });
 
   it('shows the code and the state, and nothing else of the session', async () => {
-    const cookie = await replica.visitorCookie();
+    const cookie = await replica.guestCookie();
     const page = await (await visit('/qr', cookie)).text();
     assert.match(page, /<img src="data:image\/png;base64,/);
     assert.match(page, /State: <strong>qr<\/strong>/);
@@ -153,7 +153,7 @@ describe('a QR link', () => {
   });
 
   it('tells events of the bare state and of the code, live, and none of anything else', async () => {
-    const cookie = await replica.visitorCookie();
+    const cookie = await replica.guestCookie();
     for (const types of ['message', 'state,message', 'account', 'state,account', 'message_ack']) {
       assert.equal((await visit(`/api/events?types=${types}`, cookie)).status, 403, types);
     }
@@ -181,7 +181,7 @@ describe('a QR link', () => {
   it('lets twenty listen and no more, and takes no place from those with a key', async () => {
     const page = async () => parseMetrics(await (await replica.ask(keys.key.read, '/metrics')).text());
     await eventually(async () => (await page()).value('holdline_event_listeners') === 0);
-    const cookie = await replica.visitorCookie();
+    const cookie = await replica.guestCookie();
     const listen = (headers: Record<string, string>) => listenToEvents(replica.url, { headers });
     const clients = await Promise.all(Array.from({ length: 20 }, () => listen({ cookie })));
     const refused = await visit('/api/events', cookie);

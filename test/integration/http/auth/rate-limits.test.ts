@@ -148,7 +148,7 @@ describe('the limits', () => {
     const stop = new AbortController();
     try {
       const listen = async () => {
-        const headers = { cookie: await few.visitorCookie() };
+        const headers = { cookie: await few.guestCookie() };
         const answer = await few.get('/api/events?types=state,qr', { headers, signal: stop.signal });
         return answer.status;
       };

@@ -41,7 +41,7 @@ describe('the scope of each route', () => {
   let server: RedisForData;
   let replica: KeyedReplica;
   let loginCookies: Readonly<Record<Scope, string>>;
-  let visitorCookie: string;
+  let guestCookie: string;
 
   before(async () => {
     server = await openRedis();
@@ -50,7 +50,7 @@ describe('the scope of each route', () => {
       scopes.map((scope) => replica.cookieOf(keys.key[scope])),
     );
     loginCookies = { read, send, admin };
-    visitorCookie = await replica.visitorCookie();
+    guestCookie = await replica.guestCookie();
   });
   after(async () => {
     await replica.close();
@@ -103,7 +103,7 @@ describe('the scope of each route', () => {
           else assert.equal(code, 'forbidden', scope);
         }
       }
-      const visitor = await codeOf(route, { cookie: visitorCookie, origin: replica.url });
+      const visitor = await codeOf(route, { cookie: guestCookie, origin: replica.url });
       if (forVisitors.includes(nameOf(route))) assert.ok(!isTurnedAway(visitor), visitor);
       else assert.equal(visitor, 'forbidden', 'the holder of a QR link');
     });

@@ -7,7 +7,11 @@ import { deferred } from '../../../../src/platform/deadline.js';
 import { eventually } from '../../../support/eventually.js';
 import { linkedAccount as account, type HeldSession, holdSession } from '../../../support/held-session.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
-import { type CommandScript, carryOut, type ScriptedCommands } from '../../../support/scripted-commands.js';
+import {
+  type CommandScript,
+  type ScriptedCommands,
+  startScriptedCommands,
+} from '../../../support/scripted-commands.js';
 import { showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
@@ -81,7 +85,7 @@ describe('what is asked of the session worker', () => {
   }
 
   async function consumer(script: CommandScript = {}): Promise<ScriptedCommands> {
-    const commands = await carryOut(server.url, {
+    const commands = await startScriptedCommands(server.url, {
       read: async ({ operation }) => answers[operation] as ReadOutcome,
       ...script,
     });

@@ -165,7 +165,7 @@ describe('what ends with an account', () => {
   });
 
   it('are the QR links of before, unopened and opened; those that are made afterwards open', async () => {
-    const [unopened, cookie] = [await replica.qrLink(), await replica.visitorCookie()];
+    const [unopened, cookie] = [await replica.qrLink(), await replica.guestCookie()];
     const asVisitor = () => replica.get('/qr.png', { headers: { cookie } });
     const stream = await listenToEvents(replica.url, { headers: { cookie } });
     clients.push(stream);
@@ -176,7 +176,7 @@ describe('what ends with an account', () => {
     assert.equal((await replica.get(unopened)).status, 404);
     assert.equal((await replica.post(unopened, { redirect: 'manual' })).status, 404);
     await stream.untilEnd();
-    const later = await replica.visitorCookie();
+    const later = await replica.guestCookie();
     assert.equal((await replica.get('/qr.png', { headers: { cookie: later } })).status, 404);
   });
 

@@ -182,7 +182,7 @@ describe('an owner', () => {
 
   test('is told which bounds its session worker meets', () =>
     withSends(server, async (stage) => {
-      const supervisor = await stage.run('tells too much');
+      const supervisor = await stage.run('writes too much');
       await stage.observer.untilReady();
       const { redis, session } = stage.observer;
       const status = JSON.parse((await redis.get(sessionKeys(session).state)) ?? '') as Status;

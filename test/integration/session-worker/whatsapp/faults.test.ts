@@ -11,9 +11,9 @@ import {
 import {
   type LibraryClient,
   makeProfile,
+  openBeforeSync,
   removeProfile,
   startLibrary,
-  untilItHearsOfSync,
 } from '../../../whatsapp-web/library-client.js';
 
 /** Each fault as unmodified whatsapp-web.js sees it, switched through the HTTP control API. */
@@ -63,7 +63,7 @@ async function scanAndFinishOfflineMessages(client: LibraryClient): Promise<void
 /** Nothing but the fault kept `ready` from coming: without it, the same page comes to it after a reload. */
 async function assertReadyWithoutTheFault(client: LibraryClient): Promise<void> {
   await controls.faults.clear();
-  await untilItHearsOfSync(controls, async () => {
+  await openBeforeSync(controls, async () => {
     await controls.faults.reloadNow();
     return client;
   });

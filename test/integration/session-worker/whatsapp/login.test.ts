@@ -8,9 +8,9 @@ import {
   type LibraryClient,
   listensTo,
   makeProfile,
+  openBeforeSync,
   removeProfile,
   startLibrary,
-  untilItHearsOfSync,
 } from '../../../whatsapp-web/library-client.js';
 
 /** Unmodified whatsapp-web.js in real Chromium: it must see the stand-in as it sees WhatsApp Web. */
@@ -110,7 +110,7 @@ test('a restart on the same profile is ready without a QR', async () => {
   const first = await startLoggedIn();
   await first.closeBrowser();
 
-  const second = await untilItHearsOfSync(whatsAppWeb, () => start());
+  const second = await openBeforeSync(whatsAppWeb, () => start());
   await second.next('ready');
   assert.ok(!names(second).includes('qr'));
   assert.equal(second.client.info.wid._serialized, '15550001111@c.us');
@@ -172,11 +172,11 @@ test('two browsers logged in as one device are counted, and the newer one puts t
     return true;
   });
 
-  const older = await untilItHearsOfSync(whatsAppWeb, () => start());
+  const older = await openBeforeSync(whatsAppWeb, () => start());
   await older.next('ready');
   assert.equal((await whatsAppWeb.phone.state()).mostActingAtOnce, 1, 'control: one after the other is one');
 
-  const newer = await untilItHearsOfSync(whatsAppWeb, () => start(copy));
+  const newer = await openBeforeSync(whatsAppWeb, () => start(copy));
   assert.equal(await older.next('disconnected'), 'CONFLICT');
   await newer.next('ready');
   const { mostActingAtOnce, devices } = await whatsAppWeb.phone.state();

@@ -6,9 +6,9 @@ import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/
 import {
   type LibraryClient,
   makeProfile,
+  openBeforeSync,
   removeProfile,
   startLibrary,
-  untilItHearsOfSync,
 } from '../../../whatsapp-web/library-client.js';
 
 /**
@@ -175,7 +175,7 @@ test('slow chats do not keep a message from being sent', async () => {
 test('messages that come between CONNECTED and hasSynced are in the chat, and no event tells of them', async () => {
   const { phone, faults } = whatsAppWeb;
   const readies = library.events.filter(([name]) => name === 'ready').length;
-  await untilItHearsOfSync(whatsAppWeb, async () => {
+  await openBeforeSync(whatsAppWeb, async () => {
     await faults.reloadNow();
     await eventually(async () => {
       const { connections, pagesEver } = await phone.state();
@@ -206,7 +206,7 @@ test('a new page has what older pages sent and received: chats with all that is 
     await phone.receive({ from: '15551000012', name: 'Chatty', body: `message ${nth}`, timestamp });
   }
   const readies = library.events.filter(([name]) => name === 'ready').length;
-  await untilItHearsOfSync(whatsAppWeb, async () => {
+  await openBeforeSync(whatsAppWeb, async () => {
     await faults.reloadNow();
     return library;
   });

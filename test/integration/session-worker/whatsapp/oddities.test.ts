@@ -98,11 +98,11 @@ test('loading earlier messages throws, and without the fault there are none: und
 test('odd messages and chats are as they were asked for, after a reload too', async () => {
   const { phone } = whatsAppWeb;
   const thumbnail = 'A'.repeat(6_000);
-  await phone.oddMessage(ADA, { id: null, body: { not: 'text' } }, ['t']);
-  await phone.oddMessage(ADA, { type: 'location', body: thumbnail, lat: 1, lng: 2, loc: 'Town\nStreet' });
-  await phone.oddMessage(ADA, { type: 'poll_creation', body: '', pollName: 'Tea?' });
-  await phone.oddChat('15551000004', { lastReceivedKey: { odd: true }, name: 7 }, ['msgs']);
-  await phone.oddChat('15551000005', { serializeThrows: true });
+  await phone.unusualMessage(ADA, { id: null, body: { not: 'text' } }, ['t']);
+  await phone.unusualMessage(ADA, { type: 'location', body: thumbnail, lat: 1, lng: 2, loc: 'Town\nStreet' });
+  await phone.unusualMessage(ADA, { type: 'poll_creation', body: '', pollName: 'Tea?' });
+  await phone.unusualChat('15551000004', { lastReceivedKey: { odd: true }, name: 7 }, ['msgs']);
+  await phone.unusualChat('15551000005', { serializeThrows: true });
   const see = () =>
     ask<unknown>(`{
       const { Chat } = r('WAWebCollections');
@@ -180,7 +180,7 @@ test('5,000 chats and 300 groups are simply there', async () => {
 });
 
 test('own fields of Conn can be of any type', async () => {
-  await whatsAppWeb.faults.set({ oddConn: { pushname: 5, platform: null } });
+  await whatsAppWeb.faults.set({ unusualConn: { pushname: 5, platform: null } });
   await load(page);
   await untilSynced(page);
   const conn = "(({ pushname, platform }) => [pushname, platform])(r('WAWebConnModel').Conn)";

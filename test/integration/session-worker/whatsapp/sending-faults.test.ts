@@ -5,9 +5,9 @@ import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/
 import {
   type LibraryClient,
   makeProfile,
+  openBeforeSync,
   removeProfile,
   startLibrary,
-  untilItHearsOfSync,
 } from '../../../whatsapp-web/library-client.js';
 
 /** What can go wrong with a message between the call into the page and its ack, as whatsapp-web.js sees it. */
@@ -128,7 +128,7 @@ test('without a network a message is pending in a page that still says CONNECTED
 test('a message that a killed browser did not get out is sent by the next one, once and under its id', async () => {
   const { faults, phone } = whatsAppWeb;
   const restart = async () => {
-    library = await untilItHearsOfSync(whatsAppWeb, () => startLibrary(whatsAppWeb, profile));
+    library = await openBeforeSync(whatsAppWeb, () => startLibrary(whatsAppWeb, profile));
     await library.next('ready');
   };
   // The login itself is on disk only some seconds after it was made.
@@ -154,7 +154,7 @@ test('a page that reloads while it sends has sent nothing, or sends it afterward
   const { faults, phone } = whatsAppWeb;
   const sendInto = async (step: 'before-send' | 'pending' | 'at-server') => {
     const readies = library.events.filter(([name]) => name === 'ready').length;
-    await untilItHearsOfSync(whatsAppWeb, async () => {
+    await openBeforeSync(whatsAppWeb, async () => {
       await faults.set({ reloadAt: { step } });
       // The call is answered or rejected as the reload falls.
       await send(step).catch(() => {});

@@ -115,7 +115,7 @@ test('what a version before left is read as it is: a job without the new fields,
       result: { ...result, message_id: null },
     });
     assert.deepEqual(stage.sentTexts(), ['m-fresh', 'm-lost']);
-    const [message] = stage.theatre.calls().flatMap(({ input }) => (input.messages as object[]) ?? []);
+    const [message] = stage.scripted.calls().flatMap(({ input }) => (input.messages as object[]) ?? []);
     assert.deepEqual(message, {
       ...{ jobId: 'm-fresh', chatId, messageId: `true_${chatId}_m-fresh`, message: 'm-fresh' },
       ...{ linkPreview: true, markSeen: true },
@@ -124,15 +124,15 @@ test('what a version before left is read as it is: a job without the new fields,
 
 test('after a crash the chat that WhatsApp answered is told from the record', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [someNumber]: { chatId: '77@lid', phone: '15551230000' } });
-    stage.theatre.holdAcks('hello');
+    stage.scripted.setLookUps({ [someNumber]: { chatId: '77@lid', phone: '15551230000' } });
+    stage.scripted.holdAcks('hello');
     await ready(stage);
     const [id = ''] = await stage.accept('hello');
     await eventually(() => stage.sentTexts().length === 1);
-    stage.theatre.playLookUps({ [someNumber]: 'never answers' });
-    for (const pid of stage.theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
-    await eventually(() => stage.theatre.threads().length === 2);
-    stage.theatre.holdAcks(null);
+    stage.scripted.setLookUps({ [someNumber]: 'never answers' });
+    for (const pid of stage.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
+    await eventually(() => stage.scripted.threads().length === 2);
+    stage.scripted.holdAcks(null);
     const outcome = await stage.settled(id);
     assert.deepEqual(outcome.status === 'sent' && [outcome.result.to, outcome.result.chat_id], [
       '15551230000',
@@ -184,11 +184,11 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
 test('a job that Redis lost while its message was under way holds up nobody behind it', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
-    stage.theatre.holdAcks('lost');
+    stage.scripted.holdAcks('lost');
     const [lost = ''] = await stage.accept('lost');
     await eventually(() => stage.sentTexts().includes('lost'));
     await stage.observer.redis.del(stage.queue.toKey(lost));
-    stage.theatre.holdAcks(null);
+    stage.scripted.holdAcks(null);
     await eventually(() => stage.logLines.some(({ jobId, msg }) => jobId === lost && msg === 'send settled'));
     const [next = ''] = await stage.accept('next');
     assert.equal((await stage.settled(next)).status, 'sent');

@@ -23,7 +23,7 @@ async function ready(stage: SendStage): Promise<void> {
 }
 
 const lookUpsOf = (stage: SendStage, phoneNumber: string) =>
-  stage.theatre
+  stage.scripted
     .calls()
     .filter(({ operation, input }) => operation === 'prepareSend' && input.phoneNumber === phoneNumber);
 
@@ -40,7 +40,7 @@ const assertAllSentSoon = (stage: SendStage, ids: readonly string[]) =>
 
 test('a number whose look-up is never answered holds up nobody else, with 100 messages that wait for it', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [hanging]: 'never answers' });
+    stage.scripted.setLookUps({ [hanging]: 'never answers' });
     await ready(stage);
     const stuck = await stage.acceptFor({ phoneNumber: hanging }, ...numbered(100, 'stuck'));
     await eventually(() => lookUpsOf(stage, hanging).length > 0);
@@ -59,7 +59,7 @@ test('a number whose look-up is never answered holds up nobody else, with 100 me
 test('many numbers whose look-ups are never answered hold up nobody else', () =>
   withSends(redis, async (stage) => {
     const silent = Array.from({ length: 30 }, (_, i) => `155522200${10 + i}`);
-    stage.theatre.playLookUps(Object.fromEntries(silent.map((number) => [number, 'never answers'])));
+    stage.scripted.setLookUps(Object.fromEntries(silent.map((number) => [number, 'never answers'])));
     await ready(stage);
     await stage.add(...silent.map((phoneNumber) => ({ id: `m-${phoneNumber}`, job: { phoneNumber } })));
     await assertAllSentSoon(stage, await stage.acceptFor({ phoneNumber: others[0] as string }, 'a', 'b'));
@@ -68,10 +68,10 @@ test('many numbers whose look-ups are never answered hold up nobody else', () =>
 test('a chat for which the page does not answer a send holds up nobody else', () =>
   withSends(redis, async (stage) => {
     const chats = Array.from({ length: 12 }, (_, i) => `155533300${10 + i}`);
-    stage.theatre.holdSends(...chats.map(idOfNumber));
+    stage.scripted.holdSends(...chats.map(idOfNumber));
     await ready(stage);
     for (const phoneNumber of chats) await stage.acceptFor({ phoneNumber }, ...numbered(10, 'held'));
-    const sendsOf = () => stage.theatre.calls().filter(({ operation }) => operation === 'sendTexts').length;
+    const sendsOf = () => stage.scripted.calls().filter(({ operation }) => operation === 'sendTexts').length;
     await eventually(() => sendsOf() >= chats.length, { message: 'each of them was tried' });
     const phoneNumber = others[0] as string;
     await assertAllSentSoon(stage, await stage.acceptFor({ phoneNumber }, ...numbered(20)));
@@ -82,11 +82,11 @@ test('a page that does not end a send is replaced, and the message is sent on th
   withSends(
     redis,
     async (stage) => {
-      stage.theatre.neverEndSends(idOfNumber(hanging));
+      stage.scripted.neverEndSends(idOfNumber(hanging));
       await ready(stage);
       await stage.acceptFor({ phoneNumber: hanging }, 'first', 'second');
-      await eventually(() => stage.theatre.threads().length === 2, { message: 'the page is replaced' });
-      stage.theatre.neverEndSends();
+      await eventually(() => stage.scripted.threads().length === 2, { message: 'the page is replaced' });
+      stage.scripted.neverEndSends();
       await stage.untilAllSent();
       assert.deepEqual(stage.sentTexts(), ['first', 'second']);
       const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
@@ -100,7 +100,7 @@ test('a message that two pages did not end settles as unknown, ends no run, and 
   withSends(
     redis,
     async (stage) => {
-      stage.theatre.neverEndSends(idOfNumber(hanging));
+      stage.scripted.neverEndSends(idOfNumber(hanging));
       await ready(stage);
       const [first = '', second = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'first', 'second');
       assert.deepEqual(await stage.settled(first), {
@@ -111,8 +111,8 @@ test('a message that two pages did not end settles as unknown, ends no run, and 
             'WhatsApp Web began to send the message 2 times and did not end it; it is not known whether it was sent',
         },
       });
-      assert.equal(stage.theatre.threads().length, 3);
-      stage.theatre.neverEndSends();
+      assert.equal(stage.scripted.threads().length, 3);
+      stage.scripted.neverEndSends();
       assert.equal((await stage.settled(second)).status, 'sent');
       assert.deepEqual(stage.sentTexts(), ['second']);
     },
@@ -124,12 +124,12 @@ test('a page that is replaced counts for each message that it was at, of whateve
     redis,
     async (stage) => {
       const chats = others.slice(0, 4);
-      stage.theatre.neverEndSends(...chats.map(idOfNumber));
+      stage.scripted.neverEndSends(...chats.map(idOfNumber));
       const ids: string[] = [];
       for (const phoneNumber of chats) ids.push(...(await stage.acceptFor({ phoneNumber }, 'endless')));
       await ready(stage);
       for (const id of ids) assert.equal((await stage.settled(id)).status, 'unknown');
-      assert.equal(stage.theatre.threads().length, 3, 'two pages for all of them');
+      assert.equal(stage.scripted.threads().length, 3, 'two pages for all of them');
     },
     { timing: { sendHungMs: 3_000 } },
   ));
@@ -146,7 +146,7 @@ test('messages of one chat go to the page together, those of another in a call o
     await ready(stage);
     await stage.untilAllSent();
     type Message = { chatId: string; message: string; linkPreview: boolean; markSeen: boolean };
-    const calls = stage.theatre
+    const calls = stage.scripted
       .calls()
       .filter(({ operation }) => operation === 'sendTexts')
       .map(({ input }) => input.messages as Message[]);
@@ -162,7 +162,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
   withSends(redis, async (stage) => {
     const number = '5585988887777';
     const chatId = '123456789@lid';
-    stage.theatre.playLookUps({ [number]: { chatId, phone: '558588887777' } });
+    stage.scripted.setLookUps({ [number]: { chatId, phone: '558588887777' } });
     await ready(stage);
     const [known = ''] = await stage.acceptFor({ phoneNumber: number }, 'known');
     const outcome = await stage.settled(known);
@@ -171,7 +171,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
       '558588887777',
     ]);
     // By either of its names: whoever is faster would be first, if these were several chats.
-    stage.theatre.playLookUps({
+    stage.scripted.setLookUps({
       [number]: 'is unanswered',
       '558588887777': { chatId },
     });
@@ -179,7 +179,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
     await eventually(() => lookUpsOf(stage, number).length >= 2);
     await stage.acceptFor({ chatId }, 'second');
     await stage.acceptFor({ phoneNumber: '558588887777' }, 'third');
-    stage.theatre.playLookUps({ [number]: { chatId }, '558588887777': { chatId } });
+    stage.scripted.setLookUps({ [number]: { chatId }, '558588887777': { chatId } });
     await stage.settled(first);
     await stage.untilAllSent();
     assert.deepEqual(stage.sentTexts(), ['known', 'first', 'second', 'third']);
@@ -187,13 +187,13 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
 
 test('after three look-ups without an answer a message fails, and was not sent', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [hanging]: 'is unanswered' });
+    stage.scripted.setLookUps({ [hanging]: 'is unanswered' });
     await stage.run('stays authenticated', 'ready');
     const ids = await stage.acceptFor({ phoneNumber: hanging }, 'one', 'two');
     // Both are taken before anything is looked up: the owner has them, and only its next thread is ready.
     await eventually(async () => (await stage.queue.getActiveCount()) === 2);
     await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
-    for (const pid of stage.theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
+    for (const pid of stage.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
     for (const id of ids) {
       assert.deepEqual(await stage.settled(id), {
         status: 'failed',
@@ -205,20 +205,20 @@ test('after three look-ups without an answer a message fails, and was not sent',
     }
     assert.equal(lookUpsOf(stage, hanging).length, 3, 'both have waited for the same ones');
     assert.deepEqual(stage.sentTexts(), []);
-    stage.theatre.playLookUps({});
+    stage.scripted.setLookUps({});
     await stage.settled((await stage.acceptFor({ phoneNumber: hanging }, 'three'))[0] as string);
     assert.deepEqual(stage.sentTexts(), ['three']);
   }));
 
 test('a look-up that ended with its page does not count as one without an answer', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [hanging]: 'never answers' });
+    stage.scripted.setLookUps({ [hanging]: 'never answers' });
     await ready(stage);
     const [id = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'through restarts');
     for (let lives = 1; lives <= 3; lives++) {
       await eventually(() => lookUpsOf(stage, hanging).length === lives, { timeoutMs: 30_000 });
-      if (lives === 3) stage.theatre.playLookUps({});
-      for (const pid of stage.theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
+      if (lives === 3) stage.scripted.setLookUps({});
+      for (const pid of stage.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
     }
     assert.equal((await stage.settled(id)).status, 'sent');
     assert.deepEqual(stage.sentTexts(), ['through restarts']);
@@ -226,11 +226,11 @@ test('a look-up that ended with its page does not count as one without an answer
 
 test('a look-up that a page has cut off by loading anew does not count as one without an answer', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.playLookUps({ [hanging]: 'is interrupted' });
+    stage.scripted.setLookUps({ [hanging]: 'is interrupted' });
     await ready(stage);
     const [id = ''] = await stage.acceptFor({ phoneNumber: hanging }, 'through a reload');
     await eventually(() => lookUpsOf(stage, hanging).length >= 5, { timeoutMs: 30_000 });
-    stage.theatre.playLookUps({});
+    stage.scripted.setLookUps({});
     assert.equal((await stage.settled(id)).status, 'sent');
   }));
 
@@ -244,7 +244,7 @@ test('a recipient for whom the page gives no id: the message fails before its at
       { chatId: '' },
     ];
     const numbers = answers.map((_, i) => `155544400${10 + i}`);
-    stage.theatre.playLookUps(Object.fromEntries(answers.map((answer, i) => [numbers[i], answer])));
+    stage.scripted.setLookUps(Object.fromEntries(answers.map((answer, i) => [numbers[i], answer])));
     await ready(stage);
     for (const phoneNumber of numbers) {
       const [id = ''] = await stage.acceptFor({ phoneNumber }, 'lost');
@@ -253,6 +253,6 @@ test('a recipient for whom the page gives no id: the message fails before its at
         error: { code: 'whatsapp_error', message: 'WhatsApp Web gave no id for the message' },
       });
     }
-    const calls = stage.theatre.calls().map(({ operation }) => operation);
+    const calls = stage.scripted.calls().map(({ operation }) => operation);
     assert.equal(calls.includes('sendTexts'), false);
   }));

@@ -32,7 +32,7 @@ test('messages accepted all at once are sent once each, in that order', () =>
 
 test('a message that is not acknowledged holds up no other, and only so many are under way', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.holdAcks('slow');
+    stage.scripted.holdAcks('slow');
     await stage.run('ready');
     await stage.observer.untilReady();
     await stage.accept('slow 0', 'slow 1', ...numbered(30));
@@ -49,7 +49,7 @@ test('a message that is not acknowledged holds up no other, and only so many are
       return stage.sentTexts().length >= 30 + atOnce;
     });
     assert.equal(stage.sentTexts().length, 30 + atOnce);
-    stage.theatre.holdAcks(null);
+    stage.scripted.holdAcks(null);
     await stage.untilAllSent();
     assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
   }));
@@ -58,7 +58,7 @@ test('what is never acknowledged settles as unknown, and makes room', () =>
   withSends(
     redis,
     async (stage) => {
-      stage.theatre.holdAcks('never');
+      stage.scripted.holdAcks('never');
       await stage.run('ready');
       await stage.observer.untilReady();
       await stage.accept(...numbered(atOnce, 'never'), 'after them');
@@ -74,17 +74,17 @@ test('what is never acknowledged settles as unknown, and makes room', () =>
 
 test('the browser dies while many wait to be acknowledged: each is sent once, and none overtakes them', () =>
   withSends(redis, async (stage) => {
-    stage.theatre.holdAcks('message');
+    stage.scripted.holdAcks('message');
     await stage.run('ready');
     await stage.observer.untilReady();
     await stage.accept(...numbered(10));
     await eventually(() => stage.sentTexts().length === 10);
-    const [browser] = stage.theatre.browsersAlive();
+    const [browser] = stage.scripted.browsersAlive();
     process.kill(browser as number, 'SIGKILL');
-    await eventually(() => stage.theatre.threads().length === 2);
+    await eventually(() => stage.scripted.threads().length === 2);
     await stage.accept(...numbered(10, 'message', 10));
     await eventually(() => stage.sentTexts().length === atOnce);
-    stage.theatre.holdAcks(null);
+    stage.scripted.holdAcks(null);
     await stage.untilAllSent();
     assert.deepEqual(stage.sentTexts(), numbered(20));
   }));

@@ -170,7 +170,7 @@ test('an older profile is replaced by a newer snapshot, a newer one is kept', ()
 
 test('a login that is missing is tried from each snapshot once; only then it is void', () =>
   withSession(async (session) => {
-    const { observer, theatre } = session;
+    const { observer, scripted } = session;
     const owner = await session.run('ready');
     await observer.untilReady('ready', 60_000);
     const first = await anotherThan(session, null);
@@ -178,7 +178,7 @@ test('a login that is missing is tried from each snapshot once; only then it is 
     await anotherThan(session, first);
     await session.closeSupervisor(owner);
 
-    theatre.playThreads('fails: login_missing', 'fails: login_missing', 'fails: login_missing', 'shows a qr');
+    scripted.setThreads('fails: login_missing', 'fails: login_missing', 'fails: login_missing', 'shows a qr');
     await session.startSupervisor();
     await observer.until(({ state }) => state === 'qr', 'a QR in the end', 60_000);
     const restored = session.logLines.filter(({ msg }) => msg === 'login restored from its backup');
@@ -197,7 +197,7 @@ test('a login that comes back from a snapshot is ready, and nothing was wiped', 
     await anotherThan(session, null);
     await session.closeSupervisor(owner);
     writeLogin(session, 'emptied');
-    session.theatre.playThreads('fails: login_missing', 'ready');
+    session.scripted.setThreads('fails: login_missing', 'ready');
     await session.startSupervisor();
     await session.observer.untilReady('ready from the snapshot', 60_000);
     assert.equal(readLogin(session), 'login');
@@ -207,12 +207,12 @@ test('a login that comes back from a snapshot is ready, and nothing was wiped', 
 test('without a backup a login is looked for a second time before it is void', () =>
   withSession(
     async (session) => {
-      const { observer, theatre, profileDir } = session;
+      const { observer, scripted, profileDir } = session;
       await session.run('ready');
       await observer.untilReady('ready', 60_000);
-      const nextBrowser = (...threads: Parameters<typeof theatre.playThreads>) => {
-        theatre.playThreads(...threads);
-        for (const pid of theatre.browsersAlive()) process.kill(pid, 'SIGKILL');
+      const nextBrowser = (...threads: Parameters<typeof scripted.setThreads>) => {
+        scripted.setThreads(...threads);
+        for (const pid of scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
       };
       nextBrowser('fails: login_missing', 'ready');
       await observer.until(({ ready, restarts }) => ready && restarts === 2, 'the login is there', 60_000);
@@ -232,13 +232,13 @@ test('a browser that ends on its profile twice gets the snapshot; where that hel
     await anotherThan(session, null);
     await session.closeSupervisor(owner);
     writeLogin(session, 'newest');
-    session.theatre.playBrowsers('fails to start');
+    session.scripted.setBrowsers('fails to start');
     await session.startSupervisor();
     const restores = () =>
       session.logLines.filter(({ msg }) => msg === 'login restored from its backup').length;
     await eventually(() => restores() === 1 && readLogin(session) === 'login', patience);
     await eventually(() => readLogin(session) === 'newest', patience);
-    session.theatre.playBrowsers('normal');
+    session.scripted.setBrowsers('normal');
     await session.observer.untilReady('ready with a browser that starts', 60_000);
     assert.equal(readLogin(session), 'newest');
   }));
@@ -275,7 +275,7 @@ test('a backup that fails is said once, in a sentence, and ends no run; then it 
         const taken = await anotherThan(session, null);
         assert.ok(taken.bytes < 100_000);
         assert.equal(failures().length, 1);
-        assert.equal((await observer.look()).status?.restarts, 0);
+        assert.equal((await observer.read()).status?.restarts, 0);
         await eventually(async () => /"reason":null/.test(await standing()), patience);
         await eventually(() => leftovers(session).length === 0, patience);
       } finally {

@@ -8,12 +8,12 @@ import { deferred } from '../../../../src/platform/deadline.js';
 import { BrowserWatchdog, requireWatchdog } from '../../../../src/supervisor/browser/browser-watchdog.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
-import { isAlive, membersOfGroup, processFacts, signalIfAlive } from '../../../support/processes.js';
+import { isAlive, kill, membersOfGroup, processFacts } from '../../../support/processes.js';
 
 const groups: number[] = [];
 
 after(async () => {
-  for (const group of groups) signalIfAlive(-group, 'SIGKILL');
+  for (const group of groups) kill(-group, 'SIGKILL');
   await assertNothingLeft();
 });
 

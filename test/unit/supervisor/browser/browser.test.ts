@@ -10,24 +10,24 @@ import { ask } from '../../../support/ask-browser.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { isAlive, membersOfGroup } from '../../../support/processes.js';
-import { type BrowserBehaviour, Theatre } from '../../../support/theatre.js';
+import { type BrowserBehaviour, ScriptedProcesses } from '../../../support/scripted-processes.js';
 
 after(assertNothingLeft);
 
 const unforced = new AbortController().signal;
 
 /** A lease and a scripted browser to be launched under it. */
-function scripted(behaviour: BrowserBehaviour = 'normal', executable?: string) {
-  const theatre = new Theatre(scratchDir());
-  theatre.playBrowsers(behaviour);
-  const profileDir = join(theatre.dir, 'profile');
+function prepareLaunch(behaviour: BrowserBehaviour = 'normal', executable?: string) {
+  const scripted = new ScriptedProcesses(scratchDir());
+  scripted.setBrowsers(behaviour);
+  const profileDir = join(scripted.dir, 'profile');
   mkdirSync(profileDir);
   const lost = new AbortController();
   const abandon = new AbortController();
   const lease = { lost: lost.signal, renewed: new Set<() => void>(), isHeld: true, ageMs: 0 };
   const launch = (browserStartMs = 30_000) =>
     launchBrowser({
-      executable: executable ?? theatre.browserExecutable,
+      executable: executable ?? scripted.browserExecutable,
       profileDir,
       headless: true,
       extraArgs: [],
@@ -36,7 +36,7 @@ function scripted(behaviour: BrowserBehaviour = 'normal', executable?: string) {
       lease,
       abandon: abandon.signal,
     });
-  return { theatre, lease, lost, abandon, launch };
+  return { scripted, lease, lost, abandon, launch };
 }
 
 /** What one sees who attaches to it. */
@@ -55,7 +55,7 @@ async function assertGone({ pid, watchdogPid = 0 }: Browser): Promise<void> {
 }
 
 test('it runs in a group of its own under a watchdog, and can be reached by nobody else', async () => {
-  const browser = await scripted().launch();
+  const browser = await prepareLaunch().launch();
   assert.deepEqual(
     membersOfGroup(browser.pid).map(({ pid }) => pid),
     [browser.pid],
@@ -68,12 +68,12 @@ test('it runs in a group of its own under a watchdog, and can be reached by nobo
 });
 
 test('the loss of the lease kills it, and its helpers, at once', async () => {
-  const { theatre, launch, lost } = scripted();
+  const { scripted, launch, lost } = prepareLaunch();
   // A launcher with a helper in the browser's group.
-  const launcher = join(theatre.dir, 'with-helper');
-  writeFileSync(launcher, `#!/bin/sh\nsleep 600 &\nexec '${theatre.browserExecutable}' "$@"\n`);
+  const launcher = join(scripted.dir, 'with-helper');
+  writeFileSync(launcher, `#!/bin/sh\nsleep 600 &\nexec '${scripted.browserExecutable}' "$@"\n`);
   chmodSync(launcher, 0o755);
-  const withHelper = scripted('normal', launcher);
+  const withHelper = prepareLaunch('normal', launcher);
   const [browser, other] = await Promise.all([withHelper.launch(), launch()]);
   assert.equal(membersOfGroup(browser.pid).length, 2);
   withHelper.lost.abort('the lock is held by another run');
@@ -85,7 +85,7 @@ test('the loss of the lease kills it, and its helpers, at once', async () => {
 });
 
 test('each renewal feeds its watchdog; after its end nothing of it is called', async () => {
-  const { lease, launch } = scripted();
+  const { lease, launch } = prepareLaunch();
   const browser = await launch();
   assert.equal(lease.renewed.size, 1);
   for (const renewed of lease.renewed) renewed();
@@ -95,29 +95,29 @@ test('each renewal feeds its watchdog; after its end nothing of it is called', a
 });
 
 test('without a lease that holds it is not even started', async () => {
-  const { theatre, lease, launch } = scripted();
+  const { scripted, lease, launch } = prepareLaunch();
   lease.isHeld = false;
   await assert.rejects(launch(), /the browser is not needed any more/);
-  assert.deepEqual(theatre.browsersEver(), []);
+  assert.deepEqual(scripted.browsersEver(), []);
 });
 
 test('it is given up while it starts, and nothing of it stays', async () => {
-  const { theatre, abandon, launch } = scripted('never listens');
+  const { scripted, abandon, launch } = prepareLaunch('never listens');
   const launched = launch();
-  await eventually(() => theatre.browsersAlive().length === 1);
+  await eventually(() => scripted.browsersAlive().length === 1);
   abandon.abort();
   await assert.rejects(launched, /the browser ended while it started \(signal SIGKILL\)/);
-  assert.deepEqual(theatre.browsersAlive(), []);
+  assert.deepEqual(scripted.browsersAlive(), []);
 });
 
 test('one that does not listen in time is killed', async () => {
-  const { theatre, launch } = scripted('never listens');
+  const { scripted, launch } = prepareLaunch('never listens');
   await assert.rejects(launch(300), { message: 'the starting browser did not answer within 0.3 s' });
-  await eventually(() => theatre.browsersAlive().length === 0);
+  await eventually(() => scripted.browsersAlive().length === 0);
 });
 
 test('one that is not there is a sentence with its path', async () => {
-  const { launch } = scripted('normal', '/nonexistent/chromium');
+  const { launch } = prepareLaunch('normal', '/nonexistent/chromium');
   await assert.rejects(launch(), {
     code: 'browser_failed_to_start',
     message: 'the browser /nonexistent/chromium cannot be started: ENOENT',
@@ -125,7 +125,7 @@ test('one that is not there is a sentence with its path', async () => {
 });
 
 test('stopping reaches a browser that is frozen', async () => {
-  const browser = await scripted().launch();
+  const browser = await prepareLaunch().launch();
   process.kill(browser.pid, 'SIGSTOP');
   await browser.stop(10_000, unforced);
   assert.equal(await browser.exited, 'signal SIGTERM');
@@ -134,8 +134,8 @@ test('stopping reaches a browser that is frozen', async () => {
 
 test('one that ignores SIGTERM is killed when its grace is over, or at once when that is forced', async () => {
   const [patient, forced] = await Promise.all([
-    scripted('ignores SIGTERM').launch(),
-    scripted('ignores SIGTERM').launch(),
+    prepareLaunch('ignores SIGTERM').launch(),
+    prepareLaunch('ignores SIGTERM').launch(),
   ]);
   await Promise.all([patient.stop(50, unforced), forced.stop(600_000, AbortSignal.abort())]);
   assert.deepEqual(await Promise.all([patient.exited, forced.exited]), ['signal SIGKILL', 'signal SIGKILL']);
@@ -143,7 +143,7 @@ test('one that ignores SIGTERM is killed when its grace is over, or at once when
 });
 
 test('a browser that keeps its pages is not to be used again', async () => {
-  const browser = await scripted('keeps its pages').launch();
+  const browser = await prepareLaunch('keeps its pages').launch();
   assert.equal(await browser.renewPages(300), false);
   await browser.kill();
 });
@@ -176,7 +176,7 @@ test('the flags switch off no check of what a page may reach, and what the opera
 
 test('Chromium opens the page that is ready for the thread and none of its own, also for the next thread', async () => {
   const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
-  const browser = await scripted('normal', chromeExecutable).launch();
+  const browser = await prepareLaunch('normal', chromeExecutable).launch();
   try {
     await eventually(async () => (await pagesOf(browser)).some(({ url }) => url === preparedPage));
     const before = await pagesOf(browser);
@@ -203,8 +203,8 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
 
 test('without a watchdog there is no browser, and the sentence says why', async () => {
   const { PATH } = process.env;
-  const stage = scripted();
-  process.env.PATH = stage.theatre.dir;
+  const stage = prepareLaunch();
+  process.env.PATH = stage.scripted.dir;
   try {
     await assert.rejects(stage.launch(), {
       code: 'browser_failed_to_start',
@@ -213,5 +213,5 @@ test('without a watchdog there is no browser, and the sentence says why', async 
   } finally {
     process.env.PATH = PATH;
   }
-  assert.deepEqual(stage.theatre.browsersAlive(), []);
+  assert.deepEqual(stage.scripted.browsersAlive(), []);
 });

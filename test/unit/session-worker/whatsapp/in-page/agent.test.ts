@@ -322,8 +322,11 @@ describe('a reaction', () => {
 
 describe('what the page tells by itself', () => {
   const until = async (page: FakePage, count: number) => {
-    while (page.told.flatMap(({ events }) => events ?? []).length < count) await new Promise(setImmediate);
-    return page.told.flatMap(({ events }) => (events ?? []) as { type: string; message: PageMessage }[]);
+    while (page.sentToNode.flatMap(({ events }) => events ?? []).length < count)
+      await new Promise(setImmediate);
+    return page.sentToNode.flatMap(
+      ({ events }) => (events ?? []) as { type: string; message: PageMessage }[],
+    );
   };
 
   it('is each incoming message once, in order, however many come at once', async () => {
@@ -336,7 +339,7 @@ describe('what the page tells by itself', () => {
       told.map(({ message }) => message.body),
       Array.from({ length: 1_500 }, (_, i) => `${i}`),
     );
-    assert.ok(page.told.length < 20, 'in batches');
+    assert.ok(page.sentToNode.length < 20, 'in batches');
   });
 
   it('leaves out stories, channels and own messages', async () => {

@@ -3,13 +3,13 @@ import { Redis } from 'ioredis';
 import type { Status } from '../../../src/contract/status.js';
 import type { FaultStage } from './fault-row.js';
 
-/** One answer of `GET /api/status`, and what was true when it was asked. */
-export interface Sighting {
-  /** ms, monotonic; when the answer was complete. */
+/** One answer of `GET /api/status`, with what ran when it was requested. */
+export interface Sample {
+  /** When the answer was complete; ms, monotonic. */
   readonly at: number;
   readonly tookMs: number;
   readonly code: number;
-  /** null where the answer was an error, whose code is `error`. */
+  /** null: the answer was an error, whose code is `error`. */
   readonly status: Status | null;
   readonly error: string | null;
   readonly browsers: number;
@@ -20,19 +20,19 @@ type Watched = Pick<FaultStage, 'replica' | 'redis' | 'browsersAlive' | 'countIn
 
 const intervalMs = 100;
 
-/** Looks at the session over HTTP, several times a second, and counts what acts for it. */
-export class Watch {
-  readonly sightings: Sighting[] = [];
+/** Requests the status several times a second, and counts browsers and acting pages. */
+export class StatusSampler {
+  readonly samples: Sample[] = [];
   mostBrowsers = 0;
   mostActing = 0;
-  /** How much too late this process woke at worst, ms: so busy is the machine. */
+  /** How late this process's timer fired at worst, ms: a measure of how busy the machine is. */
   latestMs = 0;
-  /** How long Redis itself took to answer at worst, ms. */
+  /** The slowest answer of Redis itself, ms. */
   redisLatestMs = 0;
   readonly #stage: Watched;
-  readonly #counting: NodeJS.Timeout;
-  readonly #waking: NodeJS.Timeout;
-  readonly #looking: Promise<void>;
+  readonly #countTimer: NodeJS.Timeout;
+  readonly #wakeTimer: NodeJS.Timeout;
+  readonly #sampling: Promise<void>;
   readonly #redis: Redis;
   #alive = 0;
   #wokeAt = performance.now();
@@ -41,20 +41,20 @@ export class Watch {
   constructor(stage: Watched) {
     this.#stage = stage;
     this.#count();
-    this.#counting = setInterval(() => this.#count(), stage.countIntervalMs);
-    this.#waking = setInterval(() => this.#wake(), intervalMs);
-    this.#looking = this.#look();
+    this.#countTimer = setInterval(() => this.#count(), stage.countIntervalMs);
+    this.#wakeTimer = setInterval(() => this.#wake(), intervalMs);
+    this.#sampling = this.#sample();
     this.#redis = new Redis(stage.redis.url, { maxRetriesPerRequest: null, retryStrategy: () => intervalMs });
     this.#redis.on('error', () => undefined);
-    void this.#askRedis();
+    void this.#pingRedis();
   }
 
   async stop(): Promise<void> {
     this.#isOver = true;
-    clearInterval(this.#counting);
-    clearInterval(this.#waking);
-    await this.#looking;
-    // A question that waits for Redis to come back is not settled by this.
+    clearInterval(this.#countTimer);
+    clearInterval(this.#wakeTimer);
+    await this.#sampling;
+    // This does not settle a PING that waits for Redis to come back.
     this.#redis.disconnect();
   }
 
@@ -69,7 +69,7 @@ export class Watch {
     this.#wokeAt = now;
   }
 
-  async #askRedis(): Promise<void> {
+  async #pingRedis(): Promise<void> {
     while (!this.#isOver) {
       const askedAt = performance.now();
       await this.#redis.ping().catch(() => undefined);
@@ -78,7 +78,7 @@ export class Watch {
     }
   }
 
-  async #look(): Promise<void> {
+  async #sample(): Promise<void> {
     while (!this.#isOver) {
       const browsers = this.#alive;
       const acting = await this.#stage.acting();
@@ -87,7 +87,7 @@ export class Watch {
       const answer = await this.#stage.replica.get('/api/status');
       const body = (await answer.json()) as Status & { error?: { code: string } };
       const at = performance.now();
-      this.sightings.push({
+      this.samples.push({
         at,
         tookMs: at - askedAt,
         code: answer.status,

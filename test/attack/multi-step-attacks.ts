@@ -3,14 +3,14 @@ import { listenToEvents } from '../support/event-client.js';
 import { eventually } from '../support/eventually.js';
 import type { Target } from './target.js';
 
-/** Attacks that take more than requests: somebody writes to the account, signs out, or has a page open. */
+/** Attacks that need more than requests: messages to the account, a sign-out, an open page. */
 
-interface Outcome {
+export interface Outcome {
   readonly seen: string;
   readonly complaint?: string;
 }
 
-/** The longest messages that WhatsApp takes, of characters of three bytes, from anybody who knows the number. */
+/** A stranger sends messages of the greatest length, of three-byte characters. Anybody who knows the number can. */
 export async function strangersWrite({ stage }: Target): Promise<Outcome> {
   const body = '€'.repeat(65_536);
   const count = 2_200;
@@ -21,7 +21,7 @@ export async function strangersWrite({ stage }: Target): Promise<Outcome> {
   return { seen: `${count} messages, ${Math.round((count * body.length * 3) / 1e6)} MB` };
 }
 
-/** An operator signs out; what comes then is not for the page that is still open. */
+/** An operator signs out. The page that is still open must get no later events. */
 export async function streamsEndWithTheirLogin({ stage, keyed, keys }: Target): Promise<Outcome> {
   const url = await keyed.url();
   const login = await fetch(`${url}/login`, {
@@ -35,20 +35,22 @@ export async function streamsEndWithTheirLogin({ stage, keyed, keys }: Target): 
   if (stream.status !== 200) return { seen: '', complaint: `the stream was answered ${stream.status}` };
   try {
     await stage.whatsApp.phone.receive({ from: '15557770001', body: 'before the sign-out' });
-    await eventually(() => stream.text.includes('before the sign-out'), { message: 'a message is told' });
+    await eventually(() => stream.text.includes('before the sign-out'), {
+      message: 'a message in the stream',
+    });
     await fetch(`${url}/signout`, { method: 'POST', redirect: 'manual', headers: { origin: url, cookie } });
     const endedInTime = await eventually(() => stream.hasEnded, { timeoutMs: 10_000 }).catch(() => false);
     await stage.whatsApp.phone.receive({ from: '15557770001', body: 'after the sign-out' });
     await sleep(2_000);
-    const tells = stream.text.includes('after the sign-out');
-    if (endedInTime && !tells) return { seen: 'the stream ended' };
-    return { seen: '', complaint: tells ? 'it told a message after the sign-out' : 'it did not end' };
+    const hasLater = stream.text.includes('after the sign-out');
+    if (endedInTime && !hasLater) return { seen: 'the stream ended' };
+    return { seen: '', complaint: hasLater ? 'it sent a message after the sign-out' : 'it did not end' };
   } finally {
     stream.close();
   }
 }
 
-/** What `fetch(…, { mode: 'no-cors' })` in a page of another site sends; then the owner's own call, from the same machine. */
+/** Sends what `fetch(…, { mode: 'no-cors' })` sends from a page of another site. Then the owner calls from the same machine. */
 export async function fetchFromForeignPage({ limited }: Target): Promise<Outcome> {
   const url = await limited.url();
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'empty' };
@@ -63,5 +65,5 @@ export async function fetchFromForeignPage({ limited }: Target): Promise<Outcome
   const own = await fetch(`${url}/api/chats?limit=1`);
   await own.arrayBuffer();
   const seen = `answers by status: ${[...answers].map(([status, count]) => `${status}: ${count}`).join(', ')}`;
-  return own.status === 200 ? { seen } : { seen, complaint: `then the owner was answered ${own.status}` };
+  return own.status === 200 ? { seen } : { seen, complaint: `then the owner got ${own.status}` };
 }

@@ -1,18 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { dieWithThisProcess } from './die-with-this-process.js';
 
-/** Two ways of not being a web server. */
-export interface DeafServers {
-  /** Accepts connections and says nothing. */
+/** Two ports on which no server answers. */
+export interface UnresponsiveServers {
+  /** Accepts connections and never answers. */
   readonly silentPort: number;
-  /** Drops the packets of those who want to connect. */
+  /** Drops the packets of new connections. */
   readonly droppingPort: number;
   close(): Promise<void>;
 }
 
-export async function startDeafServers(): Promise<DeafServers> {
+export async function startUnresponsiveServers(): Promise<UnresponsiveServers> {
   const open = new Set<Socket>();
   const silent = createServer((socket) => {
     open.add(socket);
@@ -37,7 +38,7 @@ export async function startDeafServers(): Promise<DeafServers> {
 
 const listener = `const s = require('net').createServer().listen(0, '127.0.0.1', 1, () => console.log(s.address().port))`;
 
-/** A process that listens and, stopped, never accepts: beyond its backlog the kernel drops what arrives. */
+/** Starts a process that listens, then stops it. It never accepts: when its backlog is full, the kernel drops new connections. */
 async function startFrozenListener(): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(process.execPath, ['-e', listener], { stdio: ['ignore', 'pipe', 'inherit'] });
   dieWithThisProcess(child, 'KILL');
@@ -48,10 +49,6 @@ async function startFrozenListener(): Promise<{ child: ChildProcess; port: numbe
 
 async function fillBacklog(port: number): Promise<Socket[]> {
   const sockets = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
-  await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'connect'))), wait(500)]);
+  await Promise.race([Promise.all(sockets.map((socket) => once(socket, 'connect'))), sleep(500)]);
   return sockets;
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

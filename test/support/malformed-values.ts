@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import { type KeyType, typeOfKey } from '../../src/contract/key-types.js';
 
-/** What somebody may have written under a key of ours. */
-export interface OddContent {
+/** A value of the wrong type or form that another program may have written under one of our keys. */
+export interface MalformedValue {
   readonly what: string;
   readonly type: KeyType;
-  /** Writes it in the place of what is there. */
+  /** Replaces what is stored there. */
   write(redis: Redis, key: string): Promise<unknown>;
 }
 
@@ -14,7 +14,7 @@ const hugeText = 'x y'.repeat(1_000_000);
 
 const writing = (...words: (string | number)[]) => {
   const [command = '', ...args] = words;
-  // In one step: nobody finds the key without either.
+  // One transaction: no reader finds the key missing.
   return (redis: Redis, key: string) =>
     redis
       .multi()
@@ -23,19 +23,19 @@ const writing = (...words: (string | number)[]) => {
       .exec();
 };
 
-export const oddContents: readonly OddContent[] = [
+export const malformedValues: readonly MalformedValue[] = [
   { what: 'a list', type: 'list', write: writing('rpush', rubbish) },
-  { what: 'a hash', type: 'hash', write: writing('hset', 'odd', rubbish) },
+  { what: 'a hash', type: 'hash', write: writing('hset', 'unknown', rubbish) },
   { what: 'a set', type: 'set', write: writing('sadd', rubbish) },
   { what: 'a sorted set', type: 'zset', write: writing('zadd', 1, rubbish) },
-  { what: 'a stream', type: 'stream', write: writing('xadd', '*', 'odd', rubbish) },
+  { what: 'a stream', type: 'stream', write: writing('xadd', '*', 'unknown', rubbish) },
   { what: 'rubbish', type: 'string', write: writing('set', rubbish) },
   { what: 'nothing', type: 'string', write: writing('set', '') },
   { what: 'a huge text', type: 'string', write: writing('set', hugeText) },
 ];
 
-/** Whether it is odd under this key: under some any text is as good as another. */
-export function mayBe({ type }: OddContent, key: string): boolean {
+/** Whether the value is malformed under this key. Some keys hold any text. */
+export function isMalformedUnder({ type }: MalformedValue, key: string): boolean {
   const isOpaque = /:(?:qr:\w+|id|pc|limiter|stalled-check)$/.test(key);
   return type !== typeOfKey(key) || (type === 'string' && !isOpaque);
 }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatFence, type Status } from '../../src/contract/status.js';
 import type { ChaosCluster } from './cluster.js';
 
-/** Clients that poll every replica, and what must be true of each answer. */
-export class Watch {
+/** Polls the status of every replica and checks each answer. */
+export class StatusPoller {
   readonly tally = { answers: 0, ready: 0, unavailable: 0, unreachable: 0 };
   readonly #cluster: ChaosCluster;
   readonly #complain: (what: string) => void;
@@ -28,7 +28,7 @@ export class Watch {
 
   async #poll(replica: number): Promise<void> {
     for (; !this.#isOver; await sleep(150)) {
-      // Whoever asks now must not be told of a time before what somebody was told already.
+      // This answer must not be older than any that a replica has already given.
       const known = this.#newest;
       let answer: Response;
       let body: Status & { error?: { code: string } };
@@ -55,7 +55,8 @@ export class Watch {
       if (body.state === 'qr' || body.state === 'stopped' || body.state === 'auth_failure') {
         this.#complain(`replica ${replica} said ${body.state}: ${body.last_error}`);
       }
-      if (isBefore(body, known)) this.#complain(`${formatFence(body)} was told after ${formatFence(known)}`);
+      if (isBefore(body, known))
+        this.#complain(`${formatFence(body)} was answered after ${formatFence(known)}`);
       if (isBefore(this.#newest, body)) this.#newest = { epoch: body.epoch, incarnation: body.incarnation };
     }
   }

@@ -1,20 +1,20 @@
 import { Redis } from 'ioredis';
 import { keyPrefix } from '../../src/contract/keys.js';
 
-/** Their number is that of what was asked for: each send, for one, leaves its job and its record for a day. */
+/** Kinds of keys whose number follows from the requests made: each send, for example, leaves its job and record for a day. */
 const kindsOfIds = [
   { pattern: /^(\{wa\}:(?:sends|reads)-[a-z0-9-]+):[a-z]-.{36}/, kind: 'jobs of commands' },
   { pattern: /^\{wa\}:s:[a-z0-9-]+:(?:attempt|answer):/, kind: 'records and answers of commands' },
-  { pattern: /^\{wa\}:(?:limit|login|qr-link|qr-visit|visits):/, kind: 'limits and visits' },
+  { pattern: /^\{wa\}:(?:limit|login|qr-link|qr-visit|visits):/, kind: 'limits and logins' },
 ] as const;
 
-/** How many keys there are, of each kind of id and else. */
+/** The number of keys of each kind, and of all others. */
 export type KeyCount = ReadonlyMap<string, number>;
 
 export const otherKeys = 'other keys';
 
-/** Counts the keys in a Redis; waits for one that is away. */
-export class KeyCensus {
+/** Counts the keys in a Redis; waits while it is down. */
+export class KeyCounter {
   readonly #redis: Redis;
 
   constructor(redisUrl: string) {

@@ -3,21 +3,24 @@ import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { sessionKeys } from '../../../src/contract/keys.js';
-import type { Settled } from '../deployment.js';
+import type { OwnedSession } from '../deployment.js';
 import { eventually } from '../eventually.js';
+import { kill } from '../processes.js';
 import type { RefusedDeployment } from '../refused-deployment.js';
-import { getJob, postSend } from '../send-client.js';
-import { kill } from '../stage.js';
+import { postSend, untilSettled } from '../send-client.js';
 
 /**
- * Makes a step come while it is refused. Resolves to what must be seen to once it is no longer refused; void: nothing.
+ * Makes a step happen while Redis refuses it. May resolve to a check, which runs when Redis no longer refuses.
  */
-export type Act = (stage: RefusedDeployment, before: Settled) => Promise<(() => Promise<void>) | void>;
+export type Trigger = (
+  stage: RefusedDeployment,
+  before: OwnedSession,
+) => Promise<(() => Promise<void>) | void>;
 
 const patience = { timeoutMs: 60_000 };
 
-/** The session needs another owner. */
-export const ownerDies: Act = async (stage, { owner, status }) => {
+/** The owner is killed: the session needs another one. */
+export const ownerDies: Trigger = async (stage, { owner, status }) => {
   owner.signal('SIGKILL');
   await owner.exited;
   return async () => {
@@ -26,40 +29,40 @@ export const ownerDies: Act = async (stage, { owner, status }) => {
   };
 };
 
-export const standbyIsReplaced: Act = async (stage, { owner }) => {
+export const standbyIsReplaced: Trigger = async (stage, { owner }) => {
   await stage.endStandby(owner);
   await stage.startSupervisor();
 };
 
-export const browserDies: Act = async (_, { browser }) => kill(browser);
+export const browserDies: Trigger = async (_, { browser }) => kill(browser);
 
-export const connectionsAreCut: Act = async (stage) => {
+export const connectionsAreCut: Trigger = async (stage) => {
   for (const network of stage.networks()) {
     network.cut();
     network.open();
   }
 };
 
-/** A message of its own: afterwards it has been sent, once. */
-export const sendIsAccepted: Act = async (stage) => (await accept(stage)).untilSent;
+/** Accepts a message. Afterwards it must have been sent once. */
+export const sendIsAccepted: Trigger = async (stage) => (await accept(stage)).untilSent;
 
-/** An event of a message: afterwards it has been told, once. */
-export const eventIsTold: Act = async (stage) => {
-  const { id, untilSent } = await accept(stage, 'told');
+/** Causes an event of a message. Afterwards it must be in the stream once. */
+export const eventIsPublished: Trigger = async (stage) => {
+  const { id, untilSent } = await accept(stage, 'event');
   const { redis, session } = stage.observer;
-  const told = async () => {
+  const published = async () => {
     const entries = await redis.xrevrange(sessionKeys(session).events, '+', '-', 'COUNT', 100);
     const isOfIt = (word: string) => word.includes(id);
     return entries.filter(([, words]) => words.includes('message_ack') && words.some(isOfIt)).length;
   };
   return async () => {
     await untilSent();
-    await eventually(async () => (await told()) > 0, { ...patience, message: 'the event is told' });
-    assert.equal(await told(), 1);
+    await eventually(async () => (await published()) > 0, { ...patience, message: 'the event is published' });
+    assert.equal(await published(), 1);
   };
 };
 
-/** A job's id is part of its message's. */
+/** Accepts a message. The id of its job is part of the message id. */
 async function accept(
   stage: RefusedDeployment,
   beginning = 'refused',
@@ -71,18 +74,14 @@ async function accept(
   return {
     id,
     async untilSent() {
-      const isSettled = async () => !isOpen((await getJob(stage.replica, id)).status);
-      await eventually(isSettled, { ...patience, message: 'the send settles' });
-      const { status } = await getJob(stage.replica, id);
+      const { status } = await untilSettled(stage.replica, id);
       assert.deepEqual([status, await stage.received(body)], ['sent', 1]);
     },
   };
 }
 
-const isOpen = (status: string) => status === 'queued' || status === 'active';
-
-/** A message that is not accepted while it is refused, and that its caller repeats. */
-export const sendIsRefused: Act = async (stage) => {
+/** Posts a message that is not accepted. Its caller repeats it afterwards, and it must be sent once. */
+export const sendIsRefused: Trigger = async (stage) => {
   const [message, key] = [`refused ${randomUUID()}`, randomUUID()];
   const refused = await postSend(stage.replica, { message, key, prefer: 'respond-async' });
   assert.equal(refused.status, 503, JSON.stringify(refused.body));
@@ -92,8 +91,8 @@ export const sendIsRefused: Act = async (stage) => {
   };
 };
 
-/** A read; whatever it is answered, the next one is answered well. */
-export const readIsAsked: Act = async (stage) => {
+/** Reads the chats. This read may fail; the next one must succeed. */
+export const readIsAsked: Trigger = async (stage) => {
   const asked = chats(stage);
   return async () => {
     assert.ok([200, 502, 503, 504].includes(await asked));
@@ -107,12 +106,12 @@ async function chats({ replica }: RefusedDeployment): Promise<number> {
   return answer.status;
 }
 
-/** The login has changed: it is to be backed up. */
-export const loginChanges: Act = async ({ theatre, observer }) => {
+/** Changes the login, which must then be backed up. */
+export const loginChanges: Trigger = async ({ scripted, observer }) => {
   const { snapshot } = sessionKeys(observer.session);
   const newest = () => observer.redis.hget(snapshot, 'manifest');
   const before = await newest();
-  const profile = join(theatre.dir, 'auth', `session-${observer.session}`);
+  const profile = join(scripted.dir, 'auth', `session-${observer.session}`);
   const file = join(profile, 'Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb/000003.log');
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, 'another word of the login');
@@ -121,14 +120,14 @@ export const loginChanges: Act = async ({ theatre, observer }) => {
   };
 };
 
-export const ownerIsAskedToStop: Act = async (_, { owner }) => {
+export const ownerIsAskedToStop: Trigger = async (_, { owner }) => {
   owner.signal('SIGTERM');
   await owner.exited;
 };
 
-/** What the caller is told is true; only a new start brings the session back. */
+/** Ends the session over HTTP. The answer must be true; only a new start brings the session back. */
 export const ends =
-  (kind: 'stop' | 'logout'): Act =>
+  (kind: 'stop' | 'logout'): Trigger =>
   async (stage) => {
     const answered = stage.replica.post(`/api/${kind}`);
     return async () => {
@@ -142,13 +141,13 @@ export const ends =
     };
   };
 
-/** The wish is not recorded, and its caller is told so. */
-export const endIsRefused: Act = async ({ replica }) => {
+/** A stop that cannot be recorded must be answered with an error. */
+export const endIsRefused: Trigger = async ({ replica }) => {
   assert.equal((await replica.post('/api/stop')).status, 503);
 };
 
-/** A start that nobody could record is not told as one. */
-export const startIsRefused: Act = async (stage) => {
+/** A start that cannot be recorded must be answered with an error. */
+export const startIsRefused: Trigger = async (stage) => {
   await stage.observer.requestEnd('stop');
   await stage.observer.untilEnded();
   const answer = await stage.replica.post('/api/auth/start');

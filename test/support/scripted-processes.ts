@@ -6,8 +6,8 @@ import { isAlive } from './processes.js';
 import { replaceFile } from './replace-file.js';
 
 /**
- * A directory by which a test tells scripted browsers and threads what to do, and in which they record that they
- * ran. Files, because both must work while Redis does not.
+ * The script directory: a test writes there what scripted browsers and threads do, and they record there what they did.
+ * It uses files because both must work while Redis is down.
  */
 
 export type BrowserBehaviour =
@@ -28,7 +28,7 @@ export type ThreadBehaviour =
   | 'spins'
   | 'runs out of memory'
   | 'never answers stop'
-  | 'tells too much'
+  | 'writes too much'
   | `fails: ${ExitReason}`;
 
 /** One life of a scripted thread. */
@@ -36,16 +36,16 @@ export interface ThreadRecord {
   readonly epoch: number;
   readonly incarnation: number;
   readonly behaviour: ThreadBehaviour;
-  /** Where it listens: of each browser another address. */
+  /** The browser's `product`, which differs for each browser. */
   readonly browser: string;
 }
 
 export const scriptedThreadEntry = new URL('./programs/scripted-thread.js', import.meta.url);
 const scriptedBrowser = fileURLToPath(new URL('./programs/scripted-browser.js', import.meta.url));
 
-export class Theatre {
+export class ScriptedProcesses {
   readonly dir: string;
-  /** To be named as the supervisor's browser. */
+  /** The executable to configure as the supervisor's browser. */
   readonly browserExecutable: string;
   readonly #dead = new Set<string>();
 
@@ -53,7 +53,7 @@ export class Theatre {
     this.dir = dir;
     this.browserExecutable = join(dir, 'browser');
     mkdirSync(join(dir, 'browsers'), { recursive: true });
-    // The shell records the pid before Node has loaded, and becomes the browser. Pids are used again: the time, too.
+    // The shell records its pid before Node has loaded, then becomes the browser. Pids are reused, so it records the uptime too.
     writeFileSync(
       this.browserExecutable,
       `#!/bin/sh\nif [ "$1" = --version ]; then echo 'Scripted Browser 1.0'; exit; fi\nread -r up rest < /proc/uptime\necho > '${dir}/browsers/'$$-$up\nexec '${process.execPath}' '${scriptedBrowser}' '${dir}' "$@"\n`,
@@ -61,16 +61,16 @@ export class Theatre {
     chmodSync(this.browserExecutable, 0o755);
   }
 
-  /** What the next threads do, one after another; the last goes on for all that follow. */
-  playThreads(...behaviours: [ThreadBehaviour, ...ThreadBehaviour[]]): void {
+  /** Behaviours of the next threads, one after another. The last one also applies to all later threads. */
+  setThreads(...behaviours: [ThreadBehaviour, ...ThreadBehaviour[]]): void {
     replaceFile(join(this.dir, 'threads.json'), JSON.stringify(behaviours));
   }
 
-  playBrowsers(behaviour: BrowserBehaviour): void {
+  setBrowsers(behaviour: BrowserBehaviour): void {
     replaceFile(join(this.dir, 'browser-behaviour'), behaviour);
   }
 
-  /** Every thread that has attached so far. */
+  /** Every thread that has attached to a browser so far. */
   threads(): ThreadRecord[] {
     return readLines(join(this.dir, 'thread-records')).map((line) => JSON.parse(line) as ThreadRecord);
   }
@@ -80,32 +80,32 @@ export class Theatre {
     return readSent(this.dir);
   }
 
-  /** Every step of a send that a thread was asked for, in this order. */
+  /** Every step of a send that was requested from a thread, in order. */
   calls(): SendCall[] {
     return readLines(join(this.dir, 'calls')).map((line) => JSON.parse(line) as SendCall);
   }
 
-  /** What becomes of look-ups from now on, by number or id; of others the id is the number's. */
-  playLookUps(script: Record<string, LookUpBehaviour>): void {
+  /** Results of look-ups from now on, by number or id. Any other number gets the id made from it. */
+  setLookUps(script: Record<string, LookUpBehaviour>): void {
     replaceFile(join(this.dir, 'look-ups'), JSON.stringify(script));
   }
 
-  /** From now on the page takes no message for these chats and says nothing. */
+  /** From now on sends to these chats get no answer, and the page takes no message. */
   holdSends(...chatIds: string[]): void {
     replaceFile(join(this.dir, 'held-sends'), JSON.stringify(chatIds));
   }
 
-  /** From now on the page begins sends to these chats and does not end them. */
+  /** From now on sends to these chats begin and stay pending. */
   neverEndSends(...chatIds: string[]): void {
     replaceFile(join(this.dir, 'endless-sends'), JSON.stringify(chatIds));
   }
 
-  /** From now on WhatsApp acknowledges no message that begins so; null: it acknowledges them all. */
+  /** From now on WhatsApp does not acknowledge messages that begin with this; null: it acknowledges all. */
   holdAcks(beginning: string | null): void {
     replaceFile(join(this.dir, 'held-acks'), JSON.stringify(beginning));
   }
 
-  /** Pid of every browser that was ever started here. */
+  /** Pids of all browsers that were ever started here. */
   browsersEver(): number[] {
     return this.#browserRecords().map(pidOf);
   }
@@ -127,8 +127,8 @@ export interface SentMessage {
 }
 
 /**
- * `is unanswered`: as a session worker says it that waited for WhatsApp in vain; `is interrupted`: of a page that has loaded anew.
- * An object is the answer as it is.
+ * `never answers`: the thread sends no answer. `is unanswered`: the session worker's refusal after WhatsApp did not answer.
+ * `is interrupted`: its refusal after the page loaded again. An object is merged into the answer.
  */
 export type LookUpBehaviour =
   | 'never answers'
@@ -146,7 +146,7 @@ export function lookUpBehaviour(dir: string, recipient: string): LookUpBehaviour
   return script[recipient];
 }
 
-/** `held-sends`: nothing is said to them; `endless-sends`: they are begun and do not end. */
+/** `held-sends`: sends without an answer; `endless-sends`: sends that stay pending. */
 export function isAmong(list: 'held-sends' | 'endless-sends', dir: string, chatId: string): boolean {
   return (JSON.parse(readIfThere(join(dir, list)) ?? '[]') as string[]).includes(chatId);
 }
@@ -164,7 +164,7 @@ export function readBrowserBehaviour(dir: string): BrowserBehaviour {
   return (readIfThere(join(dir, 'browser-behaviour')) ?? 'normal') as BrowserBehaviour;
 }
 
-/** Takes the next behaviour. Only one thread lives at a time, so nobody else reads in between. */
+/** Takes the next behaviour. Only one thread runs at a time, so no other one reads in between. */
 export function takeThreadBehaviour(dir: string): ThreadBehaviour {
   const file = join(dir, 'threads.json');
   const [next = 'ready', ...rest] = JSON.parse(readIfThere(file) ?? '[]') as ThreadBehaviour[];

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { World } from './world.js';
 
-/** What WhatsApp's server could learn of the browser: from its requests, and from what runs in it. */
+/** What WhatsApp's server can learn about the browser: from its requests, and from scripts that run in it. */
 
 export interface PageRequest {
   readonly path: string;
@@ -11,7 +11,7 @@ export interface PageRequest {
   readonly secChUaPlatform: string | null;
 }
 
-/** What a page, a worker or the service worker says of itself, from `navigator`. */
+/** Values of `navigator` in a page, a worker or the service worker. */
 export interface Agent {
   readonly userAgent: string;
   readonly platform: string;
@@ -35,7 +35,7 @@ export function noteRequest({ requests }: World, path: string, { headers }: Inco
   if (requests.length > MAX_REQUESTS) requests.shift();
 }
 
-/** `POST /agents/<kind>` of the page's own scripts. */
+/** Stores the body of `POST /agents/<kind>`, which the page's own scripts send. */
 export async function noteAgent({ agents }: World, kind: string, request: IncomingMessage): Promise<void> {
   let text = '';
   for await (const chunk of request) text += chunk;

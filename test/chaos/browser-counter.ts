@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { allProcesses, processFacts } from '../support/processes.js';
 
-/** Every browser that a supervisor started, seen from /proc often and cheaply: supervisors' children and those known. */
-export class BrowserCensus {
-  /** The most that lived at once, and when: ms, monotonic. */
+/** Counts browsers that supervisors started, often and cheaply: it reads only the supervisors' children and known browsers. */
+export class BrowserCounter {
+  /** The most that lived at once, and when; ms, monotonic. */
   most = 0;
   mostAt = 0;
   readonly #supervisors: () => number[];
@@ -12,10 +12,10 @@ export class BrowserCensus {
 
   constructor(supervisors: () => number[], intervalMs = 40) {
     this.#supervisors = supervisors;
-    this.#timer = setInterval(() => this.#look(), intervalMs);
+    this.#timer = setInterval(() => this.#count(), intervalMs);
   }
 
-  /** Not yet buried ones do not count: they cannot act. */
+  /** Pids of living browsers. Zombies do not count: they cannot act. */
   alive(): number[] {
     for (const supervisor of this.#supervisors()) {
       for (const child of childrenOf(supervisor)) {
@@ -37,7 +37,7 @@ export class BrowserCensus {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #count(): void {
     const { length } = this.alive();
     if (length <= this.most) return;
     this.most = length;
@@ -57,7 +57,7 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-/** Chromium proper: its helpers say `--type=`, or have it for a parent. */
+/** Whether this is Chromium's main process. Its helpers have an argument `--type=`. */
 function isBrowser(pid: number): boolean {
   const facts = processFacts(pid);
   if (facts === null || facts.state === 'Z' || facts.state === 'X') return false;

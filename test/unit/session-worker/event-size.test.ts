@@ -101,7 +101,7 @@ describe('what the page tells', () => {
   it('costs itself only, where it is an acknowledgement of nothing', async () => {
     const added: ChatEventData[] = [];
     const parts = {
-      people: { completeSenders: async (messages: Message[]) => messages },
+      phones: { completeSenders: async (messages: Message[]) => messages },
       relay: { add: async (events: ChatEventData[]) => void added.push(...events) },
       log: { warn: () => undefined },
     } as unknown as Parameters<typeof relayChatEvents>[0];

@@ -26,10 +26,11 @@ export class BrowserCounter {
     return [...this.#known];
   }
 
+  /** Chromium writes the whole command line of a renderer into one word. */
   renderers(): number[] {
     const groups = this.alive();
     return allProcesses()
-      .filter(({ group, commandLine }) => groups.includes(group) && commandLine.includes('--type=renderer'))
+      .filter(({ group, commandLine }) => groups.includes(group) && isRenderer(commandLine))
       .map(({ pid }) => pid);
   }
 
@@ -65,4 +66,8 @@ function isBrowser(pid: number): boolean {
     facts.commandLine.includes('--remote-debugging-pipe') &&
     !facts.commandLine.some((argument) => argument.startsWith('--type='))
   );
+}
+
+function isRenderer(commandLine: readonly string[]): boolean {
+  return commandLine.some((word) => word.split(' ').includes('--type=renderer'));
 }

@@ -15,7 +15,7 @@ const usage = 'npm run import-session -- DIR [--session-id ID] [--not-in-use]';
  */
 async function main(): Promise<void> {
   const { dir, sessionId, assumeUnused } = readArguments();
-  // This program does not listen: the rules for a server that others can reach do not apply.
+  // This program does not listen, so the rules for a server that others can reach do not apply.
   const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
   const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
   const { authDir } = config;
@@ -27,8 +27,8 @@ async function main(): Promise<void> {
   from   ${from}
   to     ${to}
 
-Start Holdline, then POST /api/auth/start: no scan is needed. Do not use this login in the other program again: a login
-can run in one place only.
+Start Holdline, then POST /api/auth/start: no scan is needed. Do not use this login in the other program again: only one
+program can use a login.
 
 `);
 }

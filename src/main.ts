@@ -14,7 +14,7 @@ import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { Supervisor } from './supervisor/supervisor.js';
 
-/** The one entry: `main.js [all|http|supervisor]`. */
+/** The entry of the product: `main.js [all|http|supervisor]`. */
 async function main(): Promise<void> {
   const config = loadConfig(process.argv[2] ?? 'all', process.env);
   const log = createLogger(config.logLevel);
@@ -44,9 +44,10 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
     const supervisor = await createSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
     if (http !== null) supervisor.metrics.followHttp(http);
     supervised = preflight.verdict.then(() => supervisor.start());
-    // Awaited below; until then a rejection is not unhandled.
+    // It is awaited below. Until then a rejection must not count as unhandled.
     supervised.catch(() => undefined);
-    // The embedded Redis is there already, so that HTTP need not serve what a killed process left. An external one may be away.
+    // With the embedded Redis, HTTP waits for the supervisor, so that it does not serve the state of a killed process. An external
+    // Redis may be unreachable, so there HTTP does not wait.
     if (config.redisUrl === null) await unlessStopping(supervised);
   }
   if (config.role !== 'supervisor') {
@@ -60,7 +61,7 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
   await unlessStopping(supervised);
 }
 
-/** Starts before the other parts, so that it loads its modules meanwhile. */
+/** Starts before the other parts, so that the process loads its modules while they start. */
 function startHttpProcess({ timing }: Config, log: Logger): HttpProcess {
   const entry = new URL('./http/main.js', import.meta.url);
   return new HttpProcess({ entry, environment: process.env, timing, log });
@@ -93,7 +94,7 @@ async function startLocalRedis(config: Config, log: Logger, parts: Stoppable[]):
   return redis.url;
 }
 
-/** With the embedded Redis a key is made if none is set; it is stored as safely as the profile beside it. */
+/** With the embedded Redis, a key is made if none is set. It is stored as safely as the profile beside it. */
 async function credentialsKeysFor(config: Config): Promise<Config['credentialsKeys']> {
   if (config.redisUrl !== null || config.credentialsKeys.length > 0) return config.credentialsKeys;
   return [await loadOrMakeCredentialsKey(config.dataDir)];

@@ -12,8 +12,8 @@ import { loadConfig } from './platform/config/config.js';
 const usage = 'npm run page-contract -- [--json] [--live [--write FILE]]';
 
 /**
- * `npm run page-contract [-- --live]`: whether WhatsApp Web's page has what Holdline and whatsapp-web.js use, according to
- * the list that Holdline comes with or to today's page. Exit code 0: nothing that a capability needs is missing,
+ * `npm run page-contract [-- --live]`: checks whether WhatsApp Web's page has what Holdline and whatsapp-web.js use, by the bundled
+ * list or by today's page. Exit code 0: nothing that a capability needs is missing,
  * 1: something is missing, 64: called wrongly, 69: WhatsApp Web cannot be reached, 78: the configuration must be changed.
  */
 async function main(): Promise<void> {

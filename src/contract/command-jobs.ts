@@ -1,13 +1,14 @@
 import { z } from 'zod';
 
-/** How long a settled send can be looked up, and how long its `Idempotency-Key` is remembered. In seconds, as the next. */
+/** How long a settled send can be looked up, and how long its `Idempotency-Key` is remembered. */
 export const settledSendAgeS = 86_400;
+/** How long the job of an answered read is kept. */
 export const settledReadAgeS = 60;
 
 /** The result of a send: WhatsApp's server has the message. */
 export const sentSchema = z.object({
   ok: z.literal(true),
-  to: z.string().describe("digits; the chat's id where no number is known"),
+  to: z.string().describe('digits; the id of the chat if no number is known'),
   chat_id: z.string(),
   message_id: z.string().nullable(),
   timestamp: z.iso.datetime(),
@@ -15,7 +16,7 @@ export const sentSchema = z.object({
 
 /** Data of a job on a session's queue of sends. */
 export const sendJobSchema = z.object({
-  /** Digits; null where `chatId` names the recipient. */
+  /** Digits; null if `chatId` names the recipient. */
   phoneNumber: z.string().nullable(),
   chatId: z.string().nullable().default(null),
   linkPreview: z.boolean().default(true),
@@ -24,11 +25,11 @@ export const sendJobSchema = z.object({
   message: z.string().nullable(),
   /** sha256 of the request: detects a different request under the same `Idempotency-Key`. */
   requestHash: z.string(),
-  /** Unix ms; a message unsent by then fails as `expired`. */
+  /** Unix ms; a message that is not sent by then fails as `expired`. */
   notAfter: z.number(),
   /** Epoch of the newest wipe of credentials at the time of the request; a later wipe voids the job (`account_changed`). */
   wipedEpoch: z.number(),
-  /** The account that was linked at the time of the request, where known. */
+  /** The account that was linked at the time of the request; null: not known. */
   wid: z.string().nullable(),
   requestId: z.string(),
 });
@@ -43,7 +44,7 @@ export const sendErrorCodes = [
   'interrupted',
 ] as const;
 
-/** How a send settled. It is the return value of its job: the job completes even where the send failed. */
+/** How a send settled. It is the return value of its job: the job completes even if the send failed. */
 export const sendOutcomeSchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('sent'), result: sentSchema }),
   z.object({
@@ -53,6 +54,28 @@ export const sendOutcomeSchema = z.discriminatedUnion('status', [
 ]);
 export type SendOutcome = z.infer<typeof sendOutcomeSchema>;
 
+/** Outcomes that the owner of the session concludes, or, while there is no owner, each replica. Both use the same sentences. */
+export const sharedSendOutcomes = {
+  expired: {
+    status: 'failed',
+    error: { code: 'expired', message: 'the message could not be sent in time' },
+  },
+  accountChanged: {
+    status: 'failed',
+    error: {
+      code: 'account_changed',
+      message: 'the account was logged out or changed before the message was sent',
+    },
+  },
+  loginLost: {
+    status: 'unknown',
+    error: {
+      code: 'interrupted',
+      message: 'the send was interrupted, and the login that could show its outcome is gone',
+    },
+  },
+} as const satisfies Record<string, SendOutcome>;
+
 /** `GET /api/jobs/<id>`. */
 export const jobViewSchema = z.object({
   ok: z.literal(true),
@@ -61,7 +84,7 @@ export const jobViewSchema = z.object({
   status: z.enum(['queued', 'active', 'sent', 'failed', 'unknown']),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
-  expires_at: z.iso.datetime().describe('unsent by then it fails'),
+  expires_at: z.iso.datetime().describe('a message that is not sent by then fails'),
   attempts: z.int().nonnegative(),
   result: sentSchema.nullable(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
@@ -70,12 +93,12 @@ export type JobView = z.infer<typeof jobViewSchema>;
 
 /** Written under the fence before each call into the page: from then on the message may have been sent. */
 export const sendAttemptSchema = z.object({
-  /** The profile that was used; no other profile can tell whether the message is absent. */
+  /** The profile that was used. Only in this profile does the absence of the message mean that it was not sent. */
   profileId: z.string(),
   chatId: z.string(),
   /** Finds the message if it was sent. null in records of earlier versions: such a message cannot be looked up. */
   messageId: z.string().min(1).nullable().default(null),
-  /** Digits of the recipient, where known. */
+  /** Digits of the recipient; null: not known. */
   phone: z.string().nullable().default(null),
   /** Unix ms */
   at: z.number(),
@@ -89,7 +112,7 @@ export const readJobSchema = z.object({
   /** Unix ms; from then on no caller waits for the answer. */
   notAfter: z.number(),
   requestId: z.string(),
-  /** true: the caller fetches the output from its own key. false: a caller of an earlier version, which reads it from the job. */
+  /** true: the caller fetches the output from the answer's key. false: a caller of an earlier version, which reads it from the job. */
   fetchesAnswer: z.boolean().default(false),
 });
 export type ReadJob = z.infer<typeof readJobSchema>;
@@ -100,6 +123,6 @@ export const readOutcomeSchema = z.discriminatedUnion('ok', [
 ]);
 export type ReadOutcome = z.infer<typeof readOutcomeSchema>;
 
-/** Return value of a job on a session's queue of reads: its outcome, or that the output is stored under its own key. */
+/** Return value of a job on a session's queue of reads: its outcome, or a note that the output is stored under its own key. */
 export const readReturnSchema = z.union([z.object({ stored: z.literal(true) }), readOutcomeSchema]);
 export type ReadReturn = z.infer<typeof readReturnSchema>;

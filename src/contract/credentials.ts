@@ -47,7 +47,7 @@ export type CredentialsBackupInfo = z.infer<typeof credentialsBackupSchema>;
 
 const unknownReason = 'no supervisor has run the session yet';
 
-/** Each parses its JSON; null: there is none, or it is not valid. */
+/** Parsers of the two parts. They return null for missing or invalid JSON. */
 export const credentialsBackupParts = {
   status: (json: string | null) => parsed(backupStatusSchema, json),
   summary: (json: string | null) => parsed(backupSummarySchema, json),
@@ -61,7 +61,7 @@ function parsed<T>(schema: z.ZodType<T>, json: string | null): T | null {
   }
 }
 
-/** What `/health` reports. Both parts are JSON, or null where Redis has none. */
+/** What `/health` reports. Both parts are JSON, or null if Redis has none. */
 export function describeBackup(status: string | null, summary: string | null): CredentialsBackupInfo {
   return {
     ...(credentialsBackupParts.status(status) ?? { enabled: false, reason: unknownReason }),

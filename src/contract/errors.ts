@@ -23,7 +23,7 @@ export class OperatorError extends HoldlineError {
   }
 }
 
-/** A deadline of ours passed: `what` names the thing waited for. */
+/** A wait of this product exceeded its deadline. `what` names what did not answer. */
 export class DeadlineError extends HoldlineError {
   constructor(what: string, deadlineMs: number) {
     super('deadline', `${what} did not answer within ${deadlineMs / 1000} s`, { retryable: true });
@@ -75,7 +75,7 @@ export class ApiError extends HoldlineError {
   declare readonly code: ApiErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
   readonly headers: Readonly<Record<string, string>>;
-  /** The bound that was met; null: none. Whoever answers with this error counts it. */
+  /** The bound that was reached; null: none. The code that sends this error counts it. */
   readonly bound: BoundName | null;
 
   constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {

@@ -48,12 +48,13 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
   return events;
 }
 
-/** How far an event is cut that is still too long with a cut body: bytes of each text, entries of each list. */
+/** The limits for an event that is too long even with a cut body: bytes of each text, entries of each list. */
 const cutLimits = { text: 1_024, items: 16 };
 
 /**
- * The event as it is stored, within its bound. In a message the body is cut, and `is_truncated` says so; where that is not
- * enough, every text and list of the event is cut. `json` is null where even that is too long.
+ * The event as it is stored, with at most {@link bounds.eventSize} bytes. Of a message that is too long the body is cut, and
+ * `is_truncated` says so. If that is not enough, every text and list of the event is cut. `json` is null if the event is still
+ * too long.
  */
 export function storedEvent(event: SessionEvent): { readonly json: string | null; readonly isCut: boolean } {
   const whole = JSON.stringify(event);
@@ -71,11 +72,11 @@ function withShortBody(event: SessionEvent<'message'>): SessionEvent<'message'> 
     data: { ...event.data, body, is_truncated: true } satisfies Message,
   });
   const room = bounds.eventSize - jsonBytes(truncated(''));
-  // Without room the other fields alone are too long: they are cut next, and the body must stay short.
+  // Without room, the other fields alone are too long. They are cut next, so the body must be short by then.
   return truncated(cutText(event.data.body, room > 0 ? room : cutLimits.text));
 }
 
 function isWithin(json: string): boolean {
-  // UTF-8 takes at most three bytes for each UTF-16 unit: most events need no count.
+  // UTF-8 takes at most three bytes for each UTF-16 unit. So the bytes of most events need not be counted.
   return json.length * 3 <= bounds.eventSize || Buffer.byteLength(json) <= bounds.eventSize;
 }

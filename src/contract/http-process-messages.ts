@@ -1,4 +1,7 @@
-/** Tells the process that serves HTTP to begin. It was started earlier, to load its modules, and ends with the connection. */
+/**
+ * Makes the HTTP process serve. The process was started earlier, to load its modules. It ends when the connection to its parent
+ * closes.
+ */
 export interface ToHttp {
   readonly type: 'serve';
   readonly redisUrl: string;
@@ -6,7 +9,7 @@ export interface ToHttp {
   readonly port: number | null;
 }
 
-/** What the process that serves HTTP reports to the one that started it. */
+/** What the HTTP process reports to its parent. */
 export type FromHttp =
   | { readonly type: 'alive' }
   | { readonly type: 'listening'; readonly port: number; readonly url: string }

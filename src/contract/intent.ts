@@ -7,7 +7,7 @@ import { z } from 'zod';
 export const intentSchema = z.object({ id: z.string(), kind: z.enum(['stop', 'logout']) });
 export type Intent = z.infer<typeof intentSchema>;
 
-/** What came of it. `unlinked`: the phone was told of a logout. */
+/** The result of an intent. `unlinked`: WhatsApp has got the logout. */
 export const intentOutcomeSchema = z.object({ id: z.string(), unlinked: z.boolean() });
 export type IntentOutcome = z.infer<typeof intentOutcomeSchema>;
 

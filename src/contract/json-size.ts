@@ -29,8 +29,8 @@ function encodedBytes(point: number): number {
 }
 
 /**
- * A copy with every text cut to `maxBytes` and every list to its first `maxItems`. Returns the value itself where nothing is
- * too long.
+ * A copy with every text cut to `maxBytes` and every list to its first `maxItems`. Returns the value itself if nothing is too
+ * long.
  */
 export function cutDeep<Value>(value: Value, maxBytes: number, maxItems: number): Value {
   return cutAny(value, maxBytes, maxItems) as Value;

@@ -36,7 +36,7 @@ export function qrLinkKey(digest: string): string {
   return `${keyPrefix}:qr-link:${digest}`;
 }
 
-export function qrVisitKey(digest: string): string {
+export function guestLoginKey(digest: string): string {
   return `${keyPrefix}:qr-visit:${digest}`;
 }
 
@@ -72,7 +72,7 @@ export interface SessionKeys {
   readonly backupStatus: string;
   /** Hash from hidden ids (user part) to the digits that the page has shown for them; `@account` names the account. */
   readonly lids: string;
-  /** `<number> <wid>`: how often the session's account has ended, and whose events are stored; see platform/store/account-cleanup.ts. */
+  /** `<number> <wid>`: how many accounts of the session have ended, and whose events are stored; see platform/store/account-cleanup.ts. */
   readonly account: string;
   /** Capped stream of events; fields `type`, `event` (the event as JSON). */
   readonly events: string;
@@ -111,7 +111,7 @@ export function sessionKeys(session: string): SessionKeys {
   };
 }
 
-/** The same for keys that belong to no session. */
+/** The quarantine index of the keys that belong to no session. */
 export const quarantineIndexKey = `${keyPrefix}:aside`;
 
 /** The name under which an unusable key is kept. */
@@ -119,14 +119,14 @@ export function quarantineKey(key: string): string {
   return `${quarantineIndexKey}:${key.slice(keyPrefix.length + 1)}`;
 }
 
-/** JSON `SendAttempt` of a send: the call into the page may have happened. */
+/** JSON `SendAttempt` of a send. While the key exists, the call into the page may have happened. */
 export function attemptKey(session: string, jobId: string): string {
   return `${keyPrefix}:s:${session}:attempt:${jobId}`;
 }
 
 /** Hash from id to `end:bytes` (`end` in Redis ms): room reserved in a queue of commands for jobs not yet added. */
-export function commandRoomKey(session: string, lane: 'sends' | 'reads'): string {
-  return `${keyPrefix}:s:${session}:coming:${lane}`;
+export function commandRoomKey(session: string, queue: 'sends' | 'reads'): string {
+  return `${keyPrefix}:s:${session}:coming:${queue}`;
 }
 
 /** JSON: the answer to a read, until its caller has fetched it. */

@@ -3,10 +3,10 @@
  * of a-z, 0-9 and -.
  */
 
-/** The session of the paths that name none. */
+/** The session of a path without a session name. */
 export const defaultSession = 'default';
 
-/** The session that a path's parameters name. */
+/** The session that the parameters of a path name. */
 export function sessionOfPath({ session = defaultSession }: { readonly session?: string }): string {
   return session;
 }

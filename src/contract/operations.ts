@@ -20,14 +20,14 @@ export type OutputOf<Name extends OperationName> = z.infer<(typeof operations)[N
 type DeliveryOf<Name extends OperationName> = (typeof operations)[Name]['delivery'];
 type NamesBy<How> = { [Name in OperationName]: DeliveryOf<Name> extends How ? Name : never }[OperationName];
 
-/** The operations that are jobs. */
-export type OnceName = NamesBy<'once'>;
+/** The operations that are carried out as jobs. */
+export type JobOperationName = NamesBy<'once'>;
 
-/** The operations that the session worker carries out for a caller who waits. */
-export type AskedName = NamesBy<'query' | 'idempotent'>;
+/** The operations that the session worker carries out while the caller waits. */
+export type WorkerOperationName = NamesBy<'query' | 'idempotent'>;
 
-/** What the session worker answers to one of them. */
-export type AnswerOf<Name extends AskedName> = (typeof operations)[Name] extends {
+/** The session worker's answer to such an operation. */
+export type AnswerOf<Name extends WorkerOperationName> = (typeof operations)[Name] extends {
   readonly answer?: infer Schema extends z.ZodType | undefined;
 }
   ? Schema extends z.ZodType
@@ -35,15 +35,15 @@ export type AnswerOf<Name extends AskedName> = (typeof operations)[Name] extends
     : OutputOf<Name>
   : OutputOf<Name>;
 
-/** Those of which the session worker's answer is the output. */
-export type PlainlyAskedName = {
-  [Name in AskedName]: AnswerOf<Name> extends OutputOf<Name> ? Name : never;
-}[AskedName];
+/** The operations whose output is the session worker's answer, unchanged. */
+export type ForwardedOperationName = {
+  [Name in WorkerOperationName]: AnswerOf<Name> extends OutputOf<Name> ? Name : never;
+}[WorkerOperationName];
 
-/** Every row with its name, typed as any row is. */
+/** Every row with its name. The rows have the general type {@link Operation}. */
 export const rows = Object.entries(operations) as [OperationName, Operation][];
 
-/** The row of a name that came from outside; null: there is no such operation. */
+/** The row for a name from another process; null: there is no such operation. */
 export function findOperation(name: string): Operation | null {
   return Object.hasOwn(operations, name) ? operations[name as OperationName] : null;
 }

@@ -81,12 +81,15 @@ const needsOfCapabilities: Readonly<Record<CapabilityName, PageNeeds>> = {
   },
   logout: {
     needs: ['WAWebSocketModel.Socket.logout'],
-    // Without it a logout cannot confirm that WhatsApp's server was told.
+    // Without it a logout cannot confirm that WhatsApp's server has got it.
     helps: ['WAWebUnpairDeviceJob.unpairDevice'],
   },
 };
 
-/** With what the operations use besides: without it one operation does not work, and its capability is degraded. */
+/**
+ * The needs above, and as `helps` the page members that single operations use. Without such a member one operation does not
+ * work, and its capability is degraded.
+ */
 export const pageNeeds = Object.fromEntries(
   Object.entries(needsOfCapabilities).map(([capability, { needs, helps }]) => {
     const members = rows.flatMap(([, row]) => (row.capability === capability ? (row.pageMembers ?? []) : []));

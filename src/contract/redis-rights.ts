@@ -34,7 +34,7 @@ const rightGroups: readonly Group[] = [
       ...['zremrangebyscore K 0 0'],
     ],
   },
-  // They refuse no argument: they are checked within a read-only script.
+  // These refuse no argument, so they are checked within a read-only script.
   { reach: 'write', isAskedInScript: true, forms: ['incr K', 'lpush K v', 'rpush K v', 'sadd K m'] },
   // C: a channel without subscribers.
   { reach: 'channel', forms: ['publish C v', 'subscribe C'] },
@@ -44,7 +44,7 @@ const rightGroups: readonly Group[] = [
   },
   { reach: 'none', only: 'cluster', forms: ['asking', 'cluster|info', 'cluster|slots'] },
   { reach: 'none', only: 'database', forms: ['select x'] },
-  // Redis always permits them.
+  // Redis always permits these.
   { reach: 'none', only: 'never', forms: ['hello', 'quit'] },
 ];
 

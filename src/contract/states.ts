@@ -9,7 +9,7 @@ const successors: Readonly<Record<SessionState, readonly SessionState[]>> = {
   starting: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   // A new code is `qr` after `qr`.
   qr: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
-  // Back to `qr` where WhatsApp or the person gave up the passkey.
+  // Back to `qr` if WhatsApp or the person gives up the passkey.
   passkey_required: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   authenticated: ['ready', 'auth_failure', 'disconnected', 'stopped'],
   // Back to `authenticated` while the page reconnects and syncs by itself.

@@ -27,7 +27,7 @@ export type Account = z.infer<typeof accountSchema>;
 export const qrSchema = z.object({
   number: z.int().positive().describe('counts the codes of this attempt to log in, from 1'),
   issued_at: z.iso.datetime(),
-  expires_at: z.iso.datetime().nullable().describe('when WhatsApp stops accepting the code, where known'),
+  expires_at: z.iso.datetime().nullable().describe('when WhatsApp stops accepting the code; null: not known'),
 });
 
 /** The status object. The first nine fields are the reference API's, in its order; ours follow. */
@@ -35,7 +35,7 @@ export const statusSchema = z.object({
   state: z.enum(sessionStates),
   ready: z.boolean().describe('true only in `ready`'),
   authenticated: z.boolean().describe('mirrors `ready`'),
-  auth_dir: z.string().describe('where credentials live on the machine that runs the session'),
+  auth_dir: z.string().describe('the directory of the credentials on the machine that runs the session'),
   chrome_executable: z.string().describe('the browser that the session uses'),
   headless: z.boolean(),
   has_qr: z.boolean().describe('a QR can be scanned now'),
@@ -43,9 +43,12 @@ export const statusSchema = z.object({
   account: accountSchema.nullable().describe('null unless linked'),
   session: z.string(),
   epoch: z.int().nonnegative().describe('fencing token of the run; grows with every run'),
-  incarnation: z.int().nonnegative().describe('grows with every life of the worker thread within a run'),
+  incarnation: z
+    .int()
+    .nonnegative()
+    .describe('number of the worker thread within the run; grows with every new thread'),
   restarts: z.int().nonnegative().describe('restarts of the worker thread within this run'),
-  supervisor: z.string().nullable().describe('who runs the session'),
+  supervisor: z.string().nullable().describe('the supervisor that runs the session'),
   updated_at: z.iso.datetime().nullable(),
   qr: qrSchema.nullable(),
   // A status stored by another version may have none, or one that this version cannot parse.
@@ -101,7 +104,7 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
   };
 }
 
-/** More than there are page repairs: no list of a valid status is cut. */
+/** There are fewer page repairs than this, so no list of a valid status is cut. */
 const maxListItems = 16;
 
 /** The status as it is stored: texts within their bound. Errors and texts of the page may be of any length. */
@@ -112,14 +115,14 @@ export function storedStatus(status: Status): Status {
 export const ownerGoneSentence = "the session's supervisor is gone; waiting for another";
 export const noSupervisorSentence = 'no supervisor is running';
 
-/** Who keeps a stored state up to date: `live`: its owner; `ended`: nobody, the run is over; null: the owner is gone. */
+/** `live`: an owner keeps the stored state up to date. `ended`: the run is over. null: the owner is gone. */
 export type Heartbeat = 'live' | 'ended' | null;
 
 export function parseHeartbeat(text: string | null): Heartbeat {
   return text === 'live' || text === 'ended' ? text : null;
 }
 
-/** Whether a stored status still holds; otherwise {@link withoutOwner} replaces it. */
+/** Whether a stored status still holds. If not, {@link withoutOwner} replaces it. */
 export function isCurrent(stored: Status, heartbeat: Heartbeat): boolean {
   return heartbeat !== null || stored.state === 'stopped';
 }

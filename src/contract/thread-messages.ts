@@ -8,8 +8,8 @@ import type { Account, Fence, RunFacts, SessionState } from './status.js';
  */
 
 /**
- * The page's localStorage, taken while the account was linked. A secret. Chromium writes it to disk some seconds late, and
- * without it the login is lost; so it is kept beside the profile until then.
+ * The page's localStorage, read while the account was linked. It is a secret. Chromium writes it to disk some seconds late, and
+ * without it the login is lost. So it is kept beside the profile until then.
  */
 export type LoginStorage = Readonly<Record<string, string>>;
 
@@ -22,7 +22,7 @@ export interface ThreadData {
   readonly account: Account | null;
   /** The profile was linked: if WhatsApp then asks for a scan, the login is void. */
   readonly isLinked: boolean;
-  /** Of a login that did not reach the disk: restored into the page before it loads. */
+  /** The storage of a login that did not reach the disk. It is restored into the page before the page loads. */
   readonly loginStorage: LoginStorage | null;
   readonly redisUrl: string;
   readonly webVersion: string | null;
@@ -56,7 +56,7 @@ export type ToThread =
   | { readonly type: 'begin'; readonly data: ThreadData }
   /** The browser is up: attach to it and log in. */
   | { readonly type: 'attach'; readonly browser: DevToolsPort }
-  /** Redis lost the fence but not the lease: write the full state again under this one. */
+  /** Redis lost the fence but not the lease: write the full state again under this fence. */
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out an operation; exactly one `answer` or `refusal` with the same id follows. */
   | {

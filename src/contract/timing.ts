@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Every duration of the product. Documented variables set a few of them; `WHATSAPP_TIMING` (JSON) overrides any, for tests
- * and experts. The numbers of the lease depend on each other: {@link timingContradictions} refuses a set that would let two
- * browsers run at once.
+ * Every duration of the product. Documented variables set a few of them. `WHATSAPP_TIMING` (JSON) overrides any of them, for
+ * tests and experts. The numbers of the lease depend on each other: {@link timingContradictions} refuses numbers with which two
+ * browsers could run at once.
  */
 const ms = (fallback: number, meaning: string) =>
   z.int().positive().max(86_400_000).default(fallback).describe(meaning);
@@ -69,7 +69,7 @@ export const timingSchema = z.strictObject({
 
 export type Timing = z.infer<typeof timingSchema>;
 
-/** One sentence for each violated relation between the numbers; empty: all hold. */
+/** One sentence for each violated relation between the numbers. */
 export function timingContradictions(t: Timing, restartsMax: number): string[] {
   const relations: readonly [boolean, string][] = [
     [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Numbers, ids, chats and messages in the API: what callers may give, and what they get. */
+/** Numbers, ids, chats and messages in the API: the schemas of inputs and outputs. */
 
 const phoneNumberRule = 'phone_number must include country code and contain 8-15 digits';
 
@@ -87,7 +87,7 @@ export const limitSchema = z
   .int({ error: limitRule, abort: true })
   .min(1, { error: limitRule })
   .max(100, { error: limitRule })
-  .describe('at most so many');
+  .describe('return at most this many');
 
 const longestMessage = 65_536;
 
@@ -98,9 +98,9 @@ export const messageTextSchema = z
   .describe('sent as it is, line breaks included');
 
 export const personSchema = z.object({
-  id: z.string().describe('as WhatsApp has it: …@c.us or …@lid'),
-  phone: z.string().nullable().describe('digits; null where WhatsApp does not reveal it'),
-  lid: z.string().nullable().describe('…@lid; null where WhatsApp does not reveal it'),
+  id: z.string().describe('the id that WhatsApp uses: …@c.us or …@lid'),
+  phone: z.string().nullable().describe('digits; null if WhatsApp does not reveal it'),
+  lid: z.string().nullable().describe('…@lid; null if WhatsApp does not reveal it'),
   name: z.string().nullable(),
 });
 
@@ -118,11 +118,8 @@ export const messageSchema = z.object({
   has_media: z.boolean(),
   // Absent in answers from an owner of an earlier version.
   chat_id: z.string().default(''),
-  sender: personSchema
-    .nullable()
-    .default(null)
-    .describe('who wrote it; null where WhatsApp does not reveal it'),
-  is_truncated: z.boolean().default(false).describe('`body` is a part of the text'),
+  sender: personSchema.nullable().default(null).describe('who wrote it; null if WhatsApp does not reveal it'),
+  is_truncated: z.boolean().default(false).describe('`body` is only the beginning of the text'),
 });
 
 export type Message = z.infer<typeof messageSchema>;

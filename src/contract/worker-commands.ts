@@ -1,8 +1,8 @@
 /** The steps of a send. Each is a command to the session worker. */
 export interface SendCommands {
   /**
-   * Resolves the recipient to a chat, and chooses the message's id. Refused as `not_on_whatsapp`; rejects as interrupted
-   * where WhatsApp does not answer. `chatId` and `messageId` are never empty.
+   * Resolves the recipient to a chat, and chooses the message's id. Refused as `not_on_whatsapp`. Rejects as interrupted if
+   * WhatsApp does not answer. `chatId` and `messageId` are never empty.
    */
   readonly prepareSend: {
     readonly input: SendRecipient & { readonly jobId: string };
@@ -49,13 +49,13 @@ export interface PreparedMessage {
   /** The id to which WhatsApp resolves the recipient. */
   readonly chatId: string;
   readonly messageId: string;
-  /** Digits of the recipient's number, where it is a person whose number WhatsApp reveals. */
+  /** Digits of the recipient's number; null unless it is a person whose number WhatsApp reveals. */
   readonly phone: string | null;
 }
 
 /**
- * `late`: nothing was sent, and the message may be tried again: `notAfter` had passed, or its id no longer fits the chat.
- * `pending`: the page has not finished sending it; it never sends the same message twice at once.
+ * `late`: nothing was sent, because `notAfter` had passed or the message's id no longer fits the chat. The message may be tried
+ * again. `pending`: the page has not finished sending the message. It never sends the same message twice at once.
  */
 export type SentText =
   | { readonly type: 'sent' | 'late' | 'pending' }

@@ -56,7 +56,7 @@ async function startVerdicts(config: Config): Promise<Verdict[]> {
 }
 
 export function sandboxVerdict({ chromeArgs }: Pick<Config, 'chromeArgs'>, isRoot: boolean): Verdict {
-  if (isRoot) return warning('off, because this user is root: run Holdline as a user of its own');
+  if (isRoot) return warning('off, because this user is root: run Holdline as another user');
   if (chromeArgs.includes('--no-sandbox')) {
     return warning(
       'off, because WHATSAPP_CHROME_ARGS has --no-sandbox: leave that out if the browser starts without it',

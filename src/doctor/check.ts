@@ -8,7 +8,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** If `run` rejects, that is a failure with the message of its error. */
+/** If `run` rejects, the finding is a failure with the message of the error. */
 export interface Check {
   readonly name: string;
   run(): Promise<Verdict | readonly Verdict[]>;

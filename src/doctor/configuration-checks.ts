@@ -3,7 +3,7 @@ import type { Config } from '../platform/config/config.js';
 import { credentialsKeyFile, loadOrMakeCredentialsKey, makeKeyHint } from '../platform/credentials-keys.js';
 import { type Check, ok, type Verdict, warning } from './check.js';
 
-/** What a valid configuration means: its warnings, the key for login backups, and who may use the API. */
+/** Findings about a valid configuration: its warnings, the key for login backups, and who may use the API. */
 export function configurationChecks(config: Config): Check[] {
   return [
     { name: 'configuration', run: async () => config.warnings.map((text) => warning(text)) },
@@ -15,10 +15,10 @@ export function configurationChecks(config: Config): Check[] {
 function keysVerdict({ apiKeys, host, port }: Config): Verdict {
   const where = `${host}:${port}`;
   if (apiKeys.length > 0) return ok(`${apiKeys.length} configured; http listens on ${where}`);
-  return ok(`none, and http listens on ${where} only: everybody on this machine can use the account`);
+  return ok(`none, and http listens on ${where} only: every user of this machine can use the account`);
 }
 
-/** Without a key the login is on one disk only. With the embedded Redis, the first start makes a key. */
+/** Without a key, the login is only on one disk. With the embedded Redis, the first start makes a key. */
 async function credentialsVerdict({ credentialsKeys, redisUrl, dataDir }: Config): Promise<Verdict> {
   const [first] = credentialsKeys;
   if (first !== undefined)

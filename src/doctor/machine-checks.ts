@@ -7,7 +7,7 @@ import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
 const GiB = 1_073_741_824;
 
-/** The Node version, and space and rights on the disks that the role uses. */
+/** Checks the Node version, and the space and rights on the disks that the role uses. */
 export function machineChecks(config: Config): Check[] {
   const { role, authDir, dataDir, redisUrl } = config;
   const directories = [
@@ -56,7 +56,7 @@ async function nearestExisting(directory: string): Promise<string> {
   return parent === directory || (await exists(directory)) ? directory : nearestExisting(parent);
 }
 
-/** The browser runs with --disable-dev-shm-usage: its shared memory is in the directory for temporary files. */
+/** The browser runs with --disable-dev-shm-usage, so its shared memory is in the directory for temporary files. */
 async function sharedMemoryVerdict(): Promise<Verdict> {
   const { bavail, bsize } = await statfs(tmpdir());
   const free = bavail * bsize;

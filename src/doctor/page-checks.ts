@@ -9,10 +9,10 @@ import { type StartPage, StartPages } from '../session-worker/whatsapp/start-pag
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
 const dayMs = 86_400_000;
-/** A start page names scripts that WhatsApp purges after about two months. */
+/** A start page names scripts that WhatsApp deletes after about two months. */
 const warnAfterDays = 42;
 
-/** What is known about WhatsApp Web's page without loading it. */
+/** Checks what is known about WhatsApp Web's page without loading it. */
 export function pageChecks({ webVersion, authDir }: Pick<Config, 'webVersion' | 'authDir'>): Check[] {
   const dir = join(authDir, webVersionsFolder);
   return [
@@ -29,7 +29,7 @@ export function contractVerdict({ ok: isOk, list, capabilities, library }: Contr
     return warning(`${page}: something is missing for ${notOk.join(', ')}; npm run page-contract names it`);
   }
   return ok(
-    `${page}, has what Holdline needs; whatsapp-web.js ${library.version} asks for ${library.missing.length} names that it lacks`,
+    `${page}, has what Holdline needs; whatsapp-web.js ${library.version} uses ${library.missing.length} names that it lacks`,
   );
 }
 
@@ -47,15 +47,15 @@ async function pinVerdict(dir: string, pinned: string | null, kept: readonly Sta
   }
   const page = kept.find(({ version }) => version === pinned);
   const days = page === undefined ? 0 : Math.floor((Date.now() - Date.parse(page.kept_at)) / dayMs);
-  const text = `${pinned} is pinned and at hand, kept ${days} days ago`;
+  const text = `${pinned} is pinned; its start page was saved ${days} days ago`;
   if (days <= warnAfterDays) return ok(text);
   return warning(
-    `${text}: WhatsApp purges the scripts of a page after about two months, and then it does not start; pin a newer version, or unset WHATSAPP_WEB_VERSION`,
+    `${text}: WhatsApp deletes the scripts of a page after about two months, and then it does not start; pin a newer version, or unset WHATSAPP_WEB_VERSION`,
   );
 }
 
 function keptVerdict(kept: readonly StartPage[]): Verdict {
-  if (kept.length === 0) return ok('no start page is kept yet: the first session that works keeps its own');
+  if (kept.length === 0) return ok('no start page is saved yet: the first session that works saves one');
   const versions = kept.map(({ version, kept_at }) => `${version} (${kept_at.slice(0, 10)})`);
-  return ok(`kept, and can be pinned: ${versions.join(', ')}`);
+  return ok(`saved, and can be pinned: ${versions.join(', ')}`);
 }

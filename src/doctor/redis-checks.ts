@@ -19,7 +19,7 @@ import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
 const answerTimeoutMs = 3_000;
 
-/** The Redis that this role uses, and the supervisors that are alive in it. */
+/** Checks the Redis that this role uses, and the supervisors that are registered there. */
 export function redisChecks(config: Config, log: Logger): Check[] {
   return [{ name: 'redis', run: () => redisVerdicts(config, log) }];
 }
@@ -37,7 +37,7 @@ async function redisVerdicts(config: Config, log: Logger): Promise<Verdict[]> {
   return [program, ok(running.message), ...(await verdictsAt(running.url, config, log))];
 }
 
-/** Tries the lock of the data directory, as a start does: a running Holdline holds it. Null: none runs there. */
+/** Tries to lock the data directory, as a start does. A running Holdline holds that lock; null: none runs there. */
 async function findEmbeddedRedis(dataDir: string): Promise<{ message: string; url: string } | null> {
   try {
     await (await lockDataDirectory(dataDir)).release();
@@ -50,7 +50,7 @@ async function findEmbeddedRedis(dataDir: string): Promise<{ message: string; ur
 }
 
 async function verdictsAt(url: string, config: Config, log: Logger): Promise<Verdict[]> {
-  // A rejection is not reported here: the connection below fails too, and says why.
+  // A rejection is not reported here: the connection below then fails too, with the reason.
   const rightsProblem = await userProblem(url).catch(() => undefined);
   if (typeof rightsProblem === 'string') return [failure(rightsProblem)];
   const redis = connectFailFast(url, answerTimeoutMs, log.child({}, { level: 'silent' }));
@@ -64,7 +64,7 @@ async function verdictsAt(url: string, config: Config, log: Logger): Promise<Ver
     if (redis.status !== 'ready') {
       return [failure(`Redis cannot be reached (${messageOf(lastError)}): start it, or correct REDIS_URL`)];
     }
-    const rights = rightsProblem === null ? [ok('its user may do all that is needed')] : [];
+    const rights = rightsProblem === null ? [ok('its user has all rights that Holdline needs')] : [];
     return [...rights, ...(await serverVerdicts(redis, config))];
   } finally {
     redis.disconnect();
@@ -81,20 +81,20 @@ async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> 
   return [
     ...infos.flatMap((info) => [...infoVerdicts(info), ...memoryVerdicts(info)]),
     clock,
-    ...setAsideVerdicts(await countQuarantined(redis, defaultSession)),
+    ...quarantineVerdicts(await countQuarantined(redis, defaultSession)),
     ...supervisorVerdicts(supervisors, config),
   ];
 }
 
-/** `info` is the reply of INFO. A failure in the first verdict would also stop a start. */
+/** `info`: the reply of INFO. What fails in the first verdict also makes a start fail. */
 export function infoVerdicts(info: string): Verdict[] {
   const value = (name: string) => infoField(info, name);
   const problem = serverProblem(info);
-  const fitness = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
-  return [fitness, persistenceVerdict(value)];
+  const server = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
+  return [server, persistenceVerdict(value)];
 }
 
-/** Whether Redis may use as much memory as Holdline can need. No verdict if `info` does not tell. */
+/** Whether Redis may use as much memory as Holdline can need. There is no verdict if `info` does not say how much. */
 export function memoryVerdicts(info: string): Verdict[] {
   const value = (name: string) => Number(infoField(info, name) ?? 0);
   const maxMemory = value('maxmemory');
@@ -129,11 +129,11 @@ export function clockVerdict(aheadMs: number): Verdict {
   return Math.abs(aheadMs) > 2_000 ? warning(`${text}: let NTP set both`) : ok(text);
 }
 
-/** Keys that were set aside are kept; but something other than Holdline may have written them. */
-export function setAsideVerdicts(count: number): Verdict[] {
+/** Nothing in quarantine is lost, but another program may have written these keys. */
+export function quarantineVerdicts(count: number): Verdict[] {
   if (count === 0) return [];
-  const [what, them] = count === 1 ? ['key was', 'it'] : ['keys were', 'them'];
-  return [warning(`${count} unusable ${what} set aside: look at ${them} (docs/runbook.md)`)];
+  const [are, them] = count === 1 ? ['key is', 'it'] : ['keys are', 'them'];
+  return [warning(`${count} unusable ${are} in quarantine: look at ${them} (docs/runbook.md)`)];
 }
 
 function supervisorVerdicts(supervisors: readonly RegisteredSupervisor[], { role }: Config): Verdict[] {

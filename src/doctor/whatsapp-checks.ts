@@ -10,12 +10,12 @@ import { type Check, failure, ok, type Verdict, warning } from './check.js';
 const whatsAppHost = 'web.whatsapp.com';
 const stepTimeoutMs = 5_000;
 
-/** Whether WhatsApp can be reached from here: name resolution, connection and TLS, in the order of a browser. */
+/** Checks whether WhatsApp can be reached from here: name resolution, connection and TLS, in the order of a browser. */
 export function whatsAppChecks({ chromeArgs }: Config): Check[] {
   return [{ name: 'whatsapp', run: () => reachVerdict(chromeArgs) }];
 }
 
-/** `chromeArgs`: a proxy, a mapped host and ignored certificates are respected as by the browser. */
+/** Like the browser, it uses the proxy, the mapped host and the ignored certificate errors in `chromeArgs`. */
 export async function reachVerdict(chromeArgs: readonly string[]): Promise<Verdict> {
   if (chromeArgs.some((argument) => /^--proxy-(server|pac-url)=/.test(argument))) {
     return warning(`not checked: the browser reaches ${whatsAppHost} through a proxy (WHATSAPP_CHROME_ARGS)`);
@@ -27,13 +27,13 @@ export async function reachVerdict(chromeArgs: readonly string[]): Promise<Verdi
     await step(
       'TCP',
       connectTcp(address, target.port),
-      'let this host out to port 443, or name a proxy in WHATSAPP_CHROME_ARGS',
+      'allow this host to connect to port 443, or set a proxy in WHATSAPP_CHROME_ARGS',
     );
     const isTrusted = !chromeArgs.includes('--ignore-certificate-errors');
     await step(
       'TLS',
       connectSecurely(address, target.port, isTrusted),
-      'something between here and WhatsApp answers in its place',
+      'something between this host and WhatsApp answers instead of it',
     );
   } catch (error) {
     return failure(messageOf(error));

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { sha256Hex } from '../platform/digest.js';
 import type { Route } from './core/exchange.js';
 import { htmlType, send } from './core/responses.js';
+import { found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { Html, html } from './pages/html.js';
 import { icon } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
@@ -11,7 +12,7 @@ import { problemPage } from './pages/problem-page.js';
 export function createDocsRoutes(): Route[] {
   return [
     {
-      ...{ method: 'GET', path: '/docs', scope: 'read', problemPage },
+      ...{ method: 'GET', path: '/docs', scope: 'read', problemPage, doc },
       async handle({ response }) {
         send(response, 200, htmlType, docsPage, { 'content-security-policy': docsPolicy });
       },
@@ -20,9 +21,14 @@ export function createDocsRoutes(): Route[] {
   ];
 }
 
+const doc: RouteDoc = {
+  ...{ operationId: 'docs', tag: 'About', summary: 'This document as a page' },
+  responses: { 200: found('text/html', textSchema) },
+};
+
 function assetRoute({ name, type, read }: Asset): Route {
   return {
-    ...{ method: 'GET', path: `/docs/${name}`, scope: 'read' },
+    ...{ method: 'GET', path: `/docs/${name}`, scope: 'read', doc: null },
     async handle({ response }) {
       send(response, 200, type, await read(), { 'cache-control': 'public, max-age=31536000, immutable' });
     },
@@ -33,7 +39,7 @@ function assetRoute({ name, type, read }: Asset): Route {
 interface Asset {
   readonly name: string;
   readonly type: string;
-  /** Part of the URL in the page, so that browsers may cache the file for ever. */
+  /** Part of the URL in the page, so that browsers may cache the file forever. */
   readonly version: string;
   /** Reads the file once; every call resolves to the same buffer. */
   read(): Promise<Buffer>;
@@ -45,7 +51,7 @@ const jsType = 'text/javascript; charset=utf-8';
 /** The version that package.json pins. */
 const swaggerUiVersion = '5.35.0';
 
-/** Swagger UI without what this API does not have: other hosts, a login, a second document. */
+/** Starts Swagger UI with only what this API has: one document, one host, no login form. */
 const startScript = `
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
@@ -128,7 +134,7 @@ ${stylesheets.map((asset) => html`<link rel="stylesheet" href="${urlOf(asset)}">
 <body>
 <header class="bar"><p>Holdline API</p><a href="qr">Link a phone</a><a href="openapi.json">openapi.json</a></header>
 <main id="swagger-ui"></main>
-<noscript><p>This page needs JavaScript; the same as text is <a href="openapi.json">openapi.json</a>.</p></noscript>
+<noscript><p>This page needs JavaScript. <a href="openapi.json">openapi.json</a> has the same as text.</p></noscript>
 ${scripts.map((asset) => html`<script src="${urlOf(asset)}"></script>\n`)}</body>
 </html>
 `.text;

@@ -4,16 +4,17 @@ import { isEventId } from '../platform/store/event-stream.js';
 import type { Exchange } from './core/exchange.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { parseQuery } from './core/request-target.js';
+import { found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { invalidRequest } from './core/validation.js';
 import type { EventFeed } from './events/event-feed.js';
 import { selectForGuest, selectTypes } from './events/frames.js';
 import type { SessionRoute } from './session-routes.js';
 
-/** `GET /api/events`: server-sent events, the new ones only or all since `Last-Event-ID`. */
+/** `GET /api/events`: server-sent events, either only new ones or all since `Last-Event-ID`. */
 export function createEventsRoute(): SessionRoute {
   const streamsPerCaller = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
-    ...{ method: 'GET', path: '/api/events', scope: 'read', isForGuests: true },
+    ...{ method: 'GET', path: '/api/events', scope: 'read', isForGuests: true, doc },
     async handle(exchange, { feed }) {
       const { callerName } = exchange;
       streamsPerCaller.enter(callerName);
@@ -34,7 +35,7 @@ async function answerEvents(exchange: Exchange, feed: EventFeed): Promise<void> 
   // A guest gets new events only.
   const lastEventId = isGuest ? null : parseLastEventId(request.headers['last-event-id']);
   const start = await feed.readStart();
-  // Nothing is awaited between this check and the moment when the client counts.
+  // Nothing is awaited between this check and the moment at which writeStream counts the client.
   if (!feed.hasRoom(isGuest)) throw tooManyStreams(isGuest);
   response.writeHead(200, {
     'content-type': 'text/event-stream',
@@ -56,7 +57,7 @@ function parseTypes(text: string | undefined): ReadonlySet<EventType> | null {
   return new Set(types as EventType[]);
 }
 
-/** A client that has had no event sends an empty id. */
+/** A client that has not received an event sends an empty id. */
 function parseLastEventId(header: string | string[] | undefined): string | null {
   const id = header?.toString() ?? '';
   if (id === '') return null;
@@ -66,10 +67,48 @@ function parseLastEventId(header: string | string[] | undefined): string | null 
 
 function tooManyStreams(isGuest: boolean): ApiError {
   const bound = isGuest ? 'visitorStreams' : 'streams';
-  const message = 'this replica serves as many event streams as it may; try again, or use another replica';
+  const message = 'this replica has no room for another event stream; try again, or use another replica';
   return new ApiError('rate_limited', message, { headers: { 'retry-after': '5' }, bound });
 }
 
 function refuse(path: string, message: string): never {
   throw invalidRequest([{ path, message }]);
 }
+
+const eventExample = {
+  type: 'message_ack',
+  session: 'default',
+  at: '2026-01-01T10:01:40.000Z',
+  data: { id: 'true_15551234567@c.us_3EB0C431C26A1916E07A', chat_id: '15551234567@c.us', ack: 1 },
+};
+const streamExample = `retry: 2000\n\nid: 1767261700000-0\nevent: ${eventExample.type}\ndata: ${JSON.stringify(eventExample)}\n\n`;
+
+const doc: RouteDoc = {
+  operationId: 'events',
+  tag: 'Events',
+  summary: 'The events of the session, as server-sent events',
+  description:
+    'Each event has `id`, `event` (its type) and `data`: the schema `Event` as one line of JSON. Without `Last-Event-ID` the stream has only new events. With it, the stream has all events after that one, on any replica. Redis keeps 10,000 events for 24 h. If the next event is no longer there, a `gap` event with `oldest_id` comes first, then the oldest events that are kept. A comment every 15 s keeps the connection open.',
+  parameters: [
+    {
+      name: 'types',
+      in: 'query',
+      description: `the types to send, separated by commas: ${Object.keys(eventSchemas).join(', ')}`,
+      schema: textSchema,
+      example: 'state,qr',
+    },
+    {
+      name: 'Last-Event-ID',
+      in: 'header',
+      description: 'the id of the last event that the client received; browsers send it by themselves',
+      schema: textSchema,
+    },
+  ],
+  responses: {
+    200: {
+      ...found('text/event-stream', textSchema, streamExample),
+      description: 'A stream without an end',
+    },
+  },
+  errors: ['invalid_request', 'redis_unavailable'],
+};

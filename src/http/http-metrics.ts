@@ -7,6 +7,7 @@ import { MetricsPage } from '../platform/metrics/metrics-page.js';
 import type { Redis } from '../platform/redis/connection.js';
 import type { Route } from './core/exchange.js';
 import { send } from './core/responses.js';
+import { found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { everyMethod } from './core/router.js';
 import type { ServedRequest } from './core/served-request.js';
 
@@ -26,7 +27,7 @@ export interface HttpMetrics {
   readonly onBound: OnBound;
 }
 
-/** The label of every path without a route: otherwise callers could create any number of time series. */
+/** The label of every path without a route. Labels from callers could create any number of time series. */
 const unknownPath = '(unknown)';
 const durationBucketsS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
@@ -50,13 +51,13 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
   });
   const requests = new Counter({
     name: 'holdline_http_requests_total',
-    help: 'Requests answered, by route and status; 499 where the client left before the answer.',
+    help: 'Requests answered, by route and status; 499 if the client left before the answer.',
     labelNames: ['method', 'route', 'status'],
     registers,
   });
   const duration = new Histogram({
     name: 'holdline_http_request_duration_seconds',
-    help: 'Time to the whole answer, waits that the caller asked for included; without event streams.',
+    help: 'Time to the whole answer, including waits that the caller requested; without event streams.',
     labelNames: ['method', 'route'],
     buckets: durationBucketsS,
     registers,
@@ -80,9 +81,16 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
 /** `GET /metrics`, for Prometheus. */
 export function createMetricsRoute(page: MetricsPage): Route {
   return {
-    ...{ method: 'GET', path: '/metrics', scope: 'read' },
+    ...{ method: 'GET', path: '/metrics', scope: 'read', doc },
     async handle({ response }) {
       send(response, 200, page.contentType, await page.render());
     },
   };
 }
+
+const doc: RouteDoc = {
+  operationId: 'metrics',
+  tag: 'About',
+  summary: 'The metrics of this replica, for Prometheus',
+  responses: { 200: found('text/plain', textSchema) },
+};

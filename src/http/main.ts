@@ -10,9 +10,9 @@ import { startHttp } from './server.js';
 
 /**
  * The entry of the process that serves HTTP beside a supervisor, in the role `all`. It ends when the connection to its
- * parent process closes: then nothing else would stop it. Exit code 78: it cannot start, and has sent the reason.
+ * parent process closes, because nothing else would stop it then. Exit code 78: it cannot start, and has sent the reason.
  */
-if (process.send === undefined) throw new Error('this module is the entry of a process with a parent');
+if (process.send === undefined) throw new Error('this process needs a parent process with an IPC channel');
 const sendToParent = (message: FromHttp) => process.send?.(message, () => undefined);
 
 /** When memory runs out, the kernel kills this process before the supervisor or a browser. */

@@ -4,6 +4,7 @@ import { createLoginRoutes, type LoginParts } from './auth/login-routes.js';
 import { createQrLinkRoutes } from './auth/qr-link-routes.js';
 import type { Exchange, Route } from './core/exchange.js';
 import { htmlType, send, sendJson } from './core/responses.js';
+import { found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { createDocsRoutes } from './docs-page.js';
 import { createEventsRoute } from './events-route.js';
 import { createMetricsRoute } from './http-metrics.js';
@@ -23,7 +24,7 @@ export interface RouteParts extends LoginParts {
   pingRedis(): Promise<void>;
 }
 
-/** All that is served: the table's operations, the pages around the QR, events, tools, docs and the probes. */
+/** All routes: the operations of the table, the QR pages, events, MCP, docs, logins, metrics and probes. */
 export function createRoutes(parts: RouteParts): Route[] {
   const { sessions, handlers, log, onBound } = parts;
   const ofSessions = [
@@ -33,30 +34,46 @@ export function createRoutes(parts: RouteParts): Route[] {
     createEventsRoute(),
     createMcpRoute({ handlers, log, onBound }),
   ];
-  return [
+  const routes = [
     ...resolveSessions(ofSessions, sessions),
     ...createProbeRoutes(parts),
     ...createLoginRoutes(parts),
-    createOpenApiRoute(),
     createMetricsRoute(parts.metrics),
     ...createDocsRoutes(),
   ];
+  return [...routes, createOpenApiRoute(routes)];
 }
 
-/** `/qr` and `/qr.png`, for an admin and for a guest who came by a QR link. */
+/** `/qr` and `/qr.png`, for an admin and for a guest who opened a QR link. */
 function createQrRoutes({ apiKeys }: Pick<RouteParts, 'apiKeys'>): SessionRoute[] {
   const route = { method: 'GET', scope: 'admin', isForGuests: true } as const;
   return [
     {
-      ...{ ...route, path: '/qr', problemPage },
+      ...{ ...route, path: '/qr', problemPage, doc: qrPageDoc },
       async handle({ response, caller, admission: { baseUrl } }, { reader, renderQrPage }) {
         const viewer = { caller, baseUrl, needsKey: !apiKeys.isEmpty };
         send(response, 200, htmlType, renderQrPage(await reader.qrBase64(), viewer), pageHeaders);
       },
     },
-    { ...route, path: '/qr.png', handle: answerPng },
+    { ...route, path: '/qr.png', doc: qrImageDoc, handle: answerPng },
   ];
 }
+
+const qrPageDoc: RouteDoc = {
+  operationId: 'qrPage',
+  tag: 'Session',
+  summary: 'The page that links a phone',
+  description:
+    'Shows what to do now, the code if there is one, and the state. The page updates itself. Opening it never starts a login.',
+  responses: { 200: found('text/html', textSchema) },
+  errors: ['redis_unavailable'],
+};
+
+const qrImageDoc: RouteDoc = {
+  ...{ operationId: 'qrImage', tag: 'Session', summary: 'The code to scan, as an image of 360x360 pixels' },
+  responses: { 200: found('image/png', {}) },
+  errors: ['qr_not_available', 'redis_unavailable'],
+};
 
 async function answerPng({ response }: Exchange, { reader }: Session): Promise<void> {
   const png = await reader.qrPng();
@@ -69,9 +86,12 @@ async function answerPng({ response }: Exchange, { reader }: Session): Promise<v
 function createProbeRoutes({ pingRedis }: Pick<RouteParts, 'pingRedis'>): Route[] {
   const route = { method: 'GET', scope: 'open' } as const;
   return [
-    { ...route, path: '/livez', handle: async ({ response }) => sendJson(response, { ok: true }) },
     {
-      ...{ ...route, path: '/readyz' },
+      ...{ ...route, path: '/livez', doc: livezDoc },
+      handle: async ({ response }) => sendJson(response, { ok: true }),
+    },
+    {
+      ...{ ...route, path: '/readyz', doc: readyzDoc },
       async handle({ response }) {
         await pingRedis();
         sendJson(response, { ok: true });
@@ -79,3 +99,16 @@ function createProbeRoutes({ pingRedis }: Pick<RouteParts, 'pingRedis'>): Route[
     },
   ];
 }
+
+const okSchema = { type: 'object', required: ['ok'], properties: { ok: { const: true } } };
+
+const livezDoc: RouteDoc = {
+  ...{ operationId: 'livez', tag: 'About', summary: 'Whether this replica serves' },
+  responses: { 200: found('application/json', okSchema) },
+};
+
+const readyzDoc: RouteDoc = {
+  ...{ operationId: 'readyz', tag: 'About', summary: 'Whether this replica serves and Redis answers' },
+  responses: { 200: found('application/json', okSchema) },
+  errors: ['redis_unavailable'],
+};

@@ -31,9 +31,9 @@ import { createSessions } from './sessions.js';
 
 export interface HttpServer {
   readonly port: number;
-  /** Where a client on this machine reaches it, without a slash at the end. */
+  /** The URL for a client on this machine, without a slash at the end. */
   readonly url: string;
-  /** Ends every wait, lets what is under way be answered, and closes all connections. */
+  /** Ends every wait, lets requests in flight be answered, and closes all connections. */
   close(): Promise<void>;
 }
 
@@ -44,18 +44,18 @@ export interface HttpParts {
   readonly feedTuning?: Partial<FeedTuning>;
 }
 
-/** How long a start waits to know whether Redis is there; it is up either way. */
+/** How long a start waits for the first connection to Redis. The server then starts, connected or not. */
 const firstConnectionMs = 500;
 /** How long a stream may outlive a login that was ended on another replica. */
 const loginCheckMs = 1_000;
 
 /**
- * Serves the API from Redis alone: any number of replicas answer the same, and none remembers anything. It
- * listens whether or not Redis is up. Throws `OperatorError` where it cannot listen.
+ * Serves the API from Redis alone. A replica keeps no state, so any number of replicas give the same answers. The server listens
+ * whether or not Redis is up. Throws `OperatorError` if it cannot listen.
  */
 export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts): Promise<HttpServer> {
   const closing = new AbortController();
-  // One listener a waiting request: many are no leak.
+  // Each waiting request adds a listener, so many listeners are not a leak.
   setMaxListeners(0, closing.signal);
   const background = new Set<Promise<void>>();
   const server = createHttpServer();
@@ -81,7 +81,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
-      // A key of ours, not PING: any node of a cluster would answer that.
+      // Reads a key of this product. Any node of a cluster would answer a PING.
       await viaRedis(() => Promise.all([redis, queueRedis].map((each) => each.exists(supervisorsKey))));
     },
   });
@@ -117,7 +117,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   await Promise.all([firstOutcome(redis), firstOutcome(queueRedis)]);
   try {
     await listen(server, config);
-    // Such as one descriptor too many: that costs the connection, not all the others.
+    // For example if no file descriptor is left. Only the new connection fails.
     server.on('error', (error) => log.warn({ err: error }, 'a connection was not accepted'));
   } catch (error) {
     await closeParts();
@@ -136,7 +136,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   };
 }
 
-/** The first requests would fail for no reason while a connection to a Redis that is up is being made. */
+/** Waits for the first connection. Without this wait the first requests would fail although Redis is up. */
 async function firstOutcome(redis: Redis): Promise<void> {
   if (redis.status === 'ready') return;
   const known = new AbortController();

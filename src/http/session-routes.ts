@@ -2,12 +2,12 @@ import { sessionOfPath } from '../contract/names.js';
 import type { Exchange, Route } from './core/exchange.js';
 import type { Session, Sessions } from './sessions.js';
 
-/** A route about one session, which its handler gets. */
+/** A route of one session. Its handler gets that session. */
 export interface SessionRoute extends Omit<Route, 'handle'> {
   handle(exchange: Exchange, session: Session): Promise<void>;
 }
 
-/** Routes that resolve the session of each request. */
+/** Turns them into routes that resolve the session of each request. */
 export function resolveSessions(routes: readonly SessionRoute[], sessions: Sessions): Route[] {
   return routes.map((route) => ({
     ...route,

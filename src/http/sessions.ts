@@ -5,21 +5,21 @@ import type { Logger } from '../platform/logger.js';
 import { forgetSend } from '../platform/queues/send-cleanup.js';
 import { connectPatiently, type Redis } from '../platform/redis/connection.js';
 import { createCommandQueues } from './commands/command-queues.js';
-import type { CommandContext } from './commands/context.js';
+import type { SessionCommandContext } from './commands/context.js';
 import { createJobReader } from './commands/job-reader.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { EventFeed, type FeedTuning } from './events/event-feed.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
 import { createRunQueue } from './session/queues.js';
 import { viaRedis } from './session/redis-errors.js';
-import { createRunAccess } from './session/run-access.js';
+import { createRunControl } from './session/run-control.js';
 import { createSessionReader, type SessionReader } from './session/session-reader.js';
 
-/** All that a request can reach of one session. */
+/** Everything that requests can use of one session. */
 export interface Session {
   readonly name: string;
   readonly reader: SessionReader;
-  readonly commands: CommandContext;
+  readonly commands: SessionCommandContext;
   readonly feed: EventFeed;
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
 }
@@ -34,7 +34,7 @@ export interface Sessions {
 export interface SessionsParts {
   readonly config: Config;
   readonly redisUrl: string;
-  /** Reads and writes for answers. */
+  /** The connection for reads and writes other than BullMQ's. */
   readonly redis: Redis;
   /** BullMQ's connection. The caller closes both. */
   readonly queueRedis: Redis;
@@ -42,7 +42,7 @@ export interface SessionsParts {
   readonly onBound: OnBound;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
-  /** Work that goes on after its answer. */
+  /** Work that goes on after the response. */
   readonly background: Set<Promise<void>>;
   readonly feedTuning: Partial<FeedTuning> | undefined;
 }
@@ -53,14 +53,14 @@ export function createSessions(parts: SessionsParts): Sessions {
   const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
 
   function open(name: string): Session {
-    const own = { ...config, session: name };
-    const reader = createSessionReader(redis, own);
+    const configured = { ...config, session: name };
+    const reader = createSessionReader(redis, configured);
     return {
       name,
       reader,
       commands: {
-        run: createRunAccess({
-          ...{ redis, queue: runQueue, own, log, closing, background },
+        run: createRunControl({
+          ...{ redis, queue: runQueue, configured, log, closing, background },
           timing: config.timing,
         }),
         queues: createCommandQueues({

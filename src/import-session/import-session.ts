@@ -9,7 +9,7 @@ import { loginFolders } from '../supervisor/credentials/login-files.js';
 import { findProfile, refuseIfInUse } from './source-profile.js';
 
 export interface ImportOptions {
-  /** A LocalAuth data path (`.wwebjs_auth`), or one profile in it. Is not changed. */
+  /** A LocalAuth data path (`.wwebjs_auth`), or one profile in it. It is not changed. */
   readonly from: string;
   /** Which `session-<id>` to import; null: the only one. */
   readonly sessionId: string | null;
@@ -24,8 +24,8 @@ const whatsAppDatabase = join('Default', 'IndexedDB', 'https_web.whatsapp.com_0.
 
 /**
  * Copies the login of a program that uses whatsapp-web.js with LocalAuth into a new profile of Holdline. Resolves to both
- * directories. The caller ensures that no run of this session exists. Throws an {@link OperatorError} if the login cannot
- * or must not be imported, and leaves nothing behind then.
+ * directories. The caller ensures that no run of this session exists. Throws an {@link OperatorError} if the login cannot or must
+ * not be imported; then it leaves nothing behind.
  */
 export async function importSession(options: ImportOptions): Promise<{ from: string; to: string }> {
   const { authDir, session } = options;
@@ -42,7 +42,7 @@ export async function importSession(options: ImportOptions): Promise<{ from: str
 
   const copy = await copyToSibling(from, profile.dir);
   try {
-    // It may exist without ever having been linked: the session showed a code, and nobody scanned it.
+    // A profile without a login may exist: the session showed a code that was never scanned.
     await profile.remove();
     await rename(copy, profile.dir);
     await profile.writeNote(importedNote(session));
@@ -54,8 +54,8 @@ export async function importSession(options: ImportOptions): Promise<{ from: str
 }
 
 /**
- * Both epochs are times in ms. With the present time the import is newer than every logout and backup that Redis knows,
- * and older than the next ones.
+ * Both epochs are times in ms. With the present time, the import is newer than every logout and backup in Redis, and older than
+ * the next ones.
  */
 function importedNote(session: string): ProfileNote {
   const now = Date.now();
@@ -67,7 +67,7 @@ function importedNote(session: string): ProfileNote {
 
 async function refuseUnlessLogin(from: string): Promise<void> {
   if (await exists(join(from, whatsAppDatabase))) return;
-  throw new OperatorError(`${from} holds no login of WhatsApp Web: nothing in it was ever linked`);
+  throw new OperatorError(`${from} has no login of WhatsApp Web: it was never linked`);
 }
 
 async function refuseIfTaken(profile: Profile, session: string): Promise<void> {

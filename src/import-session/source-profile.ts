@@ -33,8 +33,8 @@ export async function findProfile(dir: string, sessionId: string | null): Promis
 
 /**
  * Throws an {@link OperatorError} if a browser may still write to the profile. `SingletonLock` is a symbolic link to
- * `<host>-<pid>`, and a browser that was killed leaves it behind. A process on another host cannot be checked:
- * `assumeUnused` decides then.
+ * `<host>-<pid>`, and a browser that was killed leaves it behind. A process on another host cannot be checked. Then
+ * `assumeUnused` decides.
  */
 export async function refuseIfInUse(profileDir: string, assumeUnused: boolean): Promise<void> {
   const holder = await readlink(join(profileDir, 'SingletonLock')).catch(() => null);
@@ -69,7 +69,7 @@ function whatIsThere(sessions: readonly string[]): string {
     : `it has ${sessions.map((s) => basename(s)).join(', ')}`;
 }
 
-/** False for a process that is no browser: the pid has been reused. */
+/** False if the process is not a browser: the pid has been reused. */
 async function isBrowser(pid: number): Promise<boolean> {
   const commandLine = await readCommandLine(pid);
   if (commandLine !== null) return commandLine.some((argument) => argument.includes('--user-data-dir='));

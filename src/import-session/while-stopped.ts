@@ -7,8 +7,8 @@ import type { Logger } from '../platform/logger.js';
 import { connectPatiently, disconnect } from '../platform/redis/connection.js';
 
 /**
- * Does `work` while no run of the session exists. Without `REDIS_URL` the lock of the data directory keeps Holdline from
- * starting meanwhile. With `REDIS_URL` nothing prevents a start during `work`: the operator must not start the session.
+ * Does `work` while no run of the session exists. Without `REDIS_URL`, the lock of the data directory prevents a start of Holdline
+ * during `work`. With `REDIS_URL`, nothing prevents a start during `work`: the operator must not start the session.
  * Throws an {@link OperatorError} if the session or Holdline runs.
  */
 export async function whileStopped<T>(

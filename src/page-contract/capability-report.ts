@@ -2,7 +2,7 @@ import { type Capability, type CapabilityName, capabilityNames } from '../contra
 import { type PageNeeds, pageNeeds } from '../contract/page-needs.js';
 import { type ExportList, hasOnlyDefault } from './export-list.js';
 
-/** `unknown`: the source does not tell. */
+/** `unknown`: the source does not say. */
 export type Presence = 'there' | 'missing' | 'unknown';
 
 export interface CapabilityReport {
@@ -18,7 +18,7 @@ export interface CapabilityReport {
 /** Whether a page has `Module`, `Module.member` or `Module.member.inner`. */
 export type Lookup = (name: string) => Presence;
 
-/** Looks up in a list, which has modules and what they export, but nothing that is further inside. */
+/** Looks up names in a list. The list has modules and their exports, but nothing inside an export. */
 export function lookupInList({ modules }: ExportList): Lookup {
   return (name) => {
     const [module = '', member] = splitName(name, modules);

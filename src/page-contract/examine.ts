@@ -9,7 +9,7 @@ export async function examineList(): Promise<ContractReport> {
   return composeReport(list, library, lookupInList(list), null);
 }
 
-/** `lookup` tells what the list or the live page has; `page` is null without a live page. */
+/** `lookup` looks up names in the list or the live page. `page` is null without a live page. */
 export function composeReport(
   { revision, built, modules }: ExportList,
   library: LibraryUses,

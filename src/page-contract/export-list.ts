@@ -41,8 +41,8 @@ export interface ListDifference {
 }
 
 /**
- * The modules and exports that are gone or added, by name. A module that `before` does not know is no difference; of a
- * module with only a default export in either list, the exports are not compared.
+ * The modules and exports that are gone or added, by name. A module that is not in `before` is no difference. The exports of a
+ * module are not compared if it has only a default export in either list.
  */
 export function compareLists(before: ExportList, after: ExportList): ListDifference {
   const gone: string[] = [];

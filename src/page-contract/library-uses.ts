@@ -74,7 +74,7 @@ async function readSources(dir: string): Promise<Source[]> {
   );
 }
 
-/** The members that are used of the module which the `require` call from `start` to `end` returns. */
+/** The members that the library uses of one module. The `require` call from `start` to `end` returns that module. */
 function membersAt({ text }: Source, start: number, end: number, sources: readonly Source[]): string[] {
   const direct = /^\s*\??\.\s*([\w$]+)/.exec(text.slice(end))?.[1];
   if (direct !== undefined) return [direct];

@@ -110,7 +110,7 @@ async function versionOf(page: Page, timeout: number): Promise<string> {
   }
 }
 
-/** Page function: the names that each module exports; null: no such module. Anything but an object is a default export. */
+/** Page function: the names that each module exports; null: no such module. An export that is not an object counts as a default export. */
 const listExports = `(modules) => {
   const namesOf = (module) => {
     let exported;

@@ -42,7 +42,7 @@ export function formatReport(report: ContractReport): string {
     'what Holdline needs',
     ...capabilities.map(capabilityLine),
     '',
-    `what whatsapp-web.js ${library.version} asks for: ${library.missing.length} of ${library.names} names missing`,
+    `what whatsapp-web.js ${library.version} uses: ${library.missing.length} of ${library.names} names missing`,
     ...library.missing.map(({ name, at }) => `  ${name}  (${at})`),
     ...(page === null
       ? []
@@ -79,12 +79,12 @@ function startPageLine({ start_page, version }: NonNullable<ContractReport['page
     : `the start page is kept: ${start_page} (WHATSAPP_WEB_VERSION=${version} pins it)`;
 }
 
-/** What was not checked: it must not pass for found. */
+/** Says what was not checked, so that it does not pass for found. */
 function limitLines({ page, library }: ContractReport): string[] {
   const lines =
     page === null
       ? [
-          'A list tells which names a module exports. Not checked: members of a default export',
+          'The list has the names that a module exports. Not checked: members of a default export',
           `(${library.unknown.length} names of the library), and what is inside an export.`,
         ]
       : ['Without a login: a module that the page loads only after a login counts as missing.'];

@@ -45,7 +45,7 @@ async function follow(cookie: string): Promise<Page> {
   const [name = '', value = ''] = cookie.split('=');
   await context.setCookie({ name, value, domain: '127.0.0.1', path: '/' });
   await page.goto(`${replica.url}/qr`);
-  await eventually(async () => (await textOf(page, '.live')).startsWith('This page follows the session'), {
+  await eventually(async () => (await textOf(page, '.live')).startsWith('This page updates itself'), {
     timeoutMs,
   });
   return page;
@@ -62,7 +62,10 @@ test('a sign-out elsewhere leads the page to the login, which says that it has e
   const cookie = await replica.cookieOf(keys.key.admin);
   const page = await follow(cookie);
   await replica.post('/signout', { redirect: 'manual', headers: { cookie, origin: replica.url } });
-  assert.match(await alertOn(page), /^Your login has ended: by a sign-out, by its time, or with its key\./);
+  assert.match(
+    await alertOn(page),
+    /^Your login has ended: you signed out, it expired after 12 hours, or its key was removed\./,
+  );
   assert.match(page.url(), /\/login\?next=qr&ended=login$/);
   // Whoever logs in again is back where they were.
   await page.type('#key', keys.key.admin);
@@ -73,7 +76,10 @@ test('a sign-out elsewhere leads the page to the login, which says that it has e
 test('the end of a QR visit leads its page to a sentence that says so, without scripts too', async () => {
   const page = await follow(await replica.guestCookie());
   for (const name of await redis.keys('{wa}:qr-visit:*')) await redis.pexpire(name, 50);
-  assert.match(await alertOn(page), /^Your QR link has ended: .* Ask whoever sent it for another\.$/);
+  assert.match(
+    await alertOn(page),
+    /^Your QR link has ended: .* Ask the person who sent it for another one\.$/,
+  );
   await page.setJavaScriptEnabled(false);
   await page.goto(`${replica.url}/qr`);
   assert.match(await alertOn(page), /^Your QR link has ended/);

@@ -118,7 +118,7 @@ test('with scripts it changes in place, within a moment, and never reloads', asy
     opened.on('request', (request) => request.resourceType() === 'document' && documents.push(request.url()));
   });
   const status = await page.$('[role=status]');
-  const follows = async () => (await textOf(page, '.live')).startsWith('This page follows the session');
+  const follows = async () => (await textOf(page, '.live')).startsWith('This page updates itself');
   await eventually(follows, { timeoutMs });
   await followToReady();
   // It neither reloads nor looks from time to time: what changed it are the events.

@@ -137,7 +137,7 @@ const scenarios: readonly Scenario[] = [
     state: 'disconnected',
     script: untilAsked((run) => run.publish('ready', { account })),
     andThen: async (owner) => owner.runs[0]?.fallSilent(),
-    heading: /Nobody runs the session/,
+    heading: /No supervisor runs the session/,
   },
 ];
 
@@ -211,7 +211,7 @@ describe('the /qr page in a browser', () => {
           'redis-down',
           view,
           async (page) => {
-            assert.match(await textOf(page, 'h1'), /store is not reachable/);
+            assert.match(await textOf(page, 'h1'), /Redis is not reachable/);
           },
           503,
         );

@@ -4,7 +4,7 @@ import type { PageStatus } from '../page.js';
 import { composeStatus, type Status } from '../status.js';
 import type { Chat, Message, Person } from '../whatsapp.js';
 
-/** What the rows of the table share in their examples. */
+/** The examples that several rows of the table use. */
 
 const account = { wid: '15557654321@c.us', pushname: 'Ada', platform: 'android' };
 

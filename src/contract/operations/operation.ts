@@ -13,7 +13,7 @@ import type { CapabilityName } from '../page.js';
  */
 export type Delivery = 'local' | 'query' | 'idempotent' | 'once';
 
-/** A row of the table of operations: all that there is to know of one, for every part of the product. */
+/** A row of the table of operations. Every part of the product takes what it needs to know about the operation from here. */
 export interface Operation<
   Input extends z.ZodObject = z.ZodObject,
   Output extends z.ZodType = z.ZodType,
@@ -22,11 +22,11 @@ export interface Operation<
 > {
   /** One line, for a list. */
   readonly summary: string;
-  /** What a caller has to know besides; for OpenAPI and for an agent that chooses a tool. */
+  /** What else a caller must know. Shown in the OpenAPI document, and to an agent that chooses a tool. */
   readonly description: string;
-  /** `{name}` in a path is one segment of it, and that field of the input. */
+  /** `{name}` in a path stands for one segment. Its value is the input's field of that name. */
   readonly routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[];
-  /** Its heading in the OpenAPI document. */
+  /** The operation's heading in the OpenAPI document. */
   readonly tag: 'Session' | 'Messages';
   /** null: not a tool. */
   readonly tool: Tool | null;
@@ -38,33 +38,33 @@ export interface Operation<
   readonly delivery: How;
   /** The state in which the session worker can carry it out; null: a `local` one needs none. */
   readonly needs: How extends 'local' ? null : 'qr' | 'ready';
-  /** What of WhatsApp's page it stands on: while that is broken, it is refused as `not_supported_by_page`. */
+  /** The capability of WhatsApp's page that it needs. While that is broken, it is refused as `not_supported_by_page`. */
   readonly capability?: CapabilityName;
-  /** Members of the page that it uses besides. Without one of them its capability is degraded. */
+  /** Further members of the page that it uses. Without one of them its capability is degraded. */
   readonly pageMembers?: readonly string[];
-  /** What the session worker answers, where the replica makes the output from it. */
+  /** The session worker's answer, if the replica makes the output from it. Absent: the answer is the output. */
   readonly answer?: Answer;
-  /** A `local` one that may take long: `Prefer: wait` says how long its caller waits. All others take it anyway. */
+  /** A `local` operation that takes `Prefer: wait`, because it may take long. Those of another delivery always take it. */
   readonly takesWait?: true;
   /** Refusals beyond those that follow from the rest of the row. */
   readonly errors: readonly ApiErrorCode[];
   readonly example: { readonly input: z.input<Input>; readonly output: z.output<Output> };
 }
 
-/** What the protocol's hints say of a tool, so that a client knows when to ask a person. */
+/** The tool of an operation, with the hints of the Model Context Protocol. A client decides by them when to ask a person. */
 export interface Tool {
   readonly name: string;
   /** It changes nothing. */
   readonly readOnly: boolean;
-  /** What it takes away does not come back. */
+  /** What it removes cannot be restored. */
   readonly destructive: boolean;
-  /** It reaches WhatsApp, and so people and texts that nobody here answers for. */
+  /** It reaches WhatsApp, and so people and texts outside the operator's control. */
   readonly openWorld: boolean;
-  /** Its answer has names and texts that strangers wrote. */
-  readonly tellsForeignWords?: true;
+  /** Its answer contains names and texts that other people wrote. */
+  readonly hasUntrustedText?: true;
 }
 
-/** Checks a row's example against its own schemas, and keeps its types for {@link Operation}'s users. */
+/** Types a row. Its example must fit its own schemas. */
 export function operation<
   Input extends z.ZodObject,
   Output extends z.ZodType,
@@ -76,24 +76,24 @@ export function operation<
   return { ...row, answer: row.answer as Answer };
 }
 
-/** Whether `Prefer: wait` says how long its caller waits. */
+/** Whether `Prefer: wait` sets how long the caller waits. */
 export function takesWait({ delivery, takesWait: isLong }: Operation): boolean {
   return delivery !== 'local' || isLong === true;
 }
 
-/** What may be said of an `idempotent` operation of which nobody knows whether it was carried out. */
+/** Ends the error of an `idempotent` operation that may have been carried out. */
 export const mayBeDone = 'it may have been done; repeating it does no harm';
 
-const ofReady: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
+const notReady: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 
-/** The refusals that an operation has by its delivery and by the state it needs, and those of its own. */
+/** All refusals of an operation: those of its delivery, of the state it needs, and of its own row. */
 export function refusalsOf({ delivery, needs, errors }: Operation): readonly ApiErrorCode[] {
   if (delivery === 'local') return errors;
   // An operation for an account that is not linked yet starts the session itself.
-  const ofState = needs === 'ready' ? ofReady : (['login_failed'] as const);
-  const ofDelivery =
+  const byState = needs === 'ready' ? notReady : (['login_failed'] as const);
+  const byDelivery =
     delivery === 'once'
       ? (['idempotency_conflict'] as const)
       : (['session_not_ready', 'not_supported_by_page'] as const);
-  return ['whatsapp_error', 'timeout', ...ofState, ...ofDelivery, 'queue_full', ...errors];
+  return ['whatsapp_error', 'timeout', ...byState, ...byDelivery, 'queue_full', ...errors];
 }

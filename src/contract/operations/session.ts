@@ -5,7 +5,7 @@ import { phoneNumberSchema } from '../whatsapp.js';
 import { readyStatus, statusWithQr } from './examples.js';
 import { operation } from './operation.js';
 
-/** Unknown fields of a body are refused; of a query they are ignored. */
+/** Unknown fields of a body are refused. Unknown parameters of a query are ignored. */
 const noInput = z.strictObject({});
 
 const healthSchema = z.object({
@@ -26,10 +26,10 @@ const pairingCodeSchema = z.union([
   z.object({ already_authenticated: z.literal(true), code: z.null(), status: statusSchema }),
 ]);
 
-/** The operations on a session as a whole: how it is, linking it, ending it. */
+/** The operations on a session as a whole: its status, linking a phone, stop and logout. */
 export const sessionOperations = {
   health: operation({
-    summary: 'The product, where its MCP endpoint is, the status, and whether the login is backed up',
+    summary: 'The name of the product, its MCP endpoint, the status and the backup of the login',
     description: 'The same answer at both paths.',
     routes: [
       { method: 'GET', path: '/' },
@@ -94,7 +94,7 @@ export const sessionOperations = {
     example: { input: {}, output: statusWithQr },
   }),
   pairingCode: operation({
-    summary: 'A code to link the phone with, instead of the QR',
+    summary: 'A code that links the phone, instead of the QR',
     description:
       'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. WhatsApp renews it every 180 s; each new code voids the one before.',
     routes: [{ method: 'POST', path: '/api/pairing-code' }],
@@ -135,9 +135,9 @@ export const sessionOperations = {
     example: { input: {}, output: { ok: true } },
   }),
   qrLinks: operation({
-    summary: 'A link that shows the QR once, for somebody without a key',
+    summary: 'A one-time link to the QR, for a person without a key',
     description:
-      'Send it to the person who has the phone. Its page shows a button first, so that the preview of a chat does not use it up; whoever presses it sees the code and the state for 10 minutes, and nothing else.',
+      'Send it to the person who has the phone. The link opens a page with a button, so that a link preview does not use it up. After a press of the button, that browser sees the code and the state for 10 minutes, and nothing else.',
     routes: [{ method: 'POST', path: '/api/qr-links' }],
     tag: 'Session',
     tool: null,
@@ -170,7 +170,9 @@ export const sessionOperations = {
     input: noInput,
     output: z.object({
       ok: z.literal(true),
-      unlinked: z.boolean().describe('false when the phone could not be told'),
+      unlinked: z
+        .boolean()
+        .describe('false if WhatsApp did not get the logout; the credentials are wiped all the same'),
     }),
     delivery: 'local',
     needs: null,

@@ -8,7 +8,7 @@ import { headerValues } from '../core/headers.js';
 /** The configured API keys, in memory. */
 export interface ApiKeys {
   readonly isEmpty: boolean;
-  /** Takes the same time for any text, so that nobody can guess a key by measuring. */
+  /** Takes the same time for any text, so that the time reveals nothing about a key. */
   find(text: string): ApiKey | null;
   named(name: string): ApiKey | null;
 }
@@ -30,7 +30,7 @@ export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
 
 /**
  * The key in `Authorization: Bearer` or `X-API-Key`; null if there is none. Other schemes of `Authorization` are ignored: they may
- * be meant for a proxy. Throws `unauthorized` for two different keys.
+ * be for a proxy. Throws `unauthorized` if the request has two different keys.
  */
 export function presentedKey(request: IncomingMessage): string | null {
   const bearers = headerValues(request, 'authorization').flatMap(
@@ -42,7 +42,7 @@ export function presentedKey(request: IncomingMessage): string | null {
   return first;
 }
 
-/** The caller's login ended during the request. */
+/** The error for a caller whose login ended during the request. */
 export function loginEnded(): ApiError {
   return unauthorized('the login of this browser has ended; log in again');
 }

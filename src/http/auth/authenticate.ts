@@ -9,14 +9,15 @@ import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import type { BrowserLogins } from './browser-logins.js';
 import { guestCookie, loginCookie, readCookies } from './cookies.js';
 
-/** Without keys the server listens on loopback only, and whoever reaches it is its owner. */
+/** The caller of every request if no keys are configured. The server then listens on loopback only. */
 export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration' };
 
 /**
- * Identifies the caller: by a key in a header, in memory, or by a cookie, with one round trip to Redis.
- * Throws `unauthorized`. Throws `origin_not_allowed` for a change with a cookie that does not come from this server's own pages,
- * and, where no keys are configured, for what a page of another origin embeds or requests: the browser on this machine would
- * otherwise count as the owner.
+ * Identifies the caller: by the key in a header, which takes no I/O, or by a cookie, which takes one round trip to Redis.
+ *
+ * Throws `unauthorized`. Throws `origin_not_allowed` if a request with a cookie would change something and does not come from a
+ * page of this server. Without configured keys, it also throws that for every request that a page of another origin makes:
+ * otherwise any web site could act as the admin through a browser on this machine.
  */
 export type Authenticate = (
   request: IncomingMessage,
@@ -44,16 +45,16 @@ export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBo
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
       const login = await logins.find(sessionOfPath(parameters), loginIds, guestIds);
       if (login?.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', login };
-      if (login) return { keyName: login.owner.name, scope: login.owner.scope, via: 'cookie', login };
+      if (login) return { keyName: login.apiKey.name, scope: login.apiKey.scope, via: 'cookie', login };
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');
   };
 }
 
 /**
- * Whether the cookies of this request may count. A browser adds them whatever page made the request, and cookies ignore ports:
- * another service on this host is the same site. So a change must name this server's origin, else this throws
- * `origin_not_allowed`; for what another page embeds, cookies do not count.
+ * Whether the cookies of this request may identify its caller. A browser adds them to the requests of any page, and cookies ignore
+ * ports: another service on this host is the same site. So a request that changes something must come from this server's origin,
+ * else this throws `origin_not_allowed`. A read that another page embeds is treated as one without cookies.
  */
 function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Admission): boolean {
   const site = headers['sec-fetch-site'];
@@ -63,7 +64,7 @@ function isOwnRequest({ method, headers }: IncomingMessage, { isOwnOrigin }: Adm
   if (isOwnOrigin && (site === undefined || site === 'same-origin')) return true;
   throw new ApiError(
     'origin_not_allowed',
-    'with a login cookie, changes are taken from the pages of this product only; use an API key',
+    'a login cookie allows changes only from the pages of this product; use an API key',
   );
 }
 
@@ -71,7 +72,7 @@ function isRead(method: string | undefined): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
-/** Somebody followed a link. */
+/** The request opens a page in a tab: a person followed a link or typed the address. */
 function isNavigation(headers: IncomingMessage['headers']): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
 }

@@ -9,12 +9,12 @@ export const guestCookie = 'holdline_qr';
 /** The ids that this product makes: 32 random bytes in base64url. */
 const idPattern = /^[\w-]{43}$/;
 
-/** Browsers let only this very host set such names, over TLS: no other host of the domain, and no plain http page. */
+/** Browsers accept these prefixes only over TLS. With `__Host-` only this very host can set the cookie, no other host of the domain. */
 const protectedPrefixes = ['__Host-', '__Secure-'];
 
 /**
- * All distinct ids in cookies of this name, in the order in which to try them. Any host of the same domain can add cookies of the
- * plain name; those must not hide the one that this server set.
+ * All distinct ids in cookies of this name, in the order in which to try them. Any host of the same domain can add cookies with the
+ * plain name. These must not hide the cookie that this server set.
  */
 export function readCookies({ headers }: IncomingMessage, name: string, onBound: OnBound): string[] {
   const given = headers.cookie;
@@ -36,9 +36,10 @@ export function hasCookie({ headers }: IncomingMessage, name: string): boolean {
 }
 
 /**
- * The `Set-Cookie` headers for a cookie that only this product's pages send and no script reads; the value `''` deletes it. Under
- * https its name has a prefix: `__Host-` if this product has the whole host, `__Secure-` if other services have other paths of it,
- * which must not get the cookie. The plain name, which an earlier version set, is deleted then.
+ * The `Set-Cookie` headers for a cookie that only requests of this product's pages carry and that no script can read. The value
+ * `''` deletes it. Under https its name has a prefix: `__Host-` if this product has the whole host, `__Secure-` if other services
+ * have other paths of the host and must not get the cookie. Then the cookie with the plain name, which an earlier version set, is
+ * deleted.
  */
 export function cookieHeaders(name: string, value: string, maxAgeS: number, baseUrl: string): string[] {
   const { protocol, pathname } = new URL(baseUrl);

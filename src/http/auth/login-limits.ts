@@ -1,5 +1,5 @@
 import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
-import { loginIndexKey, loginKey, qrLinkKey, qrVisitKey } from '../../contract/keys.js';
+import { guestLoginKey, loginIndexKey, loginKey, qrLinkKey } from '../../contract/keys.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -7,8 +7,8 @@ import { viaRedis } from '../session/redis-errors.js';
 import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.js';
 
 /**
- * The same logins and links, limited in number: logins and links for each API key, guest logins in all. One more deletes the one
- * that would have expired first.
+ * Limits the number of logins and links of each API key, and the number of all guest logins. At the limit, a new one deletes the
+ * one that would expire first.
  */
 export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: OnBound): BrowserLogins {
   async function enforce(bound: BoundName, list: string, key: string, ttlS: number): Promise<void> {
@@ -35,14 +35,14 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
 
     async openGuestLogin(session, token) {
       const id = await logins.openGuestLogin(session, token);
-      if (id !== null) await enforce('qrVisits', 'qr-visits', qrVisitKey(sha256Hex(id)), guestLoginTtlS);
+      if (id !== null) await enforce('qrVisits', 'qr-visits', guestLoginKey(sha256Hex(id)), guestLoginTtlS);
       return id;
     },
   };
 }
 
 // KEYS list key | ARGV key ttlMs max | returns how many other keys were deleted
-// Entries whose key is gone leave the list first: they are no reason to delete another.
+// Removes entries whose key is gone first, so that they do not cause the deletion of another key.
 const enforceScript = luaScript<number>(
   'keepVisit',
   2,

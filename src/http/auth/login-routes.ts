@@ -1,8 +1,9 @@
-import type { OnBound } from '../../contract/bounds.js';
+import { bounds, type OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
+import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
 import { loginPage } from '../pages/login-page.js';
 import { problemPage } from '../pages/problem-page.js';
@@ -35,7 +36,7 @@ export function createLoginRoutes({
     await limits.countLoginAttempt(address);
     const key = apiKeys.find((await readForm(exchange)).get('key')?.trim() ?? '');
     if (key === null) {
-      log.warn({ address }, 'a login was refused');
+      log.warn({ address }, 'refused a login');
       throw unauthorized('this API key is not known here');
     }
     const id = await logins.openLogin(key);
@@ -50,10 +51,10 @@ export function createLoginRoutes({
 
   return [
     {
-      ...{ method: 'GET', path: '/login', scope: 'open' },
+      ...{ method: 'GET', path: '/login', scope: 'open', doc: pageDoc },
       problemPage: (error) => loginPage({ next: 'qr', error }),
       async handle({ response, target }) {
-        // Without keys nobody needs to log in.
+        // Without keys no login is needed.
         if (apiKeys.isEmpty) response.writeHead(303, { location: 'qr' }).end();
         else {
           const page = loginPage({ next: nextIn(target.search), ended: endedIn(target.search) });
@@ -62,12 +63,12 @@ export function createLoginRoutes({
       },
     },
     {
-      ...{ method: 'POST', path: '/login', scope: 'open' },
+      ...{ method: 'POST', path: '/login', scope: 'open', doc: loginDoc },
       problemPage: (error, { search }) => loginPage({ next: nextIn(search), error }),
       handle: logIn,
     },
     {
-      ...{ method: 'POST', path: '/signout', scope: 'read', problemPage },
+      ...{ method: 'POST', path: '/signout', scope: 'read', problemPage, doc: signOutDoc },
       async handle({ request, response, admission, caller }) {
         if (caller.via === 'cookie') await logins.closeLogins(readCookies(request, loginCookie, onBound));
         // Ends its streams here; other replicas notice at their next check.
@@ -82,13 +83,43 @@ export function createLoginRoutes({
   ];
 }
 
-/** What has ended, if the browser was sent here for that. */
+const pageDoc: RouteDoc = {
+  ...{ operationId: 'loginPage', tag: 'About', summary: 'A page that asks for an API key' },
+  responses: { 200: found('text/html', textSchema) },
+};
+
+const loginDoc: RouteDoc = {
+  ...{
+    operationId: 'login',
+    tag: 'About',
+    summary: 'The form of that page: takes a key, sets a cookie for 12 h',
+  },
+  requestBody: {
+    description: `At most ${bounds.formBody} bytes.`,
+    required: true,
+    content: {
+      'application/x-www-form-urlencoded': {
+        schema: { type: 'object', required: ['key'], properties: { key: textSchema } },
+      },
+    },
+  },
+  responses: { 303: { description: 'Logged in. Redirects to the page that `next` names' } },
+  errors: ['unauthorized', 'rate_limited', 'unsupported_media_type', 'body_too_large', 'redis_unavailable'],
+};
+
+const signOutDoc: RouteDoc = {
+  ...{ operationId: 'signOut', tag: 'About', summary: 'Ends the login of this browser' },
+  responses: { 303: { description: 'Redirects to the login' } },
+  errors: ['redis_unavailable'],
+};
+
+/** What ended, if that is why the browser was redirected here. */
 function endedIn(search: string): 'login' | 'link' | null {
   const ended = new URLSearchParams(search).get('ended');
   return ended === 'login' || ended === 'link' ? ended : null;
 }
 
-/** Where to go after the login. Only pages of this product: the link to the login may come from anybody. */
+/** The page to open after the login. Only pages of this product are allowed, because anybody can make a link to the login. */
 function nextIn(search: string): string {
   const next = new URLSearchParams(search).get('next') ?? '';
   return ['qr', 'docs'].includes(next) ? next : 'qr';

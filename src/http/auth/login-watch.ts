@@ -4,9 +4,9 @@ import type { BrowserLogin } from '../core/caller.js';
 import type { BrowserLogins } from './browser-logins.js';
 
 /**
- * Ends event streams and waits whose browser login has ended: by its TTL, by a sign-out on any replica, with its key or with the
- * account. Checks all watched logins by one read of Redis at each interval, and reads nothing while none is watched. While Redis
- * is away, only the last known TTL ends them.
+ * Ends event streams and waits when their browser login ends: by its TTL, by a sign-out on any replica, by the removal of its key,
+ * or by a logout of the account. One read of Redis at each interval checks all watched logins. Without watched logins it reads
+ * nothing. While Redis is unreachable, a login ends only by its last known TTL.
  */
 export class LoginWatch {
   readonly #logins: Pick<BrowserLogins, 'check'>;
@@ -22,7 +22,7 @@ export class LoginWatch {
     this.#log = log;
   }
 
-  /** Calls `onEnd` once, if the login ends. Returns the function that stops this. */
+  /** Calls `onEnd` once if the login ends. Returns the function that cancels this. */
   add(login: BrowserLogin, onEnd: () => void): () => void {
     const watched = this.#watched.get(login.redisKey) ?? { login, callbacks: new Set(), endsAt: null };
     watched.callbacks.add(onEnd);
@@ -49,7 +49,7 @@ export class LoginWatch {
         if (!isValid) this.#end(watched);
       }
     } catch {
-      // Redis is away; the next check tries again.
+      // Redis is unreachable; the next check tries again.
     } finally {
       this.#isChecking = false;
     }
@@ -62,7 +62,7 @@ export class LoginWatch {
 
   #endExpired(): void {
     for (const watched of this.#watched.values()) {
-      // One interval late: while Redis is there, its own answer ends the login at the right moment.
+      // One interval late: while Redis is reachable, a check of Redis ends the login in time.
       if (watched.endsAt !== null && performance.now() > watched.endsAt + this.#intervalMs)
         this.#end(watched);
     }

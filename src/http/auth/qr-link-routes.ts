@@ -1,6 +1,7 @@
 import { ApiError } from '../../contract/errors.js';
 import type { Exchange } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
+import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
 import type { SessionRoute } from '../session-routes.js';
@@ -8,19 +9,19 @@ import { guestLoginTtlS } from './browser-logins.js';
 import { cookieHeaders, guestCookie } from './cookies.js';
 import type { LoginParts } from './login-routes.js';
 
-/** `/link/<token>`: GET shows a page with a button; the button's POST uses up the link and leads to the QR. */
+/** `/link/<token>`. GET shows a page with a button. The button's POST uses up the link and redirects to the QR. */
 export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): SessionRoute[] {
   const route = { path: '/link/{token}', scope: 'open', problemPage: qrLinkProblemPage } as const;
   return [
     {
-      ...{ ...route, method: 'GET' },
+      ...{ ...route, method: 'GET', doc: pageDoc },
       async handle({ response, parameters }, { name }) {
         if (!(await logins.isQrLink(name, tokenOf(parameters)))) throw invalidLink();
         send(response, 200, htmlType, qrLinkPage, pageHeaders);
       },
     },
     {
-      ...{ ...route, method: 'POST' },
+      ...{ ...route, method: 'POST', doc: buttonDoc },
       async handle({ response, parameters, admission, address }, { name }) {
         const id = await logins.openGuestLogin(name, tokenOf(parameters));
         if (id === null) throw invalidLink();
@@ -34,6 +35,35 @@ export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 
     },
   ];
 }
+
+const shared = {
+  tag: 'Session',
+  parameters: [{ name: 'token', in: 'path', required: true, schema: textSchema }],
+  errors: ['not_found', 'redis_unavailable'],
+} as const;
+
+const pageDoc: RouteDoc = {
+  ...{
+    ...shared,
+    operationId: 'qrLinkPage',
+    summary: 'The page that a QR link opens: a button that shows the code',
+  },
+  responses: { 200: found('text/html', textSchema) },
+};
+
+const buttonDoc: RouteDoc = {
+  ...{
+    ...shared,
+    operationId: 'qrLinkOpen',
+    summary: 'The button of that page: uses up the link and shows the code',
+  },
+  responses: {
+    303: {
+      description:
+        'Redirects to `/qr`, with a cookie that gives access to the code and its events for 10 min',
+    },
+  },
+};
 
 function tokenOf({ token = '' }: Exchange['parameters']): string {
   if (!/^[\w-]{43}$/.test(token)) throw invalidLink();

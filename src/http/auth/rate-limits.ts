@@ -9,22 +9,22 @@ import type { Caller } from '../core/caller.js';
 import { viaRedis } from '../session/redis-errors.js';
 
 /**
- * Limits on requests that change or cost something, and on login attempts, counted in Redis for all replicas together. All methods
- * throw `rate_limited`, or `redis_unavailable`: what is limited needs Redis anyway.
+ * Limits on requests that change or cost something, and on login attempts. Redis counts them for all replicas together. All
+ * methods throw `rate_limited` or `redis_unavailable`.
  */
 export interface RateLimits {
   /** Counts one request, for the key and for the address. */
-  spend(caller: Caller, address: string): Promise<void>;
+  countRequest(caller: Caller, address: string): Promise<void>;
   /** Counts one login attempt. */
   countLoginAttempt(address: string): Promise<void>;
-  /** Forgets the attempts of an address, after a login. */
+  /** Resets the attempts of an address, after a login. */
   resetLoginAttempts(address: string): Promise<void>;
 }
 
 const loginAttempts = 10;
 const loginAttemptsWindowS = 900;
 
-/** `perMinute`: requests of one key or address; 0 counts none. Login attempts are always counted. */
+/** `perMinute`: the limit for one key or address; 0: no limit. Login attempts are always limited. */
 export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
   const store = { storeClient: redis, rejectIfRedisNotReady: true };
   const requests = new RateLimiterRedis({
@@ -41,11 +41,11 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
     ...{ points: bounds.loginTries, duration: loginAttemptsWindowS },
   });
   return {
-    async spend({ keyName }, address) {
+    async countRequest({ keyName }, address) {
       if (perMinute === 0) return;
-      const spenders = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
+      const counted = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
       const what = `more than ${perMinute} requests a minute`;
-      await Promise.all(spenders.map((spender) => consume(redis, requests, spender, what)));
+      await Promise.all(counted.map((id) => consume(redis, requests, id, what)));
     },
     async countLoginAttempt(address) {
       const tooMany = `more than ${bounds.loginTries} login attempts from all addresses together`;
@@ -58,15 +58,11 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
   };
 }
 
-/** null: within the limit. A counter that is not a number is moved away, and counting starts again. */
-async function count(
-  redis: Redis,
-  limiter: RateLimiterRedis,
-  spender: string,
-): Promise<RateLimiterRes | null> {
-  const key = `${limiter.keyPrefix}:${spender}`;
+/** Returns null within the limit. A counter that is not a number is put in quarantine, and counting starts again. */
+async function count(redis: Redis, limiter: RateLimiterRedis, id: string): Promise<RateLimiterRes | null> {
+  const key = `${limiter.keyPrefix}:${id}`;
   const consumed = () =>
-    limiter.consume(spender).then(
+    limiter.consume(id).then(
       () => null,
       (rejection: RateLimiterRes | Error) => {
         if (rejection instanceof Error) throw rejection;
@@ -84,11 +80,11 @@ async function count(
 async function consume(
   redis: Redis,
   limiter: RateLimiterRedis,
-  spender: string,
+  id: string,
   what: string,
   bound?: BoundName,
 ): Promise<void> {
-  const refusal = await viaRedis(() => count(redis, limiter, spender));
+  const refusal = await viaRedis(() => count(redis, limiter, id));
   if (refusal === null) return;
   const waitS = Math.max(1, Math.ceil(refusal.msBeforeNext / 1_000));
   throw new ApiError('rate_limited', `${what}; try again in ${waitS} s`, {

@@ -6,8 +6,8 @@ import { pageHeaders } from '../pages/layout.js';
 import { guestCookie, hasCookie, loginCookie } from './cookies.js';
 
 /**
- * Sends an error: as JSON, or, where a browser asked for a page, as HTML. A browser that is not logged in is sent to the login.
- * `route`: undefined if the request has none.
+ * Sends an error as JSON, or as HTML if a browser asked for a page. A browser that is not logged in is redirected to the login.
+ * `route`: undefined if the request matches none.
  */
 export function sendProblem(
   { request, response }: Pick<Exchange, 'request' | 'response'>,
@@ -25,8 +25,8 @@ export function sendProblem(
 }
 
 /**
- * Tells the login page what has ended, if the browser still has a cookie of it. Otherwise a page that followed the state would
- * turn into a login form without a word.
+ * A query parameter for the login page: what ended, if the browser still has its cookie. Without it a live page would turn into a
+ * login form without an explanation.
  */
 function endedParameter(request: IncomingMessage): string {
   if (hasCookie(request, loginCookie)) return '&ended=login';

@@ -3,36 +3,37 @@ import type { SendJob } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import type { InputOf } from '../../contract/operations.js';
 import { sha256Hex } from '../../platform/digest.js';
-import type { CommandCall, CommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './context.js';
 import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
-import { isForgotten, outcomeOf } from './send-status.js';
+import { isForgotten, settledOutcome } from './send-status.js';
 
-/** A message that is in Redis. */
+/** A message that Redis has. */
 export interface AcceptedSend {
   readonly id: string;
   readonly data: SendJob;
   /** The job as it was when it was accepted or found. */
   readonly job: JobRecord;
-  /** It had settled before this call came. */
+  /** The message had settled before this call. */
   readonly isReplay: boolean;
 }
 
-/** Makes a call repeatable. The same key of another caller is another key. */
+/** Makes a call safe to repeat. The same text from another caller is another key. */
 export interface IdempotencyKey {
   /** The name of the caller's API key, or `''`. */
-  readonly owner: string;
+  readonly keyName: string;
   readonly key: string;
 }
 
 /**
- * Puts the message into Redis, or finds the one that the same `Idempotency-Key` put there. A refusal leaves nothing behind.
+ * Puts the message into Redis, or finds the one that an earlier call with the same `Idempotency-Key` put there. A refused call
+ * leaves nothing behind.
  *
- * Throws what the session's state forbids; `queue_full`; `idempotency_conflict`; and `redis_unavailable` with the job's id where it
- * is not known whether Redis has the message.
+ * Throws the refusal of the session's state, `queue_full`, or `idempotency_conflict`. Throws `redis_unavailable`, with the job's id
+ * if it is not known whether Redis has the message.
  */
 export async function acceptSend(
-  context: CommandContext,
+  context: SessionCommandContext,
   input: InputOf<'send'>,
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
@@ -43,7 +44,7 @@ export async function acceptSend(
   const earlier = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
   if (earlier !== null) return earlier;
 
-  const view = await run.view();
+  const view = await run.readView();
   const readiness = judgeReadiness(view, call.baseUrl);
   if (readiness.type === 'refused') throw readiness.error;
   const data: SendJob = {
@@ -71,27 +72,27 @@ export async function acceptSend(
 }
 
 async function findEarlier(
-  { jobs, forgetSend }: CommandContext,
+  { jobs, forgetSend }: SessionCommandContext,
   id: string,
   requestHash: string,
 ): Promise<AcceptedSend | null> {
-  const look = await jobs.send(id);
-  // Read after the snapshot: a job that another replica adds in between would have no data, and would be forgotten.
-  const data = look.job === null ? null : await jobs.sendData(id);
-  if (look.isOdd || data === 'unreadable') throw unreadable(id);
-  if (look.job === null || data === null || isForgotten(look, data)) {
-    await forgetSend(id, look.job?.timestamp ?? null);
+  const stored = await jobs.findSend(id);
+  // Read after the job. The other way round, a job that another replica adds in between would seem to have no data and be removed.
+  const data = stored.job === null ? null : await jobs.findSendData(id);
+  if (stored.isUnusable || data === 'unreadable') throw unreadable(id);
+  if (stored.job === null || data === null || isForgotten(stored, data)) {
+    await forgetSend(id, stored.job?.timestamp ?? null);
     return null;
   }
   if (data.requestHash !== requestHash) {
     throw new ApiError('idempotency_conflict', 'this Idempotency-Key was used for another request');
   }
-  return { id, data, job: look.job, isReplay: outcomeOf(look, data) !== null };
+  return { id, data, job: stored.job, isReplay: settledOutcome(stored, data) !== null };
 }
 
 /**
- * Tells a repeated request from another one. A plain text to a number hashes as it did in the first version, so that a key used
- * before an upgrade still finds its job.
+ * The hash by which a repeated request is recognized. A plain text to a number has the same hash as in the first version, so that a
+ * key used before an upgrade still finds its job.
  */
 function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: InputOf<'send'>): string {
   const isPlain = phone_number !== undefined && link_preview && mark_seen;
@@ -104,15 +105,15 @@ function hashOf({ phone_number, chat_id, message, link_preview, mark_seen }: Inp
   );
 }
 
-function idOf(session: string, { owner, key }: IdempotencyKey): string {
-  return `k-${sha256Hex([session, owner, key].join('\0'))}`;
+function idOf(session: string, { keyName, key }: IdempotencyKey): string {
+  return `k-${sha256Hex([session, keyName, key].join('\0'))}`;
 }
 
-/** The unreadable job may be this very message, and already sent. */
+/** The unreadable job may be this very message, and it may have been sent. */
 function unreadable(id: string): ApiError {
   return new ApiError(
     'internal_error',
-    `what Redis holds of the message under this Idempotency-Key cannot be read; ask GET /api/jobs/${id}, or take another key`,
+    `the job of this Idempotency-Key in Redis cannot be read; ask GET /api/jobs/${id}, or use another key`,
     { details: { job_id: id } },
   );
 }

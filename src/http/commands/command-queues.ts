@@ -5,7 +5,7 @@ import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '..
 import { ApiError } from '../../contract/errors.js';
 import { jsonBytes } from '../../contract/json-size.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
-import type { AskedName } from '../../contract/operations.js';
+import type { WorkerOperationName } from '../../contract/operations.js';
 import { addJob, openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { discardAnswer, fetchAnswer } from '../../platform/store/read-answers.js';
@@ -17,23 +17,23 @@ import {
   reserveCapacity,
 } from './queue-capacity.js';
 
-/** A session's queues of commands, as their producers see them. Each failure is an answer of the API. */
+/** The producer's side of a session's queues of commands. Each failure is an error of the API. */
 export interface CommandQueues {
   /** Reserves a place for a job that is about to be added. Throws `queue_full` with the bound. */
   reserve(queue: CommandQueueName, id: string, job: SendJob | ReadJob): Promise<void>;
-  /** Does nothing where a job with this id exists. */
+  /** Does nothing if a job with this id exists. */
   addSend(id: string, job: SendJob): Promise<void>;
-  /** The id of the new job. Throws `queue_full`. */
-  addRead(job: ReadJob & { readonly operation: AskedName }): Promise<string>;
-  /** As JSON; null: it is gone. */
+  /** Returns the id of the new job. Throws `queue_full`. */
+  addRead(job: ReadJob & { readonly operation: WorkerOperationName }): Promise<string>;
+  /** Resolves to the answer as JSON, or to null if it is gone. */
   answer(readId: string): Promise<string | null>;
-  /** Removes the question and its answer. */
+  /** Removes the job and its answer. */
   removeRead(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
 interface CommandQueuesParts {
-  /** Stays the caller's to close. */
+  /** The caller closes it. */
   readonly redis: Redis;
   readonly session: string;
   readonly sendQueueMax: number;
@@ -44,7 +44,7 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
   const sends = openQueue<SendJob>(sendsQueue(session), redis);
   const reads = openQueue<ReadJob>(readsQueue(session), redis);
   const limits = { ...bounds, sendQueue: sendQueueMax };
-  // BullMQ itself must never run a command twice: the owner finds out what an attempt has done.
+  // BullMQ must never run a command twice. The session's owner finds out what an interrupted attempt has done.
   const once = { attempts: 1, stackTraceLimit: 1 };
 
   async function reserve(queue: CommandQueueName, id: string, job: SendJob | ReadJob): Promise<void> {
@@ -53,7 +53,7 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
     if (met !== null) throw queueFull(met, limits[met]);
   }
 
-  /** It may fail: a job in the queue is not counted twice. */
+  /** It may fail, because a reservation of a job in the queue is not counted. */
   const release = (queue: CommandQueueName, id: string) =>
     void releaseReservation(redis, queue, session, id).catch(() => undefined);
 
@@ -91,10 +91,10 @@ function keptFor(age: number, count: number): Pick<JobsOptions, 'removeOnComplet
 
 function queueFull(bound: QueueBound, limit: number): ApiError {
   const sentences: Record<QueueBound, string> = {
-    sendQueue: `${limit} messages wait to be sent already, as many as may (WHATSAPP_SEND_QUEUE_MAX)`,
-    sendQueueBytes: `the messages that wait to be sent may take ${limit} bytes, and this one is too much`,
-    readQueue: `${limit} questions to the session wait already, as many as may`,
-    readQueueBytes: `the questions to the session that wait may take ${limit} bytes, and this one is too much`,
+    sendQueue: `the queue is full: ${limit} messages wait to be sent (WHATSAPP_SEND_QUEUE_MAX)`,
+    sendQueueBytes: `the queue is full: with this one, the messages that wait to be sent would exceed ${limit} bytes`,
+    readQueue: `the queue is full: ${limit} reads wait for the session`,
+    readQueueBytes: `the queue is full: with this one, the reads that wait for the session would exceed ${limit} bytes`,
   };
   return new ApiError('queue_full', `${sentences[bound]}; try again later`, {
     ...{ details: { bound }, bound },

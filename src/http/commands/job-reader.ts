@@ -8,12 +8,12 @@ import { batched } from '../core/coalesce.js';
 import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
 
 /** What Redis has of a job at one moment, without its data. */
-export interface JobSnapshot {
+export interface StoredJob {
   /** null: there is no such job. */
   readonly job: JobRecord | null;
   /** The job's key has another type. */
-  readonly isOdd: boolean;
-  /** What the owner has recorded of a send. */
+  readonly isUnusable: boolean;
+  /** What the owner has recorded about a send. */
   readonly record: SendRecord | null;
   /** The newest wipe of credentials; 0 before any. */
   readonly wipedEpoch: number;
@@ -23,7 +23,7 @@ export interface JobSnapshot {
   readonly nowMs: number;
 }
 
-/** Fields that BullMQ keeps of a job; times in ms. */
+/** Fields that BullMQ keeps for a job. Times are in ms. */
 export interface JobRecord {
   readonly timestamp: number;
   readonly processedOn: number | null;
@@ -33,20 +33,20 @@ export interface JobRecord {
   readonly attemptsStarted: number;
 }
 
-/** Callers who wait on this replica read in the same turn, and share one round trip. */
+/** Reads jobs. Callers in the same turn of the event loop share one round trip to Redis. */
 export interface JobReader {
-  send(id: string): Promise<JobSnapshot>;
-  read(id: string): Promise<JobSnapshot>;
+  findSend(id: string): Promise<StoredJob>;
+  findRead(id: string): Promise<StoredJob>;
   /** null: there is no such job; `unreadable`: its data cannot be parsed. */
-  sendData(id: string): Promise<SendJob | 'unreadable' | null>;
+  findSendData(id: string): Promise<SendJob | 'unreadable' | null>;
 }
 
 export function createJobReader(redis: Redis, session: string): JobReader {
-  const look = batched((refs: readonly JobRef[]) => viaRedis(() => lookTogether(redis, session, refs)));
+  const find = batched((refs: readonly JobRef[]) => viaRedis(() => readTogether(redis, session, refs)));
   return {
-    send: (id) => look({ key: sendJobKey(session, id), recordKey: attemptKey(session, id) }),
-    read: (id) => look({ key: readJobKey(session, id), recordKey: null }),
-    async sendData(id) {
+    findSend: (id) => find({ key: sendJobKey(session, id), recordKey: attemptKey(session, id) }),
+    findRead: (id) => find({ key: readJobKey(session, id), recordKey: null }),
+    async findSendData(id) {
       const key = sendJobKey(session, id);
       try {
         const data = await viaRedis(() => redis.hget(key, 'data'));
@@ -68,24 +68,24 @@ type Reply = readonly (string | null)[];
 
 const fields = ['timestamp', 'processedOn', 'finishedOn', 'returnvalue', 'ats'] as const;
 
-/** One command for each key: a key of another type fails for its own job only. */
-async function lookTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<JobSnapshot[]> {
+/** Sends one command for each key, so that a key of another type fails only for its own job. */
+async function readTogether(redis: Redis, session: string, refs: readonly JobRef[]): Promise<StoredJob[]> {
   const k = sessionKeys(session);
   const pipeline = redis.pipeline().time().mget(k.wiped, k.heartbeat);
   for (const { key, recordKey } of refs) {
     pipeline.hmget(key, ...fields);
     if (recordKey !== null) pipeline.get(recordKey);
   }
-  const [time, told, ...replies] = await repliesUnlessWrongType(pipeline);
+  const [time, ofSession, ...replies] = await repliesUnlessWrongType(pipeline);
   const [seconds, micros] = time as Reply;
-  const [wiped, heartbeat] = told as Reply;
+  const [wiped, heartbeat] = ofSession as Reply;
   const nowMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
   return refs.map(({ recordKey }) => {
     const job = replies.shift();
     const record = recordKey === null ? null : replies.shift();
     return {
       job: parseJob(job === wrongType ? [] : (job as Reply)),
-      isOdd: job === wrongType,
+      isUnusable: job === wrongType,
       record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
       wipedEpoch: parseWipedEpoch(wiped) ?? 0,
       isOwned: heartbeat === 'live',
@@ -105,7 +105,7 @@ function parseJob([timestamp, processedOn, finishedOn, returnvalue, started]: Re
   };
 }
 
-/** null: it is missing or no number. */
+/** null: it is missing or not a number. */
 function numberOf(text: string | null | undefined): number | null {
   return /^\d{1,15}$/.test(text ?? '') ? Number(text) : null;
 }

@@ -1,6 +1,6 @@
 import { type InputOf, type OutputOf, operations } from '../../contract/operations.js';
 import { startSession } from '../session/start-session.js';
-import type { CommandCall, CommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
 import { questionOf, unanswered } from './read.js';
 import { judgeReadiness } from './readiness.js';
@@ -8,11 +8,11 @@ import { judgeReadiness } from './readiness.js';
 const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead';
 
 /**
- * A code to link the phone with. Starts a stopped session, and waits until the phone can be linked. Throws as {@link readSession}
- * does, but for `login_required` in the state `qr`: that is the state it needs.
+ * Gets a code that links the phone. Starts a stopped session, and waits until a phone can be linked. Throws the same errors as
+ * {@link readSession}, except `login_required` in the state `qr`: this operation needs that state.
  */
 export async function pairingCode(
-  context: CommandContext,
+  context: SessionCommandContext,
   input: InputOf<'pairingCode'>,
   call: CommandCall,
 ): Promise<OutputOf<'pairingCode'>> {
@@ -22,7 +22,7 @@ export async function pairingCode(
   let pending: PendingRead | null = null;
   try {
     for (;;) {
-      const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
+      const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       if (outcome !== null) {
         const { code } = operations.pairingCode.answer.parse(answerOf('pairingCode', outcome));
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
@@ -35,12 +35,12 @@ export async function pairingCode(
         await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
         continue;
       }
-      // Not in `passkey_required`: a new code would end the linking that waits for the passkey.
+      // Not in `passkey_required`: a new code would end the login that waits for the passkey.
       if (view.status.state === 'qr' && refusal === 'login_required') {
         pending ??= await ask(context, questionOf('pairingCode', input, call));
       } else if (readiness.type === 'refused') throw readiness.error;
       if (performance.now() >= deadline || call.signal.aborted) throw unanswered(readiness);
-      await run.untilNextLook(call.signal);
+      await run.untilNextRead(call.signal);
     }
   } finally {
     pending?.discard();

@@ -6,35 +6,38 @@ import {
 } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
-import { type AskedName, operations } from '../../contract/operations.js';
+import { operations, type WorkerOperationName } from '../../contract/operations.js';
 import { parseJson } from '../../platform/data-errors.js';
-import type { CommandContext } from './context.js';
+import type { SessionCommandContext } from './context.js';
 
-/** A question to the session worker whose caller waits. */
+/** A question to the session worker, while its caller waits. */
 export interface PendingRead {
   /** null: not answered yet. */
   outcome(): Promise<ReadOutcome | null>;
-  /** Removes the question and its answer. Always to be called. */
+  /** Removes the question and its answer. It must always be called. */
   discard(): void;
 }
 
 export interface Question {
-  readonly operation: AskedName;
+  readonly operation: WorkerOperationName;
   readonly input: Record<string, unknown>;
-  /** ms */
+  /** Unix ms */
   readonly notAfter: number;
   readonly requestId: string;
 }
 
-export async function ask({ queues, jobs, run }: CommandContext, question: Question): Promise<PendingRead> {
+export async function ask(
+  { queues, jobs, run }: SessionCommandContext,
+  question: Question,
+): Promise<PendingRead> {
   const job: ReadJob & Question = { ...question, fetchesAnswer: true };
   let id = await queues.addRead(job);
   const { requestId, operation } = question;
   run.log.debug({ requestId, jobId: id, operation }, 'read asked');
 
-  /** null: Redis has lost it; the question can be asked again. */
-  async function fetch(told: ReadReturn): Promise<ReadOutcome | null> {
-    if (!('stored' in told)) return told;
+  /** null: Redis has lost the answer; the question can be asked again. */
+  async function fetch(returned: ReadReturn): Promise<ReadOutcome | null> {
+    if (!('stored' in returned)) return returned;
     const json = await queues.answer(id);
     if (json === null) return null;
     const output = parseJson(json);
@@ -42,23 +45,23 @@ export async function ask({ queues, jobs, run }: CommandContext, question: Quest
   }
 
   function unreadable(): ReadOutcome {
-    run.log.error({ requestId, jobId: id }, 'the answer to a read cannot be read');
+    run.log.error({ requestId, jobId: id }, 'cannot parse the answer to a read');
     return {
       ok: false,
-      error: { code: 'whatsapp_error', message: 'what the session answered cannot be read' },
+      error: { code: 'whatsapp_error', message: 'the answer of the session cannot be read' },
     };
   }
 
-  function fetchTold(json: string): Promise<ReadOutcome | null> | ReadOutcome {
-    const told = readReturnSchema.safeParse(parseJson(json));
-    return told.success ? fetch(told.data) : unreadable();
+  function outcomeIn(json: string): Promise<ReadOutcome | null> | ReadOutcome {
+    const returned = readReturnSchema.safeParse(parseJson(json));
+    return returned.success ? fetch(returned.data) : unreadable();
   }
 
   return {
     async outcome() {
-      const { job: record } = await jobs.read(id);
+      const { job: record } = await jobs.findRead(id);
       if (record !== null && record.finishedOn === null) return null;
-      const outcome = record?.returnvalue ? await fetchTold(record.returnvalue) : record && ended;
+      const outcome = record?.returnvalue ? await outcomeIn(record.returnvalue) : record && ended;
       if (outcome === null) id = await queues.addRead(job);
       return outcome;
     },
@@ -69,11 +72,11 @@ export async function ask({ queues, jobs, run }: CommandContext, question: Quest
 
 const ended: ReadOutcome = {
   ok: false,
-  error: { code: 'whatsapp_error', message: 'the session ended the question without an answer' },
+  error: { code: 'whatsapp_error', message: 'the session did not answer' },
 };
 
-/** The answer. Throws its refusal: with its code if the operation's row allows that one, else as `whatsapp_error`. */
-export function answerOf(operation: AskedName, outcome: ReadOutcome): unknown {
+/** Returns the answer, or throws its refusal: with its code if the operation's row allows that code, else as `whatsapp_error`. */
+export function answerOf(operation: WorkerOperationName, outcome: ReadOutcome): unknown {
   if (outcome.ok) return outcome.output;
   const { code, message } = outcome.error;
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];

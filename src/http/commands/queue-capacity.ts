@@ -5,10 +5,10 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
 /**
- * Limits a session's queues of commands, in jobs and in bytes. The usage is counted from the jobs themselves, so it cannot
- * drift: their number at each call, their bytes once a second and before a refusal; in between, new jobs are added up. A job on
- * its way into the queue holds a reservation, so that callers who come at the same time, on any replica, do not all get the last
- * place.
+ * Limits a session's queues of commands, in jobs and in bytes. The usage is counted from the jobs themselves, so it cannot drift.
+ * Their number is counted at each call. Their bytes are counted once a second and before a refusal; in between, the bytes of new
+ * jobs are added. A job that is about to be added holds a reservation. So concurrent callers, on any replica, cannot all get the
+ * last place.
  */
 
 const queues = {
@@ -19,15 +19,18 @@ const queues = {
 export type CommandQueueName = keyof typeof queues;
 export type QueueBound = (typeof queues)[CommandQueueName]['items' | 'bytes'];
 
-/** The life of a reservation. Longer than an add may take: a job that did not come by then never comes. */
+/** The life of a reservation. It is longer than an add can take: a job that was not added by then is never added. */
 const reservationMs = 10_000;
 
-/** How often the bytes are counted. For a thousand jobs this takes Redis a millisecond, so a full queue is counted less often. */
+/**
+ * `countMs`: the bytes are counted again after this time. `recountMs`: a queue with more than `few` jobs is not counted again before
+ * a refusal within this time, because Redis takes a millisecond for a thousand jobs.
+ */
 const countMs = 1_000;
 const recountMs = 20;
 const few = 64;
 
-/** Reserves a place for a job that is about to be added. null: reserved; otherwise the bound that was met. */
+/** Reserves a place for a job that is about to be added. Returns null, or the bound that was reached. */
 export async function reserveCapacity(
   redis: Redis,
   {
@@ -58,7 +61,7 @@ export async function reserveCapacity(
   return met === '' ? null : names[met];
 }
 
-/** The job is in the queue, and counted there. */
+/** Releases the reservation of a job that is in the queue and counted there. */
 export async function releaseReservation(
   redis: Redis,
   name: CommandQueueName,
@@ -70,8 +73,8 @@ export async function releaseReservation(
 
 // KEYS wait active reservations
 // ARGV prefix of job keys, id, bytes, max items, max bytes, reservationMs, countMs, recountMs, few
-// returns '', or the unit whose limit was met; does nothing for a job that exists
-// The field '=' of the reservations has the bytes of all jobs and the time of their count.
+// returns '', or the unit whose limit was reached; does nothing for a job that exists
+// The field '=' of the reservations has the bytes of all jobs and the time at which they were counted.
 const roomScript = luaScript<'' | 'items' | 'bytes'>(
   'takeCommandRoom',
   3,

@@ -1,26 +1,26 @@
 import { ApiError } from '../../contract/errors.js';
 import { mayBeDone } from '../../contract/operations/operation.js';
 import {
-  type AskedName,
+  type ForwardedOperationName,
   type InputOf,
   type OutputOf,
   operations,
-  type PlainlyAskedName,
+  type WorkerOperationName,
 } from '../../contract/operations.js';
-import type { CommandCall, CommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
 import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
 
 /**
- * Asks the session worker and waits for its answer, also while the session is on its way to `ready`. The question is in Redis
- * from the start, so that the session's next owner can answer it too. A caller who has too many questions in Redis waits here
- * until one of them ends.
+ * Asks the session worker and waits for its answer, even while the session is not `ready` yet. The question is in Redis from the
+ * start, so the session's next owner can answer it too. A caller with too many questions in Redis waits here until one of them
+ * ends.
  *
- * Throws what the session's state forbids, `session_not_ready` or `timeout` when the wait is over, and what the session worker
- * refuses.
+ * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` or `timeout` at the end of the
+ * wait.
  */
-export async function readSession<Name extends PlainlyAskedName>(
-  context: CommandContext,
+export async function readSession<Name extends ForwardedOperationName>(
+  context: SessionCommandContext,
   operation: Name,
   input: InputOf<Name>,
   call: CommandCall,
@@ -33,7 +33,7 @@ export async function readSession<Name extends PlainlyAskedName>(
   let mayHaveBegun = false;
   try {
     for (;;) {
-      const [view, outcome] = await Promise.all([run.view(), pending?.outcome() ?? null]);
+      const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       if (outcome !== null) {
         return operations[operation].output.parse(answerOf(operation, outcome)) as OutputOf<Name>;
       }
@@ -49,7 +49,7 @@ export async function readSession<Name extends PlainlyAskedName>(
       if (performance.now() >= deadline || call.signal.aborted) {
         throw mayHaveBegun && isIdempotent(operation) ? doubtful() : unanswered(readiness);
       }
-      await run.untilNextLook(call.signal);
+      await run.untilNextRead(call.signal);
     }
   } finally {
     if (hasTurn) readsUnderWay.leave(call.callerName);
@@ -57,23 +57,27 @@ export async function readSession<Name extends PlainlyAskedName>(
   }
 }
 
-export function questionOf(operation: AskedName, input: Record<string, unknown>, call: CommandCall) {
+export function questionOf(
+  operation: WorkerOperationName,
+  input: Record<string, unknown>,
+  call: CommandCall,
+) {
   return { operation, input, notAfter: Date.now() + call.waitMs, requestId: call.requestId };
 }
 
-/** The wait is over. */
+/** The error at the end of the wait. */
 export function unanswered(readiness: Readiness): ApiError {
   return readiness.type === 'coming' ? notReadyInTime(readiness.state) : new ApiError('timeout', noAnswer);
 }
 
 const noAnswer = 'the session did not answer in time';
 
-/** The same, where the session worker may have begun. */
+/** The error at the end of the wait if the session worker may have begun. */
 function doubtful(): ApiError {
   return new ApiError('timeout', `${noAnswer}; ${mayBeDone}`);
 }
 
-function isIdempotent(name: AskedName): boolean {
+function isIdempotent(name: WorkerOperationName): boolean {
   const { delivery }: { readonly delivery: string } = operations[name];
   return delivery === 'idempotent';
 }

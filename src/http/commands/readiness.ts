@@ -2,19 +2,19 @@ import { ApiError } from '../../contract/errors.js';
 import type { SessionState } from '../../contract/status.js';
 import type { RunView } from '../session/run-view.js';
 
-/** What a session's state means to a command that needs `ready`. */
+/** What a session's state means for a command that needs `ready`. */
 export type Readiness =
   | { readonly type: 'ready' }
-  /** It becomes ready by itself, or waits for something that can come back. */
+  /** It becomes ready by itself, perhaps only after an outage. */
   | { readonly type: 'coming'; readonly state: SessionState }
   /** It cannot become ready by itself. */
   | { readonly type: 'refused'; readonly error: ApiError };
 
-/** `baseUrl` is for the person who has to act on a refusal. */
+/** `baseUrl` is for the sentence of a refusal, which says what a person must do. */
 export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
   const { heartbeat, job, status } = view;
   const { state } = status;
-  // A run is on its way, although the state has no live owner.
+  // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
   switch (state) {
     case 'ready':
@@ -41,7 +41,7 @@ export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
   }
 }
 
-/** The session did not become ready in time. */
+/** The error for a session that did not become ready in time. */
 export function notReadyInTime(state: SessionState): ApiError {
   return new ApiError('session_not_ready', `the session is ${state} and was not ready in time; try again`, {
     details: { state },

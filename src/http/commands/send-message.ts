@@ -2,8 +2,8 @@ import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/comman
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
-import type { CommandCall, CommandContext } from './context.js';
-import { composeJobView, outcomeOf } from './send-status.js';
+import type { CommandCall, SessionCommandContext } from './context.js';
+import { composeJobView, settledOutcome } from './send-status.js';
 
 export interface SendAnswer {
   readonly status: 200 | 202;
@@ -11,15 +11,15 @@ export interface SendAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The job of a message that has not settled, and where to ask for it. */
+/** The job of a message that has not settled, and its URL. */
 export type AcceptedJob = JobView & { readonly url: string };
 
 /**
- * Accepts a message and waits for its outcome: 200 once WhatsApp has it, 202 with the job if the wait ends before. Throws as
- * {@link acceptSend} does, and the failure of a message that was not sent.
+ * Accepts a message and waits for its outcome. Answers 200 once WhatsApp has the message, or 202 with the job if the wait ends
+ * first. Throws the errors of {@link acceptSend}, and the failure of a message that was not sent.
  */
 export async function sendMessage(
-  context: CommandContext,
+  context: SessionCommandContext,
   input: InputOf<'send'>,
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
@@ -38,21 +38,21 @@ export async function sendMessage(
   };
 }
 
-/** Never refuses: Redis has the message, so an outage ends the wait and not the send. */
-async function untilSettled({ jobs, run }: CommandContext, accepted: AcceptedSend, call: CommandCall) {
+/** Never throws `redis_unavailable`: Redis has the message, so an outage ends the wait and not the send. */
+async function untilSettled({ jobs, run }: SessionCommandContext, accepted: AcceptedSend, call: CommandCall) {
   const { id, data } = accepted;
   const deadline = performance.now() + call.waitMs;
   let job = accepted.job;
   for (;;) {
-    const look = await jobs.send(id).catch((error: unknown) => {
+    const stored = await jobs.findSend(id).catch((error: unknown) => {
       if (error instanceof ApiError && error.code === 'redis_unavailable') return null;
       throw error;
     });
-    if (look === null) return { job, outcome: null };
-    const outcome = look.job === null ? lost : outcomeOf(look, data);
-    job = look.job ?? job;
+    if (stored === null) return { job, outcome: null };
+    const outcome = stored.job === null ? lost : settledOutcome(stored, data);
+    job = stored.job ?? job;
     if (outcome !== null || performance.now() >= deadline || call.signal.aborted) return { job, outcome };
-    await run.untilNextLook(call.signal);
+    await run.untilNextRead(call.signal);
   }
 }
 

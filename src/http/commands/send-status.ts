@@ -4,71 +4,62 @@ import {
   type SendOutcome,
   sendOutcomeSchema,
   settledSendAgeS,
+  sharedSendOutcomes,
 } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import { parseJson } from '../../platform/data-errors.js';
-import type { JobReader, JobRecord, JobSnapshot } from './job-reader.js';
+import type { JobReader, JobRecord, StoredJob } from './job-reader.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
 
 /**
- * How a send settled; null: not yet. The owner's outcome counts. Without one, a send that can no longer be sent is told as
- * failed, although its job still waits for an owner to settle it the same way.
+ * How a send settled; null: not yet. The owner's outcome takes precedence. Without one, a message that can no longer be sent counts
+ * as failed, although its job still waits for an owner, which will settle it the same way.
  */
-export function outcomeOf(look: JobSnapshot, data: Data): SendOutcome | null {
-  const { job, record, wipedEpoch, isOwned, nowMs } = look;
-  const told = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
-  if (told?.success) return told.data;
+export function settledOutcome(stored: StoredJob, data: Data): SendOutcome | null {
+  const { job, record, wipedEpoch, isOwned, nowMs } = stored;
+  const returned = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
+  if (returned?.success) return returned.data;
   // The owner records it before it completes the job.
   if (record?.outcome) return record.outcome;
-  if (job?.returnvalue) return unsettled('unknown', 'interrupted', 'the outcome of the send cannot be read');
-  if (job?.finishedOn) return unsettled('unknown', 'interrupted', 'the send ended without an outcome');
+  if (job?.returnvalue) return interrupted('the outcome of the send cannot be read');
+  if (job?.finishedOn) return interrupted('the send ended without an outcome');
 
   const isVoid = data.wipedEpoch < wipedEpoch;
   if (record?.attempt) {
     // An owner looks for the message before it gives up.
     if (!isVoid || isOwned) return null;
-    return unsettled(
-      'unknown',
-      'interrupted',
-      'the send was interrupted, and the login that could tell is gone',
-    );
+    return sharedSendOutcomes.loginLost;
   }
-  if (isVoid) {
-    const message = 'the account was logged out or changed before the message was sent';
-    return unsettled('failed', 'account_changed', message);
-  }
-  if (nowMs > data.notAfter) return unsettled('failed', 'expired', 'the message could not be sent in time');
+  if (isVoid) return sharedSendOutcomes.accountChanged;
+  if (nowMs > data.notAfter) return sharedSendOutcomes.expired;
   return null;
 }
 
-/** A settled send is told for a day. After that it counts as gone, whenever Redis removes it. */
-export function isForgotten(look: JobSnapshot, data: Data): boolean {
-  if (look.job === null) return true;
-  if (look.job.finishedOn === null && outcomeOf(look, data) === null) return false;
-  const settledAt = look.job.finishedOn ?? data.notAfter;
-  return look.nowMs - settledAt > settledSendAgeS * 1_000;
+/** A settled send can be looked up for a day. After that it counts as gone, even if Redis still has it. */
+export function isForgotten(stored: StoredJob, data: Data): boolean {
+  if (stored.job === null) return true;
+  if (stored.job.finishedOn === null && settledOutcome(stored, data) === null) return false;
+  const settledAt = stored.job.finishedOn ?? data.notAfter;
+  return stored.nowMs - settledAt > settledSendAgeS * 1_000;
 }
 
-type Unsettled = Exclude<SendOutcome, { status: 'sent' }>;
-
-function unsettled(
-  status: Unsettled['status'],
-  code: Unsettled['error']['code'],
-  message: string,
-): SendOutcome {
-  return { status, error: { code, message } };
+function interrupted(message: string): SendOutcome {
+  return { status: 'unknown', error: { code: 'interrupted', message } };
 }
 
 /** Throws `job_not_found`. */
-export async function viewJob(jobs: JobReader, id: string): Promise<JobView> {
-  const [look, told] = isSendId(id) ? await Promise.all([jobs.send(id), jobs.sendData(id)]) : [null, null];
-  // Only the session's owner can settle a job that cannot be read. Until then it counts as under way.
-  const data = told === 'unreadable' ? { notAfter: look?.job?.timestamp ?? 0, wipedEpoch: Infinity } : told;
-  if (look?.job == null || data === null || isForgotten(look, data)) {
+export async function findJobView(jobs: JobReader, id: string): Promise<JobView> {
+  const [stored, found] = isSendId(id)
+    ? await Promise.all([jobs.findSend(id), jobs.findSendData(id)])
+    : [null, null];
+  // Only the session's owner can settle a job whose data cannot be parsed. Until then it counts as under way.
+  const data =
+    found === 'unreadable' ? { notAfter: stored?.job?.timestamp ?? 0, wipedEpoch: Infinity } : found;
+  if (stored?.job == null || data === null || isForgotten(stored, data)) {
     throw new ApiError('job_not_found', 'there is no job with this id; settled ones are kept for 24 hours');
   }
-  return composeJobView(id, look.job, data, outcomeOf(look, data));
+  return composeJobView(id, stored.job, data, settledOutcome(stored, data));
 }
 
 export function composeJobView(

@@ -14,8 +14,8 @@ export interface ConnectionParts {
 }
 
 /**
- * One client connection. Its requests are handled one after the other, so that at most one response waits in memory for the client
- * to read it. A client may pipeline {@link bounds.unanswered} requests. With one more, the request in flight is answered, the
+ * One client connection. Its requests are handled one after the other, so at most one response waits in memory until the client
+ * reads it. A client may pipeline {@link bounds.unanswered} requests. If it sends one more, the request in flight is answered, the
  * others are dropped, and the connection closes.
  */
 export class Connection {
@@ -40,12 +40,12 @@ export class Connection {
     return this.#parts.socket;
   }
 
-  /** Sequence number of the moment since which it has had no request; null: it has one. An incomplete header is not a request yet. */
+  /** Sequence number of the moment at which the connection became idle; null: it has a request. An incomplete header is not a request yet. */
   get idleSince(): number | null {
     return this.#current === null ? this.#idleSince : null;
   }
 
-  /** The header of the newest request has arrived, its body has not. */
+  /** The header of the newest request has arrived, but its body is incomplete. */
   get isReadingBody(): boolean {
     return this.#incoming !== null && !this.#incoming.complete;
   }
@@ -89,7 +89,7 @@ export class Connection {
     this.#parts.onBound('unanswered');
     this.socket.pause();
     this.#waiting.length = 0;
-    // If its head is not sent yet, it will say `Connection: close`.
+    // If its header is not sent yet, it will contain `Connection: close`.
     if (this.#current !== null) this.#current.shouldKeepAlive = false;
   }
 }
@@ -100,8 +100,8 @@ const paused = 21;
 type OnIncoming = (request: IncomingMessage, shouldKeepAlive: boolean) => number;
 
 /**
- * Node parses all bytes that it has read, some 1,400 requests in 64 KiB, and allocates objects for each of them. Neither pausing
- * nor destroying the socket prevents this; the return value of the parser's callback does (docs/decisions/0021).
+ * Node parses all bytes that it has read, and allocates objects for each request in them: 64 KiB can hold 1,400 requests. Pausing
+ * or destroying the socket does not prevent this. The return value of the parser's callback does (docs/decisions/0021).
  */
 function pauseParserWhenFull(socket: Socket, isFull: () => boolean): void {
   const { parser } = socket as { parser?: { onIncoming?: OnIncoming | null } | null };

@@ -19,10 +19,10 @@ interface Holder {
 }
 
 /**
- * All connections to a replica. At a limit, a new connection replaces the longest idle one: of its own address if that has too many,
- * else of the address with the most connections. So nobody who fills a replica keeps others out. If none there is idle, the new
- * connection is closed. A trusted proxy stands for many clients: it may have any number of connections, and none of them is
- * replaced.
+ * All connections to a replica. At a limit, a new connection replaces the one that has been idle longest: one of its own address
+ * if that address has too many, else one of the address with the most connections. So a client that fills the replica cannot keep
+ * others out. If none of these is idle, the new connection is closed. A trusted proxy has many clients: it may have any number of
+ * connections, and none of them is replaced.
  */
 export class Connections {
   readonly #parts: ConnectionsParts;
@@ -76,7 +76,7 @@ export class Connections {
       if (response.socket !== null) this.#parts.handle(request, response);
     });
 
-  /** Whether one more may be accepted; closes another one if necessary. */
+  /** Returns whether one more connection may be accepted. Closes another one if necessary. */
   #makeRoomFor(holder: Holder | null): boolean {
     if (holder !== null && holder.connections.size >= bounds.connectionsPerAddress) {
       this.#parts.onBound('connectionsPerAddress');
@@ -88,7 +88,7 @@ export class Connections {
     return largest !== undefined && this.#closeIdle(largest);
   }
 
-  /** Closes the connection that has been idle longest; false if none is idle. */
+  /** Closes the connection that has been idle longest. Returns false if none is idle. */
   #closeIdle(holder: Holder): boolean {
     let oldest: Connection | null = null;
     for (const each of holder.connections) {

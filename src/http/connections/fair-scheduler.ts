@@ -2,8 +2,8 @@
 const sliceMs = 5;
 
 /**
- * Starts requests round-robin by address, so that an address with many requests delays only its own. In each turn of the event
- * loop the first request of an address starts at once: without a crowd nobody waits.
+ * Starts requests round-robin by address, so that an address with many requests delays only its own. The first request of an
+ * address in a turn of the event loop starts at once. Only further ones wait.
  */
 export class FairScheduler {
   readonly #waiting = new Map<string, (() => void)[]>();

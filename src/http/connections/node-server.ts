@@ -23,7 +23,7 @@ export function createHttpServer(): NodeServer {
     // Longer than a reverse proxy keeps its connections: the proxy must be the one to close them.
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 2_000,
-    // The guard refuses a missing Host, in the shape of all other errors.
+    // The host-origin guard refuses a missing Host, with an error of the usual shape.
     requireHostHeader: false,
   });
   // A connection is idle for so long only if its client does not read: waits last 120 s at most, and streams ping every 15 s.
@@ -31,10 +31,10 @@ export function createHttpServer(): NodeServer {
   return server;
 }
 
-/** Passes what the server receives to `connections`, and answers what cannot be parsed. */
+/** Passes connections and requests to `connections`. Answers requests that cannot be parsed. */
 export function serve(server: NodeServer, connections: Connections, onBound: OnBound): void {
   const onClientError = (error: { code?: string }, socket: Parameters<typeof sendClientError>[1]) => {
-    // The connection stopped the parser itself; it closes once the request in flight is answered.
+    // The connection paused the parser itself. It closes once the request in flight is answered.
     if (error.code === 'HPE_PAUSED') return;
     sendClientError(error, socket, connections.isReadingBody(socket), onBound);
   };

@@ -35,17 +35,17 @@ export interface AppParts extends SharedParts {
 
 /** How refusals and failures become responses. */
 export interface Problems {
-  /** Any thrown value as what the client may be told. */
+  /** Converts any thrown value into an error that the client may see. */
   toApiError(thrown: unknown): ApiError;
-  /** In place of any other error, once the caller's login has ended. */
+  /** Once the caller's login has ended, this error replaces any other. */
   loginEnded(): ApiError;
-  /** `route`: undefined where the request has none. */
+  /** `route`: undefined if the request matches none. */
   send(served: ServedRequest, error: ApiError, route: Route | undefined): void;
 }
 
 /**
- * Takes each request from its arrival to its response. The order of refusals is part of the API: Host and Origin, 401, 404, 405,
- * 403, 429, 415, 413, 400, and last what the operation itself refuses.
+ * Handles each request from its arrival to its response. The order of refusals is part of the API: Host and Origin, 401, 404,
+ * 405, 403, 429, 415, 413, 400, and last the operation's own refusals.
  */
 export function createApp(parts: AppParts): App {
   const { routes, guard, authenticate, cors, problems, onEnd, onBound } = parts;
@@ -68,7 +68,7 @@ export function createApp(parts: AppParts): App {
     return { params: {}, handlers: (route && steps.get(route)) ?? [] };
   };
 
-  /** Throws or rejects with a refusal; returns the caller. */
+  /** Returns the caller. Throws or rejects if the request is refused. */
   function admit(served: ServedRequest): Caller | Promise<Caller> {
     const { request, response, match } = served;
     const { headers } = request;
@@ -85,7 +85,7 @@ export function createApp(parts: AppParts): App {
     }
     const isAboutServer = request.method === 'OPTIONS' && request.url === '*';
     served.target = isAboutServer ? { path: '*', search: '' } : parseTarget(request.url ?? '');
-    // The methods of a path are no secret, and browsers send a preflight without any key.
+    // The methods of a path are not secret, and browsers send a preflight without a key.
     const needsNoCaller = request.method === 'OPTIONS' || match?.resource.isOpen;
     return needsNoCaller ? anonymous : authenticate(request, served.admission, served.parameters);
   }
@@ -102,7 +102,7 @@ export function createApp(parts: AppParts): App {
     }
   }
 
-  /** A failure while the error is sent costs this request only. */
+  /** A failure to send the error ends only this request. */
   function fail(served: ServedRequest, thrown: unknown): void {
     try {
       sendProblem(served, thrown);
@@ -121,7 +121,7 @@ export function createApp(parts: AppParts): App {
     else problems.send(served, error, match === null ? undefined : routeFor(match.resource, request.method));
   }
 
-  /** Shared by all responses: a closure for each would cost more than all else done at its end. */
+  /** One function for all responses: a closure for each would cost more than everything else at the end of a response. */
   function onClose(this: ResponseWithDefaults): void {
     const served = servedBy(this);
     served.leave();
@@ -148,15 +148,15 @@ function stepOf(route: Route): (request: IncomingMessage, response: ServerRespon
     // Open routes are not counted as in flight: the probes among them must always answer.
     if (route.scope !== 'open') served.enter();
     if (!route.isLimited) return route.handle(served);
-    // A page of an unlisted origin may spend a caller's requests only if it sends a key.
+    // A page of an unlisted origin may use up the caller's rate limit only if it sends a key.
     if (served.admission.isCrossOrigin && served.caller.via !== 'key') throw originNotAllowed();
-    return served.spend().then(() => route.handle(served));
+    return served.countRequest().then(() => route.handle(served));
   };
 }
 
 function servedBy(response: ServerResponse): ServedRequest {
   const { served } = response as ResponseWithDefaults;
-  if (!(served instanceof ServedRequest)) throw new Error('a response without its request');
+  if (!(served instanceof ServedRequest)) throw new Error('the response has no request');
   return served;
 }
 

@@ -5,7 +5,7 @@ import type { BodyMemory, BodyMemoryBound } from './in-flight.js';
 import { assertSimpleJson } from './json-scan.js';
 import { invalidRequest } from './validation.js';
 
-/** The bound on the length of a route's body. */
+/** Bounds on the length of a body. Each route has one of them. */
 export type BodyBound = Extract<BoundName, 'body' | 'longBody' | 'formBody'>;
 
 /** A request whose body is to be read. */
@@ -13,6 +13,11 @@ interface RequestWithBody {
   readonly request: IncomingMessage;
   readonly bodyMemory: BodyMemory;
   readonly callerName: string;
+}
+
+/** The limits of a JSON body, as a sentence. */
+export function bodyLimits(bound: BodyBound): string {
+  return `At most ${bounds[bound]} bytes, with ${bounds.jsonValues} values in ${bounds.jsonDepth} levels.`;
 }
 
 const drainMs = 2_000;
@@ -37,7 +42,7 @@ export async function readJsonObject(
 export async function readJson(exchange: RequestWithBody, bound: BodyBound): Promise<unknown> {
   assertJson(exchange.request);
   const bytes = await readBytes(exchange, bound);
-  return bytes.length === 0 ? {} : parseJson(bytes);
+  return bytes.length === 0 ? {} : parseBody(bytes);
 }
 
 /** Reads the body that an HTML form sends. Throws like {@link readJsonObject}. */
@@ -106,14 +111,14 @@ function noRoom(request: IncomingMessage, bound: BodyMemoryBound): ApiError {
   drain(request);
   const whose = bound === 'bodiesPerCaller' ? ' of one caller' : '';
   const most = `${bounds[bound]} bytes of bodies${whose}`;
-  return new ApiError('rate_limited', `more than ${most} come in at once; try again, or another replica`, {
+  return new ApiError('rate_limited', `more than ${most} arrive at once; try again, or use another replica`, {
     ...{ headers: { 'retry-after': '1' }, bound },
   });
 }
 
 /**
- * Discards the rest of the body for {@link drainMs}, then closes. Closing at once would reset the connection, and a client in the
- * middle of its upload would never see the response.
+ * Discards the rest of the body for {@link drainMs}, then closes the connection. Closing it at once would reset it, and a client
+ * that is still uploading would never see the response.
  */
 function drain(request: IncomingMessage): void {
   request.resume();
@@ -127,7 +132,7 @@ function cutOff(): ApiError {
   });
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseBody(bytes: Buffer): unknown {
   assertSimpleJson(bytes);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

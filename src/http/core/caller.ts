@@ -1,22 +1,22 @@
 import { covers, type Scope } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
 
-/** Who a request is from, and what a route asks of its caller. */
+/** The caller of a request, and the permission that a route needs. */
 
 export interface Caller {
-  /** Name of the API key; `''` without configured keys, or if nobody was identified. */
+  /** Name of the API key; `''` without configured keys, or if the caller was not identified. */
   readonly keyName: string;
-  /** `guest`: somebody without a key, who may only use routes for guests. null: nobody was identified. */
+  /** `guest`: a caller without a key, who may only use routes for guests. null: the caller was not identified. */
   readonly scope: Scope | 'guest' | null;
-  /** How the caller was identified. `configuration`: no keys are configured, so everybody may do everything. */
+  /** How the caller was identified. `configuration`: no keys are configured, so every caller may do everything. */
   readonly via: 'configuration' | 'key' | 'cookie';
   /** Present if a cookie identified the caller. It can end while a request is answered. */
   readonly login?: BrowserLogin;
 }
 
-/** The login that a browser's cookie stands for. */
+/** The login that the cookie of a browser names. */
 export interface BrowserLogin {
-  /** `key`: somebody logged in with an API key. `guest`: somebody opened a link. */
+  /** `key`: the browser logged in with an API key. `guest`: it opened a link. */
   readonly kind: 'key' | 'guest';
   /** Redis key of the login. */
   readonly redisKey: string;
@@ -24,7 +24,7 @@ export interface BrowserLogin {
   readonly accountKey: string;
 }
 
-/** The caller of an open route: nobody is asked for a key. */
+/** The caller of an open route, which asks for no key. */
 export const anonymous: Caller = { keyName: '', scope: null, via: 'key' };
 
 export interface Permission {
@@ -41,7 +41,7 @@ export function authorize({ scope: granted }: Caller, { scope: needed, isForGues
   throw new ApiError('forbidden', `this takes the scope ${needed}; yours is ${granted ?? 'none'}`);
 }
 
-/** Who the caller is to limits: the key; without one, the address. */
+/** The name under which limits count the caller: the key, or without one the address. */
 export function callerName({ keyName }: Caller, address: () => string): string {
   return keyName === '' ? `address:${address()}` : `key:${keyName}`;
 }

@@ -6,7 +6,7 @@ import { rawErrorResponse } from './responses.js';
 import { everyMethod } from './router.js';
 import { invalidRequest } from './validation.js';
 
-/** Answers a request that the HTTP parser refused, in the shape of all other errors, and closes the connection. */
+/** Answers a request that the HTTP parser refused, with an error of the usual shape, and closes the connection. */
 export function sendClientError(
   error: { code?: string },
   socket: Duplex,
@@ -54,7 +54,7 @@ function invalid(message: string, bound?: BoundName): ApiError {
   return invalidRequest([{ path: '', message }], { bound });
 }
 
-/** The client would read a second status line as part of the first response's body. */
+/** Then no error can be sent: the client would read its status line as part of the first response's body. */
 function hasBegunResponse(socket: Duplex): boolean {
   const message = (socket as { _httpMessage?: { headersSent?: boolean } })._httpMessage;
   return message?.headersSent === true;

@@ -2,17 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP, isIPv6, type Socket } from 'node:net';
 import { headerValues } from './headers.js';
 
-/** Names a client for limits: by its IPv4 address, or by the /64 that one IPv6 household has. */
+/** Names clients for limits: by the IPv4 address, or by the /64 network that one IPv6 household has. */
 export interface Addresses {
-  /** The client of a request, behind trusted proxies too. */
+  /** The client of a request. Behind trusted proxies it comes from `X-Forwarded-For`. */
   of(request: IncomingMessage): string;
-  /** The peer of a connection, a proxy too. */
+  /** The peer of a connection. It can be a proxy. */
   ofSocket(socket: Socket): string;
   /** Whether the peer is a trusted proxy. */
   isProxy(socket: Socket): boolean;
 }
 
-/** Only trusted proxies may set `X-Forwarded-For`: others could claim any address. Entries are addresses or CIDR ranges. */
+/** `trustedProxies`: addresses or CIDR ranges. Only these may set `X-Forwarded-For`: others could claim any address. */
 export function createAddresses(trustedProxies: readonly string[]): Addresses {
   const trusted = new BlockList();
   for (const range of trustedProxies) {
@@ -24,7 +24,7 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
   const isTrusted = (address: string) =>
     isIP(address) !== 0 && trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 
-  // Cached: every request asks, and the answer never changes.
+  // Cached: every request needs the name, and it never changes.
   const names = new WeakMap<Socket, string>();
   function ofSocket(socket: Socket): string {
     let name = names.get(socket);

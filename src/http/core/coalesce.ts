@@ -1,19 +1,19 @@
 /** Ways in which many requests share one read, one wake-up or one result. */
 
 /**
- * Callers of the same turn of the event loop share one read. It is issued after all of them have asked. Nobody joins a read that
- * is in flight: its answer may be older than their question.
+ * Callers in the same turn of the event loop share one read, which is issued after all of them have asked. No caller joins a read
+ * that is in flight: its result may be older than the call.
  */
 export function coalesced<T>(read: () => Promise<T>): () => Promise<T> {
   return shared(read, (begin) => setImmediate(begin));
 }
 
-/** Longest wait for the read in flight. A Redis that takes longer is not busy but failing. */
+/** Longest wait for the read in flight. A Redis that takes longer is failing, not busy. */
 const inFlightWaitMaxMs = 5;
 
 /**
- * Like {@link coalesced}, with one read in flight at a time, for what is asked most: callers who arrive during a read wait for it
- * to end and then share the next one (docs/decisions/0014).
+ * Like {@link coalesced}, with one read in flight at a time. Callers who arrive during a read wait for its end, and then share the
+ * next one (docs/decisions/0014). For the most frequent reads.
  */
 export function oneAtATime<T>(read: () => Promise<T>): () => Promise<T> {
   let inFlight: Promise<unknown> | null = null;
@@ -33,7 +33,7 @@ export function oneAtATime<T>(read: () => Promise<T>): () => Promise<T> {
   });
 }
 
-/** `schedule` calls `begin` once, later. Callers until then share the read. */
+/** `schedule` calls `begin` once, later. Calls until then share the read. */
 function shared<T>(read: () => Promise<T>, schedule: (begin: () => void) => void): () => Promise<T> {
   let next: Promise<T> | null = null;
   return () => {
@@ -61,7 +61,7 @@ function afterwards(previous: Promise<unknown>, begin: () => void): void {
 
 function noop(): void {}
 
-/** Like {@link coalesced}, for items of a collection: `read` gets the keys asked for in one turn and returns their values in that order. */
+/** Like {@link coalesced}, for reads by key: `read` gets all keys of one turn, and returns their values in the same order. */
 export function batched<Key, T>(
   read: (keys: readonly Key[]) => Promise<readonly T[]>,
 ): (key: Key) => Promise<T> {
@@ -80,14 +80,12 @@ export function batched<Key, T>(
 export interface TickerIntervals {
   /** While at most {@link few} wait. */
   readonly fewMs: number;
-  /** While more wait: then waking them is most of the work. */
+  /** While more wait. Waking them is then most of the work. */
   readonly manyMs: number;
   readonly few: number;
 }
 
-/**
- * Wakes all waiters in one turn of the event loop, so that what they then read is coalesced. No timer runs while nobody waits.
- */
+/** Wakes all waiters in one turn of the event loop, so that their next reads are coalesced. Without waiters no timer runs. */
 export function createTicker(intervals: TickerIntervals): (signal?: AbortSignal) => Promise<void> {
   const { fewMs, manyMs, few } = intervals;
   const waiting = new Set<() => void>();

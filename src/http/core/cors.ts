@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 export interface Cors {
   /** For every response to a listed origin. */
   headers(listedOrigin: string): [name: string, value: string][];
-  /** For the response to an OPTIONS request; none unless it is a preflight of a listed origin. */
+  /** For the response to an OPTIONS request. Empty unless the request is a preflight of a listed origin. */
   preflightHeaders(
     request: IncomingMessage,
     listedOrigin: string | null,
@@ -31,7 +31,7 @@ const common: CorsHeaderNames = {
   response: ['Location', 'Preference-Applied', 'Retry-After', 'X-Request-Id', 'Idempotent-Replayed'],
 };
 
-/** `more`: names beside the common ones of this API. */
+/** `more`: names besides the common ones of this API. */
 export function createCors(more: CorsHeaderNames): Cors {
   const allowedHeaders = [...common.request, ...more.request].join(', ');
   const exposedHeaders = [...common.response, ...more.response].join(', ');

@@ -5,6 +5,7 @@ import type { Admission } from './host-origin-guard.js';
 import type { BodyMemory } from './in-flight.js';
 import type { Target } from './request-target.js';
 import type { ResponseWithDefaults } from './responses.js';
+import type { RouteDoc } from './route-doc.js';
 
 /** One admitted request and its response, as its route sees them. */
 export interface Exchange {
@@ -13,19 +14,19 @@ export interface Exchange {
   readonly requestId: string;
   readonly admission: Admission;
   readonly caller: Caller;
-  /** Where the request comes from, for limits and the log. */
+  /** The client's address, for limits and the log. */
   readonly address: string;
-  /** Who the caller is to limits: the key; without one, the address. */
+  /** The name under which limits count the caller: the key, or without one the address. */
   readonly callerName: string;
   readonly bodyMemory: BodyMemory;
-  /** Counts one more request that changes or costs something. Throws `rate_limited`. */
-  spend(): Promise<void>;
+  /** Counts a request that changes or costs something. Throws `rate_limited`. */
+  countRequest(): Promise<void>;
   readonly target: Target;
   /** The values of the route's path parameters, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Aborts when the client leaves before the response is out, the server closes, or the caller's login ends. */
   readonly signal: AbortSignal;
-  /** The caller's login ended during the request: the caller may be told nothing more. */
+  /** The caller's login ended during the request. From then on the only valid response is the error that says so. */
   readonly hasLoginEnded: boolean;
 }
 
@@ -36,14 +37,16 @@ export interface Route extends Permission {
   readonly path: string;
   /** It changes or costs something: each request is counted before its body is read. */
   readonly isLimited?: boolean;
-  /** The route is a page: browsers get errors as this HTML, or are sent to the login. */
+  /** Makes the HTML of an error, for the route of a page. A browser that is not logged in is redirected to the login instead. */
   readonly problemPage?: (error: ApiError, target: Target) => string;
+  /** For the OpenAPI document. null: the table of operations describes the route, or it serves a file of a page. */
+  readonly doc: RouteDoc | null;
   handle(exchange: Exchange): Promise<void>;
 }
 
 /** A path of the API with all its routes. */
 export interface Resource {
-  /** As the routes have it: `{name}` stands for one segment. */
+  /** The path of the routes: `{name}` stands for one segment. */
   readonly path: string;
   readonly routes: readonly Route[];
   /** For `Allow`. */

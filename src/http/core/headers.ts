@@ -4,7 +4,7 @@ import { ApiError } from '../../contract/errors.js';
 
 /** The request headers that this API reads, parsed. */
 
-/** All values of one header, in order. Cheaper than `headersDistinct`, which collects every header. `name` in lower case. */
+/** All values of one header, in order. `name` is in lower case. Cheaper than `headersDistinct`, which collects every header. */
 export function headerValues({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>, name: string): string[] {
   const values: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -22,7 +22,7 @@ export function requestIdOf(header: string | string[] | undefined): string {
 
 const idempotencyKeyRule = 'must have 1-255 printable ASCII characters';
 
-/** Takes all `Idempotency-Key` headers of a request; null if there is none. Throws `invalid_request`. */
+/** `headers`: all `Idempotency-Key` headers of a request. Returns null if there is none. Throws `invalid_request`. */
 export function parseIdempotencyKey(headers: readonly string[]): string | null {
   const [key, ...more] = headers;
   if (key === undefined) return null;
@@ -36,11 +36,11 @@ export function parseIdempotencyKey(headers: readonly string[]): string | null {
 const waitMaxS = 120;
 const noPreferences: Preferences = { waitS: null, respondAsync: false };
 
-/** The client's `Prefer` header (RFC 7240). An invalid preference is ignored, never an error. */
+/** The client's `Prefer` header (RFC 7240). An invalid preference is ignored and is no error. */
 export interface Preferences {
   /** `wait=N`, in seconds, 0-120; null if absent or invalid. */
   readonly waitS: number | null;
-  /** `respond-async`: the client wants the URL of the result instead of a wait for it. */
+  /** `respond-async`: the client wants the URL of the result at once, instead of waiting for the result. */
   readonly respondAsync: boolean;
 }
 

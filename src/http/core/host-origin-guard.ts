@@ -4,9 +4,9 @@ import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
 import { memoizeLast } from './coalesce.js';
 
 /**
- * Keeps other web sites out. A page of another site can make the operator's browser send requests here: under a name that the
- * site's owner points at this machine (DNS rebinding), which the Host check refuses, or across origins, which the Origin check
- * refuses.
+ * Refuses requests that pages of other web sites make in the operator's browser. Such a page has two ways. Its owner can point
+ * the site's name at this machine (DNS rebinding): the Host check refuses that. Or the page sends a cross-origin request: the
+ * Origin check refuses that.
  */
 export interface HostOriginGuard {
   /** Throws `invalid_request`, `host_not_allowed` or `origin_not_allowed`. */
@@ -22,11 +22,11 @@ export interface GuardedRequest {
   readonly secFetchSite: string | undefined;
 }
 
-/** What the guard learned about an admitted request. */
+/** What the guard knows about an admitted request. */
 export interface Admission {
   /** URL of this server as the client sees it, without a slash at the end. */
   readonly baseUrl: string;
-  /** The request's origin, if the operator listed it: then the response gets CORS headers. */
+  /** The request's origin if the operator listed it. The response then gets CORS headers. */
   readonly listedOrigin: string | null;
   /** The request names an origin, and it is this server's. */
   readonly isOwnOrigin: boolean;
@@ -61,7 +61,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
     publicUrl && withoutBrackets(publicUrl.hostname),
   ]);
   const listedOrigins = new Set(settings.allowedOrigins);
-  // An address cannot be rebound like a name. Without keys only loopback is ours.
+  // Unlike a name, an address cannot be rebound. Without keys only loopback addresses are served.
   const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackHost(settings.host);
 
   function isOurs(host: Authority): boolean {
@@ -73,7 +73,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
     );
   }
 
-  /** The parsed Host; null: it is not served here. */
+  /** The parsed Host; null: this server does not serve it. */
   const parseOwnHost = memoizeLast((text: string) => {
     const host = parseAuthority(text);
     return host !== null && isOurs(host) ? host : null;
@@ -124,7 +124,7 @@ interface Authority {
   readonly text: string;
 }
 
-/** Returns null for an invalid authority. Strict, because `new URL` accepts user info and turns `127.1` or `0x7f.1` into an address. */
+/** Returns null for an invalid authority. Stricter than `new URL`, which accepts user info and turns `127.1` or `0x7f.1` into an address. */
 export function parseAuthority(text: string): Authority | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text);
   if (!match || Number(match[3] ?? 0) > 65_535) return null;

@@ -1,13 +1,13 @@
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 
-/** How much each caller may have in flight on this replica, as a count or in bytes, so that no caller takes it all. */
+/** Limits how much each caller has in flight on this replica, as a count or in bytes. So no caller can use up the replica. */
 export class InFlightLimit {
   readonly #bound: BoundName;
   readonly #what: string;
   readonly #counts = new Map<string, number>();
 
-  /** `what`: the plural that the error names. */
+  /** `what`: a plural noun for the error message. */
   constructor(bound: BoundName, what: string) {
     this.#bound = bound;
     this.#what = what;
@@ -45,7 +45,7 @@ export class BodyMemory {
   readonly #perCaller = new InFlightLimit('bodiesPerCaller', 'bytes of bodies');
   #bytes = 0;
 
-  /** Returns null if there was room, else the bound that was reached. After null, call {@link release} with as many bytes. */
+  /** Returns null if there was room, else the bound that was reached. After null, call {@link release} with the same number of bytes. */
   reserve(caller: string, bytes: number): BodyMemoryBound | null {
     if (!this.#perCaller.tryEnter(caller, bytes)) return 'bodiesPerCaller';
     if (this.#bytes + bytes > bounds.bodiesAtOnce) {

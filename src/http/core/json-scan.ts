@@ -12,11 +12,11 @@ const closeObject = 0x7d;
 const lastBlank = 0x20;
 
 /**
- * Throws `invalid_request` for JSON with too many values or levels, before it is parsed: a value costs the parser and later checks
- * far more than its bytes. Leaves invalid JSON to the parser. Reads each byte once.
+ * Throws `invalid_request` for JSON with too many values or levels. It is called before parsing: a value costs the parser and the
+ * later checks far more than its bytes. It does not detect invalid JSON. It reads each byte once.
  */
 export function assertSimpleJson(bytes: Uint8Array): void {
-  // One for the whole, one for each comma, one for each array or object that is not empty.
+  // Counts one for the whole, one for each comma, and one for each array or object that is not empty.
   let values = 1;
   let depth = 0;
   let hasOpened = false;

@@ -1,7 +1,10 @@
 import type { Logger } from '../../platform/logger.js';
 import type { ServedRequest } from './served-request.js';
 
-/** Logs a request whose response has closed, in one line. Never a query, a body, a header or the value of a path parameter. */
+/**
+ * Logs a request whose response has closed, in one line. The line never contains a query, a body, a header or the value of a
+ * path parameter.
+ */
 export function logRequest(log: Logger, served: ServedRequest): void {
   const { request, response, requestId, match, caller, problem, startedAt } = served;
   const isFailure = response.statusCode >= 500;
@@ -9,7 +12,7 @@ export function logRequest(log: Logger, served: ServedRequest): void {
   const facts = {
     requestId,
     method: request.method,
-    // An unknown path may hold whatever its sender typed.
+    // An unknown path may contain anything, even a secret.
     path: match?.resource.path ?? '(unknown)',
     status: response.statusCode,
     durationMs: Math.round(performance.now() - startedAt),

@@ -8,7 +8,7 @@ export interface Target {
   readonly search: string;
 }
 
-/** Throws `invalid_request` for anything but a path and a query: absolute URLs, fragments, control characters. */
+/** Throws `invalid_request` unless the target is a path with an optional query: absolute URLs, fragments and control characters are refused. */
 export function parseTarget(raw: string): Target {
   const match = /^(\/[!-"$->@-~]*)(\?[!-"$-~]*)?$/.exec(raw);
   if (!match) {

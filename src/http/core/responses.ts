@@ -4,7 +4,7 @@ import { jsonType, send } from '../../platform/http-response.js';
 
 /** Response bodies, the headers of every response, and how they are sent. */
 
-/** Other sites must not frame, sniff, embed or cache a response: it may hold secrets that are valid for a while. */
+/** No other site may frame, sniff or embed a response, and no cache may store it: it may contain secrets. */
 const defaultHeaders: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -20,15 +20,15 @@ const defaultHeaders: Readonly<Record<string, string>> = {
 const flatDefaultHeaders = Object.entries(defaultHeaders).flat();
 
 /**
- * The response class of the server. `writeHead` adds the default headers and those of {@link addHeader}, as one list: `setHeader`
- * for each of them costs several times as much.
+ * The response class of the server. `writeHead` adds the default headers and those of {@link addHeader} as one list: calling
+ * `setHeader` for each of them would cost several times as much.
  */
 export class ResponseWithDefaults extends ServerResponse {
-  /** The request's state; app.ts sets and reads it. */
+  /** The state of the request. app.ts sets and reads it. */
   served: object | null = null;
   readonly #added: string[] = [];
 
-  /** Adds a header to the response, whatever becomes of it. `name` in lower case; at most once for each name. */
+  /** Adds a header to the response, be it a success or an error. `name` is in lower case. Call it once for each name. */
   addHeader(name: string, value: string): void {
     this.#added.push(name, value);
   }
@@ -73,7 +73,7 @@ export function sendError(response: ServerResponse, error: ApiError): void {
   send(response, error.status, jsonType, JSON.stringify(error), error.headers);
 }
 
-/** A whole HTTP response as text, for a socket that has no response object because its request could not be parsed. */
+/** A whole HTTP response as text. For a socket without a response object, because its request could not be parsed. */
 export function rawErrorResponse(status: number, reason: string, error: ApiError, requestId: string): string {
   const body = JSON.stringify(error);
   const headers: Record<string, string | number> = {

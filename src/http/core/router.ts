@@ -3,7 +3,7 @@ import type { Resource, Route, RouteMatch } from './exchange.js';
 export const everyMethod = ['GET', 'HEAD', 'POST', 'OPTIONS'];
 
 /**
- * Matches paths to resources. Nearly all paths are literal and take one lookup; Polka's own router would try every pattern for
+ * Matches paths to resources. Nearly all paths are literal and take one lookup. Polka's own router would try every pattern for
  * every request.
  */
 export function createRouter(routes: readonly Route[]): (path: string) => RouteMatch | null {
@@ -50,7 +50,7 @@ function resourceOf(path: string, routes: readonly Route[]): Resource {
   return { path, routes, methods, isOpen: routes.some(({ scope }) => scope === 'open') };
 }
 
-/** Matches the whole path, `{name}` being one segment. Polka's own patterns ignore case and allow a slash at the end. */
+/** Matches the whole path; `{name}` stands for one segment. Polka's own patterns ignore case and allow a slash at the end. */
 function pathPattern(path: string): RegExp {
   const parts = path.split(/\{(\w+)\}/);
   const pattern = parts.map((part, i) => (i % 2 === 1 ? `(?<${part}>[^/]+)` : escapeRegExp(part)));
@@ -65,7 +65,7 @@ function decoded(segments: Readonly<Record<string, string>>): Record<string, str
   return Object.fromEntries(Object.entries(segments).map(([name, text]) => [name, decodeSegment(text)]));
 }
 
-/** A broken escape is left as it is: no valid parameter contains a percent sign. */
+/** Leaves a broken escape as it is: no valid parameter contains a percent sign. */
 function decodeSegment(text: string): string {
   try {
     return decodeURIComponent(text);

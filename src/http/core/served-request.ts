@@ -9,12 +9,12 @@ import type { BodyMemory, InFlightLimit } from './in-flight.js';
 import type { Target } from './request-target.js';
 import type { ResponseWithDefaults } from './responses.js';
 
-/** What all requests of a server share. */
+/** The parts that all requests of a server share. */
 export interface SharedParts {
-  /** Counts requests that change or cost something, by caller and address. */
-  readonly limits: { spend(caller: Caller, address: string): Promise<void> };
+  /** Counts requests that change or cost something, for the caller and for the address. */
+  readonly limits: { countRequest(caller: Caller, address: string): Promise<void> };
   readonly addresses: Addresses;
-  /** Calls `end` once, if the login ends first. `add` returns the function that cancels this. */
+  /** Calls `end` once if the login ends. `add` returns the function that cancels this. */
   readonly loginWatch: { add(login: BrowserLogin, end: () => void): () => void };
   readonly requestsInFlight: InFlightLimit;
   readonly bodyMemory: BodyMemory;
@@ -22,20 +22,20 @@ export interface SharedParts {
 }
 
 /**
- * The state behind an {@link Exchange}, from the arrival of a request on. What few routes need is made when they ask for it: most
- * requests are polls.
+ * The state of a request from its arrival on. Its route sees it as an {@link Exchange}. What only few routes need is made when
+ * they ask for it: most requests are polls.
  */
 export class ServedRequest implements Exchange {
   readonly request: IncomingMessage;
   readonly response: ResponseWithDefaults;
   readonly requestId: string;
-  /** null: the path is not of the API. */
+  /** null: no route has the path. */
   readonly match: RouteMatch | null;
   readonly startedAt = performance.now();
   admission: Admission = { baseUrl: '', listedOrigin: null, isOwnOrigin: false, isCrossOrigin: false };
   caller: Caller = anonymous;
   target: Target = { path: '', search: '' };
-  /** The error that the client got, or would have got. */
+  /** The error that was sent, or could not be sent any more. */
   problem: ApiError | null = null;
   hasLoginEnded = false;
   readonly #shared: SharedParts;
@@ -77,7 +77,7 @@ export class ServedRequest implements Exchange {
     return this.#signal;
   }
 
-  /** Counts it among the caller's requests in flight. Throws `rate_limited` if there are too many. */
+  /** Counts the request among the caller's requests in flight. Throws `rate_limited` if there are too many. */
   enter(): void {
     // The client may have left during authentication: then no `close` would follow to call leave().
     if (this.response.destroyed) return;
@@ -92,8 +92,8 @@ export class ServedRequest implements Exchange {
     this.#enteredAs = null;
   }
 
-  spend(): Promise<void> {
-    return this.#shared.limits.spend(this.caller, this.address);
+  countRequest(): Promise<void> {
+    return this.#shared.limits.countRequest(this.caller, this.address);
   }
 
   #makeSignal(): AbortSignal {

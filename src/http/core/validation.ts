@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 
-/** Checks of what a client sent, and the error that lists every problem. */
+/** Checks of a client's input, and the error that lists every problem. */
 
-/** What is wrong with one field of a request; `path` is `''` for the whole of it. */
+/** What is wrong with one field of a request. `path` is `''` for the whole request. */
 export interface Issue {
   readonly path: string;
   readonly message: string;
@@ -18,8 +18,8 @@ interface IssuesOptions {
 }
 
 /**
- * `invalid_request` with these issues, at least one. At most {@link bounds.issues} of them are listed, each path cut to
- * {@link bounds.issueText} characters, so that the response is small whatever was sent.
+ * `invalid_request` with these issues. At most {@link bounds.issues} of them are listed, and each path is cut to
+ * {@link bounds.issueText} characters. So the response is small, whatever was sent.
  */
 export function invalidRequest(issues: readonly Issue[], { beginning, bound }: IssuesOptions = {}): ApiError {
   const listed = issues
@@ -40,7 +40,7 @@ export function invalidRequest(issues: readonly Issue[], { beginning, bound }: I
   );
 }
 
-/** The beginning of a client's text, to be sent back to that client. */
+/** The beginning of a text from a client, to be sent back to it. */
 export function cutShort(text: string): string {
   return text.length > bounds.issueText ? `${text.slice(0, bounds.issueText)}…` : text;
 }
@@ -62,8 +62,8 @@ export function parseInput<Schema extends z.ZodObject>(
 }
 
 /**
- * Turns the text values of a query into fields for the schema. Unknown parameters are dropped. Digits become a number where the
- * schema wants an integer; any other text is left for the schema to refuse.
+ * Turns the text values of a query into fields for the schema. Unknown parameters are dropped. Digits become a number if the
+ * schema has an integer there. The schema refuses any other text.
  */
 export function queryReader(
   schema: z.ZodObject,

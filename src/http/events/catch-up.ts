@@ -3,7 +3,7 @@ import { lossAt, type Position, type StreamView } from '../../platform/store/eve
 import { framedEntry } from './frames.js';
 import type { SseClient } from './sse-client.js';
 
-/** What was read before a client's stream is opened. */
+/** What is read before a client's stream is opened. */
 export interface StreamStart {
   /** The stream reader's position before `view` was read. */
   readonly readerPosition: Position | null;
@@ -15,13 +15,13 @@ export interface StreamStart {
 interface CatchUpParts {
   readonly client: SseClient;
   readonly start: StreamStart;
-  /** The client was connected before, and first gets what it missed. */
+  /** The client was connected before. It first gets the events that it missed. */
   readonly isResuming: boolean;
-  /** Reads the next page after a position; rejects while Redis is away. */
+  /** Reads the next page after a position. Rejects while Redis is unreachable. */
   readonly readPage: (after: Position) => Promise<StreamView>;
   /**
-   * Takes a slot for one page, held from its read until the client has received it: this bounds the memory for pages.
-   * Resolves to the function that releases the slot; to null if none became free.
+   * Takes a slot for one page. It is held from the read of the page until the client has received it: this bounds the memory for
+   * pages. Resolves to the function that releases the slot, or to null if no slot became free.
    */
   readonly acquireSlot: () => Promise<(() => void) | null>;
   readonly readerPosition: () => Position | null;
@@ -71,7 +71,7 @@ export async function catchUp(parts: CatchUpParts): Promise<void> {
   }
 }
 
-/** Retries while Redis is away: the client's stream stays open meanwhile. Resolves to null when `signal` aborts. */
+/** Retries while Redis is unreachable; the client's stream stays open. Resolves to null when `signal` aborts. */
 async function retried(read: () => Promise<StreamView>, signal: AbortSignal): Promise<StreamView | null> {
   while (!signal.aborted) {
     try {

@@ -24,12 +24,12 @@ export interface FeedTuning {
   readonly readDeadlineMs: number;
   /** Events in a page. */
   readonly pageSize: number;
-  /** Pages that are read and written at once, and how long a client waits for its turn. */
+  /** The number of pages that are read and written at once, and how long a client waits for its turn. */
   readonly maxPagesAtOnce: number;
   readonly pageWaitMs: number;
-  /** How long the stream is read on without clients: they often come back. */
+  /** How long the stream is still read after the last client has left: clients often come back. */
   readonly lingerMs: number;
-  /** Event streams of this replica, and how many of them guests may have. */
+  /** The largest number of event streams on this replica, and of those of guests. */
   readonly maxClients: number;
   readonly maxGuests: number;
 }
@@ -62,19 +62,19 @@ interface FeedParts {
 
 interface StreamParts {
   readonly response: ServerResponse;
-  /** The client resumes after this id; null: it gets only new events. */
+  /** The client gets the events after this id; null: only new events. */
   readonly lastEventId: string | null;
   readonly start: StreamStart;
   readonly selectFrame: FrameSelector;
-  /** The client came by a QR link. */
+  /** The client opened a QR link. */
   readonly isGuest: boolean;
   /** Aborts when the client leaves, or the server closes. */
   readonly signal: AbortSignal;
 }
 
 /**
- * The events of one session for all clients on this replica. Each client first catches up in pages of its own, then goes
- * live: from then on it gets what the one stream reader delivers to all.
+ * The events of one session for all clients on this replica. Each client first catches up by pages of its own. Then it goes live:
+ * it gets what the one stream reader delivers to all.
  */
 export class EventFeed {
   readonly #parts: FeedParts;
@@ -124,7 +124,7 @@ export class EventFeed {
     return this.#clients.size < maxClients && (!isGuest || guests < maxGuests);
   }
 
-  /** Resolves when `signal` has aborted or the client was disconnected; nothing is written after that. */
+  /** Resolves when `signal` aborts or the client is disconnected. Writes nothing after that. */
   async writeStream(parts: StreamParts): Promise<void> {
     const { response, lastEventId, start, selectFrame, isGuest, signal } = parts;
     const { log, session, onBound } = this.#parts;
@@ -158,7 +158,7 @@ export class EventFeed {
         goLive: (from) => {
           unsubscribe = this.#streamReader.subscribe(client, from);
           this.#liveClients.add(client);
-          // Not for a new client that came when the owner was gone already: to it that is not news.
+          // A new client that connected after the owner had gone does not get the event again.
           const isNews = isResuming || !start.wasOwnerGone;
           if (isNews) client.onEvents(this.#ownerLiveness.ownerGoneEvents ?? []);
         },
@@ -174,12 +174,12 @@ export class EventFeed {
     }
   }
 
-  /** To be called when every stream has ended. */
+  /** Call it when every stream has ended. */
   async close(): Promise<void> {
     await this.#streamReader.close();
   }
 
-  /** null: the client has left, or has waited too long and is disconnected; it resumes by itself. */
+  /** null: the client has left, or it waited too long and is disconnected. It resumes by itself. */
   async #acquirePageSlot(response: ServerResponse, signal: AbortSignal): Promise<(() => void) | null> {
     const { onBound } = this.#parts;
     if (this.#pageSlots.isFull) onBound?.('catchUps');
@@ -215,7 +215,7 @@ export class EventFeed {
         (error, client) => client.fail(error),
       );
     };
-    // Redis may be away: the next check finds out.
+    // A check fails while Redis is unreachable. The next one tries again.
     const checkOwner = () => void this.#ownerLiveness.check().catch(() => undefined);
     this.#timers = [
       setInterval(ping, this.#tuning.pingIntervalMs),

@@ -2,7 +2,7 @@ import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
 import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
 
-/** Session events as server-sent events: how they are encoded, and which of them a client gets. */
+/** Encodes session events as server-sent events, and selects those that a client gets. */
 
 /** An event and its frame, which is encoded once for all clients. */
 export interface FramedEvent {
@@ -51,7 +51,7 @@ export function framedUnstored(event: SessionEvent): FramedEvent {
   return { id: null, type: event.type, json, frame: eventFrame(event.type, json, null) };
 }
 
-/** `oldestId` null: the stream is empty. `oldest_id` is also at the top level, where API clients look for it. */
+/** `oldestId`: null if the stream is empty. `oldest_id` is also at the top level, where API clients expect it. */
 export function gapFrame(session: string, oldestId: string | null): Buffer {
   const gap = { oldest_id: oldestId };
   const json = JSON.stringify({ type: 'gap', session, at: new Date().toISOString(), data: gap, ...gap });
@@ -63,7 +63,7 @@ export function openingFrame(position: Position | null): Buffer {
   return Buffer.from(`retry: 2000\n${idLine(position)}\n`);
 }
 
-/** Keeps the connection alive. With a position, it also moves the client past events that it does not get. */
+/** Keeps the connection alive. A position also moves the client past events that it does not get. */
 export function pingFrame(position: Position | null): Buffer {
   return Buffer.from(`: ping\n${idLine(position)}\n`);
 }

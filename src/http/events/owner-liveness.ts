@@ -5,14 +5,14 @@ import type { SessionReader } from '../session/session-reader.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
 
 /**
- * Tells the clients when the session has lost its owner. A dead owner writes no event, so each replica sends what
- * `/api/status` says: `disconnected`, as events that are not in the stream. The next owner's first state is a real
- * event. Only the return of an owner that has written nothing since is announced here too.
+ * Reports to the clients that the session has lost its owner. A dead owner writes no event. So each replica sends what
+ * `/api/status` answers, `disconnected`, as events that are not in the stream. The next owner's first state is an event of the
+ * stream. If the same owner comes back without having written anything, this class reports that too.
  */
 export class OwnerLiveness {
   readonly #reader: SessionReader;
   readonly #send: (events: readonly FramedEvent[]) => void;
-  /** The newest status that clients can know; null: none, or one that cannot be parsed. */
+  /** The newest status that the clients have got; null: none, or one that cannot be parsed. */
   #knownStatus: Status | null = null;
   #ownerGoneEvents: readonly FramedEvent[] | null = null;
   #statesSeen = 0;
@@ -22,12 +22,12 @@ export class OwnerLiveness {
     this.#send = send;
   }
 
-  /** While the owner is gone: the events that said so, for clients that come later. Otherwise null. */
+  /** While the owner is gone: the events that reported it, for clients that connect later. Otherwise null. */
   get ownerGoneEvents(): readonly FramedEvent[] | null {
     return this.#ownerGoneEvents;
   }
 
-  /** To be called with each `state` event of the stream, as JSON. */
+  /** Call it with each `state` event of the stream, as JSON. */
   onState(json: string): void {
     this.#knownStatus = statusIn(json);
     this.#ownerGoneEvents = null;
@@ -48,18 +48,18 @@ export class OwnerLiveness {
     if (isGone === (this.#ownerGoneEvents !== null)) return;
     const events = unstoredEvents(before, status);
     this.#ownerGoneEvents = isGone ? events : null;
-    // If the owner has written since it came back, the event of that write announces it.
+    // If the owner has written something since it came back, the stream has an event of that.
     if (isGone || (before !== null && isSameWrite(before, status))) this.#send(events);
   }
 }
 
-/** A state that cannot be parsed says nothing; its owner writes it again. */
+/** A state that cannot be parsed is ignored. Its owner writes it again. */
 function nullIfUnreadable(error: unknown): null {
   if (!isDataError(error)) throw error;
   return null;
 }
 
-/** null: it cannot be parsed. The clients get the event nevertheless. */
+/** null: the status cannot be parsed. The clients get the event all the same. */
 function statusIn(json: string): Status | null {
   try {
     return statusSchema.parse((JSON.parse(json) as { data?: unknown }).data);
@@ -68,7 +68,7 @@ function statusIn(json: string): Status | null {
   }
 }
 
-/** The status that is reported without an owner keeps epoch, incarnation and time of the last write. */
+/** Whether two statuses come from the same write. The status without an owner keeps the epoch, incarnation and time of the last write. */
 function isSameWrite(a: Status, b: Status): boolean {
   return a.epoch === b.epoch && a.incarnation === b.incarnation && a.updated_at === b.updated_at;
 }

@@ -1,4 +1,4 @@
-/** Lets a limited number of holders in at once; the others wait in the order of their arrival. */
+/** Limits the number of holders at once. The others wait in the order of their arrival. */
 export class Semaphore {
   readonly #limit: number;
   readonly #waiting = new Set<() => void>();
@@ -12,7 +12,7 @@ export class Semaphore {
     return this.#held >= this.#limit;
   }
 
-  /** Resolves to the function that releases the slot; to null after `waitMs`, or when `signal` aborts. */
+  /** Resolves to the function that releases the slot, or to null after `waitMs` or when `signal` aborts. */
   acquire(waitMs: number, signal: AbortSignal): Promise<(() => void) | null> {
     if (signal.aborted) return Promise.resolve(null);
     if (!this.isFull) return Promise.resolve(this.#hold());
@@ -31,7 +31,7 @@ export class Semaphore {
     });
   }
 
-  /** Returns the function that releases; calling it again does nothing. */
+  /** Returns the function that releases the slot. Calling it again does nothing. */
   #hold(): () => void {
     this.#held++;
     let isReleased = false;

@@ -11,7 +11,7 @@ interface SseClientOptions {
   readonly selectFrame: FrameSelector;
   /** A guest gets no event ids: they contain the time of an event. */
   readonly isGuest: boolean;
-  /** The client gets each event after this position once. */
+  /** The client gets each event after this position exactly once. */
   readonly position: Position;
   readonly maxBufferedBytes: number;
   /** Called when the client was disconnected because it did not read. */
@@ -20,7 +20,7 @@ interface SseClientOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** One client's event stream. A client that does not read is disconnected, and resumes by itself. */
+/** The event stream of one client. A client that does not read is disconnected. It resumes by itself. */
 export class SseClient implements StreamSubscriber {
   readonly #options: SseClientOptions;
   #position: Position;
@@ -50,7 +50,7 @@ export class SseClient implements StreamSubscriber {
     else this.write(events);
   }
 
-  /** Writes regardless of how much is buffered already; skips events that the client has had. */
+  /** Writes however much is buffered already. Skips events that the client has had. */
   write(events: readonly FramedEvent[]): void {
     for (const event of events) {
       if (event.id !== null) {
@@ -78,7 +78,7 @@ export class SseClient implements StreamSubscriber {
     this.#options.response.write(pingFrame(hasMoved ? this.#position : null));
   }
 
-  /** Waits until the client has read enough to be written to again; disconnects it after `deadlineMs`. */
+  /** Waits until the client has read enough for more events. Disconnects it after `deadlineMs`. */
   async drained(deadlineMs: number, signal: AbortSignal): Promise<void> {
     const { response } = this.#options;
     if (!response.writableNeedDrain || signal.aborted) return;

@@ -32,7 +32,7 @@ interface StreamReaderOptions {
   readonly session: string;
   /** Must be shorter than the connection's socket timeout. */
   readonly blockMs: number;
-  /** How long to read on without a subscriber: clients often come back. */
+  /** How long to go on reading without a subscriber: clients often come back. */
   readonly lingerMs: number;
   /** Gets each `state` event as JSON, before the subscribers. Must not throw. */
   readonly onState: (json: string) => void;
@@ -51,8 +51,8 @@ interface Reading {
 const readRetryMs = 200;
 
 /**
- * Reads a session's stream for all subscribers on this replica, with one blocking read on one connection. There is no
- * connection while nobody is subscribed.
+ * Reads a session's stream for all subscribers on this replica, with one blocking read on one connection. Some time after the
+ * last subscriber has left, it closes the connection.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
@@ -131,7 +131,7 @@ export class StreamReader {
         }
         if (entries.length > 0) this.#deliver(reading, entries.map(framedEntry));
       } catch (error) {
-        // Only debug: the connection logs once that it is down, and a Redis that is loading refuses every read.
+        // Logged as debug only: the connection itself logs once that it is down, and a Redis that is loading refuses every read.
         if (!signal.aborted) this.#options.log.debug({ err: error }, 'could not read events; retrying');
         await pause(readRetryMs, signal);
       }
@@ -144,11 +144,11 @@ export class StreamReader {
     this.#notifyEach((subscriber) => subscriber.onEvents(events));
   }
 
-  #notifyEach(tell: (subscriber: StreamSubscriber) => void): void {
-    notifyEach(this.#subscribers, tell, (error, subscriber) => subscriber.fail(error));
+  #notifyEach(notify: (subscriber: StreamSubscriber) => void): void {
+    notifyEach(this.#subscribers, notify, (error, subscriber) => subscriber.fail(error));
   }
 
-  /** Resolves to what was lost after the position; null: Redis still keeps it all. */
+  /** Resolves to what was lost after the position; null: Redis still has everything. */
   async #findLoss(reading: Reading): Promise<Loss | null> {
     reading.isUnverified = false;
     const view = await readEvents(reading.redis, this.#options.session, reading.position, 1);

@@ -1,18 +1,18 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 
-/** What an agent can do about an error, in terms of its tools. Codes that need no hint are missing. */
-const ways: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
+/** What an agent can do about an error, with its tools. Codes that need no hint are missing. */
+const hints: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
   session_not_started: (baseUrl) =>
     `Call whatsapp_start_auth first. Unless a phone is linked already, a person then scans the QR at ${baseUrl}/qr.`,
   login_required: (baseUrl) =>
     `Ask a person to link their phone first: ${baseUrl}/qr says how. While the state is qr they scan the QR at ${baseUrl}/qr, or enter a code that whatsapp_pairing_code gives you. Then try again.`,
   login_failed: (baseUrl) =>
     `Call whatsapp_start_auth to try again; a person may have to scan the QR at ${baseUrl}/qr.`,
-  session_not_ready: () => 'Try again; whatsapp_status tells how it stands.',
+  session_not_ready: () => 'Try again; whatsapp_status has the state.',
   idempotency_conflict: () => 'Use another idempotency_key for another message.',
   not_on_whatsapp: () => 'Check the number and its country code with the person who gave it.',
   not_supported_by_page: () =>
-    'Trying again does not help: whoever runs the server has to update it, because WhatsApp changed its page. `page` in the answer of whatsapp_status tells what works.',
+    'Trying again does not help: WhatsApp changed its page, and the operator has to update the server. `page` in the answer of whatsapp_status says what works.',
   forbidden: () => 'The API key in use does not allow this; a person has to provide another.',
 };
 
@@ -23,14 +23,14 @@ export function failureText(error: ApiError, baseUrl: string): string {
   const seconds = headers['retry-after'];
   const lines = [
     `${problemOf(error)} (${code})`,
-    ways[code]?.(baseUrl),
+    hints[code]?.(baseUrl),
     typeof jobId === 'string' ? `The message's job: ${baseUrl}/api/jobs/${jobId}` : undefined,
     seconds === undefined ? undefined : `Wait ${seconds} s before the next try.`,
   ];
   return lines.filter((line) => line !== undefined).join('\n');
 }
 
-/** All issues of an input in one sentence: a tool's result has no second field for them. */
+/** All issues of an input in one sentence, because the result of a tool has no field for them. */
 function problemOf({ message, details }: ApiError): string {
   const issues = Array.isArray(details.issues) ? (details.issues as { path: string; message: string }[]) : [];
   if (issues.length < 2) return message;

@@ -7,23 +7,23 @@ import {
 } from '@modelcontextprotocol/server';
 import { productName, productVersion } from '../../contract/product.js';
 import { cutShort } from '../core/validation.js';
-import { foreignWordsRule } from './foreign-words.js';
 import { tools } from './tools.js';
+import { untrustedTextRule } from './untrusted-text.js';
 
 export type CallTool = (name: string, input: Record<string, unknown>) => Promise<CallToolResult>;
 
 const definitions: Tool[] = [...tools.values()].map(({ definition }) => definition);
 
 /**
- * Serves the protocol for one request. It uses the library's low-level server: the high-level one brings a registry of tools,
- * which the table of operations is already.
+ * Serves the protocol for one request. It uses the library's low-level server: the high-level one has a registry of tools, and the
+ * table of operations already is one.
  */
 export function protocolServer(baseUrl: string, callTool: CallTool): Server {
   const server = new Server(
     { name: productName, version: productVersion },
     {
       capabilities: { tools: {} },
-      instructions: `One linked WhatsApp account. Ask whatsapp_status first. Where nothing is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone. ${foreignWordsRule}`,
+      instructions: `One linked WhatsApp account. Call whatsapp_status first. If no phone is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone. ${untrustedTextRule}`,
     },
   );
   server.setRequestHandler('tools/list', () => ({ tools: definitions }));

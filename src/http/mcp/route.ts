@@ -13,6 +13,7 @@ import type { Exchange } from '../core/exchange.js';
 import { jsonType, send } from '../core/responses.js';
 import { cutShort } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
+import { mcpDoc } from './doc.js';
 import { createTransport, type McpParts } from './transport.js';
 
 const parseError = -32_700;
@@ -26,14 +27,14 @@ export const mcpHeaderNames: CorsHeaderNames = {
 };
 
 /**
- * `POST /mcp`: the Model Context Protocol over Streamable HTTP. Each answer is one piece of JSON. A refusal by HTTP has the
- * API's error shape; a wrong message has the protocol's.
+ * `POST /mcp`: the Model Context Protocol over Streamable HTTP. Each answer is one JSON document. An error of HTTP has the error
+ * shape of the API. An error in the message has that of the protocol.
  */
 export function createMcpRoute(parts: McpParts): SessionRoute {
   const answer = createTransport(parts);
   return {
     // The scope of a tool is checked when it is called.
-    ...{ method: 'POST', path: '/mcp', scope: 'read' },
+    ...{ method: 'POST', path: '/mcp', scope: 'read', doc: mcpDoc },
     async handle(exchange, session) {
       const { request, response } = exchange;
       response.addHeader('mcp-session-id', sessionIdOf(request));
@@ -46,13 +47,13 @@ export function createMcpRoute(parts: McpParts): SessionRoute {
   };
 }
 
-/** No session is kept. A client may send an id of its own to tell its requests apart. */
+/** No protocol session is kept. A client may send an id of its own, which the response repeats. */
 function sessionIdOf({ headers }: IncomingMessage): string {
   const given = headers['mcp-session-id'];
   return typeof given === 'string' && /^[!-~]{1,256}$/.test(given) ? given : randomUUID();
 }
 
-/** Reads one message. null: it was wrong, and that has been answered. Throws a refusal by HTTP. */
+/** Reads one message. Returns null if it was invalid and has been answered. Throws an error of HTTP. */
 async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRPCMessage | null> {
   const refuse = (code: number, message: string) => {
     const body = { jsonrpc: '2.0', id: null, error: { code, message } };
@@ -78,7 +79,7 @@ async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRP
   }
 }
 
-/** Adds the method to the library's sentence about an unknown one. */
+/** Adds the method to the library's error for an unknown method. */
 function namingTheMethod(json: unknown, message: JSONRPCMessage): unknown {
   if (!isJSONRPCErrorResponse(json) || json.error.code !== methodNotFound || !('method' in message))
     return json;

@@ -10,8 +10,8 @@ import type { AnyHandler, Call, Handlers } from '../operations/call.js';
 import { toApiError } from '../session/to-api-error.js';
 import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
-import { foreignWordsNotice } from './foreign-words.js';
 import { type OperationTool, tools } from './tools.js';
+import { untrustedTextNotice } from './untrusted-text.js';
 
 export interface ToolCall {
   readonly handlers: Handlers;
@@ -21,10 +21,10 @@ export interface ToolCall {
   readonly input: Record<string, unknown>;
 }
 
-/** Shorter than the 60 s after which clients give up by default. */
+/** Shorter than the 60 s after which clients time out by default. */
 const commandWaitS = 45;
 
-/** Runs the handler that the REST route runs too. Never throws: a failure is a result that an agent can read. */
+/** Runs the same handler as the REST route. Never throws: a failure becomes a result that an agent can read. */
 export async function callTool(
   { handlers, exchange, session, name, input }: ToolCall,
   onFailure: (error: ApiError) => void,
@@ -35,7 +35,7 @@ export async function callTool(
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
     const { operation } = tool;
     authorize(exchange.caller, operation);
-    if (operation.isLimited) await exchange.spend();
+    if (operation.isLimited) await exchange.countRequest();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
     const call = callOf(tool, exchange, session, idempotency_key as string | null);
@@ -44,7 +44,7 @@ export async function callTool(
     return result(
       indented(body),
       ...(status === 202 ? [queuedHint] : []),
-      ...(tool.tellsForeignWords ? [foreignWordsNotice] : []),
+      ...(tool.hasUntrustedText ? [untrustedTextNotice] : []),
     );
   } catch (thrown) {
     const error = exchange.hasLoginEnded ? loginEnded() : toApiError(thrown);
@@ -53,9 +53,9 @@ export async function callTool(
   }
 }
 
-/** Keeps an agent from sending again to learn the outcome. */
+/** Without it an agent might send the message again to learn the outcome. */
 const queuedHint =
-  'The message is accepted and will be sent by itself; do not send it again. To learn what became of it, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
+  'The message is accepted and will be sent by itself; do not send it again. To learn the outcome, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
 function callOf(
   tool: OperationTool,
@@ -79,7 +79,7 @@ function callOf(
   };
 }
 
-/** Escapes the line ends that JSON leaves in strings as they are. */
+/** Also escapes the line ends that JSON does not escape in strings. */
 function indented(body: unknown): string {
   const json = JSON.stringify(body instanceof Json ? JSON.parse(body.text) : body, null, 2);
   return json.replaceAll(

@@ -6,11 +6,11 @@ import { type Operation, type OperationName, rows } from '../../contract/operati
 export interface OperationTool {
   readonly name: OperationName;
   readonly operation: Operation;
-  /** The operation's input; for one that is a job, also the key that makes repeating it safe. */
+  /** The operation's input. For a job also the key that makes it safe to repeat. */
   readonly input: z.ZodObject;
   readonly definition: Tool;
-  /** Its answer has names and texts that strangers wrote. */
-  readonly tellsForeignWords: boolean;
+  /** Its answer contains names and texts that other people wrote. */
+  readonly hasUntrustedText: boolean;
 }
 
 const idempotencyKey = z
@@ -18,7 +18,7 @@ const idempotencyKey = z
   .regex(/^[ -~]{1,255}$/, { error: 'idempotency_key must be 1-255 printable ASCII characters' })
   .optional()
   .describe(
-    'Make one up for each message. A call whose outcome you do not know can be repeated with the same key: the message is not sent twice.',
+    'Make up a new one for each message. If you do not know the outcome of a call, repeat it with the same key: the message is not sent twice.',
   );
 
 export const tools: ReadonlyMap<string, OperationTool> = new Map(
@@ -40,7 +40,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
     name,
     operation,
     input,
-    tellsForeignWords: tool.tellsForeignWords === true,
+    hasUntrustedText: tool.hasUntrustedText === true,
     definition: {
       name: tool.name,
       description: `${summary}. ${description}`,
@@ -49,7 +49,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
         readOnlyHint: tool.readOnly,
         destructiveHint: tool.destructive,
         openWorldHint: tool.openWorld,
-        // A `local` operation is a read, or stores an intent: storing it twice changes nothing.
+        // A `local` operation is a read, or stores an intent. Storing an intent twice changes nothing.
         idempotentHint: tool.readOnly || delivery === 'local' || delivery === 'idempotent',
       },
     },

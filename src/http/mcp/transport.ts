@@ -18,32 +18,32 @@ export interface McpParts {
   readonly onBound: OnBound;
 }
 
-/** One message of a caller, and the session that its tools are about. */
+/** The exchange of one message, and the session that its tools use. */
 export interface McpCall {
   readonly exchange: Exchange;
   readonly session: Session;
 }
 
-export interface Answer {
+export interface McpAnswer {
   readonly status: number;
   /** null: an empty body. */
   readonly json: unknown;
 }
 
 /**
- * Answers one message by the official library: by its revision without a handshake (2026-07-28), or by those with one. Nothing is
- * remembered between two messages, so any replica answers any of them. Each message gets a server of its own.
+ * Answers one message with the official library: by the protocol revision without a handshake (2026-07-28), or by the earlier ones,
+ * which have one. No state is kept between messages, so any replica can answer any of them. Each message gets a server of its own.
  */
 export function createTransport(
   parts: McpParts,
-): (call: McpCall, message: JSONRPCMessage) => Promise<Answer> {
+): (call: McpCall, message: JSONRPCMessage) => Promise<McpAnswer> {
   const calls = new WeakMap<Request, McpCall>();
   const serverFor = (request: Request | undefined) => {
     const call = request && calls.get(request);
-    if (call === undefined) throw new Error('a message without its exchange');
+    if (call === undefined) throw new Error('the message has no exchange');
     return protocolServer(call.exchange.admission.baseUrl, toolsFor(call, parts));
   };
-  // No subscriptions: nothing here changes, and a stream would tie the client to this replica.
+  // No subscriptions: the list of tools never changes, and a stream would tie the client to this replica.
   const handshakeless = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
     legacy: 'reject',
     maxSubscriptions: 0,
@@ -51,7 +51,7 @@ export function createTransport(
       parts.log.debug({ err: error }, 'a message of the Model Context Protocol was refused'),
   });
 
-  /** As the library's own handler, but with one piece of JSON instead of a stream. */
+  /** Like the library's own handler, but the answer is one JSON document instead of a stream. */
   async function answerWithHandshake(request: Request, message: JSONRPCMessage): Promise<Response> {
     const server = serverFor(request);
     const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
@@ -74,7 +74,7 @@ export function createTransport(
   };
 }
 
-/** The request with the headers that the library requires. Plain JSON-RPC clients do not send them. */
+/** The request with headers that the library requires and plain JSON-RPC clients do not send. */
 function webRequest({ request, admission }: Exchange): Request {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
@@ -89,7 +89,7 @@ function toolsFor({ exchange, session }: McpCall, { handlers, log, onBound }: Mc
   return (name, input) =>
     callTool({ handlers, exchange, session, name, input }, (error) => {
       if (error.bound !== null) onBound(error.bound);
-      // The answer is 200, so the log line of the request says nothing of the failure.
+      // The answer is 200, so the log line of the request does not show the failure.
       if (error.status < 500) return;
       const facts = { requestId: exchange.requestId, tool: name, code: error.code };
       log.warn({ ...facts, err: error.cause ?? error }, 'tool failed');

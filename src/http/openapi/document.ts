@@ -1,28 +1,30 @@
 import { productVersion } from '../../contract/product.js';
+import type { Route } from '../core/exchange.js';
+import type { JsonObject } from '../core/route-doc.js';
 import { operationPaths, queuedExample } from './operation-paths.js';
-import { otherPaths } from './other-paths.js';
-import { componentSchemas, type JsonObject } from './schemas.js';
+import { routePaths } from './route-paths.js';
+import { componentSchemas } from './schemas.js';
 import { securitySchemes } from './security.js';
 
-/** The whole document, without the server's URL. */
-export function openApiDocument(): JsonObject {
+/** The whole document, without the server's URL. It describes the table of operations and the routes with a `doc`. */
+export function openApiDocument(routes: readonly Route[]): JsonObject {
   return {
     openapi: '3.1.1',
     info: {
       title: 'Holdline',
       version: productVersion,
       description:
-        'One linked WhatsApp account behind a plain HTTP API. Every failure has the same shape, and its `error.code` is stable. Where the server has API keys, a request takes one of the scope that its operation names: `read`, `send` or `admin`, each including those before it. What a caller may have under way is limited, whatever it asks: 429 `rate_limited`.',
+        'One linked WhatsApp account behind a plain HTTP API. Every error has the same shape, and its `error.code` is stable. If the server has API keys, a request needs a key with the scope of its operation: `read`, `send` or `admin`. Each scope includes those before it. A caller may have only a limited number of requests under way; more get 429 `rate_limited`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [],
     tags: [
       { name: 'Session', description: 'Linking the phone; starting and ending the session.' },
       { name: 'Messages', description: 'Sending and reading.' },
-      { name: 'Events', description: 'What happens, as it happens.' },
+      { name: 'Events', description: 'What happens in the session.' },
       { name: 'About', description: 'This document, the tools for agents, the probes.' },
     ],
-    paths: { ...operationPaths(), ...otherPaths() },
+    paths: { ...operationPaths(), ...routePaths(routes) },
     components: { schemas: componentSchemas(), parameters, headers, securitySchemes },
   };
 }
@@ -34,7 +36,7 @@ const parameters = {
     name: 'Prefer',
     in: 'header',
     description:
-      '`wait=N`: wait at most N seconds (0-120) for the outcome. `respond-async`, of a send: answer 202 at once. Anything else is ignored.',
+      '`wait=N`: wait at most N seconds (0-120) for the outcome. `respond-async`, for a send: answer 202 at once. Anything else is ignored.',
     schema: text,
     example: 'wait=10',
   },
@@ -42,25 +44,29 @@ const parameters = {
     name: 'Idempotency-Key',
     in: 'header',
     description:
-      'Makes repeating a call safe for 24 h: the same request joins the running one or gets its outcome again, another request is refused.',
+      'Makes a call safe to repeat for 24 h. The same request joins the running one or gets its outcome again. A different request with the same key is refused.',
     schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[ -~]+$' },
     example: 'order-4711',
   },
   RequestId: {
     name: 'X-Request-Id',
     in: 'header',
-    description: 'up to 128 printable characters; the answer has it again, or a new one',
+    description: 'up to 128 printable characters; the answer repeats it, or has a new one',
     schema: { type: 'string', maxLength: 128 },
   },
 };
 
 const headers = {
-  RequestId: { description: 'the caller’s own, or a new one', schema: text },
-  PreferenceApplied: { description: 'what was used of `Prefer`', schema: text, example: 'wait=10' },
-  Location: { description: 'where to ask for the job', schema: text, example: queuedExample.url },
+  RequestId: { description: 'the id that the caller sent, or a new one', schema: text },
+  PreferenceApplied: {
+    description: 'the parts of `Prefer` that were used',
+    schema: text,
+    example: 'wait=10',
+  },
+  Location: { description: 'the URL of the job', schema: text, example: queuedExample.url },
   RetryAfter: { description: 'seconds', schema: { type: 'integer', minimum: 0 }, example: 2 },
   IdempotentReplayed: {
-    description: '`true`: the outcome of an earlier call with the same key',
+    description: '`true`: this is the outcome of an earlier call with the same key',
     schema: { const: 'true' },
   },
 };

@@ -2,12 +2,14 @@ import { bounds } from '../../contract/bounds.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
-import { errorRef, type JsonObject } from './schemas.js';
+import type { Route } from '../core/exchange.js';
+import type { JsonObject } from '../core/route-doc.js';
+import { errorRef } from './schemas.js';
 
-/** The refusals of each path, and an example of each. */
+/** The errors of each route, with an example of each. */
 
 const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_allowed', 'internal_error'];
-/** `rate_limited`: too many requests of the caller are under way, or came within a minute. */
+/** `rate_limited`: the caller has too many requests under way, or sent too many within a minute. */
 const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
@@ -19,7 +21,7 @@ export function errorCodesOf(operation: Operation, method: string): ApiErrorCode
   return [...codes];
 }
 
-/** The error responses of a path, by status. */
+/** The error responses for these codes, by status. */
 export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, JsonObject> {
   const byStatus = new Map<number, ApiErrorCode[]>();
   for (const code of codes)
@@ -31,14 +33,12 @@ export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, J
   );
 }
 
-/** Those of a path outside the table: `codes`, and the codes of every path. */
-export function everyPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
-  return errorResponses([...everywhere, ...ofCallers, ...codes]);
-}
-
-/** The same for a path that takes no key. */
-export function openPathAnd(...codes: ApiErrorCode[]): Record<string, JsonObject> {
-  return errorResponses([...everywhere, ...codes]);
+/** The error responses of a route outside the table: `codes`, and those of every route of its scope. */
+export function routeErrors(
+  scope: Route['scope'],
+  codes: readonly ApiErrorCode[],
+): Record<string, JsonObject> {
+  return errorResponses([...everywhere, ...(scope === 'open' ? [] : ofCallers), ...codes]);
 }
 
 function errorResponse(status: number, codes: readonly ApiErrorCode[]): JsonObject {
@@ -71,7 +71,7 @@ const details: Partial<Record<ApiErrorCode, JsonObject>> = {
   session_not_ready: { state: 'disconnected' },
 };
 
-/** An example sentence for each code. The real one may say more. */
+/** An example sentence for each code. The real sentence may say more. */
 const sentences: Record<ApiErrorCode, string> = {
   invalid_request: 'phone_number: phone_number must include country code and contain 8-15 digits',
   invalid_json: 'the body is not valid JSON in UTF-8',
@@ -93,11 +93,11 @@ const sentences: Record<ApiErrorCode, string> = {
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
   not_on_whatsapp: 'this number is not on WhatsApp',
   rate_limited: 'too many requests',
-  queue_full: 'too much waits for the session',
+  queue_full: 'the queue of the session is full',
   internal_error: 'something unexpected went wrong; see the log',
   not_supported_by_page:
-    'WhatsApp has changed its page, and this cannot be done: on WhatsApp Web 2.3000.1043121234: chats broken (WAWebCollections.Chat.getModelsArray is missing)',
-  whatsapp_error: 'WhatsApp Web did not do what was asked',
+    'WhatsApp has changed its page, so this is not possible: on WhatsApp Web 2.3000.1043121234: chats broken (WAWebCollections.Chat.getModelsArray is missing)',
+  whatsapp_error: 'WhatsApp Web could not do this',
   session_not_ready: 'the session is not ready',
   redis_unavailable: 'Redis does not answer',
   timeout: 'WhatsApp Web did not answer in time',

@@ -1,17 +1,17 @@
-import { bounds } from '../../contract/bounds.js';
 import { sentJob } from '../../contract/operations/examples.js';
 import { takesWait } from '../../contract/operations/operation.js';
 import { type Operation, rows } from '../../contract/operations.js';
-import type { BodyBound } from '../core/body.js';
+import { bodyLimits } from '../core/body.js';
+import type { JsonObject } from '../core/route-doc.js';
 import { bodyBoundOf } from '../operations/rest.js';
 import { errorCodesOf, errorResponses } from './errors.js';
-import { inputSchema, type JsonObject, queuedSchema, refOf } from './schemas.js';
+import { inputSchema, queuedSchema, refOf } from './schemas.js';
 import { securityOf } from './security.js';
 
 /** Path items by path, each with its methods. */
 export type Paths = Record<string, Record<string, JsonObject>>;
 
-/** The answer of a send that has not settled. */
+/** An example of the answer to a send that has not settled. */
 export const queuedExample = {
   ...sentJob,
   status: 'queued',
@@ -20,7 +20,7 @@ export const queuedExample = {
   url: `http://127.0.0.1:8790/api/jobs/${sentJob.id}`,
 };
 
-/** The routes of the table. */
+/** The path items of the table of operations. */
 export function operationPaths(): Paths {
   const paths: Paths = {};
   for (const [name, operation] of rows) {
@@ -50,7 +50,7 @@ function describe(operation: Operation, method: string, path: string, operationI
 interface InputShape {
   readonly properties?: Record<string, JsonObject>;
   readonly required?: readonly string[];
-  /** Sets of fields, one of which must be there. */
+  /** Sets of fields. The input must have exactly one of them. */
   readonly oneOf?: readonly unknown[];
 }
 
@@ -75,7 +75,7 @@ function isNamed(path: string, field: string): boolean {
   return path.includes(`{${field}}`);
 }
 
-/** The fields that the path does not name. */
+/** The body has the fields that the path does not name; null: there are none. */
 function bodyOf(operation: Operation, path: string): JsonObject | null {
   const whole = inputSchema(operation.input) as InputShape;
   const isInBody = (field: string) => !isNamed(path, field);
@@ -84,7 +84,7 @@ function bodyOf(operation: Operation, path: string): JsonObject | null {
   const required = (whole.required ?? []).filter(isInBody);
   const schema = { ...whole, properties, ...(whole.required === undefined ? {} : { required }) };
   const content = { 'application/json': { schema, example: pick(operation.example.input, isInBody) } };
-  const description = limitedTo(bodyBoundOf(operation));
+  const description = bodyLimits(bodyBoundOf(operation));
   return { description, required: required.length > 0 || whole.oneOf !== undefined, content };
 }
 
@@ -93,11 +93,6 @@ function pick<T>(
   isWanted: (name: string) => boolean,
 ): Record<string, T> {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => isWanted(name)));
-}
-
-/** The limits of a JSON body, as a sentence. */
-export function limitedTo(bound: BodyBound): string {
-  return `At most ${bounds[bound]} bytes, with ${bounds.jsonValues} values in ${bounds.jsonDepth} levels.`;
 }
 
 function headerParametersOf(operation: Operation): JsonObject[] {
@@ -118,7 +113,7 @@ function successesOf(operation: Operation): Record<string, JsonObject> {
   return {
     200: success('WhatsApp has the message', [...headers, 'IdempotentReplayed'], refOf(output), example),
     202: success(
-      'The message is accepted and will be sent: ask the job what became of it.',
+      'The message is accepted and will be sent. The job has its outcome.',
       [...headers, 'Location', 'RetryAfter'],
       refOf(queuedSchema),
       queuedExample,

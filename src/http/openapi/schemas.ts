@@ -6,12 +6,11 @@ import { rows } from '../../contract/operations.js';
 import { pageSchema } from '../../contract/page.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
 import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
+import type { JsonObject } from '../core/route-doc.js';
 
-/** The contract's schemas as components of an OpenAPI document. */
+/** The schemas of the contract, as components of the OpenAPI document. */
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-/** The shape of every refusal. */
+/** The shape of every error. */
 const errorSchema = z.object({
   error: z.looseObject({
     code: z.enum(Object.keys(httpStatusOf) as ApiErrorCode[]).describe('stable; match on this'),
@@ -19,18 +18,18 @@ const errorSchema = z.object({
     issues: z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
-      .describe('of `invalid_request`: every problem of the input'),
-    state: z.string().optional().describe('of `session_not_ready`: the state that was waited in'),
-    job_id: z.string().optional().describe('of a send that may have been accepted: the job to ask for'),
+      .describe('with `invalid_request`: every problem of the input'),
+    state: z.string().optional().describe('with `session_not_ready`: the state of the session'),
+    job_id: z.string().optional().describe('with a send that may have been accepted: the id of its job'),
   }),
 });
 
-/** The answer of a send that has not settled. */
-export const queuedSchema = jobViewSchema.extend({ url: z.string().describe('where to ask for it') });
+/** The answer to a send that has not settled. */
+export const queuedSchema = jobViewSchema.extend({ url: z.string().describe('the URL of this job') });
 
 const ofEvent = { session: z.string(), at: z.iso.datetime() };
 const gap = {
-  oldest_id: z.string().nullable().describe('the oldest event there is; null where there is none'),
+  oldest_id: z.string().nullable().describe('the oldest event that is kept; null if there is none'),
 };
 
 /** `data` of a server-sent event. */
@@ -61,10 +60,10 @@ for (const [name, { output }] of rows) {
 
 const base = '#/components/schemas/';
 
-/** A reference to a schema's component. Throws if it is none. */
+/** A reference to the component of a schema. Throws if the schema is not a component. */
 export function refOf(schema: z.ZodType): JsonObject {
   const name = names.get(schema);
-  if (name === undefined) throw new Error('a schema of the API that is no component');
+  if (name === undefined) throw new Error('a schema of the API is not a component');
   return { $ref: `${base}${name}` };
 }
 
@@ -84,14 +83,14 @@ export function inputSchema(input: z.ZodObject): JsonObject {
   return hasRecipient ? { ...schema, oneOf: oneRecipient } : schema;
 }
 
-/** A check that the table makes by a function, which a JSON schema cannot have. */
+/** The table makes this check by a function, which a JSON schema cannot contain. */
 const oneRecipient = [{ required: ['phone_number'] }, { required: ['chat_id'] }];
 
 function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonObject): JsonObject {
   return schema;
 }
 
-/** Removes what only makes the document longer. Answers may gain fields. */
+/** Removes what only makes the document longer, and `additionalProperties`: answers may gain fields. */
 function tidy({ jsonSchema }: { jsonSchema: Record<string, unknown> }): void {
   delete jsonSchema.additionalProperties;
   keepingStrict({ jsonSchema });

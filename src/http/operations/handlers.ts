@@ -1,22 +1,22 @@
-import { type InputOf, type OutputOf, type PlainlyAskedName, rows } from '../../contract/operations.js';
+import { type ForwardedOperationName, type InputOf, type OutputOf, rows } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
 import type { CommandCall } from '../commands/context.js';
 import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
 import { sendMessage } from '../commands/send-message.js';
-import { viewJob } from '../commands/send-status.js';
+import { findJobView } from '../commands/send-status.js';
 import { Json } from '../core/responses.js';
 import { endSession } from '../session/end-session.js';
 import { startSession } from '../session/start-session.js';
 import type { Call, Handlers, Result } from './call.js';
 
 /**
- * The handlers of all operations. One whose output is the session worker's answer needs no handler of its own: its
- * row and its function in the session worker are enough.
+ * The handlers of all operations. An operation whose output is the session worker's answer needs no handler of its own: its row and
+ * its function in the session worker are enough.
  */
 export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handlers {
-  const own: Omit<Handlers, PlainlyAskedName> = {
+  const own: Omit<Handlers, ForwardedOperationName> = {
     async health(_input, { session, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
       const { json, backup } = await session.reader.health();
@@ -42,13 +42,13 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
       return sendMessage(
         call.session.commands,
         input,
-        call.idempotencyKey === null ? null : { owner: call.keyName, key: call.idempotencyKey },
+        call.idempotencyKey === null ? null : { keyName: call.keyName, key: call.idempotencyKey },
         commandCallOf(call, call.respondAsync ? 0 : undefined),
       );
     },
 
     async job({ id }, { session }) {
-      return { body: await viewJob(session.commands.jobs, id) };
+      return { body: await findJobView(session.commands.jobs, id) };
     },
 
     async stop(_input, { session }) {
@@ -70,14 +70,14 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
   return { ...asking, ...own };
 }
 
-/** A handler that asks the session worker, for every operation that the session worker carries out. */
+/** For every operation that the session worker carries out: a handler that asks it. */
 const asking = Object.fromEntries(
   rows
     .filter(([, { delivery }]) => delivery === 'query' || delivery === 'idempotent')
-    .map(([name]) => [name, handlerThatAsks(name as PlainlyAskedName)]),
-) as unknown as Pick<Handlers, PlainlyAskedName>;
+    .map(([name]) => [name, handlerThatAsks(name as ForwardedOperationName)]),
+) as unknown as Pick<Handlers, ForwardedOperationName>;
 
-function handlerThatAsks<Name extends PlainlyAskedName>(
+function handlerThatAsks<Name extends ForwardedOperationName>(
   name: Name,
 ): (input: InputOf<Name>, call: Call) => Promise<Result<OutputOf<Name>>> {
   return async (input, call) => ({

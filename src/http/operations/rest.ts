@@ -23,12 +23,13 @@ export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
         ...route,
         scope: operation.scope,
         isLimited: operation.isLimited,
+        doc: null,
         async handle(exchange, session) {
-          const saysNothing = takesNothing && route.method === 'GET' && exchange.target.search === '';
-          const input = saysNothing ? {} : await readInput(exchange, route.method);
+          const isEmpty = takesNothing && route.method === 'GET' && exchange.target.search === '';
+          const input = isEmpty ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, session, operation);
           const { body, status = 200, headers } = await handler(input as never, call);
-          // A caller is always told that a message was accepted: else it would send it again.
+          // The answer to an accepted message is sent all the same: without it the caller would send the message again.
           if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
@@ -43,7 +44,7 @@ export function bodyBoundOf({ delivery }: Operation): BodyBound {
   return delivery === 'once' ? 'longBody' : 'body';
 }
 
-/** A POST's input is its body, a GET's its query; in both, the fields that the path names come from the path. */
+/** The input of a POST is its body, that of a GET its query. The fields that the path names come from the path. */
 function inputReader(schema: z.ZodObject, bound: BodyBound) {
   const readQuery = queryReader(schema);
   return async (exchange: Exchange, method: Route['method']) => {
@@ -54,7 +55,7 @@ function inputReader(schema: z.ZodObject, bound: BodyBound) {
   };
 }
 
-/** Puts the preferences that were applied on the answer, whatever it becomes. */
+/** Also adds the applied preferences to the response, be it a success or an error. */
 function callOf(exchange: Exchange, session: Session, operation: Operation): Call {
   const { request, response, requestId, admission, caller } = exchange;
   const isOnce = operation.delivery === 'once';

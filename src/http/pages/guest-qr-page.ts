@@ -4,7 +4,7 @@ import { layout } from './layout.js';
 import { codeImage, noCode, passkeyHelp, scanHint, stateLine } from './qr-parts.js';
 import { codeHelp, type StateHelp } from './state-help.js';
 
-/** `/qr` for a guest, who came by a QR link: the code and the bare state. Nothing of the account, the server or its errors. */
+/** `/qr` for a guest who opened a QR link: the code and the state, but nothing about the account, the server or its errors. */
 export function guestQrPage(state: SessionState, image: string | null): string {
   const { heading, tone, content } = guestHelp(state, image !== null);
   return layout({
@@ -46,7 +46,7 @@ function guestHelp(state: SessionState, hasCode: boolean): StateHelp {
     case 'disconnected':
       return {
         ...{ heading: 'No code now', tone: 'idle' },
-        content: html`<p>Ask whoever sent you the link to start the login.</p>`,
+        content: html`<p>Ask the person who sent you the link to start the login.</p>`,
       };
   }
   return state satisfies never;

@@ -3,14 +3,14 @@ import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
 import { css } from './style.js';
 
-/** The colour of a page: how the session is doing. The page always says it in words too. */
+/** The colour of a page shows the condition of the session. The page always says it in words too. */
 export type Tone = 'idle' | 'busy' | 'good' | 'bad';
 
 export interface PageParts {
   readonly title: string;
   readonly tone: Tone;
   readonly content: Html;
-  /** The page keeps itself current: by a script, and without scripts by reloading. */
+  /** The page updates itself: by a script, or without scripts by reloading. */
   readonly isLive: boolean;
   /** Shown below the content, for example the button to sign out. */
   readonly footer?: Html | null;
@@ -32,7 +32,7 @@ export const pagePolicy = [
 
 /**
  * Headers of this product's pages. Their forms need another referrer policy than other responses: with `no-referrer` a browser
- * sends the origin `null`.
+ * would send the origin `null`.
  */
 export const pageHeaders: Readonly<Record<string, string>> = {
   'content-security-policy': pagePolicy,

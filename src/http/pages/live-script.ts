@@ -1,7 +1,7 @@
 /**
- * Keeps a page current. When the event stream reports a change, the script fetches the page again and takes over what
- * differs: so only the server knows how a state looks. While the stream is down, it fetches every 5 seconds. The script
- * is inline and allowed by its hash: it must be the same in every response.
+ * Updates a page. When the event stream reports a change, the script fetches the page again and replaces what differs. So only the
+ * server decides how a state looks. While the stream is down, it fetches every 5 seconds. The script is inline and allowed by its
+ * hash, so it must be the same in every response.
  */
 export const liveScript = `
 (() => {
@@ -33,13 +33,13 @@ export const liveScript = `
     document.title = page.title;
     document.body.className = page.body.className;
     const [main, next] = [document, page].map((each) => each.querySelector('main'));
-    setNote(pollTimer === 0 ? 'This page follows the session by itself.' : 'This page looks for changes every 5 seconds.');
+    setNote(pollTimer === 0 ? 'This page updates itself.' : 'This page looks for changes every 5 seconds.');
     expiresAt = expiryIn(next);
     const nextShown = withoutCountdown(next);
     if (nextShown === shown) return;
     shown = nextShown;
     const [status, nextStatus] = [main, next].map((each) => each.querySelector('[role=status]'));
-    // Keep the element: a screen reader announces changes within it, not a new element in its place.
+    // Keep the element: a screen reader announces changes within it, but not an element that replaces it.
     if (status && nextStatus) {
       if (status.innerHTML !== nextStatus.innerHTML) status.innerHTML = nextStatus.innerHTML;
       nextStatus.replaceWith(status);
@@ -79,7 +79,7 @@ export const liveScript = `
       scheduleRefresh();
     };
     events.onerror = () => {
-      // The login may have ended: then the refresh leads to the login page.
+      // The login may have ended. The refresh then leads to the login page.
       if (pollTimer === 0) { pollTimer = setInterval(scheduleRefresh, intervalMs); scheduleRefresh(); }
       // It reconnects by itself, except after a response that is not an event stream.
       if (events.readyState === EventSource.CLOSED) setTimeout(follow, intervalMs);

@@ -5,14 +5,14 @@ import { layout } from './layout.js';
 export interface LoginPageInput {
   /** The page to go to afterwards: `qr` or `docs`. */
   readonly next: string;
-  /** How the browser had access until now. */
+  /** The access that the browser had until it ended. */
   readonly ended?: 'login' | 'link' | null;
   readonly error?: ApiError;
 }
 
 /**
- * Asks for an API key. A browser that comes by a link on another site does not send its cookie (`SameSite=Strict`), and
- * may be logged in already: hence the link to the page itself.
+ * Asks for an API key. A browser that follows a link from another site does not send its cookie (`SameSite=Strict`). It may be
+ * logged in already, so the login page has a link to the page that the browser wanted.
  */
 export function loginPage({ next, ended = null, error }: LoginPageInput): string {
   return layout({
@@ -36,8 +36,9 @@ ${ended === null ? null : html`<p class="why" role="alert">${endedSentences[ende
 }
 
 const endedSentences = {
-  login: 'Your login has ended: by a sign-out, by its time, or with its key. Log in again to continue.',
-  link: 'Your QR link has ended: it shows the code for 10 minutes at most, and not after a logout of the account. Ask whoever sent it for another.',
+  login:
+    'Your login has ended: you signed out, it expired after 12 hours, or its key was removed. Log in again to continue.',
+  link: 'Your QR link has ended: it shows the code for at most 10 minutes, and only until the account logs out. Ask the person who sent it for another one.',
 };
 
 function alertText(error: ApiError): string {

@@ -3,11 +3,11 @@ import { html } from './html.js';
 import { layout } from './layout.js';
 import { noCode, stateLine } from './qr-parts.js';
 
-/** Errors that a person can do something about. */
+/** Problems that a person can solve. */
 const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, wayOut: string]>> = {
   redis_unavailable: [
-    'The store is not reachable',
-    'The state of the session is kept in Redis, which does not answer. The session itself may well be running. Check that Redis is up; this page recovers by itself.',
+    'Redis is not reachable',
+    'Redis has the state of the session, and does not answer. The session itself may still be running. Check that Redis is up. This page recovers by itself.',
   ],
   forbidden: [
     'Your key does not allow this',
@@ -15,7 +15,7 @@ const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, way
   ],
 };
 
-/** Shown to a browser in place of `/qr` or another page of the operator. */
+/** Replaces `/qr` or another page of the operator when there is an error. */
 export function problemPage(error: ApiError): string {
   const [heading, wayOut] = knownProblems[error.code] ?? [
     'Something went wrong',

@@ -2,21 +2,21 @@ import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
 
-/** What a QR link opens. The code is behind a button, because chat programs open links too, for their previews. */
+/** The page that a QR link opens. The code is behind a button, because chat programs open links for their previews. */
 export const qrLinkPage = layout({
   title: 'Link a phone',
   tone: 'busy',
   isLive: false,
   content: html`<h1>Link a phone</h1>
-<p>Somebody asks you to link your WhatsApp account to their server. Whoever runs that server can then read and send
-messages as you. Continue only if you know who sent you this link, and why.</p>
+<p>This link asks you to link your WhatsApp account to a server. The person who runs that server can then read your
+messages and send messages as you. Continue only if you know who sent you this link, and why.</p>
 <form method="post">
 <button type="submit">Show the code</button>
 </form>
 <p class="hint">This works once. The code can then be seen in this browser for 10 minutes.</p>`,
 });
 
-/** Shown instead when the link cannot be opened. */
+/** Replaces that page if the link cannot be opened. */
 export function qrLinkProblemPage(error: ApiError): string {
   const isGone = error.code === 'not_found';
   return layout({

@@ -1,5 +1,5 @@
 import type { Caller } from '../core/caller.js';
-import type { ToldCode } from '../session/session-reader.js';
+import type { QrView } from '../session/session-reader.js';
 import { guestQrPage } from './guest-qr-page.js';
 import { qrPage, secondsLeft } from './qr-page.js';
 
@@ -10,7 +10,7 @@ interface Viewer {
 }
 
 interface CachedPage {
-  readonly view: ToldCode;
+  readonly view: QrView;
   readonly left: number | null;
   readonly bytes: Buffer;
 }
@@ -19,10 +19,10 @@ interface CachedPage {
 const maxPages = 16;
 
 /**
- * Renders `/qr`, once for all viewers who get the same page. A page is rendered again when Redis says something else, or
+ * Renders `/qr`, once for all viewers who get the same page. A page is rendered again when the session in Redis has changed, or
  * when the countdown of the code has moved by a second.
  */
-export function createQrPageCache(): (view: ToldCode, viewer: Viewer) => Buffer {
+export function createQrPageCache(): (view: QrView, viewer: Viewer) => Buffer {
   const pages = new Map<string, CachedPage>();
   return (view, { caller, baseUrl, needsKey }) => {
     const isGuest = caller.scope === 'guest';

@@ -9,11 +9,11 @@ export interface QrPageInput extends Omit<Situation, 'hasCode'> {
   readonly image: string | null;
   /** Whole seconds until the code is replaced; null: not known. */
   readonly secondsLeft: number | null;
-  /** Logged in with a cookie, which the page offers to end. */
+  /** The viewer is logged in with a cookie. The page then has a button to sign out. */
   readonly isLoggedIn: boolean;
 }
 
-/** The page that links the phone: what to do now, the code or the sentence that there is none, and the state. */
+/** The page that links the phone. It has what to do now, the code or the sentence that there is none, and the state. */
 export function qrPage({ image, secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
   const { status } = situation;
   const { heading, tone, content } = helpFor({ ...situation, hasCode: image !== null });

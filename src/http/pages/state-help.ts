@@ -3,7 +3,7 @@ import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
 import { passkeyHelp, scanSteps } from './qr-parts.js';
 
-/** What a person should know and do in a state. */
+/** What a person must know and do in a state. */
 export interface StateHelp {
   readonly heading: string;
   readonly tone: Tone;
@@ -14,7 +14,7 @@ export interface Situation {
   readonly status: Status;
   readonly heartbeat: Heartbeat;
   readonly hasCode: boolean;
-  /** Where this server is reached; part of the commands that are shown. */
+  /** The URL of this server in the commands that are shown. */
   readonly baseUrl: string;
   /** Requests need an API key, and the commands that are shown pass one. */
   readonly needsKey: boolean;
@@ -22,7 +22,7 @@ export interface Situation {
 
 type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey'>;
 
-/** For the operator. */
+/** The help for the operator. */
 export function helpFor({ status, heartbeat, hasCode, ...target }: Situation): StateHelp {
   const error = errorNote(status.last_error);
   switch (status.state) {
@@ -36,7 +36,7 @@ export function helpFor({ status, heartbeat, hasCode, ...target }: Situation): S
       return {
         heading: status.last_error === null ? 'Starting' : 'Trying again',
         tone: 'busy',
-        content: html`${error}<p>WhatsApp Web is being opened. Nothing to do: the code, or the finished login,
+        content: html`${error}<p>WhatsApp Web is starting. Nothing to do: the code, or the finished login,
 appears here within a minute.</p>`,
       };
     case 'qr':
@@ -76,7 +76,7 @@ ${startCommand(target)}`,
   return status.state satisfies never;
 }
 
-/** For the state `qr`, to operators and guests. */
+/** The help in the state `qr`, for operators and guests. */
 export function codeHelp(hasCode: boolean): StateHelp {
   return hasCode ? scanCode : awaitCode;
 }
@@ -105,7 +105,7 @@ ${startCommand(target)}`,
   }
   if (heartbeat === null) {
     return {
-      heading: 'Nobody runs the session',
+      heading: 'No supervisor runs the session',
       tone: 'bad',
       content: html`${errorNote(status.last_error ?? ownerGoneSentence)}<p>Another supervisor takes over within seconds,
 by itself. If this stays, none is running: start one with</p>
@@ -119,7 +119,7 @@ ${commandBlock(['npm start -- supervisor'])}`,
   };
 }
 
-/** The error of a session that is ready is what WhatsApp changed in its page. */
+/** `lastError` of a ready session: what does not work because WhatsApp changed its page. */
 function readyHint(lastError: string | null): string {
   return lastError === null
     ? 'Nothing to do: the session is up and stays up.'

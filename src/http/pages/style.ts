@@ -1,4 +1,4 @@
-/** The style of all pages. It is inline and allowed by its hash: it must be the same in every response. */
+/** The style of all pages. It is inline and allowed by its hash, so it must be the same in every response. */
 export const css = `
 :root{
   color-scheme:light dark;

@@ -8,21 +8,26 @@ import {
 } from '../../contract/status.js';
 import type { Config } from '../../platform/config/config.js';
 
-export type OwnFacts = Pick<Config, 'authDir' | 'chromeExecutable' | 'headless'> & {
+/** A session, and the configuration that its status shows before its first run. */
+export type ConfiguredSession = Pick<Config, 'authDir' | 'chromeExecutable' | 'headless'> & {
   readonly session: string;
 };
 
-/** The status to tell. A stored state without a live owner is told as `disconnected`. */
-export function effectiveStatus(stored: Status | null, heartbeat: Heartbeat, own: OwnFacts): Status {
-  if (stored === null) return beforeAnyRun(own);
+/** The status that callers get. It is `disconnected` if the stored state has no live owner. */
+export function effectiveStatus(
+  stored: Status | null,
+  heartbeat: Heartbeat,
+  configured: ConfiguredSession,
+): Status {
+  if (stored === null) return beforeAnyRun(configured);
   return isCurrent(stored, heartbeat) ? stored : withoutOwner(stored, ownerGoneSentence);
 }
 
-function beforeAnyRun(own: OwnFacts): Status {
+function beforeAnyRun(configured: ConfiguredSession): Status {
   return neverStarted({
-    auth_dir: own.authDir,
-    chrome_executable: own.chromeExecutable,
-    headless: own.headless,
-    session: own.session,
+    auth_dir: configured.authDir,
+    chrome_executable: configured.chromeExecutable,
+    headless: configured.headless,
+    session: configured.session,
   });
 }

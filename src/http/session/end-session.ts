@@ -2,32 +2,32 @@ import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/errors.js';
 import type { Intent } from '../../contract/intent.js';
 import { composeStatus } from '../../contract/status.js';
-import type { RunAccess } from './run-access.js';
+import type { RunControl } from './run-control.js';
 import { hasOwner, type RunView } from './run-view.js';
 
 /**
  * Ends the session's run, whichever supervisor owns it, and resolves when it has ended.
  *
- * The intent is recorded first. The owner carries it out; without an owner, this loop does. If the owner dies in between, the
- * next owner or this loop takes over. An intent joins one that is recorded already; a logout covers a stop. The loop goes on
- * when the caller leaves, so that no run is left half ended.
+ * The intent is recorded first. The owner carries it out. Without an owner, this loop does. If the owner dies in between, the next
+ * owner or this loop takes over. An intent joins one that is already recorded; a logout covers a stop. If the caller leaves, the
+ * loop goes on, so that no run is left half ended.
  *
- * Throws `timeout` when the owner neither carried it out nor died in time. The intent stays recorded.
+ * Throws `timeout` if the owner neither carries the intent out nor dies in time. The intent stays recorded.
  */
-export async function endSession(run: RunAccess, kind: Intent['kind']): Promise<{ unlinked: boolean }> {
-  if (kind === 'stop' && isAtRest(await run.view())) return { unlinked: false };
+export async function endSession(run: RunControl, kind: Intent['kind']): Promise<{ unlinked: boolean }> {
+  if (kind === 'stop' && isStopped(await run.readView())) return { unlinked: false };
 
   const deadline = performance.now() + run.timing.endWaitMs;
   let intent = await run.requestEnd({ id: randomUUID(), kind });
   while (performance.now() < deadline && !run.closing.aborted) {
-    const view = await run.view();
+    const view = await run.readView();
     if (view.outcome?.id === intent.id) return view.outcome;
     if (view.intent?.id !== intent.id) {
       if (view.intent) intent = view.intent;
-      // It was carried out, and another intent too by now; or Redis has lost it.
+      // The intent was carried out, and another one after it. Or Redis has lost the intent.
       else if (view.outcome) return view.outcome;
       else intent = await run.requestEnd(intent);
-    } else if (hasOwner(view)) await run.untilNextLook(run.closing);
+    } else if (hasOwner(view)) await run.untilNextRead(run.closing);
     else if (await endWithoutOwner(run, view, intent)) return { unlinked: false };
   }
   throw new ApiError(
@@ -36,8 +36,8 @@ export async function endSession(run: RunAccess, kind: Intent['kind']): Promise<
   );
 }
 
-/** Carries an intent out for a run without an owner. False: the run has an owner by now; read it again. */
-export async function endWithoutOwner(run: RunAccess, view: RunView, intent: Intent): Promise<boolean> {
+/** Carries out an intent for a run without an owner. Returns false if the run has an owner by now: read it again. */
+export async function endWithoutOwner(run: RunControl, view: RunView, intent: Intent): Promise<boolean> {
   if (view.job !== 'none' && !(await run.removeJob())) return false;
   const epoch = Math.max((view.fence?.epoch ?? 0) + 1, view.nowMs);
   const account = intent.kind === 'logout' ? null : view.status.account;
@@ -49,7 +49,7 @@ export async function endWithoutOwner(run: RunAccess, view: RunView, intent: Int
       new Date(view.nowMs).toISOString(),
     ),
     startId: '',
-    intent: intent,
+    intent,
     unlinked: false,
   });
   if (!hasEnded) return false;
@@ -58,6 +58,6 @@ export async function endWithoutOwner(run: RunAccess, view: RunView, intent: Int
   return true;
 }
 
-function isAtRest(view: RunView): boolean {
+function isStopped(view: RunView): boolean {
   return view.status.state === 'stopped' && view.job === 'none' && view.intent === null && !hasOwner(view);
 }

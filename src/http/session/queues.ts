@@ -8,13 +8,13 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { withQuarantine } from '../../platform/redis/quarantine.js';
 import { viaRedis } from './redis-errors.js';
 
-/** The queue whose jobs are the runs of sessions, as its producers see it. */
+/** The producer's side of the queue whose jobs are the runs of sessions. */
 export interface RunQueue {
-  /** Asks for a run. Each session has one job id, so concurrent starts make one run. */
+  /** Adds a start. Each session has one job id, so concurrent starts make one run. */
   add(session: string): Promise<void>;
   /** Repairs a waiting start that no supervisor can take. */
-  mend(session: string): Promise<void>;
-  /** Removes a start that no supervisor has taken. False: a supervisor holds it. */
+  repair(session: string): Promise<void>;
+  /** Removes a start that no supervisor has taken. Returns false if a supervisor holds it. */
   remove(session: string): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export function createRunQueue(redis: Redis): RunQueue {
     async add(session) {
       await unlessDown(redis, () => addStart(redis, queue, session));
     },
-    mend: (session) => unlessDown(redis, () => repairStartQueue(redis, [session])),
+    repair: (session) => unlessDown(redis, () => repairStartQueue(redis, [session])),
     remove: (session) =>
       unlessDown(redis, async () => {
         const keys = queueKeys(sessionsQueue);
@@ -36,7 +36,7 @@ export function createRunQueue(redis: Redis): RunQueue {
   };
 }
 
-/** Throws `redis_unavailable` at once while Redis is down. BullMQ alone would wait for a connection and run the command later. */
+/** Throws `redis_unavailable` at once while Redis is down. BullMQ itself would wait for a connection and run the command later. */
 export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {
   return viaRedis(async () => {
     if (redis.status !== 'ready') throw new Error('not connected');

@@ -9,7 +9,7 @@ import { refusesRight } from '../../platform/redis/rights.js';
 const unavailableReply =
   /^(LOADING|MISCONF|CROSSSLOT|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|WRONGPASS|BUSY|UNKILLABLE)\b/;
 
-/** Runs a call to Redis. Throws `redis_unavailable` for a failure that means an outage. */
+/** Runs a call to Redis. Throws `redis_unavailable` if the failure means an outage. */
 export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -30,7 +30,7 @@ function sentenceOf(error: unknown): string {
 }
 
 const full =
-  'Redis has no memory left for this: give it more (docs/bounds.md), or wait until something is done';
+  'Redis has no memory left for this: give it more (docs/bounds.md), or wait until other work is done';
 
 /** The replies of a pipeline. Throws the first error among them. */
 export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]> {
@@ -40,10 +40,10 @@ export async function repliesOf(pipeline: ChainableCommander): Promise<unknown[]
   });
 }
 
-/** Stands in place of a reply. */
+/** Replaces the reply of a key of the wrong type. */
 export const wrongType = Symbol('wrong type');
 
-/** The same, with {@link wrongType} for a key of another type than the command takes. */
+/** Like {@link repliesOf}, but the reply is {@link wrongType} if the key has another type than the command takes. */
 export async function repliesUnlessWrongType(pipeline: ChainableCommander): Promise<unknown[]> {
   return ((await pipeline.exec()) ?? []).map(([error, reply]) => {
     if (!error) return reply;
@@ -52,7 +52,7 @@ export async function repliesUnlessWrongType(pipeline: ChainableCommander): Prom
   });
 }
 
-/** Redis before 7 has it inside the message of a failed script. */
+/** Whether Redis is out of memory. Before Redis 7, the error of a failed script has `OOM` in the middle. */
 function isFull(error: unknown): boolean {
   return error instanceof Error && /\bOOM\b/.test(error.message);
 }

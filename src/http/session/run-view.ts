@@ -13,20 +13,20 @@ import { parseIntent, parseOutcome } from '../../platform/store/intent-store.js'
 import { tryParseStatus } from '../../platform/store/state-store.js';
 import { quarantineUnusableKeys } from '../../platform/store/unusable-keys.js';
 import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
-import { effectiveStatus, type OwnFacts } from './effective-status.js';
+import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
 
-/** A session's run at one moment: all that starting and ending it depend on. */
+/** A session's run at one moment: everything on which starting and ending it depend. */
 export interface RunView {
   readonly stored: Status | null;
-  /** The effective status, as readers tell it. */
+  /** The effective status, the one that callers get. */
   readonly status: Status;
   readonly heartbeat: Heartbeat;
   readonly fence: Fence | null;
   readonly intent: Intent | null;
   readonly outcome: IntentOutcome | null;
   /**
-   * `waiting`: no supervisor has it. `held`: a supervisor has it. `over`: the job of a run that has ended. It is being
-   * removed; a start that is added before would be lost.
+   * `waiting`: no supervisor has the job. `held`: a supervisor has it. `over`: its run has ended, and the job is being removed. A
+   * start that is added before the removal would be lost.
    */
   readonly job: 'none' | 'waiting' | 'held' | 'over';
   readonly isLocked: boolean;
@@ -37,18 +37,21 @@ export interface RunView {
   readonly nowMs: number;
 }
 
-export async function viewRun(redis: Redis, own: OwnFacts): Promise<RunView> {
-  const view = await look(redis, own);
-  if (!view.isOdd || view.heartbeat === 'live') return view;
-  // No owner does it for this session.
-  await quarantineUnusableKeys(redis, own.session);
-  return look(redis, own);
+export async function readRunView(redis: Redis, configured: ConfiguredSession): Promise<RunView> {
+  const view = await readOnce(redis, configured);
+  if (!view.hasUnreadable || view.heartbeat === 'live') return view;
+  // Without an owner, this replica puts the unusable keys in quarantine.
+  await quarantineUnusableKeys(redis, configured.session);
+  return readOnce(redis, configured);
 }
 
-async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly isOdd: boolean }> {
-  const k = sessionKeys(own.session);
+async function readOnce(
+  redis: Redis,
+  configured: ConfiguredSession,
+): Promise<RunView & { readonly hasUnreadable: boolean }> {
+  const k = sessionKeys(configured.session);
   const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs, isEndless] =
-    await viewScript(
+    await readScript(
       redis,
       [
         k.state,
@@ -65,7 +68,7 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
       [],
     );
   const stored = tryParseStatus(state);
-  // A live owner renews its heartbeat. One that does not expire has no owner.
+  // A live owner's heartbeat has a TTL. One without a TTL is no owner's.
   const heartbeat = beat === 'live' && isEndless === 1 ? null : parseHeartbeat(beat);
   const startId = startIdOf(startJob);
   const isLocked = lock !== '';
@@ -80,8 +83,8 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
   const names = Object.keys(texts) as (keyof typeof texts)[];
   return {
     ...parsed,
-    isOdd: names.some((name) => texts[name] !== '' && parsed[name] === null),
-    status: effectiveStatus(stored, heartbeat, own),
+    hasUnreadable: names.some((name) => texts[name] !== '' && parsed[name] === null),
+    status: effectiveStatus(stored, heartbeat, configured),
     outcome: parseOutcome(outcome),
     job:
       startId === null ? 'none' : startId === ended && ended !== '' ? 'over' : isLocked ? 'held' : 'waiting',
@@ -94,8 +97,8 @@ async function look(redis: Redis, own: OwnFacts): Promise<RunView & { readonly i
 
 // KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
 // returns the values of the first eight, '' for a missing one; the job's data, 'none' without a job; the number of live
-// supervisors; Redis ms; 1 if the heartbeat does not expire. An entry that lives longer than an hour is no supervisor's.
-const viewScript = luaScript<
+// supervisors; Redis ms; 1 if the heartbeat has no TTL. A registration that expires in more than an hour is no supervisor's.
+const readScript = luaScript<
   [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
   'viewRun',
@@ -121,7 +124,7 @@ function startIdOf(data: string): string | null {
   }
 }
 
-/** Whether an owner lives or still holds the job. Then that owner carries out the end of the run. */
+/** Whether an owner is alive or still holds the job. Then the owner carries out the end of the run. */
 export function hasOwner(view: RunView): boolean {
   return view.heartbeat === 'live' || view.isLocked;
 }

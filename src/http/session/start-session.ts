@@ -4,51 +4,52 @@ import { composeStatus, noSupervisorSentence, type Status } from '../../contract
 import { pause } from '../../platform/deadline.js';
 import { redisRetryMs } from '../../platform/retry.js';
 import { endWithoutOwner } from './end-session.js';
-import type { RunAccess } from './run-access.js';
+import type { RunControl } from './run-control.js';
 import { hasOwner, type RunView } from './run-view.js';
 
 export interface StartWait {
   /** Longest wait for a QR, a login or a failure. */
   readonly waitMs: number;
-  /** Aborts when nobody waits for the answer any more. */
+  /** Aborts when the caller no longer waits for the answer. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Asks for a run and waits until there is a QR, a login or a failure. Resolves to the status of that moment, or of the end of
- * the wait. The start goes on after the wait.
+ * Starts a run and waits until there is a QR, a login or a failure. Resolves to the status of that moment, or of the end of the
+ * wait. The start goes on after the wait.
  */
-export async function startSession(run: RunAccess, wait: StartWait): Promise<Status> {
+export async function startSession(run: RunControl, wait: StartWait): Promise<Status> {
   const deadline = performance.now() + wait.waitMs;
-  let view = await run.view();
-  const formerIntent = view.intent?.id ?? null;
-  let leastEpoch: number | null = null;
+  let view = await run.readView();
+  const earlierIntentId = view.intent?.id ?? null;
+  let minEpoch: number | null = null;
   for (;;) {
-    if (leastEpoch !== null && hasReached(view, leastEpoch)) return view.status;
-    if (leastEpoch === null || isLost(view)) {
-      leastEpoch = await secureStep(run, view, formerIntent);
-      if (leastEpoch !== null && hasReached(view, leastEpoch)) return view.status;
+    if (minEpoch !== null && hasReached(view, minEpoch)) return view.status;
+    if (minEpoch === null || isLost(view)) {
+      minEpoch = await stepTowardsRun(run, view, earlierIntentId);
+      if (minEpoch !== null && hasReached(view, minEpoch)) return view.status;
     }
     if (isAbandoned(view) || performance.now() >= deadline || wait.signal.aborted) break;
-    await run.untilNextLook(wait.signal);
-    view = await run.view();
+    await run.untilNextRead(wait.signal);
+    view = await run.readView();
   }
-  if (leastEpoch === null) run.inBackground(secureStart(run, formerIntent));
+  if (minEpoch === null) run.inBackground(finishStart(run, earlierIntentId));
   return isAbandoned(view) ? withoutSupervisor(view) : view.status;
 }
 
 /**
- * One step towards a run that is sure to come. Returns the least epoch that it can have; null: a further step is needed.
+ * Takes one step towards the start. Returns the smallest epoch that the new run can have, once that run is certain to start. Returns
+ * null if a further step is needed.
  *
- * Two things must be gone first. While the job of an ended run exists, an add is lost (measured: 100 of 100). And a run whose
- * end was asked for before this start (`formerIntent`) counts as ended.
+ * Two things must be gone before a start is added. First, the job of an ended run: while it exists, an added start is lost
+ * (measured: 100 of 100). Second, a run whose end was requested before this start (`earlierIntentId`): it counts as ended.
  */
-async function secureStep(
-  run: RunAccess,
+async function stepTowardsRun(
+  run: RunControl,
   view: RunView,
-  formerIntent: string | null,
+  earlierIntentId: string | null,
 ): Promise<number | null> {
-  if (view.intent !== null && view.intent.id === formerIntent) {
+  if (view.intent !== null && view.intent.id === earlierIntentId) {
     if (!hasOwner(view)) await endWithoutOwner(run, view, view.intent);
     return null;
   }
@@ -57,45 +58,45 @@ async function secureStep(
     return null;
   }
   if (view.job === 'none' && view.heartbeat !== 'live') await run.addStart();
-  if (view.job === 'waiting' && view.heartbeat !== 'live') await run.mendStart();
+  if (view.job === 'waiting' && view.heartbeat !== 'live') await run.repairStart();
   const epoch = view.stored?.epoch ?? 0;
   return view.heartbeat === 'ended' ? epoch + 1 : epoch;
 }
 
-/** The remaining steps, for a caller who has left. They take at most as long as an end may take. */
-async function secureStart(run: RunAccess, formerIntent: string | null): Promise<void> {
+/** Takes the remaining steps after the caller has left. They may take as long as the end of a run. */
+async function finishStart(run: RunControl, earlierIntentId: string | null): Promise<void> {
   const deadline = performance.now() + run.timing.endWaitMs;
   let outage: ApiError | null = null;
   while (performance.now() < deadline && !run.closing.aborted) {
     try {
-      if ((await secureStep(run, await run.view(), formerIntent)) !== null) return;
+      if ((await stepTowardsRun(run, await run.readView(), earlierIntentId)) !== null) return;
       outage = null;
-      await run.untilNextLook(run.closing);
+      await run.untilNextRead(run.closing);
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'redis_unavailable') throw error;
-      // Redis may come back in time, and this start would be lost.
+      // Redis may come back in time. Without a retry this start would be lost.
       outage = error;
       await pause(redisRetryMs, run.closing);
     }
   }
-  const why = outage ?? new Error('the run before did not end in time; the session is not started');
+  const why = outage ?? new Error('the previous run did not end in time; the session is not started');
   if (!run.closing.aborted) throw why;
 }
 
-function hasReached(view: RunView, leastEpoch: number): boolean {
-  if (view.status.epoch < leastEpoch) return false;
+function hasReached(view: RunView, minEpoch: number): boolean {
+  if (view.status.epoch < minEpoch) return false;
   if (view.heartbeat === 'live') return isStartSettled(view.status.state);
-  // Another caller stopped it, unless a further start is on its way.
+  // The run has ended. A `stopped` one was stopped by another caller, unless a further start is on its way.
   const isToRun = view.job === 'waiting' || view.job === 'held';
   return view.heartbeat === 'ended' && !(view.status.state === 'stopped' && isToRun);
 }
 
-/** The job is gone without an intent to end it: Redis lost its data, or a removal crossed the start. */
+/** The job is gone, and no intent explains it: Redis lost its data, or the job was removed at the same time as it was added. */
 function isLost(view: RunView): boolean {
   return view.job === 'none' && view.heartbeat !== 'live' && view.intent === null;
 }
 
-/** No supervisor is there to take the job. */
+/** There is no owner, and no supervisor that could take the job. */
 function isAbandoned(view: RunView): boolean {
   return view.heartbeat !== 'live' && view.supervisors === 0;
 }

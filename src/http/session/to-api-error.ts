@@ -1,7 +1,7 @@
 import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 
-/** Any thrown value as what the client may be told. The message of an unexpected error stays in the log. */
+/** Converts any thrown value into an error that the client may see. The message of an unexpected error is only logged. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   const isUnreadableState = thrown instanceof ZodError || thrown instanceof SyntaxError;

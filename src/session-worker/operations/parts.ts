@@ -1,4 +1,4 @@
-import type { AnswerOf, AskedName, InputOf } from '../../contract/operations.js';
+import type { AnswerOf, InputOf, WorkerOperationName } from '../../contract/operations.js';
 import type { SendCommands } from '../../contract/worker-commands.js';
 import type { PhoneCompleter } from '../phone-completer.js';
 import type { WhatsAppClient } from '../whatsapp/client.js';
@@ -11,7 +11,10 @@ export interface CommandParts {
 
 /** One function for each operation of the table that the session worker carries out. */
 export type OperationFunctions = {
-  readonly [Name in AskedName]: (parts: CommandParts, input: InputOf<Name>) => Promise<AnswerOf<Name>>;
+  readonly [Name in WorkerOperationName]: (
+    parts: CommandParts,
+    input: InputOf<Name>,
+  ) => Promise<AnswerOf<Name>>;
 };
 
 /** One function for each step of a send. */

@@ -1,4 +1,4 @@
-import type { SendJob, SendOutcome } from '../../contract/command-jobs.js';
+import { type SendJob, type SendOutcome, sharedSendOutcomes } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import type { SendRecord } from '../../platform/store/send-attempts.js';
 import { CommandInterruptedError, CommandRefusedError } from '../thread-rpc.js';
@@ -96,15 +96,15 @@ function outcomeWithoutPage(
   const isVoid =
     job.wipedEpoch < context.wipedEpoch() || (job.wid !== null && wid !== null && job.wid !== wid);
   if (isVoid && attempt === null) {
-    return failedSend('account_changed', 'the account was logged out or changed before the message was sent');
+    return sharedSendOutcomes.accountChanged;
   }
   const profileId = context.profileId();
   if (isVoid || (attempt !== null && profileId !== null && attempt.profileId !== profileId)) {
-    return unknownSend('interrupted', 'the send was interrupted, and the login that could tell is gone');
+    return sharedSendOutcomes.loginLost;
   }
   if (performance.now() > context.expiresAt) {
     return attempt === null
-      ? failedSend('expired', 'the message could not be sent in time')
+      ? sharedSendOutcomes.expired
       : unknownSend(
           'not_acknowledged',
           'the page has the message, but WhatsApp did not acknowledge it in time',

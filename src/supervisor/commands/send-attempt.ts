@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
+import {
+  type SendAttempt,
+  type SendJob,
+  type SendOutcome,
+  sharedSendOutcomes,
+} from '../../contract/command-jobs.js';
 import type { PreparedMessage, SendCommands } from '../../contract/worker-commands.js';
 import type { Incarnation } from '../incarnation.js';
 import {
@@ -13,7 +18,7 @@ import type { LookupLimiter } from './lookup-limiter.js';
 import type { HandoverResult } from './send-batch.js';
 import type { SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
-import { type Attempted, failedSend, outcomeOfFound, unknownSend } from './send-outcomes.js';
+import { type Attempted, outcomeOfFound, unknownSend } from './send-outcomes.js';
 
 /** What a send needs from its run. The functions return the current value. */
 export interface SendContext {
@@ -97,7 +102,7 @@ export class PageAttempt {
       case 'sent':
         return this.#untilAcknowledged(attempt);
       case 'late':
-        return failedSend('expired', 'the message could not be sent in time');
+        return sharedSendOutcomes.expired;
       case 'again':
         return this.#unsettled;
     }

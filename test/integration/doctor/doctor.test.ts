@@ -97,7 +97,7 @@ test('what fails is named with the way out, the rest is looked at all the same, 
     assert.deepEqual(failed.map(({ check }) => check).sort(), ['browser', 'redis', 'whatsapp']);
     const said = failed.map(({ message }) => message).join('\n');
     assert.match(said, /the browser ended while it started/);
-    assert.match(said, /TCP fails \(connect ECONNREFUSED .*\): let this host out to port 443/);
+    assert.match(said, /TCP fails \(connect ECONNREFUSED .*\): allow this host to connect to port 443/);
     assert.match(said, /set maxmemory-policy noeviction/);
   } finally {
     scripted.setBrowsers('normal');

@@ -116,7 +116,7 @@ describe('a replica whose Redis is away', () => {
       const text = await page.text();
       assert.match(text, /<meta http-equiv="refresh" content="5">/);
       assert.match(text, /No QR is available yet\. Start auth, then refresh this page\./);
-      assert.match(text, /this page recovers by itself/);
+      assert.match(text, /This page recovers by itself/);
       const plain = await replica.get('/qr', { headers: { accept: '*/*' } });
       assert.equal(((await plain.json()) as { error: { code: string } }).error.code, 'redis_unavailable');
     } finally {

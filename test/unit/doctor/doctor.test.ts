@@ -11,7 +11,7 @@ import {
   clockVerdict,
   infoVerdicts,
   memoryVerdicts,
-  setAsideVerdicts,
+  quarantineVerdicts,
 } from '../../../src/doctor/redis-checks.js';
 import { StartPages } from '../../../src/session-worker/whatsapp/start-pages.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
@@ -83,12 +83,12 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
     first.map(({ level }) => level),
     ['ok', 'ok'],
   );
-  assert.match(first[1]?.message ?? '', /^no start page is kept yet/);
+  assert.match(first[1]?.message ?? '', /^no start page is saved yet/);
   await new StartPages(dir).keep('2.3000.1', '<title>one</title>');
   const [atHand, kept] = await found('2.3000.1');
   assert.deepEqual([atHand?.level, kept?.level], ['ok', 'ok']);
-  assert.equal(atHand?.message, '2.3000.1 is pinned and at hand, kept 0 days ago');
-  assert.match(kept?.message ?? '', /^kept, and can be pinned: 2\.3000\.1 \(\d{4}-\d\d-\d\d\)$/);
+  assert.equal(atHand?.message, '2.3000.1 is pinned; its start page was saved 0 days ago');
+  assert.match(kept?.message ?? '', /^saved, and can be pinned: 2\.3000\.1 \(\d{4}-\d\d-\d\d\)$/);
   const [missing] = await found('2.3000.2');
   assert.equal(missing?.level, 'failure');
   assert.match(
@@ -102,7 +102,7 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
   utimesSync(join(dir, '2.3000.3.html'), days(50), days(50));
   const [old] = await found('2.3000.3');
   assert.equal(old?.level, 'warning');
-  assert.match(old?.message ?? '', /kept 50 days ago: WhatsApp purges the scripts/);
+  assert.match(old?.message ?? '', /saved 50 days ago: WhatsApp deletes the scripts/);
 });
 
 test('a Redis with less memory than may be needed is a warning, with the way out', () => {
@@ -123,11 +123,11 @@ test('a Redis with less memory than may be needed is a warning, with the way out
   assert.deepEqual(memoryVerdicts(''), []);
 });
 
-test('keys that were set aside are counted, and nothing is said where there are none', () => {
-  assert.deepEqual(setAsideVerdicts(0), []);
+test('keys in quarantine are counted; without any there is no verdict', () => {
+  assert.deepEqual(quarantineVerdicts(0), []);
   assert.deepEqual(
-    setAsideVerdicts(2).map(({ level }) => level),
+    quarantineVerdicts(2).map(({ level }) => level),
     ['warning'],
   );
-  assert.match(setAsideVerdicts(1)[0]?.message ?? '', /^1 unusable key was set aside/);
+  assert.match(quarantineVerdicts(1)[0]?.message ?? '', /^1 unusable key is in quarantine/);
 });

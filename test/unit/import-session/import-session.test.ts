@@ -76,7 +76,7 @@ test('a directory that is no profile, or was never linked, is refused', async ()
   await assert.rejects(run(), /no \.wwebjs_auth directory and no profile/);
   await assert.rejects(run({ from: join(from, 'gone') }), /cannot be read \(ENOENT/);
   mkdirSync(join(from, 'session', 'Default'), { recursive: true });
-  await assert.rejects(run(), /holds no login of WhatsApp Web/);
+  await assert.rejects(run(), /has no login of WhatsApp Web/);
   assert.ok(!existsSync(authDir));
 });
 

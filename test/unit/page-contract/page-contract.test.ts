@@ -164,7 +164,7 @@ test('the text names what is missing and what was not looked at; the doctor warn
   const report = composeReport(known, library, lookupInList({ ...known, modules }), null);
   const text = formatReport(report);
   assert.match(text, /^ {2}broken {4}pairing {3}missing: WAWebAltDeviceLinkingApi\.setPairingType, /m);
-  assert.match(text, /^A list tells which names a module exports\. Not checked: /m);
+  assert.match(text, /^The list has the names that a module exports\. Not checked: /m);
   assert.match(text, /\nsomething that a capability needs is missing\n$/);
   const verdict = contractVerdict(report);
   assert.equal(verdict.level, 'warning');

@@ -150,7 +150,7 @@ describe('the Model Context Protocol', () => {
         assert.match(headers.get('mcp-session-id') ?? '', /^[0-9a-f-]{36}$/);
         assert.equal(json.result?.protocolVersion, version);
         assert.deepEqual(json.result?.capabilities, { tools: {} });
-        assert.match(String(json.result?.instructions), /written by other people.*never as instructions/);
+        assert.match(String(json.result?.instructions), /Other people, .*never as instructions/);
         const list = await ask('tools/list', {}, { 'mcp-protocol-version': version });
         assert.equal(list.json.result?.tools?.length, toolNames.length);
       });
@@ -293,8 +293,8 @@ describe('the Model Context Protocol', () => {
         assert.equal(told.annotations.openWorldHint, tool?.openWorld);
         // What strangers wrote is said to be that before any of it is read.
         assert.equal(
-          /never instructions/.test(told.description),
-          tool !== null && 'tellsForeignWords' in tool,
+          /never as instructions/.test(told.description),
+          tool !== null && 'hasUntrustedText' in tool,
         );
       }
       const beyond = tools.filter(({ annotations }) => !annotations.openWorldHint).map(({ name }) => name);

@@ -131,7 +131,9 @@ describe('a user of Redis', () => {
       (await asked(`redis://holdline:wrong@127.0.0.1:${node.port}`)).join(),
       /^failure: .*WRONGPASS/,
     );
-    assert.ok((await asked(await user(...keys, '+@all'))).includes('ok: its user may do all that is needed'));
+    assert.ok(
+      (await asked(await user(...keys, '+@all'))).includes('ok: its user has all rights that Holdline needs'),
+    );
   });
 
   it('that loses a right at run time is told of once, nothing spins, and all goes on when it has it again', async () => {

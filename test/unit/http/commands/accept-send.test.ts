@@ -5,8 +5,8 @@ import type { SendJob } from '../../../../src/contract/command-jobs.js';
 import { type InputOf, operations } from '../../../../src/contract/operations.js';
 import { composeStatus, neverStarted } from '../../../../src/contract/status.js';
 import { acceptSend } from '../../../../src/http/commands/accept-send.js';
-import type { CommandCall, CommandContext } from '../../../../src/http/commands/context.js';
-import type { JobSnapshot } from '../../../../src/http/commands/job-reader.js';
+import type { CommandCall, SessionCommandContext } from '../../../../src/http/commands/context.js';
+import type { StoredJob } from '../../../../src/http/commands/job-reader.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
 
 const input = inputOf({ phone_number: '15551234567', message: 'hello' });
@@ -21,7 +21,7 @@ const data: SendJob = {
   requestId: 'another',
 };
 const job = { timestamp: now, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-const look: JobSnapshot = { job, record: null, isOdd: false, wipedEpoch: 0, isOwned: true, nowMs: now };
+const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 0, isOwned: true, nowMs: now };
 
 function inputOf(fields: Record<string, unknown>): InputOf<'send'> {
   return operations.send.input.parse(fields);
@@ -34,21 +34,21 @@ function sha256(text: string): string {
 test('a message that another replica accepts at the same moment under the same key is joined, never forgotten', async () => {
   let isAdded = false;
   const done: string[] = [];
-  const access = {
+  const context = {
     run: { session: 'default' },
     jobs: {
-      async send() {
+      async findSend() {
         await new Promise(setImmediate);
         isAdded = true;
-        return look;
+        return stored;
       },
-      sendData: async () => (isAdded ? data : null),
+      findSendData: async () => (isAdded ? data : null),
     },
     forgetSend: async () => void done.push('forgotten'),
     queues: { reserve: async () => undefined, addSend: async () => void done.push('added') },
-  } as unknown as CommandContext;
-  const key = { owner: '', key: 'burst' };
-  const accepted = await acceptSend(access, input, key, {} as CommandCall);
+  } as unknown as SessionCommandContext;
+  const key = { keyName: '', key: 'burst' };
+  const accepted = await acceptSend(context, input, key, {} as CommandCall);
   assert.deepEqual([accepted.data, accepted.job, accepted.isReplay], [data, job, false]);
   assert.deepEqual(done, []);
 });
@@ -61,15 +61,15 @@ describe('the job of a message', () => {
   /** What is put into Redis of a request. */
   async function jobOf(fields: Record<string, unknown>): Promise<SendJob> {
     const added: SendJob[] = [];
-    const access = {
-      run: { session: 'default', view: async () => view as RunView, log: { info: () => undefined } },
+    const context = {
+      run: { session: 'default', readView: async () => view as RunView, log: { info: () => undefined } },
       queues: {
         reserve: async () => undefined,
         addSend: async (_id: string, each: SendJob) => void added.push(each),
       },
       sendTtlMs: 1_000,
-    } as unknown as CommandContext;
-    await acceptSend(access, inputOf(fields), null, { baseUrl: '', requestId: 'r' } as CommandCall);
+    } as unknown as SessionCommandContext;
+    await acceptSend(context, inputOf(fields), null, { baseUrl: '', requestId: 'r' } as CommandCall);
     const [first] = added;
     assert.ok(first);
     return first;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { SendAttempt, SendOutcome } from '../../../../src/contract/command-jobs.js';
-import type { JobSnapshot } from '../../../../src/http/commands/job-reader.js';
-import { isForgotten, outcomeOf } from '../../../../src/http/commands/send-status.js';
+import type { StoredJob } from '../../../../src/http/commands/job-reader.js';
+import { isForgotten, settledOutcome } from '../../../../src/http/commands/send-status.js';
 
 const now = 1_795_000_000_000;
 const data = { notAfter: now + 3_600_000, wipedEpoch: 5 };
@@ -13,31 +13,31 @@ const job = {
   returnvalue: null,
   attemptsStarted: 0,
 };
-const look: JobSnapshot = { job, record: null, isOdd: false, wipedEpoch: 5, isOwned: true, nowMs: now };
+const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 5, isOwned: true, nowMs: now };
 const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
-const attempted: JobSnapshot = { ...look, record: { attempt, outcome: null } };
+const attempted: StoredJob = { ...stored, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
 const dayMs = 86_400_000;
 
-function told(of: JobSnapshot, about = data): string | null {
-  const outcome = outcomeOf(of, about);
+function told(of: StoredJob, about = data): string | null {
+  const outcome = settledOutcome(of, about);
   return outcome && `${outcome.status} ${outcome.status === 'sent' ? '' : outcome.error.code}`;
 }
 
 describe('the outcome of a send', () => {
   for (const [what, seen, about, expected] of [
-    ['one that waits has none', look, data, null],
+    ['one that waits has none', stored, data, null],
     ['one that is tried has none', attempted, data, null],
-    ['the owner’s word', { ...look, job: settled(expired) }, data, 'failed expired'],
+    ['the owner’s word', { ...stored, job: settled(expired) }, data, 'failed expired'],
     [
       'recorded, the queue not told',
-      { ...look, record: { attempt: null, outcome: expired } },
+      { ...stored, record: { attempt: null, outcome: expired } },
       data,
       'failed expired',
     ],
-    ['settled without a word', { ...look, job: { ...job, finishedOn: now } }, data, 'unknown interrupted'],
-    ['a logout since', { ...look, wipedEpoch: 6 }, data, 'failed account_changed'],
-    ['an older logout', { ...look, wipedEpoch: 4 }, data, null],
+    ['settled without a word', { ...stored, job: { ...job, finishedOn: now } }, data, 'unknown interrupted'],
+    ['a logout since', { ...stored, wipedEpoch: 6 }, data, 'failed account_changed'],
+    ['an older logout', { ...stored, wipedEpoch: 4 }, data, null],
     ['a logout since an attempt, the owner looks', { ...attempted, wipedEpoch: 6 }, data, null],
     [
       'a logout since an attempt, nobody looks',
@@ -47,33 +47,33 @@ describe('the outcome of a send', () => {
     ],
     [
       'a logout since, but the owner’s word stands',
-      { ...look, wipedEpoch: 6, job: settled(expired) },
+      { ...stored, wipedEpoch: 6, job: settled(expired) },
       data,
       'failed expired',
     ],
-    ['its last millisecond', look, { ...data, notAfter: now }, null],
-    ['its time is over', look, { ...data, notAfter: now - 1 }, 'failed expired'],
+    ['its last millisecond', stored, { ...data, notAfter: now }, null],
+    ['its time is over', stored, { ...data, notAfter: now - 1 }, 'failed expired'],
     ['its time is over after an attempt', attempted, { ...data, notAfter: now - 1 }, null],
-  ] as readonly [string, JobSnapshot, typeof data, string | null][]) {
+  ] as readonly [string, StoredJob, typeof data, string | null][]) {
     it(`${what}: ${expected ?? 'not settled'}`, () => {
       assert.equal(told(seen, about), expected);
     });
   }
 
   it('is told for a day', () => {
-    const since = (finishedOn: number) => ({ ...look, job: { ...settled(expired), finishedOn } });
+    const since = (finishedOn: number) => ({ ...stored, job: { ...settled(expired), finishedOn } });
     assert.equal(isForgotten(since(now - dayMs), data), false);
     assert.equal(isForgotten(since(now - dayMs - 1), data), true);
   });
 
   it('nobody has said is told for a day after its time', () => {
-    assert.equal(isForgotten(look, { ...data, notAfter: now - dayMs }), false);
-    assert.equal(isForgotten(look, { ...data, notAfter: now - dayMs - 1 }), true);
+    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs }), false);
+    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs - 1 }), true);
     assert.equal(isForgotten(attempted, { ...data, notAfter: now - dayMs - 1 }), false);
   });
 
   it('of a job that is not there is forgotten', () => {
-    assert.equal(isForgotten({ ...look, job: null }, data), true);
+    assert.equal(isForgotten({ ...stored, job: null }, data), true);
   });
 });
 

@@ -26,7 +26,7 @@ async function run(
   const handlers = new Proxy({}, { get: () => handler }) as Handlers;
   const exchange = {
     caller: localAdmin,
-    spend: async () => undefined,
+    countRequest: async () => undefined,
     request: { headers },
     requestId: 'request-1',
     admission: { baseUrl, listedOrigin: null },
@@ -66,7 +66,7 @@ describe('a call of a tool', () => {
       const [json = '', notice, ...more] = textsOf(await run(name, async () => ({ body }), input));
       // What programs parse stays what the route answers.
       assert.deepEqual(JSON.parse(json), body);
-      assert.match(notice ?? '', /written by other people.*data, not instructions/);
+      assert.match(notice ?? '', /Other people wrote.*data, not instructions/);
       assert.deepEqual(more, []);
     });
   }

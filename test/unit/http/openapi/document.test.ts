@@ -24,7 +24,8 @@ interface Item {
 }
 
 /** As a client gets it. */
-const document = JSON.parse(JSON.stringify(openApiDocument())) as {
+const served = createRoutes({ handlers: {} } as RouteParts);
+const document = JSON.parse(JSON.stringify(openApiDocument(served))) as {
   readonly info: { readonly version: string };
   readonly tags: readonly { readonly name: string }[];
   readonly paths: Record<string, Record<string, Item>>;
@@ -74,18 +75,6 @@ describe('the OpenAPI document', () => {
       });
     }
   }
-
-  it('describes every route', () => {
-    const served = createRoutes({ handlers: {} } as RouteParts).filter(
-      ({ path }) => !path.startsWith('/docs/'),
-    );
-    for (const { method, path, scope } of served) {
-      const item = document.paths[path]?.[method.toLowerCase()];
-      assert.ok(item, `${method} ${path}`);
-      const scopes = (item.security ?? []).flatMap((scheme) => Object.values(scheme).flat());
-      assert.deepEqual([...new Set(scopes)], scope === 'open' ? [] : [scope], `${method} ${path}`);
-    }
-  });
 
   it('is of the version, and its page of the Swagger UI, that package.json says', async () => {
     const file = await readFile(join(import.meta.dirname, '../../../../../package.json'), 'utf8');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { ApiError } from '../../../../src/contract/errors.js';
-import type { RunAccess } from '../../../../src/http/session/run-access.js';
+import type { RunControl } from '../../../../src/http/session/run-control.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
 import { startSession } from '../../../../src/http/session/start-session.js';
 
@@ -17,12 +17,12 @@ test('a start whose caller has left is not given up for an outage of Redis', asy
   let isAway = false;
   let work: Promise<void> = Promise.resolve();
   let outages = 0;
-  const run: Partial<RunAccess> = {
+  const run: Partial<RunControl> = {
     session: 'default',
     timing: { authStartWaitMs: 1, commandWaitMs: 1, endWaitMs: 60_000 },
     log: pino({ level: 'silent' }),
     closing: new AbortController().signal,
-    async view() {
+    async readView() {
       if (isAway && ++outages <= 1) throw new ApiError('redis_unavailable', 'away');
       return view(steps.includes('remove') ? 'none' : 'over');
     },
@@ -34,13 +34,13 @@ test('a start whose caller has left is not given up for an outage of Redis', asy
     async addStart() {
       steps.push('add');
     },
-    untilNextLook: () => Promise.resolve(),
+    untilNextRead: () => Promise.resolve(),
     inBackground(started) {
       work = started;
     },
   };
   // Nobody waits: the job of the run before is removed, and all else is left to what goes on.
-  await startSession(run as RunAccess, { waitMs: 0, signal: new AbortController().signal });
+  await startSession(run as RunControl, { waitMs: 0, signal: new AbortController().signal });
   await work;
   assert.equal(outages, 2);
   assert.deepEqual(steps, ['remove', 'add']);

@@ -7,59 +7,59 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { requestEnd } from '../../platform/store/intent-store.js';
 import { endRun, type RunEnd } from '../../platform/store/state-store.js';
 import { coalesced, createTicker } from '../core/coalesce.js';
-import type { OwnFacts } from './effective-status.js';
+import type { ConfiguredSession } from './effective-status.js';
 import type { RunQueue } from './queues.js';
 import { viaRedis } from './redis-errors.js';
-import { type RunView, viewRun } from './run-view.js';
+import { type RunView, readRunView } from './run-view.js';
 
-/** What starting and ending a session reads and writes in Redis. Each failure is an answer of the API. */
-export interface RunAccess {
+/** How a replica starts and ends the run of a session: all reads and writes in Redis for that. Each failure is an error of the API. */
+export interface RunControl {
   readonly session: string;
   readonly timing: Pick<Timing, 'authStartWaitMs' | 'commandWaitMs' | 'endWaitMs'>;
   readonly log: Logger;
   /** Aborts when the server closes. */
   readonly closing: AbortSignal;
-  view(): Promise<RunView>;
+  readView(): Promise<RunView>;
   addStart(): Promise<void>;
-  /** Repairs the queue of starts, where no supervisor may be able to take this one. */
-  mendStart(): Promise<void>;
-  /** False: a supervisor holds the job. */
+  /** Repairs the queue of starts, in case no supervisor can take this session's start. */
+  repairStart(): Promise<void>;
+  /** Returns false if a supervisor holds the job. */
   removeJob(): Promise<boolean>;
   /** Records the intent, or joins one that covers it, and notifies the owner. */
   requestEnd(intent: Intent): Promise<Intent>;
-  /** False: refused, the fence is newer. */
+  /** Returns false if Redis refuses, because the fence is newer. */
   endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
   /** Removes the text of every unsettled send from Redis. */
   clearUnsentMessages(): Promise<void>;
-  /** Runs on after the answer. Retries what Redis refuses by itself; a failure is logged; closing the server waits for it. */
+  /** Lets work go on after the answer. Its failure is logged. Closing the server waits for it. */
   inBackground(work: Promise<void>): void;
-  /** Resolves at the next read. All waiting callers of this replica wake together and share one read. */
-  untilNextLook(signal?: AbortSignal): Promise<void>;
+  /** Resolves when it is time for the next read. All waiting callers of this session wake together and share one read. */
+  untilNextRead(signal?: AbortSignal): Promise<void>;
 }
 
-export interface RunAccessParts {
+export interface RunControlParts {
   readonly redis: Redis;
   readonly queue: RunQueue;
-  readonly own: OwnFacts;
-  readonly timing: RunAccess['timing'];
+  readonly configured: ConfiguredSession;
+  readonly timing: RunControl['timing'];
   readonly log: Logger;
   readonly closing: AbortSignal;
   readonly background: Set<Promise<void>>;
 }
 
-const lookIntervals = { fewMs: 10, manyMs: 50, few: 16 };
+const readIntervals = { fewMs: 10, manyMs: 50, few: 16 };
 
-export function createRunAccess(parts: RunAccessParts): RunAccess {
-  const { redis, queue, own, timing, log, closing, background } = parts;
-  const { session } = own;
+export function createRunControl(parts: RunControlParts): RunControl {
+  const { redis, queue, configured, timing, log, closing, background } = parts;
+  const { session } = configured;
   return {
     session,
     timing,
     log,
     closing,
-    view: coalesced(() => viaRedis(() => viewRun(redis, own))),
+    readView: coalesced(() => viaRedis(() => readRunView(redis, configured))),
     addStart: () => queue.add(session),
-    mendStart: () => queue.mend(session),
+    repairStart: () => queue.repair(session),
     removeJob: () => queue.remove(session),
     requestEnd: (intent) =>
       viaRedis(async () => {
@@ -75,6 +75,6 @@ export function createRunAccess(parts: RunAccessParts): RunAccess {
         .finally(() => background.delete(settled));
       background.add(settled);
     },
-    untilNextLook: createTicker(lookIntervals),
+    untilNextRead: createTicker(readIntervals),
   };
 }

@@ -19,7 +19,7 @@ const views = [
   { name: 'small-phone-dark', width: 320, height: 568, scheme: 'dark' },
 ] as const;
 
-describe('the pages of access in a browser', () => {
+describe('the login and QR link pages in a browser', () => {
   const keys = makeKeys();
   let server: RedisServer;
   let replica: KeyedReplica;
@@ -47,7 +47,7 @@ describe('the pages of access in a browser', () => {
     await server.stop();
   });
 
-  it('without scripts, a person logs in, sees the code, makes a mistake on the way, and signs out', async () => {
+  it('work without scripts: a person mistypes the key, logs in, sees the code and signs out', async () => {
     await withPage(async (page) => {
       await page.setJavaScriptEnabled(false);
       await page.goto(`${replica.url}/qr`);
@@ -58,10 +58,10 @@ describe('the pages of access in a browser', () => {
       assert.deepEqual(fields, [false, true], 'one field to fill in');
       await submit(page, keys.key.admin);
       assert.equal(page.url(), `${replica.url}/qr`);
-      // From here on the page reloads every five seconds, also in the middle of a look or a press.
+      // From here on the page reloads every five seconds, even in the middle of a look or a press.
       await eventually(async () => {
         assert.match(await text(page, 'h1'), /Scan this code/);
-        assert.deepEqual(await page.evaluate('document.cookie'), '', 'no script gets to see the cookie');
+        assert.deepEqual(await page.evaluate('document.cookie'), '', 'no script can read the cookie');
         return true;
       });
       await eventually(async () => {
@@ -73,7 +73,7 @@ describe('the pages of access in a browser', () => {
     });
   });
 
-  it('a person with a link presses the button and sees the code, and then that it is linked', async () => {
+  it('show a guest with a QR link the code after a press of the button, and then that the account is linked', async () => {
     const link = replica.url + (await replica.qrLink());
     await withPage(async (page) => {
       await page.setJavaScriptEnabled(false);
@@ -83,7 +83,7 @@ describe('the pages of access in a browser', () => {
       assert.equal(page.url(), `${replica.url}/qr`);
       await eventually(async () => {
         assert.notEqual(await page.$('img'), null);
-        assert.equal(await page.$('form'), null, 'nothing to do but to scan');
+        assert.equal(await page.$('form'), null, 'the page offers nothing else');
         return true;
       });
       await session.run.publish('ready', { account: linkedAccount });
@@ -93,11 +93,11 @@ describe('the pages of access in a browser', () => {
     await session.run.publish('qr', { qrText: 'a code' });
   });
 
-  it('a page elsewhere cannot use the login: not by a form, a request, an image or a frame', async () => {
+  it('do not lend the login to a page of another port, whatever request that page makes', async () => {
     await withPage(async (page) => {
       await page.goto(`${replica.url}/login?next=qr`);
       await submit(page, keys.key.admin);
-      // The same host at another port is the same site to a browser, and gets the cookie sent along.
+      // To a browser, another port of the same host is the same site: it sends the cookie along.
       const elsewhere = await startKeyedReplica(server.url, keys, {
         environment: { WHATSAPP_ALLOWED_ORIGINS: '' },
       });
@@ -130,12 +130,12 @@ describe('the pages of access in a browser', () => {
     ['link', '', /^Link a phone$/, 200],
     ['link-gone', `/link/${'x'.repeat(43)}`, /^This link does not work$/, 404],
   ] as const) {
-    it(`is usable by everybody on every screen: ${name}`, async () => {
+    it(`are accessible on every screen: ${name}`, async () => {
       for (const view of views) await look(name, path || (await replica.qrLink()), view, heading, status);
     });
   }
 
-  it('is usable by everybody on every screen: what somebody sees who is logged in, and a visitor', async () => {
+  it('are accessible on every screen: to a logged-in user and to a guest', async () => {
     for (const view of views) {
       await look('login-wrong', '/login', view, /^Log in$/, 401, (page) => submit(page, 'holdline_wrong'));
       await look('qr-logged-in', '/login', view, /^Scan this code$/, 200, (page) =>
@@ -148,7 +148,7 @@ describe('the pages of access in a browser', () => {
     }
   });
 
-  it('asks for a key on /docs too, and tries an operation out with the login', async () => {
+  it('ask for a key on /docs too, where the login can try an operation out', async () => {
     await withPage(async (page) => {
       const complaints = complaintsOf(page);
       await page.goto(`${replica.url}/docs`);
@@ -214,7 +214,7 @@ describe('the pages of access in a browser', () => {
       assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'fits');
       assert.ok(
         requests.every((url) => url.startsWith(`${replica.url}/`) || url.startsWith('data:')),
-        'asks nobody else',
+        'asks no other server',
       );
       const unexpected = complaints.filter((complaint) => !complaint.includes(`status of ${expectedStatus}`));
       assert.deepEqual(unexpected, [], 'nothing is blocked or broken');

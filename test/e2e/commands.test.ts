@@ -7,7 +7,7 @@ import type { Product } from '../support/product.js';
 import { Stage } from '../support/stage.js';
 import { lidOf } from '../whatsapp-web/index.js';
 
-/** Reading and sending, through the whole product and the real client, on a stand-in for WhatsApp. */
+/** Reads and sends through the whole product and the real client, against a stand-in for WhatsApp. */
 let stage: Stage;
 let product: Product;
 
@@ -29,7 +29,7 @@ async function call(path: string, body?: unknown, headers: Record<string, string
 const other = '+1 (555) 000-2222';
 const otherId = lidOf('15550002222');
 
-test('a code links the phone instead of a QR, and starts the session for it', async () => {
+test('a pairing code starts the session and links the phone without a QR', async () => {
   const answer = await call('/api/pairing-code', { phone_number: '+1 555 000 1111' });
   assert.equal(answer.status, 200);
   const { already_authenticated, phone_number, code } = answer.body as Record<string, unknown>;
@@ -42,7 +42,7 @@ test('a code links the phone instead of a QR, and starts the session for it', as
   assert.equal((again.body as { already_authenticated: boolean }).already_authenticated, true);
 });
 
-test('a message is answered once WhatsApp has it, as it was written', async () => {
+test('a send is answered once WhatsApp has the message, unchanged', async () => {
   const message = 'Grüße\n🙂 second line';
   const answer = await call('/api/send', { phone_number: other, message });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
@@ -67,7 +67,7 @@ test('messages are sent in the order in which they were accepted', async () => {
   for (const { id } of jobs) {
     const settled = await call(`/api/send`, { phone_number: other, message: `flush ${id}` });
     assert.equal(settled.status, 200);
-    // A message after it is answered: it is at WhatsApp's, but what says so may come a moment later.
+    // A later message was answered, so WhatsApp has this one; its acknowledgement may come a moment later.
     const isOver = async () => {
       const { status } = (await call(`/api/jobs/${id}`)).body as JobView;
       return status === 'queued' || status === 'active' ? null : status;
@@ -81,7 +81,7 @@ test('messages are sent in the order in which they were accepted', async () => {
   );
 });
 
-test('the same Idempotency-Key is one message, on any repetition', async () => {
+test('requests with the same Idempotency-Key send one message', async () => {
   const body = { phone_number: other, message: 'once' };
   const answers = await Promise.all(
     [1, 2, 3].map(() => call('/api/send', body, { 'idempotency-key': 'k1' })),
@@ -97,7 +97,7 @@ test('the same Idempotency-Key is one message, on any repetition', async () => {
   assert.equal(received.length, 1);
 });
 
-test('a number that is not on WhatsApp is 422, for sending and for reading', async () => {
+test('a number that is not on WhatsApp answers 422, to a send and to a read', async () => {
   for (const path of ['/api/send', '/api/messages']) {
     const body =
       path === '/api/send' ? { phone_number: '15550009999', message: 'x' } : { phone_number: '15550009999' };
@@ -107,16 +107,16 @@ test('a number that is not on WhatsApp is 422, for sending and for reading', asy
   }
 });
 
-test('what comes in is an event, in the chat list and in the messages', async () => {
+test('an incoming message is an event, and shows in the chat list and in the messages', async () => {
   const abort = new AbortController();
   const stream = await product.get('/api/events?types=message', { signal: abort.signal });
   const reader = (stream.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
-  // A second later than what was sent: WhatsApp's order is by whole seconds.
+  // A second later than the sent messages: WhatsApp orders by whole seconds.
   const timestamp = Math.floor(Date.now() / 1000) + 1;
   await stage.whatsApp.phone.receive({ from: '15550003333', body: 'are you there?', timestamp });
   let text = '';
   let line: string | undefined;
-  // A whole line of this event: a chunk may end anywhere, and another event may have come first.
+  // Reads on to a whole line of this event: a chunk may end anywhere, and another event may come first.
   while (line === undefined) {
     text += (await reader.read()).value ?? '';
     line = /^data: (.*are you there\?.*)\n/m.exec(text)?.[1];
@@ -137,7 +137,7 @@ test('what comes in is an event, in the chat list and in the messages', async ()
   assert.deepEqual((await stage.whatsApp.phone.state()).unknownModules, []);
 });
 
-test('reads and sends wait for a restart of the session rather than fail with it', async () => {
+test('reads and sends wait through a restart of the session', async () => {
   await product.loginSettled();
   await stage.killBrowser();
   const [chats, sent] = await Promise.all([
@@ -150,7 +150,7 @@ test('reads and sends wait for a restart of the session rather than fail with it
   assert.equal(received.length, 1);
 });
 
-test('a read that WhatsApp does not answer does not hold up a send', async () => {
+test('a read that WhatsApp does not answer does not delay a send', async () => {
   await stage.whatsApp.faults.set({ lookupHangs: ['15550003333'] });
   let isRead = false;
   const read = call('/api/messages?phone_number=15550003333').finally(() => {
@@ -163,7 +163,7 @@ test('a read that WhatsApp does not answer does not hold up a send', async () =>
   await stage.whatsApp.faults.clear();
 });
 
-test('a reaction is on the message until another one replaces it, or it is taken back', async () => {
+test('a reaction stays on the message until another replaces it or it is removed', async () => {
   const { id } = await stage.whatsApp.phone.receive({ from: other, body: 'do you like it?' });
   const react = (emoji: string, messageId = id) =>
     call(`/api/messages/${encodeURIComponent(messageId)}/react`, { emoji });
@@ -185,7 +185,7 @@ test('a reaction is on the message until another one replaces it, or it is taken
   await stage.whatsApp.faults.clear();
 });
 
-test('the id of a request follows it through every log and back, and no log has a text or a number', async () => {
+test('every log line of a request has its id, and no log has a message text or a phone number', async () => {
   const message = 'words that no log may hold';
   const send = await call('/api/send', { phone_number: other, message }, { 'x-request-id': 'follow-send' });
   assert.equal(send.status, 200);
@@ -195,7 +195,7 @@ test('the id of a request follows it through every log and back, and no log has 
   const lines = () =>
     product.output
       .split('\n')
-      // The last may have come in part.
+      // The last line may be incomplete.
       .slice(0, -1)
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => JSON.parse(line) as Line);
@@ -204,13 +204,13 @@ test('the id of a request follows it through every log and back, and no log has 
       .filter(({ requestId }) => requestId === id)
       .map(({ msg, part, operation }) => [part ?? 'main', msg, operation].filter(Boolean).join(': '));
   const thread = (operation: string) => `session-worker: command carried out: ${operation}`;
-  // Supervisor, HTTP and session worker each write their own lines: only those of the thread have an order among themselves.
+  // Supervisor, HTTP and session worker write independently: only the lines of the thread have an order.
   const follows = async (id: string, steps: string[], around: string[]) => {
     await eventually(() => followed(id).length >= steps.length + around.length);
     const isOfThread = (line: string) => line.startsWith('session-worker');
-    const told = followed(id);
-    assert.deepEqual(told.filter(isOfThread), steps);
-    assert.deepEqual(told.filter((line) => !isOfThread(line)).sort(), around);
+    const found = followed(id);
+    assert.deepEqual(found.filter(isOfThread), steps);
+    assert.deepEqual(found.filter((line) => !isOfThread(line)).sort(), around);
   };
   const sendAround = ['main: request', 'main: send accepted', 'main: send settled'];
   await follows('follow-send', ['prepareSend', 'sendTexts', 'untilAcked'].map(thread), sendAround);
@@ -221,8 +221,8 @@ test('the id of a request follows it through every log and back, and no log has 
   assert.doesNotMatch(product.output, /words that no log may hold|15550002222|15550001111/);
 });
 
-test('a logout voids what waits to be sent, and says so', async () => {
-  // The page never gets to the second.
+test('a logout fails the messages that wait to be sent, with account_changed', async () => {
+  // The page never starts the second.
   await stage.whatsApp.faults.set({ sendStalls: 'unsent' });
   const first = await call('/api/send', { phone_number: other, message: 'a' }, { prefer: 'respond-async' });
   const second = await call('/api/send', { phone_number: other, message: 'b' }, { prefer: 'respond-async' });

@@ -10,12 +10,12 @@ import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { busyMachineTiming, Stage } from '../support/stage.js';
 
-/** One login on hosts that come and go: Redis stays, the disks do not. Each test goes on where the one before ended. */
+/** One login on changing hosts: Redis stays, the disks do not. Each test continues where the one before ended. */
 let stage: Stage;
 let redis: RedisServer;
 let product: Product;
 let key = makeKeyText();
-/** Of the newest run that was `ready`. */
+/** Epoch of the newest run that was `ready`. */
 let epoch = 0;
 
 before(async () => {
@@ -28,17 +28,17 @@ after(async () => {
 
 const authDir = (host: string) => join(stage.dir, host);
 
-/** A supervisor and its http on a disk of its own. */
+/** A supervisor and its HTTP process, with a disk of their own. */
 function startOn(host: string, keys: string | null = key): void {
   product = stage.start('all', {
     REDIS_URL: redis.url,
     WHATSAPP_AUTH_DIR: authDir(host),
     ...(keys === null ? {} : { WHATSAPP_CREDENTIALS_KEY: keys }),
-    // The locks of those who are killed lapse soon.
+    // The lock of a killed supervisor expires soon.
     WHATSAPP_TIMING: JSON.stringify({
       ...{ lockDurationMs: 6_500, renewIntervalMs: 700, giveUpMs: 3_500, guardTimeoutMs: 4_000 },
       ...{ socketTimeoutMs: 2_000, drainDelayMs: 1_000, stalledIntervalMs: 500 },
-      // However busy the machine is: what is shown here is what happens, not how fast.
+      // Long enough for a busy machine: these tests check what happens, not how fast.
       ...{ keepLoginMs: 60_000, pageCheckTimeoutMs: 30_000, backupFreezeMs: 20_000, backupStopMs: 40_000 },
       ...{ shutdownMs: 80_000, ...busyMachineTiming },
     }),
@@ -71,7 +71,7 @@ async function loseDisk(host: string): Promise<void> {
   await rm(authDir(host), { recursive: true, force: true });
 }
 
-/** Every file of the login's databases on that host. */
+/** Every file of the login's databases on this host. */
 async function databaseFiles(host: string): Promise<string[]> {
   const root = join(authDir(host), 'session-default', 'Default');
   const files = await readdir(root, { recursive: true });
@@ -80,7 +80,7 @@ async function databaseFiles(host: string): Promise<string[]> {
     .map((file) => join(root, file));
 }
 
-test('from ready on even the loss of the whole host costs no new scan', async () => {
+test('once ready, even the loss of the whole host needs no new scan', async () => {
   startOn('first');
   assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
   assert.deepEqual(await backup(), { enabled: true, reason: null, taken_at: null, bytes: null });
@@ -97,16 +97,16 @@ test('from ready on even the loss of the whole host costs no new scan', async ()
   assert.match((await backup()).taken_at ?? '', /^\d{4}-/);
 });
 
-test('a stop leaves the newest login in Redis, and a lost disk is filled from it', async () => {
+test('a stop stores the newest login in Redis, and a new disk is filled from it', async () => {
   const before = await backup();
   assert.equal(await product.end('SIGTERM'), 0);
   await loseDisk('second');
   startOn('second');
   await readyWithoutQr('ready on the new disk');
-  assert.ok(((await backup()).taken_at ?? '') > (before.taken_at ?? ''), 'the stop took another');
+  assert.ok(((await backup()).taken_at ?? '') > (before.taken_at ?? ''), 'the stop took another snapshot');
 });
 
-test('a host with an older login takes the newer one from Redis', async () => {
+test('a host with an older login restores the newer one from Redis', async () => {
   await product.end('SIGTERM');
   startOn('third');
   await readyWithoutQr('ready on a third host');
@@ -123,7 +123,7 @@ test('a host with the newest login keeps it', async () => {
   assert.doesNotMatch(product.output, /login restored from its backup/);
 });
 
-test('garbage in the databases, which Chromium empties in silence, is replaced from the backup', async () => {
+test('corrupt databases, which Chromium empties silently, are restored from the backup', async () => {
   await product.end('SIGTERM');
   for (const file of await databaseFiles('second')) {
     await writeFile(file, Buffer.alloc((await readFile(file)).length, 'garbage'));
@@ -134,7 +134,7 @@ test('garbage in the databases, which Chromium empties in silence, is replaced f
   assert.match(product.output, /login restored from its backup/);
 });
 
-test('so are files that went missing', async () => {
+test('missing database files are restored from the backup', async () => {
   await product.end('SIGTERM');
   for (const file of await databaseFiles('second')) {
     if (!file.endsWith('.log')) await rm(file);
@@ -143,42 +143,42 @@ test('so are files that went missing', async () => {
   await readyWithoutQr('ready without those files');
 });
 
-test('another key starts nothing blank and overwrites nothing: the run waits and says what to do', async () => {
+test('with another key the run starts no empty login, overwrites nothing and says what to do', async () => {
   const stored = await backup();
   await product.end('SIGTERM');
   startOn('fourth', makeKeyText());
   const waiting = await product.until(
     (s) => s.state === 'disconnected' && s.last_error !== null && s.epoch > epoch,
-    'it says why it waits',
+    'the run says why it waits',
   );
   assert.match(
     waiting.last_error ?? '',
     /the login is only in the encrypted backup, which none of the keys .* decrypts: .*\(key id [\da-f]{16}\), or POST \/api\/logout/,
   );
-  await product.until((s) => s.restarts > 1, 'it is tried again');
+  await product.until((s) => s.restarts > 1, 'the run tries again');
   const now = await backup();
   assert.equal(now.enabled, false);
   assert.match(now.reason ?? '', /encrypted with another key/);
-  // The stop of the run before took one more.
+  // The stop of the previous run took one more snapshot.
   assert.ok((now.taken_at ?? '') >= (stored.taken_at ?? ''));
   await product.end('SIGTERM');
 
   startOn('fourth', null);
   const saysWhy = /only in the encrypted backup, and this supervisor has no key/;
-  // Before its run begins, the status still is of the one before, of which it says that its supervisor is gone.
-  await product.until((s) => saysWhy.test(s.last_error ?? ''), 'it says that it has no key');
+  // Until its run begins, the status is that of the previous run: its supervisor is gone.
+  await product.until((s) => saysWhy.test(s.last_error ?? ''), 'the run says that it has no key');
 });
 
-test('with another key beside a good login the session runs, and only the backup is off', async () => {
+test('with another key and a good login on disk the session runs, and only the backup is off', async () => {
   await product.end('SIGTERM');
   startOn('second', makeKeyText());
   await readyWithoutQr('ready with another key');
-  const told = await backup();
-  assert.equal(told.enabled, false);
-  assert.match(told.reason ?? '', /encrypted with another key/);
+  const status = await backup();
+  assert.equal(status.enabled, false);
+  assert.match(status.reason ?? '', /encrypted with another key/);
 });
 
-test('a key is changed by giving both, the new one first, until the backup is sealed with it', async () => {
+test('a key rotation needs both keys, the new one first, until the backup is encrypted with the new one', async () => {
   await product.end('SIGTERM');
   const next = makeKeyText();
   startOn('fifth', `${next},${key}`);
@@ -192,7 +192,7 @@ test('a key is changed by giving both, the new one first, until the backup is se
   assert.ok(((await backup()).taken_at ?? '') >= (before ?? ''));
 });
 
-test('a logout leaves no backup; without a key there is none, which health says, and a lost disk asks for a scan', async () => {
+test('a logout deletes the backup; without a key health reports none, and a lost disk needs a scan', async () => {
   assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
   assert.deepEqual([(await backup()).taken_at, (await backup()).bytes], [null, null]);
   await product.end('SIGTERM');
@@ -200,9 +200,9 @@ test('a logout leaves no backup; without a key there is none, which health says,
   assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
   await stage.whatsApp.phone.scanCurrent();
   await product.until((s) => s.ready, 'ready after the second scan');
-  const told = await backup();
-  assert.equal(told.enabled, false);
-  assert.match(told.reason ?? '', /no key is set: .*WHATSAPP_CREDENTIALS_KEY/);
+  const status = await backup();
+  assert.equal(status.enabled, false);
+  assert.match(status.reason ?? '', /no key is set: .*WHATSAPP_CREDENTIALS_KEY/);
   await product.end('SIGTERM');
   await loseDisk('fifth');
   startOn('fifth', null);

@@ -67,13 +67,13 @@ describe('the /docs page in a browser', () => {
         await page.locator(`#operations-Session-status ${button}`).click();
       }
       const live = '#operations-Session-status .live-responses-table tbody .response-col_status';
-      // Asked from outside: the policy lets no text be evaluated inside.
+      // Evaluated from outside: the content security policy forbids evaluating text inside the page.
       const status = await page.waitForSelector(live, { timeout: 60_000 });
       assert.match((await status?.evaluate((cell) => cell.textContent)) ?? '', /200/);
     });
   });
 
-  it('would notice what the policy forbids', async () => {
+  it('reports a violation of its content security policy: the control', async () => {
     const page = await browser.newPage();
     try {
       const complaints = complaintsOf(page);
@@ -109,7 +109,7 @@ describe('the /docs page in a browser', () => {
       const foreign = requests.filter(
         (url) => !url.startsWith(`${replica.url}/`) && !url.startsWith('data:'),
       );
-      assert.deepEqual(foreign, [], 'asks nobody else');
+      assert.deepEqual(foreign, [], 'asks no other server');
       assert.deepEqual(complaints, [], 'nothing is blocked or broken');
     } finally {
       await page.close();

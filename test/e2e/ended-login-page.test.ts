@@ -9,7 +9,7 @@ import { type KeyedReplica, makeKeys, startKeyedReplica } from '../support/keyed
 import { textOf } from '../support/page-reading.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
-/** A page that follows the session says when what let it in has ended, and is not left standing there. */
+/** A page that follows the session says when its login or QR link has ended. */
 const keys = makeKeys();
 const timeoutMs = 20_000;
 let server: RedisServer;
@@ -38,7 +38,7 @@ after(async () => {
   await server.stop();
 });
 
-/** A page that follows `/qr`, by the cookie of a login or a visit. */
+/** A page that follows `/qr` with the cookie of a login or of a guest. */
 async function follow(cookie: string): Promise<Page> {
   context = await browser.createBrowserContext();
   const page = await context.newPage();
@@ -58,7 +58,7 @@ async function alertOn(page: Page): Promise<string> {
   return textOf(page, '[role=alert]');
 }
 
-test('a sign-out elsewhere leads the page to the login, which says that it has ended', async () => {
+test('a sign-out elsewhere leads the page to the login form, which says that the login has ended', async () => {
   const cookie = await replica.cookieOf(keys.key.admin);
   const page = await follow(cookie);
   await replica.post('/signout', { redirect: 'manual', headers: { cookie, origin: replica.url } });
@@ -67,13 +67,13 @@ test('a sign-out elsewhere leads the page to the login, which says that it has e
     /^Your login has ended: you signed out, it expired after 12 hours, or its key was removed\./,
   );
   assert.match(page.url(), /\/login\?next=qr&ended=login$/);
-  // Whoever logs in again is back where they were.
+  // The next login leads back to the same page.
   await page.type('#key', keys.key.admin);
   await Promise.all([page.waitForNavigation(), page.click('button')]);
   assert.equal(page.url(), `${replica.url}/qr`);
 });
 
-test('the end of a QR visit leads its page to a sentence that says so, without scripts too', async () => {
+test('a page of a QR link that has ended says so, without scripts too', async () => {
   const page = await follow(await replica.guestCookie());
   for (const name of await redis.keys('{wa}:qr-visit:*')) await redis.pexpire(name, 50);
   assert.match(
@@ -85,7 +85,7 @@ test('the end of a QR visit leads its page to a sentence that says so, without s
   assert.match(await alertOn(page), /^Your QR link has ended/);
 });
 
-test('control: whoever had no login is asked for one, and told of none that ended', async () => {
+test('control: a browser without a login sees the plain login form', async () => {
   context = await browser.createBrowserContext();
   const page = await context.newPage();
   await page.goto(`${replica.url}/qr`);

@@ -11,7 +11,7 @@ import type { Product } from '../support/product.js';
 import { Stage } from '../support/stage.js';
 import { lidOf } from '../whatsapp-web/index.js';
 
-/** What people report of gateways like this one, each with its neighbours, through the whole product on today's page. */
+/** Problems that users report of gateways like this one, and their variants, through the whole product on today's page. */
 let stage: Stage;
 let product: Product;
 const call = apiCaller(() => product);
@@ -36,27 +36,27 @@ async function bodiesAtServer(): Promise<string[]> {
   return (await stage.whatsApp.phone.received()).map(({ body }) => body);
 }
 
-/** Lets a message come and waits until it is told of: by then the page has it, and what came before it. */
-async function untilTold(text: string, come: () => Promise<unknown>): Promise<void> {
+/** Has a message arrive and waits for its event: by then the page has it, and all that came before it. */
+async function untilReported(text: string, arrive: () => Promise<unknown>): Promise<void> {
   const listener = await listenToEvents(await product.url(), { query: '?types=message' });
-  await come();
-  const isTold = () => listener.events.some(({ body }) => (body.data as Message).body === text);
-  await eventually(isTold, { message: `"${text}" is told` }).finally(() => listener.close());
+  await arrive();
+  const isReported = () => listener.events.some(({ body }) => (body.data as Message).body === text);
+  await eventually(isReported, { message: `an event of "${text}"` }).finally(() => listener.close());
 }
 
-/** The browser is killed and another one is ready. */
+/** Kills the browser and waits until the next one is ready. */
 async function readyAnew({ incarnation }: Status, message: string): Promise<Status> {
   await stage.killBrowser();
   return product.until((s) => s.ready && s.incarnation > incarnation, message);
 }
 
-// Brazil's ninth digit, Mexico's 1 and Argentina's 9: people dial a number that WhatsApp has written otherwise.
+// Brazil's ninth digit, Mexico's 1 and Argentina's 9: people dial a number that WhatsApp writes in another way.
 for (const [dialled, actual] of [
   ['5585988887777', '558588887777'],
   ['5215512345678', '525512345678'],
   ['5491123456789', '541123456789'],
 ] as const) {
-  test(`a message to ${dialled} goes to the id that WhatsApp answers for it, and is read there`, async () => {
+  test(`a message to ${dialled} goes to the id that WhatsApp returns for it, and is read from there`, async () => {
     await stage.whatsApp.directory.add(dialled, actual);
     const sent = await sendTo(dialled, `to ${dialled}`);
     assert.equal(sent.status, 200, JSON.stringify(sent.body));
@@ -67,7 +67,7 @@ for (const [dialled, actual] of [
   });
 }
 
-test('an id is no number: it goes into chat_id, and what has letters is refused', async () => {
+test('a phone_number with letters or an id in it is refused; an id goes into chat_id', async () => {
   await stage.whatsApp.phone.receive({ from: '15550004444', body: 'hello' });
   const from = String((await eventsOf(product, 'message', 1)).at(-1)?.from);
   assert.equal(from, lidOf('15550004444'));
@@ -79,7 +79,7 @@ test('an id is no number: it goes into chat_id, and what has letters is refused'
   assert.equal(unknown.status, 404);
 });
 
-test('a list of chats asks about no group, whatever would become of the question', async () => {
+test('a list of chats makes no request for group metadata', async () => {
   await stage.whatsApp.phone.fill({ chats: 40, groups: 300 });
   const { groupQuestions } = await stage.whatsApp.phone.state();
   const list = () => call<OutputOf<'chats'>>('/api/chats?limit=100');
@@ -95,7 +95,7 @@ test('a list of chats asks about no group, whatever would become of the question
   assert.equal((await stage.whatsApp.phone.state()).groupQuestions, groupQuestions);
 });
 
-test('a chat that is odd costs itself, never the list', async () => {
+test('a malformed chat does not fail the list', async () => {
   await stage.whatsApp.phone.unusualChat('15550005551', { lastReceivedKey: {}, serializeThrows: true });
   await stage.whatsApp.phone.unusualChat('15550005552', {
     formattedTitle: 7,
@@ -108,10 +108,10 @@ test('a chat that is odd costs itself, never the list', async () => {
   assert.equal(listed.body.count, 100);
 });
 
-test('a group is written to and read by its id', async () => {
+test('a group is sent to and read by its id', async () => {
   const group = '120363000000000001@g.us';
   await stage.whatsApp.phone.setChat(group, { name: 'Tea', participants: ['15550002222'] });
-  await untilTold('who is in?', () =>
+  await untilReported('who is in?', () =>
     stage.whatsApp.phone.receive({ from: '15550002222', chat: group, body: 'who is in?' }),
   );
   const sent = await call<OutputOf<'send'>>('/api/send', { chat_id: group, message: 'me' });
@@ -127,12 +127,12 @@ test('a group is written to and read by its id', async () => {
   assert.equal(read.body.chat.contact, null);
 });
 
-test('a message that is odd costs itself, and what cannot be loaded costs what is there nothing', async () => {
+test('neither a malformed message nor a failed load of earlier ones fails a read', async () => {
   const from = '15550006661';
   await stage.whatsApp.phone.receive({ from, body: 'well' });
   await stage.whatsApp.phone.unusualMessage(from, { id: null });
   await stage.whatsApp.phone.unusualMessage(from, { body: { thumbnail: true } }, ['t']);
-  await untilTold('well again', () => stage.whatsApp.phone.receive({ from, body: 'well again' }));
+  await untilReported('well again', () => stage.whatsApp.phone.receive({ from, body: 'well again' }));
   await faults({ loadEarlierThrows: true });
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}&limit=50`);
   await faults({ loadEarlierThrows: false });
@@ -142,7 +142,7 @@ test('a message that is odd costs itself, and what cannot be loaded costs what i
   assert.equal(read.body.count, 4);
 });
 
-test('what is beside a send never stops it: being seen, and the preview of a link', async () => {
+test('a send succeeds although marking as read or the link preview fails or hangs', async () => {
   const to = '15550006662';
   for (const fault of [
     { seen: 'throws' },
@@ -160,7 +160,7 @@ test('what is beside a send never stops it: being seen, and the preview of a lin
   await stage.whatsApp.faults.clear();
 });
 
-test('a chat is marked as read only where that is wanted', async () => {
+test('a send marks the chat as read unless mark_seen is false', async () => {
   const from = '15550006663';
   const unread = async () =>
     (await stage.whatsApp.phone.chats()).find(({ id }) => id === lidOf(from))?.unreadCount;
@@ -171,7 +171,7 @@ test('a chat is marked as read only where that is wanted', async () => {
   await eventually(async () => (await unread()) === 0, { message: 'it is read' });
 });
 
-test('a number that hangs holds up only itself', async () => {
+test('a number whose look-up hangs delays no other number', async () => {
   await faults({ lookupHangs: ['15550007771'] });
   const hanging = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
@@ -184,13 +184,13 @@ test('a number that hangs holds up only itself', async () => {
   );
   assert.ok(hanging.every(({ status }) => status === 202));
   for (const to of ['15550007772', '15550007773']) {
-    const sent = await sendTo(to, `past it to ${to}`);
+    const sent = await sendTo(to, `meanwhile to ${to}`);
     assert.equal(sent.status, 200, JSON.stringify(sent.body));
   }
   await stage.whatsApp.faults.clear();
 });
 
-test('a slow preview is not waited for longer than it is worth, and the message goes out once', async () => {
+test('a slow link preview is given up, and the message is sent once', async () => {
   await faults({ previewMs: 40_000 });
   const message = 'slow https://example.org/page';
   const sent = await sendTo('15550007774', message);
@@ -203,7 +203,7 @@ test('a slow preview is not waited for longer than it is worth, and the message 
   );
 });
 
-test('a text for people is the name of the place, the caption or the question, never a thumbnail', async () => {
+test('the body of a location, image or poll is its name, caption or question, never a thumbnail', async () => {
   const from = '15550008881';
   const thumbnail = '/9j/4AAQSkZJRgABAQAAAQABAAD'.repeat(240);
   await stage.whatsApp.phone.receive({ from, body: 'first' });
@@ -215,7 +215,7 @@ test('a text for people is the name of the place, the caption or the question, n
     lng: 2,
   });
   await stage.whatsApp.phone.unusualMessage(from, { type: 'image', body: thumbnail });
-  await untilTold('Tea?', () =>
+  await untilReported('Tea?', () =>
     stage.whatsApp.phone.unusualMessage(from, { type: 'poll_creation', body: '', pollName: 'Tea?' }),
   );
   const read = await call<OutputOf<'messages'>>(`/api/messages?phone_number=${from}`);
@@ -225,7 +225,7 @@ test('a text for people is the name of the place, the caption or the question, n
   );
 });
 
-test('stories and channels are told to nobody', async () => {
+test('stories and channels are no events', async () => {
   const listener = await listenToEvents(await product.url(), { query: '?types=message' });
   await stage.whatsApp.phone.receive({ from: '15550008882', chat: 'status@broadcast', body: 'a story' });
   await stage.whatsApp.phone.receive({
@@ -234,10 +234,10 @@ test('stories and channels are told to nobody', async () => {
     body: 'a post',
   });
   await stage.whatsApp.phone.receive({ from: '15550008882', body: 'after both' });
-  const told = () => listener.events.map(({ body }) => (body.data as Message).body);
-  await eventually(() => told().includes('after both'), { message: 'the message after them' });
+  const bodies = () => listener.events.map(({ body }) => (body.data as Message).body);
+  await eventually(() => bodies().includes('after both'), { message: 'the message after them' });
   listener.close();
-  assert.deepEqual(told(), ['after both']);
+  assert.deepEqual(bodies(), ['after both']);
   const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
   assert.ok(listed.body.chats.every(({ id }) => id !== 'status@broadcast'));
 });
@@ -246,13 +246,16 @@ for (const [count, chats] of [
   [1_500, 1],
   [10_000, 100],
 ] as const) {
-  test(`${count} messages at once in ${chats} chats are told once each, without a restart`, async () => {
+  test(`${count} messages at once in ${chats} chats are one event each, without a restart`, async () => {
     const before = await product.status();
     const listener = await listenToEvents(await product.url(), { query: '?types=message' });
     const ids = new Set(await stage.whatsApp.phone.mass(count, chats));
     const mine = () =>
       listener.events.map(({ body }) => String((body.data as Message).id)).filter((id) => ids.has(id));
-    await eventually(() => mine().length >= count, { timeoutMs: 90_000, message: 'all of them are told' });
+    await eventually(() => mine().length >= count, {
+      timeoutMs: 90_000,
+      message: 'an event of each message',
+    });
     listener.close();
     assert.deepEqual([mine().length, new Set(mine()).size], [count, count]);
     const { ready, restarts, incarnation } = await product.status();
@@ -260,7 +263,7 @@ for (const [count, chats] of [
   });
 }
 
-test('a field of an unexpected type does not keep the account from ready', async () => {
+test('an account with a field of an unexpected type becomes ready', async () => {
   await faults({ unusualConn: { pushname: 5, platform: null } });
   const { account } = await readyAnew(await product.loginSettled(), 'ready with an odd field');
   assert.equal(account?.wid, '15550001111@c.us');
@@ -268,10 +271,10 @@ test('a field of an unexpected type does not keep the account from ready', async
   await stage.whatsApp.faults.clear();
 });
 
-test('a number that the page has told once is told from then on, also when it has forgotten it', async () => {
+test('a number that the page has revealed once is reported from then on, even after the page has forgotten it', async () => {
   const hidden = '15550009001';
   await stage.whatsApp.directory.hideNumber(hidden);
-  await untilTold('who am I?', () => stage.whatsApp.phone.receive({ from: hidden, body: 'who am I?' }));
+  await untilReported('who am I?', () => stage.whatsApp.phone.receive({ from: hidden, body: 'who am I?' }));
   const read = async () => {
     const { body } = await call<OutputOf<'messages'>>(`/api/messages?chat_id=${lidOf(hidden)}`);
     return [body.chat.contact?.phone, body.messages.at(-1)?.sender?.phone];

@@ -11,7 +11,7 @@ import { membersOfGroup } from '../support/processes.js';
 import { Stage } from '../support/stage.js';
 import { type LibraryClient, startLibrary } from '../whatsapp-web/library-client.js';
 
-/** A plain whatsapp-web.js program's login, taken over: each test goes on where the one before ended. */
+/** The import of a plain whatsapp-web.js program's login. Each test continues where the one before ended. */
 const tool = fileURLToPath(new URL('../../src/import-session.js', import.meta.url));
 
 let stage: Stage;
@@ -34,7 +34,7 @@ async function runImport(...words: string[]): Promise<{ code: number; output: st
   });
 }
 
-/** Changes with any name, content, target or time of change below `dir`. */
+/** A hash of every name, content, link target and time of change below `dir`. */
 function fingerprint(dir: string): string {
   const hash = createHash('sha256');
   for (const name of (readdirSync(dir, { recursive: true }) as string[]).sort()) {
@@ -47,7 +47,7 @@ function fingerprint(dir: string): string {
   return hash.digest('hex');
 }
 
-test('while the program runs its login cannot be taken', async () => {
+test('the login of a running program cannot be imported', async () => {
   // The first QR comes before the library listens for the sync; a scan that is too quick would miss `ready`.
   await program.initialized;
   assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
@@ -57,10 +57,10 @@ test('while the program runs its login cannot be taken', async () => {
   assert.match(refused.output, /^holdline: \S+session-shop is in use by the browser with pid \d+/);
 });
 
-test('once it has stopped, its login is ours: ready without a QR, and the source as it was', async () => {
+test('the login of a stopped program is ready without a QR, and the source is unchanged', async () => {
   const browser = program.client.pupBrowser?.process()?.pid ?? 0;
   await program.closeBrowser();
-  // Chromium's last child can still be writing when its main process is gone.
+  // Chromium's last child may still write after its main process has ended.
   await eventually(() => membersOfGroup(browser).length === 0, { message: 'nothing of the browser is left' });
   const source = join(stage.dir, '.wwebjs_auth');
   const before = fingerprint(source);
@@ -83,7 +83,7 @@ test('once it has stopped, its login is ours: ready without a QR, and the source
   assert.equal(await product.end('SIGTERM'), 0);
 });
 
-test('a login of ours is not replaced, and a slip of the keyboard is answered with the usage', async () => {
+test('an existing login is not replaced, and wrong arguments print the usage', async () => {
   const again = await runImport('.wwebjs_auth');
   assert.equal(again.code, 78);
   assert.match(again.output, /has a login already/);

@@ -9,7 +9,7 @@ import { kill } from '../support/processes.js';
 import type { Product } from '../support/product.js';
 import { readQr, Stage } from '../support/stage.js';
 
-/** One account's life with the product as an operator has it: each test goes on where the one before ended. */
+/** One account's life with the product as an operator runs it. Each test continues where the one before ended. */
 let stage: Stage;
 let product: Product;
 
@@ -19,13 +19,13 @@ before(async () => {
 });
 after(() => stage.close());
 
-/** The product, whose browser also has the debugging port that it is not given otherwise. */
+/** The product, with a browser that also opens a debugging port. */
 function start(): Product {
   const { WHATSAPP_CHROME_ARGS } = stage.environment;
   return stage.start('all', { WHATSAPP_CHROME_ARGS: `${WHATSAPP_CHROME_ARGS} --remote-debugging-port=0` });
 }
 
-/** The addresses of the browser's pages, as its debugging port has them. */
+/** The URLs of the browser's pages, read from its debugging port. */
 async function pages(): Promise<string[]> {
   const file = join(stage.environment.WHATSAPP_AUTH_DIR ?? '', 'session-default', 'DevToolsActivePort');
   const [port] = (await readFile(file, 'utf8')).split('\n');
@@ -50,7 +50,7 @@ async function readyWithoutQr(epoch: number, message: string): Promise<void> {
   assert.ok(!seen.has('qr'), `states seen: ${[...seen]}`);
 }
 
-test('before anything was started the status says stopped and the page how to start', async () => {
+test('before the first start the status is stopped and the page says how to start', async () => {
   const status = await product.status();
   assert.equal(status.state, 'stopped');
   assert.deepEqual(Object.keys(status).slice(0, 9), [
@@ -69,7 +69,7 @@ test('before anything was started the status says stopped and the page how to st
   assert.equal((await product.get('/qr.png')).status, 404);
 });
 
-test('a start answers with a QR, and the PNG is the code that WhatsApp issued', async () => {
+test('a start answers with a QR, and the PNG shows the code that WhatsApp issued', async () => {
   const status = await product.post<Status>('/api/auth/start');
   assert.equal(status.state, 'qr');
   assert.equal(status.has_qr, true);
@@ -80,7 +80,7 @@ test('a start answers with a QR, and the PNG is the code that WhatsApp issued', 
   const page = await (await product.get('/qr')).text();
   assert.ok(page.includes(`data:image/png;base64,${png.toString('base64')}`));
   assert.equal((await stage.browsers()).length, 1);
-  assert.deepEqual(await pages(), ['https://web.whatsapp.com/'], 'the page that was ready is used');
+  assert.deepEqual(await pages(), ['https://web.whatsapp.com/'], 'the browser uses its first page');
 });
 
 test('a start while a QR is shown answers at once and opens no second browser', async () => {
@@ -99,7 +99,7 @@ test('a scan leads to ready as the account', async () => {
   assert.match(await (await product.get('/qr')).text(), /Sam Example/);
 });
 
-test('everything killed 5 s after ready comes back to ready by itself, without a QR', async () => {
+test('after all processes are killed 5 s after ready, the session returns to ready without a QR', async () => {
   const ready = await product.loginSettled();
   for (const { pid } of await stage.processes()) kill(pid);
   await stage.nothingLeft();
@@ -109,24 +109,24 @@ test('everything killed 5 s after ready comes back to ready by itself, without a
   assert.equal((await stage.browsers()).length, 1);
 });
 
-test('the death of the browser is survived: a new one, the same login', async () => {
+test('after the browser dies, a new one is ready with the same login', async () => {
   const before = await product.status();
   await stage.killBrowser();
   const up = await product.until((s) => s.ready && s.incarnation > before.incarnation, 'a new browser');
-  // By then the status may say nothing of it any more.
+  // The status may have dropped the reason by then; the events keep it.
   const saysWhy = /the browser died \(signal SIGKILL\)/;
-  const isTold = async () =>
+  const hasSaidWhy = async () =>
     (await eventsOf(product, 'state', 1)).some(
       ({ epoch, last_error }) => epoch === before.epoch && saysWhy.test(String(last_error)),
     );
-  await eventually(isTold, { message: 'the status has said why' });
+  await eventually(hasSaidWhy, { message: 'the status has said why' });
   assert.equal(up.epoch, before.epoch);
   assert.equal(up.restarts, before.restarts + 1);
   assert.equal(up.last_error, null);
   assert.equal((await stage.browsers()).length, 1);
 });
 
-test('an unlink on the phone brings a fresh QR by itself, and its login survives a restart', async () => {
+test('an unlink on the phone brings a fresh QR without a request, and its login survives a restart', async () => {
   await stage.whatsApp.phone.unlink();
   await product.until((s) => s.has_qr, 'a fresh QR');
   assert.equal((await stage.whatsApp.phone.scanCurrent()).linked, true);
@@ -138,7 +138,7 @@ test('an unlink on the phone brings a fresh QR by itself, and its login survives
   await readyWithoutQr(ready.epoch, 'ready after the restart');
 });
 
-test('a device that was unlinked while the product was off gets a fresh QR whose login lasts', async () => {
+test('a device that was unlinked while the product was off gets a fresh QR, which links it again', async () => {
   await product.end('SIGTERM');
   await stage.whatsApp.phone.unlink();
   product = start();
@@ -167,7 +167,7 @@ test('a logout unlinks the device, wipes the credentials, and the next start sho
   assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
 });
 
-test('SIGTERM ends the product in order, with exit code 0 and nothing left', async () => {
+test('SIGTERM ends the product with exit code 0 and leaves no process', async () => {
   assert.equal(await product.end('SIGTERM'), 0);
   await stage.nothingLeft();
 });

@@ -6,7 +6,7 @@ import { eventually } from '../support/eventually.js';
 import type { Product } from '../support/product.js';
 import { busyMachineTiming, readQr, Stage } from '../support/stage.js';
 
-/** Linking and unlinking on today's page, where each of them has become another thing than it was in June. */
+/** Linking and unlinking on today's page, which differ from the page of June. */
 
 async function open(timing: Record<string, number> = {}, options: Parameters<typeof Stage.open>[0] = {}) {
   const stage = await Stage.open(options);
@@ -27,7 +27,7 @@ describe('a pairing code', () => {
   });
   after(() => stage.close());
 
-  it('takes the QR from the page, and gives it back when nobody has typed it', async () => {
+  it('replaces the QR, which returns when the code is not typed in time', async () => {
     await product.until((s) => s.has_qr, 'a QR');
     const paired = await call<{ code: string }>('/api/pairing-code', { phone_number: '15550001111' });
     assert.equal(paired.status, 200, JSON.stringify(paired.body));
@@ -39,42 +39,38 @@ describe('a pairing code', () => {
       const { text } = readQr(Buffer.from(await image.arrayBuffer()));
       return text !== null && text === (await stage.whatsApp.phone.currentQr());
     };
-    await eventually(isScannable, { timeoutMs: 30_000, message: 'the QR on show is one that a phone takes' });
+    await eventually(isScannable, { timeoutMs: 30_000, message: 'a phone accepts the QR that is shown' });
   });
 
-  it('links, typed while it counts', async () => {
+  it('links the phone when it is typed in time', async () => {
     const paired = await call<{ code: string }>('/api/pairing-code', { phone_number: '15550001111' });
     assert.equal((await stage.whatsApp.phone.enterCode(paired.body.code)).linked, true);
     await product.until((s) => s.ready, 'ready by code');
   });
 });
 
-describe('a passkey', () => {
+describe('a passkey request', () => {
   let stage: Stage;
   let product: Product;
   const call = apiCaller(() => product);
 
   before(async () => {
-    // A batch of codes is over soon.
+    // A batch of codes ends soon.
     const codes = { firstRefMs: 8_000, nextRefMs: 500, refsPerBatch: 3 };
     ({ stage, product } = await open({}, { timing: codes }));
   });
   after(() => stage.close());
 
-  it('that WhatsApp asks for is said at once, the QR is withdrawn, and nothing disturbs the page', async () => {
+  it('shows at once, removes the QR and leaves the page undisturbed', async () => {
     await product.until((s) => s.has_qr, 'a QR');
     await stage.whatsApp.phone.askForPasskey(true);
-    // Between two codes there is none to scan.
+    // For a moment between two codes there is none to scan.
     const isScanned = async () => {
       const result = await stage.whatsApp.phone.scanCurrent();
       return !result.linked && result.reason === 'passkey-asked';
     };
     await eventually(isScanned, { message: 'the code is scanned' });
-    const asked = await product.until(
-      (s) => s.state === 'passkey_required',
-      'the passkey is noticed',
-      10_000,
-    );
+    const asked = await product.until((s) => s.state === 'passkey_required', 'passkey_required', 10_000);
     assert.equal(asked.has_qr, false);
     assert.match(asked.last_error ?? '', /passkey/);
     assert.equal((await product.get('/qr.png')).status, 404);
@@ -83,9 +79,9 @@ describe('a passkey', () => {
       assert.match(await (await product.get('/metrics')).text(), /state="passkey_required"\} 1/);
       return true;
     });
-    const isTold = async () =>
+    const isEvent = async () =>
       (await eventsOf(product, 'state', 1)).some(({ state }) => state === 'passkey_required');
-    await eventually(isTold, { message: 'an event tells of the passkey' });
+    await eventually(isEvent, { message: 'an event of the passkey request' });
     for (const [path, body] of [
       ['/api/pairing-code', { phone_number: '15550001111' }],
       ['/api/send', { phone_number: '15550002222', message: 'x' }],
@@ -93,26 +89,26 @@ describe('a passkey', () => {
       const refused = await call(path, body);
       assert.deepEqual([refused.status, refused.body.error.code], [409, 'login_required'], path);
     }
-    // The codes run out meanwhile.
+    // Meanwhile the codes run out.
     const isIdle = async () =>
       (await stage.whatsApp.phone.state()).connections.some(({ state }) => state === 'UNPAIRED_IDLE');
-    await eventually(isIdle, { timeoutMs: 30_000, message: 'the page has no codes any more' });
+    await eventually(isIdle, { timeoutMs: 30_000, message: 'the page has run out of codes' });
     assert.equal((await product.status()).state, 'passkey_required');
     assert.deepEqual((await stage.whatsApp.phone.state()).disturbances, { refreshes: 0, codes: 0 });
   });
 
-  it('that is given up brings codes back', async () => {
+  it('brings the codes back when it is cancelled', async () => {
     await stage.whatsApp.timing.set({ firstRefMs: 60_000 });
     await stage.whatsApp.phone.cancelPasskey();
     await product.until((s) => s.has_qr, 'codes again');
   });
 
-  it('that is used links the account', async () => {
+  it('links the account when the passkey is used', async () => {
     const scanned = async () => {
       await stage.whatsApp.phone.scanCurrent();
       return (await product.status()).state === 'passkey_required';
     };
-    await eventually(scanned, { timeoutMs: 20_000, message: 'it is asked for again' });
+    await eventually(scanned, { timeoutMs: 20_000, message: 'WhatsApp asks for the passkey again' });
     await stage.whatsApp.phone.askForPasskey(false);
     assert.equal((await stage.whatsApp.phone.finishPasskey()).linked, true);
     const { last_error } = await product.until((s) => s.ready, 'ready');
@@ -124,10 +120,10 @@ describe('a logout', () => {
   for (const [how, faults, unlinked] of [
     ['that WhatsApp refuses', { logoutRefused: 500 }, false],
     ['that WhatsApp does not answer', { logoutSilent: true }, false],
-    ['that WhatsApp takes its time with', {}, true],
+    ['that WhatsApp answers late', {}, true],
   ] as const) {
-    it(`${how} is told as ${unlinked ? 'unlinked' : 'not unlinked'}, and the credentials are gone`, async () => {
-      // Where the server answers, the page waits for it however busy the machine is.
+    it(`${how} answers unlinked: ${unlinked}, and deletes the credentials`, async () => {
+      // Where the server answers, the page waits long enough for a busy machine.
       const { stage, product } = await open({}, unlinked ? { page: { logoutDeadlineMs: 60_000 } } : {});
       try {
         await stage.whatsApp.phone.scanCurrent();
@@ -149,8 +145,8 @@ describe('a logout', () => {
   }
 });
 
-describe('a login that nobody has noticed yet', () => {
-  /** Linked, and its history has come a second later; nobody looks at the page, and it does not say that it has synced. */
+describe('a login that the session worker has not noticed yet', () => {
+  /** Linked, with its history a second later. The page monitor does not look, and the page does not report the sync. */
   async function linked() {
     const timing = { offlineMs: 1_000, syncMs: 60_000 };
     const { stage, product } = await open({ watchIntervalMs: 60_000 }, { timing });
@@ -163,7 +159,7 @@ describe('a login that nobody has noticed yet', () => {
     return { stage, product };
   }
 
-  it('is there after a stop', async () => {
+  it('survives a stop', async () => {
     const { stage, product } = await linked();
     try {
       assert.deepEqual(await product.post('/api/stop'), { ok: true });
@@ -188,8 +184,8 @@ describe('a login that nobody has noticed yet', () => {
   });
 });
 
-describe('a page on which something does not work', () => {
-  it('and no fresh codes can be asked for, is loaded anew for them', async () => {
+describe('a page that lacks a function', () => {
+  it('is reloaded for fresh codes when it cannot be asked for them', async () => {
     const page = { missing: ['WAWebLaunchSocketUtils'] };
     const codes = { firstRefMs: 900, nextRefMs: 700, refsPerBatch: 2 };
     const { stage, product } = await open({}, { page, timing: codes });
@@ -202,7 +198,7 @@ describe('a page on which something does not work', () => {
     }
   });
 
-  it('is said in the status, and answered 501', async () => {
+  it('shows as degraded in the status, and its broken operations answer 501', async () => {
     const stage = await Stage.open({
       page: { missing: ['WAWebCollections.Chat.getModelsArray', 'WAWebQueryExistsJob'] },
     });
@@ -235,7 +231,7 @@ describe('a page on which something does not work', () => {
     }
   });
 
-  it('and nothing can be sent is an incompatible page, and never ready', async () => {
+  it('is incompatible and never ready when it cannot send', async () => {
     const stage = await Stage.open({ page: { missing: ['WAWebSendMsgChatAction.addAndSendMsgToChat'] } });
     const product = stage.start();
     try {
@@ -244,7 +240,7 @@ describe('a page on which something does not work', () => {
       const { last_error, ready } = await product.until((s) => s.state === 'disconnected', 'given up');
       assert.equal(ready, false);
       assert.match(last_error ?? '', /^incompatible WhatsApp Web page: .*addAndSendMsgToChat is missing/);
-      // Believed at the second look, and then the next one is far away: nobody is kept waiting for it.
+      // The second look confirms it. The next one is far away, so requests do not wait for it.
       await product.until((s) => s.state === 'disconnected' && s.restarts > 0, 'given up again');
       const chats = await apiCaller(() => product)('/api/chats');
       assert.deepEqual([chats.status, chats.body.error.code], [501, 'not_supported_by_page']);
@@ -254,7 +250,7 @@ describe('a page on which something does not work', () => {
     }
   });
 
-  it('costs no second scan, also where it syncs before anybody has seen that it is linked', async () => {
+  it('needs no second scan, even when it syncs before the session worker sees the link', async () => {
     const page = { missing: ['WAWebSendMsgChatAction.addAndSendMsgToChat'] };
     const { stage, product } = await open({ watchIntervalMs: 60_000 }, { page });
     try {
@@ -269,13 +265,13 @@ describe('a page on which something does not work', () => {
   });
 });
 
-describe('a pinned version that is not at hand', () => {
-  it('ends in a sentence, and goes on once it is there', async () => {
+describe('a pinned version that is not available', () => {
+  it('is named in last_error, and opens no page', async () => {
     const stage = await Stage.open();
     const product = stage.start('all', { WHATSAPP_WEB_VERSION: '2.3000.1099999999' });
     try {
       await product.post('/api/auth/start');
-      const { last_error } = await product.until((s) => s.last_error !== null, 'it is said');
+      const { last_error } = await product.until((s) => s.last_error !== null, 'an error in the status');
       assert.match(last_error ?? '', /^WHATSAPP_WEB_VERSION pins WhatsApp Web 2\.3000\.1099999999/);
       assert.equal((await stage.whatsApp.phone.state()).pagesEver, 0);
     } finally {

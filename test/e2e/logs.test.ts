@@ -5,11 +5,8 @@ import { cookieIn, makeKeys } from '../support/keyed-replica.js';
 import type { Product } from '../support/product.js';
 import { readQr, Stage } from '../support/stage.js';
 
-/**
- * A whole life at the most talkative level, with everything in it that must never stand in a log, and then all logs
- * searched for it.
- */
-describe('the logs of a whole life', () => {
+/** A whole life at log level trace that uses every kind of secret; then the logs are searched for each of them. */
+describe('the logs of a whole session life', () => {
   const keys = makeKeys();
   const credentialsKey = randomBytes(32).toString('base64');
   const secrets = new Map<string, string>();
@@ -43,12 +40,12 @@ describe('the logs of a whole life', () => {
     throw new Error(`never ${wanted}:\n${product.output.slice(-3_000)}`);
   };
 
-  it('hold no key, cookie, link, QR, message, number or encryption key', async () => {
+  it('contain no key, cookie, link, QR, message, number or encryption key', async () => {
     const url = await product.url();
     for (const [scope, key] of Object.entries(keys.key)) secrets.set(`the key ${scope}`, key);
     secrets.set('the credentials key', credentialsKey);
 
-    // Everybody comes in, rightly and wrongly.
+    // Requests with right and wrong credentials.
     const login = (key: string) =>
       product.get('/login', {
         ...{ method: 'POST', redirect: 'manual', headers: { origin: url, accept: 'text/html' } },
@@ -63,21 +60,21 @@ describe('the logs of a whole life', () => {
     assert.equal((await product.get('/path-of-a-stranger')).status, 401);
     secrets.set('an unknown path', 'path-of-a-stranger');
 
-    // A code, seen by the holder of a link.
+    // A guest sees the code.
     await ask('/api/auth/start', {});
     await untilState('qr');
     const link = String((await ask('/api/qr-links', {})).body.url);
     secrets.set('the link', link.split('/').at(-1) ?? '');
-    const visit = cookieIn(await fetch(link, { method: 'POST', redirect: 'manual' }));
-    secrets.set('the cookie of a visit', visit.split('=')[1] ?? '');
+    const guestCookie = cookieIn(await fetch(link, { method: 'POST', redirect: 'manual' }));
+    secrets.set('the cookie of a guest', guestCookie.split('=')[1] ?? '');
     const png = Buffer.from(
-      await (await product.get('/qr.png', { headers: { cookie: visit } })).arrayBuffer(),
+      await (await product.get('/qr.png', { headers: { cookie: guestCookie } })).arrayBuffer(),
     );
     const code = readQr(png).text ?? '';
     secrets.set('the code', code.split(',')[0] ?? '');
     secrets.set('the image', png.toString('base64').slice(0, 60));
 
-    // A life of messages.
+    // Messages in both directions.
     const number = '4915112345678';
     assert.equal((await stage.whatsApp.phone.scan(code)).linked, true);
     await untilState('ready');
@@ -105,9 +102,9 @@ describe('the logs of a whole life', () => {
     await product.end('SIGTERM');
 
     const log = product.output;
-    assert.match(log, /"path":"\/link\/\{token\}"/, 'the search is in the right place');
+    assert.match(log, /"path":"\/link\/\{token\}"/, 'the log has the requests');
     assert.match(log, /a browser logged in/);
-    assert.match(log, /"key":"send"/, 'names of keys may stand there');
+    assert.match(log, /"key":"send"/, 'the log may name keys');
     for (const [what, secret] of secrets) {
       assert.ok(secret.length >= 8, `${what} is worth looking for: ${secret}`);
       const at = log.indexOf(secret);

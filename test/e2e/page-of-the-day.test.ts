@@ -8,10 +8,7 @@ import type { Product } from '../support/product.js';
 import { readQr, Stage } from '../support/stage.js';
 import { JUNE, lidOf, type PageSettings, TODAY } from '../whatsapp-web/index.js';
 
-/**
- * The whole product on the page of today, on one whose keys have their text under another name yet, and on the page of June:
- * what a user has must be the same.
- */
+/** The whole product on today's page, on a page whose keys name their text differently, and on the page of June: a user must see no difference. */
 const pages: [string, PageSettings][] = [
   ['today', TODAY],
   ['tomorrow, with keys of another kind', { ...TODAY, keyField: '$2' }],
@@ -28,9 +25,9 @@ for (const [name, page] of pages) {
     let product: Product;
 
     before(async () => {
-      // Codes come fast, so that one batch is over soon; what is seen costs no send.
+      // Codes change fast, so a batch ends soon. A failure to mark as read fails no send.
       const timing = { firstRefMs: 900, nextRefMs: 700, refsPerBatch: 2 };
-      // The server is told of a logout however busy the machine is.
+      // The page waits for the server at a logout, even on a busy machine.
       const patient = { ...page, logoutDeadlineMs: 60_000 };
       stage = await Stage.open({ page: patient, timing, faults: { seen: 'throws' } });
       product = stage.start();
@@ -40,31 +37,34 @@ for (const [name, page] of pages) {
 
     const call = apiCaller(() => product);
 
-    it('fresh codes come for as long as nobody scans, and one that is on show can be scanned', async () => {
+    it('fresh codes come until one is scanned, and the one that is shown can be scanned', async () => {
       await stage.whatsApp.timing.set({ firstRefMs: 900, nextRefMs: 700 });
       await product.until((s) => (s.qr?.number ?? 0) >= 6, 'the third batch of codes');
       await stage.whatsApp.timing.set({ firstRefMs: 60_000 });
-      // What is on show may be a code of before, or none for a moment.
+      // For a moment the page may show an earlier code, or none.
       const isScanned = async () => {
         const shown = await shownQr();
         return shown !== null && (await stage.whatsApp.phone.scan(shown)).linked;
       };
-      await eventually(isScanned, { timeoutMs: 60_000, message: 'the code on show is the one that counts' });
+      await eventually(isScanned, {
+        timeoutMs: 60_000,
+        message: 'the code that is shown is the current one',
+      });
     });
 
-    it('is ready, with everything working, and says so of the page', async () => {
-      const { page: told, last_error } = await product.until((s) => s.ready, 'ready');
+    it('the status is ready, with every capability of the page ok', async () => {
+      const { page: reported, last_error } = await product.until((s) => s.ready, 'ready');
       assert.equal(last_error, null);
-      assert.equal(told?.version, page.version);
-      assert.equal(told?.problem, null);
-      assert.deepEqual(new Set(Object.values(told?.capabilities ?? {})), new Set(['ok']));
+      assert.equal(reported?.version, page.version);
+      assert.equal(reported?.problem, null);
+      assert.deepEqual(new Set(Object.values(reported?.capabilities ?? {})), new Set(['ok']));
       const repairs = page.keyField === '_serialized' ? [] : ['message-key', 'refresh-qr'];
-      assert.deepEqual(told?.repairs, repairs);
+      assert.deepEqual(reported?.repairs, repairs);
       const [device] = (await stage.whatsApp.phone.state()).devices;
       assert.equal(device?.name, 'Holdline');
     });
 
-    it('sends with an id and an acknowledgement, by number and by id, to the same chat', async () => {
+    it('sends by number and by id reach the same chat, each with a message id and an acknowledgement', async () => {
       const first = await call<OutputOf<'send'>>('/api/send', { phone_number: other, message: 'by number' });
       assert.equal(first.status, 200, JSON.stringify(first.body));
       const sent = first.body;
@@ -84,7 +84,7 @@ for (const [name, page] of pages) {
       assert.ok(acks.some(({ id, ack }) => id === sent.message_id && Number(ack) >= 1));
     });
 
-    it('tells messages and chats with ids and people', async () => {
+    it('messages and chats have ids and contacts', async () => {
       await stage.whatsApp.phone.receive({ from: '15550003333', name: 'Ada', body: 'are you there?' });
       const [event] = await eventsOf(product, 'message', 1);
       assert.match(String(event?.id), new RegExp(`^false_${idOf('15550003333')}_`));
@@ -109,7 +109,7 @@ for (const [name, page] of pages) {
       assert.deepEqual([nobody.exists, nobody.contact], [false, null]);
     });
 
-    it('settles a send once that a kill has cut off', async () => {
+    it('a send that a kill interrupts arrives once and settles as sent', async () => {
       await stage.whatsApp.faults.set({ sendStalls: 'sent' });
       const accepted = await call<JobView>(
         '/api/send',
@@ -133,7 +133,7 @@ for (const [name, page] of pages) {
       assert.equal(times.length, 1);
     });
 
-    it('says `unlinked` only where the server was told', async () => {
+    it('a logout answers unlinked after the server has confirmed it', async () => {
       await product.until((s) => s.ready, 'ready again');
       await stage.whatsApp.timing.set({ unpairMs: 1_000 });
       const answer = await product.post<OutputOf<'logout'>>('/api/logout');

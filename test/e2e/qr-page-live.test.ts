@@ -11,7 +11,7 @@ import { readFromScreen, textOf } from '../support/page-reading.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type Script, type ScriptedOwner, startOwner } from '../support/scripted-owner.js';
 
-/** How the page follows a session without anybody's action. */
+/** The page follows a session without any action of its user. */
 const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 let server: RedisServer;
 let redis: Redis;
@@ -19,17 +19,17 @@ let replica: Replica;
 let browser: Browser;
 let owner: ScriptedOwner;
 let page: Page;
-/** Each lets the session take its next step. */
+/** Each promise lets the session take its next step. */
 let steps: Deferred<void>[];
-/** As long as a first code lives that is not replaced before. */
+/** How long the first code lasts if it is not replaced. */
 const codeLifeS = 60;
-/** Only says that nothing comes: how it comes is told by what the page asks for, and by what it says. */
+/** Only a limit: the requests and the text of the page show how it follows. */
 const timeoutMs = 20_000;
 
 before(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
-  // A port that nobody else is given while the server is gone.
+  // A port that no other process gets while the server is gone.
   replica = await startReplica(server.url, { environment: { WHATSAPP_MCP_PORT: String(await freePort()) } });
   browser = await puppeteer.launch({
     executablePath: loadConfig('all', { PATH: process.env.PATH }).chromeExecutable,
@@ -49,7 +49,10 @@ after(async () => {
   await server.stop();
 });
 
-/** A code, then another, a passkey that is asked for, a code again, then linked, then ready; and a page that shows the first. */
+/**
+ * Opens a page that shows the first code. The session's further steps: a second code, a passkey request, a third code,
+ * linked, ready.
+ */
 async function showFirstCode(prepare: (page: Page) => Promise<unknown> = async () => {}): Promise<void> {
   steps = [deferred(), deferred(), deferred(), deferred(), deferred()];
   const [second, passkey, third, linking, ready] = steps.map(({ promise }) => promise);
@@ -67,7 +70,7 @@ async function showFirstCode(prepare: (page: Page) => Promise<unknown> = async (
     await run.publish('ready', { account });
     await run.end('stopped', { intent: await run.intent });
   };
-  // Codes are read from screenshots in this process: the heartbeat must outlast that.
+  // This process reads codes from screenshots: the heartbeat must outlast that.
   owner = await startOwner(server.url, script, 30_000);
   await replica.post('/api/auth/start');
   await eventually(async () => (await replica.status()).has_qr, { timeoutMs });
@@ -77,12 +80,12 @@ async function showFirstCode(prepare: (page: Page) => Promise<unknown> = async (
   await untilScreenShows('the first code');
 }
 
-/** A page that reloads in the middle of a look is looked at again. */
+/** Looks again when the page reloads during a look. */
 async function untilScreenShows(code: string): Promise<void> {
   await eventually(async () => (await readFromScreen(page)) === code, { timeoutMs, message: code });
 }
 
-/** Through the session's steps. */
+/** Takes the session through its steps and checks what the page shows. */
 async function followToReady(): Promise<void> {
   const [second, passkey, third, linking, ready] = steps;
   second?.resolve();
@@ -112,7 +115,7 @@ async function followToReady(): Promise<void> {
   await eventually(async () => (await textOf(page, 'h1')) === 'Linked as Ada', { timeoutMs });
 }
 
-test('with scripts it changes in place, within a moment, and never reloads', async () => {
+test('with scripts the page changes in place and never reloads', async () => {
   const documents: string[] = [];
   await showFirstCode(async (opened) => {
     opened.on('request', (request) => request.resourceType() === 'document' && documents.push(request.url()));
@@ -121,21 +124,21 @@ test('with scripts it changes in place, within a moment, and never reloads', asy
   const follows = async () => (await textOf(page, '.live')).startsWith('This page updates itself');
   await eventually(follows, { timeoutMs });
   await followToReady();
-  // It neither reloads nor looks from time to time: what changed it are the events.
+  // It neither reloaded nor polled: the events changed it.
   assert.equal(documents.length, 1);
   assert.ok(await follows());
   assert.equal(await page.title(), 'Linked as Ada · Holdline');
-  // The same element: a screen reader has heard each of its changes.
+  // It is still the same element, so a screen reader announces each of its changes.
   assert.match(await (status as NonNullable<typeof status>).evaluate((p) => p.textContent ?? ''), /ready/);
 });
 
-test('without scripts it reloads every five seconds', async () => {
+test('without scripts the page reloads every five seconds', async () => {
   await showFirstCode((opened) => opened.setJavaScriptEnabled(false));
   await eventually(async () => (await page.$('meta[http-equiv=refresh][content="5"]')) !== null);
   await followToReady();
 });
 
-test('a code shows how long it will last, second by second', async () => {
+test('the page counts down the seconds that a code will last', async () => {
   await showFirstCode();
   const secondsLeft = async () => Number(/replaced in (\d+) s/.exec(await textOf(page, '.code'))?.[1]);
   const atFirst = await secondsLeft();
@@ -143,7 +146,7 @@ test('a code shows how long it will last, second by second', async () => {
   await eventually(async () => (await secondsLeft()) < atFirst - 1, { timeoutMs });
 });
 
-test('where the event stream is cut it looks for changes every five seconds', async () => {
+test('without an event stream the page polls every five seconds', async () => {
   await showFirstCode(async (opened) => {
     await opened.setRequestInterception(true);
     opened.on('request', (request) => {
@@ -155,7 +158,7 @@ test('where the event stream is cut it looks for changes every five seconds', as
   assert.equal(await textOf(page, '.live'), 'This page looks for changes every 5 seconds.');
 });
 
-test('where the server is gone it says so, and goes on when the server is back', async () => {
+test('the page says when the server is gone, and continues when it is back', async () => {
   await showFirstCode();
   const { port } = replica;
   await replica.close();

@@ -16,7 +16,7 @@ import { type Script, type ScriptedOwner, startOwner } from '../support/scripted
 /** Set to a directory to look at what was tested. */
 const screenshots = process.env.SCREENSHOTS;
 
-/** As long as WhatsApp's own: the denser the code, the harder to read from a small screen. */
+/** As long as a real code of WhatsApp: the denser the code, the harder it is to scan from a small screen. */
 const qrText = `2@${'x1Yb+/3Q'.repeat(28)},${'k'.repeat(43)}=,${'m'.repeat(43)}=,${'s'.repeat(43)}=,1`;
 const account = { wid: '491511234567@c.us', pushname: 'Ada Lovelace', platform: 'android' };
 const longName = { ...account, pushname: `Ada ‮ <b>${'Wwwwwwwwww'.repeat(9)}</b> 👩‍💻` };
@@ -29,7 +29,7 @@ const changedPage =
 interface Scenario {
   readonly name: string;
   readonly state: SessionState;
-  /** null: nothing is ever started. */
+  /** null: no session is started. */
   readonly script: Script | null;
   readonly andThen?: (owner: ScriptedOwner) => Promise<void>;
   readonly heading: RegExp;
@@ -179,7 +179,7 @@ describe('the /qr page in a browser', () => {
 
   async function play({ script, andThen, state }: Scenario): Promise<void> {
     if (script !== null) {
-      // Codes are read from screenshots in this process: the heartbeat must outlast that.
+      // This process reads codes from screenshots: the heartbeat must outlast that.
       owner = await startOwner(server.url, script, 30_000);
       await replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
       await eventually(() => owner?.runs.length === 1);
@@ -190,7 +190,7 @@ describe('the /qr page in a browser', () => {
   }
 
   for (const scenario of scenarios) {
-    it(`is usable by everybody on every screen: ${scenario.name}`, async () => {
+    it(`is accessible on every screen: ${scenario.name}`, async () => {
       await play(scenario);
       for (const view of views) {
         await look(scenario.name, view, async (page) => {
@@ -203,7 +203,7 @@ describe('the /qr page in a browser', () => {
     });
   }
 
-  it('is usable where Redis is down, and shows the session again by itself', async () => {
+  it('is accessible while Redis is down, and shows the session again afterwards', async () => {
     await server.kill();
     try {
       for (const view of views) {
@@ -249,7 +249,7 @@ describe('the /qr page in a browser', () => {
         .filter((url) => !url.startsWith('data:'))
         .map((url) => url.replace(replica.url, ''));
       const allowed = ['/api/events?types=state,qr', '/qr'];
-      assert.deepEqual([...new Set(paths)].sort(), allowed, 'asks nobody else');
+      assert.deepEqual([...new Set(paths)].sort(), allowed, 'asks no other server');
       const unexpected = complaints.filter((complaint) => !complaint.includes(`status of ${expectedStatus}`));
       assert.deepEqual(unexpected, [], 'nothing is blocked or broken');
     } finally {
@@ -258,7 +258,7 @@ describe('the /qr page in a browser', () => {
   }
 });
 
-/** What axe finds, but for the reload: the reference API has it, and without scripts there is no other way. */
+/** What axe finds, except for the meta refresh: the reference API has it, and a page without scripts needs it. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const result = (await page.evaluate(

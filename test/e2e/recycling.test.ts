@@ -7,7 +7,7 @@ import { parseMetrics } from '../support/metrics.js';
 import type { Product } from '../support/product.js';
 import { busyMachineTiming, Stage } from '../support/stage.js';
 
-/** A real browser that is beyond a ceiling far too low: replaced once it is old enough and nothing goes on. */
+/** A real browser above a memory ceiling that is far too low: it is replaced once it is old enough and idle. */
 let stage: Stage;
 let product: Product;
 const probePort = await freePort();
@@ -27,9 +27,9 @@ after(() => stage.close());
 
 const metrics = async () => parseMetrics(await (await fetch(`http://127.0.0.1:${probePort}/metrics`)).text());
 
-test('the login outlives the replaced browser, what is sent meanwhile arrives, and nothing looks broken', async () => {
+test('a replaced browser keeps the login, messages sent meanwhile arrive, and no state looks broken', async () => {
   await product.post<Status>('/api/auth/start');
-  // Once it is ready it may be replaced at any moment.
+  // The browser may be replaced at any moment once it is ready.
   const [browser] = await stage.browsers();
   await stage.whatsApp.phone.scanCurrent();
   const first = await product.until((s) => s.ready, 'ready');

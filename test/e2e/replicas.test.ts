@@ -6,7 +6,7 @@ import type { Product } from '../support/product.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { readQr, Stage } from '../support/stage.js';
 
-/** 3 http and 2 supervisors on one Redis. */
+/** 3 HTTP replicas and 2 supervisors on one Redis. */
 let stage: Stage;
 let redis: RedisServer;
 let http: Product[];
@@ -19,7 +19,7 @@ before(async () => {
   environment = { REDIS_URL: redis.url };
   supervisors = [stage.start('supervisor', environment), stage.start('supervisor', environment)];
   http = [0, 1, 2].map(() => stage.start('http', environment));
-  // Without a supervisor a start would be put off.
+  // Without a supervisor a start would be deferred.
   await Promise.all([...supervisors.map((each) => each.runs()), ...http.map((replica) => replica.url())]);
 });
 after(async () => {
@@ -37,7 +37,7 @@ async function someHttp(): Promise<Product> {
   return http[0] as Product;
 }
 
-test('50 starts at once on three replicas open one browser, and all answer with its QR', async () => {
+test('50 concurrent starts on three replicas open one browser, and all answer with its QR', async () => {
   const answers = await Promise.all(
     Array.from({ length: 50 }, (_, i) => (http[i % 3] as Product).post<Status>('/api/auth/start')),
   );
@@ -47,7 +47,7 @@ test('50 starts at once on three replicas open one browser, and all answer with 
   assert.equal((await stage.whatsApp.phone.state()).pagesEver, 1);
 });
 
-test('every replica answers the same, also one that was started a second ago', async () => {
+test('every replica gives the same answer, even one that has just started', async () => {
   const young = stage.start('http', environment);
   await young.url();
   http.push(young);
@@ -76,12 +76,12 @@ test('the standby takes over when the owner is stopped, without a new scan', asy
   supervisors = [...supervisors.filter((s) => s !== before), stage.start('supervisor', environment)];
 });
 
-test('the standby takes over when the owner is killed, and nothing of the owner is left', async () => {
+test('the standby takes over when the owner is killed, whose browser is gone', async () => {
   const replica = await someHttp();
   const ready = await replica.status();
   const before = owner(ready);
   await before.end('SIGKILL');
-  const gone = await replica.until((s) => !s.ready, 'the death shows');
+  const gone = await replica.until((s) => !s.ready, 'the status shows the death');
   assert.equal(gone.state, 'disconnected');
   assert.match(gone.last_error ?? '', /supervisor is gone/);
   const after = await replica.until((s) => s.ready && s.epoch > ready.epoch, 'ready on the standby');
@@ -90,11 +90,11 @@ test('the standby takes over when the owner is killed, and nothing of the owner 
   supervisors = supervisors.filter((s) => s !== before);
 });
 
-test('with no supervisor a start answers at once that none is running', async () => {
+test('without a supervisor a start answers at once that none is running, and is kept for the next one', async () => {
   const replica = await someHttp();
   await Promise.all(supervisors.map((supervisor) => supervisor.end('SIGTERM')));
   const status = await replica.post<Status>('/api/auth/start');
   assert.equal(status.last_error, 'no supervisor is running');
   await stage.start('supervisor', environment);
-  await replica.until((s) => s.ready, 'ready: the start was kept');
+  await replica.until((s) => s.ready, 'ready by the kept start');
 });

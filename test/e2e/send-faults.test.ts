@@ -7,9 +7,7 @@ import type { Product } from '../support/product.js';
 import { busyMachineTiming, Stage } from '../support/stage.js';
 import { JUNE, type PageSettings, TODAY } from '../whatsapp-web/index.js';
 
-/**
- * A crash at each step of a send, of each part: the message arrives exactly once, and the job says so.
- */
+/** A crash of each process at each step of a send: the message arrives exactly once, and the job says so. */
 for (const [name, page] of [
   ['today', TODAY],
   ['June', JUNE],
@@ -32,10 +30,10 @@ function crashAtEachStep(page: PageSettings): void {
   afterEach(() => stage.whatsApp.faults.clear());
   after(() => stage.close());
 
-  /** Each waits until the send has come exactly so far. */
+  /** Each prepares a step and returns a function that waits until the send has reached it. */
   const steps = {
     'before the page is called': async () => {},
-    'while the page holds it': async () => {
+    'while the page holds the message': async () => {
       await stage.whatsApp.faults.set({ dropBeforeServer: true });
       const begun = (await stage.whatsApp.phone.state()).sendsBegun;
       return () =>
@@ -43,7 +41,7 @@ function crashAtEachStep(page: PageSettings): void {
           timeoutMs: 60_000,
         });
     },
-    'after the server has it, before the page knows': async () => {
+    'after the server has the message and before the page knows': async () => {
       await stage.whatsApp.faults.set({ ackStalls: true });
       return (body: string) =>
         eventually(async () => (await stage.whatsApp.phone.received()).some((m) => m.body === body), {
@@ -80,7 +78,7 @@ function crashAtEachStep(page: PageSettings): void {
   }
 
   for (const [crash, inject] of Object.entries(crashes)) {
-    test(`${crash} while many wait to be acknowledged: each arrives once, in order`, async () => {
+    test(`${crash} while eight messages wait for their acknowledgement: each arrives once, in order`, async () => {
       await stage.whatsApp.faults.set({ ackStalls: true });
       const bodies = Array.from({ length: 8 }, () => `message ${++count}`);
       const ids: string[] = [];
@@ -98,7 +96,7 @@ function crashAtEachStep(page: PageSettings): void {
   }
 
   for (const sendStalls of page === TODAY ? (['unsent', 'sent'] as const) : []) {
-    test(`a send that the page never ends (${sendStalls}): the page is replaced, the message arrives once`, async () => {
+    test(`when a send of the page hangs (${sendStalls}) the page is replaced, and the message arrives once`, async () => {
       const body = `message ${++count}`;
       const { restarts } = await product.status();
       await stage.whatsApp.faults.set({ sendStalls });
@@ -136,7 +134,7 @@ function crashAtEachStep(page: PageSettings): void {
     return eventually(
       async () => {
         const answer = await product.get(`/api/jobs/${id}`);
-        // A Redis that has just been started may have had no turn yet.
+        // The replica may not have reached the restarted Redis yet.
         if (answer.status === 503) return null;
         const view = (await answer.json()) as JobView;
         return view.status === 'queued' || view.status === 'active' ? null : view;

@@ -10,10 +10,10 @@ import { type FaultRow, type HeldState, lasting, type SteadySession } from '../s
 import { kill } from '../support/processes.js';
 import { mountSmallDisk } from '../support/small-disk.js';
 
-/** Class 2: what can befall the browser, its page and its profile. */
+/** Class 2: faults of the browser, its page and its profile. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 const died = /the browser died \(signal SIGKILL\)/;
-/** A page that has not told of itself yet cannot be told from one that does not come: it has the whole time of a start. */
+/** Before its first sign of life a frozen page looks like a slow one: it has the whole start deadline. */
 const deafWhileStarting = {
   recovery: 'same run',
   says: /stopped answering|did not answer within 20 s/,
@@ -56,7 +56,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same run' },
   },
   {
-    fault: 'the page reloads by itself, and has synced before the library listens',
+    fault: 'the page reloads by itself and syncs before the library listens',
     states: ['ready'],
     inject: async ({ whatsApp }) => {
       await whatsApp.faults.set({ alreadySynced: true });
@@ -98,37 +98,37 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same thread' },
   },
   {
-    fault: 'a dead browser leaves its lock on the profile, and its pid is used again',
+    fault: 'a dead browser leaves its lock on the profile, and another process gets its pid',
     states: all,
     inject: (stage) => dieLocked(stage, `${hostname()}-${process.pid}`),
     expect: { recovery: 'new browser', says: died, noticedMs: 1_500 },
   },
   {
-    fault: "another host's lock is on the profile",
+    fault: 'the profile has the lock of another host',
     states: all,
     inject: (stage) => dieLocked(stage, 'another-host-1'),
     expect: { recovery: 'new browser', says: died, noticedMs: 1_500 },
   },
   {
-    fault: 'what Chromium keeps for itself in the profile is garbage',
+    fault: "Chromium's own files in the profile are corrupt",
     states: all,
     inject: async (stage, { browser }) => {
       const files = ['Local State', 'Default/Preferences'].map((name) => join(stage.profileDir, name));
-      // Chromium takes its time to write them for the first time.
+      // Chromium writes them some time after its start.
       await eventually(() => files.every((file) => existsSync(file)), { timeoutMs: 30_000 });
       freeze(browser);
-      spoil(...files);
+      corrupt(...files);
       stage.killBrowser();
     },
     expect: { recovery: 'new browser', says: died },
   },
   {
-    fault: 'what the page keeps in the profile is garbage: the login is gone',
+    fault: "the page's databases in the profile are corrupt: the login is lost",
     states: ['ready'],
     inject: async (stage, { browser }) => {
       freeze(browser);
       for (const store of ['IndexedDB', 'Local Storage']) {
-        spoil(...filesBelow(join(stage.profileDir, 'Default', store)));
+        corrupt(...filesBelow(join(stage.profileDir, 'Default', store)));
       }
       stage.killBrowser();
       await stage.scanned();
@@ -147,7 +147,7 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
       await lasting(3_000);
     },
     expect: { recovery: 'undisturbed' },
-    // These go on to `ready` in the end.
+    // These two states go on to `ready`.
     expectIn: { authenticated: { recovery: 'same thread' }, starting: { recovery: 'same thread' } },
   },
   {
@@ -161,14 +161,14 @@ const onSmallDisk: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'same run', says: /its disk is full/ },
   },
 ];
-if (disk === null) console.log('no disk can be mounted here: a full one is left out');
+if (disk === null) console.log('this machine cannot mount a small disk: the full-disk faults are skipped');
 
 faultMatrix<SteadySession, ChromiumStage>(
   () => ChromiumStage.open({ disk }),
   [...rows, ...(disk ? onSmallDisk : [])],
 );
 
-/** The lock that the next browser finds. */
+/** Kills the browser and leaves a lock of this holder for the next one. */
 async function dieLocked(stage: ChromiumStage, holder: string): Promise<void> {
   const lock = join(stage.profileDir, 'SingletonLock');
   rmSync(lock, { force: true });
@@ -176,12 +176,12 @@ async function dieLocked(stage: ChromiumStage, holder: string): Promise<void> {
   stage.killBrowser();
 }
 
-/** Before its files are spoiled: a browser that goes on may write them anew meanwhile, or drop some. */
+/** Keeps the browser from rewriting or dropping files while they are corrupted. */
 function freeze(browser: number): void {
   kill(-browser, 'SIGSTOP');
 }
 
-function spoil(...files: string[]): void {
+function corrupt(...files: string[]): void {
   assert.ok(files.length > 0);
   for (const file of files) writeFileSync(file, randomBytes(statSync(file).size));
 }

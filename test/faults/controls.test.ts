@@ -10,10 +10,10 @@ import { isAlive, watchdogsOf } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 
-/** That the faults of the other files would give two browsers, if it were not for lease and watchdog. */
+/** Without lease and watchdog, the faults of the other files lead to two browsers. */
 after(assertNothingLeft);
 
-test('control: with BullMQ’s own lock handling one worker runs a job twice at once after an outage', async () => {
+test('control: with BullMQ’s own lock handling, a worker runs one job twice at once after an outage', async () => {
   const redis = await startRedis();
   const network = await startFaultProxy(redis.port);
   const connection = new Redis(network.port, { maxRetriesPerRequest: null, retryStrategy: () => 100 });
@@ -70,7 +70,7 @@ test('control: without its watchdog the browser of a frozen supervisor outlives 
     assert.ok(isAlive(browser));
     assert.equal(deployment.scripted.browsersAlive().length, 2);
 
-    // What remains is the lease: it ends the browser as soon as its supervisor can do anything at all.
+    // The lease remains: it ends the browser as soon as the supervisor runs again.
     owner.signal('SIGCONT');
     await eventually(() => !isAlive(browser));
     await deployment.recovered('ready');

@@ -10,8 +10,8 @@ import type { Product } from '../support/product.js';
 import { busyMachineTiming, Stage } from '../support/stage.js';
 
 /**
- * A login in its first seconds, which Chromium has not written yet: whatever is killed then, nobody has to scan again.
- * HOLDLINE_FAULTS=all adds the moments that are less dangerous.
+ * Kills in the first seconds of a login, before Chromium has written it to the disk. No kill may cost a second scan.
+ * HOLDLINE_FAULTS=all adds less dangerous moments.
  */
 let stage: Stage;
 let product: Product;
@@ -43,17 +43,14 @@ const others: readonly Row[] = victims.flatMap((victim) => [
 for (const { victim, at, afterMs } of process.env.HOLDLINE_FAULTS === 'all' ? [...worst, ...others] : worst) {
   test(`the ${victim} is killed ${afterMs} ms after the first ${at}: ready again without a scan`, async () => {
     const linked = await logIn(at);
-    // `ready` promises that the login is kept; `authenticated` is told a moment before.
+    // At `ready` the login is kept; `authenticated` comes a moment earlier.
     await eventually(isKept);
     await lasting(afterMs);
     await strike(victim);
     const seen = new Set<string>();
     if (victim !== 'browser') {
       const first = await product.status();
-      assert.ok(
-        !first.ready || first.epoch > linked.epoch,
-        'the dead run is not ready, from the first answer on',
-      );
+      assert.ok(!first.ready || first.epoch > linked.epoch, 'no answer shows the dead run as ready');
     }
     const back = await product.until((s) => {
       seen.add(s.state);
@@ -65,26 +62,29 @@ for (const { victim, at, afterMs } of process.env.HOLDLINE_FAULTS === 'all' ? [.
   });
 }
 
-test('control: without what is kept beside the profile and in the backup, the same kill costs a scan', async () => {
+test('control: without the kept login and without the backup, the same kill costs a scan', async () => {
   const { epoch } = await logIn('ready');
   await strike('host', async () => {
     await rm(join(stage.dir, 'auth', 'session-default.storage.json'));
     await rm(join(stage.dir, 'data'), { recursive: true });
   });
-  const next = await product.until((s) => s.epoch > epoch && (s.has_qr || s.ready), 'it got somewhere');
+  const next = await product.until((s) => s.epoch > epoch && (s.has_qr || s.ready), 'qr or ready');
   assert.equal(next.state, 'qr');
 });
 
-test('what is kept goes once the login is on the disk; a stop before that leaves it for the next browser', async () => {
+test('the kept login is deleted once the login is on the disk; a stop before that leaves it for the next browser', async () => {
   await logIn('ready');
   await product.post('/api/stop');
   assert.equal(await isKept(), true);
   await product.post('/api/auth/start');
   await product.until((s) => s.ready, 'ready without a scan');
-  await eventually(async () => !(await isKept()), { timeoutMs: 60_000, message: 'settled' });
+  await eventually(async () => !(await isKept()), {
+    timeoutMs: 60_000,
+    message: 'the kept login is deleted',
+  });
 });
 
-/** A login by a scan, as far as `state`; whatever was linked before is logged out. */
+/** Logs out what was linked before, then logs in by a scan as far as `state`. */
 async function logIn(state: 'authenticated' | 'ready'): Promise<Status> {
   await product.post('/api/logout');
   for (const { id } of (await stage.whatsApp.phone.state()).devices) await stage.whatsApp.phone.unlink(id);
@@ -106,7 +106,7 @@ async function strike(victim: Victim, meanwhile: () => Promise<void> = async () 
   await product.exited();
   if (victim === 'host') {
     await stage.nothingLeft();
-    // When Chromium writes it depends on how busy the machine is; here it never got that far.
+    // Chromium may or may not have written this, depending on the load. Here it never has.
     await rm(join(stage.dir, 'auth', 'session-default', 'Default', 'Local Storage'), {
       ...{ recursive: true, force: true },
     });
@@ -115,7 +115,7 @@ async function strike(victim: Victim, meanwhile: () => Promise<void> = async () 
   product = startProduct();
 }
 
-/** A login is kept for long enough that a busy machine has stopped or killed something before. */
+/** Keeps a login long enough for the stop or kill to come first on a busy machine. */
 function startProduct(): Product {
   const timing = { ...busyMachineTiming, loginSettleMs: 15_000 };
   return stage.start('all', { WHATSAPP_TIMING: JSON.stringify(timing) });

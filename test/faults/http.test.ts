@@ -10,10 +10,10 @@ import type { FaultRow, HeldState, SteadySession } from '../support/matrix/fault
 import { childrenOf, isAlive, kill } from '../support/processes.js';
 import { replaceFile } from '../support/replace-file.js';
 
-/** Class 6: what can befall the process that serves HTTP beside a supervisor. The session must not notice. */
+/** Class 6: faults of the HTTP process of a supervisor. The session must not notice. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 
-/** On the way to `ready` the session goes on as soon as WhatsApp does not hold it back any more. */
+/** In these states the session goes on to `ready` as soon as WhatsApp lets it. */
 const unnoticed = {
   expect: { recovery: 'undisturbed' },
   expectIn: { authenticated: { recovery: 'same thread' }, starting: { recovery: 'same thread' } },
@@ -45,14 +45,14 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     ...unnoticed,
   },
   {
-    fault: 'HTTP throws where nobody catches it',
+    fault: 'HTTP throws an uncaught error',
     states: all,
     inject: (stage) => breakHttp(stage, () => trigger(stage, 'throw'), /thrown on purpose/),
     ...unnoticed,
   },
 ];
 
-// Beside the compiled tests lies the source tree: this program is not compiled.
+// This program is not compiled: it is loaded from the source tree.
 const preload = fileURLToPath(new URL('../../../test/support/programs/http-fault.cjs', import.meta.url));
 const triggerOf = (dir: string) => join(dir, 'http-fault');
 
@@ -67,7 +67,7 @@ faultMatrix<SteadySession, ChromiumStage>(
   rows,
 );
 
-/** Breaks the one there is; resolves when the next answers at the same address, the lease never late meanwhile. */
+/** Breaks the HTTP process and waits until the next one answers at the same address. Asserts that the lease was never late. */
 async function breakHttp(
   stage: ChromiumStage,
   harm: (pid: number) => void | Promise<void>,
@@ -79,13 +79,13 @@ async function breakHttp(
   const saidBefore = supervisor.output.length;
   const lease = watchLease(stage.redis.url);
   await harm(pid);
-  await eventually(() => !isAlive(pid), { timeoutMs: 30_000, message: 'the broken one is gone' });
+  await eventually(() => !isAlive(pid), { timeoutMs: 30_000, message: 'the broken process is gone' });
   await eventually(async () => (await fetch(`${url}/api/status`).catch(() => null))?.ok, {
     timeoutMs: 30_000,
-    message: 'HTTP answers again, where it did before',
+    message: 'HTTP answers again at the same address',
   });
   const { oldestMs, renewIntervalMs } = await lease.stop();
-  // A renewal that was left out would show as twice the interval.
+  // A skipped renewal would show as twice the interval.
   assert.ok(oldestMs < 2 * renewIntervalMs, `the lease was ${oldestMs} ms old`);
   assert.match(supervisor.output.slice(saidBefore), said);
 }

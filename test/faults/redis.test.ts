@@ -4,7 +4,7 @@ import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { type HeldState, lasting } from '../support/matrix/fault-row.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 
-/** Class 4: what can befall Redis, and the way to it. */
+/** Class 4: faults of Redis and of the network to it. */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 const redisDown = { redisDown: 'shows', noticedMs: 2_500 } as const;
@@ -13,7 +13,7 @@ faultMatrix<OwnedSession, Deployment>(
   () => Deployment.open(timing),
   [
     {
-      fault: 'Redis is down for longer than a lock lives, and comes back with its data',
+      fault: 'Redis is down for longer than a lock lasts, and returns with its data',
       states: all,
       inject: (deployment) => down(deployment, pastTheLock),
       expect: { recovery: 'anybody', ...redisDown },
@@ -33,7 +33,7 @@ faultMatrix<OwnedSession, Deployment>(
       isLong: true,
     },
     {
-      fault: 'Redis is restarted without its data: the run comes back by itself',
+      fault: 'Redis is restarted without its data: the run returns without a request',
       states: all,
       inject: async (deployment, before) => {
         await deployment.redis.restartEmpty();
@@ -42,7 +42,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'anybody', isForgotten: true, redisDown: 'may show' },
     },
     {
-      fault: 'FLUSHALL: the run comes back by itself',
+      fault: 'FLUSHALL: the run returns without a request',
       states: all,
       inject: async (deployment, before) => {
         await deployment.observer.redis.flushall();
@@ -51,7 +51,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'anybody', isForgotten: true },
     },
     {
-      fault: 'Redis is frozen for longer than a lock lives',
+      fault: 'Redis is frozen for longer than a lock lasts',
       states: all,
       inject: async ({ redis, scripted }) => {
         redis.signal('SIGSTOP');
@@ -61,7 +61,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'anybody', ...redisDown },
     },
     {
-      fault: 'Redis pauses its clients for longer than a lock lives',
+      fault: 'Redis pauses its clients for longer than a lock lasts',
       states: all,
       inject: async ({ observer, scripted }) => {
         await observer.redis.client('PAUSE', pastTheLock, 'ALL');
@@ -71,7 +71,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'anybody', ...redisDown },
     },
     {
-      fault: 'Redis has no memory left for longer than a lock lives',
+      fault: 'Redis is out of memory for longer than a lock lasts',
       states: all,
       inject: async ({ observer }) => {
         await observer.redis.config('SET', 'maxmemory', '1');
@@ -81,7 +81,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'undisturbed' },
     },
     {
-      fault: 'Redis is a read-only replica for longer than a lock lives',
+      fault: 'Redis is a read-only replica for longer than a lock lasts',
       states: all,
       inject: async ({ observer }) => {
         await observer.redis.call('REPLICAOF', '127.0.0.1', '1');
@@ -91,7 +91,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'anybody', ...redisDown },
     },
     {
-      fault: 'every connection of the supervisors is cut and can be made again at once',
+      fault: 'every connection of the supervisors is cut and can be reopened at once',
       states: all,
       inject: async (deployment) => {
         for (const network of deployment.networks()) {
@@ -102,13 +102,13 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'undisturbed' },
     },
     {
-      fault: 'no supervisor can reach Redis for longer than a lock lives',
+      fault: 'no supervisor can reach Redis for longer than a lock lasts',
       states: all,
       inject: (deployment) => outage(deployment, 'cut'),
       expect: { recovery: 'anybody', says: /supervisor is gone/ },
     },
     {
-      fault: "every supervisor's packets are swallowed for longer than a lock lives",
+      fault: "every supervisor's packets are dropped for longer than a lock lasts",
       states: all,
       inject: (deployment) => outage(deployment, 'freeze'),
       expect: { recovery: 'anybody', says: /supervisor is gone/ },
@@ -116,7 +116,7 @@ faultMatrix<OwnedSession, Deployment>(
   ],
 );
 
-/** The lease was given up before the lock could pass on: the browser is gone by then. */
+/** The owner gives up its lease before its lock expires: by then its browser is gone. */
 async function down({ redis, scripted }: Deployment, ms: number): Promise<void> {
   await redis.kill();
   await Promise.all([lasting(ms), eventually(() => scripted.browsersAlive().length === 0)]);

@@ -8,12 +8,12 @@ import { RefusedDeployment } from '../support/refused-deployment.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 
 /**
- * Redis is there, and refuses one step of a run's or a send's life for longer than a lock lives. HOLDLINE_FAULTS=all has
- * each step with each of the errors.
+ * Redis is up and refuses one step of a run or of a send for longer than a lock lasts. HOLDLINE_FAULTS=all runs each step
+ * with each of its errors.
  */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
 
-/** Whoever is refused may try again so often within a second on one connection: more is a loop without a pace. */
+/** Most retries a second on one connection: more means a loop without a delay. */
 const mostPerSecond = 12;
 
 faultMatrix<Held, Stage>(
@@ -23,7 +23,7 @@ faultMatrix<Held, Stage>(
 
 function row(step: RefusedStep, error: RedisError, isFirst: boolean): FaultRow<Stage, Held> {
   return {
-    fault: `Redis says ${error} to ${step.name}`,
+    fault: `Redis answers ${error} to ${step.name}`,
     states: ['ready'],
     inject: (stage, before) => refuse(step, error, stage, before),
     expect: step.expect,

@@ -16,8 +16,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 
 /**
- * Snapshots of a browser that writes to IndexedDB without pause, taken at random moments: each, restored into an empty
- * directory, is a login that needs no scan, and has every transaction that the page knew of before.
+ * Takes snapshots, at random moments, of a browser that writes to IndexedDB without pause. Each snapshot is restored into
+ * an empty directory. It must log in without a scan and hold every transaction that the page had seen complete before.
  * HOLDLINE_FAULTS=all takes 100.
  */
 const rounds = process.env.HOLDLINE_FAULTS === 'all' ? 100 : 3;
@@ -41,7 +41,7 @@ before(async () => {
   assert.equal(await writer.outcome, 'qr');
   await whatsApp.phone.scanCurrent();
   await eventually(async () => (await writer.client.report())?.hasSynced, { timeoutMs: 30_000 });
-  // Chromium writes the login's half that is in localStorage some seconds late; the supervisor keeps that itself.
+  // Chromium writes the part of the login in localStorage some seconds late; the supervisor keeps that part itself.
   const folder = join(dir, 'session-writer', 'Default', 'Local Storage', 'leveldb');
   await eventually(() => isWritten(folder, 'StandInLogin'), {
     timeoutMs: 60_000,
@@ -56,7 +56,7 @@ after(async () => {
   await rm(dir, { recursive: true, force: true, maxRetries: 10 });
 });
 
-test(`${rounds} snapshots of a busy browser, each restored into an empty directory, each logged in without a QR`, async (t) => {
+test(`${rounds} snapshots of a busy browser, restored into empty directories, log in without a QR`, async (t) => {
   const taken: (TakenSnapshot & { tookMs: number; restoredMs: number })[] = [];
   for (let round = 1; round <= rounds; round++) {
     await lasting(Math.random() * 500);
@@ -72,10 +72,10 @@ test(`${rounds} snapshots of a busy browser, each restored into an empty directo
     await rm(profile, { recursive: true, force: true, maxRetries: 10 });
     taken.push({ ...snapshot, tookMs, restoredMs });
   }
-  t.diagnostic(`stood still ${spread(taken.map(({ frozenMs }) => frozenMs))} ms`);
+  t.diagnostic(`frozen for ${spread(taken.map(({ frozenMs }) => frozenMs))} ms`);
   t.diagnostic(`taken in ${spread(taken.map(({ tookMs }) => tookMs))} ms`);
   t.diagnostic(`restored in ${spread(taken.map(({ restoredMs }) => restoredMs))} ms`);
-  t.diagnostic(`sealed ${spread(taken.map(({ manifest }) => manifest.bytes / 1e6))} MB`);
+  t.diagnostic(`encrypted ${spread(taken.map(({ manifest }) => manifest.bytes / 1e6))} MB`);
 });
 
 test('control: an empty directory asks for a scan', async () => {
@@ -92,7 +92,7 @@ async function isWritten(folder: string, text: string): Promise<boolean> {
   return (await Promise.all(files)).some((content) => content.includes(text));
 }
 
-/** Of the writer; one whose page broke (a busy machine kills renderers) is started again on its own profile. */
+/** The writer's newest row. A writer whose page broke (a busy machine kills renderers) is restarted on its profile. */
 async function newestAcknowledged(onFailure: (message: string) => void): Promise<number> {
   try {
     return await writer.run<number>('() => window.acknowledged', null);
@@ -106,7 +106,7 @@ async function newestAcknowledged(onFailure: (message: string) => void): Promise
   }
 }
 
-/** Logs in on a restored profile and reads what it has. A start that fails is tried again, as a supervisor would. */
+/** Logs in on a restored profile and reads its newest row. Retries a failed start, as a supervisor would. */
 async function newestRowOn(profile: string, onFailure: (message: string) => void): Promise<number> {
   for (let attempt = 1; ; attempt++) {
     const restored = await openLogin(whatsApp, profile);
@@ -131,7 +131,7 @@ async function restoreTo(profile: string): Promise<number> {
   return performance.now() - since;
 }
 
-/** In the page: a transaction of 80 kB after another, over and over the same 60 rows; localStorage too. */
+/** In the page: writes transactions of 80 kB without pause, always to the same 60 rows, and localStorage. */
 const writeWithoutPause = `async (first) => {
   const database = await new Promise((resolve, reject) => {
     const opening = indexedDB.open('pressure', 1);

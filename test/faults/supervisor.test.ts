@@ -7,10 +7,10 @@ import { lasting } from '../support/matrix/fault-row.js';
 import { scaledTiming as timing } from '../support/scaled-timing.js';
 import { busyMachineTiming } from '../support/stage.js';
 
-/** Class 3: what can befall the supervisor that has the session, and those beside it. */
+/** Class 3: faults of the supervisor that owns the session, and of its standbys. */
 const pastTheLock = timing.lockDurationMs + 2 * timing.stalledIntervalMs;
 const ownerGone = /supervisor is gone/;
-/** By the heartbeat, before the lock can lapse. */
+/** The heartbeat shows it before the lock expires. */
 const noticedMs = timing.heartbeatTtlMs + 2_000;
 
 faultMatrix<OwnedSession, Deployment>(
@@ -26,7 +26,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
     },
     {
-      fault: 'the owner is frozen for longer than its lock, and wakes fenced out',
+      fault: 'the owner is frozen for longer than its lock lasts, and wakes fenced out',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, before) => {
         before.owner.signal('SIGSTOP');
@@ -38,7 +38,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
     },
     {
-      fault: "the owner's event loop is blocked for longer than its lock",
+      fault: "the owner's event loop is blocked for longer than its lock lasts",
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, before) => {
         before.owner.injectFault({ type: 'block', ms: pastTheLock });
@@ -49,23 +49,23 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
     },
     {
-      fault: 'the owner is asked to stop, with a standby',
+      fault: 'the owner is shut down, with a standby',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, before) => {
-        const lapses = await timesLapsed(deployment);
+        const stalledBefore = await timesStalled(deployment);
         before.owner.signal('SIGTERM');
         await before.owner.exited;
         await deployment.takenOver(before);
         assert.equal(
-          await timesLapsed(deployment),
-          lapses,
-          'given back: nobody waited for its lock to lapse',
+          await timesStalled(deployment),
+          stalledBefore,
+          'the owner released the run: its lock did not have to expire',
         );
       },
       expect: { recovery: 'standby' },
     },
     {
-      fault: 'the owner is asked to stop and there is no standby until later',
+      fault: 'the owner is shut down, and a standby starts only later',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, { owner }) => {
         await deployment.endStandby(owner);
@@ -77,7 +77,7 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'standby', says: ownerGone, noticedMs: timing.threadStopGraceMs + 4_000 },
     },
     {
-      fault: 'two supervisors are started at once for a run that waits',
+      fault: 'two supervisors start at once while the run waits for one',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, { owner }) => {
         await deployment.endStandby(owner);
@@ -110,19 +110,20 @@ faultMatrix<OwnedSession, Deployment>(
     },
     {
       fault:
-        'the owner alone cannot reach Redis for longer than its lock: it can take the session back later',
+        'only the owner cannot reach Redis, for longer than its lock lasts: it can own the session again later',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: (deployment, before) => cutOff(deployment, before, 'cut'),
       expect: { recovery: 'same owner', says: ownerGone },
     },
     {
-      fault: "the owner's packets alone are swallowed for longer than its lock: likewise",
+      fault:
+        "only the owner's packets are dropped, for longer than its lock lasts: it can own the session again later",
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: (deployment, before) => cutOff(deployment, before, 'freeze'),
       expect: { recovery: 'same owner', says: ownerGone },
     },
     {
-      fault: 'the only supervisor cannot reach Redis for longer than its lock: it starts the run once',
+      fault: 'the only supervisor cannot reach Redis for longer than its lock lasts: it starts the run once',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async (deployment, { owner }) => {
         await deployment.endStandby(owner);
@@ -133,14 +134,14 @@ faultMatrix<OwnedSession, Deployment>(
       expect: { recovery: 'same owner', says: ownerGone },
     },
     {
-      fault: 'the owner dies with a logout unfulfilled: the standby carries it out',
+      fault: 'the owner dies before it carries out a logout: the standby does',
       states: ['ready', 'authenticated', 'qr', 'starting'],
       inject: async ({ observer }, { owner }) => {
         owner.signal('SIGSTOP');
         await observer.requestEnd('logout');
         owner.signal('SIGKILL');
         await observer.untilEnded('the standby has logged out', 60_000);
-        // Only a new start brings the session back, and its credentials are gone.
+        // Only a new start brings the session back, without its credentials.
         await observer.start();
       },
       expect: { recovery: 'standby', isEnded: true, mayLoseSends: true },
@@ -148,12 +149,12 @@ faultMatrix<OwnedSession, Deployment>(
   ],
 );
 
-/** How often the run was taken up because its lock had lapsed. */
-async function timesLapsed({ observer }: Deployment): Promise<number> {
+/** How often a supervisor took the run because its lock had expired. */
+async function timesStalled({ observer }: Deployment): Promise<number> {
   return Number((await observer.redis.hget(sessionKeys(observer.session).job, 'stc')) ?? 0);
 }
 
-/** Whether the owner's queue worker came back as well shows when the other one goes. */
+/** Ends the standby afterwards: the session returns only if the owner's queue worker has recovered too. */
 async function cutOff(deployment: Deployment, before: OwnedSession, how: 'cut' | 'freeze'): Promise<void> {
   const { owner } = before;
   owner.network[how]();

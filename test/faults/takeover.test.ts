@@ -3,10 +3,10 @@ import { ChromiumStage } from '../support/chromium-stage.js';
 import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import { type FaultRow, type HeldState, lasting, type SteadySession } from '../support/matrix/fault-row.js';
 
-/** Class 6, in part: a host goes and a second one, with the same `WHATSAPP_AUTH_DIR`, takes the session over. */
+/** Part of class 6: a host is lost, and a second one with the same `WHATSAPP_AUTH_DIR` takes the session over. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 
-/** Chromium on a busy machine needs more time than scripted browsers: longer than the other tests' leases. */
+/** Longer leases than in other tests: Chromium on a busy machine is slower than scripted browsers. */
 const timing = {
   lockDurationMs: 8_000,
   renewIntervalMs: 1_000,
@@ -19,11 +19,11 @@ const timing = {
 };
 
 const ownerGone = /supervisor is gone/;
-/** By the heartbeat, well before the lock lapses. */
+/** The heartbeat shows it well before the lock expires. */
 const noticedMs = 5_000;
 let hosts = 0;
 
-/** A machine by its name: the lock that its browser leaves on the profile is another's for every other host. */
+/** A command prefix that gives a host its own name, so its browser's lock on the profile is foreign to other hosts. */
 function otherHost(): string[] {
   const name = `host-${++hosts}`;
   return canNameHosts ? ['unshare', '--uts', 'sh', '-c', `hostname ${name} && exec "$@"`, 'sh'] : [];
@@ -34,14 +34,14 @@ const canNameHosts = (() => {
     execFileSync('unshare', ['--uts', 'true'], { stdio: 'ignore' });
     return true;
   } catch {
-    console.log('no host can be given a name of its own here: all hosts have the same');
+    console.log('this machine cannot give hosts names of their own: all hosts have the same name');
     return false;
   }
 })();
 
 const rows: readonly FaultRow<ChromiumStage>[] = [
   {
-    fault: 'the host is gone, and another one that stands by takes over',
+    fault: 'the host is lost, and a standby host takes over',
     states: all,
     inject: async (stage) => {
       const host = stage.supervisor;
@@ -51,7 +51,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'standby', says: ownerGone },
   },
   {
-    fault: 'the host is gone, and another one is there only later',
+    fault: 'the host is lost, and another one starts only later',
     states: all,
     inject: async (stage) => {
       await stage.killHost(stage.supervisor);
@@ -61,7 +61,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'standby', says: ownerGone, noticedMs },
   },
   {
-    fault: 'the host is shut down in order, and another one that stands by takes over',
+    fault: 'the host is shut down, and a standby host takes over',
     states: all,
     inject: async (stage) => {
       const host = stage.supervisor;
@@ -71,7 +71,7 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     expect: { recovery: 'standby' },
   },
   {
-    fault: 'the supervisor on the host freezes, another host takes over, and it wakes',
+    fault: 'the supervisor freezes, another host takes over, and the supervisor wakes',
     states: all,
     inject: async (stage, { status }) => {
       const host = stage.supervisor;

@@ -7,7 +7,7 @@ import { faultMatrix } from '../support/matrix/fault-matrix.js';
 import type { FaultRow, HeldState, SteadySession } from '../support/matrix/fault-row.js';
 import { replaceFile } from '../support/replace-file.js';
 
-/** Class 1: what can befall the session worker's thread. The real client's is broken from inside. */
+/** Class 1: faults of the session worker's thread, injected from inside a thread with the real client. */
 const all: readonly [HeldState, ...HeldState[]] = ['ready', 'authenticated', 'qr', 'starting'];
 
 const rows: readonly FaultRow<ChromiumStage>[] = [
@@ -72,14 +72,14 @@ const rows: readonly FaultRow<ChromiumStage>[] = [
     inject: async (stage) => {
       await breakThread(stage, 'deaf');
       await stage.replica.post('/api/stop');
-      await stage.until((s) => s.state === 'stopped', 'stopped all the same', 30_000);
+      await stage.until((s) => s.state === 'stopped', 'stopped in spite of it', 30_000);
       await stage.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
     },
     expect: { recovery: 'same owner', isEnded: true },
   },
 ];
 
-// Beside the compiled tests lies the source tree: this program is not compiled.
+// This program is not compiled: it is loaded from the source tree.
 const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fault.cjs', import.meta.url));
 const triggerOf = (dir: string) => join(dir, 'thread-fault');
 
@@ -92,7 +92,7 @@ faultMatrix<SteadySession, ChromiumStage>(
   rows,
 );
 
-/** Resolves when the thread has taken it up. */
+/** Resolves when the thread has met the fault. */
 async function breakThread({ base }: ChromiumStage, fault: ThreadFault): Promise<void> {
   const trigger = triggerOf(base.dir);
   replaceFile(trigger, fault);

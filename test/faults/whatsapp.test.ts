@@ -6,15 +6,15 @@ import { type FaultRow, type HeldState, lasting, type SteadySession } from '../s
 import { startUnresponsiveServers, type UnresponsiveServers } from '../support/unresponsive-servers.js';
 import type { Faults } from '../whatsapp-web/control.js';
 
-/** Class 5: what can befall WhatsApp, its page, and the way there. */
+/** Class 5: faults of WhatsApp, of its page and of the network to it. */
 type Row = FaultRow<ChromiumStage>;
 const linkedFirst: readonly [HeldState, ...HeldState[]] = ['ready', 'qr'];
 const unresponsive: Promise<UnresponsiveServers> = startUnresponsiveServers();
 
-/** Five times the grace is when a page that synced and is not ready is found to be incompatible: before the deadline. */
+/** A page that has synced and is not ready is incompatible after five times the grace, which is before the deadline. */
 const timing = { startDeadlineMs: 5_000, syncDeadlineMs: 4_000, readyGraceMs: 500 };
 
-/** The browser dies, and the next one meets this. */
+/** Kills the browser; the next one meets this fault. */
 function meets(fault: string, settings: Parameters<Faults['set']>[0], says: RegExp): Row {
   return {
     fault,
@@ -27,7 +27,7 @@ function meets(fault: string, settings: Parameters<Faults['set']>[0], says: RegE
   };
 }
 
-/** The supervisor is restarted on a machine with this way to WhatsApp. */
+/** Restarts the supervisor on a machine with this network to WhatsApp. */
 function behind(fault: string, chromeArgs: (whatsAppPort: number) => Promise<string>, says: RegExp): Row {
   return {
     fault,
@@ -52,7 +52,7 @@ const unreachable: readonly Row[] = [
     /cannot be reached: the connection was refused \(ERR_CONNECTION_REFUSED\)$/,
   ),
   behind(
-    'the certificate is nobody’s',
+    'the certificate is not trusted',
     async (port) => mapTo(`127.0.0.1:${port}`),
     /cannot be reached: its certificate was not accepted \(ERR_CERT_\w+\)$/,
   ),
@@ -62,12 +62,12 @@ const unreachable: readonly Row[] = [
     /cannot be reached: it did not answer within 5 s/,
   ),
   behind(
-    'TCP is accepted and TLS is not spoken',
+    'the server accepts TCP and does not speak TLS',
     async () => mapTo(`127.0.0.1:${(await unresponsive).silentPort}`),
     /cannot be reached: it did not answer within 5 s/,
   ),
   meets('connections are reset', { server: 'reset' }, /cannot be reached: .*\(ERR_/),
-  meets('HTTP is never answered', { server: 'silent' }, /cannot be reached: it did not answer within 5 s/),
+  meets('HTTP gets no answer', { server: 'silent' }, /cannot be reached: it did not answer within 5 s/),
   meets('the page stalls', { server: 'scripts-stall' }, /cannot be reached: it did not answer within 5 s/),
   meets('HTTP 500', { server: 'error-500' }, /cannot be reached: it answered HTTP 500$/),
 ];
@@ -75,13 +75,13 @@ const unreachable: readonly Row[] = [
 const pages: readonly Row[] = [
   meets('a page without window.Debug', { withoutDebug: true }, /^incompatible WhatsApp Web page: /),
   meets(
-    'a page without the module to start with',
+    'a page without the module that shows codes',
     { missingModules: ['WAWebSocketModel'] },
     /^incompatible WhatsApp Web page: .*on WhatsApp Web 2\.3000\.\d+: qr broken \(WAWebSocketModel\.Socket is missing/,
   ),
   {
     ...meets(
-      'a page without a module on the way to ready',
+      'a page without a module that ready needs',
       { missingModules: ['WAWebCollections'] },
       /^incompatible WhatsApp Web page: /,
     ),
@@ -119,14 +119,14 @@ const pages: readonly Row[] = [
     inject: async (stage) => {
       await stage.whatsApp.faults.set({ alreadySynced: true });
       stage.killBrowser();
-      await stage.until((s) => s.ready && s.last_error === null, 'ready though the event was missed');
+      await stage.until((s) => s.ready && s.last_error === null, 'ready in spite of the missed event');
     },
   },
 ];
 
 const codes: readonly Row[] = [
   {
-    fault: 'no code exists yet when the page asks for a login',
+    fault: 'the page asks for a login before it has a code',
     states: ['qr'],
     inject: async (stage) => {
       await stage.whatsApp.timing.set({ refDelayMs: 700 });
@@ -236,7 +236,7 @@ const connection: readonly Row[] = [
     expect: { recovery: 'same thread' },
   },
   {
-    fault: 'WhatsApp is out of reach later on, and its page goes on to say connected',
+    fault: 'WhatsApp becomes unreachable, and its page still says connected',
     states: ['ready'],
     inject: async ({ whatsApp }) => {
       await whatsApp.faults.set({ server: 'reset' });
@@ -245,7 +245,7 @@ const connection: readonly Row[] = [
     expect: { recovery: 'same run', isUnnoticed: true },
   },
   {
-    fault: 'WhatsApp is out of reach later on, and its page says so',
+    fault: 'WhatsApp becomes unreachable, and its page says so',
     states: ['ready'],
     inject: async ({ whatsApp }) => {
       await whatsApp.phone.showState('OPENING');

@@ -24,7 +24,7 @@ after(async () => {
 const entry = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const preload = fileURLToPath(new URL('../../../test/support/programs/unhandled.cjs', import.meta.url));
 
-test('a supervisor that does not handle a rejection says so in one line and exits with 1, and its browser with it', async () => {
+test('a supervisor with an unhandled rejection logs one line, exits with 1 and ends its browser', async () => {
   const dir = scratchDir();
   const authDir = join(dir, 'auth');
   mkdirSync(authDir);
@@ -39,7 +39,7 @@ test('a supervisor that does not handle a rejection says so in one line and exit
     env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  // All of its output has come by then.
+  // 'close' comes after all of its output.
   const exited = once(product, 'close');
   const lines: { msg?: string; level?: number; err?: { message?: string } }[] = [];
   createInterface({ input: product.stdout as Readable }).on('line', (line) => lines.push(JSON.parse(line)));

@@ -7,16 +7,17 @@ const directories = ['test/unit/', 'test/integration/'];
 
 const leftOut = {
   'opens a browser': `
-    unit/supervisor/browser/browser integration/supervisor/browser-identity integration/supervisor/local-network integration/page-contract/page-contract
-    integration/session-worker/whatsapp/pinned-page integration/session-worker/whatsapp/faults
-    integration/session-worker/whatsapp/library-today integration/session-worker/whatsapp/login integration/session-worker/whatsapp/messages
-    integration/session-worker/whatsapp/oddities integration/session-worker/whatsapp/pairing integration/session-worker/whatsapp/passkey
-    integration/whatsapp-web/phone integration/session-worker/whatsapp/sending-faults integration/session-worker/whatsapp/today`,
+    unit/supervisor/browser/browser integration/supervisor/browser/browser-identity integration/supervisor/browser/local-network integration/page-contract/page-contract
+    integration/session-worker/whatsapp/pinned-page integration/whatsapp-web/faults
+    integration/whatsapp-web/library-today integration/whatsapp-web/login integration/whatsapp-web/messages
+    integration/whatsapp-web/field-reports integration/whatsapp-web/pairing integration/whatsapp-web/passkey
+    integration/whatsapp-web/phone integration/whatsapp-web/sending-faults integration/whatsapp-web/today`,
   'waits for locks, outages or deadlines': `
     integration/http/auth/attacks integration/http/auth/logins-that-end integration/http/core/body integration/http/connections/connections
-    integration/http/events/faults integration/http/events/writing integration/http/outage
-    integration/http/commands/reads integration/http/commands/send integration/http/commands/send-outage
-    integration/http/core/validation-generated integration/platform/odd-keys integration/supervisor/odd-starts integration/platform/redis/access
+    integration/http/events/faults integration/platform/store/event-writer integration/session-worker/event-relay integration/http/outage
+    integration/http/commands/accept-send integration/http/commands/pairing-code integration/http/commands/reads
+    integration/http/commands/send integration/http/commands/send-outage
+    integration/http/core/validation-generated integration/platform/malformed-keys integration/supervisor/malformed-starts integration/platform/redis/access
     integration/platform/redis/failovers integration/platform/redis/preflight integration/platform/redis/rights integration/platform/redis/topologies
     integration/supervisor/credentials/backup integration/supervisor/data-loss
     integration/supervisor/ends integration/supervisor/paces integration/supervisor/refused

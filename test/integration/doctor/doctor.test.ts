@@ -20,7 +20,7 @@ const scripted = new ScriptedProcesses(dir);
 const redis = await startRedis({ appendOnly: true });
 const client = new Redis(redis.url);
 const whatsApp = await startWhatsAppWeb();
-/** Nobody is given this port by chance. */
+/** No server listens on this port. */
 const closedPort = 1;
 const nowhere = `--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:${closedPort}`;
 
@@ -37,7 +37,7 @@ interface Examination {
   findings(): Finding[];
 }
 
-/** The program, with the scripted browser, a stand-in for WhatsApp and a Redis that is there. */
+/** Runs the program with the scripted browser, a stand-in for WhatsApp and a running Redis. */
 async function examine(args: string[], environment: Record<string, string> = {}): Promise<Examination> {
   const chromeArgs = whatsApp.chromeArgs.map((argument) => `"${argument}"`).join(' ');
   return new Promise((settle) => {
@@ -63,7 +63,7 @@ async function examine(args: string[], environment: Record<string, string> = {})
 const levelsOf = (findings: readonly Finding[]) =>
   Object.fromEntries(findings.map(({ check, level }) => [check, level]));
 
-test('on a machine with everything nothing fails, each line says what was found, and the exit code is 0', async () => {
+test('on a complete machine no check fails, each line says what was found, and the exit code is 0', async () => {
   await registerSupervisor(client, 'one', 3, 60_000);
   await registerSupervisor(client, 'two', 4, 60_000);
   const { code, output } = await examine(['supervisor']);
@@ -85,7 +85,7 @@ test('on a machine with everything nothing fails, each line says what was found,
   assert.deepEqual(scripted.browsersAlive(), []);
 });
 
-test('what fails is named with the way out, the rest is looked at all the same, and the exit code is 1', async () => {
+test('a failure names its remedy, the other checks still run, and the exit code is 1', async () => {
   await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
   scripted.setBrowsers('fails to start');
   try {
@@ -105,7 +105,7 @@ test('what fails is named with the way out, the rest is looked at all the same, 
   }
 });
 
-test('a Redis that is not there is one line, and the role http needs no browser', async () => {
+test('an unreachable Redis is one line, and the role http needs no browser', async () => {
   const { code, findings } = await examine(['http', '--json'], {
     REDIS_URL: `redis://127.0.0.1:${closedPort}`,
     WHATSAPP_CHROME_EXECUTABLE: '',
@@ -114,7 +114,7 @@ test('a Redis that is not there is one line, and the role http needs no browser'
   assert.deepEqual(levelsOf(findings()), { 'api keys': 'ok', node: 'ok', redis: 'failure' });
 });
 
-test('a configuration that the start refuses ends with 78 and the same sentence', async () => {
+test('an invalid configuration ends with exit code 78 and the message of the start', async () => {
   const { code, output } = await examine(['supervisor'], { WHATSAPP_MAX_SESSIONS: 'many' });
   assert.equal(code, 78);
   assert.equal(
@@ -123,7 +123,7 @@ test('a configuration that the start refuses ends with 78 and the same sentence'
   );
 });
 
-test('something that takes the connection and speaks no TLS does not hang it', async () => {
+test('a server that accepts connections and speaks no TLS does not hang the program', async () => {
   const server = createServer((socket) =>
     socket
       .on('error', () => undefined)

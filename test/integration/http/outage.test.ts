@@ -10,7 +10,7 @@ import { showQrUntilAsked, startOwner } from '../../support/scripted-owner.js';
 const reading = ['/', '/health', '/api/status', '/qr', '/qr.png', '/readyz'];
 const changing = ['/api/auth/start', '/api/stop', '/api/logout'];
 
-describe('a replica whose Redis is away', () => {
+describe('a replica without Redis', () => {
   let server: RedisServer;
   let replica: Replica;
 
@@ -47,14 +47,14 @@ describe('a replica whose Redis is away', () => {
     });
   }
 
-  it('gives a Redis that does not answer up within a second, unless it is told otherwise', () => {
+  it('gives up a command to Redis within a second by default', () => {
     assert.ok(timingSchema.parse({}).httpCommandTimeoutMs < 1_000);
   });
 
-  it('notices a freeze that lasts longer than its connections, and still recovers', async () => {
+  it('notices a freeze that outlasts its connections, and recovers', async () => {
     server.signal('SIGSTOP');
     try {
-      // The frozen connections are given up, and the new ones get no further than the kernel.
+      // It gives up the frozen connections, and the kernel accepts the new ones without an answer.
       await eventually(
         async () => {
           await replica.get('/api/status');
@@ -89,7 +89,7 @@ describe('a replica whose Redis is away', () => {
     }
   });
 
-  it('ends a wait for a start with a 503 when Redis goes away in the middle of it', async () => {
+  it('ends a waiting start with 503 when Redis dies', async () => {
     const owner = await startOwner(server.url, async (run) => {
       await run.publish('starting');
       await run.intent;
@@ -100,14 +100,14 @@ describe('a replica whose Redis is away', () => {
     try {
       const startedAt = performance.now();
       assert.equal((await waiting).status, 503);
-      assert.ok(performance.now() - startedAt < 15_000, 'not at the end of the wait');
+      assert.ok(performance.now() - startedAt < 15_000, 'it did not wait to the end');
     } finally {
       await server.restart();
       await owner.close();
     }
   });
 
-  it('shows a browser a page that recovers by itself, and everything else the error', async () => {
+  it('shows browsers a page that reloads, and other clients the error', async () => {
     await server.kill();
     try {
       const page = await replica.get('/qr', { headers: { accept: 'text/html,*/*;q=0.8' } });
@@ -124,19 +124,19 @@ describe('a replica whose Redis is away', () => {
     }
   });
 
-  it('closes in time though Redis is frozen', async () => {
+  it('closes in time while Redis is frozen', async () => {
     const closing = await startReplica(server.url);
     server.signal('SIGSTOP');
     try {
       const startedAt = performance.now();
       await closing.close();
-      assert.ok(performance.now() - startedAt < 5_000, 'not at the end of a command’s time');
+      assert.ok(performance.now() - startedAt < 5_000, 'it did not wait for the command deadline');
     } finally {
       server.signal('SIGCONT');
     }
   });
 
-  it('a Redis that refuses writes is an outage for a start, not for a read', async () => {
+  it('answers reads and refuses changes while Redis refuses writes', async () => {
     const redis = new Redis(server.url);
     try {
       await redis.config('SET', 'maxmemory', '1');

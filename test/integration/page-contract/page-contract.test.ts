@@ -42,7 +42,7 @@ function run(args: string[], chromeArgs: readonly string[] = [], environment: Re
 
 const reportIn = ({ stdout }: Result) => JSON.parse(stdout) as ContractReport;
 
-/** A page whose modules export what the bundled list says, and all that Holdline and the library look for in them. */
+/** A page whose modules export the bundled list and all that Holdline and the library look for. */
 function pageWith(change: (modules: Map<string, Set<string>>) => void): string {
   const modules = new Map<string, Set<string>>();
   for (const [module, names] of Object.entries(known.modules)) {
@@ -81,7 +81,7 @@ async function live(html: string, args: string[], status = 200, environment = {}
   }
 }
 
-test('without a browser it holds Holdline and the library against the bundled list', async () => {
+test('without a browser it compares Holdline and the library with the bundled list', async () => {
   const result = await run([], [], {
     WHATSAPP_CHROME_EXECUTABLE: '/nonexistent',
     WHATSAPP_MAX_SESSIONS: 'x',
@@ -97,7 +97,7 @@ test('without a browser it holds Holdline and the library against the bundled li
   assert.deepEqual([ok, page, capabilities.length], [true, null, 9]);
 });
 
-test('a call that it does not understand is a sentence and exit code 64', async () => {
+test('wrong arguments print the usage, with exit code 64', async () => {
   for (const args of [['--write', 'x'], ['--lives'], ['now']]) {
     const { code, stderr, stdout } = await run(args);
     assert.deepEqual([code, stdout], [64, ''], args.join());
@@ -105,7 +105,7 @@ test('a call that it does not understand is a sentence and exit code 64', async 
   }
 });
 
-test('a page that has everything: no difference, and its start page and list are kept', async () => {
+test('a complete page has no difference, and its start page and list are stored', async () => {
   const html = pageWith(() => undefined);
   const file = join(dir, 'fresh.json');
   const result = await live(html, ['--json', '--write', file]);
@@ -124,11 +124,11 @@ test('a page that has everything: no difference, and its start page and list are
   assert.equal(fresh.modules.WAWebBizGatingUtils, null);
   assert.ok(
     fresh.modules.WAWebCollections?.includes('Chat'),
-    'what a default export has is seen in the page',
+    'the names of a default export come from the page',
   );
 });
 
-test('a page that changed: what is gone and new by name, and exit code 1 where a capability needs it', async () => {
+test('a changed page lists what is gone and new, with exit code 1 if a capability needs it', async () => {
   const html = pageWith((modules) => {
     modules.delete('WAWebPrepRawMedia');
     modules.get('WAWebCollections')?.delete('Msg.getMessagesById');
@@ -148,7 +148,7 @@ test('a page that changed: what is gone and new by name, and exit code 1 where a
   );
 });
 
-test('the stand-in is a page that it can look at', async () => {
+test('it can examine the stand-in page', async () => {
   const whatsApp = await startWhatsAppWeb();
   try {
     const result = await run(['--live', '--json'], whatsApp.chromeArgs, {
@@ -164,7 +164,7 @@ test('the stand-in is a page that it can look at', async () => {
   }
 });
 
-test('out of reach it is one sentence and exit code 69, and nothing is kept', async () => {
+test('an unreachable page is one sentence and exit code 69, and nothing is stored', async () => {
   const WHATSAPP_AUTH_DIR = join(dir, 'nothing');
   const nowhere = ['--host-resolver-rules=MAP web.whatsapp.com:443 127.0.0.1:1'];
   const slow = { WHATSAPP_START_DEADLINE_S: '15', WHATSAPP_AUTH_DIR };
@@ -190,7 +190,7 @@ test('out of reach it is one sentence and exit code 69, and nothing is kept', as
   assert.equal(existsSync(WHATSAPP_AUTH_DIR), false);
 });
 
-test('a configuration that cannot be read is exit code 78', async () => {
+test('an invalid configuration is exit code 78', async () => {
   const { code, stderr } = await run(['--live'], [], { WHATSAPP_MAX_SESSIONS: 'many' });
   assert.equal(code, 78);
   assert.match(stderr, /^holdline: configuration: WHATSAPP_MAX_SESSIONS: /);

@@ -17,14 +17,14 @@ after(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-test('the data directory is made for its owner alone', async () => {
+test('only the owner can enter the data directory', async () => {
   const directory = join(scratch, 'private', 'data');
   const lock = await lockDataDirectory(directory);
   assert.equal((await stat(directory)).mode & 0o777, 0o700);
   await lock.release();
 });
 
-test('a second product on the same directory is refused with a sentence that names the first', async () => {
+test('a second product on the same directory is refused with the pid of the first', async () => {
   const directory = join(scratch, 'shared');
   const owner = await holdInAnotherProcess(directory);
   await assert.rejects(lockDataDirectory(directory), (error: unknown) => {
@@ -44,7 +44,7 @@ test('a second lock in the same process is refused too', async () => {
   await lock.release();
 });
 
-test('the directory is free as soon as its owner was killed with SIGKILL', async () => {
+test('the directory is free as soon as its owner is killed with SIGKILL', async () => {
   const directory = join(scratch, 'killed');
   const owner = await holdInAnotherProcess(directory);
   await assert.rejects(lockDataDirectory(directory), DataDirectoryInUseError);
@@ -56,7 +56,7 @@ test('the directory is free as soon as its owner was killed with SIGKILL', async
   await lock.release();
 });
 
-test('a released directory can be locked again, and releasing twice does no harm', async () => {
+test('a released directory can be locked again, and a second release has no effect', async () => {
   const directory = join(scratch, 'released');
   const first = await lockDataDirectory(directory);
   await first.release();
@@ -76,7 +76,7 @@ test('a program that the owner started does not keep the lock', async () => {
   await (await lockDataDirectory(directory)).release();
 });
 
-test('of many starts at once exactly one gets the directory', async () => {
+test('exactly one of many concurrent starts gets the directory', async () => {
   const directory = join(scratch, 'race');
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => lockDataDirectory(directory)));
   const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled');
@@ -87,7 +87,7 @@ test('of many starts at once exactly one gets the directory', async () => {
   await winners[0]?.value.release();
 });
 
-test('a directory that cannot be made is a sentence for the operator', async () => {
+test('a directory that cannot be created is an OperatorError', async () => {
   const file = join(scratch, 'a-file');
   await writeFile(file, '');
   await assert.rejects(lockDataDirectory(join(file, 'data')), (error: unknown) => {

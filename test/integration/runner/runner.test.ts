@@ -9,7 +9,7 @@ import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { childrenOf } from '../../support/processes.js';
 
-/** The runner of the tests on small test files of its own. A file is a line for each test, and notes what it has run. */
+/** The test runner, run on small test files. Each file has one line per test and notes in `ran` what has run. */
 const runner = join(import.meta.dirname, '../../run.js');
 const head = `
 import { after, describe, it, test } from 'node:test';
@@ -84,21 +84,21 @@ class Play {
 
 const play = (...args: ConstructorParameters<typeof Play>) => new Play(...args).result();
 
-test('what passes is counted, and nothing is flaky', async () => {
+test('passing tests are counted, and nothing is flaky', async () => {
   const { code, totals, output, flakyFile } = await play({ passing });
   assert.deepEqual([code, ...totals], [0, 'flaky: 0', '1 passed, 0 failed']);
   assert.equal(flakyFile, null);
   assert.doesNotMatch(output, /skipped/);
 });
 
-test('what is skipped is told, of the file and of the run', async () => {
+test('skipped tests are reported for the file and for the run', async () => {
   const { code, totals, output } = await play({ passing, skipping });
   assert.deepEqual([code, ...totals], [0, 'flaky: 0', '2 passed, 0 failed']);
   assert.match(output, /skipping\.mjs: 1 passed, 0 failed, 2 skipped in /);
   assert.match(output, /\nskipped: 2\nflaky: 0\n/);
 });
 
-test('totals and TAP that a test prints are no results', async () => {
+test('totals and TAP lines that a test prints are not taken for results', async () => {
   const said = [
     'TAP version 13',
     'not ok 1 - it',
@@ -113,7 +113,7 @@ test('totals and TAP that a test prints are no results', async () => {
   assert.deepEqual([code, ...totals], [0, 'flaky: 0', '1 passed, 0 failed']);
 });
 
-test('a file that fails beside others and passes alone is told as flaky, and the run passes', async () => {
+test('a file that fails beside others and passes alone is reported as flaky, and the run passes', async () => {
   const { code, totals, output, flakyFile, ran } = await play({
     company: `test('company', async () => { await until(() => ran().includes('first')); note('company'); });`,
     flaky: `test('well', () => {});
@@ -122,12 +122,12 @@ test('a file that fails beside others and passes alone is told as flaky, and the
   assert.deepEqual(ran, ['first', 'company', 'second']);
   assert.equal(code, 0);
   assert.match(totals[0] ?? '', /^flaky: 1 \S+flaky\.mjs$/);
-  assert.equal(totals[1], '3 passed, 0 failed', 'its tests are counted once, from its last run');
+  assert.equal(totals[1], '3 passed, 0 failed', 'its tests are counted once, by its last run');
   assert.match(output, /flaky\.mjs failed, and is run once more, alone/);
-  for (const told of [output, flakyFile ?? '']) {
-    assert.match(told, /first: 1 passed, 1 failed/);
-    assert.match(told, /once more, alone: 2 passed, 0 failed/);
-    assert.match(told, /Error: not alone/);
+  for (const report of [output, flakyFile ?? '']) {
+    assert.match(report, /first: 1 passed, 1 failed/);
+    assert.match(report, /once more, alone: 2 passed, 0 failed/);
+    assert.match(report, /Error: not alone/);
   }
 });
 
@@ -136,14 +136,10 @@ test('a file that fails twice is a failure', async () => {
   assert.deepEqual([code, ...totals], [1, 'flaky: 0', '2 passed, 1 failed']);
   assert.deepEqual(ran.filter((name) => name === 'broken').length, 2);
   assert.equal(flakyFile, null);
-  assert.match(
-    output.slice(output.lastIndexOf('✖ ')),
-    /Error: it is broken/,
-    'what it said stands at the end',
-  );
+  assert.match(output.slice(output.lastIndexOf('✖ ')), /Error: it is broken/, 'its output is at the end');
 });
 
-test('a file that fails and then passes with fewer tests is a failure', async () => {
+test('a file that passes the second time with fewer tests is a failure', async () => {
   const { code, totals, output, flakyFile } = await play({
     shorter: `const isAgain = ran().includes('first');
       test('well', () => note('first'));
@@ -155,7 +151,7 @@ test('a file that fails and then passes with fewer tests is a failure', async ()
   assert.equal(flakyFile, null);
 });
 
-test('a file that is broken beside its tests and passes alone is flaky', async () => {
+test('a file that fails outside its tests and passes alone is flaky', async () => {
   const { code, totals } = await play({
     untidy: `test('well', () => {});
       after(() => { if (ran() === '') { note('first'); throw new Error('left over'); } });`,
@@ -171,7 +167,7 @@ test('a file that cannot be run is a failure, and the others go on', async () =>
   assert.match(output, /b\.mjs: 0 passed, 1 failed in \S+ s: it could not be run: .*ENOENT/);
 });
 
-test('an option that is no number is refused', async () => {
+test('an option that is not a number is refused', async () => {
   for (const option of ['file-timeout', 'seconds-left']) {
     for (const value of ['soon', '']) {
       const { code, output, ran } = await play({ passing }, [`--${option}=${value}`]);
@@ -181,9 +177,9 @@ test('an option that is no number is refused', async () => {
   }
 });
 
-test('a file that hangs is ended, counts as failed and is run once more', async () => {
+test('a hanging file is ended, counts as failed and is run once more', async () => {
   const hangingOnce = hanging.replace('until(() => false)', `until(() => ran().includes('stuck\\nstuck'))`);
-  // The start of Node counts.
+  // The timeout includes the start of Node.
   const options = ['--file-timeout', '10'];
   const twice = await play({ hanging }, options);
   const flaky = await play({ hangingOnce }, options);
@@ -196,7 +192,7 @@ test('a file that hangs is ended, counts as failed and is run once more', async 
   assert.match(flaky.flakyFile ?? '', /it was ended after 10 s/);
 });
 
-test('a file that ends before its tests do is a failure, whatever its exit code says', async () => {
+test('a file that ends before its tests do is a failure with any exit code', async () => {
   for (const [code, total, why] of [
     [`test('well', () => {}); ]`, '0 passed, 1 failed', 'exit code 1'],
     [
@@ -218,7 +214,7 @@ test('a file that ends before its tests do is a failure, whatever its exit code 
   }
 });
 
-test('what fails after the tests is a failure of the file', async () => {
+test('a failure after the tests is a failure of the file', async () => {
   const broken = `after(() => { throw new Error('left over'); });`;
   for (const code of [
     `describe('a suite', () => { it('well', () => {}); ${broken} });`,
@@ -230,7 +226,7 @@ test('what fails after the tests is a failure of the file', async () => {
   }
 });
 
-test('of more than five files that fail, none is run once more', async () => {
+test('no file is run once more when more than five fail', async () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f'];
   const six = await play({ ...Object.fromEntries(names.map((name) => [name, failing])), passing });
   assert.deepEqual([six.code, ...six.totals], [1, 'flaky: 0', '7 passed, 6 failed']);
@@ -242,14 +238,14 @@ test('of more than five files that fail, none is run once more', async () => {
   assert.equal(five.ran.filter((name) => name === 'broken').length, 10);
 });
 
-test('a file for which no time is left is not run once more, and fails', async () => {
+test('a file is not run once more when no time is left, and fails', async () => {
   const { code, totals, output, ran } = await play({ failing }, ['--seconds-left', '0']);
   assert.deepEqual([code, ...totals], [1, 'flaky: 0', '1 passed, 1 failed']);
   assert.deepEqual(ran, ['broken']);
   assert.match(output, /no time is left to run \S+failing\.mjs once more/);
 });
 
-test('a flaky file of an earlier run is not told again', async () => {
+test('a flaky file of an earlier run is not reported again', async () => {
   const dir = scratchDir();
   writeFileSync(join(dir, 'flaky.txt'), 'of yesterday');
   const { code } = await play({ passing }, ['--results', dir]);
@@ -257,7 +253,7 @@ test('a flaky file of an earlier run is not told again', async () => {
   assert.equal(existsSync(join(dir, 'flaky.txt')), false);
 });
 
-test('a signal ends it at once: nothing else begins, and the run is a failure', async () => {
+test('a signal ends the run at once as a failure, and starts no other file', async () => {
   const stubborn = `process.on('SIGTERM', () => {}); ${hanging}`;
   for (const [signal, b] of [
     ['SIGINT', hanging],
@@ -268,13 +264,13 @@ test('a signal ends it at once: nothing else begins, and the run is a failure', 
     run.child.kill(signal);
     const { code, totals, ran } = await run.result();
     assert.deepEqual([code, totals[0]], [1, 'flaky: 0']);
-    // What passed just before may not have been told yet.
+    // A test that has just passed may not be counted yet.
     assert.match(totals[1] ?? '', /^[0-3] passed, 3 failed$/);
     assert.deepEqual(ran, ['stuck', 'stuck', 'stuck']);
   }
 });
 
-test('a signal that comes twice ends it no other way', async () => {
+test('a second signal changes nothing', async () => {
   const stubborn = `process.on('SIGTERM', () => {}); ${hanging}`;
   const run = new Play({ hanging, stubborn });
   await eventually(() => run.notes().length === 2);

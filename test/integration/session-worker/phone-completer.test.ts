@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { after, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { bounds } from '../../../src/contract/bounds.js';
 import { sessionKeys } from '../../../src/contract/keys.js';
 import type { Person } from '../../../src/contract/whatsapp.js';
 import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-map.js';
@@ -34,22 +33,22 @@ describe('numbers behind hidden ids', () => {
     return new PhoneCompleter(redis, 'default', () => of, pino({ level: 'silent' }));
   }
 
-  it('are remembered for the account, and filled in by whoever comes later', async () => {
+  it('are remembered for the account and filled in later', async () => {
     await people().complete([person({ phone: '15551234567' })]);
     await eventually(async () => {
-      const [told, other, nobody] = await people().complete([
+      const [known, other, absent] = await people().complete([
         person(),
         person({ id: '9@lid', lid: '9@lid' }),
         null,
       ]);
-      assert.equal(told?.phone, '15551234567');
+      assert.equal(known?.phone, '15551234567');
       assert.equal(other?.phone, null);
-      assert.equal(nobody, null);
+      assert.equal(absent, null);
       return true;
     });
   });
 
-  it('are not told to another account, and go when another one is linked', async () => {
+  it('are hidden from another account, and deleted when another one is linked', async () => {
     await rememberNumbers(redis, 'default', account, [{ lid, phone: '15551234567' }]);
     assert.deepEqual(await readNumbers(redis, 'default', '15559999999@c.us', [lid]), [null]);
     await rememberNumbers(redis, 'default', '15559999999@c.us', [{ lid: '7@lid', phone: '15557777777' }]);
@@ -57,8 +56,8 @@ describe('numbers behind hidden ids', () => {
     assert.equal(await redis.hlen(key), 2);
   });
 
-  it('are so many, and one beyond them is not kept; those that are can still change', async () => {
-    const most = bounds.knownNumbers;
+  it('are at most 50,000: one more is not kept, but a kept one can change', async () => {
+    const most = 50_000;
     const numbers = (from: number, count: number) =>
       Array.from({ length: count }, (_, n) => ({ lid: `${from + n}@lid`, phone: String(from + n) }));
     for (let from = 1; from < most; from += 1_000) {
@@ -73,21 +72,21 @@ describe('numbers behind hidden ids', () => {
     assert.deepEqual(await readNumbers(redis, 'default', account, lids), [String(most), null, '99']);
   });
 
-  it('follow a person who changes the number', async () => {
+  it('follow a change of the number', async () => {
     const same = people();
     await same.complete([person({ phone: '15551234567' })]);
     await same.complete([person({ phone: '15557654321' })]);
     await eventually(async () => (await people().complete([person()]))[0]?.phone === '15557654321');
   });
 
-  it('cost nobody anything where they cannot be kept', async () => {
+  it('are left out when they cannot be stored', async () => {
     await redis.set(key, 'no hash');
     assert.deepEqual(await people().complete([person()]), [person()]);
     assert.deepEqual(await people().complete([person({ phone: '1555' })]), [person({ phone: '1555' })]);
     assert.deepEqual(await people(null).complete([person()]), [person()]);
   });
 
-  it('are asked of Redis once', async () => {
+  it('are read from Redis once', async () => {
     await rememberNumbers(redis, 'default', account, [{ lid, phone: '15551234567' }]);
     const some = people();
     await eventually(async () => (await some.complete([person()]))[0]?.phone === '15551234567');

@@ -8,7 +8,7 @@ import { startRedis } from '../../support/redis-server.js';
 import { scaledTiming } from '../../support/scaled-timing.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 
-/** Redis without its data: what stands beside the profile says which sessions shall run. */
+/** Redis without its data: the note beside the profile says which sessions shall run. */
 const redis = await startRedis();
 
 after(async () => {
@@ -23,7 +23,7 @@ function withSession(
   return new SupervisedSession(redis, options).during(body);
 }
 
-test('data that are lost while no supervisor runs: the next one starts the session again', () =>
+test('the next supervisor starts the session again when Redis lost its data meanwhile', () =>
   withSession(async (supervised) => {
     const { observer, run } = supervised;
     const owner = await run('ready');
@@ -37,7 +37,7 @@ test('data that are lost while no supervisor runs: the next one starts the sessi
   }));
 
 for (const kind of ['stop', 'logout'] as const) {
-  test(`a session that a ${kind} ended does not come back with the data lost`, () =>
+  test(`a session that a ${kind} ended does not return after a loss of data`, () =>
     withSession(async (supervised) => {
       const { observer, run } = supervised;
       const owner = await run('ready');
@@ -47,7 +47,7 @@ for (const kind of ['stop', 'logout'] as const) {
       await supervised.closeSupervisor(owner);
       await observer.redis.flushall();
       await supervised.startSupervisor();
-      // What a supervisor does at its start is done before it has carried another session to ready.
+      // A supervisor has finished its start before another session is ready on it.
       const other = supervised.anotherSession();
       await other.start();
       await other.untilReady();
@@ -56,18 +56,18 @@ for (const kind of ['stop', 'logout'] as const) {
     }));
 }
 
-for (const [what, spoil] of [
+for (const [what, corrupt] of [
   ['gone', (key) => ['DEL', key]],
   ['empty', (key) => ['SET', key, '']],
-  ['no JSON', (key) => ['SET', key, 'garbage']],
+  ['not JSON', (key) => ['SET', key, 'garbage']],
   ['not a state', (key) => ['SET', key, '{"state":"ready"}']],
   ['a list', (key) => ['EVAL', "redis.call('DEL', KEYS[1]) redis.call('RPUSH', KEYS[1], 'x')", '1', key]],
 ] as [string, (key: string) => [string, ...string[]]][]) {
-  test(`a state that is ${what} is written again by whoever stands behind it`, () =>
+  test(`a state that is ${what} is written again by its owner`, () =>
     withSession(async ({ observer, run }) => {
       await run('ready');
       await observer.untilReady();
-      await observer.redis.call(...spoil(sessionKeys(observer.session).state));
+      await observer.redis.call(...corrupt(sessionKeys(observer.session).state));
       await eventually(async () => {
         const json = await observer.redis.get(sessionKeys(observer.session).state).catch(() => null);
         return tryParseStatus(json ?? '')?.state === 'ready';
@@ -75,7 +75,7 @@ for (const [what, spoil] of [
     }));
 }
 
-test('a heartbeat that says that a run has ended which lives is renewed', () =>
+test('a live run renews a heartbeat that says ended', () =>
   withSession(async ({ observer, run }) => {
     await run('ready');
     await observer.untilReady();
@@ -86,7 +86,7 @@ test('a heartbeat that says that a run has ended which lives is renewed', () =>
   }));
 
 for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
-  test(`an intent that nobody can read (${junk}) keeps no run from ending`, () =>
+  test(`a run with an unreadable intent (${junk}) still ends`, () =>
     withSession(async ({ observer, run }) => {
       await run('ready');
       await observer.untilReady();
@@ -96,7 +96,7 @@ for (const junk of ['junk', '', '{}', '[]', 'null', '{"kind":"stop"}']) {
     }));
 }
 
-test('events behind whose last one none can be added make way for new ones', () =>
+test('a stream whose last id allows no further event is quarantined', () =>
   withSession(async ({ observer, run }) => {
     const { events } = sessionKeys(observer.session);
     const last = '18446744073709551615-18446744073709551615';
@@ -107,7 +107,7 @@ test('events behind whose last one none can be added make way for new ones', () 
     assert.ok((await observer.redis.xlen(events)) > 0);
   }));
 
-test('a Redis that was away for longer than a lock lives, and comes back empty', () =>
+test('the run returns when Redis was down for longer than a lock lasts and lost its data', () =>
   withSession(
     async ({ observer, run, hasLogged }) => {
       await run('ready');
@@ -120,7 +120,7 @@ test('a Redis that was away for longer than a lock lives, and comes back empty',
     { timing: scaledTiming },
   ));
 
-test('the epoch goes on where it was, although a Redis without data has a clock that is behind', () =>
+test('the epoch continues although an emptied Redis has a clock that is behind', () =>
   withSession(async (supervised) => {
     const { observer, run } = supervised;
     const owner = await run('ready');
@@ -133,14 +133,14 @@ test('the epoch goes on where it was, although a Redis without data has a clock 
     assert.equal((await observer.untilReady()).epoch, ahead + 1);
   }));
 
-test('the note beside the profile follows the epoch when a write finds the fence lost', () =>
+test('the note beside the profile gets the new epoch when a write finds the fence lost', () =>
   withSession(
     async (supervised) => {
       const { observer, run, scripted } = supervised;
       await run('ready');
       const { epoch } = await observer.untilReady();
       assert.equal(supervised.readNote().epoch, epoch);
-      // No heartbeat comes in between: the next to look at the fence is the write that tells of the browser's end.
+      // No heartbeat comes first: the write of the browser's end is the next to read the fence.
       await observer.redis.del(sessionKeys(observer.session).fence);
       process.kill(scripted.browsersAlive()[0] ?? assert.fail('there is no browser'), 'SIGKILL');
       const again = await observer.until(

@@ -23,19 +23,19 @@ function withSession(work: (s: SupervisedSession) => Promise<void>, options?: Op
   return new SupervisedSession(redis, options).during(work);
 }
 
-/** Longer than any test: who ends a run in it has not waited for it. */
+/** Longer than any test, so an end during it has not waited for it. */
 const longBackoff = {
   timing: { backoffBaseMs: 600_000, backoffMaxMs: 600_000, restartWindowMs: 86_400_000 },
 };
 
-/** The phone has been told when the thread says so, which a busy machine may hold up. */
+/** The thread confirms the unlink late on a busy machine. */
 const patientLogout = { timing: { logoutDeadlineMs: 20_000 } };
 
 async function outcomeOf({ observer }: SupervisedSession) {
   return parseOutcome((await observer.read()).outcome);
 }
 
-test('a stop ends the run in order: thread, browser, state, job', () =>
+test('a stop ends thread and browser, writes the state and removes the job', () =>
   withSession(async (supervised) => {
     const { observer, run } = supervised;
     await run('ready');
@@ -43,14 +43,14 @@ test('a stop ends the run in order: thread, browser, state, job', () =>
     const id = await observer.requestEnd('stop');
     const last = await observer.untilEnded();
     assert.deepEqual([last.state, last.last_error, last.epoch], ['stopped', null, epoch]);
-    assert.equal(last.account?.pushname, 'Ada', 'the credentials are kept, and whose they are is known');
+    assert.equal(last.account?.pushname, 'Ada', 'credentials and account are kept');
     assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
     assert.equal((await observer.read()).intent, null);
     await supervised.assertNothingRuns();
     assert.ok(existsSync(supervised.profileDir));
   }));
 
-test('a logout tells the phone, removes the profile and voids every copy of it', () =>
+test('a logout unlinks the device, removes the profile and invalidates its snapshots', () =>
   withSession(async (supervised) => {
     const { observer, run } = supervised;
     await run('ready');
@@ -63,13 +63,13 @@ test('a logout tells the phone, removes the profile and voids every copy of it',
     assert.equal(existsSync(supervised.profileDir), false);
     assert.ok(
       (await observer.read()).fence,
-      'the fence stays: without it Redis would count as having lost its data',
+      'the fence stays: without it Redis would seem to have lost its data',
     );
     await supervised.assertNothingRuns();
   }, patientLogout));
 
 for (const kind of ['stop', 'logout'] as const) {
-  test(`a ${kind} that arrives during a backoff does not wait for its end`, () =>
+  test(`a ${kind} during a backoff does not wait for its end`, () =>
     withSession(async (supervised) => {
       const { observer, run, scripted } = supervised;
       await run('throws', 'ready');
@@ -82,7 +82,7 @@ for (const kind of ['stop', 'logout'] as const) {
       await supervised.assertNothingRuns();
     }, longBackoff));
 
-  test(`a ${kind} that arrives while the session starts ends it`, () =>
+  test(`a ${kind} during a start ends the session`, () =>
     withSession(async (supervised) => {
       const { observer, run, scripted } = supervised;
       await run('stays starting');
@@ -94,7 +94,7 @@ for (const kind of ['stop', 'logout'] as const) {
     }));
 }
 
-test('a stop that arrives while the browser starts ends both', () =>
+test('a stop during the start of the browser ends both', () =>
   withSession(async (supervised) => {
     supervised.scripted.setBrowsers('never listens');
     await supervised.run('ready');
@@ -105,7 +105,7 @@ test('a stop that arrives while the browser starts ends both', () =>
     await supervised.assertNothingRuns();
   }));
 
-test('a wish that stood before the run had an owner is carried out by the first', () =>
+test('an intent from before the run had an owner is carried out by the first owner', () =>
   withSession(async (supervised) => {
     const { observer, scripted } = supervised;
     await observer.start();
@@ -115,10 +115,10 @@ test('a wish that stood before the run had an owner is carried out by the first'
     assert.equal(last.state, 'stopped');
     assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
     assert.equal((await observer.read()).intent, null);
-    assert.deepEqual(scripted.threads(), [], 'no thread got as far as the browser');
+    assert.deepEqual(scripted.threads(), [], 'no thread reached a browser');
   }));
 
-test('a thread that does not answer the stop is terminated, a browser that ignores SIGTERM killed', () =>
+test('a stop terminates a thread that does not answer and kills a browser that ignores SIGTERM', () =>
   withSession(async (supervised) => {
     const { observer, run, scripted } = supervised;
     scripted.setBrowsers('ignores SIGTERM');
@@ -129,16 +129,16 @@ test('a thread that does not answer the stop is terminated, a browser that ignor
     await supervised.assertNothingRuns();
   }));
 
-test('the mark of an ended run outlives whatever heartbeat was on its way', async () => {
+test('a late heartbeat does not overwrite the ended mark of a run', async () => {
   const network = await startFaultProxy(redis.port);
-  // A slow way, so that there is always a time at which the last write is on it.
+  // Slow replies, so that a heartbeat can overlap with the last write.
   network.delayReplies(scaledTiming.renewIntervalMs / 5);
   const ended = withSession(
     async ({ observer, run }) => {
-      // Its grace keeps the last write out of step with the heartbeats.
+      // The stop grace puts the last write out of step with the heartbeats.
       await run('never answers stop');
       await observer.untilReady();
-      // Each hint makes the owner look, which is a heartbeat.
+      // Each hint makes the owner send a heartbeat.
       const hints = setInterval(() => void observer.redis.publish(intentChannel, observer.session), 5);
       try {
         await observer.requestEnd('stop');
@@ -153,7 +153,7 @@ test('the mark of an ended run outlives whatever heartbeat was on its way', asyn
   await ended.finally(() => network.close());
 });
 
-test('restarting stays possible after an end: a start right after it is a new run', () =>
+test('a start right after an end is a new run', () =>
   withSession(async ({ observer, run, scripted }) => {
     await run('ready');
     const first = await observer.untilReady();

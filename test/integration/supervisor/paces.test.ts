@@ -10,7 +10,7 @@ import { startRedis } from '../../support/redis-server.js';
 import { type RefusedCommand, refuseOnce } from '../../support/refused-command.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 
-/** What asks Redis again and again has an end and a pace. */
+/** Every loop that calls Redis has an end and a delay. */
 const redis = await startRedis();
 
 after(async () => {
@@ -21,7 +21,7 @@ after(async () => {
 const count = ({ counts }: RefusedCommand, wanted: RegExp) =>
   [...counts].reduce((sum, [kind, times]) => sum + (wanted.test(kind) ? times : 0), 0);
 
-test('a supervisor to which Redis refuses every run asks no faster than it signs the roll', async () => {
+test('a supervisor whose claims Redis refuses polls no faster than it registers', async () => {
   const commands = refuseOnce(null);
   try {
     await new SupervisedSession(redis).during(async (supervised) => {
@@ -29,11 +29,11 @@ test('a supervisor to which Redis refuses every run asks no faster than it signs
       await observer.start();
       await observer.redis.config('SET', 'maxmemory', '1');
       const starting = supervised.startSupervisor();
-      const signatures = () => count(commands, /\{wa\}:supervisors$/);
-      await eventually(() => signatures() >= 5);
+      const registrations = () => count(commands, /\{wa\}:supervisors$/);
+      await eventually(() => registrations() >= 5);
       const asked = count(commands, /\{wa\}:sessions:wait$/);
       assert.ok(asked > 0);
-      assert.ok(asked <= 2 * signatures(), `${asked} times within ${signatures()} signatures`);
+      assert.ok(asked <= 2 * registrations(), `${asked} times within ${registrations()} registrations`);
       await observer.redis.config('SET', 'maxmemory', '0');
       await starting;
       await observer.untilReady('the run is taken all the same');
@@ -44,21 +44,23 @@ test('a supervisor to which Redis refuses every run asks no faster than it signs
   }
 });
 
-test('a subscription that Redis refuses when the connection is made anew is asked for again', () =>
+test('a subscription that Redis refuses after a reconnect is retried', () =>
   new SupervisedSession(redis).during(async (supervised) => {
     const { observer } = supervised;
     const subscribers = async () => (await observer.redis.pubsub('NUMSUB', intentChannel))[1];
     await supervised.startSupervisor();
     await eventually(async () => (await subscribers()) === 1);
-    // Redis closes the connections that listen to what they may not any more.
+    // Redis closes connections that lose the right to their channels.
     await observer.redis.acl('SETUSER', 'default', 'resetchannels');
     try {
       const refused = `redis refused the subscription to ${intentChannel}; trying again`;
-      await eventually(() => supervised.hasLogged(refused), { message: 'the refusal is told' });
+      await eventually(() => supervised.hasLogged(refused), { message: 'the refusal is logged' });
     } finally {
       await observer.redis.acl('SETUSER', 'default', 'allchannels');
     }
-    await eventually(async () => (await subscribers()) === 1, { message: 'it listens again' });
+    await eventually(async () => (await subscribers()) === 1, {
+      message: 'the supervisor is subscribed again',
+    });
   }));
 
 test('the wait for an empty queue ends with its signal', async () => {
@@ -78,15 +80,15 @@ test('the wait for an empty queue ends with its signal', async () => {
     await connection.lpush(consumer.waitKey, 'm-waits');
     const end = new AbortController();
     const drained = consumer.drained(end.signal);
-    const looks = () => count(commands, /sends-waiting/);
-    await eventually(() => looks() > 5);
+    const reads = () => count(commands, /sends-waiting/);
+    await eventually(() => reads() > 5);
     end.abort();
     await drained;
-    const atTheEnd = looks();
+    const atTheEnd = reads();
     await connection.del(consumer.waitKey);
     await consumer.drained(new AbortController().signal);
-    // Its own looks, and nobody's beside them.
-    assert.ok(looks() <= atTheEnd + 3, `${looks() - atTheEnd} looks after the end`);
+    // Only the reads of the second wait.
+    assert.ok(reads() <= atTheEnd + 3, `${reads() - atTheEnd} reads after the end`);
   } finally {
     commands.restore();
     await consumer.close();

@@ -17,12 +17,12 @@ after(async () => {
   await assertNothingLeft();
 });
 
-const looks = { memoryCheckMs: 20, recycleQuietMs: 300, recycleSpacingMs: 1, recyclePatienceMs: 600_000 };
+const timing = { memoryCheckMs: 20, recycleQuietMs: 300, recycleSpacingMs: 1, recyclePatienceMs: 600_000 };
 
-/** A session whose browsers use as little as `mb`, but for those of `grown`. */
+/** A session whose browsers use `mb`, except those in `grown`, which are above the ceiling. */
 function sessionUsing(mb: number, grown: ReadonlySet<number> = new Set()): SupervisedSession {
   return new SupervisedSession(redis, {
-    timing: looks,
+    timing,
     environment: { WHATSAPP_BROWSER_MEMORY_MB: '500' },
     readMemory: async (pid) => {
       const pssBytes = (grown.has(pid) ? 600 : mb) * 1_048_576;
@@ -31,7 +31,7 @@ function sessionUsing(mb: number, grown: ReadonlySet<number> = new Set()): Super
   });
 }
 
-test('a browser that outgrew its ceiling is replaced, and nothing counts or tells it as a failure', async () => {
+test('a browser above its ceiling is replaced, which does not count or show as a failure', async () => {
   const grown = new Set<number>();
   const supervised = sessionUsing(100, grown);
   const { observer, scripted } = supervised;
@@ -52,7 +52,7 @@ test('a browser that outgrew its ceiling is replaced, and nothing counts or tell
       [before.epoch, 0, null, before.account],
     );
     assert.ok(!states.includes('disconnected'), states.join());
-    // Redis may have the new state before the supervisor has heard of it from its thread.
+    // Redis may have the new state before the thread has reported it to the supervisor.
     const recovered = { reason: 'recycled' };
     const page = await eventually(async () => {
       const now = parseMetrics(await supervisor.metrics.page.render());
@@ -72,7 +72,7 @@ test('a browser that outgrew its ceiling is replaced, and nothing counts or tell
   }
 });
 
-test('control: one that stays below it is left alone', async () => {
+test('control: a browser below its ceiling stays', async () => {
   const supervised = sessionUsing(499);
   try {
     await supervised.run('ready');
@@ -88,7 +88,7 @@ test('control: one that stays below it is left alone', async () => {
   }
 });
 
-test('quiet is no command that waits or runs, and nothing that came or went for a while', async () => {
+test('a session is quiet without commands and without recent messages', async () => {
   const supervised = sessionUsing(100);
   const { redis: connection, session } = supervised.observer;
   const queue = new Queue(sendsQueue(session), { connection, prefix: keyPrefix, skipVersionCheck: true });
@@ -96,7 +96,7 @@ test('quiet is no command that waits or runs, and nothing that came or went for 
   try {
     assert.equal(await quiet(1_000_000), true);
     await connection.xadd(sessionKeys(session).events, '*', 'type', 'state', 'event', '{}');
-    assert.equal(await quiet(1_000_000), true, 'a change of state is no traffic');
+    assert.equal(await quiet(1_000_000), true, 'a change of state does not count');
     await connection.xadd(sessionKeys(session).events, '*', 'type', 'message', 'event', '{}');
     await connection.xadd(sessionKeys(session).events, '*', 'type', 'state', 'event', '{}');
     assert.equal(await quiet(1_000_000), false);
@@ -111,7 +111,7 @@ test('quiet is no command that waits or runs, and nothing that came or went for 
   }
 });
 
-test('a session that is asked to stop while its browser is replaced stops', async () => {
+test('a stop during the replacement of the browser ends the session', async () => {
   const grown = new Set<number>();
   const supervised = sessionUsing(100, grown);
   const { observer } = supervised;

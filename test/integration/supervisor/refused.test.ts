@@ -11,7 +11,7 @@ import { startRedis } from '../../support/redis-server.js';
 import { type RefusedCommand, refuseOnce, type Target } from '../../support/refused-command.js';
 import { SendStage } from '../../support/send-stage.js';
 
-/** Nothing that a supervisor asks of Redis may be asked once only: whichever it is, a refusal passes. */
+/** A supervisor retries every command to Redis: it survives the refusal of any one of them. */
 const redis = await startRedis();
 
 after(async () => {
@@ -20,8 +20,8 @@ after(async () => {
 });
 
 /**
- * From the start of a supervisor to the end of a run on it: the run and a send that a dead owner held, one that waits, one that
- * comes, a read, a stop.
+ * The life of a run on a supervisor: it takes the run and a send that a dead owner held, a waiting and a new send, a read
+ * and a stop.
  */
 async function live(stage: SendStage): Promise<void> {
   const [held = ''] = await stage.accept('one that was held');
@@ -38,7 +38,7 @@ async function live(stage: SendStage): Promise<void> {
   assert.deepEqual(stage.sentTexts(), ['one that was held', 'one that waits', 'one that comes']);
 }
 
-/** The oldest of this queue is handed out to somebody who is never heard of again. */
+/** Has an owner take the oldest job of this queue and die. */
 async function takeAsOwnerThatDies({ observer }: SendStage, queue: string): Promise<void> {
   const { host, port } = observer.redis.options;
   const owner = new Worker(queue, null, {
@@ -54,7 +54,7 @@ async function takeAsOwnerThatDies({ observer }: SendStage, queue: string): Prom
   }
 }
 
-/** What comes of a question to the session. */
+/** Enqueues a read and returns what its job returns. */
 async function answerOf({ observer: { redis: connection, session } }: SendStage): Promise<unknown> {
   const queue = openQueue<ReadJob>(readsQueue(session), connection);
   try {
@@ -68,7 +68,7 @@ async function answerOf({ observer: { redis: connection, session } }: SendStage)
   }
 }
 
-/** Of each kind the first one, and all with HOLDLINE_FAULTS=all. */
+/** The first command of each kind, or every command with HOLDLINE_FAULTS=all. */
 function targetsOf(counts: ReadonlyMap<string, number>): Target[] {
   const isWhole = process.env.HOLDLINE_FAULTS === 'all';
   return [...counts].flatMap(([kind, count]) =>
@@ -76,7 +76,7 @@ function targetsOf(counts: ReadonlyMap<string, number>): Target[] {
   );
 }
 
-/** The commands of one life, of which `target` is refused. */
+/** Runs one life in which `target` is refused, and returns its commands. */
 async function liveWith(target: Target | null): Promise<RefusedCommand> {
   const refused = refuseOnce(target);
   try {
@@ -87,7 +87,7 @@ async function liveWith(target: Target | null): Promise<RefusedCommand> {
   return refused;
 }
 
-test('whichever command of a life Redis refuses once: the session becomes ready, sends in order and stops', async () => {
+test('a session becomes ready, sends in order and stops although Redis refuses any one command once', async () => {
   const { counts } = await liveWith(null);
   const failures: Error[] = [];
   const reached = new Set<string>();
@@ -99,7 +99,7 @@ test('whichever command of a life Redis refuses once: the session becomes ready,
     }
   }
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} refusals did not pass`);
-  // What depends on the moment may not come again.
+  // A command that depends on timing may not come again.
   const missed = [...counts.keys()].filter((kind) => !reached.has(kind));
   assert.ok(missed.length <= 5, `never refused: ${missed.join(', ')}`);
 });

@@ -29,7 +29,7 @@ const threadFaults: readonly [ThreadBehaviour, RegExp, Options?][] = [
   ['exits', /^the session worker exited with code 7$/],
   ['leaves a rejection unhandled', /^the session worker failed: scripted: it rejected$/],
   ['spins', /^the session worker did not respond for \d+ s$/, { timing: { loopHungAfterMs: 4_000 } }],
-  // At its end it collects garbage for seconds, in which it says nothing.
+  // At its end it collects garbage for seconds and sends nothing meanwhile.
   [
     'runs out of memory',
     /^the session worker used more than 512 MB$/,
@@ -40,7 +40,7 @@ const threadFaults: readonly [ThreadBehaviour, RegExp, Options?][] = [
 ];
 
 for (const [behaviour, reason, options] of threadFaults) {
-  test(`a thread that ${behaviour} is replaced on the living browser, and last_error says why`, () =>
+  test(`a thread that ${behaviour} is replaced on the same browser, and last_error says why`, () =>
     withSession(async ({ scripted, observer, run }) => {
       await run(behaviour, 'stays starting');
       const status = await observer.until(
@@ -59,7 +59,7 @@ for (const [behaviour, reason, options] of threadFaults) {
     }, options));
 }
 
-test('whatever the thread did before, the session comes to ready and last_error is gone', () =>
+test('after several failures the session is ready and last_error is null', () =>
   withSession(async ({ scripted, observer, run }) => {
     await run('throws', 'exits', 'fails: start_failed', 'ready');
     const status = await observer.untilReady();
@@ -75,12 +75,12 @@ test('whatever the thread did before, the session comes to ready and last_error 
     assert.equal(
       new Set(scripted.threads().map(({ browser }) => browser)).size,
       3,
-      'from the second on, anew',
+      'a new browser from the second failure on',
     );
     assert.equal(scripted.browsersAlive().length, 1);
   }));
 
-test('a write of the thread before that arrives late is refused', () =>
+test('a late write of the previous thread is refused', () =>
   withSession(async ({ scripted, observer, run }) => {
     await run('throws', 'shows a qr');
     const status = await observer.until(({ state }) => state === 'qr', 'the next thread shows a qr');
@@ -109,7 +109,7 @@ test('a browser that dies is replaced, with its watchdog, on the same profile', 
 
     const [next = 0] = scripted.browsersAlive();
     assert.notEqual(next, browser);
-    // Killed with its browser, the watchdog before may take a moment to be gone.
+    // The previous watchdog may take a moment to end.
     await eventually(() => {
       assert.deepEqual(
         watchdogsOf(process.pid).map(({ commandLine }) => Number(commandLine.at(-2))),
@@ -132,7 +132,7 @@ test('a watchdog that is killed is replaced', () =>
     assert.equal(scripted.browsersEver().length, 1);
   }));
 
-test('a browser that does not close its old pages is not used again', () =>
+test('a browser that does not close its old pages is replaced', () =>
   withSession(
     async ({ scripted, observer, run }) => {
       scripted.setBrowsers('keeps its pages');
@@ -144,7 +144,7 @@ test('a browser that does not close its old pages is not used again', () =>
     { timing: { pageCloseMs: 1_000 } },
   ));
 
-test('a browser that cannot start is a sentence with its last words, and tried again', () =>
+test('a browser that cannot start is an error with its last output, and is retried', () =>
   withSession(async ({ scripted, observer, run }) => {
     scripted.setBrowsers('fails to start');
     await run('ready');
@@ -157,14 +157,14 @@ test('a browser that cannot start is a sentence with its last words, and tried a
     await observer.untilReady();
   }));
 
-test('a browser that never listens is given up after its deadline', () =>
+test('a browser that never answers is given up after its deadline', () =>
   withSession(
     async ({ scripted, observer, run }) => {
       scripted.setBrowsers('never listens');
       await run('ready');
       const status = await observer.until(({ restarts }) => restarts > 0, 'tried again');
       assert.equal(status.last_error, 'the starting browser did not answer within 4 s');
-      // From now on it must be up within that deadline.
+      // The next browser must start within the deadline.
       scripted.setBrowsers('normal');
       await observer.untilReady();
       assert.equal(scripted.browsersAlive().length, 1);
@@ -172,7 +172,7 @@ test('a browser that never listens is given up after its deadline', () =>
     { timing: { browserStartMs: 4_000 } },
   ));
 
-test('a profile directory that cannot be used is a sentence with its path, and tried again', () =>
+test('an unusable profile directory is an error with its path, and is retried', () =>
   withSession(async ({ authDir, observer, run, profileDir }) => {
     rmSync(authDir, { recursive: true });
     writeFileSync(authDir, 'in the way');
@@ -182,12 +182,12 @@ test('a profile directory that cannot be used is a sentence with its path, and t
       status.last_error ?? '',
       new RegExp(`^the profile directory ${profileDir} cannot be used: `),
     );
-    // The supervisor makes the directory itself, perhaps the moment that nothing is in the way.
+    // The supervisor creates the directory, perhaps as soon as the file is gone.
     rmSync(authDir);
     await observer.untilReady();
   }));
 
-test('restarts used up end the run with a sentence, and a new start is a new run', () =>
+test('a run ends with an error after its last restart, and a start is a new run', () =>
   withSession(
     async (supervised) => {
       const { scripted, observer, run } = supervised;
@@ -221,7 +221,7 @@ test('a refused login ends the run in auth_failure with the reason', () =>
     await supervised.assertNothingRuns();
   }));
 
-test('after a logout on the phone the profile is renewed, and older copies of it are void', () =>
+test('after a logout on the phone the profile is new, and its snapshots are invalid', () =>
   withSession(async ({ scripted, observer, run, profileDir }) => {
     await run('ready', 'fails: logged_out', 'shows a qr');
     const { epoch } = await observer.untilReady();

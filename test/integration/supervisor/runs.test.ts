@@ -20,11 +20,14 @@ after(async () => {
   await assertNothingLeft();
 });
 
-function withSession(work: (s: SupervisedSession) => Promise<void>): Promise<void> {
-  return new SupervisedSession(redis).during(work);
+function withSession(
+  work: (s: SupervisedSession) => Promise<void>,
+  options: ConstructorParameters<typeof SupervisedSession>[1] = {},
+): Promise<void> {
+  return new SupervisedSession(redis, options).during(work);
 }
 
-/** The queue as somebody else than the observer and the supervisors sees it. */
+/** The start queue over a connection of its own. */
 async function withQueue(work: (queue: Queue) => Promise<void>): Promise<void> {
   const { port } = new URL(redis.url);
   const queue = new Queue(sessionsQueue, { connection: { port: Number(port) }, prefix: keyPrefix });
@@ -35,25 +38,25 @@ async function withQueue(work: (queue: Queue) => Promise<void>): Promise<void> {
   }
 }
 
-test('fifty starts from five places and two supervisors are one run with one browser', () =>
+test('fifty starts from five clients with two supervisors are one run with one browser', () =>
   withSession(async (supervised) => {
     const { observer, scripted } = supervised;
     scripted.setThreads('ready');
     await supervised.startSupervisor();
     await supervised.startSupervisor();
-    const places = Array.from({ length: 5 }, () => new SessionObserver(redis.url, observer.session));
-    await Promise.all(Array.from({ length: 50 }, (_, i) => places[i % places.length]?.start()));
+    const clients = Array.from({ length: 5 }, () => new SessionObserver(redis.url, observer.session));
+    await Promise.all(Array.from({ length: 50 }, (_, i) => clients[i % clients.length]?.start()));
     const { epoch } = await observer.untilReady();
-    await Promise.all(places.map((place) => place.start()));
-    await Promise.all(places.map((place) => place.close()));
-    // A further run would have to come before the end of this one's: the queue has one job.
+    await Promise.all(clients.map((client) => client.start()));
+    await Promise.all(clients.map((client) => client.close()));
+    // A second run would have to begin before this one ends: the queue has one job.
     await observer.requestEnd('stop');
     assert.equal((await observer.untilEnded()).epoch, epoch);
     assert.equal(scripted.browsersEver().length, 1);
     assert.equal(scripted.threads().length, 1);
   }));
 
-test('a start that was ended for good is not run again, though its job comes back', () =>
+test('an ended start is not run again, even if its job returns', () =>
   withSession(async (supervised) => {
     const { observer, scripted, run } = supervised;
     await run('ready');
@@ -73,7 +76,7 @@ test('a start that was ended for good is not run again, though its job comes bac
     assert.equal(scripted.browsersEver().length, 1);
   }));
 
-test('a supervisor that closes hands over to the standby, and never to itself', () =>
+test('a supervisor that closes hands the run to the standby, and never to itself', () =>
   withSession(async (supervised) => {
     const { observer, scripted, run } = supervised;
     const timesTaken = async () =>
@@ -87,15 +90,15 @@ test('a supervisor that closes hands over to the standby, and never to itself', 
         ({ ready, supervisor }) => ready && supervisor === standby.id,
         'the standby has it',
       );
-      assert.equal(await timesTaken(), trial + 2, 'nobody else had it in between');
+      assert.equal(await timesTaken(), trial + 2, 'no other supervisor had it in between');
       assert.equal(scripted.threads().length, trial + 2);
-      assert.equal(status.restarts, 0, 'a hand-over is no restart');
+      assert.equal(status.restarts, 0, 'a handover is no restart');
       assert.equal(scripted.browsersAlive().length, 1);
       owner = standby;
     }
   }));
 
-test('a supervisor that closes alone leaves the run to wait for the next', () =>
+test('a supervisor that closes without a standby leaves the run waiting for the next one', () =>
   withSession(async (supervised) => {
     const { observer, run } = supervised;
     const owner = await run('ready');
@@ -109,7 +112,7 @@ test('a supervisor that closes alone leaves the run to wait for the next', () =>
     assert.ok((await observer.untilReady()).epoch > epoch);
   }));
 
-test('an impatient close skips the grace periods', () =>
+test('a forced close skips the grace periods', () =>
   withSession(async (supervised) => {
     const { observer, scripted, run } = supervised;
     scripted.setBrowsers('ignores SIGTERM');
@@ -120,7 +123,7 @@ test('an impatient close skips the grace periods', () =>
     assert.equal((await observer.read()).jobExists, true);
   }));
 
-test('a Redis that lost its data gets the run back by itself', () =>
+test('the run returns after Redis has lost its data', () =>
   withSession(async ({ observer, scripted, run }) => {
     await run('ready');
     const { epoch } = await observer.untilReady();
@@ -131,23 +134,29 @@ test('a Redis that lost its data gets the run back by itself', () =>
     assert.equal(scripted.browsersAlive().length, 1);
   }));
 
-test('a job that was taken away while the fence stands does not come back', () =>
-  withSession(async (supervised) => {
-    const { observer, run } = supervised;
-    await run('ready');
-    await observer.untilReady();
-    await withQueue((queue) => queue.obliterate({ force: true }));
-    await eventually(() => supervised.hasLogged('run lost'));
-    await eventually(() => supervised.hasLogged('job not requeued'));
-    // What follows a loss is done long before another session of the same supervisor is ready.
-    const other = new SessionObserver(redis.url, 'other');
-    await other.start();
-    await other.untilReady();
-    await other.close();
-    assert.equal((await observer.read()).jobExists, false);
-  }));
+test('a run whose job was deleted is not started again while its heartbeat exists', () =>
+  withSession(
+    async (supervised) => {
+      const { observer, run } = supervised;
+      await run('ready');
+      await observer.untilReady();
+      await withQueue((queue) => queue.obliterate({ force: true }));
+      await eventually(() => supervised.hasLogged('run lost'));
+      await eventually(() => supervised.hasLogged('job not requeued'));
+      // The supervisor has handled the loss long before another session of it is ready.
+      const other = new SessionObserver(redis.url, 'other');
+      await other.start();
+      await other.untilReady();
+      await other.close();
+      const { jobExists, heartbeat } = await observer.read();
+      assert.equal(jobExists, false);
+      assert.notEqual(heartbeat, null);
+    },
+    // The heartbeat must not expire before the test ends.
+    { timing: { heartbeatTtlMs: 60_000 } },
+  ));
 
-test('a lost fence under a lease that holds is claimed again, and the thread writes on', () =>
+test('an owner claims a lost fence again while its lease holds, and the thread goes on', () =>
   withSession(async ({ observer, scripted, run }) => {
     await run('ready');
     const { epoch } = await observer.untilReady();
@@ -158,19 +167,19 @@ test('a lost fence under a lease that holds is claimed again, and the thread wri
     assert.equal(scripted.browsersEver().length, 1, 'on the same browser');
   }));
 
-test('a supervisor is on the roll once it has started, however slowly Redis greets it', async () => {
-  const greeted = deferred<void>();
-  const proxy = await startFaultProxy(redis.port, { onRequest: () => greeted.resolve() });
+test('a supervisor is registered once it has started, even with a slow Redis', async () => {
+  const connected = deferred<void>();
+  const proxy = await startFaultProxy(redis.port, { onRequest: () => connected.resolve() });
   proxy.delayReplies(100);
-  // What is signed must not lapse before it is looked at.
+  // The registration must not expire before the test reads it.
   const timing = { heartbeatTtlMs: 60_000 };
   const supervised = new SupervisedSession(redis, { redisPort: proxy.port, timing });
   try {
-    // Connected, and not known to be ready yet.
-    const { id } = await supervised.startSupervisor(() => greeted.promise);
-    const roll = await readSupervisors(supervised.observer.redis);
+    // Starts while the connection is made and not ready yet.
+    const { id } = await supervised.startSupervisor(() => connected.promise);
+    const registered = await readSupervisors(supervised.observer.redis);
     assert.deepEqual(
-      roll.map(({ supervisor }) => supervisor),
+      registered.map(({ supervisor }) => supervisor),
       [id],
     );
   } finally {

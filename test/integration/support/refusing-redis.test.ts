@@ -9,7 +9,7 @@ import { type RedisServer, startRedis } from '../../support/redis-server.js';
 import { type RedisRequest, type RefusingRedis, startRefusingRedis } from '../../support/refusing-redis.js';
 import { RespFrames } from '../../support/resp.js';
 
-/** That the Redis of the fault suite refuses what it is told to refuse, and nothing else. */
+/** The Redis of the fault suite refuses exactly what a test asks for. */
 const readOnly = "READONLY You can't write against a read only replica.";
 const isSet = ({ step }: RedisRequest) => step === 'set';
 let server: RedisServer;
@@ -28,7 +28,7 @@ after(async () => {
   await assertNothingLeft();
 });
 
-test('a refused command is answered in its place among those that are passed on', async () => {
+test('a refused command in a pipeline is answered in its place', async () => {
   const refusal = refusing.refuse(isSet, readOnly);
   const answers = await redis
     .pipeline()
@@ -47,7 +47,7 @@ test('a refused command is answered in its place among those that are passed on'
   assert.equal(refusal.times, 2);
 });
 
-test('it refuses as often as it was told, and by key', async () => {
+test('a refusal can be limited to a key and to a number of times', async () => {
   const isOfA = ({ step, words }: RedisRequest) => step === 'get' && words[0] === 'a';
   const refusal = refusing.refuse(isOfA, 'LOADING Redis is loading the dataset in memory', 1);
   assert.equal(await redis.get('b'), null);
@@ -56,13 +56,13 @@ test('it refuses as often as it was told, and by key', async () => {
   refusal.lift();
 });
 
-test('a script is known by its name, by its source and by its digest', async () => {
+test('a script is recognized by its name, its source and its digest', async () => {
   const seen = new Set<string>();
-  const look = refusing.refuse(({ step }) => seen.add(step) === null, '');
+  const recorder = refusing.refuse(({ step }) => seen.add(step) === null, '');
   await registerSupervisor(redis, 'one', 1, 10_000);
   await registerSupervisor(redis, 'one', 1, 10_000);
   await luaScript<number>('unknownToThis', 0, 'return 1')(redis, [], []);
-  look.lift();
+  recorder.lift();
   assert.deepEqual([...seen], ['holdline_registerSupervisor', 'eval']);
 
   const refusal = refusing.refuse(({ step }) => step === 'holdline_readSupervisors', readOnly);
@@ -71,7 +71,7 @@ test('a script is known by its name, by its source and by its digest', async () 
   assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 1 }]);
 });
 
-test('what is published reaches its subscriber between refusals', async () => {
+test('published messages reach a subscriber between refusals', async () => {
   const subscriber = new Redis(refusing.url);
   try {
     const heard: string[] = [];
@@ -90,7 +90,7 @@ test('what is published reaches its subscriber between refusals', async () => {
   }
 });
 
-test('megabytes pass unchanged, in whatever pieces they come', async () => {
+test('megabytes pass unchanged in pieces of any size', async () => {
   const large = Buffer.alloc(3_000_000, 'abc\r\n');
   await redis.set('large', large);
   assert.ok(large.equals((await redis.getBuffer('large')) as Buffer));
@@ -110,7 +110,7 @@ test('megabytes pass unchanged, in whatever pieces they come', async () => {
   }
 });
 
-test('how fast one connection is refused is told', async () => {
+test('the most refusals a second of one connection are counted', async () => {
   const refusal = refusing.refuse(isSet, readOnly);
   await Promise.allSettled([1, 2, 3].map((value) => redis.set('a', value)));
   refusal.lift();

@@ -29,17 +29,17 @@ after(async () => {
   await assertNothingLeft();
 });
 
-test('each test file has a database of its own on the shared server', async () => {
+test('each test file has its own database on the shared server', async () => {
   const [one, other] = clients as [Redis, Redis];
   await one.set('mine', 'kept');
   assert.equal(await other.get('mine'), null);
   await other.flushdb();
   assert.equal(await one.get('mine'), 'kept');
   await places[0]?.stop();
-  assert.equal(await one.get('mine'), null, 'emptied when the file is through');
+  assert.equal(await one.get('mine'), null, 'emptied at the end of the file');
 });
 
-test('what one would do to the server of all is refused', async () => {
+test('commands that affect the whole server are refused', async () => {
   const [one] = clients as [Redis];
   for (const command of [
     ['flushall'],

@@ -6,7 +6,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { eventually } from '../../support/eventually.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 
-/** The phone's page in a real browser, by mouse and keyboard. */
+/** The phone's page in a real browser, used by mouse and keyboard. */
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -38,7 +38,7 @@ async function says(selector: string, text: string): Promise<void> {
   });
 }
 
-test('a message typed as somebody else is in their chat, and answers show how far they have come', async () => {
+test('a message typed as another person is in their chat, and replies show their acknowledgement', async () => {
   const { phone } = whatsAppWeb;
   await page.locator('#from').fill('+1 555 100 0001');
   await page.locator('#body').fill('Is anybody there? 🙂');
@@ -49,7 +49,7 @@ test('a message typed as somebody else is in their chat, and answers show how fa
   await page.locator('#chats button').click();
   await says('#messages', 'Is anybody there? 🙂');
   await eventually(async () => (await phone.chats())[0]?.unreadCount === 0, {
-    message: 'opening it reads it',
+    message: 'an open chat is read',
   });
   const { id } = await phone.send({ to: '15551000001', body: 'Yes.\nHere.' });
   await says('#messages .own', 'Yes.\nHere.');
@@ -60,7 +60,7 @@ test('a message typed as somebody else is in their chat, and answers show how fa
   await says('#chats', 'Yes.');
 });
 
-test('people are shown by their numbers, though pages know them by hidden ids', async () => {
+test('people are shown by their numbers, although pages use hidden ids', async () => {
   const group = '120363000000000001@g.us';
   await whatsAppWeb.phone.setChat(group, { name: 'Team', participants: ['15551000003'] });
   const { author } = await whatsAppWeb.phone.receive({ chat: group, from: '15551000003', body: 'to all' });
@@ -76,7 +76,7 @@ test('people are shown by their numbers, though pages know them by hidden ids', 
   await says('#chats', 'to all');
 });
 
-test('refusals are said where the button is', async () => {
+test('refusals show beside the button', async () => {
   await page.locator('#code').fill('ABCD-1234');
   await page.keyboard.press('Enter');
   await says('#outcome', 'No page shows this code.');
@@ -86,7 +86,7 @@ test('refusals are said where the button is', async () => {
   await says('#written', 'neither a number nor an id');
 });
 
-test('the page fits a phone and is accessible, light and dark, with a chat open or the list', async () => {
+test('the page fits a phone and is accessible in light and dark, with a chat or the list open', async () => {
   await whatsAppWeb.phone.receive({ from: '15551000002', body: 'x'.repeat(300), name: 'Long' });
   await says('#chats', 'Long');
   assert.deepEqual(await violations('dark'), []);

@@ -5,7 +5,7 @@ import { boundTable } from '../../../src/contract/bounds.js';
 import { httpStatusOf } from '../../../src/contract/errors.js';
 import { redisMaxMemoryBytes, redisNeedBytes, redisNeeds } from '../../../src/contract/redis-needs.js';
 
-/** `5,000`, `64 KiB`, `10 s`: as the documentation writes it. */
+/** The limit as the documentation writes it: `5,000`, `64 KiB`, `10 s`. */
 function written(limit: number, unit: 'items' | 'bytes' | 'ms'): string {
   if (unit === 'ms') return `${limit / 1_000} s`;
   if (unit === 'items') return limit.toLocaleString('en-US');
@@ -28,7 +28,7 @@ it('docs/bounds.md has the same bounds as the table', () => {
   assert.deepEqual(rows, wanted);
 });
 
-it('a bound that refuses with a code has one of the API', () => {
+it('every refusal code of a bound is a code of the API', () => {
   const codes = Object.values(boundTable).flatMap(({ beyond }) => (beyond.includes('_') ? [beyond] : []));
   assert.deepEqual(
     codes.filter((code) => !Object.hasOwn(httpStatusOf, code)),
@@ -36,7 +36,7 @@ it('a bound that refuses with a code has one of the API', () => {
   );
 });
 
-it('docs/bounds.md says what Redis needs as it is reckoned', () => {
+it('docs/bounds.md has the memory needs of Redis from the table', () => {
   const docs = readFileSync('docs/bounds.md', 'utf8').split('## What Redis needs')[1] ?? '';
   const rows = [...docs.matchAll(/^\| ([^|`]+?) +\| +(\d+) MB +\|/gm)].map(([, what, mb]) => [
     what,

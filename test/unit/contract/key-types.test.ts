@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { sessionOfKey, typeOfKey } from '../../../src/contract/key-types.js';
 import * as keys from '../../../src/contract/keys.js';
 
-/** Every function of keys.ts that makes a key, called with names; a new one is here by itself. */
+/** The keys of every export of keys.ts, called with names. A new export is included automatically. */
 const made = Object.entries(keys).flatMap(([name, make]): [string, string][] => {
   if (name === 'quarantineKey' || name === 'keyPrefix' || name === 'intentChannel' || name === 'limitsPrefix')
     return [];
@@ -20,13 +20,13 @@ test('every key of keys.ts has a type', () => {
   );
 });
 
-test('what is not ours has none', () => {
+test('a foreign key has no type', () => {
   for (const key of ['', 'state', '{wa}:', '{wa}:x', '{wb}:s:default:state', '{wa}:s:default:what']) {
     assert.equal(typeOfKey(key), null, key);
   }
 });
 
-test('keys of a session, whatever it is called, are known as its own', () => {
+test('keys of a session belong to it, whatever its name', () => {
   for (const session of ['default', 'wait', 's', 'aside', 'a-lock']) {
     const own = Object.values(keys.sessionKeys(session)).filter((key) => !key.endsWith(':stalled'));
     assert.deepEqual(new Set(own.map(sessionOfKey)), new Set([session]));

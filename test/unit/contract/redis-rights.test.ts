@@ -3,18 +3,18 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { accessList } from '../../../src/contract/redis-rights.js';
 
-/** What the access list for Redis gives; that the product works under it is shown in integration/platform/redis/access. */
+/** The access list for Redis. integration/platform/redis/access shows that the product works with it. */
 const list = readFileSync('docs/redis-users.acl', 'utf8');
 const given = new Set(
   [...(/^user holdline .*$/m.exec(list)?.[0] ?? '').matchAll(/ \+(\S+)/g)].map(([, command]) => command),
 );
 
-test('docs/redis-users.acl is what the list of rights makes', () => {
-  const wayOut = `node -e "import('../dist/src/contract/redis-rights.js').then((list) => process.stdout.write(list.accessList()))" > docs/redis-users.acl`;
-  assert.equal(list, accessList(), `after a build: ${wayOut}`);
+test('docs/redis-users.acl is generated from the list of rights', () => {
+  const remedy = `node -e "import('../dist/src/contract/redis-rights.js').then((list) => process.stdout.write(list.accessList()))" > docs/redis-users.acl`;
+  assert.equal(list, accessList(), `after a build: ${remedy}`);
 });
 
-test('nothing is given by category, and nothing that reaches beyond the keys or ends what others have there', () => {
+test('the list gives no category, and no command that reaches foreign keys, scripts or connections', () => {
   assert.doesNotMatch(list, /\+@/);
   const apart = [
     ...['scan', 'keys', 'randomkey', 'dbsize', 'flushall', 'flushdb', 'swapdb', 'move', 'migrate', 'restore'],

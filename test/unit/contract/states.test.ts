@@ -6,16 +6,16 @@ import { type SessionState, sessionStates } from '../../../src/contract/status.j
 const orders: readonly { title: string; states: readonly SessionState[] }[] = [
   { title: 'a fresh start', states: ['stopped', 'starting', 'qr', 'authenticated', 'ready'] },
   { title: 'a start with saved credentials', states: ['stopped', 'starting', 'authenticated', 'ready'] },
-  { title: 'codes that nobody scans', states: ['starting', 'qr', 'qr', 'qr', 'authenticated'] },
+  { title: 'codes without a scan', states: ['starting', 'qr', 'qr', 'qr', 'authenticated'] },
   {
     title: 'a crash of the worker thread',
     states: ['ready', 'disconnected', 'starting', 'authenticated', 'ready'],
   },
   {
-    title: 'a network that stays away',
+    title: 'a lasting network failure',
     states: ['starting', 'disconnected', 'starting', 'disconnected', 'disconnected', 'starting'],
   },
-  { title: 'a page that connects anew by itself', states: ['ready', 'authenticated', 'ready'] },
+  { title: 'a page that reconnects', states: ['ready', 'authenticated', 'ready'] },
   { title: 'a logout on the phone', states: ['ready', 'disconnected', 'starting', 'qr'] },
   { title: 'a login that is refused', states: ['starting', 'auth_failure', 'starting', 'qr'] },
 ];
@@ -25,7 +25,7 @@ const nonsense: readonly (readonly [SessionState, SessionState, string])[] = [
   ['stopped', 'qr', 'no code without a start'],
   ['ready', 'qr', 'a linked account asks for no scan in the same incarnation'],
   ['authenticated', 'qr', 'a scanned code is not followed by another'],
-  ['ready', 'starting', 'between two incarnations stands disconnected'],
+  ['ready', 'starting', 'disconnected comes between two incarnations'],
   ['auth_failure', 'ready', 'a refused login needs a new start'],
   ['auth_failure', 'qr', 'a refused login needs a new start'],
   ['disconnected', 'ready', 'an attempt begins with starting'],
@@ -62,7 +62,7 @@ describe('the table of states', () => {
     }
   });
 
-  it('counts a start as finished when there is something to tell', () => {
+  it('counts a start as settled in every state with a result for the caller', () => {
     assert.deepEqual(sessionStates.filter(isStartSettled), [
       'qr',
       'passkey_required',

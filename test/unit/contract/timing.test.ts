@@ -7,7 +7,7 @@ import { backoffMs, type Timing, timingContradictions, timingSchema } from '../.
 const defaults = timingSchema.parse({});
 const restartsMax = 10;
 
-/** Each row breaks one relation by one millisecond; `control` is the nearest set that holds. */
+/** Each row breaks one relation by one millisecond; `control` is the nearest valid set. */
 const relations: readonly {
   title: string;
   names: keyof Timing;
@@ -27,19 +27,19 @@ const relations: readonly {
     control: { guardTimeoutMs: 9_001 },
   },
   {
-    title: 'a supervisor that gives up has killed its browser before the lock can pass on',
+    title: 'a supervisor that gives up has killed its browser before the lock expires',
     names: 'lockDurationMs',
     broken: { guardTimeoutMs: 9_500, socketTimeoutMs: 4_000, lockDurationMs: 13_999 },
     control: { guardTimeoutMs: 9_500, socketTimeoutMs: 4_000, lockDurationMs: 14_000 },
   },
   {
-    title: 'the watchdog has killed the browser before the lock can pass on',
+    title: 'the watchdog has killed the browser before the lock expires',
     names: 'lockDurationMs',
     broken: { guardTimeoutMs: 10_001 },
     control: { guardTimeoutMs: 10_000 },
   },
   {
-    title: 'an idle blocking read is no silent connection',
+    title: 'an idle blocking read does not count as a silent connection',
     names: 'socketTimeoutMs',
     broken: { drainDelayMs: 5_000 },
     control: { drainDelayMs: 4_999 },
@@ -63,7 +63,7 @@ const relations: readonly {
     control: { loopBeatIntervalMs: 4_999 },
   },
   {
-    title: 'the stop ladder and a last backup fit into the shutdown',
+    title: 'the stop steps and a last backup fit into the shutdown',
     names: 'shutdownMs',
     broken: { shutdownMs: 23_000 },
     control: { shutdownMs: 23_001 },
@@ -75,7 +75,7 @@ const relations: readonly {
     control: { backupFreezeMs: 7_999 },
   },
   {
-    title: 'the first backoff is not longer than the longest',
+    title: 'the first backoff is at most the longest',
     names: 'backoffMaxMs',
     broken: { backoffBaseMs: 60_001 },
     control: { backoffBaseMs: 60_000 },
@@ -89,7 +89,7 @@ const relations: readonly {
 ];
 
 describe('timing', () => {
-  it('has defaults that contradict nothing', () => {
+  it('has defaults without a contradiction', () => {
     assert.deepEqual(timingContradictions(defaults, restartsMax), []);
   });
 
@@ -102,18 +102,18 @@ describe('timing', () => {
     });
   }
 
-  it('names every contradiction, not the first', () => {
+  it('names every contradiction, not only the first', () => {
     const sentences = timingContradictions({ ...defaults, lockDurationMs: 5_000 }, restartsMax);
     assert.equal(sentences.length, 2, sentences.join('\n'));
   });
 
-  it('refuses rows that do not exist, and numbers that are no durations', () => {
+  it('refuses unknown rows and invalid durations', () => {
     for (const table of [{ lockDuration: 1 }, { giveUpMs: 0 }, { giveUpMs: -1 }, { giveUpMs: 1.5 }]) {
       assert.equal(timingSchema.safeParse(table).success, false, JSON.stringify(table));
     }
   });
 
-  it('doubles the backoff up to the longest and stays there for ever', () => {
+  it('doubles the backoff up to the longest and stays there', () => {
     const delays = [0, 1, 2, 6, 7, 8, 1_000_000].map((attempt) => backoffMs(defaults, attempt));
     assert.deepEqual(delays, [500, 1_000, 2_000, 32_000, 60_000, 60_000, 60_000]);
   });

@@ -10,15 +10,15 @@ const all = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((
 const rules = file('deploy/prometheus/holdline.rules.yml');
 const alerts = all(rules, /^ +- alert: (\w+)$/gm);
 
-/** What promtool cannot know: it runs in the whole gate only, these here do with every test. */
+/** What promtool cannot check. promtool runs only in the whole gate, these tests always. */
 describe('the alert rules', () => {
-  it('have a paragraph each in the runbook, in the same order, and the runbook has no other', () => {
+  it('each have one paragraph in the runbook, in the same order', () => {
     const section = /^## By alert$([\s\S]*?)^## /m.exec(file('docs/runbook.md'))?.[1] ?? '';
     assert.ok(alerts.length > 10);
     assert.deepEqual(all(section, /^### (\w+)$/gm), alerts);
   });
 
-  it('link to it', () => {
+  it('link to their paragraph', () => {
     const links = all(rules, /^ +runbook: docs\/runbook\.md#(\w+)$/gm);
     assert.deepEqual(
       links,
@@ -26,7 +26,7 @@ describe('the alert rules', () => {
     );
   });
 
-  it('are tested where they fire and where they do not', () => {
+  it('each have a test in which they fire and one in which they do not', () => {
     const tests = file('deploy/prometheus/holdline.rules.test.yml').split(/^ +- eval_time: /gm);
     for (const alert of alerts) {
       const of = tests.filter((text) => text.includes(`alertname: ${alert}\n`));
@@ -41,7 +41,7 @@ describe('the alert rules', () => {
     }
   });
 
-  it('ask only for metrics that are documented, and by labels that they have', () => {
+  it('use only documented metrics and their labels', () => {
     const documented = new Map(
       [...file('docs/metrics.md').matchAll(/^\| `(holdline_\w+)` +\| \w+ +\| ([^|]*)\|/gm)].map(
         ([, name = '', labels = '']) => [name, all(labels, /`(\w+)`/g)],

@@ -5,17 +5,17 @@ import { test } from 'node:test';
 import { redisMaxMemoryBytes } from '../../../src/contract/redis-needs.js';
 import { timingSchema } from '../../../src/contract/timing.js';
 
-/** What the files for operators say, held against the product. */
+/** The files for operators agree with the product. */
 const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../../../..', file), 'utf8');
 
-test('whoever stops Holdline waits for longer than its shutdown may take', () => {
+test('systemd and Docker wait longer than a shutdown may take', () => {
   const seconds = (file: string, setting: RegExp) => Number(setting.exec(read(file))?.[1]);
   const shutdownS = timingSchema.parse({}).shutdownMs / 1000;
   assert.ok(seconds('deploy/holdline.service', /^TimeoutStopSec=(\d+)$/m) > shutdownS);
   assert.ok(seconds('docker-compose.yml', /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
 });
 
-test('every setting in .env.example reaches the containers, or is the image’s own', () => {
+test('every setting in .env.example reaches the containers, or is fixed in the image', () => {
   const known = [...read('.env.example').matchAll(/^#(WHATSAPP_\w+)=/gm)].map(([, name]) => name ?? '');
   const passed = new Set(
     [...read('docker-compose.yml').matchAll(/^ +(WHATSAPP_\w+):/gm)].map(([, name]) => name),
@@ -30,7 +30,7 @@ test('every setting in .env.example reaches the containers, or is the image’s 
     'INSTALL',
     'PROBE_PORT',
   ];
-  // A longer grace takes a longer stop_grace_period, which cannot follow it.
+  // A longer grace needs a longer stop_grace_period, which cannot follow the variable.
   const left = new Set([...fixed, 'STOP_GRACE_S'].map((name) => `WHATSAPP_${name}`));
   assert.deepEqual(
     known.filter((name) => !passed.has(name) && !left.has(name)),
@@ -42,7 +42,7 @@ test('every setting in .env.example reaches the containers, or is the image’s 
   );
 });
 
-test('the Redis of the compose file has the memory that is needed, evicts nothing, and its container has more', () => {
+test('the Redis of the compose file has the needed memory, evicts nothing, and its container has more', () => {
   const [, redis = ''] = /^ {2}redis:\n([\s\S]*?)\n\n/m.exec(read('docker-compose.yml')) ?? [];
   const mb = (setting: RegExp) => Number(setting.exec(redis)?.[1]) * 1_048_576;
   const maxMemory = mb(/^ +maxmemory (\d+)mb$/m);

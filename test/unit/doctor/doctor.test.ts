@@ -24,23 +24,23 @@ const info = (fields: Record<string, string>) =>
     .join('');
 const levels = (fields: Record<string, string>) => infoVerdicts(info(fields)).map(({ level }) => level);
 
-test('a Redis that is new enough, evicts nothing and keeps its data is fine', () => {
+test('a Redis that is new enough, evicts nothing and keeps its data is ok', () => {
   assert.deepEqual(levels({}), ['ok', 'ok']);
 });
 
-test('one that the start would refuse fails, by the same sentence', () => {
+test('a Redis that the start would refuse fails with the same sentence', () => {
   assert.deepEqual(levels({ redis_version: '5.0.1' }), ['failure', 'ok']);
   assert.deepEqual(levels({ maxmemory_policy: 'allkeys-lru' }), ['failure', 'ok']);
   const [found] = infoVerdicts(info({ maxmemory_policy: 'allkeys-lru' }));
   assert.match(found?.message ?? '', /set maxmemory-policy noeviction/);
 });
 
-test('one that may lose data is a warning, one that cannot write a failure', () => {
+test('a Redis that may lose data is a warning, and one that cannot write a failure', () => {
   assert.deepEqual(levels({ aof_enabled: '0' }), ['ok', 'warning']);
   assert.deepEqual(levels({ aof_last_write_status: 'err' }), ['ok', 'failure']);
 });
 
-test('a clock may be a little wrong', () => {
+test('a clock may be up to 2 s wrong, up to a minute with a warning', () => {
   const found = [0, 1_900, -2_100, 61_000].map((ms) => clockVerdict(ms));
   assert.deepEqual(
     found.map(({ level }) => level),
@@ -49,7 +49,7 @@ test('a clock may be a little wrong', () => {
   assert.match(found[2]?.message ?? '', /^the clock here is 2\.1 s behind that of Redis: let NTP set both$/);
 });
 
-test('a Node that is too old fails; a browser without its sandbox is a warning', () => {
+test('an old Node is a failure, a browser without its sandbox a warning', () => {
   assert.deepEqual(
     ['20.18.0', '24.0.1', '20.17.9', '18.20.0'].map((version) => nodeVerdict(version).level),
     ['ok', 'ok', 'failure', 'failure'],
@@ -59,7 +59,7 @@ test('a Node that is too old fails; a browser without its sandbox is a warning',
   assert.equal(sandboxVerdict({ chromeArgs: ['--no-sandbox'] }, false).level, 'warning');
 });
 
-test('a check that throws is a failure line, and the others are there all the same', async () => {
+test('a check that throws is a failure, and the others still run', async () => {
   const findings = await runChecks([
     { name: 'one', run: () => Promise.reject(new Error('it is broken: mend it')) },
     { name: 'two', run: async () => [ok('fine'), ok('fine too')] },
@@ -71,7 +71,7 @@ test('a check that throws is a failure line, and the others are there all the sa
   ]);
 });
 
-test('a pinned version of the page is at hand, or a failure; an old one is a warning', async () => {
+test('a missing pinned version of the page is a failure, an old one a warning', async () => {
   const authDir = scratchDir();
   const dir = join(authDir, '.web-versions');
   const found = async (webVersion: string | null) => {
@@ -105,7 +105,7 @@ test('a pinned version of the page is at hand, or a failure; an old one is a war
   assert.match(old?.message ?? '', /saved 50 days ago: WhatsApp deletes the scripts/);
 });
 
-test('a Redis with less memory than may be needed is a warning, with the way out', () => {
+test('a Redis with less memory than may be needed is a warning with the remedy', () => {
   const found = (maxmemory: number, machine: number) =>
     memoryVerdicts(info({ maxmemory: String(maxmemory), total_system_memory: String(machine) }));
   const [enough, little] = [redisNeedBytes, redisNeedBytes - 1];
@@ -123,7 +123,7 @@ test('a Redis with less memory than may be needed is a warning, with the way out
   assert.deepEqual(memoryVerdicts(''), []);
 });
 
-test('keys in quarantine are counted; without any there is no verdict', () => {
+test('quarantined keys are counted, and none is no finding', () => {
   assert.deepEqual(quarantineVerdicts(0), []);
   assert.deepEqual(
     quarantineVerdicts(2).map(({ level }) => level),

@@ -15,7 +15,7 @@ after(assertNothingLeft);
 
 const database = 'Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb';
 
-/** As Chromium leaves it, with a little of what is not needed. */
+/** A profile as Chromium leaves it, with a cache that is not part of the login. */
 function makeLogin(profile: string): void {
   for (const [folder, file] of [
     [database, '000003.log'],
@@ -27,13 +27,13 @@ function makeLogin(profile: string): void {
   }
 }
 
-interface Scene {
+interface Workspace {
   readonly from: string;
   readonly authDir: string;
   import(options?: Partial<ImportOptions>): Promise<{ from: string; to: string }>;
 }
 
-function scene(...sessions: string[]): Scene {
+function workspace(...sessions: string[]): Workspace {
   const dir = scratchDir();
   const [from, authDir] = [join(dir, '.wwebjs_auth'), join(dir, 'ours')];
   mkdirSync(from);
@@ -47,32 +47,32 @@ function lock(profile: string, host: string, pid: number): void {
 }
 
 for (const name of ['session', 'session-shop_1']) {
-  test(`the only session, ${name}, is taken over: its login, and a note that says linked`, async () => {
-    const { from, authDir, import: run } = scene(name);
+  test(`the only session, ${name}, is imported: its login, and a note that says linked`, async () => {
+    const { from, authDir, import: run } = workspace(name);
     const before = Date.now();
     assert.deepEqual(await run(), { from: join(from, name), to: join(authDir, 'session-default') });
     const copied = readFileSync(join(authDir, 'session-default', database, '000003.log'), 'utf8');
     assert.equal(copied, `${database} of ${join(from, name)}`);
     assert.ok(existsSync(join(authDir, 'session-default/Default/Local Storage/leveldb/CURRENT')));
-    assert.ok(!existsSync(join(authDir, 'session-default/Default/Cache')), 'caches stay where they are');
+    assert.ok(!existsSync(join(authDir, 'session-default/Default/Cache')), 'caches are not copied');
     const note = await new Profile(authDir, 'default').readNote();
     assert.deepEqual([note?.session, note?.isLinked, note?.isWanted], ['default', true, false]);
-    assert.ok((note?.wipedEpoch ?? 0) >= before, 'no logout of the past voids it');
+    assert.ok((note?.wipedEpoch ?? 0) >= before, 'no earlier logout invalidates it');
     assert.deepEqual(readdirSync(authDir).sort(), ['session-default', 'session-default.json']);
   });
 }
 
-test('of several sessions one must be named, by its id or by its path', async () => {
-  const { from, import: run } = scene('session', 'session-a', 'session-b');
+test('with several sessions one must be named by its id or path', async () => {
+  const { from, import: run } = workspace('session', 'session-a', 'session-b');
   await assert.rejects(run(), /several sessions.*--session-id.*session, session-a, session-b/);
   await assert.rejects(run({ sessionId: 'c' }), /has no session-c; it has session, session-a, session-b/);
   assert.equal((await run({ sessionId: 'b' })).from, join(from, 'session-b'));
-  const other = scene('session', 'session-a');
+  const other = workspace('session', 'session-a');
   assert.equal((await other.import({ from: join(other.from, 'session') })).from, join(other.from, 'session'));
 });
 
-test('a directory that is no profile, or was never linked, is refused', async () => {
-  const { from, authDir, import: run } = scene();
+test('a directory without a profile or without a login is refused', async () => {
+  const { from, authDir, import: run } = workspace();
   await assert.rejects(run(), /no \.wwebjs_auth directory and no profile/);
   await assert.rejects(run({ from: join(from, 'gone') }), /cannot be read \(ENOENT/);
   mkdirSync(join(from, 'session', 'Default'), { recursive: true });
@@ -80,8 +80,8 @@ test('a directory that is no profile, or was never linked, is refused', async ()
   assert.ok(!existsSync(authDir));
 });
 
-test('a source that a living browser holds is refused; the lock of a dead one is not', async () => {
-  const { from, import: run } = scene('session');
+test('a source in use by a browser is refused; the lock of a dead browser is ignored', async () => {
+  const { from, import: run } = workspace('session');
   const profile = join(from, 'session');
   const browser = spawn(
     process.execPath,
@@ -99,8 +99,8 @@ test('a source that a living browser holds is refused; the lock of a dead one is
   await run();
 });
 
-test('a lock of another host is the word of the operator against nothing', async () => {
-  const { from, authDir, import: run } = scene('session');
+test('a lock of another host is refused, unless the operator says that the profile is not in use', async () => {
+  const { from, authDir, import: run } = workspace('session');
   lock(join(from, 'session'), '3f0c5d1b9a7e', process.pid);
   await assert.rejects(run(), /3f0c5d1b9a7e, pid \d+.*--not-in-use/);
   assert.ok(!existsSync(authDir));
@@ -108,8 +108,8 @@ test('a lock of another host is the word of the operator against nothing', async
   assert.ok(!existsSync(join(authDir, 'session-default', 'SingletonLock')));
 });
 
-test('a login of ours is never replaced, nor a profile that we know nothing of; an unscanned QR is', async () => {
-  const { from, authDir, import: run } = scene('session');
+test('an import replaces a profile that was never linked, but no login and no unknown profile', async () => {
+  const { from, authDir, import: run } = workspace('session');
   const profile = new Profile(authDir, 'default');
   await profile.prepare(0, 7);
   writeFileSync(join(profile.dir, 'old'), '');
@@ -117,7 +117,7 @@ test('a login of ours is never replaced, nor a profile that we know nothing of; 
   assert.ok(!existsSync(join(profile.dir, 'old')));
   await assert.rejects(run(), /has a login already/);
 
-  const other = scene('session');
+  const other = workspace('session');
   mkdirSync(join(other.authDir, 'session-default'), { recursive: true });
   await assert.rejects(other.import(), /was not made by Holdline/);
   makeLogin(join(from, 'session-default'));

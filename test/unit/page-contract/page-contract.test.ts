@@ -35,7 +35,7 @@ async function usesIn(source: string, file = 'Client.js') {
   return { names: uses.map(useName), places: uses.map(({ at }) => at), computed };
 }
 
-test('the bundled list is a list of names, written as lists are written', () => {
+test('the bundled list is in its canonical format', () => {
   const file = resolve(import.meta.dirname, '../../../../src/page-contract/known-exports.json');
   assert.equal(formatExports(known), readFileSync(file, 'utf8'));
   assert.ok(Object.keys(known.modules).length > 150);
@@ -54,7 +54,7 @@ test('the page of the bundled list has what every capability needs', async () =>
   assert.ok(!missing.includes('WAWebMsgKey.newId'), 'a member of a default export is not known, not missing');
 });
 
-test('a module or member that goes is named at each capability that needs it, and at no other', () => {
+test('a missing module or member is named for each capability that needs it, and for no other', () => {
   const modules = { ...known.modules, WAWebSendMsgChatAction: null };
   const media = known.modules.WAWebPrepRawMedia?.filter((name) => name !== 'prepRawMedia') ?? [];
   const reports = assessCapabilities(
@@ -70,19 +70,19 @@ test('a module or member that goes is named at each capability that needs it, an
   );
 });
 
-test('without what only helps a capability is degraded, and under its other name it is there', () => {
+test('a name may have an alternative: the capability is broken only without both', () => {
   const of = (modules: ExportList['modules']) => {
     const lookup = lookupInList({ ...known, modules: { ...known.modules, ...modules } });
     return assessCapabilities(lookup).find(({ capability }) => capability === 'qr');
   };
   assert.equal(of({})?.level, 'ok');
-  assert.equal(of({ WAWebLaunchSocketUtils: ['start'] })?.level, 'ok', 'WAWebCmd.Cmd.refreshQR may be there');
+  assert.equal(of({ WAWebLaunchSocketUtils: ['start'] })?.level, 'ok', 'WAWebCmd.Cmd.refreshQR may exist');
   const degraded = of({ WAWebLaunchSocketUtils: null, WAWebCmd: null });
   assert.equal(degraded?.level, 'broken');
   assert.deepEqual(degraded?.missing_helps, ['WAWebLaunchSocketUtils.refreshQR or WAWebCmd.Cmd.refreshQR']);
 });
 
-test('what a list cannot tell is not known, neither there nor missing', () => {
+test('a name that a list cannot show is unknown, neither there nor missing', () => {
   const lookup = lookupInList(
     listOf({ Default: ['default'], Named: ['a', 'default'], 'View.react': ['open'], Gone: null }),
   );
@@ -102,14 +102,14 @@ test('what a list cannot tell is not known, neither there nor missing', () => {
   for (const [name, presence] of Object.entries(expected)) assert.equal(lookup(name), presence, name);
 });
 
-test('two lists differ by modules and members; what one of them does not know is no difference', () => {
+test('two lists differ by modules and members; unknown members are no difference', () => {
   const before = listOf({ A: ['a', 'b'], B: ['x'], C: null, D: ['default'], E: null, F: ['only'] });
   const now = listOf({ A: ['b', 'c'], B: null, C: ['new'], D: ['inner'], E: null, G: ['g'] });
   assert.deepEqual(compareLists(before, now), { gone: ['A.a', 'B'], added: ['A.c', 'C'] });
   assert.deepEqual(compareLists(known, known), { gone: [], added: [] });
 });
 
-test('the library’s uses are found in each way that it writes them', async () => {
+test('the uses of the library are found in every form of its code', async () => {
   const { names, computed } = await usesIn(`
     window.require('WAWebA').first(window.require('WAWebB'));
     const { one, two: renamed, three = 3, ...rest } = window.require('WAWebC');
@@ -136,7 +136,7 @@ test('the library’s uses are found in each way that it writes them', async () 
   assert.equal(computed, 1);
 });
 
-test('a use is told with its file and line', async () => {
+test('a use has its file and line', async () => {
   const { places } = await usesIn(
     "\n\nwindow.require('WAWebA').a;\nwindow.require('WAWebA').a;",
     'util/In.js',
@@ -144,7 +144,7 @@ test('a use is told with its file and line', async () => {
   assert.deepEqual(places, ['util/In.js:3']);
 });
 
-test('the library as it is installed asks for some 140 modules', async () => {
+test('the installed library uses at least 130 modules', async () => {
   const { uses } = await readLibraryUses();
   const modules = new Set(uses.map(({ module }) => module));
   assert.ok(modules.size >= 130, String(modules.size));
@@ -158,7 +158,7 @@ test('the library as it is installed asks for some 140 modules', async () => {
   }
 });
 
-test('the text names what is missing and what was not looked at; the doctor warns of it', async () => {
+test('the report names what is missing and what was not checked, and the doctor warns', async () => {
   const library = await readLibraryUses();
   const modules = { ...known.modules, WAWebAltDeviceLinkingApi: null };
   const report = composeReport(known, library, lookupInList({ ...known, modules }), null);
@@ -172,7 +172,7 @@ test('the text names what is missing and what was not looked at; the doctor warn
   assert.equal(contractVerdict(await examineList()).level, 'ok');
 });
 
-test('every name that Holdline needs can be looked up in the bundled list, but for those said here', () => {
+test('the bundled list has every module that Holdline needs, except WAWebUnpairDeviceJob', () => {
   const absent = Object.values(pageNeeds)
     .flatMap(({ needs, helps }) => [...needs, ...helps])
     .flatMap((need) => need.split('|'))

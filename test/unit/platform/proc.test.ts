@@ -18,7 +18,7 @@ import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 
 const scratch = await mkdtemp(join(tmpdir(), 'holdline-test-'));
-const oddName = 'a) Z 1 (b';
+const confusingName = 'a) Z 1 (b';
 const absentPid = 4_194_305;
 
 after(async () => {
@@ -26,23 +26,23 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** A process that leads a group, and whose name looks like fields of its own stat. */
-async function startOddlyNamed(): Promise<{ pid: number; exited: Promise<unknown> }> {
-  const program = join(scratch, oddName);
+/** A process that leads a group and has a name that looks like fields of /proc/PID/stat. */
+async function startConfusinglyNamed(): Promise<{ pid: number; exited: Promise<unknown> }> {
+  const program = join(scratch, confusingName);
   await copyFile('/bin/sleep', program);
   const child = spawn(program, ['60'], { cwd: scratch, detached: true, stdio: 'ignore' });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const pid = child.pid as number;
-  await eventually(async () => (await readProcessStat(pid))?.name === oddName);
+  await eventually(async () => (await readProcessStat(pid))?.name === confusingName);
   return { pid, exited };
 }
 
-test('name, state, group, arguments and directory of a process are read, whatever its name', async () => {
-  const { pid, exited } = await startOddlyNamed();
+test('name, state, group, arguments and directory of a process with any name are read', async () => {
+  const { pid, exited } = await startConfusinglyNamed();
   await eventually(async () => (await readProcessStat(pid))?.state === 'S');
-  assert.deepEqual(await readProcessStat(pid), { name: oddName, state: 'S', groupId: pid });
+  assert.deepEqual(await readProcessStat(pid), { name: confusingName, state: 'S', groupId: pid });
   assert.deepEqual(await listGroup(pid), [pid]);
-  assert.deepEqual((await readCommandLine(pid))?.slice(0, 2), [join(scratch, oddName), '60']);
+  assert.deepEqual((await readCommandLine(pid))?.slice(0, 2), [join(scratch, confusingName), '60']);
   assert.equal(await readWorkingDirectory(pid), scratch);
   assert.ok((await readProcessMemory(pid)).rssBytes > 0);
   assert.equal(await isRunning(pid), true);
@@ -50,8 +50,8 @@ test('name, state, group, arguments and directory of a process are read, whateve
   await exited;
 });
 
-test('of a process that is gone nothing is read, and no signal reaches it', async () => {
-  const { pid, exited } = await startOddlyNamed();
+test('a dead process has no facts, and no signal reaches it', async () => {
+  const { pid, exited } = await startConfusinglyNamed();
   assert.equal(signalProcess(pid, 'SIGKILL'), true);
   await exited;
   for (const gone of [pid, absentPid]) {

@@ -8,10 +8,10 @@ import { isQuick, namesLeftOut } from '../../runner/quick.js';
 const root = resolve(import.meta.dirname, '../../../..');
 
 for (const [list, names] of Object.entries({
-  'the quick run leaves out': namesLeftOut,
-  'runs first': longestFirst,
+  'left out of the quick run': namesLeftOut,
+  'longest first': longestFirst,
 })) {
-  test(`what ${list} exists, and stands there once`, () => {
+  test(`every file of the list "${list}" exists and is listed once`, () => {
     assert.deepEqual(
       names.filter((name) => !existsSync(resolve(root, name))),
       [],
@@ -20,7 +20,7 @@ for (const [list, names] of Object.entries({
   });
 }
 
-test('a new file of unit or integration is quick, one of faults or e2e is not', () => {
+test('a new file in unit or integration is quick, one in faults or e2e is not', () => {
   assert.equal(isQuick('test/unit/new.test.ts'), true);
   assert.equal(isQuick('test/integration/new.test.ts'), true);
   assert.equal(isQuick('test/faults/new.test.ts'), false);

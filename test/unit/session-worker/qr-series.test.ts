@@ -9,14 +9,14 @@ function lifeOf(qr: { issued_at: string; expires_at: string | null } | null): nu
   return Date.parse(qr.expires_at) - Date.parse(qr.issued_at);
 }
 
-/** The monotonic clock, in the test's hand. */
+/** A monotonic clock that the test moves. */
 function stopClock(t: TestContext) {
   const clock = { ms: 1_000 };
   t.mock.method(performance, 'now', () => clock.ms);
   return clock;
 }
 
-test('codes are numbered from 1 and carry when they were issued', () => {
+test('codes are numbered from 1 and have their issue and expiry times', () => {
   const series = new QrSeries();
   assert.deepEqual(series.next('a', issuedAt), {
     number: 1,
@@ -34,7 +34,7 @@ test('a code that the library repeats is not a new one', () => {
   assert.equal(series.isCurrent(first), true);
 });
 
-test('the first code of a batch lives a minute, the others 20 s, and a new batch begins anew', () => {
+test('the first code of each batch lasts a minute, the others 20 s', () => {
   const series = new QrSeries();
   assert.deepEqual(
     [lifeOf(series.next('a')), lifeOf(series.next('b')), lifeOf(series.next('c'))],
@@ -43,10 +43,10 @@ test('the first code of a batch lives a minute, the others 20 s, and a new batch
   series.newBatch();
   const next = series.next('d');
   assert.equal(lifeOf(next), 60_000);
-  assert.equal(next?.number, 4, 'the numbers go on');
+  assert.equal(next?.number, 4, 'the numbers continue');
 });
 
-test('only the newest code can be scanned, and none once it is withdrawn', () => {
+test('only the newest code is current, and none after it is withdrawn', () => {
   const series = new QrSeries();
   const first = series.next('a');
   const second = series.next('b');
@@ -56,10 +56,10 @@ test('only the newest code can be scanned, and none once it is withdrawn', () =>
   assert.equal(series.isCurrent(second), false);
 });
 
-test('the end of a code’s life is told once', (t) => {
+test('the expiry of a code is reported once', (t) => {
   const clock = stopClock(t);
   const series = new QrSeries();
-  assert.equal(series.withdrawExpired(), false, 'there was none yet');
+  assert.equal(series.withdrawExpired(), false, 'there is no code yet');
   const qr = series.next('a');
   assert.ok(qr);
   clock.ms += 59_999;
@@ -70,7 +70,7 @@ test('the end of a code’s life is told once', (t) => {
   assert.equal(series.withdrawExpired(), false);
 });
 
-test('a life does not depend on the wall clock', (t) => {
+test('the expiry does not depend on the wall clock', (t) => {
   const clock = stopClock(t);
   const series = new QrSeries();
   series.next('a', issuedAt);

@@ -42,21 +42,21 @@ async function stored() {
   return parseStatus(await direct.get(k.state));
 }
 
-/** How many scripts Redis has run since the statistics began. */
+/** How many scripts Redis has run since the last CONFIG RESETSTAT. */
 async function scriptsRun(): Promise<number> {
   return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await direct.info('commandstats'))?.[1] ?? 0);
 }
 
-test('a state arrives under the fence of its incarnation', async () => {
+test('a state is written with the fence of its incarnation', async () => {
   const { write } = open();
   write('ready');
   await eventually(async () => (await stored())?.state === 'ready');
   const status = await stored();
   assert.deepEqual([status?.epoch, status?.incarnation], [fence.epoch, fence.incarnation]);
-  assert.equal(await direct.get(k.fence), formatFence(fence), 'a thread does not move it');
+  assert.equal(await direct.get(k.fence), formatFence(fence), 'a thread does not move the fence');
 });
 
-test('the QR arrives with its state', async () => {
+test('the QR is written with its state', async () => {
   const { writer } = open();
   const png = Buffer.from([1, 2, 255]);
   const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
@@ -66,7 +66,7 @@ test('the QR arrives with its state', async () => {
   assert.deepEqual(await direct.getBuffer(k.qrPng), png);
 });
 
-test('while Redis is away only the newest state waits for it', async () => {
+test('while Redis is down only the newest state waits', async () => {
   const { write } = open();
   write('starting');
   await eventually(async () => (await stored())?.state === 'starting');
@@ -84,10 +84,10 @@ test('while Redis is away only the newest state waits for it', async () => {
   }
   server.signal('SIGCONT');
   await eventually(async () => (await stored())?.state === 'ready');
-  assert.equal(await scriptsRun(), 2, 'the one that was on its way, and the newest');
+  assert.equal(await scriptsRun(), 2, 'the write in progress, and the newest');
 });
 
-test('a refused write is told once, and nothing more is written under that fence', async () => {
+test('a refused write is reported once, and nothing more is written with that fence', async () => {
   const { write, refused } = open();
   await direct.set(k.fence, formatFence({ epoch: 1_000, incarnation: 2 }));
   write('ready');
@@ -96,7 +96,7 @@ test('a refused write is told once, and nothing more is written under that fence
   assert.equal(await stored(), null);
 });
 
-test('under a new fence the whole state is written again', async () => {
+test('the state is written again with a new fence', async () => {
   const { writer, write, refused } = open();
   const next: Fence = { epoch: 2_000, incarnation: 0 };
   await direct.set(k.fence, formatFence(next));
@@ -107,7 +107,7 @@ test('under a new fence the whole state is written again', async () => {
   assert.equal((await stored())?.epoch, next.epoch);
 });
 
-test('a Redis that refuses for want of memory gets the state as soon as it can take it', async () => {
+test('the state is written as soon as Redis is no longer out of memory', async () => {
   const { write } = open();
   await direct.config('SET', 'maxmemory', '1');
   await direct.config('RESETSTAT');
@@ -118,7 +118,7 @@ test('a Redis that refuses for want of memory gets the state as soon as it can t
   await eventually(async () => (await stored())?.state === 'ready');
 });
 
-test('once it has stopped nothing is written', async () => {
+test('nothing is written after a stop', async () => {
   const { writer, write } = open();
   await writer.stop();
   write('ready');

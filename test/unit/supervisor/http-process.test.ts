@@ -17,7 +17,7 @@ const patient = new AbortController().signal;
 
 after(assertNothingLeft);
 
-/** A process of HTTP that plays each behaviour for one life, and the last for all that follow. */
+/** An HTTP process that has each behaviour for one life, and the last one for all later lives. */
 class Play {
   readonly dir = scratchDir();
   readonly http: HttpProcess;
@@ -47,7 +47,7 @@ class Play {
   }
 }
 
-test('it is told where Redis is, and says where it listens', async () => {
+test('it gets the URL of Redis and reports its own', async () => {
   const play = new Play(['serves']);
   assert.equal(await play.http.serve(redisUrl), 'http://127.0.0.1:4321');
   const pid = await play.life(1);
@@ -57,7 +57,7 @@ test('it is told where Redis is, and says where it listens', async () => {
   assert.equal(isAlive(pid), false);
 });
 
-test('one that is killed is started again at once, on the same port', async () => {
+test('a killed HTTP process is restarted at once on the same port', async () => {
   const play = new Play(['serves']);
   await play.http.serve(redisUrl);
   process.kill(await play.life(1), 'SIGKILL');
@@ -72,7 +72,7 @@ test('one that is killed is started again at once, on the same port', async () =
   await play.http.stop(patient);
 });
 
-test('one that says nothing any more is killed, and started again', async () => {
+test('a silent HTTP process is killed and restarted', async () => {
   const play = new Play(['falls silent', 'serves'], { httpHungMs: 300 });
   await play.http.serve(redisUrl);
   const first = await play.life(1);
@@ -81,7 +81,7 @@ test('one that says nothing any more is killed, and started again', async () => 
   await play.http.stop(patient);
 });
 
-test('one that ends again and again waits longer each time, and is never given up', async () => {
+test('repeated failures back off, and are retried for ever', async () => {
   const play = new Play(['serves', 'exits', 'refuses', 'exits', 'serves']);
   await play.http.serve(redisUrl);
   process.kill(await play.life(1), 'SIGKILL');
@@ -96,7 +96,7 @@ test('one that ends again and again waits longer each time, and is never given u
   await play.http.stop(patient);
 });
 
-test('one that is refused as it first comes up says what the operator has to change', async () => {
+test('an operator error at the first start is passed on', async () => {
   const { http } = new Play(['refuses']);
   await assert.rejects(http.serve(redisUrl), (error) => {
     assert.ok(error instanceof OperatorError);
@@ -106,13 +106,13 @@ test('one that is refused as it first comes up says what the operator has to cha
   await http.stop(patient);
 });
 
-test('one that ends before it came up is an error that says how', async () => {
+test('an exit before the first start has finished is an error with the exit code', async () => {
   const { http } = new Play(['exits']);
   await assert.rejects(http.serve(redisUrl), /^Error: HTTP did not come up: exit code 7$/);
   await http.stop(patient);
 });
 
-test('one that does not stop is killed as soon as that is forced', async () => {
+test('an HTTP process that ignores its stop is killed when the stop is forced', async () => {
   const play = new Play(['ignores its stop']);
   await play.http.serve(redisUrl);
   const pid = await play.life(1);
@@ -123,7 +123,7 @@ test('one that does not stop is killed as soon as that is forced', async () => {
   assert.equal(isAlive(pid), false);
 });
 
-test('it can be stopped before it was told to serve', async () => {
+test('it can be stopped before it serves', async () => {
   const { http } = new Play(['serves']);
   await http.stop(patient);
   await assert.rejects(http.serve(redisUrl), /stopped before it came up/);

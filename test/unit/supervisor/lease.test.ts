@@ -23,13 +23,13 @@ function open(renew: () => Promise<boolean>, giveUpMs = 60_000): Lease {
 
 const never = () => new Promise<boolean>(() => {});
 
-/** As a process that is frozen or busy: no timer runs, no I/O. */
+/** Like a frozen or busy process: no timer and no I/O runs. */
 function standStill(ms: number): void {
   const until = performance.now() + ms;
   while (performance.now() < until);
 }
 
-test('a lease whose renewals are never answered is lost at its deadline, and not before', async () => {
+test('a lease whose renewals get no answer is lost at its deadline, and not before', async () => {
   const openedAt = performance.now();
   const { lost } = open(never, 150);
   await once(lost, 'abort');
@@ -37,7 +37,7 @@ test('a lease whose renewals are never answered is lost at its deadline, and not
   assert.match(lost.reason, /^the lock could not be renewed for \d+\.\d s/);
 });
 
-test('errors of Redis alone do not lose it: they may pass before the deadline', async () => {
+test('errors of Redis that end before the deadline do not lose the lease', async () => {
   let calls = 0;
   const lease = open(async () => {
     if (++calls < 5) throw new Error('LOADING Redis is loading the dataset in memory');
@@ -50,7 +50,7 @@ test('errors of Redis alone do not lose it: they may pass before the deadline', 
   assert.equal(lease.isHeld, true);
 });
 
-test('it is lost at once when the lock is another’s, and asks no more', async () => {
+test('the lease is lost at once when another run holds the lock, and is not renewed again', async () => {
   let calls = 0;
   const lease = open(async () => ++calls < 3);
   await once(lease.lost, 'abort');
@@ -59,7 +59,7 @@ test('it is lost at once when the lock is another’s, and asks no more', async 
   assert.equal(calls, 3);
 });
 
-test('each granted renewal is told to those who live by it', async () => {
+test('each successful renewal calls the listeners', async () => {
   const lease = open(async () => true);
   let renewed = 0;
   lease.renewed.add(() => renewed++);
@@ -67,7 +67,7 @@ test('each granted renewal is told to those who live by it', async () => {
   assert.ok(lease.ageMs < 60_000);
 });
 
-test('a renewal counts from when it was sent: an answer that comes too late does not save it', async () => {
+test('a renewal counts from when it was sent: a late answer does not save the lease', async () => {
   let answer: (isOurs: boolean) => void = () => {};
   const lease = open(
     () =>
@@ -86,7 +86,7 @@ test('a renewal counts from when it was sent: an answer that comes too late does
   assert.equal(renewed, 0);
 });
 
-test('a process that stood still knows that it is late before any of its timers has run', async (t) => {
+test('after a standstill the lease is lost before any timer has run', async (t) => {
   const lease = open(async () => true, 60_000);
   assert.equal(await lease.renewNow(), true);
   assert.equal(lease.isHeld, true);
@@ -108,14 +108,14 @@ for (const jumpMs of [-3_600_000, 3_600_000]) {
   });
 }
 
-test('a forfeited lease is lost with the reason given; the first reason stands', () => {
+test('a forfeited lease is lost with the first reason given', () => {
   const lease = open(never);
-  lease.forfeit('somebody else was seen');
+  lease.forfeit('another owner was seen');
   lease.forfeit('a second reason');
-  assert.equal(lease.lost.reason, 'somebody else was seen');
+  assert.equal(lease.lost.reason, 'another owner was seen');
 });
 
-test('a lease that is stopped renews no more and does not count as lost', async () => {
+test('a stopped lease is not renewed and does not count as lost', async () => {
   let calls = 0;
   const lease = open(async () => {
     calls++;
@@ -124,14 +124,14 @@ test('a lease that is stopped renews no more and does not count as lost', async 
   await eventually(() => calls > 0);
   lease.stop();
   const atStop = calls;
-  // Its own deadline would come before that of the other.
+  // The deadline of the stopped lease would come before this one.
   const other = open(never, 1_200);
   await once(other.lost, 'abort');
   assert.equal(calls, atStop);
   assert.equal(lease.lost.aborted, false);
 });
 
-test('one that is lost because the process stood still says so, and does not leave it to Redis', async () => {
+test('a lease that is lost by a standstill says so', async () => {
   const { lost } = open(never, 300);
   standStill(800);
   if (!lost.aborted) await once(lost, 'abort');
@@ -141,14 +141,14 @@ test('one that is lost because the process stood still says so, and does not lea
   );
 });
 
-test('a listener to the renewals that throws costs neither the others nor the lease', async () => {
+test('a listener that throws affects neither the others nor the lease', async () => {
   const lease = open(async () => true);
-  let told = 0;
+  let calls = 0;
   lease.renewed.add(() => {
     throw new Error('the first one is broken');
   });
-  lease.renewed.add(() => told++);
+  lease.renewed.add(() => calls++);
   assert.equal(await lease.renewNow(), true);
-  assert.ok(told > 0);
+  assert.ok(calls > 0);
   assert.equal(lease.isHeld, true);
 });

@@ -12,7 +12,7 @@ const limits = {
   incompatibleRetryMs: 900_000,
 };
 
-/** A policy whose time and chance the test has in hand; chance begins at its most. */
+/** A policy with a clock and a random number that the test sets; the random number begins at its maximum. */
 function scripted(changed: Partial<typeof limits> = {}) {
   const clock = { ms: 0, chance: 1 };
   const policy = new RestartPolicy(
@@ -29,13 +29,13 @@ function scripted(changed: Partial<typeof limits> = {}) {
   return { clock, decide, delayOf };
 }
 
-test('the delay doubles from failure to failure up to its cap', () => {
+test('the delay doubles with each failure up to its cap', () => {
   const { delayOf } = scripted({ restartsMax: 100 });
   const delays = Array.from({ length: 6 }, () => delayOf('thread_threw'));
   assert.deepEqual(delays, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
 });
 
-test('chance takes up to half of a delay away, never more', () => {
+test('jitter takes away up to half of a delay', () => {
   const { clock, delayOf } = scripted({ restartsMax: 100 });
   clock.chance = 0;
   assert.equal(delayOf('thread_threw'), 250);
@@ -43,7 +43,7 @@ test('chance takes up to half of a delay away, never more', () => {
   assert.equal(delayOf('thread_threw'), 750);
 });
 
-test('delays start anew after an incarnation that was healthy for long enough', () => {
+test('delays start again after an incarnation that was healthy for long enough', () => {
   const { delayOf } = scripted({ restartsMax: 100 });
   delayOf('thread_threw');
   delayOf('thread_threw');
@@ -52,7 +52,7 @@ test('delays start anew after an incarnation that was healthy for long enough', 
   assert.deepEqual([delayOf('thread_threw'), delayOf('thread_threw')], [1_000, 2_000]);
 });
 
-test('what breaks first after health of any length is mended at once, what was never healthy is not', () => {
+test('the first failure after any healthy time restarts at once, one without it does not', () => {
   for (const reason of ['thread_threw', 'browser_died', 'page_hung'] as const) {
     assert.equal(scripted().delayOf(reason, 1), 0, reason);
     assert.equal(scripted().delayOf(reason), 500, reason);
@@ -61,13 +61,13 @@ test('what breaks first after health of any length is mended at once, what was n
   assert.deepEqual([delayOf('thread_threw', 1), delayOf('thread_threw', 1)], [0, 1_000]);
 });
 
-test('an outage, which many sessions meet at once, has its delay and its jitter from the first time on', () => {
+test('an outage, which many sessions meet at once, has delay and jitter from the first failure on', () => {
   const { clock, delayOf } = scripted();
   clock.chance = 0.5;
   assert.equal(delayOf('whatsapp_disconnected', limits.healthyAfterMs), 375);
 });
 
-test('more counted failures within the window than allowed end the run, with the last reason', () => {
+test('too many counted failures within the window end the run, with the last reason', () => {
   const { clock, decide } = scripted();
   for (const reason of ['thread_threw', 'browser_died', 'page_hung'] as const) {
     assert.equal(decide(reason).type, 'restart');
@@ -80,7 +80,7 @@ test('more counted failures within the window than allowed end the run, with the
   });
 });
 
-test('failures that the window has left behind do not count, nor does health forgive those within', () => {
+test('failures outside the window do not count, and health does not clear those within', () => {
   const { clock, decide } = scripted();
   for (let i = 0; i < 10; i++) {
     assert.equal(decide('thread_threw').type, 'restart');
@@ -91,20 +91,20 @@ test('failures that the window has left behind do not count, nor does health for
   assert.equal(decide('thread_threw', limits.healthyAfterMs).type, 'end');
 });
 
-test('an outage of the network or of WhatsApp never ends the run, however long', () => {
+test('an outage of the network or of WhatsApp never ends the run', () => {
   const { decide, delayOf } = scripted();
   for (let i = 0; i < 1_000; i++) assert.equal(decide('whatsapp_unreachable').type, 'restart');
   assert.equal(delayOf('whatsapp_disconnected'), limits.backoffMaxMs);
-  assert.equal(decide('thread_threw').type, 'restart', 'nor does it use up what others may');
+  assert.equal(decide('thread_threw').type, 'restart', 'it does not count for other failures');
 });
 
-test('an incompatible page gets a second look soon, and is then tried again at its own, long interval', () => {
+test('an incompatible page is retried soon once, and then at its own long interval', () => {
   const { decide, delayOf } = scripted();
   assert.deepEqual(decide('incompatible_page'), { type: 'restart', delayMs: 500, restartLevel: 'browser' });
   for (let i = 0; i < 20; i++) assert.equal(delayOf('incompatible_page'), limits.incompatibleRetryMs);
 });
 
-test('a page that was found compatible in between gets its second look again', () => {
+test('after another failure in between, an incompatible page is retried soon again', () => {
   const { delayOf } = scripted();
   delayOf('incompatible_page');
   delayOf('whatsapp_unreachable');
@@ -119,14 +119,14 @@ test('a refused login ends the run in auth_failure at once', () => {
   });
 });
 
-test('after a logout on the phone the next incarnation follows at once, but not again and again', () => {
+test('after a logout on the phone the restart is at once, but repeated logouts back off', () => {
   const { delayOf } = scripted();
   assert.equal(delayOf('logged_out', limits.healthyAfterMs), 0);
   assert.deepEqual([delayOf('logged_out'), delayOf('logged_out')], [500, 1_000]);
   assert.equal(delayOf('logged_out', limits.healthyAfterMs), 0);
 });
 
-test('what a new thread did not mend gets a new browser; an outage keeps the browser it has', () => {
+test('a second failure gets a new browser; an outage keeps the browser', () => {
   const { decide } = scripted({ restartsMax: 100 });
   const levelOf = (reason: ExitReason, healthyMs = 0) => {
     const decision = decide(reason, healthyMs);
@@ -138,7 +138,7 @@ test('what a new thread did not mend gets a new browser; an outage keeps the bro
   for (let i = 0; i < 5; i++) assert.equal(levelOf('whatsapp_unreachable'), 'thread');
 });
 
-test('only a login that is void costs the profile', () => {
+test('only logged_out wipes the profile', () => {
   const reasons = Object.keys(exitReasons) as ExitReason[];
   assert.deepEqual(
     reasons.filter((reason) => exitPolicy(reason).wipesProfile),

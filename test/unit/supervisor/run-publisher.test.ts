@@ -5,7 +5,7 @@ import type { Redis } from '../../../src/platform/redis/connection.js';
 import type { Lease } from '../../../src/supervisor/lease.js';
 import { RunLostError, RunPublisher } from '../../../src/supervisor/run-publisher.js';
 
-/** A Redis that has lost the fence: it takes the state once it was claimed anew. */
+/** A Redis that can lose the fence, and accepts a state only after a new claim. */
 function stage(renewals: boolean[]) {
   let epoch = 100;
   let fence = '';
@@ -31,7 +31,7 @@ function stage(renewals: boolean[]) {
   };
   const epochs: number[] = [];
   const publisher: RunPublisher = new RunPublisher({
-    // Of nothing else is anything there.
+    // Every other command returns nothing.
     redis: new Proxy(redis, {
       has: () => true,
       get: (known, name) => Reflect.get(known, name) ?? (async () => []),
@@ -52,7 +52,7 @@ function stage(renewals: boolean[]) {
   };
 }
 
-test('each epoch under which a run goes on is told, whatever it was claimed anew for', async () => {
+test('each new epoch of a run is reported, whatever write claimed it', async () => {
   const { publisher, epochs, lose } = stage([]);
   await publisher.claim(0);
   lose();
@@ -62,7 +62,7 @@ test('each epoch under which a run goes on is told, whatever it was claimed anew
   assert.deepEqual(epochs, [101, 102, 103]);
 });
 
-test('a renewal that Redis refuses once says nothing of whose the session is', async () => {
+test('one refused renewal does not lose the run', async () => {
   const { publisher, lose } = stage([false, true]);
   await publisher.claim(0);
   lose();
@@ -70,7 +70,7 @@ test('a renewal that Redis refuses once says nothing of whose the session is', a
   assert.equal(publisher.fence.epoch, 102);
 });
 
-test('a lock that is another run’s ends the writing', async () => {
+test('a lock of another run ends the writes', async () => {
   const { publisher, lose } = stage([false]);
   await publisher.claim(0);
   lose();

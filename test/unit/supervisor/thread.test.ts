@@ -7,7 +7,7 @@ import { assertNothingLeft } from '../../support/leftovers.js';
 
 after(assertNothingLeft);
 
-/** Says that it lives as soon as it is spoken to. */
+/** A thread that answers every message with a sign of life. */
 const entry = new URL(
   `data:text/javascript,${encodeURIComponent(
     `import { parentPort } from 'node:worker_threads';
@@ -15,7 +15,7 @@ const entry = new URL(
   )}`,
 );
 
-test('a word of a thread that nothing can be made of ends that thread’s life, not the process', async () => {
+test('a message whose handler throws ends the thread, not the process', async () => {
   const thread = new SessionThread(entry, timingSchema.parse({}));
   thread.begin({} as ThreadData, () => {
     throw new Error('nothing can be made of it');

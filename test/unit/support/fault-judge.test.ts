@@ -10,18 +10,23 @@ import type { Expectation } from '../../support/matrix/fault-row.js';
 import { type FaultRecord, judge, noticedAfterMs, recoveredAfterMs } from '../../support/matrix/judge.js';
 import type { Sample } from '../../support/matrix/status-sampler.js';
 
-/** The judge of the fault tests: a run that goes well passes, and each way to go wrong does not. */
-type Told = readonly [state: SessionState, incarnation?: number, epoch?: number, lastError?: string | null];
+/** The judge of the fault tests accepts a good run and refuses each kind of bad one. */
+type StatusFacts = readonly [
+  state: SessionState,
+  incarnation?: number,
+  epoch?: number,
+  lastError?: string | null,
+];
 
-function status([state, incarnation = 1, epoch = 7, lastError = null]: Told): Status {
+function status([state, incarnation = 1, epoch = 7, lastError = null]: StatusFacts): Status {
   const run = { auth_dir: '', chrome_executable: '', headless: true, session: 'default', supervisor: 's' };
   const full = { ...run, epoch, incarnation, restarts: 0 };
   return composeStatus(full, { state, lastError, account: null }, null);
 }
 
-/** One look each second; the injection is at 1.5 s. */
-function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {}): FaultRecord {
-  const samples = told.map(
+/** One sighting each second; the injection is at 1.5 s. */
+function record(seen: readonly (StatusFacts | 503)[], changes: Partial<FaultRecord> = {}): FaultRecord {
+  const samples = seen.map(
     (what, i): Sample => ({
       at: i * 1_000,
       tookMs: 5,
@@ -32,7 +37,7 @@ function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {
       acting: 1,
     }),
   );
-  const last = told.at(-1);
+  const last = seen.at(-1);
   return {
     state: 'ready',
     before: { status: status(['ready']), browser: 1 },
@@ -48,8 +53,8 @@ function record(told: readonly (Told | 503)[], changes: Partial<FaultRecord> = {
   };
 }
 
-const died: Told = ['disconnected', 2, 7, 'the browser died'];
-const well: readonly Told[] = [
+const died: StatusFacts = ['disconnected', 2, 7, 'the browser died'];
+const well: readonly StatusFacts[] = [
   ['ready'],
   ['ready'],
   died,
@@ -59,14 +64,14 @@ const well: readonly Told[] = [
 ];
 const newBrowser: Expectation = { recovery: 'new browser', says: /browser died/, noticedMs: 1_000 };
 
-describe('a fault that was gone through well', () => {
-  test('passes, with the figures of when it showed and when it was over', () => {
+describe('a fault with a good recovery', () => {
+  test('passes, with the times when it showed and when it was over', () => {
     const run = record(well);
     judge(newBrowser, run);
     assert.deepEqual([noticedAfterMs(run), recoveredAfterMs(run)], [500, 3_500]);
   });
 
-  test('Redis may be late by itself, and the API with it', () => {
+  test('passes when the API is as late as Redis itself', () => {
     const late = record([['ready'], ['ready'], 503, ...well.slice(2)], { redisLatestMs: 900 });
     const samples = late.samples.map((s) => ({ ...s, tookMs: 1_900 }));
     judge(newBrowser, { ...late, samples });
@@ -74,7 +79,7 @@ describe('a fault that was gone through well', () => {
     assert.throws(() => judge({ ...newBrowser, redisDown }, { ...late, samples }), /the status took 1900 ms/);
   });
 
-  test('Redis may be away where it was taken away', () => {
+  test('passes with Redis down when the row expects that', () => {
     const run = record([['ready'], ['ready'], 503, ['starting', 1, 8], ['ready', 1, 8]]);
     judge({ recovery: 'anybody', redisDown: 'shows' }, run);
   });
@@ -96,7 +101,7 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
     /the status took 1051 ms/,
   ],
   [
-    'ready with nothing behind it',
+    'ready without a browser',
     record([['ready'], ['ready'], ['ready'], ['ready'], died, ['ready', 3]], {
       samples: record([['ready'], ['ready'], ['ready'], ['ready'], died, ['ready', 3]]).samples.map((s) => ({
         ...s,
@@ -108,23 +113,23 @@ const wrong: readonly [why: string, run: FaultRecord, expect: Expectation, messa
   ],
   ['an epoch that falls', record([['ready'], ['ready', 1, 6], ...well]), newBrowser, /6\.1 after 7\.1/],
   ['an incarnation that falls', record([...well, ['ready', 2]]), newBrowser, /7\.2 after 7\.3/],
-  ['a step that is none', record([...well, ['starting', 3]]), newBrowser, /starting after ready/],
+  ['an impossible transition', record([...well, ['starting', 3]]), newBrowser, /starting after ready/],
   ['a new scan', record([...well.slice(0, 4), ['qr', 3], ['ready', 3]]), newBrowser, /new scan/],
   ['another reason', record(well), { ...newBrowser, says: /page crashed/ }, /never said/],
   ['a late notice', record(well), { ...newBrowser, noticedMs: 440 }, /showed after 500 ms/],
   ['no notice', record([['ready'], ['ready'], ['ready']]), newBrowser, /isNewLife/],
   [
-    'somebody disturbed',
+    'a disturbed session',
     record([['ready'], ['ready'], ['disconnected', 1, 7, ownerGoneSentence], ['ready']], {
       after: { status: status(['ready']), browser: 1 },
     }),
     { recovery: 'undisturbed' },
     /the fault must not show/,
   ],
-  ['a Redis that was not away', record(well), { ...newBrowser, redisDown: 'shows' }, /never down/],
+  ['a Redis that was never down', record(well), { ...newBrowser, redisDown: 'shows' }, /never down/],
 ];
 
-describe('what the judge refuses', () => {
+describe('the judge refuses', () => {
   for (const [why, run, expect, message] of wrong) {
     test(why, () => {
       assert.throws(

@@ -6,8 +6,8 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 
 /**
- * The proof that the linter enforces the shape of the tree: files that break its rules, and lines beside them
- * that do not, are linted under the project's own biome.json in one run. Each line says what must be reported.
+ * Proves that the linter enforces the import rules. Lints files with forbidden and allowed lines in one run under the
+ * project's own biome.json. Each line says what must be reported.
  */
 
 const root = resolve(import.meta.dirname, '../../../..');
@@ -158,7 +158,7 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
     ],
   },
   {
-    title: 'one file of that folder alone may import whatsapp-web.js, and nothing else more',
+    title: 'only one file of that folder may import whatsapp-web.js, and has no other exception',
     file: 'src/session-worker/whatsapp/attached-client.ts',
     lines: [
       [`import 'whatsapp-web.js';`],
@@ -221,7 +221,7 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
     ],
   },
   {
-    title: 'a new folder in src is not beyond the rules',
+    title: 'the rules apply to a new folder in src',
     file: 'src/newcomer/violations.ts',
     lines: [...outside, ...whatsapp],
   },
@@ -289,7 +289,7 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
     ],
   },
   {
-    title: 'a promise that nobody waits for is reported, across modules too',
+    title: 'a floating promise is reported, across modules too',
     file: 'src/http/promises.ts',
     lines: [
       [`import { later } from '../platform/later.js';`],
@@ -358,7 +358,7 @@ async function lint(tree: string): Promise<Map<string, string[]>> {
       args,
       { cwd: tree, maxBuffer: 16 << 20, timeout: 180_000 },
       (error, stdout, stderr) => {
-        // biome exits with 1 because of the violations; without a report something else went wrong.
+        // biome exits with 1 because of the violations. Without a report it has failed.
         if (stdout.trim() === '') reject(new Error(`biome reported nothing: ${stderr}`, { cause: error }));
         else settle(stdout);
       },

@@ -11,7 +11,7 @@ interface LockedPackage {
 }
 
 /** Without a digest `npm ci` installs whatever the registry serves under that name and version. */
-it('package-lock.json has the digest of each package, and takes each from the public registry', () => {
+it('package-lock.json has a digest and the public registry for each package', () => {
   const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8')) as {
     packages: Record<string, LockedPackage>;
   };

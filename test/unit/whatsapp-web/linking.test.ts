@@ -5,7 +5,7 @@ import { PairingCodes } from '../../whatsapp-web/pairing-codes.js';
 
 const KEYS = { noise: 'noise', identity: 'identity', adv: 'adv', platform: '1' };
 
-/** A Linking whose clock stands still until the test moves it. */
+/** A Linking with a clock that only the test moves. */
 function stoppedLinking() {
   const clock = { nowMs: 1_000 };
   return { clock, linking: new Linking(() => clock.nowMs) };
@@ -33,7 +33,7 @@ test('a QR text is valid until its last millisecond', () => {
   assert.equal(reasonOf(linking.scan(qr)), 'linked');
 });
 
-test('a new ref ends the one before it on the same page only', () => {
+test('a new ref ends the previous one of the same page only', () => {
   const { linking } = stoppedLinking();
   const first = linking.issueRef('page', KEYS, 60_000);
   const elsewhere = linking.issueRef('another page', KEYS, 60_000);
@@ -43,7 +43,7 @@ test('a new ref ends the one before it on the same page only', () => {
   assert.equal(reasonOf(linking.scan(elsewhere.qr)), 'linked');
 });
 
-test('texts that no page shows are refused with their reason', () => {
+test('texts that no page shows are refused with a reason', () => {
   const { linking } = stoppedLinking();
   const { ref, qr } = linking.issueRef('page', KEYS, 60_000);
   const { qr: abandoned } = linking.issueRef('closed page', KEYS, 60_000);
@@ -67,7 +67,7 @@ test('a fifth device is refused until one of the four is unlinked', () => {
   assert.equal(reasonOf(link()), 'linked');
 });
 
-test('credentials are good until their device is unlinked', () => {
+test('credentials are valid until their device is unlinked', () => {
   const { linking } = stoppedLinking();
   const result = linking.scan(linking.issueRef('page', KEYS, 60_000).qr);
   assert.ok(result.linked);
@@ -79,7 +79,7 @@ test('credentials are good until their device is unlinked', () => {
   assert.equal(linking.authenticate({ id, secret }), undefined);
 });
 
-test('a phone takes the text with the present secret of the page only, and none without one', () => {
+test('a phone accepts only a text with the current secret of the page, and none without one', () => {
   const { linking } = stoppedLinking();
   const { qr } = linking.issueRef('page', KEYS, 60_000);
   const withSecret = (adv: string) => qr.split(',').with(3, adv).join(',');
@@ -95,7 +95,7 @@ test('a phone takes the text with the present secret of the page only, and none 
   assert.equal(reasonOf(linking.scan(withSecret('newer'))), 'linked');
 });
 
-test('a text that a phone would take can be looked at without linking', () => {
+test('accept() checks a text without linking', () => {
   const { linking } = stoppedLinking();
   const { qr, ref } = linking.issueRef('page', KEYS, 60_000);
   const accepted = linking.accept(qr);
@@ -104,7 +104,7 @@ test('a text that a phone would take can be looked at without linking', () => {
   assert.equal(reasonOf(linking.scan(qr)), 'linked');
 });
 
-test('a device keeps the name that its page had when it was linked, by QR code and by typed code', () => {
+test('a device keeps the name of its page at the link, by QR code and by pairing code', () => {
   const { linking } = stoppedLinking();
   const codes = new PairingCodes(() => 1_000);
   const nameOf = (pageId: string) => `name of ${pageId}`;

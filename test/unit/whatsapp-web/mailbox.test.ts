@@ -8,7 +8,7 @@ const ME = '15550001111@c.us';
 const ADA = '15551000001@c.us';
 const GROUP = '120363000000000001@g.us';
 
-/** A Mailbox whose clock stands still until the test moves it. */
+/** A Mailbox with a clock that only the test moves. */
 function stoppedMailbox() {
   const clock = { nowMs: 1_700_000_000_000 };
   return { clock, mailbox: new Mailbox(ME, () => clock.nowMs) };
@@ -22,7 +22,7 @@ const outgoing = (key: string, body = 'hello') => ({
   timestamp: 1_700_000_000,
 });
 
-test('a message that a page sends twice under one id is one message, received twice', () => {
+test('a message that a page sends twice with one id is one message, received twice', () => {
   const { mailbox } = stoppedMailbox();
   const first = mailbox.take(outgoing('3EB0A'));
   assert.equal(mailbox.take(outgoing('3EB0A')), first);
@@ -39,7 +39,7 @@ test('a message that a page sends twice under one id is one message, received tw
   assert.equal(mailbox.messages(ADA).length, 2);
 });
 
-test('messages are in order of their time, and those of one second in order of arrival', () => {
+test('messages are ordered by time, and within a second by arrival', () => {
   const { mailbox, clock } = stoppedMailbox();
   for (const body of ['a', 'b', 'c']) mailbox.receive({ from: ADA, body });
   mailbox.receive({ from: ADA, body: 'earlier', timestamp: 1_600_000_000 });
@@ -50,7 +50,7 @@ test('messages are in order of their time, and those of one second in order of a
   assert.deepEqual(bodies, ['earlier', 'a', 'b', 'c', 'later']);
 });
 
-test('the chat with the newest message comes first, and one without any last', () => {
+test('the chat with the newest message comes first, one without messages last', () => {
   const { mailbox } = stoppedMailbox();
   mailbox.setChat('+1 555 100 0009', { name: 'Nothing yet' });
   mailbox.receive({ from: ADA, body: 'old', timestamp: 1_600_000_000 });
@@ -68,7 +68,7 @@ test('the chat with the newest message comes first, and one without any last', (
   );
 });
 
-test('a group message carries its author, in the id too, and needs the group', () => {
+test('a group message has its author, also in its id, and needs the group', () => {
   const { mailbox } = stoppedMailbox();
   assert.throws(() => mailbox.receive({ from: ADA, chat: GROUP, body: 'x' }), /there is no chat/);
   mailbox.setChat(GROUP, { name: 'Team', participants: ['15551000001'] });
@@ -84,12 +84,12 @@ test('acks rise and never fall', () => {
   assert.throws(() => mailbox.raiseAck('true_x_y', 2), /there is no message/);
 });
 
-test('a number may be written in any way; what is neither a number nor an id is refused', () => {
+test('a number may be written in any way; a text that is neither number nor id is refused', () => {
   assert.deepEqual([toWid('+1 (555) 100-0001'), toWid(GROUP)], [ADA, GROUP]);
   assert.throws(() => toWid('Ada'), /neither a number nor an id/);
 });
 
-test('everyone is on WhatsApp but who was removed; after set(), only those listed', () => {
+test('every number is on WhatsApp unless it was removed; after set() only those listed', () => {
   const directory = new Directory();
   assert.deepEqual([directory.find(ADA), directory.find('15550009999@c.us')], [ADA, null]);
   directory.remove(ADA);
@@ -101,7 +101,7 @@ test('everyone is on WhatsApp but who was removed; after set(), only those liste
   assert.deepEqual([directory.find('15551000003@c.us'), directory.find(ADA)], ['15551000003@c.us', null]);
 });
 
-test('a story carries its author, a channel none, and neither has to be made first', () => {
+test('a story has its author, a channel message none, and neither needs a chat', () => {
   const { mailbox } = stoppedMailbox();
   const story = mailbox.receive({ from: ADA, chat: 'status@broadcast', body: 'x' });
   assert.deepEqual([story.id, story.author], [`false_status@broadcast_${story.key}_${ADA}`, ADA]);
@@ -110,7 +110,7 @@ test('a story carries its author, a channel none, and neither has to be made fir
   assert.deepEqual([news.id, news.author], [`false_${channel}_${news.key}`, null]);
 });
 
-test('what the account writes to itself ends with "out"', () => {
+test('the id of a message to oneself ends with "out"', () => {
   const { mailbox } = stoppedMailbox();
   assert.equal(mailbox.take({ ...outgoing('3EB0A'), chatId: ME }).id, `true_${ME}_3EB0A_out`);
 });

@@ -6,7 +6,7 @@ import { pageNeeds } from '../../../src/contract/page-needs.js';
 import { JUNE, type PageSettings, TODAY } from '../../whatsapp-web/index.js';
 import { loadPageModules, memberOf } from '../../whatsapp-web/page-modules.js';
 
-/** The stand-in's page against the names that the real page exports: what is not there must not be here either. */
+/** The stand-in's page offers no name that the real page does not export. */
 
 interface KnownExports {
   readonly revision: string;
@@ -17,7 +17,7 @@ const known: KnownExports = JSON.parse(
   await readFile(join(import.meta.dirname, '../../../../src/page-contract/known-exports.json'), 'utf8'),
 );
 
-/** The real page gives this module out as one object; the list of exports does not say what is in it. */
+/** The real page exports this module as one object; the list of exports does not have its members. */
 const realCollections = [
   'Msg',
   'Chat',
@@ -36,7 +36,7 @@ async function strangersOf(page: PageSettings): Promise<string[]> {
     if (name === 'WAWebCollections') return strange(name, members, realCollections);
     const real = known.modules[name];
     if (real === null) return [name];
-    // A module that only has a default export is that export, and what it has is not in the list.
+    // A module with only a default export is that export, whose members are not in the list.
     return real === undefined || real.join() === 'default' ? [] : strange(name, members, real);
   });
 }
@@ -49,7 +49,7 @@ test("today's page offers nothing that the real page lacks", async () => {
   assert.deepEqual(await strangersOf(TODAY), []);
 });
 
-test('control: the page of June has what has gone since', async () => {
+test('control: the page of June has names that are gone today', async () => {
   assert.deepEqual((await strangersOf(JUNE)).sort(), [
     'WAWebCollections.GroupMetadata',
     'WAWebSyncGatingUtils.isPlaceholderMessageResendEnabled',
@@ -57,7 +57,7 @@ test('control: the page of June has what has gone since', async () => {
 });
 
 for (const [name, page] of Object.entries({ TODAY, JUNE })) {
-  test(`all that the product's capabilities stand on is there: ${name}`, async () => {
+  test(`the page has everything that the capabilities need: ${name}`, async () => {
     const modules = await loadPageModules(page);
     const isThere = (path: string) => memberOf(modules, path) !== undefined;
     const all = Object.values(pageNeeds).flatMap(({ needs, helps }) => [...needs, ...helps]);
@@ -68,7 +68,7 @@ for (const [name, page] of Object.entries({ TODAY, JUNE })) {
   });
 }
 
-test('what the settings take away is gone, whatever it is', async () => {
+test('the settings can remove any module or member', async () => {
   const missing = ['WAWebCollections.Chat.getModelsArray', 'WALinkify.findLink', 'WAWebNothing.member'];
   const modules = await loadPageModules({ ...TODAY, missing });
   assert.equal(memberOf(modules, 'WAWebCollections.Chat.getModelsArray'), undefined);

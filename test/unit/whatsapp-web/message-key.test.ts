@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { JUNE, type PageSettings, TODAY } from '../../whatsapp-web/index.js';
 import { loadPageModules, memberOf } from '../../whatsapp-web/page-modules.js';
 
-/** WAWebMsgKey as the real page has it: the string is the same, the field that keeps it is not. */
+/** WAWebMsgKey of the real page: the string is the same in all versions, its field is not. */
 
 interface MsgKey {
   readonly fromMe: boolean;
@@ -32,7 +32,7 @@ async function keysOf(page: PageSettings) {
   return { Key: modules.WAWebMsgKey as MsgKeyClass, wid };
 }
 
-test('the string stands in the field of the day, and toString() gives it always', async () => {
+test('the string is in the configured field, and toString() always returns it', async () => {
   for (const keyField of [TODAY.keyField, JUNE.keyField, 'anotherName']) {
     const { Key, wid } = await keysOf({ ...TODAY, keyField });
     const key = new Key({ from: wid(ME), to: wid(ADA), id: '3EB0A', selfDir: 'out' });
@@ -40,11 +40,11 @@ test('the string stands in the field of the day, and toString() gives it always'
     assert.equal(key.toString(), expected);
     assert.equal((key as unknown as Record<string, unknown>)[keyField], expected);
     assert.deepEqual(Object.keys(key), ['fromMe', 'remote', 'id', keyField]);
-    assert.ok(String(key.toString).includes(keyField), 'its text names the field');
+    assert.ok(String(key.toString).includes(keyField), 'its source names the field');
   }
 });
 
-test('direction comes from who is logged in, and the parts are in the string', async () => {
+test('the direction depends on the account, and the string has all parts', async () => {
   const { Key, wid } = await keysOf(TODAY);
   const text = (parts: Record<string, unknown>) => new Key(parts).toString();
   assert.equal(text({ from: wid(ADA), to: wid(ME), id: 'A' }), `false_${ADA}_A`);
@@ -59,7 +59,7 @@ test('direction comes from who is logged in, and the parts are in the string', a
   assert.equal(text({ from: wid(ME), to: wid(ME), id: 'A', selfDir: 'out' }), `true_${ME}_A_out`);
 });
 
-test('a key can be read from its string, copied and compared', async () => {
+test('a key can be parsed from its string, copied and compared', async () => {
   const { Key } = await keysOf(TODAY);
   for (const text of [`true_${ADA}_3EB0A`, `false_${GROUP}_3EB0A_${ADA}`, `true_${ME}_3EB0A_out`]) {
     const key = Key.fromString(text);
@@ -71,7 +71,7 @@ test('a key can be read from its string, copied and compared', async () => {
   assert.ok(!Key.fromString(`true_${ADA}_A`).equals(Key.fromString(`true_${ADA}_B`)));
 });
 
-test('what is no wid is refused, and new ids come as a promise', async () => {
+test('a value that is not a wid is refused, and newId() returns a promise', async () => {
   const { Key, wid } = await keysOf(TODAY);
   assert.throws(() => new Key({ from: ME, to: wid(ADA), id: 'A' }), /^Error: MsgKey error: /);
   assert.throws(() => new Key({ fromMe: true, remote: ADA, id: 'A' }), /^Error: MsgKey error: /);

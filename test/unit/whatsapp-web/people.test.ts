@@ -21,7 +21,7 @@ function peopleWithMailbox() {
   return { people, mailbox };
 }
 
-test('everybody has one hidden id, that leads back to the number; an id without a number stays what it is', () => {
+test('every number has one hidden id that leads back to it; an id without a number stays as it is', () => {
   const { people } = peopleWithMailbox();
   const lid = people.lid(people.known('+1 (555) 100-0001'));
   assert.equal(lid, lidOf(ADA));
@@ -31,7 +31,7 @@ test('everybody has one hidden id, that leads back to the number; an id without 
   assert.notEqual(lidOf('15551000002'), lidOf('15551000001'));
 });
 
-test('a message by number and one by hidden id are of one chat', () => {
+test('a message by number and one by hidden id are in one chat', () => {
   const { mailbox } = peopleWithMailbox();
   mailbox.receive({ from: ADA, body: 'a' });
   mailbox.receive({ from: lidOf(ADA), body: 'b' });
@@ -41,7 +41,7 @@ test('a message by number and one by hidden id are of one chat', () => {
   );
 });
 
-test('one record is seen by hidden ids on one page and by numbers on another, its id included', () => {
+test('a page sees a record with hidden ids or with numbers, its id included', () => {
   const { people, mailbox } = peopleWithMailbox();
   mailbox.setChat(GROUP, { participants: [ADA] });
   const incoming = mailbox.receive({ from: ADA, chat: GROUP, body: 'x' });
@@ -57,7 +57,7 @@ test('one record is seen by hidden ids on one page and by numbers on another, it
   assert.deepEqual([lids.chat(chat).participants, numbers.chat(chat).participants], [[lidOf(ADA)], [ADA]]);
 });
 
-test('a hidden number is in no contact and in no name, until it is revealed', () => {
+test('a hidden number is in no contact and no name until it is revealed', () => {
   const { people, mailbox } = peopleWithMailbox();
   people.hide('15551000001');
   const chat = mailbox.setChat(ADA);

@@ -7,10 +7,10 @@ import { sendRaw } from '../../../support/http-raw.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
-/** The server closes after each of these. */
+/** The server closes the connection after each of these requests. */
 const sendUntilClosed = (port: number, bytes: string) => sendRaw(port, bytes, { untilClosed: true });
 
-describe('an attack', () => {
+describe('an attack on authentication', () => {
   const keys = makeKeys();
   const { key } = keys;
   let server: RedisServer;
@@ -33,7 +33,7 @@ describe('an attack', () => {
   const status = async (headers: Record<string, string>, path = '/api/status', method = 'GET') =>
     (await replica.get(path, { headers, method, redirect: 'manual' })).status;
 
-  it('gets nowhere with the right key in the wrong place', async () => {
+  it('fails with the right key in the wrong place', async () => {
     const encoded = Buffer.from(`admin:${key.admin}`).toString('base64');
     const digest = keys.environment.WHATSAPP_API_KEYS?.split(':').at(-1) ?? '';
     for (const [headers, path] of [
@@ -52,13 +52,13 @@ describe('an attack', () => {
     assert.equal(await status({ authorization: `bearer  ${key.admin}` }), 200, 'the control');
   });
 
-  it('gets nowhere with a key that is almost right', async () => {
+  it('fails with a key that is almost right', async () => {
     for (const wrong of [key.admin.slice(0, -1), `${key.admin}x`, key.admin.toUpperCase(), '', 'null']) {
       assert.equal(await status({ 'x-api-key': wrong }), 401, wrong.length.toString());
     }
   });
 
-  it('with two keys at once is refused, though one of them is right', async () => {
+  it('fails with two keys of which one is right', async () => {
     assert.equal(await status({ authorization: `Bearer ${key.read}`, 'x-api-key': key.admin }), 401);
     const twice = [`X-API-Key: ${key.admin}`, 'X-API-Key: holdline_wrong'];
     for (const lines of [twice, [...twice].reverse()]) {
@@ -70,13 +70,13 @@ describe('an attack', () => {
     assert.equal(await status({ authorization: `Bearer ${key.read}`, 'x-api-key': key.read }), 200);
   });
 
-  it('cannot put a wrong key on top of a login, or a login below a wrong key', async () => {
+  it('fails with a wrong key beside a valid login', async () => {
     assert.equal(await status({ cookie, 'x-api-key': 'holdline_wrong' }), 401);
     assert.equal(await status({ cookie: 'holdline_session=x' }), 401, 'the control');
     assert.equal(await status({ cookie: `x=1; ${cookie}; y=2` }), 200, 'the control');
   });
 
-  it('by a name that was pointed here is refused before any key is looked at', async () => {
+  it('by DNS rebinding is refused before any key is checked', async () => {
     for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:80']) {
       const request = `GET /api/status HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nX-API-Key: ${key.admin}\r\n\r\n`;
       assert.equal((await sendUntilClosed(replica.port, request))[0]?.status, 403, host);
@@ -90,7 +90,7 @@ describe('an attack', () => {
     'a browser that hides the origin': { 'sec-fetch-site': 'same-site' },
     'a client that names no origin': {},
   })) {
-    it(`cannot use the cookie for a change from ${title}`, async () => {
+    it(`cannot use the cookie to change anything from ${title}`, async () => {
       for (const path of ['/api/auth/start', '/api/logout', '/api/qr-links', '/signout', '/mcp']) {
         for (const type of ['text/plain', 'application/json', 'application/x-www-form-urlencoded']) {
           const all = { cookie, 'content-type': type, ...headers } as Record<string, string>;
@@ -104,13 +104,13 @@ describe('an attack', () => {
     });
   }
 
-  it('with the cookie from our own page goes through: the control', async () => {
+  it('is none when our own page uses the cookie: the control', async () => {
     const own = { cookie, origin: replica.url, 'sec-fetch-site': 'same-origin' };
     assert.equal(await status({ ...own, prefer: 'wait=0' }, '/api/stop', 'POST'), 200);
   });
 
-  it('cannot read with the cookie by embedding, though it may be linked to', async () => {
-    // By hand: fetch has headers of its own for this.
+  it('cannot read with the cookie by embedding; a link may', async () => {
+    // Written by hand: fetch would add its own Sec-Fetch headers.
     const from = async (site: string, mode: string, dest: string) => {
       const how = [`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Mode: ${mode}`, `Sec-Fetch-Dest: ${dest}`];
       const own = ['GET /qr HTTP/1.1', 'Host: localhost', 'Connection: close', `Cookie: ${cookie}`];
@@ -133,7 +133,7 @@ describe('an attack', () => {
     ...['/api/status/', '/API/STATUS', '/livez;/api/status', '/login/../qr', '/link/../qr.png', '/qr%00'],
     ...['/link/%2e%2e', '/link/x/../../qr', '/docs/../../.env', '/docs/..%2fpackage.json', '/api/jobs/..%2f'],
   ]) {
-    it(`finds nothing behind ${path}`, async () => {
+    it(`finds nothing at ${path}`, async () => {
       const request = (line: string) =>
         `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${line}\r\n`;
       const [stranger] = await sendUntilClosed(replica.port, request(''));
@@ -162,7 +162,7 @@ describe('an attack', () => {
     });
   }
 
-  it('with 10 MB of headers is cut off early, and nobody else notices', async () => {
+  it('with 10 MB of headers is cut off early, and other clients are still served', async () => {
     const socket = connect(replica.port, '127.0.0.1');
     let answer = '';
     socket.on('data', (chunk) => {
@@ -178,13 +178,13 @@ describe('an attack', () => {
       if (!socket.write(line)) await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
     }
     await closed;
-    // A client that writes on may see the reset before the answer.
+    // A client that keeps writing may see the reset before the answer.
     assert.match(answer, /^(HTTP\/1\.1 431 |$)/);
     assert.ok(sent < 10_000_000, `${sent} bytes were taken`);
     assert.equal(await status({ 'x-api-key': key.read }), 200);
   });
 
-  it('by a hundred clients that dribble their headers is over in seconds, and nobody else waits', async () => {
+  it('by a hundred clients that send headers slowly ends within 28 s, and other clients do not wait', async () => {
     const slow = Array.from({ length: 100 }, () => connect(replica.port, '127.0.0.1'));
     const ends = slow.map((socket) => {
       socket.on('error', () => undefined);
@@ -207,7 +207,7 @@ describe('an attack', () => {
     }
   });
 
-  it('with a cookie costs Redis one more command, with a key none', async () => {
+  it('costs Redis one more command with a cookie, and none with a key', async () => {
     const commands = async (headers: Record<string, string>) => {
       const count = async () =>
         Number(/total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1] ?? 0);
@@ -219,7 +219,7 @@ describe('an attack', () => {
     assert.equal(await commands({ cookie }), 2);
   });
 
-  it('finds no key, cookie or link in what Redis holds', async () => {
+  it('on Redis finds no key, cookie or link', async () => {
     const link = await replica.qrLink();
     const dump: string[] = [];
     for (const name of await redis.keys('*')) {

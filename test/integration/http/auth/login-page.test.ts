@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
 const html = { accept: 'text/html,application/xhtml+xml' };
 
-describe('the login of a browser', () => {
+describe('the login form', () => {
   const keys = makeKeys();
   const { key } = keys;
   let server: RedisServer;
@@ -36,7 +36,7 @@ describe('the login of a browser', () => {
   const statusOf = async (path: string, cookie: string, from = replica) =>
     (await from.get(path, { headers: { cookie, ...html }, redirect: 'manual' })).status;
 
-  it('is asked for where a page was wanted, and leads back there', async () => {
+  it('replaces a page that needs a login, and leads back to it', async () => {
     for (const page of ['qr', 'docs']) {
       const turnedAway = await replica.get(`/${page}`, { headers: html, redirect: 'manual' });
       assert.deepEqual([turnedAway.status, turnedAway.headers.get('location')], [303, `login?next=${page}`]);
@@ -53,7 +53,7 @@ describe('the login of a browser', () => {
     assert.equal((await replica.get('/qr')).status, 401, 'a client that is no browser gets JSON');
   });
 
-  it('never leads anywhere else', async () => {
+  it('leads to no other address', async () => {
     for (const next of [
       'https://evil.example',
       '//evil.example',
@@ -72,7 +72,7 @@ describe('the login of a browser', () => {
     }
   });
 
-  it('gives a cookie that no script, no other site and no plain connection gets to see', async () => {
+  it('sets a cookie that is HttpOnly, SameSite=Strict and, under https, Secure', async () => {
     const [cookie = ''] = (await replica.logIn(key.admin)).headers.getSetCookie();
     assert.match(cookie, /^holdline_session=[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
     const forwarded = { host: 'wa.example.org', origin: 'https://wa.example.org' };
@@ -81,7 +81,7 @@ describe('the login of a browser', () => {
     assert.ok((await redis.ttl((await redis.keys('{wa}:login:*'))[0] ?? '')) > 43_000);
   });
 
-  it('holds on every replica, ends with its time, and with a sign-out on all of them', async () => {
+  it('logs in on every replica, until the login expires or a sign-out ends it on all of them', async () => {
     const cookie = await replica.cookieOf(key.admin);
     assert.equal(await statusOf('/qr', cookie, behindProxy), 200);
     const out = await replica.post('/signout', {
@@ -97,7 +97,7 @@ describe('the login of a browser', () => {
     assert.equal(await statusOf('/qr', other), 303);
   });
 
-  it('ends when its key is taken away, or replaced under the same name', async () => {
+  it('gives a login that ends when its key is removed or replaced under the same name', async () => {
     const cookie = await replica.cookieOf(key.admin);
     for (const entry of [newApiKey('other', 'admin').entry, newApiKey('admin', 'admin').entry]) {
       const later = await startKeyedReplica(server.url, {
@@ -110,7 +110,7 @@ describe('the login of a browser', () => {
     assert.equal(await statusOf('/qr', cookie), 200, 'the control');
   });
 
-  it('of a key that may not see the code says so on a page, with a way out', async () => {
+  it('shows a key without the right to see the code a page that says so, with a sign-out', async () => {
     const response = await replica.get('/qr', {
       headers: { cookie: await replica.cookieOf(key.read), ...html },
     });
@@ -118,7 +118,7 @@ describe('the login of a browser', () => {
     assert.match(await response.text(), /does not allow this.*action="signout"/s);
   });
 
-  it('of a wrong key says so on the form, and gives nothing', async () => {
+  it('refuses a wrong key with a message and no cookie', async () => {
     for (const wrong of ['holdline_wrong', '', `${key.admin}x`]) {
       const response = await replica.logIn(wrong);
       assert.equal(response.status, 401);
@@ -131,7 +131,7 @@ describe('the login of a browser', () => {
     assert.equal(long.status, 413);
   });
 
-  it('is limited hard: after ten wrong keys the right one has to wait too', async () => {
+  it('refuses every key of an address after ten wrong ones', async () => {
     for (let i = 0; i < 10; i++) assert.equal((await replica.logIn(`holdline_${i}`)).status, 401);
     for (const tried of ['holdline_wrong', key.admin]) {
       const refused = await replica.logIn(tried);
@@ -139,39 +139,39 @@ describe('the login of a browser', () => {
       assert.ok(Number(refused.headers.get('retry-after')) > 800);
       assert.match(await refused.text(), /too many login attempts/);
     }
-    assert.equal((await replica.ask(key.admin, '/api/status')).status, 200, 'a key in a header still serves');
+    assert.equal((await replica.ask(key.admin, '/api/status')).status, 200, 'a key in a header still works');
   });
 
-  it('forgets the wrong keys of whoever has the right one', async () => {
+  it('forgets the wrong keys after a right one', async () => {
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 9; i++) assert.equal((await replica.logIn(`holdline_${i}`)).status, 401);
       assert.equal((await replica.logIn(key.admin)).status, 303);
     }
   });
 
-  it('counts those behind a trusted proxy one by one, and believes nobody else', async () => {
+  it('counts clients behind a trusted proxy one by one, and ignores X-Forwarded-For from others', async () => {
     const tryAs = async (from: KeyedReplica, forwarded: string) =>
       (await from.logIn('holdline_wrong', { 'x-forwarded-for': forwarded, origin: from.url })).status;
     for (let i = 0; i < 10; i++) assert.equal(await tryAs(behindProxy, `spoofed${i}, 203.0.113.7`), 401);
     assert.equal(await tryAs(behindProxy, '198.51.100.1, 203.0.113.7'), 429);
     assert.equal(await tryAs(behindProxy, '203.0.113.8'), 401);
-    // One household of IPv6 is one.
+    // A /64 network of IPv6 counts as one address.
     for (let i = 0; i < 10; i++) assert.equal(await tryAs(behindProxy, `2001:db8:0:1::${i}`), 401);
     assert.equal(await tryAs(behindProxy, '2001:db8:0:1:ffff::1'), 429);
     assert.equal(await tryAs(behindProxy, '2001:db8:0:2::1'), 401);
-    // Without a trusted proxy the header is anybody's text.
+    // Without a trusted proxy the header is ignored.
     for (let i = 0; i < 10; i++) assert.equal(await tryAs(replica, `203.0.113.${i}`), 401);
     assert.equal(await tryAs(replica, '203.0.113.99'), 429);
   });
 
-  it('is 503 while Redis is away, for a right and a wrong key alike', async () => {
+  it('answers 503 while Redis is down, to a right and to a wrong key', async () => {
     const cookie = await replica.cookieOf(key.admin);
     await server.kill();
     try {
       for (const tried of [key.admin, 'holdline_wrong']) {
         const startedAt = performance.now();
         assert.equal((await replica.logIn(tried)).status, 503);
-        assert.ok(performance.now() - startedAt < 5_000, 'not at the end of a command’s time');
+        assert.ok(performance.now() - startedAt < 5_000, 'it did not wait for the command deadline');
       }
       assert.equal(await statusOf('/qr', cookie), 503);
       assert.equal((await replica.ask('holdline_wrong', '/api/status')).status, 401, 'needs no Redis');

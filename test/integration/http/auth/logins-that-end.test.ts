@@ -7,8 +7,8 @@ import { eventually } from '../../../support/eventually.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
-/** A stream, or a wait, goes on for as long as what let it in, and no longer. */
-describe('what goes on in the name of a login', () => {
+/** A stream or a wait of a login lasts no longer than the login. */
+describe('a stream or a wait of a login', () => {
   const keys = makeKeys();
   let server: RedisServer;
   let redis: Redis;
@@ -20,7 +20,7 @@ describe('what goes on in the name of a login', () => {
   before(async () => {
     server = await startRedis();
     redis = new Redis(server.url);
-    // One test ends Redis.
+    // One test stops Redis.
     redis.on('error', () => undefined);
   });
   beforeEach(async () => {
@@ -52,14 +52,14 @@ describe('what goes on in the name of a login', () => {
   const signOut = (cookie: string) =>
     here.post('/signout', { redirect: 'manual', headers: { cookie, origin: here.url } });
 
-  /** Ended by the server's word, and not let in again. */
+  /** The server ended the stream in order, and lets it in no more. */
   async function assertEnded(client: EventClient, on: KeyedReplica, cookie: string): Promise<void> {
     await client.untilEnd();
     assert.ok(client.isComplete);
     assert.equal((await on.get('/api/events', { headers: { cookie } })).status, 401);
   }
 
-  it('ends with a sign-out, on every replica, and tells nothing from then on; other logins go on', async () => {
+  it('ends with a sign-out on every replica; the streams of other logins go on', async () => {
     const [mine, another] = [await here.cookieOf(keys.key.read), await here.cookieOf(keys.key.read)];
     const ended = [await listen(here, mine), await listen(there, mine), await listen(there, mine)];
     const [going] = [await listen(there, another), await listen(here, another)];
@@ -73,26 +73,28 @@ describe('what goes on in the name of a login', () => {
     assert.ok(clients.slice(3).every(({ hasEnded }) => !hasEnded));
   });
 
-  it('ends with the time of a login, and of a QR link', async () => {
-    const [login, visitor] = [await here.cookieOf(keys.key.read), await here.guestCookie()];
-    const [one, other] = [await listen(here, login), await listen(there, visitor)];
+  it('ends when the login or the guest login expires', async () => {
+    const [login, guest] = [await here.cookieOf(keys.key.read), await here.guestCookie()];
+    const [one, other] = [await listen(here, login), await listen(there, guest)];
     for (const name of await redis.keys('{wa}:login:*')) await redis.pexpire(name, 50);
     await assertEnded(one, here, login);
     assert.equal(other.hasEnded, false, 'the control');
     for (const name of await redis.keys('{wa}:qr-visit:*')) await redis.pexpire(name, 50);
-    await assertEnded(other, there, visitor);
+    await assertEnded(other, there, guest);
   });
 
-  it('ends with the time that is known also while Redis is away, and not before', async () => {
+  it('ends at its known expiry even while Redis is down, and not before', async () => {
     const login = await here.cookieOf(keys.key.read);
     const [short, long] = [await listen(here, login), await listen(here, await here.cookieOf(keys.key.read))];
     const [first] = await redis.keys('{wa}:login:*');
     const shortKey = (await redis.keys('{wa}:login:*')).find((name) => name !== first) ?? '';
     for (const name of [first ?? '', shortKey]) assert.ok((await redis.ttl(name)) > 43_000);
-    // Whichever of the two it is: one of them ends, the other goes on.
+    // It may be either of the two: one ends, the other goes on.
     await redis.pexpire(shortKey, 4_000);
-    const looks = await looksOf(redis);
-    await eventually(async () => (await looksOf(redis)) > looks + 1, { message: 'the time is known' });
+    const before = await checksOf(redis);
+    await eventually(async () => (await checksOf(redis)) > before + 1, {
+      message: 'the replica knows the expiry',
+    });
     await server.kill();
     try {
       await eventually(() => short.hasEnded || long.hasEnded, { timeoutMs: 20_000 });
@@ -102,7 +104,7 @@ describe('what goes on in the name of a login', () => {
     }
   });
 
-  it('ends with the key of the login, when that key is configured no more', async () => {
+  it('ends when the API key of the login is removed', async () => {
     const login = await here.cookieOf(keys.key.read);
     const client = await listen(here, login);
     const [name = ''] = await redis.keys('{wa}:login:*');
@@ -110,7 +112,7 @@ describe('what goes on in the name of a login', () => {
     await assertEnded(client, here, login);
   });
 
-  it('of a wait is answered 401, and tells nothing of what it waited for', async () => {
+  it('answers a wait 401, and takes its read out of the queue', async () => {
     const login = await here.cookieOf(keys.key.read);
     const asked = here.get('/api/chats', { headers: { cookie: login, prefer: 'wait=100' } });
     await eventually(async () => (await redis.keys('{wa}:reads-default:r-*')).length === 1);
@@ -121,7 +123,7 @@ describe('what goes on in the name of a login', () => {
     await eventually(async () => (await redis.keys('{wa}:reads-default:r-*')).length === 0);
   });
 
-  it('of an API key is no login: it goes on', async () => {
+  it('goes on when it belongs to an API key', async () => {
     const client = await listenToEvents(here.url, { headers: { 'x-api-key': keys.key.read } });
     clients.push(client);
     await signOut(await here.cookieOf(keys.key.read));
@@ -131,8 +133,8 @@ describe('what goes on in the name of a login', () => {
   });
 });
 
-/** Looks ask for the lives of what they look at; nothing else does. */
-async function looksOf(redis: Redis): Promise<number> {
+/** How often replicas checked logins: only these checks call PTTL. */
+async function checksOf(redis: Redis): Promise<number> {
   const info = await redis.info('commandstats');
   return Number(/cmdstat_pttl:calls=(\d+)/.exec(info)?.[1] ?? 0);
 }

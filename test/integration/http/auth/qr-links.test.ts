@@ -32,10 +32,10 @@ describe('a QR link', () => {
   });
   beforeEach(() => session.run.publish('qr', { qrText: 'a code' }));
 
-  const visit = (path: string, cookie: string, init: RequestInit = {}) =>
+  const getAsGuest = (path: string, cookie: string, init: RequestInit = {}) =>
     replica.get(path, { redirect: 'manual', ...init, headers: { cookie, ...init.headers } });
 
-  it('is made for ten minutes, or as long as was asked for', async () => {
+  it('lasts ten minutes, or as long as the request says', async () => {
     for (const [body, ttlS] of [
       [{}, 600],
       [{ ttl_s: 60 }, 60],
@@ -59,7 +59,7 @@ describe('a QR link', () => {
     }
   });
 
-  it('survives every preview that a chat makes of it, and then works once', async () => {
+  it('survives link previews, and then works once', async () => {
     const link = await replica.qrLink();
     for (const method of ['GET', 'HEAD', 'GET', 'OPTIONS']) {
       const preview = await replica.get(link, { method, headers: { 'user-agent': 'WhatsApp/2.23' } });
@@ -75,7 +75,7 @@ describe('a QR link', () => {
       opened.headers.getSetCookie()[0] ?? '',
       /^holdline_qr=[\w-]{43}; Max-Age=600; Path=\/; HttpOnly; SameSite=Strict$/,
     );
-    assert.equal((await visit('/qr', cookieIn(opened))).status, 200);
+    assert.equal((await getAsGuest('/qr', cookieIn(opened))).status, 200);
     for (const method of ['GET', 'POST']) {
       const again = await replica.get(link, { method, headers: html, redirect: 'manual' });
       assert.equal(again.status, 404);
@@ -84,7 +84,7 @@ describe('a QR link', () => {
     }
   });
 
-  it('opens for one of twenty who press at once', async () => {
+  it('opens for one of twenty guests who press the button at once', async () => {
     const link = await replica.qrLink();
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => replica.post(link, { redirect: 'manual' })),
@@ -93,7 +93,7 @@ describe('a QR link', () => {
     assert.equal(answers.filter(({ status }) => status === 404).length, 19);
   });
 
-  it('cannot be guessed, ends with its time, and with the key that made it', async () => {
+  it('cannot be guessed, and ends when it expires or when the key that made it is removed', async () => {
     const link = await replica.qrLink();
     const token = link.split('/')[2] ?? '';
     const near = `${token.slice(0, -2)}${token.endsWith('AA') ? 'BB' : 'AA'}`;
@@ -110,31 +110,31 @@ describe('a QR link', () => {
     });
     assert.equal((await later.get('/qr.png', { headers: { cookie } })).status, 401);
     await later.close();
-    assert.equal((await visit('/qr.png', cookie)).status, 200);
+    assert.equal((await getAsGuest('/qr.png', cookie)).status, 200);
 
     for (const name of await redis.keys('{wa}:qr-*')) await redis.pexpire(name, 1);
     await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal((await replica.get(link)).status, 404);
-    assert.equal((await visit('/qr.png', cookie)).status, 401);
+    assert.equal((await getAsGuest('/qr.png', cookie)).status, 401);
   });
 
-  it('shows the code and the state, and nothing else of the session', async () => {
+  it('shows a guest the code and the state, and nothing else of the session', async () => {
     const cookie = await replica.guestCookie();
-    const page = await (await visit('/qr', cookie)).text();
+    const page = await (await getAsGuest('/qr', cookie)).text();
     assert.match(page, /<img src="data:image\/png;base64,/);
     assert.match(page, /State: <strong>qr<\/strong>/);
-    assert.equal((await visit('/qr.png', cookie)).headers.get('content-type'), 'image/png');
+    assert.equal((await getAsGuest('/qr.png', cookie)).headers.get('content-type'), 'image/png');
 
     await session.run.publish('starting', { lastError: 'a secret of the server' });
-    assert.ok(!(await (await visit('/qr', cookie)).text()).includes('secret'));
+    assert.ok(!(await (await getAsGuest('/qr', cookie)).text()).includes('secret'));
     await session.run.publish('passkey_required', { lastError: 'a secret of the server' });
-    const asked = await (await visit('/qr', cookie)).text();
+    const asked = await (await getAsGuest('/qr', cookie)).text();
     assert.match(asked, /State: <strong>passkey_required<\/strong>/);
     assert.match(asked, /wants the passkey of the person/);
     assert.doesNotMatch(asked, /<img|secret|curl/);
-    assert.equal((await visit('/qr.png', cookie)).status, 404);
+    assert.equal((await getAsGuest('/qr.png', cookie)).status, 404);
     await session.run.publish('ready', { account: linkedAccount });
-    const linked = await (await visit('/qr', cookie)).text();
+    const linked = await (await getAsGuest('/qr', cookie)).text();
     assert.match(linked, /State: <strong>ready<\/strong>/);
     for (const detail of ['Ada', '4915', 'curl', '/srv/', 'android', 'auth_dir']) {
       assert.ok(!linked.includes(detail), detail);
@@ -148,14 +148,14 @@ describe('a QR link', () => {
       '/openapi.json',
       '/api/jobs/x',
     ]) {
-      assert.equal((await visit(path, cookie)).status, 403, path);
+      assert.equal((await getAsGuest(path, cookie)).status, 403, path);
     }
   });
 
-  it('tells events of the bare state and of the code, live, and none of anything else', async () => {
+  it('gives a guest live events of the bare state and of the code, and no others', async () => {
     const cookie = await replica.guestCookie();
     for (const types of ['message', 'state,message', 'account', 'state,account', 'message_ack']) {
-      assert.equal((await visit(`/api/events?types=${types}`, cookie)).status, 403, types);
+      assert.equal((await getAsGuest(`/api/events?types=${types}`, cookie)).status, 403, types);
     }
     for (const query of ['', '?types=state,qr']) {
       const client = await listenToEvents(replica.url, { query, lastEventId: '0-0', headers: { cookie } });
@@ -178,13 +178,13 @@ describe('a QR link', () => {
     }
   });
 
-  it('lets twenty listen and no more, and takes no place from those with a key', async () => {
+  it('lets at most twenty guests listen, and leaves the places of API keys alone', async () => {
     const page = async () => parseMetrics(await (await replica.ask(keys.key.read, '/metrics')).text());
     await eventually(async () => (await page()).value('holdline_event_listeners') === 0);
     const cookie = await replica.guestCookie();
     const listen = (headers: Record<string, string>) => listenToEvents(replica.url, { headers });
     const clients = await Promise.all(Array.from({ length: 20 }, () => listen({ cookie })));
-    const refused = await visit('/api/events', cookie);
+    const refused = await getAsGuest('/api/events', cookie);
     assert.equal(refused.status, 429);
     assert.equal(refused.headers.get('retry-after'), '5');
     clients.push(await listen({ 'x-api-key': keys.key.read }));

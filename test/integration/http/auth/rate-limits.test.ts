@@ -13,7 +13,7 @@ import { assertError, postSend } from '../../../support/send-client.js';
 const environment = { WHATSAPP_RATE_LIMIT: '5', WHATSAPP_SEND_QUEUE_MAX: '3' };
 const trusting = { environment: { ...environment, WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' } };
 
-describe('the limits', () => {
+describe('rate limits', () => {
   const keys = makeKeys();
   let server: RedisServer;
   let redis: Redis;
@@ -47,10 +47,10 @@ describe('the limits', () => {
   for (const [what, write] of Object.entries({
     'a list': (key: string) => redis.rpush(key, 'x'),
     rubbish: (key: string) => redis.set(key, 'many'),
-    'no UTF-8': (key: string) => redis.set(key, Buffer.from([0xff, 0xfe])),
-    'more than can be counted': (key: string) => redis.set(key, '9223372036854775807'),
+    'not UTF-8': (key: string) => redis.set(key, Buffer.from([0xff, 0xfe])),
+    'the largest number': (key: string) => redis.set(key, '9223372036854775807'),
   })) {
-    it(`begin anew where a counter is ${what}`, async () => {
+    it(`count anew when a counter is ${what}`, async () => {
       const key = '{wa}:limit:requests:key:admin';
       await write(key);
       assert.equal((await stop(replica, keys.key.admin, '203.0.113.5')).status, 200);
@@ -59,7 +59,7 @@ describe('the limits', () => {
     });
   }
 
-  it('count a key over all replicas and addresses, and say when to try again', async () => {
+  it('count a key over all replicas and addresses, and say when to retry', async () => {
     const answers: Response[] = [];
     for (let i = 0; i < 7; i++) {
       answers.push(await stop(i % 2 === 0 ? replica : other, keys.key.admin, `203.0.113.${i}`));
@@ -84,14 +84,14 @@ describe('the limits', () => {
     assert.equal((await chats(keys.key.admin)).status, 429);
   });
 
-  it('come before anything of a request is read', async () => {
+  it('apply before the body of a request is read', async () => {
     for (let i = 0; i < 5; i++) await stop(replica, keys.key.admin, '203.0.113.5', 'no json');
     assert.equal((await stop(replica, keys.key.admin, '203.0.113.5', 'no json')).status, 429);
     const forbidden = await stop(replica, keys.key.read, '203.0.113.5', 'no json');
-    assert.equal(forbidden.status, 403, 'what one may not do at all is said first');
+    assert.equal(forbidden.status, 403, 'a missing right is reported first');
   });
 
-  it('leave alone what is polled: status, QR, health, probes, jobs, and the tools that only read Redis', async () => {
+  it('do not count what clients poll: status, QR, health, probes, jobs and the tools that only read Redis', async () => {
     for (let i = 0; i < 8; i++) {
       for (const path of ['/api/status', '/qr', '/health', '/livez', '/readyz', '/docs']) {
         assert.equal((await replica.ask(keys.key.admin, path)).status, 200, path);
@@ -114,14 +114,14 @@ describe('the limits', () => {
     return { ...result, text: result.content.map(({ text }) => text).join('\n') };
   }
 
-  it('count the calls of an agent’s tools', async () => {
+  it('count the tool calls of an agent', async () => {
     for (let i = 0; i < 5; i++) assert.match((await callTool('whatsapp_list_chats')).text, /not_started/);
     const refused = await callTool('whatsapp_list_chats');
     assert.equal(refused.isError, true);
     assert.match(refused.text, /\(rate_limited\)[\s\S]*Wait \d+ s before the next try/);
   });
 
-  it('of a Redis that is away or frozen are 503 soon, not 500', async () => {
+  it('answer 503 soon, not 500, when Redis is down or frozen', async () => {
     const hasty = await startKeyedReplica(server.url, keys, { ...trusting, timing: outageTiming });
     await stop(hasty, keys.key.admin, '203.0.113.5');
     server.signal('SIGSTOP');
@@ -139,11 +139,11 @@ describe('the limits', () => {
     } finally {
       await server.restart();
     }
-    // The next test is not to begin while a connection is still down.
+    // The next test must not begin while a connection is still down.
     for (const each of [replica, other, open]) await eventually(async () => (await each.get('/readyz')).ok);
   });
 
-  it('let visitors have a part of the event streams', async () => {
+  it('leave guests only a part of the event streams', async () => {
     const few = await startKeyedReplica(server.url, keys, { feedTuning: { maxGuests: 1 } });
     const stop = new AbortController();
     try {
@@ -163,14 +163,14 @@ describe('the limits', () => {
     }
   });
 
-  it('without keys count the address alone', async () => {
+  it('count only the address where no keys are configured', async () => {
     const statuses = await Promise.all(
       Array.from({ length: 51 }, async () => (await open.get('/api/chats')).status),
     );
     assert.equal(statuses.filter((status) => status === 429).length, 1);
   });
 
-  it('are full with as many messages as may wait, until one of them leaves', async () => {
+  it('refuse a send while the queue is full, until a message leaves it', async () => {
     const session: HeldSession = await holdSession(server.url, open);
     try {
       await session.run.publish('ready');
@@ -179,7 +179,7 @@ describe('the limits', () => {
       const refused = await send('4');
       assertError(refused, 429, 'queue_full');
       assert.equal(refused.headers.get('retry-after'), '30');
-      assert.equal((await send('2')).status, 202, 'what is accepted already is found again');
+      assert.equal((await send('2')).status, 202, 'a message that was accepted before is found');
       const [wait, active] = ['{wa}:sends-default:wait', '{wa}:sends-default:active'] as const;
       await redis.lmove(wait, active, 'RIGHT', 'LEFT');
       assertError(await send('4'), 429, 'queue_full');
@@ -190,7 +190,7 @@ describe('the limits', () => {
     }
   });
 
-  it('let as many listen to events as a replica may serve', async () => {
+  it('refuse an event stream beyond the limit of the replica', async () => {
     const stop = new AbortController();
     const listen = () => fetch(`${open.url}/api/events`, { signal: stop.signal });
     const statuses = [];
@@ -199,7 +199,7 @@ describe('the limits', () => {
     stop.abort();
   });
 
-  it('forget nobody’s same Idempotency-Key for another’s', async () => {
+  it('keep equal Idempotency-Keys of two API keys apart', async () => {
     const wide = await startKeyedReplica(server.url, keys);
     const session = await holdSession(server.url, wide.asAdmin, 30_000);
     try {

@@ -6,7 +6,7 @@ import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
-/** Who may do what, written down a second time: a new route fails here until somebody has thought about it. */
+/** The scope of each route, written down a second time: a new route fails here until its scope was considered. */
 const pinned: Readonly<Record<string, Scope | 'open'>> = {
   ...{ 'GET /': 'read', 'GET /health': 'read', 'GET /api/status': 'read', 'GET /api/jobs/{id}': 'read' },
   ...{
@@ -31,7 +31,7 @@ const pinned: Readonly<Record<string, Scope | 'open'>> = {
   ...{ 'GET /livez': 'open', 'GET /readyz': 'open', 'GET /login': 'open', 'POST /login': 'open' },
   ...{ 'GET /link/{token}': 'open', 'POST /link/{token}': 'open' },
 };
-const forVisitors = ['GET /qr', 'GET /qr.png', 'GET /api/events'];
+const forGuests = ['GET /qr', 'GET /qr.png', 'GET /api/events'];
 
 const routes = createRoutes({ handlers: {} } as RouteParts);
 const nameOf = ({ method, path }: { method: string; path: string }) => `${method} ${path}`;
@@ -57,12 +57,12 @@ describe('the scope of each route', () => {
     await server.stop();
   });
 
-  it('is written down for every route that there is, and for no other', () => {
+  it('is written down for every existing route, and for no other', () => {
     assert.deepEqual(routes.map(nameOf).sort(), Object.keys(pinned).sort());
     for (const route of routes) assert.equal(route.scope, pinned[nameOf(route)], nameOf(route));
   });
 
-  /** Every request is one that gets nowhere behind the gate: nothing starts, sends or ends. */
+  /** Every request is invalid beyond authorization: nothing starts, sends or ends. */
   async function codeOf(route: (typeof routes)[number], headers: Record<string, string>): Promise<string> {
     const response = await replica.get(`${route.path.replaceAll(/\{\w+\}/g, 'x')}?types=nonsense`, {
       method: route.method,
@@ -74,19 +74,19 @@ describe('the scope of each route', () => {
     const isError = response.headers.get('content-type')?.startsWith('application/json') && !response.ok;
     return isError && text.includes('"error":{"code"') ? JSON.parse(text).error.code : `${response.status}`;
   }
-  const isTurnedAway = (code: string) => ['unauthorized', 'forbidden'].includes(code);
+  const isRefused = (code: string) => ['unauthorized', 'forbidden'].includes(code);
 
   for (const route of routes) {
     const needed = pinned[nameOf(route)] ?? 'admin';
     if (needed === 'open') {
-      it(`${nameOf(route)} asks nobody for a key`, async () => {
+      it(`${nameOf(route)} needs no key`, async () => {
         const wrong = { authorization: 'Bearer holdline_wrong' };
-        for (const headers of [{}, wrong]) assert.ok(!isTurnedAway(await codeOf(route, headers)));
+        for (const headers of [{}, wrong]) assert.ok(!isRefused(await codeOf(route, headers)));
       });
       continue;
     }
 
-    it(`${nameOf(route)} takes ${needed} and what includes it, and turns everybody else away`, async () => {
+    it(`${nameOf(route)} accepts ${needed} and every scope that includes it, and refuses all others`, async () => {
       for (const headers of [{}, { authorization: 'Bearer holdline_wrong' }, { 'x-api-key': '' }]) {
         assert.equal(await codeOf(route, headers as Record<string, string>), 'unauthorized');
       }
@@ -99,19 +99,19 @@ describe('the scope of each route', () => {
         ];
         for (const headers of ways) {
           const code = await codeOf(route, headers);
-          if (covers(scope, needed)) assert.ok(!isTurnedAway(code), `${scope}: ${code}`);
+          if (covers(scope, needed)) assert.ok(!isRefused(code), `${scope}: ${code}`);
           else assert.equal(code, 'forbidden', scope);
         }
       }
-      const visitor = await codeOf(route, { cookie: guestCookie, origin: replica.url });
-      if (forVisitors.includes(nameOf(route))) assert.ok(!isTurnedAway(visitor), visitor);
-      else assert.equal(visitor, 'forbidden', 'the holder of a QR link');
+      const asGuest = await codeOf(route, { cookie: guestCookie, origin: replica.url });
+      if (forGuests.includes(nameOf(route))) assert.ok(!isRefused(asGuest), asGuest);
+      else assert.equal(asGuest, 'forbidden', 'a guest');
     });
   }
 
   for (const { tool, scope: needed } of Object.values(operations) as Operation[]) {
     if (tool === null) continue;
-    it(`the tool ${tool.name} takes ${needed}, as its route does`, async () => {
+    it(`the tool ${tool.name} accepts ${needed}, as its route does`, async () => {
       for (const scope of scopes) {
         const response = await replica.ask(keys.key[scope], '/mcp', {
           method: 'POST',
@@ -131,7 +131,7 @@ describe('the scope of each route', () => {
     });
   }
 
-  it('asks who it is before it says what there is, and what is allowed before anything is read', async () => {
+  it('is checked before the body is read, and the caller before the path', async () => {
     const body = 'x'.repeat(2 * 1024 * 1024);
     const everything = { method: 'POST', body, headers: { 'content-type': 'text/plain' } };
     assert.equal((await replica.get('/nowhere')).status, 401);

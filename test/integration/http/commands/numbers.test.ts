@@ -37,7 +37,7 @@ describe('GET /api/numbers/{phone_number}', () => {
     return await stage.consumer({ read: async () => ({ ok: true, output: found }) });
   }
 
-  it('tells who it is, however the number is written in the path, on any replica', async () => {
+  it('answers who it is on any replica, for every spelling of the number in the path', async () => {
     const { reads } = await ready();
     const written = [
       ...['15551234567', '+1(555)123-4567', '%2B1%20555%20123%204567', '001.555.123.4567'],
@@ -61,7 +61,7 @@ describe('GET /api/numbers/{phone_number}', () => {
     assert.deepEqual(await ask('/15551234567'), { status: 200, body: output });
   });
 
-  it('refuses what is no number before anything is asked', async () => {
+  it('refuses an invalid number before it asks the session worker', async () => {
     const { reads } = await ready();
     const ids = ['98765432101234@lid', '98765432101234%40lid', '15551234567@c.us'];
     const brokenEscapes = ['%zz15551234567', '%ff15551234567', '15551234567%', '%2515551234567'];
@@ -74,7 +74,7 @@ describe('GET /api/numbers/{phone_number}', () => {
     assert.deepEqual(reads, []);
   });
 
-  it('tells what the session worker refuses', async () => {
+  it('passes on an error of the session worker', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const message = 'the page of WhatsApp Web (2.3000.1) lacks what a look-up needs';
@@ -86,7 +86,7 @@ describe('GET /api/numbers/{phone_number}', () => {
     assert.equal(answer.body.error?.message, message);
   });
 
-  it('waits as every read does, and asks nothing of a session that cannot get ready', async () => {
+  it('waits as every read does, and does not ask a session that cannot become ready', async () => {
     assertRefused(await ask('/15551234567'), 409, 'session_not_started');
     const { run } = await stage.held();
     assertRefused(await ask('/15551234567', 'wait=0'), 503, 'session_not_ready');

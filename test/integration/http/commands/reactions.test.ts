@@ -45,7 +45,7 @@ describe('POST /api/messages/{id}/react', () => {
     }
   });
 
-  it('refuses anything but one emoji, and asks nothing', async () => {
+  it('refuses anything but one emoji, and does not call the session worker', async () => {
     await publishReady();
     const { reads } = await stage.consumer({ read: async () => ({ ok: true, output: { ok: true } }) });
     for (const emoji of ['ok', '👍👍', '👍!', ' ', '1', 7, null, undefined, '👍'.padEnd(80, '\u200d')]) {
@@ -58,14 +58,14 @@ describe('POST /api/messages/{id}/react', () => {
     assert.deepEqual(reads, []);
   });
 
-  it('passes on that there is no such message', async () => {
+  it('answers 404 when there is no such message', async () => {
     await publishReady();
     const error = { code: 'message_not_found', message: 'there is no such message' };
     await stage.consumer({ read: async () => ({ ok: false, error }) });
     assert.deepEqual(await react({ emoji: '👍' }), { status: 404, body: { error } });
   });
 
-  it('says, when the wait is over, that it may have been done', async () => {
+  it('answers 504 after the wait, and says that it may have been done', async () => {
     await publishReady();
     const { status, body } = await react({ emoji: '👍' }, id, 'wait=1');
     assert.deepEqual([status, body.error?.code], [504, 'timeout']);

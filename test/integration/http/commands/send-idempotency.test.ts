@@ -31,7 +31,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
 
   const jobKey = (id: unknown) => `${keyPrefix}:sends-default:${String(id)}`;
 
-  it('replays what has settled, on another replica too, and says so', async () => {
+  it('replays a settled send on every replica, with a header that says so', async () => {
     const { sends } = await stage.consumer(sent);
     const first = await postSend(stage.replica, { key: 'order 4711' });
     assert.equal(first.headers.get('idempotent-replayed'), null);
@@ -52,7 +52,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 1);
   });
 
-  it('replays whatever the session’s state is by now, and asynchronously too', async () => {
+  it('replays in every state of the session, also with respond-async', async () => {
     await stage.consumer(sent);
     const first = await postSend(stage.replica, { key: 'a' });
     await stage.replica.post('/api/stop');
@@ -61,7 +61,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.deepEqual([again.status, again.body], [200, first.body]);
   });
 
-  it('joins the one that runs', async () => {
+  it('joins a send in progress', async () => {
     const maySend = deferred<void>();
     const { sends } = await stage.consumer({
       async send(job) {
@@ -81,7 +81,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     const watched = await startReplica(`redis://127.0.0.1:${proxy.port}`);
     stage.open.push(watched);
     const second = postSend(watched, { key: 'a' });
-    // It has looked how the job stands by then.
+    // By then it has read the status of the job.
     await isFound.promise;
     const third = await postSend(stage.other, { key: 'a', prefer: 'respond-async' });
     assert.deepEqual([third.status, third.body.status], [202, 'active']);
@@ -93,7 +93,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 1);
   });
 
-  it('fifty at once on two replicas are one message', async () => {
+  it('sends one message for fifty concurrent requests on two replicas', async () => {
     const { sends } = await stage.consumer(sent);
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) => postSend(i % 2 ? stage.replica : stage.other, { key: 'burst' })),
@@ -103,7 +103,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 1);
   });
 
-  it('of two different requests at once one is accepted and the others are refused', async () => {
+  it('accepts one of several concurrent different requests and refuses the others', async () => {
     const { sends } = await stage.consumer(sent);
     for (let round = 0; round < 10; round++) {
       const answers = await Promise.all(
@@ -119,7 +119,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 10);
   });
 
-  it('refuses another request under the same key, running or settled', async () => {
+  it('refuses a different request under the same key, before and after the first has settled', async () => {
     const running = await postSend(stage.replica, { key: 'a', prefer: 'respond-async' });
     assert.equal(running.status, 202);
     for (const other of [{ message: 'Hello!' }, { to: '15551234568' }]) {
@@ -147,7 +147,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 2);
   });
 
-  it('a message that an earlier version accepted is found, joined and sent as it was meant', async () => {
+  it('joins and sends a message that an earlier version accepted', async () => {
     const first = await postSend(stage.replica, { key: 'a', prefer: 'respond-async' });
     const [key = ''] = await stage.redis.keys(jobKey('k-*'));
     const { chatId, linkPreview, markSeen, ...earlier } = JSON.parse(
@@ -164,7 +164,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal((await getJob(stage.replica, first.body.id)).status, 'sent');
   });
 
-  it('keys are told apart to the last character', async () => {
+  it('tells keys apart by every character', async () => {
     const { sends } = await stage.consumer(sent);
     for (const key of ['a', 'A', 'a b', 'b', 'x'.repeat(255), 'x'.repeat(254)]) {
       const answer = await postSend(stage.replica, { key });
@@ -173,7 +173,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 6);
   });
 
-  it('does not remember what was refused before it was accepted', async () => {
+  it('does not remember a request that was refused', async () => {
     await session.run.publish('disconnected');
     await session.run.publish('qr', { qrText: 'a code' });
     assertError(await postSend(stage.replica, { key: 'a' }), 409, 'login_required');
@@ -188,7 +188,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     ['longer than 255', 'x'.repeat(256)],
     ['not ASCII', 'gr\u00fcn'],
   ] as const) {
-    it(`refuses a key that is ${what}, and only where something is sent`, async () => {
+    it(`refuses a key that is ${what}, but only for a send`, async () => {
       const error = assertError(await postSend(stage.replica, { key }), 400, 'invalid_request');
       assert.equal((error.issues as { path: string }[])[0]?.path, 'Idempotency-Key');
       const status = await stage.replica.get('/api/status', { headers: { 'idempotency-key': key } });
@@ -196,12 +196,12 @@ describe('POST /api/send with an Idempotency-Key', () => {
     });
   }
 
-  it('after 24 hours the key is as new, though Redis has not dropped the job yet', async () => {
+  it('forgets a key after 24 hours, even if Redis still has the job', async () => {
     const { sends } = await stage.consumer(sent);
     const { body } = await postSend(stage.replica, { key: 'a' });
     const [id] = await stage.redis.zrange(`${keyPrefix}:sends-default:completed`, '0', '-1');
     const key = jobKey(id);
-    // As the owner leaves it behind.
+    // The owner leaves this record.
     const { returnvalue = '' } = await stage.redis.hgetall(key);
     await recordOutcome(stage.redis, 'default', id ?? '', JSON.parse(returnvalue) as SendOutcome);
 
@@ -219,7 +219,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     );
   });
 
-  it('the outcome of a job that Redis has dropped does not settle a new one', async () => {
+  it('does not settle a new job with the outcome of a job that Redis has dropped', async () => {
     const { body } = await postSend(stage.replica, { key: 'a', prefer: 'respond-async' });
     const id = String(body.id);
     const outcome: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
@@ -232,7 +232,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(await stage.redis.exists(attemptKey('default', id)), 0);
   });
 
-  it('twenty at once after 24 hours are one new message', async () => {
+  it('sends one new message for twenty concurrent requests after 24 hours', async () => {
     const { sends } = await stage.consumer(sent);
     await postSend(stage.replica, { key: 'a' });
     const [id] = await stage.redis.zrange(`${keyPrefix}:sends-default:completed`, '0', '-1');
@@ -244,7 +244,7 @@ describe('POST /api/send with an Idempotency-Key', () => {
     assert.equal(sends.length, 2);
   });
 
-  it('one that was never sent is forgotten a day after its time', async () => {
+  it('forgets a message that was never sent one day after its expiry', async () => {
     const first = await postSend(stage.replica, { key: 'a', prefer: 'respond-async' });
     const key = jobKey(first.body.id);
     const data = JSON.parse((await stage.redis.hget(key, 'data')) ?? '') as object;

@@ -15,13 +15,13 @@ interface ErrorBody {
 
 const sent = { send: async (job: TakenSend) => sentOutcome(job) };
 
-describe('Redis going away during a send', () => {
+describe('an outage of Redis during a send', () => {
   let stage: CommandStage;
   let proxy: FaultProxy;
   let replica: Replica;
-  /** Called when the message is on its way to Redis, which does not have it yet. */
+  /** Called when the message is on its way to Redis and has not arrived. */
   let onAdd = () => {};
-  /** How often the replica has asked what became of a job. */
+  /** How often the replica has read the outcome of a job. */
   let looks = 0;
 
   before(async () => {
@@ -52,7 +52,7 @@ describe('Redis going away during a send', () => {
     await run.publish('ready', { account });
   }
 
-  /** Each of the replica's connections is there again. */
+  /** Every connection of the replica works again. */
   async function recovered(): Promise<void> {
     await eventually(
       async () => {
@@ -65,7 +65,7 @@ describe('Redis going away during a send', () => {
     );
   }
 
-  it('frozen while it is accepted: 503 with the job’s id soon, and Redis takes it later', async () => {
+  it('by a freeze at acceptance answers 503 soon with the job’s id; Redis accepts the job later', async () => {
     await ready();
     onAdd = () => stage.server.signal('SIGSTOP');
     const startedAt = performance.now();
@@ -80,7 +80,7 @@ describe('Redis going away during a send', () => {
     await eventually(async () => (await getJob(stage.other, error.job_id)).status === 'sent');
   });
 
-  it('partitioned while it is accepted: 503 with the job’s id, and there is no such job', async () => {
+  it('by a partition at acceptance answers 503 with the job’s id, and the job does not exist', async () => {
     await ready();
     onAdd = () => proxy.freeze();
     const error = assertError(await postSend(replica), 503, 'redis_unavailable');
@@ -89,10 +89,14 @@ describe('Redis going away during a send', () => {
   });
 
   for (const [what, begin, end] of [
-    ['Redis took it later', () => stage.server.signal('SIGSTOP'), () => stage.server.signal('SIGCONT')],
-    ['Redis never saw it', () => proxy.freeze(), () => proxy.open()],
+    [
+      'Redis accepts the first later',
+      () => stage.server.signal('SIGSTOP'),
+      () => stage.server.signal('SIGCONT'),
+    ],
+    ['Redis never sees the first', () => proxy.freeze(), () => proxy.open()],
   ] as const) {
-    it(`the same with a key, ${what}: the repeated call has the outcome of one message`, async () => {
+    it(`at acceptance with an Idempotency-Key sends one message by the repeated call, when ${what}`, async () => {
       await ready();
       onAdd = begin;
       const first = assertError(await postSend(replica, { key: 'a' }), 503, 'redis_unavailable');
@@ -113,7 +117,7 @@ describe('Redis going away during a send', () => {
     });
   }
 
-  it('before it is accepted: 503 without a job, and nothing was sent', async () => {
+  it('before acceptance answers 503 without a job, and nothing is sent', async () => {
     await ready();
     const { sends } = await stage.consumer(sent);
     proxy.freeze();
@@ -125,14 +129,14 @@ describe('Redis going away during a send', () => {
   });
 
   for (const [fault, begin] of [
-    ['cut off', () => proxy.cut()],
-    ['frozen', () => proxy.freeze()],
+    ['a cut', () => proxy.cut()],
+    ['a freeze', () => proxy.freeze()],
   ] as const) {
-    it(`${fault} once it is accepted: 202, the job goes on`, async () => {
+    it(`by ${fault} after acceptance answers 202, and the job goes on`, async () => {
       await ready();
       looks = 0;
       const waiting = postSend(replica, { prefer: 'wait=30' });
-      // It asks for the outcome once Redis has told it that it has the message.
+      // It reads the outcome once Redis has confirmed the message.
       await eventually(() => looks > 0);
       begin();
       const { status, body } = await waiting;
@@ -141,7 +145,7 @@ describe('Redis going away during a send', () => {
       await eventually(async () => (await getJob(stage.other, body.id)).status === 'sent');
     });
 
-    it(`${fault} during a read: 503 soon`, async () => {
+    it(`by ${fault} during a read answers 503 soon`, async () => {
       await ready();
       const waiting = replica.get('/api/chats', { headers: { prefer: 'wait=30' } });
       await eventually(async () => (await stage.redis.llen(`${keyPrefix}:reads-default:wait`)) === 1);
@@ -154,7 +158,7 @@ describe('Redis going away during a send', () => {
       assert.equal(error.code, 'redis_unavailable');
     });
 
-    it(`${fault}: 503 soon for each command`, async () => {
+    it(`by ${fault} answers 503 soon to each command`, async () => {
       await ready();
       begin();
       for (const [method, path, body] of [
@@ -176,7 +180,7 @@ describe('Redis going away during a send', () => {
     });
   }
 
-  it('a Redis that refuses writes accepts nothing', async () => {
+  it('by refused writes answers 503, and no job exists', async () => {
     await ready();
     await stage.redis.config('SET', 'maxmemory', '1');
     try {

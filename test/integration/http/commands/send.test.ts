@@ -8,7 +8,6 @@ import { eventually } from '../../../support/eventually.js';
 import { linkedAccount as account } from '../../../support/held-session.js';
 import { startReplica } from '../../../support/http-replica.js';
 import { sentOutcome } from '../../../support/scripted-commands.js';
-import { startOwner } from '../../../support/scripted-owner.js';
 import { assertError, getJob, postSend } from '../../../support/send-client.js';
 
 const sent = { send: async (job: Parameters<typeof sentOutcome>[0]) => sentOutcome(job) };
@@ -24,7 +23,7 @@ describe('POST /api/send', () => {
 
   const jobs = () => stage.redis.keys(`${keyPrefix}:sends-default:[mk]-*`);
 
-  it('answers as the reference does once WhatsApp has the message', async () => {
+  it('answers as the reference API does once WhatsApp has the message', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const { sends } = await stage.consumer(sent);
@@ -35,7 +34,7 @@ describe('POST /api/send', () => {
     assert.deepEqual([sends[0]?.phoneNumber, sends[0]?.wid], ['15551234567', account.wid]);
   });
 
-  it('writes to an id as to a number, and says so', async () => {
+  it('sends to a chat id as to a number', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const { sends } = await stage.consumer(sent);
@@ -53,7 +52,7 @@ describe('POST /api/send', () => {
     );
   });
 
-  it('hands on whether a preview is shown and the chat is marked as read: both, unless it is said', async () => {
+  it('passes on link_preview and mark_seen, which default to true', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const { sends } = await stage.consumer(sent);
@@ -70,7 +69,7 @@ describe('POST /api/send', () => {
     );
   });
 
-  it('keeps every character as it is', async () => {
+  it('keeps every character of the message', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const { sends } = await stage.consumer(sent);
@@ -89,7 +88,7 @@ describe('POST /api/send', () => {
     );
   });
 
-  it('keeps the order in which the calls came', async () => {
+  it('keeps the order of the calls', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const texts = Array.from({ length: 20 }, (_, i) => `message ${i}`);
@@ -104,7 +103,7 @@ describe('POST /api/send', () => {
     );
   });
 
-  it('a hundred at once on two replicas are each sent once', async () => {
+  it('sends a hundred concurrent messages on two replicas once each', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const { sends } = await stage.consumer(sent);
@@ -118,85 +117,7 @@ describe('POST /api/send', () => {
     assert.equal(sends.length, 100);
   });
 
-  describe('while the session is not ready', () => {
-    it('never started: refused, and nothing is enqueued', async () => {
-      assertError(await postSend(stage.replica), 409, 'session_not_started');
-      assert.deepEqual(await jobs(), []);
-    });
-
-    it('stopped: refused', async () => {
-      await stage.held();
-      await stage.replica.post('/api/stop');
-      assertError(await postSend(stage.replica), 409, 'session_not_started');
-    });
-
-    it('waiting for a scan: refused, and told where the QR is', async () => {
-      const { run } = await stage.held();
-      await run.publish('qr', { qrText: 'a code' });
-      const error = assertError(await postSend(stage.replica), 409, 'login_required');
-      assert.match(String(error.message), new RegExp(`${stage.replica.url}/qr`));
-      assert.deepEqual(await jobs(), []);
-    });
-
-    it('asked for a passkey: refused, with where it is explained, and nothing is enqueued', async () => {
-      const { run } = await stage.held();
-      await run.publish('qr', { qrText: 'a code' });
-      await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
-      const error = assertError(await postSend(stage.replica), 409, 'login_required');
-      assert.match(String(error.message), new RegExp(`passkey.*${stage.replica.url}/qr`));
-      assert.deepEqual(await jobs(), []);
-    });
-
-    for (const state of ['auth_failure', 'disconnected'] as const) {
-      it(`ended in ${state}: refused with the reason`, async () => {
-        stage.open.push(
-          await startOwner(stage.server.url, async (run) => {
-            await run.publish('starting');
-            await run.end(state, { lastError: 'the phone said no' });
-          }),
-        );
-        await stage.replica.post('/api/auth/start');
-        const error = assertError(await postSend(stage.replica), 409, 'login_failed');
-        assert.match(String(error.message), /^the phone said no; POST \/api\/auth\/start/);
-      });
-    }
-
-    for (const state of ['starting', 'authenticated', 'disconnected'] as const) {
-      it(`${state}: accepted, 202 when the wait is over, and sent later`, async () => {
-        const { run } = await stage.held();
-        if (state !== 'starting') await run.publish(state, { lastError: 'network gone' });
-        const answer = await postSend(stage.replica, { prefer: 'wait=1' });
-        assert.equal(answer.status, 202, JSON.stringify(answer.body));
-        assert.equal(answer.headers.get('preference-applied'), 'wait=1');
-        assert.equal((await getJob(stage.other, answer.body.id)).status, 'queued');
-        await stage.consumer(sent);
-        await eventually(async () => (await getJob(stage.other, answer.body.id)).status === 'sent');
-      });
-    }
-
-    it('no supervisor, the start waits for one: accepted', async () => {
-      await stage.replica.post('/api/auth/start');
-      assert.equal((await postSend(stage.replica, { prefer: 'wait=0' })).status, 202);
-    });
-
-    it('its owner is gone and the job is for another: accepted', async () => {
-      const session = await stage.held();
-      await session.run.publish('ready', { account });
-      await session.owner.crash();
-      await eventually(async () => (await stage.replica.status()).state === 'disconnected');
-      assert.equal((await postSend(stage.replica, { prefer: 'wait=0' })).status, 202);
-    });
-
-    it('a state that cannot get there does not take back what was accepted', async () => {
-      const { run } = await stage.held();
-      const waiting = postSend(stage.replica, { prefer: 'wait=2' });
-      await eventually(async () => (await jobs()).length === 1);
-      await run.publish('qr', { qrText: 'a code' });
-      assert.equal((await waiting).status, 202);
-    });
-  });
-
-  it('202 is the job with its place, and the job tells how it went on', async () => {
+  it('answers 202 with the job and its URL, where the job shows its progress', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const answer = await postSend(stage.replica, { prefer: 'respond-async', message: 'later' });
@@ -236,7 +157,7 @@ describe('POST /api/send', () => {
     assert.ok(done.updated_at >= done.created_at);
   });
 
-  it('respond-async with a wait waits first, and answers 200 where that is enough', async () => {
+  it('waits first with respond-async and wait, and answers 200 if the message is sent in time', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     await stage.consumer(sent);
@@ -245,7 +166,7 @@ describe('POST /api/send', () => {
     assert.equal(answer.headers.get('preference-applied'), 'respond-async, wait=10');
   });
 
-  it('waits its own time where nothing usable is preferred', async () => {
+  it('waits its default time when the preference is invalid', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const impatient = await startReplica(stage.server.url, { timing: { commandWaitMs: 300 } });
@@ -257,7 +178,7 @@ describe('POST /api/send', () => {
     assert.ok(performance.now() - startedAt < 15_000, 'not the usual minute');
   });
 
-  it('takes the time that is configured to be sent', async () => {
+  it('expires after the configured time', async () => {
     await stage.held();
     const hasty = await startReplica(stage.server.url, { environment: { WHATSAPP_SEND_TTL_S: '60' } });
     stage.open.push(hasty);
@@ -274,7 +195,7 @@ describe('POST /api/send', () => {
     [{ ...failed('not_acknowledged'), status: 'unknown' }, 502, 'whatsapp_error'],
     [{ ...failed('interrupted'), status: 'unknown' }, 502, 'whatsapp_error'],
   ] as [Extract<SendOutcome, { error: unknown }>, number, string][]) {
-    it(`${outcome.status} as ${outcome.error.code} is told with ${status} ${code} and the job`, async () => {
+    it(`${outcome.status} as ${outcome.error.code} is answered ${status} ${code} with the job`, async () => {
       const { run } = await stage.held();
       await run.publish('ready', { account });
       await stage.consumer({ send: async () => outcome });
@@ -285,7 +206,7 @@ describe('POST /api/send', () => {
     });
   }
 
-  it('goes on when its client leaves', async () => {
+  it('still sends when its client leaves', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     const leaving = new AbortController();
@@ -297,7 +218,7 @@ describe('POST /api/send', () => {
     await eventually(() => sends.length === 1);
   });
 
-  it('a server that closes answers with the job', async () => {
+  it('answers with the job when the server closes', async () => {
     await stage.held();
     const closing = await startReplica(stage.server.url);
     const waiting = postSend(closing, { prefer: 'wait=60' });
@@ -308,7 +229,7 @@ describe('POST /api/send', () => {
     assert.equal((await getJob(stage.replica, body.id)).status, 'queued');
   });
 
-  it('an ownerless logout fails what waits to be sent and takes its text away', async () => {
+  it('fails waiting messages and deletes their text at a logout without an owner', async () => {
     const session = await stage.held();
     await session.run.publish('ready', { account });
     const ids: unknown[] = [];
@@ -341,7 +262,7 @@ describe('POST /api/send', () => {
     const { data: dataBefore, ...restBefore } = before;
     assert.deepEqual(rest, restBefore);
     assert.deepEqual(JSON.parse(data ?? ''), { ...JSON.parse(dataBefore ?? ''), message: null });
-    // The next login is another account's: nothing of this is for it.
+    // The next login may be another account's: none of these messages is for it.
     const again = assertError(
       await postSend(stage.replica, { message: 'Grüße 7', key: '7' }),
       409,
@@ -351,7 +272,7 @@ describe('POST /api/send', () => {
     assert.notEqual(await stage.redis.get(sessionKeys('default').wiped), null);
   });
 
-  it('an ownerless stop leaves what waits to be sent', async () => {
+  it('keeps waiting messages at a stop without an owner', async () => {
     const session = await stage.held();
     const { body } = await postSend(stage.replica, { prefer: 'respond-async' });
     await session.owner.crash();

@@ -35,7 +35,7 @@ describe('the connections to a replica', () => {
     return page.value('holdline_http_requests_total', { method: 'GET', route, status: '200' }) ?? 0;
   };
 
-  it('may ask sixteen times before the first answer, and are answered in that order', async () => {
+  it('may send sixteen requests before the first answer, and are answered in order', async () => {
     const connection = await openRaw(replica.port);
     const asked = Array.from({ length: 16 }, (_, i) => get('/api/status', `X-Request-Id: ${i}`));
     connection.socket.write(asked.join(''));
@@ -51,7 +51,7 @@ describe('the connections to a replica', () => {
     connection.socket.destroy();
   });
 
-  it('end with the seventeenth, after the one under way is answered', async () => {
+  it('close at the seventeenth, after the answer in progress', async () => {
     const before = await timesMet(replica, 'unanswered');
     const connection = await openRaw(replica.port);
     connection.socket.write(get('/api/status').repeat(17));
@@ -61,7 +61,7 @@ describe('the connections to a replica', () => {
     assert.equal(await timesMet(replica, 'unanswered'), before + 1);
   });
 
-  it('do not make a replica answer what is pipelined by the thousand', async () => {
+  it('get one answer each when they pipeline 1,600 requests', async () => {
     const before = await answered('/livez');
     const connections = await Promise.all(Array.from({ length: 40 }, () => openRaw(replica.port)));
     for (const { socket } of connections) socket.write(get('/livez').repeat(1_600));
@@ -69,7 +69,7 @@ describe('the connections to a replica', () => {
     assert.equal((await answered('/livez')) - before, 40);
   });
 
-  it('of one address are a thousand: one more takes the place of the one that is idle longest', async () => {
+  it('of one address are at most a thousand: one more replaces the one that was idle longest', async () => {
     const owner = await openRaw(replica.port);
     owner.socket.write(get('/livez'));
     await owner.untilAnswers(1);
@@ -90,7 +90,7 @@ describe('the connections to a replica', () => {
       await newest?.untilAnswers(1);
       await idle[0]?.untilClosed();
       await crowdIs(1_000);
-      assert.equal(busy?.isClosed, false, 'one that is being answered is not idle');
+      assert.equal(busy?.isClosed, false, 'a connection with an open answer is not idle');
       assert.equal(await timesMet(replica, 'connectionsPerAddress'), before + 1);
       owner.socket.write(get('/livez'));
       await owner.untilAnswers(2);
@@ -114,13 +114,13 @@ describe('the connections to a replica', () => {
 
   async function openMany(count: number, from: string, into: RawConnection[]): Promise<RawConnection[]> {
     const opened: RawConnection[] = [];
-    // One after the other: which of them is the oldest is then known.
+    // One after another, so that the oldest is known.
     for (let i = 0; i < count; i++) opened.push(await openRaw(replica.port, from));
     into.push(...opened);
     return opened;
   }
 
-  it('that say nothing, or half of a header, are over after ten seconds', async () => {
+  it('close after ten seconds without a complete header', async () => {
     const before = await timesMet(replica, 'headerTime');
     const [silent, half] = [await openRaw(replica.port), await openRaw(replica.port)];
     half.socket.write('GET /livez HTTP/1.1\r\n');
@@ -131,7 +131,7 @@ describe('the connections to a replica', () => {
   });
 });
 
-describe('a server whose answers are not read', () => {
+describe('a server whose client does not read', () => {
   const config = loadConfig('http', { REDIS_URL: 'redis://127.0.0.1', WHATSAPP_MCP_PORT: '0' });
   const big = Buffer.alloc(16 * 1024 * 1024, 'x');
 
@@ -158,7 +158,7 @@ describe('a server whose answers are not read', () => {
     return { port, begun, made: () => made, close: () => stopServing(server) };
   }
 
-  it('begins no second answer before the first is read, and then gives them all', async () => {
+  it('starts no second answer before the first is read, and then sends all', async () => {
     const server = await startBare();
     try {
       const connection = await openRaw(server.port);
@@ -175,7 +175,7 @@ describe('a server whose answers are not read', () => {
     }
   });
 
-  it('makes no more of what is pipelined than it answers', async () => {
+  it('parses no more pipelined requests than it may answer', async () => {
     const server = await startBare();
     try {
       const connection = await openRaw(server.port);
@@ -185,7 +185,7 @@ describe('a server whose answers are not read', () => {
       const other = await openRaw(server.port);
       other.socket.write(get('/other'));
       await eventually(() => server.begun.includes('/other'));
-      assert.equal(server.made(), 17, 'the sixteen and that of the other');
+      assert.equal(server.made(), 17, 'sixteen, and one of the other connection');
       connection.socket.destroy();
       other.socket.destroy();
     } finally {
@@ -193,7 +193,7 @@ describe('a server whose answers are not read', () => {
     }
   });
 
-  it('would have made all of them without: the control', async () => {
+  it('would parse all of them without the bound: the control', async () => {
     const server = createServer(() => undefined).listen(0, '127.0.0.1');
     let made = 0;
     server.on('request', () => made++);

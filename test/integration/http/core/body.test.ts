@@ -34,7 +34,7 @@ describe('a body', () => {
     return { status: response.status, error, length: text.length };
   }
 
-  /** Once more than before, and only where it was beyond. */
+  /** Asserts that `act` reaches the bound exactly once. */
   async function counts<T>(bound: string, act: () => Promise<T>): Promise<T> {
     const before = await timesMet(replica, bound);
     const outcome = await act();
@@ -66,7 +66,7 @@ describe('a body', () => {
     assert.deepEqual([status, error?.message], [413, 'a body may have at most 4096 bytes here']);
   });
 
-  it('may be the longest message, with each character escaped', async () => {
+  it('may hold the longest message with each character escaped', async () => {
     const message = '\\u2028'.repeat(65_536);
     const body = `{"chat_id":"${'1'.repeat(32)}-${'2'.repeat(32)}@g.us","message":"${message}","link_preview":true,"mark_seen":true}`;
     const { status, error } = await ask('/api/send', body);
@@ -76,7 +76,7 @@ describe('a body', () => {
     assert.equal((await ask('/mcp', call)).status, 200);
   });
 
-  it('of a thousand and one values is refused before it is parsed', async () => {
+  it('of 1,001 values is refused before it is parsed', async () => {
     const withMembers = (count: number, beginning = '') =>
       `{${beginning}${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`;
     const known = await ask('/api/stop', withMembers(999));
@@ -104,7 +104,7 @@ describe('a body', () => {
     assert.deepEqual([status, error?.message], [400, 'the JSON of a body may have at most 16 levels']);
   });
 
-  it('with more problems than are told gets a small answer all the same', async () => {
+  it('with many problems gets a small answer', async () => {
     const fields = (count: number, length: number) =>
       JSON.stringify(
         Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i).padEnd(length, 'k'), 1])),
@@ -124,7 +124,7 @@ describe('a body', () => {
     assert.ok(both.length < 6_000, `${both.length} characters`);
   });
 
-  it('that names what there is not gets a small answer from its tools', async () => {
+  it('with unknown methods, tools or arguments gets a small answer from /mcp', async () => {
     const long = 'x'.repeat(500_000);
     const call = (method: string, params: object) =>
       ask('/mcp', JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }));
@@ -141,7 +141,7 @@ describe('a body', () => {
     }
   });
 
-  it('of a query is told of no more', async () => {
+  it('is no exception: a query with many problems gets a small answer too', async () => {
     const response = await replica.get(`/api/status?${'a&'.repeat(7_000)}`);
     const text = await response.text();
     const { error } = JSON.parse(text) as { error: Refusal };
@@ -150,11 +150,11 @@ describe('a body', () => {
     assert.ok((await (await replica.get(`/api/status?${long}&${long}`)).text()).length < 1_000);
   });
 
-  it('comes in while others do, as long as all of them are at most 32 MiB', async () => {
+  it('is read while all bodies together are at most 32 MiB', async () => {
     const uploads: RawConnection[] = [];
     const piece = 'x'.repeat(500_000);
     const begin = async () => {
-      // One caller may not have so many.
+      // From ten addresses: one caller may not have so many.
       const upload = await openRaw(replica.port, `127.0.1.${uploads.length % 10}`);
       upload.socket.write(
         `POST /api/send HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${piece.length + 1}\r\n\r\n${piece}`,
@@ -162,7 +162,7 @@ describe('a body', () => {
       uploads.push(upload);
     };
     try {
-      // 67 of them are less than 32 MiB, by less than one.
+      // 67 of them are just below 32 MiB.
       for (let i = 0; i < 67; i++) await begin();
       await eventually(() => uploads.every(({ socket }) => socket.writableLength === 0));
       assert.deepEqual(
@@ -183,7 +183,7 @@ describe('a body', () => {
     }
   });
 
-  it('comes in beside 8 MiB of one caller, and not beyond', async () => {
+  it('is read while the bodies of its caller are at most 8 MiB', async () => {
     const piece = 'x'.repeat(500_000);
     const head = `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${piece.length + 1}\r\n\r\n`;
     const uploads: RawConnection[] = [];
@@ -192,22 +192,22 @@ describe('a body', () => {
       upload.socket.write(head + piece);
       uploads.push(upload);
     };
-    const told = () => uploads.flatMap(({ statuses }) => statuses);
+    const statuses = () => uploads.flatMap(({ statuses }) => statuses);
     try {
       for (let i = 0; i < 16; i++) await begin();
       await eventually(() => uploads.every(({ socket }) => socket.writableLength === 0));
-      assert.deepEqual(told(), []);
+      assert.deepEqual(statuses(), []);
       await counts('bodiesPerCaller', async () => {
         await begin();
-        await eventually(() => told()[0] === 429);
+        await eventually(() => statuses()[0] === 429);
       });
-      assert.equal((await ask('/api/send', `{"message":"${piece}"}`)).status, 400, 'of somebody else');
+      assert.equal((await ask('/api/send', `{"message":"${piece}"}`)).status, 400, 'of another caller');
     } finally {
       for (const { socket } of uploads) socket.destroy();
     }
   });
 
-  it('that dribbles is over after thirty seconds', async () => {
+  it('that arrives slowly is given up after thirty seconds', async () => {
     const before = await timesMet(replica, 'requestTime');
     const slow = await openRaw(replica.port);
     slow.socket.write('POST /api/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{');
@@ -221,7 +221,7 @@ describe('a body', () => {
     assert.equal(await timesMet(replica, 'requestTime'), before + 1);
   });
 
-  it('is not what a header of more than 16 KiB is refused for', async () => {
+  it('follows a header of at most 16 KiB', async () => {
     const before = await timesMet(replica, 'requestHeader');
     const most = await openRaw(replica.port);
     most.socket.write(get('/livez', `X: ${'x'.repeat(16_000)}`));

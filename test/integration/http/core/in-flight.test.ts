@@ -8,8 +8,8 @@ import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support
 import { get, openRaw, post, type RawConnection, timesMet } from '../../../support/raw-connection.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
-/** What a caller has under way at once, on a replica where another caller is not to notice. */
-describe('what one caller has under way', () => {
+/** The open requests of one caller. Other callers of the replica must not notice them. */
+describe('the open requests', () => {
   const keys = makeKeys();
   const environment = { WHATSAPP_TRUSTED_PROXIES: '127.0.0.1' };
   const bearer = (key: string) => `Authorization: Bearer ${key}`;
@@ -30,7 +30,7 @@ describe('what one caller has under way', () => {
     await redis.stop();
   });
 
-  /** Waits that a caller has parked, as many as it may. */
+  /** Opens as many waiting requests as one caller may have. */
   async function park(port: number, caller: string): Promise<RawConnection[]> {
     const parked: RawConnection[] = [];
     for (let i = 0; i < 256; i++) {
@@ -54,27 +54,31 @@ describe('what one caller has under way', () => {
     ['a key', () => keyed, bearer(keys.key.read), bearer(keys.key.send)],
     ['an address without a key', () => open, 'X-Forwarded-For: 203.0.113.1', 'X-Forwarded-For: 203.0.113.2'],
   ] as const) {
-    it(`by ${title} is at most 256 requests, waits included`, async () => {
+    it(`of ${title} are at most 256, waits included`, async () => {
       const { port } = replica();
       const asAdmin = { authorization: `Bearer ${keys.key.admin}` };
       const met = () => timesMet(replica(), 'requestsUnderWay', asAdmin);
       const before = await met();
       const parked = await park(port, self);
       try {
-        let told = '';
+        let answer = '';
         await eventually(async () => {
-          told = (await answerTo(port, get('/api/status', self))).text;
-          return told.startsWith('HTTP/1.1 429 ');
+          answer = (await answerTo(port, get('/api/status', self))).text;
+          return answer.startsWith('HTTP/1.1 429 ');
         });
-        assert.match(told, /retry-after: 1\r\n.*"rate_limited".*256 requests under way/s);
+        assert.match(answer, /retry-after: 1\r\n.*"rate_limited".*256 requests under way/s);
         assert.ok((await met()) > before);
         assert.deepEqual(
           parked.flatMap(({ statuses }) => statuses),
           [],
-          'those before it are not',
+          'the earlier ones still wait',
         );
         assert.deepEqual((await answerTo(port, get('/api/status', other))).statuses, [200]);
-        assert.deepEqual((await answerTo(port, get('/livez', self))).statuses, [200], 'probes always are');
+        assert.deepEqual(
+          (await answerTo(port, get('/livez', self))).statuses,
+          [200],
+          'probes are always answered',
+        );
         const tool = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
         assert.deepEqual((await answerTo(port, post('/mcp', JSON.stringify(tool), self))).statuses, [429]);
 
@@ -87,7 +91,7 @@ describe('what one caller has under way', () => {
     });
   }
 
-  it('is nothing of those who left before it was known who they are', async () => {
+  it('do not include requests whose client left before it was authenticated', async () => {
     const cookie = `Cookie: ${await keyed.cookieOf(keys.key.admin)}`;
     const aborted = () => keyed.logLines.filter(({ isAborted }) => isAborted === true).length;
     const before = aborted();
@@ -96,7 +100,7 @@ describe('what one caller has under way', () => {
       const leaving = await Promise.all(Array.from({ length: 300 }, () => openRaw(keyed.port)));
       for (const { socket } of leaving) socket.write(get('/api/status', cookie));
       await eventually(() => leaving.every(({ socket }) => socket.writableLength === 0));
-      // What is asked after them is answered after they were read.
+      // The answer to a later request shows that they were read.
       await answerTo(keyed.port, get('/livez'));
       for (const { socket } of leaving) socket.destroy();
       await eventually(() => aborted() === before + 300);
@@ -107,7 +111,7 @@ describe('what one caller has under way', () => {
     assert.deepEqual((await answerTo(keyed.port, get('/api/status', cookie))).statuses, [200]);
   });
 
-  it('is at most 100 event streams', async () => {
+  it('of one caller include at most 100 event streams', async () => {
     const streams: EventClient[] = [];
     const listen = async (key: string) => {
       const client = await listenToEvents(keyed.url, { headers: { authorization: `Bearer ${key}` } });
@@ -124,7 +128,7 @@ describe('what one caller has under way', () => {
       await streams.at(-1)?.untilEnd();
       assert.match(streams.at(-1)?.text ?? '', /"rate_limited".*100 event streams/);
       assert.equal(await timesMet(keyed, 'streamsPerCaller', admin), before + 1);
-      assert.equal(await listen(keys.key.send), 200, 'another key’s are its own');
+      assert.equal(await listen(keys.key.send), 200, 'another key has its own streams');
       streams[0]?.close();
       await eventually(async () => (await listen(keys.key.read)) === 200);
     } finally {

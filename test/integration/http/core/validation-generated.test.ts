@@ -21,7 +21,7 @@ describe('generated requests', () => {
     await server.stop();
   });
 
-  /** Whatever was sent: nothing crashed, nothing hangs, and nothing was logged as a failure of ours. */
+  /** Runs generated requests. Asserts that the replica still answers and has logged no internal error. */
   async function each<T>(requests: fc.Arbitrary<T>, numRuns: number, run: (request: T) => Promise<void>) {
     await fc.assert(fc.asyncProperty(requests, run), { numRuns });
     assert.equal((await replica.get('/livez', { signal: AbortSignal.timeout(20_000) })).status, 200);
@@ -31,7 +31,7 @@ describe('generated requests', () => {
     assert.deepEqual(failures, []);
   }
 
-  it('2,000 bodies around the schemas are 400 exactly where the schema says so', async () => {
+  it('with 2,000 bodies near the schemas answer 400 exactly when the schema refuses them', async () => {
     await each(bodyRequest, 2_000, async ({ operation, path, fields }) => {
       const response = await replica.post(path, {
         body: JSON.stringify(fields),
@@ -44,7 +44,7 @@ describe('generated requests', () => {
     });
   });
 
-  it('1,000 queries are answered or refused in the one shape', async () => {
+  it('with 1,000 queries are answered, or refused in the error format', async () => {
     await each(queryRequest, 1_000, async (target) => {
       const response = await replica.get(target, { headers: { prefer: 'wait=0' } });
       const text = await response.text();
@@ -52,7 +52,7 @@ describe('generated requests', () => {
     });
   });
 
-  it('1,000 requests of any method, path, header and body are answered in the one shape', async () => {
+  it('with 1,000 random methods, paths, headers and bodies are answered, or refused in the error format', async () => {
     await each(anyRequest, 1_000, async (text) => {
       const answers = await sendRaw(replica.port, Buffer.from(text), { untilClosed: true });
       assert.notEqual(answers.length, 0, 'no answer');
@@ -60,7 +60,7 @@ describe('generated requests', () => {
     });
   });
 
-  it('1,000 pieces of broken HTTP are answered in the one shape, or not at all', async () => {
+  it('with 1,000 pieces of broken HTTP are refused in the error format, or not answered', async () => {
     await each(brokenRequest, 1_000, async (text) => {
       assertAnswers(
         await sendRaw(replica.port, Buffer.from(text, 'latin1'), { untilClosed: true, thenEnd: true }),
@@ -69,7 +69,7 @@ describe('generated requests', () => {
   });
 });
 
-/** The fields that a path names: it is asked for as it stands. */
+/** The fields that the path names. The test requests the path literally, so `{id}` is the value of `id`. */
 function namesIn(path: string): Record<string, string> {
   return Object.fromEntries([...path.matchAll(/\{(\w+)\}/g)].map(([text, name]) => [name, text]));
 }
@@ -78,7 +78,7 @@ function assertAnswers(answers: readonly RawAnswer[]): void {
   for (const { status, headers, body } of answers.filter((answer) => answer.status !== 100)) {
     assert.ok(status >= 200 && status < 600, `status ${status}`);
     assert.ok(headers['x-request-id'], 'every answer has a request id');
-    // The answer to HEAD has no body.
+    // An answer to HEAD has no body.
     if (status >= 400 && body !== '') assertErrorBody(status, Buffer.from(body, 'latin1').toString());
   }
 }
@@ -86,7 +86,7 @@ function assertAnswers(answers: readonly RawAnswer[]): void {
 function assertErrorBody(status: number, text: string): void {
   const body = JSON.parse(text) as { error: { code: keyof typeof httpStatusOf; message: string } };
   assert.deepEqual(Object.keys(body), ['error']);
-  // Header too large and a request that comes too slowly have no code of their own.
+  // 431 (header too large) and 408 (request too slow) have no code of their own.
   if (![408, 431].includes(status)) assert.equal(httpStatusOf[body.error.code], status, text);
   assert.notEqual(status, 500);
   assert.match(body.error.message, /^[^\n]{1,300}$/);
@@ -100,7 +100,7 @@ const gets = Object.values<Operation>(operations).flatMap((operation) =>
   operation.routes.filter(({ method }) => method === 'GET').map(({ path }) => ({ operation, path })),
 );
 
-/** Values that a schema's field takes, and that it just does not take. */
+/** Values of a field on both sides of what its schema accepts. */
 const near: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   phone_number: fc.oneof(
     {
@@ -195,7 +195,7 @@ const headerValue = fc.oneof(
   fc.constantFrom('wait=0', '100-continue', 'null', 'respond-async', '*/*'),
 );
 
-/** Well-formed HTTP, whatever it asks for; nothing that waits or that changes the session. */
+/** Well-formed HTTP requests that neither wait nor change the session. */
 const anyRequest = fc
   .record({
     method: fc.constantFrom(...methods),
@@ -225,7 +225,7 @@ const whole = fc.constantFrom(
 
 const anyBytes = fc.array(fc.nat(255), { maxLength: 6 }).map((codes) => String.fromCharCode(...codes));
 
-/** A request with pieces of it cut out, doubled or overwritten; each character is a byte. */
+/** A request with pieces cut out, doubled or overwritten. Each character is one byte. */
 const brokenRequest = fc
   .tuple(
     whole,

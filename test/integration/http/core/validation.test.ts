@@ -44,7 +44,7 @@ const limits: readonly Row[] = [0, -1, 101, 1.5, 1e300, null, true, '5', '', [5]
   ['limit', limitRule],
 ]);
 
-/** Of what takes a chat_id beside a phone_number. */
+/** Rows of operations that accept a chat_id instead of a phone_number. */
 const recipients = (rule: string): readonly Row[] => [
   ['both recipients', { phone_number: phone, chat_id: '15551234567@c.us' }, ['chat_id', bothRule]],
   [
@@ -187,7 +187,7 @@ interface ErrorBody {
   };
 }
 
-describe('bad input', () => {
+describe('invalid input', () => {
   let server: RedisForData;
   let replica: Replica;
 
@@ -221,7 +221,7 @@ describe('bad input', () => {
       });
     }
 
-    it(`POST ${path}: what is not JSON, or not an object, or not said to be JSON`, async () => {
+    it(`POST ${path}: a body that is not JSON, not an object or of another content type`, async () => {
       for (const [body, status, code, type] of [
         ['{', 400, 'invalid_json', undefined],
         ["{'phone_number':'15551234567'}", 400, 'invalid_json', undefined],
@@ -239,7 +239,7 @@ describe('bad input', () => {
       }
     });
 
-    it(`${path} answers no other method`, async () => {
+    it(`${path} refuses other methods`, async () => {
       for (const method of ['PUT', 'DELETE', 'PATCH', ...(path === '/api/messages' ? [] : ['GET'])]) {
         assert.equal((await replica.get(path, { method })).status, 405);
       }
@@ -254,7 +254,7 @@ describe('bad input', () => {
     }
   }
 
-  it('what is fine is refused by the session alone', async () => {
+  it('valid input passes, and is refused only because no session runs: the control', async () => {
     for (const body of [
       { phone_number: '12345678', message: ' ' },
       { phone_number: '123456789012345', message: 'x'.repeat(65_536) },

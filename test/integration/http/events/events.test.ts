@@ -25,7 +25,7 @@ describe('GET /api/events', () => {
     server = await openRedis();
     redis = new Redis(server.url);
   });
-  // Replicas of its own for each test: one that still followed the stream would miss what is flushed.
+  // Each test has its own replicas: one that already followed the stream would not notice the flush.
   beforeEach(async () => {
     await redis.flushdb();
     writer = await claimToWrite(redis);
@@ -54,7 +54,7 @@ describe('GET /api/events', () => {
     return client;
   }
 
-  async function followers(): Promise<number> {
+  async function streamReaders(): Promise<number> {
     const list = (await redis.client('LIST')) as string;
     return list.split('\n').filter((line) => /cmd=xread /.test(line)).length;
   }
@@ -63,7 +63,7 @@ describe('GET /api/events', () => {
     return (await redis.xrange(keys.events, '-', '+')).map(([id]) => id);
   }
 
-  it('tells what happens from now on, in the shape of the contract, on any replica', async () => {
+  it('sends new events in the shape of the contract, on any replica', async () => {
     const [here, there] = [await listen(), await listen({}, other)];
     assert.equal(here.status, 200);
     assert.equal(here.headers['content-type'], 'text/event-stream');
@@ -89,7 +89,7 @@ describe('GET /api/events', () => {
     assert.doesNotMatch(here.text, /png/);
   });
 
-  it('passes only the types asked for', async () => {
+  it('sends only the requested types', async () => {
     const client = await listen({ query: '?types=qr,account' });
     await writer.publish({ state: 'qr', qr });
     await writer.messages('hello');
@@ -103,7 +103,7 @@ describe('GET /api/events', () => {
     ['no type', '?types=', undefined],
     ['a malformed id', '', 'yesterday'],
     ['half an id', '', '1735689600000'],
-    ['an id that no clock gives', '', '18446744073709551616-0'],
+    ['an id beyond 64 bits', '', '18446744073709551616-0'],
   ] as const) {
     it(`refuses ${what}`, async () => {
       const response = await replica.get(`/api/events${query}`, {
@@ -116,7 +116,7 @@ describe('GET /api/events', () => {
     });
   }
 
-  it('answers HEAD at once, and other methods as everywhere', async () => {
+  it('answers HEAD at once, and refuses other methods', async () => {
     const head = await replica.get('/api/events', { method: 'HEAD' });
     assert.equal(head.status, 200);
     assert.equal(head.headers.get('content-type'), 'text/event-stream');
@@ -148,10 +148,10 @@ describe('GET /api/events', () => {
     assert.deepEqual(ids(first.events), stored.slice(1, stored.length - rest.length));
   });
 
-  it('a client that has had no event yet, or none of its types, knows its place all the same', async () => {
+  it('gives a client its position even if it has received no event', async () => {
     const client = await listen({ query: '?types=qr' }, other);
     const [latest] = await storedIds();
-    await eventually(() => client.lastEventId === latest, { message: 'the place is told' });
+    await eventually(() => client.lastEventId === latest, { message: 'the client has its position' });
     await writer.messages('not for this one');
     await eventually(async () => client.lastEventId === (await storedIds()).at(-1));
     assert.deepEqual(client.events, []);
@@ -161,7 +161,7 @@ describe('GET /api/events', () => {
     assert.deepEqual(types(await resumed.untilCount(1)), ['message']);
   });
 
-  it('says first that there is a gap when what was asked for is not kept any more', async () => {
+  it('sends a gap first when the requested events are no longer kept', async () => {
     await writer.messages('a', 'b', 'c');
     const [, gone = '', oldest = '', newest = ''] = await storedIds();
     await redis.xtrim(keys.events, 'MAXLEN', '=', 2);
@@ -173,10 +173,10 @@ describe('GET /api/events', () => {
       assert.equal(events[0]?.body.oldest_id, oldest);
     }
     const whole = await (await listen({ lastEventId: oldest })).untilCount(1);
-    assert.deepEqual(ids(whole), [newest], 'the control: the oldest that is kept is no gap');
+    assert.deepEqual(ids(whole), [newest], 'the control: no gap after the oldest kept event');
   });
 
-  it('says that there is a gap when Redis counts anew', async () => {
+  it('sends a gap when the ids of Redis start anew', async () => {
     await writer.messages('a');
     const future = await listen({ lastEventId: '99999999999999-0' });
     const events = await future.untilCount(3);
@@ -185,14 +185,14 @@ describe('GET /api/events', () => {
     assert.deepEqual(types(await future.untilCount(4)).slice(3), ['message']);
   });
 
-  it('says that there is a gap when Redis lost everything, then goes on', async () => {
+  it('sends a gap when Redis has lost its data, and goes on', async () => {
     const listening = await listen();
     await writer.messages('a');
     const [last] = (await listening.untilCount(1)).map(({ id }) => id);
     await redis.flushdb();
     const resumed = await listen({ lastEventId: last ?? null }, other);
     for (const client of [listening, resumed]) {
-      await eventually(() => client.events.at(-1)?.type === 'gap', { message: 'the gap is told' });
+      await eventually(() => client.events.at(-1)?.type === 'gap', { message: 'a gap event' });
       assert.deepEqual(client.events.at(-1)?.body.data, { oldest_id: null });
     }
     writer = await claimToWrite(redis);
@@ -201,22 +201,22 @@ describe('GET /api/events', () => {
     assert.deepEqual(types(listening.events), ['message', 'gap', 'state']);
   });
 
-  it('pings while nothing happens', async () => {
+  it('sends pings between events', async () => {
     const client = await listen({}, other);
     await eventually(() => client.blocks.filter((block) => block === ': ping').length >= 2);
     assert.deepEqual(client.events, []);
   });
 
-  it('waits for events on one connection, whatever the number of listeners', async () => {
+  it('reads events on one connection for all clients of a replica', async () => {
     await Promise.all(Array.from({ length: 40 }, () => listen()));
-    await eventually(async () => (await followers()) === 1);
+    await eventually(async () => (await streamReaders()) === 1);
     await Promise.all(Array.from({ length: 10 }, () => listen({}, other)));
     await writer.messages('for all');
     await Promise.all(clients.map((client) => client.untilCount(1)));
-    await eventually(async () => (await followers()) === 2);
+    await eventually(async () => (await streamReaders()) === 2);
   });
 
-  it('keeps the internal notices of jobs from listeners', async () => {
+  it('does not send the internal notices of jobs', async () => {
     const client = await listen();
     await redis.xadd(keys.events, '*', 'type', 'job', 'event', '{"id":"k-1"}');
     await writer.messages('after it');
@@ -225,7 +225,7 @@ describe('GET /api/events', () => {
     assert.deepEqual(types(await resumed.untilCount(1)), ['message']);
   });
 
-  it('ends every stream when the replica closes, and all goes on at another', async () => {
+  it('ends every stream when the replica closes, and resumes at another', async () => {
     const closing = await startReplica(server.url);
     const client = await listen({}, closing);
     await writer.messages('before');

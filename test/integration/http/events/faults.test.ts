@@ -24,7 +24,7 @@ const feedTuning = {
   lingerMs: 50,
 };
 
-describe('events when something breaks', () => {
+describe('event streams under faults', () => {
   let server: RedisServer;
   let proxy: FaultProxy;
   let redis: Redis;
@@ -38,7 +38,7 @@ describe('events when something breaks', () => {
     redis = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 });
     redis.on('error', () => undefined);
   });
-  // A replica of its own for each test: one that still followed the stream would miss what is flushed.
+  // Each test has its own replica: one that already followed the stream would not notice the flush.
   beforeEach(async () => {
     await redis.flushall();
     replica = await startReplica(`redis://127.0.0.1:${proxy.port}`, { feedTuning, timing: outageTiming });
@@ -68,7 +68,7 @@ describe('events when something breaks', () => {
     return owner;
   }
 
-  it('tells every state of a run in its order, and nothing of its own', async () => {
+  it('send every state of a run in order, and no others: the control', async () => {
     await owned(async (run) => {
       await run.publish('starting');
       for (const qrNumber of [1, 2, 3]) await run.publish('qr', { qrText: `code ${qrNumber}`, qrNumber });
@@ -95,7 +95,7 @@ describe('events when something breaks', () => {
     assert.equal(lastStatus(client).updated_at, updated_at);
   });
 
-  it('goes on after Redis was restarted, without loss or duplicate', async () => {
+  it('go on after a restart of Redis, without loss or duplicate', async () => {
     const writer = await claimToWrite(redis);
     const client = await listen();
     await writer.messages('1');
@@ -112,7 +112,7 @@ describe('events when something breaks', () => {
     assert.deepEqual(bodies(await client.untilCount(4)), ['1', '2', '3', '4']);
   });
 
-  it('goes on after a partition, and takes no harm from listeners that come and go in it', async () => {
+  it('go on after a partition in which other clients came and went', async () => {
     const writer = await claimToWrite(redis);
     const client = await listen();
     await writer.messages('1');
@@ -126,7 +126,7 @@ describe('events when something breaks', () => {
     assert.deepEqual(bodies(await client.untilCount(4)), ['1', '2', '3', '4']);
   });
 
-  it('says that there is a gap when more came in an outage than is kept', async () => {
+  it('send a gap when an outage lost more events than are kept', async () => {
     const writer = await claimToWrite(redis);
     const client = await listen();
     await writer.messages('1');
@@ -140,7 +140,7 @@ describe('events when something breaks', () => {
     assert.deepEqual(bodies(rest), ['3', '4']);
   });
 
-  it('goes on with what was missed when Redis breaks off in the middle of it', async () => {
+  it('resume a catch-up that Redis interrupted', async () => {
     const writer = await claimToWrite(redis);
     const long = 'x'.repeat(5_000);
     const all = Array.from({ length: 1_000 }, (_, index) => `${index} ${long}`);
@@ -162,12 +162,12 @@ describe('events when something breaks', () => {
     ['live', false],
     ['catching up', true],
   ] as const) {
-    it(`cuts off a client that does not read, ${when}; others do not notice`, async () => {
+    it(`are closed for a client that does not read, ${when}, and go on for others`, async () => {
       const writer = await claimToWrite(redis);
       const batch = Array.from({ length: 100 }, () => 'x'.repeat(20_000));
       await writer.messages('first');
       const good = await listen();
-      /** No faster than the one who reads takes it. */
+      /** Writes no faster than the reading client reads. */
       const writeAll = async () => {
         for (let n = 1; n <= 15; n++) {
           await writer.messages(...batch);
@@ -191,7 +191,7 @@ describe('events when something breaks', () => {
     });
   }
 
-  it('a listener that reads slowly, but reads, gets everything it missed', async () => {
+  it('send a slow client everything it missed', async () => {
     const writer = await claimToWrite(redis);
     for (let n = 0; n < 10; n++)
       await writer.messages(...Array.from({ length: 100 }, () => 'x'.repeat(20_000)));
@@ -207,11 +207,11 @@ describe('events when something breaks', () => {
     assert.equal(client.hasEnded, false);
     assert.ok(
       performance.now() - startedAt > feedTuning.readDeadlineMs,
-      'a page may take that, not the whole',
+      'the deadline is for a page, not for the whole',
     );
   });
 
-  it('tells once that the owner is gone, as the status does, and then the next owner’s states', async () => {
+  it('send once that the owner is gone, as the status says, and then the states of the next owner', async () => {
     const gone = deferred<void>();
     const owner = await owned(async (run) => {
       await run.publish('ready', { account });
@@ -229,7 +229,7 @@ describe('events when something breaks', () => {
       assert.equal(lastStatus(listener).last_error, ownerGoneSentence);
       assert.deepEqual(lastStatus(listener), await replica.status());
     }
-    // Whoever comes back meanwhile is told too, after what it missed; whoever is new asks for the status.
+    // A client that resumes meanwhile is sent it too, after what it missed; a new client asks for the status.
     const back = await listen({ lastEventId: client.lastEventId });
     await back.untilCount(1);
     assert.deepEqual(states(back), ['disconnected']);
@@ -248,7 +248,7 @@ describe('events when something breaks', () => {
     assert.deepEqual(states(fresh), ['starting', 'ready']);
   });
 
-  it('tells the state again when the owner comes back without a word', async () => {
+  it('send the state again when the heartbeat of the owner returns', async () => {
     const writer = await claimToWrite(redis);
     const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
     await writer.publish({ state: 'qr', qr });

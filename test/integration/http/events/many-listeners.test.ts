@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { bounds } from '../../../../src/contract/bounds.js';
 import { type EventClient, listenToEvents } from '../../../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
 import { eventually } from '../../../support/eventually.js';
@@ -41,24 +40,24 @@ describe('many clients that missed a lot', () => {
     return parseMetrics(page).value('holdline_bound_reached_total', { bound }) ?? 0;
   }
 
-  it('get their pages in turn: a few at a time are in memory, and whoever waits too long comes back', async () => {
+  it('get their pages in turn: few are in memory at once, and a client that waits too long is closed', async () => {
     const peak = await peakWhile(async () => {
       const coming = Array.from({ length: count }, async (_, i) => {
-        // One caller may not have so many streams.
+        // From ten addresses: one caller may not have so many streams.
         const headers = { 'x-forwarded-for': `203.0.113.${i % 10}` };
         const client = await listenToEvents(replica.url, { lastEventId: '0-1', headers });
-        // Reads nothing: what it is told stays here.
+        // Reads nothing: what the replica sends waits here.
         client.pause();
         clients.push(client);
       });
       await Promise.all(coming);
-      await eventually(async () => (await reached('catchUpWait')) >= count - 2 * bounds.catchUps);
+      await eventually(async () => (await reached('catchUpWait')) >= 184);
     });
     assert.ok((await reached('catchUps')) > 0);
-    assert.ok(peak < 40 * bounds.eventPage, `${peak} bytes of answers waited in Redis`);
+    assert.ok(peak < 10_485_760, `${peak} bytes of answers waited in Redis`);
   });
 
-  /** Most memory that Redis' answers to its clients took meanwhile. */
+  /** Most memory that Redis held for unread replies during `work`. */
   async function peakWhile(work: () => Promise<void>): Promise<number> {
     let peak = 0;
     let isOver = false;

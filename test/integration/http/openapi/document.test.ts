@@ -35,16 +35,16 @@ describe('the OpenAPI document and its page, as served', () => {
     return (await response.json()) as Document;
   }
 
-  it('is valid, and names the server where it was asked', async () => {
+  it('is valid, and names the server of the request', async () => {
     const { valid, errors } = await new Validator().validate(structuredClone(document));
     assert.ok(valid, JSON.stringify(errors));
     assert.deepEqual(document.servers, [{ url: replica.url }]);
     const public_ = await read(behindProxy);
     assert.deepEqual(public_.servers, [{ url: 'https://wa.example.org/hold' }]);
-    assert.deepEqual(public_.paths, document.paths, 'and is the same otherwise');
+    assert.deepEqual(public_.paths, document.paths, 'the rest is the same');
   });
 
-  it('describes what is there, by the methods that it answers', async () => {
+  it('describes exactly the methods that each path answers', async () => {
     for (const [path, item] of Object.entries(document.paths)) {
       const options = await replica.get(path.replaceAll(/\{\w+\}/g, 'x'), { method: 'OPTIONS' });
       assert.equal(options.status, 204, path);
@@ -59,7 +59,7 @@ describe('the OpenAPI document and its page, as served', () => {
     }
   });
 
-  it('has a page whose files can be kept for ever, and which runs nothing else', async () => {
+  it('has a page whose files are cached for ever and which runs no other script', async () => {
     const page = await replica.get('/docs');
     assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8');
     assert.equal(page.headers.get('cache-control'), 'no-store');
@@ -73,7 +73,7 @@ describe('the OpenAPI document and its page, as served', () => {
       assert.equal(file.status, 200, url);
       assert.match(file.headers.get('content-type') ?? '', /^text\/(css|javascript); charset=utf-8$/);
       assert.equal(file.headers.get('cache-control'), 'public, max-age=31536000, immutable');
-      assert.match(url ?? '', /\?v=[0-9a-f.]+$/, 'under a URL of this version');
+      assert.match(url ?? '', /\?v=[0-9a-f.]+$/, 'the URL has the version');
       assert.ok((await file.text()).length > 100);
     }
   });

@@ -68,16 +68,16 @@ describe('POST /api/stop and /api/logout', () => {
     for (const [name, value] of Object.entries(expected)) {
       assert.deepEqual(status[name as keyof Status], value, name);
     }
-    assert.equal(await redis.get(keys.intent), null, 'no wish is left to end the next run');
+    assert.equal(await redis.get(keys.intent), null, 'no intent is left that would end the next run');
     await eventually(async () => (await redis.exists(keys.job)) === 0);
   }
 
-  it('is fine with nothing to stop', async () => {
+  it('succeed with nothing to stop', async () => {
     assert.deepEqual(await post('/api/stop'), { ok: true });
     await assertStopped({ epoch: 0 });
   });
 
-  it('a stop ends the run and keeps the device linked', async () => {
+  it('end the run: a stop keeps the device linked', async () => {
     await owned(readyUntilAsked);
     await post('/api/auth/start');
     assert.deepEqual(await post('/api/stop', other), { ok: true });
@@ -85,7 +85,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.equal(await redis.get(keys.wiped), null);
   });
 
-  it('a logout ends the run, says that the phone was told, and the account is gone', async () => {
+  it('end the run: a logout unlinks the device and forgets the account', async () => {
     await owned(readyUntilAsked);
     await post('/api/auth/start');
     assert.deepEqual(await post('/api/logout', other), { ok: true, unlinked: true });
@@ -93,7 +93,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.notEqual(await redis.get(keys.wiped), null);
   });
 
-  it('a logout says that the phone could not be told', async () => {
+  it('answer unlinked: false when the phone could not be reached', async () => {
     await owned(async (run) => {
       await run.publish('ready', { account });
       await run.end('stopped', { intent: await run.intent, unlinked: false });
@@ -102,7 +102,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.deepEqual(await post('/api/logout'), { ok: true, unlinked: false });
   });
 
-  it('a logout voids every copy of the credentials though nothing was ever started', async () => {
+  it('invalidate all stored credentials at a logout, even if no session was ever started', async () => {
     assert.deepEqual(await post('/api/logout'), { ok: true, unlinked: false });
     const { epoch } = await replica.status();
     assert.ok(epoch > 0);
@@ -110,7 +110,7 @@ describe('POST /api/stop and /api/logout', () => {
     await assertStopped();
   });
 
-  it('a logout after a stop voids the credentials and forgets the account', async () => {
+  it('invalidate the credentials and forget the account at a logout after a stop', async () => {
     await owned(readyUntilAsked);
     const { epoch } = (await post('/api/auth/start')) as Status;
     await post('/api/stop');
@@ -119,7 +119,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.ok(Number(await redis.get(keys.wiped)) > epoch);
   });
 
-  it('takes back a start that no supervisor has begun', async () => {
+  it('withdraw a start that no supervisor has taken', async () => {
     await post('/api/auth/start');
     assert.equal(await redis.exists(keys.job), 1);
     assert.deepEqual(await post('/api/stop'), { ok: true });
@@ -129,8 +129,8 @@ describe('POST /api/stop and /api/logout', () => {
     assert.equal(owner.runs.length, 1);
   });
 
-  it('a start that still waits for a supervisor answers that it was stopped', async () => {
-    // A supervisor that is alive and takes nothing.
+  it('let a start that waits for a supervisor answer that it was stopped', async () => {
+    // A live supervisor that takes no run.
     await redis.zadd('{wa}:supervisors', Date.now() + 60_000, 'busy');
     const started = post('/api/auth/start');
     await eventually(async () => (await redis.exists(keys.job)) === 1);
@@ -139,7 +139,7 @@ describe('POST /api/stop and /api/logout', () => {
     await assertStopped();
   });
 
-  it('turns a failed login into stopped', async () => {
+  it('turn a failed login into stopped', async () => {
     await owned(async (run) => {
       await run.publish('starting');
       await run.end('auth_failure', { lastError: 'refused' });
@@ -149,7 +149,7 @@ describe('POST /api/stop and /api/logout', () => {
     await assertStopped();
   });
 
-  it('many at once on two replicas join, and all are answered', async () => {
+  it('join when many come at once on two replicas, and are all answered', async () => {
     await owned(readyUntilAsked);
     await post('/api/auth/start');
     const answers = await Promise.all(
@@ -162,7 +162,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.notEqual(await redis.get(keys.wiped), null);
   });
 
-  it('a stop that a logout overtakes is answered with it', async () => {
+  it('are answered together when a logout overtakes a stop', async () => {
     const mayEnd = deferred<void>();
     await owned(async (run) => {
       await run.publish('ready', { account });
@@ -181,7 +181,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.deepEqual(await loggedOut, { ok: true, unlinked: true });
   });
 
-  it('a logout that comes too late for the owner is carried out without it', async () => {
+  it('carry out a logout that comes too late for the owner without it', async () => {
     const isAsked = deferred<void>();
     const mayEnd = deferred<void>();
     await owned(async (run) => {
@@ -203,7 +203,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.notEqual(await redis.get(keys.wiped), null);
   });
 
-  it('ends a run whose owner has died, once its lock has lapsed', async () => {
+  it('end the run of a dead owner once its lock has expired', async () => {
     const dead = await startOwner(server.url, async (run) => {
       await run.publish('ready', { account });
       await run.intent;
@@ -214,7 +214,7 @@ describe('POST /api/stop and /api/logout', () => {
     await assertStopped({ account });
   });
 
-  it('is carried out by the supervisor that takes over from a dead one', async () => {
+  it('are carried out by the supervisor that takes over from a dead one', async () => {
     const dead = await startOwner(server.url, async (run) => {
       await run.publish('ready', { account });
       await run.intent;
@@ -227,7 +227,7 @@ describe('POST /api/stop and /api/logout', () => {
     assert.ok(standby.runs.length <= 1);
   });
 
-  it('answers 504 when the owner does not end in time, and the wish stays', async () => {
+  it('answer 504 when the owner does not end in time, and keep the intent', async () => {
     const impatient = await startReplica(server.url, { timing: { endWaitMs: 300 } });
     const mayEnd = deferred<void>();
     try {
@@ -253,13 +253,13 @@ describe('POST /api/stop and /api/logout', () => {
     }
   });
 
-  it('goes on when its caller has left', async () => {
+  it('go on when the caller has left', async () => {
     const mayEnd = deferred<void>();
     await owned(async (run) => {
       await run.publish('ready', { account });
       await run.intent;
       await mayEnd.promise;
-      // Ends by itself, without having carried the wish out.
+      // The run ends for another reason and has not carried out the intent.
       await run.end('disconnected', { lastError: 'restarts used up' });
     });
     await post('/api/auth/start');

@@ -20,7 +20,7 @@ const keys = sessionKeys('default');
 const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
 
-describe('what a replica tells of the session', () => {
+describe('the status that a replica answers', () => {
   let server: RedisServer;
   let redis: Redis;
   let replica: Replica;
@@ -48,7 +48,7 @@ describe('what a replica tells of the session', () => {
     return owner;
   }
 
-  it('has exactly the pinned fields in the pinned order, before any run', async () => {
+  it('has exactly the pinned fields in the pinned order before the first run', async () => {
     const status = await replica.status();
     assert.deepEqual(Object.keys(status), Object.keys(statusSchema.shape));
     assert.deepEqual(status, {
@@ -59,7 +59,7 @@ describe('what a replica tells of the session', () => {
     });
   });
 
-  it('ends with what the page of WhatsApp Web is good for, at every path', async () => {
+  it('ends with the capabilities of the page, on every path', async () => {
     const page = operations.status.example.output.page;
     assert.ok(page);
     await run(async (life) => {
@@ -75,10 +75,10 @@ describe('what a replica tells of the session', () => {
     );
   });
 
-  it('a status that an earlier version stored has no page, and is told with null', async () => {
+  it('has page null when an earlier version stored it', async () => {
     const owner = await run(showQrUntilAsked);
     const { page: _new, ...earlier } = await replica.status();
-    // Words of a person that look like the field are not the field.
+    // A text that looks like the field is not the field.
     const stored = { ...earlier, last_error: 'it said "page":null' };
     await redis.set(keys.state, JSON.stringify(stored));
     for (const text of [
@@ -95,7 +95,7 @@ describe('what a replica tells of the session', () => {
     assert.equal((gone as Status).page, null);
   });
 
-  it('without a heartbeat there is no page either', async () => {
+  it('has page null without a heartbeat', async () => {
     const owner = await run(async (life) => {
       await life.publish('ready', { account, page: operations.status.example.output.page });
       await life.end('stopped', { intent: await life.intent });
@@ -105,13 +105,13 @@ describe('what a replica tells of the session', () => {
     assert.equal((await replica.status()).page, null);
   });
 
-  it('is what the owner wrote, to the byte', async () => {
+  it('is byte for byte what the owner wrote', async () => {
     await run(showQrUntilAsked);
     const text = await (await replica.get('/api/status')).text();
     assert.equal(text, await redis.get(keys.state));
   });
 
-  it('names the product, its MCP endpoint and the status at / and /health', async () => {
+  it('comes with the product name and the MCP endpoint at / and /health', async () => {
     await run(showQrUntilAsked);
     for (const path of ['/', '/health']) {
       const health = (await (await replica.get(path)).json()) as Record<string, unknown>;
@@ -123,10 +123,10 @@ describe('what a replica tells of the session', () => {
     }
   });
 
-  it('tells of the backup of the credentials what its owner said, and before that that nobody did', async () => {
-    const told = async () =>
+  it('comes with the backup status of the owner, or that no supervisor has run the session yet', async () => {
+    const backup = async () =>
       operations.health.output.parse(await (await replica.get('/health')).json()).credentials_backup;
-    assert.deepEqual(await told(), {
+    assert.deepEqual(await backup(), {
       enabled: false,
       reason: 'no supervisor has run the session yet',
       taken_at: null,
@@ -134,7 +134,7 @@ describe('what a replica tells of the session', () => {
     });
     await redis.set(keys.backupStatus, JSON.stringify({ enabled: true, reason: null }));
     await redis.set(keys.backupSummary, JSON.stringify({ taken_at: '2026-01-15T09:30:12.345Z', bytes: 5 }));
-    assert.deepEqual(await told(), {
+    assert.deepEqual(await backup(), {
       enabled: true,
       reason: null,
       taken_at: '2026-01-15T09:30:12.345Z',
@@ -142,7 +142,7 @@ describe('what a replica tells of the session', () => {
     });
   });
 
-  it('names its public URL where one is configured', async () => {
+  it('comes with the configured public URL', async () => {
     const behindProxy = await startReplica(server.url, {
       environment: { WHATSAPP_PUBLIC_URL: 'https://wa.example.org/hold/' },
     });
@@ -154,7 +154,7 @@ describe('what a replica tells of the session', () => {
     }
   });
 
-  it('serves the code that was issued, as a page and as a PNG of 360x360', async () => {
+  it('comes with the issued code, on a page and as a PNG of 360x360', async () => {
     await run(async (life) => {
       await life.publish('qr', { qrText: 'ref,noise,identity,secret,1', qrNumber: 3 });
       await life.end('stopped', { intent: await life.intent });
@@ -170,7 +170,7 @@ describe('what a replica tells of the session', () => {
     assert.ok(!page.includes(noQr));
   });
 
-  it('has no code once it was scanned', async () => {
+  it('has no code after the scan', async () => {
     await run(async (life) => {
       await life.publish('qr', { qrText: 'a code' });
       await life.publish('ready', { account });
@@ -180,7 +180,7 @@ describe('what a replica tells of the session', () => {
     await assertNoCode();
   });
 
-  it('without a heartbeat a ready session is history: disconnected, no code, and why', async () => {
+  it('is disconnected with the reason and without a code when the heartbeat of a ready session ends', async () => {
     const owner = await run(async (life) => {
       await life.publish('ready', { account });
       await life.end('stopped', { intent: await life.intent });
@@ -198,7 +198,7 @@ describe('what a replica tells of the session', () => {
     assert.deepEqual((status as Status).account, account);
   });
 
-  it('without a heartbeat a code is not shown, though Redis still has it', async () => {
+  it('has no code without a heartbeat, even if Redis still has one', async () => {
     const owner = await run(showQrUntilAsked);
     await owner.runs[0]?.fallSilent();
     await eventually(async () => (await replica.status()).state === 'disconnected');
@@ -206,7 +206,7 @@ describe('what a replica tells of the session', () => {
     await assertNoCode();
   });
 
-  it('a dead owner is told of from the end of its heartbeat on', async () => {
+  it('says that a dead owner is gone as soon as its heartbeat expires', async () => {
     const owner = await startOwner(server.url, showQrUntilAsked);
     await replica.post('/api/auth/start');
     await owner.crash();
@@ -214,7 +214,7 @@ describe('what a replica tells of the session', () => {
     assert.equal((await replica.status()).last_error, ownerGoneSentence);
   });
 
-  it('a run that ended keeps its last word without a heartbeat', async () => {
+  it('stays as it was when the run has ended', async () => {
     await run(async (life) => {
       await life.publish('starting');
       await life.end('auth_failure', { lastError: 'refused' });
@@ -225,7 +225,7 @@ describe('what a replica tells of the session', () => {
     assert.deepEqual([status.state, status.last_error], ['auth_failure', 'refused']);
   });
 
-  it('a replica that starts later answers the same', async () => {
+  it('is the same on a replica that starts later', async () => {
     await run(showQrUntilAsked);
     const later = await startReplica(server.url);
     try {
@@ -235,7 +235,7 @@ describe('what a replica tells of the session', () => {
     }
   });
 
-  it('answers each read from one command to Redis', async () => {
+  it('takes one command to Redis', async () => {
     await redis.set(keys.state, JSON.stringify(await replica.status()));
     for (const path of ['/', '/api/status', '/qr', '/qr.png']) {
       await redis.config('RESETSTAT');
@@ -244,12 +244,12 @@ describe('what a replica tells of the session', () => {
     }
   });
 
-  it('opening the page starts nothing', async () => {
+  it('starts no session', async () => {
     await (await replica.get('/qr')).text();
     assert.equal(await redis.exists(keys.job), 0);
   });
 
-  it('a value that cannot be read is a 500 and a line in the log, and the next one is read again', async () => {
+  it('is a 500 and a log line when it is unreadable, and is read anew the next time', async () => {
     for (const junk of ['{"state":', '{"state":"dancing"}', '[]']) {
       await redis.set(keys.state, junk);
       for (const path of ['/api/status', '/', '/qr.png', '/qr']) {
@@ -265,7 +265,7 @@ describe('what a replica tells of the session', () => {
     assert.equal((await replica.status()).state, 'stopped');
   });
 
-  it('a start that nobody can read is made anew by the next one who asks for it', async () => {
+  it('leads to a new start job when the present one is unreadable', async () => {
     await redis.hset(keys.job, 'data', 'not json');
     assert.equal((await replica.post('/api/auth/start')).status, 200);
     assert.match((await redis.hget(keys.job, 'data')) ?? '', /startId/);

@@ -53,14 +53,14 @@ describe('POST /api/auth/start', () => {
     return (await response.json()) as Status;
   }
 
-  /** A start that nobody waits for, once its run has begun. */
+  /** Starts without waiting, and returns once the run has begun. */
   async function begin(): Promise<void> {
     await start({ prefer: 'wait=0' });
     await eventually(async () => (await replicas[0]?.status())?.state === 'starting');
   }
 
-  /** How often any replica has looked how a run stands: nothing else counts the supervisors' roll. */
-  async function looks(): Promise<number> {
+  /** How often replicas have read the state of a run: nothing else calls ZCOUNT, on the supervisor registry. */
+  async function runReads(): Promise<number> {
     return Number(/cmdstat_zcount:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
   }
 
@@ -82,7 +82,7 @@ describe('POST /api/auth/start', () => {
     assert.equal(owner.runs.length, 1);
   });
 
-  it('makes one job of 50 concurrent starts that nobody takes yet', async () => {
+  it('makes one job of 50 concurrent starts without a supervisor', async () => {
     await Promise.all(
       Array.from({ length: 50 }, (_, i) => start({ prefer: 'wait=1' }, replicas[i % replicas.length])),
     );
@@ -94,7 +94,7 @@ describe('POST /api/auth/start', () => {
     }
   });
 
-  it('joins a start in flight', async () => {
+  it('joins a start in progress', async () => {
     const mayGoOn = deferred<void>();
     const owner = await owned(async (run) => {
       await run.publish('starting');
@@ -111,7 +111,7 @@ describe('POST /api/auth/start', () => {
   });
 
   for (const state of ['ready', 'passkey_required', 'disconnected'] as const) {
-    it(`answers at once where the session is ${state} already`, async () => {
+    it(`answers at once when the session is already ${state}`, async () => {
       const owner = await owned(async (run) => {
         await run.publish('starting');
         await run.publish(state, { account });
@@ -120,12 +120,12 @@ describe('POST /api/auth/start', () => {
       await start();
       const startedAt = performance.now();
       assert.equal((await start({}, replicas[2])).state, state);
-      assert.ok(performance.now() - startedAt < 15_000, 'not at the end of the wait');
+      assert.ok(performance.now() - startedAt < 15_000, 'it did not wait to the end');
       assert.equal(owner.runs.length, 1);
     });
   }
 
-  it('answers 200 with the reason when the login failed, and a further start is a new run', async () => {
+  it('answers 200 with the reason when the login failed, and the next start is a new run', async () => {
     const owner = await owned(async (run) => {
       await run.publish('starting');
       await run.end('auth_failure', { lastError: 'WhatsApp refused the login' });
@@ -139,7 +139,7 @@ describe('POST /api/auth/start', () => {
     assert.equal(owner.runs.length, 2);
   });
 
-  it('is not lost when it is posted while the former run is ending', async () => {
+  it('is not lost while the previous run ends', async () => {
     const hasEnded = deferred<void>();
     const mayComplete = deferred<void>();
     const owner = await owned(async (run) => {
@@ -152,7 +152,7 @@ describe('POST /api/auth/start', () => {
     const first = await start();
     await hasEnded.promise;
     const second = start();
-    // Added now, it would vanish with the job of the run that is over.
+    // A job that is added now would vanish with the job of the ended run.
     const early = await start({ prefer: 'wait=0' }, replicas[1]);
     assert.equal(early.epoch, first.epoch);
     mayComplete.resolve();
@@ -160,7 +160,7 @@ describe('POST /api/auth/start', () => {
     assert.equal(owner.runs.length, 2);
   });
 
-  it('is carried out though its caller did not wait for the former run to end', async () => {
+  it('is carried out even if its caller does not wait for the previous run to end', async () => {
     const hasEnded = deferred<void>();
     const mayComplete = deferred<void>();
     const owner = await owned(async (run) => {
@@ -177,7 +177,7 @@ describe('POST /api/auth/start', () => {
     await eventually(async () => (await replicas[0]?.status())?.state === 'qr');
   });
 
-  it('posted after a stop that is being carried out, starts a new run', async () => {
+  it('starts a new run after a stop in progress', async () => {
     const isAsked = deferred<void>();
     const mayEnd = deferred<void>();
     const owner = await owned(async (run) => {
@@ -199,7 +199,7 @@ describe('POST /api/auth/start', () => {
     assert.equal(owner.runs.length, 2);
   });
 
-  it('carries out first what a former stop left behind, and then runs', async () => {
+  it('carries out a leftover intent first, and then runs', async () => {
     await redis.set(keys.intent, JSON.stringify({ id: 'left-behind', kind: 'logout' }));
     await owned(showQrUntilAsked);
     assert.equal((await start()).state, 'qr');
@@ -225,7 +225,7 @@ describe('POST /api/auth/start', () => {
   it('says at once that no supervisor is running, and keeps the job', async () => {
     const startedAt = performance.now();
     const status = await start();
-    assert.ok(performance.now() - startedAt < 15_000, 'not at the end of the wait');
+    assert.ok(performance.now() - startedAt < 15_000, 'it did not wait to the end');
     assert.equal(status.state, 'stopped');
     assert.equal(status.last_error, noSupervisorSentence);
     assert.equal(await redis.exists(keys.job), 1);
@@ -234,7 +234,7 @@ describe('POST /api/auth/start', () => {
     await eventually(async () => (await replicas[0]?.status())?.state === 'qr');
   });
 
-  it('takes up the job of a dead supervisor where a standby is free', async () => {
+  it('is answered by a standby that takes the job of a dead supervisor', async () => {
     const dead = await startOwner(server.url, async (run) => {
       await run.publish('starting');
       await run.intent;
@@ -246,7 +246,7 @@ describe('POST /api/auth/start', () => {
     assert.equal((await answer).state, 'qr');
   });
 
-  it('waits as long as the caller prefers and says so', async () => {
+  it('waits as long as the caller prefers, with Preference-Applied', async () => {
     await owned(async (run) => {
       await run.publish('starting');
       await run.end('stopped', { intent: await run.intent });
@@ -260,7 +260,7 @@ describe('POST /api/auth/start', () => {
     assert.ok(tookMs >= 950 && tookMs < 15_000, `${tookMs} ms`);
   });
 
-  it('waits its own time where the preference is nonsense', async () => {
+  it('waits its default time when the preference is invalid', async () => {
     const replica = await startReplica(server.url, { timing: { authStartWaitMs: 300 } });
     try {
       await owned(async (run) => {
@@ -291,17 +291,17 @@ describe('POST /api/auth/start', () => {
       replica.logLines.some((line) => line.path === '/api/auth/start' && line.isAborted),
     );
 
-    const looksBefore = await looks();
+    const readsBefore = await runReads();
     const waiting = replica.post('/api/auth/start');
-    // The call that was left may look once more.
-    await eventually(async () => (await looks()) > looksBefore + 1);
+    // The abandoned call may read once more.
+    await eventually(async () => (await runReads()) > readsBefore + 1);
     const startedAt = performance.now();
     await replica.close();
     assert.equal((await waiting).status, 200);
-    assert.ok(performance.now() - startedAt < 15_000, 'not at the end of the wait');
+    assert.ok(performance.now() - startedAt < 15_000, 'it did not wait to the end');
   });
 
-  it('adds a job that the supervisor’s own restart adds too', async () => {
+  it('uses the same job as the restart of a supervisor', async () => {
     const queue = new Queue(sessionsQueue, { connection: redis, prefix: keyPrefix });
     try {
       const { name, data, options } = startJobOptions('default');

@@ -32,7 +32,7 @@ after(async () => {
   await rm(scratch, { recursive: true, force: true });
 });
 
-test('it serves on a socket that its owner alone can enter, and is gone after stop', async () => {
+test('it serves on a socket that only its owner can enter, and is gone after stop', async () => {
   const redis = await start('plain');
   assert.equal(redis.adopted, false);
   assert.equal(redis.url, `unix://${join(scratch, 'plain', 'redis', 'redis.sock')}`);
@@ -80,10 +80,10 @@ test('data survives a clean stop and the next start', async () => {
   await second.stop();
 });
 
-test('a server that is killed comes back each time, with its data', async () => {
+test('a killed server returns each time with its data', async () => {
   const redis = await start('killed');
   await withClient(redis, (client) => client.set('key', 'value'));
-  // appendfsync everysec: what a SIGKILL of the server leaves has left the process, fsync or not.
+  // With appendfsync everysec a write survives a SIGKILL: it has left the process, fsynced or not.
   for (let round = 0; round < 3; round += 1) {
     const before = redis.pid;
     process.kill(before, 'SIGKILL');
@@ -93,7 +93,7 @@ test('a server that is killed comes back each time, with its data', async () => 
   await redis.stop();
 });
 
-test('stop ends a server in the middle of its restart', async () => {
+test('stop ends a server during its restart', async () => {
   const redis = await start('stop-in-restart', { timing: { backoffMinMs: 0 } });
   const before = redis.pid;
   process.kill(before, 'SIGKILL');
@@ -102,7 +102,7 @@ test('stop ends a server in the middle of its restart', async () => {
   assert.equal(await isRunning(redis.pid), false);
 });
 
-test('a server left behind by a SIGKILL of the product is adopted, watched and ended', async () => {
+test('a server that outlives its killed product is adopted, watched and ended', async () => {
   const { product, pid } = await startProduct('left-behind');
   await killProduct(product);
   assert.equal(await isRunning(pid), true, 'it outlives the product');
@@ -127,7 +127,7 @@ test('stop ends an adopted server', async () => {
   assert.equal(await isRunning(pid), false);
 });
 
-test('a server left behind that does not answer is killed and replaced, with its data', async () => {
+test('a leftover server that does not answer is killed and replaced, with its data', async () => {
   const { product, pid } = await startProduct('frozen');
   await withClientAt(join(scratch, 'frozen', 'redis', 'redis.sock'), (client) => client.set('key', 'value'));
   await killProduct(product);
@@ -141,7 +141,7 @@ test('a server left behind that does not answer is killed and replaced, with its
   await redis.stop();
 });
 
-test('a server left behind whose socket was removed is killed and replaced', async () => {
+test('a leftover server without its socket is killed and replaced', async () => {
   const { product, pid } = await startProduct('no-socket');
   await killProduct(product);
   await rm(join(scratch, 'no-socket', 'redis', 'redis.sock'));
@@ -152,7 +152,7 @@ test('a server left behind whose socket was removed is killed and replaced', asy
   await redis.stop();
 });
 
-test('a missing redis-server is one sentence with the ways out', async () => {
+test('a missing redis-server is one sentence with the remedies', async () => {
   await assert.rejects(start('missing', { command: 'no-such-redis-server' }), (error: unknown) => {
     assert.ok(error instanceof RedisServerMissingError && error instanceof OperatorError);
     assert.match(
@@ -189,12 +189,12 @@ test('a data directory whose path is too long for a socket gets a private direct
   await first.stop();
 
   const again = await start(name);
-  assert.equal(again.connection.path, first.connection.path, 'where a server left behind would be found');
+  assert.equal(again.connection.path, first.connection.path, 'a leftover server would be found there');
   await again.stop();
   await rm(directory, { recursive: true });
 });
 
-test('a directory for the socket that others could enter is refused', async () => {
+test('a socket directory that others could enter is refused', async () => {
   const name = 'open-'.repeat(30);
   const redis = await start(name);
   const directory = dirname(redis.connection.path);

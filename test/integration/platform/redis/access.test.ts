@@ -18,7 +18,7 @@ import { WholeProduct } from '../../../support/whole-product.js';
 const root = join(import.meta.dirname, '../../../../..');
 const tlsFile = (name: string) => join(root, 'test/support/redis-tls', name);
 
-describe('a Redis that does not let everybody in', () => {
+describe('a Redis with access control', () => {
   after(assertNothingLeft);
 
   async function exercised(url: string, node: RedisNode): Promise<void> {
@@ -32,7 +32,7 @@ describe('a Redis that does not let everybody in', () => {
     }
   }
 
-  /** What {@link WholeProduct.exercise} leaves out: backups, logins, jobs, metrics, a resumed stream, a logout. */
+  /** Uses what {@link WholeProduct.exercise} leaves out: backups, logins, jobs, metrics, a resumed stream, a logout. */
   async function exercisedToTheEnd(url: string): Promise<void> {
     process.env.WHATSAPP_CREDENTIALS_KEY = makeKeyText();
     const product = await WholeProduct.start(url);
@@ -76,7 +76,7 @@ describe('a Redis that does not let everybody in', () => {
     }
   }
 
-  /** What a replica that cannot get in answers and logs. */
+  /** The error that a refused replica logs. */
   async function refusal(url: string): Promise<string> {
     const replica = await startReplica(url, { isWithoutRedis: true });
     try {
@@ -89,13 +89,13 @@ describe('a Redis that does not let everybody in', () => {
     }
   }
 
-  /** Closes connections at every moment of a handshake that fails; what their sockets say then ends no process. */
+  /** Closes connections at every moment of a failing handshake. Their late socket errors must end no process. */
   async function giveUpMidway(url: string): Promise<void> {
     const log = pino({ level: 'silent' });
     const model = connectFailFast(url, 1_000, log);
     const ends = Array.from({ length: 200 }, async (_, i) => {
       const ms = Math.floor(i / 2);
-      // BullMQ makes its own of one that it was given.
+      // BullMQ duplicates the connection that it gets.
       const redis = i % 2 === 0 ? connectFailFast(url, 1_000, log) : (model as Redis).duplicate();
       redis.on('error', () => undefined);
       const end = new Promise((resolve) => redis.once('end', resolve));
@@ -106,7 +106,7 @@ describe('a Redis that does not let everybody in', () => {
     model.disconnect();
   }
 
-  /** One supervisor hands its session over to the next, which looks for what a killed one may have left. */
+  /** Hands the session from one supervisor to the next, which also looks for leftovers of a killed one. */
   async function exercisedByTwo(url: string): Promise<void> {
     const one = await WholeProduct.start(url);
     await one.post('/api/auth/start');
@@ -115,8 +115,8 @@ describe('a Redis that does not let everybody in', () => {
     await two.untilReady().finally(() => two.close());
   }
 
-  it('is enough with the access list of docs/redis-users.acl, which gives nothing else', async () => {
-    // The file as an operator would use it, and somebody who looks at the server.
+  it('works with the access list of docs/redis-users.acl, which allows nothing more', async () => {
+    // The file as an operator would use it, and an admin user for the assertions.
     const list = readFileSync(join(root, 'docs/redis-users.acl'), 'utf8');
     const file = join(scratchDir(), 'users.acl');
     writeFileSync(file, `${list}user admin on >admin ~* &* +@all\n`);
@@ -127,7 +127,7 @@ describe('a Redis that does not let everybody in', () => {
     const own = new Redis({ port: node.port, username: 'holdline', password: 'change-me' });
     try {
       const url = `redis://holdline:change-me@127.0.0.1:${node.port}`;
-      // A database of its own has to be chosen.
+      // Database 1, so that SELECT is used.
       await exercised(`${url}/1`, node);
       await exercisedToTheEnd(url);
       await exercisedByTwo(url);
@@ -145,7 +145,7 @@ describe('a Redis that does not let everybody in', () => {
         ['monitor'],
         ['publish', 'another', '1'],
         ['eval', "return redis.call('get', 'another')", '0'],
-        // What names the keys of others, or ends the scripts, functions and connections of others.
+        // Commands that list foreign keys or end foreign scripts, functions and connections.
         ['scan', '0'],
         ['randomkey'],
         ['dbsize'],
@@ -177,7 +177,7 @@ describe('a Redis that does not let everybody in', () => {
     }
   });
 
-  it('is enough with TLS, a certificate of one’s own authority and one for the client', async () => {
+  it('works with TLS, a private certificate authority and a client certificate', async () => {
     const files = { ca: tlsFile('ca.pem'), cert: tlsFile('client.pem'), key: tlsFile('client-key.pem') };
     const node = await startRedisNode({
       portSetting: (port) => `port 0\ntls-port ${port}`,

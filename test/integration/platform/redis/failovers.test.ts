@@ -13,8 +13,8 @@ import { bulk, noHello, startScriptedRedis } from '../../../support/scripted-red
 import { WholeProduct } from '../../../support/whole-product.js';
 
 /**
- * A failover behind one address: who connects from now on reaches the new master, who is connected stays with the old
- * one, which answers reads as ever and refuses writes.
+ * After a failover behind one address, new connections reach the new master. Existing connections stay with the old one,
+ * which answers reads and refuses writes.
  */
 describe('a failover behind one address', () => {
   after(assertNothingLeft);
@@ -50,7 +50,7 @@ describe('a failover behind one address', () => {
     };
   }
 
-  /** A sentinel that names this address as the master's, whoever is behind it. */
+  /** A sentinel that always names this address as the master. */
   async function behindASentinel(): Promise<Pair> {
     const port = await freePort();
     const sentinel = await startScriptedRedis(([, question]) => {
@@ -85,7 +85,7 @@ describe('a failover behind one address', () => {
     return startPair(options, (port) => `rediss://127.0.0.1:${port}?${new URLSearchParams(files)}`);
   }
 
-  /** Two nodes of a cluster that are announced at the same address. */
+  /** Two cluster nodes that announce the same address. */
   async function inACluster(): Promise<Pair> {
     const port = await freePort();
     const nodes: RedisNode[] = [];
@@ -119,7 +119,7 @@ describe('a failover behind one address', () => {
     return there === here && /master_link_status:up/.test(await replica.redis.info('replication'));
   };
 
-  /** The old master follows the new one, or nobody. */
+  /** Makes the old master a replica of the new one or, if cut off, of nothing. */
   async function failOver({ proxy, master, replica }: Pair, isCutOff: boolean): Promise<void> {
     await replica.redis.call('REPLICAOF', 'NO', 'ONE');
     proxy.leadTo(replica.port);
@@ -132,8 +132,8 @@ describe('a failover behind one address', () => {
     proxy.leadTo(replica.port);
   }
 
-  /** `reader` is a replica of the API whose callers only read. */
-  async function outlived(pair: Pair, failOverNow: () => Promise<void>): Promise<void> {
+  /** Fails over while the whole product runs, beside an API replica whose callers only read. */
+  async function survives(pair: Pair, failOverNow: () => Promise<void>): Promise<void> {
     const product = await WholeProduct.start(pair.url);
     const reader = new Product('http', { REDIS_URL: pair.url });
     try {
@@ -166,23 +166,23 @@ describe('a failover behind one address', () => {
     'redis+sentinel://': behindASentinel,
   };
   for (const [kind, start] of Object.entries(kinds)) {
-    it(`is outlived with ${kind}, the old master being cut off and answering old data`, async () => {
+    it(`is survived with ${kind} when the old master is cut off and answers old data`, async () => {
       const pair = await start();
-      await outlived(pair, () => failOver(pair, true));
+      await survives(pair, () => failOver(pair, true));
     });
   }
 
-  it('is outlived with redis://, the old master following the new one', async () => {
+  it('is survived with redis:// when the old master follows the new one', async () => {
     const pair = await startPair({}, (port) => `redis://127.0.0.1:${port}`);
-    await outlived(pair, () => failOver(pair, false));
+    await survives(pair, () => failOver(pair, false));
   });
 
-  it('is outlived with redis+cluster://', async () => {
+  it('is survived with redis+cluster://', async () => {
     const pair = await inACluster();
-    await outlived(pair, () => failOverTheCluster(pair));
+    await survives(pair, () => failOverTheCluster(pair));
   });
 
-  it('makes no connection look for the new master more than once a second while there is none', async () => {
+  it('makes each connection look for the new master at most once a second', async () => {
     const pair = await startPair({}, (port) => `redis://127.0.0.1:${port}`);
     const reader = new Product('http', { REDIS_URL: pair.url });
     try {
@@ -196,8 +196,8 @@ describe('a failover behind one address', () => {
       const seconds = (performance.now() - startedAt) / 1_000;
       assert.ok(seconds > rounds - 2, `${pair.proxy.made - connectionCount} connections in ${seconds} s`);
       assert.equal((await reader.probe('/api/status')).status, 503);
-      const told = reader.output.split('\n').filter((line) => line.includes('it is a replica'));
-      assert.ok(told.length <= 3, told.join('\n'));
+      const lines = reader.output.split('\n').filter((line) => line.includes('it is a replica'));
+      assert.ok(lines.length <= 3, lines.join('\n'));
       await pair.master.redis.call('REPLICAOF', 'NO', 'ONE');
       await eventually(async () => (await reader.probe('/readyz')).status === 200);
     } finally {

@@ -13,7 +13,7 @@ import { storeAnswer } from '../../../../src/platform/store/read-answers.js';
 import { claimToWrite } from '../../../support/event-writer.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
-describe('what Redis needs for', () => {
+describe('the memory of Redis for', () => {
   let server: RedisServer;
   let redis: Redis;
   let startBytes = 0;
@@ -35,7 +35,7 @@ describe('what Redis needs for', () => {
     return Number(/^used_memory:(\d+)/m.exec(await redis.info('memory'))?.[1]);
   }
 
-  /** What it took is no more than what is reckoned with, and not so much less that the sum says nothing. */
+  /** Asserts that Redis used at most the planned memory, and not so much less that the plan means nothing. */
   async function assertNeed(what: string, share = 1, least = 0.4): Promise<void> {
     const used = (await usedBytes()) - startBytes;
     const need = (redisNeeds.find((each) => each.what === what)?.bytes ?? 0) * share;
@@ -112,7 +112,7 @@ describe('what Redis needs for', () => {
       }));
       await rememberNumbers(redis, 'default', '491511234567@c.us', told);
     }
-    // Redis keeps the table that it grew out of for a while.
+    // Redis keeps the old hash table for a while after it has grown.
     await assertNeed('numbers behind hidden ids', 1, 0.25);
   });
 

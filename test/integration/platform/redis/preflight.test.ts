@@ -9,7 +9,7 @@ import { type RedisNode, startRedisNode } from '../../../support/redis-fleet.js'
 const info = (version: string, policy: string) =>
   `# Server\r\nredis_version:${version}\r\nredis_mode:standalone\r\n# Memory\r\nmaxmemory_policy:${policy}\r\n`;
 
-describe('a Redis that cannot be built upon', () => {
+describe('an unsuitable Redis', () => {
   let node: RedisNode;
 
   before(async () => {
@@ -20,7 +20,7 @@ describe('a Redis that cannot be built upon', () => {
     await assertNothingLeft();
   });
 
-  it('is told by its own words, with the way out', () => {
+  it('is recognized by INFO, and named with the remedy', () => {
     for (const version of ['2.8.24', '5.0.14', '6.0.16', '6.1.240']) {
       assert.match(
         serverProblem(info(version, 'noeviction')) ?? '',
@@ -36,7 +36,7 @@ describe('a Redis that cannot be built upon', () => {
         new RegExp(`is ${policy}\\): set maxmemory-policy noeviction`),
       );
     }
-    assert.equal(serverProblem(''), null, 'a Redis by another name');
+    assert.equal(serverProblem(''), null, 'a server that does not say');
   });
 
   const environment = () => ({
@@ -56,7 +56,7 @@ describe('a Redis that cannot be built upon', () => {
     });
   }
 
-  it('is refused too when it comes up later, and what is served until then is 503', async () => {
+  it('is refused when it starts later too; until then requests answer 503', async () => {
     await node.kill();
     const product = new Product('http', environment());
     assert.equal((await product.probe('/readyz')).status, 503);
@@ -65,12 +65,12 @@ describe('a Redis that cannot be built upon', () => {
     assert.equal(product.exitCode, 78, product.output);
   });
 
-  it('is told in the log where it became so later, and what runs goes on', async () => {
+  it('is only logged when it becomes unsuitable at run time', async () => {
     await node.redis.config('SET', 'maxmemory-policy', 'noeviction');
     const product = new Product('http', environment());
     try {
       await eventually(async () => (await product.probe('/readyz')).status === 200);
-      await node.restart(); // as its configuration file has it
+      await node.restart(); // with the policy of its configuration file
       await eventually(() => product.output.includes('set maxmemory-policy noeviction'), {
         timeoutMs: 20_000,
       });
@@ -81,7 +81,7 @@ describe('a Redis that cannot be built upon', () => {
     }
   });
 
-  it('may be stopped while it waits for a Redis that never comes', async () => {
+  it('does not keep a waiting product from a stop', async () => {
     await node.kill();
     const product = new Product('supervisor', environment());
     await eventually(() => product.output.includes('redis is not reachable'), { timeoutMs: 20_000 });

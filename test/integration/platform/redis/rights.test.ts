@@ -33,7 +33,7 @@ describe('a user of Redis', () => {
     await assertNothingLeft();
   });
 
-  /** A user that has these rights, and the URL by which it comes. */
+  /** Creates a user with these rights and returns its URL. */
   async function user(...rules: string[]): Promise<string> {
     const name = `user-${++users}`;
     await node.redis.acl('SETUSER', name, 'on', '>secret', ...(rules as [string]));
@@ -42,39 +42,48 @@ describe('a user of Redis', () => {
   let users = 0;
 
   const keys = ['~{wa}:*', 'resetchannels', '&{wa}:*'];
-  const wayOut = ': give it the rights in docs/redis-users.acl';
+  const remedy = ': give it the rights in docs/redis-users.acl';
 
-  it('is told what it may not do, all of it, in one sentence with the way out', async () => {
-    const told = async (...rules: string[]) => userProblem(await user(...rules));
-    const lacks = (what: string) => `the user of REDIS_URL may not ${what}${wayOut}`;
-    assert.equal(await told(...keys, '+@all'), null);
+  it('is reported with every missing right in one sentence with the remedy', async () => {
+    const problemOf = async (...rules: string[]) => userProblem(await user(...rules));
+    const lacks = (what: string) => `the user of REDIS_URL may not ${what}${remedy}`;
+    assert.equal(await problemOf(...keys, '+@all'), null);
     assert.equal(await userProblem(`redis://holdline:change-me@127.0.0.1:${node.port}`), null);
-    assert.equal(await told(...keys, '+@all', '-@admin', '-@dangerous'), lacks('use info'));
-    // What only scripts call, what creates a key, what blocks, what has no key.
+    assert.equal(await problemOf(...keys, '+@all', '-@admin', '-@dangerous'), lacks('use info'));
+    // Commands that only scripts call, that create a key, that block and that have no key.
     assert.equal(
-      await told(...keys, '+@all', '-rpoplpush', '-incr', '-lpush', '-bzpopmin', '-publish', '-subscribe'),
+      await problemOf(
+        ...keys,
+        '+@all',
+        '-rpoplpush',
+        '-incr',
+        '-lpush',
+        '-bzpopmin',
+        '-publish',
+        '-subscribe',
+      ),
       lacks('use bzpopmin, incr, lpush, publish, rpoplpush or subscribe'),
     );
-    assert.equal(await told(...keys, '+@all', '-@scripting'), lacks('use eval or evalsha'));
+    assert.equal(await problemOf(...keys, '+@all', '-@scripting'), lacks('use eval or evalsha'));
     assert.equal(
-      await told('~bull:*', 'resetchannels', '&{wa}:*', '+@all'),
+      await problemOf('~bull:*', 'resetchannels', '&{wa}:*', '+@all'),
       lacks('read or write the keys {wa}:*'),
     );
     assert.equal(
-      await told('%R~{wa}:*', 'resetchannels', '&{wa}:*', '+@all'),
+      await problemOf('%R~{wa}:*', 'resetchannels', '&{wa}:*', '+@all'),
       lacks('write the keys {wa}:*'),
     );
-    assert.equal(await told('~{wa}:*', 'resetchannels', '+@all'), lacks('use the channels {wa}:*'));
+    assert.equal(await problemOf('~{wa}:*', 'resetchannels', '+@all'), lacks('use the channels {wa}:*'));
     assert.equal(
-      await told('%R~{wa}:*', 'resetchannels', '+@all', '-time'),
+      await problemOf('%R~{wa}:*', 'resetchannels', '+@all', '-time'),
       lacks('use time, nor write the keys {wa}:*, nor use the channels {wa}:*'),
     );
     const inADatabase = `${await user(...keys, '+@all', '-select')}/3`;
     assert.equal(await userProblem(inADatabase), lacks('use select'));
-    assert.equal(await node.redis.dbsize(), 0, 'asking has changed nothing');
+    assert.equal(await node.redis.dbsize(), 0, 'the checks have changed nothing');
   });
 
-  it('is told that it is not let in, and a Redis that is away is something else', async () => {
+  it('is reported when Redis refuses its login, unlike an unreachable Redis', async () => {
     for (const login of ['holdline:wrong@', 'nobody:change-me@', '']) {
       assert.match(
         (await userProblem(`redis://${login}127.0.0.1:${node.port}`)) ?? '',
@@ -113,7 +122,7 @@ describe('a user of Redis', () => {
     });
   }
 
-  it('is told the same by the doctor', async () => {
+  it('is reported by the doctor in the same words', async () => {
     const asked = async (url: string) => {
       const findings = await new Promise<string>((resolve) => {
         const env = { ...process.env, ...environment(url) };
@@ -125,7 +134,7 @@ describe('a user of Redis', () => {
       return all.filter(({ check }) => check === 'redis').map(({ level, message }) => `${level}: ${message}`);
     };
     assert.deepEqual(await asked(await user(...keys, '+@all', '-info')), [
-      `failure: the user of REDIS_URL may not use info${wayOut}`,
+      `failure: the user of REDIS_URL may not use info${remedy}`,
     ]);
     assert.match(
       (await asked(`redis://holdline:wrong@127.0.0.1:${node.port}`)).join(),
@@ -136,7 +145,7 @@ describe('a user of Redis', () => {
     );
   });
 
-  it('that loses a right at run time is told of once, nothing spins, and all goes on when it has it again', async () => {
+  it('that loses a right at run time is logged once, without a busy loop, and work resumes with the right', async () => {
     const url = await user(...keys, '+@all');
     const name = new URL(url).username;
     const product = await WholeProduct.start(url);
@@ -147,8 +156,8 @@ describe('a user of Redis', () => {
       const startedAt = performance.now();
       await node.redis.acl('SETUSER', name, '-rpush', '-lpush', '-hset');
       await assert.rejects(product.send('two'), /redis_unavailable/);
-      const told = () => logLines.filter(({ msg }) => String(msg).includes('may not use'));
-      await eventually(() => told().length === 1);
+      const complaints = () => logLines.filter(({ msg }) => String(msg).includes('may not use'));
+      await eventually(() => complaints().length === 1);
       await eventually(async () => (await refusedBy(node)) > 3);
       const seconds = (performance.now() - startedAt) / 1_000;
       assert.ok(
@@ -162,15 +171,15 @@ describe('a user of Redis', () => {
         logLines.some(({ msg }) => String(msg).includes('no right is missing in redis')),
       );
       assert.deepEqual(
-        told().map(({ msg }) => msg),
-        [`the user of REDIS_URL may not use hset, lpush or rpush${wayOut}`],
+        complaints().map(({ msg }) => msg),
+        [`the user of REDIS_URL may not use hset, lpush or rpush${remedy}`],
       );
     } finally {
       await product.close();
     }
   });
 
-  it('that may not choose its database any more is not served from another one', async () => {
+  it('that may no longer select its database is not served from another one', async () => {
     const url = await user(...keys, '+@all');
     const redis = connectPatiently(`${url}/3`, { socketTimeoutMs: 10_000 }, pino({ level: 'silent' }));
     try {
@@ -190,7 +199,7 @@ describe('a user of Redis', () => {
     }
   });
 
-  it('whose URL names a database that is not there is told so', async () => {
+  it('whose URL names a database that does not exist is reported', async () => {
     const url = await user(...keys, '+@all');
     assert.match(
       (await userProblem(`${url}/99`)) ?? '',
@@ -199,7 +208,7 @@ describe('a user of Redis', () => {
     assert.equal(await userProblem(`${url}/3`), null);
   });
 
-  it('that may hand out no job does not have a supervisor ask for one without a pause', async () => {
+  it('that may run no scripts does not make a supervisor poll without a pause', async () => {
     const url = await user(...keys, '+@all', '-@scripting');
     await node.redis.flushall();
     const product = await WholeProduct.start(url);
@@ -215,7 +224,7 @@ describe('a user of Redis', () => {
   });
 });
 
-/** What was refused, whoever asked: commands, and calls in scripts. */
+/** How many commands and calls in scripts the node has refused to all users. */
 async function refusedBy({ redis }: RedisNode): Promise<number> {
   const stats = await redis.info('all');
   const counts = [...stats.matchAll(/^errorstat_\w+:count=(\d+)/gm)].map(([, count]) => Number(count));

@@ -16,11 +16,11 @@ import {
 import { commandsCounted } from '../../../support/redis-use.js';
 import { WholeProduct } from '../../../support/whole-product.js';
 
-/** On the servers that operators have: the same product, by another URL. */
+/** The same product on other kinds of Redis, by another URL. */
 describe('the whole product', () => {
   after(assertNothingLeft);
 
-  /** The user of docs/redis-users.acl, on each of these servers. */
+  /** Creates the user of docs/redis-users.acl on each of these servers. */
   async function giveRights(nodes: readonly RedisNode[]): Promise<void> {
     const rules = /^user (holdline on .*)$/m.exec(accessList())?.[1]?.split(' ') ?? [];
     await Promise.all(nodes.map(({ redis }) => redis.acl('SETUSER', ...(rules as [string]))));
@@ -39,12 +39,12 @@ describe('the whole product', () => {
     }
   }
 
-  it('runs on a cluster of three, and on, when the node of its slot was killed', async () => {
+  it('runs on a cluster of three, and resumes when the node of its slot is back after a kill', async () => {
     await on(await startRedisCluster(), async (product, { nodes }) => {
       await product.exercise();
       const holders = await Promise.all(nodes.map(async (node) => ({ node, keys: await keysOn(node) })));
       const [holder, ...more] = holders.filter(({ keys }) => keys.length > 0);
-      assert.ok(holder && more.length === 0, 'one node has all of it');
+      assert.ok(holder && more.length === 0, 'one node has all keys');
       assert.ok(holder.keys.every((key) => key.startsWith('{wa}')));
       const before = await product.untilReady();
       await holder.node.kill();
@@ -56,7 +56,7 @@ describe('the whole product', () => {
     });
   });
 
-  it('needs no more rights in a cluster than the access list gives, and those', async () => {
+  it('needs exactly the rights of the access list in a cluster', async () => {
     const fleet = await startRedisCluster();
     const { nodes } = fleet;
     await giveRights(nodes);
@@ -87,7 +87,7 @@ describe('the whole product', () => {
     }
   });
 
-  it('runs behind sentinels, and on, when they have made the replica the master', async () => {
+  it('runs behind sentinels, and resumes after they have made the replica the master', async () => {
     await on(await startRedisSentinels(), async (product, { nodes }) => {
       await product.exercise();
       const [master, replica] = nodes as [RedisNode, RedisNode];
@@ -107,7 +107,7 @@ describe('the whole product', () => {
   });
 });
 
-/** The slot of all keys is on its way to another node, which has what is not found any more. */
+/** Runs `use` while the slot of all keys migrates: the old node redirects for keys that it does not find. */
 async function whileMoving(nodes: readonly RedisNode[], use: () => Promise<void>): Promise<void> {
   const [one] = nodes as [RedisNode];
   const slot = (await one.redis.cluster('KEYSLOT', keyPrefix)) as number;

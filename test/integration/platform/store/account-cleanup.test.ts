@@ -20,7 +20,7 @@ const ada: Account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'and
 const bob: Account = { wid: '491517654321@c.us', pushname: 'Bob', platform: 'iphone' };
 const reads = `${keyPrefix}:${readsQueue(session)}`;
 
-describe('what ends with an account', () => {
+describe('the end of an account', () => {
   const keys = makeKeys();
   let server: RedisForData;
   let redis: Redis;
@@ -58,7 +58,7 @@ describe('what ends with an account', () => {
   const stored = async () => JSON.stringify(await redis.xrange(k.events, '-', '+'));
   const typesOf = ({ events }: EventClient) => events.map(({ type }) => type);
 
-  /** A read that has been answered, and one that waits. */
+  /** Leaves reads in Redis: one completed, one failed, one waiting. */
   async function leaveReads(): Promise<void> {
     const connection = new Redis(server.url, { maxRetriesPerRequest: null });
     const queue = new Queue(readsQueue(session), { connection, prefix: keyPrefix });
@@ -86,7 +86,7 @@ describe('what ends with an account', () => {
     return names.filter((name) => !/:(meta|id|marker|stalled-check)$/.test(name));
   }
 
-  /** As the owner or, where there is none, a replica ends a run. */
+  /** Ends the run as its owner does or, without an owner, a replica. */
   async function logOut(expected = writer.fence): Promise<boolean> {
     const facts = { auth_dir: '/auth', chrome_executable: '/chromium', headless: true, session };
     const run = {
@@ -107,7 +107,7 @@ describe('what ends with an account', () => {
     });
   }
 
-  it('are its events: who listens hears of the logout without a gap, who resumes after one', async () => {
+  it('deletes its events: a listener sees the logout without a gap, a client that resumes sees one after a gap', async () => {
     const live = await listen();
     const before = await lastId();
     await writer.messages('for Ada', 'and for Ada');
@@ -124,10 +124,10 @@ describe('what ends with an account', () => {
     const stillThere = await listen(live.lastEventId);
     await writer.publish({ state: 'starting' }).catch(() => undefined);
     assert.doesNotMatch(await stored(), /for Ada|Ada/);
-    assert.equal(stillThere.text.includes('gap'), false, 'whoever has heard of it has missed nothing');
+    assert.equal(stillThere.text.includes('gap'), false, 'a client that saw the logout has missed nothing');
   });
 
-  it('are its events also where the phone logged it out, and an emptied stream is not a lost one', async () => {
+  it('deletes its events when the phone has logged it out too, and leaves a stream that counts as emptied, not lost', async () => {
     const live = await listen();
     await writer.messages('for Ada');
     await live.untilCount(1);
@@ -136,14 +136,14 @@ describe('what ends with an account', () => {
     assert.doesNotMatch(await stored(), /for Ada|Ada/);
     const early = await listen(resumeFrom);
     await early.untilCount(1);
-    assert.ok(early.events[0]?.body.oldest_id, 'a gap before what is kept, not a stream that was lost');
+    assert.ok(early.events[0]?.body.oldest_id, 'a gap before the kept events, not a lost stream');
     await writer.publish({ state: 'disconnected' });
     await writer.messages('for the next');
     await live.untilCount(4);
     assert.deepEqual(typesOf(live), ['message', 'state', 'account', 'message']);
   });
 
-  it('are its events, links and reads where another account is linked, and not where it is the same', async () => {
+  it('deletes its events, links and reads when another account is linked, not when the same one is', async () => {
     const link = await replica.qrLink();
     await writer.messages('for Ada');
     await leaveReads();
@@ -164,15 +164,15 @@ describe('what ends with an account', () => {
     assert.deepEqual(await readsLeft(), []);
   });
 
-  it('are the QR links of before, unopened and opened; those that are made afterwards open', async () => {
+  it('ends its QR links, unopened and opened; later links work', async () => {
     const [unopened, cookie] = [await replica.qrLink(), await replica.guestCookie()];
-    const asVisitor = () => replica.get('/qr.png', { headers: { cookie } });
+    const asGuest = () => replica.get('/qr.png', { headers: { cookie } });
     const stream = await listenToEvents(replica.url, { headers: { cookie } });
     clients.push(stream);
     assert.equal((await replica.get(unopened)).status, 200);
-    assert.equal((await asVisitor()).status, 404, 'let in; there is no code');
+    assert.equal((await asGuest()).status, 404, 'let in, but there is no code');
     await logOut();
-    assert.equal((await asVisitor()).status, 401);
+    assert.equal((await asGuest()).status, 401);
     assert.equal((await replica.get(unopened)).status, 404);
     assert.equal((await replica.post(unopened, { redirect: 'manual' })).status, 404);
     await stream.untilEnd();
@@ -180,7 +180,7 @@ describe('what ends with an account', () => {
     assert.equal((await replica.get('/qr.png', { headers: { cookie: later } })).status, 404);
   });
 
-  it('of an earlier version are links that note no account: they open until the first logout', async () => {
+  it('ends links of an earlier version, which note no account, at the first logout', async () => {
     const link = await replica.qrLink();
     const [key = ''] = await redis.keys('{wa}:qr-link:*');
     const { account, ...owner } = JSON.parse((await redis.get(key)) ?? '') as { account: number };
@@ -191,7 +191,7 @@ describe('what ends with an account', () => {
     assert.equal((await replica.get(link)).status, 404);
   });
 
-  it('are the results of reads, settled and waiting, and the numbers behind hidden ids', async () => {
+  it('deletes the results of reads, waiting reads and the numbers behind hidden ids', async () => {
     await leaveReads();
     await redis.hset(k.lids, { '@account': 'x', '123': '49151' });
     assert.ok((await readsLeft()).length >= 6);
@@ -200,7 +200,7 @@ describe('what ends with an account', () => {
     assert.equal(await redis.exists(k.lids), 0);
   });
 
-  it('is all still there after a logout that was refused, and after a stop', async () => {
+  it('is not reached by a refused logout or by a stop', async () => {
     await writer.messages('for Ada');
     await leaveReads();
     const link = await replica.qrLink();

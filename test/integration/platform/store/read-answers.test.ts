@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, describe, it, test } from 'node:test';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { type BoundName, bounds } from '../../../../src/contract/bounds.js';
+import type { BoundName } from '../../../../src/contract/bounds.js';
 import type { ReadJob, ReadReturn } from '../../../../src/contract/command-jobs.js';
 import {
   answerKey,
@@ -29,27 +29,27 @@ after(assertNothingLeft);
 describe('the answer to a read', () => {
   const message = (body: string) => ({ id: 'm', body, is_truncated: false });
 
-  it('is told whole at its bound; beyond it the longest bodies are cut, and none is left out', () => {
+  it('is whole at its bound; beyond it the longest bodies are cut, and no message is dropped', () => {
     const met: BoundName[] = [];
-    const tell = (output: unknown) => boundAnswer(output, (bound) => met.push(bound)) as typeof output;
+    const bounded = (output: unknown) => boundAnswer(output, (bound) => met.push(bound)) as typeof output;
     const whole = { messages: [message('')] };
-    whole.messages[0] = message('x'.repeat(bounds.readAnswer - Buffer.byteLength(JSON.stringify(whole))));
-    assert.equal(tell(whole), whole);
+    whole.messages[0] = message('x'.repeat(4_194_304 - Buffer.byteLength(JSON.stringify(whole))));
+    assert.equal(bounded(whole), whole);
     assert.deepEqual(met, []);
 
     const bodies = Array.from({ length: 100 }, (_, n) => message(n % 2 ? 'short' : '\u0001'.repeat(65_536)));
     const chat = { last_message: message('short') };
-    const told = tell({ chat, messages: bodies }) as { chat: unknown; messages: typeof bodies };
+    const cut = bounded({ chat, messages: bodies }) as { chat: unknown; messages: typeof bodies };
     assert.deepEqual(met, ['readAnswer']);
-    const bytes = Buffer.byteLength(JSON.stringify(told));
-    assert.ok(bytes <= bounds.readAnswer && bytes > bounds.readAnswer / 2, `${bytes}`);
-    assert.equal(told.messages.length, 100);
-    assert.deepEqual(told.chat, chat);
-    assert.deepEqual(told.messages[1], message('short'));
-    assert.equal(told.messages[0]?.is_truncated, true);
+    const bytes = Buffer.byteLength(JSON.stringify(cut));
+    assert.ok(bytes <= 4_194_304 && bytes > 4_194_304 / 2, `${bytes}`);
+    assert.equal(cut.messages.length, 100);
+    assert.deepEqual(cut.chat, chat);
+    assert.deepEqual(cut.messages[1], message('short'));
+    assert.equal(cut.messages[0]?.is_truncated, true);
   });
 
-  it('is refused where it is too long in another way', () => {
+  it('is refused when something other than bodies makes it too long', () => {
     const odd = Object.fromEntries(
       Array.from({ length: 10_000 }, (_, n) => [`field ${n}`, 'x'.repeat(2_000)]),
     );
@@ -57,7 +57,7 @@ describe('the answer to a read', () => {
   });
 });
 
-describe('answers that wait to be fetched', () => {
+describe('unfetched answers', () => {
   let server: RedisForData;
   let redis: Redis;
 
@@ -78,21 +78,21 @@ describe('answers that wait to be fetched', () => {
   }
   const store = (id: string, json: string) => storeAnswer(redis, 'default', id, json);
 
-  it('are so many bytes, and one beyond them is not kept', async () => {
-    const part = 'x'.repeat(bounds.readAnswers / 8);
+  it('take at most 32 MiB, and one more is not kept', async () => {
+    const part = 'x'.repeat(33_554_432 / 8);
     const ids = await Promise.all(Array.from({ length: 8 }, asked));
     for (const id of ids) assert.equal(await store(id, part), 'stored');
     const next = await asked();
     assert.equal(await store(next, 'x'), 'full');
     await discardAnswer(redis, 'default', ids[0] ?? '');
     assert.equal(await store(next, 'x'), 'stored');
-    // One that lapsed takes no room.
+    // An expired answer takes no capacity.
     await redis.del(answerKey('default', ids[1] ?? ''));
-    assert.equal(await store(await asked(), 'x'.repeat(bounds.readAnswers / 8)), 'stored');
+    assert.equal(await store(await asked(), 'x'.repeat(33_554_432 / 8)), 'stored');
     assert.ok((await redis.pttl(answerKey('default', next))) > 0);
   });
 
-  it('are not kept for whoever has left', async () => {
+  it('are not kept for a caller that has left', async () => {
     const id = await asked();
     await discardAnswer(redis, 'default', id);
     assert.equal(await store(id, 'x'), 'unwanted');
@@ -111,7 +111,7 @@ describe('a replica that has fetched an answer', () => {
   after(() => stage.close());
 
   for (const isStored of [true, false]) {
-    it(`leaves nothing of it in Redis, ${isStored ? 'beside the job' : 'in the job, as an owner of before does'}`, async () => {
+    it(`leaves nothing of it in Redis, whether it was ${isStored ? 'beside the job' : 'in the job, as with an older owner'}`, async () => {
       const { run } = await stage.held();
       await run.publish('ready');
       const output = { ok: true, count: 0, chats: [] };
@@ -155,13 +155,13 @@ describe('an owner', () => {
     return [id, JSON.parse(json ?? '') as ReadReturn];
   }
 
-  test('keeps an answer beside its job, for a minute at most, and nowhere else', () =>
+  test('stores an answer beside its job, for at most a minute, and nowhere else', () =>
     withSends(server, async (stage) => {
       await stage.run('ready');
       await stage.observer.untilReady();
       const { redis, session } = stage.observer;
-      const [id, told] = await askOn(stage, true);
-      assert.deepEqual(told, { stored: true });
+      const [id, returned] = await askOn(stage, true);
+      assert.deepEqual(returned, { stored: true });
       const output = JSON.parse((await fetchAnswer(redis, session, id)) ?? '') as unknown;
       assert.deepEqual(output, { ok: true, count: 0, chats: [] });
       for (const key of [answerKey(session, id), readJobKey(session, id)]) {
@@ -170,30 +170,30 @@ describe('an owner', () => {
       }
       const notices = await redis.xrange(`${keyPrefix}:${readsQueue(session)}:events`, '-', '+');
       assert.equal(JSON.stringify(notices).includes('chats\\":[]'), false);
-      // Its job has lapsed by itself, and goes from the list of the settled with the next one.
+      // The job expires, and leaves the list of completed jobs with the next one.
       const completed = `${keyPrefix}:${readsQueue(session)}:completed`;
       await redis.del(readJobKey(session, id));
       await redis.zadd(completed, 1, id);
-      // A replica of before looks into the job.
+      // An older replica reads the answer from the job.
       const [, inJob] = await askOn(stage, false);
       assert.deepEqual(inJob, { ok: true, output });
       assert.equal(await redis.zcard(completed), 1);
     }));
 
-  test('is told which bounds its session worker meets', () =>
+  test('counts the bounds that its session worker reaches', () =>
     withSends(server, async (stage) => {
       const supervisor = await stage.run('writes too much');
       await stage.observer.untilReady();
       const { redis, session } = stage.observer;
       const status = JSON.parse((await redis.get(sessionKeys(session).state)) ?? '') as Status;
-      assert.equal(status.last_error?.length, bounds.statusText);
+      assert.equal(status.last_error?.length, 2_048);
       await eventually(async () => {
         const page = parseMetrics(await supervisor.metrics.page.render());
         return (page.value('holdline_bound_reached_total', { bound: 'statusText' }) ?? 0) > 0;
       });
     }));
 
-  test('keeps what is settled for a day, its record for a moment, and few notices', () =>
+  test('keeps settled sends for a day, their attempt records for a minute, and few notices', () =>
     withSends(server, async (stage) => {
       await stage.run('ready');
       await stage.observer.untilReady();
@@ -204,7 +204,7 @@ describe('an owner', () => {
       await eventually(async () => (await redis.pttl(`${queue}:${id}`)) > 86_000_000);
       const recordMs = await redis.pttl(attemptKey(session, id));
       assert.ok(recordMs > 0 && recordMs <= 60_000, `${recordMs}`);
-      // The one queue here that nobody else has opened, who could have said otherwise.
+      // No other process has opened this queue and could have set another value.
       const meta = `${keyPrefix}:${readsQueue(session)}:meta`;
       await eventually(async () => (await redis.hget(meta, 'opts.maxLenEvents')) === '100');
     }));

@@ -54,7 +54,7 @@ function beat(epoch: number, token = 'token-a') {
 
 const after1 = ({ epoch, incarnation }: Fence): Fence => ({ epoch, incarnation: incarnation + 1 });
 
-test('a claim needs the lock, and without it changes nothing', async () => {
+test('a claim without the lock is refused and changes nothing', async () => {
   const { fence } = await claim();
   assert.deepEqual(await claimRun(redis, session, 'token-b', 'start-1'), { type: 'not-ours' });
   assert.deepEqual(await readFence(redis, session), fence);
@@ -62,14 +62,14 @@ test('a claim needs the lock, and without it changes nothing', async () => {
   assert.deepEqual(await claimRun(redis, session, 'token-a', 'start-1'), { type: 'not-ours' });
 });
 
-test('an owner that claims late cannot fence out the one that holds the lock', async () => {
+test('a late claim cannot fence out the holder of the lock', async () => {
   await redis.set(k.lock, 'token-b');
   const { fence } = await claim('token-b');
   assert.equal((await claimRun(redis, session, 'token-a', 'start-1')).type, 'not-ours');
   assert.equal(await publish(fence, after1(fence)), true);
 });
 
-test('the epoch is the time of Redis, and grows even where that goes back', async () => {
+test('the epoch is the time of Redis, and grows even when that goes back', async () => {
   const [seconds] = await redis.time();
   const { epoch } = await claim();
   assert.ok(epoch >= Number(seconds) * 1_000);
@@ -79,7 +79,7 @@ test('the epoch is the time of Redis, and grows even where that goes back', asyn
   assert.equal((await claim()).epoch, ahead + 2);
 });
 
-test('a claim tells what stood before: the state, and up to where credentials are void', async () => {
+test('a claim returns the previous state and the epoch up to which credentials are invalid', async () => {
   assert.deepEqual([(await claim()).previous, (await claim()).wipedEpoch], [null, 0]);
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready');
@@ -88,14 +88,14 @@ test('a claim tells what stood before: the state, and up to where credentials ar
   assert.deepEqual([next.previous?.state, next.wipedEpoch], ['ready', fence.epoch]);
 });
 
-test('each wipe has a number of its own, also the second of one run', async () => {
+test('each wipe has its own number, even two of one run', async () => {
   const { fence } = await claim();
   const first = await markWiped(redis, session, fence.epoch);
   const second = await markWiped(redis, session, fence.epoch);
   assert.ok(first !== null && second !== null && second > first, `${first} ${second}`);
 });
 
-test('a write moves the fence, and a late one of an older incarnation is refused', async () => {
+test('a write moves the fence, and a late write of an older incarnation is refused', async () => {
   const { fence } = await claim();
   const first = after1(fence);
   assert.equal(await publish(fence, first), true);
@@ -115,11 +115,11 @@ test('the fence is compared for equality, not for order', async () => {
   ];
   for (const expected of foreign) assert.equal(await publish(expected, after1(expected)), false);
   await redis.del(k.fence);
-  assert.equal(await publish(fence, after1(fence)), false, 'nor does a missing fence let anybody in');
+  assert.equal(await publish(fence, after1(fence)), false, 'a missing fence refuses too');
   assert.equal(await redis.exists(k.state), 0);
 });
 
-test('state and QR are written together, and the QR goes with the state it belonged to', async () => {
+test('state and QR are written together, and the next state deletes the QR', async () => {
   const { fence } = await claim();
   const png = Buffer.from([0x89, 0x50, 0, 255]);
   const qr = { png, base64: png.toString('base64') };
@@ -133,7 +133,7 @@ test('state and QR are written together, and the QR goes with the state it belon
 
 const ours = { isOurs: true, intent: null, isStateLost: false, isAnyUnreadable: false, isEnded: false };
 
-test('only the epoch of the fence may renew the heartbeat', async () => {
+test('only the current epoch may renew the heartbeat', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   assert.ok((await redis.pttl(k.heartbeat)) > 0);
@@ -149,14 +149,14 @@ test('only the epoch of the fence may renew the heartbeat', async () => {
   });
   assert.equal(await redis.exists(k.heartbeat), 0);
   assert.equal((await beat(fence.epoch)).isOurs, true);
-  assert.equal(await redis.get(k.heartbeat), 'live', 'a lapsed one comes back');
+  assert.equal(await redis.get(k.heartbeat), 'live', 'an expired heartbeat returns');
   await stepDown(redis, session, fence.epoch - 1);
   assert.equal(await redis.exists(k.heartbeat), 1);
   await stepDown(redis, session, fence.epoch);
   assert.equal(await redis.exists(k.heartbeat), 0);
 });
 
-test('an intent of another type than a string is set aside by a beat, and stands in no way', async () => {
+test('an intent of the wrong type is quarantined by a heartbeat', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   await redis.rpush(k.intent, 'x');
@@ -165,7 +165,7 @@ test('an intent of another type than a string is set aside by a beat, and stands
   assert.deepEqual(await redis.lrange(quarantineKey(k.intent), 0, -1), ['x']);
 });
 
-test('a beat that reached Redis after its run had lost the lock brings no heartbeat back', async () => {
+test('a heartbeat that arrives after the run has lost the lock is refused', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   await redis.del(k.lock, k.heartbeat);
@@ -177,7 +177,7 @@ test('a beat that reached Redis after its run had lost the lock brings no heartb
   assert.equal(await redis.get(k.heartbeat), 'live');
 });
 
-test('wishes are joined: a stop by a logout, never the other way round', async () => {
+test('a logout replaces a stop intent, never the other way round', async () => {
   const stop = { id: 'stop-1', kind: 'stop' } as const;
   const logout = { id: 'logout-1', kind: 'logout' } as const;
   assert.deepEqual(await requestEnd(redis, session, stop), stop);
@@ -188,7 +188,7 @@ test('wishes are joined: a stop by a logout, never the other way round', async (
   assert.deepEqual((await beat(epoch)).intent, logout);
 });
 
-test('an end carries its wish out, and keeps one that came later', async () => {
+test('an end completes its intent, and keeps a later one', async () => {
   const { fence } = await claim();
   const stop = await requestEnd(redis, session, { id: 'stop-1', kind: 'stop' });
   const later = await requestEnd(redis, session, { id: 'logout-1', kind: 'logout' });
@@ -203,10 +203,10 @@ test('an end carries its wish out, and keeps one that came later', async () => {
   assert.equal(isEnded, true);
   assert.deepEqual(parseOutcome(await redis.get(k.outcome)), { id: 'stop-1', unlinked: false });
   assert.deepEqual(parseIntent(await redis.get(k.intent)), later);
-  assert.equal(await redis.exists(k.wiped), 0, 'a stop voids nothing');
+  assert.equal(await redis.exists(k.wiped), 0, 'a stop invalidates no credentials');
   assert.deepEqual([await redis.get(k.heartbeat), await redis.pttl(k.heartbeat)], ['ended', -1]);
   await beat(fence.epoch);
-  assert.equal(await redis.pttl(k.heartbeat), -1, 'a beat that was on its way changes nothing');
+  assert.equal(await redis.pttl(k.heartbeat), -1, 'a late heartbeat changes nothing');
 
   const second = after1(first);
   const again = {
@@ -221,7 +221,7 @@ test('an end carries its wish out, and keeps one that came later', async () => {
   assert.equal(await redis.get(k.wiped), String(fence.epoch));
 });
 
-test('an end of somebody else is refused, and changes nothing', async () => {
+test('an end with a foreign fence is refused and changes nothing', async () => {
   const { fence } = await claim();
   const stranger = { epoch: fence.epoch + 1, incarnation: 0 };
   const end = { session, startId: 'x', intent: null, unlinked: false, status: statusOf(stranger, 'stopped') };
@@ -232,7 +232,7 @@ test('an end of somebody else is refused, and changes nothing', async () => {
   assert.equal(await redis.exists(k.wiped), 0);
 });
 
-test('a start that was ended is not claimed again; a newer one is', async () => {
+test('an ended start is not claimed again; a newer one is', async () => {
   const { fence } = await claim('token-a', 'start-1');
   const status = statusOf(after1(fence), 'stopped');
   await endRun(redis, {
@@ -247,7 +247,7 @@ test('a start that was ended is not claimed again; a newer one is', async () => 
   assert.ok((await claim('token-a', 'start-2')).epoch > fence.epoch);
 });
 
-test('a renewal needs the token, and takes the job off the list of suspects', async () => {
+test('a renewal needs the token, and removes the job from the stalled set', async () => {
   await redis.sadd(k.stalled, 's-default', 's-other');
   assert.equal(await renewLock(redis, session, 'token-b', 9_000), false);
   assert.equal(await redis.pttl(k.lock), -1);
@@ -258,7 +258,7 @@ test('a renewal needs the token, and takes the job off the list of suspects', as
   assert.equal(await renewLock(redis, session, 'token-a', 9_000), false);
 });
 
-test('lock and heartbeat are renewed in a Redis without memory, where a SET is refused', async () => {
+test('lock and heartbeat are renewed while Redis is out of memory and refuses a SET', async () => {
   const { fence } = await claim();
   await publish(fence, after1(fence), 'ready', 5_000);
   await redis.config('SET', 'maxmemory', '1');

@@ -50,38 +50,38 @@ async function withChromium(work: (chromium: OpenChromium) => Promise<void>): Pr
 
 const documentsAsked = () => server.requests.filter((request) => request.startsWith('document '));
 
-test('each document of the page is the pinned one: the first, after reloads and at any address', () =>
+test('every document of the page is the pinned one: the first, after reloads and at any URL', () =>
   withChromium(async ({ page }) => {
     await servePinnedPage(page, pinned);
-    const visits = [
+    const navigations = [
       () => page.goto(`${origin}/`),
       () => page.reload(),
       () => page.goto(`${origin}/?post_logout=1&logout_reason=0`),
       () => page.goto(`${origin}/send?phone=1`),
       () => page.goto(`${origin}/#a`),
     ];
-    for (const visit of visits) {
-      await visit();
+    for (const navigate of navigations) {
+      await navigate();
       assert.equal(await page.title(), 'pinned ü');
       assert.equal(await page.evaluate('window.app'), 'from the server');
     }
     await Promise.all([page.waitForNavigation(), page.evaluate('location.reload()')]);
     assert.equal(await page.title(), 'pinned ü');
-    assert.deepEqual(documentsAsked(), [], 'WhatsApp was asked for no start page');
+    assert.deepEqual(documentsAsked(), [], 'WhatsApp got no request for a start page');
     assert.ok(server.requests.includes('script /app.js'));
-    assert.ok(server.requests.includes('iframe /frame'), 'what is no start page comes from the server');
+    assert.ok(server.requests.includes('iframe /frame'), 'other documents come from the server');
     const frame = await eventually(() => page.frames().find((each) => each.url() === `${origin}/frame`));
     assert.equal(await frame?.title(), 'frame');
   }));
 
-test('without it the page is the live one', () =>
+test('control: without a pin the page is the live one', () =>
   withChromium(async ({ page }) => {
     await page.goto(`${origin}/`);
     assert.equal(await page.title(), 'live');
     assert.deepEqual(documentsAsked(), ['document /']);
   }));
 
-test('a service worker that would answer the start page is passed by', () =>
+test('a service worker cannot answer the start page', () =>
   withChromium(async ({ page }) => {
     await page.goto(`${origin}/`);
     await page.evaluate(`(async () => {
@@ -90,7 +90,7 @@ test('a service worker that would answer the start page is passed by', () =>
       await taken;
     })()`);
     await page.reload();
-    assert.equal(await page.title(), 'by the service worker', 'the control: it does answer');
+    assert.equal(await page.title(), 'by the service worker', 'the control: without a pin it answers');
     await servePinnedPage(page, pinned);
     await page.reload();
     assert.equal(await page.title(), 'pinned ü');
@@ -98,7 +98,7 @@ test('a service worker that would answer the start page is passed by', () =>
     assert.equal(await page.title(), 'pinned ü');
   }));
 
-test('it comes after a login that is put back, which the pinned page then has', () =>
+test('the pinned page has a login that was put back', () =>
   withChromium(async ({ page }) => {
     await putBackLogin(page, { login: 'kept' });
     await servePinnedPage(page, pinned);
@@ -108,7 +108,7 @@ test('it comes after a login that is put back, which the pinned page then has', 
     assert.deepEqual(documentsAsked(), []);
   }));
 
-test('it does not hold up a page that is closed meanwhile', () =>
+test('a pin does not delay the close of a page', () =>
   withChromium(async ({ page }) => {
     await servePinnedPage(page, pinned);
     const left = page.goto(`${origin}/`).catch(() => undefined);
@@ -116,14 +116,14 @@ test('it does not hold up a page that is closed meanwhile', () =>
     await left;
   }));
 
-test('the start page is read from where the version says', async () => {
+test('the start page is read from the file of its version', async () => {
   const versions = join(dir, '.web-versions');
   mkdirSync(versions);
   writeFileSync(join(versions, '2.3000.1.html'), pinned);
   assert.equal(await readPinnedPage(versions, '2.3000.1'), pinned);
 });
 
-test('a version that is not at hand is a sentence: where it has to be, and the ways out', async () => {
+test('a missing version is one sentence with its path and the remedies', async () => {
   const versions = join(dir, 'elsewhere');
   await assert.rejects(readPinnedPage(versions, '2.3000.2'), {
     code: 'web_version_missing',
@@ -136,7 +136,7 @@ test('a version that is not at hand is a sentence: where it has to be, and the w
   await assert.rejects(readPinnedPage(versions, '2.3000.4'), /\(it is empty\): copy/);
 });
 
-test('another version than the pinned one is a sentence too, and the reason of the exit is never counted', () => {
+test('a page of another version is one sentence, and the exit reason is never counted', () => {
   assert.match(
     wrongVersionSentence('2.3000.2', '2.3000.9'),
     /^WHATSAPP_WEB_VERSION pins WhatsApp Web 2\.3000\.2, but version 2\.3000\.9 was loaded: .* or unset WHATSAPP_WEB_VERSION$/,

@@ -7,7 +7,7 @@ import { assertNothingLeft } from '../../../support/leftovers.js';
 import { type SendStage, someNumber, withSends } from '../../../support/send-stage.js';
 import { openRedis } from '../../../support/shared-redis.js';
 
-/** What is odd in Redis, or was left by a version before, costs itself only. */
+/** A malformed record or job in Redis fails only itself, and those of an earlier version are read. */
 const redis = await openRedis();
 
 after(async () => {
@@ -22,7 +22,7 @@ async function ready(stage: SendStage): Promise<void> {
   await stage.observer.untilReady();
 }
 
-/** Which profile the session is on is known once it has sent something. */
+/** The profile id is known once the session has sent a message. */
 async function attemptOn(stage: SendStage): Promise<Record<string, unknown>> {
   const { profileId } = stage.readNote();
   return { profileId, chatId, at: Date.parse('2026-11-28T10:00:00Z') };
@@ -37,44 +37,46 @@ const unreadable = {
 };
 
 for (const [what, record] of Object.entries({
-  'is no JSON': '{"attempt":',
-  'is no record': '[1]',
+  'is not JSON': '{"attempt":',
+  'is not a record': '[1]',
   'has an attempt of another shape': '{"attempt":{"profileId":7},"outcome":null}',
-  'has an id that is no text': `{"attempt":{"profileId":"p","chatId":"c","messageId":{},"at":1},"outcome":null}`,
+  'has an id that is not a string': `{"attempt":{"profileId":"p","chatId":"c","messageId":{},"at":1},"outcome":null}`,
   'has an outcome of another shape': '{"attempt":null,"outcome":{"status":"perhaps"}}',
 })) {
   test(`a record that ${what} settles its send as unknown, and the next one is sent`, () =>
     withSends(redis, async (stage) => {
-      await stage.leaveRecord('m-odd', record);
-      await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, message: 'odd' } });
+      await stage.leaveRecord('m-unreadable', record);
+      await stage.add({ id: 'm-unreadable', job: { phoneNumber: someNumber, message: 'unreadable' } });
       const [next = ''] = await stage.accept('next');
       await ready(stage);
-      assert.deepEqual(await stage.settled('m-odd'), unreadable);
+      assert.deepEqual(await stage.settled('m-unreadable'), unreadable);
       assert.equal((await stage.settled(next)).status, 'sent');
       assert.deepEqual(stage.sentTexts(), ['next']);
       assert.equal(stage.hasLogged('a step of a send failed; trying again'), false);
-      const told = stage.logLines.filter(({ msg }) => msg === 'the record of a send cannot be read');
+      const complaints = stage.logLines.filter(({ msg }) => msg === 'the record of a send cannot be read');
       assert.deepEqual(
-        told.map(({ jobId }) => jobId),
-        ['m-odd'],
+        complaints.map(({ jobId }) => jobId),
+        ['m-unreadable'],
       );
-      const key = attemptKey(stage.observer.session, 'm-odd');
+      const key = attemptKey(stage.observer.session, 'm-unreadable');
       assert.equal(await stage.observer.redis.get(quarantineKey(key)), record);
     }));
 }
 
-test('a record that is no text at all, and whose time is over, settles its send as unknown', () =>
+test('a record of the wrong type settles an expired send as unknown', () =>
   withSends(redis, async (stage) => {
-    await stage.leaveRecord('m-odd', '');
-    const [key = ''] = (await stage.observer.redis.keys('*m-odd*')).filter((name) => name.includes('m-odd'));
+    await stage.leaveRecord('m-unreadable', '');
+    const [key = ''] = (await stage.observer.redis.keys('*m-unreadable*')).filter((name) =>
+      name.includes('m-unreadable'),
+    );
     await stage.observer.redis.multi().del(key).lpush(key, 'a list').exec();
-    await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, notAfter: Date.now() - 1 } });
+    await stage.add({ id: 'm-unreadable', job: { phoneNumber: someNumber, notAfter: Date.now() - 1 } });
     await ready(stage);
-    assert.deepEqual(await stage.settled('m-odd'), unreadable);
+    assert.deepEqual(await stage.settled('m-unreadable'), unreadable);
   }));
 
 for (const [what, messageId] of Object.entries({ missing: undefined, null: null, empty: '' })) {
-  test(`an attempt that was recorded with its id ${what} settles as unknown at once, and blocks nothing`, () =>
+  test(`an attempt whose recorded message id is ${what} settles as unknown at once, and blocks nothing`, () =>
     withSends(redis, async (stage) => {
       await ready(stage);
       const record = { attempt: { ...(await attemptOn(stage)), messageId }, outcome: null };
@@ -88,7 +90,7 @@ for (const [what, messageId] of Object.entries({ missing: undefined, null: null,
     }));
 }
 
-test('what a version before left is read as it is: a job without the new fields, an attempt, an outcome', () =>
+test('a job, an attempt and an outcome of an earlier version are read', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
     const jobOfBefore = (message: string) =>
@@ -122,7 +124,7 @@ test('what a version before left is read as it is: a job without the new fields,
     });
   }));
 
-test('after a crash the chat that WhatsApp answered is told from the record', () =>
+test('after a crash the result has the chat of the attempt record', () =>
   withSends(redis, async (stage) => {
     stage.scripted.setLookUps({ [someNumber]: { chatId: '77@lid', phone: '15551230000' } });
     stage.scripted.holdAcks('hello');
@@ -141,23 +143,23 @@ test('after a crash the chat that WhatsApp answered is told from the record', ()
     assert.deepEqual(stage.sentTexts(), ['hello']);
   }));
 
-test('a job whose times are none is sent as any other, once', () =>
+test('a job with invalid times is sent once', () =>
   withSends(redis, async (stage) => {
-    await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, message: 'odd' } });
-    await stage.observer.redis.hset(stage.queue.toKey('m-odd'), {
+    await stage.add({ id: 'm-unreadable', job: { phoneNumber: someNumber, message: 'unreadable' } });
+    await stage.observer.redis.hset(stage.queue.toKey('m-unreadable'), {
       timestamp: 'x',
       delay: '{',
       priority: 'x',
     });
     const [next = ''] = await stage.accept('next');
     await ready(stage);
-    assert.equal((await stage.settled('m-odd')).status, 'sent');
+    assert.equal((await stage.settled('m-unreadable')).status, 'sent');
     assert.equal((await stage.settled(next)).status, 'sent');
     assert.deepEqual(stage.sentTexts(), ['odd', 'next']);
     assert.equal(stage.hasLogged('a step of a send failed; trying again'), false);
   }));
 
-test('a job whose data has another shape is not sent, is told in the log, and blocks nothing', () =>
+test('a job whose data has another shape is not sent, is logged and blocks nothing', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
     for (const [id, data] of Object.entries({
@@ -172,8 +174,8 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
       assert.deepEqual(outcome.status === 'failed' && outcome.error.code, 'interrupted');
       assert.doesNotMatch(JSON.stringify(await stage.queue.getJob(id)), /secret/);
     }
-    const told = stage.logLines.filter(({ msg }) => /data of a send cannot be read/.test(String(msg)));
-    assert.deepEqual(told.map(({ jobId }) => jobId).sort(), ['m-field', 'm-list']);
+    const complaints = stage.logLines.filter(({ msg }) => /data of a send cannot be read/.test(String(msg)));
+    assert.deepEqual(complaints.map(({ jobId }) => jobId).sort(), ['m-field', 'm-list']);
     assert.match(
       (await stage.observer.redis.get(quarantineKey(stage.queue.toKey('m-field')))) ?? '',
       /secret/,
@@ -181,7 +183,7 @@ test('a job whose data has another shape is not sent, is told in the log, and bl
     assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
   }));
 
-test('a job that Redis lost while its message was under way holds up nobody behind it', () =>
+test('a job that Redis lost during its send does not delay later ones', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
     stage.scripted.holdAcks('lost');
@@ -195,7 +197,7 @@ test('a job that Redis lost while its message was under way holds up nobody behi
     assert.deepEqual(stage.sentTexts(), ['lost', 'next']);
   }));
 
-test('a record that may not be read for a while is none that cannot be read', () =>
+test('a record that Redis refuses for a while is not taken for unreadable', () =>
   withSends(redis, async (stage) => {
     await ready(stage);
     const client = stage.observer.redis;
@@ -212,16 +214,16 @@ test('a record that may not be read for a while is none that cannot be read', ()
   }));
 
 for (const when of ['while a session runs', 'before its owner starts'] as const) {
-  test(`a job that is no JSON, ${when}, fails by itself, and blocks nothing`, () =>
+  test(`a job that is not JSON, ${when}, fails and blocks nothing`, () =>
     withSends(redis, async (stage) => {
       if (when === 'while a session runs') await ready(stage);
       await stage.queue.pause();
-      await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber } });
-      await stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'data', 'secret{');
+      await stage.add({ id: 'm-unreadable', job: { phoneNumber: someNumber } });
+      await stage.observer.redis.hset(stage.queue.toKey('m-unreadable'), 'data', 'secret{');
       await stage.queue.resume();
       const [next = ''] = await stage.accept('next');
       if (when === 'before its owner starts') {
-        // As an owner leaves it that took it and died.
+        // As a dead owner leaves it.
         await stage.observer.redis.lmove(
           stage.queue.toKey('wait'),
           stage.queue.toKey('active'),
@@ -231,31 +233,31 @@ for (const when of ['while a session runs', 'before its owner starts'] as const)
         await ready(stage);
       }
       assert.equal((await stage.settled(next)).status, 'sent');
-      await eventually(async () => (await stage.queue.getJobState('m-odd')) === 'failed');
+      await eventually(async () => (await stage.queue.getJobState('m-unreadable')) === 'failed');
       assert.equal(await stage.queue.getActiveCount(), 0);
       assert.ok(stage.hasLogged('a command cannot be read; it is not carried out'));
       assert.doesNotMatch(JSON.stringify(stage.logLines), /secret/);
       assert.doesNotMatch(
-        JSON.stringify(await stage.observer.redis.hgetall(stage.queue.toKey('m-odd'))),
+        JSON.stringify(await stage.observer.redis.hgetall(stage.queue.toKey('m-unreadable'))),
         /secret/,
       );
     }));
 }
 
 for (const [what, spoil] of Object.entries({
-  'an id of nothing': (stage: SendStage) => stage.observer.redis.del(stage.queue.toKey('m-odd')),
-  'the id of a list': (stage: SendStage) => {
-    const key = stage.queue.toKey('m-odd');
+  'an id without a job': (stage: SendStage) => stage.observer.redis.del(stage.queue.toKey('m-unreadable')),
+  'an id of a list': (stage: SendStage) => {
+    const key = stage.queue.toKey('m-unreadable');
     return stage.observer.redis.multi().del(key).rpush(key, 'x').exec();
   },
-  'a job whose options are no JSON': (stage: SendStage) =>
-    stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'opts', '{'),
+  'a job whose options are not JSON': (stage: SendStage) =>
+    stage.observer.redis.hset(stage.queue.toKey('m-unreadable'), 'opts', '{'),
   'a job whose options are null': (stage: SendStage) =>
-    stage.observer.redis.hset(stage.queue.toKey('m-odd'), 'opts', 'null'),
+    stage.observer.redis.hset(stage.queue.toKey('m-unreadable'), 'opts', 'null'),
 })) {
   test(`${what} in the queue blocks nothing`, () =>
     withSends(redis, async (stage) => {
-      await stage.add({ id: 'm-odd', job: { phoneNumber: someNumber, message: 'odd' } });
+      await stage.add({ id: 'm-unreadable', job: { phoneNumber: someNumber, message: 'unreadable' } });
       await spoil(stage);
       const [next = ''] = await stage.accept('next');
       await ready(stage);

@@ -6,7 +6,7 @@ import { assertNothingLeft } from '../../../support/leftovers.js';
 import { numbered, type SendStage, withSends } from '../../../support/send-stage.js';
 import { openRedis } from '../../../support/shared-redis.js';
 
-/** Order is kept for each chat, and a recipient that hangs holds up only itself. */
+/** Each chat keeps its order, and a hanging recipient delays only itself. */
 const redis = await openRedis();
 
 after(async () => {
@@ -34,11 +34,11 @@ const assertAllSentSoon = (stage: SendStage, ids: readonly string[]) =>
       assert.deepEqual(new Set(outcomes.map((outcome) => outcome?.status)), new Set(['sent']));
       return true;
     },
-    // What hangs would hold them up for 35 s.
+    // The hanging recipient would delay them for 35 s.
     { timeoutMs: 15_000, message: 'they are sent at once' },
   );
 
-test('a number whose look-up is never answered holds up nobody else, with 100 messages that wait for it', () =>
+test('a number with a hanging look-up and 100 waiting messages delays no other', () =>
   withSends(redis, async (stage) => {
     stage.scripted.setLookUps({ [hanging]: 'never answers' });
     await ready(stage);
@@ -48,7 +48,7 @@ test('a number whose look-up is never answered holds up nobody else, with 100 me
     for (const phoneNumber of others)
       ids.push(...(await stage.acceptFor({ phoneNumber }, `1 to ${phoneNumber}`, `2 to ${phoneNumber}`)));
     await assertAllSentSoon(stage, ids);
-    assert.equal(lookUpsOf(stage, hanging).length, 1, 'nobody asks twice at once who the recipient is');
+    assert.equal(lookUpsOf(stage, hanging).length, 1, 'one look-up at a time for a recipient');
     assert.equal((await stage.outcome(stuck[0] as string)) ?? null, null);
     for (const phoneNumber of others) {
       const texts = stage.sentTexts().filter((text) => text.endsWith(phoneNumber));
@@ -56,7 +56,7 @@ test('a number whose look-up is never answered holds up nobody else, with 100 me
     }
   }));
 
-test('many numbers whose look-ups are never answered hold up nobody else', () =>
+test('many numbers with hanging look-ups delay no other', () =>
   withSends(redis, async (stage) => {
     const silent = Array.from({ length: 30 }, (_, i) => `155522200${10 + i}`);
     stage.scripted.setLookUps(Object.fromEntries(silent.map((number) => [number, 'never answers'])));
@@ -65,20 +65,20 @@ test('many numbers whose look-ups are never answered hold up nobody else', () =>
     await assertAllSentSoon(stage, await stage.acceptFor({ phoneNumber: others[0] as string }, 'a', 'b'));
   }));
 
-test('a chat for which the page does not answer a send holds up nobody else', () =>
+test('chats with hanging sends delay no other', () =>
   withSends(redis, async (stage) => {
     const chats = Array.from({ length: 12 }, (_, i) => `155533300${10 + i}`);
     stage.scripted.holdSends(...chats.map(idOfNumber));
     await ready(stage);
     for (const phoneNumber of chats) await stage.acceptFor({ phoneNumber }, ...numbered(10, 'held'));
     const sendsOf = () => stage.scripted.calls().filter(({ operation }) => operation === 'sendTexts').length;
-    await eventually(() => sendsOf() >= chats.length, { message: 'each of them was tried' });
+    await eventually(() => sendsOf() >= chats.length, { message: 'a send to each of them' });
     const phoneNumber = others[0] as string;
     await assertAllSentSoon(stage, await stage.acceptFor({ phoneNumber }, ...numbered(20)));
     assert.deepEqual(stage.sentTexts(), numbered(20));
   }));
 
-test('a page that does not end a send is replaced, and the message is sent on the next one', () =>
+test('a page with a hanging send is replaced, and the next one sends the message', () =>
   withSends(
     redis,
     async (stage) => {
@@ -91,12 +91,12 @@ test('a page that does not end a send is replaced, and the message is sent on th
       assert.deepEqual(stage.sentTexts(), ['first', 'second']);
       const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
       assert.equal(restart?.lastError, 'WhatsApp Web did not end a send within 1 s');
-      assert.equal(restart?.rung, 'thread', 'in the same browser, if that is quick enough to close the page');
+      assert.equal(restart?.rung, 'thread', 'in the same browser, if it closes the page in time');
     },
     { timing: { sendHungMs: 800 } },
   ));
 
-test('a message that two pages did not end settles as unknown, ends no run, and those after it are sent', () =>
+test('a message whose send hangs on two pages settles as unknown, and later ones are sent in the same run', () =>
   withSends(
     redis,
     async (stage) => {
@@ -119,7 +119,7 @@ test('a message that two pages did not end settles as unknown, ends no run, and 
     { timing: { sendHungMs: 800 }, restartsMax: 1 },
   ));
 
-test('a page that is replaced counts for each message that it was at, of whatever chat', () =>
+test('a replaced page counts for every message that it was sending, in all chats', () =>
   withSends(
     redis,
     async (stage) => {
@@ -129,12 +129,12 @@ test('a page that is replaced counts for each message that it was at, of whateve
       for (const phoneNumber of chats) ids.push(...(await stage.acceptFor({ phoneNumber }, 'endless')));
       await ready(stage);
       for (const id of ids) assert.equal((await stage.settled(id)).status, 'unknown');
-      assert.equal(stage.scripted.threads().length, 3, 'two pages for all of them');
+      assert.equal(stage.scripted.threads().length, 3, 'two pages for all of them, and the next');
     },
     { timing: { sendHungMs: 3_000 } },
   ));
 
-test('messages of one chat go to the page together, those of another in a call of its own', () =>
+test('messages of one chat go to the page in one call, those of another chat in another', () =>
   withSends(redis, async (stage) => {
     const [first = '', second = ''] = others;
     await stage.add(
@@ -158,7 +158,7 @@ test('messages of one chat go to the page together, those of another in a call o
     }
   }));
 
-test('a number and the id that WhatsApp answers for it are one chat once that is known', () =>
+test('a number and the id that WhatsApp returns for it are one chat once that is known', () =>
   withSends(redis, async (stage) => {
     const number = '5585988887777';
     const chatId = '123456789@lid';
@@ -170,7 +170,7 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
       chatId,
       '558588887777',
     ]);
-    // By either of its names: whoever is faster would be first, if these were several chats.
+    // Under each of its names: if these counted as several chats, the order would be random.
     stage.scripted.setLookUps({
       [number]: 'is unanswered',
       '558588887777': { chatId },
@@ -185,12 +185,12 @@ test('a number and the id that WhatsApp answers for it are one chat once that is
     assert.deepEqual(stage.sentTexts(), ['known', 'first', 'second', 'third']);
   }));
 
-test('after three look-ups without an answer a message fails, and was not sent', () =>
+test('a message fails unsent after three look-ups without an answer', () =>
   withSends(redis, async (stage) => {
     stage.scripted.setLookUps({ [hanging]: 'is unanswered' });
     await stage.run('stays authenticated', 'ready');
     const ids = await stage.acceptFor({ phoneNumber: hanging }, 'one', 'two');
-    // Both are taken before anything is looked up: the owner has them, and only its next thread is ready.
+    // The owner takes both before the first look-up: only its next thread is ready.
     await eventually(async () => (await stage.queue.getActiveCount()) === 2);
     await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
     for (const pid of stage.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
@@ -203,14 +203,14 @@ test('after three look-ups without an answer a message fails, and was not sent',
         },
       });
     }
-    assert.equal(lookUpsOf(stage, hanging).length, 3, 'both have waited for the same ones');
+    assert.equal(lookUpsOf(stage, hanging).length, 3, 'both waited for the same look-ups');
     assert.deepEqual(stage.sentTexts(), []);
     stage.scripted.setLookUps({});
     await stage.settled((await stage.acceptFor({ phoneNumber: hanging }, 'three'))[0] as string);
     assert.deepEqual(stage.sentTexts(), ['three']);
   }));
 
-test('a look-up that ended with its page does not count as one without an answer', () =>
+test('a look-up that its page cut off by ending does not count as unanswered', () =>
   withSends(redis, async (stage) => {
     stage.scripted.setLookUps({ [hanging]: 'never answers' });
     await ready(stage);
@@ -224,7 +224,7 @@ test('a look-up that ended with its page does not count as one without an answer
     assert.deepEqual(stage.sentTexts(), ['through restarts']);
   }));
 
-test('a look-up that a page has cut off by loading anew does not count as one without an answer', () =>
+test('a look-up that its page cut off by a reload does not count as unanswered', () =>
   withSends(redis, async (stage) => {
     stage.scripted.setLookUps({ [hanging]: 'is interrupted' });
     await ready(stage);
@@ -234,7 +234,7 @@ test('a look-up that a page has cut off by loading anew does not count as one wi
     assert.equal((await stage.settled(id)).status, 'sent');
   }));
 
-test('a recipient for whom the page gives no id: the message fails before its attempt is recorded', () =>
+test('a message for which the page gives no id fails before its attempt is recorded', () =>
   withSends(redis, async (stage) => {
     const answers = [
       { messageId: null },

@@ -8,7 +8,7 @@ import { assertNothingLeft } from '../../../support/leftovers.js';
 import { numbered, withSends } from '../../../support/send-stage.js';
 import { openRedis } from '../../../support/shared-redis.js';
 
-/** Sends that are under way side by side: in order, once each, and bounded. */
+/** Concurrent sends: in order, once each, and bounded. */
 const redis = await openRedis();
 
 after(async () => {
@@ -16,10 +16,10 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** Of one chat, with the page or on the way to it. */
+/** Most messages of one chat that are with the page or on the way to it. */
 const atOnce = 16;
 
-test('messages accepted all at once are sent once each, in that order', () =>
+test('messages that are accepted at once are sent once each, in order', () =>
   withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
@@ -27,10 +27,10 @@ test('messages accepted all at once are sent once each, in that order', () =>
     await stage.untilAllSent();
     assert.deepEqual(stage.sentTexts(), numbered(60));
     const [job] = await stage.queue.getCompleted(0, 0);
-    assert.equal(job?.data.message, null, 'the text does not stay');
+    assert.equal(job?.data.message, null, 'the text is deleted');
   }));
 
-test('a message that is not acknowledged holds up no other, and only so many are under way', () =>
+test('an unacknowledged message delays no other, and at most 16 of a chat are sent at once', () =>
   withSends(redis, async (stage) => {
     stage.scripted.holdAcks('slow');
     await stage.run('ready');
@@ -45,7 +45,7 @@ test('a message that is not acknowledged holds up no other, and only so many are
     await stage.accept(...numbered(20, 'slow', 2));
     await eventually(async () => {
       const counts = await stage.queue.getJobCounts('active', 'waiting');
-      assert.deepEqual(counts, { active: 22, waiting: 0 }, 'those that wait hold up no other chat');
+      assert.deepEqual(counts, { active: 22, waiting: 0 }, 'waiting messages block no other chat');
       return stage.sentTexts().length >= 30 + atOnce;
     });
     assert.equal(stage.sentTexts().length, 30 + atOnce);
@@ -54,7 +54,7 @@ test('a message that is not acknowledged holds up no other, and only so many are
     assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
   }));
 
-test('what is never acknowledged settles as unknown, and makes room', () =>
+test('a message that is never acknowledged settles as unknown and leaves its place to others', () =>
   withSends(
     redis,
     async (stage) => {
@@ -72,7 +72,7 @@ test('what is never acknowledged settles as unknown, and makes room', () =>
     { timing: { ackDeadlineMs: 3_000 } },
   ));
 
-test('the browser dies while many wait to be acknowledged: each is sent once, and none overtakes them', () =>
+test('when the browser dies, unacknowledged messages are sent once each, before later ones', () =>
   withSends(redis, async (stage) => {
     stage.scripted.holdAcks('message');
     await stage.run('ready');
@@ -89,7 +89,7 @@ test('the browser dies while many wait to be acknowledged: each is sent once, an
     assert.deepEqual(stage.sentTexts(), numbered(20));
   }));
 
-test('a message that the page takes at the second time only is not overtaken', () =>
+test('a message that the page accepts only the second time keeps its place', () =>
   withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
@@ -99,12 +99,12 @@ test('a message that the page takes at the second time only is not overtaken', (
     assert.deepEqual(stage.sentTexts(), texts);
   }));
 
-test('an owner that closes gives back all that it had taken, in order', () =>
+test('an owner that closes returns all jobs that it had taken, in order', () =>
   withSends(redis, async (stage) => {
     const owner = await stage.run('stays authenticated', 'ready');
     await stage.accept(...numbered(40));
     await eventually(async () => (await stage.queue.getActiveCount()) === 40);
-    // Earlier its thread would not have taken its part.
+    // Before this its thread has not started.
     await stage.observer.until(({ state }) => state === 'authenticated', 'on its way');
     await stage.closeSupervisor(owner);
     const waiting = await stage.queue.getWaiting();
@@ -117,7 +117,7 @@ test('an owner that closes gives back all that it had taken, in order', () =>
     assert.deepEqual(stage.sentTexts(), numbered(40));
   }));
 
-test('what an owner that died had taken is put back in front, in order', () =>
+test('jobs that a dead owner had taken return to the front, in order', () =>
   withSends(redis, async (stage) => {
     await stage.accept(...numbered(12));
     const { opts, name } = stage.queue;
@@ -130,13 +130,13 @@ test('what an owner that died had taken is put back in front, in order', () =>
     assert.deepEqual(stage.sentTexts(), numbered(12));
   }));
 
-test('a command that was lost on its way to its owner is taken again', () =>
+test('a command that was lost on the way to its owner is taken again', () =>
   withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     const { opts, name } = stage.queue;
     const thief = new Worker(name, null, { connection: opts.connection, prefix: keyPrefix, autorun: false });
-    // Whoever is faster has it: the next one, until the owner was the slower one.
+    // Thief and owner race for each message, until the thief has won one.
     let stolen = 0;
     for (let i = 0; stolen === 0 && i < 200; i++) {
       const taken = thief.getNextJob('thief', { block: false });
@@ -149,12 +149,12 @@ test('a command that was lost on its way to its owner is taken again', () =>
     assert.ok(stage.hasLogged('a command was lost on its way here; taking it again'));
   }));
 
-test('a message whose marker somebody else took is sent all the same', () =>
+test('a message whose marker another consumer took is still sent', () =>
   withSends(redis, async (stage) => {
     await stage.run('ready');
     await stage.observer.untilReady();
     const { redis: connection } = stage.observer;
-    // Its reader does not see that something was put into the queue: the two happen at once.
+    // Adds a job without the marker that wakes the owner.
     const id = `m-${randomUUID()}`;
     await stage.accept('first');
     await stage.untilAllSent();
@@ -172,7 +172,7 @@ test('a message whose marker somebody else took is sent all the same', () =>
     await eventually(() => stage.sentTexts().includes('unmarked'), { timeoutMs: 20_000 });
   }));
 
-/** What a job has that nobody has taken yet. */
+/** The fields of a job that was not taken yet. */
 function pick({ name, opts, timestamp, delay, priority }: Record<string, string>): Record<string, string> {
   return {
     name: name ?? '',

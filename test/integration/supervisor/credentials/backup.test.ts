@@ -18,11 +18,11 @@ import { assertNothingLeft } from '../../../support/leftovers.js';
 import { startRedis } from '../../../support/redis-server.js';
 import { SupervisedSession } from '../../../support/supervised-session.js';
 
-/** When a run backs its login up, and when it restores it; scripted browser and threads, the login a file of the test's. */
+/** When a run backs up its login and when it restores it. Browser and threads are scripted; the login is a file. */
 const redis = await startRedis();
-/** What is shown here is what happens, not how fast a busy machine is. */
+/** Long enough for a busy machine: these tests check what happens, not how fast. */
 const patience = { timeoutMs: 60_000 };
-/** What the last backup of a run may take, on a busy machine too. */
+/** Time for the last backup of a run on a busy machine. */
 const lastBackup = { backupStopMs: 20_000, shutdownMs: 40_000 };
 const loginFile = 'Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb/000003.log';
 
@@ -56,7 +56,7 @@ async function newest({ observer }: SupervisedSession): Promise<SnapshotManifest
   return text === null ? null : (JSON.parse(text) as SnapshotManifest);
 }
 
-/** A snapshot that is newer than `than`. */
+/** Waits for another newest snapshot than `than`. */
 function anotherThan(session: SupervisedSession, than: SnapshotManifest | null): Promise<SnapshotManifest> {
   return eventually(async () => {
     const found = await newest(session);
@@ -78,7 +78,7 @@ test('a login is backed up once it has settled, and again only when it has chang
     assert.equal(first.header.epoch, epoch);
 
     const redisCalls = async () => Number(/calls=(\d+)/.exec((await callsOf(session, 'hget')) ?? '')?.[1]);
-    // Several looks, each of which asks Redis what it has.
+    // Several checks, each of which asks Redis for its newest snapshot.
     const before = await redisCalls();
     await eventually(async () => (await redisCalls()) > before + 6, patience);
     assert.equal(timesBackedUp(session), 1);
@@ -89,7 +89,7 @@ test('a login is backed up once it has settled, and again only when it has chang
     await eventually(() => leftovers(session).length === 0, patience);
   }));
 
-test('what Redis has lost is backed up again', () =>
+test('a snapshot that Redis has lost is taken again', () =>
   withSession(async (session) => {
     await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -98,7 +98,7 @@ test('what Redis has lost is backed up again', () =>
     await anotherThan(session, first);
   }));
 
-test('a handover backs up what has changed since, and nothing when nothing has', () =>
+test('a handover takes a snapshot only if the login has changed', () =>
   withSession(
     async (session) => {
       const owner = await session.run('ready');
@@ -113,7 +113,7 @@ test('a handover backs up what has changed since, and nothing when nothing has',
       const next = await session.startSupervisor();
       await session.observer.untilReady('ready again', 60_000);
       const ofNext = await anotherThan(session, last);
-      // Before the supervisor knows of it itself, its end would take another.
+      // Waits until the supervisor knows of this snapshot: before, its end would take another.
       await eventually(() => timesBackedUp(session) === 3, patience);
       await session.closeSupervisor(next);
       assert.equal((await newest(session))?.header.id, ofNext.header.id);
@@ -121,7 +121,7 @@ test('a handover backs up what has changed since, and nothing when nothing has',
     { timing: { backupIntervalMs: 60_000 } },
   ));
 
-test('a login that was never ready is not backed up, nor one that shows a QR', () =>
+test('a session that was never ready is not backed up', () =>
   withSession(async (session) => {
     const owner = await session.run('shows a qr');
     await session.observer.until(({ state }) => state === 'qr', 'a QR', 60_000);
@@ -129,7 +129,7 @@ test('a login that was never ready is not backed up, nor one that shows a QR', (
     assert.equal(await newest(session), null);
   }));
 
-test('a lost profile is restored before the browser starts; it counts as another profile', () =>
+test('a lost profile is restored before the browser starts, with a new profile id', () =>
   withSession(async (session) => {
     const owner = await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -145,7 +145,7 @@ test('a lost profile is restored before the browser starts; it counts as another
     assert.equal(session.readNote().account?.pushname, 'Ada');
   }));
 
-test('an older profile is replaced by a newer snapshot, a newer one is kept', () =>
+test('a newer snapshot replaces an older profile, and a newer profile is kept', () =>
   withSession(async (session) => {
     const first = await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -168,7 +168,7 @@ test('an older profile is replaced by a newer snapshot, a newer one is kept', ()
     await eventually(() => leftovers(session).length === 0, patience);
   }));
 
-test('a login that is missing is tried from each snapshot once; only then it is void', () =>
+test('a missing login is restored from each snapshot once, and wiped only after that', () =>
   withSession(async (session) => {
     const { observer, scripted } = session;
     const owner = await session.run('ready');
@@ -190,7 +190,7 @@ test('a login that is missing is tried from each snapshot once; only then it is 
     await eventually(() => leftovers(session).length === 0, patience);
   }));
 
-test('a login that comes back from a snapshot is ready, and nothing was wiped', () =>
+test('a login that returns from a snapshot is ready, and nothing is wiped', () =>
   withSession(async (session) => {
     const owner = await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -204,7 +204,7 @@ test('a login that comes back from a snapshot is ready, and nothing was wiped', 
     assert.equal(await session.observer.redis.get(sessionKeys(session.observer.session).wiped), null);
   }));
 
-test('without a backup a login is looked for a second time before it is void', () =>
+test('without a backup a missing login is looked for a second time before it is wiped', () =>
   withSession(
     async (session) => {
       const { observer, scripted, profileDir } = session;
@@ -225,7 +225,7 @@ test('without a backup a login is looked for a second time before it is void', (
     { environment: {} },
   ));
 
-test('a browser that ends on its profile twice gets the snapshot; where that helps neither, the profile is put back', () =>
+test('a browser that fails twice on its profile gets the snapshot, and its profile back if that fails too', () =>
   withSession(async (session) => {
     const owner = await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -243,7 +243,7 @@ test('a browser that ends on its profile twice gets the snapshot; where that hel
     assert.equal(readLogin(session), 'newest');
   }));
 
-test('a profile that cannot be used is replaced by the snapshot', () =>
+test('the snapshot replaces an unusable profile', () =>
   withSession(async (session) => {
     const owner = await session.run('ready');
     await session.observer.untilReady('ready', 60_000);
@@ -256,7 +256,7 @@ test('a profile that cannot be used is replaced by the snapshot', () =>
     assert.equal(readLogin(session), 'login');
   }));
 
-test('a backup that fails is said once, in a sentence, and ends no run; then it is made up for', () =>
+test('a failed backup is logged once, ends no run and is made up for later', () =>
   withSession(
     async (session) => {
       const { observer } = session;
@@ -268,15 +268,15 @@ test('a backup that fails is said once, in a sentence, and ends no run; then it 
         await observer.untilReady('ready', 60_000);
         const failures = () =>
           session.logLines.filter(({ msg }) => /could not be backed up/.test(String(msg)));
-        const standing = async () =>
+        const backupStatus = async () =>
           (await observer.redis.get(sessionKeys(observer.session).backupStatus)) ?? '';
-        await eventually(async () => /the newest attempt failed: OOM/.test(await standing()), patience);
+        await eventually(async () => /the newest attempt failed: OOM/.test(await backupStatus()), patience);
         rmSync(join(session.profileDir, dirname(loginFile), '000004.log'));
         const taken = await anotherThan(session, null);
         assert.ok(taken.bytes < 100_000);
         assert.equal(failures().length, 1);
         assert.equal((await observer.read()).status?.restarts, 0);
-        await eventually(async () => /"reason":null/.test(await standing()), patience);
+        await eventually(async () => /"reason":null/.test(await backupStatus()), patience);
         await eventually(() => leftovers(session).length === 0, patience);
       } finally {
         await observer.redis.config('SET', 'maxmemory', '0');
@@ -285,7 +285,7 @@ test('a backup that fails is said once, in a sentence, and ends no run; then it 
     { timing: { backupIntervalMs: 300 } },
   ));
 
-test('what a killed supervisor left half done is swept away at the next start', () =>
+test('the next start removes temporary folders of a killed supervisor', () =>
   withSession(async (session) => {
     for (const name of ['snapshot-a1b2c3', 'restore-d4e5f6']) {
       mkdirSync(join(`${session.profileDir}.${name}`, 'Default'), { recursive: true });

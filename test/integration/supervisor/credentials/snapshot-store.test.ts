@@ -26,7 +26,7 @@ import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
-/** Snapshots in a real Redis: who may store one, what replaces what, and what is never used. */
+/** Snapshots in a real Redis: who may store one, which one it replaces, and which are never used. */
 describe('the store of snapshots', () => {
   let server: RedisServer;
   let redis: Redis;
@@ -55,7 +55,7 @@ describe('the store of snapshots', () => {
   const storeWith = (keys: readonly CredentialsKey[], of = session) =>
     new SnapshotStore({ redis, session: of, keys });
 
-  /** A folder with this text in a file, and enough beside it for several pieces. */
+  /** A folder with this text in one file, and enough other data for several pieces. */
   function folder(text: string, size = 700_000): string {
     const dir = scratchDir();
     mkdirSync(join(dir, 'Default', 'IndexedDB'), { recursive: true });
@@ -82,7 +82,7 @@ describe('the store of snapshots', () => {
     return Promise.all((await readable()).map((snapshot) => open(snapshot)));
   }
 
-  it('stores none that is larger than may be, and keeps the one before', async () => {
+  it('refuses a snapshot above the size limit, and keeps the previous one', async () => {
     const met: BoundName[] = [];
     snapshots = new SnapshotStore({ redis, session, keys: [key], onBound: (bound) => met.push(bound) });
     const dir = folder('one');
@@ -97,7 +97,7 @@ describe('the store of snapshots', () => {
     assert.deepEqual(await texts(), ['one', 'one']);
   });
 
-  it('gives back what was stored, to the byte, in pieces', async () => {
+  it('returns the stored files byte for byte, from several pieces', async () => {
     const dir = folder('one');
     const manifest = await snapshots.store(dir, { epoch, wipedEpoch: 0 }, never);
     assert.equal(manifest.pieces, 3);
@@ -113,15 +113,15 @@ describe('the store of snapshots', () => {
       taken_at: manifest.header.takenAt,
       bytes: manifest.bytes,
     });
-    assert.equal(await redis.pttl(sessionKeys(session).snapshot), -1, 'it does not lapse');
+    assert.equal(await redis.pttl(sessionKeys(session).snapshot), -1, 'it does not expire');
   });
 
-  it('keeps two: the newest and the one before', async () => {
+  it('keeps two: the newest and the previous one', async () => {
     for (const text of ['one', 'two', 'three']) await store(text);
     assert.deepEqual(await texts(), ['three', 'two']);
   });
 
-  it('refuses a run that is not the newest, in each of its steps, and leaves nothing of it', async () => {
+  it('refuses a snapshot of an old run, and leaves nothing of it', async () => {
     await store('ours');
     await redis.set(sessionKeys(session).fence, `${epoch + 1}.0`);
     await assert.rejects(store('stale'), SnapshotRefusedError);
@@ -129,7 +129,7 @@ describe('the store of snapshots', () => {
     await eventually(async () => (await redis.keys('*staged*')).length === 0);
   });
 
-  it('refuses a run that is overtaken between its last piece and the commit', async () => {
+  it('refuses the commit of a run that was fenced out after its last piece', async () => {
     const manifest = await store('ours');
     const id = randomUUID();
     const late = { ...manifest, header: { ...manifest.header, id }, pieces: 1 };
@@ -139,18 +139,18 @@ describe('the store of snapshots', () => {
     assert.deepEqual(await texts(), ['ours']);
   });
 
-  it('never commits a snapshot that is half there', async () => {
+  it('never commits an incomplete snapshot', async () => {
     const manifest = await store('ours');
     const id = randomUUID();
     const half = { ...manifest, header: { ...manifest.header, id }, pieces: 2 };
     await stagePiece(redis, { session, epoch }, id, 0, Buffer.from('piece'));
     assert.equal(await commitSnapshot(redis, { session, epoch }, half), 'incomplete');
     const ttl = await redis.pttl(stagedSnapshotKey(session, id));
-    assert.ok(ttl > 0 && ttl <= stagedLifeMs, 'what was abandoned lapses by itself');
+    assert.ok(ttl > 0 && ttl <= stagedLifeMs, 'an abandoned upload expires');
     assert.deepEqual(await texts(), ['ours']);
   });
 
-  it('interrupted while it uploads, leaves the one before and nothing else', async () => {
+  it('leaves only the previous snapshot after an interrupted upload', async () => {
     await store('ours');
     const interrupted = new AbortController();
     const storing = snapshots.store(folder('half', 20_000_000), { epoch, wipedEpoch: 0 }, interrupted.signal);
@@ -162,7 +162,7 @@ describe('the store of snapshots', () => {
     assert.deepEqual(await texts(), ['ours']);
   });
 
-  it('out of memory, refuses with a sentence, leaves the one before and nothing else', async () => {
+  it('leaves only the previous snapshot when Redis is out of memory', async () => {
     await store('ours');
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     await redis.config('SET', 'maxmemory', String(used + 5_000_000));
@@ -176,7 +176,7 @@ describe('the store of snapshots', () => {
     assert.deepEqual(await texts(), ['ours']);
   });
 
-  it('has both removed by the wipe of a login, in the same step', async () => {
+  it('loses both in the same step as a wipe of the login', async () => {
     await store('one');
     await store('two');
     await markWiped(redis, session, epoch);
@@ -189,7 +189,7 @@ describe('the store of snapshots', () => {
   });
 
   for (const kind of ['logout', 'stop'] as const) {
-    it(`a ${kind} that nobody owns ${kind === 'logout' ? 'removes' : 'keeps'} both`, async () => {
+    it(`${kind === 'logout' ? 'loses' : 'keeps'} both at a ${kind} without an owner`, async () => {
       await store('one');
       await store('two');
       const facts = { auth_dir: '', chrome_executable: '', headless: true, session };
@@ -198,7 +198,7 @@ describe('the store of snapshots', () => {
         expected: { epoch, incarnation: 0 },
         status: { ...neverStarted(facts), epoch: epoch + 5 },
         startId: '',
-        intent: { id: 'wish', kind },
+        intent: { id: 'intent-1', kind },
         unlinked: false,
       });
       assert.ok(isDone);
@@ -206,18 +206,18 @@ describe('the store of snapshots', () => {
     });
   }
 
-  it('takes a snapshot from before the newest wipe for void, wherever it turns up', async () => {
+  it('ignores a snapshot from before the newest wipe', async () => {
     await store('one');
     assert.equal((await snapshots.find(0)).length, 1);
     assert.deepEqual(await snapshots.find(1), []);
   });
 
-  it('opens with any of its keys and seals with the first: that is how a key is changed', async () => {
+  it('decrypts with any of its keys and encrypts with the first, for a key rotation', async () => {
     const next = makeCredentialsKey();
-    await store('sealed with the old');
+    await store('encrypted with the old');
     const rotating = storeWith([next, key]);
-    assert.equal(await open((await readable(rotating))[0], rotating), 'sealed with the old');
-    await rotating.store(folder('sealed with the new'), { epoch, wipedEpoch: 0 }, never);
+    assert.equal(await open((await readable(rotating))[0], rotating), 'encrypted with the old');
+    await rotating.store(folder('encrypted with the new'), { epoch, wipedEpoch: 0 }, never);
     const rotated = storeWith([next]);
     assert.deepEqual(
       (await rotated.find(0)).map(({ type, slot }) => [slot, type]),
@@ -226,7 +226,7 @@ describe('the store of snapshots', () => {
         ['previous', 'unreadable'],
       ],
     );
-    assert.equal(await open((await readable(rotated))[0], rotated), 'sealed with the new');
+    assert.equal(await open((await readable(rotated))[0], rotated), 'encrypted with the new');
   });
 
   describe('never uses', () => {
@@ -237,8 +237,11 @@ describe('the store of snapshots', () => {
       ['one with a flipped bit in its first piece', (snapshot) => flip(snapshot, '0', 20_000)],
       ['one with a flipped bit in its last piece', (snapshot) => flip(snapshot, '2', 40)],
       ['one with a truncated piece', truncate],
-      ['one that was declared shorter', (snapshot) => edit(snapshot, (m) => ({ ...m, pieces: 2 }))],
-      ['one that was declared longer', (snapshot) => edit(snapshot, (m) => ({ ...m, pieces: 4 }))],
+      ['one with too few pieces in its manifest', (snapshot) => edit(snapshot, (m) => ({ ...m, pieces: 2 }))],
+      [
+        'one with too many pieces in its manifest',
+        (snapshot) => edit(snapshot, (m) => ({ ...m, pieces: 4 })),
+      ],
       ['one with another checksum', (snapshot) => edit(snapshot, (m) => ({ ...m, sha256: '0'.repeat(64) }))],
       ['one with another size', (snapshot) => edit(snapshot, (m) => ({ ...m, bytes: 5 }))],
       [
@@ -246,12 +249,12 @@ describe('the store of snapshots', () => {
         (snapshot) => edit(snapshot, (m) => ({ ...m, header: { ...m.header, epoch: 9_999 } })),
       ],
       ['one without a manifest', (snapshot) => redis.hdel(snapshot, 'manifest')],
-      ['one whose manifest is no JSON', (snapshot) => redis.hset(snapshot, 'manifest', '{"header":')],
+      ['one whose manifest is not JSON', (snapshot) => redis.hset(snapshot, 'manifest', '{"header":')],
       ['one of another session', fromAnotherSession],
       ['one of another session under this one’s name', fromAnotherSessionRenamed],
     ];
     for (const [what, tamper] of tampered) {
-      it(`${what}, and has the one before`, async () => {
+      it(`${what}, but the previous one`, async () => {
         await store('before');
         await store('tampered');
         await tamper(sessionKeys(session).snapshot);
@@ -266,7 +269,7 @@ describe('the store of snapshots', () => {
       });
     }
 
-    it('one with a file in it that no login has', async () => {
+    it('one with an unexpected file', async () => {
       await store('one');
       const [found] = await readable();
       assert.ok(found);
@@ -277,14 +280,14 @@ describe('the store of snapshots', () => {
     });
 
     async function flip(snapshot: string, piece: string, at: number): Promise<void> {
-      const sealed = (await redis.hgetBuffer(snapshot, piece)) as Buffer;
-      sealed[at] = (sealed[at] ?? 0) ^ 4;
-      await redis.hset(snapshot, piece, sealed);
+      const encrypted = (await redis.hgetBuffer(snapshot, piece)) as Buffer;
+      encrypted[at] = (encrypted[at] ?? 0) ^ 4;
+      await redis.hset(snapshot, piece, encrypted);
     }
 
     async function truncate(snapshot: string): Promise<void> {
-      const sealed = (await redis.hgetBuffer(snapshot, '1')) as Buffer;
-      await redis.hset(snapshot, '1', sealed.subarray(0, -1));
+      const encrypted = (await redis.hgetBuffer(snapshot, '1')) as Buffer;
+      await redis.hset(snapshot, '1', encrypted.subarray(0, -1));
     }
 
     async function swapPieces(snapshot: string): Promise<void> {
@@ -292,7 +295,7 @@ describe('the store of snapshots', () => {
       await redis.hset(snapshot, { 0: second as Buffer, 1: first as Buffer });
     }
 
-    // biome-ignore lint/suspicious/noExplicitAny: the manifest as it stands in Redis
+    // biome-ignore lint/suspicious/noExplicitAny: the manifest as Redis has it
     async function edit(snapshot: string, change: (manifest: any) => unknown): Promise<void> {
       const manifest = JSON.parse((await redis.hget(snapshot, 'manifest')) ?? '');
       await redis.hset(snapshot, 'manifest', JSON.stringify(change(manifest)));

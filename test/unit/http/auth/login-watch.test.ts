@@ -34,28 +34,28 @@ beforeEach(() => {
 async function passSeconds(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     mock.timers.tick(intervalMs);
-    // The result of a check comes some turns later.
+    // The result of a check comes some turns of the event loop later.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-test('there is one check for all that goes on, of each login once, and none while nothing does', async () => {
+test('one check covers every open stream, with each login once, and there is none without a stream', async () => {
   await passSeconds(2);
   assert.deepEqual(checks, []);
-  const ways = Array.from({ length: 6 }, (_, i) =>
-    watch.add(login(`v${i % 2}`), () => assert.fail('it stands')),
+  const removers = Array.from({ length: 6 }, (_, i) =>
+    watch.add(login(`v${i % 2}`), () => assert.fail('the login is valid')),
   );
   await passSeconds(2);
   assert.deepEqual(checks, [
     ['v0', 'v1'],
     ['v0', 'v1'],
   ]);
-  for (const leave of ways) leave();
+  for (const remove of removers) remove();
   await passSeconds(2);
   assert.equal(checks.length, 2);
 });
 
-test('all that goes on by an ended login is ended once, and the rest goes on', async () => {
+test('every stream of an ended login ends once, and the others go on', async () => {
   const ended: string[] = [];
   for (const name of ['a', 'a', 'b']) watch.add(login(name), () => ended.push(name));
   gone.add('a');
@@ -65,7 +65,7 @@ test('all that goes on by an ended login is ended once, and the rest goes on', a
   watch.close();
 });
 
-test('a Redis that is away ends nothing, and is asked again', async () => {
+test('an outage of Redis ends no stream, and the check is repeated', async () => {
   const ended: string[] = [];
   watch.add(login('a'), () => ended.push('a'));
   gone.add('a');

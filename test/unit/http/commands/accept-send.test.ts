@@ -21,7 +21,14 @@ const data: SendJob = {
   requestId: 'another',
 };
 const job = { timestamp: now, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 0, isOwned: true, nowMs: now };
+const snapshot: StoredJob = {
+  job,
+  record: null,
+  isUnusable: false,
+  wipedEpoch: 0,
+  isOwned: true,
+  nowMs: now,
+};
 
 function inputOf(fields: Record<string, unknown>): InputOf<'send'> {
   return operations.send.input.parse(fields);
@@ -31,7 +38,7 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-test('a message that another replica accepts at the same moment under the same key is joined, never forgotten', async () => {
+test('a send joins the message that another replica accepts at the same moment with the same key', async () => {
   let isAdded = false;
   const done: string[] = [];
   const context = {
@@ -40,7 +47,7 @@ test('a message that another replica accepts at the same moment under the same k
       async findSend() {
         await new Promise(setImmediate);
         isAdded = true;
-        return stored;
+        return snapshot;
       },
       findSendData: async () => (isAdded ? data : null),
     },
@@ -58,7 +65,7 @@ describe('the job of a message', () => {
   const status = composeStatus(facts, { state: 'ready', lastError: null, account: null }, null);
   const view = { status, heartbeat: 'live', job: 'held', wipedEpoch: 0, nowMs: now };
 
-  /** What is put into Redis of a request. */
+  /** The job that a request adds to Redis. */
   async function jobOf(fields: Record<string, unknown>): Promise<SendJob> {
     const added: SendJob[] = [];
     const context = {
@@ -77,7 +84,7 @@ describe('the job of a message', () => {
 
   const [phone, id, message] = ['+1 555 123-4567', '98765432101234@lid', 'hello'];
 
-  it('says whom, and how, with what was said of it', async () => {
+  it('has the recipient and the options of the request', async () => {
     const how = ({ phoneNumber, chatId, linkPreview, markSeen }: SendJob) => [
       ...[phoneNumber, chatId],
       ...[linkPreview, markSeen],
@@ -88,7 +95,7 @@ describe('the job of a message', () => {
     assert.deepEqual(how(await jobOf({ chat_id: id, message, ...silent })), [null, id, false, false]);
   });
 
-  it('has the hash of earlier versions where a number and a text are all that is said', async () => {
+  it('has the hash of earlier versions for a number and a text without other options', async () => {
     const expected = sha256(JSON.stringify(['15551234567', message]));
     for (const more of [{}, { link_preview: true }, { link_preview: true, mark_seen: true }]) {
       assert.equal((await jobOf({ phone_number: phone, message, ...more })).requestHash, expected);
@@ -96,7 +103,7 @@ describe('the job of a message', () => {
     assert.equal((await jobOf({ phone_number: '001 (555) 1234567', message })).requestHash, expected);
   });
 
-  it('has another hash for everything else that is said', async () => {
+  it('has another hash for every other request', async () => {
     const hashes = await Promise.all(
       [
         { phone_number: phone, message },

@@ -13,67 +13,79 @@ const job = {
   returnvalue: null,
   attemptsStarted: 0,
 };
-const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 5, isOwned: true, nowMs: now };
+const snapshot: StoredJob = {
+  job,
+  record: null,
+  isUnusable: false,
+  wipedEpoch: 5,
+  isOwned: true,
+  nowMs: now,
+};
 const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
-const attempted: StoredJob = { ...stored, record: { attempt, outcome: null } };
+const attempted: StoredJob = { ...snapshot, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
 const dayMs = 86_400_000;
 
-function told(of: StoredJob, about = data): string | null {
+function outcomeText(of: StoredJob, about = data): string | null {
   const outcome = settledOutcome(of, about);
   return outcome && `${outcome.status} ${outcome.status === 'sent' ? '' : outcome.error.code}`;
 }
 
 describe('the outcome of a send', () => {
   for (const [what, seen, about, expected] of [
-    ['one that waits has none', stored, data, null],
-    ['one that is tried has none', attempted, data, null],
-    ['the owner’s word', { ...stored, job: settled(expired) }, data, 'failed expired'],
+    ['a waiting send', snapshot, data, null],
+    ['a send that was tried', attempted, data, null],
+    ['the outcome of the owner', { ...snapshot, job: settled(expired) }, data, 'failed expired'],
     [
-      'recorded, the queue not told',
-      { ...stored, record: { attempt: null, outcome: expired } },
+      'an outcome that is recorded and not in the queue',
+      { ...snapshot, record: { attempt: null, outcome: expired } },
       data,
       'failed expired',
     ],
-    ['settled without a word', { ...stored, job: { ...job, finishedOn: now } }, data, 'unknown interrupted'],
-    ['a logout since', { ...stored, wipedEpoch: 6 }, data, 'failed account_changed'],
-    ['an older logout', { ...stored, wipedEpoch: 4 }, data, null],
-    ['a logout since an attempt, the owner looks', { ...attempted, wipedEpoch: 6 }, data, null],
     [
-      'a logout since an attempt, nobody looks',
+      'a settled job without an outcome',
+      { ...snapshot, job: { ...job, finishedOn: now } },
+      data,
+      'unknown interrupted',
+    ],
+    ['a later logout', { ...snapshot, wipedEpoch: 6 }, data, 'failed account_changed'],
+    ['an earlier logout', { ...snapshot, wipedEpoch: 4 }, data, null],
+    ['a logout after an attempt, with an owner', { ...attempted, wipedEpoch: 6 }, data, null],
+    [
+      'a logout after an attempt, without an owner',
       { ...attempted, wipedEpoch: 6, isOwned: false },
       data,
       'unknown interrupted',
     ],
     [
-      'a logout since, but the owner’s word stands',
-      { ...stored, wipedEpoch: 6, job: settled(expired) },
+      'a later logout, with the outcome of the owner',
+      { ...snapshot, wipedEpoch: 6, job: settled(expired) },
       data,
       'failed expired',
     ],
-    ['its last millisecond', stored, { ...data, notAfter: now }, null],
-    ['its time is over', stored, { ...data, notAfter: now - 1 }, 'failed expired'],
-    ['its time is over after an attempt', attempted, { ...data, notAfter: now - 1 }, null],
+    ['the last millisecond before the expiry', snapshot, { ...data, notAfter: now }, null],
+    ['an expired send', snapshot, { ...data, notAfter: now - 1 }, 'failed expired'],
+    ['an expired send after an attempt', attempted, { ...data, notAfter: now - 1 }, null],
   ] as readonly [string, StoredJob, typeof data, string | null][]) {
     it(`${what}: ${expected ?? 'not settled'}`, () => {
-      assert.equal(told(seen, about), expected);
+      assert.equal(outcomeText(seen, about), expected);
     });
   }
 
-  it('is told for a day', () => {
-    const since = (finishedOn: number) => ({ ...stored, job: { ...settled(expired), finishedOn } });
+  it('is kept for a day', () => {
+    const since = (finishedOn: number) => ({ ...snapshot, job: { ...settled(expired), finishedOn } });
     assert.equal(isForgotten(since(now - dayMs), data), false);
     assert.equal(isForgotten(since(now - dayMs - 1), data), true);
   });
 
-  it('nobody has said is told for a day after its time', () => {
-    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs }), false);
-    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs - 1 }), true);
+  it('is kept for a day after the expiry if it is unknown', () => {
+    assert.equal(isForgotten(snapshot, { ...data, notAfter: now - dayMs }), false);
+    assert.equal(isForgotten(snapshot, { ...data, notAfter: now - dayMs - 1 }), true);
     assert.equal(isForgotten(attempted, { ...data, notAfter: now - dayMs - 1 }), false);
   });
 
-  it('of a job that is not there is forgotten', () => {
-    assert.equal(isForgotten({ ...stored, job: null }, data), true);
+  it('of a missing job is forgotten', () => {
+    assert.equal(isForgotten({ ...snapshot, job: null }, data), true);
   });
 });
 

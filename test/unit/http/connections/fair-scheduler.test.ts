@@ -5,14 +5,14 @@ import { FairScheduler } from '../../../../src/http/connections/fair-scheduler.j
 import { eventually } from '../../../support/eventually.js';
 
 describe('requests of several addresses', () => {
-  it('begin at once where each is the first of its address', () => {
+  it('begin at once when each is the first of its address', () => {
     const scheduler = new FairScheduler();
     const begun: string[] = [];
     for (const address of ['a', 'b', 'c']) scheduler.run(address, () => begun.push(address));
     assert.deepEqual(begun, ['a', 'b', 'c']);
   });
 
-  it('take turns: who asks for much waits behind nobody but themselves', async () => {
+  it('take turns, so that a busy address delays only itself', async () => {
     const scheduler = new FairScheduler();
     const begun: string[] = [];
     for (let i = 0; i < 3; i++) scheduler.run('flood', () => begun.push(`flood ${i}`));
@@ -22,7 +22,7 @@ describe('requests of several addresses', () => {
     assert.deepEqual(begun.slice(2), ['flood 1', 'owner 1', 'flood 2']);
   });
 
-  it('leave the event loop to others while much waits, and one who comes then need not wait', async () => {
+  it('leave turns of the event loop to others, and a new address does not wait', async () => {
     const scheduler = new FairScheduler();
     let done = 0;
     const slow = () => {
@@ -33,7 +33,7 @@ describe('requests of several addresses', () => {
     for (let i = 0; i < 20; i++) scheduler.run('flood', slow);
     await nextTurn();
     const before = done;
-    assert.ok(before < 20, 'not all of it in one go');
+    assert.ok(before < 20, 'not all in one turn');
     let isBegun = false;
     scheduler.run('owner', () => {
       isBegun = true;

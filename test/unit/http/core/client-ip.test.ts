@@ -13,7 +13,7 @@ function from(forwarded: string): string {
   } as unknown as IncomingMessage);
 }
 
-it('the address that a proxy names counts, with a port or without', () => {
+it('the client has the address that a proxy names, with or without a port', () => {
   assert.equal(from('203.0.113.7'), '203.0.113.7');
   assert.equal(from('203.0.113.7:51234'), '203.0.113.7');
   assert.equal(from('[2001:db8:1:2::7]:51234'), '2001:db8:1:2::/64');
@@ -22,7 +22,7 @@ it('the address that a proxy names counts, with a port or without', () => {
   assert.equal(from('::ffff:203.0.113.7'), '203.0.113.7');
 });
 
-it('what is no address leaves the proxy', () => {
-  for (const odd of ['unknown', '203.0.113.7:', ':80', '[203.0.113.7', ''])
-    assert.equal(from(odd), '127.0.0.1', odd);
+it('the client has the address of the proxy when the header has no address', () => {
+  for (const invalid of ['unknown', '203.0.113.7:', ':80', '[203.0.113.7', ''])
+    assert.equal(from(invalid), '127.0.0.1', invalid);
 });

@@ -4,14 +4,14 @@ import { batched, coalesced, createTicker, oneAtATime } from '../../../../src/ht
 import { deferred } from '../../../../src/platform/deadline.js';
 
 describe('coalesced reads', () => {
-  it('share one read among the callers of a turn', async () => {
+  it('share one read among the callers of one turn', async () => {
     let reads = 0;
     const read = coalesced(async () => ++reads);
     assert.deepEqual(await Promise.all([read(), read(), read()]), [1, 1, 1]);
     assert.equal(await read(), 2);
   });
 
-  it('are issued after their callers arrived', async () => {
+  it('are issued after their callers have arrived', async () => {
     let value = 'old';
     const read = coalesced(async () => value);
     const answer = read();
@@ -19,7 +19,7 @@ describe('coalesced reads', () => {
     assert.equal(await answer, 'new');
   });
 
-  it('are never joined once they are on their way', async () => {
+  it('are never joined once they are issued', async () => {
     const answers = [deferred<string>(), deferred<string>()];
     const issued: string[] = [];
     const read = coalesced(() => {
@@ -49,7 +49,7 @@ describe('coalesced reads', () => {
     assert.equal(await read(), 2);
   });
 
-  it('of many things are one read for the things asked for in a turn', async () => {
+  it('of several keys are one read for all keys of a turn', async () => {
     const reads: (readonly string[])[] = [];
     const read = batched(async (keys: readonly string[]) => {
       reads.push(keys);
@@ -62,8 +62,8 @@ describe('coalesced reads', () => {
 });
 
 describe('reads one at a time', () => {
-  it('share the next one among those who come while one is on its way', async (t) => {
-    // It is never long on its way.
+  it('share the next read among the callers that come during one', async (t) => {
+    // The read must not become overdue.
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const answers = [deferred<string>(), deferred<string>()];
     let issued = 0;
@@ -80,7 +80,7 @@ describe('reads one at a time', () => {
     assert.equal(issued, 2);
   });
 
-  it('do not wait for one that is never answered', async () => {
+  it('do not wait for a read without an answer', async () => {
     let issued = 0;
     const read = oneAtATime(() =>
       ++issued === 1 ? new Promise<string>(() => undefined) : Promise.resolve('after'),
@@ -93,7 +93,7 @@ describe('reads one at a time', () => {
 });
 
 describe('a ticker', () => {
-  it('wakes all who wait in one turn, whenever they came', async () => {
+  it('wakes all waiting callers in one turn', async () => {
     const untilTick = createTicker({ fewMs: 30, manyMs: 30, few: 1 });
     const turns: string[] = [];
     const first = untilTick().then(() => turns.push('first'));
@@ -105,7 +105,7 @@ describe('a ticker', () => {
     assert.deepEqual(turns, ['first', 'second', 'next turn']);
   });
 
-  it('ticks less often for many than for few', async () => {
+  it('ticks less often for many callers than for few', async () => {
     const untilTick = createTicker({ fewMs: 5, manyMs: 60_000, few: 2 });
     await Promise.all([untilTick(), untilTick()]);
     await Promise.all([untilTick(), untilTick(), untilTick()]);
@@ -120,7 +120,7 @@ describe('a ticker', () => {
     await tick;
   });
 
-  it('lets go of whoever leaves, and stops when nobody is left', async () => {
+  it('releases a caller that leaves, and stops without callers', async () => {
     const untilTick = createTicker({ fewMs: 60_000, manyMs: 60_000, few: 1 });
     const leaving = new AbortController();
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;

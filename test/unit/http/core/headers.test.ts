@@ -64,18 +64,18 @@ describe('an idempotency key', () => {
     ['not printable', ['a\tb']],
     ['given twice', ['a', 'a']],
   ] as const) {
-    it(`is refused where it is ${what}`, () => {
+    it(`is refused when it is ${what}`, () => {
       assert.throws(() => parseIdempotencyKey(headers), { code: 'invalid_request' });
     });
   }
 });
 
 describe('a request id', () => {
-  it('is the caller’s own where it is printable and short', () => {
+  it('is that of the caller when it is printable and short', () => {
     for (const id of ['a', 'trace 1/2', '~'.repeat(128)]) assert.equal(requestIdOf(id), id);
   });
 
-  it('is made up otherwise', () => {
+  it('is generated otherwise', () => {
     for (const id of ['', 'x'.repeat(129), 'grün', 'a\tb', undefined, ['a', 'b']]) {
       assert.match(requestIdOf(id), /^[0-9a-f-]{36}$/);
     }

@@ -54,7 +54,7 @@ describe('the Host check', () => {
     });
   }
 
-  it('admits any address, and no other name, where it is bound beyond loopback with keys', () => {
+  it('admits any IP address and no other name when it is bound beyond loopback with keys', () => {
     const exposed = { ...loopback, host: '0.0.0.0', apiKeys: [{}] };
     for (const host of ['192.168.1.5:8790', '[fd00::1]', 'localhost']) {
       assert.equal(outcome(exposed, { host }), 'admitted', host);
@@ -79,7 +79,7 @@ describe('the Host check', () => {
     ['app.example.org', 'host_not_allowed'],
     ['127.0.0.1', 'admitted'],
   ] as const) {
-    it(`has ${host} ${expected} with a public URL and listed hosts`, () => {
+    it(`with a public URL and allowed hosts answers ${host} with ${expected}`, () => {
       assert.equal(outcome(behindProxy, { host }), expected);
     });
   }
@@ -112,7 +112,7 @@ describe('the Origin check', () => {
     ['http://127.0.0.1:8790/', '127.0.0.1:8790', 'origin_not_allowed'],
     ['chrome-extension://abc', '127.0.0.1:8790', 'origin_not_allowed'],
   ] as const) {
-    it(`has ${origin === undefined ? 'no origin' : JSON.stringify(origin)} on ${host} ${expected}`, () => {
+    it(`answers ${origin === undefined ? 'no origin' : JSON.stringify(origin)} on ${host} with ${expected}`, () => {
       for (const method of ['GET', 'POST', 'OPTIONS']) {
         assert.equal(outcome(loopback, { method, origin, host }), expected);
       }
@@ -128,12 +128,12 @@ describe('the Origin check', () => {
     ['http://wa.example.org', 'wa.example.org', 'origin_not_allowed'],
     ['http://gateway.lan:1234', 'gateway.lan:1234', 'admitted'],
   ] as const) {
-    it(`has ${origin} on ${host} ${expected} with a public URL and a listed origin`, () => {
+    it(`with a public URL and an allowed origin answers ${origin} on ${host} with ${expected}`, () => {
       assert.equal(outcome(behindProxy, { origin, host }), expected);
     });
   }
 
-  it('refuses what a browser marks as a change from another site, unless its origin is listed', () => {
+  it('refuses a cross-site change of a browser, unless its origin is allowed', () => {
     const post = { method: 'POST', secFetchSite: 'cross-site' };
     assert.equal(outcome(behindProxy, post), 'origin_not_allowed');
     assert.equal(outcome(behindProxy, { ...post, origin: 'https://app.example.org' }), 'admitted');
@@ -149,17 +149,17 @@ describe('the base URL', () => {
       ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
     }).baseUrl;
 
-  it('is where the request went', () => {
+  it('is the host of the request', () => {
     assert.equal(of(loopback, 'LocalHost:8790'), 'http://localhost:8790');
     assert.equal(of(loopback, '[::1]:8790'), 'http://[::1]:8790');
   });
 
-  it('is the public URL where there is one, without a slash at the end', () => {
+  it('is the configured public URL without a trailing slash', () => {
     assert.equal(of(behindProxy, '127.0.0.1:8790'), 'https://wa.example.org/hold');
   });
 });
 
-it('an authority is taken apart without being made prettier', () => {
+it('an authority is parsed without normalization beyond lower case', () => {
   assert.deepEqual(parseAuthority('[FD00::1]:80'), { name: 'fd00::1', text: '[fd00::1]:80' });
   assert.equal(parseAuthority('a:b'), null);
 });

@@ -15,7 +15,7 @@ describe('the request target', () => {
     });
   }
 
-  it('has its query decoded once, plus signs being spaces', () => {
+  it('has a query that is decoded once, with plus signs as spaces', () => {
     assert.deepEqual(parseQuery('?a=%2541&b=x+y&c&=d&__proto__=e'), {
       ...{ a: '%41', b: 'x y', c: '', '': 'd' },
       ['__proto__']: 'e',
@@ -23,7 +23,7 @@ describe('the request target', () => {
     assert.deepEqual(parseQuery(''), {});
   });
 
-  it('may repeat no parameter, however it is spelt', () => {
+  it('may repeat no parameter, in any encoding', () => {
     for (const search of ['?a=1&a=2', '?a=1&%61=1', '?a&a']) {
       assert.throws(
         () => parseQuery(search),
@@ -35,7 +35,7 @@ describe('the request target', () => {
     }
   });
 
-  it('may not break an escape', () => {
+  it('may have no broken escape', () => {
     for (const search of ['?a=%', '?%zz=1', '?a=%ff']) {
       assert.throws(() => parseQuery(search), { code: 'invalid_request' });
     }

@@ -8,7 +8,7 @@ import { parseInput, queryReader } from '../../../../src/http/core/validation.js
 describe('the input of an operation', () => {
   const schema = z.strictObject({ limit: z.coerce.number().int().max(100).default(20) });
 
-  it('names every unknown field and every wrong one', () => {
+  it('is refused with every unknown and every invalid field', () => {
     const fields = JSON.parse('{"limit":101,"evil":1,"__proto__":{"x":1}}') as Record<string, unknown>;
     assert.throws(
       () => parseInput(schema, fields),
@@ -20,11 +20,11 @@ describe('the input of an operation', () => {
     );
   });
 
-  it('of a query takes the fields it knows and leaves the rest', () => {
+  it('takes the known fields of a query and ignores the rest', () => {
     assert.deepEqual(queryReader(schema)({ limit: '5', utm: 'x', toString: 'y' }), { limit: 5 });
   });
 
-  it('of a query takes digits for an integer and nothing else', () => {
+  it('takes only digits of a query for an integer', () => {
     const read = queryReader(operations.messages.input);
     assert.deepEqual(read({ limit: '007', phone_number: '15551234567' }), {
       limit: 7,

@@ -5,11 +5,11 @@ import { test } from 'node:test';
 
 const core = resolve(import.meta.dirname, '../../../../../src/http/core');
 
-/** Environment variables have the product's prefix; errors name the one to change. */
+/** Allowed: errors name the environment variable to change, which has the prefix of the product. */
 const variables = /\bWHATSAPP_[A-Z_]+\b/g;
 const foreignWords = /whatsapp|\bqr|chat|session|supervisor|\bmcp|\bphone/i;
 
-test('http/core has no word of WhatsApp', () => {
+test('http/core does not mention WhatsApp or sessions', () => {
   const files = readdirSync(core, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   );

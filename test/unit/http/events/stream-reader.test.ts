@@ -13,8 +13,8 @@ import { openRedis } from '../../../support/shared-redis.js';
 
 after(assertNothingLeft);
 
-for (const when of ['closes', 'is left by its last subscriber and closes']) {
-  test(`a reader that ${when} while Redis is away does not wait for it`, async () => {
+for (const when of ['closes', 'loses its last subscriber and closes']) {
+  test(`a reader that ${when} while Redis is down does not wait for it`, async () => {
     const port = await freePort();
     const log = pino({ level: 'silent' });
     const isDown = deferred<void>();
@@ -43,7 +43,7 @@ for (const when of ['closes', 'is left by its last subscriber and closes']) {
   });
 }
 
-test('a subscriber that throws fails, and the others get everything', async () => {
+test('a subscriber that throws fails, and the others get every event', async () => {
   const server = await openRedis();
   const log = pino({ level: 'silent' });
   const writer = new Redis(server.url);
@@ -53,7 +53,7 @@ test('a subscriber that throws fails, and the others get everything', async () =
   });
   const failures: unknown[] = [];
   const heard: (string | null)[] = [];
-  const broken = new Error('it cannot be presented');
+  const broken = new Error('the subscriber failed');
   const leave = reader.subscribe(
     {
       onEvents() {

@@ -23,7 +23,7 @@ interface Item {
   >;
 }
 
-/** As a client gets it. */
+/** The document after serialization, as a client gets it. */
 const served = createRoutes({ handlers: {} } as RouteParts);
 const document = JSON.parse(JSON.stringify(openApiDocument(served))) as {
   readonly info: { readonly version: string };
@@ -37,7 +37,7 @@ describe('the OpenAPI document', () => {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   before(() => void ajv.addSchema({ ...document, $id: 'openapi' }));
 
-  /** Checks a value against a schema that stands in the document. */
+  /** Validates a value against a schema of the document. */
   function problems(schema: unknown, value: unknown): unknown[] {
     const text = JSON.stringify(schema).replaceAll('"#/components', '"openapi#/components');
     const validate = ajv.compile(JSON.parse(text));
@@ -76,7 +76,7 @@ describe('the OpenAPI document', () => {
     }
   }
 
-  it('is of the version, and its page of the Swagger UI, that package.json says', async () => {
+  it('has the versions of package.json for itself and the Swagger UI', async () => {
     const file = await readFile(join(import.meta.dirname, '../../../../../package.json'), 'utf8');
     const { version, dependencies } = JSON.parse(file) as {
       version: string;
@@ -86,14 +86,14 @@ describe('the OpenAPI document', () => {
     assert.equal(docsAssets[0]?.version, dependencies['swagger-ui-dist']);
   });
 
-  it('has examples that the table’s own schemas let through', () => {
+  it('has examples that match the schemas of the table of operations', () => {
     for (const [name, { input, output, example }] of rows) {
       assert.ok(input.safeParse(example.input).success, `${name} input`);
       assert.deepEqual(output.parse(example.output), example.output, `${name} output`);
     }
   });
 
-  it('has no example that breaks its schema', () => {
+  it('has only examples that match their schema', () => {
     let count = 0;
     for (const { schema, values } of examplesIn(document)) {
       for (const value of values) {
@@ -104,7 +104,7 @@ describe('the OpenAPI document', () => {
     assert.ok(count > 100, `${count} examples`);
   });
 
-  it('would notice an example that does', () => {
+  it('control: an incomplete example does not match', () => {
     const { message: _missing, ...incomplete } = operations.send.example.input;
     const schema = document.paths['/api/send']?.post?.requestBody?.content['application/json']?.schema;
     assert.equal(problems(schema, incomplete).length, 1);
@@ -115,7 +115,7 @@ describe('the OpenAPI document', () => {
     ['/api/send', { message: 'x' }],
     ['/api/messages', {}],
   ] as const) {
-    it(`wants one recipient of POST ${path}, no more and no less`, () => {
+    it(`requires exactly one recipient of POST ${path}`, () => {
       const body = document.paths[path]?.post?.requestBody as
         | { required: boolean; content: Record<string, { schema: unknown }> }
         | undefined;
@@ -129,7 +129,7 @@ describe('the OpenAPI document', () => {
     });
   }
 
-  it('says of each operation what it can refuse', () => {
+  it('lists the error codes of each operation', () => {
     const codes = (path: string, method = 'get') => JSON.stringify(document.paths[path]?.[method]);
     for (const [path, method] of [
       ['/api/chats', 'get'],
@@ -142,13 +142,13 @@ describe('the OpenAPI document', () => {
     }
     assert.ok(!codes('/api/send', 'post').includes('"not_supported_by_page"'));
     assert.ok(codes('/api/jobs/{id}').includes('"job_not_found"'));
-    // A number that is not on WhatsApp is the answer there, and there is no job.
+    // There a number that is not on WhatsApp is an answer, and there is no job.
     for (const code of ['job_not_found', 'not_on_whatsapp']) {
       assert.ok(!codes('/api/numbers/{phone_number}').includes(`"${code}"`), code);
     }
   });
 
-  it('refers to nothing that is not there, and has nothing that nobody refers to', () => {
+  it('has no dangling references and no unused components', () => {
     const referred = new Set(JSON.stringify(document).match(/(?<="\$ref":"#\/)[^"]+/g));
     for (const ref of referred) {
       const target = ref
@@ -156,7 +156,7 @@ describe('the OpenAPI document', () => {
         .reduce<unknown>((at, key) => (at as Record<string, unknown>)?.[key], document);
       assert.ok(target, ref);
     }
-    // Security schemes are named, not referred to.
+    // Security schemes are used by name, not by reference.
     const {
       schemas,
       securitySchemes: _,
@@ -165,11 +165,11 @@ describe('the OpenAPI document', () => {
     const names = Object.entries({ schemas, ...others }).flatMap(([kind, all = {}]) =>
       Object.keys(all).map((name) => `components/${kind}/${name}`),
     );
-    const idle = names.filter((name) => !referred.has(name));
-    assert.deepEqual(idle, ['components/schemas/Event'], 'events are described in words');
+    const unused = names.filter((name) => !referred.has(name));
+    assert.deepEqual(unused, ['components/schemas/Event'], 'events are described in words');
   });
 
-  it('names each operation once, and each under a tag that is explained', () => {
+  it('has unique operation ids and only described tags', () => {
     const ids = items.map(({ operationId }) => operationId);
     assert.equal(new Set(ids).size, ids.length);
     for (const { tags } of items) {
@@ -177,7 +177,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('tells each error code under its status', () => {
+  it('lists each error code under its status', () => {
     for (const { operationId, responses } of items) {
       for (const [status, { content }] of Object.entries(responses)) {
         const schema = JSON.stringify(content?.['application/json']?.schema ?? {});

@@ -36,7 +36,7 @@ function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
 
 describe('the /qr page', () => {
   for (const state of sessionStates) {
-    it(`says in ${state} what to do, above the no-QR sentence, and the state below`, () => {
+    it(`says in ${state} what to do, then the no-QR sentence, then the state`, () => {
       const text = page(state, { heartbeat: state === 'stopped' ? null : 'live' });
       const [heading, sentence, word] = ['<h1>', noQr, `<strong>${state}</strong>`].map((part) =>
         text.indexOf(part),
@@ -49,7 +49,7 @@ describe('the /qr page', () => {
     });
   }
 
-  it('shows a code with its size, what it is, its number and how long it lasts', () => {
+  it('shows a code with its size, description, number and time left', () => {
     const text = page('qr', { image: 'aGVsbG8=' });
     assert.match(
       text,
@@ -60,7 +60,7 @@ describe('the /qr page', () => {
     assert.ok(text.indexOf('<img') < text.indexOf('<strong>qr</strong>'));
   });
 
-  it('does not promise a time that it does not know or that has passed', () => {
+  it('shows no time left that is unknown or over', () => {
     const qr = { number: 1, issued_at: '2026-01-01T00:00:00.000Z', expires_at: null };
     const unknown = status('qr', { qr });
     assert.equal(secondsLeft(unknown, nowMs), null);
@@ -71,19 +71,19 @@ describe('the /qr page', () => {
     assert.match(page('qr', { image: 'x', secondsLeft: 0 }), /replaced any moment/);
   });
 
-  it('counts the seconds of a code’s life up, and not below none', () => {
+  it('rounds the seconds left up, and never goes below 0', () => {
     const left = [0, 1, 999, 1_000, 17_000, 60_000].map((ms) => secondsLeft(status('qr'), nowMs + ms));
     assert.deepEqual(left, [17, 17, 17, 16, 0, 0]);
   });
 
-  it('tells how to start where nothing runs, with the address it was asked at', () => {
+  it('says how to start a stopped session, with the URL of the request', () => {
     assert.match(
       page('stopped', { heartbeat: null }),
       /curl -X POST http:\/\/localhost:8790\/api\/auth\/start/,
     );
   });
 
-  it('says of a passkey what it is, that it cannot be given here, and what to do', () => {
+  it('explains a passkey request, that it cannot be answered here, and what to do', () => {
     const lastError = 'WhatsApp asks for a passkey before it links this device';
     const asked = status('passkey_required', { last_error: lastError });
     const text = page('passkey_required', { status: asked, needsKey: true });
@@ -94,13 +94,13 @@ describe('the /qr page', () => {
     for (const path of ['stop', 'auth/start']) {
       assert.ok(text.includes(`curl -X POST http://localhost:8790/api/${path} -H`), path);
     }
-    const told = guestQrPage('passkey_required', null);
-    assert.match(told, /the browser on this server does not have it/);
-    assert.ok(told.includes(noQr) && told.indexOf('passkey') < told.indexOf(noQr));
-    assert.doesNotMatch(withoutOurScript(told), /curl|localhost|<img/);
+    const guestPage = guestQrPage('passkey_required', null);
+    assert.match(guestPage, /the browser on this server does not have it/);
+    assert.ok(guestPage.includes(noQr) && guestPage.indexOf('passkey') < guestPage.indexOf(noQr));
+    assert.doesNotMatch(withoutOurScript(guestPage), /curl|localhost|<img/);
   });
 
-  it('says of a session that works what the page of WhatsApp Web cannot do', () => {
+  it('shows what the page of a ready session cannot do', () => {
     const problem = 'media is broken: WAWebPrepRawMedia.prepRawMedia is missing';
     const text = page('ready', { status: status('ready', { last_error: problem }) });
     assert.match(text, /Linked as/);
@@ -110,14 +110,14 @@ describe('the /qr page', () => {
     assert.doesNotMatch(page('ready'), /class="why"/);
   });
 
-  it('tells as whom it is linked', () => {
+  it('names the linked account', () => {
     const account = { wid: '491511234567:3@c.us', pushname: 'Ada', platform: 'android' };
     const text = page('ready', { status: status('ready', { account }) });
     assert.match(text, /Linked as Ada/);
     assert.match(text, /\+491511234567/);
   });
 
-  it('tells a retry from a failure that is final, and from a missing owner', () => {
+  it('distinguishes a retry, a final failure and a missing owner', () => {
     const failed = status('disconnected', { last_error: 'the network is down' });
     assert.match(page('disconnected', { status: failed }), /tried again by itself, and the login is kept/);
     assert.match(
@@ -130,7 +130,7 @@ describe('the /qr page', () => {
     }
   });
 
-  it('lets nothing that a stranger can set become markup', () => {
+  it('escapes every text that other people can set', () => {
     const account = { wid: evil, pushname: evil, platform: evil };
     for (const state of sessionStates) {
       for (const heartbeat of ['live', 'ended', null] as const) {
@@ -146,7 +146,7 @@ describe('the /qr page', () => {
   });
 });
 
-it('a page may load nothing, and its one style and its one script are named by their hashes', () => {
+it('the content security policy of a page allows only its own style and script, by their hashes', () => {
   assert.match(pagePolicy, /^default-src 'none'; img-src data:; /);
   for (const element of ['style', 'script']) {
     const content = new RegExp(`<${element}>([\\s\\S]*)</${element}>`).exec(page('stopped'))?.[1] ?? '';
@@ -155,13 +155,13 @@ it('a page may load nothing, and its one style and its one script are named by t
   }
 });
 
-/** What is left must not contain another. */
+/** The page without its own script. Tests assert that no other is left. */
 function withoutOurScript(text: string): string {
   assert.ok(text.includes(`<script>${liveScript}</script>`));
   return text.replace(`<script>${liveScript}</script>`, '');
 }
 
-it('a page for an outage says what is known and what is not', () => {
+it('the page of an outage names the error, with the state unknown', () => {
   const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'));
   assert.match(text, /Redis does not answer/);
   assert.match(text, /State: <strong>unknown<\/strong>/);

@@ -8,30 +8,30 @@ import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
 
 const baseUrl = 'http://localhost:8790';
 const needsKey = false;
-const visitor: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
+const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
 const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
 
-function told(number: number, expires_at: string | null = null) {
+function viewWith(number: number, expires_at: string | null = null) {
   const qr: Status['qr'] = { number, issued_at: '2026-01-01T00:00:00.000Z', expires_at };
   const status = composeStatus(facts, { state: 'qr', lastError: null, account: null, qr }, null);
   return { status, heartbeat: 'live', json: new Json<Status>(''), image: `image-${number}` } as const;
 }
 
-describe('/qr as it is shown', () => {
-  it('is rendered once for as long as Redis says the same, and anew when it does not', () => {
+describe('the cache of the /qr page', () => {
+  it('renders the page once for each state of the session', () => {
     const show = createQrPageCache();
-    const first = told(1);
+    const first = viewWith(1);
     const page = show(first, { caller: localAdmin, baseUrl, needsKey });
     assert.equal(show(first, { caller: localAdmin, baseUrl, needsKey }), page);
-    assert.match(show(told(2), { caller: localAdmin, baseUrl, needsKey }).toString(), /image-2/);
+    assert.match(show(viewWith(2), { caller: localAdmin, baseUrl, needsKey }).toString(), /image-2/);
     assert.match(show(first, { caller: localAdmin, baseUrl, needsKey }).toString(), /image-1/);
   });
 
-  it('counts the seconds of a code down', () => {
+  it('renders again for each second that a code has left', () => {
     mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-01-01T00:00:00.000Z') });
     try {
       const show = createQrPageCache();
-      const code = told(1, '2026-01-01T00:00:17.000Z');
+      const code = viewWith(1, '2026-01-01T00:00:17.000Z');
       assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 17 s/);
       mock.timers.tick(1_000);
       assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 16 s/);
@@ -40,15 +40,15 @@ describe('/qr as it is shown', () => {
     }
   });
 
-  it('is never that of another kind of viewer or of another address', () => {
+  it('never shows the page of another kind of viewer or of another host', () => {
     const show = createQrPageCache();
-    const code = told(1);
+    const code = viewWith(1);
     const stopped = { ...code, status: { ...code.status, state: 'stopped' }, image: null } as const;
     const own = show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString();
-    const others = show(stopped, { caller: visitor, baseUrl, needsKey }).toString();
+    const others = show(stopped, { caller: guest, baseUrl, needsKey }).toString();
     assert.match(own, /curl/);
     assert.doesNotMatch(others, /curl|localhost/);
-    assert.equal(show(stopped, { caller: visitor, baseUrl: 'http://other', needsKey }).toString(), others);
+    assert.equal(show(stopped, { caller: guest, baseUrl: 'http://other', needsKey }).toString(), others);
     assert.match(
       show(stopped, { caller: localAdmin, baseUrl: 'http://other', needsKey }).toString(),
       /http:\/\/other\//,
@@ -58,9 +58,9 @@ describe('/qr as it is shown', () => {
     assert.doesNotMatch(show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString(), /Sign out/);
   });
 
-  it('keeps no more pages than a few, whatever addresses it is asked at', () => {
+  it('keeps few pages, whatever hosts it is requested at', () => {
     const show = createQrPageCache();
-    const code = told(1);
+    const code = viewWith(1);
     const first = show(code, { caller: localAdmin, baseUrl, needsKey });
     for (let port = 1; port <= 16; port++)
       show(code, { caller: localAdmin, baseUrl: `${baseUrl}:${port}`, needsKey });

@@ -3,18 +3,18 @@ import { it } from 'node:test';
 import { viaRedis } from '../../../../src/http/session/redis-errors.js';
 import { redisErrors } from '../../../support/refusals/errors.js';
 
-const saying = (message: string) =>
+const callRefusedWith = (message: string) =>
   viaRedis(() => Promise.reject(Object.assign(new Error(message), { name: 'ReplyError' })));
 
-it('a Redis that is full is said to be full, one that refuses to refuse, one that does not answer not to answer', async () => {
+it('a full, a refusing and a silent Redis have different messages', async () => {
   const code = 'redis_unavailable';
   const oom = "OOM command not allowed when used memory > 'maxmemory'.";
-  await assert.rejects(saying(oom), { code, message: /no memory left/ });
-  await assert.rejects(saying(`ERR Error running script: @user_script:2: -${oom}`), {
+  await assert.rejects(callRefusedWith(oom), { code, message: /no memory left/ });
+  await assert.rejects(callRefusedWith(`ERR Error running script: @user_script:2: -${oom}`), {
     code,
     message: /no memory left/,
   });
-  await assert.rejects(saying('LOADING Redis is loading the dataset in memory'), {
+  await assert.rejects(callRefusedWith('LOADING Redis is loading the dataset in memory'), {
     code,
     message: /refuses this now/,
   });
@@ -24,12 +24,12 @@ it('a Redis that is full is said to be full, one that refuses to refuse, one tha
   );
 });
 
-it('whatever a Redis refuses that is there is redis_unavailable to its caller', async () => {
+it('every refusal of Redis is redis_unavailable; an error of our own is not', async () => {
   for (const message of Object.values(redisErrors)) {
-    await assert.rejects(saying(message), { code: 'redis_unavailable' }, message);
+    await assert.rejects(callRefusedWith(message), { code: 'redis_unavailable' }, message);
   }
   await assert.rejects(
-    saying('WRONGTYPE Operation against a key holding the wrong kind of value'),
+    callRefusedWith('WRONGTYPE Operation against a key holding the wrong kind of value'),
     /WRONGTYPE/,
   );
 });

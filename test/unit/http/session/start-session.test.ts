@@ -12,7 +12,7 @@ const view = (job: RunView['job']) =>
     ...{ stored: null, status: { epoch: 0, state: 'stopped' } },
   }) as unknown as RunView;
 
-test('a start whose caller has left is not given up for an outage of Redis', async () => {
+test('a start goes on through an outage of Redis after its caller has left', async () => {
   const steps: string[] = [];
   let isAway = false;
   let work: Promise<void> = Promise.resolve();
@@ -39,7 +39,7 @@ test('a start whose caller has left is not given up for an outage of Redis', asy
       work = started;
     },
   };
-  // Nobody waits: the job of the run before is removed, and all else is left to what goes on.
+  // Without a wait: the call removes the job of the previous run, and the rest happens in the background.
   await startSession(run as RunControl, { waitMs: 0, signal: new AbortController().signal });
   await work;
   assert.equal(outages, 2);

@@ -12,7 +12,7 @@ const digest = '5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8
 
 type Environment = Readonly<Record<string, string>>;
 
-/** Every value that must be refused, by the variable that the problem must name. */
+/** Every invalid value, by the variable that the problem must name. */
 const refused: readonly (readonly [name: string, value: string, allowed: RegExp])[] = [
   ['REDIS_URL', 'localhost:6379', /must be a URL like redis:\/\//],
   ['REDIS_URL', 'http://localhost:6379', /must be a URL like redis:\/\//],
@@ -113,7 +113,7 @@ describe('configuration', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('needs nothing: an empty environment gives the documented defaults', () => {
+  it('has the documented defaults in an empty environment', () => {
     const config = loadConfig('all', {});
     const { hostName, ...rest } = config;
     assert.notEqual(hostName, '');
@@ -151,7 +151,7 @@ describe('configuration', () => {
     } satisfies Omit<Config, 'hostName'>);
   });
 
-  it('takes what the browser and the linked device say of themselves', () => {
+  it('sets the identity of the browser and of the linked device', () => {
     const config = loadConfig('all', {
       WHATSAPP_WEB_VERSION: '2.3000.1044822804-alpha',
       WHATSAPP_DEVICE_NAME: ' Büro 2 (Köln) ☎ ',
@@ -164,7 +164,7 @@ describe('configuration', () => {
     assert.equal(config.timeZone, 'Europe/Berlin');
   });
 
-  it('keeps its own variables from the browser, which gets the rest of the environment', () => {
+  it('passes the environment to the browser without its own variables', () => {
     const environment = { LANG: 'C', REDIS_URL: 'redis://:secret@localhost', WHATSAPP_LOG_LEVEL: 'warn' };
     assert.deepEqual(loadConfig('http', environment).browserEnvironment, { LANG: 'C' });
   });
@@ -174,12 +174,12 @@ describe('configuration', () => {
     assert.ok(Object.isFrozen(config) && Object.isFrozen(config.timing));
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     assert.equal(loadConfig('all', { WHATSAPP_MCP_PORT: '', REDIS_URL: '' }).port, 8790);
   });
 
   for (const [name, value, allowed] of refused) {
-    it(`refuses ${name}=${value}, names the variable and says what is allowed`, () => {
+    it(`refuses ${name}=${value}, with the variable and what is allowed`, () => {
       const problems = problemsOf('all', { [name]: value });
       assert.equal(problems.length, 1, problems.join('\n'));
       assert.ok(problems[0]?.startsWith(`${name}: `), problems[0]);
@@ -187,7 +187,7 @@ describe('configuration', () => {
     });
   }
 
-  it('names every problem at once, those between variables too', () => {
+  it('names every problem at once, also those between variables', () => {
     const problems = problemsOf('http', {
       WHATSAPP_MCP_PORT: 'x',
       WHATSAPP_HEADLESS: 'maybe',
@@ -215,7 +215,7 @@ describe('configuration', () => {
   });
 
   for (const role of ['http', 'supervisor']) {
-    it(`refuses the role ${role} without REDIS_URL and says how to go on`, () => {
+    it(`refuses the role ${role} without REDIS_URL, with the remedy`, () => {
       assert.match(
         problemsOf(role, {}).join('\n'),
         /^REDIS_URL: the role .* set REDIS_URL .* or start the role all/,
@@ -230,7 +230,7 @@ describe('configuration', () => {
     }
   });
 
-  it('refuses to bind beyond loopback and names the way out', () => {
+  it('refuses to bind beyond loopback without keys, with the remedy', () => {
     for (const host of ['0.0.0.0', '::', '192.168.1.4', '10.127.0.0', '::ffff:10.0.0.1']) {
       const problems = problemsOf('all', { WHATSAPP_MCP_HOST: host });
       assert.match(
@@ -241,7 +241,7 @@ describe('configuration', () => {
     }
   });
 
-  it('binds beyond loopback with keys, and says what clear text means', () => {
+  it('binds beyond loopback with keys, with a warning about clear text', () => {
     const environment = { WHATSAPP_MCP_HOST: '0.0.0.0', WHATSAPP_API_KEYS: `ops:admin:sha256:${digest}` };
     const config = loadConfig('all', environment);
     assert.deepEqual(config.apiKeys, [{ name: 'ops', scope: 'admin', sha256: digest }]);
@@ -250,7 +250,7 @@ describe('configuration', () => {
     assert.deepEqual(loadConfig('all', withTls).warnings, []);
   });
 
-  it('never prints what stands in the place of a key', () => {
+  it('never prints a value in the place of a key', () => {
     const secret = 'holdline_not-hashed';
     for (const value of [
       ...[secret, `ops:admin:${secret}`, `ops:admin:sha256:${secret}`, `ops:${secret}:sha256:${digest}`],
@@ -263,7 +263,7 @@ describe('configuration', () => {
     }
   });
 
-  it('makes keys whose entry it takes itself, each another', () => {
+  it('accepts the entries of the keys that it generates, which all differ', () => {
     const made = [newApiKey('ops', 'admin'), newApiKey('bot', 'send')] as const;
     const config = loadConfig('all', { WHATSAPP_API_KEYS: made.map(({ entry }) => entry).join(' , ') });
     assert.deepEqual(
@@ -291,10 +291,10 @@ describe('configuration', () => {
     ...['redis+sentinel://u:p@a:26379,b,c:26381/mymaster', 'rediss+sentinel://a/set/3?sentinel_password=x'],
     ...['redis+cluster://u:p@a:7000,b:7001', 'rediss+cluster://a'],
   ]) {
-    it(`takes ${url} for a Redis`, () => assert.equal(loadConfig('http', { REDIS_URL: url }).redisUrl, url));
+    it(`accepts the Redis ${url}`, () => assert.equal(loadConfig('http', { REDIS_URL: url }).redisUrl, url));
   }
 
-  it('binds to any loopback address, and asks nothing of a supervisor, which binds nothing there', () => {
+  it('binds to any loopback address, and ignores the address for a supervisor', () => {
     for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost']) {
       assert.equal(loadConfig('all', { WHATSAPP_MCP_HOST: host }).host, host);
     }
@@ -313,7 +313,7 @@ describe('configuration', () => {
     assert.deepEqual(split('--dir=/a\\ b "c \\" d"'), ['--dir=/a b', 'c " d']);
   });
 
-  it('splits lists at commas and drops what is empty', () => {
+  it('splits lists at commas and drops empty entries', () => {
     const config = loadConfig('all', {
       WHATSAPP_ALLOWED_HOSTS: 'wa.example.org, localhost:8790,',
       WHATSAPP_ALLOWED_ORIGINS: 'https://a.example.org,http://localhost:3000',
@@ -322,7 +322,7 @@ describe('configuration', () => {
     assert.deepEqual(config.allowedOrigins, ['https://a.example.org', 'http://localhost:3000']);
   });
 
-  it('sets rows of the timing table in seconds; WHATSAPP_TIMING has the last word', () => {
+  it('sets rows of the timing table in seconds; WHATSAPP_TIMING wins', () => {
     const variables = { WHATSAPP_START_DEADLINE_S: '30', WHATSAPP_BACKOFF_MAX_S: '10' };
     assert.equal(loadConfig('all', variables).timing.startDeadlineMs, 30_000);
     const { timing } = loadConfig('all', { ...variables, WHATSAPP_TIMING: '{"startDeadlineMs":5000}' });
@@ -331,11 +331,11 @@ describe('configuration', () => {
     assert.equal(timing.lockDurationMs, 15_000);
   });
 
-  it('gives a message the time that is configured to be sent', () => {
+  it('sets the time that a message has to be sent', () => {
     assert.equal(loadConfig('all', { WHATSAPP_SEND_TTL_S: '60' }).sendTtlS, 60);
   });
 
-  it('makes room in the shutdown for a longer stop grace', () => {
+  it('extends the shutdown for a longer stop grace', () => {
     const { timing } = loadConfig('all', { WHATSAPP_STOP_GRACE_S: '60' });
     assert.equal(timing.threadStopGraceMs, 60_000);
     assert.equal(timing.shutdownMs, 75_000);
@@ -349,24 +349,24 @@ describe('configuration', () => {
     );
   });
 
-  it('says which variables it ignored, and starts', () => {
+  it('warns of variables that it ignores', () => {
     const config = loadConfig('all', { WHATSAPP_MCP_PROT: '9000', HOME: '/root' });
     assert.deepEqual(config.warnings, ['WHATSAPP_MCP_PROT is not a variable of this product; ignored']);
   });
 
-  it('finds the browser on the PATH, and takes the one that is named', () => {
+  it('finds the browser on the PATH, or takes the configured one', () => {
     mkdirSync(join(folder, 'other', 'chromium'), { recursive: true });
     const path = ['/no/such/folder', join(folder, 'other'), folder].join(':');
     assert.equal(loadConfig('all', { PATH: path }).chromeExecutable, chrome);
     assert.equal(loadConfig('all', { WHATSAPP_CHROME_EXECUTABLE: chrome }).chromeExecutable, chrome);
   });
 
-  it('does not ask an HTTP replica for a browser', () => {
+  it('needs no browser for an HTTP replica', () => {
     const environment = { REDIS_URL: 'redis://redis', WHATSAPP_CHROME_EXECUTABLE: '/usr/bin/elsewhere' };
     assert.equal(loadConfig('http', environment).chromeExecutable, '');
   });
 
-  it('reads the variables that .env.example lists, with the defaults that it gives', () => {
+  it('reads exactly the variables of .env.example, with the same defaults', () => {
     const lines = rootFile('.env.example').matchAll(/^#([A-Z_]+)=(.*)$/gm);
     const example = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
     const read = rootFile('src/platform/config/variables.ts').matchAll(
@@ -379,7 +379,7 @@ describe('configuration', () => {
     assert.deepEqual(probe, { ...own, isGiven: true });
   });
 
-  it('has every variable in the README', () => {
+  it('is documented in the README, variable by variable', () => {
     const readme = rootFile('README.md');
     for (const [, name = ''] of rootFile('.env.example').matchAll(/^#([A-Z_]+)=/gm)) {
       assert.ok(readme.includes(`\`${name}\``), name);

@@ -11,7 +11,7 @@ after(assertNothingLeft);
 
 const log = pino({ level: 'silent' });
 
-test('a reply that means that the master is elsewhere is known by its word, within a script’s error too', () => {
+test('a reply that means that the master has moved is recognized, also within a script’s error', () => {
   for (const reply of [
     "READONLY You can't write against a read only replica.",
     "READONLY You can't write against a read only replica. script: 8b2ae6dd, on @user_script:1.",
@@ -33,7 +33,7 @@ test('a reply that means that the master is elsewhere is known by its word, with
   }
 });
 
-test('where every write is refused for ever, all connections look for the master anew, about once a second', async () => {
+test('while every write is refused, all connections reconnect about once a second', async () => {
   const redis = await startScriptedRedis(([command]) => {
     if (command === 'hello') return noHello;
     if (command === 'info') return bulk('role:master\r\n');
@@ -64,7 +64,7 @@ test('where every write is refused for ever, all connections look for the master
   }
 });
 
-test('what a connection was told does not concern those to another Redis', async () => {
+test('a refused write does not reconnect the connections to another Redis', async () => {
   const answers = (write: string) => (words: readonly string[]) => {
     if (words[0] === 'hello') return noHello;
     return words[0] === 'info' ? bulk('role:master\r\n') : write;
@@ -73,15 +73,15 @@ test('what a connection was told does not concern those to another Redis', async
   const other = await startScriptedRedis(answers(':1\r\n'));
   const patiently = (port: number) =>
     connectPatiently(`redis://127.0.0.1:${port}`, { socketTimeoutMs: 10_000 }, log);
-  const [writer, stranger] = [patiently(refusing.port), patiently(other.port)];
+  const [writer, unrelated] = [patiently(refusing.port), patiently(other.port)];
   try {
-    assert.equal(await stranger.incr('x'), 1);
+    assert.equal(await unrelated.incr('x'), 1);
     await assert.rejects(writer.incr('x'), /READONLY/);
     await eventually(() => refusing.made === 2);
     assert.equal(other.made, 1);
   } finally {
     writer.disconnect();
-    stranger.disconnect();
+    unrelated.disconnect();
     await Promise.all([refusing.close(), other.close()]);
   }
 });

@@ -7,7 +7,7 @@ const attempt = { profileId: 'p', chatId: 'c', messageId: 'm', phone: '1', at: 1
 const failed = { status: 'failed', error: { code: 'expired', message: 'late' } };
 
 describe('the record of a send', () => {
-  it('is read as it was written', () => {
+  it('is parsed as it was written', () => {
     assert.equal(parseSendRecord(null), null);
     for (const record of [
       { attempt, outcome: null },
@@ -16,7 +16,7 @@ describe('the record of a send', () => {
       assert.deepEqual(parseSendRecord(JSON.stringify(record)), record);
   });
 
-  it('of a version before has no phone, and perhaps no id', () => {
+  it('of an earlier version has no phone, and perhaps no message id', () => {
     const { phone: _, messageId: __, ...before } = attempt;
     for (const messageId of [undefined, null, '']) {
       const record = JSON.stringify({ attempt: { ...before, messageId }, outcome: null });
@@ -25,7 +25,7 @@ describe('the record of a send', () => {
     }
   });
 
-  it('that cannot be read says that there may have been an attempt, and throws nothing', () => {
+  it('that is unreadable counts as a possible attempt, and does not throw', () => {
     const unreadable = { attempt: 'unreadable', outcome: null };
     for (const text of [
       '',

@@ -5,7 +5,7 @@ import * as exits from '../../../../src/session-worker/whatsapp/exit-classifier.
 
 const url = 'https://web.whatsapp.com/';
 
-/** What `initialize()` rejects with, and what an operator is told. */
+/** What `initialize()` rejects with, and the message for the operator. */
 const starts: readonly [fault: string, error: unknown, reason: ExitReason, message: string][] = [
   [
     'refused',
@@ -26,7 +26,7 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
     'web.whatsapp.com cannot be reached: the connection was reset (ERR_CONNECTION_RESET)',
   ],
   [
-    'a certificate of somebody else',
+    'an untrusted certificate',
     new Error(`net::ERR_CERT_AUTHORITY_INVALID at ${url}`),
     'whatsapp_unreachable',
     'web.whatsapp.com cannot be reached: its certificate was not accepted (ERR_CERT_AUTHORITY_INVALID)',
@@ -44,7 +44,7 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
     'web.whatsapp.com cannot be reached: the connection timed out (ERR_CONNECTION_TIMED_OUT)',
   ],
   [
-    'an error of the network without a sentence of its own',
+    'a network error without its own sentence',
     new Error(`net::ERR_SSL_PROTOCOL_ERROR at ${url}`),
     'whatsapp_unreachable',
     'web.whatsapp.com cannot be reached: the network failed (ERR_SSL_PROTOCOL_ERROR)',
@@ -64,7 +64,7 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
     'incompatible WhatsApp Web page: it loaded, but window.Debug.VERSION never appeared',
   ],
   [
-    'a page whose modules are others',
+    'a page with other modules',
     new Error(
       "Cannot read properties of undefined (reading 'Socket')\n    at https://static.whatsapp.net/x.js:1",
     ),
@@ -72,32 +72,32 @@ const starts: readonly [fault: string, error: unknown, reason: ExitReason, messa
     "incompatible WhatsApp Web page: Cannot read properties of undefined (reading 'Socket')",
   ],
   [
-    'a reload in the middle, or unlinked while it was off',
+    'a reload, or an unlink while it was off',
     new Error('Execution context was destroyed, most likely because of a navigation.'),
     'start_failed',
     'WhatsApp Web could not be set up: Execution context was destroyed, most likely because of a navigation.',
   ],
 ];
 
-for (const [fault, error, reason, message] of starts) {
-  test('a page that never came to life because a script of it did not come is an outage, not another page', () => {
-    const exit = exits.exitOfStart('auth timeout', false, 'HTTP 500');
-    assert.deepEqual(exit, {
-      reason: 'whatsapp_unreachable',
-      message: 'web.whatsapp.com cannot be reached: a script of its page did not load (HTTP 500)',
-    });
+test('a page that does not start because one of its scripts failed to load is an outage, not an incompatible page', () => {
+  const exit = exits.exitOfStart('auth timeout', false, 'HTTP 500');
+  assert.deepEqual(exit, {
+    reason: 'whatsapp_unreachable',
+    message: 'web.whatsapp.com cannot be reached: a script of its page did not load (HTTP 500)',
   });
+});
 
+for (const [fault, error, reason, message] of starts) {
   test(`a start that fails by ${fault} is ${reason}, in a sentence`, () => {
     assert.deepEqual(exits.exitOfStart(error, false), { reason, message });
   });
 }
 
-test('whatever the start failed by, a page that was sent to its goodbye address is logged out', () => {
+test('a start that ends on the logged-out URL is logged_out, whatever its error', () => {
   for (const [, error] of starts) assert.equal(exits.exitOfStart(error, true).reason, 'logged_out');
 });
 
-test('a start past its deadline says how far it came', () => {
+test('a start past its deadline says how far it got', () => {
   assert.deepEqual(exits.exitOfStartDeadline(60_000, false, null), {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: it did not answer within 60 s (ERR_TIMED_OUT)',
@@ -112,14 +112,14 @@ test('a start past its deadline says how far it came', () => {
   });
 });
 
-test('a page that is answered with an error names the host and the status', () => {
+test('an HTTP error names the host and the status', () => {
   assert.deepEqual(exits.exitOfHttpError(500), {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: it answered HTTP 500',
   });
 });
 
-test('an end of the connection says what WhatsApp means by it, and an unknown one as it is', () => {
+test('a disconnect says what its code means, and keeps an unknown code', () => {
   assert.deepEqual(exits.exitOfDisconnect('CONFLICT'), {
     reason: 'whatsapp_disconnected',
     message: 'WhatsApp ended the connection: another browser took the session over (CONFLICT)',
@@ -131,7 +131,7 @@ test('an end of the connection says what WhatsApp means by it, and an unknown on
   assert.deepEqual(exits.exitOfDisconnect('LOGOUT'), exits.exitOfLogout());
 });
 
-test('every sentence is one line', () => {
+test('every message is one line', () => {
   const sentences = starts.map(([, error]) => exits.exitOfStart(error, false).message);
   for (const sentence of sentences) assert.doesNotMatch(sentence, /\n/);
 });

@@ -19,14 +19,14 @@ after(assertNothingLeft);
 const root = scratchDir();
 let made = 0;
 
-/** A directory that is not there yet. */
+/** A directory that does not exist yet. */
 const freshDir = () => join(root, `auth-${++made}`, '.web-versions');
 const version = (n: number) => `2.3000.${1_000 + n}`;
 const html = (n: number) => `<!doctype html><title>${n} ü</title>`;
 const fileOf = (dir: string, n: number) => join(dir, `${version(n)}.html`);
 const indexOf = (dir: string) => JSON.parse(readFileSync(join(dir, 'index.json'), 'utf8')) as unknown[];
 
-test('a start page is kept whole, with its hash, size and date', async () => {
+test('a start page is stored whole, with its hash, size and date', async () => {
   const dir = freshDir();
   const pages = new StartPages(dir);
   assert.deepEqual(await pages.list(), []);
@@ -43,10 +43,14 @@ test('a start page is kept whole, with its hash, size and date', async () => {
   assert.ok(Math.abs(Date.parse(page?.kept_at ?? '') - Date.now()) < 60_000);
   assert.deepEqual(indexOf(dir), [page]);
   assert.deepEqual(readdirSync(dir).sort(), [`${version(1)}.html`, 'index.json']);
-  assert.equal(statSync(join(dir, '..')).mode & 0o777, 0o700, 'the directory of logins is the owner’s alone');
+  assert.equal(
+    statSync(join(dir, '..')).mode & 0o777,
+    0o700,
+    'only the owner can enter the directory of logins',
+  );
 });
 
-test('the same page is not written again, another one of the same version is', async () => {
+test('an unchanged page is not written again, a changed page of the same version is', async () => {
   const dir = freshDir();
   const pages = new StartPages(dir);
   await pages.keep(version(1), html(1));
@@ -61,7 +65,7 @@ test('the same page is not written again, another one of the same version is', a
   assert.equal((await pages.list()).length, 1);
 });
 
-test('the newest ten are kept, and a pinned one however old it is', async () => {
+test('the newest ten are kept, and a pinned one of any age', async () => {
   const dir = freshDir();
   const pages = new StartPages(dir, version(1));
   for (let n = 1; n <= 13; n++) await pages.keep(version(n), html(n));
@@ -70,10 +74,10 @@ test('the newest ten are kept, and a pinned one however old it is', async () => 
   assert.equal(existsSync(fileOf(dir, 2)), false);
   const unpinned = new StartPages(dir);
   await unpinned.keep(version(14), html(14));
-  assert.equal(existsSync(fileOf(dir, 1)), false, 'the control: unpinned it goes like any other');
+  assert.equal(existsSync(fileOf(dir, 1)), false, 'the control: without the pin it is removed');
 });
 
-test('what an operator put there is listed, and neither replaced nor removed', async () => {
+test('files of an operator are listed, and neither replaced nor removed', async () => {
   const dir = freshDir();
   mkdirSync(dir, { recursive: true });
   writeFileSync(fileOf(dir, 50), 'from elsewhere');
@@ -87,7 +91,7 @@ test('what an operator put there is listed, and neither replaced nor removed', a
   assert.ok(existsSync(join(dir, 'notes.txt')) && existsSync(join(dir, 'old.html')));
 });
 
-test('an index that cannot be read costs nothing, an odd entry costs itself', async () => {
+test('an unreadable index and malformed entries are ignored', async () => {
   const dir = freshDir();
   const pages = new StartPages(dir);
   await pages.keep(version(1), html(1));
@@ -107,7 +111,7 @@ test('an index that cannot be read costs nothing, an odd entry costs itself', as
   assert.equal(indexOf(dir).length, 2);
 });
 
-test('a page that is no version, empty, or too large is not kept', async () => {
+test('a page that is empty, too large or without a valid version is not kept', async () => {
   const dir = freshDir();
   const pages = new StartPages(dir);
   for (const name of ['../escape', '', '2', 'index', '2.3/4', '2.3000.1.html']) {
@@ -119,7 +123,7 @@ test('a page that is no version, empty, or too large is not kept', async () => {
   assert.equal(await pages.keep(version(1), 'x'.repeat(4_194_304)), true, 'the control');
 });
 
-test('where nothing can be written it does not throw', async () => {
+test('an unwritable directory does not throw', async () => {
   const file = join(root, 'a-file');
   writeFileSync(file, '');
   const pages = new StartPages(join(file, '.web-versions'));
@@ -127,17 +131,17 @@ test('where nothing can be written it does not throw', async () => {
   assert.deepEqual(await pages.list(), []);
 });
 
-test('several at once lose nothing', async () => {
+test('concurrent writers lose no page', async () => {
   const dir = freshDir();
   const kept = await Promise.all(
     [1, 2, 3, 4, 5, 6, 7, 8].map((n) => new StartPages(dir).keep(version(n % 6), html(n % 6))),
   );
   assert.deepEqual(kept, Array(8).fill(true));
   assert.equal(indexOf(dir).length, 6);
-  assert.equal(readdirSync(dir).length, 7, 'no draft and no lock is left');
+  assert.equal(readdirSync(dir).length, 7, 'no temporary file and no lock is left');
 });
 
-test('the lock of one that was killed holds up nobody for long', async () => {
+test('the lock of a killed process is broken', async () => {
   const dir = freshDir();
   mkdirSync(dir, { recursive: true });
   const lock = join(dir, '.index.lock');

@@ -12,7 +12,7 @@ after(assertNothingLeft);
 const dir = scratchDir();
 let made = 0;
 
-/** A browser that can only tell its version, and counts how often it was asked. */
+/** A browser that only prints its version and counts how often it was asked. */
 function executable(script: string) {
   const file = join(dir, `browser-${++made}`);
   const count = `${file}.asked`;
@@ -21,7 +21,7 @@ function executable(script: string) {
     chmodSync(file, 0o755);
   };
   write(script);
-  return { file, write, asked: () => readFileSync(count, 'utf8').split('\n').length - 1 };
+  return { file, write, timesAsked: () => readFileSync(count, 'utf8').split('\n').length - 1 };
 }
 
 const question = (file: string, deadlineMs = 30_000) => ({
@@ -41,7 +41,7 @@ async function settingsOf(file: string, environment: Record<string, string> = {}
   return { ...settings, warnings };
 }
 
-test('the version is read from what each of the family prints', async () => {
+test('the version is read from the output of Chromium and Chrome', async () => {
   const outputs = [
     ['Chromium 156.0.8078.108 built on Debian GNU/Linux 12 (bookworm)', '156.0.8078.108'],
     ['Google Chrome 140.0.7339.80 ', '140.0.7339.80'],
@@ -53,27 +53,27 @@ test('the version is read from what each of the family prints', async () => {
   }
 });
 
-test('it is asked once, and again when the file is another one', async () => {
+test('the version is read once, and again when the file has changed', async () => {
   const browser = executable('echo Chromium 150.0.1.2');
   const answers = await Promise.all([1, 2, 3].map(() => browserVersion(question(browser.file))));
   assert.deepEqual(answers, ['150.0.1.2', '150.0.1.2', '150.0.1.2']);
   await browserVersion(question(browser.file));
-  assert.equal(browser.asked(), 1);
+  assert.equal(browser.timesAsked(), 1);
   browser.write('echo Chromium 151.0.3.4');
   utimesSync(browser.file, 1_000_000_000, 1_000_000_000);
   assert.equal(await browserVersion(question(browser.file)), '151.0.3.4');
-  assert.equal(browser.asked(), 2);
+  assert.equal(browser.timesAsked(), 2);
 });
 
-test('one that hangs is given up, with what it started, and asked again the next time', async () => {
+test('a hanging browser is killed with its children, and asked again the next time', async () => {
   const browser = executable('sleep 600');
   const sentence = { message: `${browser.file} --version did not answer within 1 s` };
   await assert.rejects(browserVersion(question(browser.file, 1_000)), sentence);
   await assert.rejects(browserVersion(question(browser.file, 1_000)), sentence);
-  assert.equal(browser.asked(), 2);
+  assert.equal(browser.timesAsked(), 2);
 });
 
-test('one that names no Chromium is a sentence, however much it says', async () => {
+test('the output of another program is an error with at most its first words', async () => {
   await assert.rejects(browserVersion(question(executable('echo Brave Browser 140.1.82.166').file)), {
     message: /--version names no Chromium or Chrome: "Brave Browser 140\.1\.82\.166"$/,
   });
@@ -82,7 +82,7 @@ test('one that names no Chromium is a sentence, however much it says', async () 
   await assert.rejects(browserVersion(question(join(dir, 'nowhere'))), /ENOENT/);
 });
 
-test('the user agent is the reduced one of that version on each platform, and none where it is not known', () => {
+test('the user agent is the reduced one of the version and platform, and null for an unknown platform', () => {
   assert.equal(
     chromeUserAgent('156.0.8078.108', 'linux'),
     'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
@@ -91,7 +91,7 @@ test('the user agent is the reduced one of that version on each platform, and no
   assert.equal(chromeUserAgent('156.0.8078.108', 'freebsd'), null);
 });
 
-test('a browser without a window gets its user agent, one with a window says the right thing by itself', async () => {
+test('a headless browser gets a user agent, one with a window needs none', async () => {
   const { file } = executable('echo Chromium 156.0.8078.108');
   const headless = await settingsOf(file);
   assert.deepEqual(headless.extraArgs, [`--user-agent=${chromeUserAgent('156.0.0.0', process.platform)}`]);
@@ -100,14 +100,14 @@ test('a browser without a window gets its user agent, one with a window says the
   assert.deepEqual((await settingsOf(file, byFlag)).extraArgs, [...headless.extraArgs, '--headless=new']);
 });
 
-test('a user agent of the operator’s own wins, and nobody is asked for the version', async () => {
+test('a user agent of the operator wins, and the version is not read', async () => {
   const browser = executable('echo Chromium 156.0.8078.108');
   const { extraArgs } = await settingsOf(browser.file, { WHATSAPP_CHROME_ARGS: '--user-agent=Mine' });
   assert.deepEqual(extraArgs, ['--user-agent=Mine']);
-  assert.throws(browser.asked, /ENOENT/);
+  assert.throws(browser.timesAsked, /ENOENT/);
 });
 
-test('where there is no version there is no flag, and one warning', async () => {
+test('without a version there is no flag, and one warning', async () => {
   const { file } = executable('echo Nothing 1.0');
   const [first, second] = [await settingsOf(file), await settingsOf(file)];
   assert.deepEqual(first.extraArgs, []);
@@ -116,7 +116,7 @@ test('where there is no version there is no flag, and one warning', async () => 
   assert.deepEqual(second.warnings, []);
 });
 
-test('languages and time zone reach the browser by its command line and environment, before the operator’s own', async () => {
+test('languages and time zone reach the browser by its arguments and environment, before the operator’s arguments', async () => {
   const { file } = executable('echo Chromium 156.0.8078.108');
   const { extraArgs, environment } = await settingsOf(file, {
     WHATSAPP_LANGUAGES: 'de-DE, de,en,zh-Hant-TW',
@@ -130,7 +130,7 @@ test('languages and time zone reach the browser by its command line and environm
   assert.equal(environment.TZ, 'Europe/Berlin');
 });
 
-test('what is not configured stays as the machine has it', async () => {
+test('without a configuration the browser has the time zone and language of the machine', async () => {
   const { file } = executable('echo Chromium 156.0.8078.108');
   const { environment } = await settingsOf(file, { TZ: 'Asia/Tokyo', LANGUAGE: 'ja' });
   assert.equal(environment.TZ, 'Asia/Tokyo');

@@ -17,7 +17,7 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** A process group of two, in place of a browser and its helpers. */
+/** A process group of two, like a browser and its helper. */
 async function startGroup(): Promise<number> {
   const child = spawn('sh', ['-c', 'sleep 600 & exec sleep 600'], { detached: true, stdio: 'ignore' });
   await once(child, 'spawn');
@@ -38,7 +38,7 @@ function ignoredSignals(pid: number): number {
 const long = 60_000;
 const fresh = () => 0;
 
-test('silence kills the whole group, and the watchdog is gone with it', async () => {
+test('without beats the watchdog kills the whole group and ends', async () => {
   const group = await startGroup();
   const watchdog = new BrowserWatchdog(group, 200, fresh, assert.fail);
   const { pid = 0 } = watchdog;
@@ -46,7 +46,7 @@ test('silence kills the whole group, and the watchdog is gone with it', async ()
   await eventually(() => !isAlive(pid));
 });
 
-test('it runs nothing of whoever owns the machine', async () => {
+test('it runs no startup file of the user', async () => {
   const home = scratchDir();
   const ran = join(home, 'ran');
   writeFileSync(join(home, '.bashrc'), `touch ${ran}\n`);
@@ -54,7 +54,7 @@ test('it runs nothing of whoever owns the machine', async () => {
   const { HOME, SHLVL } = process.env;
   process.env.HOME = home;
   process.env.BASH_ENV = join(home, 'environment');
-  // Without it bash looks whether a remote login has started it.
+  // Without SHLVL bash checks whether a remote login has started it.
   delete process.env.SHLVL;
   try {
     const group = await startGroup();
@@ -69,7 +69,7 @@ test('it runs nothing of whoever owns the machine', async () => {
   }
 });
 
-test('it leads a group of its own, and no signal of a terminal ends it', async () => {
+test('it leads its own group, and terminal signals do not end it', async () => {
   const group = await startGroup();
   const watchdog = new BrowserWatchdog(group, long, fresh, assert.fail);
   const { pid = 0 } = watchdog;
@@ -80,11 +80,11 @@ test('it leads a group of its own, and no signal of a terminal ends it', async (
   assert.equal(watchdog.pid, pid);
   watchdog.end();
   await eventually(() => !isAlive(pid));
-  assert.equal(membersOfGroup(group).length, 2, 'ended, it kills nobody');
+  assert.equal(membersOfGroup(group).length, 2, 'an ended watchdog does not kill the group');
 });
 
-test('beats keep the group alive for longer than the silence that kills', async () => {
-  // Of which a busy machine may take some before the watchdog reads a beat.
+test('beats keep the group alive beyond the timeout', async () => {
+  // Long enough for a busy machine to deliver a beat.
   const timeoutMs = 3_000;
   const group = await startGroup();
   const watchdog = new BrowserWatchdog(group, timeoutMs, fresh, assert.fail);
@@ -100,13 +100,13 @@ test('beats keep the group alive for longer than the silence that kills', async 
   await eventually(() => membersOfGroup(group).length === 0, { message: 'without them it dies' });
 });
 
-test('the silence before the watchdog was there counts', async () => {
+test('the silence before its start counts', async () => {
   const group = await startGroup();
   new BrowserWatchdog(group, long, () => long - 200, assert.fail);
   await eventually(() => membersOfGroup(group).length === 0);
 });
 
-test('after the first beat the whole patience counts', async () => {
+test('the whole timeout counts after the first beat', async () => {
   const group = await startGroup();
   const watchdog = new BrowserWatchdog(group, long, () => long - 1_500, assert.fail);
   watchdog.beat();
@@ -148,7 +148,7 @@ $4"
 exec /bin/bash "\${@:1:3}" "$script" "\${@:5}"
 `;
 
-test('a bash that takes no fractions of a second works all the same, rather too early than too late', async () => {
+test('with a bash that takes no fractions of a second it kills early rather than late', async () => {
   const [group, silent, old] = [await startGroup(), await startGroup(), await startGroup()];
   await onPath(oldBash, async () => {
     await requireWatchdog();
@@ -162,7 +162,7 @@ test('a bash that takes no fractions of a second works all the same, rather too 
   });
 });
 
-test('without a bash it is said, at the start and by each watchdog', async () => {
+test('a missing bash is an error at the start and of each watchdog', async () => {
   const group = await startGroup();
   await onPath(null, async () => {
     const sentence =
@@ -173,7 +173,7 @@ test('without a bash it is said, at the start and by each watchdog', async () =>
   });
 });
 
-test('one that ends by itself, without having killed anybody, is told', async () => {
+test('a watchdog that ends without a kill reports why', async () => {
   const group = await startGroup();
   await onPath('#!/bin/bash\nexit 3\n', async () => {
     const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
@@ -181,12 +181,12 @@ test('one that ends by itself, without having killed anybody, is told', async ()
   });
 });
 
-test('one whose replacement cannot be started is told as well', async () => {
+test('a watchdog that cannot be replaced reports why', async () => {
   const group = await startGroup();
-  const told = deferred<string>();
-  const watchdog = new BrowserWatchdog(group, long, fresh, told.resolve);
+  const failure = deferred<string>();
+  const watchdog = new BrowserWatchdog(group, long, fresh, failure.resolve);
   await onPath(null, async () => {
     process.kill(watchdog.pid ?? 0, 'SIGKILL');
-    assert.match(await told.promise, /no bash/);
+    assert.match(await failure.promise, /no bash/);
   });
 });

@@ -39,7 +39,7 @@ function prepareLaunch(behaviour: BrowserBehaviour = 'normal', executable?: stri
   return { scripted, lease, lost, abandon, launch };
 }
 
-/** What one sees who attaches to it. */
+/** The pages that an attached client sees. */
 async function pagesOf(browser: Browser): Promise<{ targetId: string; url: string }[]> {
   const port = browser.openPort();
   const { targetInfos } = await ask<{ targetInfos: { targetId: string; type: string; url: string }[] }>(
@@ -54,7 +54,7 @@ async function assertGone({ pid, watchdogPid = 0 }: Browser): Promise<void> {
   await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(watchdogPid));
 }
 
-test('it runs in a group of its own under a watchdog, and can be reached by nobody else', async () => {
+test('a browser runs in its own process group with a watchdog, and ends at a stop', async () => {
   const browser = await prepareLaunch().launch();
   assert.deepEqual(
     membersOfGroup(browser.pid).map(({ pid }) => pid),
@@ -67,7 +67,7 @@ test('it runs in a group of its own under a watchdog, and can be reached by nobo
   await assertGone(browser);
 });
 
-test('the loss of the lease kills it, and its helpers, at once', async () => {
+test('the loss of the lease kills the browser and its helpers at once', async () => {
   const { scripted, launch, lost } = prepareLaunch();
   // A launcher with a helper in the browser's group.
   const launcher = join(scripted.dir, 'with-helper');
@@ -79,12 +79,12 @@ test('the loss of the lease kills it, and its helpers, at once', async () => {
   withHelper.lost.abort('the lock is held by another run');
   assert.equal(await browser.exited, 'signal SIGKILL');
   await assertGone(browser);
-  assert.equal(other.isAlive, true, 'another lease is another matter');
+  assert.equal(other.isAlive, true, 'another lease is not affected');
   lost.abort();
   await assertGone(other);
 });
 
-test('each renewal feeds its watchdog; after its end nothing of it is called', async () => {
+test('each renewal of the lease beats the watchdog, until the browser ends', async () => {
   const { lease, launch } = prepareLaunch();
   const browser = await launch();
   assert.equal(lease.renewed.size, 1);
@@ -94,14 +94,14 @@ test('each renewal feeds its watchdog; after its end nothing of it is called', a
   await assertGone(browser);
 });
 
-test('without a lease that holds it is not even started', async () => {
+test('without a held lease the browser is not started', async () => {
   const { scripted, lease, launch } = prepareLaunch();
   lease.isHeld = false;
   await assert.rejects(launch(), /the browser is not needed any more/);
   assert.deepEqual(scripted.browsersEver(), []);
 });
 
-test('it is given up while it starts, and nothing of it stays', async () => {
+test('an abandoned start leaves no process', async () => {
   const { scripted, abandon, launch } = prepareLaunch('never listens');
   const launched = launch();
   await eventually(() => scripted.browsersAlive().length === 1);
@@ -110,13 +110,13 @@ test('it is given up while it starts, and nothing of it stays', async () => {
   assert.deepEqual(scripted.browsersAlive(), []);
 });
 
-test('one that does not listen in time is killed', async () => {
+test('a browser that does not answer in time is killed', async () => {
   const { scripted, launch } = prepareLaunch('never listens');
   await assert.rejects(launch(300), { message: 'the starting browser did not answer within 0.3 s' });
   await eventually(() => scripted.browsersAlive().length === 0);
 });
 
-test('one that is not there is a sentence with its path', async () => {
+test('a missing browser is an error with its path', async () => {
   const { launch } = prepareLaunch('normal', '/nonexistent/chromium');
   await assert.rejects(launch(), {
     code: 'browser_failed_to_start',
@@ -124,7 +124,7 @@ test('one that is not there is a sentence with its path', async () => {
   });
 });
 
-test('stopping reaches a browser that is frozen', async () => {
+test('a stop reaches a frozen browser', async () => {
   const browser = await prepareLaunch().launch();
   process.kill(browser.pid, 'SIGSTOP');
   await browser.stop(10_000, unforced);
@@ -132,7 +132,7 @@ test('stopping reaches a browser that is frozen', async () => {
   await assertGone(browser);
 });
 
-test('one that ignores SIGTERM is killed when its grace is over, or at once when that is forced', async () => {
+test('a browser that ignores SIGTERM is killed after its grace, or at once when forced', async () => {
   const [patient, forced] = await Promise.all([
     prepareLaunch('ignores SIGTERM').launch(),
     prepareLaunch('ignores SIGTERM').launch(),
@@ -142,13 +142,13 @@ test('one that ignores SIGTERM is killed when its grace is over, or at once when
   await Promise.all([assertGone(patient), assertGone(forced)]);
 });
 
-test('a browser that keeps its pages is not to be used again', async () => {
+test('a browser that keeps its pages cannot be used again', async () => {
   const browser = await prepareLaunch('keeps its pages').launch();
   assert.equal(await browser.renewPages(300), false);
   await browser.kill();
 });
 
-test('the flags open the pipe that ends it with its supervisor, and no port', () => {
+test('the flags open a debugging pipe, which ends the browser with its supervisor, and no port', () => {
   const flags = chromeFlags({ profileDir: '/profiles/a', headless: true, extra: ['--lang=de'] });
   for (const flag of [
     '--remote-debugging-pipe',
@@ -163,7 +163,7 @@ test('the flags open the pipe that ends it with its supervisor, and no port', ()
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });
 
-test('the flags switch off no check of what a page may reach, and what the operator switches off comes on top', () => {
+test('the flags disable no security check of pages, and add the features that the operator disables', () => {
   const off = (extra: string[]) =>
     chromeFlags({ profileDir: '/p', headless: true, extra }).filter((flag) =>
       flag.startsWith('--disable-features='),
@@ -174,7 +174,7 @@ test('the flags switch off no check of what a page may reach, and what the opera
   assert.deepEqual(off(['--lang=de', '--disable-features=A,B']), [`${ours},A,B`]);
 });
 
-test('Chromium opens the page that is ready for the thread and none of its own, also for the next thread', async () => {
+test('Chromium opens only the prepared page, also for the next thread', async () => {
   const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
   const browser = await prepareLaunch('normal', chromeExecutable).launch();
   try {
@@ -185,7 +185,7 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
       [preparedPage],
     );
     assert.equal(await browser.renewPages(10_000), true);
-    // A page may be listed before it has its address.
+    // A page may be listed before it has its URL.
     const after = await eventually(async () => {
       const pages = await pagesOf(browser);
       assert.deepEqual(
@@ -201,7 +201,7 @@ test('Chromium opens the page that is ready for the thread and none of its own, 
   await assertGone(browser);
 });
 
-test('without a watchdog there is no browser, and the sentence says why', async () => {
+test('without a watchdog the browser is not started, and the error says why', async () => {
   const { PATH } = process.env;
   const stage = prepareLaunch();
   process.env.PATH = stage.scripted.dir;

@@ -14,7 +14,7 @@ interface Message {
   readonly sessionId?: string;
 }
 
-/** The browser's end of a pipe: what it was asked, and what it says. */
+/** The browser's end of a pipe: the messages that it got and those that it sends. */
 class Browser {
   readonly input = new PassThrough();
   readonly output = new PassThrough();
@@ -35,7 +35,7 @@ class Browser {
     this.output.write(`${JSON.stringify(message)}\0`);
   }
 
-  /** A port, and the session that the browser has for it. */
+  /** A port, and its session in the browser. */
   async openPort(): Promise<{ port: MessagePort; session: string; heard: string[] }> {
     const session = String(this.#sessions + 1).padStart(32, 'A');
     const port = this.pipe.openPort();
@@ -54,7 +54,7 @@ class Browser {
   }
 }
 
-test('a command gives its result, or throws what the browser says', async () => {
+test('a command returns its result or throws the error of the browser', async () => {
   const browser = new Browser();
   const version = browser.pipe.command('Browser.getVersion', {});
   const refused = browser.pipe.command('Target.closeTarget', { targetId: 'none' });
@@ -65,7 +65,7 @@ test('a command gives its result, or throws what the browser says', async () => 
   await assert.rejects(refused, /^Error: Target.closeTarget: No target with given id found$/);
 });
 
-test('a command ends with its signal, and with the browser', async () => {
+test('a command ends with its signal and with the browser', async () => {
   const browser = new Browser();
   const leaving = new AbortController();
   const left = browser.pipe.command('Target.getTargets', {}, leaving.signal);
@@ -77,7 +77,7 @@ test('a command ends with its signal, and with the browser', async () => {
   await assert.rejects(browser.pipe.command('Target.getTargets', {}), /the browser is gone/);
 });
 
-test('a command to a page hears its answer and its crash, and of no other session', async () => {
+test('a command to a page settles by the answer or the crash of that page only', async () => {
   const browser = new Browser();
   const [page, other] = ['A'.repeat(32), 'B'.repeat(32)];
   const ask = (session: string) => browser.pipe.command('Runtime.evaluate', {}, undefined, session);
@@ -94,7 +94,7 @@ test('a command to a page hears its answer and its crash, and of no other sessio
   await assert.rejects(lost, /^Error: Runtime.evaluate: the page has crashed$/);
 });
 
-test('who holds a port speaks in a session of its own, and does not see it', async () => {
+test('the holder of a port has its own session, which it does not see', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();
   assert.deepEqual(browser.asked.at(-1), {
@@ -106,7 +106,7 @@ test('who holds a port speaks in a session of its own, and does not see it', asy
   port.close();
 });
 
-test('sessions within are named in both directions', async () => {
+test('messages of nested sessions keep their session id in both directions', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();
   const page = 'B'.repeat(32);
@@ -121,11 +121,11 @@ test('sessions within are named in both directions', async () => {
   browser.say({ method: 'Page.loadEventFired', params: {}, sessionId: page });
   browser.say({ id: 3, result: {}, sessionId: session });
   await eventually(() => heard.at(-1) === '{"id":3,"result":{}}');
-  assert.equal(heard.length, 4, 'nothing more of the page that it has left');
+  assert.equal(heard.length, 4, 'no message of the detached page');
   port.close();
 });
 
-test('two ports hear nothing of each other, and one that closes ends its session', async () => {
+test('two ports are separate, and a closed port ends its session', async () => {
   const browser = new Browser();
   const one = await browser.openPort();
   const other = await browser.openPort();
@@ -141,7 +141,7 @@ test('two ports hear nothing of each other, and one that closes ends its session
   other.port.close();
 });
 
-test('a port closes with the browser, also one that is opened afterwards', async () => {
+test('a port closes with the browser, even one that is opened later', async () => {
   const browser = new Browser();
   const { port } = await browser.openPort();
   const closed = once(port, 'close');
@@ -153,7 +153,7 @@ test('a port closes with the browser, also one that is opened afterwards', async
   );
 });
 
-test('messages are put together whatever the pieces, also within a character', async () => {
+test('messages are assembled from any pieces, even within a character', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();
   const said = Buffer.from(`${JSON.stringify({ id: 1, result: { name: 'Zoë €🙂' }, sessionId: session })}\0`);
@@ -163,7 +163,7 @@ test('messages are put together whatever the pieces, also within a character', a
   port.close();
 });
 
-test('the browser waits for whoever is 16 MiB behind, until it has caught up or left', async () => {
+test('the browser waits for a reader that is 16 MiB behind, until it has caught up or closed', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();
   const other = await browser.openPort();
@@ -184,7 +184,7 @@ test('the browser waits for whoever is 16 MiB behind, until it has caught up or 
   other.port.close();
 });
 
-test('a message of more than 64 MiB is lost, and only that one', async () => {
+test('a message of more than 64 MiB is dropped, and no other', async () => {
   const browser = new Browser();
   const { port, session, heard } = await browser.openPort();
   const filling = Buffer.alloc(MiB, 'x');
@@ -197,7 +197,7 @@ test('a message of more than 64 MiB is lost, and only that one', async () => {
   port.close();
 });
 
-test('a message that is none costs nobody who does not wait for it', async () => {
+test('an invalid message is ignored', async () => {
   const browser = new Browser();
   const version = browser.pipe.command('Browser.getVersion', {});
   await eventually(() => browser.asked.length === 1);

@@ -10,7 +10,7 @@ after(assertNothingLeft);
 
 const login = { WANoiseInfo: 'secret' };
 
-/** A profile on which a login was kept by a browser that is gone, as the next run finds it. */
+/** A profile with a kept login of a dead browser, as the next run finds it. */
 async function leftBehind() {
   const authDir = scratchDir();
   const log = pino({ level: 'silent' });
@@ -22,7 +22,7 @@ async function leftBehind() {
   return { freshLogin, stored: () => profile.readStorage() };
 }
 
-test('a login has settled once the same browser has had it for a while; one that ends before leaves it for the next', async () => {
+test('a login has settled when one browser has had it for a while; a browser that ends earlier leaves it kept', async () => {
   const [living, ended] = [await leftBehind(), await leftBehind()];
   ended.freshLogin.settleAfter(20, Promise.resolve());
   living.freshLogin.settleAfter(20, new Promise(() => {}));

@@ -15,7 +15,7 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** A leader and a child that write without pause; how often they did. */
+/** A leader and a child that write without pause, and how much they wrote. */
 async function busyGroup(): Promise<{ leader: number; child: number; written: () => number }> {
   const write = 'for (;;) require("node:fs").writeSync(1, ".")';
   const script = `const c = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(write)}], { stdio: ["ignore", 1, 1] });
@@ -36,7 +36,7 @@ async function busyGroup(): Promise<{ leader: number; child: number; written: ()
 
 const stateOf = (pid: number) => processFacts(pid)?.state ?? 'gone';
 
-test('every process of a group stands still during the work, and goes on after it', async () => {
+test('every process of a group is frozen during the work and goes on after it', async () => {
   const { leader, child, written } = await busyGroup();
   const answer = await whileGroupFrozen(leader, async () => [stateOf(leader), stateOf(child)]);
   assert.deepEqual(answer, ['T', 'T']);
@@ -45,7 +45,7 @@ test('every process of a group stands still during the work, and goes on after i
   assert.ok(![stateOf(leader), stateOf(child)].includes('T'));
 });
 
-test('it goes on after work that fails too', async () => {
+test('a group goes on after failed work', async () => {
   const { leader, child } = await busyGroup();
   await assert.rejects(
     whileGroupFrozen(leader, async () => {
@@ -56,7 +56,7 @@ test('it goes on after work that fails too', async () => {
   await eventually(() => ![stateOf(leader), stateOf(child)].includes('T'));
 });
 
-test('a group that is frozen can be killed', async () => {
+test('a frozen group can be killed', async () => {
   const { leader, child } = await busyGroup();
   await whileGroupFrozen(leader, async () => {
     signalGroup(leader, 'SIGKILL');
@@ -66,6 +66,6 @@ test('a group that is frozen can be killed', async () => {
   });
 });
 
-test('of a group that is gone the work is done all the same', async () => {
+test('the work is done for a dead group too', async () => {
   assert.equal(await whileGroupFrozen(4_194_304, async () => 'done'), 'done');
 });

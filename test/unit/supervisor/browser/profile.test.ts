@@ -28,7 +28,7 @@ after(async () => {
   await assertNothingLeft();
 });
 
-/** A process that looks like a browser on this profile, leading a group of its own. */
+/** A process that looks like a browser on this profile and leads its own group. */
 async function holder(profileDir: string): Promise<number> {
   const wait = 'setInterval(() => {}, 60_000)';
   const child = spawn(process.execPath, ['-e', wait, '--', `--user-data-dir=${profileDir}`], {
@@ -42,7 +42,7 @@ async function holder(profileDir: string): Promise<number> {
   return pid;
 }
 
-/** As Chromium leaves it. */
+/** Creates the lock files that Chromium leaves. */
 function lock(dir: string, host: string, pid: number): void {
   mkdirSync(dir, { recursive: true });
   symlinkSync(`${host}-${pid}`, join(dir, 'SingletonLock'));
@@ -64,7 +64,7 @@ test('a new profile is private and not linked', async () => {
   assert.equal(statSync(profile.dir).mode & 0o777, 0o700);
 });
 
-test('what the note says is known again by the next supervisor on this machine', async () => {
+test('the next supervisor on the machine has the note of the profile', async () => {
   const authDir = scratchDir();
   const first = new Profile(authDir, 'default');
   const note = await first.prepare(0, 7);
@@ -77,7 +77,7 @@ test('what the note says is known again by the next supervisor on this machine',
   assert.equal(statSync(`${second.dir}.json`).mode & 0o777, 0o600);
 });
 
-test('a profile that was wiped elsewhere since is void, whatever its note says', async () => {
+test('a profile from before a wipe is renewed, whatever its note says', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
   const note = await profile.prepare(100, 7);
@@ -85,7 +85,7 @@ test('a profile that was wiped elsewhere since is void, whatever its note says',
   writeFileSync(join(profile.dir, 'login'), 'void');
 
   const known = await new Profile(authDir, 'default').prepare(100, 7);
-  assert.equal(known.isLinked, true, 'the wipe that it was made after does not void it');
+  assert.equal(known.isLinked, true, 'a wipe from before the profile does not count');
   const renewed = await new Profile(authDir, 'default').prepare(101, 7);
   assert.notEqual(renewed.profileId, note.profileId);
   const { profileId: _, ...facts } = renewed;
@@ -93,7 +93,7 @@ test('a profile that was wiped elsewhere since is void, whatever its note says',
   assert.equal(existsSync(join(profile.dir, 'login')), false);
 });
 
-test('a Redis that lost the mark of a wipe voids nothing', async () => {
+test('a Redis that has lost the mark of a wipe does not renew a profile', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
   const note = await profile.prepare(100, 7);
@@ -101,7 +101,7 @@ test('a Redis that lost the mark of a wipe voids nothing', async () => {
   assert.deepEqual(await new Profile(authDir, 'default').prepare(0, 7), { ...note, isLinked: true, account });
 });
 
-test('a note that cannot be read costs the account’s name, not the profile', async () => {
+test('an unreadable note loses the account, not the profile', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'default');
   await profile.prepare(0, 7);
@@ -111,7 +111,7 @@ test('a note that cannot be read costs the account’s name, not the profile', a
   assert.ok(existsSync(join(profile.dir, 'login')));
 });
 
-test('removal takes the profile and its note, of this session only', async () => {
+test('remove() deletes profile and note of this session only', async () => {
   const authDir = scratchDir();
   const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'a-b')];
   await profile.prepare(0, 7);
@@ -122,14 +122,14 @@ test('removal takes the profile and its note, of this session only', async () =>
   await profile.remove();
 });
 
-test('the lock of a browser on a host that is no more is removed', async () => {
+test('the lock of a browser on another host is removed', async () => {
   const profile = new Profile(scratchDir(), 'default');
   lock(profile.dir, 'an-earlier-container', process.pid);
   await profile.prepare(0, 7);
   assert.equal(hasLock(profile.dir), false);
 });
 
-test('a browser that still lives on this profile is ended, and only that', async () => {
+test('a browser that still runs on this profile is ended, and no other', async () => {
   const authDir = scratchDir();
   const [profile, other] = [new Profile(authDir, 'a'), new Profile(authDir, 'b')];
   const [leftover, stranger] = await Promise.all([holder(profile.dir), holder(other.dir)]);
@@ -140,7 +140,7 @@ test('a browser that still lives on this profile is ended, and only that', async
   assert.equal(isAlive(stranger), true);
 });
 
-test('a lock whose pid has been given to another program does not harm it', async () => {
+test('a lock whose pid now belongs to another program does not end that program', async () => {
   const authDir = scratchDir();
   const profile = new Profile(authDir, 'a');
   const stranger = await holder(new Profile(authDir, 'b').dir);
@@ -150,7 +150,7 @@ test('a lock whose pid has been given to another program does not harm it', asyn
   assert.equal(isAlive(stranger), true);
 });
 
-test('a note that is written late does not replace that of a newer run, nor one of a run that was lost', async () => {
+test('a late note does not replace that of a newer run, nor does the note of a lost run', async () => {
   const authDir = scratchDir();
   const earlier = new Profile(authDir, 'default');
   const note = await earlier.prepare(0, 7);
@@ -164,7 +164,7 @@ test('a note that is written late does not replace that of a newer run, nor one 
   assert.deepEqual(readdirSync(authDir).sort(), ['session-default', 'session-default.json']);
 });
 
-test('a run that is late does not prepare the profile that a newer one uses', async () => {
+test('a late run does not prepare a profile that a newer run uses', async () => {
   const authDir = scratchDir();
   const newer = await new Profile(authDir, 'default').prepare(0, 8);
   const late = new Profile(authDir, 'default');

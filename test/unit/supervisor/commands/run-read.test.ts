@@ -10,7 +10,7 @@ import { ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
 
-/** A session in this state, whose page answers at once. */
+/** A session in this state with a page that answers at once. */
 function session(state: SessionState) {
   const calls: string[] = [];
   const rpc: ThreadRpc = new ThreadRpc((message) => {
@@ -45,7 +45,7 @@ function session(state: SessionState) {
 }
 
 describe('an operation that may be repeated', () => {
-  /** A session whose thread ends at its first command, and answers those after it. */
+  /** A session whose thread ends at its first command. */
   function interruptedSession() {
     const { availability } = session('starting');
     const taken: string[] = [];
@@ -81,7 +81,7 @@ describe('an operation that may be repeated', () => {
     ],
     ['number', 'the session (starting) did not answer in time'],
   ] as const) {
-    it(`says after an interruption what is known of ${operation}`, async () => {
+    it(`says after an interruption of ${operation} whether it may have been done`, async () => {
       const { availability, run } = interruptedSession();
       const answer = run(operation, 50);
       availability.update(null, 'starting');
@@ -91,7 +91,7 @@ describe('an operation that may be repeated', () => {
 });
 
 describe('a read', () => {
-  it('that the page does not support is told as it was refused', async () => {
+  it('that the page does not support returns its refusal', async () => {
     const answer = await session('ready').read('chats');
     assert.deepEqual(answer, {
       ok: false,
@@ -108,7 +108,7 @@ describe('a read', () => {
     assert.deepEqual(await answer, { ok: true, output: 'number' });
   });
 
-  it('does not wait for a next try that comes after the wait', async () => {
+  it('does not wait for a restart after its deadline', async () => {
     const { availability, read } = session('ready');
     availability.update(null, 'disconnected');
     const answer = read('number', 20_000);
@@ -117,7 +117,7 @@ describe('a read', () => {
     assert.deepEqual(await answer, { ok: false, error: rest });
   });
 
-  it('waits for a next try that comes in time', async () => {
+  it('waits for a restart before its deadline', async () => {
     const { availability, read, becomes } = session('ready');
     availability.update(null, 'disconnected');
     const rest = { code: 'session_not_ready', message: 'WhatsApp ended the connection' } as const;
@@ -127,7 +127,7 @@ describe('a read', () => {
     assert.deepEqual(await answer, { ok: true, output: 'number' });
   });
 
-  it('of a pairing code does not disturb a page that asks for a passkey, and waits for the next code', async () => {
+  it('of a pairing code does not disturb a page that asks for a passkey, and waits for the next QR', async () => {
     const { calls, read, becomes } = session('passkey_required');
     assert.deepEqual(await read('pairingCode', 50), {
       ok: false,

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { packFolder } from '../../../../src/supervisor/credentials/archive.js';
 import { scratchDir } from '../../../support/leftovers.js';
 
-test('a packing that is given up at any moment, its folder removed, ends alone', async () => {
+test('an aborted packing whose folder is removed causes no unhandled error, at any moment', async () => {
   for (let moment = 0; moment < 60; moment++) {
     const dir = scratchDir();
     for (let i = 0; i < 40; i++) writeFileSync(join(dir, `file-${i}`), randomBytes(4_000));
@@ -19,7 +19,7 @@ test('a packing that is given up at any moment, its folder removed, ends alone',
     end.abort(new Error('given up'));
     await packed;
     rmSync(dir, { recursive: true });
-    // tar is at a file still, and tells that it is gone by an event that somebody has to hear.
+    // tar may still read a file: its error event must have a listener.
     for (let i = 0; i < 20; i++) await turn();
   }
 });

@@ -7,8 +7,8 @@ import { CredentialsBackup } from '../../../../src/supervisor/credentials/creden
 import type { SnapshotStore } from '../../../../src/supervisor/credentials/snapshot-store.js';
 
 for (const refused of ['the newest snapshot', 'the status'] as const) {
-  test(`at a run's start it is said whether there will be a backup, although Redis refuses ${refused} once`, async () => {
-    const told: unknown[] = [];
+  test(`the backup status is published at the start of a run, although Redis refuses ${refused} once`, async () => {
+    const published: unknown[] = [];
     let refusals = 0;
     const refuseFirst = (what: string) => {
       if (what === refused && refusals++ === 0) throw new Error('READONLY');
@@ -16,7 +16,7 @@ for (const refused of ['the newest snapshot', 'the status'] as const) {
     const redis = {
       async holdline_publishBackupStatus(...words: unknown[]) {
         refuseFirst('the status');
-        told.push(words.at(-1));
+        published.push(words.at(-1));
         return 1;
       },
     };
@@ -36,6 +36,6 @@ for (const refused of ['the newest snapshot', 'the status'] as const) {
       log: pino({ level: 'silent' }),
     });
     await backup.publishInitialStatus(never);
-    assert.deepEqual(told, ['{"enabled":true,"reason":null}']);
+    assert.deepEqual(published, ['{"enabled":true,"reason":null}']);
   });
 }

@@ -25,14 +25,14 @@ const key = makeCredentialsKey();
 const identity = { header, index: 3, isLast: false };
 const plain = randomBytes(1_000);
 
-test('a piece decrypts to what was encrypted, and no two encryptions of it are alike', () => {
+test('a piece decrypts to its plain text, and two encryptions of it differ', () => {
   const [one, two] = [encryptPiece(plain, key, identity), encryptPiece(plain, key, identity)];
   assert.deepEqual(decryptPiece(one, key, identity), plain);
   assert.notDeepEqual(one, two);
   assert.equal(one.includes(plain.subarray(0, 16)), false);
 });
 
-test('a flipped bit anywhere in a piece, in IV, text or tag, is not decrypted', () => {
+test('a piece with a flipped bit in IV, text or tag is refused', () => {
   const encrypted = encryptPiece(plain, key, identity);
   for (const at of [0, 11, 12, 500, encrypted.length - 17, encrypted.length - 16, encrypted.length - 1]) {
     const flipped = Buffer.from(encrypted);
@@ -41,7 +41,7 @@ test('a flipped bit anywhere in a piece, in IV, text or tag, is not decrypted', 
   }
 });
 
-test('a piece that is cut off is not decrypted, wherever', () => {
+test('a truncated piece is refused', () => {
   const encrypted = encryptPiece(plain, key, identity);
   for (const length of [0, 1, 12, 27, 28, 500, encrypted.length - 1]) {
     assert.throws(() => decryptPiece(encrypted.subarray(0, length), key, identity), DamagedSnapshotError);
@@ -49,29 +49,29 @@ test('a piece that is cut off is not decrypted, wherever', () => {
 });
 
 const elsewhere: readonly [string, Parameters<typeof decryptPiece>[2]][] = [
-  ['at another number', { ...identity, index: 4 }],
-  ['as the last', { ...identity, isLast: true }],
+  ['at another index', { ...identity, index: 4 }],
+  ['as the last piece', { ...identity, isLast: true }],
   ['of another session', { ...identity, header: { ...header, session: 'other' } }],
   ['of another snapshot', { ...identity, header: { ...header, id: '11111111-04d1-4a7c-9c3e-6a3a0f1d7b11' } }],
   ['of another run', { ...identity, header: { ...header, epoch: header.epoch + 1 } }],
-  ['of after a wipe', { ...identity, header: { ...header, wipedEpoch: 1 } }],
-  ['under another key id', { ...identity, header: { ...header, keyId: 'abd' } }],
-  ['of another time', { ...identity, header: { ...header, takenAt: '2026-01-02T03:04:05.679Z' } }],
+  ['after a wipe', { ...identity, header: { ...header, wipedEpoch: 1 } }],
+  ['with another key id', { ...identity, header: { ...header, keyId: 'abd' } }],
+  ['with another time', { ...identity, header: { ...header, takenAt: '2026-01-02T03:04:05.679Z' } }],
 ];
 for (const [what, other] of elsewhere) {
-  test(`a piece is not decrypted ${what}`, () => {
+  test(`a piece is refused ${what}`, () => {
     assert.throws(() => decryptPiece(encryptPiece(plain, key, identity), key, other), DamagedSnapshotError);
   });
 }
 
-test('another key does not decrypt a piece', () => {
+test('a piece is refused with another key', () => {
   assert.throws(
     () => decryptPiece(encryptPiece(plain, key, identity), makeCredentialsKey(), identity),
     DamagedSnapshotError,
   );
 });
 
-test('a stream is cut into pieces of one size, of which the last is marked, whatever its parts', async () => {
+test('a stream of any parts is cut into pieces of one size, with the last one marked', async () => {
   const whole = randomBytes(1_000);
   for (const [partSize, size] of [
     [1, 250],
@@ -92,7 +92,7 @@ test('a stream is cut into pieces of one size, of which the last is marked, what
   assert.deepEqual([only, none], [{ plain: Buffer.alloc(0), isLast: true }, []]);
 });
 
-test('a key is base64 of 32 bytes, known by an id that says nothing of it, and prints as nothing', () => {
+test('a key is base64 of 32 bytes, has an id that does not reveal it, and is never printed', () => {
   const text = randomBytes(32).toString('base64');
   const parsed = parseCredentialsKey(text);
   assert.equal(parsed?.id, parseCredentialsKey(text)?.id);

@@ -48,7 +48,7 @@ test('a copy has every file of the login, and no other', async () => {
   }
 });
 
-test('what is written after the copy is not in it: tables are linked, all else is a file of its own', async () => {
+test('a copy does not change with the profile: tables are linked, other files copied', async () => {
   const [profile, copy] = [makeProfile(), scratchDir()];
   await copyLogin(profile, copy, never);
   appendFileSync(join(profile, database, '000007.log'), ' more');
@@ -56,16 +56,16 @@ test('what is written after the copy is not in it: tables are linked, all else i
   const inode = (dir: string, name: string) => statSync(join(dir, database, name)).ino;
   assert.equal(inode(profile, '000005.ldb'), inode(copy, '000005.ldb'));
   assert.notEqual(inode(profile, '000007.log'), inode(copy, '000007.log'));
-  // LevelDB removes a table that it has merged away.
+  // LevelDB removes a table after it has merged it.
   rmSync(join(profile, database, '000005.ldb'));
   assert.equal(readFileSync(join(copy, database, '000005.ldb'), 'utf8'), 'table');
 });
 
-test('a copy that was given up rejects', async () => {
+test('an aborted copy rejects', async () => {
   await assert.rejects(copyLogin(makeProfile(), scratchDir(), AbortSignal.abort(new Error('late'))), /late/);
 });
 
-test('the fingerprint changes with each file of the login, and with nothing else', async () => {
+test('the fingerprint changes with each file of the login, and with no other', async () => {
   const profile = makeProfile();
   const first = await fingerprintOf(profile);
   assert.match(first ?? '', /^[\da-f]{64}$/);
@@ -83,7 +83,7 @@ test('the fingerprint changes with each file of the login, and with nothing else
   assert.notEqual(await fingerprintOf(profile), touched);
 });
 
-test('a profile without the files of a login has no fingerprint; one that cannot be read throws', async () => {
+test('a profile without a login has no fingerprint, and an unreadable one throws', async () => {
   assert.equal(await fingerprintOf(scratchDir()), null);
   const broken = scratchDir();
   writeFileSync(join(broken, 'Default'), 'a file where a folder should be');

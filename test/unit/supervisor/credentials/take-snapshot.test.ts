@@ -7,7 +7,7 @@ import { pause } from '../../../../src/platform/deadline.js';
 import type { SnapshotStore } from '../../../../src/supervisor/credentials/snapshot-store.js';
 import { type LoginSource, takeSnapshot } from '../../../../src/supervisor/credentials/take-snapshot.js';
 
-/** What is said of a copy of a login that was not made in time. */
+/** The error of a copy that was not made in time. */
 
 const root = mkdtempSync(join(tmpdir(), 'holdline-snapshot-'));
 const profileDir = join(root, 'session-default');
@@ -29,10 +29,10 @@ const take = (whileFrozen: LoginSource['whileFrozen']) =>
     never,
   );
 
-test('a process that stood still says so, and does not blame the disk', async () => {
+test('a process that stood still says so and does not blame the disk', async () => {
   const taking = take((work) => {
     const copied = work();
-    // As a loop that other work blocks: no timer runs, no I/O.
+    // Like a blocked event loop: no timer and no I/O runs.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, limitMs * 2);
     return copied;
   });
@@ -42,7 +42,7 @@ test('a process that stood still says so, and does not blame the disk', async ()
   assert.deepEqual(readdirSync(root), ['session-default']);
 });
 
-test('control: of a process that ran on, the disk is what was slow', async () => {
+test('control: a process that ran blames the disk', async () => {
   const taking = take(async (work) => {
     await pause(limitMs + 1);
     return work();

@@ -25,14 +25,14 @@ async function messagesOf(page: FakePage, limit = 10): Promise<PageMessage[]> {
 
 describe('the id of a message', () => {
   for (const field of ['_serialized', '$1', '$2', 'anythingElse']) {
-    it(`is told whatever field the page keeps it in: ${field}`, async () => {
+    it(`is read from the field ${field}`, async () => {
       const page = fakePage(field);
       withChat(page, { messages: [messageOf(lid, 'A1', {}, field)] });
       assert.equal((await messagesOf(page))[0]?.id, `false_${lid}_A1`);
     });
   }
 
-  it('is made of its parts where the page keeps no text of it at all', async () => {
+  it('is composed of its parts when the page has no text of it', async () => {
     const page = fakePage();
     withChat(page, { messages: [{ ...messageOf(lid, 'A1'), id: { fromMe: false, remote: lid, id: 'A1' } }] });
     assert.equal((await messagesOf(page))[0]?.id, `false_${lid}_A1`);
@@ -40,9 +40,9 @@ describe('the id of a message', () => {
 });
 
 describe('a list of messages', () => {
-  it('has an odd one as far as it can be told, and all the others', async () => {
+  it('includes malformed messages as far as they are readable, and all others', async () => {
     const page = fakePage();
-    const odd = [
+    const malformed = [
       messageOf(lid, 'A1', { id: null }),
       messageOf(lid, 'A2', { t: undefined }),
       messageOf(lid, 'A3', { body: { thumbnail: true } }),
@@ -53,17 +53,17 @@ describe('a list of messages', () => {
         },
       }),
     ];
-    withChat(page, { messages: [...odd, messageOf(lid, 'A6')] });
-    const told = await messagesOf(page);
-    assert.equal(told.length, 6);
-    assert.equal(told.at(-1)?.id, `false_${lid}_A6`);
+    withChat(page, { messages: [...malformed, messageOf(lid, 'A6')] });
+    const messages = await messagesOf(page);
+    assert.equal(messages.length, 6);
+    assert.equal(messages.at(-1)?.id, `false_${lid}_A6`);
     assert.deepEqual(
-      told.map(({ body }) => body),
+      messages.map(({ body }) => body),
       ['Hello', 'Hello', '', 'Hello', '', 'Hello'],
     );
   });
 
-  it('is told with what is in memory where earlier ones cannot be loaded', async () => {
+  it('has the messages in memory when earlier ones cannot be loaded', async () => {
     const page = fakePage();
     withChat(page, { messages: [messageOf(lid, 'A1')] });
     page.modules.WAWebChatLoadMessages = {
@@ -86,16 +86,12 @@ describe('a list of messages', () => {
     ['nothing of a picture without its key', { type: 'image', body: encoded }, ''],
     ['the question of a poll', { type: 'poll_creation', body: '', pollName: 'Tea?' }, 'Tea?'],
     ['the name of a contact', { type: 'vcard', body: 'BEGIN:VCARD', vcardFormattedName: 'Ada' }, 'Ada'],
-    ['no thumbnail of a kind that is not known', { type: 'something_new', body: encoded }, ''],
-    [
-      'the words of a kind that is not known',
-      { type: 'something_new', body: 'Press 1 or 2' },
-      'Press 1 or 2',
-    ],
-    ['a text as it is, though it looks encoded', { type: 'chat', body: encoded }, encoded],
+    ['no thumbnail of an unknown type', { type: 'something_new', body: encoded }, ''],
+    ['the text of an unknown type', { type: 'something_new', body: 'Press 1 or 2' }, 'Press 1 or 2'],
+    ['a text unchanged, although it looks encoded', { type: 'chat', body: encoded }, encoded],
   ];
   for (const [what, attributes, body] of bodies) {
-    it(`tells ${what}`, async () => {
+    it(`has ${what} as the body`, async () => {
       const page = fakePage();
       withChat(page, { messages: [messageOf(lid, 'A1', attributes)] });
       assert.equal((await messagesOf(page))[0]?.body, body);
@@ -104,7 +100,7 @@ describe('a list of messages', () => {
 });
 
 describe('the list of chats', () => {
-  it('has the newest first, and asks for nothing of the others', async () => {
+  it('has the newest first, and requests no group metadata', async () => {
     const page = fakePage();
     let asked = 0;
     for (let i = 0; i < 300; i++) {
@@ -121,7 +117,7 @@ describe('the list of chats', () => {
     assert.equal(asked, 0);
   });
 
-  it('has an odd chat as far as it can be told', async () => {
+  it('includes malformed chats as far as they are readable', async () => {
     const page = fakePage();
     withChat(
       page,
@@ -139,7 +135,7 @@ describe('the list of chats', () => {
     assert.equal(chats[0]?.name, null);
   });
 
-  it('reads no stories', async () => {
+  it('has no stories', async () => {
     const page = fakePage();
     withChat(page, {}, 'status@broadcast');
     assert.deepEqual(await page.value('readChats', { limit: 20 }), []);
@@ -174,7 +170,7 @@ describe('sending', () => {
     return sent;
   }
 
-  it('goes on where the chat cannot be marked as seen, and where there is no preview', async () => {
+  it('goes on when marking as seen and the preview fail', async () => {
     const page = fakePage();
     const refuse = () => {
       throw new Error('markedUnread');
@@ -186,7 +182,7 @@ describe('sending', () => {
     assert.equal(sent.count, 1);
   });
 
-  it('shows a preview where there is one and it is wanted', async () => {
+  it('adds a preview unless link_preview is false', async () => {
     const page = fakePage();
     const sent = countSends(page);
     await send(page, [text({ message: 'https://example.org' })]);
@@ -197,7 +193,7 @@ describe('sending', () => {
     assert.equal((sent.last as { title?: string }).title, undefined);
   });
 
-  it('marks a chat as seen only where that is wanted', async () => {
+  it('marks a chat as seen unless mark_seen is false', async () => {
     const page = fakePage();
     let seen = 0;
     page.modules.WAWebUpdateUnreadChatAction = { sendSeen: async () => seen++ };
@@ -207,14 +203,14 @@ describe('sending', () => {
     assert.equal(seen, 1);
   });
 
-  it('looks at the clock just before the act', async () => {
+  it('checks the deadline just before the send', async () => {
     const page = fakePage();
     const sent = countSends(page);
     assert.deepEqual(await send(page, [text()], Date.now() - 1), [{ type: 'late' }]);
     assert.equal(sent.count, 0);
   });
 
-  it('never begins the same act beside itself', async () => {
+  it('never sends the same message twice at once', async () => {
     const page = fakePage();
     const held = deferred<unknown>();
     const sent = countSends(page, () => held.promise);
@@ -224,7 +220,7 @@ describe('sending', () => {
     assert.equal(sent.count, 1);
   });
 
-  it('says of an act that does not end that it is pending, each time, and tells what the others came to', async (t) => {
+  it('reports a hanging send as pending each time, with the results of the others', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const page = fakePage();
     const endless = deferred<unknown>();
@@ -239,12 +235,12 @@ describe('sending', () => {
     await new Promise(setImmediate);
     t.mock.timers.tick(20_000);
     assert.deepEqual(await again, [{ type: 'pending' }]);
-    assert.equal(sent.count, 2, 'nothing is begun beside it, nor behind it');
+    assert.equal(sent.count, 2, 'no other send begins meanwhile');
     endless.resolve({});
     assert.deepEqual(await send(page, texts.slice(1)), [{ type: 'sent' }, { type: 'sent' }]);
   });
 
-  it('does not send again what the page has', async () => {
+  it('does not send a message again that the page has', async () => {
     const page = fakePage();
     await send(page, [text()]);
     const sent = countSends(page);
@@ -252,7 +248,7 @@ describe('sending', () => {
     assert.equal(sent.count, 0);
   });
 
-  it('says in words what the page threw', async () => {
+  it('reports the error of the page in words', async () => {
     const page = fakePage();
     page.modules.WAWebSendMsgChatAction = {
       addAndSendMsgToChat: () => {
@@ -263,7 +259,7 @@ describe('sending', () => {
     assert.deepEqual(answer, { type: 'refused', message: '(status: 479, text: smax-invalid)' });
   });
 
-  it('stops before anything is sent where the key is not the one that was prepared', async () => {
+  it('sends nothing when the message key differs from the prepared one', async () => {
     const page = fakePage();
     const sent = countSends(page);
     assert.deepEqual(await send(page, [text({ messageId: 'true_other@lid_3EB0AA' })]), [
@@ -301,7 +297,7 @@ describe('a reaction', () => {
     ]);
   });
 
-  it('is put on nothing where there is no such message', async () => {
+  it('is refused without a message of that id', async () => {
     const page = fakePage();
     const reactions = withReactions(page);
     assert.equal(await page.value('react', { messageId: id, emoji: '👍' }), false);
@@ -320,7 +316,7 @@ describe('a reaction', () => {
   });
 });
 
-describe('what the page tells by itself', () => {
+describe('the message events of the page', () => {
   const until = async (page: FakePage, count: number) => {
     while (page.sentToNode.flatMap(({ events }) => events ?? []).length < count)
       await new Promise(setImmediate);
@@ -329,20 +325,20 @@ describe('what the page tells by itself', () => {
     );
   };
 
-  it('is each incoming message once, in order, however many come at once', async () => {
+  it('have each incoming message once, in order, even for 1,500 at once', async () => {
     const page = fakePage();
     await page.call('listen');
     for (let i = 0; i < 1_500; i++)
       collections(page).Msg.add(messageOf(lid, `K${i}`, { isNewMsg: true, body: `${i}` }));
-    const told = await until(page, 1_500);
+    const events = await until(page, 1_500);
     assert.deepEqual(
-      told.map(({ message }) => message.body),
+      events.map(({ message }) => message.body),
       Array.from({ length: 1_500 }, (_, i) => `${i}`),
     );
     assert.ok(page.sentToNode.length < 20, 'in batches');
   });
 
-  it('leaves out stories, channels and own messages', async () => {
+  it('leave out stories, channels and own messages', async () => {
     const page = fakePage();
     await page.call('listen');
     const { Msg } = collections(page);
@@ -350,9 +346,9 @@ describe('what the page tells by itself', () => {
     const own = messageOf(lid, 'OWN', { isNewMsg: true });
     Msg.add({ ...own, id: { ...(own.id as object), fromMe: true } });
     Msg.add(messageOf(lid, 'IN', { isNewMsg: true }));
-    const told = await until(page, 1);
+    const events = await until(page, 1);
     assert.deepEqual(
-      told.map(({ message }) => message.id),
+      events.map(({ message }) => message.id),
       [`false_${lid}_IN`],
     );
   });

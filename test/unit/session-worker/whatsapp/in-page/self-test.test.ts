@@ -9,7 +9,7 @@ import { chatOf, type FakePage, fakePage, messageOf } from '../../../../support/
 
 type Change = (page: FakePage) => void;
 
-/** Takes a member away, or the whole module. */
+/** Removes a member or the whole module. */
 function without(path: string): Change {
   return ({ modules }) => {
     const [module = '', ...rest] = path.split('.');
@@ -45,7 +45,7 @@ function pageWithChat(field?: string): FakePage {
 
 describe('the self-test', () => {
   for (const field of ['_serialized', '$1', '$7']) {
-    it(`finds nothing wrong with a page whose keys have their text in ${field}`, async () => {
+    it(`finds no problem in a page whose keys have their text in ${field}`, async () => {
       const { status } = await examine(pageWithChat(field));
       assert.deepEqual(
         capabilityNames.filter((name) => status.capabilities[name] !== 'ok'),
@@ -56,7 +56,7 @@ describe('the self-test', () => {
     });
   }
 
-  /** What WhatsApp may do tomorrow, and what of the page does not work then. */
+  /** Possible changes of WhatsApp, with the capabilities that are then broken and degraded. */
   const futures: [string, Change, CapabilityName[], CapabilityName[]][] = [
     [
       'keys have no text at all',
@@ -79,25 +79,25 @@ describe('the self-test', () => {
     ['earlier messages cannot be loaded', without('WAWebChatLoadMessages.loadEarlierMsgs'), [], ['messages']],
     ['hidden ids cannot be translated', without('WAWebLidMigrationUtils'), [], ['chats', 'messages']],
     ['pairing is gone', without('WAWebAltDeviceLinkingApi'), ['pairing'], []],
-    ['nobody tells of a logout', without('WAWebUnpairDeviceJob'), [], ['logout']],
+    ['a logout is not reported', without('WAWebUnpairDeviceJob'), [], ['logout']],
     ['there is no logout', without('WAWebSocketModel.Socket.logout'), ['logout'], []],
     ['media cannot be uploaded', without('WAWebMediaMmsV4Upload.uploadMedia'), ['media'], []],
   ];
   for (const [future, change, broken, degraded] of futures) {
-    it(`says what does not work where ${future}`, async () => {
+    it(`names the broken and degraded capabilities when ${future}`, async () => {
       const page = pageWithChat();
       change(page);
       const { status } = await examine(page);
-      const told = (capability: string) =>
+      const withLevel = (capability: string) =>
         capabilityNames.filter((name) => status.capabilities[name] === capability);
-      assert.deepEqual([told('broken'), told('degraded')], [broken, degraded]);
+      assert.deepEqual([withLevel('broken'), withLevel('degraded')], [broken, degraded]);
       for (const name of [...broken, ...degraded])
         assert.match(status.problem ?? '', new RegExp(`${name} (broken|degraded)`));
       assert.match(status.problem ?? '', /2\.3000\.1044822804/);
     });
   }
 
-  it('is not misled by one odd chat or message', async () => {
+  it('ignores a single malformed chat or message', async () => {
     const page = pageWithChat();
     const { Chat } = page.modules.WAWebCollections as { Chat: { add(chat: unknown): void } };
     Chat.add(chatOf('1@lid', { id: null, messages: [messageOf('1@lid', 'A', { id: null })] }));
@@ -105,7 +105,7 @@ describe('the self-test', () => {
     assert.equal(status.problem, null);
   });
 
-  it('says only what is broken where an error is to be told', async () => {
+  it('names only broken capabilities in an error', async () => {
     const page = pageWithChat();
     without('WAWebUnpairDeviceJob')(page);
     const degraded = await examine(page);
@@ -120,7 +120,7 @@ describe('the self-test', () => {
 });
 
 describe('page repairs', () => {
-  it('give keys their text again under the name that the library reads', async () => {
+  it('restore the key text in the field that the library reads', async () => {
     const page = pageWithChat('$9');
     const { status } = await examine(page);
     assert.ok(status.repairs.includes('message-key'));
@@ -133,7 +133,7 @@ describe('page repairs', () => {
     assert.equal(typeof made._serialized, 'string');
   });
 
-  it('give back how fresh codes are asked for', async () => {
+  it('restore the function that requests fresh codes', async () => {
     const page = pageWithChat();
     let asked = 0;
     page.modules.WAWebLaunchSocketUtils = { refreshQR: () => asked++ };
@@ -143,7 +143,7 @@ describe('page repairs', () => {
     assert.equal(asked, 1);
   });
 
-  it('leave a page alone that needs none, and are made once', async () => {
+  it('leave a healthy page alone, and are applied once', async () => {
     const page = pageWithChat('_serialized');
     page.modules.WAWebCmd = { Cmd: { refreshQR: () => undefined } };
     assert.deepEqual((await examine(page)).status.repairs, []);
@@ -151,7 +151,7 @@ describe('page repairs', () => {
     assert.deepEqual((await examine(again)).status.repairs, (await examine(again)).status.repairs);
   });
 
-  it('cost themselves only where they fail', async () => {
+  it('are independent: one that fails does not prevent the others', async () => {
     const page = pageWithChat();
     page.modules.WAWebMsgKey = Object.freeze(class {}) as never;
     Object.freeze((page.modules.WAWebMsgKey as unknown as { prototype: object }).prototype);

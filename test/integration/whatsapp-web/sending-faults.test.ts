@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
-import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
   openBeforeSync,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
-/** What can go wrong with a message between the call into the page and its ack, as whatsapp-web.js sees it. */
+/** Faults between the call into the page and the ack of a message, as whatsapp-web.js sees them. */
 
 const CHAT = '15551000001@c.us';
 
@@ -51,7 +51,7 @@ async function bodiesInPage(): Promise<string[]> {
   return (await chat.fetchMessages({ limit: 100 })).map(({ body, ack }) => `${body} ${ack}`);
 }
 
-test('calls that stall or reject: nothing is sent, unless the fault says so', async () => {
+test('a call that stalls or rejects sends nothing, unless the fault says so', async () => {
   const { faults, phone } = whatsAppWeb;
   let isAnySettled = false;
   const neverSettles = (call: Promise<unknown>) => {
@@ -90,7 +90,7 @@ test('a message that the server refuses has the ack -1', async () => {
   assert.deepEqual(await timesReceived('refused'), []);
 });
 
-test('a stalled ack: the server has the message, the page sends it again, and it stays one message', async () => {
+test('with a stalled ack the page sends again, and the server keeps one message', async () => {
   await whatsAppWeb.faults.set({ ackStalls: true });
   const { id } = await send('never acknowledged');
   await eventually(async () => (await timesReceived('never acknowledged'))[0] === 1);
@@ -107,7 +107,7 @@ test('a stalled ack: the server has the message, the page sends it again, and it
   );
 });
 
-test('without a network a message is pending in a page that still says CONNECTED, and both sides catch up', async () => {
+test('without a network the page says CONNECTED and keeps a message pending, and both sides catch up later', async () => {
   const { faults, phone } = whatsAppWeb;
   await phone.setChat(CHAT);
   await eventually(async () => (await library.client.getChats()).length === 1);
@@ -125,13 +125,13 @@ test('without a network a message is pending in a page that still says CONNECTED
   assert.equal((await phone.state()).pagesEver, 1);
 });
 
-test('a message that a killed browser did not get out is sent by the next one, once and under its id', async () => {
+test('a message that a killed browser had not sent is sent by the next one, once and with its id', async () => {
   const { faults, phone } = whatsAppWeb;
   const restart = async () => {
     library = await openBeforeSync(whatsAppWeb, () => startLibrary(whatsAppWeb, profile));
     await library.next('ready');
   };
-  // The login itself is on disk only some seconds after it was made.
+  // The login reaches the disk only some seconds later.
   await library.closeBrowser();
   await restart();
 
@@ -150,13 +150,13 @@ test('a message that a killed browser did not get out is sent by the next one, o
   await eventually(async () => (await bodiesInPage()).join() === 'kept in the page 1');
 });
 
-test('a page that reloads while it sends has sent nothing, or sends it afterwards, or has sent it', async () => {
+test('a page that reloads during a send has sent nothing, sends afterwards or has sent, by the step of the reload', async () => {
   const { faults, phone } = whatsAppWeb;
   const sendInto = async (step: 'before-send' | 'pending' | 'at-server') => {
     const readies = library.events.filter(([name]) => name === 'ready').length;
     await openBeforeSync(whatsAppWeb, async () => {
       await faults.set({ reloadAt: { step } });
-      // The call is answered or rejected as the reload falls.
+      // The reload decides whether the call is answered or rejected.
       await send(step).catch(() => {});
       return library;
     });

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
-import { lidOf, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { lidOf, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
-/** What today's page does to unmodified whatsapp-web.js 1.34.7, which was made for the page of June. */
+/** Unmodified whatsapp-web.js 1.34.7, which was made for the page of June, on today's page. */
 
 const ADA = '15551000001';
 
@@ -19,7 +19,7 @@ let library: LibraryClient;
 
 beforeEach(async () => {
   whatsAppWeb = await startWhatsAppWeb({
-    // A page that tells the server of its logout late: a busy machine may take long to close the browser before.
+    // The page reports its logout late, so that even a busy machine has closed the browser before.
     page: { logoutDeadlineMs: 120_000 },
     timing: {
       ...{ openingMs: 20, restartMs: 20, offlineMs: 20, syncMs: 200, deliveredMs: null },
@@ -42,7 +42,7 @@ async function becomeReady(): Promise<void> {
   await library.next('ready');
 }
 
-test('it gets ready and hears of messages, whose ids it cannot tell', async () => {
+test('it becomes ready and emits messages without a usable id', async () => {
   await becomeReady();
   const heard = new Promise<{ id: object; from: string }>((resolve) => {
     library.client.once('message', resolve);
@@ -53,7 +53,7 @@ test('it gets ready and hears of messages, whose ids it cannot tell', async () =
   assert.ok(!('_serialized' in id) && '$1' in id);
 });
 
-test('what it sends goes out to the hidden id, and the call comes to nothing', async () => {
+test('it sends to the hidden id, and the call returns no message', async () => {
   await becomeReady();
   const sent = await library.client.sendMessage(`${ADA}@c.us`, 'hello').catch((error: Error) => error);
   assert.ok(sent === undefined || sent instanceof Error, 'no message comes back');
@@ -62,13 +62,13 @@ test('what it sends goes out to the hidden id, and the call comes to nothing', a
   assert.match(received?.id ?? '', new RegExp(`^true_${lidOf(ADA)}_3EB0`));
 });
 
-test('its logout() closes the browser before the server is told: the device stays linked', async () => {
+test('its logout() closes the browser before the page has reported the logout: the device stays linked', async () => {
   await becomeReady();
   await library.client.logout();
   assert.equal((await whatsAppWeb.phone.state()).devices.length, 1);
 });
 
-test('an unlink on the phone makes it ready once more before it is disconnected', async () => {
+test('an unlink on the phone makes it authenticated once more before it is disconnected', async () => {
   await becomeReady();
   await whatsAppWeb.phone.unlink();
   assert.equal(await library.next('disconnected'), 'LOGOUT');
@@ -77,7 +77,7 @@ test('an unlink on the phone makes it ready once more before it is disconnected'
   assert.ok(again.includes('authenticated'), `after ready came ${again.join()}`);
 });
 
-test('after a pairing code its QR codes have no secret, and no phone takes them', async () => {
+test('after a pairing code its QR codes have no secret, and no phone accepts them', async () => {
   await library.client.requestPairingCode('15550001111');
   const seen = library.events.filter(([name]) => name === 'qr').length;
   await library.client.pupPage?.evaluate('window.require("WAWebLaunchSocketUtils").refreshQR()');

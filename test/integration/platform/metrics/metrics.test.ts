@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { sessionKeys } from '../../../src/contract/keys.js';
-import { defaultSession } from '../../../src/contract/names.js';
-import { sessionStates } from '../../../src/contract/status.js';
-import { eventually } from '../../support/eventually.js';
-import { type Replica, startReplica } from '../../support/http-replica.js';
-import { assertNothingLeft } from '../../support/leftovers.js';
-import { type MetricsText, parseMetrics, scrape } from '../../support/metrics.js';
-import { startRedis } from '../../support/redis-server.js';
-import { SupervisedSession } from '../../support/supervised-session.js';
+import { sessionKeys } from '../../../../src/contract/keys.js';
+import { defaultSession } from '../../../../src/contract/names.js';
+import { sessionStates } from '../../../../src/contract/status.js';
+import { eventually } from '../../../support/eventually.js';
+import { type Replica, startReplica } from '../../../support/http-replica.js';
+import { assertNothingLeft } from '../../../support/leftovers.js';
+import { type MetricsText, parseMetrics, scrape } from '../../../support/metrics.js';
+import { startRedis } from '../../../support/redis-server.js';
+import { SupervisedSession } from '../../../support/supervised-session.js';
 
 const redis = await startRedis();
 const supervised = new SupervisedSession(redis, { session: defaultSession });
 const supervisor = await supervised.run('ready', 'ready');
-// As in the role all, where HTTP is a process beside it.
+// As in the role all, where HTTP is a child process.
 supervisor.metrics.followHttp({ restarts: 0 });
 const replica = await startReplica(redis.url, {
   timing: { heartbeatTtlMs: 1_200, heartbeatIntervalMs: 400 },
@@ -33,9 +33,9 @@ const render = async (from: Replica) => (await from.get('/metrics')).text();
 const ofSupervisor = () => scrape(() => supervisor.metrics.page.render());
 const ofReplica = (from = replica) => scrape(() => render(from));
 
-/** The documented families, by the section that they stand in. */
+/** The metric families that these sections of the documentation list. */
 function documented(...sections: string[]): Map<string, string> {
-  const text = readFileSync(resolve(import.meta.dirname, '../../../../docs/metrics.md'), 'utf8');
+  const text = readFileSync(resolve(import.meta.dirname, '../../../../../docs/metrics.md'), 'utf8');
   const parts = text.split(/^## /m).filter((part) => sections.some((section) => part.startsWith(section)));
   const rows = [...parts.join('\n').matchAll(/^\| `(holdline_\w+)` +\| (\w+) +\| ([^|]*)\|/gm)];
   return new Map(
@@ -46,7 +46,7 @@ function documented(...sections: string[]): Map<string, string> {
   );
 }
 
-/** What is served, in the same form; labels as far as there is a series. */
+/** The served families in the same form; labels only where there is a series. */
 function served({ types, series }: MetricsText): Map<string, string> {
   const own = [...types].filter(([name]) => name.startsWith('holdline_') && name !== 'holdline_info');
   return new Map(
@@ -60,7 +60,7 @@ function served({ types, series }: MetricsText): Map<string, string> {
   );
 }
 
-test('every metric that is served is documented with its type and labels, and the other way round', async () => {
+test('the served metrics and the documentation agree on names, types and labels', async () => {
   await replica.get('/api/status');
   await replica.get('/api/chats?limit=1', { headers: { prefer: 'wait=20' } });
   for (const pid of supervised.scripted.browsersAlive()) process.kill(pid, 'SIGKILL');
@@ -73,7 +73,7 @@ test('every metric that is served is documented with its type and labels, and th
   );
 
   const shared = 'State in Redis';
-  // Without a series now: no code is shown, without a key there is no snapshot, and a scripted thread has no page.
+  // These have no series now: there is no code, no snapshot without a key, and no page of a scripted thread.
   const absent = new Map([
     ...['qr_age_seconds', 'snapshot_age_seconds', 'snapshot_size_bytes'].map(
       (name) => [`holdline_session_${name}`, 'gauge session'] as const,
@@ -93,7 +93,7 @@ test('every metric that is served is documented with its type and labels, and th
   }
 });
 
-test('both tell the same of the session, of the supervisors and of Redis', async () => {
+test('supervisor and replica agree on the session, the supervisors and Redis', async () => {
   for (const scraped of [ofSupervisor, ofReplica]) {
     await eventually(async () => {
       const page = await scraped();
@@ -123,7 +123,7 @@ test('both tell the same of the session, of the supervisors and of Redis', async
   }
 });
 
-test('age and size of the newest backup are told', async () => {
+test('a replica serves age and size of the newest backup', async () => {
   const { redis: connection, session } = supervised.observer;
   const { backupStatus, backupSummary } = sessionKeys(session);
   const taken_at = new Date(Date.now() - 90_000).toISOString();
@@ -136,7 +136,7 @@ test('age and size of the newest backup are told', async () => {
   assert.ok(age >= 89 && age < 120, String(age));
 });
 
-test('a supervisor counts what became of its session, and measures its browser', async () => {
+test('a supervisor counts the restarts and commands of its session, and measures its browser', async () => {
   const page = await ofSupervisor();
   assert.equal(page.value('holdline_session_incarnations_total'), 2);
   assert.equal(page.value('holdline_session_restarts_total', { reason: 'browser_died' }), 1);
@@ -148,7 +148,7 @@ test('a supervisor counts what became of its session, and measures its browser',
     [['chats', 'ok', 1]],
   );
   assert.equal(page.value('holdline_command_duration_seconds_count', { operation: 'chats' }), 1);
-  // It has just started, and shares most of what it has with this process.
+  // It has just started and shares most of its memory with this process.
   await eventually(async () => {
     const browser = await ofSupervisor();
     assert.ok((browser.value('holdline_browser_memory_bytes', { kind: 'pss' }) ?? 0) > 1e7);
@@ -156,7 +156,7 @@ test('a supervisor counts what became of its session, and measures its browser',
   });
 });
 
-test('a replica counts requests by route, and what it does not know as one', async () => {
+test('a replica counts requests by route, and all unknown paths as one', async () => {
   await replica.get('/api/jobs/m-4915112345678');
   await replica.get('/4915112345678');
   await replica.get('/wp-admin');
@@ -168,14 +168,14 @@ test('a replica counts requests by route, and what it does not know as one', asy
   assert.equal(count('/api/status', '200'), 1);
 });
 
-test('no number and no name of a person is in them', async () => {
+test('metrics contain no phone number and no name', async () => {
   assert.ok((await supervised.observer.read()).status?.account?.wid?.startsWith('4915112345678'));
   for (const text of [await supervisor.metrics.page.render(), await (await replica.get('/metrics')).text()]) {
     assert.doesNotMatch(text, /4915112345678|Ada/);
   }
 });
 
-test('a scrape answers while Redis is away, and says so', async () => {
+test('a scrape while Redis is down answers that it is down', async () => {
   const other = await startRedis();
   const lonely = await startReplica(other.url);
   try {

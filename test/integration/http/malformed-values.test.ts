@@ -25,7 +25,7 @@ import { getJob, postSend } from '../../support/send-client.js';
 const session = 'default';
 const k = sessionKeys(session);
 
-describe('of what a replica reads, an odd one costs itself only:', () => {
+describe('an unreadable value in Redis fails only itself:', () => {
   let stage: CommandStage;
   const clients: EventClient[] = [];
 
@@ -52,7 +52,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     ...{ timestamp: 'x', processedOn: '1e400', finishedOn: 'soon', ats: '{}', returnvalue: 'no{' },
     data: 'no{',
   })) {
-    it(`a job with an odd ${field} is told of, and so are the others`, async () => {
+    it(`a job with an invalid ${field} is shown, and so are the others`, async () => {
       await ready();
       const [odd, other] = [await queued(), await queued()];
       await stage.redis.hset(sendJobKey(session, odd), field, value);
@@ -63,7 +63,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     });
   }
 
-  it('a job of another type is none, and the others that are looked at in the same turn are told of', async () => {
+  it('a job of the wrong type is not found, and others of the same read are', async () => {
     await ready();
     const [odd, other] = [await queued(), await queued()];
     const key = sendJobKey(session, odd);
@@ -76,7 +76,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(response.status, 404);
   });
 
-  it('a message whose job cannot be read is not sent again under its Idempotency-Key', async () => {
+  it('a message with an unreadable job is not sent again under its Idempotency-Key', async () => {
     await ready();
     const id = await queued('again');
     await stage.redis.hset(sendJobKey(session, id), 'data', 'no{');
@@ -86,7 +86,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(await stage.redis.hget(sendJobKey(session, id), 'data'), 'no{');
   });
 
-  it('nor one in whose place something else stands, and what is known of it stays', async () => {
+  it('a message with a job of the wrong type is not sent again either, and keeps its attempt record', async () => {
     await ready();
     const id = await queued('other');
     await stage.redis.set(attemptKey(session, id), '{"attempt":null,"outcome":null}');
@@ -98,7 +98,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(await stage.redis.exists(attemptKey(session, id)), 1);
   });
 
-  it('a counter of jobs that is no number is set aside, and the job is added', async () => {
+  it('a job counter that is no number is quarantined, and the job is added', async () => {
     await ready();
     const counter = '{wa}:sends-default:id';
     for (const odd of ['no number', '9223372036854775807']) {
@@ -109,13 +109,13 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     }
   });
 
-  it('/health tells of no backup where what is noted of it cannot be read', async () => {
+  it('/health answers although the backup status is unreadable', async () => {
     await ready();
     await stage.redis.mset(k.backupStatus, 'no{', k.backupSummary, '[]');
     assert.equal((await stage.replica.get('/health')).status, 200);
   });
 
-  it('a heartbeat that does not lapse keeps no session from its start', async () => {
+  it('a heartbeat without an expiry does not prevent a start', async () => {
     await stage.redis.set(k.heartbeat, 'live');
     await stage.replica.post('/api/auth/start', { headers: { prefer: 'wait=0' } });
     assert.equal(await stage.redis.exists(k.job), 1);
@@ -127,7 +127,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     account: '',
     intent: '[',
   })) {
-    it(`a session that nobody runs ends although its ${name} cannot be read`, async () => {
+    it(`a session without an owner can be logged out although its ${name} is unreadable`, async () => {
       const key = k[name as keyof typeof k];
       await ready();
       await stage.open.at(-1)?.close();
@@ -138,7 +138,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     });
   }
 
-  it('an event that cannot be read has its place in the stream, and nobody gets it', async () => {
+  it('an unreadable event keeps its place in the stream and is not sent', async () => {
     const writer = await claimToWrite(stage.redis);
     await writer.messages('first');
     const client = await listenToEvents(stage.replica.url, { lastEventId: '1-0' });
@@ -163,7 +163,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.doesNotMatch(resumed.text, /forged|no\{/);
   });
 
-  it('a state that cannot be read keeps nobody from listening', async () => {
+  it('event streams open although the state is unreadable', async () => {
     await stage.redis.set(k.state, 'no{');
     assert.equal((await stage.replica.get('/api/status')).status, 500);
     const client = await listenToEvents(stage.replica.url);
@@ -171,7 +171,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     assert.equal(client.status, 200);
   });
 
-  it('any entries of a stream are read, in their places', async () => {
+  it('readEvents reads any stream entries', async () => {
     const text = fc.oneof(fc.string(), fc.constantFrom('type', 'event', 'total', 'message', '{}', '{"a":1}'));
     const fields = fc.array(
       text.filter((word) => word !== ''),
@@ -191,7 +191,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     );
   });
 
-  it('what is known of answers and of room in a queue may be any text', async () => {
+  it('reads and sends are accepted whatever the counters of answers and queue capacity hold', async () => {
     await stage.redis.hset(answersKey(session), 'r-1', 'many', 'r-2', '9'.repeat(400));
     await stage.redis.set('{wa}:s:default:answer:r-1', 'x');
     await stage.redis.hset(readJobKey(session, 'r-3'), 'data', '{}');
@@ -203,7 +203,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     }
   });
 
-  it('messages that wait leave Redis at a logout, those among them too that cannot be read', async () => {
+  it('a logout deletes the texts of waiting messages, unreadable ones too', async () => {
     await ready();
     const ids = [await queued(), await queued(), await queued()];
     await stage.redis.hset(sendJobKey(session, ids[0] ?? ''), 'data', 'Hello{');
@@ -216,7 +216,7 @@ describe('of what a replica reads, an odd one costs itself only:', () => {
     }
   });
 
-  it('at most so many keys of a session are set aside, and all go with the account', async () => {
+  it('at most 100 keys of a session are quarantined, and all are deleted with the account', async () => {
     const { fence } = await claimToWrite(stage.redis);
     const keys = Array.from({ length: 105 }, (_, i) => `{wa}:s:default:attempt:m-${i}`);
     for (const key of keys) {

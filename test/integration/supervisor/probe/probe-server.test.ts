@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { chmodSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { OperatorError } from '../../../src/contract/errors.js';
-import { startProbeServer } from '../../../src/supervisor/probe/probe-server.js';
-import { eventually } from '../../support/eventually.js';
-import { freePort } from '../../support/free-port.js';
-import { assertNothingLeft } from '../../support/leftovers.js';
-import { Product } from '../../support/product.js';
-import { startRedis } from '../../support/redis-server.js';
-import { SupervisedSession } from '../../support/supervised-session.js';
+import { OperatorError } from '../../../../src/contract/errors.js';
+import { startProbeServer } from '../../../../src/supervisor/probe/probe-server.js';
+import { eventually } from '../../../support/eventually.js';
+import { freePort } from '../../../support/free-port.js';
+import { assertNothingLeft } from '../../../support/leftovers.js';
+import { Product } from '../../../support/product.js';
+import { startRedis } from '../../../support/redis-server.js';
+import { SupervisedSession } from '../../../support/supervised-session.js';
 
 const redis = await startRedis();
 const supervised = new SupervisedSession(redis);
@@ -36,7 +36,7 @@ async function unreadiness(): Promise<string | null> {
   return body.error?.message ?? null;
 }
 
-test('a supervisor that is on the roll, with Redis and a browser at hand, is ready', async () => {
+test('a registered supervisor with Redis and a browser is ready', async () => {
   await eventually(async () => (await unreadiness()) === null);
   assert.deepEqual(await (await probe('/livez')).json(), { ok: true });
   const metrics = await probe('/metrics');
@@ -44,13 +44,13 @@ test('a supervisor that is on the roll, with Redis and a browser at hand, is rea
   await eventually(async () => /^holdline_supervisors 1$/m.test(await (await probe('/metrics')).text()));
 });
 
-test('nothing else is there', async () => {
+test('the probe server has no other routes', async () => {
   assert.equal((await probe('/api/status')).status, 404);
   const refused = await probe('/metrics', { method: 'POST' });
   assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD']);
 });
 
-test('it is not ready while its browser cannot be started, and says why', async () => {
+test('a supervisor whose browser cannot start is not ready, and says why', async () => {
   chmodSync(supervised.scripted.browserExecutable, 0o644);
   await eventually(async () =>
     /^the browser .* is not an executable file$/.test((await unreadiness()) ?? ''),
@@ -65,7 +65,7 @@ test('it is not ready while its browser cannot be started, and says why', async 
   await eventually(async () => (await unreadiness()) === null);
 });
 
-test('without Redis it lives, is not ready, and recovers by itself', async () => {
+test('a supervisor without Redis is live and not ready, and recovers', async () => {
   redis.signal('SIGSTOP');
   try {
     await eventually(async () => (await unreadiness()) !== null);
@@ -76,7 +76,7 @@ test('without Redis it lives, is not ready, and recovers by itself', async () =>
   await eventually(async () => (await unreadiness()) === null);
 });
 
-test('a port that somebody else has is refused where it was asked for, and done without where it was not', async () => {
+test('a port in use is an error if it was configured, and skipped if it was not', async () => {
   await assert.rejects(startProbeServer({ host, port, isGiven: true }, supervisor, log), (error: unknown) => {
     assert.ok(error instanceof OperatorError);
     assert.equal(
@@ -92,7 +92,7 @@ test('a port that somebody else has is refused where it was asked for, and done 
   assert.equal(unwanted.port, null);
 });
 
-test('the product ends with 78 and the sentence, and leaves nothing', async () => {
+test('the product ends with exit code 78 and the sentence', async () => {
   const product = new Product('supervisor', {
     REDIS_URL: redis.url,
     WHATSAPP_AUTH_DIR: supervised.authDir,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer';
-import { eventually } from '../../../support/eventually.js';
-import { startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
-import { closePage, inPage, openPage, startBrowser, untilSynced } from '../../../whatsapp-web/raw-page.js';
+import { eventually } from '../../support/eventually.js';
+import { startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
+import { closePage, inPage, openPage, startBrowser, untilSynced } from '../../whatsapp-web/raw-page.js';
 
-/** Accounts that want a passkey: what the phone takes does not link, and the page waits for a person. */
+/** Accounts with a passkey: a scan or a code does not link, and the page waits for a person. */
 
 const SCREEN = '[data-testid=shortcake_passkey_screen]';
 const TYPE = "r('WAWebAltDeviceLinkingApi').getPairingType()";
@@ -38,7 +38,7 @@ after(async () => {
 
 const ask = <T>(expression: string) => inPage<T>(page, expression);
 
-test('a scan asks the page for the passkey: another secret, an event, a screen, and no login', async () => {
+test('a scan makes the page ask for the passkey: a new secret, an event, a screen and no login', async () => {
   const { phone } = whatsAppWeb;
   const secret = "r('WAWebUserPrefsMultiDevice').getADVSecretKey()";
   const before = await ask<string>(secret);
@@ -65,12 +65,12 @@ test('a scan asks the page for the passkey: another secret, an event, a screen, 
   assert.deepEqual((await phone.state()).disturbances, { refreshes: 0, codes: 0 });
 });
 
-test('refs go on meanwhile, and what the page asks for is counted; it can be called off', async () => {
+test('codes go on meanwhile, requests of the page are counted, and the passkey can be cancelled', async () => {
   const { phone, timing } = whatsAppWeb;
   await timing.set({ firstRefMs: 2_000, nextRefMs: 100, refsPerBatch: 2 });
   const shown = await phone.currentQr();
   await ask("r('WAWebLaunchSocketUtils').refreshQR()");
-  // Scanned before the server has heard of the refresh, the old code would make that a disturbance.
+  // The refresh must not come after the scan, where it would count as a disturbance.
   await eventually(async () => ![null, shown].includes(await phone.currentQr()));
   await phone.scanCurrent();
   await page.waitForSelector(SCREEN);
@@ -93,7 +93,7 @@ test('refs go on meanwhile, and what the page asks for is counted; it can be cal
   await untilSynced(page);
 });
 
-test('a typed code asks for the passkey too, and a page that goes away is asked no more', async () => {
+test('a typed code asks for the passkey too, and the request ends with the page', async () => {
   const { phone } = whatsAppWeb;
   const code = await ask<string>(`{
     const linking = r('WAWebAltDeviceLinkingApi');

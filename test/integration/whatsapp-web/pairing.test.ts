@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
-import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
-/** Unmodified whatsapp-web.js links by a code that is typed on the phone, on a page that shows QR codes. */
+/** Unmodified whatsapp-web.js links by a code that is typed on the phone, while the page shows QR codes. */
 
 const NUMBER = '15550001111';
 
@@ -40,7 +40,7 @@ async function reasonOf(code: string): Promise<string> {
   return result.linked ? 'linked' : result.reason;
 }
 
-test('a code typed on the phone leads to ready, though the page shows QR codes', async () => {
+test('a code typed on the phone leads to ready while the page shows QR codes', async () => {
   const qr = await library.next('qr');
   const code = await library.client.requestPairingCode(NUMBER);
   assert.match(code, /^[1-9A-HJ-NP-Z]{8}$/);
@@ -55,7 +55,7 @@ test('a code typed on the phone leads to ready, though the page shows QR codes',
   assert.equal(await whatsAppWeb.phone.currentCode(), null);
 });
 
-test('each renewal voids the code before it, and so does a new request', async () => {
+test('a renewal or a new request invalidates the earlier code', async () => {
   const first = await library.client.requestPairingCode(NUMBER, true, 100);
   const second = await library.next('code', 1);
   assert.notEqual(second, first);
@@ -78,7 +78,7 @@ test('a code is refused when mistyped, too late, or on the phone of another numb
   assert.equal((await whatsAppWeb.phone.state()).devices.length, 0);
 });
 
-test('no code is given for a number that is not on WhatsApp, nor when WhatsApp refuses', async () => {
+test('a request for a code fails for a number that is not on WhatsApp, and when WhatsApp refuses', async () => {
   await whatsAppWeb.directory.remove('15550002222');
   await assert.rejects(library.client.requestPairingCode('15550002222'), /bad-request/);
   await assert.rejects(library.client.requestPairingCode('123'), /bad-request/);
@@ -90,7 +90,7 @@ test('no code is given for a number that is not on WhatsApp, nor when WhatsApp r
   await library.next('ready');
 });
 
-test('cancelPairingCode() goes back to QR codes, with a new one', async () => {
+test('cancelPairingCode() returns to QR codes with a new one', async () => {
   const before = await library.next('qr');
   const code = await library.client.requestPairingCode(NUMBER);
   await library.client.cancelPairingCode();
@@ -104,7 +104,7 @@ test('cancelPairingCode() goes back to QR codes, with a new one', async () => {
 test('the code of a page that is gone is refused', async () => {
   const code = await library.client.requestPairingCode(NUMBER);
   await whatsAppWeb.faults.reloadNow();
-  // The server may hear of the new page before it hears that the old one is gone, and until then the code would link.
+  // The server may learn of the new page before it learns that the old one is gone; until then the code would link.
   await eventually(async () => {
     const { pagesEver, pagesNow } = await whatsAppWeb.phone.state();
     return pagesEver === 2 && pagesNow === 1;

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { sendRaw } from '../../support/http-raw.js';
-import { type Replica, startReplica } from '../../support/http-replica.js';
-import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../support/keyed-replica.js';
-import { get } from '../../support/raw-connection.js';
-import { openRedis, type RedisForData } from '../../support/shared-redis.js';
+import { sendRaw } from '../../../support/http-raw.js';
+import { type Replica, startReplica } from '../../../support/http-replica.js';
+import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
+import { get } from '../../../support/raw-connection.js';
+import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
 const listed = 'https://app.example.org';
 const environment = { WHATSAPP_RATE_LIMIT: '5', WHATSAPP_ALLOWED_ORIGINS: listed };
 
-/** What a browser on this machine asks because a page of another site made it. By hand: fetch has headers of its own. */
+/** Requests that a page of another site makes with the user's browser. Written by hand: fetch would add its own headers. */
 describe('a page of another site', () => {
   const keys = makeKeys();
   let server: RedisForData;
@@ -31,7 +31,7 @@ describe('a page of another site', () => {
     await server.stop();
   });
 
-  const how = (site: string, mode: string, dest: string) => [
+  const fetchHeaders = (site: string, mode: string, dest: string) => [
     ...[`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Mode: ${mode}`, `Sec-Fetch-Dest: ${dest}`],
   ];
   const counted = () => redis.keys('{wa}:limit:*');
@@ -43,9 +43,12 @@ describe('a page of another site', () => {
   }
 
   for (const site of ['cross-site', 'same-site']) {
-    it(`uses up nothing of the owner's by embedding (${site}), where nobody needs a key`, async () => {
+    it(`cannot use up the limits of the owner by embedding (${site}), where no keys are configured`, async () => {
       for (let i = 0; i < 8; i++) {
-        assert.equal(await ask(open, '/api/chats', how(site, 'no-cors', 'empty')), '403 origin_not_allowed');
+        assert.equal(
+          await ask(open, '/api/chats', fetchHeaders(site, 'no-cors', 'empty')),
+          '403 origin_not_allowed',
+        );
       }
       for (const [path, mode, dest] of [
         ['/qr.png', 'no-cors', 'image'],
@@ -54,14 +57,14 @@ describe('a page of another site', () => {
         ['/qr', 'navigate', 'iframe'],
         ['/api/chats', 'navigate', 'iframe'],
       ] as const) {
-        assert.equal(await ask(open, path, how(site, mode, dest)), '403 origin_not_allowed', path);
+        assert.equal(await ask(open, path, fetchHeaders(site, mode, dest)), '403 origin_not_allowed', path);
       }
       assert.deepEqual(await counted(), []);
       assert.equal(await ask(open, '/api/chats', []), '409 session_not_started', 'the owner');
     });
 
-    it(`may link to what costs nothing (${site})`, async () => {
-      const link = how(site, 'navigate', 'document');
+    it(`may link to pages that count for no limit (${site})`, async () => {
+      const link = fetchHeaders(site, 'navigate', 'document');
       assert.equal(await ask(open, '/qr', link), '200');
       assert.equal(await ask(open, '/login', link), '303');
       assert.equal(await ask(open, '/api/status', link), '200');
@@ -71,11 +74,11 @@ describe('a page of another site', () => {
 
     it(`may link to a QR link's page (${site})`, async () => {
       const path = await keyed.qrLink();
-      assert.equal(await ask(keyed, path, how(site, 'navigate', 'document')), '200');
+      assert.equal(await ask(keyed, path, fetchHeaders(site, 'navigate', 'document')), '200');
     });
 
-    it(`does not get what costs by a link (${site}), and a browser may fetch one ahead`, async () => {
-      const link = how(site, 'navigate', 'document');
+    it(`may not link to a path that counts for a limit (${site}), since a browser may prefetch it`, async () => {
+      const link = fetchHeaders(site, 'navigate', 'document');
       assert.equal(await ask(open, '/api/chats', link), '403 origin_not_allowed');
       const cookie = await keyed.cookieOf(keys.key.admin);
       await redis.del(...(await counted()), 'none');
@@ -83,11 +86,11 @@ describe('a page of another site', () => {
       assert.deepEqual(await counted(), []);
     });
 
-    it(`cannot use up the tries to log in (${site})`, async () => {
+    it(`cannot use up the login attempts (${site})`, async () => {
       for (let i = 0; i < 11; i++) {
         const response = await sendRaw(
           keyed.port,
-          `POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n${how(site, 'no-cors', 'empty').join('\r\n')}\r\nContent-Length: 5\r\n\r\nkey=x`,
+          `POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n${fetchHeaders(site, 'no-cors', 'empty').join('\r\n')}\r\nContent-Length: 5\r\n\r\nkey=x`,
         );
         assert.equal(response[0]?.status, 403);
       }
@@ -95,8 +98,8 @@ describe('a page of another site', () => {
       assert.equal((await keyed.logIn(keys.key.read)).status, 303, 'the owner');
     });
 
-    it(`calls as before with a key, or from an origin that is listed (${site})`, async () => {
-      const embedded = how(site, 'cors', 'empty');
+    it(`may call with a key or from an allowed origin (${site})`, async () => {
+      const embedded = fetchHeaders(site, 'cors', 'empty');
       const key = [...embedded, `X-API-Key: ${keys.key.read}`];
       assert.equal(await ask(keyed, '/api/status', key), '200');
       assert.equal(await ask(keyed, '/api/chats', key), '409 session_not_started');
@@ -105,11 +108,11 @@ describe('a page of another site', () => {
         '409 session_not_started',
       );
       assert.equal(
-        await ask(open, '/api/chats', how('none', 'navigate', 'document')),
+        await ask(open, '/api/chats', fetchHeaders('none', 'navigate', 'document')),
         '409 session_not_started',
       );
       assert.equal(
-        await ask(open, '/api/chats', how('same-origin', 'cors', 'empty')),
+        await ask(open, '/api/chats', fetchHeaders('same-origin', 'cors', 'empty')),
         '409 session_not_started',
       );
     });

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Message } from 'whatsapp-web.js';
-import { eventually } from '../../../support/eventually.js';
-import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
   openBeforeSync,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
 /**
- * Chats and messages as unmodified whatsapp-web.js reads and sends them. One client, logged in once; each test has
- * numbers of its own.
+ * Chats and messages as unmodified whatsapp-web.js reads and sends them. One client, logged in once; each test has its own
+ * numbers.
  */
 
 const ME = '15550001111@c.us';
@@ -84,7 +84,7 @@ test('a sent message is pending, then at the server, delivered and read, and is 
   assert.deepEqual([shown?.id._serialized, shown?.ack, shown?.body], [sent.id._serialized, 3, body]);
 });
 
-test('a number without a chat can be written to if it is on WhatsApp, and else the call rejects', async () => {
+test('a message to a number without a chat is sent if the number is on WhatsApp, and rejected if not', async () => {
   const sent = await library.client.sendMessage('15551000002@c.us', 'the first message');
   await eventually(async () => (await receivedAs('the first message'))[0]?.id === sent.id._serialized);
   const chats = await whatsAppWeb.phone.chats();
@@ -95,7 +95,7 @@ test('a number without a chat can be written to if it is on WhatsApp, and else t
   assert.deepEqual(await receivedAs('to nobody'), []);
 });
 
-test('getNumberId() gives the id behind a number, and null for one that is not on WhatsApp', async () => {
+test('getNumberId() returns the id of a number, and null for one that is not on WhatsApp', async () => {
   await whatsAppWeb.directory.remove('15551000004');
   await whatsAppWeb.directory.add('5511987654321', '551187654321');
 
@@ -112,7 +112,7 @@ test('getNumberId() gives the id behind a number, and null for one that is not o
   );
 });
 
-test('an incoming message is an event, in its chat, and unread until it is seen', async () => {
+test('an incoming message is an event, is in its chat and is unread until it is seen', async () => {
   const { phone } = whatsAppWeb;
   const incoming = once('message', 'Ist da jemand? 🇩🇪');
   const { id } = await phone.receive({ from: '+1 (555) 100-0006', body: 'Ist da jemand? 🇩🇪', name: 'Björn' });
@@ -132,14 +132,14 @@ test('an incoming message is an event, in its chat, and unread until it is seen'
   await eventually(async () => (await library.client.getChatById('15551000006@c.us')).unreadCount === 0);
 });
 
-test('what the owner sends on the phone is created, not received', async () => {
+test('a message that the owner sends on the phone is a message_create event and no message event', async () => {
   await whatsAppWeb.phone.send({ to: '15551000007', body: 'typed on the phone' });
   await eventually(() => eventsOf('message_create', 'typed on the phone').length === 1);
   assert.equal(eventsOf('message', 'typed on the phone').length, 0);
   assert.deepEqual(await receivedAs('typed on the phone'), [], 'no page sent it');
 });
 
-test('messages in a group say who wrote them, and media says that it is there', async () => {
+test('messages in a group have their author, and media messages say so', async () => {
   await whatsAppWeb.phone.setChat(GROUP, { name: 'Team', participants: ['15551000008'] });
   const incoming = once('message', 'a photo');
   await whatsAppWeb.phone.receive({ chat: GROUP, from: '15551000008', body: 'a photo', hasMedia: true });
@@ -155,7 +155,7 @@ test('messages in a group say who wrote them, and media says that it is there', 
   await eventually(() => eventsOf('message_ack', 'to all').length === 3);
 });
 
-test('slow chats do not keep a message from being sent', async () => {
+test('a slow list of chats does not delay a send', async () => {
   const { faults, phone } = whatsAppWeb;
   await faults.set({ slowChatsMs: 600_000 });
   let haveChatsCome = false;
@@ -166,13 +166,13 @@ test('slow chats do not keep a message from being sent', async () => {
   await library.client.sendMessage('15551000009@c.us', 'meanwhile');
   await eventually(async () => (await receivedAs('meanwhile')).length === 1);
   assert.equal(haveChatsCome, false);
-  // The page does not wait for a server that is gone.
+  // The page stops waiting when its server is gone.
   await faults.cutNow();
   assert.ok((await chats).length > 0);
   await eventually(async () => (await phone.state()).connections.some(({ isSynced }) => isSynced));
 });
 
-test('messages that come between CONNECTED and hasSynced are in the chat, and no event tells of them', async () => {
+test('messages between CONNECTED and hasSynced are in the chat without an event', async () => {
   const { phone, faults } = whatsAppWeb;
   const readies = library.events.filter(([name]) => name === 'ready').length;
   await openBeforeSync(whatsAppWeb, async () => {
@@ -195,7 +195,7 @@ test('messages that come between CONNECTED and hasSynced are in the chat, and no
   assert.deepEqual(bodies, ['too early', 'in time']);
 });
 
-test('a new page has what older pages sent and received: chats with all that is known of them', async () => {
+test('a new page has the messages and chats of older pages, with all their attributes', async () => {
   const { phone, faults } = whatsAppWeb;
   const at = 1_700_000_000;
   await phone.setChat('15551000011', { name: 'Archived', isArchived: true, isMuted: true });
@@ -241,7 +241,7 @@ test('a new page has what older pages sent and received: chats with all that is 
   assert.equal((await messagesOf('15551000012@c.us', 10)).length, 10);
 });
 
-/** The next event of this name with this text, as the library hands it out. */
+/** The next event of this name with this text, as the library emits it. */
 function once(name: 'message', body: string): Promise<Message> {
   return new Promise((resolve) => {
     const listener = (message: Message) => {

@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import puppeteer from 'puppeteer';
-import { preparedPage } from '../../../src/contract/names.js';
-import { loadConfig } from '../../../src/platform/config/config.js';
-import { chromeFlags } from '../../../src/supervisor/browser/chrome-flags.js';
-import { scratchDir } from '../../support/leftovers.js';
+import { preparedPage } from '../../../../src/contract/names.js';
+import { loadConfig } from '../../../../src/platform/config/config.js';
+import { chromeFlags } from '../../../../src/supervisor/browser/chrome-flags.js';
+import { scratchDir } from '../../../support/leftovers.js';
 
-/** A page of the internet, as WhatsApp Web is one, gets nothing from the network of the supervisor's machine. */
+/** A page of the internet, such as WhatsApp Web, cannot read from the local network of the supervisor. */
 const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
 let servers: Server[];
 let outside: string;
@@ -35,10 +35,10 @@ after(() => {
   for (const server of servers) server.close();
 });
 
-/** What a page at `outside` gets from `inside`, in a browser with the product's flags and these. */
+/** What a page at `outside` gets from `inside`, in a browser with the product's flags and `extra`. */
 async function fetched(...extra: string[]): Promise<string> {
   const profileDir = join(scratchDir(), 'profile');
-  // Chromium is told that the one of two loopback servers is of the internet, and would be asked for over TLS.
+  // Makes Chromium treat one of the two loopback servers as a secure server of the internet.
   const asOutside = [
     `--ip-address-space-overrides=${outside.slice('http://'.length)}=public`,
     `--unsafely-treat-insecure-origin-as-secure=${outside}`,
@@ -64,11 +64,11 @@ async function fetched(...extra: string[]): Promise<string> {
   }
 }
 
-test('a page of the internet is refused what is on the local network', async () => {
+test('a page of the internet cannot read from the local network', async () => {
   assert.equal(await fetched(), 'refused');
 });
 
-test('control: without the check of the browser it would be given it', async () => {
+test('control: without the check of the browser it can', async () => {
   const off = '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets';
   assert.equal(await fetched(off), 'of the local network');
 });

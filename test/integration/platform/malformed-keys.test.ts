@@ -17,15 +17,15 @@ import { isMalformedUnder, type MalformedValue, malformedValues } from '../../su
 import { startRedis } from '../../support/redis-server.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 
-/** Whatever stands under a key of a session that runs costs itself only, and is set aside where it can be looked at. */
+/** Writes values of the wrong type to every key of a running session. Each fails only itself, and is quarantined. */
 
 const session = defaultSession;
 const redis = await startRedis();
 
-/** BullMQ deletes its counter of priorities by itself, whatever it is. */
+/** Without BullMQ's counter of priorities, which BullMQ deletes whatever its type. */
 const keysOf = (queue: string) => queueKeys(queue).filter((key) => !key.endsWith(':pc'));
 
-/** Each by itself, and the rest, of which each is met by a look only, together. */
+/** One group for each key; keys that are read only on request share a group. */
 const groups: readonly (readonly string[])[] = [
   ...[...Object.values(sessionKeys(session)), ...keysOf(sessionsQueue), supervisorsKey].map((key) => [key]),
   keysOf(sendsQueue(session)),
@@ -38,7 +38,7 @@ const groups: readonly (readonly string[])[] = [
   ],
 ];
 
-describe('a session that runs goes on, and what is odd is set aside, with', () => {
+describe('a running session goes on and quarantines wrong values of', () => {
   let supervised: SupervisedSession;
   let replica: Replica;
 
@@ -61,12 +61,12 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
   const logLines = () => [...supervised.logLines, ...replica.logLines];
 
   for (const group of new Map(groups.map((keys) => [keys.join(), keys])).values()) {
-    test(group.length === 1 ? String(group) : `all of ${group[0]} and the like`, async () => {
+    test(group.length === 1 ? String(group) : `the group of ${group[0]}`, async () => {
       for (const odd of malformedValues) await goesOn(group, odd);
     });
   }
 
-  test('strings under all of them at once: the run is lost, and comes back by itself', async () => {
+  test('all keys at once: the run is lost and returns', async () => {
     const client = supervised.observer.redis;
     const own = Object.values(sessionKeys(session)).filter((key) => !key.endsWith(':stalled'));
     for (const text of ['rubbish', 'x'.repeat(1_000_000)]) {
@@ -80,16 +80,18 @@ describe('a session that runs goes on, and what is odd is set aside, with', () =
   async function goesOn(group: readonly string[], odd: MalformedValue): Promise<void> {
     const keys = group.filter((key) => isMalformedUnder(odd, key));
     const client = supervised.observer.redis;
-    const toldOf = (key: string) => logLines().filter((line) => line.key === key).length;
-    const before = keys.map(toldOf);
+    const timesLogged = (key: string) => logLines().filter((line) => line.key === key).length;
+    const before = keys.map(timesLogged);
     if (keys.length > 0) await client.del(...keys.map(quarantineKey));
     await Promise.all(keys.map((key) => odd.write(client, key)));
     for (const [i, key] of keys.entries()) {
       await eventually(async () => (await client.type(quarantineKey(key))) === odd.type, {
-        message: `${key} as ${odd.what} is set aside`,
+        message: `${key} as ${odd.what} is quarantined`,
       });
-      const told = await eventually(() => toldOf(key) - (before[i] ?? 0), { message: `${key} is told` });
-      assert.ok(told < 3, 'and not at every look');
+      const lines = await eventually(() => timesLogged(key) - (before[i] ?? 0), {
+        message: `${key} is logged`,
+      });
+      assert.ok(lines < 3, 'not logged at every read');
     }
     const when = `after ${keys.join()} was ${odd.what}`;
     await eventually(

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { cp } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
-import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { JUNE, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   listensTo,
@@ -11,9 +11,9 @@ import {
   openBeforeSync,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
-/** Unmodified whatsapp-web.js in real Chromium: it must see the stand-in as it sees WhatsApp Web. */
+/** Unmodified whatsapp-web.js in real Chromium: the stand-in must behave as WhatsApp Web does. */
 
 let whatsAppWeb: WhatsAppWeb;
 let profile: string;
@@ -42,7 +42,7 @@ function start(withProfile = profile): LibraryClient {
 
 async function startLoggedIn(): Promise<LibraryClient> {
   const library = start();
-  // The first QR comes before the library listens for the sync; a scan that is too quick would miss `ready`.
+  // The first QR comes before the library listens for the sync: an earlier scan would miss `ready`.
   await library.initialized;
   const scanned = await whatsAppWeb.phone.scan(await library.next('qr'));
   assert.deepEqual(scanned, { linked: true, deviceId: 'device-1' });
@@ -52,7 +52,7 @@ async function startLoggedIn(): Promise<LibraryClient> {
 
 const names = (library: LibraryClient) => library.events.map(([name]) => name);
 
-test('a scanned QR leads to ready, with the account in client.info and nothing asked for in vain', async () => {
+test('a scanned QR leads to ready, with the account in client.info and no unknown module', async () => {
   const library = await startLoggedIn();
 
   const { wid, pushname, platform } = library.client.info;
@@ -74,7 +74,7 @@ test('QR codes rotate until the page is idle, and refreshQR() starts a new batch
   await library.initialized;
   const refreshQr = () => library.client.pupPage?.evaluate('window.require("WAWebCmd").Cmd.refreshQR()');
   const first = await library.next('qr');
-  // Codes that pass before the library listens would be missed.
+  // The library would miss codes that pass before it listens.
   await whatsAppWeb.timing.set({ firstRefMs: 1_000, nextRefMs: 500, refsPerBatch: 3 });
   await refreshQr();
   const texts = [await library.next('qr', 1), await library.next('qr', 2), await library.next('qr', 3)];
@@ -132,7 +132,7 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
   await first.closeBrowser();
   await whatsAppWeb.phone.unlink('device-1');
 
-  // The page goes away when the library waits for its state.
+  // The page must be gone while the library waits for its state.
   await whatsAppWeb.faults.set({ stayOpening: true });
   const refused = start();
   await eventually(() => listensTo('state', refused), { timeoutMs: 60_000 });
@@ -144,9 +144,9 @@ test('a client unlinked while it was off is refused, and gets a QR at the next s
   assert.equal(await fresh.next('qr'), await whatsAppWeb.phone.currentQr());
 });
 
-test('logout() of the client unlinks the device, and the profile is logged in no more', async () => {
+test('logout() of the client unlinks the device and logs the profile out', async () => {
   const library = await startLoggedIn();
-  // Only then the page leaves: a busy machine may take long to close the browser.
+  // The page navigates only long after that: a busy machine may be slow to close the browser.
   await whatsAppWeb.timing.set({ logoutNavigationMs: 600_000 });
   await library.client.logout();
   assert.deepEqual((await whatsAppWeb.phone.state()).devices, []);
@@ -166,7 +166,7 @@ test('two browsers logged in as one device are counted, and the newer one puts t
   await (await startLoggedIn()).closeBrowser();
   const copy = await makeProfile();
   t.after(() => removeProfile(copy));
-  // Chromium's last child can still be removing files.
+  // Chromium's last child may still remove files.
   await eventually(async () => {
     await cp(profile, copy, { recursive: true, filter: (path) => !basename(path).startsWith('Singleton') });
     return true;
@@ -174,7 +174,7 @@ test('two browsers logged in as one device are counted, and the newer one puts t
 
   const older = await openBeforeSync(whatsAppWeb, () => start());
   await older.next('ready');
-  assert.equal((await whatsAppWeb.phone.state()).mostActingAtOnce, 1, 'control: one after the other is one');
+  assert.equal((await whatsAppWeb.phone.state()).mostActingAtOnce, 1, 'control: one after the other');
 
   const newer = await openBeforeSync(whatsAppWeb, () => start(copy));
   assert.equal(await older.next('disconnected'), 'CONFLICT');

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { eventually } from '../../../support/eventually.js';
+import { eventually } from '../../support/eventually.js';
 import {
   type Controls,
   connectControls,
   JUNE,
   startWhatsAppWeb,
   type WhatsAppWeb,
-} from '../../../whatsapp-web/index.js';
+} from '../../whatsapp-web/index.js';
 import {
   type LibraryClient,
   makeProfile,
   openBeforeSync,
   removeProfile,
   startLibrary,
-} from '../../../whatsapp-web/library-client.js';
+} from '../../whatsapp-web/library-client.js';
 
-/** Each fault as unmodified whatsapp-web.js sees it, switched through the HTTP control API. */
+/** Each fault of the stand-in, set through its HTTP control API, as unmodified whatsapp-web.js sees it. */
 
 let whatsAppWeb: WhatsAppWeb;
 let controls: Controls;
@@ -55,12 +55,12 @@ async function scanAndFinishOfflineMessages(client: LibraryClient): Promise<void
   await eventually(() =>
     client.events.some(([name, percent]) => name === 'loading_screen' && percent === '100'),
   );
-  // The page hears what the server says in order: when it shows this state, it has heard of the sync.
+  // The page receives messages of the server in order: when it shows this state, it has received the sync.
   await controls.phone.showState('TIMEOUT');
   await eventually(async () => (await client.client.getState()) === 'TIMEOUT');
 }
 
-/** Nothing but the fault kept `ready` from coming: without it, the same page comes to it after a reload. */
+/** Asserts that only the fault prevented `ready`: without it, the same page becomes ready after a reload. */
 async function assertReadyWithoutTheFault(client: LibraryClient): Promise<void> {
   await controls.faults.clear();
   await openBeforeSync(controls, async () => {
@@ -70,7 +70,7 @@ async function assertReadyWithoutTheFault(client: LibraryClient): Promise<void> 
   await client.next('ready');
 }
 
-test('already synced: the client is synced and never says so', async () => {
+test('already synced: the client is synced and emits no event', async () => {
   await controls.faults.set({ alreadySynced: true });
   const client = start();
   await scanAndFinishOfflineMessages(client);
@@ -81,7 +81,7 @@ test('already synced: the client is synced and never says so', async () => {
   await assertReadyWithoutTheFault(client);
 });
 
-test('never synced: the client has its offline messages, and is neither synced nor ready', async () => {
+test('never synced: the client gets its offline messages, and is neither synced nor ready', async () => {
   await controls.faults.set({ neverSynced: true });
   const client = start();
   await scanAndFinishOfflineMessages(client);
@@ -110,7 +110,7 @@ test('server error and a page without window.Debug: initialize() ends with "auth
   await eventually(async () => (await controls.phone.state()).pagesEver === 1);
 });
 
-test('silent server and stay-opening: initialize() is still waiting when its calls time out', async () => {
+test('silent server and stay-opening: initialize() waits until its calls time out', async () => {
   await controls.faults.set({ server: 'silent' });
   await assert.rejects(start({ protocolTimeoutMs: 4_000 }).initialized, /timed out/);
   await library?.closeBrowser();
@@ -126,7 +126,7 @@ test('cut connections: initialize() fails with the network error', async () => {
   await assert.rejects(start().initialized, /net::ERR_/);
 });
 
-test('a missing module: initialize() fails naming it, and the stand-in remembers it', async () => {
+test('a missing module: initialize() fails with its name, and the stand-in records it', async () => {
   await controls.faults.set({ missingModules: ['WAWebConnModel'] });
   await assert.rejects(start().initialized, /WAWebConnModel/);
   await eventually(async () => (await controls.phone.state()).unknownModules.includes('WAWebConnModel'));
@@ -135,7 +135,7 @@ test('a missing module: initialize() fails naming it, and the stand-in remembers
 test('a reload after the first ref happens once, and the page then shows another ref', async () => {
   await controls.faults.set({ reloadAt: { step: 'first-ref' } });
   start();
-  // The server may hear of the new page before it hears that the old one is gone.
+  // The server may learn of the new page before it learns that the old one is gone.
   await eventually(async () => {
     const { refs } = await controls.phone.state();
     assert.deepEqual(
@@ -163,7 +163,7 @@ test('an iframe and a pushState make the client emit its QR again', async () => 
   assert.equal((await controls.phone.state()).pagesEver, 1);
 });
 
-test('a reload brings the client another QR', async () => {
+test('a reload gives the client another QR', async () => {
   const client = start();
   const first = await client.next('qr');
   await client.initialized;
@@ -172,7 +172,7 @@ test('a reload brings the client another QR', async () => {
   assert.equal((await controls.phone.state()).pagesEver, 2);
 });
 
-test('a hanging page answers no call, while its connection stays', async () => {
+test('a hanging page answers no call and keeps its connection', async () => {
   const client = start({ protocolTimeoutMs: 10_000 });
   await client.next('qr');
   await client.initialized;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer';
-import { eventually } from '../../../support/eventually.js';
-import { lidOf, startWhatsAppWeb, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
-import { inPage, load, logIn, openPage, startBrowser, untilSynced } from '../../../whatsapp-web/raw-page.js';
+import { eventually } from '../../support/eventually.js';
+import { lidOf, startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
+import { inPage, load, logIn, openPage, startBrowser, untilSynced } from '../../whatsapp-web/raw-page.js';
 
-/** What reports from the field say of pages: calls that throw or hang, odd records, and very many of them. */
+/** Page behaviour of field reports in the stand-in: calls that throw or hang, malformed records, and large numbers of them. */
 
 const ADA = '15551000001';
 const ADA_LID = lidOf(ADA);
@@ -35,7 +35,7 @@ const ask = <T>(expression: string) => inPage<T>(page, expression);
 
 const momentMs = 300;
 
-/** How the call ends; within a moment, where it is to hang. */
+/** How the call ends: 'comes', its error, or 'hangs' after `patienceMs`. */
 const endOf = (call: string, patienceMs = 10_000) =>
   ask<string>(`Promise.race([
     ${call}.then(() => 'comes', (error) => error.message),
@@ -45,7 +45,7 @@ const endOf = (call: string, patienceMs = 10_000) =>
 const chat = `r('WAWebCollections').Chat.get('${ADA_LID}')`;
 const wid = (id: string) => `r('WAWebWidFactory').createWid('${id}')`;
 
-test('calls beside a send throw or hang where a fault says so, and come without it', async () => {
+test('calls beside a send throw or hang by a fault, and work without it', async () => {
   const { faults, phone } = whatsAppWeb;
   await phone.receive({ from: ADA, body: 'hello' });
   await eventually(() => ask(`${chat} !== undefined`));
@@ -65,7 +65,7 @@ test('calls beside a send throw or hang where a fault says so, and come without 
   assert.equal(await endOf(calls.preview, momentMs), 'hangs');
 });
 
-test('one number is never answered, the others are', async () => {
+test('the look-up of one number hangs, others work', async () => {
   await whatsAppWeb.faults.set({ lookupHangs: ['+1 555 100 0002'] });
   const lookUp = (number: string, patienceMs?: number) =>
     endOf(`r('WAWebQueryExistsJob').queryWidExists(${wid(`${number}@c.us`)})`, patienceMs);
@@ -73,7 +73,7 @@ test('one number is never answered, the others are', async () => {
   assert.equal(await lookUp('15551000003'), 'comes');
 });
 
-test('questions about groups are counted, refused and left open', async () => {
+test('requests for group metadata are counted, and can be refused or left open', async () => {
   const { faults, phone } = whatsAppWeb;
   const update = `r('WAWebCollections').WAWebGroupMetadataCollection.update(${wid(GROUP)})`;
   await faults.set({ groupMetadata: 'refused' });
@@ -87,7 +87,7 @@ test('questions about groups are counted, refused and left open', async () => {
   assert.equal((await phone.state()).groupQuestions, 4);
 });
 
-test('loading earlier messages throws, and without the fault there are none: undefined', async () => {
+test('a load of earlier messages throws by a fault, and returns undefined without it', async () => {
   const loadEarlier = `r('WAWebChatLoadMessages').loadEarlierMsgs({ chat: ${chat} })`;
   await whatsAppWeb.faults.set({ loadEarlierThrows: true });
   assert.equal(await endOf(loadEarlier), 'a fault of the page');
@@ -95,7 +95,7 @@ test('loading earlier messages throws, and without the fault there are none: und
   assert.equal(await ask(`String(await ${loadEarlier})`), 'undefined');
 });
 
-test('odd messages and chats are as they were asked for, after a reload too', async () => {
+test('malformed messages and chats are as requested, even after a reload', async () => {
   const { phone } = whatsAppWeb;
   const thumbnail = 'A'.repeat(6_000);
   await phone.unusualMessage(ADA, { id: null, body: { not: 'text' } }, ['t']);
@@ -131,7 +131,7 @@ test('odd messages and chats are as they were asked for, after a reload too', as
   await eventually(async () => assert.deepEqual(await see(), expected) === undefined);
 });
 
-test('stories and channels have chats of their own', async () => {
+test('stories and channels have their own chats', async () => {
   const { phone } = whatsAppWeb;
   const channel = '120363111111111111@newsletter';
   const story = await phone.receive({ chat: 'status@broadcast', from: ADA, body: 'a story' });
@@ -146,7 +146,7 @@ test('stories and channels have chats of their own', async () => {
   );
 });
 
-test('10,000 messages at once are told one by one, and 1,500 of one chat with each count of unread ones', async () => {
+test('10,000 messages at once are one event each, and 1,500 of one chat update its unread count each time', async () => {
   const { phone } = whatsAppWeb;
   await ask(`{
     window.added = [];
@@ -170,16 +170,16 @@ test('10,000 messages at once are told one by one, and 1,500 of one chat with ea
   assert.deepEqual(await ask('[window.counts[0], window.counts.at(-1)]'), [101, 1_600]);
 });
 
-test('5,000 chats and 300 groups are simply there', async () => {
+test('5,000 chats and 300 groups appear without message events', async () => {
   await ask('{ window.added = []; }');
   const ids = await whatsAppWeb.phone.fill({ chats: 5_000, groups: 300 });
   assert.equal(new Set(ids).size, 5_300);
   await eventually(() => ask(`r('WAWebCollections').Chat.get('${ids.at(-1)}') !== undefined`));
   assert.equal(await ask("r('WAWebCollections').Chat.getModelsArray().length >= 5300"), true);
-  assert.deepEqual(await ask('window.added'), [], 'no message is news');
+  assert.deepEqual(await ask('window.added'), [], 'no message is new');
 });
 
-test('own fields of Conn can be of any type', async () => {
+test('fields of Conn can be of any type', async () => {
   await whatsAppWeb.faults.set({ unusualConn: { pushname: 5, platform: null } });
   await load(page);
   await untilSynced(page);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer';
-import { eventually } from '../../../support/eventually.js';
-import { JUNE, lidOf, startWhatsAppWeb, TODAY, type WhatsAppWeb } from '../../../whatsapp-web/index.js';
+import { eventually } from '../../support/eventually.js';
+import { JUNE, lidOf, startWhatsAppWeb, TODAY, type WhatsAppWeb } from '../../whatsapp-web/index.js';
 import {
   closePage,
   inPage,
@@ -11,9 +11,9 @@ import {
   openPage,
   startBrowser,
   untilSynced,
-} from '../../../whatsapp-web/raw-page.js';
+} from '../../whatsapp-web/raw-page.js';
 
-/** What today's page does differently, difference by difference, and that each can be taken back. */
+/** Each difference between today's page and the page of June. Each can be switched back. */
 
 const ADA = '15551000001';
 const ADA_LID = lidOf(ADA);
@@ -68,7 +68,7 @@ test('the version is that of the settings', async () => {
   assert.equal(await ask('window.Debug.VERSION'), JUNE.version);
 });
 
-test("a message key keeps its string in another field, and the page's own look-ups do not mind", async () => {
+test('a message key has its string in another field, and the look-ups of the page still work', async () => {
   const { id } = await whatsAppWeb.phone.receive({ from: ADA, body: 'hello' });
   const fields = () =>
     ask<string[]>(`Object.keys(r('WAWebCollections').Msg.get(${JSON.stringify(id)}).id).sort()`);
@@ -80,7 +80,7 @@ test("a message key keeps its string in another field, and the page's own look-u
   assert.deepEqual(await fields(), ['_serialized', 'fromMe', 'id', 'remote']);
 });
 
-test('people go by hidden ids, in chats, messages and groups, and the page knows their numbers', async () => {
+test('chats, messages and groups use hidden ids, and the page knows the numbers', async () => {
   const { phone } = whatsAppWeb;
   const group = '120363000000000007@g.us';
   await phone.setChat(group, { name: 'Team', participants: [ADA] });
@@ -118,7 +118,7 @@ test('people go by hidden ids, in chats, messages and groups, and the page knows
   });
 });
 
-test('a hidden number is unknown until the page asks for it', async () => {
+test('a hidden number is unknown until the page looks it up', async () => {
   const hidden = '15551000002';
   await whatsAppWeb.directory.hideNumber(hidden);
   await whatsAppWeb.phone.receive({ from: hidden, body: 'who am I?' });
@@ -131,7 +131,7 @@ test('a hidden number is unknown until the page asks for it', async () => {
   assert.equal(await number(), `${hidden}@c.us`);
 });
 
-test('the look-up can answer the number, and chats can go by numbers, with what came before', async () => {
+test('the look-up can return the number, and chats can use numbers and keep their messages', async () => {
   const found = `String((await r('WAWebQueryExistsJob').queryWidExists(r('WAWebWidFactory').createWid('${ADA}@c.us'))).wid)`;
   await loadWith({ existsAnswers: 'pn' });
   await logIn(whatsAppWeb, page);
@@ -145,7 +145,7 @@ test('the look-up can answer the number, and chats can go by numbers, with what 
   assert.equal((await whatsAppWeb.phone.chats())[0]?.id, `${ADA}@c.us`);
 });
 
-test('a message that a page of June could not send goes out on the page of today, once, under its hidden id', async () => {
+test('a message that the page of June could not send is sent by the page of today, once, with its hidden id', async () => {
   const { faults, phone } = whatsAppWeb;
   await loadWith(structuredClone(JUNE));
   await logIn(whatsAppWeb, page);
@@ -158,7 +158,7 @@ test('a message that a page of June could not send goes out on the page of today
     await r('WAWebSendMsgChatAction').addAndSendMsgToChat(chat, message)[0];
     return id.id;
   }`);
-  // It is on its way when the page says that it has it.
+  // The page says that it has the message before the message reaches the server.
   const isLost = async () =>
     (await phone.state()).journal.some(({ text }) => text.startsWith('A message was lost'));
   await eventually(isLost);
@@ -187,20 +187,20 @@ test('new QR codes come from another module', async () => {
   await refresh("r('WAWebLaunchSocketUtils').refreshQR()");
 });
 
-const untilGoodbye = () => eventually(() => page.url().endsWith('/?post_logout=1&logout_reason=0'));
+const untilLoggedOutPage = () => eventually(() => page.url().endsWith('/?post_logout=1&logout_reason=0'));
 
-test('logout() returns at once; the page then tells the server, through a module that can be wrapped, and leaves', async () => {
-  // However long the machine needs for it.
+test('logout() returns at once; the page then unpairs through a module that can be wrapped, and navigates', async () => {
+  // Long enough for a busy machine.
   await loadWith({ logoutDeadlineMs: 60_000 });
   await logIn(whatsAppWeb, page);
-  const told: unknown[] = [];
-  await page.exposeFunction('heard', (...heard: unknown[]) => void told.push(heard));
+  const calls: unknown[] = [];
+  await page.exposeFunction('heard', (...heard: unknown[]) => void calls.push(heard));
   const answer = await ask(`{
     const job = r('WAWebUnpairDeviceJob');
     const { unpairDevice } = job;
     job.unpairDevice = async (reason) => {
       const answer = await unpairDevice(reason);
-      window.heard('told', reason, answer.status);
+      window.heard('unpaired', reason, answer.status);
       return answer;
     };
     const { Socket } = r('WAWebSocketModel');
@@ -210,17 +210,17 @@ test('logout() returns at once; the page then tells the server, through a module
     return answer;
   }`);
   assert.equal(answer, 'undefined');
-  await untilGoodbye();
+  await untilLoggedOutPage();
   assert.equal(await devices(), 0);
-  assert.deepEqual(told, [['returned'], ['told', 'user_initiated', 200], ['hasSynced', 'undefined']]);
+  assert.deepEqual(calls, [['returned'], ['unpaired', 'user_initiated', 200], ['hasSynced', 'undefined']]);
 });
 
-test('told or not, the page leaves: a refusal and a silence leave the device linked', async () => {
+test('the page navigates after a refusal or a silence too, and the device stays linked', async () => {
   for (const fault of [{ logoutRefused: 503 }, { logoutSilent: true }]) {
     await whatsAppWeb.faults.set(fault);
     await logIn(whatsAppWeb, page);
     await ask("void r('WAWebSocketModel').Socket.logout()");
-    await untilGoodbye();
+    await untilLoggedOutPage();
     assert.equal(await devices(), 1, JSON.stringify(fault));
     await whatsAppWeb.phone.unlink();
     await whatsAppWeb.faults.clear();
@@ -228,7 +228,7 @@ test('told or not, the page leaves: a refusal and a silence leave the device lin
   }
 });
 
-test('in June logout() was a promise of the device being forgotten', async () => {
+test('in June logout() was a promise that resolved when the device was unlinked', async () => {
   await loadWith({ logout: 'awaited', unsetsSyncAtLogout: false });
   await logIn(whatsAppWeb, page);
   const hasSynced = await ask(`{
@@ -237,7 +237,7 @@ test('in June logout() was a promise of the device being forgotten', async () =>
     return Socket.hasSynced;
   }`);
   assert.deepEqual([hasSynced, await devices()], [true, 0]);
-  await untilGoodbye();
+  await untilLoggedOutPage();
 });
 
 const secret = () => ask<string | null>("r('WAWebUserPrefsMultiDevice').getADVSecretKey()");
@@ -249,7 +249,7 @@ const beginCode = () =>
     return linking.startAltLinkingFlow('15550001111', true, 'CHROME', 'Chrome');
   }`);
 
-test('a pairing code takes the secret of QR codes away, and going back to them makes a new one', async () => {
+test('a pairing code removes the secret of QR codes, and a return to QR codes makes a new one', async () => {
   const { phone } = whatsAppWeb;
   const first = await eventually(async () => phone.currentQr());
   await beginCode();
@@ -269,7 +269,7 @@ test('a pairing code takes the secret of QR codes away, and going back to them m
   assert.equal(await reasonOf(parts.with(3, String(await secret())).join(',')), 'linked');
 });
 
-test('the code itself links, and brings a secret; in June it left the QR code alone', async () => {
+test('a pairing code links and brings a secret; in June it left the QR code valid', async () => {
   await eventually(async () => (await whatsAppWeb.phone.currentQr()) !== null);
   const code = await beginCode();
   assert.ok((await whatsAppWeb.phone.enterCode(code)).linked);
@@ -284,7 +284,7 @@ test('the code itself links, and brings a secret; in June it left the QR code al
   assert.equal(await whatsAppWeb.phone.currentQr(), qr);
 });
 
-test('the device is named after what the page takes the system for, at the moment it connects', async () => {
+test('the device has the name of the system that the page detects when it connects', async () => {
   const names = async () => (await whatsAppWeb.phone.state()).devices.map(({ name }) => name);
   assert.match(await ask<string>("typeof r('WAWebBrowserInfo')"), /function/);
   const shown = await eventually(async () => whatsAppWeb.phone.currentQr());
@@ -307,7 +307,7 @@ test('the device is named after what the page takes the system for, at the momen
   assert.deepEqual(await names(), ['Linux']);
 });
 
-test('what the settings take away is missing at the next load', async () => {
+test('a module that the settings remove is missing at the next load', async () => {
   await loadWith({ missing: ['WAWebStreamModel', 'WAWebUpdateUnreadChatAction.sendSeen'] });
   await assert.rejects(ask("r('WAWebStreamModel')"), /unknown module/);
   assert.equal(await ask("typeof r('WAWebUpdateUnreadChatAction').sendSeen"), 'undefined');
@@ -319,7 +319,7 @@ test('what the settings take away is missing at the next load', async () => {
   assert.equal(await ask("typeof r('WAWebSyncGatingUtils').isPlaceholderMessageResendEnabled"), 'function');
 });
 
-test('the server remembers what asked for the page, and what page and workers say of the browser', async () => {
+test('the server records the user agents of the request, the page and its workers', async () => {
   const { state } = whatsAppWeb.phone;
   await eventually(async () => Object.keys((await state()).agents).length === 3);
   const { agents } = await state();

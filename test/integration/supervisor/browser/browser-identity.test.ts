@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, test } from 'node:test';
 import type { Page } from 'puppeteer';
-import { loadConfig } from '../../../src/platform/config/config.js';
-import { startForeignPage } from '../../support/foreign-page.js';
-import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
-import { openChromium } from '../../support/open-chromium.js';
+import { loadConfig } from '../../../../src/platform/config/config.js';
+import { startForeignPage } from '../../../support/foreign-page.js';
+import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
+import { openChromium } from '../../../support/open-chromium.js';
 
-/** What one place of the browser says of it. */
-interface Story {
+/** How one context of the browser describes it. */
+interface Identity {
   readonly userAgent: string;
   readonly brands: readonly string[];
   readonly platform: string;
@@ -17,7 +17,7 @@ interface Story {
   readonly timeZone: string;
 }
 
-const tell = `() => ({
+const describeBrowser = `() => ({
   userAgent: navigator.userAgent,
   brands: navigator.userAgentData.brands.map(({ brand, version }) => brand + ' ' + version),
   platform: navigator.platform,
@@ -26,13 +26,13 @@ const tell = `() => ({
   timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
 })`;
 const scripts: Readonly<Record<string, string>> = {
-  '/worker.js': `postMessage((${tell})())`,
+  '/worker.js': `postMessage((${describeBrowser})())`,
   '/service-worker.js': `
     addEventListener('install', () => skipWaiting());
-    addEventListener('message', ({ source }) => source.postMessage((${tell})()));
+    addEventListener('message', ({ source }) => source.postMessage((${describeBrowser})()));
     addEventListener('fetch', () => {});`,
 };
-/** By what the request was for. */
+/** By the destination of the request. */
 const headers = new Map<string, Record<string, string>>();
 
 const dir = scratchDir();
@@ -54,16 +54,16 @@ after(async () => {
   await assertNothingLeft();
 });
 
-async function storiesOf(page: Page): Promise<Record<'page' | 'worker' | 'serviceWorker', Story>> {
+async function identitiesOf(page: Page): Promise<Record<'page' | 'worker' | 'serviceWorker', Identity>> {
   return (await page.evaluate(`(async () => {
     const said = (target) => new Promise((resolve) => { target.onmessage = ({ data }) => resolve(data); });
     const worker = await said(new Worker('/worker.js'));
     await navigator.serviceWorker.register('/service-worker.js');
     const { active } = await navigator.serviceWorker.ready;
     const answer = said(navigator.serviceWorker);
-    active.postMessage('tell');
-    return { page: (${tell})(), worker, serviceWorker: await answer };
-  })()`)) as Record<'page' | 'worker' | 'serviceWorker', Story>;
+    active.postMessage('describeBrowser');
+    return { page: (${describeBrowser})(), worker, serviceWorker: await answer };
+  })()`)) as Record<'page' | 'worker' | 'serviceWorker', Identity>;
 }
 
 const { chromeExecutable } = loadConfig('all', { PATH: process.env.PATH });
@@ -71,7 +71,7 @@ const major = /(\d+)(\.\d+){3}/.exec(
   execFileSync(chromeExecutable, ['--version'], { encoding: 'utf8' }),
 )?.[1];
 
-test('page, worker, service worker, browser and requests tell one story, also after a reload and a navigation', async () => {
+test('page, worker, service worker, browser and requests show one identity, also after a reload and a navigation', async () => {
   const chromium = await openChromium({
     dir,
     chromeArgs: server.chromeArgs,
@@ -80,15 +80,15 @@ test('page, worker, service worker, browser and requests tell one story, also af
   try {
     const { page, warnings } = chromium;
     const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
-    const visits = [
+    const navigations = [
       () => page.goto('https://web.whatsapp.com/'),
       () => page.reload(),
       () => page.goto('https://web.whatsapp.com/?post_logout=1'),
     ];
-    for (const visit of visits) {
+    for (const navigate of navigations) {
       headers.clear();
-      await visit();
-      const { page: own, worker, serviceWorker } = await storiesOf(page);
+      await navigate();
+      const { page: own, worker, serviceWorker } = await identitiesOf(page);
       assert.equal(own.userAgent, userAgent);
       assert.ok(own.brands.includes(`Chromium ${major}`), own.brands.join());
       assert.match(own.platform, /^Linux /);
@@ -111,11 +111,11 @@ test('page, worker, service worker, browser and requests tell one story, also af
   }
 });
 
-test('without the flag it says HeadlessChrome everywhere: the flag is what makes the difference', async () => {
+test('control: without the flag the browser says HeadlessChrome everywhere', async () => {
   const chromium = await openChromium({ dir, chromeArgs: server.chromeArgs, hasIdentity: false });
   try {
     await chromium.page.goto('https://web.whatsapp.com/');
-    const { page, worker, serviceWorker } = await storiesOf(chromium.page);
+    const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
     for (const { userAgent } of [page, worker, serviceWorker]) {
       assert.match(userAgent, new RegExp(` HeadlessChrome/${major}\\.`));
     }
@@ -126,11 +126,11 @@ test('without the flag it says HeadlessChrome everywhere: the flag is what makes
   }
 });
 
-test('a user agent of the operator’s own is the one that is told', async () => {
+test('a user agent of the operator wins', async () => {
   const chromium = await openChromium({ dir, chromeArgs: [...server.chromeArgs, '--user-agent=Mine/1.0'] });
   try {
     await chromium.page.goto('https://web.whatsapp.com/');
-    const { page, worker, serviceWorker } = await storiesOf(chromium.page);
+    const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
     assert.deepEqual(
       [page, worker, serviceWorker].map(({ userAgent }) => userAgent),
       ['Mine/1.0', 'Mine/1.0', 'Mine/1.0'],

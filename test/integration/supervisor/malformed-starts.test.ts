@@ -7,7 +7,7 @@ import { assertNothingLeft } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
 import { SupervisedSession } from '../../support/supervised-session.js';
 
-/** Nothing in the queue of starts keeps a supervisor or a session from its work. */
+/** A malformed start job stops neither a supervisor nor a session. */
 const redis = await startRedis();
 
 after(async () => {
@@ -25,22 +25,22 @@ interface Start {
 const wait = '{wa}:sessions:wait';
 const active = '{wa}:sessions:active';
 
-const oddStarts: Record<string, (start: Start) => Promise<unknown>> = {
-  'whose data is no JSON': ({ client, job }) => client.hset(job, 'data', 'secret{'),
+const malformedStarts: Record<string, (start: Start) => Promise<unknown>> = {
+  'whose data is not JSON': ({ client, job }) => client.hset(job, 'data', 'secret{'),
   'whose data is empty': ({ client, job }) => client.hset(job, 'data', ''),
   'whose data has another shape': ({ client, job }) => client.hset(job, 'data', '{"startId":7}'),
   'whose data is huge': ({ client, job }) => client.hset(job, 'data', 'x'.repeat(3_000_000)),
   'without data': ({ client, job }) => client.hdel(job, 'data'),
-  'whose options are no JSON': ({ client, job }) => client.hset(job, 'opts', '{'),
-  'of which only its id is left': ({ client, job }) => client.del(job),
+  'whose options are not JSON': ({ client, job }) => client.hset(job, 'opts', '{'),
+  'of which only the id is left': ({ client, job }) => client.del(job),
   'that is a list': ({ client, job }) => client.multi().del(job).rpush(job, 'x').exec(),
   'that is in no list': ({ client, id }) => client.lrem(wait, 0, id),
-  'behind ids of nothing': ({ client }) => client.rpush(wait, 'x', '', 's-', 's-Not-One'),
-  'that was taken, with a lock that does not end': ({ client, id, lock }) =>
+  'behind ids without a job': ({ client }) => client.rpush(wait, 'x', '', 's-', 's-Not-One'),
+  'that was taken, with a lock that does not expire': ({ client, id, lock }) =>
     client.multi().lrem(wait, 0, id).lpush(active, id).set(lock, 'somebody').exec(),
 };
 
-for (const [what, spoil] of Object.entries(oddStarts)) {
+for (const [what, corrupt] of Object.entries(malformedStarts)) {
   for (const when of ['before a supervisor starts', 'while one waits'] as const) {
     test(`a start ${what}, ${when}, becomes a run`, async () => {
       const timing = {
@@ -54,17 +54,17 @@ for (const [what, spoil] of Object.entries(oddStarts)) {
         const { job, lock } = sessionKeys(observer.session);
         const start = { client: observer.redis, job, lock, id: `s-${observer.session}` };
         scripted.setThreads('ready');
-        // So that the profile knows that the session shall run.
+        // Writes the note beside the profile that the session shall run.
         const first = await supervised.startSupervisor();
         await observer.start();
         await observer.untilReady();
         await supervised.closeSupervisor(first);
         await eventually(async () => (await observer.redis.llen(wait)) === 1);
-        await spoil(start);
+        await corrupt(start);
         await supervised.startSupervisor();
         if (when === 'while one waits') {
           await observer.untilReady();
-          await spoil(start);
+          await corrupt(start);
           await observer.redis.set(lock, 'a stranger', 'PX', 100);
           await eventually(() => supervised.hasLogged('run lost'));
         }
@@ -76,7 +76,7 @@ for (const [what, spoil] of Object.entries(oddStarts)) {
   }
 }
 
-test('what a start said that nobody can read is set aside', () =>
+test('the unreadable data of a start is quarantined', () =>
   new SupervisedSession(redis).during(async (supervised) => {
     const { observer } = supervised;
     const { job, quarantineIndex } = sessionKeys(observer.session);

@@ -6,7 +6,7 @@ import { chatIdSchema, phoneNumberSchema, recipientIdSchema } from '../../../src
 const countRule = 'phone_number must include country code and contain 8-15 digits';
 const signsRule = `${countRule}; it may be written with + - . ( ) / and spaces, and an id of WhatsApp goes into chat_id`;
 
-/** The digits, or what is said against it. */
+/** The digits, or the error messages. */
 function read(text: unknown): string {
   const { data, error } = phoneNumberSchema.safeParse(text);
   return data ?? error?.issues.map(({ message }) => message).join() ?? '';
@@ -27,13 +27,13 @@ describe('a phone number', () => {
     ['0049(0)1511234567', '491511234567'],
     ['tel:+1-555-123-4567', '15551234567'],
     ['TEL: 00 1 555 1234567', '15551234567'],
-    // Zeros that are no prefix stay, and so does a 0 without brackets: only the person knows whether it belongs there.
+    // Zeros that are no prefix stay. So does a 0 without brackets: it may belong to the number.
     ['10012345678', '10012345678'],
     ['+49 0 1511234567', '4901511234567'],
     ['12345678', '12345678'],
     ['123456789012345', '123456789012345'],
     ['00123456789012345', '123456789012345'],
-    // As address books copy them: marks of direction, hyphens that do not break, spaces that do not either.
+    // As address books copy them: direction marks, non-breaking hyphens and spaces.
     ['\u202a+1\u00a0(555)\u00a0123\u20114567\u202c', '15551234567'],
     ['\u2068+49\u2009151\u20131234567\u2069', '491511234567'],
     ['+1\u2212555\u22121234567\u200b', '15551234567'],
@@ -80,7 +80,7 @@ describe('a phone number', () => {
     it(`${JSON.stringify(written)} is refused`, () => assert.equal(read(written), rule));
   }
 
-  /** A number with a country code, and signs that may stand anywhere in it. */
+  /** A number with a country code, and signs that may be anywhere in it. */
   const number = fc.stringMatching(/^[1-9]\d{7,14}$/);
   const signs = fc.string({ unit: fc.constantFrom(...'+-./ \t\u00a0\u2011\u202a'), maxLength: 2 });
   const written = fc
@@ -94,7 +94,7 @@ describe('a phone number', () => {
       text: before + [...digits].map((digit, i) => digit + between[i]).join(''),
     }));
 
-  it('however it is written, it is its digits, and these are it again', () => {
+  it('is its digits in every spelling, and the digits parse to themselves', () => {
     fc.assert(
       fc.property(written, ({ digits, text }) => {
         if (text.length > 64) return;
@@ -105,7 +105,7 @@ describe('a phone number', () => {
     );
   });
 
-  it('with one letter, one @ or one other sign anywhere in it, it is refused', () => {
+  it('with one letter, @ or other sign anywhere is refused', () => {
     const stranger = fc.constantFrom(...'aZé@#*;,:_&=%"\'\\ßЖ１٣中😀');
     fc.assert(
       fc.property(number, stranger, fc.nat(15), (digits, sign, at) => {
@@ -115,7 +115,7 @@ describe('a phone number', () => {
     );
   });
 
-  it('of any text there are 8-15 digits, or one sentence', () => {
+  it('from any text is 8-15 digits, or one error sentence', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: fc.constantFrom(...'0123(0) +tel:@') }),
@@ -135,7 +135,7 @@ describe('an id of WhatsApp', () => {
     ...['15551234567-1400000000@g.us', '120363000000000002@newsletter'],
   ] as const;
 
-  it('to write to is a person’s or a group’s, to read from a channel’s too', () => {
+  it('is of a person or a group for a send, and of a channel too for a read', () => {
     for (const id of [person, lid, group, old]) {
       assert.equal(recipientIdSchema.parse(id), id);
       assert.equal(chatIdSchema.parse(id), id);
@@ -144,7 +144,7 @@ describe('an id of WhatsApp', () => {
     assert.equal(chatIdSchema.parse(channel), channel);
   });
 
-  it('is nothing else', () => {
+  it('has no other form', () => {
     const strange = [
       ...['', '@lid', '15551234567', '+15551234567@c.us', '1 @lid', '1@lid ', '\n1@lid', '1@lid\n', '1@Lid'],
       ...['1@lid@lid', '1:2@lid', '1:2@c.us', '1-2@c.us', '1-2@lid', '1-@g.us', '-1@g.us', '1-2-3@g.us'],

@@ -14,7 +14,7 @@ import type { SessionRoute } from './session-routes.js';
 export function createEventsRoute(): SessionRoute {
   const streamsPerCaller = new InFlightLimit('streamsPerCaller', 'event streams');
   return {
-    ...{ method: 'GET', path: '/api/events', scope: 'read', isForGuests: true, doc },
+    ...{ method: 'GET', path: '/api/events', scope: 'read', isForGuests: true, isStream: true, doc },
     async handle(exchange, { feed }) {
       const { callerName } = exchange;
       streamsPerCaller.enter(callerName);

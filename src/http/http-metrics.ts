@@ -70,7 +70,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
     count({ request, response, match, startedAt }) {
       const route = match?.resource.path ?? unknownPath;
       const method = everyMethod.find((each) => each === request.method) ?? 'other';
-      const isStream = route === '/api/events' && response.headersSent;
+      const isStream = match?.resource.isStream === true && response.headersSent;
       const status = response.writableFinished || isStream ? response.statusCode : 499;
       requests.inc({ method, route, status });
       if (!isStream) duration.observe({ method, route }, (performance.now() - startedAt) / 1_000);

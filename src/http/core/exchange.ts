@@ -37,6 +37,8 @@ export interface Route extends Permission {
   readonly path: string;
   /** It changes or costs something: each request is counted before its body is read. */
   readonly isLimited?: boolean;
+  /** Its response is a stream without an end, so its duration says nothing. */
+  readonly isStream?: true;
   /** Makes the HTML of an error, for the route of a page. A browser that is not logged in is redirected to the login instead. */
   readonly problemPage?: (error: ApiError, target: Target) => string;
   /** For the OpenAPI document. null: the table of operations describes the route, or it serves a file of a page. */
@@ -53,6 +55,8 @@ export interface Resource {
   readonly methods: readonly string[];
   /** It has an open route. */
   readonly isOpen: boolean;
+  /** One of its routes is a stream. */
+  readonly isStream: boolean;
 }
 
 /** What the path of a request matches. */

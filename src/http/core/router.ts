@@ -47,7 +47,11 @@ function resourceOf(path: string, routes: readonly Route[]): Resource {
   const methods = everyMethod.filter(
     (method) => method === 'OPTIONS' || routeFor({ routes }, method) !== undefined,
   );
-  return { path, routes, methods, isOpen: routes.some(({ scope }) => scope === 'open') };
+  return {
+    ...{ path, routes, methods },
+    isOpen: routes.some(({ scope }) => scope === 'open'),
+    isStream: routes.some(({ isStream }) => isStream === true),
+  };
 }
 
 /** Matches the whole path; `{name}` stands for one segment. Polka's own patterns ignore case and allow a slash at the end. */

@@ -21,14 +21,7 @@ const data: SendJob = {
   requestId: 'another',
 };
 const job = { timestamp: now, processedOn: null, finishedOn: null, returnvalue: null, attemptsStarted: 0 };
-const snapshot: StoredJob = {
-  job,
-  record: null,
-  isUnusable: false,
-  wipedEpoch: 0,
-  isOwned: true,
-  nowMs: now,
-};
+const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 0, isOwned: true, nowMs: now };
 
 function inputOf(fields: Record<string, unknown>): InputOf<'send'> {
   return operations.send.input.parse(fields);
@@ -47,7 +40,7 @@ test('a send joins the message that another replica accepts at the same moment w
       async findSend() {
         await new Promise(setImmediate);
         isAdded = true;
-        return snapshot;
+        return stored;
       },
       findSendData: async () => (isAdded ? data : null),
     },

@@ -13,16 +13,9 @@ const job = {
   returnvalue: null,
   attemptsStarted: 0,
 };
-const snapshot: StoredJob = {
-  job,
-  record: null,
-  isUnusable: false,
-  wipedEpoch: 5,
-  isOwned: true,
-  nowMs: now,
-};
+const stored: StoredJob = { job, record: null, isUnusable: false, wipedEpoch: 5, isOwned: true, nowMs: now };
 const attempt: SendAttempt = { profileId: 'p', chatId: '1@c.us', phone: null, messageId: 'm', at: now };
-const attempted: StoredJob = { ...snapshot, record: { attempt, outcome: null } };
+const attempted: StoredJob = { ...stored, record: { attempt, outcome: null } };
 const expired: SendOutcome = { status: 'failed', error: { code: 'expired', message: 'too late' } };
 const dayMs = 86_400_000;
 
@@ -33,23 +26,23 @@ function outcomeText(of: StoredJob, about = data): string | null {
 
 describe('the outcome of a send', () => {
   for (const [what, seen, about, expected] of [
-    ['a waiting send', snapshot, data, null],
+    ['a waiting send', stored, data, null],
     ['a send that was tried', attempted, data, null],
-    ['the outcome of the owner', { ...snapshot, job: settled(expired) }, data, 'failed expired'],
+    ['the outcome of the owner', { ...stored, job: settled(expired) }, data, 'failed expired'],
     [
       'an outcome that is recorded and not in the queue',
-      { ...snapshot, record: { attempt: null, outcome: expired } },
+      { ...stored, record: { attempt: null, outcome: expired } },
       data,
       'failed expired',
     ],
     [
       'a settled job without an outcome',
-      { ...snapshot, job: { ...job, finishedOn: now } },
+      { ...stored, job: { ...job, finishedOn: now } },
       data,
       'unknown interrupted',
     ],
-    ['a later logout', { ...snapshot, wipedEpoch: 6 }, data, 'failed account_changed'],
-    ['an earlier logout', { ...snapshot, wipedEpoch: 4 }, data, null],
+    ['a later logout', { ...stored, wipedEpoch: 6 }, data, 'failed account_changed'],
+    ['an earlier logout', { ...stored, wipedEpoch: 4 }, data, null],
     ['a logout after an attempt, with an owner', { ...attempted, wipedEpoch: 6 }, data, null],
     [
       'a logout after an attempt, without an owner',
@@ -59,12 +52,12 @@ describe('the outcome of a send', () => {
     ],
     [
       'a later logout, with the outcome of the owner',
-      { ...snapshot, wipedEpoch: 6, job: settled(expired) },
+      { ...stored, wipedEpoch: 6, job: settled(expired) },
       data,
       'failed expired',
     ],
-    ['the last millisecond before the expiry', snapshot, { ...data, notAfter: now }, null],
-    ['an expired send', snapshot, { ...data, notAfter: now - 1 }, 'failed expired'],
+    ['the last millisecond before the expiry', stored, { ...data, notAfter: now }, null],
+    ['an expired send', stored, { ...data, notAfter: now - 1 }, 'failed expired'],
     ['an expired send after an attempt', attempted, { ...data, notAfter: now - 1 }, null],
   ] as readonly [string, StoredJob, typeof data, string | null][]) {
     it(`${what}: ${expected ?? 'not settled'}`, () => {
@@ -73,19 +66,19 @@ describe('the outcome of a send', () => {
   }
 
   it('is kept for a day', () => {
-    const since = (finishedOn: number) => ({ ...snapshot, job: { ...settled(expired), finishedOn } });
+    const since = (finishedOn: number) => ({ ...stored, job: { ...settled(expired), finishedOn } });
     assert.equal(isForgotten(since(now - dayMs), data), false);
     assert.equal(isForgotten(since(now - dayMs - 1), data), true);
   });
 
   it('is kept for a day after the expiry if it is unknown', () => {
-    assert.equal(isForgotten(snapshot, { ...data, notAfter: now - dayMs }), false);
-    assert.equal(isForgotten(snapshot, { ...data, notAfter: now - dayMs - 1 }), true);
+    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs }), false);
+    assert.equal(isForgotten(stored, { ...data, notAfter: now - dayMs - 1 }), true);
     assert.equal(isForgotten(attempted, { ...data, notAfter: now - dayMs - 1 }), false);
   });
 
   it('of a missing job is forgotten', () => {
-    assert.equal(isForgotten({ ...snapshot, job: null }, data), true);
+    assert.equal(isForgotten({ ...stored, job: null }, data), true);
   });
 });
 

@@ -72,13 +72,6 @@ export const redisRights: readonly RedisRight[] = rightGroups.flatMap(({ forms, 
   }),
 );
 
-/** The text of docs/redis-users.acl. */
-export function accessList(): string {
-  const granted = redisRights.map(({ name }) => `+${name}`).sort();
-  const reach = `resetkeys ~${keyPrefix}:* resetchannels &${keyPrefix}:*`;
-  return `user default off\nuser holdline on >change-me ${reach} -@all ${granted.join(' ')}\n`;
-}
-
 export interface MissingRights {
   /** As in an access list. */
   readonly commands: readonly string[];

@@ -3,8 +3,9 @@ import { after, describe, it } from 'node:test';
 import { Cluster } from 'ioredis';
 import { absentKey, keyPrefix, sessionKeys } from '../../../../src/contract/keys.js';
 import { defaultSession } from '../../../../src/contract/names.js';
-import { accessList, redisRights } from '../../../../src/contract/redis-rights.js';
+import { redisRights } from '../../../../src/contract/redis-rights.js';
 import { userProblem } from '../../../../src/platform/redis/rights.js';
+import { accessList } from '../../../docs/access-list.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import {

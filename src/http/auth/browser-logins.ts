@@ -107,17 +107,20 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
     },
 
     async check(logins) {
+      const accountKeys = [...new Set(logins.map(({ accountKey }) => accountKey))];
       const keys = logins.map(({ redisKey }) => redisKey);
-      const pipeline = redis.pipeline().mget(...logins.map(({ accountKey }) => accountKey), ...keys);
+      const pipeline = redis.pipeline().mget(...accountKeys, ...keys);
       for (const key of keys) pipeline.pttl(key);
       const [values, ...ttls] = await viaRedis(() => repliesOf(pipeline));
-      const replies = values as (string | null)[];
-      return logins.map(({ kind }, i) => ({
-        isValid:
-          validKeyOf(kind, parseStoredLogin(replies[logins.length + i]), accountGeneration(replies[i])) !==
-          null,
-        ttlMs: ttlMsOf(Number(ttls[i])),
-      }));
+      const texts = values as readonly (string | null)[];
+      const generations = new Map(accountKeys.map((key, i) => [key, accountGeneration(texts[i])]));
+      return logins.map(({ kind, accountKey }, i) => {
+        const stored = parseStoredLogin(texts[accountKeys.length + i]);
+        return {
+          isValid: validKeyOf(kind, stored, generations.get(accountKey) ?? 0) !== null,
+          ttlMs: ttlMsOf(Number(ttls[i])),
+        };
+      });
     },
 
     async makeQrLink(session, maker, ttlS) {

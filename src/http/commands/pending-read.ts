@@ -81,6 +81,11 @@ export function answerOf(operation: WorkerOperationName, outcome: ReadOutcome): 
   const { code, message } = outcome.error;
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
   throw new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
-    headers: code === 'rate_limited' ? { 'retry-after': '1' } : {},
+    headers: retryAfterOf(code),
   });
+}
+
+function retryAfterOf(code: string): Record<string, string> {
+  if (code === 'rate_limited') return { 'retry-after': '1' };
+  return code === 'session_not_ready' ? { 'retry-after': '5' } : {};
 }

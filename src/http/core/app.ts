@@ -105,14 +105,14 @@ export function createApp(parts: AppParts): App {
   /** A failure to send the error ends only this request. */
   function fail(served: ServedRequest, thrown: unknown): void {
     try {
-      sendProblem(served, thrown);
+      answerProblem(served, thrown);
     } catch (error) {
       served.problem = problems.toApiError(error);
       served.request.destroy();
     }
   }
 
-  function sendProblem(served: ServedRequest, thrown: unknown): void {
+  function answerProblem(served: ServedRequest, thrown: unknown): void {
     const { request, response, match } = served;
     const error = served.hasLoginEnded ? problems.loginEnded() : problems.toApiError(thrown);
     served.problem = error;

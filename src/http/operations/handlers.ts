@@ -1,3 +1,4 @@
+import type { Delivery } from '../../contract/operations/operation.js';
 import { type ForwardedOperationName, type InputOf, type OutputOf, rows } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
@@ -70,10 +71,12 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
   return { ...asking, ...own };
 }
 
-/** For every operation that the session worker carries out: a handler that asks it. */
+const asksWorker: readonly Delivery[] = ['query', 'idempotent'];
+
+/** A handler that asks the session worker, for every operation whose output is the worker's answer. */
 const asking = Object.fromEntries(
   rows
-    .filter(([, { delivery }]) => delivery === 'query' || delivery === 'idempotent')
+    .filter(([, { delivery, answer }]) => asksWorker.includes(delivery) && answer === undefined)
     .map(([name]) => [name, handlerThatAsks(name as ForwardedOperationName)]),
 ) as unknown as Pick<Handlers, ForwardedOperationName>;
 

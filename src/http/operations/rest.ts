@@ -7,7 +7,7 @@ import type { Exchange, Route } from '../core/exchange.js';
 import { appliedPreferences, headerValues, parseIdempotencyKey, parsePreferences } from '../core/headers.js';
 import { parseQuery } from '../core/request-target.js';
 import { Json, jsonType, send } from '../core/responses.js';
-import { parseInput, queryReader } from '../core/validation.js';
+import { invalidRequest, parseInput, queryReader } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { Session } from '../sessions.js';
 import type { AnyHandler, Call, Handlers } from './call.js';
@@ -50,9 +50,17 @@ function inputReader(schema: z.ZodObject, bound: BodyBound) {
   return async (exchange: Exchange, method: Route['method']) => {
     const { target, parameters } = exchange;
     const body = method === 'POST' ? await readJsonObject(exchange, bound) : null;
+    if (body !== null) refuseFieldsOfPath(body, parameters);
     const query = parseQuery(target.search);
     return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });
   };
+}
+
+/** A body that repeats a field of the path could contradict it. */
+function refuseFieldsOfPath(body: object, parameters: Exchange['parameters']): void {
+  const repeated = Object.keys(parameters).filter((name) => Object.hasOwn(body, name));
+  if (repeated.length === 0) return;
+  throw invalidRequest(repeated.map((path) => ({ path, message: 'belongs in the path, not in the body' })));
 }
 
 /** Also adds the applied preferences to the response, be it a success or an error. */

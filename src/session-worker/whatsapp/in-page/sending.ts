@@ -41,6 +41,9 @@ export interface Sending {
 
 export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats): Sending {
   const stepMs = 20_000;
+  /** The two steps of a reaction, together below the time that Node waits for the page. */
+  const findMs = 10_000;
+  const reactMs = 15_000;
   const seenMs = 2_000;
   const previewMs = 5_000;
   /** Sends in flight, by message id: the same message is never sent twice at once. */
@@ -133,11 +136,11 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
     return started;
   }
 
-  async function findModel(messageId: string): Promise<Foreign> {
+  async function findModel(messageId: string, ms: number): Promise<Foreign> {
     const { Msg } = page.need('WAWebCollections');
     const inMemory = Msg.get(messageId);
     if (inMemory !== undefined && inMemory !== null) return inMemory;
-    const stored = await page.within(stepMs, 'the page', Msg.getMessagesById([messageId]));
+    const stored = await page.within(ms, 'the page', Msg.getMessagesById([messageId]));
     return stored?.messages?.[0] ?? null;
   }
 
@@ -162,16 +165,16 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
       return results;
     },
     async findMessage({ messageId }) {
-      const found = await findModel(messageId);
+      const found = await findModel(messageId, stepMs);
       if (found === null) return null;
       const ack = page.attempt(() => found.ack);
       return { ack: typeof ack === 'number' ? ack : 0, timestamp: page.timeOf(found) };
     },
     async react({ messageId, emoji }) {
       const sendReaction = page.need('WAWebSendReactionMsgAction.sendReactionToMsg');
-      const message = await findModel(messageId);
+      const message = await findModel(messageId, findMs);
       if (message === null) return false;
-      await page.within(stepMs, 'WhatsApp', sendReaction(message, emoji));
+      await page.within(reactMs, 'WhatsApp', sendReaction(message, emoji));
       return true;
     },
     ownKey,

@@ -55,6 +55,10 @@ describe('POST /api/messages/{id}/react', () => {
     }
     assert.equal((await react({ emoji: '👍', chat_id: '1@lid' })).body.error?.code, 'invalid_request');
     assert.equal((await react({ emoji: '👍' }, 'x'.repeat(257))).body.error?.code, 'invalid_request');
+    const repeated = await react({ id, emoji: '👍' });
+    assert.deepEqual(repeated.body.error?.issues, [
+      { path: 'id', message: 'belongs in the path, not in the body' },
+    ]);
     assert.deepEqual(reads, []);
   });
 

@@ -155,7 +155,7 @@ test('a job with invalid times is sent once', () =>
     await ready(stage);
     assert.equal((await stage.settled('m-unreadable')).status, 'sent');
     assert.equal((await stage.settled(next)).status, 'sent');
-    assert.deepEqual(stage.sentTexts(), ['odd', 'next']);
+    assert.deepEqual(stage.sentTexts(), ['unreadable', 'next']);
     assert.equal(stage.hasLogged('a step of a send failed; trying again'), false);
   }));
 

@@ -10,8 +10,8 @@ import { type Config, loadConfig } from './platform/config/config.js';
 import { createLogger } from './platform/logger.js';
 
 /**
- * `npm run doctor [-- all|http|supervisor] [--json]`: checks everything that the role needs, with the functions that its
- * start uses, and changes nothing. Exit code 0: no failure, 1: at least one failure, 78: the configuration is invalid.
+ * `npm run doctor [-- all|http|supervisor] [--json]`: checks everything that the role needs, with the same functions as
+ * the start, and changes nothing. Exit code 0: no failure, 1: at least one failure, 78: the configuration is invalid.
  */
 async function main(): Promise<void> {
   const args = process.argv.slice(2);

@@ -9,9 +9,9 @@ import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
 import { watchRedisPreflight } from './platform/redis/preflight.js';
 import { endWhenUnhandled, runUntilSignalled, type Stoppable } from './platform/shutdown.js';
-import { requireWatchdog } from './supervisor/browser/browser-watchdog.js';
 import { HttpProcess } from './supervisor/http-process.js';
 import { startProbeServer } from './supervisor/probe/probe-server.js';
+import { requireWatchdog } from './supervisor/process-watchdog.js';
 import { Supervisor } from './supervisor/supervisor.js';
 
 /** The entry of the product: `main.js [all|http|supervisor]`. */

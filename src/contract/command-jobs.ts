@@ -54,7 +54,7 @@ export const sendOutcomeSchema = z.discriminatedUnion('status', [
 ]);
 export type SendOutcome = z.infer<typeof sendOutcomeSchema>;
 
-/** Outcomes that the owner of the session concludes, or, while there is no owner, each replica. Both use the same sentences. */
+/** Outcomes that the owner decides, or a replica if there is no owner. Shared, so that both say the same. */
 export const sharedSendOutcomes = {
   expired: {
     status: 'failed',
@@ -112,7 +112,10 @@ export const readJobSchema = z.object({
   /** Unix ms; from then on no caller waits for the answer. */
   notAfter: z.number(),
   requestId: z.string(),
-  /** true: the caller fetches the output from the answer's key. false: a caller of an earlier version, which reads it from the job. */
+  /**
+   * true: the caller fetches the output from the answer's key. false: written by an earlier version; its caller reads the output
+   * from the job.
+   */
   fetchesAnswer: z.boolean().default(false),
 });
 export type ReadJob = z.infer<typeof readJobSchema>;

@@ -5,7 +5,12 @@ interface ExitPolicy {
    * counts, however long it lasts (docs/decisions/0003).
    */
   readonly counted: boolean;
-  readonly delay: 'backoff' | 'none' | 'incompatible';
+  /**
+   * When the next attempt starts. `first-at-once`: at once the first time, then with backoff. `backoff`: with backoff; the first
+   * delay may be 0, if a part of ours broke after it had worked. `incompatible`: with backoff the first time, then
+   * `incompatibleRetryMs` each time.
+   */
+  readonly delay: 'backoff' | 'first-at-once' | 'incompatible';
   /** The cheapest restart that can help: a new thread on the same browser, or a new browser. */
   readonly restartLevel: 'thread' | 'browser';
   /** The login is void: delete the profile before the next incarnation. */
@@ -24,13 +29,13 @@ export const exitReasons = {
   page_crashed: { counted: true, delay: 'backoff', restartLevel: 'thread' },
   page_hung: { counted: true, delay: 'backoff', restartLevel: 'browser' },
   /** The page works, but one send does not finish. Not counted: callers who may send must not be able to end the run. */
-  send_hung: { counted: false, delay: 'none', restartLevel: 'thread' },
+  send_hung: { counted: false, delay: 'first-at-once', restartLevel: 'thread' },
   start_failed: { counted: true, delay: 'backoff', restartLevel: 'thread' },
   start_timed_out: { counted: true, delay: 'backoff', restartLevel: 'browser' },
   sync_timed_out: { counted: true, delay: 'backoff', restartLevel: 'browser' },
   browser_died: { counted: true, delay: 'backoff', restartLevel: 'browser' },
-  /** The profile was linked, and WhatsApp asks for a login although it reported no logout. */
-  login_missing: { counted: false, delay: 'none', restartLevel: 'browser', doubtsProfile: true },
+  /** The profile was linked, but WhatsApp shows a login without having logged it out. */
+  login_missing: { counted: false, delay: 'first-at-once', restartLevel: 'browser', doubtsProfile: true },
   /** Disk or Redis failed while the login was being restored. */
   restore_failed: { counted: false, delay: 'backoff', restartLevel: 'browser' },
   /** The only copy of the login is a backup that no configured key decrypts. */
@@ -42,8 +47,8 @@ export const exitReasons = {
   incompatible_page: { counted: false, delay: 'incompatible', restartLevel: 'browser' },
   /** The pinned version of the page is not available, or another one was loaded. */
   web_version_missing: { counted: false, delay: 'backoff', restartLevel: 'thread' },
-  logged_out: { counted: false, delay: 'none', restartLevel: 'browser', wipesProfile: true },
-  auth_failure: { counted: false, delay: 'none', restartLevel: 'browser', endsRun: true },
+  logged_out: { counted: false, delay: 'first-at-once', restartLevel: 'browser', wipesProfile: true },
+  auth_failure: { counted: false, delay: 'first-at-once', restartLevel: 'browser', endsRun: true },
 } as const satisfies Record<string, ExitPolicy>;
 
 export type ExitReason = keyof typeof exitReasons;

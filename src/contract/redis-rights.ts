@@ -2,8 +2,8 @@ import { absentKey, keyPrefix } from './keys.js';
 
 /**
  * The rights that the user of Redis must have. docs/redis-users.acl is generated from them, the start and the doctor check
- * each, and tests compare them with the commands in use. Redis checks rights before arguments. So each command is listed in
- * a form that changes nothing: on the key K, which is never written, or with an argument that Redis refuses.
+ * each, and tests compare them with the commands in use. Redis checks the right before the arguments. So each form is harmless:
+ * it reads or would write only K, which never exists, or has a wrong argument, or changes nothing anyway.
  */
 const rightGroups: readonly Group[] = [
   {
@@ -34,8 +34,8 @@ const rightGroups: readonly Group[] = [
       ...['zremrangebyscore K 0 0'],
     ],
   },
-  // These refuse no argument, so they are checked within a read-only script.
-  { reach: 'write', isAskedInScript: true, forms: ['incr K', 'lpush K v', 'rpush K v', 'sadd K m'] },
+  // These cannot be made to fail on an argument, so a read-only script tries them.
+  { reach: 'write', isTriedInReadOnlyScript: true, forms: ['incr K', 'lpush K v', 'rpush K v', 'sadd K m'] },
   // C: a channel without subscribers.
   { reach: 'channel', forms: ['publish C v', 'subscribe C'] },
   {
@@ -44,17 +44,19 @@ const rightGroups: readonly Group[] = [
   },
   { reach: 'none', only: 'cluster', forms: ['asking', 'cluster|info', 'cluster|slots'] },
   { reach: 'none', only: 'database', forms: ['select x'] },
-  // Redis always permits these.
-  { reach: 'none', only: 'never', forms: ['hello', 'quit'] },
+  // Redis permits these to every user.
+  { reach: 'none', isAlwaysPermitted: true, forms: ['hello', 'quit'] },
 ];
 
 interface Group {
   /** What the command accesses: keys to read, keys to write, or channels. */
   readonly reach: 'read' | 'write' | 'channel' | 'none';
   readonly forms: readonly string[];
-  /** Needed only in a cluster, or only with a database other than 0; `never`: it need not be checked. */
-  readonly only?: 'cluster' | 'database' | 'never';
-  readonly isAskedInScript?: boolean;
+  /** Needed only in a cluster, or only with a database other than 0. */
+  readonly only?: 'cluster' | 'database';
+  /** Not checked: Redis refuses it to no user. */
+  readonly isAlwaysPermitted?: boolean;
+  readonly isTriedInReadOnlyScript?: boolean;
 }
 
 export interface RedisRight extends Omit<Group, 'forms'> {

@@ -104,10 +104,10 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
   };
 }
 
-/** There are fewer page repairs than this, so no list of a valid status is cut. */
+/** Above the number of page repairs, so no valid list is cut. */
 const maxListItems = 16;
 
-/** The status as it is stored: texts within their bound. Errors and texts of the page may be of any length. */
+/** The status with long texts cut. Errors and texts from the page come in any length. */
 export function storedStatus(status: Status): Status {
   return cutDeep(status, bounds.statusText, maxListItems);
 }

@@ -56,7 +56,7 @@ export type ToThread =
   | { readonly type: 'begin'; readonly data: ThreadData }
   /** The browser is up: attach to it and log in. */
   | { readonly type: 'attach'; readonly browser: DevToolsPort }
-  /** Redis lost the fence but not the lease: write the full state again under this fence. */
+  /** Redis has lost the fence; this run still holds the lock. Write the full state again under this fence. */
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out an operation; exactly one `answer` or `refusal` with the same id follows. */
   | {
@@ -76,7 +76,7 @@ export type FromThread =
   /** Sign of life: the thread's event loop runs. */
   | { readonly type: 'alive' }
   | { readonly type: 'state'; readonly state: SessionState; readonly account: Account | null }
-  /** A fresh login that is not on disk yet. With an account, the page has synced, and `ready` waits for `login-kept`. */
+  /** A fresh login that is not on disk yet. `account` set: the page has synced, and the thread waits for `login-kept` before `ready`. */
   | { readonly type: 'login'; readonly storage: LoginStorage; readonly account: Account | null }
   /** The incarnation is over; the thread waits to be terminated. */
   | ({ readonly type: 'failed' } & IncarnationExit)

@@ -1,5 +1,5 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
-import { mayFollow } from '../contract/states.js';
+import { mayFollow } from '../contract/state-transitions.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData } from '../contract/thread-messages.js';
 import { atMost } from '../platform/deadline.js';

@@ -6,7 +6,7 @@ import { backoffMs, type Timing } from '../contract/timing.js';
 import { atMost, type Deferred, deferred, pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { signalGroup } from '../platform/proc.js';
-import { BrowserWatchdog } from './browser/browser-watchdog.js';
+import { ProcessWatchdog } from './process-watchdog.js';
 
 interface HttpProcessOptions {
   readonly entry: URL;
@@ -18,10 +18,10 @@ interface HttpProcessOptions {
 /** Many times more than the bounded requests need. Beyond it there is a leak. */
 const heapLimitMb = 512;
 
-/** The young generation grows and never shrinks; see thread.ts. */
+/** Caps V8's young generation, which otherwise grows and never shrinks; see thread.ts. */
 const semiSpaceMb = 4;
 
-/** Time between two restarts. Callers wait for HTTP, and frequent restarts cost little. */
+/** Longest wait before a restart: short, because callers wait. */
 const restartDelayMaxMs = 5_000;
 
 /** Longer than HTTP itself waits for its last responses. */
@@ -29,8 +29,8 @@ const stopGraceMs = 10_000;
 
 /**
  * Runs HTTP in its own process. So no load from callers keeps the supervisor's event loop from renewing its leases
- * (docs/decisions/0020). The process loads its modules from construction on, and serves from {@link serve} on. It is
- * restarted on the same port when it ends or hangs. It ends with this process, even if this one is killed.
+ * (docs/decisions/0020). The constructor starts the process; {@link serve} lets it listen. It is restarted on the same
+ * port when it ends or hangs. It ends with this process, even if this one is killed.
  */
 export class HttpProcess {
   readonly #options: HttpProcessOptions;
@@ -113,7 +113,7 @@ export class HttpProcess {
     });
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     const { pid } = child;
-    let watchdog = null as BrowserWatchdog | null;
+    let watchdog = null as ProcessWatchdog | null;
     let watchdogFailure: string | null = null;
     let heardAt = performance.now();
     const onWatchdogFailed = (why: string) => {
@@ -124,7 +124,13 @@ export class HttpProcess {
       heardAt = performance.now();
       // Starts with the first message: before it, the process may still wait for other parts to start.
       if (pid !== undefined)
-        watchdog ??= new BrowserWatchdog(pid, timing.httpHungMs, () => 0, onWatchdogFailed);
+        watchdog ??= new ProcessWatchdog(
+          'the HTTP process',
+          pid,
+          timing.httpHungMs,
+          () => 0,
+          onWatchdogFailed,
+        );
       watchdog?.beat();
       this.#onMessage(message);
     });

@@ -62,7 +62,7 @@ export class RestartPolicy {
       };
     }
     switch (policy.delay) {
-      case 'none': {
+      case 'first-at-once': {
         // The first restart comes at once. A repeated failure must not loop without a pause.
         const attempt = this.#failuresInRow++;
         const delayMs = attempt === 0 ? 0 : this.#jittered(backoffMs(this.#limits, attempt - 1));

@@ -49,7 +49,7 @@ export async function restart(
   availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs));
   const { wipesProfile, doubtsProfile } = exitPolicy(reason);
   const wipedEpoch = wipesProfile ? await publisher.markWiped() : null;
-  // The old thread could write until now. This moves the fence, and after a wipe removes the account's data.
+  // From here on Redis refuses the old thread's writes. After a wipe, this also removes the account's data.
   await publisher.publish('disconnected', wipedEpoch !== null);
   await failed?.terminate();
   if (wipedEpoch !== null) await browser.wipe(wipedEpoch);
@@ -89,6 +89,6 @@ function delayOf({ reason, message }: IncarnationExit, delayMs: number): Restart
   return {
     until: performance.now() + delayMs,
     code,
-    message: `${message}; the next try is ${seconds} s after this failure`,
+    message: `${message}; the session tries again ${seconds} s after this failure`,
   };
 }

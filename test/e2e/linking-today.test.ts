@@ -244,7 +244,10 @@ describe('a page that lacks a function', () => {
       await product.until((s) => s.state === 'disconnected' && s.restarts > 0, 'given up again');
       const chats = await apiCaller(() => product)('/api/chats');
       assert.deepEqual([chats.status, chats.body.error.code], [501, 'not_supported_by_page']);
-      assert.match(chats.body.error.message, /addAndSendMsgToChat is missing.*; the next try is 900 s/);
+      assert.match(
+        chats.body.error.message,
+        /addAndSendMsgToChat is missing.*; the session tries again 900 s/,
+      );
     } finally {
       await stage.close();
     }

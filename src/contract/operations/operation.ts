@@ -82,7 +82,7 @@ export function takesWait({ delivery, takesWait: isLong }: Operation): boolean {
 }
 
 /** Ends the error of an `idempotent` operation that may have been carried out. */
-export const mayBeDone = 'it may have been done; repeating it does no harm';
+export const mayBeDoneSentence = 'it may have been done; repeating it does no harm';
 
 const notReady: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 

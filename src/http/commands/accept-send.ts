@@ -3,7 +3,7 @@ import type { SendJob } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import type { InputOf } from '../../contract/operations.js';
 import { sha256Hex } from '../../platform/digest.js';
-import type { CommandCall, SessionCommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './command-context.js';
 import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
 import { isForgotten, settledOutcome } from './send-status.js';

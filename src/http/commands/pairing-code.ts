@@ -1,6 +1,6 @@
 import { type InputOf, type OutputOf, operations } from '../../contract/operations.js';
 import { startSession } from '../session/start-session.js';
-import type { CommandCall, SessionCommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './command-context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
 import { questionOf, unanswered } from './read.js';
 import { judgeReadiness } from './readiness.js';

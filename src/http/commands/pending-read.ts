@@ -8,7 +8,7 @@ import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import { operations, type WorkerOperationName } from '../../contract/operations.js';
 import { parseJson } from '../../platform/data-errors.js';
-import type { SessionCommandContext } from './context.js';
+import type { SessionCommandContext } from './command-context.js';
 
 /** A question to the session worker, while its caller waits. */
 export interface PendingRead {

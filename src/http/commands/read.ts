@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
-import { mayBeDone } from '../../contract/operations/operation.js';
+import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import {
   type ForwardedOperationName,
   type InputOf,
@@ -7,7 +7,7 @@ import {
   operations,
   type WorkerOperationName,
 } from '../../contract/operations.js';
-import type { CommandCall, SessionCommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './command-context.js';
 import { answerOf, ask, type PendingRead } from './pending-read.js';
 import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
 
@@ -74,7 +74,7 @@ const noAnswer = 'the session did not answer in time';
 
 /** The error at the end of the wait if the session worker may have begun. */
 function doubtful(): ApiError {
-  return new ApiError('timeout', `${noAnswer}; ${mayBeDone}`);
+  return new ApiError('timeout', `${noAnswer}; ${mayBeDoneSentence}`);
 }
 
 function isIdempotent(name: WorkerOperationName): boolean {

@@ -2,7 +2,7 @@ import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/comman
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
-import type { CommandCall, SessionCommandContext } from './context.js';
+import type { CommandCall, SessionCommandContext } from './command-context.js';
 import { composeJobView, settledOutcome } from './send-status.js';
 
 export interface SendAnswer {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import type { BodyMemory, BodyMemoryBound } from './in-flight.js';
-import { assertSimpleJson } from './json-scan.js';
+import { assertSimpleJson } from './json-complexity.js';
 import { invalidRequest } from './validation.js';
 
 /** Bounds on the length of a body. Each route has one of them. */

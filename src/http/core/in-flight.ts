@@ -45,7 +45,7 @@ export class BodyMemory {
   readonly #perCaller = new InFlightLimit('bodiesPerCaller', 'bytes of bodies');
   #bytes = 0;
 
-  /** Returns null if there was room, else the bound that was reached. After null, call {@link release} with the same number of bytes. */
+  /** null: reserved; later call {@link release} with the same number of bytes. Otherwise the bound that was reached. */
   reserve(caller: string, bytes: number): BodyMemoryBound | null {
     if (!this.#perCaller.tryEnter(caller, bytes)) return 'bodiesPerCaller';
     if (this.#bytes + bytes > bounds.bodiesAtOnce) {

@@ -48,7 +48,7 @@ export class OwnerLiveness {
     if (isGone === (this.#ownerGoneEvents !== null)) return;
     const events = unstoredEvents(before, status);
     this.#ownerGoneEvents = isGone ? events : null;
-    // If the owner has written something since it came back, the stream has an event of that.
+    // If the owner has written since it came back, its own event in the stream reports the return.
     if (isGone || (before !== null && isSameWrite(before, status))) this.#send(events);
   }
 }

@@ -2,7 +2,7 @@ import type { Delivery } from '../../contract/operations/operation.js';
 import { type ForwardedOperationName, type InputOf, type OutputOf, rows } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
-import type { CommandCall } from '../commands/context.js';
+import type { CommandCall } from '../commands/command-context.js';
 import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
 import { sendMessage } from '../commands/send-message.js';

@@ -29,7 +29,7 @@ export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
           const input = isEmpty ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, session, operation);
           const { body, status = 200, headers } = await handler(input as never, call);
-          // The answer to an accepted message is sent all the same: without it the caller would send the message again.
+          // The answer to an accepted message is sent even if the login has ended: without it the caller would send the message again.
           if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
@@ -63,7 +63,7 @@ function refuseFieldsOfPath(body: object, parameters: Exchange['parameters']): v
   throw invalidRequest(repeated.map((path) => ({ path, message: 'belongs in the path, not in the body' })));
 }
 
-/** Also adds the applied preferences to the response, be it a success or an error. */
+/** Builds the call. Adds `Preference-Applied` to the response, even to an error. */
 function callOf(exchange: Exchange, session: Session, operation: Operation): Call {
   const { request, response, requestId, admission, caller } = exchange;
   const isOnce = operation.delivery === 'once';

@@ -119,7 +119,7 @@ ${commandBlock(['npm start -- supervisor'])}`,
   };
 }
 
-/** `lastError` of a ready session: what does not work because WhatsApp changed its page. */
+/** What to do in `ready`. With `lastError`, a part of the page does not work. */
 function readyHint(lastError: string | null): string {
   return lastError === null
     ? 'Nothing to do: the session is up and stays up.'

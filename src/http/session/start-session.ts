@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
-import { isStartSettled } from '../../contract/states.js';
+import { isStartSettled } from '../../contract/state-transitions.js';
 import { composeStatus, noSupervisorSentence, type Status } from '../../contract/status.js';
 import { pause } from '../../platform/deadline.js';
 import { redisRetryMs } from '../../platform/retry.js';
@@ -38,11 +38,12 @@ export async function startSession(run: RunControl, wait: StartWait): Promise<St
 }
 
 /**
- * Takes one step towards the start. Returns the smallest epoch that the new run can have, once that run is certain to start. Returns
+ * Takes one step towards the start. Returns the smallest epoch of the run that answers this start, once that run is certain. Returns
  * null if a further step is needed.
  *
- * Two things must be gone before a start is added. First, the job of an ended run: while it exists, an added start is lost
- * (measured: 100 of 100). Second, a run whose end was requested before this start (`earlierIntentId`): it counts as ended.
+ * Two things must be gone before a start is added:
+ * 1. The job of an ended run: while it exists, an added start is lost (measured: 100 of 100).
+ * 2. A run that was asked to end before this start (`earlierIntentId`): wait for its end.
  */
 async function stepTowardsRun(
   run: RunControl,
@@ -86,7 +87,7 @@ async function finishStart(run: RunControl, earlierIntentId: string | null): Pro
 function hasReached(view: RunView, minEpoch: number): boolean {
   if (view.status.epoch < minEpoch) return false;
   if (view.heartbeat === 'live') return isStartSettled(view.status.state);
-  // The run has ended. A `stopped` one was stopped by another caller, unless a further start is on its way.
+  // The run has ended. `stopped` counts as a result only if no further start waits or is taken already.
   const isToRun = view.job === 'waiting' || view.job === 'held';
   return view.heartbeat === 'ended' && !(view.status.state === 'stopped' && isToRun);
 }

@@ -36,9 +36,10 @@ function rightsNeededAt(url: string): readonly RedisRight[] {
   const isNeeded = {
     cluster: address?.kind === 'cluster',
     database: address?.db !== 0,
-    never: false,
   };
-  return redisRights.filter(({ only }) => only === undefined || isNeeded[only]);
+  return redisRights.filter(
+    ({ only, isAlwaysPermitted }) => !isAlwaysPermitted && (only === undefined || isNeeded[only]),
+  );
 }
 
 async function problemAt(server: Server, rights: readonly RedisRight[]): Promise<string | null> {
@@ -77,11 +78,11 @@ async function missingAt(server: Server, rights: readonly RedisRight[]): Promise
   const refusals = [
     ...(await refusalsInPipeline(
       server,
-      rights.filter((right) => !isAskedSeparately(right)),
+      rights.filter((right) => !isTriedSeparately(right)),
     )),
     ...(await refusalsInScript(
       server,
-      rights.filter(({ isAskedInScript }) => isAskedInScript),
+      rights.filter(({ isTriedInReadOnlyScript }) => isTriedInReadOnlyScript),
     )),
     ...(await refusalOfSubscribing(server, rights)),
   ].filter(({ reply }) => refusesRight(reply));
@@ -99,8 +100,8 @@ interface Refusal {
   readonly reply: string;
 }
 
-function isAskedSeparately({ isAskedInScript, name }: RedisRight): boolean {
-  return isAskedInScript === true || name === 'subscribe';
+function isTriedSeparately({ isTriedInReadOnlyScript, name }: RedisRight): boolean {
+  return isTriedInReadOnlyScript === true || name === 'subscribe';
 }
 
 async function refusalsInPipeline(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
@@ -112,7 +113,7 @@ async function refusalsInPipeline(server: Server, rights: readonly RedisRight[])
 async function refusalsInScript(server: Server, rights: readonly RedisRight[]): Promise<Refusal[]> {
   try {
     const commands = JSON.stringify(rights.map((right) => right.words));
-    const replies = (await server.eval(askScript, 0, commands)) as string[];
+    const replies = (await server.eval(tryScript, 0, commands)) as string[];
     return rights.map((right, n) => ({ right, reply: replies[n] ?? '' }));
   } catch (error) {
     replyOf(error);
@@ -129,7 +130,7 @@ async function refusalOfSubscribing(server: Server, rights: readonly RedisRight[
 
 // ARGV JSON of the commands, each a list of words
 // returns the error reply to each, '' for no error
-const askScript = `#!lua flags=no-writes
+const tryScript = `#!lua flags=no-writes
 local replies = {}
 for n, words in ipairs(cjson.decode(ARGV[1])) do
   local reply = redis.pcall(unpack(words))

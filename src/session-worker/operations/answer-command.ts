@@ -1,7 +1,7 @@
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError, messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
-import { mayBeDone } from '../../contract/operations/operation.js';
+import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import { findOperation } from '../../contract/operations.js';
 import type { PageStatus } from '../../contract/page.js';
 import type { FromThread, ToThread } from '../../contract/thread-messages.js';
@@ -59,7 +59,10 @@ export async function answerCommand(context: PageContext | null, command: Comman
     if (error instanceof WhatsAppSilentError) {
       const message = `WhatsApp Web: ${error.message}`;
       if (operation === null) return refusal('unanswered', message);
-      return refusal('timeout', operation.delivery === 'idempotent' ? `${message}; ${mayBeDone}` : message);
+      return refusal(
+        'timeout',
+        operation.delivery === 'idempotent' ? `${message}; ${mayBeDoneSentence}` : message,
+      );
     }
     const code = isInterruption(error) ? 'interrupted' : 'whatsapp_error';
     return refusal(code, `WhatsApp Web failed: ${messageOf(error)}`);

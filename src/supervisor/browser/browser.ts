@@ -7,7 +7,7 @@ import { HoldlineError } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { atMost, withDeadline } from '../../platform/deadline.js';
 import { signalGroup } from '../../platform/proc.js';
-import { BrowserWatchdog } from './browser-watchdog.js';
+import { ProcessWatchdog } from '../process-watchdog.js';
 import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
 import { renewPages } from './page-renewal.js';
@@ -75,7 +75,7 @@ export class Browser {
   /** Resolves when it answers its debugging pipe. Rejects with `browser_failed_to_start` if it exits first. */
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #watchdog: BrowserWatchdog;
+  readonly #watchdog: ProcessWatchdog;
   readonly #pipe: DebuggingPipe;
   readonly #startedAt = performance.now();
   #hasExited = false;
@@ -86,7 +86,8 @@ export class Browser {
     this.#child = child;
     this.pid = pid;
     const die = () => void this.kill();
-    this.#watchdog = new BrowserWatchdog(
+    this.#watchdog = new ProcessWatchdog(
+      'the browser',
       pid,
       guardTimeoutMs,
       () => lease.ageMs,

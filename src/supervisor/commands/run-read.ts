@@ -1,13 +1,13 @@
 import type { ReadJob, ReadOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
-import { mayBeDone } from '../../contract/operations/operation.js';
+import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import { findOperation } from '../../contract/operations.js';
 import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 
 /**
- * Carries out a read on the current session worker, or on a later one, within `patienceMs` from now. null: this run is ending,
- * and the next owner takes the job.
+ * Carries out a query or an idempotent operation on the current session worker, or on a later one, within `patienceMs` from
+ * now. null: this run is ending, and the next owner takes the job.
  */
 export async function runRead(
   job: ReadJob,
@@ -18,15 +18,15 @@ export async function runRead(
   const until = performance.now() + patienceMs;
   const { needs, delivery } = findOperation(job.operation) ?? unlistedOperation;
   const neededState = needs ?? 'ready';
-  let isDoubtful = false;
+  let mayBeDone = false;
   for (;;) {
     const leftMs = until - performance.now();
-    if (leftMs <= 0) return lateAnswer(availability, isDoubtful);
+    if (leftMs <= 0) return lateAnswer(availability, mayBeDone);
     const incarnation = availability.in(neededState);
     if (incarnation === null) {
       const { restartDelay } = availability;
       if (restartDelay !== null && restartDelay.until > until) {
-        return isDoubtful ? lateAnswer(availability, true) : refusal(restartDelay.code, restartDelay.message);
+        return mayBeDone ? lateAnswer(availability, true) : refusal(restartDelay.code, restartDelay.message);
       }
       await availability.change(leftMs, ending);
       if (ending.aborted) return null;
@@ -38,7 +38,7 @@ export async function runRead(
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
-      isDoubtful = delivery === 'idempotent';
+      mayBeDone = delivery === 'idempotent';
       // Interrupted. The next incarnation may answer, or this one once its page has reloaded.
       if (availability.in(neededState) === incarnation) {
         await availability.change(Math.min(1_000, until - performance.now()), ending);
@@ -47,9 +47,9 @@ export async function runRead(
   }
 }
 
-function lateAnswer({ state }: Availability, isDoubtful: boolean): ReadOutcome {
+function lateAnswer({ state }: Availability, mayBeDone: boolean): ReadOutcome {
   const message = `the session (${state}) did not answer in time`;
-  return refusal('timeout', isDoubtful ? `${message}; ${mayBeDone}` : message);
+  return refusal('timeout', mayBeDone ? `${message}; ${mayBeDoneSentence}` : message);
 }
 
 /** For an operation that this version does not know. The session worker refuses it if it does not know it either. */

@@ -40,7 +40,7 @@ export class SendPendingError extends CommandInterruptedError {
 }
 
 interface BatchResult {
-  /** The sends that the page was called for: the first ones of the batch. The others are settled. */
+  /** The sends that the page was called for, in the order of the batch. The rest are settled already. */
   readonly called: readonly QueuedSend[];
   /** By the index of `called`. Shorter if the page stopped at a message that it did not take. */
   readonly answers: readonly SentText[] | Error;
@@ -92,7 +92,9 @@ async function recordAll(batch: readonly QueuedSend[]): Promise<QueuedSend[]> {
       send.resolve('again');
     } else if (record.status === 'rejected' || record.value === 'fenced') {
       isStopped = true;
-      send.reject('reason' in record ? record.reason : new Error('the fence in Redis is not of this run'));
+      send.reject(
+        'reason' in record ? record.reason : new Error('Redis does not have the fence of this run'),
+      );
     } else if (record.value === 'late') {
       send.resolve('late');
     } else {
@@ -103,8 +105,9 @@ async function recordAll(batch: readonly QueuedSend[]): Promise<QueuedSend[]> {
 }
 
 /**
- * The recorded sends that are still the next of their chat. While Redis recorded them, their chat may have been joined with
- * another one whose older messages are not in the page yet. Then they must wait, and the page is searched before they are sent.
+ * The recorded sends that are still the next of their chat. While Redis recorded them, WhatsApp may have shown that two chats are
+ * one. A send behind an older message of that chat goes back, with all after it. It has a record now, so it is looked for in
+ * the page before it is sent.
  */
 function stillNext(
   recorded: readonly QueuedSend[],
@@ -137,7 +140,7 @@ async function callPage(
   const input: SendCommands['sendTexts']['input'] = { messages, notAfter: actUntil() };
   const options = { timeoutMs: pageCallMs, requestIds: sends.map(({ job }) => job.requestId) };
   const answers = await incarnation.commands.call<readonly SentText[]>('sendTexts', input, options);
-  // The page answers at least for the first message. Without any answer, an immediate retry would not help.
+  // The page answers at least for the first message. No answer at all: wait before the retry.
   if (!Array.isArray(answers) || answers.length === 0) {
     throw new CommandInterruptedError('the page did not say whether it sent the messages');
   }
@@ -157,7 +160,9 @@ function settle(
     case 'refused':
       return reject(new CommandRefusedError('whatsapp_error', answer.message));
     case 'late':
-      return reject(new CommandInterruptedError('the page got the message too late to send it'));
+      return reject(
+        new CommandInterruptedError('the page did not send the message: too late, or its id has changed'),
+      );
     case 'pending':
       return reject(new SendPendingError(place.pendingSince(period, calledAt)));
     default:

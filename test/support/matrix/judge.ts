@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mayFollow } from '../../../src/contract/states.js';
+import { mayFollow } from '../../../src/contract/state-transitions.js';
 import { ownerGoneSentence, type SessionState, type Status } from '../../../src/contract/status.js';
 import type { Expectation, HeldState, SteadySession } from './fault-row.js';
 import type { Sample } from './status-sampler.js';

@@ -5,7 +5,7 @@ import type { SendJob } from '../../../../src/contract/command-jobs.js';
 import { type InputOf, operations } from '../../../../src/contract/operations.js';
 import { composeStatus, neverStarted } from '../../../../src/contract/status.js';
 import { acceptSend } from '../../../../src/http/commands/accept-send.js';
-import type { CommandCall, SessionCommandContext } from '../../../../src/http/commands/context.js';
+import type { CommandCall, SessionCommandContext } from '../../../../src/http/commands/command-context.js';
 import type { StoredJob } from '../../../../src/http/commands/job-reader.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
 

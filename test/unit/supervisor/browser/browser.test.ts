@@ -208,7 +208,7 @@ test('without a watchdog the browser is not started, and the error says why', as
   try {
     await assert.rejects(stage.launch(), {
       code: 'browser_failed_to_start',
-      message: /^the browser's watchdog cannot run: there is no bash on the PATH/,
+      message: /^the watchdog of the browser cannot run: there is no bash on the PATH/,
     });
   } finally {
     process.env.PATH = PATH;

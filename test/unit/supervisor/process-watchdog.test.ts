@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { deferred } from '../../../../src/platform/deadline.js';
-import { BrowserWatchdog, requireWatchdog } from '../../../../src/supervisor/browser/browser-watchdog.js';
-import { eventually } from '../../../support/eventually.js';
-import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
-import { isAlive, kill, membersOfGroup, processFacts } from '../../../support/processes.js';
+import { deferred } from '../../../src/platform/deadline.js';
+import { ProcessWatchdog, requireWatchdog } from '../../../src/supervisor/process-watchdog.js';
+import { eventually } from '../../support/eventually.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+import { isAlive, kill, membersOfGroup, processFacts } from '../../support/processes.js';
 
 const groups: number[] = [];
 
@@ -40,7 +40,7 @@ const fresh = () => 0;
 
 test('without beats the watchdog kills the whole group and ends', async () => {
   const group = await startGroup();
-  const watchdog = new BrowserWatchdog(group, 200, fresh, assert.fail);
+  const watchdog = new ProcessWatchdog('the browser', group, 200, fresh, assert.fail);
   const { pid = 0 } = watchdog;
   await eventually(() => membersOfGroup(group).length === 0);
   await eventually(() => !isAlive(pid));
@@ -58,7 +58,7 @@ test('it runs no startup file of the user', async () => {
   delete process.env.SHLVL;
   try {
     const group = await startGroup();
-    const watchdog = new BrowserWatchdog(group, 200, fresh, assert.fail);
+    const watchdog = new ProcessWatchdog('the browser', group, 200, fresh, assert.fail);
     const { pid = 0 } = watchdog;
     await eventually(() => membersOfGroup(group).length === 0 && !isAlive(pid));
     assert.equal(existsSync(ran), false);
@@ -71,7 +71,7 @@ test('it runs no startup file of the user', async () => {
 
 test('it leads its own group, and terminal signals do not end it', async () => {
   const group = await startGroup();
-  const watchdog = new BrowserWatchdog(group, long, fresh, assert.fail);
+  const watchdog = new ProcessWatchdog('the browser', group, long, fresh, assert.fail);
   const { pid = 0 } = watchdog;
   await eventually(() => (ignoredSignals(pid) & terminalSignals) === terminalSignals);
   assert.equal(processFacts(pid)?.group, pid);
@@ -87,7 +87,7 @@ test('beats keep the group alive beyond the timeout', async () => {
   // Long enough for a busy machine to deliver a beat.
   const timeoutMs = 3_000;
   const group = await startGroup();
-  const watchdog = new BrowserWatchdog(group, timeoutMs, fresh, assert.fail);
+  const watchdog = new ProcessWatchdog('the browser', group, timeoutMs, fresh, assert.fail);
   const startedAt = performance.now();
   await eventually(
     () => {
@@ -102,16 +102,16 @@ test('beats keep the group alive beyond the timeout', async () => {
 
 test('the silence before its start counts', async () => {
   const group = await startGroup();
-  new BrowserWatchdog(group, long, () => long - 200, assert.fail);
+  new ProcessWatchdog('the browser', group, long, () => long - 200, assert.fail);
   await eventually(() => membersOfGroup(group).length === 0);
 });
 
 test('the whole timeout counts after the first beat', async () => {
   const group = await startGroup();
-  const watchdog = new BrowserWatchdog(group, long, () => long - 1_500, assert.fail);
+  const watchdog = new ProcessWatchdog('the browser', group, long, () => long - 1_500, assert.fail);
   watchdog.beat();
   const other = await startGroup();
-  new BrowserWatchdog(other, long, () => long - 2_500, assert.fail);
+  new ProcessWatchdog('the browser', other, long, () => long - 2_500, assert.fail);
   await eventually(() => membersOfGroup(other).length === 0);
   assert.equal(membersOfGroup(group).length, 2);
   watchdog.end();
@@ -119,7 +119,7 @@ test('the whole timeout counts after the first beat', async () => {
 
 test('a watchdog that is killed is replaced while the browser lives', async () => {
   const group = await startGroup();
-  const watchdog = new BrowserWatchdog(group, long, fresh, assert.fail);
+  const watchdog = new ProcessWatchdog('the browser', group, long, fresh, assert.fail);
   const first = watchdog.pid ?? 0;
   process.kill(first, 'SIGKILL');
   await eventually(() => watchdog.pid !== first && isAlive(watchdog.pid ?? 0));
@@ -152,10 +152,10 @@ test('with a bash that takes no fractions of a second it kills early rather than
   const [group, silent, old] = [await startGroup(), await startGroup(), await startGroup()];
   await onPath(oldBash, async () => {
     await requireWatchdog();
-    const watchdog = new BrowserWatchdog(group, long + 500, () => 400, assert.fail);
+    const watchdog = new ProcessWatchdog('the browser', group, long + 500, () => 400, assert.fail);
     watchdog.beat();
-    new BrowserWatchdog(silent, 1_900, fresh, assert.fail);
-    new BrowserWatchdog(old, long, () => long - 900, assert.fail);
+    new ProcessWatchdog('the browser', silent, 1_900, fresh, assert.fail);
+    new ProcessWatchdog('the browser', old, long, () => long - 900, assert.fail);
     await eventually(() => [silent, old].every((each) => membersOfGroup(each).length === 0));
     assert.equal(membersOfGroup(group).length, 2);
     watchdog.end();
@@ -166,9 +166,11 @@ test('a missing bash is an error at the start and of each watchdog', async () =>
   const group = await startGroup();
   await onPath(null, async () => {
     const sentence =
-      /^the browser's watchdog cannot run: there is no bash on the PATH: install it \(apt-get install bash\)$/;
+      /^the watchdog of the browser cannot run: there is no bash on the PATH: install it \(apt-get install bash\)$/;
     await assert.rejects(requireWatchdog(), { name: 'OperatorError', message: sentence });
-    const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
+    const why = await new Promise<string>(
+      (resolve) => new ProcessWatchdog('the browser', group, long, fresh, resolve),
+    );
     assert.match(why, sentence);
   });
 });
@@ -176,15 +178,17 @@ test('a missing bash is an error at the start and of each watchdog', async () =>
 test('a watchdog that ends without a kill reports why', async () => {
   const group = await startGroup();
   await onPath('#!/bin/bash\nexit 3\n', async () => {
-    const why = await new Promise<string>((resolve) => new BrowserWatchdog(group, long, fresh, resolve));
-    assert.match(why, /^the browser's watchdog cannot run: .*exit code 3$/);
+    const why = await new Promise<string>(
+      (resolve) => new ProcessWatchdog('the HTTP process', group, long, fresh, resolve),
+    );
+    assert.match(why, /^the watchdog of the HTTP process cannot run: .*exit code 3$/);
   });
 });
 
 test('a watchdog that cannot be replaced reports why', async () => {
   const group = await startGroup();
   const failure = deferred<string>();
-  const watchdog = new BrowserWatchdog(group, long, fresh, failure.resolve);
+  const watchdog = new ProcessWatchdog('the browser', group, long, fresh, failure.resolve);
   await onPath(null, async () => {
     process.kill(watchdog.pid ?? 0, 'SIGKILL');
     assert.match(await failure.promise, /no bash/);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ApiError } from '../../../../src/contract/errors.js';
-import { assertSimpleJson } from '../../../../src/http/core/json-scan.js';
+import { assertSimpleJson } from '../../../../src/http/core/json-complexity.js';
 
 const most = 1_000;
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
-import { messageOf, OperatorError } from '../../contract/errors.js';
+import { messageOf, OperatorError } from '../contract/errors.js';
 
 /**
  * What the watchdog process runs. It kills the process group `$2` when its stdin was silent for `$1` seconds (`$3` the
@@ -21,15 +21,20 @@ const bashArguments = ['--norc', '-p', '-c'];
 /** Throws an {@link OperatorError} if no watchdog can be started: no browser may run without one. */
 export async function requireWatchdog(): Promise<void> {
   await promisify(execFile)('bash', [...bashArguments, ':']).catch((error) => {
-    throw new OperatorError(failureSentence(error));
+    throw new OperatorError(failureSentence('the browser', error));
   });
 }
 
+/** What a watchdog watches. */
+type Watched = 'the browser' | 'the HTTP process';
+
 /**
- * A process of 3 MB beside each browser. It kills the browser's process group when the lease was not renewed for a
- * while. It covers what the supervisor cannot do itself when it is frozen, blocked or killed (docs/decisions/0002).
+ * A process of 3 MB beside each browser and beside the HTTP process. It kills the process group that it watches after a
+ * silence: the lease of the browser was not renewed, or the HTTP process gave no sign of life. It covers what the supervisor
+ * cannot do itself when it is frozen, blocked or killed (docs/decisions/0002).
  */
-export class BrowserWatchdog {
+export class ProcessWatchdog {
+  readonly #what: Watched;
   readonly #groupId: number;
   readonly #timeoutMs: number;
   readonly #ageMs: () => number;
@@ -38,10 +43,17 @@ export class BrowserWatchdog {
   #isEnded = false;
 
   /**
-   * `timeoutMs`: silence that kills the group. `ageMs`: how long ago the lease was renewed; the first silence has already
-   * lasted that long. `onFailed`: the watchdog cannot run, for the reason given; the caller must end the group.
+   * `timeoutMs`: silence that kills the group. `ageMs`: how long the first silence has already lasted; for a browser, how
+   * long ago its lease was renewed. `onFailed`: the watchdog cannot run, for the reason given; the caller must end the group.
    */
-  constructor(groupId: number, timeoutMs: number, ageMs: () => number, onFailed: (why: string) => void) {
+  constructor(
+    what: Watched,
+    groupId: number,
+    timeoutMs: number,
+    ageMs: () => number,
+    onFailed: (why: string) => void,
+  ) {
+    this.#what = what;
     this.#groupId = groupId;
     this.#timeoutMs = timeoutMs;
     this.#ageMs = ageMs;
@@ -53,12 +65,12 @@ export class BrowserWatchdog {
     return this.#process.pid;
   }
 
-  /** Call it when the lease was renewed: the silence starts again from zero. */
+  /** Call it at each renewal of the lease, or sign of life: the silence starts again from zero. */
   beat(): void {
     this.#process.stdin?.write('\n');
   }
 
-  /** Ends the watchdog without a kill. Call it only after the browser has exited. */
+  /** Ends the watchdog without a kill. Call it only after the watched process has exited. */
   end(): void {
     this.#isEnded = true;
     this.#process.kill('SIGKILL');
@@ -73,21 +85,21 @@ export class BrowserWatchdog {
       cwd: '/',
     });
     watchdog.stdin?.on('error', () => {});
-    watchdog.on('error', (error) => this.#onFailed(failureSentence(error)));
-    // Killed from outside while the browser lives: replace it. Exit code 0: it has killed the group.
+    watchdog.on('error', (error) => this.#onFailed(failureSentence(this.#what, error)));
+    // Killed from outside while the watched process lives: replace it. Exit code 0: it has killed the group.
     watchdog.once('exit', (code, signal) => {
       if (this.#isEnded || code === 0) return;
       if (signal !== null) this.#process = this.#start();
-      else this.#onFailed(failureSentence(new Error(`exit code ${code}`)));
+      else this.#onFailed(failureSentence(this.#what, new Error(`exit code ${code}`)));
     });
     return watchdog;
   }
 }
 
-function failureSentence(error: unknown): string {
+function failureSentence(what: Watched, error: unknown): string {
   const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
   const why = isMissing
     ? 'there is no bash on the PATH: install it (apt-get install bash)'
     : `bash cannot be started: ${messageOf(error)}`;
-  return `the browser's watchdog cannot run: ${why}`;
+  return `the watchdog of ${what} cannot run: ${why}`;
 }

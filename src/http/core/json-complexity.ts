@@ -12,8 +12,8 @@ const closeObject = 0x7d;
 const lastBlank = 0x20;
 
 /**
- * Throws `invalid_request` for JSON with too many values or levels. It is called before parsing: a value costs the parser and the
- * later checks far more than its bytes. It does not detect invalid JSON. It reads each byte once.
+ * Throws `invalid_request` for JSON with too many values or levels. It is called before parsing: many small values cost
+ * the parser and the later checks more than their bytes suggest. It does not detect invalid JSON. It reads each byte once.
  */
 export function assertSimpleJson(bytes: Uint8Array): void {
   // Counts one for the whole, one for each comma, and one for each array or object that is not empty.

@@ -9,7 +9,10 @@ export interface SessionCommandContext {
   readonly run: RunControl;
   readonly queues: CommandQueues;
   readonly jobs: JobReader;
-  /** Removes what an earlier send with this id left in Redis: its record, and its job if that has this timestamp. */
+  /**
+   * Removes what an earlier send with this id left in Redis: its record and its job, unless a newer one with the same id has
+   * replaced it.
+   */
   forgetSend(id: string, timestamp: number | null): Promise<void>;
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlMs: number;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { isStartSettled, mayFollow } from '../../../src/contract/states.js';
+import { isStartSettled, mayFollow } from '../../../src/contract/state-transitions.js';
 import { type SessionState, sessionStates } from '../../../src/contract/status.js';
 
 const orders: readonly { title: string; states: readonly SessionState[] }[] = [

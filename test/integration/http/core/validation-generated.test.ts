@@ -38,8 +38,10 @@ describe('generated requests', () => {
         headers: { 'content-type': 'application/json', prefer: 'wait=0' },
       });
       const text = await response.text();
-      const input = { ...fields, ...namesIn(path) };
-      assert.equal(response.status !== 400, operation.input.safeParse(input).success, text);
+      const names = namesIn(path);
+      const repeatsThePath = Object.keys(names).some((name) => Object.hasOwn(fields, name));
+      const isValid = !repeatsThePath && operation.input.safeParse({ ...fields, ...names }).success;
+      assert.equal(response.status !== 400, isValid, text);
       if (response.status >= 400) assertErrorBody(response.status, text);
     });
   });

@@ -1,4 +1,4 @@
-import { markdownTable } from './report.js';
+import { markdownTable } from '../support/markdown.js';
 
 /** One line of the benchmark's table. */
 export interface Figure {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { markdownTable, replaceSection } from '../support/markdown.js';
 
 /** The measurements of one row: one entry for each round, ms. */
 export interface Measured {
@@ -60,15 +61,6 @@ export function asTable(rows: readonly Measured[]): string {
   return markdownTable([['what', 'noticed', 'median (range)', 'ratio', 'aim'], ...cells]);
 }
 
-/** Rows of cells, the header first. */
-export function markdownTable([header = [], ...cells]: readonly string[][]): string {
-  const widths = header.map((title, i) =>
-    Math.max(title.length, ...cells.map((cell) => (cell[i] ?? '').length)),
-  );
-  const line = (cell: string[]) => `| ${cell.map((text, i) => text.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  return [line(header), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n');
-}
-
 function aimInWords(row: Measured): string {
   const { aim, baseline } = row;
   if (aim === null) return '';
@@ -94,14 +86,9 @@ export function reportHeading(rounds: number, chromium: string): string {
   return `${day}, medians of ${rounds} rounds; ${machine}, Node ${process.versions.node}, ${version.trim()}.`;
 }
 
-const begin = '<!-- measured: begin -->';
-const end = '<!-- measured: end -->';
+const measured = { name: 'measured', begin: '<!-- measured: begin -->', end: '<!-- measured: end -->' };
 
 /** Replaces the text between the marks in the file. */
 export async function writeSection(file: URL, text: string): Promise<void> {
-  const before = await readFile(file, 'utf8');
-  const from = before.indexOf(begin);
-  const to = before.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`${file.pathname} has no ${begin} … ${end}`);
-  await writeFile(file, `${before.slice(0, from + begin.length)}\n\n${text}\n\n${before.slice(to)}`);
+  await writeFile(file, replaceSection(await readFile(file, 'utf8'), measured, text));
 }

@@ -1,5 +1,6 @@
 import { type Scope, scopes } from '../../src/contract/access.js';
 import { type Operation, rows } from '../../src/contract/operations.js';
+import { markdownTable, replaceSection } from '../support/markdown.js';
 
 /** The tables of the documentation that follow from the table of operations, each with the file that has it. */
 export const sections: readonly { readonly file: string; readonly name: string; readonly text: string }[] = [
@@ -8,18 +9,15 @@ export const sections: readonly { readonly file: string; readonly name: string; 
   { file: 'docs/security.md', name: 'scopes', text: scopesTable() },
 ];
 
-/** The page with one section made anew. Throws where its marks are missing. */
+/** The page with one section made anew. Throws if its marks are missing. */
 export function withSection(page: string, name: string, text: string): string {
-  const [begin, end] = [`<!-- ${name}: made by npm run docs -->`, `<!-- /${name} -->`];
-  const [before, rest] = page.split(begin, 2);
-  const after = rest?.split(end, 2)[1];
-  if (before === undefined || after === undefined) throw new Error(`no section ${name}`);
-  return `${before}${begin}\n\n${text}\n\n${end}${after}`;
+  const marks = { name, begin: `<!-- ${name}: made by npm run docs -->`, end: `<!-- /${name} -->` };
+  return replaceSection(page, marks, text);
 }
 
 function operationsTable(): string {
   const lines = rows.map(([, { routes, summary, scope }]) => [pathsOf(routes), summary, `\`${scope}\``]);
-  return table(['path', 'what it does', 'scope'], lines);
+  return markdownTable([['path', 'what it does', 'scope'], ...lines]);
 }
 
 function toolsTable(): string {
@@ -31,7 +29,7 @@ function toolsTable(): string {
     const all = [...fields, ...(delivery === 'once' ? ['`idempotency_key?`'] : [])];
     return [[`\`${tool.name}\``, all.join(', ') || 'none', pathsOf(routes.slice(0, 1))]];
   });
-  return table(['tool', 'arguments', 'the same as'], lines);
+  return markdownTable([['tool', 'arguments', 'the same as'], ...lines]);
 }
 
 function scopesTable(): string {
@@ -39,7 +37,7 @@ function scopesTable(): string {
     `\`${scope}\``,
     [...(i === 0 ? [] : [`all of \`${scopes[i - 1]}\``]), ...ofScope(scope)].join(', '),
   ]);
-  return table(['scope', 'operations'], lines);
+  return markdownTable([['scope', 'operations'], ...lines]);
 }
 
 function ofScope(scope: Scope): string[] {
@@ -50,11 +48,4 @@ function pathsOf(routes: Operation['routes']): string {
   const methods = new Map<string, string[]>();
   for (const { method, path } of routes) methods.set(path, [...(methods.get(path) ?? []), method]);
   return [...methods].map(([path, its]) => `\`${its.join(', ')} ${path}\``).join(', ');
-}
-
-function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((cells) => cells[i]?.length ?? 0)));
-  const row = (cells: readonly string[]) =>
-    `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
-  return [row(head), row(widths.map((width) => '-'.repeat(width))), ...lines.map(row)].join('\n');
 }

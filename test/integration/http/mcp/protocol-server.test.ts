@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { Redis } from 'ioredis';
 import { operations } from '../../../../src/contract/operations.js';
 import type { Status } from '../../../../src/contract/status.js';
-import { type Replica, startReplica } from '../../../support/http-replica.js';
-import { type RedisServer, startRedis } from '../../../support/redis-server.js';
-import { type ScriptedOwner, showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
+import { type McpStage, startMcpStage, type ToolResult } from '../../../support/mcp-stage.js';
+import { showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
 
 interface Reply {
   readonly status: number;
@@ -19,41 +17,19 @@ interface Reply {
   };
 }
 
-interface ToolResult {
-  readonly isError?: boolean;
-  readonly content: readonly { readonly type: string; readonly text: string }[];
-}
-
 const toolNames = Object.values(operations).flatMap(({ tool }) => tool?.name ?? []);
 
 describe('the Model Context Protocol', () => {
-  let server: RedisServer;
-  let redis: Redis;
-  let replica: Replica;
-  let other: Replica;
-  let owner: ScriptedOwner | null = null;
+  let stage: McpStage;
 
   before(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-    replica = await startReplica(server.url);
-    other = await startReplica(server.url, {
-      environment: { WHATSAPP_PUBLIC_URL: 'https://wa.example.org/hold' },
-    });
+    stage = await startMcpStage();
   });
-  afterEach(async () => {
-    await owner?.close();
-    owner = null;
-    await redis.flushall();
-  });
-  after(async () => {
-    await Promise.all([replica.close(), other.close()]);
-    redis.disconnect();
-    await server.stop();
-  });
+  afterEach(() => stage.clear());
+  after(() => stage.close());
 
   async function post(body: string | object, headers: Record<string, string> = {}): Promise<Reply> {
-    const response = await replica.post('/mcp', {
+    const response = await stage.replica.post('/mcp', {
       headers: { 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
     });
@@ -78,12 +54,12 @@ describe('the Model Context Protocol', () => {
       ['that negotiates the revision', { versionNegotiation: { mode: 'auto' } }],
     ] as const) {
       it(`lists and calls the tools, ${title}`, async () => {
-        owner = await startOwner(server.url, showQrUntilAsked);
+        stage.owner = await startOwner(stage.server.url, showQrUntilAsked);
         const client = new Client({ name: 'test', version: '1' }, options);
-        await client.connect(new StreamableHTTPClientTransport(new URL(`${replica.url}/mcp`)));
+        await client.connect(new StreamableHTTPClientTransport(new URL(`${stage.replica.url}/mcp`)));
         try {
           assert.equal(client.getServerVersion()?.name, 'holdline');
-          assert.match(client.getInstructions() ?? '', new RegExp(`${replica.url}/qr`));
+          assert.match(client.getInstructions() ?? '', new RegExp(`${stage.replica.url}/qr`));
           const { tools } = await client.listTools();
           assert.deepEqual(tools.map(({ name }) => name).sort(), [...toolNames].sort());
 
@@ -105,9 +81,14 @@ describe('the Model Context Protocol', () => {
       const client = new Client({ name: 'test', version: '1' });
       let turn = 0;
       const byTurns = (url: string | URL, init?: RequestInit) =>
-        fetch(String(url).replace(replica.url, [replica.url, other.url][turn++ % 2] ?? ''), init);
+        fetch(
+          String(url).replace(stage.replica.url, [stage.replica.url, stage.other.url][turn++ % 2] ?? ''),
+          init,
+        );
       await client.connect(
-        new StreamableHTTPClientTransport(new URL(`${replica.url}/mcp`), { fetch: byTurns as typeof fetch }),
+        new StreamableHTTPClientTransport(new URL(`${stage.replica.url}/mcp`), {
+          fetch: byTurns as typeof fetch,
+        }),
       );
       try {
         for (let i = 0; i < 4; i++) await client.callTool({ name: 'whatsapp_status' });
@@ -150,7 +131,7 @@ describe('the Model Context Protocol', () => {
     });
 
     it('answers without a handshake, an Accept header, a type or parameters', async () => {
-      const response = await replica.post('/mcp', {
+      const response = await stage.replica.post('/mcp', {
         body: Buffer.from('{"jsonrpc":"2.0","id":"a","method":"tools/list"}'),
       });
       const { id, result } = (await response.json()) as Reply['json'];
@@ -220,7 +201,7 @@ describe('the Model Context Protocol', () => {
 
     it('opens no stream: it refuses GET, DELETE and subscriptions', async () => {
       for (const method of ['GET', 'DELETE', 'PUT']) {
-        const response = await replica.get('/mcp', { method });
+        const response = await stage.replica.get('/mcp', { method });
         assert.deepEqual([response.status, response.headers.get('allow')], [405, 'POST, OPTIONS']);
       }
       const envelope = {

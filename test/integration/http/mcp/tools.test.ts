@@ -1,52 +1,28 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { operations } from '../../../../src/contract/operations.js';
 import type { Status } from '../../../../src/contract/status.js';
 import { eventually } from '../../../support/eventually.js';
-import { type Replica, startReplica } from '../../../support/http-replica.js';
-import { type RedisServer, startRedis } from '../../../support/redis-server.js';
-import { type ScriptedOwner, showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
+import type { Replica } from '../../../support/http-replica.js';
+import { type McpStage, startMcpStage, type ToolResult } from '../../../support/mcp-stage.js';
+import { showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
 
 interface Reply {
   readonly result?: Record<string, unknown>;
   readonly error?: { readonly code: number; readonly message: string };
 }
 
-interface ToolResult {
-  readonly isError?: boolean;
-  readonly content: readonly { readonly type: string; readonly text: string }[];
-}
-
 describe('the MCP tools', () => {
-  let server: RedisServer;
-  let redis: Redis;
-  let replica: Replica;
-  let other: Replica;
-  let owner: ScriptedOwner | null = null;
+  let stage: McpStage;
 
   before(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-    redis.on('error', () => undefined);
-    replica = await startReplica(server.url);
-    other = await startReplica(server.url, {
-      environment: { WHATSAPP_PUBLIC_URL: 'https://wa.example.org/hold' },
-    });
+    stage = await startMcpStage();
   });
-  afterEach(async () => {
-    await owner?.close();
-    owner = null;
-    await redis.flushall();
-  });
-  after(async () => {
-    await Promise.all([replica.close(), other.close()]);
-    redis.disconnect();
-    await server.stop();
-  });
+  afterEach(() => stage.clear());
+  after(() => stage.close());
 
-  async function ask(method: string, params?: object, at = replica): Promise<Reply> {
+  async function ask(method: string, params?: object, at = stage.replica): Promise<Reply> {
     const response = await at.post('/mcp', {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 7, method, ...(params && { params }) }),
@@ -102,15 +78,15 @@ describe('the MCP tools', () => {
   });
 
   it('answer what the route answers, indented', async () => {
-    owner = await startOwner(server.url, showQrUntilAsked);
+    stage.owner = await startOwner(stage.server.url, showQrUntilAsked);
     const started = await call('whatsapp_start_auth');
-    const status = await replica.status();
+    const status = await stage.replica.status();
     assert.deepEqual(started, { content: [{ type: 'text', text: JSON.stringify(status, null, 2) }] });
     assert.deepEqual(await call('whatsapp_status', {}), started);
-    assert.deepEqual(await call('whatsapp_status', {}, other), started);
+    assert.deepEqual(await call('whatsapp_status', {}, stage.other), started);
     const out = await call('whatsapp_logout');
     assert.deepEqual(JSON.parse(out.content[0]?.text ?? ''), { ok: true, unlinked: true });
-    await eventually(async () => (await replica.status()).state === 'stopped');
+    await eventually(async () => (await stage.replica.status()).state === 'stopped');
   });
 
   it('say which tool to call first', async () => {
@@ -119,9 +95,9 @@ describe('the MCP tools', () => {
     assert.equal(before.isError, true);
     assert.match(before.content[0]?.text ?? '', /\(session_not_started\)\nCall whatsapp_start_auth first/);
 
-    owner = await startOwner(server.url, showQrUntilAsked);
+    stage.owner = await startOwner(stage.server.url, showQrUntilAsked);
     await call('whatsapp_start_auth');
-    const unlinked = await call('whatsapp_list_chats', {}, other);
+    const unlinked = await call('whatsapp_list_chats', {}, stage.other);
     assert.equal(unlinked.isError, true);
     assert.match(
       unlinked.content[0]?.text ?? '',
@@ -130,7 +106,7 @@ describe('the MCP tools', () => {
   });
 
   it('say that WhatsApp asks for a passkey, with the URL of the QR page', async () => {
-    owner = await startOwner(server.url, async (run) => {
+    stage.owner = await startOwner(stage.server.url, async (run) => {
       await run.publish('passkey_required', { lastError: 'WhatsApp asks for a passkey' });
       await run.end('stopped', { intent: await run.intent });
     });
@@ -197,15 +173,15 @@ describe('the MCP tools', () => {
   });
 
   it('say that Redis is down, and work again when it is back', async () => {
-    await server.kill();
+    await stage.server.kill();
     try {
       const { isError, content } = await call('whatsapp_status');
       assert.equal(isError, true);
       assert.match(content[0]?.text ?? '', /\(redis_unavailable\)/);
-      const line = await eventually(() => replica.logLines.find(({ msg }) => msg === 'tool failed'));
+      const line = await eventually(() => stage.replica.logLines.find(({ msg }) => msg === 'tool failed'));
       assert.equal(line?.tool, 'whatsapp_status');
     } finally {
-      await server.restart();
+      await stage.server.restart();
     }
     await eventually(async () => (await call('whatsapp_status')).isError !== true);
   });

@@ -1,3 +1,4 @@
+import type { ReadOutcome } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import {
@@ -25,6 +26,16 @@ export async function readSession<Name extends ForwardedOperationName>(
   input: InputOf<Name>,
   call: CommandCall,
 ): Promise<OutputOf<Name>> {
+  const outcome = await untilAnswered(context, operation, input, call);
+  return operations[operation].output.parse(answerOf(operation, outcome)) as OutputOf<Name>;
+}
+
+async function untilAnswered(
+  context: SessionCommandContext,
+  operation: WorkerOperationName,
+  input: Record<string, unknown>,
+  call: CommandCall,
+): Promise<ReadOutcome> {
   const { run, readsUnderWay, onBound } = context;
   const deadline = performance.now() + call.waitMs;
   let pending: PendingRead | null = null;
@@ -34,9 +45,7 @@ export async function readSession<Name extends ForwardedOperationName>(
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
-      if (outcome !== null) {
-        return operations[operation].output.parse(answerOf(operation, outcome)) as OutputOf<Name>;
-      }
+      if (outcome !== null) return outcome;
       const readiness = judgeReadiness(view, call.baseUrl);
       if (readiness.type === 'refused') throw readiness.error;
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);
@@ -45,12 +54,14 @@ export async function readSession<Name extends ForwardedOperationName>(
         hasWaited = true;
         onBound('readsPerCaller');
       }
-      mayHaveBegun ||= pending !== null && readiness.type === 'ready';
-      if (performance.now() >= deadline || call.signal.aborted) {
-        throw mayHaveBegun && isIdempotent(operation) ? doubtful() : unanswered(readiness);
-      }
+      const isOver = performance.now() >= deadline || call.signal.aborted;
+      // The session worker begins nothing whose time is over.
+      mayHaveBegun ||= pending !== null && readiness.type === 'ready' && !isOver;
+      if (isOver) throw unanswered(readiness);
       await run.untilNextRead(call.signal);
     }
+  } catch (error) {
+    throw mayHaveBegun && isIdempotent(operation) && error instanceof ApiError ? doubtful(error) : error;
   } finally {
     if (hasTurn) readsUnderWay.leave(call.callerName);
     pending?.discard();
@@ -67,14 +78,17 @@ export function questionOf(
 
 /** The error at the end of the wait. */
 export function unanswered(readiness: Readiness): ApiError {
-  return readiness.type === 'coming' ? notReadyInTime(readiness.state) : new ApiError('timeout', noAnswer);
+  return readiness.type === 'coming'
+    ? notReadyInTime(readiness.state)
+    : new ApiError('timeout', 'the session did not answer in time');
 }
 
-const noAnswer = 'the session did not answer in time';
-
-/** The error at the end of the wait if the session worker may have begun. */
-function doubtful(): ApiError {
-  return new ApiError('timeout', `${noAnswer}; ${mayBeDoneSentence}`);
+/** The same error, where the session worker may have begun: only an outage of Redis keeps its code. */
+function doubtful({ code, message, headers, cause }: ApiError): ApiError {
+  return new ApiError(code === 'redis_unavailable' ? code : 'timeout', `${message}; ${mayBeDoneSentence}`, {
+    headers,
+    cause,
+  });
 }
 
 function isIdempotent(name: WorkerOperationName): boolean {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { keyPrefix } from '../../../../src/contract/keys.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
+import { eventually } from '../../../support/eventually.js';
 import { linkedAccount as account } from '../../../support/held-session.js';
 
 interface Answer {
@@ -77,5 +79,26 @@ describe('POST /api/messages/{id}/react', () => {
       body.error?.message,
       'the session did not answer in time; it may have been done; repeating it does no harm',
     );
+  });
+
+  it('says so too when the session is stopped meanwhile', async () => {
+    const { run } = await stage.held();
+    await run.publish('ready', { account });
+    const answer = react({ emoji: '👍' });
+    await eventually(async () => (await stage.redis.llen(`${keyPrefix}:reads-default:wait`)) === 1);
+    await run.end('stopped');
+    const { status, body } = await answer;
+    assert.deepEqual([status, body.error?.code], [504, 'timeout']);
+    assert.match(
+      body.error?.message ?? '',
+      /not started.*; it may have been done; repeating it does no harm$/,
+    );
+  });
+
+  it('without a wait is not begun, and does not say that it may have been', async () => {
+    await publishReady();
+    const { status, body } = await react({ emoji: '👍' }, id, 'wait=0');
+    assert.equal(status, 504);
+    assert.equal(body.error?.message, 'the session did not answer in time');
   });
 });

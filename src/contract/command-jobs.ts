@@ -105,7 +105,7 @@ export const sendAttemptSchema = z.object({
 });
 export type SendAttempt = z.infer<typeof sendAttemptSchema>;
 
-/** Data of a job on a session's queue of reads. */
+/** Data of a job on a session's queue of reads: a call of an operation that is a `query` or `idempotent`. */
 export const readJobSchema = z.object({
   operation: z.string(),
   input: z.record(z.string(), z.unknown()),

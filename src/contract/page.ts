@@ -17,7 +17,7 @@ export const capabilityNames = [
 
 export type CapabilityName = (typeof capabilityNames)[number];
 
-/** `degraded`: it works in part. `broken`: operations that need it are refused with 501. */
+/** `degraded`: it works in part, and what needs the rest is refused with 501. `broken`: all that needs it is. */
 export const capabilitySchema = z.enum(['ok', 'degraded', 'broken']);
 
 export type Capability = z.infer<typeof capabilitySchema>;

@@ -12,8 +12,8 @@ const successors: Readonly<Record<SessionState, readonly SessionState[]>> = {
   // Back to `qr` if WhatsApp or the person gives up the passkey.
   passkey_required: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   authenticated: ['ready', 'auth_failure', 'disconnected', 'stopped'],
-  // Back to `authenticated` while the page reconnects and syncs by itself.
-  ready: ['authenticated', 'disconnected', 'stopped'],
+  // Back to `authenticated` while the page reconnects and syncs by itself; `ready` again for a page that has just reloaded.
+  ready: ['ready', 'authenticated', 'disconnected', 'stopped'],
   auth_failure: ['starting', 'stopped'],
   disconnected: ['starting', 'auth_failure', 'stopped', 'disconnected'],
 };

@@ -55,6 +55,12 @@ export class DeviceLinking {
     if (this.#qrs.withdraw() && state.current === 'qr') state.publish('qr');
   }
 
+  /** The next QR is the first of a batch. */
+  beginBatch(): void {
+    this.withdrawQr();
+    this.#qrs.beginBatch();
+  }
+
   /** The page has linked. */
   onLinked(): void {
     const { state, login, isLinked } = this.#options;
@@ -81,9 +87,7 @@ export class DeviceLinking {
     // Fresh QR codes would void the pairing code that a person is typing.
     if (codes.hasPairingCode) return;
     if (codes.hasPairingCodeExpired) return codes.backToQr();
-    if (!isIdle) return;
-    this.#qrs.newBatch();
-    await codes.refreshQr();
+    if (isIdle) await codes.refreshQr();
   }
 
   /** Enters and leaves the state `passkey_required`. True: WhatsApp waits for a passkey, so the page must not be disturbed. */
@@ -97,7 +101,6 @@ export class DeviceLinking {
     if (state.current !== 'passkey_required') return false;
     if (report.asksForPasskey && state.ageMs <= passkeyMs) return true;
     if (!report.socketState?.startsWith('UNPAIRED')) return false;
-    this.#qrs.newBatch();
     state.publish('qr');
     await (report.asksForPasskey ? codes.backToQr() : codes.refreshQr());
     return true;

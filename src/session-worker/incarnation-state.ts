@@ -1,4 +1,5 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
+import type { PageStatus } from '../contract/page.js';
 import { mayFollow } from '../contract/state-transitions.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData } from '../contract/thread-messages.js';
@@ -38,6 +39,7 @@ export class IncarnationState {
   #since = performance.now();
   #account: Account | null;
   #lastError: string | null;
+  #publishedPage: PageStatus | null = null;
 
   constructor(options: IncarnationStateOptions) {
     this.#options = options;
@@ -74,6 +76,11 @@ export class IncarnationState {
     return this.#ended.signal;
   }
 
+  /** The newest self-test of the page is part of the published state. */
+  get isPagePublished(): boolean {
+    return this.#publishedPage === this.#options.page.status;
+  }
+
   end(): void {
     this.#ended.abort();
   }
@@ -96,7 +103,8 @@ export class IncarnationState {
     this.#state = state;
     if (state === 'qr') this.#account = null;
     this.#lastError = this.#errorOf(state);
-    const facts = { lastError: this.#lastError, account: this.#account, page: this.#options.page.status };
+    this.#publishedPage = this.#options.page.status;
+    const facts = { lastError: this.#lastError, account: this.#account, page: this.#publishedPage };
     this.#options.writer.write({ state, ...facts, qr: shown?.qr ?? null }, shown?.image ?? null);
     this.#options.post({ type: 'state', state, account: this.#account });
   }

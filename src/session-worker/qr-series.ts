@@ -60,9 +60,8 @@ export class QrSeries {
     return wasShown;
   }
 
-  /** Fresh codes have been requested. */
-  newBatch(): void {
-    this.withdraw();
+  /** The next code is the first of a batch. */
+  beginBatch(): void {
     this.#isBatchStart = true;
   }
 }

@@ -127,6 +127,7 @@ export class SessionWorker {
       events: {
         onQr: (text) => void linking.onQr(text),
         onPairingCode: () => linking.withdrawQr(),
+        onFreshQrs: () => linking.beginBatch(),
         onReady: (account) => void this.#onReady({ client, linking }, account),
         onAuthFailure: (message) =>
           state.fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
@@ -172,7 +173,8 @@ export class SessionWorker {
       return state.fail(exits.exitOfIncompatiblePage(this.#page.broken ?? 'the self-test did not run'));
     }
     if (!this.#options.data.isLinked) await this.#login.keep(account);
-    if (state.current !== 'ready') state.publish('ready');
+    // A page that reloads within moments was `ready` all the time, and may have another version now.
+    if (state.current !== 'ready' || !state.isPagePublished) state.publish('ready');
   }
 
   /** Unlinks the device, and ends the incarnation. */

@@ -287,3 +287,18 @@ test('a number that the page has revealed once is reported from then on, even af
   await readyAnew(before, 'ready on a page that knows nothing');
   assert.deepEqual(await read(), [hidden, hidden]);
 });
+
+test('the status says what the page lacks after it has reloaded by itself, and again that it lacks nothing', async () => {
+  const { incarnation } = await product.loginSettled();
+  const reloadWith = async (missing: string[]) => {
+    await stage.whatsApp.page.set({ missing });
+    await stage.whatsApp.faults.reloadNow();
+  };
+  const isMessages = (level: string) => (s: Status) => s.ready && s.page?.capabilities.messages === level;
+  await reloadWith(['WAWebChatLoadMessages']);
+  const { page } = await product.until(isMessages('degraded'), 'the status of the reloaded page');
+  assert.match(page?.problem ?? '', /WAWebChatLoadMessages/);
+  await reloadWith([]);
+  const mended = await product.until(isMessages('ok'), 'the status of the mended page');
+  assert.deepEqual([mended.page?.problem, mended.incarnation], [null, incarnation]);
+});

@@ -32,7 +32,9 @@ describe('a pairing code', () => {
     const paired = await call<{ code: string }>('/api/pairing-code', { phone_number: '15550001111' });
     assert.equal(paired.status, 200, JSON.stringify(paired.body));
     assert.equal((await product.status()).has_qr, false, 'no QR beside the code');
-    await product.until((s) => s.has_qr, 'a QR again');
+    const { qr } = await product.until((s) => s.has_qr, 'a QR again');
+    // It is the first of a batch.
+    assert.equal(Date.parse(qr?.expires_at ?? '') - Date.parse(qr?.issued_at ?? ''), 60_000);
     const isScannable = async () => {
       const image = await product.get('/qr.png');
       if (image.status !== 200) return false;

@@ -55,6 +55,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
         first.resolve('qr');
       },
       onPairingCode: () => undefined,
+      onFreshQrs: () => undefined,
       onReady: () => first.resolve('ready'),
       onAuthFailure: () => undefined,
       onDisconnected: () => undefined,

@@ -39,7 +39,7 @@ export async function answerCommand(context: PageContext | null, command: Comman
   });
   try {
     if (context === null) throw new ApiError('session_not_ready', 'the session worker has no page yet');
-    if (!Object.hasOwn(functions, name)) throw new ApiError('invalid_request', `there is no ${name}`);
+    if (!Object.hasOwn(functions, name)) throw new ApiError('session_not_ready', tooOldFor(name));
     const needed = operation?.capability;
     if (needed !== undefined && context.page?.capabilities[needed] === 'broken') {
       return refusal('not_supported_by_page', notSupported(context.page.problem ?? needed));
@@ -67,6 +67,11 @@ export async function answerCommand(context: PageContext | null, command: Comman
     const code = isInterruption(error) ? 'interrupted' : 'whatsapp_error';
     return refusal(code, `WhatsApp Web failed: ${messageOf(error)}`);
   }
+}
+
+/** The API is of a later version than the supervisor, e.g. in the middle of an upgrade. */
+function tooOldFor(operation: string): string {
+  return `the supervisor of this session does not know "${operation}" yet: run the version of the API there, too`;
 }
 
 function notSupported(why: string): string {

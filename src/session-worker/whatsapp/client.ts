@@ -23,6 +23,8 @@ interface ClientEvents {
   readonly onQr: (text: string) => void;
   /** A pairing code is requested, which voids the QR. */
   readonly onPairingCode: () => void;
+  /** Another batch of QR codes is requested, or the page has loaded and begins one. The QR is void. */
+  readonly onFreshQrs: () => void;
   readonly onReady: (account: Account) => void;
   readonly onAuthFailure: (message: string) => void;
   /** `LOGOUT`, or a state of the socket that is final. */
@@ -92,6 +94,7 @@ export class WhatsAppClient {
     this.codes = new LoginCodes(this.#calls, {
       pairingCodeMs: options.pairingCodeMs,
       onPairingCode: events.onPairingCode,
+      onFreshQrs: events.onFreshQrs,
     });
     this.#client.on('qr', events.onQr);
     this.#client.on('ready', () => events.onReady(this.#client.account));
@@ -186,6 +189,7 @@ export class WhatsAppClient {
       throw new WebVersionError(message);
     }
     events.onExamined(examination, false);
+    events.onFreshQrs();
   }
 
   async #onSynced(): Promise<void> {

@@ -10,6 +10,8 @@ interface LoginCodesOptions {
   readonly pairingCodeMs: number;
   /** A pairing code is requested, which voids the QR. */
   readonly onPairingCode: () => void;
+  /** Another batch of QR codes is requested, which voids the QR. */
+  readonly onFreshQrs: () => void;
 }
 
 /** Requests for QR and pairing codes in one page. A page has one kind at a time: a pairing code takes the QR's secret. */
@@ -57,6 +59,7 @@ export class LoginCodes {
   async backToQr(): Promise<void> {
     this.#pairingCodeUntil = null;
     this.#refreshedAt = performance.now();
+    this.#options.onFreshQrs();
     await this.#calls.call('backToQr', undefined);
   }
 
@@ -67,6 +70,7 @@ export class LoginCodes {
     this.#fruitlessRefreshes++;
     const byReload = this.#fruitlessRefreshes > fruitlessRefreshesMax;
     if (byReload) this.#fruitlessRefreshes = 0;
+    this.#options.onFreshQrs();
     await this.#calls.call('refreshQr', { byReload });
   }
 

@@ -40,7 +40,7 @@ test('the first code of each batch lasts a minute, the others 20 s', () => {
     [lifeOf(series.next('a')), lifeOf(series.next('b')), lifeOf(series.next('c'))],
     [60_000, 20_000, 20_000],
   );
-  series.newBatch();
+  series.beginBatch();
   const next = series.next('d');
   assert.equal(lifeOf(next), 60_000);
   assert.equal(next?.number, 4, 'the numbers continue');

@@ -34,7 +34,7 @@ const emojiSchema = z
 
 /** One visible character that contains a picture, a flag or a keycap. */
 function isEmoji(text: string): boolean {
-  const hasPicture = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3/u.test(text);
+  const hasPicture = /\p{Extended_Pictographic}|\p{Regional_Indicator}{2}|[\d#*]\ufe0f?\u20e3/u.test(text);
   return hasPicture && [...new Intl.Segmenter().segment(text)].length === 1;
 }
 

@@ -50,7 +50,8 @@ describe('POST /api/messages/{id}/react', () => {
   it('refuses anything but one emoji, and does not call the session worker', async () => {
     await publishReady();
     const { reads } = await stage.consumer({ read: async () => ({ ok: true, output: { ok: true } }) });
-    for (const emoji of ['ok', '👍👍', '👍!', ' ', '1', 7, null, undefined, '👍'.padEnd(80, '\u200d')]) {
+    const texts = ['ok', '👍👍', '👍!', ' ', '1', '\u20e3', 'a\u20e3', '🇨', '👍'.padEnd(80, '\u200d')];
+    for (const emoji of [...texts, 7, null, undefined]) {
       const { status, body } = await react({ emoji });
       assert.equal(status, 400, String(emoji));
       assert.deepEqual(body.error?.issues, [{ path: 'emoji', message: emojiRule }], String(emoji));

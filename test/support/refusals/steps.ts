@@ -101,7 +101,7 @@ export const steps: readonly RefusedStep[] = [
   {
     name: 'the return of commands that the previous owner left unfinished',
     requests: onQueue('moveJobFromActiveToWait', 'sends'),
-    trigger: triggers.ownerDies,
+    trigger: triggers.ownerDiesSending,
     expect: anotherRun,
     errors: first('READONLY'),
     isLong: true,

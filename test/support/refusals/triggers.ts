@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { sessionKeys } from '../../../src/contract/keys.js';
+import { keyPrefix, sessionKeys } from '../../../src/contract/keys.js';
+import { sendsQueue } from '../../../src/contract/names.js';
 import type { OwnedSession } from '../deployment.js';
 import { eventually } from '../eventually.js';
 import { kill } from '../processes.js';
 import type { RefusedDeployment } from '../refused-deployment.js';
 import { postSend, untilSettled } from '../send-client.js';
+import { redisErrors } from './errors.js';
+import { named } from './requests.js';
 
 /**
  * Makes a step happen while Redis refuses it. May resolve to a check, which runs when Redis no longer refuses.
@@ -27,6 +30,25 @@ export const ownerDies: Trigger = async (stage, { owner, status }) => {
     await stage.observer.until((s) => s.ready && s.epoch > status.epoch, 'taken over');
     await (await accept(stage)).untilSent();
   };
+};
+
+/** The owner is killed with an active send, whose attempt Redis did not let it record. */
+export const ownerDiesSending: Trigger = async (stage, before) => {
+  const { redis, session } = stage.observer;
+  const active = `${keyPrefix}:${sendsQueue(session)}:active`;
+  const records = stage.forSupervisors.refuse(named('holdline_recordAttempt'), redisErrors.LOADING);
+  try {
+    const { id, untilSent } = await accept(stage);
+    const isActive = async () => (await redis.lrange(active, 0, -1)).includes(id);
+    await eventually(isActive, { ...patience, message: 'the send is active' });
+    const takenOver = await ownerDies(stage, before);
+    return async () => {
+      await takenOver?.();
+      await untilSent();
+    };
+  } finally {
+    records.lift();
+  }
 };
 
 export const standbyIsReplaced: Trigger = async (stage, { owner }) => {

@@ -49,7 +49,8 @@ function formatFindings(findings: readonly Finding[]): string {
     return `${coloured}  ${check.padEnd(width)}  ${message}\n`;
   });
   const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
-  return `${lines.join('')}\n${count('ok')} ok, ${count('warning')} warnings, ${count('failure')} failures\n`;
+  const named = (level: Finding['level']) => `${count(level)} ${level}${count(level) === 1 ? '' : 's'}`;
+  return `${lines.join('')}\n${count('ok')} ok, ${named('warning')}, ${named('failure')}\n`;
 }
 
 main().catch((error: unknown) => {

@@ -46,7 +46,7 @@ export const statusSchema = z.object({
   incarnation: z
     .int()
     .nonnegative()
-    .describe('number of the worker thread within the run; grows with every new thread'),
+    .describe('grows with every new worker thread of the run, also by more than 1'),
   restarts: z.int().nonnegative().describe('restarts of the worker thread within this run'),
   supervisor: z.string().nullable().describe('the supervisor that runs the session'),
   updated_at: z.iso.datetime().nullable(),

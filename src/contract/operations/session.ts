@@ -96,7 +96,7 @@ export const sessionOperations = {
   pairingCode: operation({
     summary: 'A code that links the phone, instead of the QR',
     description:
-      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. WhatsApp renews it every 180 s; each new code voids the one before.',
+      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. It is valid for 180 s; a new code voids the one before.',
     routes: [{ method: 'POST', path: '/api/pairing-code' }],
     tag: 'Session',
     tool: { name: 'whatsapp_pairing_code', readOnly: false, destructive: false, openWorld: true },

@@ -23,8 +23,10 @@ type NamesBy<How> = { [Name in OperationName]: DeliveryOf<Name> extends How ? Na
 /** The operations that are carried out as jobs. */
 export type JobOperationName = NamesBy<'once'>;
 
+type WorkerDelivery = 'query' | 'idempotent';
+
 /** The operations that the session worker carries out while the caller waits. */
-export type WorkerOperationName = NamesBy<'query' | 'idempotent'>;
+export type WorkerOperationName = NamesBy<WorkerDelivery>;
 
 /** The session worker's answer to such an operation. */
 export type AnswerOf<Name extends WorkerOperationName> = (typeof operations)[Name] extends {
@@ -43,7 +45,15 @@ export type ForwardedOperationName = {
 /** Every row with its name. The rows have the general type {@link Operation}. */
 export const rows = Object.entries(operations) as [OperationName, Operation][];
 
-/** The row for a name from another process; null: there is no such operation. */
-export function findOperation(name: string): Operation | null {
-  return Object.hasOwn(operations, name) ? operations[name as OperationName] : null;
+/** An operation that the session worker carries out, with its name. */
+export interface WorkerOperation extends Operation<z.ZodObject, z.ZodType, WorkerDelivery> {
+  readonly name: WorkerOperationName;
+}
+
+/** The operation for a name from another process; null: there is none that the session worker carries out. */
+export function findWorkerOperation(name: string): WorkerOperation | null {
+  if (!Object.hasOwn(operations, name)) return null;
+  const row: Operation = operations[name as OperationName];
+  if (row.delivery !== 'query' && row.delivery !== 'idempotent') return null;
+  return { ...(row as Operation<z.ZodObject, z.ZodType, WorkerDelivery>), name: name as WorkerOperationName };
 }

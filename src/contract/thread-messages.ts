@@ -1,6 +1,7 @@
 import type { BoundName } from './bounds.js';
 import type { IncarnationExit } from './exit-reasons.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
+import type { CommandName } from './worker-commands.js';
 
 /**
  * The messages between supervisor and session worker over the worker's MessagePort. They are plain data:
@@ -58,13 +59,13 @@ export type ToThread =
   | { readonly type: 'attach'; readonly browser: DevToolsPort }
   /** Redis has lost the fence; this run still holds the lock. Write the full state again under this fence. */
   | { readonly type: 'fence'; readonly fence: Fence }
-  /** Carry out an operation; exactly one `answer` or `refusal` with the same id follows. */
+  /** Carry out a command; exactly one `answer` or `refusal` with the same id follows. */
   | {
       readonly type: 'command';
       readonly id: string;
       /** Of the HTTP requests that caused it. */
       readonly requestIds: readonly string[];
-      readonly operation: string;
+      readonly operation: CommandName;
       readonly input: unknown;
     }
   /** The login that the thread reported is saved: it survives this browser. */

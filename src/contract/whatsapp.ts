@@ -6,8 +6,8 @@ const phoneNumberRule = 'phone_number must include country code and contain 8-15
 
 /**
  * Accepts a number as people write it: digits, the signs `+ - . ( ) /`, spaces, a leading `tel:`. The output is the digits
- * alone, without a leading `00` and without `(0)`. Other hyphens and invisible direction marks, as in numbers copied from
- * an address book, are accepted too.
+ * alone, without any leading `00` and without `(0)`; they parse to themselves. Other hyphens and invisible direction marks,
+ * as in numbers copied from an address book, are accepted too.
  */
 export const phoneNumberSchema = z
   .string({ error: phoneNumberRule })
@@ -28,7 +28,7 @@ export const phoneNumberSchema = z
     return written
       .replace(/\(\s*0\s*\)/g, '')
       .replace(/\D/g, '')
-      .replace(/^00/, '');
+      .replace(/^(00)+/, '');
   })
   .refine((digits) => digits.length >= 8 && digits.length <= 15, { error: phoneNumberRule })
   .describe('with country code; 8-15 digits, written with + - . ( ) / and spaces or without');
@@ -81,12 +81,15 @@ export function exactlyOneRecipient(given: Recipient, context: z.core.$Refinemen
   context.addIssue({ code: 'custom', path: [problem.path], message: problem.message });
 }
 
-const limitRule = 'limit must be an integer between 1 and 100';
+/** The most chats or messages that a caller can ask for. */
+export const maxLimit = 100;
+
+const limitRule = `limit must be an integer between 1 and ${maxLimit}`;
 
 export const limitSchema = z
   .int({ error: limitRule, abort: true })
   .min(1, { error: limitRule })
-  .max(100, { error: limitRule })
+  .max(maxLimit, { error: limitRule })
   .describe('return at most this many');
 
 const longestMessage = 65_536;

@@ -1,3 +1,8 @@
+import type { WorkerOperationName } from './operations.js';
+
+/** What the session worker can be told to do. The steps of a send come from the supervisor alone: they need a record first. */
+export type CommandName = WorkerOperationName | keyof SendCommands;
+
 /** The steps of a send. Each is a command to the session worker. */
 export interface SendCommands {
   /**
@@ -14,14 +19,7 @@ export interface SendCommands {
    */
   readonly sendTexts: {
     readonly input: {
-      readonly messages: readonly {
-        readonly jobId: string;
-        readonly chatId: string;
-        readonly messageId: string;
-        readonly message: string;
-        readonly linkPreview: boolean;
-        readonly markSeen: boolean;
-      }[];
+      readonly messages: readonly TextToSend[];
       /** Unix ms; the page sends nothing after it. */
       readonly notAfter: number;
     };
@@ -51,6 +49,15 @@ export interface PreparedMessage {
   readonly messageId: string;
   /** Digits of the recipient's number; null unless it is a person whose number WhatsApp reveals. */
   readonly phone: string | null;
+}
+
+export interface TextToSend {
+  readonly jobId: string;
+  readonly chatId: string;
+  readonly messageId: string;
+  readonly message: string;
+  readonly linkPreview: boolean;
+  readonly markSeen: boolean;
 }
 
 /**

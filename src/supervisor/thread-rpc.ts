@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HoldlineError } from '../contract/errors.js';
 import type { FromThread, ToThread } from '../contract/thread-messages.js';
+import type { CommandName } from '../contract/worker-commands.js';
 import { withDeadline } from '../platform/deadline.js';
 
 /** The session worker refused the command. */
@@ -46,7 +47,7 @@ export class ThreadRpc {
    * {@link CommandInterruptedError}.
    */
   async call<Output>(
-    operation: string,
+    operation: CommandName,
     input: unknown,
     { timeoutMs, requestIds }: { readonly timeoutMs: number; readonly requestIds: readonly string[] },
   ): Promise<Output> {

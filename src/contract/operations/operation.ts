@@ -7,7 +7,7 @@ import type { CapabilityName } from '../page.js';
  * How an operation is carried out.
  *
  * - `local`: by the replica that answers, from Redis alone.
- * - `query`: by the session worker, for a caller who waits. It changes nothing at WhatsApp.
+ * - `query`: by the session worker, for a caller who waits. It changes nothing of the account, its chats and messages.
  * - `idempotent`: the same, and it changes something. After an interruption it is carried out again: that does no harm.
  * - `once`: as a job, in order and never twice, whether or not the caller waits.
  */

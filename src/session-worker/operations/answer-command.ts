@@ -2,7 +2,7 @@ import { bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError, messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
-import { findOperation } from '../../contract/operations.js';
+import { findWorkerOperation } from '../../contract/operations.js';
 import type { PageStatus } from '../../contract/page.js';
 import type { FromThread, ToThread } from '../../contract/thread-messages.js';
 import { isInterruption } from '../whatsapp/exit-classifier.js';
@@ -32,22 +32,18 @@ type Command = Extract<ToThread, { type: 'command' }>;
 /** Carries out a command and returns its answer. Never rejects: errors become refusals. `context`: null: there is no page. */
 export async function answerCommand(context: PageContext | null, command: Command): Promise<FromThread> {
   const { id, operation: name, input } = command;
-  const operation = findOperation(name);
+  const operation = findWorkerOperation(name);
   const refusal = (code: string, message: string): FromThread => ({
     ...{ type: 'refusal', id, code },
     message: cutText(message, bounds.statusText),
   });
   try {
     if (context === null) throw new ApiError('session_not_ready', 'the session worker has no page yet');
-    if (!Object.hasOwn(functions, name)) throw new ApiError('session_not_ready', tooOldFor(name));
     const needed = operation?.capability;
     if (needed !== undefined && context.page?.capabilities[needed] === 'broken') {
       return refusal('not_supported_by_page', notSupported(context.page.problem ?? needed));
     }
-    const run = functions[name as keyof typeof functions] as (
-      parts: CommandParts,
-      input: never,
-    ) => Promise<unknown>;
+    const run = functions[name] as (parts: CommandParts, input: never) => Promise<unknown>;
     return { type: 'answer', id, output: boundAnswer(await run(context, input as never), context.onBound) };
   } catch (error) {
     if (error instanceof ApiError) return refusal(error.code, error.message);
@@ -67,11 +63,6 @@ export async function answerCommand(context: PageContext | null, command: Comman
     const code = isInterruption(error) ? 'interrupted' : 'whatsapp_error';
     return refusal(code, `WhatsApp Web failed: ${messageOf(error)}`);
   }
-}
-
-/** The API is of a later version than the supervisor, e.g. in the middle of an upgrade. */
-function tooOldFor(operation: string): string {
-  return `the supervisor of this session does not know "${operation}" yet: run the version of the API there, too`;
 }
 
 function notSupported(why: string): string {

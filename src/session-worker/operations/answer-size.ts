@@ -1,6 +1,7 @@
 import { bounds, type OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { cutDeep, cutText, jsonBytes } from '../../contract/json-size.js';
+import { maxLimit } from '../../contract/whatsapp.js';
 
 /**
  * Keeps the answer to a read within its bound. If it is longer, cuts the bodies of the longest messages in it until it fits, and
@@ -13,7 +14,7 @@ export function boundAnswer(output: unknown, onBound: OnBound): unknown {
     const shorter = withShortBodies(output, most);
     if (jsonBytes(shorter) <= bounds.readAnswer) return shorter;
   }
-  const least = cutDeep(withShortBodies(output, shortestBody), shortestBody, mostItems);
+  const least = cutDeep(withShortBodies(output, shortestBody), shortestBody, maxLimit);
   if (jsonBytes(least) <= bounds.readAnswer) return least;
   throw new ApiError(
     'whatsapp_error',
@@ -24,9 +25,6 @@ export function boundAnswer(output: unknown, onBound: OnBound): unknown {
 /** In bytes. */
 const longestBody = 131_072;
 const shortestBody = 1_024;
-
-/** The most that a caller can ask for. */
-const mostItems = 100;
 
 /** Cuts the body of every message in `value`, at any depth. */
 function withShortBodies(value: unknown, most: number): unknown {

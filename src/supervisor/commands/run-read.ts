@@ -1,13 +1,16 @@
+import { bounds } from '../../contract/bounds.js';
 import type { ReadJob, ReadOutcome } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
+import { cutText } from '../../contract/json-size.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
-import { findOperation } from '../../contract/operations.js';
+import { findWorkerOperation } from '../../contract/operations.js';
 import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 
 /**
  * Carries out a query or an idempotent operation on the current session worker, or on a later one, within `patienceMs` from
- * now. null: this run is ending, and the next owner takes the job.
+ * now. Refuses any other job: nothing in Redis reaches the session worker unchecked. null: this run is ending, and the next
+ * owner takes the job.
  */
 export async function runRead(
   job: ReadJob,
@@ -16,13 +19,17 @@ export async function runRead(
   patienceMs: number,
 ): Promise<ReadOutcome | null> {
   const until = performance.now() + patienceMs;
-  const { needs, delivery } = findOperation(job.operation) ?? unlistedOperation;
-  const neededState = needs ?? 'ready';
+  const operation = findWorkerOperation(job.operation);
+  if (operation === null) return tooOld(`"${job.operation}"`);
+  // Fields that a later version added are ignored.
+  const input = operation.input.strip().safeParse(job.input);
+  if (!input.success) return tooOld(`this input of "${job.operation}"`);
+  const { name, needs, delivery } = operation;
   let mayBeDone = false;
   for (;;) {
     const leftMs = until - performance.now();
     if (leftMs <= 0) return lateAnswer(availability, mayBeDone);
-    const incarnation = availability.in(neededState);
+    const incarnation = availability.in(needs);
     if (incarnation === null) {
       const { restartDelay } = availability;
       if (restartDelay !== null && restartDelay.until > until) {
@@ -34,13 +41,13 @@ export async function runRead(
     }
     try {
       const options = { timeoutMs: leftMs, requestIds: [job.requestId] };
-      return { ok: true, output: await incarnation.commands.call(job.operation, job.input, options) };
+      return { ok: true, output: await incarnation.commands.call(name, input.data, options) };
     } catch (error) {
       if (error instanceof CommandRefusedError) return refusal(error.code, messageOf(error));
       if (ending.aborted) return null;
       mayBeDone = delivery === 'idempotent';
       // Interrupted. The next incarnation may answer, or this one once its page has reloaded.
-      if (availability.in(neededState) === incarnation) {
+      if (availability.in(needs) === incarnation) {
         await availability.change(Math.min(1_000, until - performance.now()), ending);
       }
     }
@@ -52,8 +59,11 @@ function lateAnswer({ state }: Availability, mayBeDone: boolean): ReadOutcome {
   return refusal('timeout', mayBeDone ? `${message}; ${mayBeDoneSentence}` : message);
 }
 
-/** For an operation that this version does not know. The session worker refuses it if it does not know it either. */
-const unlistedOperation = { needs: 'ready', delivery: 'query' } as const;
+/** The API is of a later version than this supervisor, e.g. in the middle of an upgrade. */
+function tooOld(what: string): ReadOutcome {
+  const message = `the supervisor of this session does not know ${what} yet: run the version of the API there, too`;
+  return refusal('session_not_ready', cutText(message, bounds.statusText));
+}
 
 function refusal(code: string, message: string): ReadOutcome {
   return { ok: false, error: { code, message } };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ReadJob } from '../../../../src/contract/command-jobs.js';
+import { findWorkerOperation } from '../../../../src/contract/operations.js';
 import type { SessionState } from '../../../../src/contract/status.js';
 import type { ToThread } from '../../../../src/contract/thread-messages.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
@@ -10,12 +11,22 @@ import { ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 
 type Command = Extract<ToThread, { type: 'command' }>;
 
+/** Without `input`: the one of the operation's example. */
+function jobOf(
+  operation: string,
+  input: ReadJob['input'] = findWorkerOperation(operation)?.example.input ?? {},
+): ReadJob {
+  return { operation, input, notAfter: 0, requestId: 'r', fetchesAnswer: true };
+}
+
 /** A session in this state with a page that answers at once. */
 function session(state: SessionState) {
   const calls: string[] = [];
+  const inputs: unknown[] = [];
   const rpc: ThreadRpc = new ThreadRpc((message) => {
-    const { id, operation } = message as Command;
+    const { id, operation, input } = message as Command;
     calls.push(operation);
+    inputs.push(input);
     queueMicrotask(() =>
       rpc.settle(
         operation === 'chats'
@@ -32,12 +43,12 @@ function session(state: SessionState) {
   const incarnation = { commands: rpc } as unknown as Incarnation;
   const availability = new Availability();
   availability.update(incarnation, state);
-  const read = (operation: string, patienceMs = 20_000) => {
-    const job: ReadJob = { operation, input: {}, notAfter: 0, requestId: 'r', fetchesAnswer: true };
-    return runRead(job, availability, new AbortController().signal, patienceMs);
+  const read = (operation: string, patienceMs = 20_000, input?: ReadJob['input']) => {
+    return runRead(jobOf(operation, input), availability, new AbortController().signal, patienceMs);
   };
   return {
     calls,
+    inputs,
     availability,
     read,
     becomes: (next: SessionState) => availability.update(incarnation, next),
@@ -55,12 +66,7 @@ describe('an operation that may be repeated', () => {
     });
     availability.update({ commands: rpc } as unknown as Incarnation, 'ready');
     const run = (operation: string, patienceMs: number) =>
-      runRead(
-        { operation, input: {}, notAfter: 0, requestId: 'r', fetchesAnswer: true },
-        availability,
-        new AbortController().signal,
-        patienceMs,
-      );
+      runRead(jobOf(operation), availability, new AbortController().signal, patienceMs);
     return { availability, taken, run };
   }
 
@@ -137,5 +143,43 @@ describe('a read', () => {
     const answer = read('pairingCode');
     becomes('qr');
     assert.deepEqual(await answer, { ok: true, output: 'pairingCode' });
+  });
+});
+
+describe('a job of another version', () => {
+  const refusedAs = (what: string) => ({
+    ok: false,
+    error: {
+      code: 'session_not_ready',
+      message: `the supervisor of this session does not know ${what} yet: run the version of the API there, too`,
+    },
+  });
+
+  for (const operation of ['newerThanThis', 'constructor', 'status', 'send', 'sendTexts', 'prepareSend']) {
+    it(`with the operation ${operation}, which is no read, is refused for a while, not for good`, async () => {
+      const { calls, read } = session('ready');
+      assert.deepEqual(await read(operation), refusedAs(`"${operation}"`));
+      assert.deepEqual(calls, []);
+    });
+  }
+
+  it('with an input that does not fit is refused, and the next is answered', async () => {
+    const { calls, read } = session('ready');
+    for (const input of [{}, { phone_number: 7 }, { phone_number: 'x'.repeat(65) }]) {
+      assert.deepEqual(await read('number', 20_000, input), refusedAs('this input of "number"'));
+    }
+    assert.deepEqual(calls, []);
+    assert.deepEqual(await read('number'), { ok: true, output: 'number' });
+  });
+
+  it('with a further field is carried out without it', async () => {
+    const { inputs, read } = session('ready');
+    await read('messages', 20_000, { chat_id: '15551234567@c.us', limit: 7, before: 'newer' });
+    assert.deepEqual(inputs, [{ chat_id: '15551234567@c.us', limit: 7 }]);
+  });
+
+  it('with a name of any length is refused with a short message', async () => {
+    const outcome = await session('ready').read('x'.repeat(100_000));
+    assert.ok(JSON.stringify(outcome).length < 3_000);
   });
 });

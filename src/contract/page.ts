@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 /** The condition of the WhatsApp Web page that a session uses. WhatsApp may change the page at any time. */
 
+/** The host that serves it. */
+export const whatsAppHost = 'web.whatsapp.com';
+
 /** What the page is used for. The self-test judges each capability; each operation needs some of them. */
 export const capabilityNames = [
   'qr',
@@ -17,7 +20,7 @@ export const capabilityNames = [
 
 export type CapabilityName = (typeof capabilityNames)[number];
 
-/** `degraded`: it works in part, and what needs the rest is refused with 501. `broken`: all that needs it is. */
+/** `degraded`: a part is missing, and what needs that part gets 501. `broken`: everything that needs the capability gets 501. */
 export const capabilitySchema = z.enum(['ok', 'degraded', 'broken']);
 
 export type Capability = z.infer<typeof capabilitySchema>;

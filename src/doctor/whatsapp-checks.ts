@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../contract/errors.js';
+import { whatsAppHost } from '../contract/page.js';
 import type { Config } from '../platform/config/config.js';
 import { withDeadline } from '../platform/deadline.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
-const whatsAppHost = 'web.whatsapp.com';
 const stepTimeoutMs = 5_000;
 
 /** Checks whether WhatsApp can be reached from here: name resolution, connection and TLS, in the order of a browser. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { whatsAppHost } from '../contract/page.js';
 import { exists } from '../platform/files.js';
 import { Profile } from '../supervisor/browser/profile.js';
 import type { ProfileNote } from '../supervisor/browser/profile-note.js';
@@ -20,7 +21,7 @@ export interface ImportOptions {
   readonly session: string;
 }
 
-const whatsAppDatabase = join('Default', 'IndexedDB', 'https_web.whatsapp.com_0.indexeddb.leveldb');
+const whatsAppDatabase = join('Default', 'IndexedDB', `https_${whatsAppHost}_0.indexeddb.leveldb`);
 
 /**
  * Copies the login of a program that uses whatsapp-web.js with LocalAuth into a new profile of Holdline. Resolves to both

@@ -1,5 +1,5 @@
 import { type Capability, type CapabilityName, capabilityNames } from '../contract/page.js';
-import { type PageNeeds, pageNeeds } from '../contract/page-needs.js';
+import { pageNeeds } from '../contract/page-needs.js';
 import { type ExportList, hasOnlyDefault } from './export-list.js';
 
 /** `unknown`: the source does not say. */
@@ -44,12 +44,9 @@ function presenceOf(need: string, lookup: Lookup): Presence {
   return found.includes('unknown') ? 'unknown' : 'missing';
 }
 
-export function assessCapabilities(
-  lookup: Lookup,
-  needs: Readonly<Record<CapabilityName, PageNeeds>> = pageNeeds,
-): CapabilityReport[] {
+export function assessCapabilities(lookup: Lookup): CapabilityReport[] {
   return capabilityNames.map((capability) => {
-    const all = needs[capability];
+    const all = pageNeeds[capability];
     const namesThatAre = (names: readonly string[], presence: Presence) =>
       names.filter((name) => presenceOf(name, lookup) === presence).map(readableNeed);
     const missing = namesThatAre(all.needs, 'missing');

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
+export const modulesSchema = z.record(z.string(), z.array(z.string()).nullable());
+
 const listSchema = z.object({
   revision: z.string().describe("the page's version"),
   built: z.string().nullable(),
   what: z.string().describe('how and when the names were read'),
-  modules: z.record(z.string(), z.array(z.string()).nullable()),
+  modules: modulesSchema,
 });
 
 /** The names that each module of WhatsApp Web's page exports; null: the page has no such module. */

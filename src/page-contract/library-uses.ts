@@ -19,6 +19,7 @@ export interface LibraryUses {
 }
 
 interface Source {
+  /** Its path below `src`. */
   readonly name: string;
   readonly text: string;
 }
@@ -27,14 +28,18 @@ const requireCall = /require\(\s*['"](WA[\w.]+)['"]\s*,?\s*\)/g;
 const computedCall = /window\s*\.\s*require\(\s*(?!['"\s])/g;
 const injected = /module:\s*['"](WA[\w.]+)['"],\s*(?:index:\s*\w+,\s*)?function:\s*['"]([\w$]+)/g;
 
-/**
- * Searches the library's source with regular expressions. What it finds: `require('M').member`, `const { member } = require('M')`, and `X.member` where
- * after `X = require('M')`. What it does not find: modules passed as arguments and members with computed names.
- * It does not know whether the library checks first that a name exists.
- */
-export async function readLibraryUses(dir: string = libraryDir()): Promise<LibraryUses> {
+export async function readLibraryUses(): Promise<LibraryUses> {
+  const dir = dirname(createRequire(import.meta.url).resolve('whatsapp-web.js/package.json'));
   const { version } = JSON.parse(await readFile(join(dir, 'package.json'), 'utf8')) as { version: string };
-  const sources = await readSources(join(dir, 'src'));
+  return { version, ...findUses(await readSources(join(dir, 'src'))) };
+}
+
+/**
+ * Searches the library's source with regular expressions. What it finds: `require('M').member`,
+ * `const { member } = require('M')`, and `X.member` after `X = require('M')`. What it does not find: modules passed as
+ * arguments and members with computed names. It does not know whether the library checks first that a name exists.
+ */
+export function findUses(sources: readonly Source[]): Pick<LibraryUses, 'uses' | 'computed'> {
   const found = new Map<string, LibraryUse>();
   const add = (module: string, member: string | null, source: Source, index: number) => {
     const name = `${module} ${member ?? ''}`;
@@ -54,15 +59,11 @@ export async function readLibraryUses(dir: string = libraryDir()): Promise<Libra
   }
   const computed = sources.flatMap(({ text }) => [...text.matchAll(computedCall)]).length;
   const uses = [...found.values()].sort((a, b) => useName(a).localeCompare(useName(b)));
-  return { version, uses, computed };
+  return { uses, computed };
 }
 
 export function useName({ module, member }: LibraryUse): string {
   return member === null ? module : `${module}.${member}`;
-}
-
-function libraryDir(): string {
-  return dirname(createRequire(import.meta.url).resolve('whatsapp-web.js/package.json'));
 }
 
 async function readSources(dir: string): Promise<Source[]> {

@@ -3,20 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MessagePort } from 'node:worker_threads';
 import puppeteer, { type HTTPResponse, type Page } from 'puppeteer';
+import { z } from 'zod';
 import { HoldlineError, messageOf } from '../contract/errors.js';
+import { whatsAppHost } from '../contract/page.js';
 import type { Config } from '../platform/config/config.js';
 import { PortTransport } from '../session-worker/whatsapp/port-transport.js';
 import { type Browser, endlessLease, launchBrowser } from '../supervisor/browser/browser.js';
 import { browserSettings } from '../supervisor/browser/browser-settings.js';
 import type { Lookup } from './capability-report.js';
-import type { ExportList } from './export-list.js';
+import { type ExportList, modulesSchema } from './export-list.js';
 
-const url = 'https://web.whatsapp.com/';
-
-/** WhatsApp Web could not be loaded, or its page did not say its version. */
+/** WhatsApp Web could not be loaded, or its page did not say its version or what it has. */
 export class UnreachableError extends HoldlineError {
   constructor(why: string, cause?: unknown) {
-    super('unreachable', `web.whatsapp.com cannot be looked at from here: ${why}`, { cause });
+    super('unreachable', `${whatsAppHost} could not be examined: ${why}`, { cause });
   }
 }
 
@@ -72,11 +72,8 @@ async function examineWith(
     const page = await browser.newPage();
     const html = await (await load(page, deadlineMs)).text();
     const version = await versionOf(page, deadlineMs);
-    const names = (await page.evaluate(
-      `(${listExports})(${JSON.stringify(modules)})`,
-    )) as ExportList['modules'];
-    const existingPaths = (await page.evaluate(`(${findPaths})(${JSON.stringify(paths)})`)) as string[];
-    const existing = new Set(existingPaths);
+    const names = await read(page, modulesSchema, listExports, modules);
+    const existing = new Set(await read(page, z.array(z.string()), findPaths, paths));
     const today = new Date().toISOString().slice(0, 10);
     return {
       version,
@@ -95,7 +92,7 @@ async function examineWith(
 }
 
 async function load(page: Page, timeout: number): Promise<HTTPResponse> {
-  const response = await page.goto(url, { waitUntil: 'load', timeout });
+  const response = await page.goto(`https://${whatsAppHost}/`, { waitUntil: 'load', timeout });
   if (response === null) throw new UnreachableError('the browser got no answer');
   if (!response.ok()) throw new UnreachableError(`it answered HTTP ${response.status()}`);
   return response;
@@ -108,6 +105,15 @@ async function versionOf(page: Page, timeout: number): Promise<string> {
   } catch (error) {
     throw new UnreachableError('its page came, but does not say its version', error);
   }
+}
+
+/** What a page function answers for `input`. */
+async function read<T>(page: Page, schema: z.ZodType<T>, pageFunction: string, input: unknown): Promise<T> {
+  const { data, success } = schema.safeParse(
+    await page.evaluate(`(${pageFunction})(${JSON.stringify(input)})`),
+  );
+  if (!success) throw new UnreachableError('its page gave an answer that cannot be read');
+  return data;
 }
 
 /** Page function: the names that each module exports; null: no such module. An export that is not an object counts as a default export. */

@@ -1,7 +1,8 @@
 import type { HTTPRequest, Page } from 'puppeteer';
+import { whatsAppHost } from '../../contract/page.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 
-const origin = 'https://web.whatsapp.com/';
+const startPage = `https://${whatsAppHost}/`;
 const deadlineMs = 10_000;
 
 const writeStorage = `(storage) => {
@@ -20,7 +21,7 @@ export async function putBackLogin(page: Page, storage: LoginStorage): Promise<v
   await page.setRequestInterception(true);
   page.on('request', answer);
   try {
-    await page.goto(origin, { timeout: deadlineMs });
+    await page.goto(startPage, { timeout: deadlineMs });
     await page.evaluate(`(${writeStorage})(${JSON.stringify(storage)})`);
   } finally {
     page.off('request', answer);

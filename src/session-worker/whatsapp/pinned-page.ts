@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CDPSession, Page } from 'puppeteer';
 import { HoldlineError, messageOf } from '../../contract/errors.js';
-
-const origin = 'https://web.whatsapp.com';
+import { whatsAppHost } from '../../contract/page.js';
 
 /** The pinned version of WhatsApp Web cannot be used. The code is the exit reason. */
 export class WebVersionError extends HoldlineError {
@@ -51,7 +50,7 @@ export async function servePinnedPage(page: Page, html: string): Promise<void> {
     // Fails if the page has navigated away.
     answered.catch(() => undefined);
   });
-  const patterns = [{ urlPattern: `${origin}/*`, resourceType: 'Document' as const }];
+  const patterns = [{ urlPattern: `https://${whatsAppHost}/*`, resourceType: 'Document' as const }];
   await session.send('Fetch.enable', { patterns });
 }
 

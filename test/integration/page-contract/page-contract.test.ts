@@ -172,19 +172,21 @@ test('an unreachable page is one sentence and exit code 69, and nothing is store
     run(['--live'], nowhere, { WHATSAPP_AUTH_DIR }),
     live('<title>sorry</title>', [], 503, { WHATSAPP_AUTH_DIR }),
     live('<title>a page without a version</title>', [], 200, slow),
+    live(`${pageWith(() => undefined)}<script>Object.fromEntries = () => 7;</script>`, [], 200, slow),
     run(['--live'], [], { WHATSAPP_AUTH_DIR, WHATSAPP_CHROME_EXECUTABLE: '/bin/false' }),
   ]);
   const said = [
     /: net::ERR_CONNECTION_REFUSED/,
     /: it answered HTTP 503$/,
     /: its page came, but does not say its version$/,
+    /: its page gave an answer that cannot be read$/,
     /: the browser ended while it started \(exit code 1\): /,
   ];
   for (const [i, { code, stdout, stderr }] of results.entries()) {
     assert.deepEqual([code, stdout], [69, ''], stderr);
     const lines = stderr.split('\n').filter((line) => line.startsWith('holdline: web'));
     assert.equal(lines.length, 1, stderr);
-    assert.match(lines[0] ?? '', /^holdline: web\.whatsapp\.com cannot be looked at from here: /);
+    assert.match(lines[0] ?? '', /^holdline: web\.whatsapp\.com could not be examined: /);
     assert.match(lines[0] ?? '', said[i] ?? /never/);
   }
   assert.equal(existsSync(WHATSAPP_AUTH_DIR), false);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, test } from 'node:test';
 import { capabilityNames } from '../../../src/contract/page.js';
 import { pageNeeds } from '../../../src/contract/page-needs.js';
@@ -13,9 +13,9 @@ import {
   formatExports,
   readKnownExports,
 } from '../../../src/page-contract/export-list.js';
-import { readLibraryUses, useName } from '../../../src/page-contract/library-uses.js';
+import { findUses, readLibraryUses, useName } from '../../../src/page-contract/library-uses.js';
 import { formatReport } from '../../../src/page-contract/report.js';
-import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+import { assertNothingLeft } from '../../support/leftovers.js';
 
 after(assertNothingLeft);
 
@@ -26,12 +26,8 @@ function listOf(modules: ExportList['modules']): ExportList {
 }
 
 /** A library of one file. */
-async function usesIn(source: string, file = 'Client.js') {
-  const dir = scratchDir();
-  mkdirSync(dirname(join(dir, 'src', file)), { recursive: true });
-  writeFileSync(join(dir, 'package.json'), '{"version":"0.0.1"}');
-  writeFileSync(join(dir, 'src', file), source);
-  const { uses, computed } = await readLibraryUses(dir);
+function usesIn(text: string, name = 'Client.js') {
+  const { uses, computed } = findUses([{ name, text }]);
   return { names: uses.map(useName), places: uses.map(({ at }) => at), computed };
 }
 
@@ -109,8 +105,8 @@ test('two lists differ by modules and members; unknown members are no difference
   assert.deepEqual(compareLists(known, known), { gone: [], added: [] });
 });
 
-test('the uses of the library are found in every form of its code', async () => {
-  const { names, computed } = await usesIn(`
+test('the uses of the library are found in every form of its code', () => {
+  const { names, computed } = usesIn(`
     window.require('WAWebA').first(window.require('WAWebB'));
     const { one, two: renamed, three = 3, ...rest } = window.require('WAWebC');
     const { inner } = window
@@ -136,11 +132,8 @@ test('the uses of the library are found in every form of its code', async () => 
   assert.equal(computed, 1);
 });
 
-test('a use has its file and line', async () => {
-  const { places } = await usesIn(
-    "\n\nwindow.require('WAWebA').a;\nwindow.require('WAWebA').a;",
-    'util/In.js',
-  );
+test('a use has its file and line', () => {
+  const { places } = usesIn("\n\nwindow.require('WAWebA').a;\nwindow.require('WAWebA').a;", 'util/In.js');
   assert.deepEqual(places, ['util/In.js:3']);
 });
 

@@ -1,6 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import { cutText } from '../../contract/json-size.js';
-import type { PreparedMessage, SendRecipient } from '../../contract/worker-commands.js';
+import type { PreparedMessage, SendCommands, SendRecipient } from '../../contract/worker-commands.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { WhatsAppClient } from '../whatsapp/client.js';
 import { pageAnswerMs, type SendFunctions } from './parts.js';
@@ -9,8 +9,14 @@ import { chatIdOf, notOnWhatsApp } from './recipient.js';
 /** Max length of an id in the records of sends. WhatsApp's ids are shorter. */
 const longestId = 256;
 
-/** While an acknowledgement is awaited, the message is looked up at this interval in ms, in case its event was missed. */
-const ackLookMs = 1_000;
+/**
+ * While an acknowledgement is awaited, the message is looked up, in case its event was missed. In ms: the pause before the
+ * first look, and the longest. Each pause is twice as long as the one before.
+ */
+const ackLookMs = { first: 1_000, max: 15_000 };
+
+/** The step that sends. The log shows it at the level info, and the other commands at debug. */
+export const sendingStep = 'sendTexts' satisfies keyof SendCommands;
 
 /** The steps of a send. */
 export const sendFunctions: SendFunctions = {
@@ -47,8 +53,8 @@ export const sendFunctions: SendFunctions = {
 
   async untilAcked({ client }, { messageId, waitMs }) {
     const until = performance.now() + waitMs;
-    for (;;) {
-      const acknowledged = await client.acks.next(messageId, Math.min(ackLookMs, until - performance.now()));
+    for (let pauseMs = ackLookMs.first; ; pauseMs = Math.min(pauseMs * 2, ackLookMs.max)) {
+      const acknowledged = await client.acks.next(messageId, Math.min(pauseMs, until - performance.now()));
       if (acknowledged !== null) return acknowledged;
       const found = await client.ask('findMessage', { messageId });
       if (found === null || found.ack !== 0 || performance.now() >= until) return found;

@@ -1,8 +1,7 @@
 import type { Logger } from '../platform/logger.js';
 import type { ChatEventData, EventRelay } from './event-relay.js';
 import type { PhoneCompleter } from './phone-completer.js';
-import type { ChatEvent } from './whatsapp/in-page/node-channel.js';
-import { toAck, toMessage } from './whatsapp/models.js';
+import type { ChatEvent } from './whatsapp/models.js';
 
 interface RelayParts {
   readonly phones: PhoneCompleter;
@@ -17,12 +16,11 @@ export async function relayChatEvents(
   dropped: number,
 ): Promise<void> {
   if (dropped > 0) log.warn({ dropped }, 'too many events were waiting for Redis; the oldest were dropped');
-  const messages = events.flatMap((event) => (event.type === 'message' ? toMessage(event.message) : []));
+  const messages = events.flatMap((event) => (event.type === 'message' ? event.data : []));
   const completed = await phones.completeSenders(messages);
-  const relayed = events.flatMap((event): ChatEventData | [] => {
-    if (event.type === 'message') return { type: 'message', data: completed.shift() ?? toMessage(null) };
-    const data = toAck(event);
-    return data === null ? [] : { type: 'message_ack', data };
-  });
+  const relayed = events.map(
+    ({ type, data }): ChatEventData =>
+      type === 'message' ? { type, data: completed.shift() ?? data } : { type, data },
+  );
   await relay.add(relayed);
 }

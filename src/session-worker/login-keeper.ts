@@ -18,7 +18,7 @@ interface LoginKeeperOptions {
  */
 export class LoginKeeper {
   readonly #options: LoginKeeperOptions;
-  readonly #saved = deferred<void>();
+  readonly #kept = deferred<void>();
   #keeping: Promise<void> | null = null;
   #isSettled = false;
   #posted: Promise<void> = Promise.resolve();
@@ -28,8 +28,8 @@ export class LoginKeeper {
   }
 
   /** The supervisor has saved the login. */
-  onSaved(): void {
-    this.#saved.resolve();
+  onKept(): void {
+    this.#kept.resolve();
   }
 
   /** {@link keep} has begun and not settled. */
@@ -61,9 +61,12 @@ export class LoginKeeper {
   }
 
   async #keep(account: Account): Promise<void> {
-    const saved = this.post(account).then(() => this.#saved.promise);
+    const saved = this.post(account).then(() => this.#kept.promise);
     await withDeadline(saved, this.#options.keepLoginMs, 'the supervisor').catch((error) =>
-      this.#options.log.warn({ reason: messageOf(error) }, 'a kill in the next seconds would lose the login'),
+      this.#options.log.warn(
+        { reason: messageOf(error) },
+        'the supervisor did not save the fresh login in time; a kill now would lose it',
+      ),
     );
     this.#isSettled = true;
   }

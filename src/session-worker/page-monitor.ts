@@ -1,4 +1,4 @@
-import { messageOf } from '../contract/errors.js';
+import { DeadlineError, messageOf } from '../contract/errors.js';
 import type { SessionWorkerTiming } from '../contract/thread-messages.js';
 import { pause } from '../platform/deadline.js';
 import type { DeviceLinking } from './device-linking.js';
@@ -56,7 +56,7 @@ export class PageMonitor {
   /** Ends the incarnation if the page did not answer in time. Ignores any other error: it comes from a navigation. */
   onCallFailed(error: unknown): void {
     const { state } = this.#options;
-    if ((error as { code?: unknown }).code !== 'deadline') return;
+    if (!(error instanceof DeadlineError)) return;
     if (state.current === 'starting' && !this.#hasLoaded) return;
     const message = `the page of WhatsApp Web stopped answering (${messageOf(error)})`;
     state.fail({ reason: 'page_hung', message });

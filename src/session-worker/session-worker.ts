@@ -10,6 +10,7 @@ import type { EventRelay } from './event-relay.js';
 import { IncarnationState } from './incarnation-state.js';
 import { LoginKeeper } from './login-keeper.js';
 import { answerCommand } from './operations/answer-command.js';
+import { sendingStep } from './operations/sends.js';
 import { PageHealth } from './page-health.js';
 import { PageMonitor } from './page-monitor.js';
 import type { PhoneCompleter } from './phone-completer.js';
@@ -70,7 +71,7 @@ export class SessionWorker {
       case 'command':
         return void this.#carryOut(message);
       case 'login-kept':
-        return this.#login.onSaved();
+        return this.#login.onKept();
       case 'logout':
         return void this.#logout();
       default:
@@ -103,8 +104,7 @@ export class SessionWorker {
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
     const code = answer.type === 'refusal' ? { code: answer.code } : {};
-    // The one step of a send that operators want to see.
-    const level = operation === 'sendTexts' ? 'info' : 'debug';
+    const level = operation === sendingStep ? 'info' : 'debug';
     for (const requestId of requestIds) {
       log[level]({ requestId, operation, durationMs, ...code }, 'command carried out');
     }

@@ -35,27 +35,25 @@ export class AgentCalls {
   /** The page's report, at any stage of the page. null: there is no page yet. */
   async report(): Promise<PageReport | null> {
     if (this.#page() === null) return null;
-    return answeredValue((await this.evaluate(pageReport)) as AgentAnswer) as PageReport;
+    return (await this.#answered(pageReport)) as PageReport;
   }
 
   /** Calls a function of the agent in a page at any stage. */
   async call<Name extends AgentFunction>(
     name: Name,
     input: AgentInput<Name>,
-    timeoutMs = this.#timeoutMs,
+    timeoutMs?: number,
   ): Promise<AgentOutput<Name>> {
-    const answer = await this.evaluate(agentCall(name, input), timeoutMs);
-    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
+    return (await this.#answered(agentCall(name, input), timeoutMs)) as AgentOutput<Name>;
   }
 
   /** The same for a page that the library has made ready. In any other page it rejects as an interruption. */
   async callWhenReady<Name extends AgentFunction>(
     name: Name,
     input: AgentInput<Name>,
-    timeoutMs = this.#timeoutMs,
+    timeoutMs?: number,
   ): Promise<AgentOutput<Name>> {
-    const answer = await this.evaluate(agentCallWhenReady(name, input), timeoutMs);
-    return answeredValue(answer as AgentAnswer) as AgentOutput<Name>;
+    return (await this.#answered(agentCallWhenReady(name, input), timeoutMs)) as AgentOutput<Name>;
   }
 
   /** The value of an expression in the page. */
@@ -64,5 +62,10 @@ export class AgentCalls {
     const call =
       page === null ? Promise.reject(new Error('there is no page yet')) : page.evaluate(expression);
     return withDeadline(call, timeoutMs, 'the page');
+  }
+
+  /** The value of an answer of the agent. */
+  async #answered(expression: string, timeoutMs?: number): Promise<unknown> {
+    return answeredValue((await this.evaluate(expression, timeoutMs)) as AgentAnswer);
   }
 }

@@ -7,12 +7,13 @@ import { deferred, withDeadline } from '../../platform/deadline.js';
 import { AckTracker } from './ack-tracker.js';
 import { AgentCalls } from './agent-calls.js';
 import { AttachedClient } from './attached-client.js';
+import { isPageGone } from './exit-classifier.js';
 import type { AgentFunction, AgentInput, AgentOutput } from './in-page/agent.js';
 import type { PageReport } from './in-page/linking.js';
-import type { ChatEvent, FromPage } from './in-page/node-channel.js';
 import type { PageExamination } from './in-page/self-test.js';
 import { LoginCodes } from './login-codes.js';
 import { putBackLogin } from './login-storage.js';
+import { type ChatEvent, toPageNote } from './models.js';
 import { NumberCache } from './number-cache.js';
 import { watchForFailures } from './page-failures.js';
 import { readPinnedPage, servePinnedPage, WebVersionError, wrongVersionSentence } from './pinned-page.js';
@@ -134,11 +135,6 @@ export class WhatsAppClient {
     return this.#calls.callWhenReady(name, input, timeoutMs);
   }
 
-  /** See {@link LoginCodes.requestPairingCode}. */
-  requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
-    return this.codes.requestPairingCode(digits, timeoutMs);
-  }
-
   /** Runs the library's steps to `ready`, for a sync that it missed; rejects with what fails in them. */
   async makeReady(): Promise<void> {
     await this.#calls.evaluate('window.onAppStateHasSyncedEvent()');
@@ -153,7 +149,7 @@ export class WhatsAppClient {
   async logout(deadlineMs: number): Promise<boolean> {
     const begun = this.#calls.call('beginLogout', undefined, deadlineMs).catch((error: unknown) => {
       // The page may navigate away before it answers this call; the server's answer has arrived by then.
-      if (!/context was destroyed|detached|Target closed/i.test(String(error))) throw error;
+      if (!isPageGone(error)) throw error;
     });
     const confirmed = begun.then(() => this.#logoutConfirmed.promise);
     return withDeadline(confirmed, deadlineMs, 'WhatsApp');
@@ -173,7 +169,7 @@ export class WhatsAppClient {
         this.#missingScript = why;
       },
     });
-    await page.exposeFunction('holdlineTell', (message: FromPage) => this.#receive(message));
+    await page.exposeFunction('holdlineTell', (message: unknown) => this.#receive(message));
     if (loginStorage !== null) await putBackLogin(page, loginStorage);
     if (pinned !== null) await servePinnedPage(page, pinned);
   }
@@ -207,19 +203,21 @@ export class WhatsAppClient {
     await new StartPages(webVersionsDir, webVersion).keep(version, startPage);
   }
 
-  async #receive(message: FromPage): Promise<void> {
+  async #receive(message: unknown): Promise<void> {
     const { events } = this.#options;
-    switch (message?.type) {
+    const note = toPageNote(message);
+    switch (note?.type) {
       case 'events':
-        for (const event of message.events) {
-          if (event.type === 'ack') this.acks.record(event.id, { ack: event.ack, timestamp: event.t });
+        for (const event of note.events) {
+          if (event.type !== 'message_ack') continue;
+          this.acks.record(event.data.id, { ack: event.data.ack, timestamp: event.timestamp });
         }
-        return events.onChatEvents(message.events, message.dropped);
+        return events.onChatEvents(note.events, note.dropped);
       case 'socket-state':
-        if (!passingStates.includes(message.state)) events.onDisconnected(message.state);
+        if (!passingStates.includes(note.state)) events.onDisconnected(note.state);
         return;
       case 'unlinked':
-        return this.#logoutConfirmed.resolve(message.isConfirmed);
+        return this.#logoutConfirmed.resolve(note.isConfirmed);
     }
   }
 }

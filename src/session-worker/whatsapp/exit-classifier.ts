@@ -1,9 +1,9 @@
-import { messageOf } from '../../contract/errors.js';
+import { DeadlineError, messageOf } from '../../contract/errors.js';
 import type { IncarnationExit } from '../../contract/exit-reasons.js';
+import { whatsAppHost } from '../../contract/page.js';
+import { PageReloadedError } from './page-errors.js';
 
 /** Turns failures of the library and the page into exit reasons, each with a sentence for the operator. */
-
-const host = 'web.whatsapp.com';
 
 const networkErrors: Readonly<Record<string, string>> = {
   ERR_NAME_NOT_RESOLVED: 'its name could not be resolved',
@@ -27,7 +27,7 @@ const networkErrors: Readonly<Record<string, string>> = {
 export function exitOfStart(
   error: unknown,
   isLoggedOut: boolean,
-  missingScript: string | null = null,
+  missingScript: string | null,
 ): IncarnationExit {
   const message = sentenceOf(error);
   if (isLoggedOut) return exitOfLogout();
@@ -119,18 +119,22 @@ export function exitOfMissingLogin(): IncarnationExit {
 
 /** The page navigated during a call. */
 export function isNavigation(error: unknown): boolean {
-  return /context was destroyed/i.test(messageOf(error));
+  return error instanceof PageReloadedError || /context was destroyed/i.test(messageOf(error));
+}
+
+/** The page navigated, or it was closed, during a call. */
+export function isPageGone(error: unknown): boolean {
+  return isNavigation(error) || /detached|Target closed/i.test(messageOf(error));
 }
 
 /** The page went away or did not answer during a call. It is unknown whether it acted. */
 export function isInterruption(error: unknown): boolean {
-  if ((error as { code?: unknown } | null)?.code === 'deadline') return true;
-  if (isNavigation(error)) return true;
-  return /Target closed|Session closed|Connection closed|detached|Protocol error/i.test(messageOf(error));
+  if (error instanceof DeadlineError || isPageGone(error)) return true;
+  return /Session closed|Connection closed|Protocol error/i.test(messageOf(error));
 }
 
 function unreachable(why: string): IncarnationExit {
-  return { reason: 'whatsapp_unreachable', message: `${host} cannot be reached: ${why}` };
+  return { reason: 'whatsapp_unreachable', message: `${whatsAppHost} cannot be reached: ${why}` };
 }
 
 export function exitOfIncompatiblePage(why: string): IncarnationExit {

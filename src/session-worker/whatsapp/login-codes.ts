@@ -32,7 +32,9 @@ export class LoginCodes {
     this.#pairingCodeUntil = performance.now() + this.#options.pairingCodeMs;
     this.#options.onPairingCode();
     try {
-      return String(await this.#calls.call('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000));
+      const code: unknown = await this.#calls.call('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000);
+      if (typeof code !== 'string' || code === '') throw new Error('its page gave no pairing code');
+      return code;
     } catch (error) {
       this.#pairingCodeUntil = performance.now();
       throw error;

@@ -1,5 +1,6 @@
 import type { EventData } from '../../contract/events.js';
 import { type Chat, chatSchema, type Message, messageSchema, type Person } from '../../contract/whatsapp.js';
+import type { FromPage } from './in-page/node-channel.js';
 
 /** Converts what leaves the page to the API's types. It is foreign data: no type and no length in it is trusted. */
 
@@ -7,6 +8,48 @@ import { type Chat, chatSchema, type Message, messageSchema, type Person } from 
 const maxLength = { id: 512, name: 512, body: 70_000 } as const;
 
 type Model = Readonly<Record<string, unknown>>;
+
+/** What happened in a chat. */
+export type ChatEvent =
+  | { readonly type: 'message'; readonly data: Message }
+  | {
+      readonly type: 'message_ack';
+      readonly data: EventData<'message_ack'>;
+      /** Of the message, in Unix seconds. */
+      readonly timestamp: number | null;
+    };
+
+/** A `FromPage` (in-page/node-channel.ts) as Node has read it. */
+export type PageNote =
+  | { readonly type: 'events'; readonly events: readonly ChatEvent[]; readonly dropped: number }
+  | Exclude<FromPage, { type: 'events' }>;
+
+/** Omits malformed events. null: it is no such message. */
+export function toPageNote(message: unknown): PageNote | null {
+  const m = asModel(message);
+  switch (m.type) {
+    case 'events': {
+      const events: readonly unknown[] = Array.isArray(m.events) ? m.events : [];
+      return { type: 'events', events: events.flatMap(toChatEvent), dropped: whole(m.dropped) ?? 0 };
+    }
+    case 'socket-state': {
+      const state = text(m.state);
+      return state === null ? null : { type: 'socket-state', state };
+    }
+    case 'unlinked':
+      return { type: 'unlinked', isConfirmed: m.isConfirmed === true };
+    default:
+      return null;
+  }
+}
+
+/** Empty: it is malformed. */
+function toChatEvent(event: unknown): ChatEvent | [] {
+  const { type, message, t } = asModel(event);
+  if (type === 'message') return { type, data: toMessage(message) };
+  const data = type === 'ack' ? toAck(event) : null;
+  return data === null ? [] : { type: 'message_ack', data, timestamp: whole(t) };
+}
 
 export function toMessage(model: unknown): Message {
   const m = asModel(model);
@@ -19,12 +62,11 @@ export function toMessage(model: unknown): Message {
     from_me: m.fromMe === true,
     type: text(m.type) ?? 'unknown',
     body,
-    timestamp: seconds(m.t),
+    timestamp: whole(m.t),
     has_media: m.hasMedia === true,
     chat_id: text(m.chatId) ?? '',
     sender: toPerson(m.sender),
-    // The page cuts at the same length, so a body this long may be cut.
-    is_truncated: body.length >= maxLength.body - 1,
+    is_truncated: m.isTruncated === true || body.length < lengthOf(m.body),
   });
 }
 
@@ -40,7 +82,7 @@ export function toChat(model: unknown): Chat | null {
     is_group: c.isGroup === true,
     is_read_only: c.isReadOnly === true,
     unread_count: Number.isSafeInteger(c.unreadCount) ? c.unreadCount : 0,
-    timestamp: seconds(c.t),
+    timestamp: whole(c.t),
     archived: c.archived === true,
     pinned: c.pinned === true,
     muted: c.muted === true,
@@ -50,11 +92,11 @@ export function toChat(model: unknown): Chat | null {
 }
 
 /** null: it cannot be related to a message. */
-export function toAck(model: unknown): EventData<'message_ack'> | null {
+function toAck(model: unknown): EventData<'message_ack'> | null {
   const { id, chatId, ack } = asModel(model);
   const messageId = text(id);
-  const level = typeof ack === 'number' ? Math.trunc(ack) : Number.NaN;
-  if (messageId === null || !Number.isSafeInteger(level)) return null;
+  const level = whole(ack);
+  if (messageId === null || level === null) return null;
   return { id: messageId, chat_id: text(chatId) ?? '', ack: level };
 }
 
@@ -74,6 +116,10 @@ function text(value: unknown, max: number = maxLength.id): string | null {
   return typeof value === 'string' && value !== '' ? truncate(value, max) : null;
 }
 
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' ? value.length : 0;
+}
+
 /** Never splits a surrogate pair. */
 function truncate(value: string, max: number): string {
   if (value.length <= max) return value;
@@ -81,7 +127,8 @@ function truncate(value: string, max: number): string {
   return value.slice(0, last >= 0xd800 && last < 0xdc00 ? max - 1 : max);
 }
 
-function seconds(value: unknown): number | null {
-  const whole = typeof value === 'number' ? Math.trunc(value) : Number.NaN;
-  return Number.isSafeInteger(whole) ? whole : null;
+/** A number without its fraction; null: it is none, or too large. */
+function whole(value: unknown): number | null {
+  const truncated = typeof value === 'number' ? Math.trunc(value) : Number.NaN;
+  return Number.isSafeInteger(truncated) ? truncated : null;
 }

@@ -23,6 +23,13 @@ export class PageLacksError extends HoldlineError {
   }
 }
 
+/** The page has reloaded, and is not set up yet. */
+export class PageReloadedError extends HoldlineError {
+  constructor() {
+    super('page_reloaded', 'the page has reloaded', { retryable: true });
+  }
+}
+
 /** The value of an answer. Throws the error that the answer carries instead. */
 export function answeredValue(answer: AgentAnswer): unknown {
   switch (answer.type) {
@@ -33,7 +40,7 @@ export function answeredValue(answer: AgentAnswer): unknown {
       if (answer.kind === 'lacking') throw new PageLacksError(answer.message);
       throw new PageError(answer.name, answer.message);
     case 'absent':
-      throw new Error('the page has reloaded: its context was destroyed');
+      throw new PageReloadedError();
     default:
       return answer satisfies never;
   }

@@ -1,6 +1,6 @@
 import type { Descriptions } from './descriptions.js';
 import type { Ids } from './ids.js';
-import type { ChatEvent, NodeChannel } from './node-channel.js';
+import type { NodeChannel, PageEvent } from './node-channel.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
 export interface ChatListener {
@@ -19,7 +19,7 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
   const deliveryRetryMs = 500;
   const resendMs = 5_000;
 
-  const waiting: ChatEvent[] = [];
+  const waiting: PageEvent[] = [];
   let length = 0;
   let dropped = 0;
   /** The dropped events that were not reported to Node yet. */
@@ -29,11 +29,11 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
   /** Messages that this device could not decrypt, until the phone is asked to resend them. */
   const unreadable = new Set<Foreign>();
 
-  function lengthOf(event: ChatEvent): number {
+  function lengthOf(event: PageEvent): number {
     return event.type === 'message' ? event.message.body.length + 500 : 200;
   }
 
-  function add(event: ChatEvent): void {
+  function add(event: PageEvent): void {
     waiting.push(event);
     length += lengthOf(event);
     while (waiting.length > waitingMax || length > waitingLengthMax) {
@@ -67,8 +67,8 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
     isPumping = false;
   }
 
-  function nextBatch(): ChatEvent[] {
-    const batch: ChatEvent[] = [];
+  function nextBatch(): PageEvent[] {
+    const batch: PageEvent[] = [];
     let size = 0;
     for (const event of waiting) {
       size += lengthOf(event);

@@ -1,4 +1,5 @@
-import type { Contacts, PagePerson } from './contacts.js';
+import type { Person } from '../../../contract/whatsapp.js';
+import type { Contacts } from './contacts.js';
 import type { Descriptions, PageChat, PageMessage } from './descriptions.js';
 import type { Ids } from './ids.js';
 import type { Foreign, PageAccess } from './page-access.js';
@@ -14,7 +15,7 @@ export interface Chats {
     messages: PageMessage[];
   } | null>;
   /** Looks a number up; null: it is not on WhatsApp. Rejects where WhatsApp does not answer. */
-  lookUp(input: { digits: string }): Promise<PagePerson | null>;
+  lookUp(input: { digits: string }): Promise<Person | null>;
   /** WhatsApp's model of a chat; creates the chat where there is none. null: WhatsApp does not know the id. */
   openChat(chatId: string): Promise<Foreign>;
 }

@@ -1,17 +1,10 @@
+import type { Person } from '../../../contract/whatsapp.js';
 import type { Ids } from './ids.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
-/** What the page knows about a person. */
-export interface PagePerson {
-  readonly id: string;
-  readonly phone: string | null;
-  readonly lid: string | null;
-  readonly name: string | null;
-}
-
 export interface Contacts {
   /** null: it is not the id of a person. */
-  personOf(wid: Foreign): PagePerson | null;
+  personOf(wid: Foreign): Person | null;
   /** The id of the account itself: its hidden id (`@lid`) if `isLid`, else its number. */
   ownWid(isLid: boolean): Foreign;
 }

@@ -1,4 +1,5 @@
-import type { Contacts, PagePerson } from './contacts.js';
+import type { Person } from '../../../contract/whatsapp.js';
+import type { Contacts } from './contacts.js';
 import type { Ids } from './ids.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
@@ -12,9 +13,11 @@ export interface PageMessage {
   readonly fromMe: boolean;
   readonly type: string | null;
   readonly body: string;
+  /** `body` may be only the beginning of the text. */
+  readonly isTruncated: boolean;
   readonly t: number | null;
   readonly hasMedia: boolean;
-  readonly sender: PagePerson | null;
+  readonly sender: Person | null;
 }
 
 export interface PageChat {
@@ -27,7 +30,7 @@ export interface PageChat {
   readonly archived: boolean;
   readonly pinned: boolean;
   readonly muted: boolean;
-  readonly contact: PagePerson | null;
+  readonly contact: Person | null;
 }
 
 export interface Descriptions {
@@ -135,6 +138,7 @@ export function descriptions(page: PageAccess & Ids & Contacts): Descriptions {
       const author = read(message, 'author') ?? read(key, 'participant');
       const type = text(read(message, 'type'), 64);
       const isMedia = Boolean(read(message, 'mediaKey')) || Boolean(read(message, 'directPath'));
+      const body = bodyOf(message, type, isMedia);
       const isLid = page.widText(author ?? from)?.endsWith('@lid') === true;
       return {
         id: page.keyText(key),
@@ -144,7 +148,8 @@ export function descriptions(page: PageAccess & Ids & Contacts): Descriptions {
         author: page.widText(read(message, 'author')),
         fromMe,
         type,
-        body: bodyOf(message, type, isMedia),
+        body,
+        isTruncated: body.length >= maxBodyLength,
         t: timeOf(message),
         hasMedia: isMedia,
         sender: senderOf(message, fromMe, author, from, isLid),

@@ -2,7 +2,7 @@ import type { PageMessage } from './descriptions.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
 /** What happens in the chats, in order. */
-export type ChatEvent =
+export type PageEvent =
   | { readonly type: 'message'; readonly message: PageMessage }
   | {
       readonly type: 'ack';
@@ -15,7 +15,7 @@ export type ChatEvent =
 /** Messages from the page to Node, through `window.holdlineTell`, which Node exposes. */
 export type FromPage =
   /** Settles when Node has room for more. `dropped`: how many older events the page has dropped since the last batch. */
-  | { readonly type: 'events'; readonly events: readonly ChatEvent[]; readonly dropped: number }
+  | { readonly type: 'events'; readonly events: readonly PageEvent[]; readonly dropped: number }
   | { readonly type: 'socket-state'; readonly state: string }
   | { readonly type: 'unlinked'; readonly isConfirmed: boolean };
 

@@ -1,17 +1,13 @@
+import type { FoundMessage, TextToSend } from '../../../contract/worker-commands.js';
 import type { Chats } from './chats.js';
 import type { Contacts } from './contacts.js';
 import type { Descriptions } from './descriptions.js';
 import type { Ids } from './ids.js';
 import type { Foreign, PageAccess } from './page-access.js';
 
-export interface TextToSend {
-  readonly chatId: string;
+/** Its `messageId` is from `prepareMessage`, with the same `keyId`. */
+export interface KeyedText extends TextToSend {
   readonly keyId: string;
-  /** From `prepareMessage`. */
-  readonly messageId: string;
-  readonly message: string;
-  readonly linkPreview: boolean;
-  readonly markSeen: boolean;
 }
 
 export type PageSent =
@@ -30,9 +26,9 @@ export interface Sending {
    * browser that was frozen must not send what another one has taken over. One result per text, up to the first that is
    * not `sent`. `pending`: the page has not finished; a second call does not begin it again.
    */
-  sendTexts(input: { messages: readonly TextToSend[]; notAfter: number }): Promise<PageSent[]>;
+  sendTexts(input: { messages: readonly KeyedText[]; notAfter: number }): Promise<PageSent[]>;
   /** Finds a message by its id, in memory and in the page's store. null: there is none. */
-  findMessage(input: { messageId: string }): Promise<{ ack: number; timestamp: number | null } | null>;
+  findMessage(input: { messageId: string }): Promise<FoundMessage | null>;
   /** Puts the account's reaction on a message; `''` takes it back. False: there is no such message. */
   react(input: { messageId: string; emoji: string }): Promise<boolean>;
   /** The key of a message that the account sends in a chat. Throws where the page cannot make one. */
@@ -92,7 +88,7 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
     return found !== undefined && found !== null;
   }
 
-  async function send(text: TextToSend, marksSeen: boolean, notAfter: number): Promise<PageSent> {
+  async function send(text: KeyedText, marksSeen: boolean, notAfter: number): Promise<PageSent> {
     const chat = await page.openChat(text.chatId);
     if (chat === null) return { type: 'refused', message: 'it could not open the chat' };
     const key = ownKey(chat, text.keyId);
@@ -123,7 +119,7 @@ export function sending(page: PageAccess & Ids & Contacts & Descriptions & Chats
     return { type: 'sent' };
   }
 
-  function sendOnce(text: TextToSend, marksSeen: boolean, notAfter: number): Promise<PageSent> {
+  function sendOnce(text: KeyedText, marksSeen: boolean, notAfter: number): Promise<PageSent> {
     const running = inFlight.get(text.messageId);
     if (running !== undefined) return running;
     const started = send(text, marksSeen, notAfter)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DeadlineError } from '../../../../src/contract/errors.js';
 import type { ExitReason } from '../../../../src/contract/exit-reasons.js';
 import * as exits from '../../../../src/session-worker/whatsapp/exit-classifier.js';
+import { answeredValue } from '../../../../src/session-worker/whatsapp/page-errors.js';
 
 const url = 'https://web.whatsapp.com/';
 
@@ -89,12 +91,12 @@ test('a page that does not start because one of its scripts failed to load is an
 
 for (const [fault, error, reason, message] of starts) {
   test(`a start that fails by ${fault} is ${reason}, in a sentence`, () => {
-    assert.deepEqual(exits.exitOfStart(error, false), { reason, message });
+    assert.deepEqual(exits.exitOfStart(error, false, null), { reason, message });
   });
 }
 
 test('a start that ends on the logged-out URL is logged_out, whatever its error', () => {
-  for (const [, error] of starts) assert.equal(exits.exitOfStart(error, true).reason, 'logged_out');
+  for (const [, error] of starts) assert.equal(exits.exitOfStart(error, true, null).reason, 'logged_out');
 });
 
 test('a start past its deadline says how far it got', () => {
@@ -132,6 +134,33 @@ test('a disconnect says what its code means, and keeps an unknown code', () => {
 });
 
 test('every message is one line', () => {
-  const sentences = starts.map(([, error]) => exits.exitOfStart(error, false).message);
+  const sentences = starts.map(([, error]) => exits.exitOfStart(error, false, null).message);
   for (const sentence of sentences) assert.doesNotMatch(sentence, /\n/);
 });
+
+/** What a call throws in a page that has reloaded and is not set up yet. */
+function reloaded(): unknown {
+  try {
+    return answeredValue({ type: 'absent' });
+  } catch (error) {
+    return error;
+  }
+}
+
+for (const [error, isNavigation, isPageGone, isInterruption] of [
+  [reloaded(), true, true, true],
+  [new Error('Execution context was destroyed, most likely because of a navigation.'), true, true, true],
+  [new Error('Protocol error (Runtime.callFunctionOn): Target closed'), false, true, true],
+  [new Error('Attempted to use detached Frame'), false, true, true],
+  [new Error('Session closed. Most likely the page has been closed.'), false, false, true],
+  [new DeadlineError('the page', 1_000), false, false, true],
+  [new Error('not-authorized'), false, false, false],
+  [null, false, false, false],
+] as const) {
+  test(`the error of a call says whether the page went away, and whether it may have acted: ${String(error)}`, () => {
+    assert.deepEqual(
+      [exits.isNavigation(error), exits.isPageGone(error), exits.isInterruption(error)],
+      [isNavigation, isPageGone, isInterruption],
+    );
+  });
+}

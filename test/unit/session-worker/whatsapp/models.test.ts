@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { jsonBytes } from '../../../../src/contract/json-size.js';
-import { toAck, toMessage } from '../../../../src/session-worker/whatsapp/models.js';
+import { toMessage, toPageNote } from '../../../../src/session-worker/whatsapp/models.js';
 
 describe('a message of the page', () => {
   it('is cut when it is longer than WhatsApp allows', () => {
@@ -11,10 +11,60 @@ describe('a message of the page', () => {
     assert.equal(message.is_truncated, true);
     assert.equal(toMessage({ body: 'x'.repeat(65_536) }).is_truncated, false, 'the control');
   });
+
+  it('is truncated when the page says so', () => {
+    assert.equal(toMessage({ body: 'x', isTruncated: true }).is_truncated, true);
+    assert.equal(toMessage({ body: 'x', isTruncated: 'yes' }).is_truncated, false, 'the control');
+  });
 });
 
-describe('an acknowledgement of the page', () => {
-  it('is dropped when it is malformed', () => {
-    assert.equal(toAck(null), null);
+describe('what the page tells Node', () => {
+  it('is read without its malformed events', () => {
+    const ack = { type: 'ack', id: 'm', chatId: 'c', ack: 2, t: 7 };
+    const malformed = [
+      ...[null, undefined, 'ack', 7, [], {}, { type: 'other' }],
+      ...[
+        { ...ack, id: null },
+        { ...ack, ack: 'many' },
+        { ...ack, ack: Number.NaN },
+      ],
+    ];
+    const message = { type: 'message', message: { id: 'm' } };
+    assert.deepEqual(toPageNote({ type: 'events', events: [...malformed, ack, message], dropped: 3 }), {
+      type: 'events',
+      events: [
+        { type: 'message_ack', data: { id: 'm', chat_id: 'c', ack: 2 }, timestamp: 7 },
+        { type: 'message', data: toMessage({ id: 'm' }) },
+      ],
+      dropped: 3,
+    });
   });
+
+  for (const [told, read] of [
+    [{ type: 'events' }, { type: 'events', events: [], dropped: 0 }],
+    [
+      { type: 'events', events: { length: 1 }, dropped: 'x' },
+      { type: 'events', events: [], dropped: 0 },
+    ],
+    [
+      { type: 'socket-state', state: 'CONFLICT' },
+      { type: 'socket-state', state: 'CONFLICT' },
+    ],
+    [{ type: 'socket-state', state: { name: 'CONFLICT' } }, null],
+    [
+      { type: 'unlinked', isConfirmed: true },
+      { type: 'unlinked', isConfirmed: true },
+    ],
+    [
+      { type: 'unlinked', isConfirmed: 'perhaps' },
+      { type: 'unlinked', isConfirmed: false },
+    ],
+    [{ type: 'constructor' }, null],
+    [null, null],
+    ['events', null],
+  ] as const) {
+    it(`${JSON.stringify(told)} is read as ${JSON.stringify(read)}`, () => {
+      assert.deepEqual(toPageNote(told), read);
+    });
+  }
 });

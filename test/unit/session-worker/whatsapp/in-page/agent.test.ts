@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { deferred } from '../../../../../src/platform/deadline.js';
 import type { ChatWithLast } from '../../../../../src/session-worker/whatsapp/in-page/chats.js';
 import type { PageMessage } from '../../../../../src/session-worker/whatsapp/in-page/descriptions.js';
-import type { PageSent, TextToSend } from '../../../../../src/session-worker/whatsapp/in-page/sending.js';
+import type { KeyedText, PageSent } from '../../../../../src/session-worker/whatsapp/in-page/sending.js';
 import { chatOf, type FakePage, fakePage, messageOf } from '../../../../support/fake-page.js';
 
 const lid = '123456@lid';
@@ -40,6 +40,20 @@ describe('the id of a message', () => {
 });
 
 describe('a list of messages', () => {
+  it('marks the texts of which it shows only the beginning', async () => {
+    const page = fakePage();
+    const bodies = ['x'.repeat(1_000_000), 'x'.repeat(65_536)];
+    withChat(page, { messages: bodies.map((body, i) => messageOf(lid, `A${i}`, { body })) });
+    const messages = await messagesOf(page);
+    assert.deepEqual(
+      messages.map(({ isTruncated, body }) => [isTruncated, body.length < 80_000]),
+      [
+        [true, true],
+        [false, true],
+      ],
+    );
+  });
+
   it('includes malformed messages as far as they are readable, and all others', async () => {
     const page = fakePage();
     const malformed = [
@@ -143,8 +157,9 @@ describe('the list of chats', () => {
 });
 
 describe('sending', () => {
-  const text = (attributes: Partial<TextToSend> = {}): TextToSend => ({
+  const text = (attributes: Partial<KeyedText> = {}): KeyedText => ({
     chatId: lid,
+    jobId: 'm-1',
     keyId: '3EB0AA',
     messageId: `true_${lid}_3EB0AA`,
     message: 'Hello',
@@ -152,7 +167,7 @@ describe('sending', () => {
     markSeen: true,
     ...attributes,
   });
-  const send = (page: FakePage, texts: TextToSend[], notAfter = Date.now() + 60_000) =>
+  const send = (page: FakePage, texts: KeyedText[], notAfter = Date.now() + 60_000) =>
     page.value<PageSent[]>('sendTexts', { messages: texts, notAfter });
 
   function countSends(

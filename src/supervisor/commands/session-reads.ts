@@ -3,6 +3,7 @@ import { bounds } from '../../contract/bounds.js';
 import { type ReadJob, type ReadReturn, readJobSchema } from '../../contract/command-jobs.js';
 import { HoldlineError } from '../../contract/errors.js';
 import { readJobKey } from '../../contract/keys.js';
+import { findWorkerOperation } from '../../contract/operations.js';
 import type { Logger } from '../../platform/logger.js';
 import { type Redis, redisTimeMs } from '../../platform/redis/connection.js';
 import { quarantineCopy, toJsonText } from '../../platform/redis/quarantine.js';
@@ -47,7 +48,8 @@ export class SessionReads {
     if (result === null) return null;
     const { operation, requestId } = read;
     const outcome = 'stored' in result || result.ok ? 'ok' : result.error.code;
-    recorder.recordCommand(operation, outcome, job.timestamp);
+    // A name from Redis that is not in the table must not make a label of its own.
+    recorder.recordCommand(findWorkerOperation(operation)?.name ?? 'unknown', outcome, job.timestamp);
     log.debug({ requestId, jobId: job.id, operation, outcome }, 'read settled');
     return result;
   }

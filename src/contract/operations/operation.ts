@@ -86,14 +86,12 @@ export const mayBeDoneSentence = 'it may have been done; repeating it does no ha
 
 const notReady: readonly ApiErrorCode[] = ['session_not_started', 'login_required', 'login_failed'];
 
-/** All refusals of an operation: those of its delivery, of the state it needs, and of its own row. */
-export function refusalsOf({ delivery, needs, errors }: Operation): readonly ApiErrorCode[] {
+/** All refusals of an operation: those of its delivery, of a session that is not in the state it needs, and of its own row. */
+export function refusalsOf({ delivery, errors }: Operation): readonly ApiErrorCode[] {
   if (delivery === 'local') return errors;
-  // An operation for an account that is not linked yet starts the session itself.
-  const byState = needs === 'ready' ? notReady : (['login_failed'] as const);
   const byDelivery =
     delivery === 'once'
       ? (['idempotency_conflict'] as const)
       : (['session_not_ready', 'not_supported_by_page'] as const);
-  return ['whatsapp_error', 'timeout', ...byState, ...byDelivery, 'queue_full', ...errors];
+  return ['whatsapp_error', 'timeout', ...notReady, ...byDelivery, 'queue_full', ...errors];
 }

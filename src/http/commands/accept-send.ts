@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SendJob } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
-import type { InputOf } from '../../contract/operations.js';
+import { type InputOf, operations } from '../../contract/operations.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
 import type { JobRecord } from './job-reader.js';
@@ -45,7 +45,7 @@ export async function acceptSend(
   if (earlier !== null) return earlier;
 
   const view = await run.readView();
-  const readiness = judgeReadiness(view, call.baseUrl);
+  const readiness = judgeReadiness(view, call.baseUrl, operations.send.needs);
   if (readiness.type === 'refused') throw readiness.error;
   const data: SendJob = {
     phoneNumber: input.phone_number ?? null,
@@ -54,7 +54,7 @@ export async function acceptSend(
     markSeen: input.mark_seen,
     message: input.message,
     requestHash,
-    notAfter: Date.now() + sendTtlMs,
+    notAfter: view.nowMs + sendTtlMs,
     wipedEpoch: view.wipedEpoch,
     wid: view.status.account?.wid ?? null,
     requestId: call.requestId,

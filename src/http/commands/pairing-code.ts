@@ -1,7 +1,7 @@
 import { type InputOf, type OutputOf, operations } from '../../contract/operations.js';
 import { startSession } from '../session/start-session.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
-import { answerOf, ask, type PendingRead } from './pending-read.js';
+import { ask, type PendingRead, parseAnswer } from './pending-read.js';
 import { questionOf, unanswered } from './read.js';
 import { judgeReadiness } from './readiness.js';
 
@@ -9,7 +9,7 @@ const instructions = 'WhatsApp -> Linked devices -> Link a device -> Link with p
 
 /**
  * Gets a code that links the phone. Starts a stopped session, and waits until a phone can be linked. Throws the same errors as
- * {@link readSession}, except `login_required` in the state `qr`: this operation needs that state.
+ * {@link readSession}.
  */
 export async function pairingCode(
   context: SessionCommandContext,
@@ -17,6 +17,7 @@ export async function pairingCode(
   call: CommandCall,
 ): Promise<OutputOf<'pairingCode'>> {
   const { run } = context;
+  const { needs, answer } = operations.pairingCode;
   const deadline = performance.now() + call.waitMs;
   let hasStarted = false;
   let pending: PendingRead | null = null;
@@ -24,21 +25,20 @@ export async function pairingCode(
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       if (outcome !== null) {
-        const { code } = operations.pairingCode.answer.parse(answerOf('pairingCode', outcome));
+        const { code } = parseAnswer('pairingCode', answer, outcome);
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
       }
-      const readiness = judgeReadiness(view, call.baseUrl);
-      if (readiness.type === 'ready') return { already_authenticated: true, code: null, status: view.status };
-      const refusal = readiness.type === 'refused' ? readiness.error.code : null;
-      if (refusal === 'session_not_started' && !hasStarted) {
+      if (view.status.ready) return { already_authenticated: true, code: null, status: view.status };
+      const readiness = judgeReadiness(view, call.baseUrl, needs);
+      if (readiness.type === 'refused') {
+        if (readiness.error.code !== 'session_not_started' || hasStarted) throw readiness.error;
         hasStarted = true;
         await startSession(run, { waitMs: deadline - performance.now(), signal: call.signal });
         continue;
       }
-      // Not in `passkey_required`: a new code would end the login that waits for the passkey.
-      if (view.status.state === 'qr' && refusal === 'login_required') {
-        pending ??= await ask(context, questionOf('pairingCode', input, call));
-      } else if (readiness.type === 'refused') throw readiness.error;
+      if (readiness.type === 'ready') {
+        pending ??= await ask(context, questionOf('pairingCode', input, call, view));
+      }
       if (performance.now() >= deadline || call.signal.aborted) throw unanswered(readiness);
       await run.untilNextRead(call.signal);
     }

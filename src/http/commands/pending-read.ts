@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import {
   type ReadJob,
   type ReadOutcome,
@@ -46,10 +47,7 @@ export async function ask(
 
   function unreadable(): ReadOutcome {
     run.log.error({ requestId, jobId: id }, 'cannot parse the answer to a read');
-    return {
-      ok: false,
-      error: { code: 'whatsapp_error', message: 'the answer of the session cannot be read' },
-    };
+    return unreadableAnswer;
   }
 
   function outcomeIn(json: string): Promise<ReadOutcome | null> | ReadOutcome {
@@ -75,12 +73,34 @@ const ended: ReadOutcome = {
   error: { code: 'whatsapp_error', message: 'the session did not answer' },
 };
 
-/** Returns the answer, or throws its refusal: with its code if the operation's row allows that code, else as `whatsapp_error`. */
-export function answerOf(operation: WorkerOperationName, outcome: ReadOutcome): unknown {
-  if (outcome.ok) return outcome.output;
+const unreadableAnswer = {
+  ok: false,
+  error: { code: 'whatsapp_error', message: 'the answer of the session cannot be read' },
+} as const satisfies ReadOutcome;
+
+/**
+ * Returns the answer, or throws its refusal: with its code if the operation's row allows that code, else as `whatsapp_error`.
+ * Throws `whatsapp_error` too if the answer does not fit the schema.
+ */
+export function parseAnswer<Answer>(
+  operation: WorkerOperationName,
+  schema: z.ZodType<Answer>,
+  outcome: ReadOutcome,
+): Answer {
+  if (!outcome.ok) throw refusalIn(operation, outcome);
+  const answer = schema.safeParse(outcome.output);
+  if (answer.success) return answer.data;
+  const { code, message } = unreadableAnswer.error;
+  throw new ApiError(code, message, { cause: answer.error });
+}
+
+function refusalIn(
+  operation: WorkerOperationName,
+  outcome: Extract<ReadOutcome, { readonly ok: false }>,
+): ApiError {
   const { code, message } = outcome.error;
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
-  throw new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
+  return new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
     headers: retryAfterOf(code),
   });
 }

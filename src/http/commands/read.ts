@@ -8,8 +8,9 @@ import {
   operations,
   type WorkerOperationName,
 } from '../../contract/operations.js';
+import type { RunView } from '../session/run-view.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
-import { answerOf, ask, type PendingRead } from './pending-read.js';
+import { ask, type PendingRead, parseAnswer } from './pending-read.js';
 import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
 
 /**
@@ -27,7 +28,7 @@ export async function readSession<Name extends ForwardedOperationName>(
   call: CommandCall,
 ): Promise<OutputOf<Name>> {
   const outcome = await untilAnswered(context, operation, input, call);
-  return operations[operation].output.parse(answerOf(operation, outcome)) as OutputOf<Name>;
+  return parseAnswer(operation, operations[operation].output, outcome) as OutputOf<Name>;
 }
 
 async function untilAnswered(
@@ -46,10 +47,10 @@ async function untilAnswered(
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       if (outcome !== null) return outcome;
-      const readiness = judgeReadiness(view, call.baseUrl);
+      const readiness = judgeReadiness(view, call.baseUrl, operations[operation].needs);
       if (readiness.type === 'refused') throw readiness.error;
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);
-      if (hasTurn) pending ??= await ask(context, questionOf(operation, input, call));
+      if (hasTurn) pending ??= await ask(context, questionOf(operation, input, call, view));
       else if (!hasWaited) {
         hasWaited = true;
         onBound('readsPerCaller');
@@ -72,8 +73,9 @@ export function questionOf(
   operation: WorkerOperationName,
   input: Record<string, unknown>,
   call: CommandCall,
+  { nowMs }: Pick<RunView, 'nowMs'>,
 ) {
-  return { operation, input, notAfter: Date.now() + call.waitMs, requestId: call.requestId };
+  return { operation, input, notAfter: nowMs + call.waitMs, requestId: call.requestId };
 }
 
 /** The error at the end of the wait. */

@@ -1,24 +1,34 @@
 import { ApiError } from '../../contract/errors.js';
+import type { Operation } from '../../contract/operations.js';
 import type { SessionState } from '../../contract/status.js';
 import type { RunView } from '../session/run-view.js';
 
-/** What a session's state means for a command that needs `ready`. */
+/** What a session's state means for a command. */
 export type Readiness =
+  /** The session is in the state that the command needs. */
   | { readonly type: 'ready' }
-  /** It becomes ready by itself, perhaps only after an outage. */
+  /** It gets there by itself, perhaps only after an outage. */
   | { readonly type: 'coming'; readonly state: SessionState }
-  /** It cannot become ready by itself. */
+  /** It cannot get there by itself. */
   | { readonly type: 'refused'; readonly error: ApiError };
 
-/** `baseUrl` is for the sentence of a refusal, which says what a person must do. */
-export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
+/**
+ * `baseUrl` is for the sentence of a refusal, which says what a person must do. `needs`: the state that the row of the operation
+ * names.
+ */
+export function judgeReadiness(
+  view: RunView,
+  baseUrl: string,
+  needs: NonNullable<Operation['needs']>,
+): Readiness {
   const { heartbeat, job, status } = view;
   const { state } = status;
   // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
+  if (state === needs) return { type: 'ready' };
   switch (state) {
     case 'ready':
-      return { type: 'ready' };
+      return { type: 'refused', error: linkedAlready() };
     case 'starting':
     case 'authenticated':
       return { type: 'coming', state };
@@ -32,6 +42,7 @@ export function judgeReadiness(view: RunView, baseUrl: string): Readiness {
         type: 'refused',
         error: new ApiError('login_required', `no phone is linked; scan the QR at ${baseUrl}/qr first`),
       };
+    // For `needs: 'qr'` too: a new code would end the login that waits for the passkey.
     case 'passkey_required':
       return { type: 'refused', error: passkeyRequired(baseUrl) };
     case 'stopped':
@@ -46,6 +57,12 @@ export function notReadyInTime(state: SessionState): ApiError {
   return new ApiError('session_not_ready', `the session is ${state} and was not ready in time; try again`, {
     details: { state },
     headers: { 'retry-after': '5' },
+  });
+}
+
+function linkedAlready(): ApiError {
+  return new ApiError('session_not_ready', 'a phone is linked already; log out first to link one', {
+    details: { state: 'ready' },
   });
 }
 

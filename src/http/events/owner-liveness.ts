@@ -1,7 +1,7 @@
 import { eventsOfChange } from '../../contract/events.js';
 import { type Status, statusSchema } from '../../contract/status.js';
-import { isDataError } from '../../platform/data-errors.js';
-import type { SessionReader } from '../session/session-reader.js';
+import { isWrongType } from '../../platform/data-errors.js';
+import { type SessionReader, UnreadableStateError } from '../session/session-reader.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
 
 /**
@@ -53,9 +53,9 @@ export class OwnerLiveness {
   }
 }
 
-/** A state that cannot be parsed is ignored. Its owner writes it again. */
+/** A state that cannot be read is ignored. Its owner writes it again. */
 function nullIfUnreadable(error: unknown): null {
-  if (!isDataError(error)) throw error;
+  if (!(error instanceof UnreadableStateError || isWrongType(error))) throw error;
   return null;
 }
 

@@ -1,7 +1,6 @@
 import type { ChainableCommander } from 'ioredis';
-import { ZodError } from 'zod';
 import { ApiError } from '../../contract/errors.js';
-import { isWrongType } from '../../platform/data-errors.js';
+import { isParseError, isWrongType } from '../../platform/data-errors.js';
 import { needsReconnect } from '../../platform/redis/connection-group.js';
 import { refusesRight } from '../../platform/redis/rights.js';
 
@@ -58,9 +57,7 @@ function isFull(error: unknown): boolean {
 }
 
 function isOutage(error: unknown): boolean {
-  if (error instanceof ApiError || error instanceof ZodError) return false;
-  if (error instanceof SyntaxError || error instanceof TypeError) return false;
-  if (!(error instanceof Error)) return false;
+  if (!(error instanceof Error) || error instanceof ApiError || isParseError(error)) return false;
   if (error.name !== 'ReplyError' || isFull(error)) return true;
   const { message } = error;
   return unavailableReply.test(message) || needsReconnect(message) || refusesRight(message);

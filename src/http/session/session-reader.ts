@@ -1,4 +1,5 @@
 import { type CredentialsBackupInfo, describeBackup } from '../../contract/credentials.js';
+import { ApiError } from '../../contract/errors.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
@@ -8,9 +9,20 @@ import { Json } from '../core/responses.js';
 import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
 import { viaRedis } from './redis-errors.js';
 
+/** The stored state cannot be parsed. */
+export class UnreadableStateError extends ApiError {
+  constructor(cause: unknown) {
+    super(
+      'internal_error',
+      'the state of this session in Redis cannot be read; a running session writes it again within seconds, otherwise POST /api/auth/start',
+      { cause },
+    );
+  }
+}
+
 /**
  * Reads a session for status polls and pages. Callers in the same turn of the event loop share one round trip to Redis. While the
- * values in Redis do not change, the result is the same object.
+ * values in Redis do not change, the result is the same object. Each read may throw an {@link UnreadableStateError}.
  */
 export interface SessionReader {
   status(): Promise<StatusView>;
@@ -34,7 +46,7 @@ export interface StatusView {
 
 export function createSessionReader(redis: Redis, configured: ConfiguredSession): SessionReader {
   const k = sessionKeys(configured.session);
-  const parse = memoizeLast(parseStatus);
+  const parse = memoizeLast(parseStored);
 
   const viewOf = memoizeLast((stored: string | null, beat: string | null): StatusView => {
     const heartbeat = parseHeartbeat(beat);
@@ -73,6 +85,14 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
       return canBeScanned(view) ? (image ?? null) : null;
     }),
   };
+}
+
+function parseStored(json: string | null): Status | null {
+  try {
+    return parseStatus(json);
+  } catch (error) {
+    throw new UnreadableStateError(error);
+  }
 }
 
 function canBeScanned({ status, heartbeat }: StatusView): boolean {

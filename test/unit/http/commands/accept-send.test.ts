@@ -88,6 +88,10 @@ describe('the job of a message', () => {
     assert.deepEqual(how(await jobOf({ chat_id: id, message, ...silent })), [null, id, false, false]);
   });
 
+  it('expires by the time of Redis, whatever the clock of the replica says', async () => {
+    assert.equal((await jobOf({ phone_number: phone, message })).notAfter, now + 1_000);
+  });
+
   it('has the hash of earlier versions for a number and a text without other options', async () => {
     const expected = sha256(JSON.stringify(['15551234567', message]));
     for (const more of [{}, { link_preview: true }, { link_preview: true, mark_seen: true }]) {

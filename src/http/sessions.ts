@@ -60,7 +60,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       reader,
       commands: {
         run: createRunControl({
-          ...{ redis, queue: runQueue, configured, log, closing, background },
+          ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
           timing: config.timing,
         }),
         queues: createCommandQueues({

@@ -26,7 +26,7 @@ export class EventRelay {
   #relaying: Promise<void> = Promise.resolve();
 
   /** `run`: the current run, whose epoch and incarnation change with a new fence. */
-  constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound = () => undefined) {
+  constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;

@@ -22,13 +22,7 @@ export class PhoneCompleter {
   readonly #cache = new Map<string, string>();
   #cacheAccount: string | null = null;
 
-  constructor(
-    redis: Redis,
-    session: string,
-    account: () => string | null,
-    log: Logger,
-    onBound: OnBound = () => undefined,
-  ) {
+  constructor(redis: Redis, session: string, account: () => string | null, log: Logger, onBound: OnBound) {
     this.#redis = redis;
     this.#session = session;
     this.#account = account;

@@ -26,13 +26,7 @@ export class StateWriter {
   #writing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
 
-  constructor(
-    redis: Redis,
-    run: RunFacts,
-    log: Logger,
-    onFenced: (fence: Fence) => void,
-    onBound: OnBound = () => undefined,
-  ) {
+  constructor(redis: Redis, run: RunFacts, log: Logger, onFenced: (fence: Fence) => void, onBound: OnBound) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;

@@ -12,6 +12,7 @@ import { makeCredentialsKey } from '../support/credentials.js';
 import { eventually } from '../support/eventually.js';
 import { type LiveLogin, openLogin } from '../support/live-login.js';
 import { lasting } from '../support/matrix/fault-row.js';
+import { onBound } from '../support/on-bound.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../whatsapp-web/index.js';
 
@@ -34,7 +35,7 @@ let writer: LiveLogin;
 before(async () => {
   [whatsApp, server] = await Promise.all([startWhatsAppWeb(), startRedis()]);
   redis = new Redis(server.url);
-  snapshots = new SnapshotStore({ redis, session, keys: [key] });
+  snapshots = new SnapshotStore({ redis, session, keys: [key], onBound });
   await redis.set(sessionKeys(session).fence, '1.0');
   dir = await mkdtemp(join(tmpdir(), 'holdline-snapshots-'));
   writer = await openLogin(whatsApp, join(dir, 'session-writer'));

@@ -6,6 +6,7 @@ import { composeStatus, type Fence, type StateChange } from '../../src/contract/
 import { appendEvents } from '../../src/platform/store/event-writer.js';
 import { claimRun } from '../../src/platform/store/run-store.js';
 import { publishStatus } from '../../src/platform/store/state-store.js';
+import { onBound } from './on-bound.js';
 
 /** An owner without a browser: it claims the session and publishes what the test passes in. */
 export interface EventWriter {
@@ -31,7 +32,7 @@ export async function claimToWrite(redis: Redis, session = 'default'): Promise<E
       const status = composeStatus(run, full, new Date().toISOString());
       const code = Buffer.from('png');
       const qr = status.qr && { png: code, base64: code.toString('base64') };
-      return publishStatus(redis, { session, expected: fence, status, qr, heartbeatTtlMs: 60_000 });
+      return publishStatus(redis, { session, expected: fence, status, qr, heartbeatTtlMs: 60_000, onBound });
     },
     messages(...bodies) {
       return appendEvents(
@@ -39,6 +40,7 @@ export async function claimToWrite(redis: Redis, session = 'default'): Promise<E
         session,
         fence,
         bodies.map((body) => messageEvent(body, session)),
+        onBound,
       );
     },
   };

@@ -11,6 +11,7 @@ import { deferred } from '../../src/platform/deadline.js';
 import { claimRun, renewHeartbeat, renewLock } from '../../src/platform/store/run-store.js';
 import { endRun, publishStatus } from '../../src/platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../../src/platform/store/supervisor-registry.js';
+import { onBound } from './on-bound.js';
 
 /**
  * A supervisor without a browser. It takes runs from the queue as the real one does, holds lock, fence and heartbeat, and
@@ -188,7 +189,7 @@ function startLife(redis: Redis, facts: LifeFacts): Life {
       const png = change.qrText === undefined ? null : await qrPng(change.qrText);
       const qr = png && { png, base64: png.toString('base64') };
       const ttl = isSilent ? {} : { heartbeatTtlMs };
-      if (!(await publishStatus(redis, { session, expected: fence, status, qr, ...ttl }))) {
+      if (!(await publishStatus(redis, { session, expected: fence, status, qr, onBound, ...ttl }))) {
         throw new Error('refused: the fence is another run’s');
       }
       fence = status;
@@ -197,7 +198,10 @@ function startLife(redis: Redis, facts: LifeFacts): Life {
       if (intent?.kind === 'logout') account = null;
       const status = next(state, change);
       isSilent = true;
-      await endRun(redis, { session, expected: fence, status, startId, intent: intent ?? null, unlinked });
+      await endRun(redis, {
+        ...{ session, expected: fence, status, startId, unlinked, onBound },
+        intent: intent ?? null,
+      });
       fence = status;
     },
     async fallSilent() {

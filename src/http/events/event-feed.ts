@@ -56,7 +56,7 @@ interface FeedParts {
   /** How long a blocking read may wait. */
   readonly blockMs: number;
   readonly log: Logger;
-  readonly onBound?: OnBound;
+  readonly onBound: OnBound;
   readonly tuning?: Partial<FeedTuning> | undefined;
 }
 
@@ -137,7 +137,7 @@ export class EventFeed {
       position: lastEventId ?? start.view.lastId ?? '-',
       maxBufferedBytes,
       onCutOff() {
-        onBound?.('streamBacklog');
+        onBound('streamBacklog');
         log.info({ session }, 'disconnected a client that did not read its events');
       },
       onFault: (error) =>
@@ -182,10 +182,10 @@ export class EventFeed {
   /** null: the client has left, or it waited too long and is disconnected. It resumes by itself. */
   async #acquirePageSlot(response: ServerResponse, signal: AbortSignal): Promise<(() => void) | null> {
     const { onBound } = this.#parts;
-    if (this.#pageSlots.isFull) onBound?.('catchUps');
+    if (this.#pageSlots.isFull) onBound('catchUps');
     const release = await this.#pageSlots.acquire(this.#tuning.pageWaitMs, signal);
     if (release === null && !signal.aborted) {
-      onBound?.('catchUpWait');
+      onBound('catchUpWait');
       response.destroy();
     }
     return release;

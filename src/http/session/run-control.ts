@@ -1,3 +1,4 @@
+import type { OnBound } from '../../contract/bounds.js';
 import type { Intent } from '../../contract/intent.js';
 import { intentChannel } from '../../contract/keys.js';
 import type { Timing } from '../../contract/timing.js';
@@ -28,7 +29,7 @@ export interface RunControl {
   /** Records the intent, or joins one that covers it, and notifies the owner. */
   requestEnd(intent: Intent): Promise<Intent>;
   /** Returns false if Redis refuses, because the fence is newer. */
-  endRun(end: Omit<RunEnd, 'session'>): Promise<boolean>;
+  endRun(end: Omit<RunEnd, 'session' | 'onBound'>): Promise<boolean>;
   /** Removes the text of every unsettled send from Redis. */
   clearUnsentMessages(): Promise<void>;
   /** Lets work go on after the answer. Its failure is logged. Closing the server waits for it. */
@@ -45,12 +46,13 @@ export interface RunControlParts {
   readonly log: Logger;
   readonly closing: AbortSignal;
   readonly background: Set<Promise<void>>;
+  readonly onBound: OnBound;
 }
 
 const readIntervals = { fewMs: 10, manyMs: 50, few: 16 };
 
 export function createRunControl(parts: RunControlParts): RunControl {
-  const { redis, queue, configured, timing, log, closing, background } = parts;
+  const { redis, queue, configured, timing, log, closing, background, onBound } = parts;
   const { session } = configured;
   return {
     session,
@@ -67,7 +69,7 @@ export function createRunControl(parts: RunControlParts): RunControl {
         await redis.publish(intentChannel, session);
         return recorded;
       }),
-    endRun: (end) => viaRedis(() => endRun(redis, { session, ...end })),
+    endRun: (end) => viaRedis(() => endRun(redis, { session, onBound, ...end })),
     clearUnsentMessages: () => viaRedis(() => clearUnsentMessages(redis, session)),
     inBackground(work) {
       const settled = work

@@ -111,7 +111,7 @@ export async function appendEvents(
   session: string,
   fence: Fence,
   events: readonly SessionEvent[],
-  onBound: OnBound = () => undefined,
+  onBound: OnBound,
 ): Promise<boolean> {
   const k = sessionKeys(session);
   const args = [formatFence(fence), ...eventArgs(events, onBound)];

@@ -25,7 +25,7 @@ export interface StatusWrite {
   readonly qr?: StoredQr | null;
   /** For a supervisor's writes: also sets the heartbeat to `live`, for this time. */
   readonly heartbeatTtlMs?: number;
-  readonly onBound?: OnBound | undefined;
+  readonly onBound: OnBound;
   /** The account was logged out: this write also deletes its data. */
   readonly deletesAccountData?: boolean;
 }
@@ -97,7 +97,7 @@ export interface RunEnd {
   /** The intent that this end carries out. */
   readonly intent: Intent | null;
   readonly unlinked: boolean;
-  readonly onBound?: OnBound | undefined;
+  readonly onBound: OnBound;
 }
 
 /**
@@ -167,7 +167,7 @@ const endScript = luaScript<number>(
 async function writeWithEvents(
   redis: Redis,
   keys: SessionKeys,
-  { status, onBound = () => undefined }: Pick<StatusWrite, 'status' | 'onBound'>,
+  { status, onBound }: Pick<StatusWrite, 'status' | 'onBound'>,
   write: (json: string, before: Buffer, events: (string | number)[]) => Promise<number>,
 ): Promise<boolean> {
   const stored = storedStatus(status);

@@ -21,7 +21,7 @@ export interface SnapshotStoreOptions {
   readonly session: string;
   /** The first encrypts, all decrypt. Empty: nothing can be stored or read. */
   readonly keys: readonly CredentialsKey[];
-  readonly onBound?: OnBound;
+  readonly onBound: OnBound;
 }
 
 /** A stored snapshot and the key that decrypts it. */
@@ -103,7 +103,7 @@ export class SnapshotStore {
   }
 
   #tooLarge(maxBytes: number): SnapshotTooLargeError {
-    this.#options.onBound?.('snapshot');
+    this.#options.onBound('snapshot');
     return new SnapshotTooLargeError(maxBytes);
   }
 

@@ -9,6 +9,7 @@ import type { Message } from '../../../src/contract/whatsapp.js';
 import { EventRelay } from '../../../src/session-worker/event-relay.js';
 import { claimToWrite } from '../../support/event-writer.js';
 import { eventually } from '../../support/eventually.js';
+import { onBound } from '../../support/on-bound.js';
 import { type RedisServer, startRedis } from '../../support/redis-server.js';
 
 const keys = sessionKeys('default');
@@ -40,7 +41,7 @@ describe('events from the session worker', () => {
   const log = pino({ level: 'silent' });
 
   function relayOf(run: { epoch: number; incarnation: number }): EventRelay {
-    const relay = new EventRelay(redis, () => ({ ...facts, ...run, supervisor: 's' }), log);
+    const relay = new EventRelay(redis, () => ({ ...facts, ...run, supervisor: 's' }), log, onBound);
     relays.push(relay);
     return relay;
   }

@@ -8,6 +8,7 @@ import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-ma
 import { PhoneCompleter } from '../../../src/session-worker/phone-completer.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
+import { onBound } from '../../support/on-bound.js';
 import { openRedis } from '../../support/shared-redis.js';
 
 const server = await openRedis();
@@ -30,7 +31,7 @@ describe('numbers behind hidden ids', () => {
   beforeEach(() => redis.flushdb());
 
   function people(of: string | null = account): PhoneCompleter {
-    return new PhoneCompleter(redis, 'default', () => of, pino({ level: 'silent' }));
+    return new PhoneCompleter(redis, 'default', () => of, pino({ level: 'silent' }), onBound);
   }
 
   it('are remembered for the account and filled in later', async () => {

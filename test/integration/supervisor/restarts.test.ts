@@ -6,6 +6,7 @@ import { sessionKeys } from '../../../src/contract/keys.js';
 import { publishStatus } from '../../../src/platform/store/state-store.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
+import { onBound } from '../../support/on-bound.js';
 import { watchdogsOf } from '../../support/processes.js';
 import type { ThreadBehaviour } from '../../support/scripted-processes.js';
 import { openRedis } from '../../support/shared-redis.js';
@@ -88,7 +89,10 @@ test('a late write of the previous thread is refused', () =>
     assert.ok(before);
     const { session, redis: connection } = observer;
     const late = { ...status, state: 'ready', incarnation: before.incarnation } as const;
-    assert.equal(await publishStatus(connection, { session, expected: before, status: late }), false);
+    assert.equal(
+      await publishStatus(connection, { session, expected: before, status: late, onBound }),
+      false,
+    );
     assert.deepEqual((await observer.read()).status, status);
   }));
 

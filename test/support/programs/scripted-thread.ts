@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { pino } from 'pino';
+import type { OnBound } from '../../../src/contract/bounds.js';
 import type { ExitReason } from '../../../src/contract/exit-reasons.js';
 import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
@@ -36,14 +37,9 @@ const log = pino({ level: 'silent' });
 const scriptDir = dirname(data.run.chrome_executable);
 const say = (message: FromThread) => port.postMessage(message);
 const redis = connectPatiently(data.redisUrl, data.timing, log);
-const writer = new StateWriter(
-  redis,
-  data.run,
-  log,
-  (fence) => say({ type: 'fenced', fence }),
-  (bound) => say({ type: 'bound', bound }),
-);
-const relay = new EventRelay(redis, () => writer.run, log);
+const onBound: OnBound = (bound) => say({ type: 'bound', bound });
+const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fenced', fence }), onBound);
+const relay = new EventRelay(redis, () => writer.run, log, onBound);
 const account: Account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
 const behaviour = takeThreadBehaviour(scriptDir);
 const hoarded: unknown[] = [];

@@ -8,6 +8,7 @@ import { parseStatus } from '../../../src/platform/store/state-store.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
+import { onBound } from '../../support/on-bound.js';
 import { startRedis } from '../../support/redis-server.js';
 
 const server = await startRedis();
@@ -33,7 +34,7 @@ function open() {
   const facts = { auth_dir: '/auth', chrome_executable: '/chromium', headless: true, session: 'default' };
   const run: RunFacts = { ...facts, ...fence, restarts: 0, supervisor: 'a' };
   const refused: Fence[] = [];
-  const writer = new StateWriter(redis, run, log, (under) => refused.push(under));
+  const writer = new StateWriter(redis, run, log, (under) => refused.push(under), onBound);
   const write = (state: SessionState) => writer.write({ state, lastError: null, account: null }, null);
   return { writer, write, refused };
 }

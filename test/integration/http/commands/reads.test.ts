@@ -150,12 +150,12 @@ describe('reads', () => {
     });
   }
 
-  it('answer 500, without the content, when the output has another shape', async () => {
+  it('answer 502, without the content, when the output has another shape', async () => {
     const { run } = await stage.held();
     await run.publish('ready', { account });
     await consumer({ read: async () => ({ ok: true, output: { ok: true, chats: 'secret' } }) });
     const answer = await chats();
-    assertRefused(answer, 500, 'internal_error');
+    assertRefused(answer, 502, 'whatsapp_error');
     assert.ok(!JSON.stringify(answer.body).includes('secret'));
   });
 

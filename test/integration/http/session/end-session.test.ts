@@ -6,6 +6,7 @@ import type { Status } from '../../../../src/contract/status.js';
 import { deferred } from '../../../../src/platform/deadline.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
+import { parseMetrics } from '../../../support/metrics.js';
 import {
   type Script,
   type ScriptedOwner,
@@ -108,6 +109,18 @@ describe('POST /api/stop and /api/logout', () => {
     assert.ok(epoch > 0);
     assert.equal(await redis.get(keys.wiped), String(epoch));
     await assertStopped();
+  });
+
+  it('count a bound that the last state reaches', async () => {
+    const environment = { WHATSAPP_AUTH_DIR: `/srv/${'long/'.repeat(500)}` };
+    const long = await startReplica(server.url, { environment });
+    try {
+      await post('/api/logout', long);
+      const { value } = parseMetrics(await (await long.get('/metrics')).text());
+      assert.equal(value('holdline_bound_reached_total', { bound: 'statusText' }), 1);
+    } finally {
+      await long.close();
+    }
   });
 
   it('invalidate the credentials and forget the account at a logout after a stop', async () => {

@@ -12,6 +12,7 @@ import { markWiped } from '../../../../src/platform/store/wipe-store.js';
 import { type EventClient, listenToEvents } from '../../../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
+import { onBound } from '../../../support/on-bound.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
 const session = 'default';
@@ -97,7 +98,7 @@ describe('the end of an account', () => {
       supervisor: 'a',
     };
     return endRun(redis, {
-      ...{ session, expected, startId: '', unlinked: true },
+      ...{ session, expected, startId: '', unlinked: true, onBound },
       status: composeStatus(
         run,
         { state: 'stopped', lastError: null, account: null },

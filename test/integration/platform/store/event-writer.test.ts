@@ -9,6 +9,7 @@ import { readEvents } from '../../../../src/platform/store/event-stream.js';
 import { trimEvents } from '../../../../src/platform/store/event-writer.js';
 import { endRun } from '../../../../src/platform/store/state-store.js';
 import { claimToWrite } from '../../../support/event-writer.js';
+import { onBound } from '../../../support/on-bound.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
 const keys = sessionKeys('default');
@@ -55,7 +56,7 @@ describe('events in Redis', () => {
       { state: 'stopped', lastError: null, account: null },
       new Date().toISOString(),
     );
-    const end = { session: 'default', expected: stale.fence, status, startId: '', intent: null };
+    const end = { session: 'default', expected: stale.fence, status, startId: '', intent: null, onBound };
     assert.equal(await endRun(redis, { ...end, unlinked: false }), false);
     assert.deepEqual(await stored(), []);
     assert.equal(await current.publish({ state: 'ready' }), true, 'the control');

@@ -14,6 +14,7 @@ import { claimRun, renewHeartbeat, renewLock, stepDown } from '../../../../src/p
 import { endRun, parseStatus, publishStatus } from '../../../../src/platform/store/state-store.js';
 import { markWiped } from '../../../../src/platform/store/wipe-store.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
+import { onBound } from '../../../support/on-bound.js';
 import { startRedis } from '../../../support/redis-server.js';
 
 const server = await startRedis();
@@ -45,7 +46,7 @@ function statusOf(fence: Fence, state: SessionState = 'starting'): Status {
 }
 
 function publish(expected: Fence, next: Fence, state: SessionState = 'starting', heartbeatTtlMs = 0) {
-  return publishStatus(redis, { session, expected, status: statusOf(next, state), heartbeatTtlMs });
+  return publishStatus(redis, { session, expected, status: statusOf(next, state), heartbeatTtlMs, onBound });
 }
 
 function beat(epoch: number, token = 'token-a') {
@@ -124,7 +125,7 @@ test('state and QR are written together, and the next state deletes the QR', asy
   const png = Buffer.from([0x89, 0x50, 0, 255]);
   const qr = { png, base64: png.toString('base64') };
   const first = after1(fence);
-  await publishStatus(redis, { session, expected: fence, status: statusOf(first, 'qr'), qr });
+  await publishStatus(redis, { session, expected: fence, status: statusOf(first, 'qr'), qr, onBound });
   assert.deepEqual(await redis.getBuffer(k.qrPng), png);
   assert.equal(await redis.get(k.qrBase64), qr.base64);
   await publish(first, first, 'authenticated');
@@ -192,7 +193,7 @@ test('an end completes its intent, and keeps a later one', async () => {
   const { fence } = await claim();
   const stop = await requestEnd(redis, session, { id: 'stop-1', kind: 'stop' });
   const later = await requestEnd(redis, session, { id: 'logout-1', kind: 'logout' });
-  const end = { session, startId: 'start-1', unlinked: false };
+  const end = { session, startId: 'start-1', unlinked: false, onBound };
   const first = after1(fence);
   const isEnded = await endRun(redis, {
     ...end,
@@ -224,7 +225,10 @@ test('an end completes its intent, and keeps a later one', async () => {
 test('an end with a foreign fence is refused and changes nothing', async () => {
   const { fence } = await claim();
   const stranger = { epoch: fence.epoch + 1, incarnation: 0 };
-  const end = { session, startId: 'x', intent: null, unlinked: false, status: statusOf(stranger, 'stopped') };
+  const end = {
+    ...{ session, startId: 'x', intent: null, unlinked: false, onBound },
+    status: statusOf(stranger, 'stopped'),
+  };
   assert.equal(await endRun(redis, { ...end, expected: stranger }), false);
   assert.equal(await endRun(redis, { ...end, expected: null }), false);
   assert.equal(await redis.exists(k.state, k.heartbeat, k.endedStart), 0);
@@ -242,6 +246,7 @@ test('an ended start is not claimed again; a newer one is', async () => {
     startId: 'start-1',
     intent: null,
     unlinked: false,
+    onBound,
   });
   assert.deepEqual(await claimRun(redis, session, 'token-a', 'start-1'), { type: 'already-ended' });
   assert.ok((await claim('token-a', 'start-2')).epoch > fence.epoch);

@@ -24,6 +24,7 @@ import { SnapshotStore, type StoredSnapshot } from '../../../../src/supervisor/c
 import { makeCredentialsKey } from '../../../support/credentials.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
+import { onBound } from '../../../support/on-bound.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
 
 /** Snapshots in a real Redis: who may store one, which one it replaces, and which are never used. */
@@ -53,7 +54,7 @@ describe('the store of snapshots', () => {
   });
 
   const storeWith = (keys: readonly CredentialsKey[], of = session) =>
-    new SnapshotStore({ redis, session: of, keys });
+    new SnapshotStore({ redis, session: of, keys, onBound });
 
   /** A folder with this text in one file, and enough other data for several pieces. */
   function folder(text: string, size = 700_000): string {
@@ -200,6 +201,7 @@ describe('the store of snapshots', () => {
         startId: '',
         intent: { id: 'intent-1', kind },
         unlinked: false,
+        onBound,
       });
       assert.ok(isDone);
       assert.equal((await redis.keys('*credentials*')).length, kind === 'logout' ? 0 : 3);

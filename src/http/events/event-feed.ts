@@ -120,8 +120,8 @@ export class EventFeed {
   /** Whether one more client may have a stream. */
   hasRoom(isGuest: boolean): boolean {
     const { maxClients, maxGuests } = this.#tuning;
-    const guests = [...this.#clients].filter((client) => client.isGuest).length;
-    return this.#clients.size < maxClients && (!isGuest || guests < maxGuests);
+    if (this.#clients.size >= maxClients) return false;
+    return !isGuest || [...this.#clients].filter((client) => client.isGuest).length < maxGuests;
   }
 
   /** Resolves when `signal` aborts or the client is disconnected. Writes nothing after that. */

@@ -1,16 +1,21 @@
+import { z } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
+import { parseJson } from '../../platform/data-errors.js';
 import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
+import { memoizeLast } from '../core/coalesce.js';
 
 /** Encodes session events as server-sent events, and selects those that a client gets. */
 
-/** An event and its frame, which is encoded once for all clients. */
+/** An event and its frames. Each is encoded once for all clients. */
 export interface FramedEvent {
   /** null: the event is not in the stream, and a client's position does not change. */
   readonly id: string | null;
   readonly type: string;
   readonly json: string;
   readonly frame: Buffer;
+  /** null: a guest does not get the event. */
+  guestFrame(): Buffer | null;
 }
 
 /** The frame that a client gets for an event; null: the client does not get the event. */
@@ -32,23 +37,35 @@ export function selectForGuest(types: ReadonlySet<EventType> | null): FrameSelec
   if ([...wanted].some((type) => type !== 'state' && type !== 'qr')) {
     throw new ApiError('forbidden', 'a QR link gives access only to events of the types state and qr');
   }
-  return (event) => (wanted.has(event.type as EventType) ? guestFrame(event) : null);
-}
-
-function guestFrame({ type, json }: FramedEvent): Buffer {
-  const { data, ...rest } = JSON.parse(json) as { data: { state?: unknown } };
-  const guestData = type === 'state' ? { state: data.state } : data;
-  return eventFrame(type, JSON.stringify({ ...rest, data: guestData }), null);
+  return (event) => (wanted.has(event.type as EventType) ? event.guestFrame() : null);
 }
 
 export function framedEntry({ id, type, json }: StreamEntry): FramedEvent {
-  return { id, type, json, frame: eventFrame(type, json, id) };
+  return framed(id, type, json);
 }
 
 /** Frames an event that is not in the stream: a client cannot resume after it. */
 export function framedUnstored(event: SessionEvent): FramedEvent {
-  const json = JSON.stringify(event);
-  return { id: null, type: event.type, json, frame: eventFrame(event.type, json, null) };
+  return framed(null, event.type, JSON.stringify(event));
+}
+
+function framed(id: string | null, type: string, json: string): FramedEvent {
+  const guestFrame = memoizeLast(() => guestFrameOf(type, json));
+  return { id, type, json, frame: eventFrame(type, json, id), guestFrame };
+}
+
+const ofEvent = { type: z.string(), session: z.string(), at: z.string() };
+
+/** What a guest gets of an event, by type. Its other fields are removed. */
+const guestSchemas: Readonly<Record<string, z.ZodObject>> = {
+  state: z.object({ ...ofEvent, data: z.object({ state: z.string() }) }),
+  qr: z.object({ ...ofEvent, data: eventSchemas.qr }),
+};
+
+/** null: the type is not for guests, or the event in Redis has another shape. */
+function guestFrameOf(type: string, json: string): Buffer | null {
+  const event = guestSchemas[type]?.safeParse(parseJson(json));
+  return event?.success ? eventFrame(type, JSON.stringify(event.data), null) : null;
 }
 
 /** `oldestId`: null if the stream is empty. `oldest_id` is also at the top level, where API clients expect it. */

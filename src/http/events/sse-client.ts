@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { atMost } from '../../platform/deadline.js';
 import { isAfter, type Position } from '../../platform/store/event-stream.js';
+import { memoizeLast } from '../core/coalesce.js';
 import { type FramedEvent, type FrameSelector, gapFrame, openingFrame, pingFrame } from './frames.js';
 import type { Loss, StreamSubscriber } from './stream-reader.js';
 
@@ -19,6 +20,9 @@ interface SseClientOptions {
   /** Called when an event could not be written, and the client was disconnected. */
   readonly onFault: (error: unknown) => void;
 }
+
+/** Most clients are at the same position when an event arrives: then the two ids are parsed once. */
+const isNew = memoizeLast(isAfter);
 
 /** The event stream of one client. A client that does not read is disconnected. It resumes by itself. */
 export class SseClient implements StreamSubscriber {
@@ -54,7 +58,7 @@ export class SseClient implements StreamSubscriber {
   write(events: readonly FramedEvent[]): void {
     for (const event of events) {
       if (event.id !== null) {
-        if (!isAfter(event.id, this.#position)) continue;
+        if (!isNew(event.id, this.#position)) continue;
         this.#position = event.id;
       }
       const frame = this.#options.selectFrame(event);

@@ -29,18 +29,20 @@ type WorkerDelivery = 'query' | 'idempotent';
 export type WorkerOperationName = NamesBy<WorkerDelivery>;
 
 /** The session worker's answer to such an operation. */
-export type AnswerOf<Name extends WorkerOperationName> = (typeof operations)[Name] extends {
-  readonly answer?: infer Schema extends z.ZodType | undefined;
-}
-  ? Schema extends z.ZodType
+export type AnswerOf<Name extends WorkerOperationName> =
+  (typeof operations)[Name]['answer'] extends infer Schema extends z.ZodType
     ? z.infer<Schema>
-    : OutputOf<Name>
-  : OutputOf<Name>;
+    : OutputOf<Name>;
 
 /** The operations whose output is the session worker's answer, unchanged. */
 export type ForwardedOperationName = {
-  [Name in WorkerOperationName]: AnswerOf<Name> extends OutputOf<Name> ? Name : never;
+  [Name in WorkerOperationName]: (typeof operations)[Name]['answer'] extends undefined ? Name : never;
 }[WorkerOperationName];
+
+export function isForwarded(name: OperationName): name is ForwardedOperationName {
+  const { delivery, answer }: Operation = operations[name];
+  return (delivery === 'query' || delivery === 'idempotent') && answer === undefined;
+}
 
 /** Every row with its name. The rows have the general type {@link Operation}. */
 export const rows = Object.entries(operations) as [OperationName, Operation][];

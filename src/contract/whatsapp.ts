@@ -70,15 +70,25 @@ function recipientProblem(given: Recipient): { path: string; message: string } |
 }
 
 /** Options for a check across fields: it runs even if single fields are invalid, to report all problems at once. */
-export const despiteOtherIssues = {
+const despiteOtherIssues = {
   when: ({ value }: { readonly value: unknown }) => typeof value === 'object' && value !== null,
 };
 
-/** Check for an object with `phone_number` and `chat_id`. */
-export function exactlyOneRecipient(given: Recipient, context: z.core.$RefinementCtx): void {
-  const problem = recipientProblem(given);
-  if (problem === null) return;
-  context.addIssue({ code: 'custom', path: [problem.path], message: problem.message });
+/** Requires exactly one of the fields `phone_number` and `chat_id`. */
+export function withOneRecipient<Input extends z.ZodObject<RecipientFields>>(input: Input): Input {
+  return input
+    .superRefine((given, context) => {
+      const problem = recipientProblem(given as Recipient);
+      if (problem === null) return;
+      context.addIssue({ code: 'custom', path: [problem.path], message: problem.message });
+    }, despiteOtherIssues)
+    .meta({ oneOf: [{ required: ['phone_number'] }, { required: ['chat_id'] }] });
+}
+
+interface RecipientFields {
+  readonly phone_number: z.ZodOptional;
+  readonly chat_id: z.ZodOptional;
+  readonly [field: string]: z.ZodType;
 }
 
 /** The most chats or messages that a caller can ask for. */

@@ -3,14 +3,13 @@ import { jobViewSchema, sentSchema } from '../command-jobs.js';
 import {
   chatIdSchema,
   chatSchema,
-  despiteOtherIssues,
-  exactlyOneRecipient,
   limitSchema,
   messageSchema,
   messageTextSchema,
   personSchema,
   phoneNumberSchema,
   recipientIdSchema,
+  withOneRecipient,
 } from '../whatsapp.js';
 import { exampleChat, exampleMessage, examplePerson, exampleSent, sentJob } from './examples.js';
 import { operation } from './operation.js';
@@ -49,15 +48,15 @@ export const messageOperations = {
     tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false, openWorld: true },
     scope: 'send',
     isLimited: true,
-    input: z
-      .strictObject({
+    input: withOneRecipient(
+      z.strictObject({
         phone_number: phoneNumberSchema.optional(),
         chat_id: recipientIdSchema.optional(),
         message: messageTextSchema,
         link_preview: z.boolean().default(true).describe('show a preview of the first link in the text'),
         mark_seen: z.boolean().default(true).describe('mark the chat as read, on the phone too'),
-      })
-      .superRefine(exactlyOneRecipient, despiteOtherIssues),
+      }),
+    ),
     output: sentSchema,
     delivery: 'once',
     needs: 'ready',
@@ -109,13 +108,13 @@ export const messageOperations = {
     tool: { ...readTool, name: 'whatsapp_read_messages' },
     scope: 'read',
     isLimited: true,
-    input: z
-      .strictObject({
+    input: withOneRecipient(
+      z.strictObject({
         phone_number: phoneNumberSchema.optional(),
         chat_id: chatIdSchema.optional(),
         limit: limitSchema.default(10),
-      })
-      .superRefine(exactlyOneRecipient, despiteOtherIssues),
+      }),
+    ),
     output: z.object({
       ok: z.literal(true),
       chat: chatSchema,

@@ -3,14 +3,13 @@ import type { ApiError } from '../../contract/errors.js';
 import { loginEnded } from '../auth/api-keys.js';
 import { authorize } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
-import { parsePreferences } from '../core/headers.js';
 import { Json } from '../core/responses.js';
 import { parseInput } from '../core/validation.js';
-import type { AnyHandler, Call, Handlers } from '../operations/call.js';
+import { type AnyHandler, composeCall, type Handlers, refuseIfLoginEnded } from '../operations/call.js';
 import { toApiError } from '../session/to-api-error.js';
 import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
-import { type OperationTool, tools } from './tools.js';
+import { tools } from './tools.js';
 import { untrustedTextNotice } from './untrusted-text.js';
 
 export interface ToolCall {
@@ -38,9 +37,10 @@ export async function callTool(
     if (operation.isLimited) await exchange.countRequest();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
-    const call = callOf(tool, exchange, session, idempotency_key as string | null);
-    const { body, status } = await handler(fields as never, call);
-    if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
+    const call = composeCall(exchange, session, operation, idempotency_key as string | null);
+    const preferredWaitS = call.preferredWaitS ?? (operation.delivery === 'local' ? null : commandWaitS);
+    const { body, status } = await handler(fields as never, { ...call, preferredWaitS });
+    refuseIfLoginEnded(exchange, operation);
     return result(
       indented(body),
       ...(status === 202 ? [queuedHint] : []),
@@ -56,28 +56,6 @@ export async function callTool(
 /** Without it an agent might send the message again to learn the outcome. */
 const queuedHint =
   'The message is accepted and will be sent by itself; do not send it again. To learn the outcome, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
-
-function callOf(
-  tool: OperationTool,
-  exchange: Exchange,
-  session: Session,
-  idempotencyKey: string | null,
-): Call {
-  const { admission, caller, request, requestId } = exchange;
-  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
-  const isCommand = tool.operation.delivery !== 'local';
-  return {
-    session,
-    baseUrl: admission.baseUrl,
-    preferredWaitS: waitS ?? (isCommand ? commandWaitS : null),
-    respondAsync,
-    idempotencyKey,
-    requestId,
-    keyName: caller.keyName,
-    callerName: exchange.callerName,
-    waiter: exchange,
-  };
-}
 
 /** Also escapes the line ends that JSON does not escape in strings. */
 function indented(body: unknown): string {

@@ -35,7 +35,8 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
     operation.delivery === 'once'
       ? operation.input.extend({ idempotency_key: idempotencyKey })
       : operation.input;
-  const { $schema: _dialect, ...inputSchema } = z.toJSONSchema(input, { io: 'input' });
+  // Some clients refuse a tool whose schema begins with `oneOf`.
+  const { $schema: _dialect, oneOf: _rule, ...inputSchema } = z.toJSONSchema(input, { io: 'input' });
   return {
     name,
     operation,

@@ -78,13 +78,8 @@ export function componentSchemas(): Record<string, JsonObject> {
 
 /** The schema of an input. Unlike an output, an input with unknown fields is refused. */
 export function inputSchema(input: z.ZodObject): JsonObject {
-  const schema = withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
-  const hasRecipient = ['phone_number', 'chat_id'].every((name) => Object.hasOwn(input.shape, name));
-  return hasRecipient ? { ...schema, oneOf: oneRecipient } : schema;
+  return withoutIdentity(z.toJSONSchema(input, { io: 'input', override: keepingStrict }));
 }
-
-/** The table makes this check by a function, which a JSON schema cannot contain. */
-const oneRecipient = [{ required: ['phone_number'] }, { required: ['chat_id'] }];
 
 function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonObject): JsonObject {
   return schema;

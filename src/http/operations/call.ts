@@ -1,5 +1,9 @@
+import { type Operation, takesWait } from '../../contract/operations/operation.js';
 import type { InputOf, JobOperationName, OperationName, OutputOf } from '../../contract/operations.js';
+import { loginEnded } from '../auth/api-keys.js';
 import type { AcceptedJob } from '../commands/send-message.js';
+import type { Exchange } from '../core/exchange.js';
+import { parsePreferences } from '../core/headers.js';
 import type { Json } from '../core/responses.js';
 import type { Session } from '../sessions.js';
 
@@ -8,7 +12,7 @@ export interface Call {
   readonly session: Session;
   /** URL of this server as the client sees it, without a slash at the end. */
   readonly baseUrl: string;
-  /** `Prefer: wait`, in s; null: absent or invalid. */
+  /** `Prefer: wait`, in s; null: absent, invalid, or not for this operation. */
   readonly preferredWaitS: number | null;
   /** `Prefer: respond-async`: a send answers at once, with its job. */
   readonly respondAsync: boolean;
@@ -41,3 +45,33 @@ export type Handlers = { readonly [Name in OperationName]: Handler<Name> };
 
 /** The handler of any operation. Its input must have been parsed by the schema of that operation. */
 export type AnyHandler = (input: never, call: Call) => Promise<Result<unknown>>;
+
+/** The call that a request makes. Preferences that the operation does not take are left out. */
+export function composeCall(
+  exchange: Exchange,
+  session: Session,
+  operation: Operation,
+  idempotencyKey: string | null,
+): Call {
+  const { request, requestId, admission, caller, callerName } = exchange;
+  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
+  return {
+    session,
+    baseUrl: admission.baseUrl,
+    preferredWaitS: takesWait(operation) ? waitS : null,
+    respondAsync: operation.delivery === 'once' && respondAsync,
+    idempotencyKey,
+    requestId,
+    keyName: caller.keyName,
+    callerName,
+    waiter: exchange,
+  };
+}
+
+/**
+ * Throws `unauthorized` if the caller's login has ended during the call. The answer to an accepted message is sent all the same:
+ * without it the caller would send the message again.
+ */
+export function refuseIfLoginEnded({ hasLoginEnded }: Exchange, { delivery }: Operation): void {
+  if (hasLoginEnded && delivery !== 'once') throw loginEnded();
+}

@@ -1,5 +1,10 @@
-import type { Delivery } from '../../contract/operations/operation.js';
-import { type ForwardedOperationName, type InputOf, type OutputOf, rows } from '../../contract/operations.js';
+import {
+  type ForwardedOperationName,
+  type InputOf,
+  isForwarded,
+  type OutputOf,
+  rows,
+} from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
 import type { CommandCall } from '../commands/command-context.js';
@@ -71,13 +76,12 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
   return { ...asking, ...own };
 }
 
-const asksWorker: readonly Delivery[] = ['query', 'idempotent'];
-
 /** A handler that asks the session worker, for every operation whose output is the worker's answer. */
 const asking = Object.fromEntries(
   rows
-    .filter(([, { delivery, answer }]) => asksWorker.includes(delivery) && answer === undefined)
-    .map(([name]) => [name, handlerThatAsks(name as ForwardedOperationName)]),
+    .map(([name]) => name)
+    .filter(isForwarded)
+    .map((name) => [name, handlerThatAsks(name)]),
 ) as unknown as Pick<Handlers, ForwardedOperationName>;
 
 function handlerThatAsks<Name extends ForwardedOperationName>(

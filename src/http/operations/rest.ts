@@ -1,16 +1,15 @@
 import type { z } from 'zod';
-import { type Operation, takesWait } from '../../contract/operations/operation.js';
+import type { Operation } from '../../contract/operations/operation.js';
 import { rows } from '../../contract/operations.js';
-import { loginEnded } from '../auth/api-keys.js';
 import { type BodyBound, readJsonObject } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
-import { appliedPreferences, headerValues, parseIdempotencyKey, parsePreferences } from '../core/headers.js';
+import { appliedPreferences, headerValues, parseIdempotencyKey } from '../core/headers.js';
 import { parseQuery } from '../core/request-target.js';
 import { Json, jsonType, send } from '../core/responses.js';
 import { invalidRequest, parseInput, queryReader } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { Session } from '../sessions.js';
-import type { AnyHandler, Call, Handlers } from './call.js';
+import { type AnyHandler, type Call, composeCall, type Handlers, refuseIfLoginEnded } from './call.js';
 
 /** The REST routes of the table of operations. */
 export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
@@ -29,8 +28,7 @@ export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
           const input = isEmpty ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, session, operation);
           const { body, status = 200, headers } = await handler(input as never, call);
-          // The answer to an accepted message is sent even if the login has ended: without it the caller would send the message again.
-          if (exchange.hasLoginEnded && operation.delivery !== 'once') throw loginEnded();
+          refuseIfLoginEnded(exchange, operation);
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);
         },
@@ -65,25 +63,10 @@ function refuseFieldsOfPath(body: object, parameters: Exchange['parameters']): v
 
 /** Builds the call. Adds `Preference-Applied` to the response, even to an error. */
 function callOf(exchange: Exchange, session: Session, operation: Operation): Call {
-  const { request, response, requestId, admission, caller } = exchange;
   const isOnce = operation.delivery === 'once';
-  const idempotencyKey = isOnce ? parseIdempotencyKey(headerValues(request, 'idempotency-key')) : null;
-  const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
-  const preferences = {
-    waitS: takesWait(operation) ? waitS : null,
-    respondAsync: isOnce && respondAsync,
-  };
-  const applied = appliedPreferences(preferences);
-  if (applied !== null) response.addHeader('preference-applied', applied);
-  return {
-    session,
-    baseUrl: admission.baseUrl,
-    preferredWaitS: preferences.waitS,
-    respondAsync: preferences.respondAsync,
-    idempotencyKey,
-    requestId,
-    keyName: caller.keyName,
-    callerName: exchange.callerName,
-    waiter: exchange,
-  };
+  const key = isOnce ? parseIdempotencyKey(headerValues(exchange.request, 'idempotency-key')) : null;
+  const call = composeCall(exchange, session, operation, key);
+  const applied = appliedPreferences({ waitS: call.preferredWaitS, respondAsync: call.respondAsync });
+  if (applied !== null) exchange.response.addHeader('preference-applied', applied);
+  return call;
 }

@@ -51,7 +51,7 @@ describe('the MCP tools', () => {
       const listed = tools.find(({ name }) => name === tool?.name);
       assert.ok(listed, tool?.name);
       assert.equal(listed.description, `${summary}. ${description}`);
-      const { $schema: _dialect, ...schema } = z.toJSONSchema(input, { io: 'input' });
+      const { $schema: _dialect, oneOf: _rule, ...schema } = z.toJSONSchema(input, { io: 'input' });
       const { idempotency_key: key, ...properties } = listed.inputSchema.properties;
       assert.deepEqual({ ...listed.inputSchema, properties }, schema);
       assert.equal(key !== undefined, delivery === 'once');

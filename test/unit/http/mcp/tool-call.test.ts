@@ -146,6 +146,23 @@ describe('a call of a tool', () => {
     assert.deepEqual(waits, [45, 5, null]);
   });
 
+  it('takes only the preferences that its operation takes', async () => {
+    const calls: (readonly [number | null, boolean])[] = [];
+    const handler = async (_input: unknown, { preferredWaitS, respondAsync }: Call) => {
+      calls.push([preferredWaitS, respondAsync]);
+      return { body: {} };
+    };
+    const prefer = 'wait=5, respond-async';
+    await run('whatsapp_status', handler, {}, { prefer });
+    await run('whatsapp_list_chats', handler, {}, { prefer });
+    await run('whatsapp_send_message', handler, send, { prefer });
+    assert.deepEqual(calls, [
+      [null, false],
+      [5, false],
+      [5, true],
+    ]);
+  });
+
   it('reports a queued message as no failure, with the hint not to send it again', async () => {
     const handler = async () => ({ status: 202, body: queuedExample });
     const result = await run('whatsapp_send_message', handler, send);

@@ -1,18 +1,15 @@
 import type { BoundName } from './bounds.js';
 
 /**
- * Errors that cross a boundary of the product. `code` is stable and may be matched on; `message` is one
- * sentence for a person; `retryable` says whether the same call can succeed later without a change.
+ * Errors that cross a boundary of the product. `code` is stable and may be matched on; `message` is one sentence for a person.
  */
 export class HoldlineError extends Error {
   readonly code: string;
-  readonly retryable: boolean;
 
-  constructor(code: string, message: string, options: { cause?: unknown; retryable?: boolean } = {}) {
+  constructor(code: string, message: string, options: { cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = code;
-    this.retryable = options.retryable ?? false;
   }
 }
 
@@ -26,7 +23,7 @@ export class OperatorError extends HoldlineError {
 /** A wait of this product exceeded its deadline. `what` names what did not answer. */
 export class DeadlineError extends HoldlineError {
   constructor(what: string, deadlineMs: number) {
-    super('deadline', `${what} did not answer within ${deadlineMs / 1000} s`, { retryable: true });
+    super('deadline', `${what} did not answer within ${deadlineMs / 1000} s`);
   }
 }
 
@@ -79,7 +76,7 @@ export class ApiError extends HoldlineError {
   readonly bound: BoundName | null;
 
   constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {
-    super(code, message, { cause: options.cause, retryable: httpStatusOf[code] >= 429 });
+    super(code, message, { cause: options.cause });
     this.details = options.details ?? {};
     this.headers = options.headers ?? {};
     this.bound = options.bound ?? null;

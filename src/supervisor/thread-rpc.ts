@@ -10,7 +10,7 @@ export class CommandRefusedError extends HoldlineError {}
 /** It is not known what the command has done: the session worker ended, or did not answer in time. */
 export class CommandInterruptedError extends HoldlineError {
   constructor(message: string) {
-    super('interrupted', message, { retryable: true });
+    super('interrupted', message);
   }
 }
 

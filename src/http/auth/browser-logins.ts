@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
 import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
@@ -10,6 +9,7 @@ import { accountGeneration } from '../../platform/store/account-cleanup.js';
 import type { BrowserLogin } from '../core/caller.js';
 import { repliesOf, viaRedis } from '../session/redis-errors.js';
 import type { ApiKeys } from './api-keys.js';
+import { newToken } from './tokens.js';
 
 /**
  * The logins of browsers, and the QR links that let guests in. Cookies and links contain random ids; Redis stores only the
@@ -192,10 +192,6 @@ function parseStoredLogin(json: string | null | undefined): StoredLogin | null {
 /** PTTL replies -1 for a key without a TTL. */
 function ttlMsOf(pttl: number): number {
   return pttl === -1 ? Number.POSITIVE_INFINITY : pttl;
-}
-
-function newToken(): string {
-  return randomBytes(32).toString('base64url');
 }
 
 /** Distinguishes a key from a later one of the same name, without revealing it. */

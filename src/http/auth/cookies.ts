@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
+import { isToken } from './tokens.js';
 
 /** Cookie of a browser that logged in with an API key. */
 export const loginCookie = 'holdline_session';
 /** Cookie of a guest, who opened a QR link. */
 export const guestCookie = 'holdline_qr';
-
-/** The ids that this product makes: 32 random bytes in base64url. */
-const idPattern = /^[\w-]{43}$/;
 
 /** Browsers accept these prefixes only over TLS. With `__Host-` only this very host can set the cookie, no other host of the domain. */
 const protectedPrefixes = ['__Host-', '__Secure-'];
@@ -24,7 +22,7 @@ export function readCookies({ headers }: IncomingMessage, name: string, onBound:
   const ids = names.flatMap((each) =>
     pairs.filter((pair) => pair.startsWith(`${each}=`)).map((pair) => pair.slice(each.length + 1)),
   );
-  const distinct = [...new Set(ids)].filter((id) => idPattern.test(id));
+  const distinct = [...new Set(ids)].filter(isToken);
   if (distinct.length <= bounds.cookiesTried) return distinct;
   onBound('cookiesTried');
   return distinct.slice(0, bounds.cookiesTried);

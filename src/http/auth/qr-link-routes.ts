@@ -8,10 +8,15 @@ import type { SessionRoute } from '../session-routes.js';
 import { guestLoginTtlS } from './browser-logins.js';
 import { cookieHeaders, guestCookie } from './cookies.js';
 import type { LoginParts } from './login-routes.js';
+import { isToken } from './tokens.js';
 
-/** `/link/<token>`. GET shows a page with a button. The button's POST uses up the link and redirects to the QR. */
+export function qrLinkPath(token: string): string {
+  return `/link/${token}`;
+}
+
+/** GET shows a page with a button. The button's POST uses up the link and redirects to the QR. */
 export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): SessionRoute[] {
-  const route = { path: '/link/{token}', scope: 'open', problemPage: qrLinkProblemPage } as const;
+  const route = { path: qrLinkPath('{token}'), scope: 'open', problemPage: qrLinkProblemPage } as const;
   return [
     {
       ...{ ...route, method: 'GET', doc: pageDoc },
@@ -66,7 +71,7 @@ const buttonDoc: RouteDoc = {
 };
 
 function tokenOf({ token = '' }: Exchange['parameters']): string {
-  if (!/^[\w-]{43}$/.test(token)) throw invalidLink();
+  if (!isToken(token)) throw invalidLink();
   return token;
 }
 

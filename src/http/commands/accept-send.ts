@@ -6,7 +6,7 @@ import { sha256Hex } from '../../platform/digest.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
 import type { JobRecord } from './job-reader.js';
 import { judgeReadiness } from './readiness.js';
-import { isForgotten, settledOutcome } from './send-status.js';
+import { isForgotten, jobPath, settledOutcome } from './send-status.js';
 
 /** A message that Redis has. */
 export interface AcceptedSend {
@@ -113,7 +113,7 @@ function idOf(session: string, { keyName, key }: IdempotencyKey): string {
 function unreadable(id: string): ApiError {
   return new ApiError(
     'internal_error',
-    `the job of this Idempotency-Key in Redis cannot be read; ask GET /api/jobs/${id}, or use another key`,
+    `the job of this Idempotency-Key in Redis cannot be read; ask GET ${jobPath(id)}, or use another key`,
     { details: { job_id: id } },
   );
 }
@@ -121,7 +121,7 @@ function unreadable(id: string): ApiError {
 function unknownOutcome(id: string, cause: ApiError): ApiError {
   return new ApiError(
     'redis_unavailable',
-    `Redis stopped answering while the message was being accepted: its outcome is unknown; ask GET /api/jobs/${id}, or repeat with the same Idempotency-Key`,
+    `Redis stopped answering while the message was being accepted: its outcome is unknown; ask GET ${jobPath(id)}, or repeat with the same Idempotency-Key`,
     { details: { job_id: id }, headers: { ...cause.headers }, cause: cause.cause },
   );
 }

@@ -3,7 +3,7 @@ import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
-import { composeJobView, settledOutcome } from './send-status.js';
+import { composeJobView, jobPath, settledOutcome } from './send-status.js';
 
 export interface SendAnswer {
   readonly status: 200 | 202;
@@ -30,7 +30,7 @@ export async function sendMessage(
   const headers: Record<string, string> = accepted.isReplay ? { 'idempotent-replayed': 'true' } : {};
   if (outcome?.status === 'sent') return { status: 200, body: outcome.result, headers };
   if (outcome !== null) throw notSent(id, outcome, headers);
-  const url = `${call.baseUrl}/api/jobs/${id}`;
+  const url = call.baseUrl + jobPath(id);
   return {
     status: 202,
     body: { ...composeJobView(id, job, data, null), url },

@@ -48,6 +48,11 @@ function interrupted(message: string): SendOutcome {
   return { status: 'unknown', error: { code: 'interrupted', message } };
 }
 
+/** The path of the job of an accepted message. */
+export function jobPath(id: string): string {
+  return `/api/jobs/${id}`;
+}
+
 /** Throws `job_not_found`. */
 export async function findJobView(jobs: JobReader, id: string): Promise<JobView> {
   const [stored, found] = isSendId(id)

@@ -20,13 +20,15 @@ export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[ -~]{1,128}$/.test(header) ? header : randomUUID();
 }
 
+/** An `Idempotency-Key`: printable ASCII. */
+export const idempotencyKeyPattern = /^[ -~]{1,255}$/;
 const idempotencyKeyRule = 'must have 1-255 printable ASCII characters';
 
 /** `headers`: all `Idempotency-Key` headers of a request. Returns null if there is none. Throws `invalid_request`. */
 export function parseIdempotencyKey(headers: readonly string[]): string | null {
   const [key, ...more] = headers;
   if (key === undefined) return null;
-  if (more.length === 0 && /^[ -~]{1,255}$/.test(key)) return key;
+  if (more.length === 0 && idempotencyKeyPattern.test(key)) return key;
   const message = more.length > 0 ? 'given more than once' : idempotencyKeyRule;
   throw new ApiError('invalid_request', `Idempotency-Key: ${idempotencyKeyRule}`, {
     details: { issues: [{ path: 'Idempotency-Key', message }] },

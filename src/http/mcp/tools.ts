@@ -1,6 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type Operation, type OperationName, rows } from '../../contract/operations.js';
+import { idempotencyKeyPattern } from '../core/headers.js';
 
 /** The tools of the table of operations, as an agent sees them. */
 export interface OperationTool {
@@ -15,7 +16,7 @@ export interface OperationTool {
 
 const idempotencyKey = z
   .string()
-  .regex(/^[ -~]{1,255}$/, { error: 'idempotency_key must be 1-255 printable ASCII characters' })
+  .regex(idempotencyKeyPattern, { error: 'idempotency_key must be 1-255 printable ASCII characters' })
   .optional()
   .describe(
     'Make up a new one for each message. If you do not know the outcome of a call, repeat it with the same key: the message is not sent twice.',

@@ -1,5 +1,6 @@
 import { productVersion } from '../../contract/product.js';
 import type { Route } from '../core/exchange.js';
+import { idempotencyKeyPattern } from '../core/headers.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { operationPaths, queuedExample } from './operation-paths.js';
 import { routePaths } from './route-paths.js';
@@ -45,7 +46,7 @@ const parameters = {
     in: 'header',
     description:
       'Makes a call safe to repeat for 24 h. The same request joins the running one or gets its outcome again. A different request with the same key is refused.',
-    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[ -~]+$' },
+    schema: { type: 'string', pattern: idempotencyKeyPattern.source },
     example: 'order-4711',
   },
   RequestId: {

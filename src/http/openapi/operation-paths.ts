@@ -1,6 +1,7 @@
 import { sentJob } from '../../contract/operations/examples.js';
 import { takesWait } from '../../contract/operations/operation.js';
 import { type Operation, rows } from '../../contract/operations.js';
+import { jobPath } from '../commands/send-status.js';
 import { bodyLimits } from '../core/body.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { bodyBoundOf } from '../operations/rest.js';
@@ -17,7 +18,7 @@ export const queuedExample = {
   status: 'queued',
   attempts: 0,
   result: null,
-  url: `http://127.0.0.1:8790/api/jobs/${sentJob.id}`,
+  url: `http://127.0.0.1:8790${jobPath(sentJob.id)}`,
 };
 
 /** The path items of the table of operations. */

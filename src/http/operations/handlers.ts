@@ -7,6 +7,7 @@ import {
 } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
+import { qrLinkPath } from '../auth/qr-link-routes.js';
 import type { CommandCall } from '../commands/command-context.js';
 import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
@@ -65,7 +66,7 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
     async qrLinks({ ttl_s }, { session, baseUrl, keyName }) {
       const token = await logins.makeQrLink(session.name, keyName, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
-      return { body: { ok: true, url: `${baseUrl}/link/${token}`, expires_at } };
+      return { body: { ok: true, url: baseUrl + qrLinkPath(token), expires_at } };
     },
 
     async logout(_input, { session }) {

@@ -12,7 +12,7 @@ class PageError extends HoldlineError {
 /** The page works, but WhatsApp did not answer it in time. */
 export class WhatsAppSilentError extends HoldlineError {
   constructor(message: string) {
-    super('whatsapp_silent', message, { retryable: true });
+    super('whatsapp_silent', message);
   }
 }
 

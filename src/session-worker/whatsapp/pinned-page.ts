@@ -7,7 +7,7 @@ import { whatsAppHost } from '../../contract/page.js';
 /** The pinned version of WhatsApp Web cannot be used. The code is the exit reason. */
 export class WebVersionError extends HoldlineError {
   constructor(message: string, cause?: unknown) {
-    super('web_version_missing', message, { cause, retryable: true });
+    super('web_version_missing', message, { cause });
   }
 }
 

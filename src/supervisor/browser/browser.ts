@@ -188,5 +188,5 @@ export class Browser {
 
 /** `cause`: no process could be started at all, so another profile would not help. */
 function failure(message: string, options: { cause?: unknown } = {}): HoldlineError {
-  return new HoldlineError('browser_failed_to_start', message, { ...options, retryable: true });
+  return new HoldlineError('browser_failed_to_start', message, options);
 }

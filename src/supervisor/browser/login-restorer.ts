@@ -15,7 +15,6 @@ class RestoreError extends HoldlineError {
   constructor(cause: unknown) {
     super('restore_failed', `the login could not be restored from its backup: ${messageOf(cause)}`, {
       cause,
-      retryable: true,
     });
   }
 }

@@ -27,7 +27,7 @@ const storageSchema = z.record(z.string(), z.string());
 export class ProfileError extends HoldlineError {
   constructor(dir: string, cause: unknown) {
     const message = `the profile directory ${dir} cannot be used: ${messageOf(cause)}`;
-    super('profile_unusable', message, { cause, retryable: true });
+    super('profile_unusable', message, { cause });
   }
 }
 

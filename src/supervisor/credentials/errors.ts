@@ -16,7 +16,6 @@ export class UnreadableBackupError extends HoldlineError {
     super(
       'credentials_unreadable',
       `the login is only in the encrypted backup, ${obstacle}: start the supervisor with the key that made it (key id ${keyId}), or POST /api/logout to begin anew`,
-      { retryable: true },
     );
   }
 }

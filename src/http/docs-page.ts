@@ -4,8 +4,8 @@ import { sha256Hex } from '../platform/digest.js';
 import type { Route } from './core/exchange.js';
 import { htmlType, send } from './core/responses.js';
 import { found, type RouteDoc, textSchema } from './core/route-doc.js';
-import { Html, html } from './pages/html.js';
-import { icon } from './pages/layout.js';
+import { html } from './pages/html.js';
+import { pageHead } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
 
 /** `GET /docs`: the API in Swagger UI, and the files that this page loads. */
@@ -124,13 +124,7 @@ const docsPolicy = [
 /** All links are relative, because a proxy may serve the product below a path prefix. */
 const docsPage = html`<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>API · Holdline</title>
-<link rel="icon" href="${new Html(icon)}">
-${stylesheets.map((asset) => html`<link rel="stylesheet" href="${urlOf(asset)}">\n`)}</head>
+${pageHead('API', html`${stylesheets.map((asset) => html`<link rel="stylesheet" href="${urlOf(asset)}">\n`)}`)}
 <body>
 <header class="bar"><p>Holdline API</p><a href="qr">Link a phone</a><a href="openapi.json">openapi.json</a></header>
 <main id="swagger-ui"></main>

@@ -19,14 +19,13 @@ import { createAddresses } from './core/client-ip.js';
 import { createCors } from './core/cors.js';
 import { createHostOriginGuard } from './core/host-origin-guard.js';
 import { BodyMemory, InFlightLimit } from './core/in-flight.js';
+import { viaRedis } from './core/redis-errors.js';
 import { logRequest } from './core/request-log.js';
 import type { FeedTuning } from './events/event-feed.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { mcpHeaderNames } from './mcp/route.js';
 import { createHandlers } from './operations/handlers.js';
 import { createRoutes } from './routes.js';
-import { viaRedis } from './session/redis-errors.js';
-import { toApiError } from './session/to-api-error.js';
 import { createSessions } from './sessions.js';
 
 export interface HttpServer {
@@ -89,11 +88,10 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const app = createApp({
     routes,
     guard: createHostOriginGuard(config),
-    authenticate: createAuthenticate(apiKeys, logins, onBound),
+    authenticate: createAuthenticate({ apiKeys, logins, loginWatch, onBound }),
     cors: config.allowedOrigins.length > 0 ? createCors(mcpHeaderNames) : null,
-    problems: { toApiError, loginEnded, send: sendProblem },
+    problems: { loginEnded, send: sendProblem },
     limits,
-    loginWatch,
     addresses,
     requestsInFlight: new InFlightLimit('requestsUnderWay', 'requests under way'),
     bodyMemory: new BodyMemory(),

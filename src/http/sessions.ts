@@ -8,11 +8,11 @@ import type { SessionCommandContext } from './commands/command-context.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
 import { InFlightLimit } from './core/in-flight.js';
+import { viaRedis } from './core/redis-errors.js';
 import { EventFeed, type FeedTuning } from './events/event-feed.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
-import { createRunQueue } from './session/queues.js';
-import { viaRedis } from './session/redis-errors.js';
 import { createRunControl } from './session/run-control.js';
+import { createRunQueue } from './session/run-queue.js';
 import { createSessionReader, type SessionReader } from './session/session-reader.js';
 
 /** Everything that requests can use of one session. */

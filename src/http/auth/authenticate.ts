@@ -2,15 +2,23 @@ import type { IncomingMessage } from 'node:http';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { sessionOfPath } from '../../contract/names.js';
+import type { Authenticate } from '../core/app.js';
 import type { Caller } from '../core/caller.js';
-import type { Exchange } from '../core/exchange.js';
 import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
 import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import type { BrowserLogins } from './browser-logins.js';
 import { guestCookie, loginCookie, readCookies } from './cookies.js';
+import type { LoginWatch } from './login-watch.js';
 
 /** The caller of every request if no keys are configured. The server then listens on loopback only. */
 export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration' };
+
+interface AuthenticateParts {
+  readonly apiKeys: ApiKeys;
+  readonly logins: Pick<BrowserLogins, 'find'>;
+  readonly loginWatch: Pick<LoginWatch, 'add'>;
+  readonly onBound: OnBound;
+}
 
 /**
  * Identifies the caller: by the key in a header, which takes no I/O, or by a cookie, which takes one round trip to Redis.
@@ -19,13 +27,12 @@ export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configura
  * page of this server. Without configured keys, it also throws that for every request that a page of another origin makes:
  * otherwise any web site could act as the admin through a browser on this machine.
  */
-export type Authenticate = (
-  request: IncomingMessage,
-  admission: Admission,
-  parameters: Exchange['parameters'],
-) => Caller | Promise<Caller>;
-
-export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBound: OnBound): Authenticate {
+export function createAuthenticate({
+  apiKeys,
+  logins,
+  loginWatch,
+  onBound,
+}: AuthenticateParts): Authenticate {
   if (apiKeys.isEmpty) {
     return ({ method, headers }, { isCrossOrigin }) => {
       if (isCrossOrigin && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
@@ -44,8 +51,12 @@ export function createAuthenticate(apiKeys: ApiKeys, logins: BrowserLogins, onBo
     const guestIds = readCookies(request, guestCookie, onBound);
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
       const login = await logins.find(sessionOfPath(parameters), loginIds, guestIds);
-      if (login?.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', login };
-      if (login) return { keyName: login.apiKey.name, scope: login.apiKey.scope, via: 'cookie', login };
+      if (login !== null) {
+        const { name: keyName, scope } = login.apiKey;
+        const rights =
+          login.kind === 'guest' ? ({ keyName: '', scope: 'guest' } as const) : { keyName, scope };
+        return { ...rights, via: 'cookie', watchLogin: (onEnd) => loginWatch.add(login, onEnd) };
+      }
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');
   };

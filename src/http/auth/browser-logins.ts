@@ -6,8 +6,7 @@ import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { accountGeneration } from '../../platform/store/account-cleanup.js';
-import type { BrowserLogin } from '../core/caller.js';
-import { repliesOf, viaRedis } from '../session/redis-errors.js';
+import { repliesOf, viaRedis } from '../core/redis-errors.js';
 import type { ApiKeys } from './api-keys.js';
 import { newToken } from './tokens.js';
 
@@ -29,6 +28,16 @@ export interface BrowserLogins {
   isQrLink(session: string, token: string): Promise<boolean>;
   /** Uses up the link. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
   openGuestLogin(session: string, token: string): Promise<string | null>;
+}
+
+/** The login that the cookie of a browser names. */
+export interface BrowserLogin {
+  /** `key`: the browser logged in with an API key. `guest`: it opened a link. */
+  readonly kind: 'key' | 'guest';
+  /** Redis key of the login. */
+  readonly redisKey: string;
+  /** Redis key of the account that the login is for. A guest's login ends with that account. */
+  readonly accountKey: string;
 }
 
 export interface FoundLogin extends BrowserLogin {

@@ -3,7 +3,7 @@ import { guestLoginKey, loginIndexKey, loginKey, qrLinkKey } from '../../contrac
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
-import { viaRedis } from '../session/redis-errors.js';
+import { viaRedis } from '../core/redis-errors.js';
 import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.js';
 
 /**

@@ -1,7 +1,6 @@
 import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
-import type { BrowserLogin } from '../core/caller.js';
-import type { BrowserLogins } from './browser-logins.js';
+import type { BrowserLogin, BrowserLogins } from './browser-logins.js';
 
 /**
  * Ends event streams and waits when their browser login ends: by its TTL, by a sign-out on any replica, by the removal of its key,

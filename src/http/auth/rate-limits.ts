@@ -6,7 +6,7 @@ import { isNotInteger } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { quarantineUnreadable, withQuarantine } from '../../platform/redis/quarantine.js';
 import type { Caller } from '../core/caller.js';
-import { viaRedis } from '../session/redis-errors.js';
+import { viaRedis } from '../core/redis-errors.js';
 
 /**
  * Limits on requests that change or cost something, and on login attempts. Redis counts them for all replicas together. All

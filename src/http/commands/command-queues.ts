@@ -9,7 +9,7 @@ import type { WorkerOperationName } from '../../contract/operations.js';
 import { addJob, openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { discardAnswer, fetchAnswer } from '../../platform/store/read-answers.js';
-import { unlessDown } from '../session/queues.js';
+import { unlessDown } from '../core/redis-errors.js';
 import {
   type CommandQueueName,
   type QueueBound,
@@ -93,8 +93,8 @@ function queueFull(bound: QueueBound, limit: number): ApiError {
   const sentences: Record<QueueBound, string> = {
     sendQueue: `the queue is full: ${limit} messages wait to be sent (WHATSAPP_SEND_QUEUE_MAX)`,
     sendQueueBytes: `the queue is full: with this one, the messages that wait to be sent would exceed ${limit} bytes`,
-    readQueue: `the queue is full: ${limit} reads wait for the session`,
-    readQueueBytes: `the queue is full: with this one, the reads that wait for the session would exceed ${limit} bytes`,
+    readQueue: `the queue is full: ${limit} other calls wait for the session`,
+    readQueueBytes: `the queue is full: with this one, the other calls that wait for the session would exceed ${limit} bytes`,
   };
   return new ApiError('queue_full', `${sentences[bound]}; try again later`, {
     ...{ details: { bound }, bound },

@@ -5,7 +5,7 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
 import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
 import { batched } from '../core/coalesce.js';
-import { repliesUnlessWrongType, viaRedis, wrongType } from '../session/redis-errors.js';
+import { repliesUnlessWrongType, viaRedis, wrongType } from '../core/redis-errors.js';
 
 /** What Redis has of a job at one moment, without its data. */
 export interface StoredJob {

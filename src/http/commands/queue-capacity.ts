@@ -1,4 +1,4 @@
-import { type BoundName, type Bounds, bounds } from '../../contract/bounds.js';
+import type { BoundName, Bounds } from '../../contract/bounds.js';
 import { commandRoomKey, keyPrefix } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../../platform/redis/connection.js';
@@ -39,7 +39,7 @@ export async function reserveCapacity(
     id,
     bytes,
   }: { queue: CommandQueueName; session: string; id: string; bytes: number },
-  limits: Bounds = bounds,
+  limits: Bounds,
 ): Promise<QueueBound | null> {
   const names = queues[name];
   const queue = `${keyPrefix}:${names.queue(session)}`;

@@ -11,6 +11,7 @@ import { parseTarget } from './request-target.js';
 import type { ResponseWithDefaults } from './responses.js';
 import { createRouter, everyMethod, routeFor } from './router.js';
 import { ServedRequest, type SharedParts } from './served-request.js';
+import { toApiError } from './to-api-error.js';
 
 export interface App {
   handle(request: IncomingMessage, response: ResponseWithDefaults): void;
@@ -19,12 +20,7 @@ export interface App {
 export interface AppParts extends SharedParts {
   readonly routes: readonly Route[];
   readonly guard: HostOriginGuard;
-  /** Throws `unauthorized` or `origin_not_allowed`. */
-  readonly authenticate: (
-    request: IncomingMessage,
-    admission: Admission,
-    parameters: Exchange['parameters'],
-  ) => Caller | Promise<Caller>;
+  readonly authenticate: Authenticate;
   /** null: no response has CORS headers. */
   readonly cors: Cors | null;
   readonly problems: Problems;
@@ -33,10 +29,15 @@ export interface AppParts extends SharedParts {
   readonly onBound: OnBound;
 }
 
+/** Identifies the caller. Throws `unauthorized` or `origin_not_allowed`. */
+export type Authenticate = (
+  request: IncomingMessage,
+  admission: Admission,
+  parameters: Exchange['parameters'],
+) => Caller | Promise<Caller>;
+
 /** How refusals and failures become responses. */
 export interface Problems {
-  /** Converts any thrown value into an error that the client may see. */
-  toApiError(thrown: unknown): ApiError;
   /** Once the caller's login has ended, this error replaces any other. */
   loginEnded(): ApiError;
   /** `route`: undefined if the request matches none. */
@@ -107,14 +108,14 @@ export function createApp(parts: AppParts): App {
     try {
       answerProblem(served, thrown);
     } catch (error) {
-      served.problem = problems.toApiError(error);
+      served.problem = toApiError(error);
       served.request.destroy();
     }
   }
 
   function answerProblem(served: ServedRequest, thrown: unknown): void {
     const { request, response, match } = served;
-    const error = served.hasLoginEnded ? problems.loginEnded() : problems.toApiError(thrown);
+    const error = served.hasLoginEnded ? problems.loginEnded() : toApiError(thrown);
     served.problem = error;
     if (error.bound !== null) onBound(error.bound);
     if (response.headersSent) request.destroy();

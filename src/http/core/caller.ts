@@ -10,18 +10,11 @@ export interface Caller {
   readonly scope: Scope | 'guest' | null;
   /** How the caller was identified. `configuration`: no keys are configured, so every caller may do everything. */
   readonly via: 'configuration' | 'key' | 'cookie';
-  /** Present if a cookie identified the caller. It can end while a request is answered. */
-  readonly login?: BrowserLogin;
-}
-
-/** The login that the cookie of a browser names. */
-export interface BrowserLogin {
-  /** `key`: the browser logged in with an API key. `guest`: it opened a link. */
-  readonly kind: 'key' | 'guest';
-  /** Redis key of the login. */
-  readonly redisKey: string;
-  /** Redis key of the account that the login is for. A guest's login ends with that account. */
-  readonly accountKey: string;
+  /**
+   * Present if a login identified the caller. It can end while a request is answered: then `onEnd` is called once. Returns the
+   * function that cancels this.
+   */
+  readonly watchLogin?: (onEnd: () => void) => () => void;
 }
 
 /** The caller of an open route, which asks for no key. */
@@ -38,7 +31,7 @@ export interface Permission {
 export function authorize({ scope: granted }: Caller, { scope: needed, isForGuests }: Permission): void {
   if (needed === 'open' || (granted === 'guest' && isForGuests)) return;
   if (granted !== null && granted !== 'guest' && covers(granted, needed)) return;
-  throw new ApiError('forbidden', `this takes the scope ${needed}; yours is ${granted ?? 'none'}`);
+  throw new ApiError('forbidden', `this needs the scope ${needed}; this caller has ${granted ?? 'none'}`);
 }
 
 /** The name under which limits count the caller: the key, or without one the address. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
-import { anonymous, type BrowserLogin, type Caller, callerName } from './caller.js';
+import { anonymous, type Caller, callerName } from './caller.js';
 import type { Addresses } from './client-ip.js';
 import type { Exchange, RouteMatch } from './exchange.js';
 import { requestIdOf } from './headers.js';
@@ -14,8 +14,6 @@ export interface SharedParts {
   /** Counts requests that change or cost something, for the caller and for the address. */
   readonly limits: { countRequest(caller: Caller, address: string): Promise<void> };
   readonly addresses: Addresses;
-  /** Calls `end` once if the login ends. `add` returns the function that cancels this. */
-  readonly loginWatch: { add(login: BrowserLogin, end: () => void): () => void };
   readonly requestsInFlight: InFlightLimit;
   readonly bodyMemory: BodyMemory;
   readonly closing: AbortSignal;
@@ -98,14 +96,14 @@ export class ServedRequest implements Exchange {
 
   #makeSignal(): AbortSignal {
     const { response, caller } = this;
-    const { closing, loginWatch } = this.#shared;
+    const { closing } = this.#shared;
     const controller = new AbortController();
     const abort = () => controller.abort();
     const endLogin = () => {
       this.hasLoginEnded = true;
       abort();
     };
-    const unwatch = caller.login && loginWatch.add(caller.login, endLogin);
+    const unwatch = caller.watchLogin?.(endLogin);
     closing.addEventListener('abort', abort, { once: true });
     response.once('close', () => {
       unwatch?.();

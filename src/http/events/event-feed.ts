@@ -5,7 +5,7 @@ import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { type Position, readEvents, type StreamView } from '../../platform/store/event-stream.js';
-import { viaRedis } from '../session/redis-errors.js';
+import { viaRedis } from '../core/redis-errors.js';
 import type { SessionReader } from '../session/session-reader.js';
 import { catchUp, type StreamStart } from './catch-up.js';
 import type { FrameSelector } from './frames.js';

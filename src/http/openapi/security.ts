@@ -6,7 +6,7 @@ import type { JsonObject } from '../core/route-doc.js';
 /** How a caller authenticates. Without configured keys, no authentication is needed. */
 export const securitySchemes: JsonObject = {
   bearer: { type: 'http', scheme: 'bearer', description: `an API key, \`${apiKeyPrefix}…\`` },
-  header: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'the same' },
+  header: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'an API key, in its own header' },
   login: {
     type: 'apiKey',
     in: 'cookie',

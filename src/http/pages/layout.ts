@@ -39,27 +39,17 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'same-origin',
 };
 
-export const icon =
+const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 
 /** The HTML around the content of every page. */
 export function layout({ title, tone, content, isLive, footer = null }: PageParts): string {
+  const look = html`<meta name="color-scheme" content="light dark">
+<style>${new Html(css)}</style>
+`;
   const page = html`<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-${
-  isLive
-    ? html`<noscript><meta http-equiv="refresh" content="5"></noscript>
-`
-    : null
-}<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${title} · Holdline</title>
-<link rel="icon" href="${new Html(icon)}">
-<style>${new Html(css)}</style>
-</head>
+${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
 <body class="${tone}">
 <header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p></header>
 <main>
@@ -75,6 +65,20 @@ ${
 </html>
 `;
   return page.text;
+}
+
+const reloadWithoutScript = html`<noscript><meta http-equiv="refresh" content="5"></noscript>
+`;
+
+/** The head of a page. `rest`: its last lines. */
+export function pageHead(title: string, rest: Html): Html {
+  return html`<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${title} · Holdline</title>
+<link rel="icon" href="${new Html(icon)}">
+${rest}</head>`;
 }
 
 const liveNote = html`<p class="live"></p><noscript><p>This page reloads every 5 seconds.</p></noscript>`;

@@ -67,7 +67,7 @@ ${postCommand('/api/logout', target)}`,
       return {
         heading: 'The login failed',
         tone: 'bad',
-        content: html`${error}<p>It is not tried again by itself. Start a new login to get a new code:</p>
+        content: html`${error}<p>The session does not restart by itself. Start a new login to get a new code:</p>
 ${startCommand(target)}`,
       };
     case 'disconnected':
@@ -99,7 +99,7 @@ function disconnectedHelp(
     return {
       heading: 'The session has given up',
       tone: 'bad',
-      content: html`${error}<p>It is not tried again by itself. Look into the reason, then start it again:</p>
+      content: html`${error}<p>The session does not restart by itself. Look into the reason, then start it again:</p>
 ${startCommand(target)}`,
     };
   }
@@ -115,7 +115,7 @@ ${commandBlock(['npm start -- supervisor'])}`,
   return {
     heading: 'Disconnected',
     tone: 'bad',
-    content: html`${error}<p>Nothing to do: it is tried again by itself, and the login is kept.</p>`,
+    content: html`${error}<p>Nothing to do: the session reconnects by itself, and the login is kept.</p>`,
   };
 }
 

@@ -8,9 +8,9 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { requestEnd } from '../../platform/store/intent-store.js';
 import { endRun, type RunEnd } from '../../platform/store/state-store.js';
 import { coalesced, createTicker } from '../core/coalesce.js';
+import { viaRedis } from '../core/redis-errors.js';
 import type { ConfiguredSession } from './effective-status.js';
-import type { RunQueue } from './queues.js';
-import { viaRedis } from './redis-errors.js';
+import type { RunQueue } from './run-queue.js';
 import { type RunView, readRunView } from './run-view.js';
 
 /** How a replica starts and ends the run of a session: all reads and writes in Redis for that. Each failure is an error of the API. */

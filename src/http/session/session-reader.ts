@@ -5,9 +5,9 @@ import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/stat
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
 import { memoizeLast, oneAtATime } from '../core/coalesce.js';
+import { viaRedis } from '../core/redis-errors.js';
 import { Json } from '../core/responses.js';
 import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
-import { viaRedis } from './redis-errors.js';
 
 /** The stored state cannot be parsed. */
 export class UnreadableStateError extends ApiError {

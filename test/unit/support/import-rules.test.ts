@@ -207,7 +207,7 @@ const files: readonly { title: string; file: string; lines: readonly Line[] }[] 
       [`export * from 'node:http';`],
       [`export * from 'polka';`],
       [`export * from '../auth/api-keys.js';`, imports],
-      [`export type * from '../session/queues.js';`, imports],
+      [`export type * from '../session/run-queue.js';`, imports],
       [`export * from './../pages/layout.js';`, imports],
       [`export * from '../server.js';`, imports],
       [`export * from '../../http/server.js';`, imports],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { pino } from 'pino';
+import type { BrowserLogin } from '../../../../src/http/auth/browser-logins.js';
 import { LoginWatch } from '../../../../src/http/auth/login-watch.js';
-import type { BrowserLogin } from '../../../../src/http/core/caller.js';
 
 const intervalMs = 1_000;
 let checks: string[][] = [];

@@ -119,11 +119,11 @@ describe('the /qr page', () => {
 
   it('distinguishes a retry, a final failure and a missing owner', () => {
     const failed = status('disconnected', { last_error: 'the network is down' });
-    assert.match(page('disconnected', { status: failed }), /tried again by itself, and the login is kept/);
     assert.match(
-      page('disconnected', { status: failed, heartbeat: 'ended' }),
-      /is not tried again by itself/,
+      page('disconnected', { status: failed }),
+      /the session reconnects by itself, and the login is kept/,
     );
+    assert.match(page('disconnected', { status: failed, heartbeat: 'ended' }), /does not restart by itself/);
     assert.match(page('disconnected', { status: failed, heartbeat: null }), /Another supervisor takes over/);
     for (const heartbeat of ['live', 'ended', null] as const) {
       assert.match(page('disconnected', { status: failed, heartbeat }), /the network is down/);

@@ -6,7 +6,7 @@ import { addStart } from '../../platform/queues/start-queue.js';
 import { repairStartQueue } from '../../platform/queues/start-queue-repair.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { withQuarantine } from '../../platform/redis/quarantine.js';
-import { viaRedis } from './redis-errors.js';
+import { unlessDown } from '../core/redis-errors.js';
 
 /** The producer's side of the queue whose jobs are the runs of sessions. */
 export interface RunQueue {
@@ -34,12 +34,4 @@ export function createRunQueue(redis: Redis): RunQueue {
       }),
     close: () => queue.close(),
   };
-}
-
-/** Throws `redis_unavailable` at once while Redis is down. BullMQ itself would wait for a connection and run the command later. */
-export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {
-  return viaRedis(async () => {
-    if (redis.status !== 'ready') throw new Error('not connected');
-    return await call();
-  });
 }

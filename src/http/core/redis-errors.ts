@@ -1,6 +1,7 @@
 import type { ChainableCommander } from 'ioredis';
 import { ApiError } from '../../contract/errors.js';
 import { isParseError, isWrongType } from '../../platform/data-errors.js';
+import type { Redis } from '../../platform/redis/connection.js';
 import { needsReconnect } from '../../platform/redis/connection-group.js';
 import { refusesRight } from '../../platform/redis/rights.js';
 
@@ -20,6 +21,14 @@ export async function viaRedis<T>(call: () => Promise<T>): Promise<T> {
         })
       : error;
   }
+}
+
+/** Throws `redis_unavailable` at once while Redis is down. BullMQ itself would wait for a connection and run the command later. */
+export async function unlessDown<T>(redis: Redis, call: () => Promise<T>): Promise<T> {
+  return viaRedis(async () => {
+    if (redis.status !== 'ready') throw new Error('not connected');
+    return await call();
+  });
 }
 
 function sentenceOf(error: unknown): string {

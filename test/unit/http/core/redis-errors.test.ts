@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { viaRedis } from '../../../../src/http/session/redis-errors.js';
+import { viaRedis } from '../../../../src/http/core/redis-errors.js';
 import { redisErrors } from '../../../support/refusals/errors.js';
 
 const callRefusedWith = (message: string) =>

@@ -27,12 +27,8 @@ interface AuthenticateParts {
  * page of this server. Without configured keys, it also throws that for every request that a page of another origin makes:
  * otherwise any web site could act as the admin through a browser on this machine.
  */
-export function createAuthenticate({
-  apiKeys,
-  logins,
-  loginWatch,
-  onBound,
-}: AuthenticateParts): Authenticate {
+export function createAuthenticate(parts: AuthenticateParts): Authenticate {
+  const { apiKeys, logins, loginWatch, onBound } = parts;
   if (apiKeys.isEmpty) {
     return ({ method, headers }, { isCrossOrigin }) => {
       if (isCrossOrigin && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
@@ -52,10 +48,9 @@ export function createAuthenticate({
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
       const login = await logins.find(sessionOfPath(parameters), loginIds, guestIds);
       if (login !== null) {
-        const { name: keyName, scope } = login.apiKey;
-        const rights =
-          login.kind === 'guest' ? ({ keyName: '', scope: 'guest' } as const) : { keyName, scope };
-        return { ...rights, via: 'cookie', watchLogin: (onEnd) => loginWatch.add(login, onEnd) };
+        const watchLogin = (onEnd: () => void) => loginWatch.add(login, onEnd);
+        if (login.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', watchLogin };
+        return { keyName: login.apiKey.name, scope: login.apiKey.scope, via: 'cookie', watchLogin };
       }
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');

@@ -40,8 +40,8 @@ export type ForwardedOperationName = {
 }[WorkerOperationName];
 
 export function isForwarded(name: OperationName): name is ForwardedOperationName {
-  const { delivery, answer }: Operation = operations[name];
-  return (delivery === 'query' || delivery === 'idempotent') && answer === undefined;
+  const operation = findWorkerOperation(name);
+  return operation !== null && operation.answer === undefined;
 }
 
 /** Every row with its name. The rows have the general type {@link Operation}. */

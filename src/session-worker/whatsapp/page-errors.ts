@@ -26,7 +26,7 @@ export class PageLacksError extends HoldlineError {
 /** The page has reloaded, and is not set up yet. */
 export class PageReloadedError extends HoldlineError {
   constructor() {
-    super('page_reloaded', 'the page has reloaded', { retryable: true });
+    super('page_reloaded', 'the page has reloaded');
   }
 }
 

@@ -31,7 +31,7 @@ async function main(): Promise<void> {
 /** Starts the parts of this role and adds each to `parts`, which are stopped in reverse order. */
 async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
   const http = config.role === 'all' ? startHttpProcess(config, log) : null;
-  const redisUrl = config.redisUrl ?? (await startLocalRedis(config, log, parts));
+  const redisUrl = config.redisUrl ?? (await startLocalRedis(config, log, parts, stopping));
   const preflight = watchRedisPreflight({ redisUrl, timing: config.timing, log });
   parts.push({ stop: () => preflight.stop() });
   let supervised: Promise<void> = preflight.verdict;
@@ -86,10 +86,15 @@ async function serveInChildProcess(http: HttpProcess, redisUrl: string, parts: S
   return http.serve(redisUrl);
 }
 
-async function startLocalRedis(config: Config, log: Logger, parts: Stoppable[]): Promise<string> {
+async function startLocalRedis(
+  config: Config,
+  log: Logger,
+  parts: Stoppable[],
+  stopping: AbortSignal,
+): Promise<string> {
   const lock = await lockDataDirectory(config.dataDir);
   parts.push({ stop: () => lock.release() });
-  const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log });
+  const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log, signal: stopping });
   parts.push({ stop: () => redis.stop() });
   return redis.url;
 }

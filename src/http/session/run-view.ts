@@ -11,6 +11,7 @@ import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { parseIntent, parseOutcome } from '../../platform/store/intent-store.js';
 import { tryParseStatus } from '../../platform/store/state-store.js';
+import { registrationMaxMs } from '../../platform/store/supervisor-registry.js';
 import { quarantineUnusableKeys } from '../../platform/store/unusable-keys.js';
 import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
 import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
@@ -97,7 +98,7 @@ async function readOnce(
 
 // KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
 // returns the values of the first eight, '' for a missing one; the job's data, 'none' without a job; the number of live
-// supervisors; Redis ms; 1 if the heartbeat has no TTL. A registration that expires in more than an hour is no supervisor's.
+// supervisors; Redis ms; 1 if the heartbeat has no TTL
 const readScript = luaScript<
   [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
@@ -108,7 +109,7 @@ const readScript = luaScript<
    view[9] = redis.call('HGET', KEYS[9], 'data') or redis.call('EXISTS', KEYS[9]) == 0 and 'none' or ''
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   view[10] = redis.call('ZCOUNT', KEYS[10], now, now + 3600000)
+   view[10] = redis.call('ZCOUNT', KEYS[10], now, now + ${registrationMaxMs})
    view[11] = string.format('%.0f', now)
    view[12] = redis.call('PTTL', KEYS[2]) == -1 and 1 or 0
    return view`,

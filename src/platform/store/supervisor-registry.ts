@@ -4,6 +4,9 @@ import { luaScript } from '../redis/lua-script.js';
 
 /** Which supervisors are alive: each registers again before its entry expires. */
 
+/** An entry that expires later than this was not written by a supervisor, and does not count. */
+export const registrationMaxMs = 3_600_000;
+
 /** `room`: how many more sessions the supervisor can take. */
 export async function registerSupervisor(
   redis: Redis,
@@ -65,14 +68,13 @@ function parseRoom(text = ''): number {
 
 // KEYS supervisors rooms
 // returns supervisor room supervisor room …
-// An entry that expires in more than an hour was not written by a supervisor, and is left out.
 const readScript = luaScript<string[]>(
   'readSupervisors',
   2,
   `local time = redis.call('TIME')
    local entries = {}
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, now + 3600000)) do
+   for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, now + ${registrationMaxMs})) do
      entries[#entries + 1] = id
      entries[#entries + 1] = redis.call('HGET', KEYS[2], id) or '0'
    end

@@ -118,22 +118,24 @@ export const noSupervisorSentence = 'no supervisor is running';
 /** `live`: an owner keeps the stored state up to date. `ended`: the run is over. null: the owner is gone. */
 export type Heartbeat = 'live' | 'ended' | null;
 
+/**
+ * Does not look at the TTL. A `live` without one is no owner's: the reader of a run's view ignores it and puts it in quarantine
+ * (http/session/run-view.ts). Polls take it for an owner until then, and so need no further command to Redis.
+ */
 export function parseHeartbeat(text: string | null): Heartbeat {
   return text === 'live' || text === 'ended' ? text : null;
 }
 
-/** Whether a stored status still holds. If not, {@link withoutOwner} replaces it. */
+/** Whether a stored status still holds; false: its owner is gone. */
 export function isCurrent(stored: Status, heartbeat: Heartbeat): boolean {
   return heartbeat !== null || stored.state === 'stopped';
 }
 
-/** The effective status of a session whose owner is gone. */
-export function withoutOwner(stored: Status, lastError: string): Status {
-  return composeStatus(
-    stored,
-    { state: 'disconnected', lastError, account: stored.account },
-    stored.updated_at,
-  );
+/** The status to report in place of the stored one: `disconnected` if the owner is gone. */
+export function reportedStatus(stored: Status, heartbeat: Heartbeat): Status {
+  if (isCurrent(stored, heartbeat)) return stored;
+  const change = { state: 'disconnected', lastError: ownerGoneSentence, account: stored.account } as const;
+  return composeStatus(stored, change, stored.updated_at);
 }
 
 /** The status of a session before its first run. */

@@ -1,5 +1,6 @@
 import { type SendJob, sendJobSchema } from '../../contract/command-jobs.js';
 import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
+import { parseHeartbeat } from '../../contract/status.js';
 import { isDataError } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
@@ -88,7 +89,7 @@ async function readTogether(redis: Redis, session: string, refs: readonly JobRef
       isUnusable: job === wrongType,
       record: parseSendRecord(record === wrongType ? '' : (record as string | null)),
       wipedEpoch: parseWipedEpoch(wiped) ?? 0,
-      isOwned: heartbeat === 'live',
+      isOwned: parseHeartbeat(heartbeat ?? null) === 'live',
       nowMs,
     };
   });

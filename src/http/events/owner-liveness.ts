@@ -1,5 +1,5 @@
 import { eventsOfChange } from '../../contract/events.js';
-import { type Status, statusSchema } from '../../contract/status.js';
+import { isCurrent, type Status, statusSchema } from '../../contract/status.js';
 import { isWrongType } from '../../platform/data-errors.js';
 import { type SessionReader, UnreadableStateError } from '../session/session-reader.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
@@ -42,7 +42,7 @@ export class OwnerLiveness {
     const { status, heartbeat } = read;
     // A state event that arrived during the read is newer.
     if (statesSeen !== this.#statesSeen) return;
-    const isGone = heartbeat === null && status.state !== 'stopped';
+    const isGone = !isCurrent(status, heartbeat);
     const before = this.#knownStatus;
     this.#knownStatus = status;
     if (isGone === (this.#ownerGoneEvents !== null)) return;

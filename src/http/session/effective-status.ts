@@ -1,11 +1,4 @@
-import {
-  type Heartbeat,
-  isCurrent,
-  neverStarted,
-  ownerGoneSentence,
-  type Status,
-  withoutOwner,
-} from '../../contract/status.js';
+import { type Heartbeat, neverStarted, reportedStatus, type Status } from '../../contract/status.js';
 import type { Config } from '../../platform/config/config.js';
 
 /** A session, and the configuration that its status shows before its first run. */
@@ -19,8 +12,7 @@ export function effectiveStatus(
   heartbeat: Heartbeat,
   configured: ConfiguredSession,
 ): Status {
-  if (stored === null) return beforeAnyRun(configured);
-  return isCurrent(stored, heartbeat) ? stored : withoutOwner(stored, ownerGoneSentence);
+  return stored === null ? beforeAnyRun(configured) : reportedStatus(stored, heartbeat);
 }
 
 function beforeAnyRun(configured: ConfiguredSession): Status {

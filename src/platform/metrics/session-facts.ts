@@ -8,8 +8,8 @@ import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { PageStatus } from '../../contract/page.js';
 import {
   type Heartbeat,
-  isCurrent,
   parseHeartbeat,
+  reportedStatus,
   type SessionState,
   type Status,
 } from '../../contract/status.js';
@@ -86,8 +86,7 @@ export async function readSessionFacts(
 }
 
 function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {
-  if (status === null) return 'stopped';
-  return isCurrent(status, heartbeat) ? status.state : 'disconnected';
+  return status === null ? 'stopped' : reportedStatus(status, heartbeat).state;
 }
 
 function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, nowMs: number) {

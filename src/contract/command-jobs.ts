@@ -54,27 +54,40 @@ export const sendOutcomeSchema = z.discriminatedUnion('status', [
 ]);
 export type SendOutcome = z.infer<typeof sendOutcomeSchema>;
 
-/** Outcomes that the owner decides, or a replica if there is no owner. Shared, so that both say the same. */
+type UnsentOutcome = Extract<SendOutcome, { error: unknown }>;
+type SendErrorCode = (typeof sendErrorCodes)[number];
+
+/** The message was not sent. */
+export function failedSend(code: SendErrorCode, message: string): UnsentOutcome {
+  return { status: 'failed', error: { code, message } };
+}
+
+/** It is not known whether the message was sent. */
+export function unknownSend(code: SendErrorCode, message: string): UnsentOutcome {
+  return { status: 'unknown', error: { code, message } };
+}
+
+/** Outcomes that several places decide. Shared, so that all say the same. */
 export const sharedSendOutcomes = {
-  expired: {
-    status: 'failed',
-    error: { code: 'expired', message: 'the message could not be sent in time' },
-  },
-  accountChanged: {
-    status: 'failed',
-    error: {
-      code: 'account_changed',
-      message: 'the account was logged out or changed before the message was sent',
-    },
-  },
-  loginLost: {
-    status: 'unknown',
-    error: {
-      code: 'interrupted',
-      message: 'the send was interrupted, and the login that could show its outcome is gone',
-    },
-  },
-} as const satisfies Record<string, SendOutcome>;
+  expired: failedSend('expired', 'the message could not be sent in time'),
+  accountChanged: failedSend(
+    'account_changed',
+    'the account was logged out or changed before the message was sent',
+  ),
+  loginLost: unknownSend(
+    'interrupted',
+    'the send was interrupted, and the login that could show its outcome is gone',
+  ),
+  notAcknowledged: unknownSend(
+    'not_acknowledged',
+    'the page has the message, but WhatsApp did not acknowledge it in time',
+  ),
+};
+
+/** Whether the credentials were wiped after the request: the send is void. `wipedEpoch`: of the newest wipe. */
+export function isWipedSince(job: Pick<SendJob, 'wipedEpoch'>, wipedEpoch: number): boolean {
+  return job.wipedEpoch < wipedEpoch;
+}
 
 /** `GET /api/jobs/<id>`. */
 export const jobViewSchema = z.object({

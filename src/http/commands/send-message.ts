@@ -1,4 +1,9 @@
-import type { JobView, SendOutcome, sendErrorCodes } from '../../contract/command-jobs.js';
+import {
+  type JobView,
+  type SendOutcome,
+  type sendErrorCodes,
+  unknownSend,
+} from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
@@ -56,13 +61,7 @@ async function untilSettled({ jobs, run }: SessionCommandContext, accepted: Acce
   }
 }
 
-const lost: SendOutcome = {
-  status: 'unknown',
-  error: {
-    code: 'interrupted',
-    message: 'Redis has lost the job; whether the message was sent is not known',
-  },
-};
+const lost = unknownSend('interrupted', 'Redis has lost the job; whether the message was sent is not known');
 
 type NotSent = Exclude<SendOutcome, { status: 'sent' }>;
 

@@ -1,10 +1,12 @@
 import {
+  isWipedSince,
   type JobView,
   type SendJob,
   type SendOutcome,
   sendOutcomeSchema,
   settledSendAgeS,
   sharedSendOutcomes,
+  unknownSend,
 } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import { parseJson } from '../../platform/data-errors.js';
@@ -22,10 +24,10 @@ export function settledOutcome(stored: StoredJob, data: Data): SendOutcome | nul
   if (returned?.success) return returned.data;
   // The owner records it before it completes the job.
   if (record?.outcome) return record.outcome;
-  if (job?.returnvalue) return interrupted('the outcome of the send cannot be read');
-  if (job?.finishedOn) return interrupted('the send ended without an outcome');
+  if (job?.returnvalue) return unknownSend('interrupted', 'the outcome of the send cannot be read');
+  if (job?.finishedOn) return unknownSend('interrupted', 'the send ended without an outcome');
 
-  const isVoid = data.wipedEpoch < wipedEpoch;
+  const isVoid = isWipedSince(data, wipedEpoch);
   if (record?.attempt) {
     // An owner looks for the message before it gives up.
     if (!isVoid || isOwned) return null;
@@ -42,10 +44,6 @@ export function isForgotten(stored: StoredJob, data: Data): boolean {
   if (stored.job.finishedOn === null && settledOutcome(stored, data) === null) return false;
   const settledAt = stored.job.finishedOn ?? data.notAfter;
   return stored.nowMs - settledAt > settledSendAgeS * 1_000;
-}
-
-function interrupted(message: string): SendOutcome {
-  return { status: 'unknown', error: { code: 'interrupted', message } };
 }
 
 /** The path of the job of an accepted message. */

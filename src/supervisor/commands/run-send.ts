@@ -1,10 +1,17 @@
-import { type SendJob, type SendOutcome, sharedSendOutcomes } from '../../contract/command-jobs.js';
+import {
+  failedSend,
+  isWipedSince,
+  type SendJob,
+  type SendOutcome,
+  sharedSendOutcomes,
+  unknownSend,
+} from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import type { SendRecord } from '../../platform/store/send-attempts.js';
 import { CommandInterruptedError, CommandRefusedError } from '../thread-rpc.js';
 import { LookupUnansweredError, PageAttempt, type SendContext } from './send-attempt.js';
 import { SendPendingError } from './send-batch.js';
-import { type Attempted, failedSend, unknownSend } from './send-outcomes.js';
+import type { Attempted } from './send-outcomes.js';
 
 /** The wait before the same page is called again: it may be reloading. */
 const retryAfterInterruptionMs = 1_000;
@@ -94,7 +101,7 @@ function outcomeWithoutPage(
 ): SendOutcome | null {
   const wid = context.wid();
   const isVoid =
-    job.wipedEpoch < context.wipedEpoch() || (job.wid !== null && wid !== null && job.wid !== wid);
+    isWipedSince(job, context.wipedEpoch()) || (job.wid !== null && wid !== null && job.wid !== wid);
   if (isVoid && attempt === null) {
     return sharedSendOutcomes.accountChanged;
   }
@@ -103,12 +110,7 @@ function outcomeWithoutPage(
     return sharedSendOutcomes.loginLost;
   }
   if (performance.now() > context.expiresAt) {
-    return attempt === null
-      ? sharedSendOutcomes.expired
-      : unknownSend(
-          'not_acknowledged',
-          'the page has the message, but WhatsApp did not acknowledge it in time',
-        );
+    return attempt === null ? sharedSendOutcomes.expired : sharedSendOutcomes.notAcknowledged;
   }
   if (context.place.unansweredLookups < unansweredLookupsMax) return null;
   const message = 'WhatsApp did not answer whether the recipient is on WhatsApp';

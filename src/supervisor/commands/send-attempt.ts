@@ -4,6 +4,7 @@ import {
   type SendJob,
   type SendOutcome,
   sharedSendOutcomes,
+  unknownSend,
 } from '../../contract/command-jobs.js';
 import type { PreparedMessage, SendCommands } from '../../contract/worker-commands.js';
 import type { Incarnation } from '../incarnation.js';
@@ -18,7 +19,7 @@ import type { LookupLimiter } from './lookup-limiter.js';
 import type { HandoverResult } from './send-batch.js';
 import type { SendBatcher } from './send-batcher.js';
 import type { SendPlace } from './send-order.js';
-import { type Attempted, outcomeOfFound, unknownSend } from './send-outcomes.js';
+import { type Attempted, outcomeOfFound } from './send-outcomes.js';
 
 /** What a send needs from its run. The functions return the current value. */
 export interface SendContext {

@@ -1,28 +1,19 @@
-import type { SendAttempt, SendJob, SendOutcome } from '../../contract/command-jobs.js';
+import {
+  failedSend,
+  type SendAttempt,
+  type SendJob,
+  type SendOutcome,
+  sharedSendOutcomes,
+} from '../../contract/command-jobs.js';
 import type { FoundMessage } from '../../contract/worker-commands.js';
 
 /** An attempt whose message can be looked for by its id. */
 export type Attempted = SendAttempt & { readonly messageId: string };
 
-type SendError = Extract<SendOutcome, { error: unknown }>['error'];
-
-export function failedSend(code: SendError['code'], message: string): SendOutcome {
-  return { status: 'failed', error: { code, message } };
-}
-
-export function unknownSend(code: SendError['code'], message: string): SendOutcome {
-  return { status: 'unknown', error: { code, message } };
-}
-
 /** The outcome of a message that the page has, by WhatsApp's acknowledgement or its absence. */
 export function outcomeOfFound(job: SendJob, attempt: Attempted, found: FoundMessage): SendOutcome {
   if (found.ack < 0) return failedSend('whatsapp_error', 'WhatsApp refused the message');
-  if (!(found.ack > 0)) {
-    return unknownSend(
-      'not_acknowledged',
-      'the page has the message, but WhatsApp did not acknowledge it in time',
-    );
-  }
+  if (!(found.ack > 0)) return sharedSendOutcomes.notAcknowledged;
   return {
     status: 'sent',
     result: {

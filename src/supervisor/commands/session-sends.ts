@@ -1,5 +1,5 @@
 import type { Job } from 'bullmq';
-import { type SendJob, type SendOutcome, sendJobSchema } from '../../contract/command-jobs.js';
+import { failedSend, type SendJob, type SendOutcome, sendJobSchema } from '../../contract/command-jobs.js';
 import { messageOf } from '../../contract/errors.js';
 import { sendJobKey } from '../../contract/keys.js';
 import type { Fence } from '../../contract/status.js';
@@ -23,7 +23,6 @@ import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
 import { SendBatcher } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
-import { failedSend } from './send-outcomes.js';
 
 export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;

@@ -1,4 +1,4 @@
-import { keyPrefix, type SessionKeys, sessionKeys } from './keys.js';
+import { keyPrefix, queueKey, type SessionKeys, sessionKeys } from './keys.js';
 
 /**
  * The Redis type of each key. A key of another type is unusable, and its reader puts it in quarantine
@@ -50,7 +50,7 @@ const queueKeyTypes = {
 
 /** BullMQ's own keys of a queue. */
 export function queueKeys(queue: string): string[] {
-  return Object.keys(queueKeyTypes).map((name) => `${keyPrefix}:${queue}:${name}`);
+  return Object.keys(queueKeyTypes).map((name) => queueKey(queue, name));
 }
 
 const otherTypes: readonly (readonly [RegExp, KeyType])[] = [

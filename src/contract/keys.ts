@@ -45,6 +45,19 @@ export function loginIndexKey(list: string): string {
   return `${keyPrefix}:visits:${list}`;
 }
 
+/** A key of BullMQ's in a queue: one of its own, such as `wait`, or a job's, by id. `name` `''`: the prefix of them all. */
+export function queueKey(queue: string, name: string): string {
+  return `${keyPrefix}:${queue}:${name}`;
+}
+
+/** The lists of a session's unsettled commands: waiting sends, active sends, waiting reads, active reads. */
+export function commandLists(session: string): string[] {
+  return [sendsQueue(session), readsQueue(session)].flatMap((queue) => [
+    queueKey(queue, 'wait'),
+    queueKey(queue, 'active'),
+  ]);
+}
+
 export interface SessionKeys {
   /** `epoch.incarnation`: the fence that every state write must carry. Survives a logout. */
   readonly fence: string;
@@ -86,7 +99,7 @@ export interface SessionKeys {
 
 export function sessionKeys(session: string): SessionKeys {
   const own = `${keyPrefix}:s:${session}`;
-  const job = `${keyPrefix}:${sessionsQueue}:${runJobId(session)}`;
+  const job = queueKey(sessionsQueue, runJobId(session));
   return {
     fence: `${own}:fence`,
     state: `${own}:state`,
@@ -107,7 +120,7 @@ export function sessionKeys(session: string): SessionKeys {
     quarantineIndex: `${own}:aside`,
     lock: `${job}:lock`,
     job,
-    stalled: `${keyPrefix}:${sessionsQueue}:stalled`,
+    stalled: queueKey(sessionsQueue, 'stalled'),
   };
 }
 
@@ -140,11 +153,11 @@ export function answersKey(session: string): string {
 }
 
 export function readJobKey(session: string, jobId: string): string {
-  return `${keyPrefix}:${readsQueue(session)}:${jobId}`;
+  return queueKey(readsQueue(session), jobId);
 }
 
 export function sendJobKey(session: string, jobId: string): string {
-  return `${keyPrefix}:${sendsQueue(session)}:${jobId}`;
+  return queueKey(sendsQueue(session), jobId);
 }
 
 /** A snapshot that is being uploaded: a hash like a snapshot's own, with a TTL. */

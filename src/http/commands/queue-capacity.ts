@@ -1,5 +1,5 @@
 import type { BoundName, Bounds } from '../../contract/bounds.js';
-import { commandRoomKey, keyPrefix } from '../../contract/keys.js';
+import { commandRoomKey, queueKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -42,12 +42,12 @@ export async function reserveCapacity(
   limits: Bounds,
 ): Promise<QueueBound | null> {
   const names = queues[name];
-  const queue = `${keyPrefix}:${names.queue(session)}`;
+  const queue = names.queue(session);
   const met = await roomScript(
     redis,
-    [`${queue}:wait`, `${queue}:active`, commandRoomKey(session, name)],
+    [queueKey(queue, 'wait'), queueKey(queue, 'active'), commandRoomKey(session, name)],
     [
-      `${queue}:`,
+      queueKey(queue, ''),
       id,
       bytes,
       limits[names.items],

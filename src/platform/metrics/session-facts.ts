@@ -3,8 +3,7 @@ import {
   credentialsBackupParts,
   describeBackup,
 } from '../../contract/credentials.js';
-import { keyPrefix, sessionKeys } from '../../contract/keys.js';
-import { readsQueue, sendsQueue } from '../../contract/names.js';
+import { commandLists, sessionKeys } from '../../contract/keys.js';
 import type { PageStatus } from '../../contract/page.js';
 import {
   type Heartbeat,
@@ -52,14 +51,9 @@ export async function readSessionFacts(
   heartbeatTtlMs: number,
 ): Promise<SessionFacts> {
   const k = sessionKeys(session);
-  const sends = `${keyPrefix}:${sendsQueue(session)}`;
-  const reads = `${keyPrefix}:${readsQueue(session)}`;
   const [nowMs, state, heartbeatText, backupStatus, summary, ttlMs, ...counts] = await factsScript(
     redis,
-    [
-      ...[k.state, k.heartbeat, k.backupStatus, k.backupSummary],
-      ...[`${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`],
-    ],
+    [k.state, k.heartbeat, k.backupStatus, k.backupSummary, ...commandLists(session)],
     [],
   );
   // An unreadable value affects only its own metrics: metrics matter most when data is broken.
@@ -96,7 +90,7 @@ function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, n
 
 type Reply = readonly [number, string, string, string, string, number, number, number, number, number];
 
-// KEYS state heartbeat backupStatus backupSummary, lists of waiting and active sends, of waiting and active reads
+// KEYS state heartbeat backupStatus backupSummary, commandLists
 // returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' for a missing string
 const factsScript = luaScript<Reply>(
   'sessionFacts',

@@ -1,6 +1,6 @@
 import { type JobsOptions, Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
-import { keyPrefix } from '../../contract/keys.js';
+import { keyPrefix, queueKey } from '../../contract/keys.js';
 import { isNotInteger, isWrongType } from '../data-errors.js';
 import { logOf, type Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -59,7 +59,7 @@ export async function requeueIfLost(
   jobId: string,
   end: 'back' | 'front' = 'back',
 ): Promise<boolean> {
-  const key = (name: string) => `${keyPrefix}:${queue}:${name}`;
+  const key = (name: string) => queueKey(queue, name);
   const keys = [key(jobId), key(`${jobId}:lock`), ...['wait', 'active', 'paused'].map(key)];
   const sorted = ['marker', 'delayed', 'prioritized', 'completed', 'failed'].map(key);
   const args = [jobId, end === 'back' ? 'LPUSH' : 'RPUSH'];

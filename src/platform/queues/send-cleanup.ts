@@ -1,4 +1,4 @@
-import { attemptKey, keyPrefix } from '../../contract/keys.js';
+import { attemptKey, queueKey } from '../../contract/keys.js';
 import { sendsQueue } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -15,11 +15,10 @@ export async function forgetSend(
   id: string,
   timestamp: number | null,
 ): Promise<void> {
-  const queue = queueKey(session);
-  const job = `${queue}:${id}`;
+  const key = (name: string) => queueKey(sendsQueue(session), name);
   await forgetScript(
     redis,
-    [job, `${job}:lock`, attemptKey(session, id), `${queue}:completed`, `${queue}:failed`, `${queue}:wait`],
+    [key(id), key(`${id}:lock`), attemptKey(session, id), ...['completed', 'failed', 'wait'].map(key)],
     [id, timestamp ?? ''],
   );
 }
@@ -47,10 +46,10 @@ const forgetScript = luaScript<number>(
  * next owner settles them. Data that cannot be read is removed completely.
  */
 export async function clearUnsentMessages(redis: Redis, session: string): Promise<void> {
-  const queue = queueKey(session);
-  for (const list of [`${queue}:wait`, `${queue}:active`]) {
+  const key = (name: string) => queueKey(sendsQueue(session), name);
+  for (const list of ['wait', 'active'].map(key)) {
     let next = 0;
-    do next = await clearScript(redis, [list], [`${queue}:`, next, batch]);
+    do next = await clearScript(redis, [list], [key(''), next, batch]);
     while (next !== 0);
   }
 }
@@ -80,7 +79,3 @@ const clearScript = luaScript<number>(
    if #ids < tonumber(ARGV[3]) then return 0 end
    return ARGV[2] + ARGV[3]`,
 );
-
-function queueKey(session: string): string {
-  return `${keyPrefix}:${sendsQueue(session)}`;
-}

@@ -1,6 +1,6 @@
 import { startJobSchema } from '../../contract/intent.js';
 import { queueKeys } from '../../contract/key-types.js';
-import { keyPrefix, sessionKeys } from '../../contract/keys.js';
+import { queueKey, sessionKeys } from '../../contract/keys.js';
 import { isRunJobId, runJobId, sessionOfJobId, sessionsQueue } from '../../contract/names.js';
 import { parseJson } from '../data-errors.js';
 import { logOf, type Redis } from '../redis/connection.js';
@@ -17,14 +17,18 @@ import { startJobOptions } from './start-queue.js';
  */
 export async function repairStartQueue(redis: Redis, sessions: readonly string[]): Promise<void> {
   await quarantineWrongTypes(redis, queueKeys(sessionsQueue));
-  const [isCheckStuck, ...starts] = await listStartsScript(redis, [...lists, stalledCheck], [queueKey('')]);
+  const [isCheckStuck, ...starts] = await listStartsScript(
+    redis,
+    [...lists, stalledCheck],
+    [queueKey(sessionsQueue, '')],
+  );
   // While this key exists, BullMQ does not search for jobs of dead owners.
   if (isCheckStuck === 1) await quarantine(redis, stalledCheck, { type: 'no expiry' });
   for (const [id, type, data, options, hasEndlessLock] of starts) {
     if (!isRunJobId(id)) {
       await dropStartScript(redis, lists, [id]);
       logOf(redis)?.error(
-        { key: queueKey('wait') },
+        { key: queueKey(sessionsQueue, 'wait') },
         'the queue of starts had an id that belongs to no start; removed it',
       );
       continue;
@@ -45,12 +49,10 @@ export async function repairStartQueue(redis: Redis, sessions: readonly string[]
   }
 }
 
-function queueKey(name: string): string {
-  return `${keyPrefix}:${sessionsQueue}:${name}`;
-}
-
-const stalledCheck = queueKey('stalled-check');
-const lists = ['wait', 'active', 'paused', 'delayed', 'prioritized'].map(queueKey);
+const stalledCheck = queueKey(sessionsQueue, 'stalled-check');
+const lists = ['wait', 'active', 'paused', 'delayed', 'prioritized'].map((name) =>
+  queueKey(sessionsQueue, name),
+);
 
 function isStart(json: string): boolean {
   return startJobSchema.safeParse(parseJson(json)).success;

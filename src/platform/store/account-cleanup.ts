@@ -1,4 +1,11 @@
-import { answerKey, answersKey, keyPrefix, quarantineIndexKey, sessionKeys } from '../../contract/keys.js';
+import {
+  answerKey,
+  answersKey,
+  keyPrefix,
+  quarantineIndexKey,
+  queueKey,
+  sessionKeys,
+} from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 
 /**
@@ -16,16 +23,16 @@ const accountEndType = 'account-end';
 /** The keys of {@link accountCleanupLua}, in its order. */
 export function accountCleanupKeys(session: string): string[] {
   const k = sessionKeys(session);
-  const reads = `${keyPrefix}:${readsQueue(session)}`;
+  const reads = readsQueue(session);
   return [
     k.account,
     k.events,
     k.lids,
-    `${reads}:events`,
-    `${reads}:completed`,
-    `${reads}:failed`,
-    `${reads}:wait`,
-    `${keyPrefix}:${sendsQueue(session)}:events`,
+    queueKey(reads, 'events'),
+    queueKey(reads, 'completed'),
+    queueKey(reads, 'failed'),
+    queueKey(reads, 'wait'),
+    queueKey(sendsQueue(session), 'events'),
     answersKey(session),
     // The prefix of the answers' keys.
     answerKey(session, ''),

@@ -1,5 +1,4 @@
-import { keyPrefix, sessionKeys } from '../../contract/keys.js';
-import { readsQueue, sendsQueue } from '../../contract/names.js';
+import { commandLists, sessionKeys } from '../../contract/keys.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 
@@ -8,14 +7,12 @@ import { luaScript } from '../../platform/redis/lua-script.js';
  * `quietMs`. Throws the errors of Redis.
  */
 export async function isQuiet(redis: Redis, session: string, quietMs: number): Promise<boolean> {
-  const sends = `${keyPrefix}:${sendsQueue(session)}`;
-  const reads = `${keyPrefix}:${readsQueue(session)}`;
-  const lists = [`${sends}:wait`, `${sends}:active`, `${reads}:wait`, `${reads}:active`];
-  const [commands, sinceMs] = await quietScript(redis, [sessionKeys(session).events, ...lists], []);
+  const keys = [sessionKeys(session).events, ...commandLists(session)];
+  const [commands, sinceMs] = await quietScript(redis, keys, []);
   return commands === 0 && (sinceMs < 0 || sinceMs >= quietMs);
 }
 
-// KEYS events, lists of commands
+// KEYS events, commandLists
 // returns {commands, ms since the newest event that is not a change of state, or -1}
 // Reads only the newest 50 events: if all are changes of state, the session is quiet.
 const quietScript = luaScript<[number, number]>(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAs } from './json.js';
 
 /** The backup of a session's login: what Redis holds beside the encrypted pieces, and what `/health` reports. */
 
@@ -49,17 +50,9 @@ const unknownReason = 'no supervisor has run the session yet';
 
 /** Parsers of the two parts. They return null for missing or invalid JSON. */
 export const credentialsBackupParts = {
-  status: (json: string | null) => parsed(backupStatusSchema, json),
-  summary: (json: string | null) => parsed(backupSummarySchema, json),
+  status: (json: string | null) => parseAs(backupStatusSchema, json),
+  summary: (json: string | null) => parseAs(backupSummarySchema, json),
 };
-
-function parsed<T>(schema: z.ZodType<T>, json: string | null): T | null {
-  try {
-    return json ? schema.parse(JSON.parse(json)) : null;
-  } catch {
-    return null;
-  }
-}
 
 /** What `/health` reports. Both parts are JSON, or null if Redis has none. */
 export function describeBackup(status: string | null, summary: string | null): CredentialsBackupInfo {

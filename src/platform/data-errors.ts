@@ -19,12 +19,3 @@ export function isDataError(error: unknown): boolean {
 export function isNotInteger(error: unknown): boolean {
   return error instanceof Error && /\bnot an integer\b|\bwould overflow\b/.test(error.message);
 }
-
-/** undefined: the text is not valid JSON. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

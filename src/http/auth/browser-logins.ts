@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
+import { parseAs } from '../../contract/json.js';
 import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
 import { defaultSession } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
@@ -190,12 +191,7 @@ function accountKeyOf(session: string): string {
 
 /** null if there is none or it cannot be parsed. */
 function parseStoredLogin(json: string | null | undefined): StoredLogin | null {
-  if (!json) return null;
-  try {
-    return storedLoginSchema.parse(JSON.parse(json));
-  } catch {
-    return null;
-  }
+  return parseAs(storedLoginSchema, json);
 }
 
 /** PTTL replies -1 for a key without a TTL. */

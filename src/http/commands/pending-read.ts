@@ -6,9 +6,9 @@ import {
   readReturnSchema,
 } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
+import { parseAs, parseJson } from '../../contract/json.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import { operations, type WorkerOperationName } from '../../contract/operations.js';
-import { parseJson } from '../../platform/data-errors.js';
 import type { SessionCommandContext } from './command-context.js';
 
 /** A question to the session worker, while its caller waits. */
@@ -51,8 +51,8 @@ export async function ask(
   }
 
   function outcomeIn(json: string): Promise<ReadOutcome | null> | ReadOutcome {
-    const returned = readReturnSchema.safeParse(parseJson(json));
-    return returned.success ? fetch(returned.data) : unreadable();
+    const returned = parseAs(readReturnSchema, json);
+    return returned === null ? unreadable() : fetch(returned);
   }
 
   return {

@@ -9,7 +9,7 @@ import {
   unknownSend,
 } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
-import { parseJson } from '../../platform/data-errors.js';
+import { parseAs } from '../../contract/json.js';
 import type { JobReader, JobRecord, StoredJob } from './job-reader.js';
 
 type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
@@ -20,8 +20,8 @@ type Data = Pick<SendJob, 'notAfter' | 'wipedEpoch'>;
  */
 export function settledOutcome(stored: StoredJob, data: Data): SendOutcome | null {
   const { job, record, wipedEpoch, isOwned, nowMs } = stored;
-  const returned = job?.returnvalue ? sendOutcomeSchema.safeParse(parseJson(job.returnvalue)) : null;
-  if (returned?.success) return returned.data;
+  const returned = parseAs(sendOutcomeSchema, job?.returnvalue);
+  if (returned !== null) return returned;
   // The owner records it before it completes the job.
   if (record?.outcome) return record.outcome;
   if (job?.returnvalue) return unknownSend('interrupted', 'the outcome of the send cannot be read');

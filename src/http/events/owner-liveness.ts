@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import { eventsOfChange } from '../../contract/events.js';
+import { parseAs } from '../../contract/json.js';
 import { isCurrent, type Status, statusSchema } from '../../contract/status.js';
 import { isWrongType } from '../../platform/data-errors.js';
 import { type SessionReader, UnreadableStateError } from '../session/session-reader.js';
@@ -29,7 +31,8 @@ export class OwnerLiveness {
 
   /** Call it with each `state` event of the stream, as JSON. */
   onState(json: string): void {
-    this.#knownStatus = statusIn(json);
+    // The clients get the event even if it cannot be parsed.
+    this.#knownStatus = parseAs(stateEventSchema, json)?.data ?? null;
     this.#ownerGoneEvents = null;
     this.#statesSeen++;
   }
@@ -59,14 +62,7 @@ function nullIfUnreadable(error: unknown): null {
   return null;
 }
 
-/** null: the status cannot be parsed. The clients get the event all the same. */
-function statusIn(json: string): Status | null {
-  try {
-    return statusSchema.parse((JSON.parse(json) as { data?: unknown }).data);
-  } catch {
-    return null;
-  }
-}
+const stateEventSchema = z.object({ data: statusSchema });
 
 /** Whether two statuses come from the same write. The status without an owner keeps the epoch, incarnation and time of the last write. */
 function isSameWrite(a: Status, b: Status): boolean {

@@ -1,4 +1,5 @@
 import { type Intent, type IntentOutcome, startJobSchema } from '../../contract/intent.js';
+import { parseAs } from '../../contract/json.js';
 import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
 import {
   type Fence,
@@ -117,12 +118,7 @@ const readScript = luaScript<
 
 /** null: there is no job; '': it cannot be read. */
 function startIdOf(data: string): string | null {
-  if (data === 'none') return null;
-  try {
-    return startJobSchema.parse(JSON.parse(data)).startId;
-  } catch {
-    return '';
-  }
+  return data === 'none' ? null : (parseAs(startJobSchema, data)?.startId ?? '');
 }
 
 /** Whether an owner is alive or still holds the job. Then the owner carries out the end of the run. */

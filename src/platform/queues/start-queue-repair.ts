@@ -1,8 +1,8 @@
 import { startJobSchema } from '../../contract/intent.js';
+import { parseAs, parseJson } from '../../contract/json.js';
 import { queueKeys } from '../../contract/key-types.js';
 import { queueKey, sessionKeys } from '../../contract/keys.js';
 import { isRunJobId, runJobId, sessionOfJobId, sessionsQueue } from '../../contract/names.js';
-import { parseJson } from '../data-errors.js';
 import { logOf, type Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { defectReasons, logQuarantined, quarantine, quarantineWrongTypes } from '../redis/quarantine.js';
@@ -35,7 +35,7 @@ export async function repairStartQueue(redis: Redis, sessions: readonly string[]
     }
     const session = sessionOfJobId(id);
     if (hasEndlessLock === 1) await quarantine(redis, sessionKeys(session).lock, { type: 'no expiry' });
-    if (type !== 'hash' || !isStart(data) || !isObject(options)) {
+    if (type !== 'hash' || parseAs(startJobSchema, data) === null || !isObject(options)) {
       await replaceStart(redis, session, { type, data, options });
     }
   }
@@ -53,10 +53,6 @@ const stalledCheck = queueKey(sessionsQueue, 'stalled-check');
 const lists = ['wait', 'active', 'paused', 'delayed', 'prioritized'].map((name) =>
   queueKey(sessionsQueue, name),
 );
-
-function isStart(json: string): boolean {
-  return startJobSchema.safeParse(parseJson(json)).success;
-}
 
 function isObject(json: string): boolean {
   const value = parseJson(json);

@@ -3,6 +3,7 @@ import {
   type SnapshotManifest,
   snapshotManifestSchema,
 } from '../../contract/credentials.js';
+import { parseAs } from '../../contract/json.js';
 import { sessionKeys, stagedSnapshotKey } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -112,11 +113,7 @@ export async function readManifest(
   const key = keyOf(session, slot);
   const text = await withQuarantine(redis, [key], () => redis.hget(key, 'manifest'));
   if (text === null) return (await redis.exists(key)) === 0 ? null : 'damaged';
-  try {
-    return snapshotManifestSchema.parse(JSON.parse(text));
-  } catch {
-    return 'damaged';
-  }
+  return parseAs(snapshotManifestSchema, text) ?? 'damaged';
 }
 
 /** null: it is missing. */

@@ -1,6 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
+import { parseJson } from '../../contract/json.js';
 import { sessionKeys } from '../../contract/keys.js';
-import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';

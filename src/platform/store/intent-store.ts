@@ -1,6 +1,6 @@
 import { type Intent, type IntentOutcome, intentOutcomeSchema, intentSchema } from '../../contract/intent.js';
+import { parseAs } from '../../contract/json.js';
 import { sessionKeys } from '../../contract/keys.js';
-import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { quarantineUnreadable } from '../redis/quarantine.js';
@@ -35,10 +35,10 @@ const requestEndScript = luaScript<string>(
 
 /** null: there is none, or it is unreadable. */
 export function parseIntent(json: string | null): Intent | null {
-  return intentSchema.safeParse(parseJson(json ?? '')).data ?? null;
+  return parseAs(intentSchema, json);
 }
 
 /** null: there is none, or it is unreadable. */
 export function parseOutcome(json: string | null): IntentOutcome | null {
-  return intentOutcomeSchema.safeParse(parseJson(json ?? '')).data ?? null;
+  return parseAs(intentOutcomeSchema, json);
 }

@@ -5,9 +5,9 @@ import {
   sendAttemptSchema,
   sendOutcomeSchema,
 } from '../../contract/command-jobs.js';
+import { parseAs } from '../../contract/json.js';
 import { attemptKey, sessionKeys } from '../../contract/keys.js';
 import { type Fence, formatFence } from '../../contract/status.js';
-import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { defectReasons, logQuarantined } from '../redis/quarantine.js';
@@ -53,9 +53,7 @@ const readScript = luaScript<[string, string]>(
 
 /** Never throws: an unreadable record affects its own send only. */
 export function parseSendRecord(json: string | null): SendRecord | null {
-  if (json === null) return null;
-  const record = recordSchema.safeParse(parseJson(json));
-  return record.success ? record.data : unreadable;
+  return json === null ? null : (parseAs(recordSchema, json) ?? unreadable);
 }
 
 /** Older versions left out a message id that the page did not give them. */

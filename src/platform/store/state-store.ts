@@ -1,9 +1,9 @@
 import type { OnBound } from '../../contract/bounds.js';
 import { eventsOfChange } from '../../contract/events.js';
 import type { Intent, IntentOutcome } from '../../contract/intent.js';
+import { parseAs } from '../../contract/json.js';
 import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
 import { type Fence, formatFence, type Status, statusSchema, storedStatus } from '../../contract/status.js';
-import { parseJson } from '../data-errors.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
@@ -189,5 +189,5 @@ export function parseStatus(json: string | null): Status | null {
 
 /** For callers that replace an unreadable state. null: there is none, or it is unreadable. */
 export function tryParseStatus(json: string): Status | null {
-  return statusSchema.safeParse(parseJson(json)).data ?? null;
+  return parseAs(statusSchema, json);
 }

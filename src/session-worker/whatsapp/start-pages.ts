@@ -3,6 +3,7 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { parseAs } from '../../contract/json.js';
 import { isWebVersion } from '../../contract/page.js';
 import { sha256Hex } from '../../platform/digest.js';
 
@@ -88,9 +89,9 @@ export class StartPages {
 
   /** Unreadable entries are skipped; an unreadable index counts as empty. */
   async #readIndex(): Promise<StartPage[]> {
-    const text = await readFile(join(this.#dir, 'index.json'), 'utf8').catch(() => '[]');
+    const text = await readFile(join(this.#dir, 'index.json'), 'utf8').catch(() => null);
     const found = new Map<string, StartPage>();
-    for (const value of parseList(text)) {
+    for (const value of parseAs(z.array(z.unknown()), text) ?? []) {
       const { data } = entrySchema.safeParse(value);
       if (data !== undefined && !found.has(data.version)) found.set(data.version, data);
     }
@@ -160,13 +161,4 @@ export class StartPages {
 
 function byAge(one: StartPage, other: StartPage): number {
   return Date.parse(other.kept_at) - Date.parse(one.kept_at);
-}
-
-function parseList(text: string): readonly unknown[] {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
 }

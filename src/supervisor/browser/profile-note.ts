@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseAs } from '../../contract/json.js';
 import { accountSchema } from '../../contract/status.js';
 import { writePrivateFile } from '../../platform/files.js';
 
@@ -50,11 +51,7 @@ export function amendNote(file: string, note: ProfileNote, isHeld: () => boolean
 
 /** null: there is no file, or it cannot be read. */
 export async function readJsonFile<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
-  try {
-    return schema.parse(JSON.parse(await readFile(file, 'utf8')));
-  } catch {
-    return null;
-  }
+  return parseAs(schema, await readFile(file, 'utf8').catch(() => null));
 }
 
 function textOf(note: ProfileNote): string {

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { MiB } from '../contract/bounds.js';
 import { DeadlineError, messageOf } from '../contract/errors.js';
 import { defaultSession } from '../contract/names.js';
 import { redisNeedBytes } from '../contract/redis-needs.js';
@@ -10,7 +11,7 @@ import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-dir
 import { withDeadline } from '../platform/deadline.js';
 import { prepareRedisPaths } from '../platform/embedded-redis/paths.js';
 import type { Logger } from '../platform/logger.js';
-import { connectFailFast, type Redis } from '../platform/redis/connection.js';
+import { connectFailFast, type Redis, redisTimeMs } from '../platform/redis/connection.js';
 import { infoField, serverInfos, serverProblem } from '../platform/redis/preflight.js';
 import { countQuarantined } from '../platform/redis/quarantine.js';
 import { userProblem } from '../platform/redis/rights.js';
@@ -73,8 +74,7 @@ async function verdictsAt(url: string, config: Config, log: Logger): Promise<Ver
 
 async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> {
   const sentAt = Date.now();
-  const [seconds, micros] = await redis.time();
-  const redisMs = Number(seconds) * 1_000 + Number(micros) / 1_000;
+  const redisMs = await redisTimeMs(redis);
   const clock = clockVerdict((sentAt + Date.now()) / 2 - redisMs);
   const infos = await serverInfos(redis);
   const supervisors = await readSupervisors(redis);
@@ -108,7 +108,7 @@ export function memoryVerdicts(info: string): Verdict[] {
 }
 
 function inMb(bytes: number): number {
-  return Math.floor(bytes / 1_048_576);
+  return Math.floor(bytes / MiB);
 }
 
 function persistenceVerdict(value: (name: string) => string | undefined): Verdict {

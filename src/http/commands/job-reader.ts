@@ -2,7 +2,7 @@ import { type SendJob, sendJobSchema } from '../../contract/command-jobs.js';
 import { attemptKey, readJobKey, sendJobKey, sessionKeys } from '../../contract/keys.js';
 import { parseHeartbeat } from '../../contract/status.js';
 import { isDataError } from '../../platform/data-errors.js';
-import type { Redis } from '../../platform/redis/connection.js';
+import { msOfTime, type Redis } from '../../platform/redis/connection.js';
 import { parseSendRecord, type SendRecord } from '../../platform/store/send-attempts.js';
 import { parseWipedEpoch } from '../../platform/store/wipe-store.js';
 import { batched } from '../core/coalesce.js';
@@ -78,9 +78,8 @@ async function readTogether(redis: Redis, session: string, refs: readonly JobRef
     if (recordKey !== null) pipeline.get(recordKey);
   }
   const [time, ofSession, ...replies] = await repliesUnlessWrongType(pipeline);
-  const [seconds, micros] = time as Reply;
   const [wiped, heartbeat] = ofSession as Reply;
-  const nowMs = Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  const nowMs = msOfTime(time as Reply);
   return refs.map(({ recordKey }) => {
     const job = replies.shift();
     const record = recordKey === null ? null : replies.shift();

@@ -1,6 +1,7 @@
 import { Cluster, type RedisOptions, type Redis as Server } from 'ioredis';
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
+import { atMost } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { clientOptions, clusterClient, requireRedisAddress, serverClient } from './clients.js';
 import { ConnectionGroup } from './connection-group.js';
@@ -49,10 +50,10 @@ export function blockingDuplicate(redis: Redis): Redis {
 
 /** Closes the connection; waits 500 ms at most for a Redis that may be gone. */
 export async function disconnect(redis: Redis): Promise<void> {
-  await Promise.race([
+  await atMost(
     redis.quit().catch(() => undefined),
-    new Promise((done) => setTimeout(done, 500).unref()),
-  ]);
+    500,
+  );
   redis.disconnect();
 }
 
@@ -124,6 +125,10 @@ function logOutages(redis: Redis, log: Logger): void {
 
 /** The time of Redis in ms, for times that several hosts compare: their own clocks differ. */
 export async function redisTimeMs(redis: Redis): Promise<number> {
-  const [seconds, micros] = await redis.time();
+  return msOfTime(await redis.time());
+}
+
+/** The reply to TIME in ms. */
+export function msOfTime([seconds, micros]: readonly unknown[]): number {
   return Number(seconds) * 1_000 + Number(micros) / 1_000;
 }

@@ -1,5 +1,6 @@
 import type { Intent } from '../../contract/intent.js';
-import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
+import { sessionKeys } from '../../contract/keys.js';
+import { runJobId } from '../../contract/names.js';
 import type { Status } from '../../contract/status.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -88,11 +89,7 @@ export async function renewLock(
   lockMs: number,
 ): Promise<boolean> {
   const k = sessionKeys(session);
-  return (await renewLockScript(redis, [k.lock, k.stalled], [token, lockMs, jobIdOf(k)])) === 1;
-}
-
-function jobIdOf(keys: SessionKeys): string {
-  return keys.job.slice(keys.job.lastIndexOf(':') + 1);
+  return (await renewLockScript(redis, [k.lock, k.stalled], [token, lockMs, runJobId(session)])) === 1;
 }
 
 // KEYS lock stalled

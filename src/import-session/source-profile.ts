@@ -1,8 +1,8 @@
-import { readdir, readlink } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { readCommandLine } from '../platform/proc.js';
+import { readProfileLock } from '../supervisor/browser/profile-lock.js';
 
 /**
  * Finds the profile to import: `dir` is a profile itself, or a LocalAuth data path that contains `session` or
@@ -32,16 +32,14 @@ export async function findProfile(dir: string, sessionId: string | null): Promis
 }
 
 /**
- * Throws an {@link OperatorError} if a browser may still write to the profile. `SingletonLock` is a symbolic link to
- * `<host>-<pid>`, and a browser that was killed leaves it behind. A process on another host cannot be checked. Then
+ * Throws an {@link OperatorError} if a browser may still write to the profile. A process on another host cannot be checked. Then
  * `assumeUnused` decides.
  */
 export async function refuseIfInUse(profileDir: string, assumeUnused: boolean): Promise<void> {
-  const holder = await readlink(join(profileDir, 'SingletonLock')).catch(() => null);
+  const holder = await readProfileLock(profileDir);
   if (holder === null) return;
-  const at = holder.lastIndexOf('-');
-  const [host, pid] = [holder.slice(0, at), Number(holder.slice(at + 1))];
-  if (host === hostname()) {
+  const { host, pid, isHere } = holder;
+  if (isHere) {
     if (!(await isBrowser(pid))) return;
     throw new OperatorError(
       `${profileDir} is in use by the browser with pid ${pid}: stop the program that runs it, then import again`,
@@ -64,9 +62,7 @@ async function namesIn(dir: string): Promise<string[]> {
 }
 
 function whatIsThere(sessions: readonly string[]): string {
-  return sessions.length === 0
-    ? 'it has no session at all'
-    : `it has ${sessions.map((s) => basename(s)).join(', ')}`;
+  return sessions.length === 0 ? 'it has no session at all' : `it has ${sessions.join(', ')}`;
 }
 
 /** False if the process is not a browser: the pid has been reused. */

@@ -1,7 +1,7 @@
 import { readlink, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../../platform/deadline.js';
 import { readCommandLine, signalGroup, signalProcess } from '../../platform/proc.js';
 
 /**
@@ -9,15 +9,30 @@ import { readCommandLine, signalGroup, signalProcess } from '../../platform/proc
  * may call it: then the process that made the files is dead, or must end.
  */
 export async function unlockProfile(dir: string): Promise<void> {
-  const holder = await readlink(join(dir, 'SingletonLock')).catch(() => null);
+  const holder = await readProfileLock(dir);
   if (holder === null) return;
-  // The link's target is `<host name>-<pid>`.
-  const at = holder.lastIndexOf('-');
-  const pid = Number(holder.slice(at + 1));
-  if (holder.slice(0, at) === hostname() && (await isBrowserOn(dir, pid))) await killAndWait(dir, pid);
+  const { pid, isHere } = holder;
+  if (isHere && (await isBrowserOn(dir, pid))) await killAndWait(dir, pid);
   for (const name of ['SingletonLock', 'SingletonCookie', 'SingletonSocket']) {
     await rm(join(dir, name), { force: true });
   }
+}
+
+/** The browser that locked a profile. It may have ended: a browser that is killed leaves its lock behind. */
+interface LockHolder {
+  readonly host: string;
+  readonly pid: number;
+  /** `host` is this one, so `pid` can be looked up. */
+  readonly isHere: boolean;
+}
+
+/** `SingletonLock` is a symbolic link to `<host name>-<pid>`. null: there is none. */
+export async function readProfileLock(dir: string): Promise<LockHolder | null> {
+  const target = await readlink(join(dir, 'SingletonLock')).catch(() => null);
+  if (target === null) return null;
+  const at = target.lastIndexOf('-');
+  const host = target.slice(0, at);
+  return { host, pid: Number(target.slice(at + 1)), isHere: host === hostname() };
 }
 
 async function isBrowserOn(dir: string, pid: number): Promise<boolean> {
@@ -29,6 +44,6 @@ async function killAndWait(dir: string, pid: number): Promise<void> {
   for (let attempt = 0; attempt < 50 && (await isBrowserOn(dir, pid)); attempt++) {
     signalGroup(pid, 'SIGKILL');
     signalProcess(pid, 'SIGKILL');
-    await delay(20);
+    await pause(20);
   }
 }

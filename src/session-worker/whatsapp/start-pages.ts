@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { MiB } from '../../contract/bounds.js';
 import { parseAs } from '../../contract/json.js';
 import { isWebVersion } from '../../contract/page.js';
+import { pause } from '../../platform/deadline.js';
 import { sha256Hex } from '../../platform/digest.js';
 
 const keptMax = 10;
-const bytesMax = 4_194_304;
+const bytesMax = 4 * MiB;
 /** The lock is held for milliseconds only. The holder of an older lock has died. */
 const staleLockMs = 10_000;
 const lockTimeoutMs = 15_000;
@@ -134,7 +135,7 @@ export class StartPages {
     const deadline = performance.now() + lockTimeoutMs;
     while (!(await this.#takeLock(lock))) {
       if (performance.now() > deadline) throw new Error(`${lock} is held by another process or thread`);
-      await delay(20);
+      await pause(20);
     }
     try {
       return await work();

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../../platform/deadline.js';
 import { listGroup, readProcessStat, signalGroup } from '../../platform/proc.js';
 
 /** How long a process may take to stop after SIGSTOP: it finishes its current system call. */
@@ -27,6 +27,6 @@ async function allStopped(pids: readonly number[]): Promise<void> {
     if (running.length === 0) return;
     if (performance.now() > limit)
       throw new Error('the browser did not stop in time for a copy of its login');
-    await delay(1);
+    await pause(1);
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { MiB } from '../../contract/bounds.js';
 import { HoldlineError, messageOf } from '../../contract/errors.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
@@ -19,7 +20,7 @@ import {
 } from './profile-note.js';
 
 /** Much more than a browser needs to open its databases, and much less than a disk in use should have free. */
-const neededBytes = 16 * 1024 * 1024;
+const neededBytes = 16 * MiB;
 
 const storageSchema = z.record(z.string(), z.string());
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client';
+import { MiB } from '../../contract/bounds.js';
 import { type ExitReason, exitReasons } from '../../contract/exit-reasons.js';
 import { defaultSession } from '../../contract/names.js';
 import type { Config } from '../../platform/config/config.js';
@@ -86,9 +87,7 @@ export class SupervisorMetrics {
     this.#sessionsMax = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
     this.#sessionsMax.set(parts.config.maxSessions);
     const { memoryMb } = parts.config.recycling;
-    gauge('browser_memory_ceiling_bytes', 'Beyond it a browser is replaced; 0: never.').set(
-      memoryMb * 1_048_576,
-    );
+    gauge('browser_memory_ceiling_bytes', 'Beyond it a browser is replaced; 0: never.').set(memoryMb * MiB);
     this.#browserMemory = gauge('browser_memory_bytes', "Memory of the browser's process group.", [
       'session',
       'kind',

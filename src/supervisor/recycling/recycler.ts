@@ -1,3 +1,4 @@
+import { MiB } from '../../contract/bounds.js';
 import type { Timing } from '../../contract/timing.js';
 import { pause } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
@@ -24,7 +25,6 @@ interface RecyclerParts {
   readonly log: Logger;
 }
 
-const mb = 1_048_576;
 const dayMs = 86_400_000;
 /** Max time between two checks for a quiet moment while a browser is due. */
 const quietCheckMaxMs = 5_000;
@@ -75,7 +75,7 @@ function createReasonFinder(parts: RecyclerParts): () => Promise<Recycling | nul
       return { why: 'age', message: `the browser has run for ${(ageMs / dayMs).toFixed(1)} days` };
     }
     const usedMb =
-      limits.memoryMb === 0 ? 0 : ((await readMemory(pid).catch(() => null))?.pssBytes ?? 0) / mb;
+      limits.memoryMb === 0 ? 0 : ((await readMemory(pid).catch(() => null))?.pssBytes ?? 0) / MiB;
     const isBeyond = usedMb > limits.memoryMb && limits.memoryMb > 0;
     const isLasting = isBeyond && wasBeyond;
     wasBeyond = isBeyond;

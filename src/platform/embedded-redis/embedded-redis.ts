@@ -31,7 +31,6 @@ export interface EmbeddedRedisOptions {
   readonly log: Logger;
   /** Aborts the start only. Once started, `stop()` ends the server: its users must have finished first. */
   readonly signal?: AbortSignal;
-  readonly command?: string;
   readonly timing?: Partial<EmbeddedRedisTiming>;
 }
 
@@ -48,12 +47,10 @@ export interface EmbeddedRedisOptions {
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const settings: EmbeddedRedisSettings = {
     paths: await prepareRedisPaths(options.dataDir),
-    command: options.command ?? 'redis-server',
     log: options.log,
     timing: { ...defaultEmbeddedRedisTiming, ...options.timing },
   };
-  const server =
-    (await adoptLeftoverServer(settings)) ?? (await spawnRedis(settings.command, settings.paths));
+  const server = (await adoptLeftoverServer(settings)) ?? (await spawnRedis(settings.paths));
   try {
     await untilReady(server, settings, options.signal);
   } catch (error) {
@@ -106,7 +103,7 @@ class RunningRedis implements EmbeddedRedis {
 
   /** Never gives up: the product cannot run without its Redis, and only the operator can remove the cause. */
   async #keepRunning(): Promise<void> {
-    const { log, timing, command, paths } = this.#settings;
+    const { log, timing, paths } = this.#settings;
     const { signal } = this.#stopping;
     let delayMs = timing.backoffMinMs;
     let startedAt = performance.now();
@@ -122,7 +119,7 @@ class RunningRedis implements EmbeddedRedis {
       delayMs = Math.min(delayMs * 2, timing.backoffMaxMs);
       startedAt = performance.now();
       try {
-        this.#server = await spawnRedis(command, paths);
+        this.#server = await spawnRedis(paths);
         await untilReady(this.#server, this.#settings, signal);
         log.info({ redisPid: this.#server.pid }, 'the embedded Redis runs again');
         failure = await this.#exitOf(this.#server);

@@ -25,9 +25,9 @@ export interface RedisExit {
 }
 
 export class RedisServerMissingError extends OperatorError {
-  constructor(command: string, cause: unknown) {
+  constructor(cause: unknown) {
     super(
-      `${command} cannot be run (${messageOf(cause)}): install Redis ` +
+      `redis-server cannot be run (${messageOf(cause)}): install Redis ` +
         '(apt-get install redis-server, dnf install redis, brew install redis), ' +
         'or set REDIS_URL to a Redis of your own',
       { cause },
@@ -39,8 +39,8 @@ export class RedisServerMissingError extends OperatorError {
  * Runs the server in its own process group: Ctrl-C in a terminal must not end it before the product has closed its
  * connections. Throws {@link RedisServerMissingError}.
  */
-export async function spawnRedis(command: string, paths: RedisPaths): Promise<RedisProcess> {
-  const child = spawn(command, serverArguments(paths), {
+export async function spawnRedis(paths: RedisPaths): Promise<RedisProcess> {
+  const child = spawn('redis-server', serverArguments(paths), {
     cwd: paths.directory,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -49,7 +49,7 @@ export async function spawnRedis(command: string, paths: RedisPaths): Promise<Re
   const tail = keepTail([child.stdout, child.stderr]);
   await new Promise<void>((started, failed) => {
     child.once('spawn', started);
-    child.once('error', (error) => failed(new RedisServerMissingError(command, error)));
+    child.once('error', (error) => failed(new RedisServerMissingError(error)));
   });
   const pid = child.pid as number;
   // A fork that rewrites the append-only file would keep the pipes open and continue to write.

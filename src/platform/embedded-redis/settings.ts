@@ -3,8 +3,6 @@ import type { RedisPaths } from './paths.js';
 
 export interface EmbeddedRedisSettings {
   readonly paths: RedisPaths;
-  /** The server's program. */
-  readonly command: string;
   readonly log: Logger;
   readonly timing: EmbeddedRedisTiming;
 }

@@ -16,7 +16,7 @@ const tagBytes = 16;
  * Plain bytes in a piece. Small, because the lease renewal of the run waits for it on the same connection. With IV, tag
  * and Redis' overhead it stays just below 256 KiB: above that, Redis' allocator takes a quarter more.
  */
-const pieceBytes = 256 * 1024 - 512;
+export const pieceBytes = 256 * 1024 - 512;
 
 /** What a piece is bound to: its associated data. */
 export interface PieceIdentity {
@@ -50,17 +50,16 @@ export function decryptPiece(encrypted: Buffer, key: CredentialsKey, identity: P
   }
 }
 
-/** Cuts a stream into pieces of `size` bytes. The last one is marked and may be shorter, or empty. */
+/** Cuts a stream into pieces of `pieceBytes`. The last one is marked and may be shorter, or empty. */
 export async function* cutIntoPieces(
   source: AsyncIterable<Buffer>,
-  size = pieceBytes,
 ): AsyncGenerator<{ plain: Buffer; isLast: boolean }> {
   let pending = Buffer.alloc(0);
   for await (const part of source) {
     pending = Buffer.concat([pending, part]);
-    while (pending.length > size) {
-      yield { plain: pending.subarray(0, size), isLast: false };
-      pending = pending.subarray(size);
+    while (pending.length > pieceBytes) {
+      yield { plain: pending.subarray(0, pieceBytes), isLast: false };
+      pending = pending.subarray(pieceBytes);
     }
   }
   yield { plain: pending, isLast: true };

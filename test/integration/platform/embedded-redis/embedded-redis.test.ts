@@ -153,14 +153,17 @@ test('a leftover server without its socket is killed and replaced', async () => 
 });
 
 test('a missing redis-server is one sentence with the remedies', async () => {
-  await assert.rejects(start('missing', { command: 'no-such-redis-server' }), (error: unknown) => {
-    assert.ok(error instanceof RedisServerMissingError && error instanceof OperatorError);
-    assert.match(
-      error.message,
-      /no-such-redis-server cannot be run .*apt-get install redis-server.*REDIS_URL/,
-    );
-    return true;
-  });
+  const { PATH } = process.env;
+  process.env.PATH = scratch;
+  try {
+    await assert.rejects(start('missing'), (error: unknown) => {
+      assert.ok(error instanceof RedisServerMissingError && error instanceof OperatorError);
+      assert.match(error.message, /^redis-server cannot be run .*apt-get install redis-server.*REDIS_URL/);
+      return true;
+    });
+  } finally {
+    process.env.PATH = PATH;
+  }
 });
 
 test('a damaged append-only file is a sentence that names redis-check-aof', async () => {

@@ -5,7 +5,7 @@ import { digestOf, scriptNames } from './script-names.js';
 
 /** A client's request, in the detail that a refusal needs. */
 export interface RedisRequest {
-  /** The name of a script (`holdline_claim`, `moveToActive`); for any other command its name in lower case. */
+  /** The name of a script (`holdline_claimRun`, `moveToActive`); for any other command its name in lower case. */
   readonly step: string;
   /** The arguments of the command; for a script its keys and arguments. Long ones are cut. */
   readonly words: readonly string[];

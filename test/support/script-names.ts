@@ -16,7 +16,7 @@ export const bullmqScripts: readonly Script[] = Object.values(
   createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Readonly<Record<string, Script>>,
 );
 
-/** The name of every script that the product runs, by digest: `holdline_claim`, BullMQ's `moveToActive`, … */
+/** The name of every script that the product runs, by digest: `holdline_claimRun`, BullMQ's `moveToActive`, … */
 export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
   for (const file of readdirSync(product, { recursive: true, encoding: 'utf8' })) {
     const path = join(product, file);

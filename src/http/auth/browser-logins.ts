@@ -171,7 +171,7 @@ const makeQrLinkScript = luaScript<number>(
 // KEYS link guestLogin account | ARGV ttlS of the guest login, session
 // returns 1, or 0 if there is no such link for this account of this session
 const openGuestLoginScript = luaScript<number>(
-  'openQrVisit',
+  'openGuestLogin',
   3,
   `local link = redis.call('GET', KEYS[1])
    if not link then return 0 end

@@ -11,9 +11,9 @@ import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.
  * one that would expire first.
  */
 export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: OnBound): BrowserLogins {
-  async function enforce(bound: BoundName, list: string, key: string, ttlS: number): Promise<void> {
+  async function enforceLoginLimit(bound: BoundName, list: string, key: string, ttlS: number): Promise<void> {
     const deleted = await viaRedis(() =>
-      enforceScript(redis, [loginIndexKey(list), key], [key, ttlS * 1_000, bounds[bound]]),
+      enforceLoginLimitScript(redis, [loginIndexKey(list), key], [key, ttlS * 1_000, bounds[bound]]),
     );
     if (deleted > 0) onBound(bound);
   }
@@ -23,19 +23,20 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
 
     async openLogin(key) {
       const id = await logins.openLogin(key);
-      await enforce('logins', `logins:${key.name}`, loginKey(sha256Hex(id)), loginTtlS);
+      await enforceLoginLimit('logins', `logins:${key.name}`, loginKey(sha256Hex(id)), loginTtlS);
       return id;
     },
 
     async makeQrLink(session, maker, ttlS) {
       const token = await logins.makeQrLink(session, maker, ttlS);
-      await enforce('qrLinks', `qr-links:${maker}`, qrLinkKey(sha256Hex(token)), ttlS);
+      await enforceLoginLimit('qrLinks', `qr-links:${maker}`, qrLinkKey(sha256Hex(token)), ttlS);
       return token;
     },
 
     async openGuestLogin(session, token) {
       const id = await logins.openGuestLogin(session, token);
-      if (id !== null) await enforce('qrVisits', 'qr-visits', guestLoginKey(sha256Hex(id)), guestLoginTtlS);
+      if (id !== null)
+        await enforceLoginLimit('qrVisits', 'qr-visits', guestLoginKey(sha256Hex(id)), guestLoginTtlS);
       return id;
     },
   };
@@ -43,8 +44,8 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
 
 // KEYS list key | ARGV key ttlMs max | returns how many other keys were deleted
 // Removes entries whose key is gone first, so that they do not cause the deletion of another key.
-const enforceScript = luaScript<number>(
-  'keepVisit',
+const enforceLoginLimitScript = luaScript<number>(
+  'enforceLoginLimit',
   2,
   `local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)

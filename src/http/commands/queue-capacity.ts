@@ -43,7 +43,7 @@ export async function reserveCapacity(
 ): Promise<QueueBound | null> {
   const names = queues[name];
   const queue = names.queue(session);
-  const met = await roomScript(
+  const met = await reserveScript(
     redis,
     [queueKey(queue, 'wait'), queueKey(queue, 'active'), commandRoomKey(session, name)],
     [
@@ -75,8 +75,8 @@ export async function releaseReservation(
 // ARGV prefix of job keys, id, bytes, max items, max bytes, reservationMs, countMs, recountMs, few
 // returns '', or the unit whose limit was reached; does nothing for a job that exists
 // The field '=' of the reservations has the bytes of all jobs and the time at which they were counted.
-const roomScript = luaScript<'' | 'items' | 'bytes'>(
-  'takeCommandRoom',
+const reserveScript = luaScript<'' | 'items' | 'bytes'>(
+  'reserveCapacity',
   3,
   `if redis.call('EXISTS', ARGV[1] .. ARGV[2]) == 1 then return '' end
    local time = redis.call('TIME')

@@ -103,7 +103,7 @@ async function readOnce(
 const readScript = luaScript<
   [string, string, string, string, string, string, string, string, string, number, string, number]
 >(
-  'viewRun',
+  'readRunView',
   10,
   `local view = {}
    for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end

@@ -93,7 +93,7 @@ type Reply = readonly [number, string, string, string, string, number, number, n
 // KEYS state heartbeat backupStatus backupSummary, commandLists
 // returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' for a missing string
 const factsScript = luaScript<Reply>(
-  'sessionFacts',
+  'readSessionFacts',
   8,
   `local time = redis.call('TIME')
    local facts = {time[1] * 1000 + math.floor(time[2] / 1000)}

@@ -53,7 +53,7 @@ export async function claimRun(
 // ARGV token startId above
 // returns {'claimed', epoch, state, wiped} or {'not-ours'} or {'already-ended'}
 const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string, string, string]>(
-  'claim',
+  'claimRun',
   5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'not-ours'} end
    if redis.call('GET', KEYS[4]) == ARGV[2] then return {'already-ended'} end
@@ -96,7 +96,7 @@ export async function renewLock(
 // ARGV token lockMs jobId
 // returns 1, or 0 if the lock holds another token
 const renewLockScript = luaScript<number>(
-  'renew',
+  'renewLock',
   2,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -152,7 +152,7 @@ export async function renewHeartbeat(redis: Redis, renewal: HeartbeatRenewal): P
 // returns {1, intent, state, heartbeat as it was}, '' for a missing one; {0, ''} if lock or fence belong to another run
 // The last renewal of a run may come after its end, and must leave `ended` as it is.
 const renewHeartbeatScript = luaScript<[number, string, string?, string?]>(
-  'beat',
+  'renewHeartbeat',
   5,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
    if ${isOtherEpochLua(2, 2)} then return {0, ''} end

@@ -67,7 +67,7 @@ function requireStreamLua(key: number): string {
 // ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 const publishScript = luaScript<number>(
-  'publish',
+  'publishStatus',
   6 + accountCleanupKeyCount,
   `${accountCleanupLua(7)}
    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -135,7 +135,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
-  'end',
+  'endRun',
   13 + accountCleanupKeyCount,
   `${accountCleanupLua(14)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end

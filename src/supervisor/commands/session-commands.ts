@@ -116,7 +116,7 @@ export class SessionCommands {
   async #readQueues(): Promise<[reads: QueueState, sends: QueueState]> {
     const consumers = [this.#reads, this.#sends];
     const keys = consumers.flatMap(({ activeKey, waitKey }) => [activeKey, waitKey]);
-    const [reads, readsWaiting, sends, sendsWaiting] = await listScript(this.#options.redis, keys, []);
+    const [reads, readsWaiting, sends, sendsWaiting] = await readQueuesScript(this.#options.redis, keys, []);
     return [
       { active: reads, waiting: readsWaiting },
       { active: sends, waiting: sendsWaiting },
@@ -126,8 +126,8 @@ export class SessionCommands {
 
 // KEYS active and wait of one queue, then of the other
 // returns for each: ids of the active jobs, the newest first; number of waiting jobs
-const listScript = luaScript<[string[], number, string[], number]>(
-  'lookAtCommands',
+const readQueuesScript = luaScript<[string[], number, string[], number]>(
+  'readQueues',
   4,
   `return {
      redis.call('LRANGE', KEYS[1], 0, -1), redis.call('LLEN', KEYS[2]),

@@ -5,10 +5,14 @@ export const refusedKinds = {
   everything: () => true,
   'every script': ({ step }) => step.startsWith('holdline_') || step.startsWith('move'),
   'taking runs': any(onQueue('moveToActive', 'sessions'), named('moveStalledJobsToWait')),
-  'claims and states': any(named('holdline_trimEvents'), named('holdline_claim'), named('holdline_publish')),
-  renewals: named('holdline_renew'),
-  heartbeats: named('holdline_beat'),
-  'checks of commands': named('holdline_lookAtCommands'),
+  'claims and states': any(
+    named('holdline_trimEvents'),
+    named('holdline_claimRun'),
+    named('holdline_publishStatus'),
+  ),
+  renewals: named('holdline_renewLock'),
+  heartbeats: named('holdline_renewHeartbeat'),
+  'checks of commands': named('holdline_readQueues'),
   'returns of jobs': any(named('moveJobFromActiveToWait'), named('holdline_stepDown')),
   'taking commands': any(onQueue('moveToActive', 'sends'), onQueue('moveToActive', 'reads')),
   'records of sends': any(
@@ -21,7 +25,7 @@ export const refusedKinds = {
   events: named('holdline_appendEvents'),
   'new connections': any(named('info'), named('subscribe')),
   'plain reads': any(named('get'), named('getbuffer'), named('mget'), named('hgetall')),
-  'accepted sends': any(named('holdline_takeCommandRoom'), named('addStandardJob')),
+  'accepted sends': any(named('holdline_reserveCapacity'), named('addStandardJob')),
 } as const satisfies Record<string, Requests>;
 
 export type RefusedKind = keyof typeof refusedKinds;

@@ -45,8 +45,8 @@ export const steps: readonly RefusedStep[] = [
     requests: any(
       onQueue('moveToActive', 'sessions'),
       named('holdline_trimEvents'),
-      named('holdline_claim'),
-      named('holdline_publish'),
+      named('holdline_claimRun'),
+      named('holdline_publishStatus'),
     ),
     trigger: triggers.ownerDies,
     expect: anotherRun,
@@ -77,7 +77,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: 'the claim of a run',
-    requests: named('holdline_claim'),
+    requests: named('holdline_claimRun'),
     trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('OOM'),
@@ -85,7 +85,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: 'the first state of a run',
-    requests: named('holdline_publish'),
+    requests: named('holdline_publishStatus'),
     trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('OOM'),
@@ -93,7 +93,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: "a new run's first check of its commands",
-    requests: named('holdline_lookAtCommands'),
+    requests: named('holdline_readQueues'),
     trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('READONLY'),
@@ -109,14 +109,14 @@ export const steps: readonly RefusedStep[] = [
   // A run in progress.
   {
     name: 'each renewal of the lock',
-    requests: named('holdline_renew'),
+    requests: named('holdline_renewLock'),
     // Each owner gives the run up, and the next one takes it before the status must show that it has no owner.
     expect: { recovery: 'anybody' },
     errors: first('NOPERM'),
   },
   {
     name: 'each heartbeat',
-    requests: named('holdline_beat'),
+    requests: named('holdline_renewHeartbeat'),
     expect: { recovery: 'same thread', says: ownerGone },
     errors: first('READONLY'),
   },
@@ -241,7 +241,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: 'the last state of a run that is stopped',
-    requests: named('holdline_end'),
+    requests: named('holdline_endRun'),
     trigger: triggers.ends('stop'),
     expect: ended,
     errors: first('READONLY'),
@@ -284,7 +284,7 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: 'a send over HTTP',
-    requests: any(named('holdline_takeCommandRoom'), onQueue('addStandardJob', 'sends')),
+    requests: any(named('holdline_reserveCapacity'), onQueue('addStandardJob', 'sends')),
     of: 'replica',
     trigger: triggers.sendIsRefused,
     expect: { ...undisturbed, ...reconnects },

@@ -12,12 +12,12 @@ function stage(renewals: boolean[]) {
   const lost = new AbortController();
   const redis = {
     holdline_trimEvents: async () => 0,
-    holdline_claim: async () => {
+    holdline_claimRun: async () => {
       fence = `${++epoch}.0`;
       return ['claimed', String(epoch), '', '0'];
     },
     getBuffer: async () => null,
-    holdline_publish: async (...words: unknown[]) => (words.includes(fence) ? 1 : 0),
+    holdline_publishStatus: async (...words: unknown[]) => (words.includes(fence) ? 1 : 0),
     holdline_markWiped: async (...words: unknown[]) =>
       words.includes(Number.parseInt(fence, 10)) ? '200' : '',
   };

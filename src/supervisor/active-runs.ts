@@ -10,7 +10,7 @@ interface ActiveRun {
 
 /** The runs of this supervisor, one for each session. */
 export class ActiveRuns {
-  readonly #runs = new Map<string, ActiveRun & { readonly over: Promise<void> }>();
+  readonly #runs = new Map<string, ActiveRun & { readonly ended: Promise<void> }>();
 
   get size(): number {
     return this.#runs.size;
@@ -26,23 +26,23 @@ export class ActiveRuns {
 
   /** Lists the run as active during `work`, and stops its lease afterwards. Settles as `work` does. */
   async during<T>({ session, run, lease }: ActiveRun, work: () => Promise<T>): Promise<T> {
-    const over = deferred<void>();
+    const ended = deferred<void>();
     const earlier = this.#runs.get(session);
-    const active = { session, run, lease, over: over.promise };
+    const active = { session, run, lease, ended: ended.promise };
     this.#runs.set(session, active);
     try {
       // BullMQ gave the same job to this process again: the earlier run has lost its lock and not noticed it.
       earlier?.lease.forfeit('the same supervisor took the session again');
-      await earlier?.over;
+      await earlier?.ended;
       return await work();
     } finally {
       lease.stop();
       if (this.#runs.get(session) === active) this.#runs.delete(session);
-      over.resolve();
+      ended.resolve();
     }
   }
 
-  /** Asks every run to stop here and continue elsewhere. `force` ends their grace periods. Resolves when all are over. */
+  /** Asks every run to stop here and continue elsewhere. `force` ends their grace periods. Resolves when all have ended. */
   async handOverAll(force: AbortSignal): Promise<void> {
     const active = [...this.#runs.values()];
     for (const { run } of active) {
@@ -50,6 +50,6 @@ export class ActiveRuns {
       force.addEventListener('abort', () => run.force(), { once: true });
       if (force.aborted) run.force();
     }
-    await Promise.all(active.map(({ over }) => over));
+    await Promise.all(active.map(({ ended }) => ended));
   }
 }

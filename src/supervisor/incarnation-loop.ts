@@ -38,6 +38,11 @@ interface LoopOptions extends RunContext, RestartParts {
   readonly inBackground: (work: Promise<unknown>) => void;
 }
 
+/** Why an incarnation ends although its run goes on. */
+type IncarnationEnd =
+  | { readonly type: 'failed'; readonly exit: IncarnationExit }
+  | { readonly type: 'recycling-due'; readonly recycling: Recycling };
+
 /**
  * Runs one incarnation after another. When one ends, {@link RestartPolicy} decides whether and when the next one starts
  * and how much is replaced; {@link restart} carries that out. A browser that has grown too large or too old is replaced
@@ -71,21 +76,21 @@ export class IncarnationLoop {
     for (;;) {
       const end = await this.#runIncarnation();
       if (end === null) return null;
-      if ('why' in end) {
-        await recycle(end, this.#incarnation, this.#options);
+      if (end.type === 'recycling-due') {
+        await recycle(end.recycling, this.#incarnation, this.#options);
       } else {
-        recorder.recordIncarnationEnd(end.reason);
+        recorder.recordIncarnationEnd(end.exit.reason);
         await backup.stop();
-        const decision = this.#policy.decide(end, this.#incarnation?.healthyMs ?? 0);
+        const decision = this.#policy.decide(end.exit, this.#incarnation?.healthyMs ?? 0);
         if (decision.type === 'end') return decision;
-        await restart(end, decision, this.#incarnation, this.#options);
+        await restart(end.exit, decision, this.#incarnation, this.#options);
       }
       if (over.aborted) return null;
     }
   }
 
   /** Runs one incarnation; resolves to why it ended, or to null when the run is over first. */
-  async #runIncarnation(): Promise<IncarnationExit | Recycling | null> {
+  async #runIncarnation(): Promise<IncarnationEnd | null> {
     const { availability, browser, publisher, ending, over } = this.#options;
     this.#incarnation = null;
     availability.update(null, 'starting');
@@ -101,13 +106,14 @@ export class IncarnationLoop {
       const code = error instanceof HoldlineError ? error.code : '';
       const reason = isExitReason(code) ? code : 'browser_failed_to_start';
       if (reason === 'browser_failed_to_start') this.#browserFailure = messageOf(error);
-      return { reason, message: messageOf(error) };
+      return { type: 'failed', exit: { reason, message: messageOf(error) } };
     }
     const life = new AbortController();
-    const { over: ended, commands } = this.#incarnation;
+    const { ended, commands } = this.#incarnation;
+    const failed = ended.then((exit) => ({ type: 'failed', exit }) as const);
     const due = this.#untilRecyclingDue(commands, AbortSignal.any([life.signal, over]));
     try {
-      return await unlessAborted(Promise.race([ended, due]), over);
+      return await unlessAborted(Promise.race([failed, due]), over);
     } catch (error) {
       if (!over.aborted) throw error;
       return null;
@@ -156,10 +162,10 @@ export class IncarnationLoop {
     incarnation.loginKept();
   }
 
-  #untilRecyclingDue(commands: ThreadRpc, signal: AbortSignal): Promise<Recycling | null> {
+  async #untilRecyclingDue(commands: ThreadRpc, signal: AbortSignal): Promise<IncarnationEnd | null> {
     const { config, redis, session, readMemory, availability, browser, log } = this.#options;
     const { timing, recycling: limits } = config;
-    return untilRecyclingDue(
+    const recycling = await untilRecyclingDue(
       {
         ...{ limits, timing, readMemory, log },
         browser: () => browser.running,
@@ -168,5 +174,6 @@ export class IncarnationLoop {
       },
       signal,
     );
+    return recycling && { type: 'recycling-due', recycling };
   }
 }

@@ -23,11 +23,11 @@ interface IncarnationOptions {
 /** One life of the session worker: its thread, attached to a browser. */
 export class Incarnation {
   /** Resolves to why this life ended. The thread may still have to be stopped. */
-  readonly over: Promise<IncarnationExit>;
+  readonly ended: Promise<IncarnationExit>;
   readonly commands: ThreadRpc;
   readonly #options: IncarnationOptions;
   readonly #thread: SessionThread;
-  readonly #ended: Deferred<IncarnationExit> = deferred();
+  readonly #outsideEnd: Deferred<IncarnationExit> = deferred();
   readonly #loggedOut: Deferred<boolean> = deferred();
   #state: SessionState = 'starting';
   #healthySince: number | null = null;
@@ -38,7 +38,7 @@ export class Incarnation {
     this.#thread = options.thread;
     this.#thread.begin(options.data, (message) => this.#onMessage(message));
     this.commands = new ThreadRpc((message) => this.#thread.post(message));
-    this.over = Promise.race([this.#thread.over, this.#ended.promise]).finally(() => {
+    this.ended = Promise.race([this.#thread.ended, this.#outsideEnd.promise]).finally(() => {
       this.#endedAt = performance.now();
       this.commands.close();
     });
@@ -59,7 +59,7 @@ export class Incarnation {
 
   /** Ends this life for a reason that the thread does not know. */
   end(exit: IncarnationExit): void {
-    this.#ended.resolve(exit);
+    this.#outsideEnd.resolve(exit);
   }
 
   /** The run has a new fence: the thread writes under it from now on. */
@@ -80,8 +80,8 @@ export class Incarnation {
     if (this.#state === 'starting') return false;
     this.#thread.post({ type: 'logout' });
     const { logoutDeadlineMs } = this.#options.timing;
-    const threadOver = this.#thread.over.then(() => false);
-    const answer = Promise.race([this.#loggedOut.promise, threadOver]);
+    const threadEnded = this.#thread.ended.then(() => false);
+    const answer = Promise.race([this.#loggedOut.promise, threadEnded]);
     return withDeadline(answer, logoutDeadlineMs + 1_000, 'the session worker').catch(() => false);
   }
 

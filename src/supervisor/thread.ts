@@ -15,13 +15,13 @@ type ThreadTiming = Pick<Timing, 'loopBeatIntervalMs' | 'loopHungAfterMs' | 'sta
 
 /**
  * The session worker's thread, seen from the supervisor. It loads its modules from construction on, and becomes an
- * incarnation with {@link begin}. `over` resolves when the thread first reports a failure, throws, exits, runs out of memory,
+ * incarnation with {@link begin}. `ended` resolves when the thread first reports a failure, throws, exits, runs out of memory,
  * or is silent for too long.
  */
 export class SessionThread {
-  readonly over: Promise<IncarnationExit>;
+  readonly ended: Promise<IncarnationExit>;
   readonly #worker: Worker;
-  readonly #over: Deferred<IncarnationExit>;
+  readonly #ended: Deferred<IncarnationExit>;
   readonly #exited: Promise<void>;
   readonly #stopped: Deferred<void> = deferred();
   readonly #timing: ThreadTiming;
@@ -34,8 +34,8 @@ export class SessionThread {
 
   constructor(entry: URL, timing: ThreadTiming) {
     this.#timing = timing;
-    this.#over = deferred();
-    this.over = this.#over.promise;
+    this.#ended = deferred();
+    this.ended = this.#ended.promise;
     this.#worker = new Worker(entry, {
       name: 'session worker',
       resourceLimits: { maxOldGenerationSizeMb: heapLimitMb, maxYoungGenerationSizeMb: youngHeapMb },
@@ -43,21 +43,22 @@ export class SessionThread {
     this.#worker.on('message', (message: FromThread) => {
       this.#heardAt = performance.now();
       this.#hasSpoken = true;
-      if (message.type === 'failed') this.#over.resolve({ reason: message.reason, message: message.message });
+      if (message.type === 'failed')
+        this.#ended.resolve({ reason: message.reason, message: message.message });
       if (message.type === 'stopped') this.#stopped.resolve();
       // A message that cannot be handled ends this thread, not the process with its other sessions.
       try {
         this.#onMessage(message);
       } catch (error) {
-        this.#over.resolve(exitOfError(error));
+        this.#ended.resolve(exitOfError(error));
       }
     });
-    this.#worker.once('error', (error) => this.#over.resolve(exitOfError(error)));
+    this.#worker.once('error', (error) => this.#ended.resolve(exitOfError(error)));
     this.#exited = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#hasExited = true;
         clearInterval(this.#silenceTimer);
-        this.#over.resolve({
+        this.#ended.resolve({
           reason: 'thread_exited',
           message: `the session worker exited with code ${code}`,
         });
@@ -82,7 +83,7 @@ export class SessionThread {
       const silentMs = performance.now() - this.#heardAt;
       if (silentMs < limitMs()) return;
       const message = `the session worker did not respond for ${Math.round(silentMs / 1000)} s`;
-      this.#over.resolve({ reason: 'thread_hung', message });
+      this.#ended.resolve({ reason: 'thread_hung', message });
     };
     // If our own event loop was blocked, the thread's messages are still unread: check again after them.
     this.#silenceTimer = setInterval(() => {

@@ -200,14 +200,14 @@ export class QueueConsumer {
 
   #carryOut(taken: TakenJob): void {
     const id = taken.job.id ?? '';
-    const over = this.#settle(taken)
+    const settled = this.#settle(taken)
       // Stays active in Redis and unknown here: `recoverLost` finds it.
       .catch((error) => this.#options.log.debug({ jobId: id, err: error }, 'command not settled'))
       .finally(() => {
         this.#underWay.delete(id);
         this.#oneOver.resolve();
       });
-    this.#underWay.set(id, over);
+    this.#underWay.set(id, settled);
   }
 
   async #settle({ job, token }: TakenJob): Promise<void> {

@@ -52,7 +52,7 @@ export class LookupUnansweredError extends CommandInterruptedError {
 }
 
 /** Instead of an answer: the period of readiness is over, or this run is ending. */
-const over: unique symbol = Symbol('over');
+const noAnswer: unique symbol = Symbol('noAnswer');
 
 interface PageAttemptOptions {
   readonly jobId: string;
@@ -90,7 +90,7 @@ export class PageAttempt {
     }
     // A lookup changes nothing, so it need not wait for its turn. Its predecessors go to the page at the same time.
     const prepared = await this.#prepare();
-    if (prepared === over) return this.#unsettled;
+    if (prepared === noAnswer) return this.#unsettled;
     const profile = profileId();
     if (profile === null) throw new CommandInterruptedError('the profile is gone');
     const attempt = { ...prepared, profileId: profile, at: Date.now() };
@@ -113,18 +113,18 @@ export class PageAttempt {
   async #find(attempt: Attempted): Promise<SendOutcome | 'absent' | 'again' | null> {
     const { messageId } = attempt;
     const found = await this.#whileCurrent(this.#call('findSent', { messageId }, pageCallMs));
-    if (found === over) return this.#unsettled;
+    if (found === noAnswer) return this.#unsettled;
     if (found === null) return 'absent';
     this.#context.place.markInPage(this.#options.period);
     return this.#untilAcknowledged(attempt);
   }
 
-  async #prepare(): Promise<PreparedMessage | typeof over> {
+  async #prepare(): Promise<PreparedMessage | typeof noAnswer> {
     const { place, lookups, ending } = this.#context;
     const { phoneNumber, chatId } = this.#options.job;
     let since = 0;
     const lookUp = async () => {
-      if (!this.#isCurrent || ending.aborted) return over;
+      if (!this.#isCurrent || ending.aborted) return noAnswer;
       since = performance.now();
       return this.#call('prepareSend', { phoneNumber, chatId, jobId: this.#options.jobId }, pageCallMs);
     };
@@ -132,7 +132,7 @@ export class PageAttempt {
       // An answered lookup is in the session worker's cache. It does not reach WhatsApp, so it needs no limit.
       const answer = place.isLookedUp(this.#options.period) ? lookUp() : lookups.run(lookUp);
       const output = await this.#whileCurrent(answer);
-      if (output === over) return over;
+      if (output === noAnswer) return noAnswer;
       const prepared = preparedSchema.safeParse(output);
       if (!prepared.success) {
         throw new CommandRefusedError('whatsapp_error', 'WhatsApp Web gave no id for the message');
@@ -156,7 +156,7 @@ export class PageAttempt {
       },
     });
     const result = await this.#whileCurrent(handover);
-    if (result !== over) return result;
+    if (result !== noAnswer) return result;
     return batcher.withdraw(place) ? 'again' : handover;
   }
 
@@ -181,7 +181,7 @@ export class PageAttempt {
     batcher.markInFlight(place);
     try {
       const found = await this.#whileCurrent(this.#call('untilAcked', input, ackDeadlineMs + pageCallMs));
-      if (found === over) return 'again';
+      if (found === noAnswer) return 'again';
       if (found === null) throw new CommandInterruptedError('the page no longer has the message');
       return outcomeOfFound(this.#options.job, attempt, found);
     } finally {
@@ -189,22 +189,22 @@ export class PageAttempt {
     }
   }
 
-  /** Settles as `answer` does, or with {@link over} as soon as the period is over or this run is ending. */
-  async #whileCurrent<T>(answer: Promise<T>): Promise<T | typeof over> {
+  /** Settles as `answer` does, or with {@link noAnswer} as soon as the period is over or this run is ending. */
+  async #whileCurrent<T>(answer: Promise<T>): Promise<T | typeof noAnswer> {
     const { availability, ending } = this.#context;
     const answered = new AbortController();
-    const untilOver = async (): Promise<typeof over> => {
+    const untilPeriodEnds = async (): Promise<typeof noAnswer> => {
       while (this.#isCurrent && !answered.signal.aborted) {
         await availability.change(Infinity, answered.signal);
       }
-      return over;
+      return noAnswer;
     };
     const end = () => answered.abort();
     ending.addEventListener('abort', end);
     answer.catch(() => undefined);
     try {
-      if (ending.aborted) return over;
-      return await Promise.race([answer, untilOver()]);
+      if (ending.aborted) return noAnswer;
+      return await Promise.race([answer, untilPeriodEnds()]);
     } finally {
       ending.removeEventListener('abort', end);
       answered.abort();

@@ -20,7 +20,7 @@ test('a message whose handler throws ends the thread, not the process', async ()
   thread.begin({} as ThreadData, () => {
     throw new Error('nothing can be made of it');
   });
-  assert.deepEqual(await thread.over, {
+  assert.deepEqual(await thread.ended, {
     reason: 'thread_threw',
     message: 'the session worker failed: nothing can be made of it',
   });

@@ -109,7 +109,7 @@ export class QueueConsumer {
     const { log } = this.#options;
     const signal = this.#closing.signal;
     for (const id of activeIds) {
-      const sentence = 'redis refused to requeue a command of the previous owner; trying again';
+      const sentence = 'Redis refused to requeue a command of the previous owner; trying again';
       await retryUntilSuccess(() => requeueActive(this.#commandQueue, id), { signal, log, sentence });
     }
     // Not awaited: it ends with the consumer and retries what Redis refuses.
@@ -150,10 +150,10 @@ export class QueueConsumer {
   async close(): Promise<void> {
     this.#closing.abort();
     this.wake();
-    await withDeadline(this.#end(), 3_000, 'redis').catch((error) =>
+    await withDeadline(this.#end(), 3_000, 'Redis').catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
     );
-    await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => undefined);
+    await withDeadline(this.#queue.close(), 1_000, 'Redis').catch(() => undefined);
   }
 
   async #end(): Promise<void> {
@@ -235,12 +235,10 @@ export class QueueConsumer {
   /** Limits how long a settled job and its disposable key live. */
   async #expire(id: string): Promise<void> {
     const { redis, retentionMs, disposableKey, onRetained } = this.#options;
-    const expiring = redis
-      .pipeline()
-      .zcard(this.#queue.toKey('completed'))
-      .pexpire(this.#queue.toKey(id), retentionMs);
+    const expiring = redis.pipeline().pexpire(this.#queue.toKey(id), retentionMs);
     if (disposableKey !== undefined) expiring.pexpire(disposableKey(id), disposableMs);
-    const [[, retained] = []] = (await expiring.exec()) ?? [];
-    if (typeof retained === 'number') onRetained?.(retained);
+    if (onRetained === undefined) return void (await expiring.exec());
+    const [, retained] = (await expiring.zcard(this.#queue.toKey('completed')).exec())?.at(-1) ?? [];
+    if (typeof retained === 'number') onRetained(retained);
   }
 }

@@ -24,7 +24,8 @@ export class LoopDelay {
   /** A stall that may explain a missed deadline of `limitMs`; null: none was at least half as long. */
   explainTimeout(limitMs: number): string | null {
     const ms = Math.max(this.#longestMs, this.#currentMs());
-    return ms < limitMs / 2 ? null : `this process stood still for ${(ms / 1_000).toFixed(1)} s`;
+    if (ms < limitMs / 2) return null;
+    return `the event loop was blocked, or the process was frozen, for ${(ms / 1_000).toFixed(1)} s`;
   }
 
   reset(): void {
@@ -47,7 +48,11 @@ const warnFromMs = 1_000;
 /** Logs each stall of a second or more: it may be why a deadline was missed. */
 export function watchLoopDelay(log: Logger): LoopDelay {
   return new LoopDelay(
-    (ms) => log.warn({ stoodStillMs: Math.round(ms) }, 'this process stood still; deadlines may have passed'),
+    (ms) =>
+      log.warn(
+        { stoodStillMs: Math.round(ms) },
+        'the event loop was blocked, or the process was frozen; deadlines may have passed',
+      ),
     warnFromMs,
   );
 }

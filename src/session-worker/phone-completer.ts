@@ -37,7 +37,7 @@ export class PhoneCompleter {
     if (this.#cacheAccount !== account) this.#cache.clear();
     this.#cacheAccount = account;
     try {
-      await withDeadline(this.#exchange(account, people), redisTimeoutMs, 'redis');
+      await withDeadline(this.#exchange(account, people), redisTimeoutMs, 'Redis');
     } catch (error) {
       this.#log.debug({ err: error }, 'could not store or read the numbers behind hidden ids');
     }

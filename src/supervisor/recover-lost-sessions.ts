@@ -70,7 +70,7 @@ export class LostSessions {
     const { redis, queue, log } = this.#options;
     const { heartbeat, job } = sessionKeys(session);
     if ((await redis.exists(heartbeat, job)) > 0) return;
-    log.warn({ session }, 'redis lost the run; starting the session again');
+    log.warn({ session }, 'Redis lost the run; starting the session again');
     await addStart(redis, queue, session);
   }
 }

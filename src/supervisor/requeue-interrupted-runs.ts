@@ -23,7 +23,7 @@ export async function requeueInterruptedRuns(
     retryUntilSuccess(attempt, {
       signal,
       log,
-      sentence: 'redis refused to requeue an interrupted run; trying again',
+      sentence: 'Redis refused to requeue an interrupted run; trying again',
     });
   const ids = await retried(() => redis.lrange(queue.toKey('active'), 0, -1));
   for (const id of ids) await retried(() => requeue(redis, queue, id, log));

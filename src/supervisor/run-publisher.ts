@@ -106,7 +106,7 @@ export class RunPublisher {
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     this.#options.log.warn(
       { epoch: claim.epoch },
-      'redis lost the fence or the state; claimed the session again',
+      'Redis lost the fence or the state; claimed the session again',
     );
   }
 
@@ -130,7 +130,7 @@ export class RunPublisher {
   async stepDown(): Promise<void> {
     const { redis, session } = this.#options;
     const steppedDown = stepDown(redis, session, this.#fence.epoch);
-    await withDeadline(steppedDown, 1_000, 'redis').catch(() => undefined);
+    await withDeadline(steppedDown, 1_000, 'Redis').catch(() => undefined);
   }
 
   /**
@@ -173,7 +173,7 @@ export class RunPublisher {
     const { log } = this.#options;
     const { lost } = this.#options.lease;
     try {
-      const sentence = 'redis refused a step of the run; trying again';
+      const sentence = 'Redis refused a step of the run; trying again';
       return await retryUntilSuccess(operation, { signal: lost, log, sentence });
     } catch {
       throw new RunLostError(String(lost.reason));

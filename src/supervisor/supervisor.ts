@@ -133,9 +133,9 @@ export class Supervisor {
     await withDeadline(
       Promise.all([closed, unregisterSupervisor(this.#redis, this.id)]),
       3_000,
-      'redis',
+      'Redis',
     ).catch(() => {});
-    await withDeadline(this.#queue.close(), 1_000, 'redis').catch(() => {});
+    await withDeadline(this.#queue.close(), 1_000, 'Redis').catch(() => {});
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
 
@@ -211,7 +211,7 @@ export class Supervisor {
    * run. If Redis does not answer, BullMQ finds the job once its lock has expired.
    */
   async #requeue(job: Job, token: string): Promise<void> {
-    await withDeadline(job.moveToWait(token), 3_000, 'redis').catch((error) =>
+    await withDeadline(job.moveToWait(token), 3_000, 'Redis').catch((error) =>
       this.#options.log.debug({ err: error }, 'job not requeued'),
     );
   }

@@ -102,7 +102,7 @@ function crashAtEachStep(page: PageSettings): void {
       await stage.whatsApp.faults.set({ sendStalls });
       const id = await accept(body);
       await product.until((s) => s.restarts > restarts, 'the page is replaced');
-      assert.match(product.output, /"lastError":"WhatsApp Web did not end a send within 5 s"/);
+      assert.match(product.output, /"lastError":"WhatsApp Web did not finish a send within 5 s"/);
       await stage.whatsApp.faults.clear();
       const job = await settled(id);
       assert.equal(job.status, 'sent', JSON.stringify(job));

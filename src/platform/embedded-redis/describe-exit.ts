@@ -22,7 +22,7 @@ const damagedFile =
 /** The last line of the output, for the end of a sentence; empty if there is none. */
 export function lastLineOf(server: RedisProcess): string {
   const line = server.outputTail().at(-1);
-  return line === undefined ? '' : ` (its last words: ${withoutPrefix(line)})`;
+  return line === undefined ? '' : ` (its last output: ${withoutPrefix(line)})`;
 }
 
 /** Redis begins each line like this: `1234:M 23 Nov 2026 02:05:00.000 # text` */

@@ -25,7 +25,7 @@ export async function readServerInfo(socket: string, deadlineMs: number): Promis
     const info = await withDeadline(
       redis.connect().then(() => redis.info()),
       deadlineMs,
-      'redis',
+      'Redis',
     );
     const pid = Number(/^process_id:(\d+)/m.exec(info)?.[1]);
     return { pid, isLoading: !/^loading:0/m.test(info) };

@@ -42,7 +42,7 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
   }
 
   return async () => {
-    const found = await withDeadline(read(), redisTimeoutMs, 'redis').catch(() => null);
+    const found = await withDeadline(read(), redisTimeoutMs, 'Redis').catch(() => null);
     for (const gauge of Object.values(gauges)) gauge.reset();
     gauges.redisUp.set(found === null ? 0 : 1);
     if (found === null) {

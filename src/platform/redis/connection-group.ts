@@ -78,7 +78,7 @@ export class ConnectionGroup {
     const { signal } = this.#empty;
     const check = () => userProblem(this.#url).catch((reason) => messageOf(reason));
     const problem = await check();
-    this.#log?.error({ error: messageOf(error) }, problem ?? 'redis refused a command: a right is missing');
+    this.#log?.error({ error: messageOf(error) }, problem ?? 'Redis refused a command: a right is missing');
     do {
       this.#wasRightRefused = false;
       await pause(rightsCheckMs, signal);

@@ -114,11 +114,11 @@ function addToGroup(redis: Redis, group: ConnectionGroup, log: Logger): Redis {
 function logOutages(redis: Redis, log: Logger): void {
   let isDown = false;
   redis.on('error', (error: Error) => {
-    if (!isDown) log.warn({ error: messageOf(error) }, 'redis is not reachable; reconnecting');
+    if (!isDown) log.warn({ error: messageOf(error) }, 'Redis is not reachable; reconnecting');
     isDown = true;
   });
   redis.on('ready', () => {
-    if (isDown) log.info('redis is reachable again');
+    if (isDown) log.info('Redis is reachable again');
     isDown = false;
   });
 }

@@ -17,7 +17,7 @@ interface Subscription {
 export function keepSubscribed(redis: Redis, { channel, signal, log }: Subscription): void {
   // A cluster has no such option. If it refuses, the channel stays silent until the next reconnect.
   if (!(redis instanceof Cluster)) redis.options.autoResubscribe = false;
-  const sentence = `redis refused the subscription to ${channel}; trying again`;
+  const sentence = `Redis refused the subscription to ${channel}; trying again`;
   let isTrying = false;
   const subscribe = () => {
     if (isTrying) return;

@@ -68,7 +68,7 @@ export async function runSend(
         const seconds = Math.round(context.sendHungMs / 1_000);
         incarnation.end({
           reason: 'send_hung',
-          message: `WhatsApp Web did not end a send within ${seconds} s`,
+          message: `WhatsApp Web did not finish a send within ${seconds} s`,
         });
       }
       place.unmarkInPage();

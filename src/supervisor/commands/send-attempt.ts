@@ -226,7 +226,7 @@ const hungPagesMax = 2;
 
 const hung = unknownSend(
   'interrupted',
-  `WhatsApp Web began to send the message ${hungPagesMax} times and did not end it; it is not known whether it was sent`,
+  `WhatsApp Web began to send the message ${hungPagesMax} times and did not finish it; it is not known whether it was sent`,
 );
 
 /** Both ids are needed to find the message again. */

@@ -28,13 +28,13 @@ export interface QueuedSend extends PreparedSend {
   readonly reject: (error: unknown) => void;
 }
 
-/** The page has begun a send and not ended it. */
+/** The page has begun a send and not finished it. */
 export class SendPendingError extends CommandInterruptedError {
   /** When it began, on the clock of `performance`. */
   readonly since: number;
 
   constructor(since: number) {
-    super('the page has not ended the send');
+    super('the page has not finished the send');
     this.since = since;
   }
 }

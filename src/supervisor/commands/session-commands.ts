@@ -69,7 +69,7 @@ export class SessionCommands {
    * commands in this run. Rejects only once closed.
    */
   async start(): Promise<void> {
-    const sentence = 'redis refused to list the commands; none is taken yet, trying again';
+    const sentence = 'Redis refused to list the commands; none is taken yet, trying again';
     const { signal } = this.#ending;
     const [reads, sends] = await retryUntilSuccess(() => this.#readQueues(), {
       signal,

@@ -74,7 +74,7 @@ export class SessionReads {
 
   /** Retries what Redis refuses. Rejects only when this run is ending. */
   #retry<T>(attempt: () => Promise<T>): Promise<T> {
-    const sentence = 'redis refused a step of a read; trying again';
+    const sentence = 'Redis refused a step of a read; trying again';
     return retryUntilSuccess(attempt, { signal: this.#ending, log: this.#options.log, sentence });
   }
 }

@@ -56,7 +56,7 @@ export class CredentialsBackup {
 
   /** Call it at the start of a run. Publishes whether its login will be backed up. Rejects only when `over` aborts. */
   async publishInitialStatus(over: AbortSignal): Promise<void> {
-    const sentence = 'redis refused the backup status; trying again';
+    const sentence = 'Redis refused the backup status; trying again';
     const attempt = async () => {
       await this.#findObstacle();
       if (this.#published === '' && !this.#isFailing) throw new Error('it was not written');

@@ -83,11 +83,13 @@ export class SupervisorMetrics {
       'operation',
     ]);
     this.bounds = createBoundCounter(registers);
-    this.#sessions = gauge('supervisor_sessions', 'Sessions that this supervisor carries.');
-    this.#sessionsMax = gauge('supervisor_sessions_max', 'Sessions that it can carry.');
+    this.#sessions = gauge('supervisor_sessions', 'Sessions that this supervisor runs.');
+    this.#sessionsMax = gauge('supervisor_sessions_max', 'Sessions that it can run.');
     this.#sessionsMax.set(parts.config.maxSessions);
     const { memoryMb } = parts.config.recycling;
-    gauge('browser_memory_ceiling_bytes', 'Beyond it a browser is replaced; 0: never.').set(memoryMb * MiB);
+    gauge('browser_memory_ceiling_bytes', 'A browser that uses more memory is replaced; 0: no limit.').set(
+      memoryMb * MiB,
+    );
     this.#browserMemory = gauge('browser_memory_bytes', "Memory of the browser's process group.", [
       'session',
       'kind',

@@ -23,13 +23,13 @@ export async function readinessProblems(parts: ReadinessParts): Promise<string[]
 
 async function redisProblem({ redis, supervisorId }: ReadinessParts): Promise<string | null> {
   // Without a connection, the command would stay queued even after the probe has ended.
-  if (redis.status !== 'ready') return 'redis is not reachable';
+  if (redis.status !== 'ready') return 'Redis is not reachable';
   try {
-    const supervisors = await withDeadline(readSupervisors(redis), redisTimeoutMs, 'redis');
+    const supervisors = await withDeadline(readSupervisors(redis), redisTimeoutMs, 'Redis');
     if (supervisors.some(({ supervisor }) => supervisor === supervisorId)) return null;
     return 'the supervisor could not register in Redis';
   } catch {
-    return `redis does not answer within ${redisTimeoutMs / 1_000} s`;
+    return `Redis does not answer within ${redisTimeoutMs / 1_000} s`;
   }
 }
 

@@ -53,7 +53,7 @@ test('a subscription that Redis refuses after a reconnect is retried', () =>
     // Redis closes connections that lose the right to their channels.
     await observer.redis.acl('SETUSER', 'default', 'resetchannels');
     try {
-      const refused = `redis refused the subscription to ${intentChannel}; trying again`;
+      const refused = `Redis refused the subscription to ${intentChannel}; trying again`;
       await eventually(() => supervised.hasLogged(refused), { message: 'the refusal is logged' });
     } finally {
       await observer.redis.acl('SETUSER', 'default', 'allchannels');

@@ -84,7 +84,7 @@ describe('an unsuitable Redis', () => {
   it('does not keep a waiting product from a stop', async () => {
     await node.kill();
     const product = new Product('supervisor', environment());
-    await eventually(() => product.output.includes('redis is not reachable'), { timeoutMs: 20_000 });
+    await eventually(() => product.output.includes('Redis is not reachable'), { timeoutMs: 20_000 });
     assert.equal(await product.end('SIGTERM'), 0);
   });
 });

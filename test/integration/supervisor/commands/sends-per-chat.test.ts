@@ -90,7 +90,7 @@ test('a page with a hanging send is replaced, and the next one sends the message
       await stage.untilAllSent();
       assert.deepEqual(stage.sentTexts(), ['first', 'second']);
       const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
-      assert.equal(restart?.lastError, 'WhatsApp Web did not end a send within 1 s');
+      assert.equal(restart?.lastError, 'WhatsApp Web did not finish a send within 1 s');
       assert.equal(restart?.rung, 'thread', 'in the same browser, if it closes the page in time');
     },
     { timing: { sendHungMs: 800 } },
@@ -108,7 +108,7 @@ test('a message whose send hangs on two pages settles as unknown, and later ones
         error: {
           code: 'interrupted',
           message:
-            'WhatsApp Web began to send the message 2 times and did not end it; it is not known whether it was sent',
+            'WhatsApp Web began to send the message 2 times and did not finish it; it is not known whether it was sent',
         },
       });
       assert.equal(stage.scripted.threads().length, 3);

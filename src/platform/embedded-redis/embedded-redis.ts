@@ -17,11 +17,6 @@ import { untilReady } from './until-ready.js';
 export interface EmbeddedRedis {
   /** `unix:///…/redis.sock`, in the form of REDIS_URL. */
   readonly url: string;
-  readonly connection: { readonly path: string };
-  /** The pid of the current server. It changes with a restart. */
-  readonly pid: number;
-  /** The first server was a leftover of an earlier run. */
-  readonly adopted: boolean;
   stop(): Promise<void>;
 }
 
@@ -66,8 +61,6 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
 
 class RunningRedis implements EmbeddedRedis {
   readonly url: string;
-  readonly connection: { readonly path: string };
-  readonly adopted: boolean;
   readonly #settings: EmbeddedRedisSettings;
   readonly #stopping = new AbortController();
   readonly #restartLoop: Promise<void>;
@@ -76,15 +69,9 @@ class RunningRedis implements EmbeddedRedis {
 
   constructor(server: RedisProcess, settings: EmbeddedRedisSettings) {
     this.url = `unix://${pathToFileURL(settings.paths.socket).pathname}`;
-    this.connection = { path: settings.paths.socket };
-    this.adopted = server.wasAdopted;
     this.#server = server;
     this.#settings = settings;
     this.#restartLoop = this.#keepRunning();
-  }
-
-  get pid(): number {
-    return this.#server.pid;
   }
 
   stop(): Promise<void> {

@@ -47,11 +47,6 @@ export class HttpProcess {
     this.#ended = this.#keepAlive();
   }
 
-  /** null: it does not run now, and will be restarted. */
-  get pid(): number | null {
-    return this.#child?.pid ?? null;
-  }
-
   get restarts(): number {
     return this.#restarts;
   }

@@ -121,10 +121,6 @@ export class Browser {
     return performance.now() - this.#startedAt;
   }
 
-  get watchdogPid(): number | undefined {
-    return this.#watchdog.pid;
-  }
-
   /** Makes the browser usable for the next thread; false: use another browser ({@link renewPages}). */
   renewPages(deadlineMs: number): Promise<boolean> {
     return renewPages(this.#pipe, deadlineMs);

@@ -40,9 +40,9 @@ class Play {
     return lines.map((line) => JSON.parse(line) as HttpRecord);
   }
 
-  /** The pid of a life, once it serves. */
+  /** The pid of a life, once it was told to serve. */
   async life(number: number): Promise<number> {
-    await eventually(() => this.lives().length >= number && this.http.pid === this.lives()[number - 1]?.pid);
+    await eventually(() => this.lives().length >= number);
     return this.lives()[number - 1]?.pid ?? 0;
   }
 }
@@ -53,7 +53,6 @@ test('it gets the URL of Redis and reports its own', async () => {
   const pid = await play.life(1);
   assert.deepEqual(play.lives()[0]?.message, { type: 'serve', redisUrl, port: null });
   await play.http.stop(patient);
-  assert.equal(play.http.pid, null);
   assert.equal(isAlive(pid), false);
 });
 

@@ -9,7 +9,7 @@ import { chromeFlags } from '../../../../src/supervisor/browser/chrome-flags.js'
 import { ask } from '../../../support/ask-browser.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
-import { isAlive, membersOfGroup } from '../../../support/processes.js';
+import { membersOfGroup, watchdogsOf } from '../../../support/processes.js';
 import { type BrowserBehaviour, ScriptedProcesses } from '../../../support/scripted-processes.js';
 
 after(assertNothingLeft);
@@ -50,8 +50,13 @@ async function pagesOf(browser: Browser): Promise<{ targetId: string; url: strin
   return targetInfos.filter(({ type }) => type === 'page');
 }
 
-async function assertGone({ pid, watchdogPid = 0 }: Browser): Promise<void> {
-  await eventually(() => membersOfGroup(pid).length === 0 && !isAlive(watchdogPid));
+/** Whether a watchdog watches the browser. */
+function isWatched({ pid }: Browser): boolean {
+  return watchdogsOf(process.pid).some(({ commandLine }) => Number(commandLine.at(-2)) === pid);
+}
+
+async function assertGone(browser: Browser): Promise<void> {
+  await eventually(() => membersOfGroup(browser.pid).length === 0 && !isWatched(browser));
 }
 
 test('a browser runs in its own process group with a watchdog, and ends at a stop', async () => {
@@ -60,7 +65,7 @@ test('a browser runs in its own process group with a watchdog, and ends at a sto
     membersOfGroup(browser.pid).map(({ pid }) => pid),
     [browser.pid],
   );
-  assert.ok(isAlive(browser.watchdogPid ?? 0));
+  await eventually(() => isWatched(browser));
   await browser.stop(10_000, unforced);
   assert.equal(await browser.exited, 'signal SIGTERM');
   assert.equal(browser.isAlive, false);

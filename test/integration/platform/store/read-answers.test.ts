@@ -10,10 +10,11 @@ import {
   answersKey,
   attemptKey,
   keyPrefix,
+  queueKey,
   readJobKey,
   sessionKeys,
 } from '../../../../src/contract/keys.js';
-import { readsQueue } from '../../../../src/contract/names.js';
+import { readsQueue, sendsQueue } from '../../../../src/contract/names.js';
 import type { Status } from '../../../../src/contract/status.js';
 import { discardAnswer, fetchAnswer, storeAnswer } from '../../../../src/platform/store/read-answers.js';
 import { boundAnswer } from '../../../../src/session-worker/operations/answer-size.js';
@@ -178,6 +179,26 @@ describe('an owner', () => {
       const [, inJob] = await askOn(stage, false);
       assert.deepEqual(inJob, { ok: true, output });
       assert.equal(await redis.zcard(completed), 1);
+    }));
+
+  test('counts its settled sends, which have a bound, and not its settled reads', () =>
+    withSends(server, async (stage) => {
+      await stage.run('ready');
+      await stage.observer.untilReady();
+      const { redis, session } = stage.observer;
+      const seen: string[] = [];
+      const monitor = await redis.monitor();
+      monitor.on('monitor', (_time: string, [name = '', key = '']: string[], source: string) => {
+        if (source !== 'lua') seen.push(`${name.toLowerCase()} ${key}`);
+      });
+      const [read] = await askOn(stage, true);
+      const [send = ''] = await stage.accept('hello');
+      await stage.settled(send);
+      const completed = (queue: string) => `zcard ${queueKey(queue, 'completed')}`;
+      await eventually(() => seen.includes(completed(sendsQueue(session))));
+      await eventually(() => seen.includes(`pexpire ${readJobKey(session, read)}`));
+      monitor.disconnect();
+      assert.ok(!seen.includes(completed(readsQueue(session))));
     }));
 
   test('counts the bounds that its session worker reaches', () =>

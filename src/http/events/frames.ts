@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
-import { parseJson } from '../../platform/data-errors.js';
+import { parseJson } from '../../contract/json.js';
 import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
 import { memoizeLast } from '../core/coalesce.js';
 

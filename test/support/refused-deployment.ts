@@ -1,7 +1,10 @@
+import { commandLists } from '../../src/contract/keys.js';
 import { type Timing, timingSchema } from '../../src/contract/timing.js';
 import { makeKeyText } from './credentials.js';
-import { Deployment } from './deployment.js';
+import { Deployment, type OwnedSession } from './deployment.js';
+import { eventually } from './eventually.js';
 import { type Replica, startReplica } from './http-replica.js';
+import type { HeldState } from './matrix/fault-row.js';
 import { type RedisServer, startRedis } from './redis-server.js';
 import { type RefusingRedis, startRefusingRedis } from './refusing-redis.js';
 
@@ -39,6 +42,18 @@ export class RefusedDeployment extends Deployment {
     });
     this.forSupervisors = forSupervisors;
     this.forReplica = forReplica;
+  }
+
+  /** Also waits until the jobs of the commands before have settled: those that Redis did not let settle stay active for a while. */
+  override async hold(state: HeldState): Promise<OwnedSession> {
+    const { redis, session } = this.observer;
+    const areSettled = async () => {
+      const lengths = await Promise.all(commandLists(session).map((list) => redis.llen(list)));
+      return lengths.every((length) => length === 0);
+    };
+    await super.hold(state);
+    await eventually(areSettled, { timeoutMs: 60_000, message: 'the jobs of the commands before settle' });
+    return this.recovered(state);
   }
 
   override async close(): Promise<void> {

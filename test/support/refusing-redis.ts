@@ -33,7 +33,6 @@ export interface RefusingRedis {
 
 const wordsMax = 80;
 const wordLengthMax = 256;
-const published = Buffer.from('*3\r\n$7\r\nmessage');
 
 interface Rule {
   readonly which: (request: RedisRequest) => boolean;
@@ -153,8 +152,9 @@ function requestOf(frame: Buffer, names: ReadonlyMap<string, string>): RedisRequ
   return { step: names.get(digest) ?? step, words: rest };
 }
 
+/** In either version of the protocol. */
 function isPublished(frame: Buffer): boolean {
-  return frame.subarray(0, published.length).equals(published);
+  return /^[*>]3\r\n\$7\r\nmessage/.test(frame.toString('latin1', 0, 20));
 }
 
 function mostPerSecond(met: Rule['met']): number {

@@ -1,6 +1,11 @@
 const lineEnd = '\r\n';
 
-/** Splits a stream of Redis' protocol (version 2) into whole requests or replies. */
+/** Types that are followed by that many bytes. */
+const texts = ['$', '=', '!'];
+/** Types that are followed by that many items, with the number of values of each item. */
+const lists: Readonly<Record<string, number>> = { '*': 1, '~': 1, '>': 1, '%': 2 };
+
+/** Splits a stream of Redis' protocol (versions 2 and 3) into whole requests or replies. */
 export class RespFrames {
   #pieces: Buffer[] = [];
   #size = 0;
@@ -40,13 +45,14 @@ function frameEnd(bytes: Buffer, from: number): FrameEnd {
   if (ofLine === -1) return { end: bytes.length + 1, isWhole: false };
   let end = ofLine + lineEnd.length;
   const type = bytes.toString('latin1', from, from + 1);
-  if (type === '$') {
+  if (texts.includes(type)) {
     const length = Number(bytes.toString('latin1', from + 1, ofLine));
     if (length >= 0) end += length + lineEnd.length;
     return { end, isWhole: end <= bytes.length };
   }
-  if (type !== '*') return { end, isWhole: true };
-  const count = Number(bytes.toString('latin1', from + 1, ofLine));
+  const valuesOfItem = lists[type];
+  if (valuesOfItem === undefined) return { end, isWhole: true };
+  const count = Number(bytes.toString('latin1', from + 1, ofLine)) * valuesOfItem;
   for (let i = 0; i < count; i++) {
     const item = frameEnd(bytes, end);
     if (!item.isWhole) return item;

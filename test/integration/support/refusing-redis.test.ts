@@ -47,6 +47,23 @@ test('a refused command in a pipeline is answered in its place', async () => {
   assert.equal(refusal.times, 2);
 });
 
+test('a refused command after a reply that is a map is answered in its place', async () => {
+  await redis.hset('hash', { a: '1', b: '2' });
+  const refusal = refusing.refuse(isSet, readOnly);
+  const answers = await Promise.allSettled([
+    redis.hgetall('hash'),
+    redis.set('a', 1),
+    redis.hgetall('hash'),
+    redis.set('b', 1),
+    redis.strlen('hash-free'),
+  ]);
+  refusal.lift();
+  const said = answers.map((answer) =>
+    answer.status === 'fulfilled' ? answer.value : (answer.reason as Error).message,
+  );
+  assert.deepEqual(said, [{ a: '1', b: '2' }, readOnly, { a: '1', b: '2' }, readOnly, 0]);
+});
+
 test('a refusal can be limited to a key and to a number of times', async () => {
   const isOfA = ({ step, words }: RedisRequest) => step === 'get' && words[0] === 'a';
   const refusal = refusing.refuse(isOfA, 'LOADING Redis is loading the dataset in memory', 1);
@@ -98,14 +115,15 @@ test('megabytes pass unchanged in pieces of any size', async () => {
   assert.equal((await redis.lrange('list', 0, -1)).length, 5_000);
 
   const stream = Buffer.from(
-    '*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n+OK\r\n*-1\r\n$-1\r\n*1\r\n*2\r\n:1\r\n$0\r\n\r\n-ERR x\r\n',
+    '*2\r\n$3\r\nGET\r\n$4\r\na\r\nb\r\n+OK\r\n*-1\r\n$-1\r\n*1\r\n*2\r\n:1\r\n$0\r\n\r\n-ERR x\r\n' +
+      '%2\r\n+a\r\n*2\r\n:1\r\n:2\r\n+b\r\n_\r\n~1\r\n#t\r\n>3\r\n$7\r\nmessage\r\n+c\r\n=5\r\ntxt:\n\r\n!3\r\nERR\r\n',
   );
   for (let length = 1; length < stream.length; length++) {
     const frames = new RespFrames();
     const cut: string[] = [];
     for (let at = 0; at < stream.length; at += length)
       cut.push(...frames.add(stream.subarray(at, at + length)).map(String));
-    assert.equal(cut.length, 6, `in pieces of ${length}`);
+    assert.equal(cut.length, 10, `in pieces of ${length}`);
     assert.equal(cut.join(''), stream.toString());
   }
 });

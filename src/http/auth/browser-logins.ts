@@ -108,7 +108,7 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const keys = [accountKey, ...logins.map(({ redisKey }) => redisKey)];
       const [note, ...found] = await viaRedis(() => redis.mget(...keys));
       for (const [i, login] of logins.entries()) {
-        const stored = parseStoredLogin(found[i]);
+        const stored = parseAs(storedLoginSchema, found[i]);
         const apiKey = validKeyOf(login.kind, stored, accountGeneration(note));
         const isOfSession = login.kind === 'key' || stored?.session === session;
         if (apiKey !== null && isOfSession) return { ...login, apiKey };
@@ -125,7 +125,7 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const texts = values as readonly (string | null)[];
       const generations = new Map(accountKeys.map((key, i) => [key, accountGeneration(texts[i])]));
       return logins.map(({ kind, accountKey }, i) => {
-        const stored = parseStoredLogin(texts[accountKeys.length + i]);
+        const stored = parseAs(storedLoginSchema, texts[accountKeys.length + i]);
         return {
           isValid: validKeyOf(kind, stored, generations.get(accountKey) ?? 0) !== null,
           ttlMs: ttlMsOf(Number(ttls[i])),
@@ -144,7 +144,7 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
     async isQrLink(session, token) {
       const keys = [accountKeyOf(session), qrLinkKey(sha256Hex(token))];
       const [note, json] = await viaRedis(() => redis.mget(...keys));
-      const link = parseStoredLogin(json);
+      const link = parseAs(storedLoginSchema, json);
       const account = accountGeneration(note);
       if (link === null || link.session !== session || link.account !== account) return false;
       return apiKeys.isEmpty || validKeyOf('guest', link, account) !== null;
@@ -187,11 +187,6 @@ const openGuestLoginScript = luaScript<number>(
 
 function accountKeyOf(session: string): string {
   return sessionKeys(session).account;
-}
-
-/** null if there is none or it cannot be parsed. */
-function parseStoredLogin(json: string | null | undefined): StoredLogin | null {
-  return parseAs(storedLoginSchema, json);
 }
 
 /** PTTL replies -1 for a key without a TTL. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
-import { parseJson } from '../../contract/json.js';
+import { parseAs } from '../../contract/json.js';
 import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
 import { memoizeLast } from '../core/coalesce.js';
 
@@ -64,8 +64,9 @@ const guestSchemas: Readonly<Record<string, z.ZodObject>> = {
 
 /** null: the type is not for guests, or the event in Redis has another shape. */
 function guestFrameOf(type: string, json: string): Buffer | null {
-  const event = guestSchemas[type]?.safeParse(parseJson(json));
-  return event?.success ? eventFrame(type, JSON.stringify(event.data), null) : null;
+  const schema = guestSchemas[type];
+  const event = schema === undefined ? null : parseAs(schema, json);
+  return event === null ? null : eventFrame(type, JSON.stringify(event), null);
 }
 
 /** `oldestId`: null if the stream is empty. `oldest_id` is also at the top level, where API clients expect it. */

@@ -8,7 +8,11 @@ export const intentSchema = z.object({ id: z.string(), kind: z.enum(['stop', 'lo
 export type Intent = z.infer<typeof intentSchema>;
 
 /** The result of an intent. `unlinked`: WhatsApp has got the logout. */
-export const intentOutcomeSchema = z.object({ id: z.string(), unlinked: z.boolean() });
+export const intentOutcomeSchema = z.object({
+  id: z.string(),
+  unlinked: z.boolean(),
+  reason: z.string().nullish(),
+});
 export type IntentOutcome = z.infer<typeof intentOutcomeSchema>;
 
 /** Data of an `auth-start` job. `startId` distinguishes this start from earlier ones with the same job id. */

@@ -11,6 +11,8 @@ const sessionKeyTypes = {
   state: 'string',
   qrPng: 'string',
   qrBase64: 'string',
+  pairingCode: 'string',
+  loginLost: 'string',
   heartbeat: 'string',
   intent: 'string',
   outcome: 'string',

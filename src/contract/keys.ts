@@ -66,6 +66,10 @@ export interface SessionKeys {
   /** The QR as PNG bytes, and the same as base64. Present only while it can be scanned. */
   readonly qrPng: string;
   readonly qrBase64: string;
+  /** JSON `PairingCode`. Present only while it can be typed on the phone. */
+  readonly pairingCode: string;
+  /** A sentence: why the login was lost, and a new one is needed. Present until a phone is linked, or until a logout. */
+  readonly loginLost: string;
   /** `live`, with a TTL, while a supervisor keeps `state` up to date; `ended`, without a TTL, after the run. */
   readonly heartbeat: string;
   /** JSON `Intent`: a request to end the run. */
@@ -105,6 +109,8 @@ export function sessionKeys(session: string): SessionKeys {
     state: `${own}:state`,
     qrPng: `${own}:qr:png`,
     qrBase64: `${own}:qr:base64`,
+    pairingCode: `${own}:pairing-code`,
+    loginLost: `${own}:login-lost`,
     heartbeat: `${own}:heartbeat`,
     intent: `${own}:intent`,
     outcome: `${own}:outcome`,

@@ -11,6 +11,7 @@ import { InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
 import { EventFeed, type FeedTuning } from './events/event-feed.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
+import { createQrPageReader, type QrPageView } from './session/qr-page-view.js';
 import { createRunControl } from './session/run-control.js';
 import { createRunQueue } from './session/run-queue.js';
 import { createSessionReader, type SessionReader } from './session/session-reader.js';
@@ -21,6 +22,7 @@ export interface Session {
   readonly reader: SessionReader;
   readonly commands: SessionCommandContext;
   readonly feed: EventFeed;
+  readonly readQrPage: () => Promise<QrPageView>;
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
 }
 
@@ -55,14 +57,15 @@ export function createSessions(parts: SessionsParts): Sessions {
   function open(name: string): Session {
     const configured = { ...config, session: name };
     const reader = createSessionReader(redis, configured);
+    const run = createRunControl({
+      ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
+      timing: config.timing,
+    });
     return {
       name,
       reader,
       commands: {
-        run: createRunControl({
-          ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
-          timing: config.timing,
-        }),
+        run,
         queues: createCommandQueues({
           redis: queueRedis,
           session: name,
@@ -81,6 +84,7 @@ export function createSessions(parts: SessionsParts): Sessions {
         blockMs: config.timing.drainDelayMs,
         tuning: feedTuning,
       }),
+      readQrPage: createQrPageReader(reader, run),
       renderQrPage: createQrPageCache(),
     };
   }

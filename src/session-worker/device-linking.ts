@@ -1,5 +1,5 @@
 import { withDeadline } from '../platform/deadline.js';
-import type { IncarnationState } from './incarnation-state.js';
+import type { IncarnationState, ShownQr } from './incarnation-state.js';
 import type { LoginKeeper } from './login-keeper.js';
 import { encodeQr } from './qr-image.js';
 import { QrSeries, qrDefect } from './qr-series.js';
@@ -26,6 +26,7 @@ interface DeviceLinkingOptions {
 export class DeviceLinking {
   readonly #options: DeviceLinkingOptions;
   readonly #qrs = new QrSeries();
+  #isPairingShown = false;
 
   constructor(options: DeviceLinkingOptions) {
     this.#options = options;
@@ -47,17 +48,23 @@ export class DeviceLinking {
     if (qr === null) return;
     client.codes.onQr();
     const image = await encodeQr(text);
-    if (this.#qrs.isCurrent(qr) && state.current !== 'passkey_required') state.publish('qr', { image, qr });
+    if (this.#qrs.isCurrent(qr) && state.current !== 'passkey_required') this.#publishCodes({ image, qr });
   }
 
   withdrawQr(): void {
-    const { state } = this.#options;
-    if (this.#qrs.withdraw() && state.current === 'qr') state.publish('qr');
+    if (this.#qrs.withdraw()) this.#republishCodes();
+  }
+
+  /** A pairing code is requested, or it is there. */
+  onPairingCode(): void {
+    this.#qrs.withdraw();
+    this.#republishCodes();
   }
 
   /** The next QR is the first of a batch. */
   beginBatch(): void {
-    this.withdrawQr();
+    const wasShown = this.#qrs.withdraw() || this.#isPairingShown;
+    if (wasShown) this.#republishCodes();
     this.#qrs.beginBatch();
   }
 
@@ -79,10 +86,9 @@ export class DeviceLinking {
 
   /** In the state `qr`: withdraws codes that no phone accepts, and requests fresh ones when the page has run out of them. */
   async updateCodes(report: PageReport): Promise<void> {
-    const { state } = this.#options;
     const { codes } = this.#options.client;
     const isIdle = report.socketState === 'UNPAIRED_IDLE';
-    if (this.#qrs.withdrawExpired()) state.publish('qr');
+    if (this.#qrs.withdrawExpired()) this.#republishCodes();
     if (isIdle || codes.hasPairingCode) this.withdrawQr();
     // Fresh QR codes would void the pairing code that a person is typing.
     if (codes.hasPairingCode) return;
@@ -101,8 +107,21 @@ export class DeviceLinking {
     if (state.current !== 'passkey_required') return false;
     if (report.asksForPasskey && state.ageMs <= passkeyMs) return true;
     if (!report.socketState?.startsWith('UNPAIRED')) return false;
-    state.publish('qr');
+    this.#publishCodes(null);
     await (report.asksForPasskey ? codes.backToQr() : codes.refreshQr());
     return true;
+  }
+
+  /** Publishes the state `qr` with the codes that a phone accepts now. */
+  #publishCodes(qr: ShownQr | null): void {
+    const { client, state } = this.#options;
+    const { pairingCode } = client.codes;
+    this.#isPairingShown = pairingCode !== null;
+    state.publish('qr', { qr, pairingCode });
+  }
+
+  /** After a QR was withdrawn, or the pairing code has changed. */
+  #republishCodes(): void {
+    if (this.#options.state.current === 'qr') this.#publishCodes(null);
   }
 }

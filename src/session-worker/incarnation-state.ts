@@ -1,5 +1,6 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { PageStatus } from '../contract/page.js';
+import type { PairingCode } from '../contract/pairing-code.js';
 import { mayFollow } from '../contract/state-transitions.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData } from '../contract/thread-messages.js';
@@ -16,11 +17,18 @@ const passkeySentence =
 /** How long an exit waits until a fresh login is read from the page. A page that hangs or is gone gives none. */
 const loginReadMs = 2_000;
 
-/** A QR that is shown with the state `qr`. */
-interface ShownQr {
+export interface ShownQr {
   readonly image: StoredQr;
   readonly qr: NonNullable<Status['qr']>;
 }
+
+/** What a phone accepts in the state `qr`: at most one of them. */
+export interface ShownCodes {
+  readonly qr: ShownQr | null;
+  readonly pairingCode: PairingCode | null;
+}
+
+const noCodes: ShownCodes = { qr: null, pairingCode: null };
 
 interface IncarnationStateOptions {
   readonly data: ThreadData;
@@ -91,7 +99,7 @@ export class IncarnationState {
   }
 
   /** Logs and ignores a state that may not follow the current one. */
-  publish(state: SessionState, shown: ShownQr | null = null): void {
+  publish(state: SessionState, { qr, pairingCode }: ShownCodes = noCodes): void {
     if (this.ended.aborted) return;
     if (!mayFollow(this.#state, state)) {
       return this.#options.log.warn(
@@ -105,7 +113,8 @@ export class IncarnationState {
     this.#lastError = this.#errorOf(state);
     this.#publishedPage = this.#options.page.status;
     const facts = { lastError: this.#lastError, account: this.#account, page: this.#publishedPage };
-    this.#options.writer.write({ state, ...facts, qr: shown?.qr ?? null }, shown?.image ?? null);
+    const change = { state, ...facts, qr: qr?.qr ?? null };
+    this.#options.writer.write(change, { qr: qr?.image ?? null, pairingCode });
     this.#options.post({ type: 'state', state, account: this.#account });
   }
 

@@ -126,7 +126,7 @@ export class SessionWorker {
       pairingCodeMs: timing.pairingCodeMs,
       events: {
         onQr: (text) => void linking.onQr(text),
-        onPairingCode: () => linking.withdrawQr(),
+        onPairingCode: () => linking.onPairingCode(),
         onFreshQrs: () => linking.beginBatch(),
         onReady: (account) => void this.#onReady({ client, linking }, account),
         onAuthFailure: (message) =>

@@ -1,4 +1,5 @@
 import type { OnBound } from '../contract/bounds.js';
+import type { PairingCode } from '../contract/pairing-code.js';
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -6,9 +7,15 @@ import type { Redis } from '../platform/redis/connection.js';
 import { writeRetryMs } from '../platform/retry.js';
 import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
 
+/** The codes that are stored beside the state. */
+interface StoredCodes {
+  readonly qr: StoredQr | null;
+  readonly pairingCode: PairingCode | null;
+}
+
 interface StateWrite {
   readonly change: StateChange;
-  readonly qr: StoredQr | null;
+  readonly codes: StoredCodes;
 }
 
 /**
@@ -39,8 +46,8 @@ export class StateWriter {
     return this.#run;
   }
 
-  write(change: StateChange, qr: StoredQr | null): void {
-    this.#last = { change, qr };
+  write(change: StateChange, codes: StoredCodes): void {
+    this.#last = { change, codes };
     this.#pending = this.#last;
     this.#writing ??= this.#drain();
   }
@@ -48,7 +55,7 @@ export class StateWriter {
   /** Writes the full state again under a new fence. */
   refence(fence: Fence): void {
     this.#run = { ...this.#run, ...fence };
-    if (this.#last) this.write(this.#last.change, this.#last.qr);
+    if (this.#last) this.write(this.#last.change, this.#last.codes);
   }
 
   /** Writes nothing more. Resolves when no write is in flight; does not wait for Redis to come back. */
@@ -61,7 +68,7 @@ export class StateWriter {
   async #drain(): Promise<void> {
     const stopping = this.#stopping.signal;
     while (this.#pending !== null && !stopping.aborted) {
-      const { change, qr } = this.#pending;
+      const { change, codes } = this.#pending;
       const written = this.#pending;
       const { epoch, incarnation } = this.#run;
       const status = composeStatus(this.#run, change, new Date().toISOString());
@@ -70,7 +77,7 @@ export class StateWriter {
           session: this.#run.session,
           expected: { epoch, incarnation },
           status,
-          qr,
+          ...codes,
           onBound: this.#onBound,
         });
         if (this.#pending === written) this.#pending = null;

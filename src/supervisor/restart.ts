@@ -49,8 +49,11 @@ export async function restart(
   availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs));
   const { wipesProfile, doubtsProfile } = exitPolicy(reason);
   const wipedEpoch = wipesProfile ? await publisher.markWiped() : null;
-  // From here on Redis refuses the old thread's writes. After a wipe, this also removes the account's data.
-  await publisher.publish('disconnected', wipedEpoch !== null);
+  // From here on Redis refuses the old thread's writes.
+  await publisher.publish('disconnected', {
+    deletesAccountData: wipedEpoch !== null,
+    loginLost: wipesProfile || doubtsProfile ? message : null,
+  });
   await failed?.terminate();
   if (wipedEpoch !== null) await browser.wipe(wipedEpoch);
   if (doubtsProfile) await browser.doubtLogin();

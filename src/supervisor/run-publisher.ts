@@ -15,7 +15,7 @@ import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { trimEvents } from '../platform/store/event-writer.js';
 import { type Claim, claimRun, holdsLock, stepDown } from '../platform/store/run-store.js';
-import { endRun, publishStatus } from '../platform/store/state-store.js';
+import { endRun, publishStatus, type StatusWrite } from '../platform/store/state-store.js';
 import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 import { markWiped } from '../platform/store/wipe-store.js';
 import type { Lease } from './lease.js';
@@ -26,6 +26,9 @@ export class RunLostError extends HoldlineError {
     super('run_lost', message);
   }
 }
+
+/** What a write of the state does besides. */
+type PublishEffects = Pick<StatusWrite, 'deletesAccountData' | 'loginLost'>;
 
 interface PublisherOptions {
   readonly redis: Redis;
@@ -110,11 +113,10 @@ export class RunPublisher {
     );
   }
 
-  /** `deletesAccountData`: removes the account's data from Redis in the same step. */
-  publish(state: SessionState, deletesAccountData = false): Promise<void> {
+  publish(state: SessionState, effects: PublishEffects = {}): Promise<void> {
     const { redis, session, heartbeatTtlMs, onBound } = this.#options;
     return this.#write(state, (expected, status) =>
-      publishStatus(redis, { session, expected, status, deletesAccountData, heartbeatTtlMs, onBound }),
+      publishStatus(redis, { session, expected, status, heartbeatTtlMs, onBound, ...effects }),
     );
   }
 

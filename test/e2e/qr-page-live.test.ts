@@ -140,7 +140,7 @@ test('without scripts the page reloads every five seconds', async () => {
 
 test('the page counts down the seconds that a code will last', async () => {
   await showFirstCode();
-  const secondsLeft = async () => Number(/replaced in (\d+) s/.exec(await textOf(page, '.code'))?.[1]);
+  const secondsLeft = async () => Number(/in (\d+) s/.exec(await textOf(page, '.code'))?.[1]);
   const atFirst = await secondsLeft();
   assert.ok(atFirst > 5 && atFirst <= codeLifeS, String(atFirst));
   await eventually(async () => (await secondsLeft()) < atFirst - 1, { timeoutMs });

@@ -2,29 +2,21 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
-import axe from 'axe-core';
 import { Redis } from 'ioredis';
 import puppeteer, { type Browser, type Page } from 'puppeteer';
 import type { SessionState } from '../../src/contract/status.js';
 import { loadConfig } from '../../src/platform/config/config.js';
+import { qrText } from '../pages/states.js';
 import { eventually } from '../support/eventually.js';
 import { type Replica, startReplica } from '../support/http-replica.js';
-import { readFromScreen, textOf } from '../support/page-reading.js';
+import { axeViolations, readFromScreen, textOf } from '../support/page-reading.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { type Script, type ScriptedOwner, startOwner } from '../support/scripted-owner.js';
 
 /** Set to a directory to look at what was tested. */
 const screenshots = process.env.SCREENSHOTS;
 
-/** As long as a real code of WhatsApp: the denser the code, the harder it is to scan from a small screen. */
-const qrText = `2@${'x1Yb+/3Q'.repeat(28)},${'k'.repeat(43)}=,${'m'.repeat(43)}=,${'s'.repeat(43)}=,1`;
 const account = { wid: '491511234567@c.us', pushname: 'Ada Lovelace', platform: 'android' };
-const longName = { ...account, pushname: `Ada ‮ <b>${'Wwwwwwwwww'.repeat(9)}</b> 👩‍💻` };
-const noRedis = 'net::ERR_NAME_NOT_RESOLVED at https://web.whatsapp.com/: the name could not be resolved';
-
-const passkey = 'WhatsApp asks the person for a passkey before it links this device';
-const changedPage =
-  'the page of WhatsApp Web (2.3000.1043121234) has changed: chats is broken, WAWebCollections.Chat.getModelsArray is missing';
 
 interface Scenario {
   readonly name: string;
@@ -44,20 +36,9 @@ const untilAsked = (steps: Script): Script => {
   };
 };
 
+/** Some of test/pages/states.ts, which page-states.test.ts looks at, as they come from Redis. */
 const scenarios: readonly Scenario[] = [
   { name: 'never-started', state: 'stopped', script: null, heading: /Not running/ },
-  {
-    name: 'starting',
-    state: 'starting',
-    script: untilAsked((run) => run.publish('starting')),
-    heading: /Starting/,
-  },
-  {
-    name: 'trying-again',
-    state: 'starting',
-    script: untilAsked((run) => run.publish('starting', { lastError: noRedis })),
-    heading: /Trying again/,
-  },
   {
     name: 'scan',
     state: 'qr',
@@ -66,78 +47,17 @@ const scenarios: readonly Scenario[] = [
     hasCode: true,
   },
   {
-    name: 'code-expired',
-    state: 'qr',
-    script: untilAsked((run) => run.publish('qr')),
-    heading: /A fresh code is coming/,
-  },
-  {
-    name: 'passkey',
-    state: 'passkey_required',
-    script: untilAsked(async (run) => {
-      await run.publish('qr', { qrText });
-      await run.publish('passkey_required', { lastError: passkey });
-    }),
-    heading: /WhatsApp asks for a passkey/,
-  },
-  {
-    name: 'linking',
-    state: 'authenticated',
-    script: untilAsked((run) => run.publish('authenticated', { account })),
-    heading: /Linking/,
-  },
-  {
     name: 'ready',
     state: 'ready',
     script: untilAsked((run) => run.publish('ready', { account })),
     heading: /Linked as Ada Lovelace/,
   },
   {
-    name: 'ready-long-name',
-    state: 'ready',
-    script: untilAsked((run) => run.publish('ready', { account: longName })),
-    heading: /Linked as Ada/,
-  },
-  {
-    name: 'disconnected-retrying',
-    state: 'disconnected',
-    script: untilAsked((run) => run.publish('disconnected', { account, lastError: noRedis })),
-    heading: /Disconnected/,
-  },
-  {
-    name: 'disconnected-ended',
-    state: 'disconnected',
-    script: (run) =>
-      run.end('disconnected', { lastError: 'restarted 10 times within 30 minutes: the page crashed' }),
-    heading: /has given up/,
-  },
-  {
-    name: 'ready-on-a-changed-page',
-    state: 'ready',
-    script: untilAsked((run) => run.publish('ready', { account, lastError: changedPage })),
-    heading: /Linked as Ada Lovelace/,
-  },
-  {
-    name: 'auth-failure',
-    state: 'auth_failure',
-    script: (run) => run.end('auth_failure', { lastError: 'WhatsApp refused the login' }),
-    heading: /The login failed/,
-  },
-  {
-    name: 'stopped-linked',
-    state: 'stopped',
-    script: async (run) => {
-      await run.publish('ready', { account });
-      await run.end('stopped');
-    },
-    heading: /Not running/,
-  },
-  {
     name: 'owner-gone',
     state: 'disconnected',
     script: untilAsked((run) => run.publish('ready', { account })),
     andThen: async (owner) => owner.runs[0]?.fallSilent(),
-    heading: /No supervisor runs the session/,
+    heading: /Another supervisor takes over/,
   },
 ];
 
@@ -243,7 +163,7 @@ describe('the /qr page in a browser', () => {
         await writeFile(join(screenshots, `${name}-${view.name}.png`), png);
       }
       await check(page);
-      assert.deepEqual(await violations(page), []);
+      assert.deepEqual(await axeViolations(page), []);
       assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'fits');
       const paths = requests
         .filter((url) => !url.startsWith('data:'))
@@ -257,12 +177,3 @@ describe('the /qr page in a browser', () => {
     }
   }
 });
-
-/** What axe finds, except for the meta refresh: the reference API has it, and a page without scripts needs it. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const result = (await page.evaluate(
-    `axe.run({ rules: { 'meta-refresh': { enabled: false } } })`,
-  )) as axe.AxeResults;
-  return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}

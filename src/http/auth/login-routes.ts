@@ -53,18 +53,21 @@ export function createLoginRoutes({
     {
       ...{ method: 'GET', path: '/login', scope: 'open', doc: pageDoc },
       problemPage: (error) => loginPage({ next: 'qr', error }),
-      async handle({ response, target }) {
+      async handle({ request, response, target }) {
         // Without keys no login is needed.
         if (apiKeys.isEmpty) response.writeHead(303, { location: 'qr' }).end();
         else {
-          const page = loginPage({ next: nextIn(target.search), ended: endedIn(target.search) });
+          const page = loginPage({
+            ...{ next: nextIn(target.search), ended: endedIn(target.search) },
+            mayBeLoggedIn: mayLackCookies(request),
+          });
           send(response, 200, htmlType, page, pageHeaders);
         }
       },
     },
     {
       ...{ method: 'POST', path: '/login', scope: 'open', doc: loginDoc },
-      problemPage: (error, { search }) => loginPage({ next: nextIn(search), error }),
+      problemPage: (error, { target }) => loginPage({ next: nextIn(target.search), error }),
       handle: logIn,
     },
     {
@@ -121,6 +124,12 @@ function endedIn(search: string): 'login' | 'link' | null {
 
 /** The page to open after the login. Only pages of this product are allowed, because anybody can make a link to the login. */
 function nextIn(search: string): string {
-  const next = new URLSearchParams(search).get('next') ?? '';
-  return ['qr', 'docs'].includes(next) ? next : 'qr';
+  const next = new URLSearchParams(search).get('next');
+  if (next === '' || next === '.') return '.';
+  return next === 'docs' ? next : 'qr';
+}
+
+/** The browser followed a link of another site, and so left its cookies out. */
+function mayLackCookies({ headers }: Exchange['request']): boolean {
+  return !['none', 'same-origin'].includes(String(headers['sec-fetch-site']));
 }

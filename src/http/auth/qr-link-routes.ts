@@ -4,6 +4,7 @@ import { htmlType, send } from '../core/responses.js';
 import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
+import type { QrPageView } from '../session/qr-page-view.js';
 import type { SessionRoute } from '../session-routes.js';
 import { guestLoginTtlS } from './browser-logins.js';
 import { cookieHeaders, guestCookie } from './cookies.js';
@@ -27,8 +28,12 @@ export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 
     },
     {
       ...{ ...route, method: 'POST', doc: buttonDoc },
-      async handle({ response, parameters, admission, address }, { name }) {
-        const id = await logins.openGuestLogin(name, tokenOf(parameters));
+      async handle({ response, parameters, admission, address }, { name, readQrPage }) {
+        const token = tokenOf(parameters);
+        if (!(await logins.isQrLink(name, token))) throw invalidLink();
+        // A link that is opened too early can be opened again.
+        if (!mayShowCode(await readQrPage())) throw notStarted();
+        const id = await logins.openGuestLogin(name, token);
         if (id === null) throw invalidLink();
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {
@@ -62,6 +67,7 @@ const buttonDoc: RouteDoc = {
     operationId: 'qrLinkOpen',
     summary: 'The button of that page: uses up the link and shows the code',
   },
+  errors: [...shared.errors, 'session_not_started'],
   responses: {
     303: {
       description:
@@ -73,6 +79,18 @@ const buttonDoc: RouteDoc = {
 function tokenOf({ token = '' }: Exchange['parameters']): string {
   if (!isToken(token)) throw invalidLink();
   return token;
+}
+
+/** There is a code, or one can come without anybody's action. */
+function mayShowCode({ status, heartbeat, start }: QrPageView): boolean {
+  return start !== 'none' || (heartbeat !== 'ended' && status.state !== 'stopped');
+}
+
+function notStarted(): ApiError {
+  return new ApiError(
+    'session_not_started',
+    'the session is not started; the link can be opened again later',
+  );
 }
 
 function invalidLink(): ApiError {

@@ -1,27 +1,36 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
 import type { Exchange, Route } from '../core/exchange.js';
+import { acceptsHtml } from '../core/headers.js';
 import { htmlType, send, sendError } from '../core/responses.js';
 import { pageHeaders } from '../pages/layout.js';
+import { strayPage } from '../pages/problem-page.js';
 import { guestCookie, hasCookie, loginCookie } from './cookies.js';
 
 /**
- * Sends an error as JSON, or as HTML if a browser asked for a page. A browser that is not logged in is redirected to the login.
- * `route`: undefined if the request matches none.
+ * Sends an error as JSON, or as HTML if a browser asked for a page or for a path that does not exist. A browser that is not logged
+ * in is redirected to the login. `route`: undefined if the request matches none.
  */
-export function sendProblem(
-  { request, response }: Pick<Exchange, 'request' | 'response'>,
-  error: ApiError,
-  route: Route | undefined,
-): void {
-  if (route?.problemPage === undefined || !acceptsHtml(request)) return sendError(response, error);
+export function sendProblem(exchange: Exchange, error: ApiError, route: Route | undefined): void {
+  const { request, response, admission, caller } = exchange;
+  const makePage = route === undefined && isStray(error) ? strayPage : route?.problemPage;
+  if (makePage === undefined || !acceptsHtml(request)) return sendError(response, error);
   const [path = '', ...search] = (request.url ?? '').split('?');
-  if (error.code === 'unauthorized' && route.scope !== 'open') {
-    response.writeHead(303, { location: `login?next=${path.slice(1)}${endedParameter(request)}` }).end();
+  if (error.code === 'unauthorized' && route?.scope !== 'open') {
+    // A path that does not exist may be any number of levels deep.
+    const base = route === undefined ? `${admission.baseUrl}/` : '';
+    const next = route === undefined ? '' : path.slice(1);
+    response.writeHead(303, { location: `${base}login?next=${next}${endedParameter(request)}` }).end();
     return;
   }
-  const page = route.problemPage(error, { path, search: search.join('?') });
+  const target = { path, search: search.length === 0 ? '' : `?${search.join('?')}` };
+  const page = makePage(error, { target, admission, caller });
   send(response, error.status, htmlType, page, { ...error.headers, ...pageHeaders });
+}
+
+/** The request reached no route because of its path or its Host. */
+function isStray({ code }: ApiError): boolean {
+  return code === 'not_found' || code === 'unauthorized' || code === 'host_not_allowed';
 }
 
 /**
@@ -31,8 +40,4 @@ export function sendProblem(
 function endedParameter(request: IncomingMessage): string {
   if (hasCookie(request, loginCookie)) return '&ended=login';
   return hasCookie(request, guestCookie) ? '&ended=link' : '';
-}
-
-function acceptsHtml({ headers }: IncomingMessage): boolean {
-  return headers.accept?.toLowerCase().includes('text/html') === true;
 }

@@ -30,6 +30,9 @@ export interface Exchange {
   readonly hasLoginEnded: boolean;
 }
 
+/** What the page of an error may depend on. */
+export type FailedRequest = Pick<Exchange, 'target' | 'caller' | 'admission'>;
+
 /** One method of one path. */
 export interface Route extends Permission {
   readonly method: 'GET' | 'POST';
@@ -40,7 +43,7 @@ export interface Route extends Permission {
   /** Its response is a stream without an end, so its duration says nothing. */
   readonly isStream?: true;
   /** Makes the HTML of an error, for the route of a page. A browser that is not logged in is redirected to the login instead. */
-  readonly problemPage?: (error: ApiError, target: Target) => string;
+  readonly problemPage?: (error: ApiError, request: FailedRequest) => string;
   /** For the OpenAPI document. null: the table of operations describes the route, or it serves a file of a page. */
   readonly doc: RouteDoc | null;
   handle(exchange: Exchange): Promise<void>;

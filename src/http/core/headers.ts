@@ -15,6 +15,11 @@ export function headerValues({ rawHeaders }: Pick<IncomingMessage, 'rawHeaders'>
   return values;
 }
 
+/** The client is a browser that wants a page. Programs get JSON. */
+export function acceptsHtml({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers.accept?.toLowerCase().includes('text/html') === true;
+}
+
 /** The client's `X-Request-Id` if it has 1-128 printable ASCII characters, else a new UUID. */
 export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && /^[ -~]{1,128}$/.test(header) ? header : randomUUID();

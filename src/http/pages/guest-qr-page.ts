@@ -1,29 +1,33 @@
-import type { SessionState } from '../../contract/status.js';
+import type { QrPageView } from '../session/qr-page-view.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
-import { codeImage, noCode, passkeyHelp, scanHint, stateLine } from './qr-parts.js';
-import { codeHelp, type StateHelp } from './state-help.js';
+import { codeImage, noCode, passkeyHelp, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
+import { codeHelp, type StateHelp, startWaits } from './state-help.js';
 
 /** `/qr` for a guest who opened a QR link: the code and the state, but nothing about the account, the server or its errors. */
-export function guestQrPage(state: SessionState, image: string | null): string {
-  const { heading, tone, content } = guestHelp(state, image !== null);
+export function guestQrPage(view: QrPageView): string {
+  const { image, status } = view;
+  const { heading, tone, content } = guestHelp(view);
+  const isLinked = status.state === 'ready' || status.state === 'authenticated';
   return layout({
     title: heading,
     tone,
     isLive: true,
-    content: html`<h1>${heading}</h1>
-${content}
-${image === null ? noCode : codeImage(image, null)}
-${stateLine(state)}
-${image === null ? scanHint : null}`,
+    content: qrRegions({
+      now: html`<h1>${heading}</h1>${content}`,
+      code: image === null ? noCode : codeImage(image, null),
+      state: status.state,
+      where: isLinked ? unlinkHint : image === null ? scanHint : null,
+    }),
   });
 }
 
-/** There is a code in the state `qr` only. */
-function guestHelp(state: SessionState, hasCode: boolean): StateHelp {
-  switch (state) {
+function guestHelp(view: QrPageView): StateHelp {
+  const { status, heartbeat, start, image, pairingCode } = view;
+  if (start !== 'none') return startWaits;
+  switch (status.state) {
     case 'qr':
-      return codeHelp(hasCode);
+      return pairingCode === null ? codeHelp({ image, pairingCode }) : linkedByCode;
     case 'starting':
       return {
         ...{ heading: 'Starting', tone: 'busy' },
@@ -41,13 +45,30 @@ function guestHelp(state: SessionState, hasCode: boolean): StateHelp {
         ...{ heading: 'Linked', tone: 'good' },
         content: html`<p>Nothing more to do here: you can close this page.</p>`,
       };
+    case 'disconnected':
+      return heartbeat === 'ended' ? notStarted : notConnected;
     case 'stopped':
     case 'auth_failure':
-    case 'disconnected':
-      return {
-        ...{ heading: 'No code now', tone: 'idle' },
-        content: html`<p>Ask the person who sent you the link to start the login.</p>`,
-      };
+      return notStarted;
   }
-  return state satisfies never;
+  return status.state satisfies never;
 }
+
+const linkedByCode: StateHelp = {
+  heading: 'Linking with a code',
+  tone: 'busy',
+  content: html`<p>The person who runs this server has asked for a code to type on the phone. The QR comes back here within
+three minutes, unless a phone is linked by then.</p>`,
+};
+
+const notConnected: StateHelp = {
+  heading: 'Not connected',
+  tone: 'wait',
+  content: html`<p>Nothing to do: the server tries again by itself, and the code appears here.</p>`,
+};
+
+const notStarted: StateHelp = {
+  heading: 'Not started',
+  tone: 'idle',
+  content: html`<p>Ask the person who sent you the link to start the login. The code then appears here.</p>`,
+};

@@ -3,8 +3,16 @@ import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
 import { css } from './style.js';
 
-/** The colour of a page shows the condition of the session. The page always says it in words too. */
-export type Tone = 'idle' | 'busy' | 'good' | 'bad';
+/**
+ * The colour of a page shows the condition of the session; each colour means one thing. The page always says it in words too.
+ *
+ * - `idle` (grey): nothing runs.
+ * - `busy` (blue): on the way to a linked phone.
+ * - `good` (green): linked and working.
+ * - `wait` (amber): something does not work, and recovers by itself.
+ * - `bad` (red): something does not work until a person does something.
+ */
+export type Tone = 'idle' | 'busy' | 'good' | 'wait' | 'bad';
 
 export interface PageParts {
   readonly title: string;

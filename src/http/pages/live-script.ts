@@ -1,5 +1,5 @@
 /**
- * Updates a page. When the event stream reports a change, the script fetches the page again and replaces what differs. So only the
+ * Updates a page, region by region: what is typed or opened in a region stays until that region changes. When the event stream reports a change, the script fetches the page again and replaces what differs. So only the
  * server decides how a state looks. While the stream is down, it fetches every 5 seconds. The script is inline and allowed by its
  * hash, so it must be the same in every response.
  */
@@ -35,20 +35,24 @@ export const liveScript = `
     const [main, next] = [document, page].map((each) => each.querySelector('main'));
     setNote(pollTimer === 0 ? 'This page updates itself.' : 'This page looks for changes every 5 seconds.');
     expiresAt = expiryIn(next);
-    const nextShown = withoutCountdown(next);
-    if (nextShown === shown) return;
-    shown = nextShown;
-    const [status, nextStatus] = [main, next].map((each) => each.querySelector('[role=status]'));
-    // Keep the element: a screen reader announces changes within it, but not an element that replaces it.
-    if (status && nextStatus) {
-      if (status.innerHTML !== nextStatus.innerHTML) status.innerHTML = nextStatus.innerHTML;
-      nextStatus.replaceWith(status);
+    const before = shown;
+    shown = regionsOf(next);
+    if (Object.keys(before).join() !== Object.keys(shown).join()) {
+      main.replaceChildren(...next.childNodes);
+      return;
     }
-    main.replaceChildren(...next.childNodes);
+    // Keeps the elements: a screen reader announces changes within the state, but not an element that replaces it.
+    for (const [id, text] of Object.entries(shown)) {
+      if (before[id] !== text) document.getElementById(id).innerHTML = page.getElementById(id).innerHTML;
+    }
   }
 
-  function withoutCountdown(main) {
-    return main.innerHTML.replace(/data-left="[0-9]+">[^<]*/, '');
+  /** The HTML of each region as the server sent it, without the countdown. */
+  function regionsOf(main) {
+    const regions = [...main.children].filter((each) => each.id !== '');
+    return Object.fromEntries(regions.map(({ id, innerHTML }) => [
+      id, innerHTML.replace(/data-left="[0-9]+">[^<]*/, ''),
+    ]));
   }
 
   function setNote(text) {
@@ -56,13 +60,13 @@ export const liveScript = `
     if (line.textContent !== text) line.textContent = text;
   }
 
-  let shown = withoutCountdown(document.querySelector('main'));
+  let shown = regionsOf(document.querySelector('main'));
   let expiresAt = expiryIn(document);
   setInterval(() => {
     const left = document.querySelector('[data-left]');
     if (left === null || expiresAt === null) return;
     const seconds = Math.ceil((expiresAt - performance.now()) / 1000);
-    left.textContent = seconds > 0 ? 'replaced in ' + seconds + ' s' : 'replaced any moment';
+    left.textContent = seconds > 0 ? 'in ' + seconds + ' s' : 'any moment';
   }, 500);
 
   function expiryIn(root) {

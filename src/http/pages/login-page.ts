@@ -3,18 +3,20 @@ import { html } from './html.js';
 import { layout } from './layout.js';
 
 export interface LoginPageInput {
-  /** The page to go to afterwards: `qr` or `docs`. */
+  /** The page to go to afterwards: `qr`, `docs` or `.`, the first page. */
   readonly next: string;
   /** The access that the browser had until it ended. */
   readonly ended?: 'login' | 'link' | null;
   readonly error?: ApiError;
+  /** The browser may have a cookie that it did not send. */
+  readonly mayBeLoggedIn?: boolean;
 }
 
 /**
  * Asks for an API key. A browser that follows a link from another site does not send its cookie (`SameSite=Strict`). It may be
  * logged in already, so the login page has a link to the page that the browser wanted.
  */
-export function loginPage({ next, ended = null, error }: LoginPageInput): string {
+export function loginPage({ next, ended = null, error, mayBeLoggedIn = false }: LoginPageInput): string {
   return layout({
     title: 'Log in',
     tone: error === undefined ? 'idle' : 'bad',
@@ -31,7 +33,7 @@ ${ended === null ? null : html`<p class="why" role="alert">${endedSentences[ende
 </form>
 <p class="hint">Make a key on the server with <code>npm run key -- NAME admin</code>. Only a key with the scope
 <code>admin</code> shows the code. The login lasts 12 hours.</p>
-<p class="hint">Already logged in? <a href="${next}">Continue</a></p>`,
+${mayBeLoggedIn ? html`<p class="hint">Already logged in? <a href="${next}">Continue</a></p>` : null}`,
   });
 }
 

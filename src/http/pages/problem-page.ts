@@ -1,7 +1,8 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
-import { html } from './html.js';
+import type { FailedRequest } from '../core/exchange.js';
+import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { noCode, stateLine } from './qr-parts.js';
+import { noCode, qrRegions } from './qr-parts.js';
 
 /** Problems that a person can solve. */
 const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, wayOut: string]>> = {
@@ -9,31 +10,57 @@ const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, way
     'Redis is not reachable',
     'Redis has the state of the session, and does not answer. The session itself may still be running. Check that Redis is up. This page recovers by itself.',
   ],
-  forbidden: [
-    'Your key does not allow this',
-    'Only a key with the scope admin shows the code. Sign out, then log in with such a key.',
+  host_not_allowed: [
+    'This name is not served',
+    'Whoever runs this server can allow the name. Until then, use the address that the server names in its log when it starts.',
   ],
 };
 
 /** Replaces `/qr` or another page of the operator when there is an error. */
-export function problemPage(error: ApiError): string {
-  const [heading, wayOut] = knownProblems[error.code] ?? [
-    'Something went wrong',
-    'The log of this server says what happened.',
-  ];
-  const isForbidden = error.code === 'forbidden';
+export function problemPage(error: ApiError, { caller }: Pick<FailedRequest, 'caller'>): string {
+  if (error.code === 'forbidden') return forbiddenPage(error, caller.scope === 'guest');
+  const [heading, wayOut] = wayOutOf(error);
+  return layout({
+    title: heading,
+    tone: error.code === 'redis_unavailable' ? 'wait' : 'bad',
+    isLive: true,
+    content: qrRegions({ now: problem(heading, error, wayOut), code: noCode, state: 'unknown' }),
+  });
+}
+
+function forbiddenPage(error: ApiError, isGuest: boolean): string {
+  const heading = isGuest ? 'Your link does not show this' : 'Your key does not allow this';
   return layout({
     title: heading,
     tone: 'bad',
-    isLive: !isForbidden,
-    content: html`<h1>${heading}</h1>
-<p class="why">${error.message}</p>
-<p>${wayOut}</p>
-${
-  isForbidden
-    ? html`<form method="post" action="signout"><button type="submit">Sign out</button></form>`
-    : html`${noCode}
-${stateLine('unknown')}`
-}`,
+    isLive: false,
+    content: isGuest
+      ? html`<h1>${heading}</h1><p>It shows only <a href="qr">the code</a>.</p>`
+      : html`${problem(heading, error, 'Sign out, then log in with a key that has this scope.')}
+<form method="post" action="signout"><button type="submit">Sign out</button></form>`,
   });
+}
+
+/** For a browser whose request reached no page: an unknown path, or a name that is not served. */
+export function strayPage(error: ApiError, { admission }: Pick<FailedRequest, 'admission'>): string {
+  const isUnknown = error.code === 'not_found';
+  const [heading, wayOut] = wayOutOf(error);
+  const title = isUnknown ? 'There is no such page' : heading;
+  return layout({
+    title,
+    tone: isUnknown ? 'idle' : 'bad',
+    isLive: false,
+    content: isUnknown
+      ? html`<h1>${title}</h1>
+<p>Check the address, or go to <a href="${admission.baseUrl}/">the first page</a>.</p>`
+      : problem(title, error, wayOut),
+  });
+}
+
+function wayOutOf({ code }: ApiError): readonly [heading: string, wayOut: string] {
+  return knownProblems[code] ?? ['Something went wrong', 'The log of this server says what happened.'];
+}
+
+function problem(heading: string, { message }: ApiError, wayOut: string): Html {
+  return html`<h1>${heading}</h1><p class="why">${message}</p><p>${wayOut}</p>`;
 }

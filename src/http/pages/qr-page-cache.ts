@@ -1,5 +1,5 @@
 import type { Caller } from '../core/caller.js';
-import type { QrView } from '../session/session-reader.js';
+import type { QrPageView } from '../session/qr-page-view.js';
 import { guestQrPage } from './guest-qr-page.js';
 import { qrPage, secondsLeft } from './qr-page.js';
 
@@ -10,7 +10,7 @@ interface Viewer {
 }
 
 interface CachedPage {
-  readonly view: QrView;
+  readonly view: QrPageView;
   readonly left: number | null;
   readonly bytes: Buffer;
 }
@@ -22,17 +22,17 @@ const maxPages = 16;
  * Renders `/qr`, once for all viewers who get the same page. A page is rendered again when the session in Redis has changed, or
  * when the countdown of the code has moved by a second.
  */
-export function createQrPageCache(): (view: QrView, viewer: Viewer) => Buffer {
+export function createQrPageCache(): (view: QrPageView, viewer: Viewer) => Buffer {
   const pages = new Map<string, CachedPage>();
   return (view, { caller, baseUrl, needsKey }) => {
     const isGuest = caller.scope === 'guest';
     const isLoggedIn = caller.via === 'cookie';
-    const left = isGuest ? null : secondsLeft(view.status, Date.now());
+    const left = isGuest ? null : secondsLeft(view, Date.now());
     const key = isGuest ? 'guest' : `${needsKey} ${isLoggedIn} ${baseUrl}`;
     const cached = pages.get(key);
     if (cached !== undefined && cached.view === view && cached.left === left) return cached.bytes;
     const page = isGuest
-      ? guestQrPage(view.status.state, view.image)
+      ? guestQrPage(view)
       : qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isLoggedIn });
     const bytes = Buffer.from(page);
     if (cached === undefined && pages.size === maxPages) pages.clear();

@@ -1,12 +1,11 @@
 import type { Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { codeImage, noCode, scanHint, stateLine } from './qr-parts.js';
+import { codeFormLink, logoutFormLink } from './qr-forms.js';
+import { codeImage, noCode, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
 import { helpFor, phoneNumberOf, type Situation } from './state-help.js';
 
-export interface QrPageInput extends Omit<Situation, 'hasCode'> {
-  /** The code as base64 of a PNG, 360x360; null: there is none. */
-  readonly image: string | null;
+export interface QrPageInput extends Situation {
   /** Whole seconds until the code is replaced; null: not known. */
   readonly secondsLeft: number | null;
   /** The viewer is logged in with a cookie. The page then has a button to sign out. */
@@ -14,45 +13,86 @@ export interface QrPageInput extends Omit<Situation, 'hasCode'> {
 }
 
 /** The page that links the phone. It has what to do now, the code or the sentence that there is none, and the state. */
-export function qrPage({ image, secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
+export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
   const { status } = situation;
-  const { heading, tone, content } = helpFor({ ...situation, hasCode: image !== null });
+  const { heading, tone, content } = helpFor(situation);
   return layout({
     title: heading,
     tone,
     isLive: true,
     footer: isLoggedIn ? signOutForm : null,
-    content: html`<h1><bdi>${heading}</bdi></h1>
-${content}
-${image === null ? noCode : codeImage(image, status.qr?.number ?? null)}
-${stateLine(status.state)}
-${image === null ? null : codeLine(status, secondsLeft)}
-${factList(status)}
-${image === null ? scanHint : null}`,
+    content: qrRegions({
+      now: html`<h1><bdi>${heading}</bdi></h1>${content}`,
+      code: codeOf(situation),
+      state: status.state,
+      facts: html`${codeLine(situation, secondsLeft)}${factList(status)}`,
+      actions: actionsOf(situation),
+      where: whereOf(situation),
+    }),
   });
 }
 
-const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
+export const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
 
-/** Whole seconds until the code is replaced, at least 0; null: not known. */
-export function secondsLeft({ qr }: Status, nowMs: number): number | null {
-  const expiresAt = qr?.expires_at ?? null;
+function codeOf({ image, pairingCode, status }: Situation): Html {
+  if (pairingCode !== null) return pairingCodeTile(pairingCode);
+  return image === null ? noCode : codeImage(image, status.qr?.number ?? null);
+}
+
+/** Whole seconds until the code that is shown expires, at least 0; null: not known, or none is shown. */
+export function secondsLeft(
+  { status, pairingCode }: Pick<Situation, 'status' | 'pairingCode'>,
+  nowMs: number,
+) {
+  const expiresAt = pairingCode?.expires_at ?? status.qr?.expires_at ?? null;
   return expiresAt === null ? null : Math.max(0, Math.ceil((Date.parse(expiresAt) - nowMs) / 1_000));
 }
 
-function codeLine({ qr }: Status, left: number | null): Html | null {
-  if (qr === null) return null;
-  if (left === null) return html`<p class="code">Code ${qr.number}, replaced by itself</p>`;
-  const until = left > 0 ? `replaced in ${left} s` : 'replaced any moment';
-  return html`<p class="code">Code ${qr.number}, <span data-left="${left}">${until}</span></p>`;
+function codeLine({ status: { qr }, image, pairingCode }: Situation, left: number | null): Html | null {
+  const when = html`<span data-left="${left ?? ''}">${left !== null && left > 0 ? `in ${left} s` : 'any moment'}</span>`;
+  if (pairingCode !== null) return html`<p class="code">Expires ${when}; then the QR comes back</p>`;
+  if (qr === null || image === null) return null;
+  return left === null
+    ? html`<p class="code">Code ${qr.number}, replaced by itself</p>`
+    : html`<p class="code">Code ${qr.number}, replaced ${when}</p>`;
 }
+
+/** The forms besides the button that the help asks to press. */
+function actionsOf({ status, start }: Situation): Html | null {
+  const isFree = status.state === 'qr' || (status.state === 'stopped' && status.account === null);
+  if (isFree && start === 'none') return codeFormLink;
+  const isLinked = status.account !== null || status.state === 'authenticated';
+  return isLinked && start === 'none' ? logoutFormLink : null;
+}
+
+function whereOf({ status, image, pairingCode }: Situation): Html | null {
+  if (status.account !== null || status.state === 'authenticated' || status.state === 'ready')
+    return unlinkHint;
+  return image === null && pairingCode === null ? scanHint : null;
+}
+
+/** What the page of WhatsApp Web calls the phone's app, in words. */
+const phoneKinds: Readonly<Record<string, string>> = {
+  android: 'Android',
+  iphone: 'iPhone',
+  smba: 'Android, WhatsApp Business',
+  smbi: 'iPhone, WhatsApp Business',
+};
 
 function factList(status: Status): Html | null {
   const { account } = status;
+  const platform = account?.platform ?? null;
   const rows: (readonly [string, string | null])[] = [
     ['Name', account?.pushname ?? null],
     ['Number', phoneNumberOf(account)],
-    ['Phone', account?.platform ?? null],
+    [
+      'Phone',
+      platform === null
+        ? null
+        : Object.hasOwn(phoneKinds, platform)
+          ? (phoneKinds[platform] ?? null)
+          : platform,
+    ],
     ['Restarts', status.restarts > 0 ? String(status.restarts) : null],
   ];
   const items = rows.flatMap(([term, value]) =>

@@ -1,7 +1,33 @@
+import type { PairingCode } from '../../contract/pairing-code.js';
 import type { SessionState } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 
 /** The parts that the operator's page, the guest's page and the problem page share. */
+
+/** The parts of a page about the session. The live script replaces only those that have changed. */
+export interface QrRegions {
+  /** The heading, and what to do now. */
+  readonly now: Html;
+  /** The code, or the sentence that there is none. */
+  readonly code: Html;
+  readonly state: SessionState | 'unknown';
+  /** Facts about the code and the account. */
+  readonly facts?: Html | null;
+  /** Forms. They are the same as long as the state is, so that nobody loses what is typed. */
+  readonly actions?: Html | null;
+  /** Where to scan; null: there is nothing to scan, or {@link scanSteps} says it. */
+  readonly where?: Html | null;
+}
+
+/** The content of a page about the session. Every page has the same regions, also empty ones. */
+export function qrRegions({ now, code, state, facts = null, actions = null, where = null }: QrRegions): Html {
+  return html`<div id="now">${now}</div>
+<div id="code">${code}</div>
+<p id="state" class="state" role="status">${stateText(state)}</p>
+<div id="facts">${facts}</div>
+<div id="actions">${actions}</div>
+<div id="where">${where}</div>`;
+}
 
 /** `image`: a PNG of 360x360 pixels as base64. `number` counts the codes of this login; null: not known, or hidden from guests. */
 export function codeImage(image: string, number: number | null): Html {
@@ -10,23 +36,56 @@ export function codeImage(image: string, number: number | null): Html {
   return html`<div class="tile"><img src="data:image/png;base64,${image}" width="360" height="360" alt="${alt}"></div>`;
 }
 
-/** Replaces the code while there is none. The reference API fixes this sentence. */
-export const noCode = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
-
-export function stateLine(state: SessionState | 'unknown'): Html {
-  return html`<p class="state" role="status"><span class="dot" aria-hidden="true"></span>State: <strong>${state}</strong></p>`;
+/** A code to type on the phone, in the two groups in which WhatsApp asks for it. */
+export function pairingCodeTile({ code }: PairingCode): Html {
+  const half = Math.ceil(code.length / 2);
+  return html`<p class="tile typed">${code.slice(0, half)}<span aria-hidden="true">-</span>${code.slice(half)}</p>
+${noCode}`;
 }
 
-/** Shown with a code. */
+/** The reference API fixes this sentence for every page without an image. */
+export const noCode = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
+
+const stateWords: Readonly<Record<SessionState | 'unknown', string>> = {
+  stopped: 'the session does not run',
+  starting: 'WhatsApp Web is loading',
+  qr: 'waiting for a phone',
+  passkey_required: 'waiting for a passkey',
+  authenticated: 'the phone is linked, its chats are loading',
+  ready: 'linked and working',
+  auth_failure: 'the login failed',
+  disconnected: 'not connected to WhatsApp',
+  unknown: 'Redis does not tell',
+};
+
+export function stateText(state: SessionState | 'unknown'): Html {
+  return html`<span class="dot" aria-hidden="true"></span>State: <strong>${state}</strong> <span>(${stateWords[state]})</span>`;
+}
+
+/** The contract fixes the hint. It must not break at its arrows. */
+const path = html`<span class="path">Settings -> Linked devices -> Link a device</span>`;
+
+/** Shown with a QR. */
 export const scanSteps = html`<ol>
 <li>Open WhatsApp on your phone.</li>
-<li>Go to <strong>Settings -> Linked devices -> Link a device</strong>.</li>
+<li>Go to ${path}</li>
 <li>Point the phone at this code.</li>
 </ol>`;
 
+/** Shown with a code to type. `phoneNumber`: in digits. */
+export function typeSteps({ phone_number }: PairingCode): Html {
+  return html`<ol>
+<li>On the phone <strong>+${phone_number}</strong>, go to ${path}</li>
+<li>There, tap <strong>Link with phone number instead</strong>.</li>
+<li>Enter this code.</li>
+</ol>`;
+}
+
 /** Shown while there is no code. */
-export const scanHint = html`<p class="hint">Where to scan a code in WhatsApp on the phone:
-<span class="path">Settings -> Linked devices -> Link a device</span></p>`;
+export const scanHint = html`<p class="hint">Where to scan a code in WhatsApp on the phone: ${path}</p>`;
+
+/** Shown once a phone is linked. */
+export const unlinkHint = html`<p class="hint">On the phone, this device is listed where it was added: ${path}</p>`;
 
 /** For the person with the phone. It reveals nothing about the server or the account. */
 export const passkeyHelp = html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who

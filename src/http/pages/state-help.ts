@@ -1,7 +1,9 @@
-import { type Account, type Heartbeat, ownerGoneSentence, type Status } from '../../contract/status.js';
+import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
+import type { QrPageView } from '../session/qr-page-view.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
-import { passkeyHelp, scanSteps } from './qr-parts.js';
+import { restartForm, startForm } from './qr-forms.js';
+import { passkeyHelp, scanSteps, typeSteps } from './qr-parts.js';
 
 /** What a person must know and do in a state. */
 export interface StateHelp {
@@ -10,10 +12,7 @@ export interface StateHelp {
   readonly content: Html;
 }
 
-export interface Situation {
-  readonly status: Status;
-  readonly heartbeat: Heartbeat;
-  readonly hasCode: boolean;
+export interface Situation extends Omit<QrPageView, 'json'> {
   /** The URL of this server in the commands that are shown. */
   readonly baseUrl: string;
   /** Requests need an API key, and the commands that are shown pass one. */
@@ -23,31 +22,33 @@ export interface Situation {
 type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey'>;
 
 /** The help for the operator. */
-export function helpFor({ status, heartbeat, hasCode, ...target }: Situation): StateHelp {
-  const error = errorNote(status.last_error);
+export function helpFor(situation: Situation): StateHelp {
+  const { status, loginLost } = situation;
+  if (situation.start === 'waiting') return startWaits;
+  if (situation.start === 'unattended') return noSupervisor(null);
   switch (status.state) {
     case 'stopped':
       return {
         heading: 'Not running',
         tone: 'idle',
-        content: html`${error}<p>${startHint(status.account)}</p>${startCommand(target)}`,
+        content: html`${endNote(situation)}${errorNote(status.last_error, 'bad')}
+<p>${startHint(status.account)}</p>${startForm}${inTerminal('/api/auth/start', situation)}`,
       };
     case 'starting':
       return {
         heading: status.last_error === null ? 'Starting' : 'Trying again',
-        tone: 'busy',
-        content: html`${error}<p>WhatsApp Web is starting. Nothing to do: the code, or the finished login,
-appears here within a minute.</p>`,
+        tone: status.last_error === null ? 'busy' : 'wait',
+        content: html`${errorNote(status.last_error, 'wait')}<p>WhatsApp Web is starting. Nothing to do: the code, or the
+finished login, appears here within a minute.</p>`,
       };
     case 'qr':
-      return codeHelp(hasCode);
+      return codeHelp(situation, lossNote(loginLost));
     case 'passkey_required':
       return {
         heading: 'WhatsApp asks for a passkey',
         tone: 'bad',
-        content: html`${error}${passkeyHelp}
-<p>For a new code, to link another account or to try again, restart the session:</p>
-${commandBlock([curl('/api/stop', target), curl('/api/auth/start', target)])}`,
+        content: html`${errorNote(status.last_error, 'bad')}${passkeyHelp}
+<p>For a new code, to link another account or to try again:</p>${restartForm}`,
       };
     case 'authenticated':
       return {
@@ -59,64 +60,94 @@ from a few seconds to a few minutes.</p>`,
     case 'ready':
       return {
         heading: `Linked as ${accountName(status.account)}`,
-        tone: 'good',
-        content: html`${error}<p>${readyHint(status.last_error)} To unlink the phone:</p>
-${postCommand('/api/logout', target)}`,
+        tone: status.last_error === null ? 'good' : 'wait',
+        content: html`${errorNote(status.last_error, 'wait')}<p>${readyHint(status.last_error)}</p>`,
       };
     case 'auth_failure':
       return {
         heading: 'The login failed',
         tone: 'bad',
-        content: html`${error}<p>The session does not restart by itself. Start a new login to get a new code:</p>
-${startCommand(target)}`,
+        content: html`${errorNote(status.last_error, 'bad')}<p>The session does not restart by itself. Start a new login to
+get a new code:</p>${startForm}${inTerminal('/api/auth/start', situation)}`,
       };
     case 'disconnected':
-      return disconnectedHelp(status, heartbeat, target, error);
+      return disconnectedHelp(situation);
   }
   return status.state satisfies never;
 }
 
-/** The help in the state `qr`, for operators and guests. */
-export function codeHelp(hasCode: boolean): StateHelp {
-  return hasCode ? scanCode : awaitCode;
+/** The help in the state `qr`, for operators and guests. `why`: why a code is asked for. Guests see no pairing code. */
+export function codeHelp(
+  { image, pairingCode }: Pick<Situation, 'image' | 'pairingCode'>,
+  why: Html | null = null,
+): StateHelp {
+  if (pairingCode !== null) {
+    const content = html`${why}${typeSteps(pairingCode)}`;
+    return { heading: 'Enter this code on the phone', tone: 'busy', content };
+  }
+  if (image !== null) {
+    return { heading: 'Scan this code', tone: 'busy', content: html`${why}${scanSteps}` };
+  }
+  return awaitCode(why);
 }
 
-const scanCode: StateHelp = { heading: 'Scan this code', tone: 'busy', content: scanSteps };
+/** Between two codes, and while the page checks the phone that has scanned one. */
+export function awaitCode(why: Html | null): StateHelp {
+  return {
+    heading: 'One moment',
+    tone: 'busy',
+    content: html`${why}<p>Nothing to do: the next code, or the finished login, appears here by itself.</p>`,
+  };
+}
 
-const awaitCode: StateHelp = {
-  heading: 'A fresh code is coming',
+export const startWaits: StateHelp = {
+  heading: 'Starting',
   tone: 'busy',
-  content: html`<p>Nothing to do: it appears here in a moment.</p>`,
+  content: html`<p>The session starts in a moment. Nothing to do: the code, or the finished login, appears here within a
+minute.</p>`,
 };
 
-function disconnectedHelp(
-  status: Status,
-  heartbeat: Heartbeat,
-  target: CommandTarget,
-  error: Html | null,
-): StateHelp {
+function noSupervisor(error: Html | null): StateHelp {
+  return {
+    heading: 'No supervisor is running',
+    tone: 'bad',
+    content: html`${error}<p>The session goes on, by itself, as soon as a supervisor runs. Start one with</p>
+${commandBlock('npm start -- supervisor')}`,
+  };
+}
+
+function disconnectedHelp(situation: Situation): StateHelp {
+  const { status, heartbeat, hasSupervisor } = situation;
   if (heartbeat === 'ended') {
     return {
       heading: 'The session has given up',
       tone: 'bad',
-      content: html`${error}<p>The session does not restart by itself. Look into the reason, then start it again:</p>
-${startCommand(target)}`,
+      content: html`${errorNote(status.last_error, 'bad')}<p>The session does not restart by itself. Look into the reason,
+then start it again:</p>${startForm}${inTerminal('/api/auth/start', situation)}`,
     };
   }
   if (heartbeat === null) {
+    const tone = hasSupervisor ? 'wait' : 'bad';
+    const error = errorNote(status.last_error ?? ownerGoneSentence, tone);
+    if (!hasSupervisor) return noSupervisor(error);
     return {
-      heading: 'No supervisor runs the session',
-      tone: 'bad',
-      content: html`${errorNote(status.last_error ?? ownerGoneSentence)}<p>Another supervisor takes over within seconds,
-by itself. If this stays, none is running: start one with</p>
-${commandBlock(['npm start -- supervisor'])}`,
+      heading: 'Another supervisor takes over',
+      tone,
+      content: html`${error}<p>Nothing to do: this happens within seconds, by itself.</p>`,
     };
   }
   return {
     heading: 'Disconnected',
-    tone: 'bad',
-    content: html`${error}<p>Nothing to do: the session reconnects by itself, and the login is kept.</p>`,
+    tone: 'wait',
+    content: html`${errorNote(status.last_error, 'wait')}<p>Nothing to do: ${retryHint(situation)}.</p>`,
   };
+}
+
+function retryHint({ status, loginLost }: Situation): string {
+  if (loginLost !== null) return 'a new code appears here by itself';
+  return status.account === null
+    ? 'the session tries again by itself'
+    : 'the session reconnects by itself, and the login is kept';
 }
 
 /** What to do in `ready`. With `lastError`, a part of the page does not work. */
@@ -128,29 +159,34 @@ function readyHint(lastError: string | null): string {
 
 function startHint(account: Account | null): string {
   return account === null
-    ? 'Start the session, and the code to scan appears on this page:'
+    ? 'Start the session, and the code to scan appears on this page.'
     : `The phone of ${accountName(account)} stays linked, so no new scan is needed. Start the session:`;
 }
 
-function startCommand(target: CommandTarget): Html {
-  return postCommand('/api/auth/start', target);
+/** What the last logout did, for a minute after it. */
+function endNote({ ended }: Pick<Situation, 'ended'>): Html | null {
+  if (ended === null) return null;
+  const text = ended.unlinked ? 'Logged out: the phone no longer lists this device.' : ended.reason;
+  return text ? html`<p class="why idle">${text}</p>` : null;
 }
 
-function postCommand(path: string, target: CommandTarget): Html {
-  return commandBlock([curl(path, target)]);
+function lossNote(loginLost: string | null): Html | null {
+  return loginLost === null ? null : html`<p class="why wait">Why a new code is needed: ${loginLost}</p>`;
 }
 
-function curl(path: string, { baseUrl, needsKey }: CommandTarget): string {
+/** The same as the button above it, for a program. */
+function inTerminal(path: string, { baseUrl, needsKey }: CommandTarget): Html {
   const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : '';
-  return `curl -X POST ${baseUrl}${path}${key}`;
+  return html`<details><summary>Or in a terminal</summary>
+${commandBlock(`curl -X POST ${baseUrl}${path}${key}`)}</details>`;
 }
 
-function commandBlock(lines: readonly string[]): Html {
-  return html`<pre><code>${lines.join('\n')}</code></pre>`;
+function commandBlock(command: string): Html {
+  return html`<pre><code>${command}</code></pre>`;
 }
 
-function errorNote(lastError: string | null): Html | null {
-  return lastError === null ? null : html`<p class="why">${lastError}</p>`;
+function errorNote(lastError: string | null, tone: Tone): Html | null {
+  return lastError === null ? null : html`<p class="why ${tone}">${lastError}</p>`;
 }
 
 function accountName(account: Account | null): string {
@@ -158,7 +194,7 @@ function accountName(account: Account | null): string {
 }
 
 /** `+491511234567` of `491511234567@c.us` or `491511234567:12@c.us`. */
-export function phoneNumberOf(account: Account | null): string | null {
+export function phoneNumberOf(account: Status['account']): string | null {
   const digits = /^(\d+)(?::\d+)?@/.exec(account?.wid ?? '')?.[1];
   return digits === undefined ? null : `+${digits}`;
 }

@@ -1,6 +1,8 @@
 import { type CredentialsBackupInfo, describeBackup } from '../../contract/credentials.js';
 import { ApiError } from '../../contract/errors.js';
+import { parseAs } from '../../contract/json.js';
 import { sessionKeys } from '../../contract/keys.js';
+import { type PairingCode, pairingCodeSchema } from '../../contract/pairing-code.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
@@ -28,13 +30,18 @@ export interface SessionReader {
   status(): Promise<StatusView>;
   /** The status, and the backup of the login. */
   health(): Promise<StatusView & { readonly backup: CredentialsBackupInfo }>;
-  /** The status, and the QR image as base64; null: there is no QR to scan. */
-  qrBase64(): Promise<QrView>;
+  /** The status, and the codes that a phone accepts now. */
+  qr(): Promise<QrView>;
   qrPng(): Promise<Buffer | null>;
 }
 
 export interface QrView extends StatusView {
+  /** The QR as base64 of a PNG; null: there is none to scan. */
   readonly image: string | null;
+  /** null: there is none to type. */
+  readonly pairingCode: PairingCode | null;
+  /** Why the login was lost; null: it was not, or a phone is linked again. */
+  readonly loginLost: string | null;
 }
 
 export interface StatusView {
@@ -54,10 +61,14 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
     return { status, heartbeat, json: new Json(JSON.stringify(status)) };
   });
 
-  const withQr = memoizeLast((view: StatusView, image: string | null) => ({
-    ...view,
-    image: canBeScanned(view) ? image : null,
-  }));
+  const withCodes = memoizeLast(
+    (view: StatusView, image: string | null, pairing: string | null, loginLost: string | null): QrView => ({
+      ...view,
+      image: canBeScanned(view) ? image : null,
+      pairingCode: canBeTyped(view) ? parseAs(pairingCodeSchema, pairing) : null,
+      loginLost,
+    }),
+  );
 
   return {
     status: oneAtATime(async () => {
@@ -72,11 +83,11 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
       return { ...viewOf(stored, beat), backup: describeBackup(backupStatus, summary) };
     }),
 
-    qrBase64: oneAtATime(async () => {
-      const [stored = null, beat = null, image = null] = await viaRedis(() =>
-        redis.mget(k.state, k.heartbeat, k.qrBase64),
+    qr: oneAtATime(async () => {
+      const [stored = null, beat = null, image = null, pairing = null, lost = null] = await viaRedis(() =>
+        redis.mget(k.state, k.heartbeat, k.qrBase64, k.pairingCode, k.loginLost),
       );
-      return withQr(viewOf(stored, beat), image);
+      return withCodes(viewOf(stored, beat), image, pairing, lost);
     }),
 
     qrPng: oneAtATime(async () => {
@@ -93,6 +104,10 @@ function parseStored(json: string | null): Status | null {
   } catch (error) {
     throw new UnreadableStateError(error);
   }
+}
+
+function canBeTyped({ status, heartbeat }: StatusView): boolean {
+  return status.state === 'qr' && heartbeat === 'live';
 }
 
 function canBeScanned({ status, heartbeat }: StatusView): boolean {

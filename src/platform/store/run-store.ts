@@ -164,19 +164,19 @@ const renewHeartbeatScript = luaScript<[number, string, string?, string?]>(
    return {1, redis.call('GET', KEYS[4]) or '', redis.call('GET', KEYS[5]) or '', heartbeat or ''}`,
 );
 
-/** Deletes heartbeat and QR: the run is handed over, and the state has no owner until another run claims it. */
+/** Deletes heartbeat and codes: the run is handed over, and the state has no owner until another run claims it. */
 export async function stepDown(redis: Redis, session: string, epoch: number): Promise<void> {
   const k = sessionKeys(session);
-  await stepDownScript(redis, [k.fence, k.heartbeat, k.qrPng, k.qrBase64], [epoch]);
+  await stepDownScript(redis, [k.fence, k.heartbeat, k.qrPng, k.qrBase64, k.pairingCode], [epoch]);
 }
 
-// KEYS fence heartbeat qrPng qrBase64
+// KEYS fence heartbeat qrPng qrBase64 pairingCode
 // ARGV epoch
 // returns 1, or 0 if the fence is of another epoch
 const stepDownScript = luaScript<number>(
   'stepDown',
-  4,
+  5,
   `if ${isOtherEpochLua(1, 1)} then return 0 end
-   redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
+   redis.call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[5])
    return 1`,
 );

@@ -1,8 +1,10 @@
-import type { OnBound } from '../../contract/bounds.js';
+import { bounds, type OnBound } from '../../contract/bounds.js';
 import { eventsOfChange } from '../../contract/events.js';
 import type { Intent, IntentOutcome } from '../../contract/intent.js';
 import { parseAs } from '../../contract/json.js';
+import { cutText } from '../../contract/json-size.js';
 import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
+import type { PairingCode } from '../../contract/pairing-code.js';
 import { type Fence, formatFence, type Status, statusSchema, storedStatus } from '../../contract/status.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -23,6 +25,9 @@ export interface StatusWrite {
   readonly expected: Fence;
   readonly status: Status;
   readonly qr?: StoredQr | null;
+  readonly pairingCode?: PairingCode | null;
+  /** Why the login was lost. Kept until a phone is linked. */
+  readonly loginLost?: string | null;
   /** For a supervisor's writes: also sets the heartbeat to `live`, for this time. */
   readonly heartbeatTtlMs?: number;
   readonly onBound: OnBound;
@@ -31,17 +36,21 @@ export interface StatusWrite {
 }
 
 /**
- * Writes state, QR and events if the fence is `expected`. Moves the fence to the `epoch.incarnation` of the status: the same for
+ * Writes state, codes and events if the fence is `expected`. Moves the fence to the `epoch.incarnation` of the status: the same for
  * a thread, one higher for a supervisor. If the status has another account than before, deletes the data of the former
  * one. False: refused, nothing has changed.
  */
 export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
-  const { session, expected, status, qr, heartbeatTtlMs = 0, deletesAccountData } = write;
+  const { session, expected, status, qr, pairingCode = null, heartbeatTtlMs = 0 } = write;
+  const isLinked = status.state === 'authenticated' || status.state === 'ready';
   const k = sessionKeys(session);
   return writeWithEvents(redis, k, write, (json, before, events) =>
     publishScript(
       redis,
-      [k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events, ...accountCleanupKeys(session)],
+      [
+        ...[k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events, k.pairingCode, k.loginLost],
+        ...accountCleanupKeys(session),
+      ],
       [
         formatFence(expected),
         formatFence(status),
@@ -50,8 +59,12 @@ export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean
         qr?.base64 ?? '',
         heartbeatTtlMs,
         before,
-        deletesAccountData ? 1 : 0,
+        write.deletesAccountData ? 1 : 0,
         status.account?.wid ?? '',
+        pairingCode === null ? '' : JSON.stringify(pairingCode),
+        pairingCode === null ? 0 : Math.max(1, Date.parse(pairingCode.expires_at) - Date.now()),
+        cutText(write.loginLost ?? '', bounds.statusText),
+        isLinked ? 1 : 0,
         ...events,
       ],
     ),
@@ -63,13 +76,14 @@ function requireStreamLua(key: number): string {
   return `redis.call('XRANGE', KEYS[${key}], '0-0', '0-0')`;
 }
 
-// KEYS fence state qrPng qrBase64 heartbeat events, accountCleanupKeys
-// ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, eventArgs
+// KEYS fence state qrPng qrBase64 heartbeat events pairingCode loginLost, accountCleanupKeys
+// ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, pairingCode ('': none), its ms,
+// loginLost ('': unchanged), 1 if a phone is linked, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 const publishScript = luaScript<number>(
   'publishStatus',
-  6 + accountCleanupKeyCount,
-  `${accountCleanupLua(7)}
+  8 + accountCleanupKeyCount,
+  `${accountCleanupLua(9)}
    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
    ${requireStreamLua(6)}
@@ -83,8 +97,12 @@ const publishScript = luaScript<number>(
      redis.call('SET', KEYS[3], ARGV[4])
      redis.call('SET', KEYS[4], ARGV[5])
    end
+   if ARGV[10] == '' then redis.call('DEL', KEYS[7])
+   else redis.call('SET', KEYS[7], ARGV[10], 'PX', ARGV[11]) end
+   if ARGV[13] == '1' then redis.call('DEL', KEYS[8])
+   elseif ARGV[12] ~= '' then redis.call('SET', KEYS[8], ARGV[12]) end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   ${addEventsLua(6, 10)}`,
+   ${addEventsLua(6, 14)}`,
 );
 
 export interface RunEnd {
@@ -109,11 +127,11 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const k = sessionKeys(session);
   const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
-  const backup = [k.snapshot, k.previousSnapshot, k.backupSummary];
+  const login = [k.snapshot, k.previousSnapshot, k.backupSummary, k.pairingCode, k.loginLost];
   return writeWithEvents(redis, k, end, (json, before, events) =>
     endScript(
       redis,
-      [k.fence, k.state, ...rest, ...backup, ...accountCleanupKeys(session)],
+      [k.fence, k.state, ...rest, ...login, ...accountCleanupKeys(session)],
       [
         expected ? formatFence(expected) : '',
         formatFence(status),
@@ -129,28 +147,28 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   );
 }
 
-// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary,
-// accountCleanupKeys
+// KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
+// pairingCode loginLost, accountCleanupKeys
 // ARGV expected ('': no fence yet) next status startId intent outcome, wipedEpoch (0: no logout), before, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
   'endRun',
-  13 + accountCleanupKeyCount,
-  `${accountCleanupLua(14)}
+  15 + accountCleanupKeyCount,
+  `${accountCleanupLua(16)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    local intent = redis.call('GET', KEYS[4])
    local wiped = tonumber(redis.call('GET', KEYS[7]) or '') or 0
    ${requireStreamLua(10)}
    if tonumber(ARGV[7]) > 0 then
-     redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13])
+     redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13], KEYS[15])
      deleteAccountData()
    end
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    redis.call('SET', KEYS[3], 'ended')
-   redis.call('DEL', KEYS[8], KEYS[9])
+   redis.call('DEL', KEYS[8], KEYS[9], KEYS[14])
    if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4]) end
    if ARGV[5] ~= '' then
      if intent == ARGV[5] then redis.call('DEL', KEYS[4]) end

@@ -5,6 +5,7 @@ const pairingCodeMs = 15_000;
 /** The operations of contract/operations/session.ts that need the page. */
 export const sessionFunctions = {
   async pairingCode({ client }, { phone_number }) {
-    return { code: await client.codes.requestPairingCode(phone_number, pairingCodeMs) };
+    const { code } = await client.codes.requestPairingCode(phone_number, pairingCodeMs);
+    return { code };
   },
 } satisfies Partial<OperationFunctions>;

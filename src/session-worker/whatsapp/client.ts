@@ -22,9 +22,9 @@ import { StartPages } from './start-pages.js';
 interface ClientEvents {
   /** The raw text of a QR, as the library emits it. */
   readonly onQr: (text: string) => void;
-  /** A pairing code is requested, which voids the QR. */
+  /** A pairing code is requested, which voids the QR and the code before; and later, that there is one. */
   readonly onPairingCode: () => void;
-  /** Another batch of QR codes is requested, or the page has loaded and begins one. The QR is void. */
+  /** Another batch of QR codes is requested, or the page has loaded and begins one. QR and pairing code are void. */
   readonly onFreshQrs: () => void;
   readonly onReady: (account: Account) => void;
   readonly onAuthFailure: (message: string) => void;
@@ -94,8 +94,7 @@ export class WhatsAppClient {
     this.#calls = new AgentCalls(() => this.#client.page, options.callTimeoutMs);
     this.codes = new LoginCodes(this.#calls, {
       pairingCodeMs: options.pairingCodeMs,
-      onPairingCode: events.onPairingCode,
-      onFreshQrs: events.onFreshQrs,
+      ...events,
     });
     this.#client.on('qr', events.onQr);
     this.#client.on('ready', () => events.onReady(this.#client.account));
@@ -185,7 +184,7 @@ export class WhatsAppClient {
       throw new WebVersionError(message);
     }
     events.onExamined(examination, false);
-    events.onFreshQrs();
+    this.codes.beginQrs();
   }
 
   async #onSynced(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { PairingCode } from '../../contract/pairing-code.js';
 import type { AgentCalls } from './agent-calls.js';
 
 /** Min time between two requests for fresh QR codes if the first brought none. */
@@ -8,9 +9,9 @@ const fruitlessRefreshesMax = 2;
 
 interface LoginCodesOptions {
   readonly pairingCodeMs: number;
-  /** A pairing code is requested, which voids the QR. */
+  /** A pairing code is requested, which voids the QR and the code before; and later, that there is one. */
   readonly onPairingCode: () => void;
-  /** Another batch of QR codes is requested, which voids the QR. */
+  /** Another batch of QR codes is requested, or begins. Voids the QR and the pairing code. */
   readonly onFreshQrs: () => void;
 }
 
@@ -19,6 +20,7 @@ export class LoginCodes {
   readonly #calls: AgentCalls;
   readonly #options: LoginCodesOptions;
   #pairingCodeUntil: number | null = null;
+  #pairingCode: PairingCode | null = null;
   #refreshedAt = Number.NEGATIVE_INFINITY;
   #fruitlessRefreshes = 0;
 
@@ -28,20 +30,30 @@ export class LoginCodes {
   }
 
   /** A code to type on the phone with this number. Voids the previous code and the QR. Rejects if WhatsApp refuses. */
-  async requestPairingCode(digits: string, timeoutMs: number): Promise<string> {
-    this.#pairingCodeUntil = performance.now() + this.#options.pairingCodeMs;
-    this.#options.onPairingCode();
+  async requestPairingCode(digits: string, timeoutMs: number): Promise<PairingCode> {
+    const { pairingCodeMs, onPairingCode } = this.#options;
+    const expires_at = new Date(Date.now() + pairingCodeMs).toISOString();
+    this.#pairingCodeUntil = performance.now() + pairingCodeMs;
+    this.#pairingCode = null;
+    onPairingCode();
     try {
       const code: unknown = await this.#calls.call('pairingCode', { digits, timeoutMs }, timeoutMs + 1_000);
       if (typeof code !== 'string' || code === '') throw new Error('its page gave no pairing code');
-      return code;
+      this.#pairingCode = { code, phone_number: digits, expires_at };
+      onPairingCode();
+      return this.#pairingCode;
     } catch (error) {
       this.#pairingCodeUntil = performance.now();
       throw error;
     }
   }
 
-  /** A pairing code is valid: no QR can be scanned, and a fresh QR would void the code. */
+  /** The code that a person can type on the phone now. */
+  get pairingCode(): PairingCode | null {
+    return this.hasPairingCode ? this.#pairingCode : null;
+  }
+
+  /** A pairing code is valid, or is being made: no QR can be scanned, and a fresh QR would void the code. */
   get hasPairingCode(): boolean {
     return this.#pairingCodeUntil !== null && performance.now() < this.#pairingCodeUntil;
   }
@@ -59,10 +71,15 @@ export class LoginCodes {
 
   /** Cancels a pairing code or a passkey request. */
   async backToQr(): Promise<void> {
-    this.#pairingCodeUntil = null;
     this.#refreshedAt = performance.now();
-    this.#options.onFreshQrs();
+    this.beginQrs();
     await this.#calls.call('backToQr', undefined);
+  }
+
+  /** A batch of QR codes begins: one was requested, or the page has loaded and knows nothing of an earlier pairing code. */
+  beginQrs(): void {
+    this.#pairingCodeUntil = null;
+    this.#options.onFreshQrs();
   }
 
   /** Requests fresh QR codes, unless the last request is less than `refreshIntervalMs` old. */

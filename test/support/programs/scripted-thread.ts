@@ -114,7 +114,7 @@ function publish(state: SessionState): void {
   const known = state === 'qr' ? null : account;
   lastState = state;
   const lastError = behaviour === 'writes too much' ? 'e'.repeat(100_000) : null;
-  writer.write({ state, lastError, account: known, qr }, image);
+  writer.write({ state, lastError, account: known, qr }, { qr: image, pairingCode: null });
   say({ type: 'state', state, account: known });
 }
 

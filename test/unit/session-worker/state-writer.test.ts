@@ -30,12 +30,14 @@ beforeEach(async () => {
   await direct.set(k.fence, formatFence(fence));
 });
 
+const noCodes = { qr: null, pairingCode: null };
+
 function open() {
   const facts = { auth_dir: '/auth', chrome_executable: '/chromium', headless: true, session: 'default' };
   const run: RunFacts = { ...facts, ...fence, restarts: 0, supervisor: 'a' };
   const refused: Fence[] = [];
   const writer = new StateWriter(redis, run, log, (under) => refused.push(under), onBound);
-  const write = (state: SessionState) => writer.write({ state, lastError: null, account: null }, null);
+  const write = (state: SessionState) => writer.write({ state, lastError: null, account: null }, noCodes);
   return { writer, write, refused };
 }
 
@@ -62,9 +64,23 @@ test('the QR is written with its state', async () => {
   const png = Buffer.from([1, 2, 255]);
   const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
   const image = { png, base64: png.toString('base64') };
-  writer.write({ state: 'qr', lastError: null, account: null, qr }, image);
+  writer.write({ state: 'qr', lastError: null, account: null, qr }, { qr: image, pairingCode: null });
   await eventually(async () => (await stored())?.has_qr === true);
   assert.deepEqual(await direct.getBuffer(k.qrPng), png);
+});
+
+test('a pairing code is written with its state, for as long as it is valid', async () => {
+  const { writer, write } = open();
+  const expires_at = new Date(Date.now() + 60_000).toISOString();
+  const pairingCode = { code: 'ABCD1234', phone_number: '15551234567', expires_at };
+  writer.write({ state: 'qr', lastError: null, account: null }, { qr: null, pairingCode });
+  await eventually(async () => (await direct.exists(k.pairingCode)) === 1);
+  assert.deepEqual(JSON.parse((await direct.get(k.pairingCode)) ?? ''), pairingCode);
+  const ttlMs = await direct.pttl(k.pairingCode);
+  assert.ok(ttlMs > 30_000 && ttlMs <= 60_000, `${ttlMs}`);
+  write('authenticated');
+  await eventually(async () => (await stored())?.state === 'authenticated');
+  assert.equal(await direct.exists(k.pairingCode), 0);
 });
 
 test('while Redis is down only the newest state waits', async () => {

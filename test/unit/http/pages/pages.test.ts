@@ -2,42 +2,37 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../../../src/contract/errors.js';
-import {
-  composeStatus,
-  neverStarted,
-  type SessionState,
-  type Status,
-  sessionStates,
-} from '../../../../src/contract/status.js';
+import { type SessionState, sessionStates } from '../../../../src/contract/status.js';
+import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import { guestQrPage } from '../../../../src/http/pages/guest-qr-page.js';
 import { pagePolicy } from '../../../../src/http/pages/layout.js';
 import { liveScript } from '../../../../src/http/pages/live-script.js';
 import { problemPage } from '../../../../src/http/pages/problem-page.js';
+import { codeFormPage, formProblemPage } from '../../../../src/http/pages/qr-forms.js';
 import { type QrPageInput, qrPage, secondsLeft } from '../../../../src/http/pages/qr-page.js';
+import { pageStates } from '../../../pages/states.js';
+import { linkedAccount as account, qrSituation, withQr } from '../../../support/qr-situation.js';
 
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
 const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;`;
-const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
-
-function status(state: SessionState, change: Partial<Status> = {}): Status {
-  const qr = { number: 2, issued_at: '2026-01-01T00:00:00.000Z', expires_at: '2026-01-01T00:00:17.000Z' };
-  const composed = composeStatus(facts, { state, lastError: null, account: null, qr }, null);
-  return { ...composed, ...change };
-}
-
 function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
   return qrPage({
-    ...{ status: status(state), heartbeat: 'live', image: null, baseUrl: 'http://localhost:8790' },
+    ...{ ...qrSituation(state), baseUrl: 'http://localhost:8790' },
     ...{ secondsLeft: 17, needsKey: false, isLoggedIn: false },
     ...input,
   });
 }
 
+/** The page with a code. */
+function scanPage(change: Partial<QrPageInput> = {}): string {
+  return page('qr', { ...withQr('aGVsbG8='), ...change });
+}
+
 describe('the /qr page', () => {
   for (const state of sessionStates) {
     it(`says in ${state} what to do, then the no-QR sentence, then the state`, () => {
-      const text = page(state, { heartbeat: state === 'stopped' ? null : 'live' });
+      const text = page(state);
       const [heading, sentence, word] = ['<h1>', noQr, `<strong>${state}</strong>`].map((part) =>
         text.indexOf(part),
       ) as [number, number, number];
@@ -50,51 +45,99 @@ describe('the /qr page', () => {
   }
 
   it('shows a code with its size, description, number and time left', () => {
-    const text = page('qr', { image: 'aGVsbG8=' });
+    const text = scanPage();
     assert.match(
       text,
       /<img src="data:image\/png;base64,aGVsbG8=" width="360" height="360" alt="QR code number 2: [^"]+">/,
     );
-    assert.match(text, /Code 2, <span data-left="17">replaced in 17 s<\/span>/);
+    assert.match(text, /Code 2, replaced <span data-left="17">in 17 s<\/span>/);
     assert.ok(!text.includes(noQr));
     assert.ok(text.indexOf('<img') < text.indexOf('<strong>qr</strong>'));
   });
 
   it('shows no time left that is unknown or over', () => {
-    const qr = { number: 1, issued_at: '2026-01-01T00:00:00.000Z', expires_at: null };
-    const unknown = status('qr', { qr });
+    const unknown = withQr('x', 1);
     assert.equal(secondsLeft(unknown, nowMs), null);
-    assert.match(
-      page('qr', { image: 'x', status: unknown, secondsLeft: null }),
-      /Code 1, replaced by itself/,
-    );
-    assert.match(page('qr', { image: 'x', secondsLeft: 0 }), /replaced any moment/);
+    assert.match(page('qr', { ...unknown, secondsLeft: null }), /Code 1, replaced by itself/);
+    assert.match(scanPage({ secondsLeft: 0 }), /replaced <span data-left="0">any moment/);
   });
 
   it('rounds the seconds left up, and never goes below 0', () => {
-    const left = [0, 1, 999, 1_000, 17_000, 60_000].map((ms) => secondsLeft(status('qr'), nowMs + ms));
+    const code = withQr('x', 1, '2026-01-01T00:00:17.000Z');
+    const left = [0, 1, 999, 1_000, 17_000, 60_000].map((ms) => secondsLeft(code, nowMs + ms));
     assert.deepEqual(left, [17, 17, 17, 16, 0, 0]);
   });
 
-  it('says how to start a stopped session, with the URL of the request', () => {
-    assert.match(
-      page('stopped', { heartbeat: null }),
-      /curl -X POST http:\/\/localhost:8790\/api\/auth\/start/,
-    );
+  it('starts a stopped session with a button, and says how a program does', () => {
+    const text = page('stopped');
+    assert.match(text, /<form method="post" action="qr"><button type="submit" name="do" value="start">/);
+    assert.match(text, /curl -X POST http:\/\/localhost:8790\/api\/auth\/start/);
+    assert.match(page('stopped', { needsKey: true }), /-H &quot;Authorization: Bearer \$KEY&quot;/);
+  });
+
+  it('offers each form only where it can work', () => {
+    const offered = (text: string) =>
+      [...text.matchAll(/(?:name="do" value="|qr\?form=)(\w+)/g)].map(([, action]) => action).sort();
+    assert.deepEqual(offered(page('stopped')), ['code', 'start']);
+    assert.deepEqual(offered(page('stopped', qrSituation('stopped', { account }))), ['logout', 'start']);
+    assert.deepEqual(offered(page('stopped', { start: 'waiting' })), []);
+    assert.deepEqual(offered(page('starting')), []);
+    assert.deepEqual(offered(scanPage()), ['code']);
+    assert.deepEqual(offered(page('passkey_required')), ['restart']);
+    assert.deepEqual(offered(page('ready', qrSituation('ready', { account }))), ['logout']);
+    assert.deepEqual(offered(page('disconnected')), []);
+    assert.deepEqual(offered(page('auth_failure')), ['start']);
+  });
+
+  it('shows a pairing code with its number and its end, and never to a guest', () => {
+    const pairingCode = {
+      ...{ code: 'ABCD1234', phone_number: '15557654321' },
+      expires_at: '2026-01-01T00:02:51.000Z',
+    };
+    const view = { ...qrSituation('qr'), pairingCode };
+    assert.equal(secondsLeft(view, nowMs), 171);
+    const text = page('qr', { ...view, secondsLeft: 171 });
+    assert.match(text, /ABCD<span aria-hidden="true">-<\/span>1234/);
+    assert.match(text, /<strong>\+15557654321<\/strong>/);
+    assert.match(text, /Expires <span data-left="171">in 171 s<\/span>/);
+    assert.ok(text.includes(noQr));
+    assert.doesNotMatch(guestQrPage(view), /ABCD|1234|1555/);
+    assert.match(guestQrPage(view), /The QR comes back here/);
+  });
+
+  it('keeps the reason why a new code is needed beside the code', () => {
+    const loginLost = 'the device was unlinked on the phone; scan a new QR';
+    for (const text of [scanPage({ loginLost }), page('qr', { loginLost })]) {
+      assert.ok(text.includes(`Why a new code is needed: ${loginLost}`));
+    }
+    assert.doesNotMatch(guestQrPage({ ...withQr('x'), loginLost }), /unlinked/);
+  });
+
+  it('says what the last logout did', () => {
+    assert.match(page('stopped', { ended: { unlinked: true, reason: null } }), /no longer lists this device/);
+    assert.match(page('stopped', { ended: { unlinked: false, reason: 'told nobody' } }), /told nobody/);
+    assert.doesNotMatch(page('stopped', { ended: { unlinked: false, reason: null } }), /class="why/);
+  });
+
+  it('says that a start waits, and for whom', () => {
+    assert.match(page('stopped', { start: 'waiting' }), /<bdi>Starting</);
+    const unattended = page('stopped', { start: 'unattended', hasSupervisor: false });
+    assert.match(unattended, /<bdi>No supervisor is running</);
+    assert.match(unattended, /npm start -- supervisor/);
+    for (const start of ['waiting', 'unattended'] as const) {
+      assert.match(guestQrPage({ ...qrSituation('stopped'), start }), /<h1>Starting</);
+    }
   });
 
   it('explains a passkey request, that it cannot be answered here, and what to do', () => {
     const lastError = 'WhatsApp asks for a passkey before it links this device';
-    const asked = status('passkey_required', { last_error: lastError });
-    const text = page('passkey_required', { status: asked, needsKey: true });
+    const asked = qrSituation('passkey_required', { last_error: lastError });
+    const text = page('passkey_required', asked);
     assert.match(text, /<h1><bdi>WhatsApp asks for a passkey<\/bdi><\/h1>/);
     assert.ok(text.includes(lastError));
     assert.match(text, /the browser on this server does not have it/);
     assert.match(text, /cannot be linked here for now/);
-    for (const path of ['stop', 'auth/start']) {
-      assert.ok(text.includes(`curl -X POST http://localhost:8790/api/${path} -H`), path);
-    }
-    const guestPage = guestQrPage('passkey_required', null);
+    const guestPage = guestQrPage(asked);
     assert.match(guestPage, /the browser on this server does not have it/);
     assert.ok(guestPage.includes(noQr) && guestPage.indexOf('passkey') < guestPage.indexOf(noQr));
     assert.doesNotMatch(withoutOurScript(guestPage), /curl|localhost|<img/);
@@ -102,31 +145,33 @@ describe('the /qr page', () => {
 
   it('shows what the page of a ready session cannot do', () => {
     const problem = 'media is broken: WAWebPrepRawMedia.prepRawMedia is missing';
-    const text = page('ready', { status: status('ready', { last_error: problem }) });
+    const text = page('ready', qrSituation('ready', { last_error: problem }));
     assert.match(text, /Linked as/);
     assert.ok(text.includes(problem));
     assert.match(text, /works again after an update/);
     assert.match(page('ready'), /Nothing to do/);
-    assert.doesNotMatch(page('ready'), /class="why"/);
+    assert.doesNotMatch(page('ready'), /class="why/);
   });
 
   it('names the linked account', () => {
-    const account = { wid: '491511234567:3@c.us', pushname: 'Ada', platform: 'android' };
-    const text = page('ready', { status: status('ready', { account }) });
+    const text = page('ready', qrSituation('ready', { account }));
     assert.match(text, /Linked as Ada/);
     assert.match(text, /\+491511234567/);
+    assert.match(text, /<dt>Phone<\/dt><dd><bdi>Android</);
   });
 
   it('distinguishes a retry, a final failure and a missing owner', () => {
-    const failed = status('disconnected', { last_error: 'the network is down' });
-    assert.match(
-      page('disconnected', { status: failed }),
-      /the session reconnects by itself, and the login is kept/,
-    );
-    assert.match(page('disconnected', { status: failed, heartbeat: 'ended' }), /does not restart by itself/);
-    assert.match(page('disconnected', { status: failed, heartbeat: null }), /Another supervisor takes over/);
+    const failed = qrSituation('disconnected', { last_error: 'the network is down' });
+    const linked = qrSituation('disconnected', { last_error: 'the network is down', account });
+    assert.match(page('disconnected', linked), /the session reconnects by itself, and the login is kept/);
+    assert.match(page('disconnected', failed), /the session tries again by itself/);
+    assert.doesNotMatch(page('disconnected', failed), /kept/);
+    assert.match(page('disconnected', { ...failed, heartbeat: 'ended' }), /does not restart by itself/);
+    const ownerGone = { ...failed, heartbeat: null };
+    assert.match(page('disconnected', ownerGone), /Another supervisor takes over/);
+    assert.match(page('disconnected', { ...ownerGone, hasSupervisor: false }), /npm start -- supervisor/);
     for (const heartbeat of ['live', 'ended', null] as const) {
-      assert.match(page('disconnected', { status: failed, heartbeat }), /the network is down/);
+      assert.match(page('disconnected', { ...failed, heartbeat }), /the network is down/);
     }
   });
 
@@ -134,15 +179,46 @@ describe('the /qr page', () => {
     const account = { wid: evil, pushname: evil, platform: evil };
     for (const state of sessionStates) {
       for (const heartbeat of ['live', 'ended', null] as const) {
-        const text = page(state, {
-          ...{ heartbeat, baseUrl: `http://${evil}`, image: state === 'qr' ? evil : null },
-          status: status(state, { account, last_error: evil, supervisor: evil, session: evil }),
-        });
-        assert.doesNotMatch(withoutOurScript(text), /<script|onerror='|<img src=x/);
+        const view = qrSituation(state, { account, last_error: evil, supervisor: evil, session: evil });
+        const pairingCode = { code: evil, phone_number: evil, expires_at: evil };
+        const codes = [{ image: state === 'qr' ? evil : null }, { pairingCode }];
+        for (const code of codes) {
+          const ended = { unlinked: false, reason: evil };
+          const input = { ...view, ...code, heartbeat, ended, loginLost: evil, baseUrl: `http://${evil}` };
+          assert.doesNotMatch(withoutOurScript(page(state, input)), /<script|onerror='|<img src=x/);
+        }
       }
     }
-    const problem = problemPage(new ApiError('internal_error', evil));
+    const error = new ApiError('internal_error', evil);
+    const problem = problemPage(error, { caller: localAdmin });
     assert.doesNotMatch(withoutOurScript(problem), /<script|onerror='/);
+    for (const text of [formProblemPage(error), codeFormPage({ phoneNumber: evil, problem: evil })]) {
+      assert.doesNotMatch(text, /<script|onerror='/);
+    }
+  });
+});
+
+describe('every page in every state', () => {
+  it('has one heading, the contract words where a code belongs, and regions in the same order', async () => {
+    for (const [name, text] of await pageStates()) {
+      assert.equal(text.match(/<h1>/g)?.length, 1, name);
+      assert.doesNotMatch(text, /undefined|\[object|NaN/, name);
+      if (!/^(qr|guest)\//.test(name)) continue;
+      const ids = [...text.matchAll(/<(?:div|p) id="(\w+)"/g)].map(([, id]) => id);
+      assert.deepEqual(
+        ids.filter((id) => id !== 'problem'),
+        ['now', 'code', 'state', 'facts', 'actions', 'where'],
+      );
+      assert.match(text, /Settings -> Linked devices -> Link a device/, name);
+      assert.equal(text.includes(noQr), !text.includes('<img'), name);
+    }
+  });
+
+  it('asks a guest to press nothing, and tells him nothing about the server or the account', async () => {
+    for (const [name, text] of await pageStates()) {
+      if (!name.startsWith('guest/')) continue;
+      assert.doesNotMatch(withoutOurScript(text), /<form|curl|127\.0\.0\.1|Ada|4915|npm start|ERR_/, name);
+    }
   });
 });
 
@@ -162,7 +238,9 @@ function withoutOurScript(text: string): string {
 }
 
 it('the page of an outage names the error, with the state unknown', () => {
-  const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'));
+  const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'), {
+    caller: localAdmin,
+  });
   assert.match(text, /Redis does not answer/);
   assert.match(text, /State: <strong>unknown<\/strong>/);
   assert.ok(text.includes(noQr));

@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { composeStatus, neverStarted, type Status } from '../../../../src/contract/status.js';
 import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import type { Caller } from '../../../../src/http/core/caller.js';
-import { Json } from '../../../../src/http/core/responses.js';
 import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
+import { qrSituation, withQr } from '../../../support/qr-situation.js';
 
 const baseUrl = 'http://localhost:8790';
 const needsKey = false;
 const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
-const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
-
 function viewWith(number: number, expires_at: string | null = null) {
-  const qr: Status['qr'] = { number, issued_at: '2026-01-01T00:00:00.000Z', expires_at };
-  const status = composeStatus(facts, { state: 'qr', lastError: null, account: null, qr }, null);
-  return { status, heartbeat: 'live', json: new Json<Status>(''), image: `image-${number}` } as const;
+  return withQr(`image-${number}`, number, expires_at);
 }
 
 describe('the cache of the /qr page', () => {
@@ -32,9 +27,9 @@ describe('the cache of the /qr page', () => {
     try {
       const show = createQrPageCache();
       const code = viewWith(1, '2026-01-01T00:00:17.000Z');
-      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 17 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /in 17 s/);
       mock.timers.tick(1_000);
-      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /replaced in 16 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /in 16 s/);
     } finally {
       mock.timers.reset();
     }
@@ -42,8 +37,7 @@ describe('the cache of the /qr page', () => {
 
   it('never shows the page of another kind of viewer or of another host', () => {
     const show = createQrPageCache();
-    const code = viewWith(1);
-    const stopped = { ...code, status: { ...code.status, state: 'stopped' }, image: null } as const;
+    const stopped = qrSituation('stopped');
     const own = show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString();
     const others = show(stopped, { caller: guest, baseUrl, needsKey }).toString();
     assert.match(own, /curl/);

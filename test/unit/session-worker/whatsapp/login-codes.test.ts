@@ -13,8 +13,22 @@ function codesOf(answer: unknown): LoginCodes {
 describe('a pairing code', () => {
   it('is the text that the page gives', async () => {
     const codes = codesOf('ABCD1234');
-    assert.equal(await codes.requestPairingCode('15551234567', 100), 'ABCD1234');
+    const before = Date.now();
+    const made = await codes.requestPairingCode('15551234567', 100);
+    assert.deepEqual([made.code, made.phone_number], ['ABCD1234', '15551234567']);
+    assert.ok(Date.parse(made.expires_at) >= before + 1_000);
     assert.equal(codes.hasPairingCode, true);
+    assert.deepEqual(codes.pairingCode, made);
+  });
+
+  it('is void once the page has loaded again', async () => {
+    const codes = codesOf('ABCD1234');
+    await codes.requestPairingCode('15551234567', 100);
+    codes.beginQrs();
+    assert.deepEqual(
+      [codes.hasPairingCode, codes.hasPairingCodeExpired, codes.pairingCode],
+      [false, false, null],
+    );
   });
 
   for (const answer of [null, '', 7, { code: 'ABCD1234' }]) {

@@ -1,0 +1,177 @@
+import { bounds } from '../contract/bounds.js';
+import { ApiError } from '../contract/errors.js';
+import { operations } from '../contract/operations.js';
+import type { ApiKeys } from './auth/api-keys.js';
+import { readForm } from './core/body.js';
+import type { Exchange } from './core/exchange.js';
+import { acceptsHtml } from './core/headers.js';
+import { htmlType, send } from './core/responses.js';
+import { found, type RouteDoc, textSchema } from './core/route-doc.js';
+import { invalidRequest, parseInput } from './core/validation.js';
+import { composeCall, type Handlers } from './operations/call.js';
+import { homePage } from './pages/home-page.js';
+import { pageHeaders } from './pages/layout.js';
+import { problemPage } from './pages/problem-page.js';
+import { codeFormPage, formProblemPage, logoutFormPage, type QrAction, qrActions } from './pages/qr-forms.js';
+import type { SessionRoute } from './session-routes.js';
+import type { Session } from './sessions.js';
+
+interface QrRouteParts {
+  readonly apiKeys: Pick<ApiKeys, 'isEmpty'>;
+  readonly handlers: Handlers;
+}
+
+/** How long the form Start waits for a code. The page then shows how far it is. */
+const startWaitS = 10;
+
+/** `/qr` with its forms, and `/qr.png`, for an admin. A guest who opened a QR link sees the code, without the forms. */
+export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRoute[] {
+  const carryOut = createFormActions(handlers);
+  const route = { method: 'GET', scope: 'admin', isForGuests: true } as const;
+  return [
+    {
+      ...{ ...route, path: '/qr', problemPage, doc: pageDoc },
+      async handle({ response, caller, target, admission: { baseUrl } }, { readQrPage, renderQrPage }) {
+        const form = caller.scope === 'guest' ? null : formIn(target.search);
+        if (form !== null) return send(response, 200, htmlType, form, pageHeaders);
+        const viewer = { caller, baseUrl, needsKey: !apiKeys.isEmpty };
+        send(response, 200, htmlType, renderQrPage(await readQrPage(), viewer), pageHeaders);
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/qr', scope: 'admin', isLimited: true, problemPage, doc: formDoc },
+      async handle(exchange, session) {
+        if (!exchange.admission.isOwnOrigin) throw notFromOurPage();
+        const form = await readForm(exchange);
+        const action = qrActions.find((each) => each === form.get('do'));
+        if (action === undefined) throw unknownAction();
+        try {
+          await carryOut[action](exchange, session, form);
+        } catch (error) {
+          if (!(error instanceof ApiError) || !acceptsHtml(exchange.request)) throw error;
+          const phoneNumber = form.get('phone_number');
+          const page =
+            phoneNumber === null
+              ? formProblemPage(error)
+              : codeFormPage({ phoneNumber, problem: error.message });
+          return send(exchange.response, error.status, htmlType, page, { ...error.headers, ...pageHeaders });
+        }
+        exchange.response.writeHead(303, { location: 'qr' }).end();
+      },
+    },
+    { ...route, path: '/qr.png', doc: imageDoc, handle: answerPng },
+  ];
+}
+
+/** The form that the query asks for; null: none. */
+function formIn(search: string): string | null {
+  const form = new URLSearchParams(search).get('form');
+  return form === 'code' ? codeFormPage() : form === 'logout' ? logoutFormPage : null;
+}
+
+type FormAction = (exchange: Exchange, session: Session, form: URLSearchParams) => Promise<unknown>;
+
+/** What each form does: the operations of the table, as over the API. */
+function createFormActions(handlers: Handlers): Readonly<Record<QrAction, FormAction>> {
+  const call = (
+    exchange: Exchange,
+    session: Session,
+    name: 'startAuth' | 'stop' | 'logout' | 'pairingCode',
+  ) => composeCall(exchange, session, operations[name], null);
+  const start: FormAction = (exchange, session) =>
+    handlers.startAuth({}, { ...call(exchange, session, 'startAuth'), preferredWaitS: startWaitS });
+  return {
+    start,
+    async restart(exchange, session, form) {
+      await handlers.stop({}, call(exchange, session, 'stop'));
+      await start(exchange, session, form);
+    },
+    code(exchange, session, form) {
+      const input = parseInput(operations.pairingCode.input, {
+        phone_number: form.get('phone_number') ?? '',
+      });
+      return handlers.pairingCode(input, call(exchange, session, 'pairingCode'));
+    },
+    logout: (exchange, session) => handlers.logout({}, call(exchange, session, 'logout')),
+  };
+}
+
+function notFromOurPage(): ApiError {
+  return new ApiError(
+    'origin_not_allowed',
+    'the forms of /qr work only on that page; a program uses the API, such as POST /api/auth/start',
+  );
+}
+
+function unknownAction(): ApiError {
+  return invalidRequest([{ path: 'do', message: `must be one of ${qrActions.join(', ')}` }]);
+}
+
+/** `GET /` of the table of operations, with a page for browsers. */
+export function withHomePage(routes: readonly SessionRoute[]): SessionRoute[] {
+  return routes.map((route) => {
+    if (route.path !== '/') return route;
+    return {
+      ...{ ...route, problemPage },
+      async handle(exchange, session) {
+        const { request, response, caller, admission } = exchange;
+        if (!acceptsHtml(request)) return route.handle(exchange, session);
+        const { status } = await session.reader.status();
+        const page = homePage({ status, baseUrl: admission.baseUrl, isLoggedIn: caller.via === 'cookie' });
+        send(response, 200, htmlType, page, pageHeaders);
+      },
+    };
+  });
+}
+
+async function answerPng({ response }: Exchange, { reader }: Session): Promise<void> {
+  const png = await reader.qrPng();
+  if (png === null) {
+    throw new ApiError('qr_not_available', 'there is no QR to scan now; ask /api/status for the state');
+  }
+  send(response, 200, 'image/png', png);
+}
+
+const pageDoc: RouteDoc = {
+  operationId: 'qrPage',
+  tag: 'Session',
+  summary: 'The page that links a phone',
+  description:
+    'Shows what to do now, the code if there is one, and the state. The page updates itself. Opening it never starts a login.',
+  responses: { 200: found('text/html', textSchema) },
+  errors: ['redis_unavailable'],
+};
+
+const formDoc: RouteDoc = {
+  ...{
+    operationId: 'qrPageForm',
+    tag: 'Session',
+    summary: 'The forms of that page: start, log out, get a pairing code',
+    description:
+      'Only for the page itself: a request of another origin is refused. A program uses the operations.',
+  },
+  requestBody: {
+    description: `At most ${bounds.formBody} bytes.`,
+    required: true,
+    content: {
+      'application/x-www-form-urlencoded': {
+        schema: {
+          type: 'object',
+          required: ['do'],
+          properties: { do: { enum: [...qrActions] }, phone_number: textSchema },
+        },
+      },
+    },
+  },
+  responses: { 303: { description: 'Done. Redirects to `/qr`' } },
+  errors: [
+    ...(['invalid_request', 'unsupported_media_type', 'body_too_large', 'rate_limited'] as const),
+    ...(['login_failed', 'whatsapp_error', 'session_not_ready', 'redis_unavailable', 'timeout'] as const),
+  ],
+};
+
+const imageDoc: RouteDoc = {
+  ...{ operationId: 'qrImage', tag: 'Session', summary: 'The code to scan, as an image of 360x360 pixels' },
+  responses: { 200: found('image/png', {}) },
+  errors: ['qr_not_available', 'redis_unavailable'],
+};

@@ -1,0 +1,127 @@
+import { toBuffer } from 'qrcode';
+import { ApiError } from '../../src/contract/errors.js';
+import { localAdmin } from '../../src/http/auth/authenticate.js';
+import type { Caller } from '../../src/http/core/caller.js';
+import { guestQrPage } from '../../src/http/pages/guest-qr-page.js';
+import { homePage } from '../../src/http/pages/home-page.js';
+import { loginPage } from '../../src/http/pages/login-page.js';
+import { problemPage, strayPage } from '../../src/http/pages/problem-page.js';
+import { codeFormPage, formProblemPage, logoutFormPage } from '../../src/http/pages/qr-forms.js';
+import { qrLinkPage, qrLinkProblemPage } from '../../src/http/pages/qr-link-page.js';
+import { qrPage } from '../../src/http/pages/qr-page.js';
+import type { QrPageView } from '../../src/http/session/qr-page-view.js';
+import { linkedAccount as account, qrSituation, withQr } from '../support/qr-situation.js';
+
+/** As long as a real code of WhatsApp: the denser the code, the harder it is to scan from a small screen. */
+export const qrText = `2@${'x1Yb+/3Q'.repeat(28)},${'k'.repeat(43)}=,${'m'.repeat(43)}=,${'s'.repeat(43)}=,1`;
+
+const baseUrl = 'http://127.0.0.1:8790';
+const unreachable =
+  'web.whatsapp.com cannot be reached: its name could not be resolved (ERR_NAME_NOT_RESOLVED)';
+const unlinked = 'the device was unlinked on the phone; scan a new QR';
+const changedPage =
+  'the page of WhatsApp Web (2.3000.1043121234) has changed: chats is broken, WAWebCollections.Chat.getModelsArray is missing';
+const longName = {
+  ...account,
+  pushname: `Ada \u202e <b>${'Wwwwwwwwww'.repeat(9)}</b> \u{1f469}\u200d\u{1f4bb}`,
+};
+const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
+const request = {
+  ...{ caller: localAdmin, target: { path: '/qr', search: '' } },
+  admission: { baseUrl, listedOrigin: null, isOwnOrigin: false, isCrossOrigin: false },
+};
+
+/** Every page of the product in every state, by name. */
+export async function pageStates(): Promise<ReadonlyMap<string, string>> {
+  const png = await toBuffer(qrText, { width: 360, margin: 2, errorCorrectionLevel: 'L' });
+  const image = png.toString('base64');
+  const pairingCode = {
+    ...{ code: 'ABCD1234', phone_number: '15557654321' },
+    expires_at: '2026-01-01T00:03:00.000Z',
+  };
+  const lost: Partial<QrPageView> = { loginLost: unlinked };
+  const views: Record<string, QrPageView> = {
+    'stopped-never-linked': qrSituation('stopped'),
+    'stopped-linked': qrSituation('stopped', { account }),
+    'stopped-logged-out': { ...qrSituation('stopped'), ended: { unlinked: true, reason: null } },
+    'stopped-phone-not-told': {
+      ...qrSituation('stopped'),
+      ended: {
+        unlinked: false,
+        reason:
+          'WhatsApp did not get the logout: remove this device on the phone, under Settings -> Linked devices',
+      },
+    },
+    'start-waits': { ...qrSituation('stopped'), start: 'waiting' },
+    'start-unattended': { ...qrSituation('stopped'), start: 'unattended', hasSupervisor: false },
+    starting: qrSituation('starting'),
+    'starting-again': qrSituation('starting', { last_error: unreachable }),
+    scan: withQr(image),
+    'scan-after-unlink': { ...withQr(image), ...lost },
+    'between-codes': qrSituation('qr'),
+    'between-codes-after-unlink': { ...qrSituation('qr'), ...lost },
+    'pairing-code': { ...qrSituation('qr'), pairingCode },
+    passkey: qrSituation('passkey_required', {
+      last_error: 'WhatsApp asks for a passkey to link this account, and the browser on this server has none',
+    }),
+    linking: qrSituation('authenticated'),
+    ready: qrSituation('ready', { account }),
+    'ready-without-a-name': qrSituation('ready', { account: { ...account, pushname: null, platform: null } }),
+    'ready-long-name': qrSituation('ready', { account: longName }),
+    'ready-on-a-changed-page': qrSituation('ready', { account, last_error: changedPage }),
+    'disconnected-never-linked': qrSituation('disconnected', { last_error: unreachable }),
+    'disconnected-linked': qrSituation('disconnected', { account, last_error: unreachable, restarts: 3 }),
+    'disconnected-after-unlink': { ...qrSituation('disconnected', { last_error: unlinked }), ...lost },
+    'gave-up': {
+      ...qrSituation('disconnected', {
+        account,
+        last_error: 'restarted 10 times within 30 minutes: the page crashed',
+      }),
+      heartbeat: 'ended',
+    },
+    'auth-failure': qrSituation('auth_failure', { last_error: 'WhatsApp refused the login: 401' }),
+    'owner-gone': { ...qrSituation('disconnected', { account }), heartbeat: null },
+    'owner-gone-no-supervisor': {
+      ...qrSituation('disconnected', { account }),
+      ...{ heartbeat: null, hasSupervisor: false },
+    },
+  };
+  const operator = (view: QrPageView, needsKey = false) => {
+    const left = view.pairingCode === null ? 17 : 171;
+    return qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isLoggedIn: needsKey });
+  };
+  const down = new ApiError('redis_unavailable', 'Redis does not answer');
+  const forbidden = new ApiError('forbidden', 'this needs the scope admin; this caller has read');
+  const host = new ApiError('host_not_allowed', 'this Host is not served here');
+  return new Map([
+    ...Object.entries(views).map(([name, view]) => [`qr/${name}`, operator(view)] as const),
+    ['qr/stopped-with-keys', operator(qrSituation('stopped'), true)],
+    ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view)] as const),
+    ['problem/redis-down', problemPage(down, request)],
+    ['problem/forbidden', problemPage(forbidden, request)],
+    ['problem/forbidden-for-a-guest', problemPage(forbidden, { caller: guest })],
+    ['problem/no-such-page', strayPage(new ApiError('not_found', 'there is nothing at this path'), request)],
+    ['problem/host-not-served', strayPage(host, request)],
+    ['form/logout', logoutFormPage],
+    ['form/code', codeFormPage()],
+    ['form/failed', formProblemPage(down)],
+    [
+      'form/code-refused',
+      codeFormPage({
+        phoneNumber: '555 <b>"12"</b>',
+        problem: 'phone_number must include country code and contain 8-15 digits',
+      }),
+    ],
+    ['link/open', qrLinkPage],
+    ['link/too-early', qrLinkProblemPage(new ApiError('session_not_started', 'the session is not started'))],
+    ['link/used', qrLinkProblemPage(new ApiError('not_found', 'this link has been used'))],
+    ['link/redis-down', qrLinkProblemPage(down)],
+    ['login/first', loginPage({ next: 'qr' })],
+    ['login/from-another-site', loginPage({ next: 'qr', mayBeLoggedIn: true })],
+    ['login/ended', loginPage({ next: 'qr', ended: 'login' })],
+    ['login/link-ended', loginPage({ next: 'qr', ended: 'link' })],
+    ['login/wrong-key', loginPage({ next: 'qr', error: new ApiError('unauthorized', 'not known here') })],
+    ['home/ready', homePage({ status: qrSituation('ready', { account }).status, baseUrl, isLoggedIn: true })],
+    ['home/stopped', homePage({ status: qrSituation('stopped').status, baseUrl, isLoggedIn: false })],
+  ]);
+}

@@ -1,0 +1,36 @@
+import {
+  type Account,
+  composeStatus,
+  neverStarted,
+  type SessionState,
+  type Status,
+} from '../../src/contract/status.js';
+import { Json } from '../../src/http/core/responses.js';
+import type { QrPageView } from '../../src/http/session/qr-page-view.js';
+
+const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
+
+export const linkedAccount: Account = {
+  wid: '491511234567:3@c.us',
+  pushname: 'Ada Lovelace',
+  platform: 'android',
+};
+
+/** What the pages about a session in this state show, without a code. In `stopped` and `auth_failure` the run is over. */
+export function qrSituation(state: SessionState, change: Partial<Status> = {}): QrPageView {
+  const composed = composeStatus(facts, { state, lastError: null, account: null }, null);
+  const isOver = state === 'stopped' || state === 'auth_failure';
+  return {
+    status: { ...composed, ...change },
+    heartbeat: isOver ? 'ended' : 'live',
+    json: new Json<Status>(''),
+    ...{ image: null, pairingCode: null, loginLost: null },
+    ...{ start: 'none', hasSupervisor: true, ended: null },
+  };
+}
+
+/** The same in the state `qr`, with a code. `image`: base64 of a PNG. */
+export function withQr(image: string, number = 2, expires_at: string | null = null): QrPageView {
+  const qr: Status['qr'] = { number, issued_at: '2026-01-01T00:00:00.000Z', expires_at };
+  return { ...qrSituation('qr', { has_qr: true, qr }), image };
+}

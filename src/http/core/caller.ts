@@ -31,7 +31,12 @@ export interface Permission {
 export function authorize({ scope: granted }: Caller, { scope: needed, isForGuests }: Permission): void {
   if (needed === 'open' || (granted === 'guest' && isForGuests)) return;
   if (granted !== null && granted !== 'guest' && covers(granted, needed)) return;
-  throw new ApiError('forbidden', `this needs the scope ${needed}; this caller has ${granted ?? 'none'}`);
+  const held = granted === null || granted === 'guest' ? 'you have none' : `yours is ${aKey(granted)}`;
+  throw new ApiError('forbidden', `this needs ${aKey(needed)}; ${held}`);
+}
+
+function aKey(scope: Scope): string {
+  return `${scope === 'admin' ? 'an' : 'a'} ${scope} key`;
 }
 
 /** The name under which limits count the caller: the key, or without one the address. */

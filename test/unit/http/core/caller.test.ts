@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { authorize, type Caller } from '../../../../src/http/core/caller.js';
+
+const caller = (scope: Caller['scope']): Caller => ({ keyName: 'ops', scope, via: 'key' });
+
+test('a caller without the right is told which key is needed, and which one it has', () => {
+  const refusal = (scope: Caller['scope'], needed: 'read' | 'admin') => () =>
+    authorize(caller(scope), { scope: needed });
+  assert.throws(refusal('read', 'admin'), { message: 'this needs an admin key; yours is a read key' });
+  assert.throws(refusal('guest', 'read'), { message: 'this needs a read key; you have none' });
+  assert.doesNotThrow(refusal('admin', 'read'));
+});

@@ -27,7 +27,7 @@ export const timingSchema = z.strictObject({
   watchIntervalMs: ms(500, 'time between two checks of the page on the way to ready'),
   pageCheckIntervalMs: ms(5_000, 'time between two checks of the page once ready'),
   pageCheckTimeoutMs: ms(8_000, 'time within which the page must answer'),
-  readyGraceMs: ms(2_000, 'how long to wait for the ready event of a synced page before doing without'),
+  readyGraceMs: ms(2_000, "how long ready waits for the page's own ready event once it is synced"),
   reconnectDeadlineMs: ms(60_000, 'how long a linked page may stay unconnected'),
   pairingCodeMs: ms(180_000, 'how long a pairing code can be typed; after it there are QR codes again'),
   passkeyMs: ms(600_000, 'how long WhatsApp waits for a passkey; after it there are QR codes again'),

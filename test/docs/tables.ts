@@ -4,7 +4,7 @@ import { markdownTable, replaceSection } from '../support/markdown.js';
 
 /** The tables of the documentation that follow from the table of operations, each with the file that has it. */
 export const sections: readonly { readonly file: string; readonly name: string; readonly text: string }[] = [
-  { file: 'README.md', name: 'operations', text: operationsTable() },
+  { file: 'docs/api.md', name: 'operations', text: operationsTable() },
   { file: 'docs/mcp.md', name: 'tools', text: toolsTable() },
   { file: 'docs/security.md', name: 'scopes', text: scopesTable() },
 ];

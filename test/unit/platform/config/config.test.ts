@@ -379,10 +379,13 @@ describe('configuration', () => {
     assert.deepEqual(probe, { ...own, isGiven: true });
   });
 
-  it('is documented in the README, variable by variable', () => {
-    const readme = rootFile('README.md');
-    for (const [, name = ''] of rootFile('.env.example').matchAll(/^#([A-Z_]+)=/gm)) {
-      assert.ok(readme.includes(`\`${name}\``), name);
+  it('is documented in docs/configuration.md, variable by variable, with the defaults of .env.example', () => {
+    const rows = rootFile('docs/configuration.md').matchAll(/^\| `([A-Z_]+)` +\| (.*?) +\|/gm);
+    const documented = new Map([...rows].map(([, name = '', value]) => [name, value]));
+    const example = [...rootFile('.env.example').matchAll(/^#([A-Z_]+)=(.*)$/gm)];
+    assert.deepEqual([...documented.keys()].sort(), example.map(([, name]) => name).sort());
+    for (const [, name = '', value = ''] of example) {
+      if (value !== '') assert.equal(documented.get(name), `\`${value}\``, name);
     }
   });
 });

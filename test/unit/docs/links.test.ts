@@ -6,9 +6,10 @@ import { test } from 'node:test';
 /** The links and paths in the documentation lead to files and headings that exist. Links to other sites are not followed. */
 
 const root = resolve(import.meta.dirname, '../../../..');
-const pages = ['README.md', 'CHANGELOG.md', ...readdirSync(join(root, 'docs'), { recursive: true })]
-  .map((name) => (existsSync(join(root, String(name))) ? String(name) : join('docs', String(name))))
-  .filter((name) => name.endsWith('.md'));
+const pages = [
+  ...pagesIn('.', { recursive: false }),
+  ...['docs', 'deploy', 'src', 'test'].flatMap((directory) => pagesIn(directory, { recursive: true })),
+];
 
 for (const page of pages) {
   test(`every link of ${page} leads to a file, and to a heading where it names one`, () => {
@@ -25,11 +26,19 @@ for (const page of pages.filter((name) => name !== 'CHANGELOG.md')) {
   });
 }
 
+test('docs/README.md has a link to every page of docs', () => {
+  const index = readFileSync(join(root, 'docs/README.md'), 'utf8');
+  const linked = linksOf(index).map((link) => join('docs', link.split('#')[0] ?? ''));
+  const missing = pages.filter((page) => page.startsWith('docs/') && !linked.includes(page));
+  assert.deepEqual(missing, ['docs/README.md']);
+});
+
 test('a link to a missing file or a missing heading is reported', () => {
   const page = [
     '# The `first` page, of (two)',
     '[here](#the-first-page-of-two) [site](https://example.com/x) [readme](../README.md#start)',
     '[gone](gone.md) [no heading](../README.md#no-such) [not here](#the-second-page)',
+    '<img src="gone.png"> <img src="../README.md"> <source srcset="gone-dark.png">',
     '`[code](gone.md)`',
     '```',
     '# Not a heading',
@@ -38,8 +47,16 @@ test('a link to a missing file or a missing heading is reported', () => {
     '[no heading](#not-a-heading)',
   ].join('\n');
   const broken = ['gone.md', '../README.md#no-such', '#the-second-page', '#not-a-heading'];
+  broken.push('gone.png', 'gone-dark.png');
   assert.deepEqual(brokenLinks('docs/page.md', page), broken);
 });
+
+/** The Markdown files of a directory, as paths from the root. */
+function pagesIn(directory: string, options: { recursive: boolean }): string[] {
+  return readdirSync(join(root, directory), { ...options, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(directory, name));
+}
 
 /** `page`: its path from the root. */
 function brokenLinks(page: string, text: string): string[] {
@@ -54,7 +71,7 @@ function brokenLinks(page: string, text: string): string[] {
 
 function linksOf(text: string): string[] {
   const prose = withoutCodeBlocks(text).replaceAll(/`[^`\n]*`/g, '');
-  return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
+  return [...prose.matchAll(/\]\(([^)\s]+)\)/g), ...prose.matchAll(/ (?:src|srcset|href)="([^"]+)"/g)]
     .map(([, link = '']) => link)
     .filter((link) => !/^[a-z]+:/.test(link));
 }

@@ -3,7 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 
-/** The links and paths in the documentation lead to files and headings that exist. Links to other sites are not followed. */
+/**
+ * What the documentation names exists: the files and headings of its links, paths of the tree, and npm commands. Links to other
+ * sites are not followed.
+ */
 
 const root = resolve(import.meta.dirname, '../../../..');
 const pages = [
@@ -22,6 +25,15 @@ for (const page of pages.filter((name) => name !== 'CHANGELOG.md')) {
     const text = readFileSync(join(root, page), 'utf8');
     const paths = [...text.matchAll(/`((?:src|test|scripts|deploy|docs)\/[\w./-]+)`/g)];
     const missing = paths.map(([, path = '']) => path).filter((path) => !existsSync(join(root, path)));
+    assert.deepEqual(missing, []);
+  });
+}
+
+for (const page of pages.filter((name) => name !== 'CHANGELOG.md')) {
+  test(`every npm command that ${page} names exists`, () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: object };
+    const named = readFileSync(join(root, page), 'utf8').matchAll(/\bnpm\s+run\s+([\w:-]+)/g);
+    const missing = [...named].map(([, name = '']) => name).filter((name) => !(name in scripts));
     assert.deepEqual(missing, []);
   });
 }

@@ -106,6 +106,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
       const isForeign = origin !== undefined && !isListed && !isOwnOrigin;
       const site = secFetchSite?.toLowerCase();
       const isCrossOrigin = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
+      if (isForeign && isBehindTls(origin, host)) throw schemeUnknown(origin);
       if (isForeign || (isCrossOrigin && !safeMethods.includes(method))) throw originNotAllowed();
       return {
         baseUrl: publicBase ?? `http://${host.text}`,
@@ -115,6 +116,18 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
       };
     },
   };
+}
+
+/** The page is one of this server, behind a proxy with TLS that this server has not been told of. */
+function isBehindTls(origin: string, host: Authority): boolean {
+  return URL.canParse(origin) && origin.startsWith('https:') && new URL(origin).host === host.text;
+}
+
+function schemeUnknown(origin: string): ApiError {
+  return new ApiError(
+    'origin_not_allowed',
+    `this server does not know that it is reached under ${new URL(origin).origin}; set WHATSAPP_PUBLIC_URL to the URL that people open`,
+  );
 }
 
 interface Authority {

@@ -32,6 +32,22 @@ function outcome(settings: GuardSettings, request: Partial<GuardedRequest> & { h
   }
 }
 
+it('a page under https names the setting that is missing, unless it is of another server', () => {
+  const sentence = (origin: string) => {
+    const request = { method: 'POST', hosts: ['127.0.0.1:8790'], isHttp10: false, secFetchSite: undefined };
+    try {
+      createHostOriginGuard(loopback).check({ ...request, origin });
+      return '';
+    } catch (error) {
+      return (error as ApiError).message;
+    }
+  };
+  assert.match(sentence('https://127.0.0.1:8790'), /https:\/\/127\.0\.0\.1:8790; set WHATSAPP_PUBLIC_URL/);
+  for (const origin of ['https://evil.example', 'https://127.0.0.1', 'null', 'https:']) {
+    assert.match(sentence(origin), /WHATSAPP_ALLOWED_ORIGINS/, origin);
+  }
+});
+
 describe('the Host check', () => {
   for (const host of [
     ...['localhost', 'LOCALHOST:8790', 'localhost:1', '127.0.0.1', '127.0.0.1:8790', '127.8.9.1:80'],

@@ -113,7 +113,6 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
       }),
     ],
     ['link/open', qrLinkPage],
-    ['link/too-early', qrLinkProblemPage(new ApiError('session_not_started', 'the session is not started'))],
     ['link/used', qrLinkProblemPage(new ApiError('not_found', 'this link has been used'))],
     ['link/redis-down', qrLinkProblemPage(down)],
     ['login/first', loginPage({ next: 'qr' })],

@@ -27,8 +27,8 @@ export interface BrowserLogins {
   /** Makes a link to a session's QR for one guest. Returns its token. `maker`: the name of an API key, `''` without keys. */
   makeQrLink(session: string, maker: string, ttlS: number): Promise<string>;
   isQrLink(session: string, token: string): Promise<boolean>;
-  /** Uses up the link. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
-  openGuestLogin(session: string, token: string): Promise<string | null>;
+  /** `usesUp`: the link cannot be opened again. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
+  openGuestLogin(session: string, token: string, usesUp: boolean): Promise<string | null>;
 }
 
 /** The login that the cookie of a browser names. */
@@ -150,10 +150,11 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       return apiKeys.isEmpty || validKeyOf('guest', link, account) !== null;
     },
 
-    async openGuestLogin(session, token) {
+    async openGuestLogin(session, token, usesUp) {
       const id = newToken();
       const keys = [qrLinkKey(sha256Hex(token)), guestLoginKey(sha256Hex(id)), accountKeyOf(session)];
-      const isOpen = await viaRedis(() => openGuestLoginScript(redis, keys, [guestLoginTtlS, session]));
+      const args = [guestLoginTtlS, session, usesUp ? 1 : 0];
+      const isOpen = await viaRedis(() => openGuestLoginScript(redis, keys, args));
       return isOpen === 1 ? id : null;
     },
   };
@@ -168,7 +169,7 @@ const makeQrLinkScript = luaScript<number>(
    return 1`,
 );
 
-// KEYS link guestLogin account | ARGV ttlS of the guest login, session
+// KEYS link guestLogin account | ARGV ttlS of the guest login, session, 1 to use the link up
 // returns 1, or 0 if there is no such link for this account of this session
 const openGuestLoginScript = luaScript<number>(
   'openGuestLogin',
@@ -177,7 +178,7 @@ const openGuestLoginScript = luaScript<number>(
    if not link then return 0 end
    local of = string.match(link, '"session":"([a-z0-9-]+)"') or '${defaultSession}'
    if of ~= ARGV[2] then return 0 end
-   redis.call('DEL', KEYS[1])
+   if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
    local made = tonumber(string.match(link, '"account":(%d+)}$') or '0')
    local number = tonumber(string.match(redis.call('GET', KEYS[3]) or '', '^%d+') or '0')
    if made ~= number then return 0 end

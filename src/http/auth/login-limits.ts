@@ -33,8 +33,8 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
       return token;
     },
 
-    async openGuestLogin(session, token) {
-      const id = await logins.openGuestLogin(session, token);
+    async openGuestLogin(session, token, usesUp) {
+      const id = await logins.openGuestLogin(session, token, usesUp);
       if (id !== null)
         await enforceLoginLimit('qrVisits', 'qr-visits', guestLoginKey(sha256Hex(id)), guestLoginTtlS);
       return id;

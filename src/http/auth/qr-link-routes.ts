@@ -15,7 +15,7 @@ export function qrLinkPath(token: string): string {
   return `/link/${token}`;
 }
 
-/** GET shows a page with a button. The button's POST uses up the link and redirects to the QR. */
+/** GET shows a page with a button. The button's POST uses up the link, unless the session is not started, and redirects to the QR. */
 export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): SessionRoute[] {
   const route = { path: qrLinkPath('{token}'), scope: 'open', problemPage: qrLinkProblemPage } as const;
   return [
@@ -29,11 +29,8 @@ export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 
     {
       ...{ ...route, method: 'POST', doc: buttonDoc },
       async handle({ response, parameters, admission, address }, { name, readQrPage }) {
-        const token = tokenOf(parameters);
-        if (!(await logins.isQrLink(name, token))) throw invalidLink();
-        // A link that is opened too early can be opened again.
-        if (!mayShowCode(await readQrPage())) throw notStarted();
-        const id = await logins.openGuestLogin(name, token);
+        const usesUp = mayShowCode(await readQrPage());
+        const id = await logins.openGuestLogin(name, tokenOf(parameters), usesUp);
         if (id === null) throw invalidLink();
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {
@@ -67,7 +64,6 @@ const buttonDoc: RouteDoc = {
     operationId: 'qrLinkOpen',
     summary: 'The button of that page: uses up the link and shows the code',
   },
-  errors: [...shared.errors, 'session_not_started'],
   responses: {
     303: {
       description:
@@ -81,16 +77,9 @@ function tokenOf({ token = '' }: Exchange['parameters']): string {
   return token;
 }
 
-/** There is a code, or one can come without anybody's action. */
+/** There is a code, or one can come without anybody's action. A link that is opened earlier can be opened again. */
 function mayShowCode({ status, heartbeat, start }: QrPageView): boolean {
   return start !== 'none' || (heartbeat !== 'ended' && status.state !== 'stopped');
-}
-
-function notStarted(): ApiError {
-  return new ApiError(
-    'session_not_started',
-    'the session is not started; the link can be opened again later',
-  );
 }
 
 function invalidLink(): ApiError {

@@ -2,12 +2,7 @@ import type { ApiError } from '../../contract/errors.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
 
-/** The button uses the link up. It is there because chat programs open links for their previews. */
-const button = html`<form method="post">
-<button type="submit">Show the code</button>
-</form>`;
-
-/** The page that a QR link opens. */
+/** The page that a QR link opens. The code is behind a button, because chat programs open links for their previews. */
 export const qrLinkPage = layout({
   title: 'Link a phone',
   tone: 'busy',
@@ -15,23 +10,14 @@ export const qrLinkPage = layout({
   content: html`<h1>Link a phone</h1>
 <p>This link asks you to link your WhatsApp account to a server. The person who runs that server can then read your
 messages and send messages as you. Continue only if you know who sent you this link, and why.</p>
-${button}
+<form method="post">
+<button type="submit">Show the code</button>
+</form>
 <p class="hint">This works once. The code can then be seen in this browser for 10 minutes.</p>`,
-});
-
-const notStartedPage = layout({
-  title: 'Not started yet',
-  tone: 'idle',
-  isLive: false,
-  content: html`<h1>Not started yet</h1>
-<p>There is no code now. Ask the person who sent you this link to start the login, then press the button again. The link is
-not used up.</p>
-${button}`,
 });
 
 /** Replaces that page if the link cannot be opened. */
 export function qrLinkProblemPage(error: ApiError): string {
-  if (error.code === 'session_not_started') return notStartedPage;
   const isGone = error.code === 'not_found';
   return layout({
     title: isGone ? 'This link does not work' : 'Something went wrong',

@@ -65,7 +65,7 @@ describe('login limits', () => {
   it('end the oldest guest login when all keys together have one too many', async () => {
     const { makeQrLink, openGuestLogin, find } = logins();
     const open = async (maker: string) =>
-      (await openGuestLogin(defaultSession, await makeQrLink(defaultSession, maker, 600))) ?? '';
+      (await openGuestLogin(defaultSession, await makeQrLink(defaultSession, maker, 600), true)) ?? '';
     for (let n = 0; n < 1_000; n++) await open('ada');
     assert.deepEqual([await count('*:qr-visit:*'), met], [1_000, []]);
     const last = await open('bob');
@@ -76,8 +76,11 @@ describe('login limits', () => {
   it('leave a QR link and its guest login to the session of the link', async () => {
     const { makeQrLink, isQrLink, openGuestLogin, find, check } = logins();
     const token = await makeQrLink(defaultSession, 'ada', 600);
-    assert.deepEqual([await isQrLink('other', token), await openGuestLogin('other', token)], [false, null]);
-    const id = (await openGuestLogin(defaultSession, token)) ?? '';
+    assert.deepEqual(
+      [await isQrLink('other', token), await openGuestLogin('other', token, true)],
+      [false, null],
+    );
+    const id = (await openGuestLogin(defaultSession, token, true)) ?? '';
     assert.equal(await find('other', [], [id]), null);
     const login = await find(defaultSession, [], [id]);
     assert.ok(login);

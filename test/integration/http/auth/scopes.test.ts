@@ -25,7 +25,7 @@ const pinned: Readonly<Record<string, Scope | 'open'>> = {
   ...{ 'GET /docs/swagger-ui.css': 'read', 'GET /docs/swagger-ui-bundle.js': 'read' },
   ...{ 'GET /docs/page.css': 'read', 'GET /docs/start.js': 'read', 'POST /signout': 'read' },
   ...{ 'POST /api/send': 'send', 'POST /api/messages/{id}/react': 'send' },
-  ...{ 'GET /qr': 'admin', 'GET /qr.png': 'admin', 'POST /api/auth/start': 'admin' },
+  ...{ 'GET /qr': 'admin', 'POST /qr': 'admin', 'GET /qr.png': 'admin', 'POST /api/auth/start': 'admin' },
   ...{ 'POST /api/pairing-code': 'admin', 'POST /api/stop': 'admin', 'POST /api/logout': 'admin' },
   ...{ 'POST /api/qr-links': 'admin' },
   ...{ 'GET /livez': 'open', 'GET /readyz': 'open', 'GET /login': 'open', 'POST /login': 'open' },

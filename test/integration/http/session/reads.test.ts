@@ -235,8 +235,9 @@ describe('the status that a replica answers', () => {
     }
   });
 
-  it('takes one command to Redis', async () => {
+  it('takes one command to Redis while the session has an owner', async () => {
     await redis.set(keys.state, JSON.stringify(await replica.status()));
+    await redis.set(keys.heartbeat, 'live', 'EX', 60);
     for (const path of ['/', '/api/status', '/qr', '/qr.png']) {
       await redis.config('RESETSTAT');
       for (let i = 0; i < 5; i++) await (await replica.get(path)).text();

@@ -25,7 +25,8 @@ export function qrLinkProblemPage(error: ApiError): string {
     isLive: false,
     content: isGone
       ? html`<h1>This link does not work</h1>
-<p>It was opened before, it is too old, or it was not copied whole. Ask for another one.</p>`
+<p>It was opened before, it is too old, the account has logged out since, or it was not copied whole. Ask for another one.</p>
+<p class="hint">Opened in this browser, within the last 10 minutes? <a href="../qr">Go to the code</a></p>`
       : html`<h1>Something went wrong</h1><p class="why">${error.message}</p><p>Try again in a moment.</p>`,
   });
 }

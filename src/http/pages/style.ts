@@ -45,7 +45,7 @@ dd{margin:0;overflow-wrap:anywhere}
 .hint{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.9375rem}
 footer{color:var(--soft);font-size:.875rem;text-align:center}
 .path{display:block;white-space:nowrap;font-weight:600;font-size:min(1rem,3.35vw)}
-li .path{margin-left:-1.4rem}
+
 details{margin:0 0 .75rem;color:var(--soft);font-size:.875rem}
 summary{cursor:pointer}
 .action{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-weight:600}
@@ -67,4 +67,5 @@ button.danger:hover{background:#8f1d17}
 button.quiet{padding:.35rem .75rem;border:1px solid var(--soft);background:none;color:var(--soft);font-size:.875rem}
 input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid var(--good);outline-offset:2px}
 @media (max-width:28rem){main{padding:1.1rem .9rem 1rem}.tile{padding:.5rem}.typed{font-size:1.6rem}}
+@media (max-width:24rem){li .path{margin-left:-1.4rem}}
 `;

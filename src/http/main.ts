@@ -30,8 +30,8 @@ async function main(): Promise<void> {
   const config = { ...configured, port: message.port ?? configured.port };
   const log = createLogger(config.logLevel);
   endWhenUnhandled(log);
-  watchLoopDelay(log.child({ use: 'http' }));
-  const http = await startHttp({ config, redisUrl: message.redisUrl, log });
+  watchLoopDelay(log.child({ part: 'http' }));
+  const http = await startHttp({ config, redisUrl: message.redisUrl, log, isBesideSupervisor: true });
   sendToParent({ type: 'listening', port: http.port, url: http.url });
   setInterval(() => sendToParent({ type: 'alive' }), config.timing.loopBeatIntervalMs);
   await stopped;

@@ -2,6 +2,7 @@ import type { MetricsPage } from '../platform/metrics/metrics-page.js';
 import { createLoginRoutes, type LoginParts } from './auth/login-routes.js';
 import { createQrLinkRoutes } from './auth/qr-link-routes.js';
 import type { Route } from './core/exchange.js';
+import type { FailureLog } from './core/failure-log.js';
 import { sendJson } from './core/responses.js';
 import { found, type RouteDoc } from './core/route-doc.js';
 import { createDocsRoutes } from './docs-page.js';
@@ -19,18 +20,19 @@ export interface RouteParts extends LoginParts {
   readonly sessions: Sessions;
   readonly handlers: Handlers;
   readonly metrics: MetricsPage;
+  readonly failures: FailureLog;
   pingRedis(): Promise<void>;
 }
 
 /** All routes: the operations of the table, the QR pages, events, MCP, docs, logins, metrics and probes. */
 export function createRoutes(parts: RouteParts): Route[] {
-  const { sessions, handlers, log, onBound } = parts;
+  const { sessions, handlers, log, failures, onBound } = parts;
   const ofSessions = [
     ...withHomePage(createOperationRoutes(handlers)),
     ...createQrRoutes(parts),
     ...createQrLinkRoutes(parts),
     createEventsRoute(),
-    createMcpRoute({ handlers, log, onBound }),
+    createMcpRoute({ handlers, log, failures, onBound }),
   ];
   const routes = [
     ...resolveSessions(ofSessions, sessions),

@@ -17,6 +17,7 @@ import { createHttpServer, listen, serve, stopServing } from './connections/node
 import { createApp } from './core/app.js';
 import { createAddresses } from './core/client-ip.js';
 import { createCors } from './core/cors.js';
+import { FailureLog } from './core/failure-log.js';
 import { createHostOriginGuard } from './core/host-origin-guard.js';
 import { BodyMemory, InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
@@ -40,6 +41,8 @@ export interface HttpParts {
   readonly config: Config;
   readonly redisUrl: string;
   readonly log: Logger;
+  /** The supervisor beside this process logs outages of Redis. */
+  readonly isBesideSupervisor?: boolean;
   readonly feedTuning?: Partial<FeedTuning>;
 }
 
@@ -52,23 +55,22 @@ const loginCheckMs = 1_000;
  * Serves the API from Redis alone. A replica keeps no state, so any number of replicas give the same answers. The server listens
  * whether or not Redis is up. Throws `OperatorError` if it cannot listen.
  */
-export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts): Promise<HttpServer> {
+export async function startHttp(parts: HttpParts): Promise<HttpServer> {
+  const { config, redisUrl, log, isBesideSupervisor, feedTuning } = parts;
+  const redisLog = isBesideSupervisor ? log.child({}, { level: 'error' }) : log;
   const closing = new AbortController();
   // Each waiting request adds a listener, so many listeners are not a leak.
   setMaxListeners(0, closing.signal);
   const background = new Set<Promise<void>>();
   const server = createHttpServer();
-  const redis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, log);
-  const queueRedis = connectFailFast(
-    redisUrl,
-    config.timing.httpCommandTimeoutMs,
-    log.child({ use: 'queue' }),
-  );
+  const redis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, redisLog);
+  const queueRedis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, redisLog);
   const masterWatch = watchMaster(redisUrl, log);
   const metrics = createHttpMetrics({ config, redis, sessions: () => sessions.all() });
   const { onBound } = metrics;
+  const failures = new FailureLog(log);
   const sessions = createSessions({
-    ...{ config, redisUrl, redis, queueRedis, log, onBound, closing: closing.signal, background },
+    ...{ config, redisUrl, redis, queueRedis, redisLog, log, onBound, closing: closing.signal, background },
     feedTuning,
   });
   const apiKeys = createApiKeys(config.apiKeys);
@@ -77,7 +79,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const limits = createRateLimits(redis, config.rateLimit);
   const handlers = createHandlers(logins);
   const routes = createRoutes({
-    ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log },
+    ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log, failures },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // Reads a key of this product. Any node of a cluster would answer a PING.
@@ -97,7 +99,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
     bodyMemory: new BodyMemory(),
     onEnd(served) {
       metrics.count(served);
-      logRequest(log, served);
+      logRequest(log, failures, served);
       connections.onResponseClosed(served.request.socket);
     },
     onBound,
@@ -106,6 +108,7 @@ export async function startHttp({ config, redisUrl, log, feedTuning }: HttpParts
   const connections = new Connections({ addresses, handle: app.handle, onBound });
   serve(server, connections, onBound);
   async function closeParts(): Promise<void> {
+    failures.close();
     loginWatch.close();
     await Promise.all(background);
     await sessions.close();

@@ -40,6 +40,8 @@ export interface SessionsParts {
   readonly redis: Redis;
   /** BullMQ's connection. The caller closes both. */
   readonly queueRedis: Redis;
+  /** For further connections. */
+  readonly redisLog: Logger;
   readonly log: Logger;
   readonly onBound: OnBound;
   /** Aborts when the server closes. */
@@ -50,7 +52,8 @@ export interface SessionsParts {
 }
 
 export function createSessions(parts: SessionsParts): Sessions {
-  const { config, redisUrl, redis, queueRedis, log, onBound, closing, background, feedTuning } = parts;
+  const { config, redisUrl, redis, queueRedis, redisLog, log, onBound, closing, background, feedTuning } =
+    parts;
   const runQueue = createRunQueue(queueRedis);
   const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
 
@@ -79,7 +82,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       },
       feed: new EventFeed({
         ...{ redis, reader, log, onBound },
-        connect: () => connectPatiently(redisUrl, config.timing, log.child({ use: 'events' })),
+        connect: () => connectPatiently(redisUrl, config.timing, redisLog),
         session: name,
         blockMs: config.timing.drainDelayMs,
         tuning: feedTuning,

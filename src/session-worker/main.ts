@@ -41,7 +41,8 @@ function begin(data: ThreadData): (message: ToThread) => void {
     incarnation: `${run.epoch}.${run.incarnation}`,
   });
   const post = (message: FromThread) => port.postMessage(message);
-  const redis = connectPatiently(data.redisUrl, timing, log);
+  // Logs only errors: the supervisor, in the same process, logs outages.
+  const redis = connectPatiently(data.redisUrl, timing, log.child({}, { level: 'error' }));
   const onBound: OnBound = (bound) => post({ type: 'bound', bound });
   const writer = new StateWriter(redis, run, log, (fence) => post({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);

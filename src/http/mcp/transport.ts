@@ -7,6 +7,7 @@ import {
 import type { OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Exchange } from '../core/exchange.js';
+import type { FailureLog } from '../core/failure-log.js';
 import type { Handlers } from '../operations/call.js';
 import type { Session } from '../sessions.js';
 import { type CallTool, protocolServer } from './protocol-server.js';
@@ -15,6 +16,7 @@ import { callTool } from './tool-call.js';
 export interface McpParts {
   readonly handlers: Handlers;
   readonly log: Logger;
+  readonly failures: FailureLog;
   readonly onBound: OnBound;
 }
 
@@ -85,13 +87,12 @@ function webRequest({ request, admission }: Exchange): Request {
   return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
 }
 
-function toolsFor({ exchange, session }: McpCall, { handlers, log, onBound }: McpParts): CallTool {
+function toolsFor({ exchange, session }: McpCall, { handlers, failures, onBound }: McpParts): CallTool {
   return (name, input) =>
     callTool({ handlers, exchange, session, name, input }, (error) => {
       if (error.bound !== null) onBound(error.bound);
       // The answer is 200, so the log line of the request does not show the failure.
       if (error.status < 500) return;
-      const facts = { requestId: exchange.requestId, tool: name, code: error.code };
-      log.warn({ ...facts, err: error.cause ?? error }, 'tool failed');
+      failures.add({ requestId: exchange.requestId, tool: name }, error, 'tool failed');
     });
 }

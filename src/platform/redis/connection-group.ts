@@ -16,12 +16,15 @@ interface GroupMember {
 
 /**
  * The connections of this thread to one Redis. An error reply to one of them can concern all. When the master was replaced,
- * all reconnect: the old master still answers connections that only read or wait. A missing right is logged once.
+ * all reconnect: the old master still answers connections that only read or wait. A missing right is logged once, and so is
+ * an outage, and its end.
  */
 export class ConnectionGroup {
   readonly #url: string;
   readonly #connections = new Set<GroupMember>();
   #log: Logger | null = null;
+  /** Where the outage was logged; null: Redis is reachable. */
+  #outageLog: Logger | null = null;
   #reconnectedAt = Number.NEGATIVE_INFINITY;
   #reconnectTimer: NodeJS.Timeout | undefined;
   /** Aborts when the last connection leaves. */
@@ -33,13 +36,13 @@ export class ConnectionGroup {
     this.#url = url;
   }
 
-  /** `log`: of the part that opened the connection. The first that logs at `info` is used for the whole group. */
+  /** `log`: of the part that opened the connection. One that logs at `info` is used for the whole group, if there is one. */
   add(redis: GroupMember, log: Logger): void {
     if (this.#connections.size === 0) {
       this.#empty = new AbortController();
       this.#log = null;
     }
-    if (this.#log === null && log.isLevelEnabled('info')) this.#log = log;
+    if (this.#log === null || (log.isLevelEnabled('info') && !this.#log.isLevelEnabled('info'))) this.#log = log;
     this.#connections.add(redis);
   }
 
@@ -49,6 +52,19 @@ export class ConnectionGroup {
     this.#empty.abort();
     clearTimeout(this.#reconnectTimer);
     this.#reconnectTimer = undefined;
+  }
+
+  /** A connection failed; ioredis connects again. Its part logs the outage, unless another part has or it logs only errors. */
+  noteOutage(error: Error, log: Logger): void {
+    if (this.#outageLog !== null || !log.isLevelEnabled('warn')) return;
+    this.#outageLog = log;
+    log.warn({ error: messageOf(error) }, 'Redis is not reachable; reconnecting');
+  }
+
+  /** A connection is ready. */
+  noteReady(): void {
+    this.#outageLog?.info('Redis is reachable again');
+    this.#outageLog = null;
   }
 
   /** Call it with every error reply that a connection of the group gets. */

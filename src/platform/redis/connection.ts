@@ -1,5 +1,4 @@
 import { Cluster, type RedisOptions, type Redis as Server } from 'ioredis';
-import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { atMost } from '../deadline.js';
 import type { Logger } from '../logger.js';
@@ -71,7 +70,8 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   };
   const redis = address.kind === 'cluster' ? clusterClient(address, common) : serverClient(address, common);
   addToGroup(redis, group, log);
-  logOutages(redis, log);
+  redis.on('error', (error: Error) => group.noteOutage(error, log));
+  redis.on('ready', () => group.noteReady());
   logs.set(redis, log);
   return redis;
 }
@@ -107,19 +107,6 @@ function addToGroup(redis: Redis, group: ConnectionGroup, log: Logger): Redis {
   const duplicate = redis.duplicate.bind(redis) as (...options: unknown[]) => Redis;
   return Object.assign(redis, {
     duplicate: (...options: unknown[]) => addToGroup(duplicate(...options), group, log),
-  });
-}
-
-/** Logs one line for each outage and one for each recovery, not one for each error. */
-function logOutages(redis: Redis, log: Logger): void {
-  let isDown = false;
-  redis.on('error', (error: Error) => {
-    if (!isDown) log.warn({ error: messageOf(error) }, 'Redis is not reachable; reconnecting');
-    isDown = true;
-  });
-  redis.on('ready', () => {
-    if (isDown) log.info('Redis is reachable again');
-    isDown = false;
   });
 }
 

@@ -24,6 +24,8 @@ interface LostSessionsOptions {
 export class LostSessions {
   readonly #options: LostSessionsOptions;
   #checking: Promise<boolean> | null = null;
+  /** Sessions that this Redis is known to have had. */
+  readonly #known = new Set<string>();
 
   constructor(options: LostSessionsOptions) {
     this.#options = options;
@@ -49,11 +51,16 @@ export class LostSessions {
   /** Recovers every lost session. Retries until Redis answers. Rejects only once `closing` aborts. */
   async recoverAll(): Promise<void> {
     const sessions = await wantedSessions(this.#options.authDir);
-    await Promise.all(sessions.map((session) => this.recover(session)));
+    await Promise.all(sessions.map((session) => this.#untilRecovered(session)));
   }
 
-  /** Recovers the session if it is lost. Retries until Redis answers. Rejects only once `closing` aborts. */
+  /** Recovers a session that ran here, if it is lost. Retries until Redis answers. Rejects only once `closing` aborts. */
   recover(session: string): Promise<void> {
+    this.#known.add(session);
+    return this.#untilRecovered(session);
+  }
+
+  #untilRecovered(session: string): Promise<void> {
     const { closing, log } = this.#options;
     const sentence = 'could not ask redis whether it still knows the session; trying again';
     return retryUntilSuccess(() => this.#recover(session), { signal: closing, log, sentence });
@@ -69,8 +76,12 @@ export class LostSessions {
   async #recover(session: string): Promise<void> {
     const { redis, queue, log } = this.#options;
     const { heartbeat, job } = sessionKeys(session);
-    if ((await redis.exists(heartbeat, job)) > 0) return;
-    log.warn({ session }, 'Redis lost the run; starting the session again');
+    if ((await redis.exists(heartbeat, job)) > 0) {
+      this.#known.add(session);
+      return;
+    }
+    if (this.#known.has(session)) log.warn({ session }, 'Redis lost the session; starting it again');
+    else log.info({ session }, 'this Redis does not know the session, which is to run; starting it');
     await addStart(redis, queue, session);
   }
 }

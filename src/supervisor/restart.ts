@@ -45,7 +45,7 @@ export async function restart(
   // The next thread loads its modules while the old one is torn down and the delay passes.
   if (delayMs < preloadWithinMs) threads.load();
   publisher.lastError = message;
-  log.warn({ reason, lastError: message, delayMs, rung: restartLevel }, 'restarting session worker');
+  log.warn({ reason, lastError: message, delayMs, restartLevel }, 'restarting session worker');
   availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs));
   const { wipesProfile, doubtsProfile } = exitPolicy(reason);
   const wipedEpoch = wipesProfile ? await publisher.markWiped() : null;

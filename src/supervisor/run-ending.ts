@@ -35,6 +35,9 @@ interface EndingParts {
   readonly log: Logger;
 }
 
+/** The log message of an ending that was requested. */
+const requested = { stop: 'stopping the session', logout: 'logging the session out' } as const;
+
 /** How long sends that a logout voided may take to settle. The rest settles in the next run. */
 const voidedSendsMs = 3_000;
 
@@ -49,7 +52,7 @@ export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'e
     await publisher.stepDown();
     throw ending.error;
   }
-  log.info({ ending: ending.type === 'intent' ? ending.intent.kind : ending.type }, 'run ends');
+  if (ending.type === 'intent') log.info(requested[ending.intent.kind]);
   const isUnlinked = await stopWork(ending, parts);
   await commands.close();
 
@@ -58,10 +61,15 @@ export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'e
   switch (ending.type) {
     case 'hand-over':
       await publisher.stepDown();
+      log.info('session handed over; the next supervisor continues it');
       return 'handed-over';
     case 'gave-up':
       await browser.noteUnwanted();
       publisher.lastError = ending.decision.message;
+      log.error(
+        { reason: ending.decision.message },
+        'gave the session up; it stays down until its next start',
+      );
       await publisher.end(ending.decision.state, null, false);
       return 'ended';
     case 'intent':

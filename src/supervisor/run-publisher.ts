@@ -55,6 +55,8 @@ export class RunPublisher {
   account: Account | null = null;
   readonly #options: PublisherOptions;
   #fence: Fence = { epoch: 0, incarnation: 0 };
+  /** null: before the claim. */
+  #loggedState: SessionState | null = null;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -89,6 +91,7 @@ export class RunPublisher {
     if (claim.type === 'not-ours') throw new RunLostError('the lock is held by another run');
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
+      this.#loggedState ??= claim.previous?.state ?? 'stopped';
       this.#options.onEpoch();
     }
     return claim;
@@ -109,23 +112,34 @@ export class RunPublisher {
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     this.#options.log.warn(
       { epoch: claim.epoch },
-      'Redis lost the fence or the state; claimed the session again',
+      'Redis lost data of the running session; wrote them again',
     );
   }
 
-  publish(state: SessionState, effects: PublishEffects = {}): Promise<void> {
+  async publish(state: SessionState, effects: PublishEffects = {}): Promise<void> {
     const { redis, session, heartbeatTtlMs, onBound } = this.#options;
-    return this.#write(state, (expected, status) =>
+    await this.#write(state, (expected, status) =>
       publishStatus(redis, { session, expected, status, heartbeatTtlMs, onBound, ...effects }),
     );
+    this.logState(state);
   }
 
   /** Publishes the run's last state. */
-  end(state: SessionState, intent: Intent | null, unlinked: boolean): Promise<void> {
+  async end(state: SessionState, intent: Intent | null, unlinked: boolean): Promise<void> {
     const { redis, session, startId, onBound } = this.#options;
-    return this.#write(state, (expected, status) =>
+    await this.#write(state, (expected, status) =>
       endRun(redis, { session, expected, status, startId, intent, unlinked, onBound }),
     );
+    this.logState(state, intent?.kind);
+  }
+
+  /** Logs a published state in one line if it differs from the one before, whether this or the thread wrote it. */
+  logState(state: SessionState, reason: string | null = this.lastError): void {
+    const from = this.#loggedState;
+    this.#loggedState = state;
+    if (state === from) return;
+    const facts = { from, to: state, ...(reason === null ? {} : { reason }), ...this.#fence };
+    this.#options.log.info(facts, 'session state changed');
   }
 
   /** Removes the heartbeat of a run that stops here. If Redis does not answer in time, the heartbeat expires by itself. */

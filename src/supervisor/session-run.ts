@@ -156,7 +156,8 @@ export class SessionRun {
     } catch (error) {
       const { lost } = lease;
       if (!(error instanceof RunLostError) && !lost.aborted) throw error;
-      log.warn({ reason: lost.aborted ? lost.reason : messageOf(error) }, 'run lost');
+      const reason = lost.aborted ? lost.reason : messageOf(error);
+      log.warn({ reason }, 'lost the session; another supervisor may run it now');
       return 'lost';
     } finally {
       this.#end({ type: 'hand-over' });
@@ -191,12 +192,10 @@ export class SessionRun {
   }
 
   #onState(state: SessionState, account: Account | null): void {
-    const { log, recorder, threads } = this.#options;
-    // A new QR code, every 20 s, is no new state.
-    const level = state === this.#availability.state ? 'debug' : 'info';
-    log[level]({ state, ...this.#publisher.fence }, 'session state');
+    const { recorder, threads } = this.#options;
     recorder.recordState(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#publisher.lastError = null;
+    this.#publisher.logState(state);
     if (state === 'qr') this.#inBackground(this.#browser.noteUnlinked());
     // The start is over, so the machine has time to load the next thread.
     if (state === 'qr' || state === 'ready') threads.load();

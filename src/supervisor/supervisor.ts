@@ -116,7 +116,7 @@ export class Supervisor {
     this.#inBackground(this.#intake.run());
     // Frees the memory that the modules and the first start took.
     setTimeout(collectGarbage, garbageCollectionDelayMs).unref();
-    log.info({ supervisor: this.id }, 'supervisor runs');
+    log.info({ supervisor: this.id }, 'supervisor started');
   }
 
   /**
@@ -189,7 +189,6 @@ export class Supervisor {
     // Redis may be away for a long time, and then come back empty.
     if (result === 'lost') this.#inBackground(this.#lostSessions.recover(session));
     if (result !== 'ended') throw new WaitingError();
-    runLog.info('run ended');
   }
 
   #createRun(of: Pick<RunOptions, 'session' | 'startId' | 'token' | 'lease' | 'log'>): SessionRun {

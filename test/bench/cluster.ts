@@ -87,7 +87,7 @@ export class Cluster {
     this.#supervisors = this.#supervisors.filter((supervisor) => supervisor !== owner);
     const standby = this.#startSupervisor();
     this.#supervisors.push(standby);
-    await eventually(() => standby.output.includes('supervisor runs'), { timeoutMs: 30_000 });
+    await eventually(() => standby.output.includes('supervisor started'), { timeoutMs: 30_000 });
     return recovery;
   }
 

@@ -32,7 +32,7 @@ faultMatrix<OwnedSession, Deployment>(
         before.owner.signal('SIGSTOP');
         await deployment.takenOver(before);
         before.owner.signal('SIGCONT');
-        await eventually(() => before.owner.log().includes('run lost'));
+        await eventually(() => before.owner.log().includes('lost the session'));
         await deployment.untilRegistered(before.owner);
       },
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
@@ -43,7 +43,7 @@ faultMatrix<OwnedSession, Deployment>(
       inject: async (deployment, before) => {
         before.owner.injectFault({ type: 'block', ms: pastTheLock });
         await deployment.takenOver(before);
-        await eventually(() => before.owner.log().includes('run lost'));
+        await eventually(() => before.owner.log().includes('lost the session'));
         await deployment.untilRegistered(before.owner);
       },
       expect: { recovery: 'standby', says: ownerGone, noticedMs },
@@ -160,7 +160,7 @@ async function cutOff(deployment: Deployment, before: OwnedSession, how: 'cut' |
   owner.network[how]();
   await deployment.takenOver(before);
   owner.network.open();
-  await eventually(() => owner.log().includes('run lost'));
+  await eventually(() => owner.log().includes('lost the session'));
   await deployment.untilRegistered(owner);
   await deployment.endStandby(owner);
 }

@@ -77,7 +77,7 @@ export class Product {
 
   /** Waits until its supervisor takes runs. */
   async runs(): Promise<void> {
-    await eventually(() => this.#output.includes('"supervisor runs"'), {
+    await eventually(() => this.#output.includes('"supervisor started"'), {
       timeoutMs: 60_000,
       message: 'the supervisor runs',
     });

@@ -26,6 +26,7 @@ export async function pairingCode(
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       if (outcome !== null) {
         const { code } = parseAnswer('pairingCode', answer, outcome);
+        run.log.info({ session: run.session, requestId: call.requestId }, 'pairing code made');
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
       }
       if (view.status.ready) return { already_authenticated: true, code: null, status: view.status };

@@ -36,6 +36,12 @@ export async function endSession(run: RunControl, kind: Intent['kind']): Promise
   );
 }
 
+/** The log message of an intent that a replica has carried out. There may have been no run at all. */
+const ended = {
+  stop: 'session stopped; no supervisor was running it',
+  logout: 'session logged out; no supervisor was running it',
+} as const;
+
 /** Carries out an intent for a run without an owner. Returns false if the run has an owner by now: read it again. */
 export async function endWithoutOwner(run: RunControl, view: RunView, intent: Intent): Promise<boolean> {
   if (view.job !== 'none' && !(await run.removeJob())) return false;
@@ -53,7 +59,7 @@ export async function endWithoutOwner(run: RunControl, view: RunView, intent: In
     unlinked: false,
   });
   if (!hasEnded) return false;
-  run.log.info({ session: run.session, epoch, kind: intent.kind }, 'ended a run without an owner');
+  run.log.info({ session: run.session, epoch }, ended[intent.kind]);
   if (intent.kind === 'logout') await run.clearUnsentMessages();
   return true;
 }

@@ -42,7 +42,8 @@ export class ConnectionGroup {
       this.#empty = new AbortController();
       this.#log = null;
     }
-    if (this.#log === null || (log.isLevelEnabled('info') && !this.#log.isLevelEnabled('info'))) this.#log = log;
+    if (this.#log === null || (log.isLevelEnabled('info') && !this.#log.isLevelEnabled('info')))
+      this.#log = log;
     this.#connections.add(redis);
   }
 

@@ -46,6 +46,8 @@ export class CredentialsBackup {
   #isStarted = false;
   #isFailing = false;
   #hasTaken = false;
+  /** The obstacle that was logged last. */
+  #warnedOf: string | null = null;
   /** The status that was written last, with its epoch, as JSON. Empty: it is not known that one was written. */
   #published = '';
   #last: { readonly id: string; readonly fingerprint: string | null } | null = null;
@@ -125,7 +127,8 @@ export class CredentialsBackup {
     try {
       const source = this.#options.source();
       if (source === null || signal.aborted) return;
-      if ((await unlessAborted(this.#findObstacle(), signal)) !== null) return;
+      const obstacle = await unlessAborted(this.#findObstacle(), signal);
+      if (obstacle !== null) return this.#warnOnceOf(obstacle);
       if (!isUrgent && !(await unlessAborted(this.#hasChanged(source), signal))) return;
       await this.#take(source, signal);
       if (this.#isFailing) log.info('the login is backed up again');
@@ -164,7 +167,7 @@ export class CredentialsBackup {
    * never replaced.
    */
   async #findObstacle(): Promise<string | null> {
-    const { snapshots, log } = this.#options;
+    const { snapshots } = this.#options;
     let reason: string | null = null;
     if (!snapshots.hasKey) {
       reason = `no key is set: give the supervisors WHATSAPP_CREDENTIALS_KEY (${makeKeyHint})`;
@@ -176,9 +179,15 @@ export class CredentialsBackup {
       }
     }
     if (reason === null && this.#isFailing) return null;
-    const isNew = await this.#publish({ enabled: reason === null, reason });
-    if (isNew && reason !== null) log.warn({ reason }, 'the login is not backed up');
+    await this.#publish({ enabled: reason === null, reason });
     return reason;
+  }
+
+  /** Only when there is a login: before, nothing could be lost. */
+  #warnOnceOf(reason: string): void {
+    const sentence = 'the login is not backed up; if its directory is lost, it must be scanned again';
+    if (reason !== this.#warnedOf) this.#options.log.warn({ reason }, sentence);
+    this.#warnedOf = reason;
   }
 
   async #onFailure(error: unknown, isLate: boolean): Promise<void> {
@@ -193,15 +202,14 @@ export class CredentialsBackup {
     await this.#publish({ enabled: true, reason: `the newest attempt failed: ${reason}` });
   }
 
-  /** Writes the status that `/health` shows. False: it has not changed. */
-  async #publish(status: BackupStatus): Promise<boolean> {
+  /** Writes the status that `/health` shows, if it has changed. */
+  async #publish(status: BackupStatus): Promise<void> {
     const { redis, session, epoch, lost } = this.#options;
     const text = JSON.stringify([epoch(), status]);
-    if (text === this.#published) return false;
+    if (text === this.#published) return;
     this.#published = text;
     await unlessAborted(publishBackupStatus(redis, { session, epoch: epoch() }, status), lost).catch(() => {
       this.#published = '';
     });
-    return true;
   }
 }

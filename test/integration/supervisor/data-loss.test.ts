@@ -113,7 +113,7 @@ test('the run returns when Redis was down for longer than a lock lasts and lost 
       await run('ready');
       const { epoch } = await observer.untilReady();
       await redis.kill();
-      await eventually(() => hasLogged('run lost'));
+      await eventually(() => hasLogged('lost the session; another supervisor may run it now'));
       await redis.restart();
       assert.ok((await observer.untilReady('the run is back')).epoch > epoch);
     },

@@ -66,7 +66,7 @@ for (const [what, corrupt] of Object.entries(malformedStarts)) {
           await observer.untilReady();
           await corrupt(start);
           await observer.redis.set(lock, 'a stranger', 'PX', 100);
-          await eventually(() => supervised.hasLogged('run lost'));
+          await eventually(() => supervised.hasLogged('lost the session; another supervisor may run it now'));
         }
         await observer.untilReady();
         assert.doesNotMatch(JSON.stringify(supervised.logLines), /secret/);

@@ -141,7 +141,7 @@ test('a run whose job was deleted is not started again while its heartbeat exist
       await run('ready');
       await observer.untilReady();
       await withQueue((queue) => queue.obliterate({ force: true }));
-      await eventually(() => supervised.hasLogged('run lost'));
+      await eventually(() => supervised.hasLogged('lost the session; another supervisor may run it now'));
       await eventually(() => supervised.hasLogged('job not requeued'));
       // The supervisor has handled the loss long before another session of it is ready.
       const other = new SessionObserver(redis.url, 'other');

@@ -91,7 +91,7 @@ test('a page with a hanging send is replaced, and the next one sends the message
       assert.deepEqual(stage.sentTexts(), ['first', 'second']);
       const restart = stage.logLines.find(({ msg }) => msg === 'restarting session worker');
       assert.equal(restart?.lastError, 'WhatsApp Web did not finish a send within 1 s');
-      assert.equal(restart?.rung, 'thread', 'in the same browser, if it closes the page in time');
+      assert.equal(restart?.restartLevel, 'thread', 'in the same browser, if it closes the page in time');
     },
     { timing: { sendHungMs: 800 } },
   ));

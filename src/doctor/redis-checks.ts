@@ -12,7 +12,7 @@ import { withDeadline } from '../platform/deadline.js';
 import { prepareRedisPaths } from '../platform/embedded-redis/paths.js';
 import type { Logger } from '../platform/logger.js';
 import { connectFailFast, type Redis, redisTimeMs } from '../platform/redis/connection.js';
-import { infoField, serverInfos, serverProblem } from '../platform/redis/preflight.js';
+import { infoField, persistenceProblem, serverInfos, serverProblem } from '../platform/redis/preflight.js';
 import { countQuarantined } from '../platform/redis/quarantine.js';
 import { userProblem } from '../platform/redis/rights.js';
 import { type RegisteredSupervisor, readSupervisors } from '../platform/store/supervisor-registry.js';
@@ -91,7 +91,7 @@ export function infoVerdicts(info: string): Verdict[] {
   const value = (name: string) => infoField(info, name);
   const problem = serverProblem(info);
   const server = problem === null ? ok(`Redis ${value('redis_version')}, evicts nothing`) : failure(problem);
-  return [server, persistenceVerdict(value)];
+  return [server, persistenceVerdict(info)];
 }
 
 /** Whether Redis may use as much memory as Holdline can need. There is no verdict if `info` does not say how much. */
@@ -111,14 +111,13 @@ function inMb(bytes: number): number {
   return Math.floor(bytes / MiB);
 }
 
-function persistenceVerdict(value: (name: string) => string | undefined): Verdict {
+function persistenceVerdict(info: string): Verdict {
+  const value = (name: string) => infoField(info, name);
   if (value('aof_last_write_status') === 'err' || value('rdb_last_bgsave_status') === 'err') {
     return failure('Redis could not write to its disk: look at its log and at the free space');
   }
-  if (value('aof_enabled') === '1') return ok('keeps its data in an append-only file');
-  return warning(
-    'no append-only file: a restart of Redis loses everything since its last snapshot; set appendonly yes',
-  );
+  const problem = persistenceProblem(info);
+  return problem === null ? ok('keeps its data in an append-only file') : warning(problem);
 }
 
 /** `aheadMs`: how far the clock of this machine is ahead of that of Redis. */

@@ -13,6 +13,8 @@ export function describeExit(exit: RedisExit, server: RedisProcess, directory: s
   }
   if (exit.signal !== null) return `the embedded Redis was ended by ${exit.signal}`;
   if (exit.code === null) return 'the embedded Redis ended';
+  if (exit.code === 0)
+    return 'the embedded Redis was shut down from outside, by SIGTERM or the command SHUTDOWN';
   return `the embedded Redis ended with exit code ${exit.code}${lastLineOf(server)}`;
 }
 

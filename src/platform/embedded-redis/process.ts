@@ -13,7 +13,7 @@ export interface RedisProcess {
   readonly wasAdopted: boolean;
   /** Settles when the process and its forks are gone; never rejects. */
   readonly exited: Promise<RedisExit>;
-  /** The last lines of its output; empty for an adopted server. */
+  /** The last lines of its output that may say why it exited; empty for an adopted server. */
   outputTail(): readonly string[];
   signal(name: NodeJS.Signals): void;
 }
@@ -113,11 +113,15 @@ function serverArguments(paths: RedisPaths): string[] {
   return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
 }
 
+/** Redis prints these at each start: advice about the machine, and that it came up. */
+const isNoReason =
+  /# WARNING[: ]|Server initialized$|Ready to accept connections|The server is now ready to accept/;
+
 function keepTail(streams: readonly Readable[]): string[] {
   const tail: string[] = [];
   for (const stream of streams) {
     createInterface({ input: stream }).on('line', (line) => {
-      if (line.trim() === '') return;
+      if (line.trim() === '' || isNoReason.test(line)) return;
       tail.push(line.trim());
       if (tail.length > 20) tail.shift();
     });

@@ -6,7 +6,7 @@ import { retryUntilSuccess } from '../retry.js';
 import { connectPatiently, disconnect, type Redis } from './connection.js';
 import { userProblem } from './rights.js';
 
-/** Checks the Redis of REDIS_URL: login, rights, version, and that it evicts nothing. */
+/** Checks the Redis of REDIS_URL: login, rights, version, that it evicts nothing, and whether it keeps its data. */
 export interface RedisPreflight {
   /**
    * Settles when Redis first answers; there is no deadline. Rejects with an OperatorError if this Redis cannot be used, and with
@@ -33,8 +33,17 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
     if (problem !== null) return problem;
     // Until then no node of a cluster is known.
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
-    return problemOfServers(redis);
+    return problemOfServers();
   };
+  let hasWarned = false;
+  /** Warns once of what prevents nothing. */
+  async function problemOfServers(): Promise<string | null> {
+    const infos = await serverInfos(redis);
+    const warning = firstOf(infos, persistenceProblem);
+    if (warning !== null && !hasWarned) log.warn(warning);
+    hasWarned ||= warning !== null;
+    return firstOf(infos, serverProblem);
+  }
   let hasVerdict = false;
   const verdict = retryUntilSuccess(findProblem, { signal, log, sentence }).then((problem) => {
     hasVerdict = true;
@@ -43,7 +52,7 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   redis.on('ready', async () => {
     if (!hasVerdict) return;
     // It may be another server now. If the check fails, it runs again after the next reconnect.
-    const problem = await problemOfServers(redis).catch(() => null);
+    const problem = await problemOfServers().catch(() => null);
     if (problem !== null) log.error(problem);
   });
   // It may reject while the parts still start, before it is awaited.
@@ -57,8 +66,8 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   };
 }
 
-async function problemOfServers(redis: Redis): Promise<string | null> {
-  return (await serverInfos(redis)).map(serverProblem).find((problem) => problem !== null) ?? null;
+function firstOf(infos: readonly string[], problemOf: (info: string) => string | null): string | null {
+  return infos.map(problemOf).find((problem) => problem !== null) ?? null;
 }
 
 /** The reply of each master to INFO. */
@@ -85,4 +94,10 @@ export function serverProblem(info: string): string | null {
     return `Redis may throw away logins and messages when its memory is full (maxmemory-policy is ${policy}): set maxmemory-policy noeviction, in redis.conf and with CONFIG SET`;
   }
   return null;
+}
+
+/** One sentence: what a restart of the server loses, and what to do. null: nothing. */
+export function persistenceProblem(info: string): string | null {
+  if (infoField(info, 'aof_enabled') === '1') return null;
+  return 'Redis keeps no append-only file, so its restart loses everything since its last snapshot: set appendonly yes, in redis.conf and with CONFIG SET';
 }

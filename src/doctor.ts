@@ -7,6 +7,7 @@ import { pageChecks } from './doctor/page-checks.js';
 import { redisChecks } from './doctor/redis-checks.js';
 import { whatsAppChecks } from './doctor/whatsapp-checks.js';
 import { type Config, loadConfig } from './platform/config/config.js';
+import { counted } from './platform/counted.js';
 import { createLogger } from './platform/logger.js';
 
 /**
@@ -49,7 +50,7 @@ function formatFindings(findings: readonly Finding[]): string {
     return `${coloured}  ${check.padEnd(width)}  ${message}\n`;
   });
   const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
-  const named = (level: Finding['level']) => `${count(level)} ${level}${count(level) === 1 ? '' : 's'}`;
+  const named = (level: Finding['level']) => counted(count(level), level);
   return `${lines.join('')}\n${count('ok')} ok, ${named('warning')}, ${named('failure')}\n`;
 }
 

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '../platform/config/config.js';
+import { counted } from '../platform/counted.js';
 import { credentialsKeyFile, loadOrMakeCredentialsKey, makeKeyHint } from '../platform/credentials-keys.js';
 import { type Check, ok, type Verdict, warning } from './check.js';
 
@@ -22,7 +23,7 @@ function keysVerdict({ apiKeys, host, port }: Config): Verdict {
 async function credentialsVerdict({ credentialsKeys, redisUrl, dataDir }: Config): Promise<Verdict> {
   const [first] = credentialsKeys;
   if (first !== undefined)
-    return ok(`set, key id ${first.id}; ${credentialsKeys.length} keys in all can decrypt backups`);
+    return ok(`set, key id ${first.id}; ${counted(credentialsKeys.length, 'key')} can decrypt backups`);
   if (redisUrl !== null) {
     return warning(
       `none: the login is not backed up to Redis; give all supervisors the same WHATSAPP_CREDENTIALS_KEY (${makeKeyHint})`,

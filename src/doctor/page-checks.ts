@@ -4,6 +4,7 @@ import { webVersionsFolder } from '../contract/page.js';
 import { examineList } from '../page-contract/examine.js';
 import type { ContractReport } from '../page-contract/report.js';
 import type { Config } from '../platform/config/config.js';
+import { counted } from '../platform/counted.js';
 import { readPinnedPage } from '../session-worker/whatsapp/pinned-page.js';
 import { type StartPage, StartPages } from '../session-worker/whatsapp/start-pages.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
@@ -29,7 +30,7 @@ export function contractVerdict({ ok: isOk, list, capabilities, library }: Contr
     return warning(`${page}: something is missing for ${notOk.join(', ')}; npm run page-contract names it`);
   }
   return ok(
-    `${page}, has what Holdline needs; whatsapp-web.js ${library.version} uses ${library.missing.length} names that it lacks`,
+    `${page}, has what Holdline needs; whatsapp-web.js ${library.version} uses ${counted(library.missing.length, 'name')} that it lacks`,
   );
 }
 

@@ -1,3 +1,4 @@
+import { counted } from '../platform/counted.js';
 import type { CapabilityReport } from './capability-report.js';
 import type { ListDifference } from './export-list.js';
 
@@ -85,7 +86,7 @@ function limitLines({ page, library }: ContractReport): string[] {
     page === null
       ? [
           'The list has the names that a module exports. Not checked: members of a default export',
-          `(${library.unknown.length} names of the library), and what is inside an export.`,
+          `(${counted(library.unknown.length, 'name')} of the library), and what is inside an export.`,
         ]
       : ['Without a login: a module that the page loads only after a login counts as missing.'];
   if (library.computed > 0) {

@@ -15,6 +15,13 @@ export function isDataError(error: unknown): boolean {
   return isParseError(error) || isWrongType(error);
 }
 
+/** The error of a command that Redis did not answer, or refused for now, as its client reports it. ERR is a mistake in the command. */
+export function isRedisOutage({ name, message }: Error): boolean {
+  if (name === 'ReplyError') return !message.startsWith('ERR ');
+  if (name === 'MaxRetriesPerRequestError' || name === 'ClusterAllFailedError') return true;
+  return /^(Connection is closed\.|Command timed out|Stream isn't writeable\b)/.test(message);
+}
+
 /** Redis could not increment a value: it is not an integer, or it is the largest one. */
 export function isNotInteger(error: unknown): boolean {
   return error instanceof Error && /\bnot an integer\b|\bwould overflow\b/.test(error.message);

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { isRedisOutage } from './data-errors.js';
 
 export type { Logger };
 
@@ -26,14 +27,14 @@ function destination(): DestinationStream {
   return pino.destination({ fd: 1, sync: true });
 }
 
-/** Name, code and message of an error; the stack only of unexpected errors, which have no code. */
+/** Name, code and message of an error; the stack only of unexpected errors: without a code, and no outage of Redis. */
 function errorFacts(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) };
   // The parser's message quotes the text, which may be a private message.
   if (error instanceof SyntaxError) return { name: error.name, message: 'not valid JSON' };
   const { name, message } = error;
   const code = (error as { code?: unknown }).code;
-  const isExpected = code !== undefined;
+  const isExpected = code !== undefined || isRedisOutage(error);
   return {
     name,
     message,

@@ -24,6 +24,7 @@ export class EventRelay {
   readonly #onBound: OnBound;
   readonly #stopping = new AbortController();
   #relaying: Promise<void> = Promise.resolve();
+  #isFailing = false;
 
   /** `run`: the current run, whose epoch and incarnation change with a new fence. */
   constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound) {
@@ -64,9 +65,13 @@ export class EventRelay {
   async #append(batch: readonly SessionEvent[]): Promise<boolean> {
     const run = this.#run();
     try {
-      return await appendEvents(this.#redis, run.session, run, batch, this.#onBound);
+      const isAppended = await appendEvents(this.#redis, run.session, run, batch, this.#onBound);
+      this.#isFailing = false;
+      return isAppended;
     } catch (error) {
-      this.#log.warn({ err: error }, 'could not write events to Redis; retrying');
+      const level = this.#isFailing ? 'debug' : 'warn';
+      this.#log[level]({ err: error }, 'could not write events to Redis; retrying');
+      this.#isFailing = true;
       return false;
     }
   }

@@ -67,6 +67,7 @@ export class StateWriter {
 
   async #drain(): Promise<void> {
     const stopping = this.#stopping.signal;
+    let hasWarned = false;
     while (this.#pending !== null && !stopping.aborted) {
       const { change, codes } = this.#pending;
       const written = this.#pending;
@@ -86,7 +87,11 @@ export class StateWriter {
           this.#onFenced({ epoch, incarnation });
         }
       } catch (error) {
-        this.#log.warn({ err: error }, 'could not write the state to Redis; retrying');
+        this.#log[hasWarned ? 'debug' : 'warn'](
+          { err: error },
+          'could not write the state to Redis; retrying',
+        );
+        hasWarned = true;
         await pause(writeRetryMs, stopping);
       }
     }

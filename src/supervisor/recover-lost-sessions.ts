@@ -62,7 +62,7 @@ export class LostSessions {
 
   #untilRecovered(session: string): Promise<void> {
     const { closing, log } = this.#options;
-    const sentence = 'could not ask redis whether it still knows the session; trying again';
+    const sentence = 'could not ask Redis whether it still knows the session; trying again';
     return retryUntilSuccess(() => this.#recover(session), { signal: closing, log, sentence });
   }
 

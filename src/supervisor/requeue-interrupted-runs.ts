@@ -31,7 +31,7 @@ export async function requeueInterruptedRuns(
 
 async function requeue(redis: Redis, queue: Queue, id: string, log: Logger): Promise<void> {
   const session = sessionOfJobId(id);
-  log.info({ session }, 'requeueing an interrupted run');
+  log.info({ session }, 'continuing a session that an earlier process left');
   try {
     // The dead owner's last heartbeat may not have expired yet.
     const fence = await readFence(redis, session);
@@ -40,6 +40,9 @@ async function requeue(redis: Redis, queue: Queue, id: string, log: Logger): Pro
     await new Job(queue, authStartJob, {}, {}, id).moveToWait('0');
   } catch (error) {
     if (!isDataError(error)) throw error;
-    log.error({ session, error: messageOf(error) }, 'an interrupted run cannot be requeued');
+    log.error(
+      { session, error: messageOf(error) },
+      'a session that an earlier process left cannot be continued',
+    );
   }
 }

@@ -1,5 +1,6 @@
 import { exitPolicy, type IncarnationExit } from '../contract/exit-reasons.js';
 import { backoffMs, type Timing } from '../contract/timing.js';
+import { counted } from '../platform/counted.js';
 
 type Limits = Pick<
   Timing,
@@ -58,7 +59,7 @@ export class RestartPolicy {
       return {
         type: 'end',
         state: 'disconnected',
-        message: `gave up after ${this.#limits.restartsMax} restarts within ${minutes} min; the last reason: ${exit.message}`,
+        message: `gave up after ${counted(this.#limits.restartsMax, 'restart')} within ${minutes} min; the last reason: ${exit.message}`,
       };
     }
     switch (policy.delay) {

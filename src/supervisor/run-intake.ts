@@ -49,7 +49,7 @@ export class RunIntake {
       if (isDataError(error)) onDataError();
     });
     this.#worker.on('failed', (job, error) =>
-      log.error({ jobId: job?.id, err: error }, 'run failed; it will be tried again'),
+      log.error({ jobId: job?.id, err: error }, 'the session failed unexpectedly; starting it again'),
     );
   }
 

@@ -2,6 +2,7 @@ import { RateLimiterRedis, type RateLimiterRes } from 'rate-limiter-flexible';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { limitsPrefix } from '../../contract/keys.js';
+import { counted } from '../../platform/counted.js';
 import { isNotInteger } from '../../platform/data-errors.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { quarantineUnreadable, withQuarantine } from '../../platform/redis/quarantine.js';
@@ -43,9 +44,9 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
   return {
     async countRequest({ keyName }, address) {
       if (perMinute === 0) return;
-      const counted = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
-      const what = `more than ${perMinute} requests a minute`;
-      await Promise.all(counted.map((id) => consume(redis, requests, id, what)));
+      const ids = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
+      const what = `more than ${counted(perMinute, 'request')} a minute`;
+      await Promise.all(ids.map((id) => consume(redis, requests, id, what)));
     },
     async countLoginAttempt(address) {
       const tooMany = `more than ${bounds.loginTries} login attempts from all addresses together`;

@@ -101,7 +101,7 @@ export class ConnectionGroup {
       await pause(rightsCheckMs, signal);
     } while (!signal.aborted && ((await check()) !== null || this.#wasRightRefused));
     this.#isWatchingRights = false;
-    if (!signal.aborted) this.#log?.info('no right is missing in redis any more');
+    if (!signal.aborted) this.#log?.info('no right is missing in Redis any more');
   }
 }
 

@@ -27,7 +27,7 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   const { signal } = stopping;
   // Other connections log outages.
   const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
-  const sentence = 'could not check redis and the rights of its user; trying again';
+  const sentence = 'could not check Redis and the rights of its user; trying again';
   const findProblem = async () => {
     const problem = await userProblem(redisUrl);
     if (problem !== null) return problem;

@@ -104,11 +104,12 @@ export class SessionSends {
   }
 
   async #untilDone(job: Job, step: () => Promise<SendOutcome | null>): Promise<SendOutcome | null> {
-    while (!this.#ending.aborted) {
+    for (let isFirst = true; !this.#ending.aborted; isFirst = false) {
       try {
         return await step();
       } catch (error) {
-        this.#options.log.warn({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
+        const level = isFirst ? 'warn' : 'debug';
+        this.#options.log[level]({ jobId: job.id, err: error }, 'a step of a send failed; trying again');
         await pause(redisRetryMs, this.#ending);
       }
     }

@@ -168,7 +168,7 @@ describe('a user of Redis', () => {
       await product.sendUntilTaken('two');
       await product.untilReady();
       await eventually(() =>
-        logLines.some(({ msg }) => String(msg).includes('no right is missing in redis')),
+        logLines.some(({ msg }) => String(msg).includes('no right is missing in Redis')),
       );
       assert.deepEqual(
         complaints().map(({ msg }) => msg),

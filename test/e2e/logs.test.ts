@@ -60,6 +60,14 @@ describe('the logs of a whole session life', () => {
     assert.equal((await product.get('/path-of-a-stranger')).status, 401);
     secrets.set('an unknown path', 'path-of-a-stranger');
 
+    // A pairing code voids the QR, so the session begins anew after it.
+    await ask('/api/auth/start', {});
+    await untilState('qr');
+    const pairing = await ask('/api/pairing-code', { phone_number: '4915198765432' });
+    secrets.set('the pairing code', String(pairing.body.code));
+    secrets.set('the number of the pairing code', '4915198765432');
+    await ask('/api/stop', {});
+
     // A guest sees the code.
     await ask('/api/auth/start', {});
     await untilState('qr');
@@ -104,6 +112,7 @@ describe('the logs of a whole session life', () => {
     const log = product.output;
     assert.match(log, /"path":"\/link\/\{token\}"/, 'the log has the requests');
     assert.match(log, /a browser logged in/);
+    assert.match(log, /"pairing code made"/);
     assert.match(log, /"key":"send"/, 'the log may name keys');
     for (const [what, secret] of secrets) {
       assert.ok(secret.length >= 8, `${what} is worth looking for: ${secret}`);

@@ -15,6 +15,7 @@ export const noHello = "-ERR unknown command 'HELLO'\r\n";
 /** A server that answers each command with the reply, in Redis' protocol, that `answer` returns. */
 export async function startScriptedRedis(
   answer: (words: readonly string[]) => string,
+  port = 0,
 ): Promise<ScriptedRedis> {
   const sockets = new Set<Socket>();
   let made = 0;
@@ -30,7 +31,7 @@ export async function startScriptedRedis(
         socket.write(answer(words.map((word) => word.toLowerCase())));
       }
     });
-  }).listen(0, '127.0.0.1');
+  }).listen(port, '127.0.0.1');
   await once(listener, 'listening');
   return {
     port: (listener.address() as AddressInfo).port,

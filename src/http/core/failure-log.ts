@@ -6,8 +6,9 @@ const quietMs = 60_000;
 
 /** Failures with one code, since the first one that was logged. */
 interface Series {
-  count: number;
-  readonly since: number;
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
   readonly end: NodeJS.Timeout;
 }
 
@@ -33,16 +34,14 @@ export class FailureLog {
       this.#log.warn({ ...facts, code, err: error.cause ?? error }, sentence);
       return;
     }
+    const now = performance.now();
     const series = this.#series.get(code);
     const level = series === undefined ? 'warn' : 'debug';
     this.#log[level]({ ...facts, code, error: error.message, ...redisReply(error) }, sentence);
-    if (series === undefined) {
-      const end = setTimeout(() => this.#end(code), this.#quietMs).unref();
-      this.#series.set(code, { count: 1, since: performance.now(), end });
-    } else {
-      series.count++;
-      series.end.refresh();
-    }
+    const end = setTimeout(() => this.#end(code), this.#quietMs).unref();
+    clearTimeout(series?.end);
+    const { count, firstAt } = series ?? { count: 0, firstAt: now };
+    this.#series.set(code, { count: count + 1, firstAt, lastAt: now, end });
   }
 
   /** Ends every series now. */
@@ -56,8 +55,9 @@ export class FailureLog {
     clearTimeout(series.end);
     this.#series.delete(code);
     if (series.count === 1) return;
-    const withinS = Math.round((performance.now() - series.since) / 1_000);
-    this.#log.warn({ code, count: series.count, withinS }, 'requests failed; only the first one was logged');
+    const { count, firstAt, lastAt } = series;
+    const withinS = Math.ceil((lastAt - firstAt) / 1_000);
+    this.#log.warn({ code, count, withinS }, 'requests failed; only the first one was logged');
   }
 }
 

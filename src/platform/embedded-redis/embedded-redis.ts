@@ -98,7 +98,7 @@ class RunningRedis implements EmbeddedRedis {
     while (!signal.aborted) {
       if (performance.now() - startedAt >= timing.stableAfterMs) delayMs = timing.backoffMinMs;
       log.error(
-        { redisPid: this.#server.pid, ...failure, delayMs },
+        { redisPid: this.#server.pid, error: failure, delayMs },
         'the embedded Redis ended; starting it again',
       );
       await pause(delayMs, signal);
@@ -112,17 +112,13 @@ class RunningRedis implements EmbeddedRedis {
         failure = await this.#exitOf(this.#server);
       } catch (error) {
         if (signal.aborted) return;
-        failure = { error: messageOf(error), output: this.#server.outputTail().slice(-5) };
+        failure = messageOf(error);
         await endRedis(this.#server, timing.stopGraceMs);
       }
     }
   }
 
-  async #exitOf(server: RedisProcess): Promise<{ error: string; output?: readonly string[] }> {
-    const exit = await server.exited;
-    const error = describeExit(exit, server, this.#settings.paths.directory);
-    // When it was killed or shut down, what it wrote before has nothing to do with its end.
-    const isFromOutside = exit.signal === 'SIGKILL' || exit.code === 0;
-    return isFromOutside ? { error } : { error, output: server.outputTail().slice(-5) };
+  async #exitOf(server: RedisProcess): Promise<string> {
+    return describeExit(await server.exited, server, this.#settings.paths.directory);
   }
 }

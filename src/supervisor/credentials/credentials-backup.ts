@@ -46,6 +46,7 @@ export class CredentialsBackup {
   #isStarted = false;
   #isFailing = false;
   #hasTaken = false;
+  #obstacle: string | null = null;
   /** The obstacle that was logged last. */
   #warnedOf: string | null = null;
   /** The status that was written last, with its epoch, as JSON. Empty: it is not known that one was written. */
@@ -70,6 +71,7 @@ export class CredentialsBackup {
   async start(): Promise<void> {
     if (this.#isStarted) return;
     this.#isStarted = true;
+    if (this.#obstacle !== null) this.#warnOnceOf(this.#obstacle);
     this.#watching = new AbortController();
     await this.#watch(this.#watching.signal);
   }
@@ -179,6 +181,7 @@ export class CredentialsBackup {
       }
     }
     if (reason === null && this.#isFailing) return null;
+    this.#obstacle = reason;
     await this.#publish({ enabled: reason === null, reason });
     return reason;
   }

@@ -34,6 +34,9 @@ test('the next supervisor starts the session again when Redis lost its data mean
     const status = await observer.untilReady('the run is back');
     assert.ok(status.epoch > epoch);
     assert.equal(status.account?.pushname, 'Ada');
+    // The Redis may as well be new to this supervisor.
+    assert.ok(supervised.hasLogged('this Redis does not know the session, which is to run; starting it'));
+    assert.equal(supervised.hasLogged('Redis lost the session; starting it again'), false);
   }));
 
 for (const kind of ['stop', 'logout'] as const) {
@@ -116,6 +119,7 @@ test('the run returns when Redis was down for longer than a lock lasts and lost 
       await eventually(() => hasLogged('lost the session; another supervisor may run it now'));
       await redis.restart();
       assert.ok((await observer.untilReady('the run is back')).epoch > epoch);
+      assert.ok(hasLogged('Redis lost the session; starting it again'));
     },
     { timing: scaledTiming },
   ));

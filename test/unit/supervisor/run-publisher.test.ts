@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
 import type { Redis } from '../../../src/platform/redis/connection.js';
 import type { Lease } from '../../../src/supervisor/lease.js';
 import { RunLostError, RunPublisher } from '../../../src/supervisor/run-publisher.js';
+import { logTo } from '../../support/log-lines.js';
 
 /** A Redis that can lose the fence, and accepts a state only after a new claim. */
 function stage(renewals: boolean[]) {
@@ -18,6 +18,7 @@ function stage(renewals: boolean[]) {
     },
     getBuffer: async () => null,
     holdline_publishStatus: async (...words: unknown[]) => (words.includes(fence) ? 1 : 0),
+    holdline_endRun: async (...words: unknown[]) => (words.includes(fence) ? 1 : 0),
     holdline_markWiped: async (...words: unknown[]) =>
       words.includes(Number.parseInt(fence, 10)) ? '200' : '',
   };
@@ -30,6 +31,7 @@ function stage(renewals: boolean[]) {
     },
   };
   const epochs: number[] = [];
+  const lines: Record<string, unknown>[] = [];
   const publisher: RunPublisher = new RunPublisher({
     // Every other command returns nothing.
     redis: new Proxy(redis, {
@@ -41,11 +43,12 @@ function stage(renewals: boolean[]) {
     facts: { auth_dir: '', chrome_executable: '', headless: true, supervisor: 'x' },
     onEpoch: () => epochs.push(publisher.fence.epoch),
     onBound: () => undefined,
-    log: pino({ level: 'silent' }),
+    log: logTo(lines),
   });
   return {
     publisher,
     epochs,
+    lines,
     lose() {
       fence = 'lost';
     },
@@ -75,4 +78,32 @@ test('a lock of another run ends the writes', async () => {
   await publisher.claim(0);
   lose();
   await assert.rejects(publisher.publish('starting'), RunLostError);
+});
+
+test('each change of the published state is one line: from what, to what, and why', async () => {
+  const { publisher, lines, lose } = stage([]);
+  await publisher.claim(0);
+  await publisher.publish('starting');
+  publisher.logState('qr');
+  // The next code.
+  publisher.logState('qr');
+  publisher.lastError = 'the browser died';
+  lose();
+  await publisher.publish('disconnected');
+  await publisher.publish('starting');
+  publisher.lastError = null;
+  publisher.logState('ready');
+  await publisher.end('stopped', { id: 'x', kind: 'logout' }, true);
+  const changes = lines.filter(({ msg }) => msg === 'session state changed');
+  assert.deepEqual(
+    changes.map(({ from, to, reason }) => [from, to, reason]),
+    [
+      ['stopped', 'starting', undefined],
+      ['starting', 'qr', undefined],
+      ['qr', 'disconnected', 'the browser died'],
+      ['disconnected', 'starting', 'the browser died'],
+      ['starting', 'ready', undefined],
+      ['ready', 'stopped', 'logout'],
+    ],
+  );
 });

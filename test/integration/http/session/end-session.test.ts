@@ -109,6 +109,8 @@ describe('POST /api/stop and /api/logout', () => {
     assert.ok(epoch > 0);
     assert.equal(await redis.get(keys.wiped), String(epoch));
     await assertStopped();
+    const logged = replica.logLines.map(({ msg }) => msg);
+    assert.ok(logged.includes('session logged out; no supervisor was running it'), String(logged));
   });
 
   it('count a bound that the last state reaches', async () => {

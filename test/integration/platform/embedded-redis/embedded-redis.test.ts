@@ -18,6 +18,7 @@ import { findRedisIn } from '../../../../src/platform/embedded-redis/leftover-se
 import { RedisServerMissingError } from '../../../../src/platform/embedded-redis/process.js';
 import { isRunning } from '../../../../src/platform/proc.js';
 import { eventually } from '../../../support/eventually.js';
+import { logTo } from '../../../support/log-lines.js';
 
 const scratch = await mkdtemp(join(tmpdir(), 'holdline-test-'));
 const running: EmbeddedRedis[] = [];
@@ -81,7 +82,8 @@ test('data survives a clean stop and the next start', async () => {
 });
 
 test('a killed server returns each time with its data', async () => {
-  const redis = await start('killed');
+  const lines: Record<string, unknown>[] = [];
+  const redis = await start('killed', { log: logTo(lines) });
   await withClient(redis, (client) => client.set('key', 'value'));
   // With appendfsync everysec a write survives a SIGKILL: it has left the process, fsynced or not.
   for (let round = 0; round < 3; round += 1) {
@@ -91,6 +93,11 @@ test('a killed server returns each time with its data', async () => {
     await eventually(async () => (await withClient(redis, (client) => client.get('key'))) === 'value');
   }
   await redis.stop();
+  const ends = lines.filter(({ msg }) => msg === 'the embedded Redis ended; starting it again');
+  assert.deepEqual(
+    ends.map(({ error }) => error),
+    Array(3).fill('the embedded Redis was ended by SIGKILL'),
+  );
 });
 
 test('stop ends a server during its restart', async () => {

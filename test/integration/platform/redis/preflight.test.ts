@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { serverProblem } from '../../../../src/platform/redis/preflight.js';
+import { persistenceProblem, serverProblem } from '../../../../src/platform/redis/preflight.js';
 import { eventually } from '../../../support/eventually.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
 import { Product } from '../../../support/product.js';
@@ -37,6 +37,11 @@ describe('an unsuitable Redis', () => {
       );
     }
     assert.equal(serverProblem(''), null, 'a server that does not say');
+    assert.match(
+      persistenceProblem('aof_enabled:0\r\n') ?? '',
+      /loses everything since .*: set appendonly yes/,
+    );
+    assert.equal(persistenceProblem('aof_enabled:1\r\n'), null);
   });
 
   const environment = () => ({
@@ -76,6 +81,7 @@ describe('an unsuitable Redis', () => {
       });
       await eventually(async () => (await product.probe('/readyz')).status === 200);
       assert.equal(product.exitCode, null);
+      assert.equal(product.output.split('set appendonly yes').length - 1, 1, product.output);
     } finally {
       assert.equal(await product.end('SIGTERM'), 0);
     }

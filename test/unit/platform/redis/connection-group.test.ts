@@ -4,7 +4,9 @@ import { pino } from 'pino';
 import { connectFailFast, connectPatiently } from '../../../../src/platform/redis/connection.js';
 import { needsReconnect } from '../../../../src/platform/redis/connection-group.js';
 import { eventually } from '../../../support/eventually.js';
+import { freePort } from '../../../support/free-port.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
+import { logTo } from '../../../support/log-lines.js';
 import { bulk, noHello, startScriptedRedis } from '../../../support/scripted-redis.js';
 
 after(assertNothingLeft);
@@ -83,5 +85,36 @@ test('a refused write does not reconnect the connections to another Redis', asyn
     writer.disconnect();
     unrelated.disconnect();
     await Promise.all([refusing.close(), other.close()]);
+  }
+});
+
+test('an outage and its end are one line each, however many connections there are', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = logTo(lines);
+  const port = await freePort();
+  const url = `redis://127.0.0.1:${port}`;
+  const timing = { socketTimeoutMs: 10_000 };
+  // The first one leaves outages to the others.
+  const connections = [
+    connectPatiently(url, timing, log.child({}, { level: 'error' })),
+    connectPatiently(url, timing, log),
+    connectFailFast(url, 5_000, log),
+  ];
+  let failures = 0;
+  for (const redis of connections) redis.on('error', () => failures++);
+  await eventually(() => failures > 6);
+  const server = await startScriptedRedis(
+    ([command]) => (command === 'hello' ? noHello : bulk('role:master\r\n')),
+    port,
+  );
+  try {
+    await eventually(() => connections.every(({ status }) => status === 'ready'));
+    assert.deepEqual(
+      lines.map(({ msg }) => msg),
+      ['Redis is not reachable; reconnecting', 'Redis is reachable again'],
+    );
+  } finally {
+    for (const redis of connections) redis.disconnect();
+    await server.close();
   }
 });

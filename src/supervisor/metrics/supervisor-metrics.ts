@@ -109,6 +109,7 @@ export class SupervisorMetrics {
     this.incarnations.inc({ session }, 0);
     for (const reason of Object.keys(exitReasons) as ExitReason[]) this.restarts.inc({ session, reason }, 0);
     for (const why of ['memory', 'age']) this.recycles.inc({ session, why }, 0);
+    for (const outcome of ['sent', 'failed', 'unknown']) this.commands.inc({ operation: 'send', outcome }, 0);
   }
 
   /** Counts the restarts of the HTTP process, in the role `all`. */

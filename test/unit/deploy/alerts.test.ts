@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, it } from 'node:test';
+import { documentedMetrics } from '../../support/documented-metrics.js';
 
 const root = resolve(import.meta.dirname, '../../../..');
 const file = (name: string) => readFileSync(resolve(root, name), 'utf8');
@@ -42,16 +43,11 @@ describe('the alert rules', () => {
   });
 
   it('use only documented metrics and their labels', () => {
-    const documented = new Map(
-      [...file('docs/metrics.md').matchAll(/^\| `(holdline_\w+)` +\| \w+ +\| ([^|]*)\|/gm)].map(
-        ([, name = '', labels = '']) => [name, all(labels, /`(\w+)`/g)],
-      ),
-    );
-    documented.set('holdline_info', ['version', 'role']);
+    const documented = documentedMetrics();
     const selectors = [...rules.matchAll(/\b(holdline_\w+)(?:\{([^}]*)\})?/g)];
     assert.ok(selectors.length >= alerts.length - 1);
     for (const [, name = '', matchers = ''] of selectors) {
-      const labels = documented.get(name);
+      const labels = documented.get(name)?.labels;
       assert.ok(labels !== undefined, `${name} is documented`);
       for (const label of all(matchers, /(\w+)=~?"/g))
         assert.ok(labels.includes(label), `${name} has ${label}`);

@@ -145,7 +145,12 @@ test('a supervisor counts the restarts and commands of its session, and measures
   const commands = page.series.filter(({ name }) => name === 'holdline_commands_total');
   assert.deepEqual(
     commands.map(({ labels, value }) => [labels.operation, labels.outcome, value]),
-    [['chats', 'ok', 1]],
+    [
+      ['send', 'sent', 0],
+      ['send', 'failed', 0],
+      ['send', 'unknown', 0],
+      ['chats', 'ok', 1],
+    ],
   );
   assert.equal(page.value('holdline_command_duration_seconds_count', { operation: 'chats' }), 1);
   // It has just started and shares most of its memory with this process.

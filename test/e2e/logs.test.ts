@@ -113,6 +113,20 @@ describe('the logs of a whole session life', () => {
     assert.match(log, /"path":"\/link\/\{token\}"/, 'the log has the requests');
     assert.match(log, /a browser logged in/);
     assert.match(log, /"pairing code made"/);
+    const changes = changesIn(log);
+    const states = changes.map(({ to }) => to);
+    assert.deepEqual(
+      changes.map(({ from }) => from),
+      ['stopped', ...states.slice(0, -1)],
+      'no change is missing',
+    );
+    for (const state of ['starting', 'qr', 'authenticated', 'ready'])
+      assert.ok(states.includes(state), state);
+    const ends = changes.filter(({ to }) => to === 'stopped');
+    assert.deepEqual(
+      ends.map(({ reason }) => reason),
+      ['stop', 'logout'],
+    );
     assert.match(log, /"key":"send"/, 'the log may name keys');
     for (const [what, secret] of secrets) {
       assert.ok(secret.length >= 8, `${what} is worth looking for: ${secret}`);
@@ -121,3 +135,9 @@ describe('the logs of a whole session life', () => {
     }
   });
 });
+
+/** Each change of the session's state that the log tells. */
+function changesIn(log: string): { from: string; to: string; reason?: string }[] {
+  const lines = log.split('\n').filter((line) => line.includes('"session state changed"'));
+  return lines.map((line) => JSON.parse(line));
+}

@@ -188,7 +188,7 @@ export class CredentialsBackup {
 
   /** Only when there is a login: before, nothing could be lost. */
   #warnOnceOf(reason: string): void {
-    const sentence = 'the login is not backed up; if its directory is lost, it must be scanned again';
+    const sentence = 'the login is not backed up: if its directory is lost, the phone must scan a new code';
     if (reason !== this.#warnedOf) this.#options.log.warn({ reason }, sentence);
     this.#warnedOf = reason;
   }

@@ -63,7 +63,7 @@ test('that there is no key is logged once, and only when there is a login to los
   }
   assert.deepEqual(
     lines.map(({ msg }) => msg),
-    ['the login is not backed up; if its directory is lost, it must be scanned again'],
+    ['the login is not backed up: if its directory is lost, the phone must scan a new code'],
   );
   assert.match(String(lines[0]?.reason), /WHATSAPP_CREDENTIALS_KEY/);
 });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 /**
  * The parts of Grafana's model of a dashboard that ours uses. Strict: a misspelt field, which Grafana would ignore, is an
- * error here.
+ * error here. Not so in `options` and `custom`, which each type of panel has of its own.
  */
 const source = z.strictObject({ type: z.literal('prometheus'), uid: z.string().regex(/^\$\{datasource\}$/) });
 const gridPos = z.strictObject({

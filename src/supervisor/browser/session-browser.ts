@@ -155,7 +155,7 @@ export class SessionBrowser {
     await this.#amendNote({ isLinked: true, account });
     await this.#profile
       .removeReplaced()
-      .catch((error) => this.#options.log.warn({ err: error }, 'a replaced profile was not removed'));
+      .catch((error) => this.#options.log.warn({ err: error }, 'could not remove a replaced profile'));
   }
 
   /** The run's epoch may have changed. */
@@ -202,7 +202,9 @@ export class SessionBrowser {
     await this.#noteWritten;
     await this.#profile
       .remove()
-      .catch((error) => this.#options.log.error({ err: error }, 'profile not removed'));
+      .catch((error) =>
+        this.#options.log.error({ err: error }, 'could not remove the profile of a login that has ended'),
+      );
   }
 
   async #launch(abandon: AbortSignal): Promise<Browser> {
@@ -229,7 +231,9 @@ export class SessionBrowser {
     this.#note = note;
     this.#noteWritten = this.#noteWritten
       .then(() => this.#profile.amendNote(note, () => this.#options.lease.isHeld))
-      .catch((error) => this.#options.log.error({ err: error }, 'profile note not written'));
+      .catch((error) =>
+        this.#options.log.error({ err: error }, 'could not write the note beside the profile'),
+      );
     await this.#noteWritten;
   }
 }

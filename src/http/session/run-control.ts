@@ -73,7 +73,7 @@ export function createRunControl(parts: RunControlParts): RunControl {
     clearUnsentMessages: () => viaRedis(() => clearUnsentMessages(redis, session)),
     inBackground(work) {
       const settled = work
-        .catch((err: unknown) => log.warn({ session, err }, 'a step that goes on after the response failed'))
+        .catch((err: unknown) => log.warn({ session, err }, 'a background step of a request failed'))
         .finally(() => background.delete(settled));
       background.add(settled);
     },

@@ -92,7 +92,7 @@ export function codeHelp(
 }
 
 /** Between two codes, and while the page checks the phone that has scanned one. */
-export function awaitCode(why: Html | null): StateHelp {
+function awaitCode(why: Html | null): StateHelp {
   return {
     heading: 'One moment',
     tone: 'busy',

@@ -7,6 +7,7 @@ import type { CommandCall, SessionCommandContext } from '../../../../src/http/co
 import { pairingCode } from '../../../../src/http/commands/pairing-code.js';
 import { readSession } from '../../../../src/http/commands/read.js';
 import type { RunView } from '../../../../src/http/session/run-view.js';
+import { logTo } from '../../../support/log-lines.js';
 
 const nowMs = 1_795_000_000_000;
 const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true, session: 'default' });
@@ -23,18 +24,19 @@ function contextOf(state: 'qr' | 'ready', answer: unknown) {
   const view = { status, heartbeat: 'live', job: 'held', nowMs } as RunView;
   const job = { finishedOn: nowMs, returnvalue: JSON.stringify({ ok: true, output: answer }) };
   const asked: ReadJob[] = [];
+  const lines: Record<string, unknown>[] = [];
   const context = {
     run: {
       readView: async () => view,
       untilNextRead: async () => undefined,
       inBackground: () => undefined,
-      log: { debug: () => undefined },
+      log: logTo(lines),
     },
     queues: { addRead: async (each: ReadJob) => `r-${asked.push(each)}`, removeRead: async () => undefined },
     jobs: { findRead: async () => ({ job }) },
     readsUnderWay: { tryEnter: () => true, leave: () => undefined },
   } as unknown as SessionCommandContext;
-  return { context, asked };
+  return { context, asked, lines };
 }
 
 describe('a question to the session worker', () => {
@@ -49,6 +51,17 @@ describe('a question to the session worker', () => {
         [nowMs + 5_000],
       );
     }
+  });
+
+  it('for a pairing code is logged when it was answered, without the code and the number', async () => {
+    const { context, lines } = contextOf('qr', { code: 'ABCD1234' });
+    await pairingCode(context, { phone_number: '15551234567' }, call);
+    const made = lines.filter(({ msg }) => msg === 'pairing code made');
+    assert.deepEqual(
+      made.map(({ requestId }) => requestId),
+      ['r'],
+    );
+    assert.doesNotMatch(JSON.stringify(lines), /ABCD1234|15551234567/);
   });
 
   it('whose answer does not fit the operation fails as an error of the session, not of Redis', async () => {

@@ -100,6 +100,17 @@ test('a killed server returns each time with its data', async () => {
   );
 });
 
+test('a server that somebody shuts down returns, and the log says that it was shut down', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const redis = await start('shut-down', { log: logTo(lines) });
+  const before = await pidOf('shut-down');
+  process.kill(before, 'SIGTERM');
+  await eventually(async () => ![0, before].includes(await pidOf('shut-down')), { message: 'no new server' });
+  await redis.stop();
+  const end = lines.find(({ msg }) => msg === 'the embedded Redis ended; starting it again');
+  assert.match(String(end?.error), /^the embedded Redis was shut down from outside, by SIGTERM or /);
+});
+
 test('stop ends a server during its restart', async () => {
   const redis = await start('stop-in-restart', { timing: { backoffMinMs: 0 } });
   const before = await pidOf('stop-in-restart');

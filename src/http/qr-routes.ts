@@ -24,22 +24,29 @@ interface QrRouteParts {
 /** How long the form Start waits for a code. The page then shows how far it is. */
 const startWaitS = 10;
 
-/** `/qr` with its forms, and `/qr.png`, for an admin. A guest who opened a QR link sees the code, without the forms. */
+/** `/qr` and `/qr.png`, for an admin and for a guest who opened a QR link; and the forms of the admin's page. */
 export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRoute[] {
   const carryOut = createFormActions(handlers);
   const route = { method: 'GET', scope: 'admin', isForGuests: true } as const;
+  const formRoute = { path: '/qr-form', scope: 'admin', problemPage } as const;
   return [
     {
       ...{ ...route, path: '/qr', problemPage, doc: pageDoc },
-      async handle({ response, caller, target, admission: { baseUrl } }, { readQrPage, renderQrPage }) {
-        const form = caller.scope === 'guest' ? null : formIn(target.search);
-        if (form !== null) return send(response, 200, htmlType, form, pageHeaders);
+      async handle({ response, caller, admission: { baseUrl } }, { readQrPage, renderQrPage }) {
         const viewer = { caller, baseUrl, needsKey: !apiKeys.isEmpty };
         send(response, 200, htmlType, renderQrPage(await readQrPage(), viewer), pageHeaders);
       },
     },
     {
-      ...{ method: 'POST', path: '/qr', scope: 'admin', isLimited: true, problemPage, doc: formDoc },
+      ...{ ...formRoute, method: 'GET', doc: formPageDoc },
+      async handle({ response, target }) {
+        const form = formIn(target.search);
+        if (form === null) response.writeHead(303, { location: 'qr' }).end();
+        else send(response, 200, htmlType, form, pageHeaders);
+      },
+    },
+    {
+      ...{ ...formRoute, method: 'POST', isLimited: true, doc: formDoc },
       async handle(exchange, session) {
         if (!exchange.admission.isOwnOrigin) throw notFromOurPage();
         const form = await readForm(exchange);
@@ -65,7 +72,7 @@ export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRout
 
 /** The form that the query asks for; null: none. */
 function formIn(search: string): string | null {
-  const form = new URLSearchParams(search).get('form');
+  const form = new URLSearchParams(search).get('do');
   return form === 'code' ? codeFormPage() : form === 'logout' ? logoutFormPage : null;
 }
 
@@ -142,9 +149,18 @@ const pageDoc: RouteDoc = {
   errors: ['redis_unavailable'],
 };
 
+const formPageDoc: RouteDoc = {
+  ...{ operationId: 'qrFormPage', tag: 'Session', summary: 'A form of that page to fill in or to confirm' },
+  parameters: [{ name: 'do', in: 'query', required: false, schema: { enum: ['code', 'logout'] } }],
+  responses: {
+    200: found('text/html', textSchema),
+    303: { description: 'There is no such form. Redirects to `/qr`' },
+  },
+};
+
 const formDoc: RouteDoc = {
   ...{
-    operationId: 'qrPageForm',
+    operationId: 'qrForm',
     tag: 'Session',
     summary: 'The forms of that page: start, log out, get a pairing code',
     description:

@@ -53,7 +53,7 @@ test('Start leads to a code', async () => {
 });
 
 test('a number that WhatsApp cannot have is refused beside what was typed, and a good one leads to a code to type', async () => {
-  await press('a[href="qr?form=code"]');
+  await press('a[href="qr-form?do=code"]');
   await page.type('#phone', '+1 555');
   await press('button[value=code]');
   assert.match(await textOf(page, '[role=alert]'), /contain 8-15 digits/);
@@ -72,7 +72,7 @@ test('a number that WhatsApp cannot have is refused beside what was typed, and a
 });
 
 test('Log out asks once more, unlinks the phone and says so', async () => {
-  await press('a[href="qr?form=logout"]');
+  await press('a[href="qr-form?do=logout"]');
   assert.match(await textOf(page, 'main'), /unlinks the phone and deletes the login/);
   await press('button[value=logout]');
   await untilHeading(/^Not running$/);

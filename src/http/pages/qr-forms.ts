@@ -14,11 +14,11 @@ export type QrAction = (typeof qrActions)[number];
 export const startForm = actionForm('start', 'Start');
 export const restartForm = actionForm('restart', 'Start again');
 
-export const codeFormLink = html`<p class="action"><a href="qr?form=code">Use a code instead of the QR</a></p>`;
-export const logoutFormLink = html`<p class="action"><a href="qr?form=logout">Log out</a></p>`;
+export const codeFormLink = html`<p class="action"><a href="qr-form?do=code">Use a code instead of the QR</a></p>`;
+export const logoutFormLink = html`<p class="action"><a href="qr-form?do=logout">Log out</a></p>`;
 
 function actionForm(action: QrAction, label: string, style: Html | null = null): Html {
-  return html`<form method="post" action="qr"><button type="submit"${style} name="do" value="${action}">${label}</button></form>`;
+  return html`<form method="post" action="qr-form"><button type="submit"${style} name="do" value="${action}">${label}</button></form>`;
 }
 
 interface CodeFormInput {
@@ -34,7 +34,7 @@ export function codeFormPage({ phoneNumber = '', problem = null }: CodeFormInput
     'Use a code instead of the QR',
     html`<p>For a phone that cannot scan this screen, for example because it shows this page. WhatsApp on the phone then asks for
 a code of eight characters, which the next page shows.</p>
-<form method="post" action="qr">
+<form method="post" action="qr-form">
 ${problem === null ? null : html`<p class="why bad" id="problem" role="alert">${problem}</p>`}
 <label for="phone">Number of the phone, with its country code</label>
 <input id="phone" name="phone_number" type="tel" required autocomplete="tel" placeholder="+1 555 123 4567" value="${phoneNumber}"${invalid}>

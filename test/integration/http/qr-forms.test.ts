@@ -34,7 +34,7 @@ describe('the forms of /qr', () => {
   });
 
   const submit = (body: string, headers: Record<string, string> = { origin: replica.url }) =>
-    fetch(`${replica.url}/qr`, {
+    fetch(`${replica.url}/qr-form`, {
       ...{ method: 'POST', redirect: 'manual', body },
       headers: { ...html, ...formType, ...headers },
     });
@@ -121,7 +121,7 @@ describe('the forms of /qr', () => {
         return cookieIn(login);
       };
       const press = async (cookie: string) => {
-        const answer = await fetch(`${keyed.url}/qr`, {
+        const answer = await fetch(`${keyed.url}/qr-form`, {
           ...{ method: 'POST', redirect: 'manual', body: 'do=start' },
           headers: { ...html, ...formType, origin: keyed.url, cookie },
         });
@@ -136,7 +136,8 @@ describe('the forms of /qr', () => {
       const opened = await fetch(keyed.url + (await keyed.qrLink()), { method: 'POST', redirect: 'manual' });
       const guest = cookieIn(opened);
       assert.equal(await press(guest), 403);
-      const page = await keyed.get('/qr?form=logout', { headers: { ...html, cookie: guest } });
+      const page = await keyed.get('/qr-form?do=logout', { headers: { ...html, cookie: guest } });
+      assert.equal(page.status, 403);
       assert.doesNotMatch(await page.text(), /<form/);
     } finally {
       await keyed.close();

@@ -70,14 +70,14 @@ describe('the /qr page', () => {
 
   it('starts a stopped session with a button, and says how a program does', () => {
     const text = page('stopped');
-    assert.match(text, /<form method="post" action="qr"><button type="submit" name="do" value="start">/);
+    assert.match(text, /<form method="post" action="qr-form"><button type="submit" name="do" value="start">/);
     assert.match(text, /curl -X POST http:\/\/localhost:8790\/api\/auth\/start/);
     assert.match(page('stopped', { needsKey: true }), /-H &quot;Authorization: Bearer \$KEY&quot;/);
   });
 
   it('offers each form only where it can work', () => {
     const offered = (text: string) =>
-      [...text.matchAll(/(?:name="do" value="|qr\?form=)(\w+)/g)].map(([, action]) => action).sort();
+      [...text.matchAll(/(?:name="do" value="|qr-form\?do=)(\w+)/g)].map(([, action]) => action).sort();
     assert.deepEqual(offered(page('stopped')), ['code', 'start']);
     assert.deepEqual(offered(page('stopped', qrSituation('stopped', { account }))), ['logout', 'start']);
     assert.deepEqual(offered(page('stopped', { start: 'waiting' })), []);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run bench:recovery [-- --rounds N --only WORD --write]: times of recovery, compared with bare whatsapp-web.js.
+# npm run bench:recovery [-- --rounds N] [--only WORD] [--write]: times of recovery, compared with bare whatsapp-web.js.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare test

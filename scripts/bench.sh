@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run bench [-- --rounds N --only WORD --long --write]: speed and cost of the product, as ratios.
+# npm run bench [-- --rounds N] [--only WORD] [--long] [--write]: speed and cost of the product, as ratios.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare test

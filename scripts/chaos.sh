@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# npm run test:chaos [-- --seconds S --seed N]: random faults, repeatable by their seed, in a cluster under load.
+# npm run test:chaos [-- --seconds S] [--seed N] [--only WORD] [--plan]: random faults, repeatable by their seed, in a
+# cluster under load. --plan prints them only.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 prepare test

@@ -2,5 +2,6 @@
 # npm run docs: writes the tables of the documentation that are made from the table of operations.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-prepare doctor
+no_arguments "$@"
+prepare build
 exec node --enable-source-maps dist/test/docs/main.js

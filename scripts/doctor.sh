@@ -3,5 +3,6 @@
 # the npm packages.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
+read_env_file
 prepare doctor
-exec node --enable-source-maps dist/src/doctor.js "$@"
+HOLDLINE_ENV_FILE=$env_file_summary exec node --enable-source-maps dist/src/doctor.js "$@"

@@ -1,34 +1,33 @@
 #!/usr/bin/env bash
 # Makes a clone ready to run: the npm packages, a Redis server and a browser if the role needs them, and the build.
-# Installs only what is missing, and says so. If nothing is missing, it takes a fraction of a second. The other scripts
-# source it and call `prepare ROLE`. Run by itself, it prepares for everything.
+# Installs only what is missing, and says so. If nothing is missing, it takes a fraction of a second.
 #
 #   WHATSAPP_INSTALL=never   install nothing; say what is missing and how to get it, and exit with 78
 #
-# Exit codes: 78: the machine or the configuration must be changed first; 1: an installation or the build failed.
+# Exit codes: 64: called wrongly; 78: the machine or the configuration must be changed first; 1: an installation or the
+# build failed.
+
+# The other scripts source this one, which answers --help and refuses unknown options for them. Then they call
+# `use_env_file`, if they run the product, and `prepare ROLE`. Run by itself, it prepares for everything.
 set -euo pipefail
+script=$(cd "$(dirname "${BASH_SOURCE[${#BASH_SOURCE[@]} - 1]}")" && pwd)/$(basename "${BASH_SOURCE[${#BASH_SOURCE[@]} - 1]}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source scripts/command-line.sh
+source scripts/env-file.sh
 
 readonly node_minimum=20.18
 readonly packages_stamp=node_modules/.holdline-lock
 readonly build_stamp=dist/.holdline-build
 
-# prepare all|http|supervisor|demo|test|test-quick
+# prepare all|http|supervisor|demo|test|test-quick|key|doctor|page-contract|build|packages (packages: does not build)
 prepare() {
   local role=$1
   check_node
   check_install_setting
   take_turn
   provide "$role"
-  is_built || build
+  [ "$role" = packages ] || is_built || build
   end_turn
-}
-
-say() { printf 'holdline: %s\n' "$*" >&2; }
-
-refuse() {
-  say "$*"
-  exit 78
 }
 
 check_node() {
@@ -90,7 +89,7 @@ uses_redis_server() {
 
 uses_browser() {
   case $1 in
-    http | key | doctor | page-contract | test-quick) false ;;
+    http | key | doctor | page-contract | build | packages | test-quick) false ;;
     *) true ;;
   esac
 }
@@ -281,4 +280,7 @@ give_up() {
   exit "$code"
 }
 
-if [ "${BASH_SOURCE[0]}" = "$0" ]; then prepare test; fi
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+  read_env_file WHATSAPP_INSTALL WHATSAPP_CHROME_EXECUTABLE
+  prepare test
+fi

@@ -1,4 +1,3 @@
-import { OperatorError } from './contract/errors.js';
 import { browserChecks } from './doctor/browser-checks.js';
 import { type Check, type Finding, runChecks } from './doctor/check.js';
 import { configurationChecks } from './doctor/configuration-checks.js';
@@ -6,27 +5,31 @@ import { machineChecks } from './doctor/machine-checks.js';
 import { pageChecks } from './doctor/page-checks.js';
 import { redisChecks } from './doctor/redis-checks.js';
 import { whatsAppChecks } from './doctor/whatsapp-checks.js';
+import { readArguments, runCommand } from './platform/command-line.js';
 import { type Config, loadConfig } from './platform/config/config.js';
 import { counted } from './platform/counted.js';
 import { createLogger } from './platform/logger.js';
 
+const usage = 'npm run doctor [-- all|http|supervisor] [--json]';
+
 /**
  * `npm run doctor [-- all|http|supervisor] [--json]`: checks everything that the role needs, with the same functions as
- * the start, and changes nothing. Exit code 0: no failure, 1: at least one failure, 78: the configuration is invalid.
+ * the start, and changes nothing. Exit code 0: no failure, 1: at least one failure, 64: called wrongly, 78: the configuration is invalid.
+ * `HOLDLINE_ENV_FILE`: which variables come from .env, as scripts/env-file.sh says it.
  */
 async function main(): Promise<void> {
-  const args = process.argv.slice(2);
-  const config = loadConfig(args.find((arg) => !arg.startsWith('-')) ?? 'all', process.env);
-  const findings = await runChecks(checksFor(config));
+  const { values, positionals } = readArguments(usage, { json: { type: 'boolean', default: false } }, 1);
+  const config = loadConfig(positionals[0] ?? 'all', process.env);
+  const findings = await runChecks(checksFor(config, process.env.HOLDLINE_ENV_FILE ?? ''));
   const isFailing = findings.some(({ level }) => level === 'failure');
-  process.stdout.write(args.includes('--json') ? formatJson(findings, !isFailing) : formatFindings(findings));
+  process.stdout.write(values.json ? formatJson(findings, !isFailing) : formatFindings(findings));
   process.exitCode = isFailing ? 1 : 0;
 }
 
-function checksFor(config: Config): Check[] {
+function checksFor(config: Config, envFile: string): Check[] {
   const log = createLogger('silent');
   return [
-    ...configurationChecks(config),
+    ...configurationChecks(config, envFile),
     ...machineChecks(config),
     ...(config.role === 'http'
       ? []
@@ -54,8 +57,4 @@ function formatFindings(findings: readonly Finding[]): string {
   return `${lines.join('')}\n${count('ok')} ok, ${named('warning')}, ${named('failure')}\n`;
 }
 
-main().catch((error: unknown) => {
-  if (!(error instanceof OperatorError)) throw error;
-  process.stderr.write(`holdline: ${error.message}\n`);
-  process.exitCode = 78;
-});
+await runCommand(main);

@@ -1,11 +1,14 @@
 import { OperatorError } from './contract/errors.js';
 import { newApiKey } from './platform/api-key.js';
+import { readArguments, runCommand, UsageError } from './platform/command-line.js';
+
+const usage = 'npm run key -- NAME read|send|admin';
 
 /** `npm run key -- NAME SCOPE`: makes an API key and prints it. The key itself is stored nowhere. Exit code 64: called wrongly. */
-const [name = '', scope = '', ...more] = process.argv.slice(2);
-try {
-  if (scope === '' || more.length > 0) throw new OperatorError('give a name and a scope');
-  const { key, entry } = newApiKey(name, scope);
+async function main(): Promise<void> {
+  const [name = '', scope = ''] = readArguments(usage, {}, 2).positionals;
+  if (scope === '') throw new UsageError('give a name and a scope', usage);
+  const { key, entry } = makeKey(name, scope);
   process.stdout.write(`
   key     ${key}
   entry   ${entry}
@@ -14,8 +17,14 @@ Give the key to the person who will use it: it is shown only now and stored nowh
 (a list with commas) of every HTTP replica, and restart the replicas.
 
 `);
-} catch (error) {
-  if (!(error instanceof OperatorError)) throw error;
-  process.stderr.write(`holdline: ${error.message}: npm run key -- NAME read|send|admin\n`);
-  process.exitCode = 64;
 }
+
+function makeKey(name: string, scope: string): ReturnType<typeof newApiKey> {
+  try {
+    return newApiKey(name, scope);
+  } catch (error) {
+    throw error instanceof OperatorError ? new UsageError(error.message, usage) : error;
+  }
+}
+
+await runCommand(main);

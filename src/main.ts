@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { OperatorError } from './contract/errors.js';
+import { readArguments, runCommand } from './platform/command-line.js';
 import { requireBrowser } from './platform/config/browser-executable.js';
 import { type Config, loadConfig } from './platform/config/config.js';
 import { loadOrMakeCredentialsKey } from './platform/credentials-keys.js';
@@ -14,9 +14,12 @@ import { startProbeServer } from './supervisor/probe/probe-server.js';
 import { requireWatchdog } from './supervisor/process-watchdog.js';
 import { Supervisor } from './supervisor/supervisor.js';
 
+const usage = 'npm start [-- all|http|supervisor]';
+
 /** The entry of the product: `main.js [all|http|supervisor]`. */
 async function main(): Promise<void> {
-  const config = loadConfig(process.argv[2] ?? 'all', process.env);
+  const { positionals } = readArguments(usage, {}, 1);
+  const config = loadConfig(positionals[0] ?? 'all', process.env);
   const log = createLogger(config.logLevel);
   for (const warning of config.warnings) log.warn(warning);
   endWhenUnhandled(log);
@@ -125,9 +128,6 @@ async function createSupervisor(
   return supervisor;
 }
 
-main().catch((error: unknown) => {
-  const text =
-    error instanceof OperatorError ? error.message : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`holdline: ${text}\n`);
-  process.exit(error instanceof OperatorError ? 78 : 1);
-});
+await runCommand(main);
+// Parts of a start that failed may still run.
+process.exit();

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { messageOf, OperatorError } from './contract/errors.js';
 import { examineList } from './page-contract/examine.js';
 import { examineLive } from './page-contract/examine-live.js';
 import { formatExports } from './page-contract/export-list.js';
 import { UnreachableError } from './page-contract/live-page.js';
 import { type ContractReport, formatReport } from './page-contract/report.js';
+import { printError, readArguments, runCommand, UsageError } from './platform/command-line.js';
 import { requireBrowser } from './platform/config/browser-executable.js';
 import { loadConfig } from './platform/config/config.js';
 
@@ -23,17 +23,11 @@ async function main(): Promise<void> {
   process.exitCode = report.ok ? 0 : 1;
 }
 
-class UsageError extends Error {}
-
 function readOptions() {
   const boolean = { type: 'boolean', default: false } as const;
-  try {
-    const { values } = parseArgs({ options: { json: boolean, live: boolean, write: { type: 'string' } } });
-    if (values.write !== undefined && !values.live) throw new Error('--write needs --live');
-    return values;
-  } catch (error) {
-    throw new UsageError(`${messageOf(error)}: ${usage}`);
-  }
+  const { values } = readArguments(usage, { json: boolean, live: boolean, write: { type: 'string' } });
+  if (values.write !== undefined && !values.live) throw new UsageError('--write needs --live', usage);
+  return values;
 }
 
 /** Uses the configured browser, its arguments and WHATSAPP_AUTH_DIR. Writes the list of exports to `file`, if given. */
@@ -49,19 +43,4 @@ async function examineToday(file: string | undefined): Promise<ContractReport> {
   return report;
 }
 
-function printError(message: string): void {
-  process.stderr.write(`holdline: ${message}\n`);
-}
-
-function exitCodeOf(error: unknown): number | null {
-  if (error instanceof UsageError) return 64;
-  if (error instanceof UnreachableError) return 69;
-  return error instanceof OperatorError ? 78 : null;
-}
-
-main().catch((error: unknown) => {
-  const code = exitCodeOf(error);
-  if (code === null) throw error;
-  printError(messageOf(error));
-  process.exitCode = code;
-});
+await runCommand(main, (error) => (error instanceof UnreachableError ? 69 : null));

@@ -4,9 +4,13 @@ import { counted } from '../platform/counted.js';
 import { credentialsKeyFile, loadOrMakeCredentialsKey, makeKeyHint } from '../platform/credentials-keys.js';
 import { type Check, ok, type Verdict, warning } from './check.js';
 
-/** Findings about a valid configuration: its warnings, the key for login backups, and who may use the API. */
-export function configurationChecks(config: Config): Check[] {
+/**
+ * Findings about a valid configuration: its warnings, the key for login backups, and who may use the API. `envFile`: what was
+ * taken from .env, in names; empty: nothing.
+ */
+export function configurationChecks(config: Config, envFile: string): Check[] {
   return [
+    ...(envFile === '' ? [] : [{ name: '.env', run: async () => ok(envFile) }]),
     { name: 'configuration', run: async () => config.warnings.map((text) => warning(text)) },
     ...(config.role === 'http' ? [] : [{ name: 'credentials key', run: () => credentialsVerdict(config) }]),
     ...(config.role === 'supervisor' ? [] : [{ name: 'api keys', run: async () => keysVerdict(config) }]),

@@ -1,3 +1,4 @@
+import { programArguments } from '../support/program-arguments.js';
 import type { AttackName } from './attacks.js';
 import {
   fetchFromForeignPage,
@@ -14,7 +15,7 @@ import { type Observation, Target } from './target.js';
  */
 const forMs = 10_000;
 const p99MaxMs = 250;
-const word = process.argv[2] ?? '';
+const [word = ''] = programArguments('npm run test:attack [-- WORD]', {}, 1).positionals;
 let passed = 0;
 const failures: string[] = [];
 

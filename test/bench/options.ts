@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { programArguments } from '../support/program-arguments.js';
 
 export interface BenchOptions {
   readonly rounds: number;
@@ -8,15 +8,13 @@ export interface BenchOptions {
   readonly write: boolean;
 }
 
-/** Parses `[--rounds N] [--only WORD] [--long] [--write]`. Exits with 64 if the rounds are invalid. */
+/** Parses `[--rounds N] [--only WORD] [--long] [--write]`. Exits with 64 if they are invalid. */
 export function benchOptions(): BenchOptions {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '5' },
-      only: { type: 'string', default: '' },
-      long: { type: 'boolean', default: false },
-      write: { type: 'boolean', default: false },
-    },
+  const { values } = programArguments('npm run bench [-- --rounds N] [--only WORD] [--long] [--write]', {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    long: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
   });
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 50) {

@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { programArguments } from '../support/program-arguments.js';
 import { ChaosCluster } from './cluster.js';
 import { faults } from './faults.js';
 import { Growth } from './growth.js';
@@ -15,13 +15,12 @@ import { StatusPoller } from './status-poller.js';
  * clients poll and send. Then the session must recover, and every answer must have been true. The same seed gives the same
  * plan. The output ends with the line "N passed, N failed".
  */
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    only: { type: 'string', default: '' },
-    plan: { type: 'boolean', default: false },
-  },
+const usage = 'npm run test:chaos [-- --seconds S] [--seed N] [--only WORD] [--plan]';
+const { values: options } = programArguments(usage, {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  only: { type: 'string', default: '' },
+  plan: { type: 'boolean', default: false },
 });
 const seconds = numberOf('seconds', options.seconds, 7_200);
 const seed = numberOf('seed', options.seed, 4_294_967_295);

@@ -5,8 +5,10 @@ import { type Config, loadConfig } from './platform/config/config.js';
 import { loadOrMakeCredentialsKey } from './platform/credentials-keys.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis/embedded-redis.js';
+import { requireUsableAddress } from './platform/listen.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
+import { networkUrls } from './platform/own-urls.js';
 import { watchRedisPreflight } from './platform/redis/preflight.js';
 import { endWhenUnhandled, runUntilSignalled, type Stoppable } from './platform/shutdown.js';
 import { HttpProcess } from './supervisor/http-process.js';
@@ -33,6 +35,7 @@ async function main(): Promise<void> {
 
 /** Starts the parts of this role and adds each to `parts`, which are stopped in reverse order. */
 async function start(config: Config, log: Logger, parts: Stoppable[], stopping: AbortSignal): Promise<void> {
+  if (config.role !== 'supervisor') await requireUsableAddress(config);
   const http = config.role === 'all' ? startHttpProcess(config, log) : null;
   const redisUrl = config.redisUrl ?? (await startLocalRedis(config, log, parts, stopping));
   const preflight = watchRedisPreflight({ redisUrl, timing: config.timing, log });
@@ -57,11 +60,18 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
     const url = http
       ? await serveInChildProcess(http, redisUrl, parts)
       : await serveInThisProcess(config, redisUrl, log, parts);
-    const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
-    log.info({ url }, `open ${url}/qr; start a login with: curl -X POST ${url}/api/auth/start${key}`);
+    log.info({ url }, howToBegin(config, url));
   }
   // Redis may come up much later and fail the preflight then. A supervisor that cannot start ends the process too.
   await unlessStopping(supervised);
+}
+
+function howToBegin(config: Config, url: string): string {
+  const base = config.publicUrl?.replace(/\/+$/, '') ?? url;
+  const others = networkUrls(config, Number(new URL(url).port)).map((other) => `${other}/qr`);
+  const elsewhere = others.length > 0 ? ` (on other machines: ${others.join(' or ')})` : '';
+  const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
+  return `open ${base}/qr${elsewhere}; start a login with: curl -X POST ${base}/api/auth/start${key}`;
 }
 
 /** Starts before the other parts, so that the process loads its modules while they start. */

@@ -1,8 +1,10 @@
 import { once, setMaxListeners } from 'node:events';
-import { type AddressInfo, isIPv6 } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { supervisorsKey } from '../contract/keys.js';
 import type { Config } from '../platform/config/config.js';
+import { listen } from '../platform/listen.js';
 import type { Logger } from '../platform/logger.js';
+import { localUrl } from '../platform/own-urls.js';
 import { connectFailFast, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
 import { createApiKeys, loginEnded } from './auth/api-keys.js';
@@ -13,7 +15,7 @@ import { LoginWatch } from './auth/login-watch.js';
 import { createRateLimits } from './auth/rate-limits.js';
 import { sendProblem } from './auth/send-problem.js';
 import { Connections } from './connections/connections.js';
-import { createHttpServer, listen, serve, stopServing } from './connections/node-server.js';
+import { createHttpServer, serve, stopServing } from './connections/node-server.js';
 import { createApp } from './core/app.js';
 import { createAddresses } from './core/client-ip.js';
 import { createCors } from './core/cors.js';
@@ -125,10 +127,9 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
     throw error;
   }
   const { port } = server.address() as AddressInfo;
-  const url = `http://${isIPv6(config.host) ? `[${config.host}]` : config.host}:${port}`;
   return {
     port,
-    url,
+    url: localUrl(config.host, port),
     async close() {
       closing.abort();
       await stopServing(server);

@@ -45,7 +45,7 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
     async countRequest({ keyName }, address) {
       if (perMinute === 0) return;
       const ids = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
-      const what = `more than ${counted(perMinute, 'request')} a minute`;
+      const what = `more than ${counted(perMinute, 'request')} a minute (WHATSAPP_RATE_LIMIT)`;
       await Promise.all(ids.map((id) => consume(redis, requests, id, what)));
     },
     async countLoginAttempt(address) {

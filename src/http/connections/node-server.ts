@@ -1,13 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
-import { OperatorError } from '../../contract/errors.js';
-import type { Config } from '../../platform/config/config.js';
 import { sendClientError } from '../core/client-error.js';
 import { ResponseWithDefaults } from '../core/responses.js';
 import type { Connections } from './connections.js';
 
-/** Node's HTTP server: its settings, how it listens, and how it stops. */
+/** Node's HTTP server: its settings, and how it stops. */
 
 export type NodeServer = Server<typeof IncomingMessage, typeof ResponseWithDefaults>;
 
@@ -43,25 +41,6 @@ export function serve(server: NodeServer, connections: Connections, onBound: OnB
   server.on('checkExpectation', (request, response) => connections.handle(request, response));
   server.on('clientError', onClientError);
   server.on('connect', (_request, socket) => onClientError({ code: 'CONNECT' }, socket));
-}
-
-/** Throws {@link OperatorError} if the address cannot be used. */
-export async function listen(server: NodeServer, { host, port }: Config): Promise<void> {
-  server.listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const remedies: Record<string, string> = {
-      EADDRINUSE:
-        'is in use; stop what uses it, or set WHATSAPP_MCP_PORT to another port (0 picks a free one)',
-      EACCES: 'may not be used by this user; set WHATSAPP_MCP_PORT to a port above 1023',
-      EADDRNOTAVAIL:
-        'is not an address of this machine; set WHATSAPP_MCP_HOST to one that is, like 127.0.0.1',
-    };
-    const remedy = code === undefined ? undefined : remedies[code];
-    throw remedy ? new OperatorError(`${host}:${port} ${remedy}`, { cause }) : cause;
-  }
 }
 
 /** Accepts no more connections, and resolves when all are closed. */

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
+import { type Authority, isWebOrigin, parseAuthority } from '../../platform/authority.js';
 import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
+import { ownNames } from '../../platform/own-urls.js';
 import { memoizeLast } from './coalesce.js';
 
 /**
@@ -40,14 +42,29 @@ export interface GuardSettings {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly apiKeys: readonly unknown[];
+  /** The machine's name. */
+  readonly hostName: string;
 }
 
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
-export function originNotAllowed(): ApiError {
+/** The longest text of a request that an error repeats. */
+const shownMax = 100;
+
+export function originNotAllowed(origin?: string): ApiError {
+  const isShown = origin !== undefined && origin.length <= shownMax && isWebOrigin(origin);
   return new ApiError(
     'origin_not_allowed',
-    'web pages of this origin may not call here; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours',
+    `web pages of this origin may not call here${isShown ? `: ${origin}` : ''}; list it in WHATSAPP_ALLOWED_ORIGINS if it is yours`,
+  );
+}
+
+function hostNotAllowed(text: string): ApiError {
+  const host = parseAuthority(text);
+  const isShown = host !== null && text.length <= shownMax;
+  return new ApiError(
+    'host_not_allowed',
+    `this Host is not served here${isShown ? `: ${host.name}` : ''}; list it in WHATSAPP_ALLOWED_HOSTS if it is yours`,
   );
 }
 
@@ -55,18 +72,21 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
   const publicUrl = settings.publicUrl === null ? null : new URL(settings.publicUrl);
   const publicBase = settings.publicUrl?.replace(/\/+$/, '') ?? null;
   const listedHosts = new Set(settings.allowedHosts.map((host) => host.toLowerCase()));
-  const ownNames = new Set([
-    'localhost',
-    settings.host.toLowerCase(),
-    publicUrl && withoutBrackets(publicUrl.hostname),
-  ]);
   const listedOrigins = new Set(settings.allowedOrigins);
   // Unlike a name, an address cannot be rebound. Without keys only loopback addresses are served.
   const mayBeAnyAddress = settings.apiKeys.length > 0 && !isLoopbackHost(settings.host);
+  // The machine's name could be rebound by who answers for it in the local network. But every request needs a key there, and
+  // a browser sends a cookie only to the name under which it logged in.
+  const names = new Set([
+    'localhost',
+    settings.host.toLowerCase(),
+    publicUrl && withoutBrackets(publicUrl.hostname),
+    ...(mayBeAnyAddress ? ownNames(settings.hostName) : []),
+  ]);
 
   function isOurs(host: Authority): boolean {
     return (
-      ownNames.has(host.name) ||
+      names.has(host.name) ||
       isLoopbackAddress(host.name) ||
       (mayBeAnyAddress && isIP(host.name) !== 0) ||
       [host.name, `[${host.name}]`, host.text].some((form) => listedHosts.has(form))
@@ -96,10 +116,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
       }
       const host = parseOwnHost(hosts[0] ?? '');
       if (host === null) {
-        throw new ApiError(
-          'host_not_allowed',
-          'this Host is not served here; list it in WHATSAPP_ALLOWED_HOSTS if it is yours',
-        );
+        throw hostNotAllowed(hosts[0] ?? '');
       }
       const isListed = origin !== undefined && listedOrigins.has(origin);
       const isOwnOrigin = origin !== undefined && isSameOrigin(origin, host);
@@ -107,7 +124,7 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
       const site = secFetchSite?.toLowerCase();
       const isCrossOrigin = !isListed && (site === 'cross-site' || (site === 'same-site' && !isOwnOrigin));
       if (isForeign && isBehindTls(origin, host)) throw schemeUnknown(origin);
-      if (isForeign || (isCrossOrigin && !safeMethods.includes(method))) throw originNotAllowed();
+      if (isForeign || (isCrossOrigin && !safeMethods.includes(method))) throw originNotAllowed(origin);
       return {
         baseUrl: publicBase ?? `http://${host.text}`,
         listedOrigin: isListed ? origin : null,
@@ -128,21 +145,6 @@ function schemeUnknown(origin: string): ApiError {
     'origin_not_allowed',
     `this server does not know that it is reached under ${new URL(origin).origin}; set WHATSAPP_PUBLIC_URL to the URL that people open`,
   );
-}
-
-interface Authority {
-  /** Host name or address, lower case, without brackets. */
-  readonly name: string;
-  /** As given, lower case: with port and brackets. */
-  readonly text: string;
-}
-
-/** Returns null for an invalid authority. Stricter than `new URL`, which accepts user info and turns `127.1` or `0x7f.1` into an address. */
-export function parseAuthority(text: string): Authority | null {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text);
-  if (!match || Number(match[3] ?? 0) > 65_535) return null;
-  if (match[1] !== undefined && isIP(match[1]) !== 6) return null;
-  return { name: (match[1] ?? match[2] ?? '').toLowerCase(), text: text.toLowerCase() };
 }
 
 function withoutBrackets(hostname: string): string {

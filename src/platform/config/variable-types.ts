@@ -3,6 +3,7 @@ import { split } from 'shlex';
 import { z } from 'zod';
 import { timingSchema } from '../../contract/timing.js';
 import { parseApiKeys } from '../api-key.js';
+import { isWebOrigin, parseAuthority } from '../authority.js';
 import { type CredentialsKey, makeKeyHint, parseCredentialsKey } from '../credentials-keys.js';
 import { isReadableFile } from '../files.js';
 import { parseRedisUrl } from '../redis/url.js';
@@ -35,11 +36,28 @@ export const bindAddress = z.string().refine((value) => value === 'localhost' ||
 });
 
 export const addressRange = z.string().refine(isAddressRange, {
-  error: 'must be addresses or subnets like 10.0.0.2, 172.16.0.0/12',
+  error: ({ input }) => `must be addresses or subnets like 10.0.0.2, 172.16.0.0/12; ${shown(input)} is none`,
 });
 
-export const webOrigin = z.string().refine(isOrigin, {
-  error: 'must be origins like https://app.example.org, without a path',
+export const webOrigin = z.string().refine(isWebOrigin, {
+  error: ({ input }) =>
+    `must be origins like https://app.example.org, without a path; ${shown(input)} is none`,
+});
+
+/** A host name or address with or without port. The form in which a request's `Host` is compared. */
+export const servedHost = z.string().refine((value) => parseAuthority(value) !== null || isIP(value) === 6, {
+  error: ({ input }) =>
+    `must be host names or addresses like gateway.lan, gateway.lan:8443 or [fd00::1]:8790, without http:// and without a path; ${shown(input)} is none`,
+});
+
+/** A path is allowed: a reverse proxy may serve the product below one. */
+export const publicUrl = z.string().refine(isPublicUrl, {
+  error: 'must be an http(s) URL like https://wa.example.org, without a password, a query or a fragment',
+});
+
+/** An argument without a dash would be a page that the browser opens. */
+export const browserArguments = shellWords().refine((words) => words.every((word) => /^--?\w/.test(word)), {
+  error: 'must be arguments that begin with -, like --proxy-server=http://proxy:3128',
 });
 
 /** The certificate files that the URL names must be readable too. */
@@ -80,18 +98,6 @@ export const credentialsKeys = z.string().transform((text, context) => {
   return keys;
 });
 
-export const shellWords = z.string().transform((text, context) => {
-  try {
-    return split(text);
-  } catch {
-    context.addIssue({
-      code: 'custom',
-      message: 'must be words as a shell splits them; a quote is not closed',
-    });
-    return z.NEVER;
-  }
-});
-
 /** Rows of the timing table as JSON, without their defaults. */
 export const timingOverrides = z
   .string()
@@ -125,6 +131,27 @@ function isAddressRange(value: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }
 
-function isOrigin(value: string): boolean {
-  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value;
+function isPublicUrl(value: string): boolean {
+  if (!/^https?:\/\/[^\s?#]+$/i.test(value) || !URL.canParse(value)) return false;
+  const { username, password, host } = new URL(value);
+  return username === '' && password === '' && parseAuthority(host) !== null;
+}
+
+function shellWords() {
+  return z.string().transform((text, context) => {
+    try {
+      return split(text);
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be words as a shell splits them; a quote is not closed',
+      });
+      return z.NEVER;
+    }
+  });
+}
+
+/** One item of a list, for an error message. */
+function shown(item: unknown): string {
+  return JSON.stringify(String(item).slice(0, 60));
 }

@@ -73,7 +73,7 @@ describe('rate limits', () => {
     assert.ok(waitS >= 1 && waitS <= 60, `${waitS}`);
     const { error } = (await refused.json()) as { error: { code: string; message: string } };
     assert.equal(error.code, 'rate_limited');
-    assert.match(error.message, /more than 5 requests a minute; try again in \d+ s/);
+    assert.match(error.message, /more than 5 requests a minute \(WHATSAPP_RATE_LIMIT\); try again in \d+ s/);
   });
 
   it('count an address over all keys', async () => {

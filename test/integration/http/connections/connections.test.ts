@@ -3,14 +3,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Connections } from '../../../../src/http/connections/connections.js';
-import {
-  createHttpServer,
-  listen,
-  serve,
-  stopServing,
-} from '../../../../src/http/connections/node-server.js';
+import { createHttpServer, serve, stopServing } from '../../../../src/http/connections/node-server.js';
 import { createAddresses } from '../../../../src/http/core/client-ip.js';
 import { loadConfig } from '../../../../src/platform/config/config.js';
+import { listen } from '../../../../src/platform/listen.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { parseMetrics } from '../../../support/metrics.js';

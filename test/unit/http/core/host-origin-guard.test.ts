@@ -5,11 +5,18 @@ import {
   createHostOriginGuard,
   type GuardedRequest,
   type GuardSettings,
-  parseAuthority,
 } from '../../../../src/http/core/host-origin-guard.js';
+import { parseAuthority } from '../../../../src/platform/authority.js';
 
 const loopback: GuardSettings = {
-  ...{ host: '127.0.0.1', publicUrl: null, allowedHosts: [], allowedOrigins: [], apiKeys: [] },
+  ...{
+    host: '127.0.0.1',
+    publicUrl: null,
+    allowedHosts: [],
+    allowedOrigins: [],
+    apiKeys: [],
+    hostName: 'Gateway',
+  },
 };
 const behindProxy: GuardSettings = {
   ...loopback,

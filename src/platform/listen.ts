@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { OperatorError } from '../contract/errors.js';
+import { pause } from './deadline.js';
 
 /** WHATSAPP_MCP_HOST and WHATSAPP_MCP_PORT. */
 interface ListenAddress {
@@ -27,14 +28,26 @@ export async function listen(server: Server, { host, port }: ListenAddress): Pro
   }
 }
 
+/** After a SIGKILL of the product, its process that serves HTTP holds the port for a moment. */
+const releaseMs = 2_000;
+
 /**
  * Listens for a moment, so that a start which cannot listen ends before it has started a Redis and a browser. Another program
  * may still take the port later. Throws {@link OperatorError} if the address cannot be used.
  */
 export async function requireUsableAddress(address: ListenAddress): Promise<void> {
-  const server = createServer();
-  await listen(server, address);
-  const closed = once(server, 'close');
-  server.close();
-  await closed;
+  const deadline = performance.now() + releaseMs;
+  for (;;) {
+    const server = createServer();
+    try {
+      await listen(server, address);
+      const closed = once(server, 'close');
+      server.close();
+      return void (await closed);
+    } catch (error) {
+      const { cause } = error as { cause?: NodeJS.ErrnoException };
+      if (cause?.code !== 'EADDRINUSE' || performance.now() > deadline) throw error;
+    }
+    await pause(100);
+  }
 }

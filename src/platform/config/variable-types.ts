@@ -56,9 +56,13 @@ export const publicUrl = z.string().refine(isPublicUrl, {
 });
 
 /** An argument without a dash would be a page that the browser opens. */
-export const browserArguments = shellWords().refine((words) => words.every((word) => /^--?\w/.test(word)), {
-  error: 'must be arguments that begin with -, like --proxy-server=http://proxy:3128',
-});
+export const browserArguments = shellWords()
+  .refine((words) => words.every((word) => /^--?\w/.test(word)), {
+    error: 'must be arguments that begin with -, like --proxy-server=http://proxy:3128',
+  })
+  .refine((words) => !words.some((word) => /^--?user-data-dir\b/.test(word)), {
+    error: 'must not have --user-data-dir: WHATSAPP_AUTH_DIR names the directory of the profiles',
+  });
 
 /** The certificate files that the URL names must be readable too. */
 export const redisUrl = z

@@ -25,17 +25,24 @@ const behindProxy: GuardSettings = {
   allowedOrigins: ['https://app.example.org'],
 };
 
-function outcome(settings: GuardSettings, request: Partial<GuardedRequest> & { host?: string }): string {
+type Asked = Partial<GuardedRequest> & { host?: string };
+
+function outcome(settings: GuardSettings, request: Asked): string {
+  return refusal(settings, request)?.code ?? 'admitted';
+}
+
+/** null: admitted. */
+function refusal(settings: GuardSettings, request: Asked): ApiError | null {
   const { host = '127.0.0.1:8790', ...rest } = request;
   try {
     createHostOriginGuard(settings).check({
       ...{ method: 'GET', hosts: [host], isHttp10: false, origin: undefined, secFetchSite: undefined },
       ...rest,
     });
-    return 'admitted';
+    return null;
   } catch (error) {
     assert.ok(error instanceof ApiError, String(error));
-    return error.code;
+    return error;
   }
 }
 
@@ -76,6 +83,45 @@ describe('the Host check', () => {
       assert.equal(outcome(loopback, { host }), 'host_not_allowed');
     });
   }
+
+  it('admits the name of the machine, and that name in multicast DNS, only beyond loopback with keys', () => {
+    const exposed = { ...loopback, host: '0.0.0.0', apiKeys: [{}] };
+    const names = ['gateway', 'GATEWAY:8790', 'gateway.local'];
+    for (const host of names) {
+      assert.equal(outcome(exposed, { host }), 'admitted', host);
+      assert.equal(outcome(loopback, { host }), 'host_not_allowed', host);
+      assert.equal(outcome({ ...loopback, apiKeys: [{}] }, { host }), 'host_not_allowed', host);
+    }
+    for (const host of ['gateway.lan', 'a.gateway', 'gateway.local.evil.example']) {
+      assert.equal(outcome(exposed, { host }), 'host_not_allowed', host);
+    }
+    const full = { ...exposed, hostName: 'gateway.example.org' };
+    assert.equal(outcome(full, { host: 'gateway.example.org' }), 'admitted');
+    assert.equal(outcome(full, { host: 'gateway.example.org.local' }), 'host_not_allowed');
+  });
+
+  it('names the setting in its refusal, and what to list there, if that may be shown', () => {
+    const messageFor = (host: string) => refusal(loopback, { host })?.message ?? '';
+    assert.equal(
+      messageFor('Gateway.lan:8790'),
+      'this Host is not served here: gateway.lan; list it in WHATSAPP_ALLOWED_HOSTS if it is yours',
+    );
+    for (const host of ['<script>.lan', 'a b', '', 'x'.repeat(101)]) {
+      assert.equal(
+        messageFor(host),
+        'this Host is not served here; list it in WHATSAPP_ALLOWED_HOSTS if it is yours',
+      );
+    }
+    const origin = 'https://app.example.org';
+    const messageOf = (from: string) => refusal(loopback, { origin: from })?.message ?? '';
+    assert.match(
+      messageOf(origin),
+      /^web pages of this origin may not call here: https:\/\/app\.example\.org; list it in WHATSAPP_ALLOWED_ORIGINS/,
+    );
+    for (const from of ['null', `https://${'a'.repeat(100)}.example`, 'https://a/<b>']) {
+      assert.match(messageOf(from), /^web pages of this origin may not call here; list it/);
+    }
+  });
 
   it('admits any IP address and no other name when it is bound beyond loopback with keys', () => {
     const exposed = { ...loopback, host: '0.0.0.0', apiKeys: [{}] };

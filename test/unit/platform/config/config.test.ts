@@ -51,6 +51,9 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_MCP_PORT', '-1', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_HEADLESS', 'yes', /must be true or false/],
   ['WHATSAPP_CHROME_ARGS', '--a "open', /as a shell splits them; a quote is not closed/],
+  ['WHATSAPP_CHROME_ARGS', 'no-sandbox', /must be arguments that begin with -/],
+  ['WHATSAPP_CHROME_ARGS', '--a https://example.org', /must be arguments that begin with -/],
+  ['WHATSAPP_CHROME_ARGS', '--user-data-dir=/tmp/x', /WHATSAPP_AUTH_DIR names the directory/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/no/such/chrome', /is not an executable file/],
   ['WHATSAPP_CHROME_EXECUTABLE', '/', /is not an executable file/],
   ['WHATSAPP_CREDENTIALS_KEY', 'c2VjcmV0', /key 1 must be base64 of 32 bytes/],
@@ -58,6 +61,25 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_INSTALL', 'always', /must be never or auto/],
   ['WHATSAPP_PUBLIC_URL', 'wa.example.org', /must be an http\(s\) URL/],
   ['WHATSAPP_PUBLIC_URL', 'ftp://wa.example.org', /must be an http\(s\) URL/],
+  ...[
+    'https://u:p@wa.example.org',
+    'https://wa.example.org?a',
+    'https://wa.example.org/#a',
+    'http://a b',
+  ].map((url) => ['WHATSAPP_PUBLIC_URL', url, /without a password, a query or a fragment/] as const),
+  ...['http://a b', 'http://gateway.lan', 'gateway.lan/', '*', '*.lan', 'a:99999', '[::1', 'a b'].map(
+    (host) =>
+      [
+        'WHATSAPP_ALLOWED_HOSTS',
+        `ok.lan, ${host}`,
+        /must be host names or addresses like gateway\.lan/,
+      ] as const,
+  ),
+  [
+    'WHATSAPP_ALLOWED_HOSTS',
+    'ok.lan,http://a b',
+    /without http:\/\/ and without a path; "http:\/\/a b" is none$/,
+  ],
   ['WHATSAPP_ALLOWED_ORIGINS', '*', /must be origins like https:\/\/app\.example\.org/],
   ['WHATSAPP_ALLOWED_ORIGINS', 'https://a.example.org/path', /without a path/],
   ['WHATSAPP_ALLOWED_ORIGINS', 'https://a.example.org, nonsense', /must be origins/],
@@ -310,15 +332,17 @@ describe('configuration', () => {
       '--x',
     ]);
     assert.deepEqual(split("'--rules=MAP a b' --y"), ['--rules=MAP a b', '--y']);
-    assert.deepEqual(split('--dir=/a\\ b "c \\" d"'), ['--dir=/a b', 'c " d']);
+    assert.deepEqual(split('--dir=/a\\ b "--c=\\" d"'), ['--dir=/a b', '--c=" d']);
   });
 
   it('splits lists at commas and drops empty entries', () => {
     const config = loadConfig('all', {
-      WHATSAPP_ALLOWED_HOSTS: 'wa.example.org, localhost:8790,',
+      WHATSAPP_ALLOWED_HOSTS: 'wa.example.org, localhost:8790,[::1]:80,fd00::2,192.168.1.5,',
       WHATSAPP_ALLOWED_ORIGINS: 'https://a.example.org,http://localhost:3000',
     });
-    assert.deepEqual(config.allowedHosts, ['wa.example.org', 'localhost:8790']);
+    assert.deepEqual(config.allowedHosts, [
+      ...['wa.example.org', 'localhost:8790', '[::1]:80', 'fd00::2', '192.168.1.5'],
+    ]);
     assert.deepEqual(config.allowedOrigins, ['https://a.example.org', 'http://localhost:3000']);
   });
 

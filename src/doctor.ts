@@ -3,6 +3,7 @@ import { type Check, type Finding, runChecks } from './doctor/check.js';
 import { configurationChecks } from './doctor/configuration-checks.js';
 import { machineChecks } from './doctor/machine-checks.js';
 import { pageChecks } from './doctor/page-checks.js';
+import { portChecks } from './doctor/port-check.js';
 import { redisChecks } from './doctor/redis-checks.js';
 import { whatsAppChecks } from './doctor/whatsapp-checks.js';
 import { readArguments, runCommand } from './platform/command-line.js';
@@ -31,6 +32,7 @@ function checksFor(config: Config, envFile: string): Check[] {
   return [
     ...configurationChecks(config, envFile),
     ...machineChecks(config),
+    ...portChecks(config),
     ...(config.role === 'http'
       ? []
       : [...browserChecks(config), ...whatsAppChecks(config), ...pageChecks(config)]),

@@ -9,6 +9,8 @@ import { Redis } from 'ioredis';
 import type { Finding } from '../../../src/doctor/check.js';
 import { reachVerdict } from '../../../src/doctor/whatsapp-checks.js';
 import { registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
+import { freePort } from '../../support/free-port.js';
+import { startReplica } from '../../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
 import { ScriptedProcesses } from '../../support/scripted-processes.js';
@@ -45,6 +47,7 @@ async function examine(args: string[], environment: Record<string, string> = {})
       PATH: process.env.PATH,
       REDIS_URL: redis.url,
       WHATSAPP_AUTH_DIR: join(dir, 'auth'),
+      WHATSAPP_MCP_PORT: '0',
       WHATSAPP_CHROME_EXECUTABLE: scripted.browserExecutable,
       WHATSAPP_CHROME_ARGS: chromeArgs,
       ...environment,
@@ -112,6 +115,32 @@ test('an unreachable Redis is one line, and the role http needs no browser', asy
   });
   assert.equal(code, 1);
   assert.deepEqual(levelsOf(findings()), { 'api keys': 'ok', node: 'ok', redis: 'failure' });
+});
+
+test('the port is free, or Holdline has it, or something else has it, which is a failure', async () => {
+  const port = await freePort();
+  const environment = { WHATSAPP_MCP_PORT: String(port) };
+  const found = async () => {
+    const { findings } = await examine(['http', '--json'], environment);
+    return findings().find(({ check }) => check === 'port');
+  };
+  const check = 'port';
+  assert.deepEqual(await found(), { check, level: 'ok', message: `127.0.0.1:${port} is free` });
+  const replica = await startReplica(redis.url, { environment });
+  assert.deepEqual(await found(), { check, level: 'ok', message: `a Holdline serves on 127.0.0.1:${port}` });
+  await replica.close();
+  const other = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  const failure = await found();
+  other.close();
+  assert.equal(failure?.level, 'failure');
+  assert.match(failure?.message ?? '', /is in use; stop what uses it, or set WHATSAPP_MCP_PORT/);
+});
+
+test('what was taken from .env is said, in the words of the script', async () => {
+  const said = 'from .env: WHATSAPP_MAX_SESSIONS';
+  const { findings } = await examine(['http', '--json'], { HOLDLINE_ENV_FILE: said });
+  assert.deepEqual(findings()[0], { check: '.env', level: 'ok', message: said });
 });
 
 test('an invalid configuration ends with exit code 78 and the message of the start', async () => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../contract/errors.js';
 import type { Config } from '../platform/config/config.js';
+import { withDeadline } from '../platform/deadline.js';
 import { requireUsableAddress } from '../platform/listen.js';
 import { localUrl } from '../platform/own-urls.js';
 import { type Check, failure, ok, type Verdict } from './check.js';
@@ -25,8 +26,10 @@ async function portVerdict({ host, port }: Config): Promise<Verdict> {
 
 async function answersAsHoldline(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(answerMs) });
-    return z.object({ ok: z.literal(true) }).safeParse(await response.json()).success;
+    // The timer of AbortSignal.timeout would not keep this process alive until the answer.
+    const response = await withDeadline(fetch(url), answerMs, url);
+    const body = await withDeadline(response.json(), answerMs, url);
+    return z.object({ ok: z.literal(true) }).safeParse(body).success;
   } catch {
     return false;
   }

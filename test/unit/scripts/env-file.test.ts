@@ -41,7 +41,7 @@ describe('.env', () => {
     assert.doesNotMatch(result.stderr, /secret/);
   });
 
-  /** Compose, systemd and a shell read these in the same way. */
+  /** Docker Compose reads these in the same way. */
   for (const [line, value] of [
     ['WHATSAPP_X=plain', 'plain'],
     ['  export WHATSAPP_X = two words  \r', 'two words'],

@@ -9,7 +9,7 @@ import { redisNeedBytes } from '../contract/redis-needs.js';
 import type { Config } from '../platform/config/config.js';
 import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-directory.js';
 import { withDeadline } from '../platform/deadline.js';
-import { prepareRedisPaths } from '../platform/embedded-redis/paths.js';
+import { prepareRedisPaths, redisUrlOf } from '../platform/embedded-redis/paths.js';
 import type { Logger } from '../platform/logger.js';
 import { connectFailFast, type Redis, redisTimeMs } from '../platform/redis/connection.js';
 import { infoField, persistenceProblem, serverInfos, serverProblem } from '../platform/redis/preflight.js';
@@ -45,8 +45,8 @@ async function findEmbeddedRedis(dataDir: string): Promise<{ message: string; ur
     return null;
   } catch (error) {
     if (!(error instanceof DataDirectoryInUseError)) throw error;
-    const { socket } = await prepareRedisPaths(dataDir);
-    return { message: messageOf(error).split(':', 1)[0] ?? '', url: `unix://${encodeURI(socket)}` };
+    const url = redisUrlOf(await prepareRedisPaths(dataDir));
+    return { message: messageOf(error).split(':', 1)[0] ?? '', url };
   }
 }
 

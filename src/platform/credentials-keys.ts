@@ -27,24 +27,37 @@ export function parseCredentialsKey(text: string): CredentialsKey | null {
  * {@link OperatorError} if the file is not a valid key: a new key could not decrypt the existing backup.
  */
 export async function loadOrMakeCredentialsKey(dataDir: string): Promise<CredentialsKey> {
+  const found = await loadCredentialsKey(dataDir);
+  if (found !== null) return found;
   const file = credentialsKeyFile(dataDir);
-  try {
-    const found = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
-    const text = found ?? `${randomBytes(32).toString('base64')}\n`;
-    if (found === null) await writePrivateFile(file, text);
-    const key = parseCredentialsKey(text.trim());
-    if (key !== null) return key;
-  } catch (cause) {
-    throw new OperatorError(
-      `the key of the credentials backup, ${file}, cannot be used: ${messageOf(cause)}`,
-      { cause },
-    );
-  }
+  const text = randomBytes(32).toString('base64');
+  await writePrivateFile(file, `${text}\n`).catch((cause) => {
+    throw unusableKeyFile(file, cause);
+  });
+  return parseCredentialsKey(text) as CredentialsKey;
+}
+
+/** Loads the key from a data directory. null: there is none. Throws as {@link loadOrMakeCredentialsKey}. */
+export async function loadCredentialsKey(dataDir: string): Promise<CredentialsKey | null> {
+  const file = credentialsKeyFile(dataDir);
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'ENOENT') return null;
+    throw unusableKeyFile(file, cause);
+  });
+  if (text === null) return null;
+  const key = parseCredentialsKey(text.trim());
+  if (key !== null) return key;
   throw new OperatorError(
     `${file} does not hold base64 of 32 bytes: put the key back, or remove the file to have a new one made (a backup made with the old key can then not be read)`,
+  );
+}
+
+function unusableKeyFile(file: string, cause: unknown): OperatorError {
+  return new OperatorError(
+    `the key of the credentials backup, ${file}, cannot be used: ${messageOf(cause)}`,
+    {
+      cause,
+    },
   );
 }
 

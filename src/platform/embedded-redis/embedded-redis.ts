@@ -1,10 +1,9 @@
-import { pathToFileURL } from 'node:url';
 import { messageOf } from '../../contract/errors.js';
 import { pause } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { describeExit } from './describe-exit.js';
 import { adoptLeftoverServer } from './leftover-server.js';
-import { prepareRedisPaths } from './paths.js';
+import { prepareRedisPaths, redisUrlOf } from './paths.js';
 import { endRedis, type RedisProcess, spawnRedis } from './process.js';
 import {
   defaultEmbeddedRedisTiming,
@@ -68,7 +67,7 @@ class RunningRedis implements EmbeddedRedis {
   #stopped: Promise<void> | undefined;
 
   constructor(server: RedisProcess, settings: EmbeddedRedisSettings) {
-    this.url = `unix://${pathToFileURL(settings.paths.socket).pathname}`;
+    this.url = redisUrlOf(settings.paths);
     this.#server = server;
     this.#settings = settings;
     this.#restartLoop = this.#keepRunning();

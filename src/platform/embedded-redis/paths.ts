@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { messageOf, OperatorError } from '../../contract/errors.js';
 import { sha256Hex } from '../digest.js';
 
@@ -9,6 +10,11 @@ export interface RedisPaths {
   /** Its working directory, with the append-only file; absolute, without symbolic links. */
   readonly directory: string;
   readonly socket: string;
+}
+
+/** In the form of REDIS_URL. */
+export function redisUrlOf({ socket }: RedisPaths): string {
+  return `unix://${pathToFileURL(socket).pathname}`;
 }
 
 /** The shortest limit of a Unix socket's path on the supported systems (macOS 103 bytes, Linux 107). */

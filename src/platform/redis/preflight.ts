@@ -33,11 +33,11 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
     if (problem !== null) return problem;
     // Until then no node of a cluster is known.
     if (redis.status !== 'ready') await new Promise((resolve) => redis.once('ready', resolve));
-    return problemOfServers();
+    return problemWithWarning();
   };
   let hasWarned = false;
   /** Warns once of what prevents nothing. */
-  async function problemOfServers(): Promise<string | null> {
+  async function problemWithWarning(): Promise<string | null> {
     const infos = await serverInfos(redis);
     const warning = firstOf(infos, persistenceProblem);
     if (warning !== null && !hasWarned) log.warn(warning);
@@ -52,7 +52,7 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
   redis.on('ready', async () => {
     if (!hasVerdict) return;
     // It may be another server now. If the check fails, it runs again after the next reconnect.
-    const problem = await problemOfServers().catch(() => null);
+    const problem = await problemWithWarning().catch(() => null);
     if (problem !== null) log.error(problem);
   });
   // It may reject while the parts still start, before it is awaited.
@@ -64,6 +64,11 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
       return disconnect(redis);
     },
   };
+}
+
+/** One sentence: what is wrong with a server of this Redis, and what to do. null: nothing is wrong. */
+export async function problemOfServers(redis: Redis): Promise<string | null> {
+  return firstOf(await serverInfos(redis), serverProblem);
 }
 
 function firstOf(infos: readonly string[], problemOf: (info: string) => string | null): string | null {

@@ -92,7 +92,7 @@ export class LoginRestorer {
     let dir: string | null = null;
     try {
       dir = await mkdtemp(`${profile.dir}.restore-`);
-      await snapshots.fetch(snapshot, dir, isExpected, signal);
+      await snapshots.fetch(snapshot, dir, isSnapshotPath, signal);
       const account = accountSchema
         .nullable()
         .parse(JSON.parse(await readFile(join(dir, accountFile), 'utf8')));
@@ -110,7 +110,8 @@ export class LoginRestorer {
   }
 }
 
-function isExpected(path: string): boolean {
+/** Whether the path can be in a snapshot of a login. */
+export function isSnapshotPath(path: string): boolean {
   const clean = path.replace(/^\.\//, '').replace(/\/$/, '');
   if (['', '.', 'Default', accountFile, storageFile].includes(clean)) return true;
   return loginFolders.some((folder) => clean === folder || clean.startsWith(`${folder}/`));

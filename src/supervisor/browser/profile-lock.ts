@@ -35,6 +35,12 @@ export async function readProfileLock(dir: string): Promise<LockHolder | null> {
   return { host, pid: Number(target.slice(at + 1)), isHere: host === hostname() };
 }
 
+/** Whether a browser on this host uses the profile. */
+export async function isProfileInUse(dir: string): Promise<boolean> {
+  const holder = await readProfileLock(dir);
+  return holder?.isHere === true && (await isBrowserOn(dir, holder.pid));
+}
+
 async function isBrowserOn(dir: string, pid: number): Promise<boolean> {
   return (await readCommandLine(pid))?.includes(`--user-data-dir=${dir}`) ?? false;
 }

@@ -1,4 +1,4 @@
-# One image for every role: docker run … holdline [all|http|supervisor|doctor|key|import-session|page-contract].
+# One image for every role: docker run … holdline [all|http|supervisor|doctor|key|backup|restore|…].
 # docs/deployment.md says how to run it.
 
 ARG NODE_IMAGE=node:20-bookworm-slim

@@ -19,7 +19,7 @@ readonly node_minimum=20.18
 readonly packages_stamp=node_modules/.holdline-lock
 readonly build_stamp=dist/.holdline-build
 
-# prepare all|http|supervisor|demo|test|test-quick|key|doctor|page-contract|build|packages (packages: does not build)
+# prepare all|http|supervisor|backup|demo|test|test-quick|key|doctor|page-contract|build|packages (packages: does not build)
 prepare() {
   local role=$1
   check_node
@@ -81,7 +81,7 @@ provide() {
 
 uses_redis_server() {
   case $1 in
-    all) [ -z "${REDIS_URL:-}" ] ;;
+    all | backup) [ -z "${REDIS_URL:-}" ] ;;
     demo | test | test-quick) true ;;
     *) false ;;
   esac
@@ -89,7 +89,7 @@ uses_redis_server() {
 
 uses_browser() {
   case $1 in
-    http | key | doctor | page-contract | build | packages | test-quick) false ;;
+    http | key | backup | doctor | page-contract | build | packages | test-quick) false ;;
     *) true ;;
   esac
 }
@@ -148,7 +148,7 @@ refuse_to_install() {
 
 how_to_get_redis() {
   local own=', or set REDIS_URL to a Redis of your own'
-  if [ "$role" != all ]; then own=''; fi
+  case $role in all | backup) ;; *) own='' ;; esac
   printf '%s' "install Redis (apt-get install redis-server, dnf install redis, brew install redis)$own"
 }
 

@@ -56,6 +56,8 @@ export interface Config {
   readonly sendTtlS: number;
   /** The first encrypts the backup of credentials, all decrypt it. Empty: no key was given. */
   readonly credentialsKeys: readonly CredentialsKey[];
+  /** Encrypts the file of `npm run backup`. null: it is asked for on the terminal. */
+  readonly backupPassphrase: string | null;
   readonly hostName: string;
   readonly timing: Timing;
   /** Sentences for the log: what was ignored, and what is unsafe. */
@@ -125,6 +127,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     recycling: { memoryMb: v.WHATSAPP_BROWSER_MEMORY_MB, days: v.WHATSAPP_RECYCLE_DAYS },
     sendTtlS: v.WHATSAPP_SEND_TTL_S,
     credentialsKeys: v.WHATSAPP_CREDENTIALS_KEY,
+    backupPassphrase: v.WHATSAPP_BACKUP_PASSPHRASE ?? null,
     hostName: hostname(),
     timing: Object.freeze(timing),
     warnings: [

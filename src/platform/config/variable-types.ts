@@ -102,6 +102,8 @@ export const credentialsKeys = z.string().transform((text, context) => {
   return keys;
 });
 
+export const passphrase = z.string().min(12, 'must have at least 12 characters');
+
 /** Rows of the timing table as JSON, without their defaults. */
 export const timingOverrides = z
   .string()

@@ -168,6 +168,7 @@ describe('configuration', () => {
       recycling: { memoryMb: 2_048, days: 0 },
       sendTtlS: 3_600,
       credentialsKeys: [],
+      backupPassphrase: null,
       timing: timingSchema.parse({}),
       warnings: [],
     } satisfies Omit<Config, 'hostName'>);

@@ -1,0 +1,50 @@
+import { OperatorError } from '../contract/errors.js';
+import { runJobId, sessionsQueue } from '../contract/names.js';
+import { openQueue } from '../platform/queues/job-queue.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { readSupervisors } from '../platform/store/supervisor-registry.js';
+import { Profile } from '../supervisor/browser/profile.js';
+import type { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
+import { linkedNote, readRun } from './save-login.js';
+
+interface Target {
+  readonly redis: Redis;
+  readonly session: string;
+  readonly authDir: string;
+  readonly snapshots: SnapshotStore;
+  readonly isReplacing: boolean;
+}
+
+/** Throws an {@link OperatorError} while anything runs on the target, or if it has a login that must not be replaced. */
+export async function refuseUnlessFree(target: Target): Promise<void> {
+  const { redis, session, authDir, snapshots, isReplacing } = target;
+  const [alive] = await readSupervisors(redis);
+  if (alive !== undefined) {
+    throw new OperatorError(
+      `the supervisor ${alive.supervisor} is running: stop every supervisor, then restore again (one that was killed counts for 6 s more)`,
+    );
+  }
+  const run = await readRun(redis, session);
+  if (run.isRunning) {
+    throw new OperatorError(
+      'the session runs, or its supervisor was killed some seconds ago: stop every supervisor, wait 15 s, then restore again',
+    );
+  }
+  if (isReplacing) return;
+  const hasSnapshot = (await snapshots.find(run.wipedEpoch)).length > 0;
+  const profile = new Profile(authDir, session);
+  if (!hasSnapshot && (await linkedNote(profile, run.wipedEpoch)) === null) return;
+  throw new OperatorError(
+    `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}): end it with POST /api/logout, or add --replace to replace it`,
+  );
+}
+
+/** Removes a start that waits for a supervisor: nobody wants the session to start by itself after a restore. */
+export async function removeWaitingStart(redis: Redis, session: string): Promise<void> {
+  const queue = openQueue(sessionsQueue, redis);
+  try {
+    await queue.remove(runJobId(session));
+  } finally {
+    await queue.close();
+  }
+}

@@ -1,0 +1,131 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OperatorError } from '../contract/errors.js';
+import { sessionKeys } from '../contract/keys.js';
+import { parseHeartbeat } from '../contract/status.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { parseWipedEpoch } from '../platform/store/wipe-store.js';
+import { isSnapshotPath } from '../supervisor/browser/login-restorer.js';
+import { Profile } from '../supervisor/browser/profile.js';
+import { isProfileInUse } from '../supervisor/browser/profile-lock.js';
+import type { ProfileNote } from '../supervisor/browser/profile-note.js';
+import { DamagedSnapshotError } from '../supervisor/credentials/errors.js';
+import { copyLogin, fingerprintOf } from '../supervisor/credentials/login-files.js';
+import type { FoundSnapshot, SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
+import { accountFile, storageFile } from '../supervisor/credentials/take-snapshot.js';
+import { writeJson } from './saved-data.js';
+
+interface LoginPlaces {
+  readonly redis: Redis;
+  readonly session: string;
+  readonly authDir: string;
+  readonly snapshots: SnapshotStore;
+}
+
+/**
+ * Copies the session's newest login into `dir`, a new directory in `authDir`: from the profile here if no run uses it, otherwise
+ * from the newest good snapshot in Redis. Resolves to the time at which the login was read. Throws an {@link OperatorError} if
+ * there is none that can be copied.
+ */
+export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortSignal): Promise<string> {
+  const { redis, session, authDir, snapshots } = places;
+  const run = await readRun(redis, session);
+  const found = await snapshots.find(run.wipedEpoch);
+  const profile = new Profile(authDir, session);
+  const note = await linkedNote(profile, run.wipedEpoch);
+  const newest = found.find((snapshot) => snapshot.type !== 'damaged');
+  const isProfileNewer =
+    note !== null && (newest === undefined || note.epoch >= newest.manifest.header.epoch);
+
+  await mkdir(dir, { mode: 0o700 });
+  if (isProfileNewer && !run.isRunning && !(await isProfileInUse(profile.dir))) {
+    await copyProfile(profile, note, dir, signal);
+    const now = await readRun(redis, session);
+    if (now.isRunning || now.fence !== run.fence) {
+      throw new OperatorError('the session was started during the backup: make the backup again');
+    }
+    return new Date().toISOString();
+  }
+  const takenAt = await fetchSnapshot(snapshots, found, dir, signal);
+  if (takenAt !== null) return takenAt;
+  throw new OperatorError(whyNoLogin(found, run.isRunning, note !== null, snapshots.hasKey));
+}
+
+interface RunInRedis {
+  /** A run has the session, or had it some seconds ago. */
+  readonly isRunning: boolean;
+  /** Changes with every run. */
+  readonly fence: string | null;
+  readonly wipedEpoch: number;
+}
+
+/** Whether the session runs, and the wipe that voids older logins. */
+export async function readRun(redis: Redis, session: string): Promise<RunInRedis> {
+  const { lock, heartbeat, fence, wiped } = sessionKeys(session);
+  const [token, beat, fenceText, wipedText] = await redis.mget(lock, heartbeat, fence, wiped);
+  return {
+    isRunning: token != null || parseHeartbeat(beat ?? null) === 'live',
+    fence: fenceText ?? null,
+    wipedEpoch: parseWipedEpoch(wipedText) ?? 0,
+  };
+}
+
+/** The note of a profile that has a login; null: there is no login, or a wipe has voided it. */
+export async function linkedNote(profile: Profile, wipedEpoch: number): Promise<ProfileNote | null> {
+  const note = await profile.readNote();
+  if (note === null || !note.isLinked || note.wipedEpoch < wipedEpoch) return null;
+  return (await fingerprintOf(profile.dir)) === null ? null : note;
+}
+
+async function copyProfile(
+  profile: Profile,
+  note: ProfileNote,
+  dir: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await copyLogin(profile.dir, dir, signal);
+  await writeJson(join(dir, accountFile), note.account);
+  const storage = await profile.readStorage();
+  if (storage !== null) await writeJson(join(dir, storageFile), storage);
+}
+
+/** Resolves to the time at which the snapshot was taken. null: no snapshot is good. */
+async function fetchSnapshot(
+  snapshots: SnapshotStore,
+  found: readonly FoundSnapshot[],
+  dir: string,
+  signal: AbortSignal,
+): Promise<string | null> {
+  for (const snapshot of found) {
+    if (snapshot.type !== 'readable') continue;
+    try {
+      await snapshots.fetch(snapshot, dir, isSnapshotPath, signal);
+      return snapshot.manifest.header.takenAt;
+    } catch (error) {
+      if (!(error instanceof DamagedSnapshotError)) throw error;
+      await rm(dir, { recursive: true, force: true });
+      await mkdir(dir, { mode: 0o700 });
+    }
+  }
+  return null;
+}
+
+function whyNoLogin(
+  found: readonly FoundSnapshot[],
+  isRunning: boolean,
+  hasProfile: boolean,
+  hasKey: boolean,
+): string {
+  const sealed = found.find((snapshot) => snapshot.type === 'unreadable');
+  if (sealed?.type === 'unreadable') {
+    return `the login in Redis is encrypted with another key: set the WHATSAPP_CREDENTIALS_KEY of the supervisors (key id ${sealed.manifest.header.keyId})`;
+  }
+  if (isRunning && hasProfile) {
+    return 'the session runs, and Redis has no copy of its login: stop it (POST /api/stop) and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY';
+  }
+  if (found.length > 0) return 'the copies of the login in Redis are damaged, and there is no other here';
+  const elsewhere = hasKey
+    ? ''
+    : '; without WHATSAPP_CREDENTIALS_KEY it is only on the machine that runs the session: make the backup there';
+  return `there is no login to back up: the session was never linked, or it was logged out${elsewhere}`;
+}

@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runCommand, UsageError } from './backup/command.js';
+import { askForPassphrase } from './backup/passphrase.js';
+import { readSettings, restoreBackup } from './backup/restore-backup.js';
+import { standardStream } from './backup/sealed-file.js';
+import { messageOf, OperatorError } from './contract/errors.js';
+import { defaultSession } from './contract/names.js';
+import { loadConfig } from './platform/config/config.js';
+import { parseVariables } from './platform/config/variables.js';
+
+const usage = `usage: npm run restore -- FILE [--replace]
+       npm run restore -- FILE --settings NEWFILE
+
+Restores a backup of npm run backup, while Holdline is stopped. FILE may be -, for stdin.
+  --replace            replace the login that is here
+  --settings NEWFILE   only write the settings of the backup, as an environment file
+It asks for the passphrase if WHATSAPP_BACKUP_PASSPHRASE is not set. docs/backup.md says more.`;
+
+interface Arguments {
+  readonly source: string;
+  readonly isReplacing: boolean;
+  readonly settingsFile: string | null;
+}
+
+await runCommand(usage, async (signal) => {
+  const given = readArguments();
+  if (given === null) return void process.stdout.write(`${usage}\n`);
+  const { source, isReplacing, settingsFile } = given;
+  const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
+  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
+  const passphrase = config.backupPassphrase ?? (await askForPassphrase(false));
+  const options = { config, session: defaultSession, source, passphrase };
+  if (settingsFile !== null) return writeSettings(settingsFile, await readSettings(options, signal));
+
+  const { manifest, sends, events, profileDir } = await restoreBackup({ ...options, isReplacing }, signal);
+  const { given: settings } = parseVariables(process.env);
+  const others = Object.keys(manifest.settings).filter((name) => settings[name] !== manifest.settings[name]);
+  process.stdout.write(`
+  backup   of ${manifest.host}, made ${manifest.madeAt}
+  login    as of ${manifest.loginAt}, ${profileDir === null ? 'in Redis, for every supervisor' : `in ${profileDir}, for the supervisor of this machine only`}
+  sends    ${sends}; ${manifest.counts.unsettledSends} had not settled: they are unknown now, and not sent again
+  events   ${events}
+${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
+Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST /api/auth/start: no
+scan is needed.
+
+`);
+});
+
+async function writeSettings(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { mode: 0o600, flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+    throw new OperatorError(`${file} exists already: name a new file, and compare the two`);
+  });
+  process.stdout.write(
+    `\n  settings   ${file}\n\nThey are those of the old machine: correct paths and addresses in them.\n\n`,
+  );
+}
+
+/** null: only the usage was asked for. */
+function readArguments(): Arguments | null {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        replace: { type: 'boolean' },
+        settings: { type: 'string' },
+      },
+    });
+    if (values.help) return null;
+    const [source, ...more] = positionals;
+    if (source === undefined || more.length > 0) throw new Error('name one file');
+    const { settings, replace = false } = values;
+    // npm runs scripts in the directory of the package; INIT_CWD is where the operator typed the path.
+    const from = (path: string) => resolve(process.env.INIT_CWD ?? '.', path);
+    return {
+      source: source === standardStream ? source : from(source),
+      isReplacing: replace,
+      settingsFile: settings === undefined ? null : from(settings),
+    };
+  } catch (error) {
+    throw new UsageError(messageOf(error));
+  }
+}

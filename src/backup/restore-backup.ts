@@ -94,7 +94,9 @@ async function unpackBackup(
   try {
     await unpackFolder(readSealed(source, passphrase), dir, isExpected, signal);
   } catch (error) {
-    if (error instanceof DamagedSnapshotError) throw await unexpectedContent(dir);
+    // It was decrypted, so it is complete: it is another archive than this version expects, or none.
+    const code = String((error as { code?: unknown } | null)?.code);
+    if (error instanceof DamagedSnapshotError || /^(Z|TAR)_/.test(code)) throw await unexpectedContent(dir);
     throw error;
   }
   await refuseOtherVersion(dir);

@@ -3,7 +3,7 @@ import { open, readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { z } from 'zod';
 import { OperatorError } from '../contract/errors.js';
-import { parseAs } from '../contract/json.js';
+import { parseJson } from '../contract/json.js';
 
 /** Files with one JSON value, or with one on each line. Only their owner can read them. */
 
@@ -44,9 +44,9 @@ export async function* readLines<T>(file: string, schema: z.ZodType<T>, batch = 
 }
 
 function parsed<T>(schema: z.ZodType<T>, text: string | null): T {
-  const value = parseAs(schema, text);
-  if (value === null) throw new UnexpectedContentError();
-  return value;
+  const { success, data } = schema.safeParse(parseJson(text ?? ''));
+  if (!success) throw new UnexpectedContentError();
+  return data;
 }
 
 /** The backup is complete and unchanged, but something in it is not what this version expects. */

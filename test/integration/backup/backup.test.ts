@@ -1,0 +1,402 @@
+import assert from 'node:assert/strict';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { Redis } from 'ioredis';
+import { makeBackup } from '../../../src/backup/make-backup.js';
+import { type Restored, readSettings, restoreBackup } from '../../../src/backup/restore-backup.js';
+import type { SendJob } from '../../../src/contract/command-jobs.js';
+import {
+  answerKey,
+  attemptKey,
+  commandRoomKey,
+  limitsPrefix,
+  loginKey,
+  qrLinkKey,
+  sessionKeys,
+  supervisorsKey,
+} from '../../../src/contract/keys.js';
+import { createCommandQueues } from '../../../src/http/commands/command-queues.js';
+import { createJobReader } from '../../../src/http/commands/job-reader.js';
+import { findJobView } from '../../../src/http/commands/send-status.js';
+import { loadConfig } from '../../../src/platform/config/config.js';
+import { parseCredentialsKey } from '../../../src/platform/credentials-keys.js';
+import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-map.js';
+import { recordOutcome } from '../../../src/platform/store/send-attempts.js';
+import { Profile } from '../../../src/supervisor/browser/profile.js';
+import { SnapshotStore } from '../../../src/supervisor/credentials/snapshot-store.js';
+import { accessList } from '../../docs/access-list.js';
+import { makeKeyText } from '../../support/credentials.js';
+import { claimToWrite } from '../../support/event-writer.js';
+import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
+import { onBound } from '../../support/on-bound.js';
+import { type RedisNode, startRedisCluster, startRedisNode } from '../../support/redis-fleet.js';
+
+const session = 'default';
+const passphrase = 'four words of a test';
+const wid = '491517654321@c.us';
+const k = sessionKeys(session);
+const never = new AbortController().signal;
+
+/** A machine: its Redis, its key and its directory of profiles. */
+interface Machine {
+  readonly redis: Redis;
+  readonly authDir: string;
+  readonly config: ReturnType<typeof loadConfig>;
+  readonly snapshots: SnapshotStore;
+}
+
+describe('a backup of a session', () => {
+  let source: RedisNode;
+  let target: RedisNode;
+  let file: string;
+
+  before(async () => {
+    [source, target] = await Promise.all([startRedisNode(), startRedisNode()]);
+  });
+  beforeEach(async () => {
+    await Promise.all([source.redis.flushall(), target.redis.flushall()]);
+    file = join(scratchDir(), 'backup.age');
+  });
+  after(async () => {
+    await Promise.all([source.close(), target.close()]);
+    await assertNothingLeft();
+  });
+
+  function machine({ redis }: RedisNode, url: string, keyText = makeKeyText()): Machine {
+    const authDir = join(scratchDir(), 'auth');
+    const config = loadConfig('supervisor', {
+      ...{ REDIS_URL: url, WHATSAPP_AUTH_DIR: authDir, WHATSAPP_CREDENTIALS_KEY: keyText },
+    });
+    const key = parseCredentialsKey(keyText);
+    const keys = key === null ? [] : [key];
+    return { redis, authDir, config, snapshots: new SnapshotStore({ redis, session, keys, onBound }) };
+  }
+  const urlOf = ({ port }: RedisNode) => `redis://127.0.0.1:${port}`;
+  const on = (node: RedisNode, keyText?: string) => machine(node, urlOf(node), keyText);
+
+  /** A login with these bytes, stored as the snapshot of a run. */
+  async function linkedMachine(text = 'the login'): Promise<Machine> {
+    const made = on(source);
+    const { fence } = await claimToWrite(source.redis);
+    const dir = scratchDir();
+    mkdirSync(join(dir, 'Default/IndexedDB/x.leveldb'), { recursive: true });
+    writeFileSync(join(dir, 'Default/IndexedDB/x.leveldb/000003.log'), text);
+    writeFileSync(join(dir, 'account.json'), JSON.stringify({ wid, pushname: 'Me', platform: 'android' }));
+    await made.snapshots.store(dir, { epoch: fence.epoch, wipedEpoch: 0 }, never);
+    return made;
+  }
+
+  const backUp = ({ config }: Machine, settings = {}) =>
+    makeBackup({ config, session, target: file, passphrase, settings }, never);
+
+  const restore = ({ config }: Machine, isReplacing = false, signal = never): Promise<Restored> =>
+    restoreBackup({ config, session, source: file, passphrase, isReplacing }, signal);
+
+  /** The content of the newest snapshot. */
+  async function loginIn({ snapshots }: Machine): Promise<string> {
+    const [found] = await snapshots.find(0);
+    assert.ok(found?.type === 'readable', 'there is a snapshot that this machine can read');
+    const dir = scratchDir();
+    await snapshots.fetch(found, dir, () => true, never);
+    return readFileSync(join(dir, 'Default/IndexedDB/x.leveldb/000003.log'), 'utf8');
+  }
+
+  const job: SendJob = {
+    ...{ phoneNumber: '15551234567', chatId: null, linkPreview: true, markSeen: true, message: 'a secret' },
+    ...{ requestHash: 'f'.repeat(64), notAfter: Date.now() + 600_000, wipedEpoch: 0, wid, requestId: 'r' },
+  };
+  const sent = {
+    status: 'sent' as const,
+    result: {
+      ...{ ok: true as const, to: '15551234567', chat_id: '15551234567@c.us', message_id: 'x' },
+      timestamp: new Date().toISOString(),
+    },
+  };
+
+  /** Sends in every state: waiting, being sent, sent but not completed, completed, and completed two days ago. */
+  async function addSends(redis: Redis): Promise<Record<string, string>> {
+    const queues = createCommandQueues({ redis, session, sendQueueMax: 1_000 });
+    const id = () => `m-${randomUUID()}`;
+    const ids = { waiting: id(), active: id(), recorded: id(), done: id(), old: id() };
+    for (const each of Object.values(ids)) await queues.addSend(each, job);
+    await queues.close();
+    const queue = '{wa}:sends-default';
+    for (const each of [ids.active, ids.recorded]) {
+      await redis.lrem(`${queue}:wait`, 0, each);
+      await redis.lpush(`${queue}:active`, each);
+    }
+    await recordOutcome(redis, session, ids.recorded, sent);
+    for (const [each, at] of [
+      [ids.done, Date.now() - 1_000],
+      [ids.old, Date.now() - 2 * 86_400_000],
+    ] as const) {
+      await redis.lrem(`${queue}:wait`, 0, each);
+      const settled = { data: JSON.stringify({ ...job, message: null }), returnvalue: JSON.stringify(sent) };
+      await redis.hset(`${queue}:${each}`, { ...settled, finishedOn: at, processedOn: at, ats: 1 });
+      await redis.zadd(`${queue}:completed`, at, each);
+    }
+    return ids;
+  }
+
+  it('restores the login under the key of the target, and a later run owns it', async () => {
+    await backUp(await linkedMachine());
+    const there = on(target);
+    assert.equal((await restore(there)).profileDir, null);
+    assert.equal(await loginIn(there), 'the login');
+    const [found] = await there.snapshots.find(0);
+    assert.ok(found?.type === 'readable');
+    const { header } = found.manifest;
+    assert.equal(await target.redis.get(k.wiped), String(header.wipedEpoch), 'no older profile is better');
+    const { fence } = await claimToWrite(target.redis);
+    assert.ok(fence.epoch > header.epoch);
+  });
+
+  it('never has a send sent again: what had not settled is unknown, the rest keeps its outcome', async () => {
+    const made = await linkedMachine();
+    const ids = await addSends(source.redis);
+    const { counts } = await backUp(made);
+    assert.deepEqual(counts, { settledSends: 3, unsettledSends: 2, events: 0 });
+    assert.doesNotMatch(readFileSync(file, 'latin1'), /a secret/);
+
+    await restore(on(target));
+    const jobs = createJobReader(target.redis, session);
+    const views = await Promise.all(
+      ['waiting', 'active', 'recorded', 'done'].map((name) => findJobView(jobs, ids[name] ?? '')),
+    );
+    assert.deepEqual(
+      views.map(({ status, error }) => [status, error?.code]),
+      [
+        ['unknown', 'interrupted'],
+        ['unknown', 'interrupted'],
+        ['sent', undefined],
+        ['sent', undefined],
+      ],
+    );
+    await assert.rejects(findJobView(jobs, ids.old ?? ''), /no job/);
+    assert.deepEqual(await target.redis.keys('{wa}:sends-default:{wait,active}'), []);
+    const stored = await Promise.all(
+      (await target.redis.keys('{wa}:sends-default:m-*')).map((key) => target.redis.hget(key, 'data')),
+    );
+    assert.equal(stored.length, 4);
+    assert.ok(stored.every((data) => JSON.parse(data ?? '').message === null));
+  });
+
+  it('keeps what the target knows of a send since the backup', async () => {
+    const made = await linkedMachine();
+    const { waiting = '' } = await addSends(source.redis);
+    await backUp(made);
+    const settled = { timestamp: 1, data: JSON.stringify(job), returnvalue: JSON.stringify(sent) };
+    await target.redis.hset(`{wa}:sends-default:${waiting}`, { ...settled, finishedOn: Date.now() });
+    await restore(on(target));
+    const view = await findJobView(createJobReader(target.redis, session), waiting);
+    assert.equal(view.status, 'sent');
+  });
+
+  it('restores events under their ids, and the numbers behind hidden ids', async () => {
+    const made = await linkedMachine();
+    const writer = await claimToWrite(source.redis);
+    await source.redis.set(k.account, `4 ${wid}`);
+    for (let n = 0; n < 3; n++) await writer.messages(...Array.from({ length: 150 }, (_, i) => `${n} ${i}`));
+    await rememberNumbers(source.redis, session, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+    const before = await source.redis.xrange(k.events, '-', '+');
+    await backUp(made);
+    assert.equal((await restore(on(target))).events, 450);
+    assert.deepEqual(await target.redis.xrange(k.events, '-', '+'), before);
+    assert.deepEqual(await readNumbers(target.redis, session, wid, ['77@lid']), ['491511234567']);
+    assert.equal(await target.redis.get(k.account), `1 ${wid}`);
+    // The account goes on where it was: its next event comes after them, and a link of it deletes nothing.
+    const next = await claimToWrite(target.redis);
+    await next.publish({ account: { wid, pushname: null, platform: null } });
+    assert.ok((await target.redis.xlen(k.events)) > 450);
+    await next.publish({ account: { wid: '1@c.us', pushname: null, platform: null } });
+    assert.ok((await target.redis.xlen(k.events)) < 10, 'the link of another account deletes them');
+  });
+
+  it('leaves out what is volatile or secret, and starts nothing', async () => {
+    const made = await linkedMachine();
+    await addSends(source.redis);
+    const volatile = [loginKey('a'), qrLinkKey('b'), `${limitsPrefix}:login:c`, answerKey(session, 'r')];
+    for (const key of [...volatile, k.intent, k.qrPng, k.endedStart]) await source.redis.set(key, '{}');
+    await source.redis.hset(commandRoomKey(session, 'sends'), 'x', '1:1');
+    await source.redis.hset(k.quarantineIndex, '{wa}:x', '{}');
+    await backUp(made);
+    await restore(on(target));
+    const names = (await target.redis.keys('*')).map((key) => key.replace(/m-[\da-f-]{36}$/, 'm-'));
+    assert.deepEqual(
+      [...new Set(names)].sort(),
+      [
+        k.account,
+        k.snapshot,
+        k.backupSummary,
+        k.events,
+        k.fence,
+        k.heartbeat,
+        k.outcome,
+        k.state,
+        k.wiped,
+        '{wa}:sends-default:completed',
+        '{wa}:sends-default:m-',
+        '{wa}:sessions:meta',
+      ].sort(),
+    );
+    assert.equal(await target.redis.get(k.heartbeat), 'ended', 'no supervisor starts it by itself');
+  });
+
+  it('backs up what it can read of a session with unusable keys', async () => {
+    const made = await linkedMachine();
+    const ids = await addSends(source.redis);
+    await source.redis.hset(`{wa}:sends-default:${ids.waiting}`, 'data', 'no JSON');
+    await source.redis.set(attemptKey(session, ids.active ?? ''), 'no JSON');
+    await source.redis.del(`{wa}:sends-default:${ids.done}`);
+    await source.redis.set(`{wa}:sends-default:${ids.done}`, 'no hash');
+    for (const key of [k.events, k.lids, k.wiped, k.heartbeat]) await source.redis.lpush(key, 'x');
+    const { counts } = await backUp(made);
+    assert.deepEqual(counts, { settledSends: 2, unsettledSends: 2, events: 0 });
+    await restore(on(target));
+    assert.equal(
+      JSON.parse((await target.redis.hget(`{wa}:sends-default:${ids.active}`, 'returnvalue')) ?? '').status,
+      'unknown',
+    );
+  });
+
+  it('is refused without a login that can be read', async () => {
+    const made = await linkedMachine();
+    await assert.rejects(backUp(on(source)), /encrypted with another key.*\(key id [\da-f]{16}\)/);
+    await source.redis.hset(k.snapshot, '0', 'garbage');
+    await assert.rejects(backUp(made), /copies of the login in Redis are damaged/);
+    await source.redis.unlink(k.snapshot);
+    await assert.rejects(backUp(made), /there is no login to back up/);
+    await assert.rejects(backUp(on(source, '')), /WHATSAPP_CREDENTIALS_KEY.*make the backup there/);
+    assert.deepEqual(readdirSync(join(file, '..')), []);
+    assert.deepEqual(readdirSync(made.authDir), [], 'no copy of a login is left');
+  });
+
+  it('takes the profile here if its run was newer than the snapshot, unless the session runs', async () => {
+    const made = await linkedMachine();
+    const profile = new Profile(made.authDir, session);
+    await profile.prepare(0, Date.now() + 10_000);
+    const note = await profile.readNote();
+    assert.ok(note);
+    await profile.writeNote({ ...note, isLinked: true });
+    mkdirSync(join(profile.dir, 'Default/IndexedDB/x.leveldb'), { recursive: true });
+    writeFileSync(join(profile.dir, 'Default/IndexedDB/x.leveldb/000003.log'), 'the profile');
+    await backUp(made);
+    const there = on(target);
+    await restore(there);
+    assert.equal(await loginIn(there), 'the login', 'the session runs');
+    await source.redis.unlink(k.lock, k.heartbeat);
+    await backUp(made);
+    await restore(there, true);
+    assert.equal(await loginIn(there), 'the profile');
+    await source.redis.set(k.heartbeat, 'live');
+    await source.redis.unlink(k.snapshot);
+    await assert.rejects(backUp(made), /the session runs, and Redis has no copy of its login: stop it/);
+  });
+
+  it('replaces a login only if told, and only while nothing runs', async () => {
+    await backUp(await linkedMachine());
+    const there = on(target);
+    await restore(there);
+    await assert.rejects(restore(there), /there is a login already \(in Redis\).*--replace/);
+    await target.redis.set(k.lock, 'a run');
+    await assert.rejects(restore(there, true), /the session runs, or its supervisor was killed/);
+    await target.redis.unlink(k.lock);
+    await target.redis.zadd(supervisorsKey, Date.now() + 6_000, 'host-a:1');
+    await assert.rejects(restore(there, true), /the supervisor host-a:1 is running: stop every supervisor/);
+    await target.redis.unlink(supervisorsKey);
+    await restore(there, true);
+    assert.equal(await loginIn(there), 'the login');
+  });
+
+  it('changes nothing if anything in it is not as expected', async () => {
+    await backUp(await linkedMachine());
+    const whole = readFileSync(file);
+    for (const [damage, sentence] of [
+      [whole.subarray(0, -20), /damaged or cut off/],
+      [whole.subarray(0, 300), /damaged or cut off/],
+      [Buffer.concat([whole, Buffer.from('x')]), /damaged or cut off/],
+      [Buffer.concat([whole.subarray(0, -40), randomBytes(40)]), /damaged or cut off/],
+      [whole.subarray(0, 100), /is not a backup of Holdline/],
+      [Buffer.alloc(0), /is not a backup of Holdline/],
+    ] as const) {
+      writeFileSync(file, damage);
+      await assert.rejects(restore(on(target)), sentence);
+    }
+    writeFileSync(file, whole);
+    const { config } = on(target);
+    const wrong = { config, session, source: file, passphrase: 'another passphrase', isReplacing: false };
+    await assert.rejects(restoreBackup(wrong, never), /the passphrase does not open/);
+    await assert.rejects(
+      restoreBackup({ ...wrong, passphrase, session: 'shop' }, never),
+      /is of the session default, not of shop/,
+    );
+    assert.deepEqual(await target.redis.keys('*'), []);
+  });
+
+  it('is finished by a second restore if the first one died in the middle', async () => {
+    const made = await linkedMachine();
+    await addSends(source.redis);
+    const writer = await claimToWrite(source.redis);
+    for (let n = 0; n < 5; n++) await writer.messages(...Array.from({ length: 200 }, (_, i) => `${n} ${i}`));
+    await source.redis.set(k.account, `1 ${wid}`);
+    await backUp(made);
+    const there = on(target);
+    // Redis refuses every further write as soon as it has the first events.
+    const dying = new AbortController();
+    const died = restore(there, false, dying.signal);
+    while ((await target.redis.exists('{wa}:sends-default:completed')) === 0) {
+      await Promise.race([died.catch(() => undefined), new Promise((next) => setImmediate(next))]);
+    }
+    dying.abort();
+    await assert.rejects(died);
+    assert.equal(await target.redis.exists(k.snapshot), 0, 'there is no login yet');
+    assert.deepEqual(readdirSync(there.authDir), []);
+    const { events } = await restore(there);
+    assert.equal(events, 1_000);
+    assert.equal(await loginIn(there), 'the login');
+  });
+
+  it('gives its settings as an environment file', async () => {
+    const settings = {
+      WHATSAPP_DEVICE_NAME: 'My gateway',
+      WHATSAPP_MCP_PORT: '80',
+      WHATSAPP_TIMING: '{"a":1}',
+    };
+    const made = await linkedMachine();
+    await backUp(made, settings);
+    assert.equal(
+      await readSettings({ config: made.config, session, source: file, passphrase }, never),
+      `WHATSAPP_DEVICE_NAME='My gateway'\nWHATSAPP_MCP_PORT=80\nWHATSAPP_TIMING='{"a":1}'\n`,
+    );
+  });
+
+  it('needs no other rights than the product, and runs on a cluster', async () => {
+    const acl = join(scratchDir(), 'users.acl');
+    writeFileSync(acl, `${accessList()}user admin on >admin ~* &* +@all\n`);
+    const connection = { username: 'admin', password: 'admin' };
+    const limited = await startRedisNode({ settings: [`aclfile ${acl}`], connection });
+    const cluster = await startRedisCluster();
+    try {
+      const made = await linkedMachine();
+      await addSends(source.redis);
+      await source.redis.set(k.account, `1 ${wid}`);
+      await (await claimToWrite(source.redis)).messages('one', 'two');
+      await rememberNumbers(source.redis, session, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+      await backUp(made);
+      const first = machine(limited, `redis://holdline:change-me@127.0.0.1:${limited.port}`);
+      await restore(first);
+      assert.equal(await loginIn(first), 'the login');
+      await backUp(first);
+      const second = machine(cluster.nodes[0] as RedisNode, cluster.url);
+      assert.deepEqual((await restore(second)).events, 2);
+      await backUp(second);
+      const third = on(target);
+      assert.deepEqual((await restore(third)).sends, 4);
+      assert.equal(await loginIn(third), 'the login');
+    } finally {
+      await Promise.all([limited.close(), cluster.close()]);
+    }
+  });
+});

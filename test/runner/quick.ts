@@ -25,7 +25,7 @@ const leftOut = {
     integration/supervisor/commands/sends-per-chat integration/supervisor/commands/send-records integration/runner/runner`,
   'takes much of a processor': `
     integration/http/events/many-listeners integration/http/commands/jobs integration/platform/store/read-answers integration/platform/redis/needs
-    integration/supervisor/credentials/snapshot-store`,
+    integration/supervisor/credentials/snapshot-store integration/backup/backup unit/backup/sealed-file`,
 };
 
 export const namesLeftOut: readonly string[] = Object.values(leftOut)

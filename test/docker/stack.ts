@@ -63,6 +63,7 @@ export class Stack {
       REDIS_PASSWORD: randomBytes(24).toString('hex'),
       WHATSAPP_API_KEYS: entry,
       WHATSAPP_CREDENTIALS_KEY: makeKeyText(),
+      WHATSAPP_BACKUP_PASSPHRASE: 'four words of a test',
       WHATSAPP_CHROME_ARGS: chromeArgsVariable(whatsApp.chromeArgs),
       HOLDLINE_PUBLISH: `127.0.0.1:${port}`,
     };
@@ -73,13 +74,26 @@ export class Stack {
     args: readonly string[],
     options: { without?: string; image?: string } = {},
   ): Promise<string> {
-    const file = join(this.dir, '.env');
     const lines = Object.entries({ ...this.#settings, HOLDLINE_IMAGE: options.image ?? 'holdline:local' })
       .filter(([name]) => name !== options.without)
       .map(([name, value]) => `${name}='${value}'\n`);
-    await writeFile(file, lines.join(''), { mode: 0o600 });
-    const [command = '', ...words] = (process.env.HOLDLINE_COMPOSE ?? 'docker-compose').split(' ');
-    return run(command, [...words, '--project-name', this.name, '--env-file', file, ...args]);
+    await writeFile(this.#envFile, lines.join(''), { mode: 0o600 });
+    const [command = '', ...words] = this.#composeWords;
+    return run(command, [...words, ...args]);
+  }
+
+  /** Runs a line of a shell, in which `$COMPOSE` is docker compose with the newest settings, and `$DIR` this directory. */
+  shell(line: string): Promise<string> {
+    return run('bash', ['-c', line], { COMPOSE: this.#composeWords.join(' '), DIR: this.dir });
+  }
+
+  get #envFile(): string {
+    return join(this.dir, '.env');
+  }
+
+  get #composeWords(): string[] {
+    const words = (process.env.HOLDLINE_COMPOSE ?? 'docker-compose').split(' ');
+    return [...words, '--project-name', this.name, '--env-file', this.#envFile];
   }
 
   async containerOf(service: string): Promise<string> {

@@ -1,7 +1,9 @@
 import { OperatorError } from '../contract/errors.js';
+import { queueKeys } from '../contract/key-types.js';
 import { runJobId, sessionsQueue } from '../contract/names.js';
 import { openQueue } from '../platform/queues/job-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { withQuarantine } from '../platform/redis/quarantine.js';
 import { readSupervisors } from '../platform/store/supervisor-registry.js';
 import { Profile } from '../supervisor/browser/profile.js';
 import type { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
@@ -43,7 +45,7 @@ export async function refuseUnlessFree(target: Target): Promise<void> {
 export async function removeWaitingStart(redis: Redis, session: string): Promise<void> {
   const queue = openQueue(sessionsQueue, redis);
   try {
-    await queue.remove(runJobId(session));
+    await withQuarantine(redis, queueKeys(sessionsQueue), () => queue.remove(runJobId(session)));
   } finally {
     await queue.close();
   }

@@ -19,8 +19,7 @@ export async function runCommand(
     process.exitCode = exitCodeOf(error, stopping.signal.aborted);
     // A bug, with its stack.
     if (process.exitCode === 1) throw error;
-    const sentence = stopping.signal.aborted ? 'aborted' : messageOfAll(error);
-    process.stderr.write(`holdline: ${sentence}\n`);
+    process.stderr.write(`holdline: ${stopping.signal.aborted ? 'aborted' : sentenceOf(error)}\n`);
     if (error instanceof UsageError) process.stderr.write(`${usage}\n`);
   }
 }
@@ -28,23 +27,23 @@ export async function runCommand(
 function exitCodeOf(error: unknown, isAborted: boolean): number {
   if (error instanceof UsageError) return 64;
   if (isAborted) return 130;
-  return error instanceof HoldlineError || isFromOutside(error) ? 78 : 1;
+  return error instanceof HoldlineError || isOfFileSystem(error) || isOfRedis(error) ? 78 : 1;
 }
 
-/** An error of the file system or of Redis. */
-function isFromOutside(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    'syscall' in error || /^(ReplyError|MaxRetriesPerRequestError)$/.test(error.name) || isTimeout(error)
-  );
+function sentenceOf(error: unknown): string {
+  // One of the configuration may have several lines.
+  if (error instanceof HoldlineError) return error.message;
+  if (!isOfRedis(error)) return messageOf(error);
+  return `Redis failed (${messageOf(error)}): see that it runs and has memory, then do this again`;
+}
+
+function isOfFileSystem(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** ioredis throws plain errors when a command took too long, or its connection closed. */
-function isTimeout(error: Error): boolean {
-  return /^(Command timed out|Connection is closed\.|Stream isn't writeable)/.test(error.message);
-}
-
-/** An OperatorError of the configuration may have several lines. */
-function messageOfAll(error: unknown): string {
-  return error instanceof HoldlineError ? error.message : messageOf(error);
+function isOfRedis(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isNamed = /^(ReplyError|MaxRetriesPerRequestError|ClusterAllFailedError)$/.test(error.name);
+  return isNamed || /^(Command timed out|Connection is closed\.|Stream isn't writeable)/.test(error.message);
 }

@@ -5,7 +5,7 @@ import type { Config } from '../platform/config/config.js';
 import { packFolder } from '../supervisor/credentials/archive.js';
 import { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { files, formatVersion, type Manifest } from './contents.js';
-import { withRedis } from './open-redis.js';
+import { refuseIfNothingRan, withRedis } from './open-redis.js';
 import { saveLogin } from './save-login.js';
 import { saveSession } from './save-session.js';
 import { writeJson } from './saved-data.js';
@@ -23,24 +23,26 @@ interface BackupOptions {
 }
 
 /** Makes a backup of the session, running or stopped. Throws an OperatorError if that is not possible: then there is no file. */
-export function makeBackup(options: BackupOptions, signal: AbortSignal): Promise<Manifest> {
+export async function makeBackup(options: BackupOptions, signal: AbortSignal): Promise<Manifest> {
   const { config, session, target, passphrase, settings } = options;
   const { authDir } = config;
-  return withRedis(config, signal, ({ redis, keys }) =>
-    withWorkFolder(authDir, async (dir) => {
+  await refuseIfNothingRan(config);
+  return withWorkFolder(authDir, async (dir) => {
+    const saved = await withRedis(config, signal, async ({ redis, keys }) => {
       const snapshots = new SnapshotStore({ redis, session, keys, onBound: () => undefined });
       const loginAt = await saveLogin({ redis, session, authDir, snapshots }, join(dir, files.login), signal);
-      const manifest: Manifest = {
-        version: formatVersion,
-        holdline: productVersion,
-        madeAt: new Date().toISOString(),
-        host: hostname(),
-        ...{ session, loginAt, settings },
-        ...(await saveSession(redis, session, dir, signal)),
-      };
-      await writeJson(join(dir, files.manifest), manifest);
-      await writeSealed(target, passphrase, (encrypt) => packFolder(dir, encrypt, signal), signal);
-      return manifest;
-    }),
-  );
+      return { loginAt, ...(await saveSession(redis, session, dir, signal)) };
+    });
+    const manifest: Manifest = {
+      version: formatVersion,
+      holdline: productVersion,
+      madeAt: new Date().toISOString(),
+      host: hostname(),
+      ...{ session, settings },
+      ...saved,
+    };
+    await writeJson(join(dir, files.manifest), manifest);
+    await writeSealed(target, passphrase, (encrypt) => packFolder(dir, encrypt, signal), signal);
+    return manifest;
+  });
 }

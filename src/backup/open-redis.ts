@@ -32,18 +32,21 @@ const connectDeadlineMs = 5_000;
 const commandDeadlineMs = 30_000;
 const log = createLogger('silent');
 
+/** Throws an {@link OperatorError} if no product ever ran with this configuration. Creates nothing. */
+export async function refuseIfNothingRan({ redisUrl, dataDir }: Config): Promise<void> {
+  if (redisUrl !== null || (await exists(dataDir))) return;
+  throw new OperatorError(
+    `there is no ${dataDir}: run this where Holdline runs, or name its directory in WHATSAPP_DATA_DIR, or its Redis in REDIS_URL`,
+  );
+}
+
 /**
  * Does `work` on the product's Redis, running or stopped. A stopped embedded Redis is started for that time, under the lock of
- * its data directory. Throws an {@link OperatorError} if Redis cannot be used, or if nothing ever ran here.
+ * its data directory. Throws an {@link OperatorError} if Redis cannot be used.
  */
 export async function withRedis<T>(config: Config, signal: AbortSignal, work: Work<T>): Promise<T> {
   const { redisUrl, dataDir, credentialsKeys } = config;
   if (redisUrl !== null) return withConnection(redisUrl, credentialsKeys, work);
-  if (!(await exists(dataDir))) {
-    throw new OperatorError(
-      `there is no ${dataDir}: run this where Holdline runs, or name its directory in WHATSAPP_DATA_DIR, or its Redis in REDIS_URL`,
-    );
-  }
   const lock = await lockDataDirectory(dataDir).catch((error) => {
     if (error instanceof DataDirectoryInUseError) return null;
     throw error;

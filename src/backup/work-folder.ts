@@ -25,7 +25,8 @@ async function removeLeftovers(authDir: string): Promise<void> {
   for (const name of await readdir(authDir)) {
     if (!name.startsWith(prefix)) continue;
     const dir = join(authDir, name);
-    const { mtimeMs } = await stat(dir);
-    if (Date.now() - mtimeMs > leftoverAgeMs) await rm(dir, { recursive: true, force: true });
+    // Another backup may just have removed it.
+    const madeAt = (await stat(dir).catch(() => null))?.mtimeMs ?? Date.now();
+    if (Date.now() - madeAt > leftoverAgeMs) await rm(dir, { recursive: true, force: true });
   }
 }

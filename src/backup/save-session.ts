@@ -7,14 +7,22 @@ import type { Redis } from '../platform/redis/connection.js';
 import { luaScript } from '../platform/redis/lua-script.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
 import { parseSendRecord } from '../platform/store/send-attempts.js';
-import { files, type Manifest, type SavedEvent, type SavedSend } from './contents.js';
+import {
+  files,
+  type Manifest,
+  type SavedEvent,
+  type SavedSend,
+  savedEventSchema,
+  savedSendSchema,
+} from './contents.js';
 import { writeJson, writeLines } from './saved-data.js';
 
 const batchSize = 200;
 
 /**
  * Writes a session's sends, events and numbers from Redis to files in `dir`. The session may run meanwhile. The texts of
- * messages that wait to be sent are left out: a restore never sends them.
+ * messages that wait to be sent are left out: a restore never sends them. So is what a restore would not accept: sends and
+ * events that this product did not write.
  */
 export async function saveSession(
   redis: Redis,
@@ -44,11 +52,12 @@ export async function saveSession(
 
 async function* readSends(redis: Redis, session: string, signal: AbortSignal): AsyncGenerator<SavedSend[]> {
   const lists = ['wait', 'active', 'paused', 'completed', 'failed'];
-  const ids = await listSendsScript(
+  const found = await listSendsScript(
     redis,
     lists.map((list) => queueKey(sendsQueue(session), list)),
     [],
   );
+  const ids = found.filter((id) => savedSendSchema.shape.id.safeParse(id).success);
   for (let from = 0; from < ids.length; from += batchSize) {
     signal.throwIfAborted();
     const batch = ids.slice(from, from + batchSize);
@@ -124,7 +133,7 @@ async function* readAllEvents(
     const page = await withQuarantine(redis, [events], () =>
       redis.xrange(events, start, '+', 'COUNT', batchSize),
     );
-    yield page as SavedEvent[];
+    yield page.filter((entry): entry is SavedEvent => savedEventSchema.safeParse(entry).success);
     const last = page.at(-1);
     if (page.length < batchSize || last === undefined) return;
     start = `(${last[0]}`;

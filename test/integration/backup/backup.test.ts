@@ -251,7 +251,10 @@ describe('a backup of a session', () => {
     await source.redis.set(attemptKey(session, ids.active ?? ''), 'no JSON');
     await source.redis.del(`{wa}:sends-default:${ids.done}`);
     await source.redis.set(`{wa}:sends-default:${ids.done}`, 'no hash');
-    for (const key of [k.events, k.lids, k.wiped, k.heartbeat]) await source.redis.lpush(key, 'x');
+    for (const key of [k.lids, k.wiped, k.heartbeat]) await source.redis.lpush(key, 'x');
+    await source.redis.lpush('{wa}:sends-default:wait', 'no id: of ours');
+    await source.redis.hset('{wa}:sends-default:no id: of ours', 'timestamp', '1');
+    await source.redis.xadd(k.events, '9999999999999999-1', 'type', 'x');
     const { counts } = await backUp(made);
     assert.deepEqual(counts, { settledSends: 2, unsettledSends: 2, events: 0 });
     await restore(on(target));

@@ -61,6 +61,8 @@ export const httpStatusOf = {
 export type ApiErrorCode = keyof typeof httpStatusOf;
 
 interface ApiErrorOptions {
+  /** What a caller of the HTTP API can do about it, with a method and a path. An agent, who has only tools, does not get it. */
+  readonly httpHint?: string;
   readonly details?: Record<string, unknown>;
   readonly headers?: Record<string, string>;
   readonly bound?: BoundName;
@@ -74,12 +76,14 @@ export class ApiError extends HoldlineError {
   readonly headers: Readonly<Record<string, string>>;
   /** The bound that was reached; null: none. The code that sends this error counts it. */
   readonly bound: BoundName | null;
+  readonly #httpHint: string | undefined;
 
   constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(code, message, { cause: options.cause });
     this.details = options.details ?? {};
     this.headers = options.headers ?? {};
     this.bound = options.bound ?? null;
+    this.#httpHint = options.httpHint;
   }
 
   get status(): number {
@@ -87,7 +91,8 @@ export class ApiError extends HoldlineError {
   }
 
   toJSON(): { error: Record<string, unknown> } {
-    return { error: { code: this.code, message: this.message, ...this.details } };
+    const message = this.#httpHint === undefined ? this.message : `${this.message}; ${this.#httpHint}`;
+    return { error: { code: this.code, message, ...this.details } };
   }
 }
 

@@ -42,10 +42,15 @@ export const messageOperations = {
   send: operation({
     summary: 'Send a text message',
     description:
-      'Give a phone_number or a chat_id, not both. The message goes to another person in the name of the account, and cannot be taken back. The answer is 200 once WhatsApp has the message, or 202 with a job to look up. Each message is sent once, and the messages of a chat are sent in order. If you do not know the outcome of a call, repeat it with the same `Idempotency-Key`.',
+      'Give a phone_number or a chat_id, not both. The message goes to another person in the name of the account, and cannot be taken back. Each message is sent once, and the messages of a chat are sent in order.',
+    httpNote:
+      'The answer is 200 once WhatsApp has the message, or 202 with a job to look up. If you do not know the outcome of a call, repeat it with the same `Idempotency-Key`.',
     routes: [{ method: 'POST', path: '/api/send' }],
     tag: 'Messages',
-    tool: { name: 'whatsapp_send_message', readOnly: false, destructive: false, openWorld: true },
+    tool: {
+      ...{ name: 'whatsapp_send_message', readOnly: false, destructive: false, openWorld: true },
+      note: 'The answer has a message_id once WhatsApp has the message. Otherwise it is a job: whatsapp_message_status tells its outcome.',
+    },
     scope: 'send',
     isLimited: true,
     input: withOneRecipient(
@@ -68,13 +73,14 @@ export const messageOperations = {
   }),
   job: operation({
     summary: 'The job of a message that was accepted to be sent',
-    description: 'A settled job can be looked up for 24 h.',
+    description:
+      'Its `status` is queued, active, sent, failed or unknown. The last three are final, and can be looked up for 24 h.',
     routes: [{ method: 'GET', path: '/api/jobs/{id}' }],
     tag: 'Messages',
-    tool: null,
+    tool: { name: 'whatsapp_message_status', readOnly: true, destructive: false, openWorld: false },
     scope: 'read',
     isLimited: false,
-    input: z.strictObject({ id: z.string().describe('the id in the answer of the send') }),
+    input: z.strictObject({ id: z.string().describe('the id of the job, from the answer of the send') }),
     output: jobViewSchema,
     delivery: 'local',
     needs: null,

@@ -22,8 +22,10 @@ export interface Operation<
 > {
   /** One line, for a list. */
   readonly summary: string;
-  /** What else a caller must know. Shown in the OpenAPI document, and to an agent that chooses a tool. */
+  /** What else every caller must know: of the HTTP API, and an agent that chooses a tool. */
   readonly description: string;
+  /** What follows it in the OpenAPI document: about headers, statuses and paths. */
+  readonly httpNote?: string;
   /** `{name}` in a path stands for one segment. Its value is the input's field of that name. */
   readonly routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[];
   /** The operation's heading in the OpenAPI document. */
@@ -54,6 +56,8 @@ export interface Operation<
 /** The tool of an operation, with the hints of the Model Context Protocol. A client decides by them when to ask a person. */
 export interface Tool {
   readonly name: string;
+  /** What follows the operation's description for an agent. `{baseUrl}` in it becomes the URL of this server. */
+  readonly note?: string;
   /** It changes nothing. */
   readonly readOnly: boolean;
   /** What it removes cannot be restored. */

@@ -79,10 +79,14 @@ export const sessionOperations = {
   startAuth: operation({
     summary: 'Start the session, or join a start in flight; safe to repeat',
     description:
-      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s or `Prefer: wait=N` (0-120). A person scans the QR at /qr. In the state `passkey_required` WhatsApp asks that person for a passkey: this account cannot be linked for now.',
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s. In the state `passkey_required` WhatsApp asks the person who scans the QR for a passkey: this account cannot be linked for now.',
+    httpNote: '`Prefer: wait=N` (0-120) sets another wait. A person scans the QR at /qr.',
     routes: [{ method: 'POST', path: '/api/auth/start' }],
     tag: 'Session',
-    tool: { name: 'whatsapp_start_auth', readOnly: false, destructive: false, openWorld: true },
+    tool: {
+      ...{ name: 'whatsapp_start_auth', readOnly: false, destructive: false, openWorld: true },
+      note: 'While the state is `qr`, a person scans the QR at {baseUrl}/qr with WhatsApp on their phone.',
+    },
     scope: 'admin',
     isLimited: true,
     input: noInput,

@@ -85,7 +85,7 @@ async function findEarlier(
     return null;
   }
   if (data.requestHash !== requestHash) {
-    throw new ApiError('idempotency_conflict', 'this Idempotency-Key was used for another request');
+    throw new ApiError('idempotency_conflict', 'this idempotency key was used for another request');
   }
   return { id, data, job: stored.job, isReplay: settledOutcome(stored, data) !== null };
 }
@@ -111,18 +111,20 @@ function idOf(session: string, { keyName, key }: IdempotencyKey): string {
 
 /** The unreadable job may be this very message, and it may have been sent. */
 function unreadable(id: string): ApiError {
-  return new ApiError(
-    'internal_error',
-    `the job of this Idempotency-Key in Redis cannot be read; ask GET ${jobPath(id)}, or use another key`,
-    { details: { job_id: id } },
-  );
+  return new ApiError('internal_error', 'the job of this idempotency key in Redis cannot be read', {
+    details: { job_id: id },
+    httpHint: `ask GET ${jobPath(id)}, or use another key`,
+  });
 }
 
 function unknownOutcome(id: string, cause: ApiError): ApiError {
   return new ApiError(
     'redis_unavailable',
-    `Redis stopped answering while the message was being accepted: its outcome is unknown; ask GET ${jobPath(id)}, or repeat with the same Idempotency-Key`,
-    { details: { job_id: id }, headers: { ...cause.headers }, cause: cause.cause },
+    'Redis stopped answering while the message was being accepted: its outcome is unknown',
+    {
+      httpHint: `ask GET ${jobPath(id)}, or repeat with the same Idempotency-Key`,
+      ...{ details: { job_id: id }, headers: { ...cause.headers }, cause: cause.cause },
+    },
   );
 }
 

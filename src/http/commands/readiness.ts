@@ -74,10 +74,11 @@ function passkeyRequired(baseUrl: string): ApiError {
 }
 
 function notStarted(): ApiError {
-  return new ApiError('session_not_started', 'the session is not started; POST /api/auth/start first');
+  const httpHint = 'POST /api/auth/start first';
+  return new ApiError('session_not_started', 'the session is not started', { httpHint });
 }
 
 function loginFailed({ status }: RunView): ApiError {
   const reason = status.last_error ?? 'the run ended without a reason';
-  return new ApiError('login_failed', `${reason}; POST /api/auth/start tries again`);
+  return new ApiError('login_failed', reason, { httpHint: 'POST /api/auth/start tries again' });
 }

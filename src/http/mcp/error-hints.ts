@@ -1,5 +1,4 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
-import { jobPath } from '../commands/send-status.js';
 
 /** What an agent can do about an error, with its tools. Codes that need no hint are missing. */
 const hints: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
@@ -25,7 +24,9 @@ export function failureText(error: ApiError, baseUrl: string): string {
   const lines = [
     `${problemOf(error)} (${code})`,
     hints[code]?.(baseUrl),
-    typeof jobId === 'string' ? `The message's job: ${baseUrl}${jobPath(jobId)}` : undefined,
+    typeof jobId === 'string'
+      ? `The job of the message is ${jobId}. Before you send the message again, call whatsapp_message_status with this id.`
+      : undefined,
     seconds === undefined ? undefined : `Wait ${seconds} s before the next try.`,
   ];
   return lines.filter((line) => line !== undefined).join('\n');

@@ -1,18 +1,10 @@
-import {
-  type CallToolResult,
-  ProtocolError,
-  ProtocolErrorCode,
-  Server,
-  type Tool,
-} from '@modelcontextprotocol/server';
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { productName, productVersion } from '../../contract/product.js';
 import { cutShort } from '../core/validation.js';
-import { tools } from './tools.js';
+import { toolDefinitions, tools } from './tools.js';
 import { untrustedTextRule } from './untrusted-text.js';
 
 export type CallTool = (name: string, input: Record<string, unknown>) => Promise<CallToolResult>;
-
-const definitions: Tool[] = [...tools.values()].map(({ definition }) => definition);
 
 /**
  * Serves the protocol for one request. It uses the library's low-level server: the high-level one has a registry of tools, and the
@@ -26,7 +18,7 @@ export function protocolServer(baseUrl: string, callTool: CallTool): Server {
       instructions: `One linked WhatsApp account. Call whatsapp_status first. If no phone is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone. ${untrustedTextRule}`,
     },
   );
-  server.setRequestHandler('tools/list', () => ({ tools: definitions }));
+  server.setRequestHandler('tools/list', () => ({ tools: toolDefinitions(baseUrl) }));
   server.setRequestHandler('tools/call', async ({ params }) => {
     if (!tools.has(params.name)) {
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${cutShort(params.name)}`);

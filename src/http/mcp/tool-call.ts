@@ -9,6 +9,7 @@ import { parseInput } from '../core/validation.js';
 import { type AnyHandler, composeCall, type Handlers, refuseIfLoginEnded } from '../operations/call.js';
 import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
+import { jobHints } from './job-hints.js';
 import { tools } from './tools.js';
 import { untrustedTextNotice } from './untrusted-text.js';
 
@@ -39,23 +40,15 @@ export async function callTool(
     const handler = handlers[tool.name] as AnyHandler;
     const call = composeCall(exchange, session, operation, idempotency_key as string | null);
     const preferredWaitS = call.preferredWaitS ?? (operation.delivery === 'local' ? null : commandWaitS);
-    const { body, status } = await handler(fields as never, { ...call, preferredWaitS });
+    const { body } = await handler(fields as never, { ...call, preferredWaitS });
     refuseIfLoginEnded(exchange, operation);
-    return result(
-      indented(body),
-      ...(status === 202 ? [queuedHint] : []),
-      ...(tool.hasUntrustedText ? [untrustedTextNotice] : []),
-    );
+    return result(indented(body), ...jobHints(body), ...(tool.hasUntrustedText ? [untrustedTextNotice] : []));
   } catch (thrown) {
     const error = exchange.hasLoginEnded ? loginEnded() : toApiError(thrown);
     onFailure(error);
     return { ...result(failureText(error, baseUrl)), isError: true };
   }
 }
-
-/** Without it an agent might send the message again to learn the outcome. */
-const queuedHint =
-  'The message is accepted and will be sent by itself; do not send it again. To learn the outcome, GET the url above, or call this tool again with the same arguments if they had an idempotency_key.';
 
 /** Also escapes the line ends that JSON does not escape in strings. */
 function indented(body: unknown): string {

@@ -29,6 +29,14 @@ export const tools: ReadonlyMap<string, OperationTool> = new Map(
   }),
 );
 
+/** What `tools/list` answers. */
+export function toolDefinitions(baseUrl: string): Tool[] {
+  return [...tools.values()].map(({ definition }) => ({
+    ...definition,
+    description: definition.description?.replace('{baseUrl}', baseUrl),
+  }));
+}
+
 function toolOf(name: OperationName, operation: Operation): OperationTool | null {
   const { tool, summary, description, delivery } = operation;
   if (tool === null) return null;
@@ -45,7 +53,7 @@ function toolOf(name: OperationName, operation: Operation): OperationTool | null
     hasUntrustedText: tool.hasUntrustedText === true,
     definition: {
       name: tool.name,
-      description: `${summary}. ${description}`,
+      description: [`${summary}.`, description, tool.note].filter(Boolean).join(' '),
       inputSchema: inputSchema as Tool['inputSchema'],
       annotations: {
         readOnlyHint: tool.readOnly,

@@ -88,7 +88,7 @@ const sentences: Record<ApiErrorCode, string> = {
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',
   login_failed: 'the login failed',
-  idempotency_conflict: 'this Idempotency-Key was used for another request',
+  idempotency_conflict: 'this idempotency key was used for another request',
   body_too_large: `a body may have at most ${bounds.body} bytes here`,
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
   not_on_whatsapp: 'this number is not on WhatsApp',

@@ -40,7 +40,9 @@ function describe(operation: Operation, method: string, path: string, operationI
     operationId,
     tags: [operation.tag],
     summary: operation.summary,
-    description: `${operation.description} Scope: \`${operation.scope}\`.`,
+    description: [operation.description, operation.httpNote, `Scope: \`${operation.scope}\`.`]
+      .filter(Boolean)
+      .join(' '),
     security: securityOf(operation.scope),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: body }),

@@ -16,7 +16,7 @@ export class UnreadableStateError extends ApiError {
   constructor(cause: unknown) {
     super(
       'internal_error',
-      'the state of this session in Redis cannot be read; a running session writes it again within seconds, otherwise POST /api/auth/start',
+      'the state of this session in Redis cannot be read; a running session writes it again within seconds, otherwise start the session',
       { cause },
     );
   }

@@ -50,7 +50,10 @@ describe('the MCP tools', () => {
     for (const { tool, summary, description, input, delivery } of rows) {
       const listed = tools.find(({ name }) => name === tool?.name);
       assert.ok(listed, tool?.name);
-      assert.equal(listed.description, `${summary}. ${description}`);
+      assert.ok(listed.description.startsWith(`${summary}. ${description}`));
+      const rest = listed.description.slice(`${summary}. ${description}`.length).trim();
+      const note = tool !== null && 'note' in tool ? tool.note : '';
+      assert.equal(rest, (note ?? '').replace('{baseUrl}', stage.replica.url));
       const { $schema: _dialect, oneOf: _rule, ...schema } = z.toJSONSchema(input, { io: 'input' });
       const { idempotency_key: key, ...properties } = listed.inputSchema.properties;
       assert.deepEqual({ ...listed.inputSchema, properties }, schema);
@@ -65,11 +68,12 @@ describe('the MCP tools', () => {
       );
     }
     const beyond = tools.filter(({ annotations }) => !annotations.openWorldHint).map(({ name }) => name);
-    assert.deepEqual(beyond, ['whatsapp_status'], 'all others reach WhatsApp');
+    assert.deepEqual(beyond, ['whatsapp_status', 'whatsapp_message_status'], 'all others reach WhatsApp');
     const repeatable = tools.filter(({ annotations }) => annotations.idempotentHint).map(({ name }) => name);
     assert.deepEqual(repeatable.sort(), [
       'whatsapp_list_chats',
       'whatsapp_logout',
+      'whatsapp_message_status',
       'whatsapp_react',
       'whatsapp_read_messages',
       'whatsapp_start_auth',

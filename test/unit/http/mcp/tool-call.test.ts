@@ -169,7 +169,33 @@ describe('a call of a tool', () => {
     const [job, hint] = textsOf(result);
     assert.equal(result.isError, undefined);
     assert.deepEqual(JSON.parse(job ?? ''), queuedExample);
-    assert.match(hint ?? '', /do not send it again/);
+    assert.match(hint ?? '', /Do not send it again.*whatsapp_message_status/);
+  });
+
+  for (const [status, meaning] of [
+    ['queued', /will be sent by itself/],
+    ['active', /is being sent/],
+    ['sent', /WhatsApp has the message/],
+    ['failed', /was not sent, and will not be/],
+    ['unknown', /Nobody can tell/],
+  ] as const) {
+    it(`says in words what the status ${status} of a message means`, async () => {
+      const job = { ...operations.job.example.output, status };
+      const result = await run('whatsapp_message_status', async () => ({ body: job }), { id: job.id });
+      const [json, hint, ...more] = textsOf(result);
+      assert.deepEqual(JSON.parse(json ?? ''), job);
+      assert.match(hint ?? '', meaning);
+      assert.deepEqual(more, []);
+    });
+  }
+
+  it('that fails does not return the hint for callers over HTTP, which they get', async () => {
+    const error = new ApiError('session_not_started', 'not started', {
+      httpHint: 'POST /api/auth/start first',
+    });
+    const [text = ''] = textsOf(await run('whatsapp_status', () => Promise.reject(error)));
+    assert.match(text, /^not started \(session_not_started\)\n/);
+    assert.equal(error.toJSON().error.message, 'not started; POST /api/auth/start first');
   });
 
   for (const [code, way] of [
@@ -199,7 +225,7 @@ describe('a call of a tool', () => {
       throw new ApiError('redis_unavailable', 'unknown outcome', { details: { job_id: 'm-1' }, headers });
     });
     assert.deepEqual(textsOf(result), [
-      `unknown outcome (redis_unavailable)\nThe message's job: ${baseUrl}/api/jobs/m-1\nWait 5 s before the next try.`,
+      `unknown outcome (redis_unavailable)\nThe job of the message is m-1. Before you send the message again, call whatsapp_message_status with this id.\nWait 5 s before the next try.`,
     ]);
   });
 

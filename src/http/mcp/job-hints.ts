@@ -8,7 +8,8 @@ const meanings: Readonly<Record<JobView['status'], string>> = {
   queued: `The message is accepted and will be sent by itself. ${askLater}`,
   active: `The message is being sent. ${askLater}`,
   sent: 'WhatsApp has the message. Do not send it again.',
-  failed: 'The message was not sent, and will not be. `error` says why. To send it again does not send it twice.',
+  failed:
+    'The message was not sent, and will not be. `error` says why. To send it again does not send it twice.',
   unknown:
     'Nobody can tell whether the message was sent. `error` says why. Before you send it again, look for it with whatsapp_read_messages, or ask the person you work for.',
 };

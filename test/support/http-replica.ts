@@ -3,12 +3,14 @@ import type { Timing } from '../../src/contract/timing.js';
 import type { FeedTuning } from '../../src/http/events/event-feed.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config/config.js';
+import { assertDocumented } from './documented-answers.js';
 import { eventually } from './eventually.js';
 import { logTo } from './log-lines.js';
 
 /** One HTTP replica in this process, and its log. */
 export interface Replica extends HttpServer {
   readonly logLines: Record<string, unknown>[];
+  /** Fails if the OpenAPI document does not know the answer. */
   get(path: string, init?: RequestInit): Promise<Response>;
   post(path: string, init?: RequestInit): Promise<Response>;
   status(): Promise<Status>;
@@ -46,8 +48,11 @@ export async function startReplica(redisUrl: string, options: ReplicaOptions = {
   const logLines: Record<string, unknown>[] = [];
   const log = logTo(logLines);
   const server = await startHttp({ config, redisUrl, log, feedTuning: options.feedTuning ?? {} });
-  const get = (path: string, init?: RequestInit) =>
-    fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
+  const get = async (path: string, init?: RequestInit) => {
+    const response = await fetch(server.url + path, { signal: AbortSignal.timeout(60_000), ...init });
+    if (response.url === server.url + path) await assertDocumented(path, init?.method ?? 'GET', response);
+    return response;
+  };
   if (options.isWithoutRedis !== true) {
     await eventually(async () => (await get('/readyz')).ok, { message: 'the replica reaches Redis' });
   }

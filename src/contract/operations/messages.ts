@@ -108,7 +108,7 @@ export const messageOperations = {
     description: `Give a phone_number or a chat_id, not both. The text is in \`body\`. Media is not included; \`has_media\` says that there is some. ${untrustedText}`,
     routes: [
       { method: 'GET', path: '/api/messages' },
-      { method: 'POST', path: '/api/messages' },
+      { method: 'POST', path: '/api/messages', operationId: 'postMessages' },
     ],
     tag: 'Messages',
     tool: { ...readTool, name: 'whatsapp_read_messages' },

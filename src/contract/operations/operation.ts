@@ -26,10 +26,9 @@ export interface Operation<
   readonly description: string;
   /** What follows it in the OpenAPI document: about headers, statuses and paths. */
   readonly httpNote?: string;
-  /** `{name}` in a path stands for one segment. Its value is the input's field of that name. */
-  readonly routes: readonly { readonly method: 'GET' | 'POST'; readonly path: string }[];
+  readonly routes: readonly OperationRoute[];
   /** The operation's heading in the OpenAPI document. */
-  readonly tag: 'Session' | 'Messages';
+  readonly tag: 'Messages' | 'Session' | 'About';
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;
@@ -51,6 +50,14 @@ export interface Operation<
   /** Refusals beyond those that follow from the rest of the row. */
   readonly errors: readonly ApiErrorCode[];
   readonly example: { readonly input: z.input<Input>; readonly output: z.output<Output> };
+}
+
+export interface OperationRoute {
+  readonly method: 'GET' | 'POST';
+  /** `{name}` stands for one segment. Its value is the input's field of that name. */
+  readonly path: string;
+  /** Names the method of a generated client. Absent: the name of the operation. */
+  readonly operationId?: string;
 }
 
 /** The tool of an operation, with the hints of the Model Context Protocol. A client decides by them when to ask a person. */

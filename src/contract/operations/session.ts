@@ -33,9 +33,9 @@ export const sessionOperations = {
     description: 'The same answer at both paths.',
     routes: [
       { method: 'GET', path: '/' },
-      { method: 'GET', path: '/health' },
+      { method: 'GET', path: '/health', operationId: 'getHealth' },
     ],
-    tag: 'Session',
+    tag: 'About',
     tool: null,
     scope: 'read',
     isLimited: false,
@@ -135,7 +135,7 @@ export const sessionOperations = {
     output: z.object({ ok: z.literal(true) }),
     delivery: 'local',
     needs: null,
-    errors: [],
+    errors: ['timeout'],
     example: { input: {}, output: { ok: true } },
   }),
   qrLinks: operation({
@@ -180,7 +180,7 @@ export const sessionOperations = {
     }),
     delivery: 'local',
     needs: null,
-    errors: [],
+    errors: ['timeout'],
     example: { input: {}, output: { ok: true, unlinked: true } },
   }),
 } as const;

@@ -88,7 +88,10 @@ export function createLoginRoutes({
 
 const pageDoc: RouteDoc = {
   ...{ operationId: 'loginPage', tag: 'About', summary: 'A page that asks for an API key' },
-  responses: { 200: found('text/html', textSchema) },
+  responses: {
+    200: found('text/html', textSchema),
+    303: { description: 'The server has no API keys, so no login is needed. Redirects to `/qr`' },
+  },
 };
 
 const loginDoc: RouteDoc = {

@@ -45,7 +45,9 @@ export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 
 
 const shared = {
   tag: 'Session',
-  parameters: [{ name: 'token', in: 'path', required: true, schema: textSchema }],
+  parameters: [
+    { name: 'token', in: 'path', required: true, description: 'the end of the link', schema: textSchema },
+  ],
   errors: ['not_found', 'redis_unavailable'],
 } as const;
 

@@ -2,7 +2,8 @@ import { productVersion } from '../../contract/product.js';
 import type { Route } from '../core/exchange.js';
 import { idempotencyKeyPattern } from '../core/headers.js';
 import type { JsonObject } from '../core/route-doc.js';
-import { operationPaths, queuedExample } from './operation-paths.js';
+import { headers } from './headers.js';
+import { operationPaths } from './operation-paths.js';
 import { routePaths } from './route-paths.js';
 import { componentSchemas } from './schemas.js';
 import { securitySchemes } from './security.js';
@@ -20,10 +21,11 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
     },
     servers: [],
     tags: [
-      { name: 'Session', description: 'Linking the phone; starting and ending the session.' },
+      // Pages show the operations in this order.
       { name: 'Messages', description: 'Sending and reading.' },
+      { name: 'Session', description: 'Linking the phone; starting and ending the session.' },
       { name: 'Events', description: 'What happens in the session.' },
-      { name: 'About', description: 'This document, the tools for agents, the probes.' },
+      { name: 'About', description: 'This server and document, the tools for agents, the probes.' },
     ],
     paths: { ...operationPaths(), ...routePaths(routes) },
     components: { schemas: componentSchemas(), parameters, headers, securitySchemes },
@@ -54,20 +56,5 @@ const parameters = {
     in: 'header',
     description: 'up to 128 printable characters; the answer repeats it, or has a new one',
     schema: { type: 'string', maxLength: 128 },
-  },
-};
-
-const headers = {
-  RequestId: { description: 'the id that the caller sent, or a new one', schema: text },
-  PreferenceApplied: {
-    description: 'the parts of `Prefer` that were used',
-    schema: text,
-    example: 'wait=10',
-  },
-  Location: { description: 'the URL of the job', schema: text, example: queuedExample.url },
-  RetryAfter: { description: 'seconds', schema: { type: 'integer', minimum: 0 }, example: 2 },
-  IdempotentReplayed: {
-    description: '`true`: this is the outcome of an earlier call with the same key',
-    schema: { const: 'true' },
   },
 };

@@ -4,6 +4,7 @@ import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
 import type { Route } from '../core/exchange.js';
 import type { JsonObject } from '../core/route-doc.js';
+import { type HeaderName, headerRefs } from './headers.js';
 import { errorRef } from './schemas.js';
 
 /** The errors of each route, with an example of each. */
@@ -13,6 +14,7 @@ const everywhere: readonly ApiErrorCode[] = ['host_not_allowed', 'origin_not_all
 const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_limited'];
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
+/** The errors of one method of an operation. */
 export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
   const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...ofCallers]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
@@ -21,15 +23,28 @@ export function errorCodesOf(operation: Operation, method: string): ApiErrorCode
   return [...codes];
 }
 
+/** Headers that the responses of some codes have, beside those of their status. */
+export interface HeadersOfCodes {
+  readonly codes: readonly ApiErrorCode[];
+  readonly headers: readonly HeaderName[];
+}
+
 /** The error responses for these codes, by status. */
-export function errorResponses(codes: readonly ApiErrorCode[]): Record<string, JsonObject> {
+export function errorResponses(
+  codes: readonly ApiErrorCode[],
+  further: HeadersOfCodes = { codes: [], headers: [] },
+): Record<string, JsonObject> {
   const byStatus = new Map<number, ApiErrorCode[]>();
   for (const code of codes)
     byStatus.set(httpStatusOf[code], [...(byStatus.get(httpStatusOf[code]) ?? []), code]);
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)
-      .map(([status, group]) => [String(status), errorResponse(status, group)]),
+      .map(([status, group]) => {
+        const hasFurther = group.some((code) => further.codes.includes(code));
+        const headers = [...(headersOfStatus[status] ?? []), ...(hasFurther ? further.headers : [])];
+        return [String(status), errorResponse(group, ['RequestId', ...headers])];
+      }),
   );
 }
 
@@ -38,19 +53,25 @@ export function routeErrors(
   scope: Route['scope'],
   codes: readonly ApiErrorCode[],
 ): Record<string, JsonObject> {
-  return errorResponses([...everywhere, ...(scope === 'open' ? [] : ofCallers), ...codes]);
+  // Redis has the logins of browsers.
+  const ofScope = scope === 'open' ? [] : [...ofCallers, 'redis_unavailable' as const];
+  return errorResponses([...new Set([...everywhere, ...ofScope, ...codes])]);
 }
 
-function errorResponse(status: number, codes: readonly ApiErrorCode[]): JsonObject {
+const headersOfStatus: Readonly<Record<number, readonly HeaderName[]>> = {
+  401: ['Challenge'],
+  429: ['RetryAfter'],
+  503: ['RetryAfter'],
+};
+
+function errorResponse(codes: readonly ApiErrorCode[], headers: readonly HeaderName[]): JsonObject {
   const schema = {
     allOf: [errorRef, { properties: { error: { properties: { code: { enum: codes } } } } }],
   };
   const examples = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code) }]));
-  const headers =
-    status === 429 || status === 503 ? { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } : {};
   return {
     description: codes.map((code) => `\`${code}\``).join(', '),
-    headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' }, ...headers },
+    headers: headerRefs(headers),
     content: { 'application/json': { schema, examples } },
   };
 }

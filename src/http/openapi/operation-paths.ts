@@ -1,32 +1,22 @@
-import { sentJob } from '../../contract/operations/examples.js';
-import { takesWait } from '../../contract/operations/operation.js';
+import { refusalsOf, takesWait } from '../../contract/operations/operation.js';
 import { type Operation, rows } from '../../contract/operations.js';
-import { jobPath } from '../commands/send-status.js';
 import { bodyLimits } from '../core/body.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { bodyBoundOf } from '../operations/rest.js';
-import { errorCodesOf, errorResponses } from './errors.js';
-import { inputSchema, queuedSchema, refOf } from './schemas.js';
+import { errorCodesOf, errorResponses, type HeadersOfCodes } from './errors.js';
+import { type HeaderName, headerRefs } from './headers.js';
+import { inputSchema, queuedExample, queuedSchema, refOf } from './schemas.js';
 import { securityOf } from './security.js';
 
 /** Path items by path, each with its methods. */
 export type Paths = Record<string, Record<string, JsonObject>>;
 
-/** An example of the answer to a send that has not settled. */
-export const queuedExample = {
-  ...sentJob,
-  status: 'queued',
-  attempts: 0,
-  result: null,
-  url: `http://127.0.0.1:8790${jobPath(sentJob.id)}`,
-};
-
 /** The path items of the table of operations. */
 export function operationPaths(): Paths {
   const paths: Paths = {};
   for (const [name, operation] of rows) {
-    operation.routes.forEach(({ method, path }, i) => {
-      const item = describe(operation, method, path, i === 0 ? name : `${name}${i + 1}`);
+    operation.routes.forEach(({ method, path, operationId = name }) => {
+      const item = describe(operation, method, path, operationId);
       paths[path] = { ...paths[path], [method.toLowerCase()]: item };
     });
   }
@@ -36,6 +26,7 @@ export function operationPaths(): Paths {
 function describe(operation: Operation, method: string, path: string, operationId: string): JsonObject {
   const parameters = [...parametersOf(operation, method, path), ...headerParametersOf(operation)];
   const body = method === 'POST' ? bodyOf(operation, path) : null;
+  const codes = errorCodesOf(operation, method);
   return {
     operationId,
     tags: [operation.tag],
@@ -46,8 +37,23 @@ function describe(operation: Operation, method: string, path: string, operationI
     security: securityOf(operation.scope),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: body }),
-    responses: { ...successesOf(operation), ...errorResponses(errorCodesOf(operation, method)) },
+    responses: { ...successesOf(operation), ...errorResponses(codes, headersOfRefusals(operation)) },
   };
+}
+
+/** What was preferred and replayed is told with a failure too, once the input is accepted. */
+function headersOfRefusals(operation: Operation): HeadersOfCodes {
+  return {
+    codes: [...refusalsOf(operation), 'unauthorized', 'redis_unavailable', 'internal_error'],
+    headers: resultHeadersOf(operation),
+  };
+}
+
+function resultHeadersOf(operation: Operation): HeaderName[] {
+  return [
+    ...(takesWait(operation) ? (['PreferenceApplied'] as const) : []),
+    ...(operation.delivery === 'once' ? (['IdempotentReplayed'] as const) : []),
+  ];
 }
 
 interface InputShape {
@@ -109,12 +115,11 @@ function headerParametersOf(operation: Operation): JsonObject[] {
 
 function successesOf(operation: Operation): Record<string, JsonObject> {
   const { output, delivery, summary } = operation;
-  const isOnce = delivery === 'once';
-  const headers = ['RequestId', ...(takesWait(operation) ? ['PreferenceApplied'] : [])];
+  const headers: HeaderName[] = ['RequestId', ...resultHeadersOf(operation)];
   const example = { ...(operation.example.output as JsonObject) };
-  if (!isOnce) return { 200: success(summary, headers, refOf(output), example) };
+  if (delivery !== 'once') return { 200: success(summary, headers, refOf(output), example) };
   return {
-    200: success('WhatsApp has the message', [...headers, 'IdempotentReplayed'], refOf(output), example),
+    200: success('WhatsApp has the message', headers, refOf(output), example),
     202: success(
       'The message is accepted and will be sent. The job has its outcome.',
       [...headers, 'Location', 'RetryAfter'],
@@ -126,21 +131,13 @@ function successesOf(operation: Operation): Record<string, JsonObject> {
 
 function success(
   description: string,
-  headers: readonly string[],
+  headers: readonly HeaderName[],
   schema: JsonObject,
   example: JsonObject,
 ): JsonObject {
-  const named = headers.map((name) => [headerNames[name] ?? name, { $ref: `#/components/headers/${name}` }]);
   return {
     description,
-    headers: Object.fromEntries(named),
+    headers: headerRefs(headers),
     content: { 'application/json': { schema, example } },
   };
 }
-
-const headerNames: Readonly<Record<string, string>> = {
-  RequestId: 'X-Request-Id',
-  PreferenceApplied: 'Preference-Applied',
-  IdempotentReplayed: 'Idempotent-Replayed',
-  RetryAfter: 'Retry-After',
-};

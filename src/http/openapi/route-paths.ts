@@ -1,28 +1,47 @@
 import type { Route } from '../core/exchange.js';
 import type { JsonObject, RouteDoc } from '../core/route-doc.js';
 import { routeErrors } from './errors.js';
+import { headerRefs } from './headers.js';
 import type { Paths } from './operation-paths.js';
 import { securityOf } from './security.js';
 
 /** The routes that have a description of their own: pages, images, streams and probes. */
 export function routePaths(routes: readonly Route[]): Paths {
   const paths: Paths = {};
-  for (const { method, path, scope, doc } of routes) {
-    if (doc !== null) paths[path] = { ...paths[path], [method.toLowerCase()]: describe(scope, doc) };
+  for (const route of routes) {
+    const { method, path, doc } = route;
+    if (doc !== null) paths[path] = { ...paths[path], [method.toLowerCase()]: describe(route, doc) };
   }
   return paths;
 }
 
 function describe(
-  scope: Route['scope'],
+  { scope, problemPage }: Route,
   { tag, description, responses, errors = [], ...rest }: RouteDoc,
 ): JsonObject {
+  const isPageWithLogin = problemPage !== undefined && scope !== 'open';
   const access = scope === 'open' ? 'Takes no key.' : `Scope: \`${scope}\`.`;
   return {
     ...rest,
     tags: [tag],
     description: description === undefined ? access : `${description} ${access}`,
     security: securityOf(scope),
-    responses: { ...routeErrors(scope, errors), ...responses },
+    responses: withRequestId({
+      ...(isPageWithLogin
+        ? { 303: { description: 'To a browser without a login: redirects to `/login`' } }
+        : {}),
+      ...routeErrors(scope, errors),
+      ...responses,
+    }),
   };
+}
+
+/** Every response has the header, also that of a page, an image or a stream. */
+function withRequestId(responses: Readonly<Record<string, JsonObject>>): Record<string, JsonObject> {
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => [
+      status,
+      { ...response, headers: { ...headerRefs(['RequestId']), ...(response.headers as JsonObject) } },
+    ]),
+  );
 }

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { jobViewSchema, sentSchema } from '../../contract/command-jobs.js';
 import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
 import { eventSchemas } from '../../contract/events.js';
+import { sentJob } from '../../contract/operations/examples.js';
 import { rows } from '../../contract/operations.js';
 import { pageSchema } from '../../contract/page.js';
 import { accountSchema, qrSchema, statusSchema } from '../../contract/status.js';
 import { chatSchema, messageSchema, personSchema } from '../../contract/whatsapp.js';
+import { jobPath } from '../commands/send-status.js';
 import type { JsonObject } from '../core/route-doc.js';
 
 /** The schemas of the contract, as components of the OpenAPI document. */
@@ -26,6 +28,15 @@ const errorSchema = z.object({
 
 /** The answer to a send that has not settled. */
 export const queuedSchema = jobViewSchema.extend({ url: z.string().describe('the URL of this job') });
+
+/** An example of the answer to a send that has not settled. */
+export const queuedExample = {
+  ...sentJob,
+  status: 'queued',
+  attempts: 0,
+  result: null,
+  url: `http://127.0.0.1:8790${jobPath(sentJob.id)}`,
+};
 
 const ofEvent = { session: z.string(), at: z.iso.datetime() };
 const gap = {

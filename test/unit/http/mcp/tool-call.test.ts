@@ -7,7 +7,7 @@ import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import type { Exchange } from '../../../../src/http/core/exchange.js';
 import { Json } from '../../../../src/http/core/responses.js';
 import { callTool } from '../../../../src/http/mcp/tool-call.js';
-import { queuedExample } from '../../../../src/http/openapi/operation-paths.js';
+import { queuedExample } from '../../../../src/http/openapi/schemas.js';
 import type { Call, Handlers } from '../../../../src/http/operations/call.js';
 import type { Session } from '../../../../src/http/sessions.js';
 

@@ -148,6 +148,41 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('shows the sending of a message first, and the probes last', () => {
+    const [first] = document.tags.flatMap(({ name }) => items.filter(({ tags }) => tags.includes(name)));
+    assert.equal(first?.operationId, 'send');
+    assert.equal(document.tags.at(-1)?.name, 'About');
+    for (const path of ['/', '/health', '/livez'])
+      assert.deepEqual(document.paths[path]?.get?.tags, ['About']);
+  });
+
+  it('knows the answers that only an outage or a slow session has', () => {
+    for (const path of ['/api/stop', '/api/logout']) {
+      assert.ok(document.paths[path]?.post?.responses['504'], path);
+    }
+    const closed = items.filter(({ security }) => security.length > 0);
+    assert.ok(closed.length > 20);
+    for (const { operationId, responses } of closed) {
+      assert.ok(JSON.stringify(responses['503']).includes('redis_unavailable'), operationId);
+    }
+  });
+
+  it('has the headers of each answer', () => {
+    for (const { operationId, responses } of items) {
+      for (const [status, { headers = {} }] of Object.entries(responses)) {
+        const title = `${operationId} ${status}`;
+        assert.ok('X-Request-Id' in headers, title);
+        assert.equal('WWW-Authenticate' in headers, status === '401', title);
+      }
+    }
+    const { responses } = document.paths['/api/chats']?.get ?? assert.fail();
+    for (const status of ['200', '409', '429', '503', '504']) {
+      assert.ok('Preference-Applied' in (responses[status]?.headers ?? {}), status);
+    }
+    assert.ok(!('Preference-Applied' in (responses['403']?.headers ?? {})));
+    assert.ok(document.paths['/qr']?.get?.responses['303'], 'a browser without a login');
+  });
+
   it('has no dangling references and no unused components', () => {
     const referred = new Set(JSON.stringify(document).match(/(?<="\$ref":"#\/)[^"]+/g));
     for (const ref of referred) {
@@ -169,9 +204,12 @@ describe('the OpenAPI document', () => {
     assert.deepEqual(unused, ['components/schemas/Event'], 'events are described in words');
   });
 
-  it('has unique operation ids and only described tags', () => {
+  it('has unique operation ids that name a method well, and only described tags', () => {
     const ids = items.map(({ operationId }) => operationId);
     assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) assert.match(id, /^[a-z]+([A-Z][a-z]+)*$/);
+    assert.equal(document.paths['/api/messages']?.get?.operationId, 'messages');
+    assert.equal(document.paths['/api/messages']?.post?.operationId, 'postMessages');
     for (const { tags } of items) {
       for (const tag of tags) assert.ok(document.tags.some(({ name }) => name === tag));
     }

@@ -76,6 +76,9 @@ body{margin:0;background:#f3f5f4;font-family:system-ui,-apple-system,"Segoe UI",
 .bar p{margin:0;font-weight:600}
 .bar a{color:#fff}
 .bar a:focus-visible{outline:2px solid #fff;outline-offset:2px}
+/* The document has no links between answers. Without their empty column an open operation fits a narrow screen. */
+.swagger-ui .response-col_links{display:none}
+.swagger-ui .responses-inner,.swagger-ui .table-container{overflow-x:auto}
 `;
 
 const stylesheets: readonly Asset[] = [

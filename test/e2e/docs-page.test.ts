@@ -12,10 +12,10 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 /** Set to a directory to look at what was tested. */
 const screenshots = process.env.SCREENSHOTS;
 
-/** Both schemes, the widest and the narrowest. */
+/** Both schemes, a wide screen and a narrow one. */
 const views = [
   { name: 'light', width: 1280, height: 900, scheme: 'light' },
-  { name: 'phone-dark', width: 375, height: 667, scheme: 'dark' },
+  { name: 'phone-dark', width: 360, height: 667, scheme: 'dark' },
 ] as const;
 
 describe('the /docs page in a browser', () => {
@@ -47,10 +47,36 @@ describe('the /docs page in a browser', () => {
           all.map((link) => (link as { href?: string }).href),
         );
         assert.deepEqual(links, [`${replica.url}/qr`, `${replica.url}/openapi.json`]);
-        assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true, 'fits');
+        await assertFits(page, view.width);
+      });
+    });
+
+    it(`fits with operations open: ${view.name}`, async () => {
+      await look(view, async (page) => {
+        for (const block of [
+          'Messages-send',
+          'Messages-job',
+          'Session-status',
+          'Events-events',
+          'About-mcp',
+        ]) {
+          const id = `#operations-${block}`;
+          await page.locator(`${id} .opblock-summary-control`).click();
+          await page.waitForSelector(`${id} .responses-table .response`);
+          await page.locator(`${id} .try-out__btn`).click();
+          await page.waitForSelector(`${id} .execute`);
+          await assertFits(page, view.width);
+        }
       });
     });
   }
+
+  it('shows the sending of a message first', async () => {
+    await look(views[0], async (page) => {
+      const paths = await page.$$eval('.opblock-summary-path', (all) => all.map((path) => path.textContent));
+      assert.equal(paths[0]?.replaceAll('\u200b', ''), '/api/send');
+    });
+  });
 
   it('opens an operation with its schemas and examples, and tries it out', async () => {
     await look(views[0], async (page) => {
@@ -116,6 +142,20 @@ describe('the /docs page in a browser', () => {
     }
   }
 });
+
+/** The page does not scroll sideways. A wide example does so by itself. */
+async function assertFits(page: Page, width: number): Promise<void> {
+  const scrollWidth = await page.$eval('html', (root) => root.scrollWidth);
+  const wide = await page.$$eval(
+    '#swagger-ui *',
+    (all, most) =>
+      all
+        .filter((element) => element.getBoundingClientRect().right > most + 1)
+        .map(({ tagName, className }) => `${tagName}.${className}`),
+    width,
+  );
+  assert.ok(scrollWidth <= width, `${scrollWidth} px wide: ${wide.slice(0, 40).join(' ')}`);
+}
 
 async function assertEveryOperation(page: Page): Promise<true> {
   const shown = await page.$$eval('.opblock-summary', (blocks) =>

@@ -1,5 +1,6 @@
 import type { BoundName } from './bounds.js';
 import type { IncarnationExit } from './exit-reasons.js';
+import type { LogoutResult } from './intent.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
 import type { CommandName } from './worker-commands.js';
 
@@ -87,5 +88,5 @@ export type FromThread =
   | { readonly type: 'refusal'; readonly id: string; readonly code: string; readonly message: string }
   /** A bound was reached; the supervisor counts it, because the thread has no metrics. */
   | { readonly type: 'bound'; readonly bound: BoundName }
-  | { readonly type: 'logged-out'; readonly unlinked: boolean }
+  | { readonly type: 'logged-out'; readonly result: LogoutResult }
   | { readonly type: 'stopped' };

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { OnBound } from '../contract/bounds.js';
+import { type LogoutResult, logoutResults } from '../contract/intent.js';
 import type { Account } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { pause } from '../platform/deadline.js';
@@ -182,20 +183,21 @@ export class SessionWorker {
     const state = this.#state;
     const isLinked = !state.isUnlinked || (await this.#attached?.linking.hasLinkedUnnoticed()) === true;
     state.end();
-    this.#options.post({ type: 'logged-out', unlinked: isLinked && (await this.#unlink()) });
+    const result = isLinked ? await this.#unlink() : logoutResults.nothingLinked;
+    this.#options.post({ type: 'logged-out', result });
   }
 
-  /** Whether WhatsApp's server confirmed the logout. */
-  async #unlink(): Promise<boolean> {
+  /** Logs out on WhatsApp's server. */
+  async #unlink(): Promise<LogoutResult> {
     const { data, log } = this.#options;
     try {
       if (this.#attached === null) throw new Error('there is no page yet');
       const isConfirmed = await this.#attached.client.logout(data.timing.logoutDeadlineMs);
       if (!isConfirmed) log.warn('WhatsApp did not confirm the logout; the phone may still list this device');
-      return isConfirmed;
+      return isConfirmed ? logoutResults.unlinked : logoutResults.notTold;
     } catch (error) {
       log.warn({ err: error }, 'the logout could not be sent to WhatsApp');
-      return false;
+      return logoutResults.notTold;
     }
   }
 }

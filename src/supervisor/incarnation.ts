@@ -1,5 +1,6 @@
 import type { OnBound } from '../contract/bounds.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
+import { type LogoutResult, logoutResults } from '../contract/intent.js';
 import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
@@ -28,7 +29,7 @@ export class Incarnation {
   readonly #options: IncarnationOptions;
   readonly #thread: SessionThread;
   readonly #outsideEnd: Deferred<IncarnationExit> = deferred();
-  readonly #loggedOut: Deferred<boolean> = deferred();
+  readonly #loggedOut: Deferred<LogoutResult> = deferred();
   #state: SessionState = 'starting';
   #healthySince: number | null = null;
   #endedAt: number | null = null;
@@ -73,16 +74,18 @@ export class Incarnation {
   }
 
   /**
-   * Unlinks the device. Resolves to whether WhatsApp confirmed it in time. Also tries it in `qr`: the page may have been linked
-   * just now.
+   * Unlinks the device. Also tries it in `qr`: the page may have been linked just now. Resolves to null if there is no page yet that
+   * could do it.
    */
-  async logout(): Promise<boolean> {
-    if (this.#state === 'starting') return false;
+  async logout(): Promise<LogoutResult | null> {
+    if (this.#state === 'starting') return null;
     this.#thread.post({ type: 'logout' });
     const { logoutDeadlineMs } = this.#options.timing;
-    const threadEnded = this.#thread.ended.then(() => false);
+    const threadEnded = this.#thread.ended.then(() => logoutResults.notTold);
     const answer = Promise.race([this.#loggedOut.promise, threadEnded]);
-    return withDeadline(answer, logoutDeadlineMs + 1_000, 'the session worker').catch(() => false);
+    return withDeadline(answer, logoutDeadlineMs + 1_000, 'the session worker').catch(
+      () => logoutResults.notTold,
+    );
   }
 
   stop(graceMs: number, force: AbortSignal): Promise<void> {
@@ -109,7 +112,7 @@ export class Incarnation {
       case 'refusal':
         return this.commands.settle(message);
       case 'logged-out':
-        return this.#loggedOut.resolve(message.unlinked);
+        return this.#loggedOut.resolve(message.result);
       case 'alive':
       case 'failed':
       case 'stopped':

@@ -1,4 +1,4 @@
-import type { Intent } from '../contract/intent.js';
+import { type Intent, type LogoutResult, logoutResults } from '../contract/intent.js';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from '../platform/logger.js';
 import type { SessionBrowser } from './browser/session-browser.js';
@@ -53,7 +53,7 @@ export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'e
     throw ending.error;
   }
   if (ending.type === 'intent') log.info(requested[ending.intent.kind]);
-  const isUnlinked = await stopWork(ending, parts);
+  const result = await stopWork(ending, parts);
   await commands.close();
 
   // A beat after the last write would bring the heartbeat back.
@@ -70,25 +70,26 @@ export async function endInOrder(ending: Ending, parts: EndingParts): Promise<'e
         { reason: ending.decision.message },
         'gave the session up; it stays down until its next start',
       );
-      await publisher.end(ending.decision.state, null, false);
+      await publisher.end(ending.decision.state, null);
       return 'ended';
     case 'intent':
       await browser.noteUnwanted();
       publisher.lastError = null;
-      await publisher.end('stopped', ending.intent, isUnlinked);
+      await publisher.end('stopped', ending.intent, result);
       return 'ended';
     default:
       return ending satisfies never;
   }
 }
 
-/** Stops thread and browser. A logout also voids the login. Resolves to whether WhatsApp confirmed the logout. */
-async function stopWork(ending: Ending, parts: EndingParts): Promise<boolean> {
+/** Stops thread and browser. A logout also voids the login. Resolves to what it achieved; to null if it was none. */
+async function stopWork(ending: Ending, parts: EndingParts): Promise<LogoutResult | null> {
   const { incarnation, browser, backup, commands, publisher, availability, timing, forced } = parts;
   availability.update(null, 'stopped');
   const isWorthKeeping = await backup.stop();
   const isLogout = ending.type === 'intent' && ending.intent.kind === 'logout';
-  const isUnlinked = isLogout && (await incarnation?.logout()) === true;
+  const withoutPage = publisher.account === null ? logoutResults.nothingLinked : logoutResults.notTold;
+  const result = isLogout ? ((await incarnation?.logout()) ?? withoutPage) : null;
   await incarnation?.stop(timing.threadStopGraceMs, forced);
   if (isLogout) {
     await browser.wipe(await publisher.markWiped());
@@ -97,5 +98,5 @@ async function stopWork(ending: Ending, parts: EndingParts): Promise<boolean> {
     await browser.stop();
     if (isWorthKeeping) await backup.backUpAtEnd(forced);
   }
-  return isUnlinked;
+  return result;
 }

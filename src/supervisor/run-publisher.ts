@@ -1,6 +1,6 @@
 import type { OnBound } from '../contract/bounds.js';
 import { HoldlineError } from '../contract/errors.js';
-import type { Intent } from '../contract/intent.js';
+import type { Intent, LogoutResult } from '../contract/intent.js';
 import {
   type Account,
   composeStatus,
@@ -124,11 +124,11 @@ export class RunPublisher {
     this.logState(state);
   }
 
-  /** Publishes the run's last state. */
-  async end(state: SessionState, intent: Intent | null, unlinked: boolean): Promise<void> {
+  /** Publishes the run's last state. `result`: of a logout. */
+  async end(state: SessionState, intent: Intent | null, result: LogoutResult | null = null): Promise<void> {
     const { redis, session, startId, onBound } = this.#options;
     await this.#write(state, (expected, status) =>
-      endRun(redis, { session, expected, status, startId, intent, unlinked, onBound }),
+      endRun(redis, { session, expected, status, startId, intent, ...result, onBound }),
     );
     this.logState(state, intent?.kind);
   }

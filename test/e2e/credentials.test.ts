@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { CredentialsBackupInfo } from '../../src/contract/credentials.js';
+import { logoutResults } from '../../src/contract/intent.js';
 import type { Status } from '../../src/contract/status.js';
 import { makeKeyText } from '../support/credentials.js';
 import { kill } from '../support/processes.js';
@@ -193,7 +194,7 @@ test('a key rotation needs both keys, the new one first, until the backup is enc
 });
 
 test('a logout deletes the backup; without a key health reports none, and a lost disk needs a scan', async () => {
-  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, ...logoutResults.unlinked });
   assert.deepEqual([(await backup()).taken_at, (await backup()).bytes], [null, null]);
   await product.end('SIGTERM');
   startOn('fifth', null);

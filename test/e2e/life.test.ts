@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { logoutResults } from '../../src/contract/intent.js';
 import type { Status } from '../../src/contract/status.js';
 import { eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
@@ -158,12 +159,12 @@ test('a stop keeps the device linked, and the next start needs no QR', async () 
 });
 
 test('a logout unlinks the device, wipes the credentials, and the next start shows a QR', async () => {
-  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, ...logoutResults.unlinked });
   const status = await product.status();
   assert.equal(status.state, 'stopped');
   assert.equal(status.account, null);
   assert.deepEqual((await stage.whatsApp.phone.state()).devices, []);
-  assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: false });
+  assert.deepEqual(await product.post('/api/logout'), { ok: true, ...logoutResults.nothingLinked });
   assert.equal((await product.post<Status>('/api/auth/start')).state, 'qr');
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { logoutResults } from '../../src/contract/intent.js';
 import type { OutputOf } from '../../src/contract/operations.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';
 import { eventually } from '../support/eventually.js';
@@ -133,7 +134,7 @@ describe('a logout', () => {
         await stage.whatsApp.faults.set(faults);
         await stage.whatsApp.timing.set({ unpairMs: 1_000 });
         const answer = await product.post<OutputOf<'logout'>>('/api/logout');
-        assert.deepEqual(answer, { ok: true, unlinked });
+        assert.deepEqual(answer, { ok: true, ...logoutResults[unlinked ? 'unlinked' : 'notTold'] });
         const { devices } = await stage.whatsApp.phone.state();
         assert.equal(devices.length, unlinked ? 0 : 1);
         assert.equal((await product.status()).state, 'stopped');
@@ -178,7 +179,7 @@ describe('a login that the session worker has not noticed yet', () => {
     const { stage, product } = await linked();
     try {
       const answer = await product.post<OutputOf<'logout'>>('/api/logout');
-      assert.deepEqual(answer, { ok: true, unlinked: true });
+      assert.deepEqual(answer, { ok: true, ...logoutResults.unlinked });
       assert.equal((await stage.whatsApp.phone.state()).devices.length, 0);
     } finally {
       await stage.close();

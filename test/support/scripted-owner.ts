@@ -32,7 +32,10 @@ export interface ScriptedRun {
   readonly intent: Promise<Intent>;
   publish(state: SessionState, change?: Change): Promise<void>;
   /** Publishes the run's last state. The job completes when the script returns. */
-  end(state: SessionState, change?: Change & { intent?: Intent; unlinked?: boolean }): Promise<void>;
+  end(
+    state: SessionState,
+    change?: Change & { intent?: Intent; unlinked?: boolean; reason?: string | null },
+  ): Promise<void>;
   /** Stops the heartbeat and deletes the stored one. */
   fallSilent(): Promise<void>;
 }
@@ -194,12 +197,12 @@ function startLife(redis: Redis, facts: LifeFacts): Life {
       }
       fence = status;
     },
-    async end(state, { intent, unlinked = false, ...change } = {}) {
+    async end(state, { intent, unlinked = false, reason = null, ...change } = {}) {
       if (intent?.kind === 'logout') account = null;
       const status = next(state, change);
       isSilent = true;
       await endRun(redis, {
-        ...{ session, expected: fence, status, startId, unlinked, onBound },
+        ...{ session, expected: fence, status, startId, unlinked, reason, onBound },
         intent: intent ?? null,
       });
       fence = status;

@@ -177,10 +177,14 @@ export const sessionOperations = {
       unlinked: z
         .boolean()
         .describe('false if WhatsApp did not get the logout; the credentials are wiped all the same'),
+      reason: z
+        .string()
+        .nullable()
+        .describe('why `unlinked` is false, and what to do then; null if it is true'),
     }),
     delivery: 'local',
     needs: null,
     errors: ['timeout'],
-    example: { input: {}, output: { ok: true, unlinked: true } },
+    example: { input: {}, output: { ok: true, unlinked: true, reason: null } },
   }),
 } as const;

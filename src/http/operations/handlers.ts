@@ -1,3 +1,4 @@
+import { logoutResults } from '../../contract/intent.js';
 import {
   type ForwardedOperationName,
   type InputOf,
@@ -70,8 +71,11 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
     },
 
     async logout(_input, { session }) {
-      const { unlinked } = await endSession(session.commands.run, 'logout');
-      return { body: { ok: true, unlinked } };
+      const { unlinked, reason } = await endSession(session.commands.run, 'logout');
+      // An owner of an earlier version gives no reason.
+      return {
+        body: { ok: true, unlinked, reason: unlinked ? null : (reason ?? logoutResults.notTold.reason) },
+      };
     },
   };
   return { ...asking, ...own };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/errors.js';
-import type { Intent } from '../../contract/intent.js';
-import { composeStatus } from '../../contract/status.js';
+import { type Intent, type LogoutResult, logoutResults } from '../../contract/intent.js';
+import { composeStatus, type SessionState } from '../../contract/status.js';
 import type { RunControl } from './run-control.js';
 import { hasOwner, type RunView } from './run-view.js';
 
@@ -12,10 +12,10 @@ import { hasOwner, type RunView } from './run-view.js';
  * owner or this loop takes over. An intent joins one that is already recorded; a logout covers a stop. If the caller leaves, the
  * loop goes on, so that no run is left half ended.
  *
- * Throws `timeout` if the owner neither carries the intent out nor dies in time. The intent stays recorded.
+ * Resolves to what a logout achieved. Throws `timeout` if the owner neither carries the intent out nor dies in time. The intent stays recorded.
  */
-export async function endSession(run: RunControl, kind: Intent['kind']): Promise<{ unlinked: boolean }> {
-  if (kind === 'stop' && isStopped(await run.readView())) return { unlinked: false };
+export async function endSession(run: RunControl, kind: Intent['kind']): Promise<LogoutResult> {
+  if (kind === 'stop' && isStopped(await run.readView())) return { unlinked: false, reason: null };
 
   const deadline = performance.now() + run.timing.endWaitMs;
   let intent = await run.requestEnd({ id: randomUUID(), kind });
@@ -28,7 +28,7 @@ export async function endSession(run: RunControl, kind: Intent['kind']): Promise
       else if (view.outcome) return view.outcome;
       else intent = await run.requestEnd(intent);
     } else if (hasOwner(view)) await run.untilNextRead(run.closing);
-    else if (await endWithoutOwner(run, view, intent)) return { unlinked: false };
+    else if (await endWithoutOwner(run, view, intent)) return resultWithoutOwner(view);
   }
   throw new ApiError(
     'timeout',
@@ -56,12 +56,23 @@ export async function endWithoutOwner(run: RunControl, view: RunView, intent: In
     ),
     startId: '',
     intent,
-    unlinked: false,
+    ...(intent.kind === 'logout' ? resultWithoutOwner(view) : {}),
   });
   if (!hasEnded) return false;
   run.log.info({ session: run.session, epoch }, ended[intent.kind]);
   if (intent.kind === 'logout') await run.clearUnsentMessages();
   return true;
+}
+
+/** What a logout achieves that no supervisor can tell WhatsApp. */
+function resultWithoutOwner({ stored }: RunView): LogoutResult {
+  const isLinked = stored !== null && (stored.account !== null || isLinkedIn(stored.state));
+  return isLinked ? logoutResults.noOwner : logoutResults.nothingLinked;
+}
+
+/** The states of a linked session, even while its account is not known yet. */
+function isLinkedIn(state: SessionState): boolean {
+  return state === 'authenticated' || state === 'ready';
 }
 
 function isStopped(view: RunView): boolean {

@@ -114,7 +114,9 @@ export interface RunEnd {
   readonly startId: string;
   /** The intent that this end carries out. */
   readonly intent: Intent | null;
-  readonly unlinked: boolean;
+  /** What a logout achieved. */
+  readonly unlinked?: boolean;
+  readonly reason?: string | null;
   readonly onBound: OnBound;
 }
 
@@ -123,9 +125,9 @@ export interface RunEnd {
  * the account's data. False: refused, nothing has changed.
  */
 export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
-  const { session, expected, status, startId, intent, unlinked } = end;
+  const { session, expected, status, startId, intent, unlinked = false, reason = null } = end;
   const k = sessionKeys(session);
-  const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked };
+  const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked, reason };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
   const login = [k.snapshot, k.previousSnapshot, k.backupSummary, k.pairingCode, k.loginLost];
   return writeWithEvents(redis, k, end, (json, before, events) =>

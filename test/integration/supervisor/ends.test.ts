@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { logoutResults } from '../../../src/contract/intent.js';
 import { intentChannel, sessionKeys } from '../../../src/contract/keys.js';
 import { parseOutcome } from '../../../src/platform/store/intent-store.js';
 import { eventually } from '../../support/eventually.js';
@@ -44,7 +45,7 @@ test('a stop ends thread and browser, writes the state and removes the job', () 
     const last = await observer.untilEnded();
     assert.deepEqual([last.state, last.last_error, last.epoch], ['stopped', null, epoch]);
     assert.equal(last.account?.pushname, 'Ada', 'credentials and account are kept');
-    assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
+    assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false, reason: null });
     assert.equal((await observer.read()).intent, null);
     await supervised.assertNothingRuns();
     assert.ok(existsSync(supervised.profileDir));
@@ -58,7 +59,7 @@ test('a logout unlinks the device, removes the profile and invalidates its snaps
     const id = await observer.requestEnd('logout');
     const last = await observer.untilEnded();
     assert.deepEqual([last.state, last.account], ['stopped', null]);
-    assert.deepEqual(await outcomeOf(supervised), { id, unlinked: true });
+    assert.deepEqual(await outcomeOf(supervised), { id, ...logoutResults.unlinked });
     assert.equal(await observer.redis.get(sessionKeys(observer.session).wiped), String(last.epoch));
     assert.equal(existsSync(supervised.profileDir), false);
     assert.ok(
@@ -67,6 +68,11 @@ test('a logout unlinks the device, removes the profile and invalidates its snaps
     );
     await supervised.assertNothingRuns();
   }, patientLogout));
+
+/** What an end says of a session that was never linked. */
+function withoutAccount(kind: 'stop' | 'logout') {
+  return kind === 'logout' ? logoutResults.nothingLinked : { unlinked: false, reason: null };
+}
 
 for (const kind of ['stop', 'logout'] as const) {
   test(`a ${kind} during a backoff does not wait for its end`, () =>
@@ -77,7 +83,7 @@ for (const kind of ['stop', 'logout'] as const) {
       const id = await observer.requestEnd(kind);
       const last = await observer.untilEnded();
       assert.deepEqual([last.state, last.last_error], ['stopped', null]);
-      assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
+      assert.deepEqual(await outcomeOf(supervised), { id, ...withoutAccount(kind) });
       assert.equal(scripted.threads().length, 1);
       await supervised.assertNothingRuns();
     }, longBackoff));
@@ -89,7 +95,7 @@ for (const kind of ['stop', 'logout'] as const) {
       await eventually(() => scripted.threads().length === 1);
       const id = await observer.requestEnd(kind);
       await observer.untilEnded();
-      assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
+      assert.deepEqual(await outcomeOf(supervised), { id, ...withoutAccount(kind) });
       await supervised.assertNothingRuns();
     }));
 }
@@ -113,7 +119,7 @@ test('an intent from before the run had an owner is carried out by the first own
     await supervised.startSupervisor();
     const last = await observer.untilEnded();
     assert.equal(last.state, 'stopped');
-    assert.deepEqual(await outcomeOf(supervised), { id, unlinked: false });
+    assert.deepEqual(await outcomeOf(supervised), { id, ...logoutResults.nothingLinked });
     assert.equal((await observer.read()).intent, null);
     assert.deepEqual(scripted.threads(), [], 'no thread reached a browser');
   }));

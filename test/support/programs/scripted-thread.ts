@@ -4,6 +4,7 @@ import { type MessagePort, parentPort } from 'node:worker_threads';
 import { pino } from 'pino';
 import type { OnBound } from '../../../src/contract/bounds.js';
 import type { ExitReason } from '../../../src/contract/exit-reasons.js';
+import { logoutResults } from '../../../src/contract/intent.js';
 import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
 import type { FoundMessage, SendCommands, SentText } from '../../../src/contract/worker-commands.js';
@@ -60,7 +61,13 @@ port.on('message', (message: ToThread) => {
     case 'login-kept':
       return;
     case 'logout':
-      return say({ type: 'logged-out', unlinked: lastState === 'authenticated' || lastState === 'ready' });
+      return say({
+        type: 'logged-out',
+        result:
+          lastState === 'authenticated' || lastState === 'ready'
+            ? logoutResults.unlinked
+            : logoutResults.nothingLinked,
+      });
     case 'stop':
       return behaviour === 'never answers stop' ? undefined : void stop();
     default:

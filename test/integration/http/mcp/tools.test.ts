@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { z } from 'zod';
+import { logoutResults } from '../../../../src/contract/intent.js';
 import { operations } from '../../../../src/contract/operations.js';
 import type { Status } from '../../../../src/contract/status.js';
 import { eventually } from '../../../support/eventually.js';
@@ -89,7 +90,7 @@ describe('the MCP tools', () => {
     assert.deepEqual(await call('whatsapp_status', {}), started);
     assert.deepEqual(await call('whatsapp_status', {}, stage.other), started);
     const out = await call('whatsapp_logout');
-    assert.deepEqual(JSON.parse(out.content[0]?.text ?? ''), { ok: true, unlinked: true });
+    assert.deepEqual(JSON.parse(out.content[0]?.text ?? ''), { ok: true, ...logoutResults.unlinked });
     await eventually(async () => (await stage.replica.status()).state === 'stopped');
   });
 

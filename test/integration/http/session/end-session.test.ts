@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
+import { logoutResults } from '../../../../src/contract/intent.js';
 import { sessionKeys } from '../../../../src/contract/keys.js';
 import type { Status } from '../../../../src/contract/status.js';
 import { deferred } from '../../../../src/platform/deadline.js';
@@ -89,22 +90,34 @@ describe('POST /api/stop and /api/logout', () => {
   it('end the run: a logout unlinks the device and forgets the account', async () => {
     await owned(readyUntilAsked);
     await post('/api/auth/start');
-    assert.deepEqual(await post('/api/logout', other), { ok: true, unlinked: true });
+    assert.deepEqual(await post('/api/logout', other), { ok: true, ...logoutResults.unlinked });
     await assertStopped({ account: null });
     assert.notEqual(await redis.get(keys.wiped), null);
   });
 
-  it('answer unlinked: false when the phone could not be reached', async () => {
-    await owned(async (run) => {
-      await run.publish('ready', { account });
-      await run.end('stopped', { intent: await run.intent, unlinked: false });
+  for (const [whose, given] of [
+    ['of the owner', logoutResults.notTold],
+    ['although an owner of an earlier version gives none', { unlinked: false, reason: null }],
+  ] as const) {
+    it(`answer unlinked: false and the reason when the phone could not be reached, ${whose}`, async () => {
+      await owned(async (run) => {
+        await run.publish('ready', { account });
+        await run.end('stopped', { intent: await run.intent, ...given });
+      });
+      await post('/api/auth/start');
+      assert.deepEqual(await post('/api/logout'), { ok: true, ...logoutResults.notTold });
     });
+  }
+
+  it('say that nothing was linked at a second logout', async () => {
+    await owned(readyUntilAsked);
     await post('/api/auth/start');
-    assert.deepEqual(await post('/api/logout'), { ok: true, unlinked: false });
+    await post('/api/logout');
+    assert.deepEqual(await post('/api/logout', other), { ok: true, ...logoutResults.nothingLinked });
   });
 
   it('invalidate all stored credentials at a logout, even if no session was ever started', async () => {
-    assert.deepEqual(await post('/api/logout'), { ok: true, unlinked: false });
+    assert.deepEqual(await post('/api/logout'), { ok: true, ...logoutResults.nothingLinked });
     const { epoch } = await replica.status();
     assert.ok(epoch > 0);
     assert.equal(await redis.get(keys.wiped), String(epoch));
@@ -129,7 +142,7 @@ describe('POST /api/stop and /api/logout', () => {
     await owned(readyUntilAsked);
     const { epoch } = (await post('/api/auth/start')) as Status;
     await post('/api/stop');
-    assert.deepEqual(await post('/api/logout'), { ok: true, unlinked: false });
+    assert.deepEqual(await post('/api/logout'), { ok: true, ...logoutResults.noOwner });
     await assertStopped({ account: null });
     assert.ok(Number(await redis.get(keys.wiped)) > epoch);
   });
@@ -193,7 +206,7 @@ describe('POST /api/stop and /api/logout', () => {
     await eventually(async () => (await redis.get(keys.intent))?.includes('logout'));
     mayEnd.resolve();
     assert.deepEqual(await stopped, { ok: true });
-    assert.deepEqual(await loggedOut, { ok: true, unlinked: true });
+    assert.deepEqual(await loggedOut, { ok: true, ...logoutResults.unlinked });
   });
 
   it('carry out a logout that comes too late for the owner without it', async () => {
@@ -213,7 +226,7 @@ describe('POST /api/stop and /api/logout', () => {
     await eventually(async () => (await redis.get(keys.intent))?.includes('logout'));
     mayEnd.resolve();
     assert.deepEqual(await stopped, { ok: true });
-    assert.deepEqual(await loggedOut, { ok: true, unlinked: false });
+    assert.deepEqual(await loggedOut, { ok: true, ...logoutResults.noOwner });
     await assertStopped({ account: null });
     assert.notEqual(await redis.get(keys.wiped), null);
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
+import { logoutResults } from '../../../../src/contract/intent.js';
 import { redisRights } from '../../../../src/contract/redis-rights.js';
 import { connectFailFast } from '../../../../src/platform/redis/connection.js';
 import { makeKeyText } from '../../../support/credentials.js';
@@ -60,7 +61,7 @@ describe('a Redis with access control', () => {
         Object.keys(await product.post('/api/pairing-code', { phone_number: '15551234567' })),
         ['already_authenticated', 'code', 'status'],
       );
-      assert.deepEqual(await product.post('/api/logout'), { ok: true, unlinked: true });
+      assert.deepEqual(await product.post('/api/logout'), { ok: true, ...logoutResults.unlinked });
     } finally {
       delete process.env.WHATSAPP_CREDENTIALS_KEY;
       await product.close();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, beforeEach, test } from 'node:test';
 import { Redis } from 'ioredis';
+import { logoutResults } from '../../../../src/contract/intent.js';
 import { quarantineKey, type SessionKeys, sessionKeys } from '../../../../src/contract/keys.js';
 import {
   composeStatus,
@@ -202,7 +203,7 @@ test('an end completes its intent, and keeps a later one', async () => {
     intent: stop,
   });
   assert.equal(isEnded, true);
-  assert.deepEqual(parseOutcome(await redis.get(k.outcome)), { id: 'stop-1', unlinked: false });
+  assert.deepEqual(parseOutcome(await redis.get(k.outcome)), { id: 'stop-1', unlinked: false, reason: null });
   assert.deepEqual(parseIntent(await redis.get(k.intent)), later);
   assert.equal(await redis.exists(k.wiped), 0, 'a stop invalidates no credentials');
   assert.deepEqual([await redis.get(k.heartbeat), await redis.pttl(k.heartbeat)], ['ended', -1]);
@@ -215,9 +216,11 @@ test('an end completes its intent, and keeps a later one', async () => {
     expected: first,
     status: statusOf(second, 'stopped'),
     intent: later,
-    unlinked: true,
+    ...logoutResults.nothingLinked,
   };
   assert.equal(await endRun(redis, again), true);
+  const outcome = parseOutcome(await redis.get(k.outcome));
+  assert.deepEqual(outcome, { id: later.id, ...logoutResults.nothingLinked });
   assert.equal(await redis.exists(k.intent), 0);
   assert.equal(await redis.get(k.wiped), String(fence.epoch));
 });

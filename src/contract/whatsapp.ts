@@ -9,8 +9,10 @@ const phoneNumberRule = 'phone_number must include country code and contain 8-15
  * alone, without any leading `00` and without `(0)`; they parse to themselves. Other hyphens and invisible direction marks,
  * as in numbers copied from an address book, are accepted too.
  */
-export const phoneNumberSchema = z
-  .string({ error: phoneNumberRule })
+const writtenNumberSchema = z
+  .string({
+    error: ({ input }) => (input === undefined ? phoneNumberRule : `${phoneNumberRule}; write it as text`),
+  })
   .max(64, { error: phoneNumberRule })
   .transform((text, context) => {
     const written = text
@@ -30,7 +32,11 @@ export const phoneNumberSchema = z
       .replace(/\D/g, '')
       .replace(/^(00)+/, '');
   })
-  .refine((digits) => digits.length >= 8 && digits.length <= 15, { error: phoneNumberRule })
+  .refine((digits) => digits.length >= 8 && digits.length <= 15, { error: phoneNumberRule });
+
+/** Also takes the digits as a JSON number, as spreadsheets and scripts give them. */
+export const phoneNumberSchema = z
+  .preprocess((value) => (Number.isSafeInteger(value) ? String(value) : value), writtenNumberSchema)
   .describe('with country code; 8-15 digits, written with + - . ( ) / and spaces or without');
 
 const chatIdRule = 'chat_id must be an id as the answers give it';
@@ -66,7 +72,9 @@ function recipientProblem(given: Recipient): { path: string; message: string } |
   if (hasNumber && hasId) {
     return { path: 'chat_id', message: 'phone_number and chat_id exclude each other; give one of them' };
   }
-  return hasNumber || hasId ? null : { path: 'phone_number', message: phoneNumberRule };
+  return hasNumber || hasId
+    ? null
+    : { path: 'phone_number', message: `${phoneNumberRule}, or give a chat_id` };
 }
 
 /** Options for a check across fields: it runs even if single fields are invalid, to report all problems at once. */
@@ -104,10 +112,16 @@ export const limitSchema = z
 
 const longestMessage = 65_536;
 
+const messageRule = 'message must be a non-empty string';
+
+/** Half of a surrogate pair cannot be sent: it has no form in UTF-8. Nor can the character 0 in a text. */
 export const messageTextSchema = z
-  .string({ error: 'message must be a non-empty string' })
-  .min(1, { error: 'message must be a non-empty string' })
+  .string({ error: messageRule })
+  .min(1, { error: messageRule })
   .max(longestMessage, { error: `message must have at most ${longestMessage} characters` })
+  .refine((text) => !/[\p{Surrogate}\0]/u.test(text), {
+    error: 'message must be valid Unicode, without half a surrogate pair and without the character U+0000',
+  })
   .describe('sent as it is, line breaks included');
 
 export const personSchema = z.object({

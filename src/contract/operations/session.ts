@@ -5,6 +5,10 @@ import { phoneNumberSchema } from '../whatsapp.js';
 import { readyStatus, statusWithQr } from './examples.js';
 import { operation } from './operation.js';
 
+const shortestTtlS = 10;
+const longestTtlS = 86_400;
+const ttlRule = `ttl_s must be a whole number from ${shortestTtlS} to ${longestTtlS}`;
+
 /** Unknown fields of a body are refused. Unknown parameters of a query are ignored. */
 const noInput = z.strictObject({});
 
@@ -148,7 +152,12 @@ export const sessionOperations = {
     scope: 'admin',
     isLimited: true,
     input: z.strictObject({
-      ttl_s: z.int().min(10).max(86_400).default(600).describe('how long the link can be opened, in seconds'),
+      ttl_s: z
+        .int({ error: ttlRule })
+        .min(shortestTtlS, { error: ttlRule })
+        .max(longestTtlS, { error: ttlRule })
+        .default(600)
+        .describe('how long the link can be opened, in seconds'),
     }),
     output: z.object({ ok: z.literal(true), url: z.url(), expires_at: z.iso.datetime() }),
     delivery: 'local',

@@ -62,7 +62,8 @@ async function untilAnswered(
       await run.untilNextRead(call.signal);
     }
   } catch (error) {
-    throw mayHaveBegun && isIdempotent(operation) && error instanceof ApiError ? doubtful(error) : error;
+    if (!isIdempotent(operation) || !(error instanceof ApiError)) throw error;
+    throw mayHaveBegun ? doubtful(error) : error.code === 'timeout' ? nothingDone(error) : error;
   } finally {
     if (hasTurn) readsUnderWay.leave(call.callerName);
     pending?.discard();
@@ -91,6 +92,11 @@ function doubtful({ code, message, headers, cause }: ApiError): ApiError {
     headers,
     cause,
   });
+}
+
+/** The same error, where the wait was over before the session worker could begin. */
+function nothingDone({ code, message, details, headers }: ApiError): ApiError {
+  return new ApiError(code, `${message}; nothing was done`, { details, headers });
 }
 
 function isIdempotent(name: WorkerOperationName): boolean {

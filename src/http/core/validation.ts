@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type BoundName, bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
+import { plainIssue, sentenceOf } from '../../contract/plain-issues.js';
 
 /** Checks of a client's input, and the error that lists every problem. */
 
@@ -11,33 +12,41 @@ export interface Issue {
 }
 
 interface IssuesOptions {
-  /** Replaces the path of the first issue at the beginning of the error's sentence. */
+  /** Stands before the issues in the error's sentence. */
   readonly beginning?: string;
   /** The bound that was reached, if that is the problem. */
   readonly bound?: BoundName | undefined;
 }
 
+/** In characters. Issues beyond it are only counted in the error's sentence. */
+const longestSentence = 240;
+
 /**
  * `invalid_request` with these issues. At most {@link bounds.issues} of them are listed, and each path is cut to
  * {@link bounds.issueText} characters. So the response is small, whatever was sent.
  */
-export function invalidRequest(issues: readonly Issue[], { beginning, bound }: IssuesOptions = {}): ApiError {
+export function invalidRequest(
+  issues: readonly Issue[],
+  { beginning = '', bound }: IssuesOptions = {},
+): ApiError {
   const listed = issues
     .slice(0, bounds.issues)
     .map(({ path, message }) => ({ path: cutShort(path), message }));
   const more = issues.length - listed.length;
   const isCut = listed.some(({ path }, i) => path !== issues[i]?.path);
-  const [first = { path: '', message: 'the input is not valid' }] = listed;
-  const withPath = first.path === '' ? first.message : `${first.path}: ${first.message}`;
   const reached = more > 0 ? 'issues' : isCut ? 'issueText' : bound;
-  return new ApiError(
-    'invalid_request',
-    beginning === undefined ? withPath : `${beginning}${first.message}`,
-    {
-      details: { issues: more > 0 ? [...listed, { path: '', message: `and ${more} more` }] : listed },
-      ...(reached === undefined ? {} : { bound: reached }),
-    },
-  );
+  return new ApiError('invalid_request', beginning + summaryOf(listed, issues.length), {
+    details: { issues: more > 0 ? [...listed, { path: '', message: `and ${more} more` }] : listed },
+    ...(reached === undefined ? {} : { bound: reached }),
+  });
+}
+
+/** As many of the issues as fit, at least one, and how many more there are. */
+function summaryOf(listed: readonly Issue[], count: number): string {
+  const sentences = listed.map(sentenceOf);
+  while (sentences.length > 1 && sentences.join('; ').length > longestSentence) sentences.pop();
+  const more = count - sentences.length;
+  return [...sentences, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 /** The beginning of a text from a client, to be sent back to it. */
@@ -50,7 +59,7 @@ export function parseInput<Schema extends z.ZodObject>(
   schema: Schema,
   fields: Record<string, unknown>,
 ): z.infer<Schema> {
-  const result = schema.safeParse(fields);
+  const result = schema.safeParse(fields, { error: plainIssue });
   if (result.success) return result.data;
   throw invalidRequest(
     result.error.issues.flatMap((issue) =>

@@ -18,11 +18,11 @@ const hints: Partial<Record<ApiErrorCode, (baseUrl: string) => string>> = {
 
 /** A text that says what went wrong, the error code, and what to do. */
 export function failureText(error: ApiError, baseUrl: string): string {
-  const { code, details, headers } = error;
+  const { code, message, details, headers } = error;
   const jobId = details.job_id;
   const seconds = headers['retry-after'];
   const lines = [
-    `${problemOf(error)} (${code})`,
+    `${message} (${code})`,
     hints[code]?.(baseUrl),
     typeof jobId === 'string'
       ? `The job of the message is ${jobId}. Before you send the message again, call whatsapp_message_status with this id.`
@@ -30,11 +30,4 @@ export function failureText(error: ApiError, baseUrl: string): string {
     seconds === undefined ? undefined : `Wait ${seconds} s before the next try.`,
   ];
   return lines.filter((line) => line !== undefined).join('\n');
-}
-
-/** All issues of an input in one sentence, because the result of a tool has no field for them. */
-function problemOf({ message, details }: ApiError): string {
-  const issues = Array.isArray(details.issues) ? (details.issues as { path: string; message: string }[]) : [];
-  if (issues.length < 2) return message;
-  return issues.map((issue) => (issue.path ? `${issue.path}: ${issue.message}` : issue.message)).join('; ');
 }

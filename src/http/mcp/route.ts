@@ -1,24 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import {
-  isJSONRPCErrorResponse,
-  type JSONRPCMessage,
-  parseJSONRPCMessage,
-} from '@modelcontextprotocol/server';
+import { type JSONRPCMessage, parseJSONRPCMessage } from '@modelcontextprotocol/server';
 import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { readJson } from '../core/body.js';
 import type { CorsHeaderNames } from '../core/cors.js';
 import type { Exchange } from '../core/exchange.js';
 import { jsonType, send } from '../core/responses.js';
-import { cutShort } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import { mcpDoc } from './doc.js';
+import { plainly } from './protocol-errors.js';
 import { createTransport, type McpParts } from './transport.js';
 
 const parseError = -32_700;
 const invalidRequest = -32_600;
-const methodNotFound = -32_601;
 
 /** Headers of the protocol that pages of other origins may use. */
 export const mcpHeaderNames: CorsHeaderNames = {
@@ -42,7 +37,7 @@ export function createMcpRoute(parts: McpParts): SessionRoute {
       if (message === null) return;
       const { status, json } = await answer({ exchange, session }, message);
       if (json === null) response.writeHead(status).end();
-      else send(response, status, jsonType, JSON.stringify(namingTheMethod(json, message)));
+      else send(response, status, jsonType, JSON.stringify(plainly(json, message)));
     },
   };
 }
@@ -77,11 +72,4 @@ async function readMessage(exchange: Exchange, onBound: OnBound): Promise<JSONRP
   } catch {
     return refuse(invalidRequest, 'Invalid Request: the body is not a JSON-RPC 2.0 message');
   }
-}
-
-/** Adds the method to the library's error for an unknown method. */
-function namingTheMethod(json: unknown, message: JSONRPCMessage): unknown {
-  if (!isJSONRPCErrorResponse(json) || json.error.code !== methodNotFound || !('method' in message))
-    return json;
-  return { ...json, error: { ...json.error, message: `Method not found: ${cutShort(message.method)}` } };
 }

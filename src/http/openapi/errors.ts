@@ -94,7 +94,7 @@ const details: Partial<Record<ApiErrorCode, JsonObject>> = {
 
 /** An example sentence for each code. The real sentence may say more. */
 const sentences: Record<ApiErrorCode, string> = {
-  invalid_request: 'phone_number: phone_number must include country code and contain 8-15 digits',
+  invalid_request: 'phone_number must include country code and contain 8-15 digits',
   invalid_json: 'the body is not valid JSON in UTF-8',
   unauthorized: 'an API key is required',
   forbidden: 'this API key does not allow that',

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { split } from 'shlex';
 import { z } from 'zod';
+import { plainIssue, sentenceOf } from '../../contract/plain-issues.js';
 import { timingSchema } from '../../contract/timing.js';
 import { parseApiKeys } from '../api-key.js';
 import { isWebOrigin, parseAuthority } from '../authority.js';
@@ -118,12 +119,12 @@ export const timingOverrides = z
       });
       return z.NEVER;
     }
-    const result = timingSchema.partial().safeParse(value);
+    const result = timingSchema.partial().safeParse(value, { error: plainIssue });
     if (result.success) return value;
     for (const issue of result.error.issues) {
       context.addIssue({
         code: 'custom',
-        message: [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+        message: sentenceOf({ path: issue.path.join('.'), message: issue.message }),
       });
     }
     return z.NEVER;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { bounds } from '../../contract/bounds.js';
+import { plainIssue } from '../../contract/plain-issues.js';
 import { deviceName, languages, timeZone, webVersion } from './browser-identity.js';
 import {
   addressRange,
@@ -86,7 +87,7 @@ export function parseVariables(environment: Environment): ParsedVariables {
   );
   const invalid = new Set<string>();
   const problems: string[] = [];
-  for (const issue of variables.safeParse(given).error?.issues ?? []) {
+  for (const issue of variables.safeParse(given, { error: plainIssue }).error?.issues ?? []) {
     invalid.add(String(issue.path[0]));
     problems.push(`${String(issue.path[0])}: ${issue.message}`);
   }

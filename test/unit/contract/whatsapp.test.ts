@@ -15,6 +15,7 @@ function read(text: unknown): string {
 describe('a phone number', () => {
   for (const [written, digits] of [
     ['15551234567', '15551234567'],
+    [15_551_234_567, '15551234567'],
     ['+15551234567', '15551234567'],
     ['+1 (555) 123-4567', '15551234567'],
     ['  +1.555.123.4567 ', '15551234567'],
@@ -74,8 +75,9 @@ describe('a phone number', () => {
     ['1555123456O', signsRule],
     ['15551234567\u0000', signsRule],
     [`${'1'.repeat(8)}${' '.repeat(57)}`, countRule],
-    [15551234567, countRule],
-    [null, countRule],
+    [1_234_567, countRule],
+    [15551234567.5, `${countRule}; write it as text`],
+    [null, `${countRule}; write it as text`],
     [undefined, countRule],
   ] as const) {
     it(`${JSON.stringify(written)} is refused`, () => assert.equal(read(written), rule));

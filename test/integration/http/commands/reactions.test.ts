@@ -96,10 +96,10 @@ describe('POST /api/messages/{id}/react', () => {
     );
   });
 
-  it('without a wait is not begun, and does not say that it may have been', async () => {
+  it('without a wait is not begun, and says so', async () => {
     await publishReady();
     const { status, body } = await react({ emoji: '👍' }, id, 'wait=0');
     assert.equal(status, 504);
-    assert.equal(body.error?.message, 'the session did not answer in time');
+    assert.equal(body.error?.message, 'the session did not answer in time; nothing was done');
   });
 });

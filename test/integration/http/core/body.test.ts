@@ -80,7 +80,7 @@ describe('a body', () => {
     const withMembers = (count: number, beginning = '') =>
       `{${beginning}${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`;
     const known = await ask('/api/stop', withMembers(999));
-    assert.equal(known.error?.message, 'k0: unknown field', 'the control');
+    assert.match(known.error?.message ?? '', /^k0: unknown field; k1: .*; and 9\d\d more$/, 'the control');
     const { status, error } = await counts('jsonValues', () => ask('/api/stop', withMembers(1_000)));
     assert.deepEqual(
       [status, error?.code, error?.message],

@@ -5,6 +5,10 @@ import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
 const phoneRule = 'phone_number must include country code and contain 8-15 digits';
 const signsRule = `${phoneRule}; it may be written with + - . ( ) / and spaces, and an id of WhatsApp goes into chat_id`;
+const noRecipient = `${phoneRule}, or give a chat_id`;
+const textRule = `${phoneRule}; write it as text`;
+const unicodeRule =
+  'message must be valid Unicode, without half a surrogate pair and without the character U+0000';
 const limitRule = 'limit must be an integer between 1 and 100';
 const messageRule = 'message must be a non-empty string';
 const bothRule = 'phone_number and chat_id exclude each other; give one of them';
@@ -18,7 +22,6 @@ type Issue = readonly [path: string, message: string];
 type Row = readonly [what: string, fields: Record<string, unknown>, ...issues: Issue[]];
 
 const phones: readonly Row[] = [
-  ['no phone', {}, ['phone_number', phoneRule]],
   ['7 digits', { phone_number: '1234567' }, ['phone_number', phoneRule]],
   ['16 digits', { phone_number: '1234567890123456' }, ['phone_number', phoneRule]],
   ['7 digits among signs', { phone_number: 'tel:+1 (23) 45-6/7.' }, ['phone_number', phoneRule]],
@@ -32,11 +35,17 @@ const phones: readonly Row[] = [
   ['a phone of 65 characters', { phone_number: `15551234567${' '.repeat(54)}` }, ['phone_number', phoneRule]],
 ];
 
-const typedPhones: readonly Row[] = [15551234567, null, true, [phone], { digits: phone }].map((value) => [
-  `a phone that is ${JSON.stringify(value)}`,
-  { phone_number: value },
-  ['phone_number', phoneRule],
-]);
+const typedPhones: readonly Row[] = [
+  ...[null, true, [phone], { digits: phone }, 1555123456.5, 1e300].map(
+    (value): Row => [
+      `a phone that is ${JSON.stringify(value)}`,
+      { phone_number: value },
+      ['phone_number', textRule],
+    ],
+  ),
+  ['a phone that is 1234567', { phone_number: 1_234_567 }, ['phone_number', phoneRule]],
+  ['a phone that is negative', { phone_number: -1_234_567 }, ['phone_number', phoneRule]],
+];
 
 const limits: readonly Row[] = [0, -1, 101, 1.5, 1e300, null, true, '5', '', [5], {}].map((value) => [
   `a limit that is ${JSON.stringify(value)}`,
@@ -82,11 +91,13 @@ const recipients = (rule: string): readonly Row[] => [
 
 const bodies: Readonly<Record<string, readonly Row[]>> = {
   '/api/pairing-code': [
+    ['no phone', {}, ['phone_number', phoneRule]],
     ...phones,
     ...typedPhones,
     ['an unknown field', { phone_number: phone, code: 'x' }, ['code', 'unknown field']],
   ],
   '/api/messages': [
+    ['no phone', {}, ['phone_number', noRecipient]],
     ...phones,
     ...typedPhones,
     ...limits,
@@ -95,7 +106,7 @@ const bodies: Readonly<Record<string, readonly Row[]>> = {
     [
       'everything wrong',
       { limit: 0, x: 1 },
-      ['phone_number', phoneRule],
+      ['phone_number', noRecipient],
       ['limit', limitRule],
       ['x', 'unknown field'],
     ],
@@ -108,13 +119,13 @@ const bodies: Readonly<Record<string, readonly Row[]>> = {
       ([what, fields, ...issues]): Row => [what, { ...fields, message: 'x' }, ...issues],
     ),
     ['a channel to write to', { chat_id: '1@newsletter', message: 'x' }, ['chat_id', sendIdRule]],
-    ['nothing at all', {}, ['phone_number', phoneRule], ['message', messageRule]],
+    ['nothing at all', {}, ['phone_number', noRecipient], ['message', messageRule]],
     ...['link_preview', 'mark_seen'].flatMap((field) =>
       ['true', 1, null].map(
         (value): Row => [
           `${field} that is ${JSON.stringify(value)}`,
           { phone_number: phone, message: 'x', [field]: value },
-          [field, `Invalid input: expected boolean, received ${value === null ? 'null' : typeof value}`],
+          [field, 'must be true or false'],
         ],
       ),
     ),
@@ -125,6 +136,13 @@ const bodies: Readonly<Record<string, readonly Row[]>> = {
         `a message that is ${JSON.stringify(value)}`,
         { phone_number: phone, message: value },
         ['message', messageRule],
+      ],
+    ),
+    ...['half a pair \ud800', '\udc00', 'a \0 b'].map(
+      (message): Row => [
+        `a message that is ${JSON.stringify(message)}`,
+        { phone_number: phone, message },
+        ['message', unicodeRule],
       ],
     ),
     ['65,537 characters', { phone_number: phone, message: 'x'.repeat(65_537) }, ['message', lengthRule]],
@@ -138,7 +156,7 @@ const bodies: Readonly<Record<string, readonly Row[]>> = {
     [
       'everything wrong',
       { message: '', Message: 'x' },
-      ['phone_number', phoneRule],
+      ['phone_number', noRecipient],
       ['message', messageRule],
       ['Message', 'unknown field'],
     ],
@@ -167,12 +185,12 @@ const queries: Readonly<Record<string, readonly (readonly [string, ...Issue[]])[
     ['limit=%', ['limit', 'broken percent-encoding']],
   ],
   '/api/messages': [
-    ['', ['phone_number', phoneRule]],
+    ['', ['phone_number', noRecipient]],
     ['phone_number=1234567', ['phone_number', phoneRule]],
     ['phone_number=1234567890123456', ['phone_number', phoneRule]],
     [`phone_number=${phone}&limit=101`, ['limit', limitRule]],
     ['phone_number=x&limit=0', ['phone_number', signsRule], ['limit', limitRule]],
-    ['limit=five', ['phone_number', phoneRule], ['limit', limitRule]],
+    ['limit=five', ['phone_number', noRecipient], ['limit', limitRule]],
     ['chat_id=1@lid&phone_number=15551234567', ['chat_id', bothRule]],
     ['chat_id=15551234567', ['chat_id', readIdRule]],
     ['chat_id=1@lid&chat_id=1@lid', ['chat_id', 'given more than once']],
@@ -210,7 +228,9 @@ describe('invalid input', () => {
       body.error.issues.map(({ path, message }) => [path, message]).sort(),
       [...issues].sort(),
     );
-    assert.match(body.error.message, /^.{1,200}$/);
+    assert.match(body.error.message, /^.{1,400}$/);
+    for (const part of issues.flat()) assert.ok(body.error.message.includes(part), body.error.message);
+    assert.doesNotMatch(body.error.message, /\b(\w+): \1\b/, 'no name stands twice');
     assert.equal(response.headers.get('content-type'), 'application/json; charset=utf-8');
   }
 
@@ -261,6 +281,7 @@ describe('invalid input', () => {
       { phone_number: '+49 (0) 151/123-45.67', message: '\n' },
       { phone_number: 'tel:0049-151-1234567', message: 'x', link_preview: false, mark_seen: false },
       { chat_id: '98765432101234@lid', message: 'x' },
+      { phone_number: 15_551_234_567, message: 'a pair: \ud83d\ude00' },
       { chat_id: '15551234567-1400000000@g.us', message: 'x', link_preview: true },
     ]) {
       const response = await post('/api/send', JSON.stringify(body));

@@ -164,6 +164,8 @@ describe('the MCP tools', () => {
     ]) {
       assert.ok(text.includes(part), `${part} in ${text}`);
     }
+    const missing = await call('whatsapp_message_status', {});
+    assert.equal(missing.content[0]?.text, 'id is missing; it must be text (invalid_request)');
     const limit = await call('whatsapp_list_chats', { limit: 101 });
     assert.match(limit.content[0]?.text ?? '', /limit must be an integer between 1 and 100/);
   });
@@ -173,8 +175,15 @@ describe('the MCP tools', () => {
       const { error } = await ask('tools/call', { name });
       assert.deepEqual(error, { code: -32602, message: `Unknown tool: ${name}` });
     }
-    const { error } = await ask('tools/call', {});
-    assert.equal(error?.code, -32602);
+    for (const [params, message] of [
+      [{}, 'params.name is missing; it must be text'],
+      [{ name: 5 }, 'params.name must be text'],
+      [{ name: 'whatsapp_status', arguments: 5 }, 'params.arguments must be an object'],
+      [undefined, 'params is missing; it must be an object'],
+    ] as const) {
+      const { error } = await ask('tools/call', params);
+      assert.deepEqual(error, { code: -32602, message: `Invalid params: ${message}` });
+    }
   });
 
   it('say that Redis is down, and work again when it is back', async () => {

@@ -123,7 +123,7 @@ describe('a call of a tool', () => {
       const none = await run(name, handler, fields);
       assert.match(
         textsOf(none)[0] ?? '',
-        /^phone_number: phone_number must include country code .*\(invalid_request\)/,
+        /^phone_number must include country code .*, or give a chat_id \(invalid_request\)/,
       );
       const both = await run(name, handler, { ...fields, ...recipients });
       assert.match(

@@ -114,13 +114,13 @@ const longestMessage = 65_536;
 
 const messageRule = 'message must be a non-empty string';
 
-/** Half of a surrogate pair cannot be sent: it has no form in UTF-8. Nor can the character 0 in a text. */
+/** Half of a surrogate pair cannot be sent: it has no form in UTF-8. Every other character is sent as it is. */
 export const messageTextSchema = z
   .string({ error: messageRule })
   .min(1, { error: messageRule })
   .max(longestMessage, { error: `message must have at most ${longestMessage} characters` })
-  .refine((text) => !/[\p{Surrogate}\0]/u.test(text), {
-    error: 'message must be valid Unicode, without half a surrogate pair and without the character U+0000',
+  .refine((text) => !/\p{Surrogate}/u.test(text), {
+    error: 'message must be valid Unicode, without half of a surrogate pair',
   })
   .describe('sent as it is, line breaks included');
 

@@ -24,13 +24,13 @@ export async function pairingCode(
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
+      const readiness = judgeReadiness(view, call.baseUrl, needs);
       if (outcome !== null) {
-        const { code } = parseAnswer('pairingCode', answer, outcome);
+        const { code } = parseAnswer('pairingCode', answer, { outcome, readiness, state: view.status.state });
         run.log.info({ session: run.session, requestId: call.requestId }, 'pairing code made');
         return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
       }
       if (view.status.ready) return { already_authenticated: true, code: null, status: view.status };
-      const readiness = judgeReadiness(view, call.baseUrl, needs);
       if (readiness.type === 'refused') {
         if (readiness.error.code !== 'session_not_started' || hasStarted) throw readiness.error;
         hasStarted = true;

@@ -7,9 +7,18 @@ import {
 } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
 import { parseAs, parseJson } from '../../contract/json.js';
-import { refusalsOf } from '../../contract/operations/operation.js';
+import { mayBeDoneSentence, refusalsOf } from '../../contract/operations/operation.js';
 import { operations, type WorkerOperationName } from '../../contract/operations.js';
+import type { SessionState } from '../../contract/status.js';
 import type { SessionCommandContext } from './command-context.js';
+import { notReadyInTime, type Readiness } from './readiness.js';
+
+/** An outcome, and what the state of the session meant for the question at that time. */
+export interface Answered {
+  readonly outcome: ReadOutcome;
+  readonly readiness: Readiness;
+  readonly state: SessionState;
+}
 
 /** A question to the session worker, while its caller waits. */
 export interface PendingRead {
@@ -85,9 +94,9 @@ const unreadableAnswer = {
 export function parseAnswer<Answer>(
   operation: WorkerOperationName,
   schema: z.ZodType<Answer>,
-  outcome: ReadOutcome,
+  { outcome, ...at }: Answered,
 ): Answer {
-  if (!outcome.ok) throw refusalIn(operation, outcome);
+  if (!outcome.ok) throw refusalIn(operation, outcome, at);
   const answer = schema.safeParse(outcome.output);
   if (answer.success) return answer.data;
   const { code, message } = unreadableAnswer.error;
@@ -97,11 +106,16 @@ export function parseAnswer<Answer>(
 function refusalIn(
   operation: WorkerOperationName,
   outcome: Extract<ReadOutcome, { readonly ok: false }>,
+  { readiness, state }: Omit<Answered, 'outcome'>,
 ): ApiError {
   const { code, message } = outcome.error;
+  // The supervisor measures the same wait as this replica, and may be the first to see its end.
+  const isOver = code === 'timeout' && !message.endsWith(mayBeDoneSentence);
+  if (isOver && readiness.type === 'coming') return notReadyInTime(state);
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
   return new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
     headers: retryAfterOf(code),
+    details: code === 'session_not_ready' ? { state } : {},
   });
 }
 

@@ -1,4 +1,3 @@
-import type { ReadOutcome } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import {
@@ -10,16 +9,16 @@ import {
 } from '../../contract/operations.js';
 import type { RunView } from '../session/run-view.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
-import { ask, type PendingRead, parseAnswer } from './pending-read.js';
-import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
+import { type Answered, ask, type PendingRead, parseAnswer } from './pending-read.js';
+import { failsWithoutLogin, judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
 
 /**
  * Asks the session worker and waits for its answer, even while the session is not `ready` yet. The question is in Redis from the
  * start, so the session's next owner can answer it too. A caller with too many questions in Redis waits here until one of them
  * ends.
  *
- * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` or `timeout` at the end of the
- * wait.
+ * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` at once if no phone is linked and
+ * the session tries again. Throws `session_not_ready` or `timeout` at the end of the wait.
  */
 export async function readSession<Name extends ForwardedOperationName>(
   context: SessionCommandContext,
@@ -27,8 +26,8 @@ export async function readSession<Name extends ForwardedOperationName>(
   input: InputOf<Name>,
   call: CommandCall,
 ): Promise<OutputOf<Name>> {
-  const outcome = await untilAnswered(context, operation, input, call);
-  return parseAnswer(operation, operations[operation].output, outcome) as OutputOf<Name>;
+  const answered = await untilAnswered(context, operation, input, call);
+  return parseAnswer(operation, operations[operation].output, answered) as OutputOf<Name>;
 }
 
 async function untilAnswered(
@@ -36,7 +35,7 @@ async function untilAnswered(
   operation: WorkerOperationName,
   input: Record<string, unknown>,
   call: CommandCall,
-): Promise<ReadOutcome> {
+): Promise<Answered> {
   const { run, readsUnderWay, onBound } = context;
   const deadline = performance.now() + call.waitMs;
   let pending: PendingRead | null = null;
@@ -46,9 +45,11 @@ async function untilAnswered(
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
-      if (outcome !== null) return outcome;
       const readiness = judgeReadiness(view, call.baseUrl, operations[operation].needs);
+      if (outcome !== null) return { outcome, readiness, state: view.status.state };
       if (readiness.type === 'refused') throw readiness.error;
+      const failure = failsWithoutLogin(view);
+      if (failure !== null) throw failure;
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);
       if (hasTurn) pending ??= await ask(context, questionOf(operation, input, call, view));
       else if (!hasWaited) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { jobViewSchema, type SendOutcome } from '../../../../src/contract/command-jobs.js';
+import { logoutResults } from '../../../../src/contract/intent.js';
 import { keyPrefix, sessionKeys } from '../../../../src/contract/keys.js';
 import { deferred } from '../../../../src/platform/deadline.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
@@ -245,7 +246,10 @@ describe('POST /api/send', () => {
     const waiting = postSend(stage.other, { message: 'somebody waits', prefer: 'wait=60' });
     await eventually(async () => (await jobs()).length === 121);
     await session.owner.crash();
-    assert.deepEqual(await (await stage.replica.post('/api/logout')).json(), { ok: true, unlinked: false });
+    assert.deepEqual(await (await stage.replica.post('/api/logout')).json(), {
+      ok: true,
+      ...logoutResults.noOwner,
+    });
 
     assertError(await waiting, 409, 'login_required');
     for (const id of ids) {

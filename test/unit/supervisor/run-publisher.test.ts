@@ -93,7 +93,7 @@ test('each change of the published state is one line: from what, to what, and wh
   await publisher.publish('starting');
   publisher.lastError = null;
   publisher.logState('ready');
-  await publisher.end('stopped', { id: 'x', kind: 'logout' }, true);
+  await publisher.end('stopped', { id: 'x', kind: 'logout' }, { unlinked: true, reason: null });
   const changes = lines.filter(({ msg }) => msg === 'session state changed');
   assert.deepEqual(
     changes.map(({ from, to, reason }) => [from, to, reason]),

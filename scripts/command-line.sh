@@ -14,7 +14,7 @@ refuse_call() {
   exit 64
 }
 
-no_arguments() { if [ $# -gt 0 ]; then refuse_call "it takes no argument, not '$*' either"; fi; }
+no_arguments() { if [ $# -gt 0 ]; then refuse_call "it takes no argument, but was given '$*'"; fi; }
 
 help_text() { awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$script"; }
 

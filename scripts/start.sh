@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm start [-- all|http|supervisor]: runs the product, without a role all of it. Installs what is missing first.
 # The settings are environment variables, and those in .env; .env.example has all of them.
-#
+
 # Every step from npm on is an exec, so a signal to the process that npm started reaches node itself, once.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 

@@ -27,7 +27,10 @@ export function networkUrls(
     .flatMap((entries) => entries ?? [])
     .filter(({ family, internal }) => family === 'IPv4' && !internal)
     .map(({ address }) => address);
-  return [...new Set([...addresses, hostName.toLowerCase()])].map((name) => `http://${name}:${port}`);
+  const names = ownNames(hostName)
+    .slice(0, 1)
+    .filter((name) => !/^localhost\b/.test(name));
+  return [...addresses, ...names].map((name) => `http://${name}:${port}`);
 }
 
 /** Names of this machine under which its own network finds it: its host name, and that name in multicast DNS. */

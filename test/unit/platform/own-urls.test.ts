@@ -32,6 +32,8 @@ test('the URLs for other machines are those of all addresses and of the name, if
   assert.deepEqual(urls('0.0.0.0'), all);
   assert.deepEqual(urls('::'), all);
   assert.deepEqual(urls('127.0.0.1'), []);
+  const unnamed = { host: '0.0.0.0', publicUrl: null, hostName: 'localhost.localdomain' };
+  assert.deepEqual(networkUrls(unnamed, 8790, {}), []);
   assert.deepEqual(urls('192.168.1.5'), []);
   assert.deepEqual(urls('0.0.0.0', 'https://wa.example.org'), []);
 });

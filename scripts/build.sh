@@ -3,4 +3,5 @@
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 no_arguments "$@"
+read_env_file WHATSAPP_INSTALL
 prepare build

@@ -141,7 +141,7 @@ describe('.env', () => {
   it('may forbid an installation', async () => {
     const project = new Project(dir);
     project.write('.env', 'WHATSAPP_INSTALL=never\nREDIS_URL=redis://h\n');
-    for (const name of ['start', 'doctor', 'key', 'demo', 'import-session', 'page-contract']) {
+    for (const name of ['start', 'doctor', 'key', 'build', 'demo', 'import-session', 'page-contract']) {
       const { code, stderr } = await project.run(name, []);
       assert.equal(code, 78, name);
       assert.match(stderr, /WHATSAPP_INSTALL=never forbids installing it:\n.*npm packages/);

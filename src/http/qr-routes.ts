@@ -151,7 +151,15 @@ const pageDoc: RouteDoc = {
 
 const formPageDoc: RouteDoc = {
   ...{ operationId: 'qrFormPage', tag: 'Session', summary: 'A form of that page to fill in or to confirm' },
-  parameters: [{ name: 'do', in: 'query', required: false, schema: { enum: ['code', 'logout'] } }],
+  parameters: [
+    {
+      name: 'do',
+      in: 'query',
+      required: false,
+      description: 'which form',
+      schema: { enum: ['code', 'logout'] },
+    },
+  ],
   responses: {
     200: found('text/html', textSchema),
     303: { description: 'There is no such form. Redirects to `/qr`' },

@@ -11,7 +11,9 @@ export const sentSchema = z.object({
   to: z.string().describe('digits; the id of the chat if no number is known'),
   chat_id: z.string(),
   message_id: z.string().nullable(),
-  timestamp: z.iso.datetime(),
+  timestamp: z.iso
+    .datetime()
+    .describe('the time of the message, ISO 8601 in UTC; chats and messages have Unix seconds instead'),
 });
 
 /** Data of a job on a session's queue of sends. */

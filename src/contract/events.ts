@@ -4,6 +4,9 @@ import { cutDeep, cutText, jsonBytes } from './json-size.js';
 import { accountSchema, type Status, statusSchema } from './status.js';
 import { type Message, messageSchema } from './whatsapp.js';
 
+const ackMeaning =
+  '-1: it failed; 0: it waits in the page; 1: WhatsApp has it; 2: it is on the phone of the recipient; 3: it was read; 4: it was played (voice)';
+
 /** The data of the events of `GET /api/events`, by type. */
 export const eventSchemas = {
   state: statusSchema,
@@ -13,7 +16,7 @@ export const eventSchemas = {
     expires_at: z.iso.datetime().nullable(),
   }),
   message: messageSchema,
-  message_ack: z.object({ id: z.string(), chat_id: z.string(), ack: z.int() }),
+  message_ack: z.object({ id: z.string(), chat_id: z.string(), ack: z.int().describe(ackMeaning) }),
   account: accountSchema.nullable(),
 } as const;
 

@@ -34,7 +34,7 @@ export const qrSchema = z.object({
 export const statusSchema = z.object({
   state: z.enum(sessionStates),
   ready: z.boolean().describe('true only in `ready`'),
-  authenticated: z.boolean().describe('mirrors `ready`'),
+  authenticated: z.boolean().describe('the same as `ready`: also false in the state `authenticated`'),
   auth_dir: z.string().describe('the directory of the credentials on the machine that runs the session'),
   chrome_executable: z.string().describe('the browser that the session uses'),
   headless: z.boolean(),

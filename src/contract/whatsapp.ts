@@ -141,7 +141,7 @@ export const messageSchema = z.object({
   from_me: z.boolean(),
   type: z.string(),
   body: z.string(),
-  timestamp: z.int().nullable().describe('Unix seconds'),
+  timestamp: z.int().nullable().describe('Unix seconds; the answer of a send has ISO 8601 instead'),
   has_media: z.boolean(),
   // Absent in answers from an owner of an earlier version.
   chat_id: z.string().default(''),
@@ -157,7 +157,10 @@ export const chatSchema = z.object({
   is_group: z.boolean(),
   is_read_only: z.boolean(),
   unread_count: z.int(),
-  timestamp: z.int().nullable().describe('newest activity, Unix seconds'),
+  timestamp: z
+    .int()
+    .nullable()
+    .describe('newest activity, Unix seconds; the answer of a send has ISO 8601 instead'),
   archived: z.boolean(),
   pinned: z.boolean(),
   muted: z.boolean(),

@@ -26,6 +26,10 @@ const pairingCodeSchema = z.union([
     phone_number: z.string(),
     code: z.string(),
     instructions: z.string(),
+    expires_at: z.iso
+      .datetime()
+      .nullable()
+      .describe('when WhatsApp stops accepting the code; null: the supervisor is of an earlier version'),
   }),
   z.object({ already_authenticated: z.literal(true), code: z.null(), status: statusSchema }),
 ]);
@@ -104,7 +108,7 @@ export const sessionOperations = {
   pairingCode: operation({
     summary: 'A code that links the phone, instead of the QR',
     description:
-      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. It is valid for 180 s; a new code voids the one before.',
+      'Starts the session when needed. Enter the code on the phone of that number: WhatsApp -> Linked devices -> Link a device -> Link with phone number instead. It is valid for 180 s, until `expires_at`; a new code voids the one before.',
     routes: [{ method: 'POST', path: '/api/pairing-code' }],
     tag: 'Session',
     tool: { name: 'whatsapp_pairing_code', readOnly: false, destructive: false, openWorld: true },
@@ -115,7 +119,8 @@ export const sessionOperations = {
     delivery: 'query',
     needs: 'qr',
     capability: 'pairing',
-    answer: z.object({ code: z.string() }),
+    // Answers of earlier versions have no `expires_at`.
+    answer: z.object({ code: z.string(), expires_at: z.iso.datetime().nullable().default(null) }),
     errors: [],
     example: {
       input: { phone_number: '+1 555 765-4321' },
@@ -124,6 +129,7 @@ export const sessionOperations = {
         phone_number: '15557654321',
         code: 'ABCD1234',
         instructions: 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead',
+        expires_at: '2026-01-01T10:03:05.000Z',
       },
     },
   }),

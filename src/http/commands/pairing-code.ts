@@ -26,9 +26,16 @@ export async function pairingCode(
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       const readiness = judgeReadiness(view, call.baseUrl, needs);
       if (outcome !== null) {
-        const { code } = parseAnswer('pairingCode', answer, { outcome, readiness, state: view.status.state });
+        const { code, expires_at } = parseAnswer('pairingCode', answer, {
+          outcome,
+          readiness,
+          state: view.status.state,
+        });
         run.log.info({ session: run.session, requestId: call.requestId }, 'pairing code made');
-        return { already_authenticated: false, phone_number: input.phone_number, code, instructions };
+        return {
+          ...{ already_authenticated: false, phone_number: input.phone_number, code, instructions },
+          expires_at,
+        };
       }
       if (view.status.ready) return { already_authenticated: true, code: null, status: view.status };
       if (readiness.type === 'refused') {

@@ -10,7 +10,8 @@ import type { CommandScript } from '../../../support/scripted-commands.js';
 import { showQrUntilAsked, startOwner } from '../../../support/scripted-owner.js';
 import { assertError, type SendAnswer } from '../../../support/send-client.js';
 
-const code: ReadOutcome = { ok: true, output: { code: 'ABCD1234' } };
+const expires_at = '2026-01-01T10:03:05.000Z';
+const code: ReadOutcome = { ok: true, output: { code: 'ABCD1234', expires_at } };
 
 describe('POST /api/pairing-code', () => {
   let stage: CommandStage;
@@ -46,8 +47,17 @@ describe('POST /api/pairing-code', () => {
       phone_number: '15551234567',
       code: 'ABCD1234',
       instructions: 'WhatsApp -> Linked devices -> Link a device -> Link with phone number instead',
+      expires_at,
     });
     assert.deepEqual(reads[0]?.input, { phone_number: '15551234567' });
+  });
+
+  it('answers the code of a supervisor of an earlier version, which does not say when it expires', async () => {
+    const { run } = await stage.held();
+    await run.publish('qr', { qrText: 'a code' });
+    await consumer({ read: async () => ({ ok: true, output: { code: 'ABCD1234' } }) });
+    const { body } = await pair();
+    assert.deepEqual([body.code, body.expires_at], ['ABCD1234', null]);
   });
 
   it('starts a session that was never started', async () => {

@@ -46,7 +46,7 @@ export async function restart(
   if (delayMs < preloadWithinMs) threads.load();
   publisher.lastError = message;
   log.warn({ reason, lastError: message, delayMs, restartLevel }, 'restarting session worker');
-  availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs));
+  availability.update(null, 'disconnected', delayOf({ reason, message }, delayMs, !browser.mayBeLinked));
   const { wipesProfile, doubtsProfile } = exitPolicy(reason);
   const wipedEpoch = wipesProfile ? await publisher.markWiped() : null;
   // From here on Redis refuses the old thread's writes.
@@ -86,12 +86,13 @@ export async function recycle(
 }
 
 /** The pause before the next start, for the commands that wait. */
-function delayOf({ reason, message }: IncarnationExit, delayMs: number): RestartDelay {
+function delayOf({ reason, message }: IncarnationExit, delayMs: number, needsScan: boolean): RestartDelay {
   const code = reason === 'incompatible_page' ? 'not_supported_by_page' : 'session_not_ready';
   const seconds = Math.ceil(delayMs / 1_000);
   return {
     until: performance.now() + delayMs,
     code,
+    needsScan,
     message: `${message}; the session tries again ${seconds} s after this failure`,
   };
 }

@@ -285,3 +285,23 @@ describe('a pinned version that is not available', () => {
     }
   });
 });
+
+describe('a read while WhatsApp cannot be reached', () => {
+  it('says so at once if no phone is linked', async () => {
+    const stage = await Stage.open();
+    const resolver = '--host-resolver-rules="MAP web.whatsapp.com ~NOTFOUND"';
+    const product = stage.start('all', { WHATSAPP_CHROME_ARGS: resolver });
+    try {
+      await product.post('/api/auth/start');
+      await product.until((s) => s.state === 'disconnected', 'a failed start');
+      const read = apiCaller(() => product)<{ error: { code: string; message: string; state: string } }>;
+      // The pause before the next try may be over, but its page fails as fast.
+      const { status, body } = await read('/api/chats', undefined, { prefer: 'wait=120' });
+      assert.deepEqual([status, body.error.code], [503, 'session_not_ready']);
+      assert.match(body.error.message, /^no phone is linked; .* its name could not be resolved/);
+      assert.match(body.error.state, /^(disconnected|starting)$/);
+    } finally {
+      await stage.close();
+    }
+  });
+});

@@ -10,15 +10,15 @@ import {
 import type { RunView } from '../session/run-view.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
 import { type Answered, ask, type PendingRead, parseAnswer } from './pending-read.js';
-import { failsWithoutLogin, judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
+import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
 
 /**
  * Asks the session worker and waits for its answer, even while the session is not `ready` yet. The question is in Redis from the
  * start, so the session's next owner can answer it too. A caller with too many questions in Redis waits here until one of them
  * ends.
  *
- * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` at once if no phone is linked and
- * the session tries again. Throws `session_not_ready` or `timeout` at the end of the wait.
+ * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` or `timeout` at the end of the
+ * wait.
  */
 export async function readSession<Name extends ForwardedOperationName>(
   context: SessionCommandContext,
@@ -48,8 +48,6 @@ async function untilAnswered(
       const readiness = judgeReadiness(view, call.baseUrl, operations[operation].needs);
       if (outcome !== null) return { outcome, readiness, state: view.status.state };
       if (readiness.type === 'refused') throw readiness.error;
-      const failure = failsWithoutLogin(view);
-      if (failure !== null) throw failure;
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);
       if (hasTurn) pending ??= await ask(context, questionOf(operation, input, call, view));
       else if (!hasWaited) {

@@ -52,24 +52,12 @@ export function judgeReadiness(
   }
 }
 
-/**
- * The error for a caller who waits for a linked phone while the session tries again and none is linked: it can only come to a code
- * that nobody has scanned. null: there is a login, or this is the first try.
- */
-export function failsWithoutLogin({ heartbeat, status }: RunView): ApiError | null {
-  const { state, last_error, account } = status;
-  const isTryingAgain = (state === 'disconnected' || state === 'starting') && last_error !== null;
-  if (heartbeat !== 'live' || account !== null || !isTryingAgain) return null;
-  return notReady(state, `no phone is linked, and the session is ${state}: ${last_error}`);
-}
-
 /** The error for a session that did not become ready in time. */
 export function notReadyInTime(state: SessionState): ApiError {
-  return notReady(state, `the session is ${state} and was not ready in time; try again`);
-}
-
-function notReady(state: SessionState, message: string): ApiError {
-  return new ApiError('session_not_ready', message, { details: { state }, headers: { 'retry-after': '5' } });
+  return new ApiError('session_not_ready', `the session is ${state} and was not ready in time; try again`, {
+    details: { state },
+    headers: { 'retry-after': '5' },
+  });
 }
 
 function linkedAlready(): ApiError {

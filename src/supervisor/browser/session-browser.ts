@@ -70,6 +70,11 @@ export class SessionBrowser {
     return this.#freshLogin.storage;
   }
 
+  /** false: it is certain that this profile has no login. */
+  get mayBeLinked(): boolean {
+    return this.#note?.isLinked !== false || this.loginStorage !== null;
+  }
+
   /** What this machine knows about earlier runs, even if Redis has lost it. */
   readNote(): Promise<ProfileNote | null> {
     return this.#profile.readNote();

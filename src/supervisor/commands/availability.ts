@@ -9,6 +9,8 @@ export interface RestartDelay {
   /** The error for a command that cannot wait until then. */
   readonly code: 'not_supported_by_page' | 'session_not_ready';
   readonly message: string;
+  /** No phone is linked: the next incarnation can only come to a QR. */
+  readonly needsScan: boolean;
 }
 
 /** The current incarnation and its state. Commands wait here until an incarnation can carry them out. */

@@ -32,6 +32,9 @@ export async function runRead(
     const incarnation = availability.in(needs);
     if (incarnation === null) {
       const { restartDelay } = availability;
+      if (restartDelay?.needsScan && needs === 'ready') {
+        return refusal(restartDelay.code, `no phone is linked; ${restartDelay.message}`);
+      }
       if (restartDelay !== null && restartDelay.until > until) {
         return mayBeDone ? lateAnswer(availability, true) : refusal(restartDelay.code, restartDelay.message);
       }

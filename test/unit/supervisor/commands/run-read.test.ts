@@ -119,7 +119,9 @@ describe('a read', () => {
     availability.update(null, 'disconnected');
     const answer = read('number', 20_000);
     const rest = { code: 'not_supported_by_page', message: 'incompatible WhatsApp Web page' } as const;
-    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 900_000 });
+    availability.update(null, 'disconnected', {
+      ...{ ...rest, until: performance.now() + 900_000, needsScan: false },
+    });
     assert.deepEqual(await answer, { ok: false, error: rest });
   });
 
@@ -127,10 +129,27 @@ describe('a read', () => {
     const { availability, read, becomes } = session('ready');
     availability.update(null, 'disconnected');
     const rest = { code: 'session_not_ready', message: 'WhatsApp ended the connection' } as const;
-    availability.update(null, 'disconnected', { ...rest, until: performance.now() + 1_000 });
+    availability.update(null, 'disconnected', {
+      ...{ ...rest, until: performance.now() + 1_000, needsScan: false },
+    });
     const answer = read('number', 20_000);
     becomes('ready');
     assert.deepEqual(await answer, { ok: true, output: 'number' });
+  });
+
+  it('does not wait for a restart that can only come to a QR, unless it needs one', async () => {
+    const { availability, read, becomes } = session('starting');
+    const answer = read('number', 20_000);
+    const rest = { code: 'session_not_ready', message: 'WhatsApp cannot be reached' } as const;
+    availability.update(null, 'disconnected', {
+      ...{ ...rest, until: performance.now() + 1_000, needsScan: true },
+    });
+    const error = { code: rest.code, message: `no phone is linked; ${rest.message}` };
+    assert.deepEqual(await answer, { ok: false, error });
+    assert.deepEqual(await read('number', 20_000), { ok: false, error });
+    const code = read('pairingCode', 20_000);
+    becomes('qr');
+    assert.deepEqual(await code, { ok: true, output: 'pairingCode' });
   });
 
   it('of a pairing code does not disturb a page that asks for a passkey, and waits for the next QR', async () => {

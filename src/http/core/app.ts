@@ -4,7 +4,7 @@ import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { anonymous, authorize, type Caller } from './caller.js';
 import type { Cors } from './cors.js';
-import type { Exchange, Route, RouteMatch } from './exchange.js';
+import type { Exchange, Route } from './exchange.js';
 import { headerValues } from './headers.js';
 import { type Admission, type HostOriginGuard, originNotAllowed } from './host-origin-guard.js';
 import { parseTarget } from './request-target.js';
@@ -56,8 +56,9 @@ export function createApp(parts: AppParts): App {
   const router = polka({
     onError: (error, _request, response) => fail(servedBy(response), error),
     onNoMatch(_request, response) {
-      const { match } = servedBy(response);
-      const allowed = allowedMethods(match).join(', ');
+      const { match, target } = servedBy(response);
+      if (match === null) throw nothingAt(target.path);
+      const allowed = match.resource.methods.join(', ');
       throw new ApiError('method_not_allowed', `this path answers ${allowed}`, {
         headers: { allow: allowed },
       });
@@ -91,12 +92,29 @@ export function createApp(parts: AppParts): App {
     return needsNoCaller ? anonymous : authenticate(request, served.admission, served.parameters);
   }
 
+  function sendOptions({ request, response, match, target, admission }: ServedRequest): void {
+    const isAboutServer = target.path === '*';
+    if (match === null && !isAboutServer) throw nothingAt(target.path);
+    const allowed = match === null ? everyMethod : match.resource.methods;
+    response.writeHead(204, {
+      allow: allowed.join(', '),
+      ...cors?.preflightHeaders(request, admission.listedOrigin, allowed),
+    });
+    response.end();
+  }
+
+  function nothingAt(path: string): ApiError {
+    const hasSlash = path.endsWith('/') && matchPath(path.slice(0, -1)) !== null;
+    const way = hasSlash ? '; leave out the slash at its end' : '';
+    return new ApiError('not_found', `there is nothing at this path${way}`);
+  }
+
   async function serve(served: ServedRequest): Promise<void> {
     const { request, response } = served;
     try {
       const caller = admit(served);
       served.caller = caller instanceof Promise ? await caller : caller;
-      if (request.method === 'OPTIONS') sendOptions(served, cors);
+      if (request.method === 'OPTIONS') sendOptions(served);
       else void router.handler(request as Request, response, undefined as never);
     } catch (error) {
       fail(served, error);
@@ -159,22 +177,4 @@ function servedBy(response: ServerResponse): ServedRequest {
   const { served } = response as ResponseWithDefaults;
   if (!(served instanceof ServedRequest)) throw new Error('the response has no request');
   return served;
-}
-
-/** Throws `not_found`. */
-function allowedMethods(match: RouteMatch | null): readonly string[] {
-  if (match === null) throw new ApiError('not_found', 'there is nothing at this path');
-  return match.resource.methods;
-}
-
-function sendOptions(
-  { request, response, match, target, admission }: ServedRequest,
-  cors: Cors | null,
-): void {
-  const allowed = target.path === '*' ? everyMethod : allowedMethods(match);
-  response.writeHead(204, {
-    allow: allowed.join(', '),
-    ...cors?.preflightHeaders(request, admission.listedOrigin, allowed),
-  });
-  response.end();
 }

@@ -73,8 +73,12 @@ describe('GET /api/jobs/<id>', () => {
       `/api/jobs/${id}/x`,
       `/API/jobs/${id}`,
     ]) {
-      const { error } = (await (await stage.replica.get(path)).json()) as { error: { code: string } };
+      const { error } = (await (await stage.replica.get(path)).json()) as {
+        error: { code: string; message: string };
+      };
       assert.equal(error.code, 'not_found', path);
+      const isMeant = path === `/api/jobs/${id}/`;
+      assert.equal(/; leave out the slash at its end$/.test(error.message), isMeant, error.message);
     }
   });
 

@@ -5,6 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 no_arguments "$@"
 prepare build
-node_modules/.bin/tsc -p tsconfig.json --watch --preserveWatchOutput &
-trap 'kill "$!" 2>/dev/null || true' EXIT
-node --watch dist/test/pages/main.js
+# In the background, so that a signal to this script ends both.
+node node_modules/typescript/bin/tsc -p tsconfig.json --watch --preserveWatchOutput &
+compiler=$!
+node --watch dist/test/pages/main.js &
+server=$!
+trap 'kill "$compiler" "$server" 2>/dev/null || true' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+wait -n

@@ -71,7 +71,7 @@ function howToBegin(config: Config, url: string): string {
   const others = networkUrls(config, Number(new URL(url).port)).map((other) => `${other}/qr`);
   const elsewhere = others.length > 0 ? ` (on other machines: ${others.join(' or ')})` : '';
   const key = config.apiKeys.length > 0 ? ' -H "Authorization: Bearer $KEY"' : '';
-  return `open ${base}/qr${elsewhere}; start a login with: curl -X POST ${base}/api/auth/start${key}`;
+  return `open ${base}/qr${elsewhere}, or start the session with: curl -X POST ${base}/api/auth/start${key}`;
 }
 
 /** Starts before the other parts, so that the process loads its modules while they start. */

@@ -40,7 +40,7 @@ await runCommand(usage, async (signal) => {
   process.stdout.write(`
   backup   of ${manifest.host}, made ${manifest.madeAt}
   login    as of ${manifest.loginAt}, ${profileDir === null ? 'in Redis, for every supervisor' : `in ${profileDir}, for the supervisor of this machine only`}
-  sends    ${sends}; ${manifest.counts.unsettledSends} had not settled: they are unknown now, and not sent again
+  sends    ${sends} that were not here yet; of all, ${manifest.counts.unsettledSends} had not settled: they are unknown now, and not sent again
   events   ${events}
 ${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
 Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST /api/auth/start: no

@@ -37,7 +37,7 @@ export async function refuseUnlessFree(target: Target): Promise<void> {
   const profile = new Profile(authDir, session);
   if (!hasSnapshot && (await linkedNote(profile, run.wipedEpoch)) === null) return;
   throw new OperatorError(
-    `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}): end it with POST /api/logout, or add --replace to replace it`,
+    `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}): add --replace to replace it`,
   );
 }
 

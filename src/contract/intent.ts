@@ -31,7 +31,7 @@ export const logoutResults = {
   notTold: { unlinked: false, reason: `WhatsApp did not get the logout; ${removeOnPhone}` },
   noOwner: {
     unlinked: false,
-    reason: `no supervisor runs the session, so WhatsApp did not get the logout; ${removeOnPhone}`,
+    reason: `the session was not running, so WhatsApp did not get the logout; ${removeOnPhone}`,
   },
 } as const satisfies Record<string, LogoutResult>;
 

@@ -21,6 +21,10 @@ interface QrRouteParts {
   readonly handlers: Handlers;
 }
 
+/** For a person, who does not see the names of fields. */
+const phoneNumberRule =
+  'The number must include the country code and contain 8-15 digits, as in +1 555 123 4567.';
+
 /** How long the form Start waits for a code. The page then shows how far it is. */
 const startWaitS = 10;
 
@@ -57,10 +61,8 @@ export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRout
         } catch (error) {
           if (!(error instanceof ApiError) || !acceptsHtml(exchange.request)) throw error;
           const phoneNumber = form.get('phone_number');
-          const page =
-            phoneNumber === null
-              ? formProblemPage(error)
-              : codeFormPage({ phoneNumber, problem: error.message });
+          const problem = error.code === 'invalid_request' ? phoneNumberRule : error.message;
+          const page = phoneNumber === null ? formProblemPage(error) : codeFormPage({ phoneNumber, problem });
           return send(exchange.response, error.status, htmlType, page, { ...error.headers, ...pageHeaders });
         }
         exchange.response.writeHead(303, { location: 'qr' }).end();
@@ -99,6 +101,7 @@ function createFormActions(handlers: Handlers): Readonly<Record<QrAction, FormAc
       });
       return handlers.pairingCode(input, call(exchange, session, 'pairingCode'));
     },
+    stop: (exchange, session) => handlers.stop({}, call(exchange, session, 'stop')),
     logout: (exchange, session) => handlers.logout({}, call(exchange, session, 'logout')),
   };
 }

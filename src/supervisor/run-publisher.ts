@@ -134,7 +134,7 @@ export class RunPublisher {
   }
 
   /** Logs a published state in one line if it differs from the one before, whether this or the thread wrote it. */
-  logState(state: SessionState, reason: string | null = this.lastError): void {
+  logState(state: SessionState, reason: string | null = state === 'starting' ? null : this.lastError): void {
     const from = this.#loggedState;
     this.#loggedState = state;
     if (state === from) return;

@@ -24,7 +24,7 @@ export function failureText(error: ApiError, baseUrl: string): string {
   const lines = [
     `${message} (${code})`,
     hints[code]?.(baseUrl),
-    typeof jobId === 'string'
+    typeof jobId === 'string' && code !== 'not_on_whatsapp'
       ? `The job of the message is ${jobId}. Before you send the message again, call whatsapp_message_status with this id.`
       : undefined,
     seconds === undefined ? undefined : `Wait ${seconds} s before the next try.`,

@@ -4,7 +4,7 @@ import { idempotencyKeyPattern } from '../core/headers.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { headers } from './headers.js';
 import { operationPaths } from './operation-paths.js';
-import { routePaths } from './route-paths.js';
+import { routePaths, withPages } from './route-paths.js';
 import { componentSchemas } from './schemas.js';
 import { securitySchemes } from './security.js';
 
@@ -27,29 +27,28 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       { name: 'Events', description: 'What happens in the session.' },
       { name: 'About', description: 'This server and document, the tools for agents, the probes.' },
     ],
-    paths: { ...operationPaths(), ...routePaths(routes) },
+    paths: { ...withPages(operationPaths(), routes), ...routePaths(routes) },
     components: { schemas: componentSchemas(), parameters, headers, securitySchemes },
   };
 }
 
 const text = { type: 'string' };
 
+/** Without `example`: `/docs` would send it with each request that is tried there. */
 const parameters = {
   Prefer: {
     name: 'Prefer',
     in: 'header',
     description:
-      '`wait=N`: wait at most N seconds (0-120) for the outcome. `respond-async`, for a send: answer 202 at once. Anything else is ignored.',
+      '`wait=N`: wait at most N seconds (0-120) for the outcome. `respond-async`, for a send: answer 202 at once. Anything else is ignored. Example: `wait=10`.',
     schema: text,
-    example: 'wait=10',
   },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
     description:
-      'Makes a call safe to repeat for 24 h. The same request joins the running one or gets its outcome again. A different request with the same key is refused.',
+      'Makes a call safe to repeat for 24 h. The same request joins the running one or gets its outcome again. A different request with the same key is refused. Example: `order-4711`.',
     schema: { type: 'string', pattern: idempotencyKeyPattern.source },
-    example: 'order-4711',
   },
   RequestId: {
     name: 'X-Request-Id',

@@ -1,5 +1,5 @@
 import type { Route } from '../core/exchange.js';
-import type { JsonObject, RouteDoc } from '../core/route-doc.js';
+import { type JsonObject, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { routeErrors } from './errors.js';
 import { headerRefs } from './headers.js';
 import type { Paths } from './operation-paths.js';
@@ -15,6 +15,25 @@ export function routePaths(routes: readonly Route[]): Paths {
   return paths;
 }
 
+const toLogin = { description: 'To a browser without a login: redirects to `/login`' };
+
+interface Found {
+  readonly responses: { readonly 200: { readonly content: object } };
+}
+
+/** Adds what a browser gets at the operations for which there is a page too. */
+export function withPages(paths: Paths, routes: readonly Route[]): Paths {
+  const added = routes.flatMap(({ path, method, doc, problemPage }) => {
+    const item = paths[path]?.[method.toLowerCase()];
+    if (doc !== null || problemPage === undefined || item === undefined) return [];
+    const { 200: found, ...others } = (item as unknown as Found).responses;
+    const content = { ...found.content, 'text/html': { schema: textSchema } };
+    const responses = { 200: { ...found, content }, 303: withRequestId({ 303: toLogin })[303], ...others };
+    return [[path, { ...paths[path], [method.toLowerCase()]: { ...item, responses } }] as const];
+  });
+  return { ...paths, ...Object.fromEntries(added) };
+}
+
 function describe(
   { scope, problemPage }: Route,
   { tag, description, responses, errors = [], ...rest }: RouteDoc,
@@ -27,9 +46,7 @@ function describe(
     description: description === undefined ? access : `${description} ${access}`,
     security: securityOf(scope),
     responses: withRequestId({
-      ...(isPageWithLogin
-        ? { 303: { description: 'To a browser without a login: redirects to `/login`' } }
-        : {}),
+      ...(isPageWithLogin ? { 303: toLogin } : {}),
       ...routeErrors(scope, errors),
       ...responses,
     }),

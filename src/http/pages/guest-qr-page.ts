@@ -1,7 +1,7 @@
 import type { QrPageView } from '../session/qr-page-view.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
-import { codeImage, noCode, passkeyHelp, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
+import { codeImage, passkeyHelp, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
 import { codeHelp, type StateHelp, startWaits } from './state-help.js';
 
 /** `/qr` for a guest who opened a QR link: the code and the state, but nothing about the account, the server or its errors. */
@@ -15,7 +15,8 @@ export function guestQrPage(view: QrPageView): string {
     isLive: true,
     content: qrRegions({
       now: html`<h1>${heading}</h1>${content}`,
-      code: image === null ? noCode : codeImage(image, null),
+      code: image === null ? null : codeImage(image, null),
+      hasQr: image !== null,
       state: status.state,
       where: isLinked ? unlinkHint : image === null ? scanHint : null,
     }),

@@ -2,7 +2,7 @@ import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 import type { FailedRequest } from '../core/exchange.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { noCode, qrRegions } from './qr-parts.js';
+import { qrRegions } from './qr-parts.js';
 
 /** Problems that a person can solve. */
 const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, wayOut: string]>> = {
@@ -24,7 +24,7 @@ export function problemPage(error: ApiError, { caller }: Pick<FailedRequest, 'ca
     title: heading,
     tone: error.code === 'redis_unavailable' ? 'wait' : 'bad',
     isLive: true,
-    content: qrRegions({ now: problem(heading, error, wayOut), code: noCode, state: 'unknown' }),
+    content: qrRegions({ now: problem(heading, error, wayOut), code: null, state: 'unknown' }),
   });
 }
 

@@ -8,13 +8,19 @@ import { layout } from './layout.js';
  */
 
 /** What the forms can ask for. */
-export const qrActions = ['start', 'restart', 'code', 'logout'] as const;
+export const qrActions = ['start', 'restart', 'code', 'stop', 'logout'] as const;
 export type QrAction = (typeof qrActions)[number];
 
 export const startForm = actionForm('start', 'Start');
 export const restartForm = actionForm('restart', 'Start again');
+/** A restart begins with a QR. */
+export const backToQrForm = actionForm('restart', 'Back to the QR', html` class="quiet"`);
+export const stopForm = html`<div class="action">${actionForm('stop', 'Stop', html` class="quiet"`)}
+<p>Ends the session until the next start. A linked phone stays linked.</p></div>`;
 
-export const codeFormLink = html`<p class="action"><a href="qr-form?do=code">Use a code instead of the QR</a></p>`;
+export function codeFormLink(text = 'Use a code instead of the QR'): Html {
+  return html`<p class="action"><a href="qr-form?do=code">${text}</a></p>`;
+}
 export const logoutFormLink = html`<p class="action"><a href="qr-form?do=logout">Log out</a></p>`;
 
 function actionForm(action: QrAction, label: string, style: Html | null = null): Html {

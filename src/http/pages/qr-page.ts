@@ -1,8 +1,8 @@
 import type { Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { codeFormLink, logoutFormLink } from './qr-forms.js';
-import { codeImage, noCode, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
+import { backToQrForm, codeFormLink, logoutFormLink, stopForm } from './qr-forms.js';
+import { codeImage, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
 import { helpFor, phoneNumberOf, type Situation } from './state-help.js';
 
 export interface QrPageInput extends Situation {
@@ -20,10 +20,11 @@ export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): 
     title: heading,
     tone,
     isLive: true,
-    footer: isLoggedIn ? signOutForm : null,
+    footer: html`<p><a href=".">Overview</a></p>${isLoggedIn ? signOutForm : null}`,
     content: qrRegions({
       now: html`<h1><bdi>${heading}</bdi></h1>${content}`,
       code: codeOf(situation),
+      hasQr: situation.image !== null,
       state: status.state,
       facts: html`${codeLine(situation, secondsLeft)}${factList(status)}`,
       actions: actionsOf(situation),
@@ -34,9 +35,9 @@ export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): 
 
 export const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
 
-function codeOf({ image, pairingCode, status }: Situation): Html {
+function codeOf({ image, pairingCode, status }: Situation): Html | null {
   if (pairingCode !== null) return pairingCodeTile(pairingCode);
-  return image === null ? noCode : codeImage(image, status.qr?.number ?? null);
+  return image === null ? null : codeImage(image, status.qr?.number ?? null);
 }
 
 /** Whole seconds until the code that is shown expires, at least 0; null: not known, or none is shown. */
@@ -58,11 +59,15 @@ function codeLine({ status: { qr }, image, pairingCode }: Situation, left: numbe
 }
 
 /** The forms besides the button that the help asks to press. */
-function actionsOf({ status, start }: Situation): Html | null {
+function actionsOf({ status, start, heartbeat, pairingCode }: Situation): Html | null {
+  if (start !== 'none') return null;
+  const isStopped = heartbeat !== 'live';
+  const stop = isStopped ? null : stopForm;
+  if (pairingCode !== null) return html`${backToQrForm}${codeFormLink('Get another code')}${stop}`;
   const isFree = status.state === 'qr' || (status.state === 'stopped' && status.account === null);
-  if (isFree && start === 'none') return codeFormLink;
+  if (isFree) return html`${codeFormLink()}${stop}`;
   const isLinked = status.account !== null || status.state === 'authenticated';
-  return isLinked && start === 'none' ? logoutFormLink : null;
+  return html`${isLinked ? logoutFormLink : null}${stop}`;
 }
 
 function whereOf({ status, image, pairingCode }: Situation): Html | null {

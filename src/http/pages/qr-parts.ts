@@ -8,8 +8,10 @@ import { type Html, html } from './html.js';
 export interface QrRegions {
   /** The heading, and what to do now. */
   readonly now: Html;
-  /** The code, or the sentence that there is none. */
-  readonly code: Html;
+  /** null: there is none. */
+  readonly code: Html | null;
+  /** The code is a QR. Otherwise a small line says that there is none, as the contract demands. */
+  readonly hasQr?: boolean;
   readonly state: SessionState | 'unknown';
   /** Facts about the code and the account. */
   readonly facts?: Html | null;
@@ -20,13 +22,15 @@ export interface QrRegions {
 }
 
 /** The content of a page about the session. Every page has the same regions, also empty ones. */
-export function qrRegions({ now, code, state, facts = null, actions = null, where = null }: QrRegions): Html {
+export function qrRegions({ now, code, hasQr = false, state, ...rest }: QrRegions): Html {
+  const { facts = null, actions = null, where = null } = rest;
   return html`<div id="now">${now}</div>
 <div id="code">${code}</div>
 <p id="state" class="state" role="status">${stateText(state)}</p>
 <div id="facts">${facts}</div>
 <div id="actions">${actions}</div>
-<div id="where">${where}</div>`;
+<div id="where">${where}</div>
+<div id="foot">${hasQr ? null : noQr}</div>`;
 }
 
 /** `image`: a PNG of 360x360 pixels as base64. `number` counts the codes of this login; null: not known, or hidden from guests. */
@@ -39,12 +43,11 @@ export function codeImage(image: string, number: number | null): Html {
 /** A code to type on the phone, in the two groups in which WhatsApp asks for it. */
 export function pairingCodeTile({ code }: PairingCode): Html {
   const half = Math.ceil(code.length / 2);
-  return html`<p class="tile typed">${code.slice(0, half)}<span aria-hidden="true">-</span>${code.slice(half)}</p>
-${noCode}`;
+  return html`<p class="tile typed">${code.slice(0, half)}<span aria-hidden="true">-</span>${code.slice(half)}</p>`;
 }
 
 /** The reference API fixes this sentence for every page without an image. */
-export const noCode = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
+const noQr = html`<p class="none">No QR is available yet. Start auth, then refresh this page.</p>`;
 
 const stateWords: Readonly<Record<SessionState | 'unknown', string>> = {
   stopped: 'the session does not run',
@@ -85,7 +88,7 @@ export function typeSteps({ phone_number }: PairingCode): Html {
 export const scanHint = html`<p class="hint">Where to scan a code in WhatsApp on the phone: ${path}</p>`;
 
 /** Shown once a phone is linked. */
-export const unlinkHint = html`<p class="hint">On the phone, this device is listed where it was added: ${path}</p>`;
+export const unlinkHint = html`<p class="hint">The phone lists this device under Linked devices. There it was added by ${path}</p>`;
 
 /** For the person with the phone. It reveals nothing about the server or the account. */
 export const passkeyHelp = html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who

@@ -182,7 +182,7 @@ ${commandBlock(`curl -X POST ${baseUrl}${path}${key}`)}</details>`;
 }
 
 function commandBlock(command: string): Html {
-  return html`<pre><code>${command}</code></pre>`;
+  return html`<pre tabindex="0"><code>${command}</code></pre>`;
 }
 
 function errorNote(lastError: string | null, tone: Tone): Html | null {

@@ -25,7 +25,7 @@ p{margin:0 0 .75rem;overflow-wrap:anywhere}
 ol,ul{margin:0 0 1rem;padding-left:1.4rem}
 li{margin:.2rem 0}
 pre{margin:0 0 .75rem;padding:.7rem .85rem;border-radius:.6rem;background:var(--code);border:1px solid var(--line);
-  white-space:pre-wrap;overflow-wrap:anywhere;font-size:.84375rem}
+  white-space:pre;overflow-x:auto;font-size:.84375rem}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .why{padding:.6rem .85rem;border-left:3px solid var(--tone);background:var(--code);border-radius:0 .6rem .6rem 0}
 .tile{margin:1rem auto .75rem;width:fit-content;max-width:100%;padding:.75rem;background:#fff;border-radius:.9rem;
@@ -33,7 +33,7 @@ code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",mo
 .tile img{display:block;width:360px;max-width:100%;height:auto;image-rendering:pixelated}
 .typed{padding:1rem 1.25rem;background:none;font:700 2rem/1.2 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;
   letter-spacing:.08em}
-.none{margin:.75rem 0 .25rem;color:var(--soft);font-size:.875rem}
+.none{margin:1rem 0 0;padding-top:.75rem;border-top:1px solid var(--line);color:var(--soft);font-size:.8125rem}
 .state{margin:0;color:var(--soft);font-size:.9375rem}
 .state strong{color:var(--tone);font-size:1rem}
 .dot{display:inline-block;margin-right:.5rem;width:.6rem;height:.6rem;border-radius:50%;background:var(--tone)}
@@ -46,9 +46,14 @@ dd{margin:0;overflow-wrap:anywhere}
 footer{color:var(--soft);font-size:.875rem;text-align:center}
 .path{display:block;white-space:nowrap;font-weight:600;font-size:min(1rem,3.35vw)}
 
+li .path{font-weight:500}
+#actions>form{margin:.75rem 0 0}
 details{margin:0 0 .75rem;color:var(--soft);font-size:.875rem}
 summary{cursor:pointer}
-.action{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line);font-weight:600}
+.action{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line)}
+.action>a{font-weight:600}
+.action form{margin:0 0 .4rem}
+.action p{margin:0;color:var(--soft);font-size:.875rem}
 summary:focus-visible{outline:3px solid var(--good);outline-offset:2px}
 details[open]>summary{margin-bottom:.6rem}
 nav ul{list-style:none;padding:0}
@@ -65,7 +70,6 @@ button:hover{background:#095843}
 button.danger{background:#b3261e}
 button.danger:hover{background:#8f1d17}
 button.quiet{padding:.35rem .75rem;border:1px solid var(--soft);background:none;color:var(--soft);font-size:.875rem}
-input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid var(--good);outline-offset:2px}
+input:focus-visible,button:focus-visible,a:focus-visible,pre:focus-visible{outline:3px solid var(--good);outline-offset:2px}
 @media (max-width:28rem){main{padding:1.1rem .9rem 1rem}.tile{padding:.5rem}.typed{font-size:1.6rem}}
-@media (max-width:24rem){li .path{margin-left:-1.4rem}}
 `;

@@ -90,7 +90,8 @@ export function loadConfig(role: string, environment: Environment): Config {
     ...(chromeExecutable === '' && role !== 'http' ? browserProblems(v.WHATSAPP_CHROME_EXECUTABLE) : []),
     ...timingProblems(timing, parsed),
   ];
-  if (problems.length > 0) throw configError(problems);
+  // A mistyped name may be the reason of another problem.
+  if (problems.length > 0) throw configError([...problems, ...unknownVariables(environment)]);
 
   return Object.freeze({
     role: role as Role,
@@ -131,7 +132,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     hostName: hostname(),
     timing: Object.freeze(timing),
     warnings: [
-      ...unknownVariables(environment).map((name) => `${name} is not a variable of this product; ignored`),
+      ...unknownVariables(environment).map((sentence) => `${sentence}; ignored`),
       ...(isExposed && !v.WHATSAPP_PUBLIC_URL?.startsWith('https:') ? [clearTextWarning] : []),
     ],
   });

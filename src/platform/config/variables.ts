@@ -95,9 +95,19 @@ export function parseVariables(environment: Environment): ParsedVariables {
   return { values: variables.parse(Object.fromEntries(valid)), given, invalid, problems };
 }
 
-/** Variables with the product's prefix that it does not know. They are probably misspelt, and would be ignored silently. */
+/** A sentence for each variable with the product's prefix that it does not know. They are probably misspelt. */
 export function unknownVariables(environment: Environment): string[] {
-  return Object.keys(environment).filter(
-    (name) => name.startsWith('WHATSAPP_') && !(name in variables.shape),
-  );
+  const known = Object.keys(variables.shape);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('WHATSAPP_') && !known.includes(name))
+    .map((name) => {
+      const meant = known.find((other) => isAlike(name, other));
+      const question = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+      return `${name} is not a variable of this product${question}`;
+    });
+}
+
+/** One has more at its end than the other, or they have the same letters in another order. */
+function isAlike(a: string, b: string): boolean {
+  return a.startsWith(b) || b.startsWith(a) || [...a].sort().join('') === [...b].sort().join('');
 }

@@ -56,6 +56,14 @@ describe('the forms of /qr', () => {
     assert.equal((await replica.status()).has_qr, true);
   });
 
+  it('stop it, and the page says how to start again', async () => {
+    owner = await startOwner(server.url, showQrUntilAsked);
+    await submit('do=start');
+    assert.equal((await submit('do=stop')).status, 303);
+    assert.equal((await replica.status()).state, 'stopped');
+    assert.match(await (await replica.get('/qr')).text(), /value="start"/);
+  });
+
   it('record a start that no supervisor takes, and the page says so', async () => {
     assert.equal((await submit('do=start')).status, 303);
     assert.equal(await jobs(), 1);
@@ -80,7 +88,7 @@ describe('the forms of /qr', () => {
     ['another site', { origin: 'https://example.com', 'sec-fetch-site': 'cross-site' }],
   ] as const) {
     it(`do nothing for ${what}`, async () => {
-      for (const action of ['start', 'restart', 'logout', 'code']) {
+      for (const action of ['start', 'restart', 'stop', 'logout', 'code']) {
         const answer = await submit(`do=${action}&phone_number=15551234567`, headers);
         assert.equal(answer.status, 403);
         assert.match(answer.headers.get('content-type') ?? '', /html/);
@@ -90,12 +98,12 @@ describe('the forms of /qr', () => {
   }
 
   it('refuse what they do not know, as a page to a browser and as JSON to a program', async () => {
-    for (const body of ['', 'do=', 'do=stop', 'do=constructor', 'do=__proto__', '%%%']) {
+    for (const body of ['', 'do=', 'do=wipe', 'do=constructor', 'do=__proto__', '%%%']) {
       assert.equal((await submit(body)).status, 400, body);
     }
     const program = await submit('do=x', { origin: replica.url, accept: '*/*' });
     const { error } = (await program.json()) as { error: { message: string } };
-    assert.match(error.message, /do: must be one of start, restart, code, logout/);
+    assert.match(error.message, /do must be one of start, restart, code, stop, logout/);
     assert.equal(
       (await submit('{}', { origin: replica.url, 'content-type': 'application/json' })).status,
       415,
@@ -106,7 +114,7 @@ describe('the forms of /qr', () => {
     const answer = await submit(`do=code&phone_number=${encodeURIComponent('"><b>1')}`);
     assert.equal(answer.status, 400);
     const page = await answer.text();
-    assert.match(page, /role="alert">phone_number.* must include country code/);
+    assert.match(page, /role="alert">The number must include the country code/);
     assert.ok(page.includes('value="&quot;&gt;&lt;b&gt;1"'));
   });
 

@@ -101,7 +101,7 @@ test('each change of the published state is one line: from what, to what, and wh
       ['stopped', 'starting', undefined],
       ['starting', 'qr', undefined],
       ['qr', 'disconnected', 'the browser died'],
-      ['disconnected', 'starting', 'the browser died'],
+      ['disconnected', 'starting', undefined],
       ['starting', 'ready', undefined],
       ['ready', 'stopped', 'logout'],
     ],

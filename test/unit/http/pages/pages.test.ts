@@ -31,12 +31,12 @@ function scanPage(change: Partial<QrPageInput> = {}): string {
 
 describe('the /qr page', () => {
   for (const state of sessionStates) {
-    it(`says in ${state} what to do, then the no-QR sentence, then the state`, () => {
+    it(`says in ${state} what to do, then the state, and at the foot the no-QR sentence`, () => {
       const text = page(state);
-      const [heading, sentence, word] = ['<h1>', noQr, `<strong>${state}</strong>`].map((part) =>
+      const [heading, word, sentence] = ['<h1>', `<strong>${state}</strong>`, noQr].map((part) =>
         text.indexOf(part),
       ) as [number, number, number];
-      assert.ok(heading > 0 && heading < sentence && sentence < word, text);
+      assert.ok(heading > 0 && heading < word && word < sentence, text);
       assert.match(text, /<noscript><meta http-equiv="refresh" content="5"><\/noscript>/);
       assert.match(text, /Settings -> Linked devices -> Link a device/);
       assert.doesNotMatch(withoutOurScript(text), /<script|<img|undefined|\[object/);
@@ -81,11 +81,11 @@ describe('the /qr page', () => {
     assert.deepEqual(offered(page('stopped')), ['code', 'start']);
     assert.deepEqual(offered(page('stopped', qrSituation('stopped', { account }))), ['logout', 'start']);
     assert.deepEqual(offered(page('stopped', { start: 'waiting' })), []);
-    assert.deepEqual(offered(page('starting')), []);
-    assert.deepEqual(offered(scanPage()), ['code']);
-    assert.deepEqual(offered(page('passkey_required')), ['restart']);
-    assert.deepEqual(offered(page('ready', qrSituation('ready', { account }))), ['logout']);
-    assert.deepEqual(offered(page('disconnected')), []);
+    assert.deepEqual(offered(page('starting')), ['stop']);
+    assert.deepEqual(offered(scanPage()), ['code', 'stop']);
+    assert.deepEqual(offered(page('passkey_required')), ['restart', 'stop']);
+    assert.deepEqual(offered(page('ready', qrSituation('ready', { account }))), ['logout', 'stop']);
+    assert.deepEqual(offered(page('disconnected')), ['stop']);
     assert.deepEqual(offered(page('auth_failure')), ['start']);
   });
 
@@ -207,7 +207,7 @@ describe('every page in every state', () => {
       const ids = [...text.matchAll(/<(?:div|p) id="(\w+)"/g)].map(([, id]) => id);
       assert.deepEqual(
         ids.filter((id) => id !== 'problem'),
-        ['now', 'code', 'state', 'facts', 'actions', 'where'],
+        ['now', 'code', 'state', 'facts', 'actions', 'where', 'foot'],
       );
       assert.match(text, /Settings -> Linked devices -> Link a device/, name);
       assert.equal(text.includes(noQr), !text.includes('<img'), name);

@@ -379,7 +379,17 @@ describe('configuration', () => {
 
   it('warns of variables that it ignores', () => {
     const config = loadConfig('all', { WHATSAPP_MCP_PROT: '9000', HOME: '/root' });
-    assert.deepEqual(config.warnings, ['WHATSAPP_MCP_PROT is not a variable of this product; ignored']);
+    assert.deepEqual(config.warnings, [
+      'WHATSAPP_MCP_PROT is not a variable of this product (did you mean WHATSAPP_MCP_PORT?); ignored',
+    ]);
+  });
+
+  it('names what is misspelt beside the problem that it causes', () => {
+    const misspelt = { WHATSAPP_MCP_HOST: '0.0.0.0', WHATSAPP_API_KEY: 'ops:admin:sha256:0' };
+    assert.throws(
+      () => loadConfig('all', misspelt),
+      /would give the account[\s\S]*WHATSAPP_API_KEY is not a variable of this product \(did you mean WHATSAPP_API_KEYS\?\)/,
+    );
   });
 
   it('finds the browser on the PATH, or takes the configured one', () => {

@@ -23,7 +23,7 @@ const writtenNumberSchema = z
     if (/[^\d\s+\-.()/]/.test(written)) {
       context.addIssue({
         code: 'custom',
-        message: `${phoneNumberRule}; it may be written with + - . ( ) / and spaces, and an id of WhatsApp goes into chat_id`,
+        message: `${phoneNumberRule}; it may be written with + - . ( ) / and spaces, and an id such as …@c.us is no phone number`,
       });
       return z.NEVER;
     }
@@ -36,7 +36,10 @@ const writtenNumberSchema = z
 
 /** Also takes the digits as a JSON number, as spreadsheets and scripts give them. */
 export const phoneNumberSchema = z
-  .preprocess((value) => (Number.isSafeInteger(value) ? String(value) : value), writtenNumberSchema)
+  .preprocess(
+    (value) => (Number.isSafeInteger(value) && Number(value) > 0 ? String(value) : value),
+    writtenNumberSchema,
+  )
   .describe('with country code; 8-15 digits, written with + - . ( ) / and spaces or without');
 
 const chatIdRule = 'chat_id must be an id as the answers give it';
@@ -70,7 +73,7 @@ function recipientProblem(given: Recipient): { path: string; message: string } |
   const hasNumber = given.phone_number !== undefined;
   const hasId = given.chat_id !== undefined;
   if (hasNumber && hasId) {
-    return { path: 'chat_id', message: 'phone_number and chat_id exclude each other; give one of them' };
+    return { path: 'chat_id', message: 'chat_id and phone_number exclude each other; give one of them' };
   }
   return hasNumber || hasId
     ? null

@@ -3,7 +3,7 @@ import { ApiError } from '../contract/errors.js';
 import { operations } from '../contract/operations.js';
 import type { ApiKeys } from './auth/api-keys.js';
 import { readForm } from './core/body.js';
-import type { Exchange } from './core/exchange.js';
+import type { Exchange, FailedRequest } from './core/exchange.js';
 import { acceptsHtml } from './core/headers.js';
 import { htmlType, send } from './core/responses.js';
 import { found, type RouteDoc, textSchema } from './core/route-doc.js';
@@ -32,7 +32,7 @@ const startWaitS = 10;
 export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRoute[] {
   const carryOut = createFormActions(handlers);
   const route = { method: 'GET', scope: 'admin', isForGuests: true } as const;
-  const formRoute = { path: '/qr-form', scope: 'admin', problemPage } as const;
+  const formRoute = { path: '/qr-form', scope: 'admin', problemPage: formRefusalPage } as const;
   return [
     {
       ...{ ...route, path: '/qr', problemPage, doc: pageDoc },
@@ -70,6 +70,11 @@ export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRout
     },
     { ...route, path: '/qr.png', doc: imageDoc, handle: answerPng },
   ];
+}
+
+/** It stays until the person goes back: a live page would follow the session at once, and hide the reason. */
+function formRefusalPage(error: ApiError, request: FailedRequest): string {
+  return error.code === 'forbidden' ? problemPage(error, request) : formProblemPage(error);
 }
 
 /** The form that the query asks for; null: none. */

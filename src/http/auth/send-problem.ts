@@ -13,7 +13,7 @@ import { guestCookie, hasCookie, loginCookie } from './cookies.js';
  */
 export function sendProblem(exchange: Exchange, error: ApiError, route: Route | undefined): void {
   const { request, response, admission, caller } = exchange;
-  const makePage = route === undefined && isStray(error) ? strayPage : route?.problemPage;
+  const makePage = isStray(error, route) ? strayPage : route?.problemPage;
   if (makePage === undefined || !acceptsHtml(request)) return sendError(response, error);
   const [path = '', ...search] = (request.url ?? '').split('?');
   if (error.code === 'unauthorized' && route?.scope !== 'open') {
@@ -28,9 +28,10 @@ export function sendProblem(exchange: Exchange, error: ApiError, route: Route | 
   send(response, error.status, htmlType, page, { ...error.headers, ...pageHeaders });
 }
 
-/** The request reached no route because of its path or its Host. */
-function isStray({ code }: ApiError): boolean {
-  return code === 'not_found' || code === 'unauthorized' || code === 'host_not_allowed';
+/** The request reached no route because of its path, or no page because of its Host. */
+function isStray({ code }: ApiError, route: Route | undefined): boolean {
+  if (code === 'host_not_allowed') return route === undefined || route.problemPage !== undefined;
+  return route === undefined && (code === 'not_found' || code === 'unauthorized');
 }
 
 /**

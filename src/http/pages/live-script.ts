@@ -74,6 +74,9 @@ export const liveScript = `
     return left === null ? null : performance.now() + Number(left.dataset.left) * 1000;
   }
 
+  // A frozen Redis, or a supervisor that comes up, is no event.
+  setInterval(scheduleRefresh, 15_000);
+
   function follow() {
     const events = new EventSource('api/events?types=state,qr');
     for (const type of ['state', 'qr', 'gap']) events.addEventListener(type, scheduleRefresh);

@@ -10,11 +10,17 @@ const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, way
     'Redis is not reachable',
     'Redis has the state of the session, and does not answer. The session itself may still be running. Check that Redis is up. This page recovers by itself.',
   ],
+  internal_error: [
+    'Something went wrong',
+    'The log of this server says what happened. This page tries again by itself.',
+  ],
   host_not_allowed: [
     'This name is not served',
     'Whoever runs this server can allow the name. Until then, use the address that the server names in its log when it starts.',
   ],
 };
+
+const otherProblem = ['This did not work', 'This page tries again by itself.'] as const;
 
 /** Replaces `/qr` or another page of the operator when there is an error. */
 export function problemPage(error: ApiError, { caller }: Pick<FailedRequest, 'caller'>): string {
@@ -58,7 +64,7 @@ export function strayPage(error: ApiError, { admission }: Pick<FailedRequest, 'a
 }
 
 function wayOutOf({ code }: ApiError): readonly [heading: string, wayOut: string] {
-  return knownProblems[code] ?? ['Something went wrong', 'The log of this server says what happened.'];
+  return knownProblems[code] ?? otherProblem;
 }
 
 function problem(heading: string, { message }: ApiError, wayOut: string): Html {

@@ -58,7 +58,7 @@ const stateWords: Readonly<Record<SessionState | 'unknown', string>> = {
   ready: 'linked and working',
   auth_failure: 'the login failed',
   disconnected: 'not connected to WhatsApp',
-  unknown: 'Redis does not tell',
+  unknown: 'it cannot be read now',
 };
 
 export function stateText(state: SessionState | 'unknown'): Html {

@@ -92,6 +92,7 @@ describe('the forms of /qr', () => {
         const answer = await submit(`do=${action}&phone_number=15551234567`, headers);
         assert.equal(answer.status, 403);
         assert.match(answer.headers.get('content-type') ?? '', /html/);
+        assert.doesNotMatch(await answer.text(), /<script|http-equiv="refresh"/, 'the reason stays');
       }
       assert.equal(await jobs(), 0);
     });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { chatIdSchema, phoneNumberSchema, recipientIdSchema } from '../../../src/contract/whatsapp.js';
 
 const countRule = 'phone_number must include country code and contain 8-15 digits';
-const signsRule = `${countRule}; it may be written with + - . ( ) / and spaces, and an id of WhatsApp goes into chat_id`;
+const signsRule = `${countRule}; it may be written with + - . ( ) / and spaces, and an id such as …@c.us is no phone number`;
 
 /** The digits, or the error messages. */
 function read(text: unknown): string {

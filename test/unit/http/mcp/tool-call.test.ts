@@ -128,7 +128,7 @@ describe('a call of a tool', () => {
       const both = await run(name, handler, { ...fields, ...recipients });
       assert.match(
         textsOf(both)[0] ?? '',
-        /^chat_id: phone_number and chat_id exclude each other.*\(invalid_request\)/,
+        /^chat_id and phone_number exclude each other.*\(invalid_request\)/,
       );
       assert.deepEqual([none.isError, both.isError], [true, true]);
     });

@@ -237,6 +237,12 @@ function withoutOurScript(text: string): string {
   return text.replace(`<script>${liveScript}</script>`, '');
 }
 
+it('a form that failed answers with a page that stays, and says why', () => {
+  const text = formProblemPage(new ApiError('rate_limited', 'more than 5 requests a minute'));
+  assert.match(text, /more than 5 requests a minute/);
+  assert.doesNotMatch(text, /<script|http-equiv="refresh"|State:|No QR is available/);
+});
+
 it('the page of an outage names the error, with the state unknown', () => {
   const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'), {
     caller: localAdmin,

@@ -12,7 +12,14 @@ import { composeCall, type Handlers } from './operations/call.js';
 import { homePage } from './pages/home-page.js';
 import { pageHeaders } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
-import { codeFormPage, formProblemPage, logoutFormPage, type QrAction, qrActions } from './pages/qr-forms.js';
+import {
+  codeFormPage,
+  formProblemPage,
+  logoutFormPage,
+  type QrAction,
+  qrActions,
+  stopFormPage,
+} from './pages/qr-forms.js';
 import type { SessionRoute } from './session-routes.js';
 import type { Session } from './sessions.js';
 
@@ -80,7 +87,16 @@ function formRefusalPage(error: ApiError, request: FailedRequest): string {
 /** The form that the query asks for; null: none. */
 function formIn(search: string): string | null {
   const form = new URLSearchParams(search).get('do');
-  return form === 'code' ? codeFormPage() : form === 'logout' ? logoutFormPage : null;
+  switch (form) {
+    case 'code':
+      return codeFormPage();
+    case 'logout':
+      return logoutFormPage;
+    case 'stop':
+      return stopFormPage;
+    default:
+      return null;
+  }
 }
 
 type FormAction = (exchange: Exchange, session: Session, form: URLSearchParams) => Promise<unknown>;
@@ -165,7 +181,7 @@ const formPageDoc: RouteDoc = {
       in: 'query',
       required: false,
       description: 'which form',
-      schema: { enum: ['code', 'logout'] },
+      schema: { enum: ['code', 'logout', 'stop'] },
     },
   ],
   responses: {

@@ -6,7 +6,12 @@ import { guestQrPage } from '../../src/http/pages/guest-qr-page.js';
 import { homePage } from '../../src/http/pages/home-page.js';
 import { loginPage } from '../../src/http/pages/login-page.js';
 import { problemPage, strayPage } from '../../src/http/pages/problem-page.js';
-import { codeFormPage, formProblemPage, logoutFormPage } from '../../src/http/pages/qr-forms.js';
+import {
+  codeFormPage,
+  formProblemPage,
+  logoutFormPage,
+  stopFormPage,
+} from '../../src/http/pages/qr-forms.js';
 import { qrLinkPage, qrLinkProblemPage } from '../../src/http/pages/qr-link-page.js';
 import { qrPage } from '../../src/http/pages/qr-page.js';
 import type { QrPageView } from '../../src/http/session/qr-page-view.js';
@@ -103,6 +108,7 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['problem/no-such-page', strayPage(new ApiError('not_found', 'there is nothing at this path'), request)],
     ['problem/host-not-served', strayPage(host, request)],
     ['form/logout', logoutFormPage],
+    ['form/stop', stopFormPage],
     ['form/code', codeFormPage()],
     ['form/failed', formProblemPage(down)],
     [

@@ -15,13 +15,12 @@ export const startForm = actionForm('start', 'Start');
 export const restartForm = actionForm('restart', 'Start again');
 /** A restart begins with a QR. */
 export const backToQrForm = actionForm('restart', 'Back to the QR', html` class="quiet"`);
-export const stopForm = html`<div class="action">${actionForm('stop', 'Stop', html` class="quiet"`)}
-<p>Ends the session until the next start. A linked phone stays linked.</p></div>`;
 
 export function codeFormLink(text = 'Use a code instead of the QR'): Html {
   return html`<p class="action"><a href="qr-form?do=code">${text}</a></p>`;
 }
 export const logoutFormLink = html`<p class="action"><a href="qr-form?do=logout">Log out</a></p>`;
+export const stopFormLink = html`<p class="action"><a href="qr-form?do=stop">Stop</a></p>`;
 
 function actionForm(action: QrAction, label: string, style: Html | null = null): Html {
   return html`<form method="post" action="qr-form"><button type="submit"${style} name="do" value="${action}">${label}</button></form>`;
@@ -54,6 +53,13 @@ export const logoutFormPage = formPage(
   html`<p>This unlinks the phone and deletes the login on this server. The next start needs a new scan, and messages that wait
 to be sent fail.</p>
 ${actionForm('logout', 'Log out', html` class="danger"`)}`,
+);
+
+export const stopFormPage = formPage(
+  'Stop',
+  html`<p>This ends the session until the next start. A linked phone stays linked, and messages that wait to be sent go on
+waiting.</p>
+${actionForm('stop', 'Stop')}`,
 );
 
 /** Answers a form whose request failed. */

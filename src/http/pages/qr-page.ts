@@ -1,7 +1,7 @@
 import type { Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { backToQrForm, codeFormLink, logoutFormLink, stopForm } from './qr-forms.js';
+import { backToQrForm, codeFormLink, logoutFormLink, stopFormLink } from './qr-forms.js';
 import { codeImage, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
 import { helpFor, phoneNumberOf, type Situation } from './state-help.js';
 
@@ -62,7 +62,7 @@ function codeLine({ status: { qr }, image, pairingCode }: Situation, left: numbe
 function actionsOf({ status, start, heartbeat, pairingCode }: Situation): Html | null {
   if (start !== 'none') return null;
   const isStopped = heartbeat !== 'live';
-  const stop = isStopped ? null : stopForm;
+  const stop = isStopped ? null : stopFormLink;
   if (pairingCode !== null) return html`${backToQrForm}${codeFormLink('Get another code')}${stop}`;
   const isFree = status.state === 'qr' || (status.state === 'stopped' && status.account === null);
   if (isFree) return html`${codeFormLink()}${stop}`;

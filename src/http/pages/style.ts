@@ -52,8 +52,7 @@ details{margin:0 0 .75rem;color:var(--soft);font-size:.875rem}
 summary{cursor:pointer}
 .action{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line)}
 .action>a{font-weight:600}
-.action form{margin:0 0 .4rem}
-.action p{margin:0;color:var(--soft);font-size:.875rem}
+.action+.action{margin-top:.6rem;padding-top:0;border-top:0}
 summary:focus-visible{outline:3px solid var(--good);outline-offset:2px}
 details[open]>summary{margin-bottom:.6rem}
 nav ul{list-style:none;padding:0}

@@ -1,6 +1,7 @@
 import { constants, type Dirent } from 'node:fs';
 import { copyFile, link, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { HoldlineError } from '../../contract/errors.js';
 import { sha256Hex } from '../../platform/digest.js';
 
 /**
@@ -31,10 +32,13 @@ export async function fingerprintOf(profileDir: string): Promise<string | null> 
 /**
  * Copies the login to `targetDir` on the same disk. Nothing may write to the login during the copy. LevelDB's tables never
  * change once they are written, so they are hard-linked. The other files are cloned if the file system can do that. Rejects
- * when `signal` aborts.
+ * when `signal` aborts, and if the login has no files: a copy without them must not take the place of a good one.
  */
 export async function copyLogin(profileDir: string, targetDir: string, signal: AbortSignal): Promise<void> {
   const files = await loginFilesOf(profileDir);
+  if (files.length === 0) {
+    throw new HoldlineError('login_missing', `the files of the login are gone from ${profileDir}`);
+  }
   for (const folder of new Set(files.map((file) => dirname(file)))) {
     await mkdir(join(targetDir, folder), { recursive: true, mode: 0o700 });
   }

@@ -89,6 +89,21 @@ test('a login is backed up once it has settled, and again only when it has chang
     await eventually(() => leftovers(session).length === 0, patience);
   }));
 
+test('a login whose files are gone replaces no snapshot, and the log says so once', () =>
+  withSession(async (session) => {
+    const owner = await session.run('ready');
+    await session.observer.untilReady('ready', 60_000);
+    const first = await anotherThan(session, null);
+    rmSync(session.profileDir, { recursive: true });
+    const failures = () =>
+      session.logLines.filter(({ msg }) => msg === 'the login could not be backed up; trying again');
+    await eventually(() => failures().length > 0, patience);
+    assert.match(String(failures()[0]?.reason), /^the files of the login are gone from \S+session-/);
+    await session.closeSupervisor(owner);
+    assert.equal((await newest(session))?.header.id, first.header.id);
+    assert.equal(failures().length, 1);
+  }));
+
 test('a snapshot that Redis has lost is taken again', () =>
   withSession(async (session) => {
     await session.run('ready');

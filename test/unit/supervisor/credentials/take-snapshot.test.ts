@@ -50,3 +50,17 @@ test('control: a process that ran blames the disk', async () => {
   });
   await assert.rejects(taking, { message: 'the disk took longer than 0.4 s to copy the login' });
 });
+
+test('a login whose files are gone is an error, and nothing takes the place of the older snapshots', async () => {
+  rmSync(join(profileDir, 'Default'), { recursive: true });
+  await assert.rejects(
+    take((work) => work()),
+    { message: `the files of the login are gone from ${profileDir}` },
+  );
+  rmSync(profileDir, { recursive: true });
+  await assert.rejects(
+    take((work) => work()),
+    { message: `the files of the login are gone from ${profileDir}` },
+  );
+  assert.deepEqual(readdirSync(root), []);
+});

@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { basename, dirname } from 'node:path';
+import { addAbortSignal, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { Decrypter, Encrypter } from 'age-encryption';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { makerMark, removeLeftovers } from './leftovers.js';
 
 /**
  * Encrypts a stream with a passphrase into the format of age (https://age-encryption.org/v1), and decrypts it. The key is made
@@ -18,6 +19,9 @@ const scryptWorkFactor = 17;
 
 /** In place of a file's name: stdout for a backup, stdin for a restore. */
 export const standardStream = '-';
+
+/** Of a backup that is being written. */
+const draftSuffix = '.new';
 
 type Encrypt = (plain: AsyncIterable<Buffer>) => Promise<void>;
 
@@ -35,7 +39,8 @@ export async function writeSealed(
     await fill((plain) => encryptTo(plain, passphrase, process.stdout, signal));
     return;
   }
-  const draft = `${target}.${randomUUID()}.new`;
+  await removeLeftovers(dirname(target), `${basename(target)}.`, draftSuffix);
+  const draft = `${target}.${makerMark()}${draftSuffix}`;
   // `flush`: after a power cut, too, the file is complete or not there.
   const file = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true });
   try {
@@ -50,22 +55,66 @@ export async function writeSealed(
 
 /**
  * The decrypted content of a file of {@link writeSealed}. Throws an {@link OperatorError} if the file is not one, if the
- * passphrase is wrong, or if the file was changed or cut off.
+ * passphrase is wrong, or if the file was changed or cut off. Stops reading when `signal` aborts.
  */
-export async function* readSealed(source: string, passphrase: string): AsyncGenerator<Buffer> {
-  const file = source === standardStream ? process.stdin : createReadStream(source);
-  const name = source === standardStream ? 'the backup on stdin' : source;
+export async function* readSealed(
+  source: string,
+  passphrase: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const isStdin = source === standardStream;
+  const file = addAbortSignal(signal, isStdin ? process.stdin : createReadStream(source));
+  const name = isStdin ? 'the backup on stdin' : source;
   const decrypter = new Decrypter();
   decrypter.addPassphrase(passphrase);
   let plain: ReadableStream<Uint8Array> | null = null;
   try {
-    plain = (await decrypter.decrypt(webStreamOf(file))) as unknown as ReadableStream<Uint8Array>;
+    const sealed = await checkHeader(file, name);
+    plain = (await decrypter.decrypt(webStreamOf(sealed))) as unknown as ReadableStream<Uint8Array>;
     for await (const chunk of plain) yield Buffer.from(chunk);
   } catch (error) {
-    throw isSystemError(error) ? error : describe(error, name, plain !== null);
+    signal.throwIfAborted();
+    throw describe(error, name, plain !== null);
   } finally {
     file.destroy();
   }
+}
+
+const firstLine = Buffer.from('age-encryption.org/v1\n');
+
+/** Several times what {@link writeSealed} writes before the encrypted content. */
+const headerMaxBytes = 4_096;
+
+/**
+ * Returns the whole content of the file once its header is known to be complete and short. The library reads a header of any
+ * length into memory, and repeats its first line in an error.
+ */
+async function checkHeader(file: AsyncIterable<Buffer>, name: string): Promise<AsyncIterable<Buffer>> {
+  const chunks = file[Symbol.asyncIterator]();
+  let start: Buffer = Buffer.alloc(0);
+  while (!hasWholeHeader(start)) {
+    const length = Math.min(start.length, firstLine.length);
+    const isOther = !start.subarray(0, length).equals(firstLine.subarray(0, length));
+    if (isOther || start.length >= headerMaxBytes) throw notABackup(name);
+    const next = await chunks.next();
+    if (next.done)
+      throw start.length === 0
+        ? new OperatorError(`${name} is empty, so it is not a backup of Holdline: use another one`)
+        : notABackup(name);
+    start = Buffer.concat([start, next.value]);
+  }
+  return continued(start, chunks);
+}
+
+function hasWholeHeader(start: Buffer): boolean {
+  if (!start.subarray(0, firstLine.length).equals(firstLine)) return false;
+  const lastLine = start.subarray(0, headerMaxBytes).indexOf('\n--- ');
+  return lastLine !== -1 && start.subarray(0, headerMaxBytes).includes('\n', lastLine + 1);
+}
+
+async function* continued(start: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield start;
+  for (let next = await rest.next(); !next.done; next = await rest.next()) yield next.value;
 }
 
 async function encryptTo(
@@ -87,7 +136,10 @@ function webStreamOf(source: AsyncIterable<Buffer>): WebStream {
   return Readable.toWeb(Readable.from(source, { objectMode: false })) as unknown as WebStream;
 }
 
-function describe(error: unknown, name: string, hasHeader: boolean): OperatorError {
+function describe(error: unknown, name: string, hasHeader: boolean): Error {
+  if (error instanceof OperatorError) return error;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined) return new OperatorError(whyNotReadable(name, code));
   const reason = messageOf(error);
   if (hasHeader) {
     return new OperatorError(`${name} is damaged or cut off (${reason}): use another backup`, {
@@ -99,10 +151,16 @@ function describe(error: unknown, name: string, hasHeader: boolean): OperatorErr
       cause: error,
     });
   }
-  return new OperatorError(`${name} is not a backup of Holdline (${reason})`, { cause: error });
+  // Without the reason, which may quote the file: it may be any file, and hold a secret.
+  return notABackup(name);
 }
 
-/** A failure to read the file, and not of its content. */
-function isSystemError(error: unknown): boolean {
-  return typeof (error as NodeJS.ErrnoException | null)?.syscall === 'string';
+function notABackup(name: string): OperatorError {
+  return new OperatorError(`${name} is not a backup of Holdline: name a file that npm run backup has made`);
+}
+
+function whyNotReadable(name: string, code: string | undefined): string {
+  if (code === 'ENOENT') return `there is no file ${name}: name a file that npm run backup has made`;
+  if (code === 'EISDIR') return `${name} is a directory: name the file of the backup`;
+  return `${name} cannot be read (${code}): make it readable for this user, or name another file`;
 }

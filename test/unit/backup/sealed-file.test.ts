@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, mock, test } from 'node:test';
 import { readSealed, writeSealed } from '../../../src/backup/sealed-file.js';
 import { OperatorError } from '../../../src/contract/errors.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
@@ -19,7 +22,7 @@ function write(file: string, content: () => AsyncGenerator<Buffer>, signal = nev
 
 async function read(file: string, words = passphrase): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for await (const part of readSealed(file, words)) parts.push(part);
+  for await (const part of readSealed(file, words, never)) parts.push(part);
   return Buffer.concat(parts);
 }
 
@@ -47,7 +50,7 @@ test('much more than fits into the buffers passes through in pieces', async () =
     }
   });
   let largest = 0;
-  for await (const part of readSealed(file, passphrase)) {
+  for await (const part of readSealed(file, passphrase, never)) {
     found.update(part);
     largest = Math.max(largest, part.length);
   }
@@ -82,7 +85,69 @@ test('another passphrase opens nothing, and a missing file is named', async () =
   const file = newFile();
   await write(file, () => once(Buffer.from('x')));
   await assert.rejects(read(file, `${passphrase}.`), /the passphrase does not open \S+backup\.age/);
-  await assert.rejects(read(`${file}.gone`), /ENOENT: .*backup\.age\.gone/);
+});
+
+test('what cannot be read is named in one sentence', async () => {
+  const dir = scratchDir();
+  writeFileSync(join(dir, 'empty'), '');
+  for (const [name, sentence] of [
+    ['gone', /^there is no file \S+gone: name a file that npm run backup has made$/],
+    ['', /^\S+ is a directory: name the file of the backup$/],
+    ['empty', /^\S+empty is empty, so it is not a backup of Holdline: use another one$/],
+  ] as const) {
+    await assert.rejects(read(join(dir, name)), (error) => {
+      assert.ok(error instanceof OperatorError, String(error));
+      assert.match(error.message, sentence);
+      return true;
+    });
+  }
+});
+
+test('another file is refused without its content, also if its first line is that of age', async () => {
+  for (const text of ['WHATSAPP_API_KEYS=secret\n', 'a', 'age-encryption.org/v1\nsecret\n']) {
+    const file = newFile();
+    writeFileSync(file, text);
+    await assert.rejects(read(file), (error) => {
+      assert.ok(error instanceof OperatorError, String(error));
+      assert.equal(
+        error.message,
+        `${file} is not a backup of Holdline: name a file that npm run backup has made`,
+      );
+      return true;
+    });
+  }
+});
+
+test('of a large file without a line break, or with an endless header, only the start is read', async () => {
+  for (const start of ['', 'age-encryption.org/v1\n', 'age-encryption.org/v1\n-> scrypt x 17\n']) {
+    const file = newFile();
+    writeFileSync(file, Buffer.concat([Buffer.from(start), Buffer.alloc(8_388_608, 'A')]));
+    const opened = mock.method(fs, 'createReadStream');
+    syncBuiltinESMExports();
+    try {
+      await assert.rejects(read(file), /is not a backup of Holdline/);
+      const bytesRead = opened.mock.calls[0]?.result?.bytesRead ?? 0;
+      assert.ok(bytesRead > 0 && bytesRead <= 262_144, String(bytesRead));
+    } finally {
+      opened.mock.restore();
+      syncBuiltinESMExports();
+    }
+  }
+});
+
+test('a new backup removes the drafts of dead processes, and no other file', async () => {
+  const file = newFile();
+  const dead = spawnSync('true').pid;
+  const names = [
+    `backup.age.${hostname()}-${dead}-0123abcd.new`,
+    `backup.age.${hostname()}-${process.pid}-0123abcd.new`,
+    `backup.age.another-host-${dead}-0123abcd.new`,
+    `other.age.${hostname()}-${dead}-0123abcd.new`,
+    'backup.age.mine.new',
+  ];
+  for (const name of names) writeFileSync(join(dirname(file), name), '');
+  await write(file, () => once(Buffer.from('x')));
+  assert.deepEqual(readdirSync(dirname(file)).sort(), ['backup.age', ...names.slice(1)].sort());
 });
 
 test('a backup that fails or is aborted leaves the older file as it was, and nothing beside it', async () => {

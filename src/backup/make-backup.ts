@@ -10,6 +10,7 @@ import { saveLogin } from './save-login.js';
 import { saveSession } from './save-session.js';
 import { writeJson } from './saved-data.js';
 import { writeSealed } from './sealed-file.js';
+import { resolveTarget } from './target-file.js';
 import { withWorkFolder } from './work-folder.js';
 
 interface BackupOptions {
@@ -24,8 +25,9 @@ interface BackupOptions {
 
 /** Makes a backup of the session, running or stopped. Throws an OperatorError if that is not possible: then there is no file. */
 export async function makeBackup(options: BackupOptions, signal: AbortSignal): Promise<Manifest> {
-  const { config, session, target, passphrase, settings } = options;
+  const { config, session, passphrase, settings } = options;
   const { authDir } = config;
+  const target = await resolveTarget(options.target);
   await refuseIfNothingRan(config);
   return withWorkFolder(authDir, async (dir) => {
     const saved = await withRedis(config, signal, async ({ redis, keys }) => {

@@ -1,12 +1,15 @@
 import { OperatorError } from '../contract/errors.js';
 import { queueKeys } from '../contract/key-types.js';
+import { sessionKeys } from '../contract/keys.js';
 import { runJobId, sessionsQueue } from '../contract/names.js';
 import { openQueue } from '../platform/queues/job-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
 import { readSupervisors } from '../platform/store/supervisor-registry.js';
 import { Profile } from '../supervisor/browser/profile.js';
+import { isProfileInUse } from '../supervisor/browser/profile-lock.js';
 import type { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
+import { AnotherRestoreError } from './restore-lock.js';
 import { linkedNote, readRun } from './save-login.js';
 
 interface Target {
@@ -27,14 +30,21 @@ export async function refuseUnlessFree(target: Target): Promise<void> {
     );
   }
   const run = await readRun(redis, session);
+  if (run.isRestoring) throw new AnotherRestoreError();
   if (run.isRunning) {
     throw new OperatorError(
       'the session runs, or its supervisor was killed some seconds ago: stop every supervisor, wait 15 s, then restore again',
     );
   }
+  const profile = new Profile(authDir, session);
+  // The browser may belong to a product that uses another Redis: this one knows nothing of it.
+  if (await isProfileInUse(profile.dir)) {
+    throw new OperatorError(
+      `a browser uses the profile ${profile.dir}: stop the Holdline that runs it, or name another directory in WHATSAPP_AUTH_DIR`,
+    );
+  }
   if (isReplacing) return;
   const hasSnapshot = (await snapshots.find(run.wipedEpoch)).length > 0;
-  const profile = new Profile(authDir, session);
   if (!hasSnapshot && (await linkedNote(profile, run.wipedEpoch)) === null) return;
   throw new OperatorError(
     `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}): add --replace to replace it`,
@@ -45,7 +55,9 @@ export async function refuseUnlessFree(target: Target): Promise<void> {
 export async function removeWaitingStart(redis: Redis, session: string): Promise<void> {
   const queue = openQueue(sessionsQueue, redis);
   try {
-    await withQuarantine(redis, queueKeys(sessionsQueue), () => queue.remove(runJobId(session)));
+    const { job, lock } = sessionKeys(session);
+    const keys = [...queueKeys(sessionsQueue), job, lock];
+    await withQuarantine(redis, keys, () => queue.remove(runJobId(session)));
   } finally {
     await queue.close();
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../contract/errors.js';
 import { parseAs } from '../contract/json.js';
-import { accountSchema, composeStatus, neverStarted } from '../contract/status.js';
+import { accountSchema, composeStatus, type Fence, neverStarted } from '../contract/status.js';
 import type { Config } from '../platform/config/config.js';
 import { clearUnsentMessages } from '../platform/queues/send-cleanup.js';
 import { type Redis, redisTimeMs } from '../platform/redis/connection.js';
@@ -18,7 +18,9 @@ import { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { accountFile } from '../supervisor/credentials/take-snapshot.js';
 import { refuseUnlessFree, removeWaitingStart } from './check-target.js';
 import { files, formatVersion, type Manifest, manifestSchema } from './contents.js';
+import { environmentFileOf } from './environment-file.js';
 import { withRedisOfStoppedProduct } from './open-redis.js';
+import { withRestoreLock } from './restore-lock.js';
 import { checkSavedSession, restoreSession } from './restore-session.js';
 import { readJson, UnexpectedContentError } from './saved-data.js';
 import { readSealed } from './sealed-file.js';
@@ -57,13 +59,19 @@ export function restoreBackup(options: RestoreOptions, signal: AbortSignal): Pro
     await checkSavedSession(dir);
     return withRedisOfStoppedProduct(config, signal, async ({ redis, keys }) => {
       const snapshots = new SnapshotStore({ redis, session, keys, onBound });
+      // Read before the checks: they hold for this fence only.
+      const fence = await readFence(redis, session);
       await refuseUnlessFree({ redis, session, authDir, snapshots, isReplacing });
+      // Before the lock: BullMQ removes no job that is locked.
       await removeWaitingStart(redis, session);
-      const epoch = await endFormerLogin(redis, session, config);
-      const restored = await restoreSession(redis, { session, wid: manifest.wid }, dir, signal);
-      const login = join(dir, files.login);
-      const profileDir = await placeLogin(login, { snapshots, authDir, session, epoch }, signal);
-      return { manifest, ...restored, profileDir };
+      return withRestoreLock(redis, session, signal, async (held) => {
+        const epoch = await endFormerLogin(redis, session, fence, config);
+        const restored = await restoreSession(redis, { session, wid: manifest.wid }, dir, held);
+        held.throwIfAborted();
+        const login = join(dir, files.login);
+        const profileDir = await placeLogin(login, { snapshots, authDir, session, epoch }, held);
+        return { manifest, ...restored, profileDir };
+      });
     });
   });
 }
@@ -75,15 +83,8 @@ export function readSettings(
 ): Promise<string> {
   return withWorkFolder(options.config.authDir, async (dir) => {
     const { settings } = await unpackBackup(options, dir, signal);
-    return Object.entries(settings)
-      .map(([name, value]) => `${name}=${quoted(value)}\n`)
-      .join('');
+    return environmentFileOf(settings);
   });
-}
-
-function quoted(value: string): string {
-  if (!/[^\w.,:/@+=-]/.test(value)) return value;
-  return value.includes("'") ? `"${value}"` : `'${value}'`;
 }
 
 async function unpackBackup(
@@ -92,7 +93,7 @@ async function unpackBackup(
   signal: AbortSignal,
 ): Promise<Manifest> {
   try {
-    await unpackFolder(readSealed(source, passphrase), dir, isExpected, signal);
+    await unpackFolder(readSealed(source, passphrase, signal), dir, isExpected, signal);
   } catch (error) {
     // It was decrypted, so it is complete: it is another archive than this version expects, or none.
     const code = String((error as { code?: unknown } | null)?.code);
@@ -131,9 +132,13 @@ async function refuseOtherVersion(dir: string): Promise<void> {
  * Ends whatever login the target had, as a logout without an owner does: it voids every older profile and snapshot, also on
  * other machines. Returns the epoch of this end. The session counts as ended, so that no supervisor starts it by itself.
  */
-async function endFormerLogin(redis: Redis, session: string, config: Config): Promise<number> {
+async function endFormerLogin(
+  redis: Redis,
+  session: string,
+  expected: Fence | null,
+  config: Config,
+): Promise<number> {
   const nowMs = Math.round(await redisTimeMs(redis));
-  const expected = await readFence(redis, session);
   const epoch = Math.max((expected?.epoch ?? 0) + 1, nowMs);
   const facts = neverStarted({
     ...{ auth_dir: config.authDir, chrome_executable: config.chromeExecutable },

@@ -4,6 +4,7 @@ import { queueKey, sendJobKey, sessionKeys } from '../contract/keys.js';
 import { sendsQueue } from '../contract/names.js';
 import { type Redis, redisTimeMs } from '../platform/redis/connection.js';
 import { luaScript } from '../platform/redis/lua-script.js';
+import { quarantineWrongTypes, withQuarantine } from '../platform/redis/quarantine.js';
 import { accountGeneration } from '../platform/store/account-cleanup.js';
 import {
   files,
@@ -40,13 +41,17 @@ export async function restoreSession(
 ): Promise<{ readonly sends: number; readonly events: number }> {
   const k = sessionKeys(session);
   // First, so that another login also deletes what a restore that dies now leaves behind.
-  if (wid !== null) await redis.set(k.account, `${accountGeneration(await redis.get(k.account))} ${wid}`);
+  if (wid !== null) {
+    const account = await withQuarantine(redis, [k.account], () => redis.get(k.account));
+    await redis.set(k.account, `${accountGeneration(account)} ${wid}`);
+  }
   const sends = await restoreSends(redis, session, dir, signal);
   const events = await restoreEvents(redis, k.events, dir, signal);
   const numbers = Object.entries(await readJson(join(dir, files.numbers), numbersSchema));
   for (let from = 0; from < numbers.length; from += 1_000) {
     signal.throwIfAborted();
-    await redis.hset(k.lids, Object.fromEntries(numbers.slice(from, from + 1_000)));
+    const some = Object.fromEntries(numbers.slice(from, from + 1_000));
+    await withQuarantine(redis, [k.lids], () => redis.hset(k.lids, some));
   }
   return { sends, events };
 }
@@ -59,6 +64,8 @@ async function restoreSends(
 ): Promise<number> {
   const nowMs = Math.round(await redisTimeMs(redis));
   const oldest = nowMs - settledSendAgeS * 1_000;
+  // All sends of a batch write to it at once, and only one of them would find it to move.
+  await quarantineWrongTypes(redis, [queueKey(sendsQueue(session), 'completed')]);
   let count = 0;
   for await (const batch of readLines(join(dir, files.sends), savedSendSchema)) {
     signal.throwIfAborted();
@@ -87,7 +94,7 @@ function restoreSend(redis: Redis, session: string, send: SavedSend, nowMs: numb
 const restoreSendScript = luaScript<number>(
   'restoreSend',
   2,
-  `if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+  `if redis.call('HLEN', KEYS[1]) > 0 then return 0 end
    redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
    for i = 3, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
    return 1`,

@@ -13,6 +13,7 @@ import { DamagedSnapshotError } from '../supervisor/credentials/errors.js';
 import { copyLogin, fingerprintOf } from '../supervisor/credentials/login-files.js';
 import type { FoundSnapshot, SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { accountFile, storageFile } from '../supervisor/credentials/take-snapshot.js';
+import { isRestoreToken } from './restore-lock.js';
 import { writeJson } from './saved-data.js';
 
 interface LoginPlaces {
@@ -54,6 +55,8 @@ export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortS
 interface RunInRedis {
   /** A run has the session, or had it some seconds ago. */
   readonly isRunning: boolean;
+  /** A restore changes the session, or was killed some seconds ago. */
+  readonly isRestoring: boolean;
   /** Changes with every run. */
   readonly fence: string | null;
   readonly wipedEpoch: number;
@@ -64,6 +67,7 @@ export async function readRun(redis: Redis, session: string): Promise<RunInRedis
   const { lock, heartbeat, fence, wiped } = sessionKeys(session);
   const [token, beat, fenceText, wipedText] = await redis.mget(lock, heartbeat, fence, wiped);
   return {
+    isRestoring: isRestoreToken(token ?? null),
     isRunning: token != null || parseHeartbeat(beat ?? null) === 'live',
     fence: fenceText ?? null,
     wipedEpoch: parseWipedEpoch(wipedText) ?? 0,

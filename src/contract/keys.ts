@@ -95,7 +95,7 @@ export interface SessionKeys {
   readonly events: string;
   /** Hash from a key of the session in quarantine to JSON `{ at, why }`; see platform/redis/quarantine.ts. */
   readonly quarantineIndex: string;
-  /** BullMQ's lock of the run's job; holds the token of the worker that owns the run. */
+  /** BullMQ's lock of the run's job; holds the token of the worker that owns the run, or `restore:…` during a restore. */
   readonly lock: string;
   readonly job: string;
   readonly stalled: string;

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
 import { makeBackup } from '../../../src/backup/make-backup.js';
 import { type Restored, readSettings, restoreBackup } from '../../../src/backup/restore-backup.js';
+import { withRestoreLock } from '../../../src/backup/restore-lock.js';
 import type { SendJob } from '../../../src/contract/command-jobs.js';
 import {
   answerKey,
@@ -29,6 +34,7 @@ import { SnapshotStore } from '../../../src/supervisor/credentials/snapshot-stor
 import { accessList } from '../../docs/access-list.js';
 import { makeKeyText } from '../../support/credentials.js';
 import { claimToWrite } from '../../support/event-writer.js';
+import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { onBound } from '../../support/on-bound.js';
 import { type RedisNode, startRedisCluster, startRedisNode } from '../../support/redis-fleet.js';
@@ -311,6 +317,86 @@ describe('a backup of a session', () => {
     await target.redis.unlink(supervisorsKey);
     await restore(there, true);
     assert.equal(await loginIn(there), 'the login');
+  });
+
+  it('is refused while a browser uses the profile here, which another Redis may have started', async () => {
+    await backUp(await linkedMachine());
+    const there = on(target);
+    const { dir } = new Profile(there.authDir, session);
+    mkdirSync(dir, { recursive: true });
+    const browser = spawn('sh', ['-c', 'read _', 'sh', `--user-data-dir=${dir}`]);
+    try {
+      symlinkSync(`${hostname()}-${browser.pid}`, join(dir, 'SingletonLock'));
+      const sentence = /a browser uses the profile \S+session-default: stop the Holdline that runs it/;
+      await assert.rejects(restore(there, true), sentence);
+      await assert.rejects(restore(there), sentence);
+      assert.deepEqual(await target.redis.keys('*'), []);
+      assert.deepEqual(readdirSync(dir), ['SingletonLock']);
+    } finally {
+      browser.stdin.end();
+      await once(browser, 'close');
+    }
+    await restore(there);
+    assert.equal(await loginIn(there), 'the login');
+  });
+
+  it('is refused while another restore runs on that Redis, which then has the session to itself', async () => {
+    await backUp(await linkedMachine());
+    const there = on(target);
+    const sentence = /another restore or a run has the session.*wait until it has ended, or 15 s/;
+    await withRestoreLock(target.redis, session, never, async () => {
+      await assert.rejects(restore(there, true), sentence);
+      // Both had found the target free.
+      await assert.rejects(
+        withRestoreLock(target.redis, session, never, async () => assert.fail('two restores')),
+        sentence,
+      );
+    });
+    assert.deepEqual(await target.redis.keys('*'), [], 'the second one has changed nothing');
+    await restore(there);
+    assert.equal(await target.redis.exists(k.lock), 0);
+  });
+
+  it('stops if a run takes the lock of the restore', async () => {
+    await withRestoreLock(target.redis, session, never, async (held) => {
+      await target.redis.set(k.lock, 'a run');
+      await once(held, 'abort');
+      assert.match(String(held.reason), /another restore or a run has the session/);
+    });
+    assert.equal(await target.redis.get(k.lock), 'a run');
+  });
+
+  it('restores over keys of a wrong type, which it puts in quarantine', async () => {
+    const made = await linkedMachine();
+    const { done = '' } = await addSends(source.redis);
+    await source.redis.set(k.account, `1 ${wid}`);
+    await rememberNumbers(source.redis, session, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+    await backUp(made);
+    const strings = ['{wa}:sends-default:completed', `{wa}:sends-default:${done}`, k.lids];
+    for (const key of strings) await target.redis.set(key, 'x');
+    for (const key of [k.lock, k.account, k.fence, k.state]) await target.redis.lpush(key, 'x');
+    assert.equal((await restore(on(target))).sends, 4);
+    assert.equal((await findJobView(createJobReader(target.redis, session), done)).status, 'sent');
+    assert.deepEqual(await readNumbers(target.redis, session, wid, ['77@lid']), ['491511234567']);
+    assert.ok((await target.redis.keys('{wa}:aside:sends-default:*')).length >= 2);
+  });
+
+  it('ends at SIGTERM while it waits for its input', async () => {
+    const { authDir } = on(target);
+    const entry = fileURLToPath(new URL('../../../src/restore.js', import.meta.url));
+    const environment = { REDIS_URL: urlOf(target), WHATSAPP_AUTH_DIR: authDir };
+    const child = spawn(process.execPath, [entry, '-'], {
+      env: { PATH: process.env.PATH, ...environment, WHATSAPP_BACKUP_PASSPHRASE: passphrase },
+    });
+    const ended = once(child, 'close', { signal: AbortSignal.timeout(60_000) });
+    try {
+      await eventually(() => existsSync(authDir) && readdirSync(authDir).length > 0, { timeoutMs: 60_000 });
+      child.kill('SIGTERM');
+      assert.deepEqual(await ended, [130, null]);
+      assert.deepEqual(readdirSync(authDir), []);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('changes nothing if anything in it is not as expected', async () => {

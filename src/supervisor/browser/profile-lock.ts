@@ -1,4 +1,4 @@
-import { readlink, rm } from 'node:fs/promises';
+import { readlink, realpath, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pause } from '../../platform/deadline.js';
@@ -42,7 +42,15 @@ export async function isProfileInUse(dir: string): Promise<boolean> {
 }
 
 async function isBrowserOn(dir: string, pid: number): Promise<boolean> {
-  return (await readCommandLine(pid))?.includes(`--user-data-dir=${dir}`) ?? false;
+  const option = '--user-data-dir=';
+  const given = (await readCommandLine(pid))?.find((argument) => argument.startsWith(option));
+  if (given === undefined) return false;
+  // Another program may name the same directory by a link.
+  return (await realPathOf(given.slice(option.length))) === (await realPathOf(dir));
+}
+
+function realPathOf(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
 }
 
 /** Gives up after a second. */

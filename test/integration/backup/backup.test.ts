@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
@@ -324,7 +324,10 @@ describe('a backup of a session', () => {
     const there = on(target);
     const { dir } = new Profile(there.authDir, session);
     mkdirSync(dir, { recursive: true });
-    const browser = spawn('sh', ['-c', 'read _', 'sh', `--user-data-dir=${dir}`]);
+    const link = join(scratchDir(), 'auth');
+    symlinkSync(there.authDir, link);
+    const otherName = join(link, basename(dir));
+    const browser = spawn('sh', ['-c', 'read _', 'sh', `--user-data-dir=${otherName}`]);
     try {
       symlinkSync(`${hostname()}-${browser.pid}`, join(dir, 'SingletonLock'));
       const sentence = /a browser uses the profile \S+session-default: stop the Holdline that runs it/;

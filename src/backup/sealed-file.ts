@@ -93,9 +93,7 @@ async function checkHeader(file: AsyncIterable<Buffer>, name: string): Promise<A
   const chunks = file[Symbol.asyncIterator]();
   let start: Buffer = Buffer.alloc(0);
   while (!hasWholeHeader(start)) {
-    const length = Math.min(start.length, firstLine.length);
-    const isOther = !start.subarray(0, length).equals(firstLine.subarray(0, length));
-    if (isOther || start.length >= headerMaxBytes) throw notABackup(name);
+    if (start.length >= headerMaxBytes) throw notABackup(name);
     const next = await chunks.next();
     if (next.done)
       throw start.length === 0

@@ -181,7 +181,7 @@ test('a damaged file, a wrong passphrase or wrong arguments change nothing', asy
   await refused(run('restore', [`${file}.cut`], target), /is damaged or cut off/);
   await writeFile(`${file}.other`, 'not a backup');
   await refused(run('restore', [`${file}.other`], target), /is not a backup of Holdline/);
-  await refused(run('restore', [`${file}.gone`], target), /ENOENT/);
+  await refused(run('restore', [`${file}.gone`], target), /there is no file \S+\.gone/);
   await refused(
     run('restore', [file], { ...target, WHATSAPP_BACKUP_PASSPHRASE: '' }),
     /there is no passphrase/,

@@ -78,6 +78,7 @@ parse_env_line() {
     problem="has a value of $name that must end with its only second ', or a comment after that"
     return
   fi
+  if [[ $value == '#'* ]]; then value=''; fi
   value=${value%%[[:space:]]#*}
   value=${value%"${value##*[![:space:]]}"}
   if [[ $value =~ $env_special ]]; then

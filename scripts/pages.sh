@@ -13,4 +13,4 @@ server=$!
 trap 'kill "$compiler" "$server" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-wait -n
+wait "$server"

@@ -22,7 +22,7 @@ await runCommand(usage, async (signal) => {
   // This program does not listen, so the rules for a server that others can reach do not apply.
   const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
   const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
-  const passphrase = config.backupPassphrase ?? (await askForPassphrase(true));
+  const passphrase = config.backupPassphrase ?? (await askForPassphrase(true, signal));
   const made = await makeBackup(
     {
       ...{ config, session: defaultSession, target, passphrase },

@@ -30,7 +30,7 @@ await runCommand(usage, async (signal) => {
   const { source, isReplacing, settingsFile } = given;
   const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
   const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
-  const passphrase = config.backupPassphrase ?? (await askForPassphrase(false));
+  const passphrase = config.backupPassphrase ?? (await askForPassphrase(false, signal));
   const options = { config, session: defaultSession, source, passphrase };
   if (settingsFile !== null) return writeSettings(settingsFile, await readSettings(options, signal));
 
@@ -74,6 +74,8 @@ function readArguments(): Arguments | null {
     const [source, ...more] = positionals;
     if (source === undefined || more.length > 0) throw new Error('name one file');
     const { settings, replace = false } = values;
+    if (replace && settings !== undefined)
+      throw new Error('--settings only writes the settings: leave out --replace');
     // npm runs scripts in the directory of the package; INIT_CWD is where the operator typed the path.
     const from = (path: string) => resolve(process.env.INIT_CWD ?? '.', path);
     return {

@@ -19,7 +19,8 @@ export async function runCommand(
     process.exitCode = exitCodeOf(error, stopping.signal.aborted);
     // A bug, with its stack.
     if (process.exitCode === 1) throw error;
-    process.stderr.write(`holdline: ${stopping.signal.aborted ? 'aborted' : sentenceOf(error)}\n`);
+    const isPlainAbort = stopping.signal.aborted && !(error instanceof HoldlineError);
+    process.stderr.write(`holdline: ${isPlainAbort ? 'aborted' : sentenceOf(error)}\n`);
     if (error instanceof UsageError) process.stderr.write(`${usage}\n`);
   }
 }

@@ -66,11 +66,18 @@ export function restoreBackup(options: RestoreOptions, signal: AbortSignal): Pro
       await removeWaitingStart(redis, session);
       return withRestoreLock(redis, session, signal, async (held) => {
         const epoch = await endFormerLogin(redis, session, fence, config);
-        const restored = await restoreSession(redis, { session, wid: manifest.wid }, dir, held);
-        held.throwIfAborted();
-        const login = join(dir, files.login);
-        const profileDir = await placeLogin(login, { snapshots, authDir, session, epoch }, held);
-        return { manifest, ...restored, profileDir };
+        try {
+          const restored = await restoreSession(redis, { session, wid: manifest.wid }, dir, held);
+          held.throwIfAborted();
+          const login = join(dir, files.login);
+          const profileDir = await placeLogin(login, { snapshots, authDir, session, epoch }, held);
+          return { manifest, ...restored, profileDir };
+        } catch (error) {
+          if (!signal.aborted) throw error;
+          throw new OperatorError('aborted in the middle: the session has no login now; restore again', {
+            cause: error,
+          });
+        }
       });
     });
   });

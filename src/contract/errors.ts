@@ -90,6 +90,14 @@ export class ApiError extends HoldlineError {
     return httpStatusOf[this.code];
   }
 
+  /** The same error with a sentence behind its message. */
+  adding(sentence: string): ApiError {
+    const { details, headers, cause } = this;
+    const options = { details, headers, cause, ...(this.bound === null ? {} : { bound: this.bound }) };
+    const hint = this.#httpHint === undefined ? {} : { httpHint: this.#httpHint };
+    return new ApiError(this.code, `${this.message}; ${sentence}`, { ...options, ...hint });
+  }
+
   toJSON(): { error: Record<string, unknown> } {
     const message = this.#httpHint === undefined ? this.message : `${this.message}; ${this.#httpHint}`;
     return { error: { code: this.code, message, ...this.details } };

@@ -57,6 +57,11 @@ export const statusSchema = z.object({
 
 export type Status = z.infer<typeof statusSchema>;
 
+/** A phone is linked, as far as the state tells. */
+export function isLinkedState(state: SessionState): boolean {
+  return state === 'authenticated' || state === 'ready';
+}
+
 /** The part of the status that changes with each write of a state. */
 export interface StateChange {
   readonly state: SessionState;

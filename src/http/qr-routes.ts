@@ -194,7 +194,7 @@ const formDoc: RouteDoc = {
   ...{
     operationId: 'qrForm',
     tag: 'Session',
-    summary: 'The forms of that page: start, log out, get a pairing code',
+    summary: 'The forms of that page: start, restart, stop, log out, get a pairing code',
     description:
       'Only for the page itself: a request of another origin is refused. A program uses the operations.',
   },

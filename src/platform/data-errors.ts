@@ -15,9 +15,13 @@ export function isDataError(error: unknown): boolean {
   return isParseError(error) || isWrongType(error);
 }
 
-/** The error of a command that Redis did not answer, or refused for now, as its client reports it. ERR is a mistake in the command. */
+/** What Redis replies while it cannot serve a command: it may serve the same command later. */
+const passingRefusals =
+  /^(?:LOADING|READONLY|OOM|MISCONF|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|BUSY|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|UNBLOCKED)\b/;
+
+/** The error of a command that Redis did not answer, or refused for now, as its client reports it. */
 export function isRedisOutage({ name, message }: Error): boolean {
-  if (name === 'ReplyError') return !message.startsWith('ERR ');
+  if (name === 'ReplyError') return passingRefusals.test(message);
   if (name === 'MaxRetriesPerRequestError' || name === 'ClusterAllFailedError') return true;
   return /^(Connection is closed\.|Command timed out|Stream isn't writeable\b)/.test(message);
 }

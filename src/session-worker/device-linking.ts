@@ -57,8 +57,9 @@ export class DeviceLinking {
 
   /** A pairing code is requested, or it is there. */
   onPairingCode(): void {
-    this.#qrs.withdraw();
-    this.#republishCodes();
+    const { pairingCode } = this.#options.client.codes;
+    const wasShown = this.#qrs.withdraw() || this.#isPairingShown;
+    if (wasShown || pairingCode !== null) this.#republishCodes();
   }
 
   /** The next QR is the first of a batch. */

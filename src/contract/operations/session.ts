@@ -20,7 +20,7 @@ const healthSchema = z.object({
   credentials_backup: credentialsBackupSchema,
 });
 
-const pairingCodeSchema = z.union([
+const pairingAnswerSchema = z.union([
   z.object({
     already_authenticated: z.literal(false),
     phone_number: z.string(),
@@ -115,7 +115,7 @@ export const sessionOperations = {
     scope: 'admin',
     isLimited: true,
     input: z.strictObject({ phone_number: phoneNumberSchema }),
-    output: pairingCodeSchema,
+    output: pairingAnswerSchema,
     delivery: 'query',
     needs: 'qr',
     capability: 'pairing',

@@ -29,8 +29,10 @@ export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 
     {
       ...{ ...route, method: 'POST', doc: buttonDoc },
       async handle({ response, parameters, admission, address }, { name, readQrPage }) {
+        const token = tokenOf(parameters);
+        if (!(await logins.isQrLink(name, token))) throw invalidLink();
         const usesUp = mayShowCode(await readQrPage());
-        const id = await logins.openGuestLogin(name, tokenOf(parameters), usesUp);
+        const id = await logins.openGuestLogin(name, token, usesUp);
         if (id === null) throw invalidLink();
         log.info({ address }, 'a QR link was opened');
         response.writeHead(303, {

@@ -18,7 +18,7 @@ export function sendProblem(exchange: Exchange, error: ApiError, route: Route | 
   const [path = '', ...search] = (request.url ?? '').split('?');
   if (error.code === 'unauthorized' && route?.scope !== 'open') {
     // A path that does not exist may be any number of levels deep.
-    const base = route === undefined ? `${admission.baseUrl}/` : '';
+    const base = route === undefined ? `${new URL(admission.baseUrl).pathname.replace(/\/$/, '')}/` : '';
     const next = route === undefined ? '' : path.slice(1);
     response.writeHead(303, { location: `${base}login?next=${next}${endedParameter(request)}` }).end();
     return;

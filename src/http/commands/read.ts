@@ -62,7 +62,11 @@ async function untilAnswered(
     }
   } catch (error) {
     if (!isIdempotent(operation) || !(error instanceof ApiError)) throw error;
-    throw mayHaveBegun ? doubtful(error) : error.code === 'timeout' ? nothingDone(error) : error;
+    throw mayHaveBegun
+      ? doubtful(error)
+      : error.code === 'timeout'
+        ? error.adding('nothing was done')
+        : error;
   } finally {
     if (hasTurn) readsUnderWay.leave(call.callerName);
     pending?.discard();
@@ -91,11 +95,6 @@ function doubtful({ code, message, headers, cause }: ApiError): ApiError {
     headers,
     cause,
   });
-}
-
-/** The same error, where the wait was over before the session worker could begin. */
-function nothingDone({ code, message, details, headers }: ApiError): ApiError {
-  return new ApiError(code, `${message}; nothing was done`, { details, headers });
 }
 
 function isIdempotent(name: WorkerOperationName): boolean {

@@ -4,6 +4,9 @@ import type { Logger } from '../../platform/logger.js';
 /** The failures with one code are over when none has come for this long. */
 const quietMs = 60_000;
 
+/** A series ends after this long even if failures go on: then the next one is a warning again. */
+const longestSeriesMs = 600_000;
+
 /** Failures with one code, since the first one that was logged. */
 interface Series {
   readonly count: number;
@@ -35,6 +38,7 @@ export class FailureLog {
       return;
     }
     const now = performance.now();
+    if (now - (this.#series.get(code)?.firstAt ?? now) > longestSeriesMs) this.#end(code);
     const series = this.#series.get(code);
     const level = series === undefined ? 'warn' : 'debug';
     this.#log[level]({ ...facts, code, error: error.message, ...redisReply(error) }, sentence);

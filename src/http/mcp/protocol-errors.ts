@@ -23,7 +23,12 @@ export function plainly(json: unknown, message: JSONRPCMessage): unknown {
 function problemsIn(text: string): string[] | null {
   const begin = text.indexOf('[');
   const issues = begin === -1 ? null : parseAs(z.array(issueSchema).min(1), text.slice(begin));
-  return issues?.slice(0, 5).map(sentenceOfIssue) ?? null;
+  try {
+    return issues?.slice(0, 5).map(sentenceOfIssue) ?? null;
+  } catch {
+    // They only look like the library's: a client's name of a tool is part of some messages.
+    return null;
+  }
 }
 
 function sentenceOfIssue({ path, message, ...issue }: z.infer<typeof issueSchema>): string {

@@ -1,3 +1,4 @@
+import { isLinkedState } from '../../contract/status.js';
 import type { QrPageView } from '../session/qr-page-view.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
@@ -8,7 +9,6 @@ import { codeHelp, type StateHelp, startWaits } from './state-help.js';
 export function guestQrPage(view: QrPageView): string {
   const { image, status } = view;
   const { heading, tone, content } = guestHelp(view);
-  const isLinked = status.state === 'ready' || status.state === 'authenticated';
   return layout({
     title: heading,
     tone,
@@ -18,7 +18,7 @@ export function guestQrPage(view: QrPageView): string {
       code: image === null ? null : codeImage(image, null),
       hasQr: image !== null,
       state: status.state,
-      where: isLinked ? unlinkHint : image === null ? scanHint : null,
+      where: isLinkedState(status.state) ? unlinkHint : image === null ? scanHint : null,
     }),
   });
 }

@@ -1,7 +1,8 @@
 /**
- * Updates a page, region by region: what is typed or opened in a region stays until that region changes. When the event stream reports a change, the script fetches the page again and replaces what differs. So only the
- * server decides how a state looks. While the stream is down, it fetches every 5 seconds. The script is inline and allowed by its
- * hash, so it must be the same in every response.
+ * Updates a page, region by region: what is opened in a region stays until that region changes. When the event stream reports a
+ * change, the script fetches the page again and replaces what differs. So only the server decides how a state looks. While the
+ * stream is down, it fetches every 5 seconds. The script is inline and allowed by its hash, so it must be the same in every
+ * response.
  */
 export const liveScript = `
 (() => {
@@ -75,7 +76,9 @@ export const liveScript = `
   }
 
   // A frozen Redis, or a supervisor that comes up, is no event.
-  setInterval(scheduleRefresh, 15_000);
+  const look = () => { if (!document.hidden) scheduleRefresh(); };
+  setInterval(look, 15_000);
+  document.addEventListener('visibilitychange', look);
 
   function follow() {
     const events = new EventSource('api/events?types=state,qr');

@@ -58,7 +58,7 @@ export function strayPage(error: ApiError, { admission }: Pick<FailedRequest, 'a
     isLive: false,
     content: isUnknown
       ? html`<h1>${title}</h1>
-<p>Check the address, or go to <a href="${admission.baseUrl}/">the first page</a>.</p>`
+<p>Check the address, or go to <a href="${new URL(admission.baseUrl).pathname.replace(/\/$/, '')}/">the first page</a>.</p>`
       : problem(title, error, wayOut),
   });
 }

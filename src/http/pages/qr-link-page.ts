@@ -13,7 +13,7 @@ messages and send messages as you. Continue only if you know who sent you this l
 <form method="post">
 <button type="submit">Show the code</button>
 </form>
-<p class="hint">This works once. The code can then be seen in this browser for 10 minutes.</p>`,
+<p class="hint">This works once, from the start of the login on. The code can then be seen in this browser for 10 minutes.</p>`,
 });
 
 /** Replaces that page if the link cannot be opened. */

@@ -1,4 +1,4 @@
-import type { Status } from '../../contract/status.js';
+import { isLinkedState, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
 import { backToQrForm, codeFormLink, logoutFormLink, stopFormLink } from './qr-forms.js';
@@ -66,13 +66,12 @@ function actionsOf({ status, start, heartbeat, pairingCode }: Situation): Html |
   if (pairingCode !== null) return html`${backToQrForm}${codeFormLink('Get another code')}${stop}`;
   const isFree = status.state === 'qr' || (status.state === 'stopped' && status.account === null);
   if (isFree) return html`${codeFormLink()}${stop}`;
-  const isLinked = status.account !== null || status.state === 'authenticated';
+  const isLinked = status.account !== null || isLinkedState(status.state);
   return html`${isLinked ? logoutFormLink : null}${stop}`;
 }
 
 function whereOf({ status, image, pairingCode }: Situation): Html | null {
-  if (status.account !== null || status.state === 'authenticated' || status.state === 'ready')
-    return unlinkHint;
+  if (status.account !== null || isLinkedState(status.state)) return unlinkHint;
   return image === null && pairingCode === null ? scanHint : null;
 }
 

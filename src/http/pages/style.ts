@@ -45,7 +45,6 @@ dd{margin:0;overflow-wrap:anywhere}
 .hint{margin:1rem 0 0;padding-top:1rem;border-top:1px solid var(--line);color:var(--soft);font-size:.9375rem}
 footer{color:var(--soft);font-size:.875rem;text-align:center}
 .path{display:block;white-space:nowrap;font-weight:600;font-size:min(1rem,3.35vw)}
-
 li .path{font-weight:500}
 #actions>form{margin:.75rem 0 0}
 details{margin:0 0 .75rem;color:var(--soft);font-size:.875rem}

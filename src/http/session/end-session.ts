@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/errors.js';
 import { type Intent, type LogoutResult, logoutResults } from '../../contract/intent.js';
-import { composeStatus, type SessionState } from '../../contract/status.js';
+import { composeStatus, isLinkedState } from '../../contract/status.js';
 import type { RunControl } from './run-control.js';
 import { hasOwner, type RunView } from './run-view.js';
 
@@ -12,7 +12,8 @@ import { hasOwner, type RunView } from './run-view.js';
  * owner or this loop takes over. An intent joins one that is already recorded; a logout covers a stop. If the caller leaves, the
  * loop goes on, so that no run is left half ended.
  *
- * Resolves to what a logout achieved. Throws `timeout` if the owner neither carries the intent out nor dies in time. The intent stays recorded.
+ * Resolves to what a logout achieved. Throws `timeout` if the owner neither carries the intent out nor dies in time. The intent
+ * stays recorded.
  */
 export async function endSession(run: RunControl, kind: Intent['kind']): Promise<LogoutResult> {
   if (kind === 'stop' && isStopped(await run.readView())) return { unlinked: false, reason: null };
@@ -66,13 +67,8 @@ export async function endWithoutOwner(run: RunControl, view: RunView, intent: In
 
 /** What a logout achieves that no supervisor can tell WhatsApp. */
 function resultWithoutOwner({ stored }: RunView): LogoutResult {
-  const isLinked = stored !== null && (stored.account !== null || isLinkedIn(stored.state));
+  const isLinked = stored !== null && (stored.account !== null || isLinkedState(stored.state));
   return isLinked ? logoutResults.noOwner : logoutResults.nothingLinked;
-}
-
-/** The states of a linked session, even while its account is not known yet. */
-function isLinkedIn(state: SessionState): boolean {
-  return state === 'authenticated' || state === 'ready';
 }
 
 function isStopped(view: RunView): boolean {

@@ -107,7 +107,7 @@ function parseStored(json: string | null): Status | null {
 }
 
 function canBeTyped({ status, heartbeat }: StatusView): boolean {
-  return status.state === 'qr' && heartbeat === 'live';
+  return status.state === 'qr' && !status.has_qr && heartbeat === 'live';
 }
 
 function canBeScanned({ status, heartbeat }: StatusView): boolean {

@@ -5,7 +5,14 @@ import { parseAs } from '../../contract/json.js';
 import { cutText } from '../../contract/json-size.js';
 import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
 import type { PairingCode } from '../../contract/pairing-code.js';
-import { type Fence, formatFence, type Status, statusSchema, storedStatus } from '../../contract/status.js';
+import {
+  type Fence,
+  formatFence,
+  isLinkedState,
+  type Status,
+  statusSchema,
+  storedStatus,
+} from '../../contract/status.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
@@ -42,7 +49,6 @@ export interface StatusWrite {
  */
 export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
   const { session, expected, status, qr, pairingCode = null, heartbeatTtlMs = 0 } = write;
-  const isLinked = status.state === 'authenticated' || status.state === 'ready';
   const k = sessionKeys(session);
   return writeWithEvents(redis, k, write, (json, before, events) =>
     publishScript(
@@ -64,7 +70,7 @@ export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean
         pairingCode === null ? '' : JSON.stringify(pairingCode),
         pairingCode === null ? 0 : Math.max(1, Date.parse(pairingCode.expires_at) - Date.now()),
         cutText(write.loginLost ?? '', bounds.statusText),
-        isLinked ? 1 : 0,
+        isLinkedState(status.state) ? 1 : 0,
         ...events,
       ],
     ),

@@ -32,7 +32,7 @@ export async function runRead(
     const incarnation = availability.in(needs);
     if (incarnation === null) {
       const { restartDelay } = availability;
-      if (restartDelay?.needsScan && needs === 'ready') {
+      if (restartDelay?.needsScan && needs === 'ready' && !mayBeDone) {
         return refusal(restartDelay.code, `no phone is linked; ${restartDelay.message}`);
       }
       if (restartDelay !== null && restartDelay.until > until) {

@@ -80,7 +80,7 @@ test('bound to all addresses, it logs URLs that it serves: on this machine, and 
     };
     assert.ok(said.msg.startsWith(`open ${url}/qr (on other machines: http://`), said.msg);
     assert.ok(
-      said.msg.includes(`http://${hostname().toLowerCase()}:${port}/qr); start a login with`),
+      said.msg.includes(`http://${hostname().toLowerCase()}:${port}/qr), or start the session with`),
       said.msg,
     );
     const hosts = [...said.msg.matchAll(/http:\/\/([^/]+)\/qr/g)].map(([, host = '']) => host);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { readBrowserBehaviour } from '../scripted-processes.js';
@@ -19,6 +19,10 @@ if (behaviour === 'fails to start') {
 }
 if (behaviour === 'ignores SIGTERM') process.on('SIGTERM', () => undefined);
 writeFileSync(join(profileDir ?? '', 'LastBrowser'), String(process.pid));
+// A login of one file, which a backup can copy.
+const loginDir = join(profileDir ?? '', 'Default', 'Local Storage', 'leveldb');
+mkdirSync(loginDir, { recursive: true });
+writeFileSync(join(loginDir, '000003.log'), 'a login');
 
 let opened = 0;
 const pages = new Map([['start', flags.at(-1)]]);

@@ -81,9 +81,15 @@ describe('an unsuitable Redis', () => {
       });
       await eventually(async () => (await product.probe('/readyz')).status === 200);
       assert.equal(product.exitCode, null);
-      for (const sentence of ['set appendonly yes', 'Redis is not reachable', 'Redis is reachable again']) {
-        assert.equal(product.output.split(sentence).length - 1, 1, `${sentence} once in: ${product.output}`);
-      }
+      const timesSaid = (sentence: string) => product.output.split(sentence).length - 1;
+      assert.equal(timesSaid('set appendonly yes'), 1, product.output);
+      // A restart may be over before any connection tries again.
+      assert.ok(timesSaid('Redis is not reachable') <= 1, product.output);
+      assert.equal(
+        timesSaid('Redis is reachable again'),
+        timesSaid('Redis is not reachable'),
+        product.output,
+      );
     } finally {
       assert.equal(await product.end('SIGTERM'), 0);
     }

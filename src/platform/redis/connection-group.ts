@@ -51,7 +51,6 @@ export class ConnectionGroup {
     this.#connections.delete(redis);
     if (this.#connections.size > 0) return;
     this.#empty.abort();
-    this.#outageLog = null;
     clearTimeout(this.#reconnectTimer);
     this.#reconnectTimer = undefined;
   }

@@ -197,7 +197,7 @@ describe('a browser', () => {
       assert.equal(missing.status, 404, path);
       assert.match(missing.headers.get('content-security-policy') ?? '', /form-action 'self'/);
       const text = await missing.text();
-      assert.ok(text.includes(`href="${replica.url}/"`), text);
+      assert.match(text, /href="\/"/);
       assert.doesNotMatch(text, /nothing|x=</);
       const asJson = (await (await replica.get(path)).json()) as { error: { code: string } };
       assert.equal(asJson.error.code, 'not_found');

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand, UsageError } from './backup/command.js';
 import { makeBackup } from './backup/make-backup.js';
@@ -6,7 +5,7 @@ import { askForPassphrase } from './backup/passphrase.js';
 import { standardStream } from './backup/sealed-file.js';
 import { messageOf } from './contract/errors.js';
 import { defaultSession } from './contract/names.js';
-import { loadConfig } from './platform/config/config.js';
+import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { parseVariables } from './platform/config/variables.js';
 
 const usage = `usage: npm run backup -- FILE
@@ -19,9 +18,7 @@ await runCommand(usage, async (signal) => {
   const target = readArguments();
   if (target === null) return void process.stdout.write(`${usage}\n`);
   const { WHATSAPP_BACKUP_PASSPHRASE: _, ...settings } = parseVariables(process.env).given;
-  // This program does not listen, so the rules for a server that others can reach do not apply.
-  const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
-  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
+  const config = loadToolConfig(process.env);
   const passphrase = config.backupPassphrase ?? (await askForPassphrase(true, signal));
   const made = await makeBackup(
     {
@@ -60,8 +57,7 @@ function readArguments(): string | null {
       }
       return target;
     }
-    // npm runs scripts in the directory of the package; INIT_CWD is where the operator typed the path.
-    return resolve(process.env.INIT_CWD ?? '.', target);
+    return typedPath(target, process.env);
   } catch (error) {
     throw new UsageError(messageOf(error));
   }

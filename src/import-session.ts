@@ -1,9 +1,8 @@
-import { resolve } from 'node:path';
 import { defaultSession } from './contract/names.js';
 import { importSession } from './import-session/import-session.js';
 import { whileStopped } from './import-session/while-stopped.js';
 import { readArguments, runCommand, UsageError } from './platform/command-line.js';
-import { loadConfig } from './platform/config/config.js';
+import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { createLogger } from './platform/logger.js';
 
 const usage = 'npm run import-session -- DIR [--session-id ID] [--not-in-use]';
@@ -14,9 +13,7 @@ const usage = 'npm run import-session -- DIR [--session-id ID] [--not-in-use]';
  */
 async function main(): Promise<void> {
   const { dir, sessionId, assumeUnused } = argumentsOf();
-  // This program does not listen, so the rules for a server that others can reach do not apply.
-  const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
-  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
+  const config = loadToolConfig(process.env);
   const { authDir } = config;
   const log = createLogger('silent');
   const { from, to } = await whileStopped(config, defaultSession, log, () =>
@@ -37,9 +34,8 @@ function argumentsOf(): { dir: string; sessionId: string | null; assumeUnused: b
   const { values, positionals } = readArguments(usage, options, 1);
   const [dir] = positionals;
   if (dir === undefined) throw new UsageError('name the directory of the other program', usage);
-  // npm runs scripts in the directory of the package; INIT_CWD is where the operator typed the path.
   return {
-    dir: resolve(process.env.INIT_CWD ?? '.', dir),
+    dir: typedPath(dir, process.env),
     sessionId: values['session-id'] ?? null,
     assumeUnused: values['not-in-use'] ?? false,
   };

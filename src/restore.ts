@@ -1,5 +1,4 @@
 import { writeFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand, UsageError } from './backup/command.js';
 import { askForPassphrase } from './backup/passphrase.js';
@@ -7,7 +6,7 @@ import { readSettings, restoreBackup } from './backup/restore-backup.js';
 import { standardStream } from './backup/sealed-file.js';
 import { messageOf, OperatorError } from './contract/errors.js';
 import { defaultSession } from './contract/names.js';
-import { loadConfig } from './platform/config/config.js';
+import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { parseVariables } from './platform/config/variables.js';
 
 const usage = `usage: npm run restore -- FILE [--replace]
@@ -28,8 +27,7 @@ await runCommand(usage, async (signal) => {
   const given = readArguments();
   if (given === null) return void process.stdout.write(`${usage}\n`);
   const { source, isReplacing, settingsFile } = given;
-  const environment = { ...process.env, WHATSAPP_MCP_HOST: '' };
-  const config = loadConfig(process.env.REDIS_URL ? 'supervisor' : 'all', environment);
+  const config = loadToolConfig(process.env);
   const passphrase = config.backupPassphrase ?? (await askForPassphrase(false, signal));
   const options = { config, session: defaultSession, source, passphrase };
   if (settingsFile !== null) return writeSettings(settingsFile, await readSettings(options, signal));
@@ -76,8 +74,7 @@ function readArguments(): Arguments | null {
     const { settings, replace = false } = values;
     if (replace && settings !== undefined)
       throw new Error('--settings only writes the settings: leave out --replace');
-    // npm runs scripts in the directory of the package; INIT_CWD is where the operator typed the path.
-    const from = (path: string) => resolve(process.env.INIT_CWD ?? '.', path);
+    const from = (path: string) => typedPath(path, process.env);
     return {
       source: source === standardStream ? source : from(source),
       isReplacing: replace,

@@ -1,4 +1,3 @@
-import { bounds } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { operations } from '../contract/operations.js';
 import type { ApiKeys } from './auth/api-keys.js';
@@ -6,7 +5,7 @@ import { readForm } from './core/body.js';
 import type { Exchange, FailedRequest } from './core/exchange.js';
 import { acceptsHtml } from './core/headers.js';
 import { htmlType, send } from './core/responses.js';
-import { found, type RouteDoc, textSchema } from './core/route-doc.js';
+import { formBody, found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { invalidRequest, parseInput } from './core/validation.js';
 import { composeCall, type Handlers } from './operations/call.js';
 import { homePage } from './pages/home-page.js';
@@ -198,19 +197,7 @@ const formDoc: RouteDoc = {
     description:
       'Only for the page itself: a request of another origin is refused. A program uses the operations.',
   },
-  requestBody: {
-    description: `At most ${bounds.formBody} bytes.`,
-    required: true,
-    content: {
-      'application/x-www-form-urlencoded': {
-        schema: {
-          type: 'object',
-          required: ['do'],
-          properties: { do: { enum: [...qrActions] }, phone_number: textSchema },
-        },
-      },
-    },
-  },
+  requestBody: formBody(['do'], { do: { enum: [...qrActions] }, phone_number: textSchema }),
   responses: { 303: { description: 'Done. Redirects to `/qr`' } },
   errors: [
     ...(['invalid_request', 'unsupported_media_type', 'body_too_large', 'rate_limited'] as const),

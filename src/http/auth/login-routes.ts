@@ -1,9 +1,9 @@
-import { bounds, type OnBound } from '../../contract/bounds.js';
+import type { OnBound } from '../../contract/bounds.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
-import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
+import { formBody, found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
 import { loginPage } from '../pages/login-page.js';
 import { problemPage } from '../pages/problem-page.js';
@@ -100,15 +100,7 @@ const loginDoc: RouteDoc = {
     tag: 'About',
     summary: 'The form of that page: takes a key, sets a cookie for 12 h',
   },
-  requestBody: {
-    description: `At most ${bounds.formBody} bytes.`,
-    required: true,
-    content: {
-      'application/x-www-form-urlencoded': {
-        schema: { type: 'object', required: ['key'], properties: { key: textSchema } },
-      },
-    },
-  },
+  requestBody: formBody(['key'], { key: textSchema }),
   responses: { 303: { description: 'Logged in. Redirects to the page that `next` names' } },
   errors: ['unauthorized', 'rate_limited', 'unsupported_media_type', 'body_too_large', 'redis_unavailable'],
 };

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { acceptsHtml } from '../core/headers.js';
+import { rootPath } from '../core/host-origin-guard.js';
 import { htmlType, send, sendError } from '../core/responses.js';
 import { pageHeaders } from '../pages/layout.js';
 import { strayPage } from '../pages/problem-page.js';
@@ -18,7 +19,7 @@ export function sendProblem(exchange: Exchange, error: ApiError, route: Route | 
   const [path = '', ...search] = (request.url ?? '').split('?');
   if (error.code === 'unauthorized' && route?.scope !== 'open') {
     // A path that does not exist may be any number of levels deep.
-    const base = route === undefined ? `${new URL(admission.baseUrl).pathname.replace(/\/$/, '')}/` : '';
+    const base = route === undefined ? rootPath(admission) : '';
     const next = route === undefined ? '' : path.slice(1);
     response.writeHead(303, { location: `${base}login?next=${next}${endedParameter(request)}` }).end();
     return;

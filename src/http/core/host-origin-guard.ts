@@ -135,6 +135,11 @@ export function createHostOriginGuard(settings: GuardSettings): HostOriginGuard 
   };
 }
 
+/** The path under which a proxy serves this server, with a slash at the end: `/` without one. */
+export function rootPath({ baseUrl }: Pick<Admission, 'baseUrl'>): string {
+  return `${new URL(baseUrl).pathname.replace(/\/$/, '')}/`;
+}
+
 /** The page is one of this server, behind a proxy with TLS that this server has not been told of. */
 function isBehindTls(origin: string, host: Authority): boolean {
   return URL.canParse(origin) && origin.startsWith('https:') && new URL(origin).host === host.text;

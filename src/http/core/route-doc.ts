@@ -1,3 +1,4 @@
+import { bounds } from '../../contract/bounds.js';
 import type { ApiErrorCode } from '../../contract/errors.js';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -19,6 +20,17 @@ export interface RouteDoc {
 }
 
 export const textSchema: JsonObject = { type: 'string' };
+
+/** The body that an HTML form sends. */
+export function formBody(required: readonly string[], properties: JsonObject): JsonObject {
+  return {
+    description: `At most ${bounds.formBody} bytes.`,
+    required: true,
+    content: {
+      'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties } },
+    },
+  };
+}
 
 /** A successful response with a body of this content type. */
 export function found(type: string, schema: JsonObject, example?: unknown): JsonObject {

@@ -1,5 +1,6 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
 import type { FailedRequest } from '../core/exchange.js';
+import { rootPath } from '../core/host-origin-guard.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
 import { qrRegions } from './qr-parts.js';
@@ -58,7 +59,7 @@ export function strayPage(error: ApiError, { admission }: Pick<FailedRequest, 'a
     isLive: false,
     content: isUnknown
       ? html`<h1>${title}</h1>
-<p>Check the address, or go to <a href="${new URL(admission.baseUrl).pathname.replace(/\/$/, '')}/">the first page</a>.</p>`
+<p>Check the address, or go to <a href="${rootPath(admission)}">the first page</a>.</p>`
       : problem(title, error, wayOut),
   });
 }

@@ -168,6 +168,17 @@ function browserProblems(configured: string | undefined): string[] {
   ];
 }
 
+/** The configuration of a tool that works on the same data as the product. It does not listen, so no rule for servers applies. */
+export function loadToolConfig(environment: Environment): Config {
+  const role = environment.REDIS_URL ? 'supervisor' : 'all';
+  return loadConfig(role, { ...environment, WHATSAPP_MCP_HOST: '' });
+}
+
+/** A path that an operator typed. npm runs scripts in the directory of the package; INIT_CWD is where it was typed. */
+export function typedPath(path: string, environment: Environment): string {
+  return resolve(environment.INIT_CWD ?? '.', path);
+}
+
 function configError(problems: readonly string[]): OperatorError {
   return new OperatorError(
     problems.length === 1

@@ -19,13 +19,14 @@ readonly node_minimum=20.18
 readonly packages_stamp=node_modules/.holdline-lock
 readonly build_stamp=dist/.holdline-build
 
-# prepare all|http|supervisor|backup|demo|test|test-quick|key|doctor|page-contract|build|packages (packages: does not build)
+# prepare all|http|supervisor|backup|demo|test|test-quick|key|doctor|page-contract|passkey|build|packages (packages: does not build)
 prepare() {
   local role=$1
   check_node
   check_install_setting
   take_turn
   provide "$role"
+  provide_headless_shell "$role"
   [ "$role" = packages ] || is_built || build
   end_turn
 }
@@ -79,6 +80,14 @@ provide() {
   if [ -n "$needs_redis$needs_browser" ]; then install_programs; fi
 }
 
+# One kind of browser more, which some tests try. They are skipped without it, so only CI installs it.
+provide_headless_shell() {
+  if [ "$1" != test ] || [ -z "${CI:-}" ] || ! is_root || ! can_use_apt; then return 0; fi
+  if [ "${WHATSAPP_INSTALL:-auto}" = never ] || command -v chromium-headless-shell >/dev/null; then return 0; fi
+  say 'installing chromium-headless-shell with apt-get, for the tests that try it'
+  bash scripts/install-packages.sh chromium-headless-shell >/dev/null 2>&1 || say 'it cannot be installed; these tests are skipped'
+}
+
 uses_redis_server() {
   case $1 in
     all | backup) [ -z "${REDIS_URL:-}" ] ;;
@@ -90,9 +99,13 @@ uses_redis_server() {
 uses_browser() {
   case $1 in
     http | key | backup | doctor | page-contract | build | packages | test-quick) false ;;
+    # On other desktops the program looks where their browsers are, and says what to do if there is none.
+    passkey) [ "$(uname -s)" = Linux ] && ! has_edge ;;
     *) true ;;
   esac
 }
+
+has_edge() { command -v microsoft-edge-stable >/dev/null; }
 
 has_redis_server() { command -v redis-server >/dev/null; }
 

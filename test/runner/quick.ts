@@ -10,7 +10,7 @@ const leftOut = {
     unit/supervisor/browser/browser integration/supervisor/browser/browser-identity integration/supervisor/browser/local-network integration/page-contract/page-contract
     integration/session-worker/whatsapp/pinned-page integration/whatsapp-web/faults
     integration/whatsapp-web/library-today integration/whatsapp-web/login integration/whatsapp-web/messages
-    integration/whatsapp-web/field-reports integration/whatsapp-web/pairing integration/whatsapp-web/passkey
+    integration/whatsapp-web/field-reports integration/whatsapp-web/pairing integration/whatsapp-web/passkey integration/whatsapp-web/passkey-ceremony integration/support/owner-browser integration/passkey/link
     integration/whatsapp-web/phone integration/whatsapp-web/sending-faults integration/whatsapp-web/today`,
   'waits for locks, outages or deadlines': `
     integration/http/auth/attacks integration/http/auth/logins-that-end integration/http/core/body integration/http/connections/connections

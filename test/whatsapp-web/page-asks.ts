@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PageConnection } from './page-connection.js';
+import { confirmCode, leavePasskey, renewOptions, takePasskey } from './passkey.js';
 import type { Answers, Ask } from './protocol.js';
 import { note, type World } from './world.js';
 
@@ -15,6 +16,14 @@ export async function answerPage(world: World, page: PageConnection, ask: Ask): 
       world.codes.retire(page.pageId, 'cancelled-code');
       note(world, 'The page went back to QR codes.');
       return null;
+    case 'passkey-options':
+      return renewOptions(world, page);
+    case 'passkey-answer':
+      return takePasskey(world, page, ask.credential);
+    case 'passkey-confirm':
+      return confirmCode(world, page, ask.code);
+    case 'passkey-cancel':
+      return leavePasskey(world, page);
     case 'exists':
       return findPerson(world, ask.wid);
     case 'send-begins':

@@ -3,6 +3,7 @@ import { markSeen, sendHistory, takeMessage } from './deliveries.js';
 import { injectAtStep } from './fault-steps.js';
 import type { Credentials, Device, PageKeys } from './linking.js';
 import { answerPage } from './page-asks.js';
+import { forgetPasskey, notePasskeyStage } from './passkey.js';
 import { type View, viewOf } from './people.js';
 import type { FromPage, PageAction, ToPage } from './protocol.js';
 import { RefSeries } from './ref-series.js';
@@ -134,6 +135,9 @@ export class PageConnection {
       case 'ask':
         this.#answer(message);
         break;
+      case 'passkey-stage':
+        notePasskeyStage(this.#world, this.pageId, message);
+        break;
       case 'message':
         if (this.#isActing) takeMessage(this.#world, this, message.message);
         break;
@@ -236,7 +240,7 @@ export class PageConnection {
     this.#world.connections.delete(this);
     this.#world.linking.retirePage(this.pageId);
     this.#world.codes.retire(this.pageId, 'code-page-gone');
-    this.#world.passkey.waiting.delete(this.pageId);
+    forgetPasskey(this.#world, this.pageId);
     if (this.device) note(this.#world, `${this.device.id} went away.`);
   }
 

@@ -37,6 +37,7 @@ export async function loadPageModules(settings: PageSettings): Promise<PageModul
     },
     keys: {},
     stream,
+    passkey: {},
     linking: new (linking as { Linking: Make<object> }).Linking({}, () => {}),
     chats: allChats,
     people: known,

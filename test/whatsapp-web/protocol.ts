@@ -1,5 +1,7 @@
+import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
 import type { ChatRecord, ContactRecord, MessageRecord, Outgoing } from './chat-records.js';
 import type { Credentials, PageKeys } from './linking.js';
+import type { PasskeyOptions } from './relying-party.js';
 
 /** Messages from a page to the server. The page's side of this protocol is page/stream.js. */
 export type FromPage =
@@ -17,6 +19,8 @@ export type FromPage =
   | { type: 'takeover' }
   | { type: 'unknown-module'; name: string }
   | { type: 'ask'; nth: number; ask: Ask }
+  /** `failure`: why the page gave up, as `reason: detail`. */
+  | { type: 'passkey-stage'; stage: string; failure: string | null }
   | { type: 'message'; message: Outgoing }
   | { type: 'seen'; chatId: string };
 
@@ -24,6 +28,12 @@ export type FromPage =
 export interface Answers {
   'pairing-code': { ask: { phone: string }; answer: string };
   'cancel-code': { ask: object; answer: null };
+  /** New options for the passkey, after a failure. */
+  'passkey-options': { ask: object; answer: PasskeyOptions };
+  /** What the passkey signed. */
+  'passkey-answer': { ask: { credential: AuthenticationResponseJSON }; answer: null };
+  'passkey-confirm': { ask: { code: string }; answer: null };
+  'passkey-cancel': { ask: object; answer: null };
   /** Looks a person up. */
   exists: { ask: { wid: string }; answer: ContactRecord | null };
   /** The page was called to send something: the answer decides how the call goes on. */
@@ -56,7 +66,17 @@ export type ToPage =
   | { type: 'state'; state: string; account?: Record<string, unknown>; alreadySynced?: boolean }
   | { type: 'ref'; ref: string }
   | { type: 'paired'; credentials: Credentials; restartMs: number }
-  | { type: 'passkey-asked' }
+  /** `handoffMs`: how long the page may confirm the code by itself. `waitMs`: the limit of each of its waits. */
+  | {
+      type: 'passkey-asked';
+      options: PasskeyOptions;
+      handoffMs: number;
+      waitMs: number;
+      withoutGet: boolean;
+      withoutTestIds: boolean;
+    }
+  /** The phone goes on, and shows this code. */
+  | { type: 'passkey-continues'; code: string }
   | { type: 'passkey-cancelled' }
   | { type: 'offline-progress'; percent: number }
   | { type: 'synced' }

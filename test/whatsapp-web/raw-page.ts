@@ -4,9 +4,11 @@ import type { WhatsAppWeb } from './server.js';
 
 /** The stand-in's page in Chromium without whatsapp-web.js. Tests run scripts in it, given as text. */
 
-export function startBrowser(whatsAppWeb: WhatsAppWeb): Promise<Browser> {
+/** `headlessShell`: the program of the old headless Chromium, to be used instead. */
+export function startBrowser(whatsAppWeb: WhatsAppWeb, headlessShell?: string): Promise<Browser> {
   return puppeteer.launch({
-    executablePath: '/usr/bin/chromium',
+    executablePath: headlessShell ?? '/usr/bin/chromium',
+    headless: headlessShell === undefined ? true : 'shell',
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { json } from 'node:stream/consumers';
+import type { RegistrationResponseJSON } from '@simplewebauthn/server';
 import { WebSocketServer } from 'ws';
 import { readAsset } from './assets.js';
 import { noteAgent, noteRequest } from './browser-identity.js';
@@ -28,6 +30,22 @@ export interface WhatsAppWeb extends Controls {
 }
 
 const loopback = '127.0.0.1';
+
+/**
+ * The parts of the real page's policy that decide what can be sent from it: nothing can be fetched from other hosts, forms can
+ * be sent anywhere, and scripts of the page's own can be run.
+ */
+const contentPolicy = [
+  "default-src 'self' data: blob:",
+  "script-src 'self' data: blob: 'unsafe-eval' 'unsafe-inline' https://static.whatsapp.net",
+  "style-src 'self' data: blob: 'unsafe-inline'",
+  "connect-src 'self' data: blob: https://*.whatsapp.net wss://web.whatsapp.com https://www.whatsapp.com",
+].join(';');
+
+function setPolicies(response: ServerResponse): void {
+  response.setHeader('content-security-policy', contentPolicy);
+  response.setHeader('cross-origin-opener-policy', 'unsafe-none');
+}
 
 /** Starts the stand-in for WhatsApp Web and its phone. All its data are in memory. */
 export async function startWhatsAppWeb(options: WhatsAppWebOptions = {}): Promise<WhatsAppWeb> {
@@ -90,6 +108,7 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
     return;
   }
   response.setHeader('cache-control', 'no-store');
+  if (['/', '/frame'].includes(path)) setPolicies(response);
   if (['/', '/sw.js'].includes(path)) noteRequest(world, path, request);
   if (path === '/') {
     const missing = [...world.page.missing, ...faults.missingModules];
@@ -101,6 +120,10 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
   if (path === '/frame') {
     response.setHeader('content-type', 'text/html');
     response.end('<!doctype html><title>frame</title>');
+    return;
+  }
+  if (request.method === 'POST' && path.startsWith('/passkey/')) {
+    await register(world, path, request, response);
     return;
   }
   if (request.method === 'POST' && path.startsWith('/agents/')) {
@@ -117,6 +140,30 @@ async function serve(world: World, request: IncomingMessage, response: ServerRes
   if (!script) throw new Error('not found');
   response.setHeader('content-type', 'text/javascript; charset=utf-8');
   response.end(await readAsset(`page/${script}`));
+}
+
+/** The owner makes a passkey. A refusal is status 400 with its reason. */
+async function register(
+  { account, passkey }: World,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const answer = async (): Promise<object> => {
+    switch (path) {
+      case '/passkey/register-options':
+        return passkey.party.registrationOptions(account.pushname);
+      case '/passkey/register':
+        return passkey.party.register((await json(request)) as RegistrationResponseJSON);
+      default:
+        throw new Error(`there is no ${path}`);
+    }
+  };
+  response.setHeader('content-type', 'application/json');
+  await answer().then(
+    (result) => response.end(JSON.stringify(result)),
+    (error: Error) => response.writeHead(400).end(JSON.stringify({ error: error.message })),
+  );
 }
 
 /** Tracks open sockets, so that close() need not wait for a browser, and so that the fault `reset` can cut them. */

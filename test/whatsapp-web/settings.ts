@@ -39,6 +39,14 @@ export interface Timing {
   logoutNavigationMs: number;
   /** How long a pairing code is valid. */
   pairingCodeMs: number;
+  /** The timeout in the options for a passkey. */
+  passkeyTimeoutMs: number;
+  /** From a verified passkey until the phone shows a code, and from the page's confirmation until the phone links it. */
+  passkeyPhoneMs: number;
+  /** How long after a scan the page may confirm the code by itself. The first failure ends it. */
+  passkeyHandoffMs: number;
+  /** The limit of each of the page's three waits: for the phone, for the confirmation of the code, and to be paired. */
+  passkeyWaitMs: number;
   /** From a message's arrival at the server to its ack 1. */
   serverAckMs: number;
   /** From then to ack 2; null: never by itself. */
@@ -61,6 +69,10 @@ export const DEFAULT_TIMING: Timing = {
   unpairMs: 50,
   logoutNavigationMs: 500,
   pairingCodeMs: 180_000,
+  passkeyTimeoutMs: 600_000,
+  passkeyPhoneMs: 100,
+  passkeyHandoffMs: 300_000,
+  passkeyWaitMs: 120_000,
   serverAckMs: 20,
   deliveredMs: 200,
   readMs: 1_000,
@@ -97,6 +109,16 @@ export interface FaultSettings {
   hangAt: { step: Step; delayMs?: number } | null;
   /** No pairing code is issued: the page's call rejects with this text, e.g. `rate-overlimit`. */
   codeRefused: string | null;
+  /** The server refuses every passkey. */
+  passkeyServerError: boolean;
+  /** The passkey is accepted, but the phone never goes on. */
+  passkeySilent: boolean;
+  /** The code is confirmed, but the page is never paired. */
+  passkeyNeverPaired: boolean;
+  /** Pages that are asked from now on do nothing when Continue is pressed. */
+  passkeyWithoutGet: boolean;
+  /** Pages that are asked from now on have no test ids on the screen for the passkey. */
+  passkeyWithoutTestIds: boolean;
   /** The page's call to send never settles. `unsent`: nothing is sent. `sent`: the message is sent as usual. */
   sendStalls: false | 'unsent' | 'sent';
   /** The page's call to send rejects, and nothing is sent. */
@@ -142,6 +164,11 @@ export const NO_FAULTS: FaultSettings = {
   reloadAt: null,
   hangAt: null,
   codeRefused: null,
+  passkeyServerError: false,
+  passkeySilent: false,
+  passkeyNeverPaired: false,
+  passkeyWithoutGet: false,
+  passkeyWithoutTestIds: false,
   sendStalls: false,
   sendRejects: false,
   dropBeforeServer: false,

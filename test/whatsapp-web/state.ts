@@ -1,6 +1,7 @@
 import type { Agent, PageRequest } from './browser-identity.js';
 import type { IssuedRef } from './linking.js';
 import type { IssuedCode } from './pairing-codes.js';
+import type { VerifiedPasskey } from './relying-party.js';
 import type { Account } from './settings.js';
 import { actingAs, type World } from './world.js';
 
@@ -27,8 +28,7 @@ export interface WhatsAppWebState {
   currentCode: string | null;
   /** How often pages were called to send something, whatever the outcome. */
   sendsBegun: number;
-  /** `waiting`: pages that are asked for a passkey now. */
-  passkey: { isAsked: boolean; waiting: number };
+  passkey: PasskeyState;
   /** New QR codes and pairing codes that pages requested while they were asked for a passkey. */
   disturbances: { refreshes: number; codes: number };
   /** How often pages asked about a group. */
@@ -40,6 +40,34 @@ export interface WhatsAppWebState {
   /** Modules that pages requested and window.require lacks. */
   unknownModules: string[];
   journal: { at: number; text: string }[];
+}
+
+export interface PasskeyState {
+  isAsked: boolean;
+  /** Pages that are asked for a passkey now. */
+  waiting: number;
+  /** The stage of the page that was asked last, and the code that the phone shows for it. */
+  stage: string | null;
+  phoneCode: string | null;
+  /** How many challenges the server issued. */
+  optionsSent: number;
+  verified: VerifiedPasskey[];
+  /** Why pages gave up, as `reason: detail`. The reasons are timeout, server_error and unknown. */
+  failures: string[];
+}
+
+function describePasskey({ passkey }: World): PasskeyState {
+  const { isAsked, waiting, optionsSent, verified, failures } = passkey;
+  const last = [...waiting.values()].at(-1);
+  return {
+    isAsked,
+    waiting: waiting.size,
+    stage: last?.stage ?? null,
+    phoneCode: last?.phoneCode ?? null,
+    optionsSent,
+    verified: [...verified],
+    failures: [...failures],
+  };
 }
 
 export function describe(world: World): WhatsAppWebState {
@@ -68,7 +96,7 @@ export function describe(world: World): WhatsAppWebState {
     codes: structuredClone(world.codes.issued),
     currentCode: world.codes.current()?.code ?? null,
     sendsBegun: world.sendsBegun,
-    passkey: { isAsked: world.passkey.isAsked, waiting: world.passkey.waiting.size },
+    passkey: describePasskey(world),
     disturbances: { ...world.disturbances },
     groupQuestions: world.groupQuestions,
     requests: [...world.requests],

@@ -7,6 +7,7 @@ import { Mailbox } from './mailbox.js';
 import type { PageConnection } from './page-connection.js';
 import { type PageSettings, TODAY } from './page-settings.js';
 import { PairingCodes } from './pairing-codes.js';
+import { createPasskeyWorld, type PasskeyWorld } from './passkey.js';
 import { People } from './people.js';
 import type { Overrides } from './protocol.js';
 import {
@@ -29,8 +30,7 @@ export interface World {
   readonly people: People;
   /** Settings of pages, from their next load on. */
   readonly page: PageSettings;
-  /** `waiting`: the pages, by id, that were asked for a passkey. */
-  readonly passkey: { isAsked: boolean; readonly waiting: Set<string> };
+  readonly passkey: PasskeyWorld;
   /** What pages requested while they were asked for a passkey. */
   readonly disturbances: { refreshes: number; codes: number };
   /** How often pages asked about a group. */
@@ -84,7 +84,7 @@ export function createWorld({ account, page, timing, faults }: WorldOptions = {}
     directory: new Directory(),
     people,
     page: { ...structuredClone(TODAY), ...page },
-    passkey: { isAsked: false, waiting: new Set() },
+    passkey: createPasskeyWorld(),
     disturbances: { refreshes: 0, codes: 0 },
     groupQuestions: 0,
     unusualChats: [],

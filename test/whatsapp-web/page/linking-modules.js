@@ -1,6 +1,8 @@
-// Modules for linking by a code that is typed on the phone, and for new QR codes.
+// Modules for linking by a code that is typed on the phone or by a passkey, and for new QR codes.
 
-export function linkingModules({ settings, models, stream, linking }) {
+import { STAGES } from './passkey.js';
+
+export function linkingModules({ settings, models, stream, linking, passkey }) {
   let isInitialized = false;
   if (settings.refreshQr === 'cmd') models.Cmd.refreshQR = () => stream.refreshQr();
   return {
@@ -8,6 +10,16 @@ export function linkingModules({ settings, models, stream, linking }) {
       refreshQR: () => (settings.refreshQr === 'cmd' ? models.Cmd.refreshQR() : stream.refreshQr()),
     },
     WAWebLinkDeviceEvents: { WAWebLinkDeviceEvents: linking.events },
+    WAWebShortcakeLinkingAction: {
+      startShortcakePasskeyPairing: () => passkey.start(),
+      confirmShortcakeVerificationCode: () => passkey.confirm(),
+      cancelShortcakePasskeyPairing: () => passkey.cancel(),
+    },
+    WAWebShortcakeLinkingApi: {
+      ShortcakeLinkingStage: STAGES,
+      getShortcakeLinkingStage: () => passkey.stage,
+      getVerificationCode: () => passkey.code,
+    },
     WAWebAltDeviceLinkingApi: {
       getPairingType: () => linking.pairingType,
       setPairingType: (type) => {

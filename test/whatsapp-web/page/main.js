@@ -11,6 +11,7 @@ import { createMessageKey } from './message-key.js';
 import { Emitter, Model } from './models.js';
 import { createModules } from './modules.js';
 import { loadPending, Outbox } from './outbox.js';
+import { Passkey } from './passkey.js';
 import { People } from './people.js';
 import { Stream } from './stream.js';
 
@@ -38,14 +39,16 @@ const models = {
 const me = () => models.me;
 const linking = new Linking(keys, (adv) => stream.send({ type: 'secret', adv }));
 const stream = new Stream({ settings, models, keys, credentials, linking });
+const passkey = new Passkey(linking, stream);
 const MsgKey = createMessageKey(settings.keyField, me);
 const people = new People(me, settings.lidChats);
 const chats = new Chats({ me, usesLids: settings.lidChats, MsgKey, people });
 const outbox = new Outbox({ chats, stream, me, MsgKey }, await loadPending());
-const page = { settings, models, keys, stream, linking, chats, people, outbox, MsgKey };
+const page = { settings, models, keys, stream, linking, passkey, chats, people, outbox, MsgKey };
 const modules = createModules(page);
 const { leave, logout } = createLogout({ ...page, modules: () => modules });
 models.Socket.logout = logout;
+stream.onPasskey = (message) => passkey.receive(message);
 stream.onLoggedOut = () => void leave();
 stream.deviceName = () => deviceName(settings, () => modules);
 

@@ -19,6 +19,8 @@ export class Stream {
   #unknownModules = new Set();
   /** Called with chats, messages and acks. */
   onMail = () => {};
+  /** Called with what concerns the passkey, and when the page is paired. */
+  onPasskey = () => {};
   /** Called after a logout that this page did not request. */
   onLoggedOut = () => {};
   /** Returns the current device name. */
@@ -141,10 +143,9 @@ export class Stream {
         this.onLoggedOut();
         break;
       case 'passkey-asked':
-        this.#linking.askForPasskey();
-        break;
+      case 'passkey-continues':
       case 'passkey-cancelled':
-        this.#linking.cancelPasskey();
+        this.onPasskey(message);
         break;
       case 'answer':
         this.#answered(message);
@@ -169,6 +170,7 @@ export class Stream {
   async #restart({ credentials, restartMs }) {
     this.#models.Conn.ref = undefined;
     this.#linking.linked();
+    this.onPasskey({ type: 'paired' });
     this.#credentials = credentials;
     await saveCredentials(credentials);
     setTimeout(() => {

@@ -45,9 +45,13 @@ export const httpStatusOf = {
   login_required: 409,
   login_failed: 409,
   idempotency_conflict: 409,
+  passkey_not_pending: 409,
+  passkey_superseded: 409,
   body_too_large: 413,
   unsupported_media_type: 415,
   not_on_whatsapp: 422,
+  passkey_not_acceptable: 422,
+  passkey_code_differs: 422,
   rate_limited: 429,
   queue_full: 429,
   internal_error: 500,
@@ -60,7 +64,16 @@ export const httpStatusOf = {
 
 export type ApiErrorCode = keyof typeof httpStatusOf;
 
+/** The statuses that differ where a GET asks for the thing itself, which is not there. */
+const httpStatusOfGet: Partial<Record<ApiErrorCode, number>> = { passkey_not_pending: 404 };
+
+export function httpStatusFor(code: ApiErrorCode, method: string): number {
+  return (method === 'GET' ? httpStatusOfGet[code] : undefined) ?? httpStatusOf[code];
+}
+
 interface ApiErrorOptions {
+  /** The method of the request, if the status depends on it. */
+  readonly method?: 'GET';
   /** What a caller of the HTTP API can do about it, with a method and a path. An agent, who has only tools, does not get it. */
   readonly httpHint?: string;
   readonly details?: Record<string, unknown>;
@@ -77,6 +90,7 @@ export class ApiError extends HoldlineError {
   /** The bound that was reached; null: none. The code that sends this error counts it. */
   readonly bound: BoundName | null;
   readonly #httpHint: string | undefined;
+  readonly #method: string;
 
   constructor(code: ApiErrorCode, message: string, options: ApiErrorOptions = {}) {
     super(code, message, { cause: options.cause });
@@ -84,10 +98,11 @@ export class ApiError extends HoldlineError {
     this.headers = options.headers ?? {};
     this.bound = options.bound ?? null;
     this.#httpHint = options.httpHint;
+    this.#method = options.method ?? '';
   }
 
   get status(): number {
-    return httpStatusOf[this.code];
+    return httpStatusFor(this.code, this.#method);
   }
 
   /** The same error with a sentence behind its message. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounds } from './bounds.js';
 import { cutDeep, cutText, jsonBytes } from './json-size.js';
+import { passkeyStatusSchema } from './passkey.js';
 import { accountSchema, type Status, statusSchema } from './status.js';
 import { type Message, messageSchema } from './whatsapp.js';
 
@@ -18,6 +19,10 @@ export const eventSchemas = {
   message: messageSchema,
   message_ack: z.object({ id: z.string(), chat_id: z.string(), ack: z.int().describe(ackMeaning) }),
   account: accountSchema.nullable(),
+  passkey: passkeyStatusSchema
+    .pick({ step: true, id: true, expires_at: true })
+    .nullable()
+    .describe('the request for a passkey; null: it is over'),
 } as const;
 
 export type EventType = keyof typeof eventSchemas;
@@ -47,6 +52,10 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
   }
   if (JSON.stringify(before?.account ?? null) !== JSON.stringify(after.account)) {
     events.push(event('account', after.account));
+  }
+  if (JSON.stringify(before?.passkey ?? null) !== JSON.stringify(after.passkey)) {
+    const { step, id, expires_at } = after.passkey ?? {};
+    events.push(event('passkey', step && id ? { step, id, expires_at: expires_at ?? null } : null));
   }
   return events;
 }

@@ -12,6 +12,7 @@ const sessionKeyTypes = {
   qrPng: 'string',
   qrBase64: 'string',
   pairingCode: 'string',
+  passkey: 'string',
   loginLost: 'string',
   heartbeat: 'string',
   intent: 'string',
@@ -56,7 +57,7 @@ export function queueKeys(queue: string): string[] {
 }
 
 const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
-  [/^s:[^:]*:(?:attempt|answer):/, 'string'],
+  [/^s:[^:]*:(?:attempt|answer|passkey-answer):/, 'string'],
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|absent$)/, 'zset'],

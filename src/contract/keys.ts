@@ -68,6 +68,8 @@ export interface SessionKeys {
   readonly qrBase64: string;
   /** JSON `PairingCode`. Present only while it can be typed on the phone. */
   readonly pairingCode: string;
+  /** JSON `OpenPasskey`: what only an admin may see of the open request for a passkey. Present while it can be answered or compared. */
+  readonly passkey: string;
   /** A sentence: why the login was lost, and a new one is needed. Present until a phone is linked, or until a logout. */
   readonly loginLost: string;
   /** `live`, with a TTL, while a supervisor keeps `state` up to date; `ended`, without a TTL, after the run. */
@@ -110,6 +112,7 @@ export function sessionKeys(session: string): SessionKeys {
     qrPng: `${own}:qr:png`,
     qrBase64: `${own}:qr:base64`,
     pairingCode: `${own}:pairing-code`,
+    passkey: `${own}:passkey`,
     loginLost: `${own}:login-lost`,
     heartbeat: `${own}:heartbeat`,
     intent: `${own}:intent`,
@@ -151,6 +154,11 @@ export function commandRoomKey(session: string, queue: 'sends' | 'reads'): strin
 /** JSON: the answer to a read, until its caller has fetched it. */
 export function answerKey(session: string, jobId: string): string {
   return `${keyPrefix}:s:${session}:answer:${jobId}`;
+}
+
+/** JSON `PasskeyCredential`, for seconds: the owner's answer on its way to the session worker. `token` names it in the command. */
+export function passkeyAnswerKey(session: string, token: string): string {
+  return `${keyPrefix}:s:${session}:passkey-answer:${token}`;
 }
 
 /** Hash from job id to the bytes of its answer. */

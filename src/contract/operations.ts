@@ -1,16 +1,18 @@
 import type { z } from 'zod';
 import { messageOperations } from './operations/messages.js';
 import type { Operation } from './operations/operation.js';
+import { passkeyOperations } from './operations/passkey.js';
 import { sessionOperations } from './operations/session.js';
 
 /**
  * The one table of operations. REST routes, validation, MCP tools, the OpenAPI document, scopes and the commands to the session
  * worker all follow its rows; nothing looks at an operation's name, or at the shape of its path.
  */
-export const operations = { ...sessionOperations, ...messageOperations } as const satisfies Record<
-  string,
-  Operation
->;
+export const operations = {
+  ...sessionOperations,
+  ...passkeyOperations,
+  ...messageOperations,
+} as const satisfies Record<string, Operation>;
 
 export type { Operation } from './operations/operation.js';
 export type OperationName = keyof typeof operations;
@@ -34,14 +36,25 @@ export type AnswerOf<Name extends WorkerOperationName> =
     ? z.infer<Schema>
     : OutputOf<Name>;
 
+/** The session worker's input of such an operation. */
+export type CommandInputOf<Name extends WorkerOperationName> =
+  (typeof operations)[Name]['command'] extends infer Schema extends z.ZodType
+    ? z.infer<Schema>
+    : InputOf<Name>;
+
 /** The operations whose output is the session worker's answer, unchanged. */
-export type ForwardedOperationName = {
+export type AnsweredOperationName = {
   [Name in WorkerOperationName]: (typeof operations)[Name]['answer'] extends undefined ? Name : never;
 }[WorkerOperationName];
 
+/** Those of them whose command is the caller's input, unchanged. */
+export type ForwardedOperationName = {
+  [Name in AnsweredOperationName]: (typeof operations)[Name]['command'] extends undefined ? Name : never;
+}[AnsweredOperationName];
+
 export function isForwarded(name: OperationName): name is ForwardedOperationName {
   const operation = findWorkerOperation(name);
-  return operation !== null && operation.answer === undefined;
+  return operation !== null && operation.answer === undefined && operation.command === undefined;
 }
 
 /** Every row with its name. The rows have the general type {@link Operation}. */

@@ -9,8 +9,16 @@ const successors: Readonly<Record<SessionState, readonly SessionState[]>> = {
   starting: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
   // A new code is `qr` after `qr`.
   qr: ['qr', 'passkey_required', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
-  // Back to `qr` if WhatsApp or the person gives up the passkey.
-  passkey_required: ['qr', 'authenticated', 'ready', 'auth_failure', 'disconnected', 'stopped'],
+  // Each step is `passkey_required` again; back to `qr` if WhatsApp or a person gives the passkey up.
+  passkey_required: [
+    'passkey_required',
+    'qr',
+    'authenticated',
+    'ready',
+    'auth_failure',
+    'disconnected',
+    'stopped',
+  ],
   authenticated: ['ready', 'auth_failure', 'disconnected', 'stopped'],
   // Back to `authenticated` while the page reconnects and syncs by itself; `ready` again for a page that has just reloaded.
   ready: ['ready', 'authenticated', 'disconnected', 'stopped'],

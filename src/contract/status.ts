@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bounds } from './bounds.js';
 import { cutDeep } from './json-size.js';
 import { pageSchema } from './page.js';
+import { passkeyStatusSchema } from './passkey.js';
 
 export const sessionStates = [
   'stopped',
@@ -51,6 +52,11 @@ export const statusSchema = z.object({
   supervisor: z.string().nullable().describe('the supervisor that runs the session'),
   updated_at: z.iso.datetime().nullable(),
   qr: qrSchema.nullable(),
+  // Those of an earlier version have none.
+  passkey: passkeyStatusSchema
+    .nullable()
+    .catch(null)
+    .describe('the request for a passkey, in the state `passkey_required`; null: there is none'),
   // A status stored by another version may have none, or one that this version cannot parse.
   page: pageSchema.nullable().catch(null).describe('the page of WhatsApp Web; null: there is none'),
 });
@@ -69,6 +75,7 @@ export interface StateChange {
   readonly account: Account | null;
   readonly qr?: Status['qr'];
   readonly page?: Status['page'];
+  readonly passkey?: Status['passkey'];
 }
 
 /** The part of the status that describes the run. */
@@ -105,6 +112,7 @@ export function composeStatus(run: RunFacts, change: StateChange, updatedAt: str
     supervisor: run.supervisor,
     updated_at: updatedAt,
     qr,
+    passkey: change.state === 'passkey_required' ? (change.passkey ?? null) : null,
     page: change.page ?? null,
   };
 }

@@ -1,6 +1,7 @@
 import type { BoundName } from './bounds.js';
 import type { IncarnationExit } from './exit-reasons.js';
 import type { LogoutResult } from './intent.js';
+import type { PasskeyOutcome } from './passkey.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
 import type { CommandName } from './worker-commands.js';
 
@@ -22,6 +23,10 @@ export interface ThreadData {
   /** Kept in the status until `qr` or `authenticated`. */
   readonly lastError: string | null;
   readonly account: Account | null;
+  /** Before this incarnation WhatsApp asked for a passkey: that request is lost. */
+  readonly wasPasskeyAsked: boolean;
+  /** Passkeys can be given here. */
+  readonly relaysPasskey: boolean;
   /** The profile was linked: if WhatsApp then asks for a scan, the login is void. */
   readonly isLinked: boolean;
   /** The storage of a login that did not reach the disk. It is restored into the page before the page loads. */
@@ -46,6 +51,8 @@ export interface SessionWorkerTiming {
   readonly reconnectDeadlineMs: number;
   readonly pairingCodeMs: number;
   readonly passkeyMs: number;
+  readonly passkeyAskMs: number;
+  readonly passkeyStepMs: number;
   readonly logoutDeadlineMs: number;
   readonly keepLoginMs: number;
 }
@@ -88,5 +95,7 @@ export type FromThread =
   | { readonly type: 'refusal'; readonly id: string; readonly code: string; readonly message: string }
   /** A bound was reached; the supervisor counts it, because the thread has no metrics. */
   | { readonly type: 'bound'; readonly bound: BoundName }
+  /** WhatsApp's request for a passkey has ended. `answeredMs`: until the owner's answer; null: there was none. */
+  | { readonly type: 'passkey'; readonly outcome: PasskeyOutcome; readonly answeredMs: number | null }
   | { readonly type: 'logged-out'; readonly result: LogoutResult }
   | { readonly type: 'stopped' };

@@ -30,7 +30,9 @@ export const timingSchema = z.strictObject({
   readyGraceMs: ms(2_000, "how long ready waits for the page's own ready event once it is synced"),
   reconnectDeadlineMs: ms(60_000, 'how long a linked page may stay unconnected'),
   pairingCodeMs: ms(180_000, 'how long a pairing code can be typed; after it there are QR codes again'),
-  passkeyMs: ms(600_000, 'how long WhatsApp waits for a passkey; after it there are QR codes again'),
+  passkeyMs: ms(600_000, 'how long a passkey can be given, and how long a failed attempt can be repeated'),
+  passkeyAskMs: ms(10_000, 'how long the page may take to ask for the passkey'),
+  passkeyStepMs: ms(120_000, 'how long WhatsApp takes for each step after the passkey'),
   logoutDeadlineMs: ms(10_000, 'time in which the phone must have been told of a logout'),
 
   threadStopGraceMs: ms(10_000, 'time a thread is given to stop before it is terminated'),

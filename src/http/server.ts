@@ -79,7 +79,7 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
   const logins = withLoginLimits(createBrowserLogins(redis, apiKeys), redis, onBound);
   const loginWatch = new LoginWatch(logins, loginCheckMs, log);
   const limits = createRateLimits(redis, config.rateLimit);
-  const handlers = createHandlers(logins);
+  const handlers = createHandlers(logins, limits);
   const routes = createRoutes({
     ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log, failures },
     ...{ metrics: metrics.page, onBound },

@@ -4,6 +4,7 @@ import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { forgetSend } from '../platform/queues/send-cleanup.js';
 import { connectPatiently, type Redis } from '../platform/redis/connection.js';
+import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
 import type { SessionCommandContext } from './commands/command-context.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
@@ -76,6 +77,7 @@ export function createSessions(parts: SessionsParts): Sessions {
         }),
         jobs: createJobReader(redis, name),
         forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
+        putPasskeyAnswer: (credential) => viaRedis(() => putPasskeyAnswer(redis, name, credential)),
         sendTtlMs: config.sendTtlS * 1_000,
         readsUnderWay,
         onBound,

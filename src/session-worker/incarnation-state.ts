@@ -1,6 +1,7 @@
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import type { PageStatus } from '../contract/page.js';
 import type { PairingCode } from '../contract/pairing-code.js';
+import type { OpenPasskey } from '../contract/passkey.js';
 import { mayFollow } from '../contract/state-transitions.js';
 import type { Account, SessionState, Status } from '../contract/status.js';
 import type { FromThread, ThreadData } from '../contract/thread-messages.js';
@@ -9,10 +10,8 @@ import type { Logger } from '../platform/logger.js';
 import type { StoredQr } from '../platform/store/state-store.js';
 import type { LoginKeeper } from './login-keeper.js';
 import type { PageHealth } from './page-health.js';
+import { interrupted, scanAgain } from './passkey-sentences.js';
 import type { StateWriter } from './state-writer.js';
-
-const passkeySentence =
-  'WhatsApp asks for a passkey to link this account, and the browser on this server has none';
 
 /** How long an exit waits until a fresh login is read from the page. A page that hangs or is gone gives none. */
 const loginReadMs = 2_000;
@@ -22,13 +21,16 @@ export interface ShownQr {
   readonly qr: NonNullable<Status['qr']>;
 }
 
-/** What a phone accepts in the state `qr`: at most one of them. */
-export interface ShownCodes {
-  readonly qr: ShownQr | null;
-  readonly pairingCode: PairingCode | null;
+/** What a state shows besides. */
+interface Shown {
+  /** In the state `qr`: what a phone accepts, at most one of them. */
+  readonly qr?: ShownQr | null;
+  readonly pairingCode?: PairingCode | null;
+  /** In the state `passkey_required`. */
+  readonly passkey?: { readonly status: Status['passkey']; readonly secret: OpenPasskey | null };
+  /** In these two states: the new `last_error`. null: it stays as it is. */
+  readonly lastError?: string | null;
 }
-
-const noCodes: ShownCodes = { qr: null, pairingCode: null };
 
 interface IncarnationStateOptions {
   readonly data: ThreadData;
@@ -47,12 +49,15 @@ export class IncarnationState {
   #since = performance.now();
   #account: Account | null;
   #lastError: string | null;
+  /** Why the last scan did not link. Shown in the state `qr`. */
+  #linkingProblem: string | null = null;
   #publishedPage: PageStatus | null = null;
 
   constructor(options: IncarnationStateOptions) {
     this.#options = options;
     this.#account = options.data.account;
     this.#lastError = options.data.lastError;
+    if (options.data.wasPasskeyAsked) this.#linkingProblem = scanAgain(interrupted);
   }
 
   get current(): SessionState {
@@ -99,7 +104,8 @@ export class IncarnationState {
   }
 
   /** Logs and ignores a state that may not follow the current one. */
-  publish(state: SessionState, { qr, pairingCode }: ShownCodes = noCodes): void {
+  publish(state: SessionState, shown: Shown = {}): void {
+    const { qr = null, pairingCode = null, passkey, lastError = null } = shown;
     if (this.ended.aborted) return;
     if (!mayFollow(this.#state, state)) {
       return this.#options.log.warn(
@@ -110,11 +116,16 @@ export class IncarnationState {
     if (state !== this.#state) this.#since = performance.now();
     this.#state = state;
     if (state === 'qr') this.#account = null;
-    this.#lastError = this.#errorOf(state);
+    if (state === 'qr' && lastError !== null) this.#linkingProblem = lastError;
+    else if (state !== 'qr' && state !== 'starting') this.#linkingProblem = null;
+    this.#lastError = state === 'passkey_required' ? lastError : this.#errorOf(state);
     this.#publishedPage = this.#options.page.status;
     const facts = { lastError: this.#lastError, account: this.#account, page: this.#publishedPage };
-    const change = { state, ...facts, qr: qr?.qr ?? null };
-    this.#options.writer.write(change, { qr: qr?.image ?? null, pairingCode });
+    const change = { state, ...facts, qr: qr?.qr ?? null, passkey: passkey?.status ?? null };
+    this.#options.writer.write(change, {
+      ...{ qr: qr?.image ?? null, pairingCode },
+      passkey: passkey?.secret ?? null,
+    });
     this.#options.post({ type: 'state', state, account: this.#account });
   }
 
@@ -127,8 +138,9 @@ export class IncarnationState {
   }
 
   #errorOf(state: SessionState): string | null {
-    if (state === 'qr' || state === 'authenticated') return null;
+    if (state === 'qr') return this.#linkingProblem;
+    if (state === 'authenticated') return null;
     if (state === 'ready') return this.#options.page.broken;
-    return state === 'passkey_required' ? passkeySentence : this.#lastError;
+    return this.#lastError;
   }
 }

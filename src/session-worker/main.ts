@@ -7,6 +7,7 @@ import { collectGarbage } from '../platform/collect-garbage.js';
 import { withDeadline } from '../platform/deadline.js';
 import { createLogger } from '../platform/logger.js';
 import { connectPatiently } from '../platform/redis/connection.js';
+import { takePasskeyAnswer } from '../platform/store/passkey-answers.js';
 import { EventRelay } from './event-relay.js';
 import { PhoneCompleter } from './phone-completer.js';
 import { SessionWorker } from './session-worker.js';
@@ -53,6 +54,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
     relay,
     onBound,
     phones,
+    takePasskeyAnswer: (token) => takePasskeyAnswer(redis, run.session, token),
     log,
     post,
     webVersionsDir: join(run.auth_dir, webVersionsFolder),

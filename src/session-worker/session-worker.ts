@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { OnBound } from '../contract/bounds.js';
 import { type LogoutResult, logoutResults } from '../contract/intent.js';
+import type { PasskeyCredential } from '../contract/passkey.js';
 import type { Account } from '../contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../contract/thread-messages.js';
 import { pause } from '../platform/deadline.js';
@@ -26,6 +27,8 @@ interface SessionWorkerOptions {
   readonly relay: EventRelay;
   readonly onBound: OnBound;
   readonly phones: PhoneCompleter;
+  /** The owner's answer that a command names, once; null: there is none. */
+  readonly takePasskeyAnswer: (token: string) => Promise<PasskeyCredential | null>;
   readonly log: Logger;
   readonly webVersionsDir: string;
   /** Sends a message to the supervisor. */
@@ -99,8 +102,9 @@ export class SessionWorker {
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
     const { phones, log, post, onBound } = this.#options;
     const beganAt = performance.now();
-    const client = this.#attached?.client ?? null;
-    const parts = client === null ? null : { client, phones, page: this.#page.status, onBound };
+    const { takePasskeyAnswer } = this.#options;
+    const rest = { phones, page: this.#page.status, onBound, takePasskeyAnswer };
+    const parts = this.#attached && { ...this.#attached, ...rest };
     const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
@@ -113,7 +117,8 @@ export class SessionWorker {
   }
 
   #attach(browser: MessagePort): void {
-    const { timing, deviceName, webVersion, loginStorage, isLinked } = this.#options.data;
+    const { data, log, post } = this.#options;
+    const { timing, deviceName, webVersion, loginStorage, isLinked, relaysPasskey } = data;
     const state = this.#state;
     const client: WhatsAppClient = new WhatsAppClient({
       browser,
@@ -125,6 +130,7 @@ export class SessionWorker {
       protocolTimeoutMs: timing.startDeadlineMs * 2,
       callTimeoutMs: timing.pageCheckTimeoutMs,
       pairingCodeMs: timing.pairingCodeMs,
+      relaysPasskey,
       events: {
         onQr: (text) => void linking.onQr(text),
         onPairingCode: () => linking.onPairingCode(),
@@ -137,12 +143,18 @@ export class SessionWorker {
           state.fail({ reason: 'page_crashed', message: 'the page of WhatsApp Web crashed' }),
         onExamined: (examination, isSynced) => this.#page.update(examination, isSynced),
         onChatEvents: (events, dropped) => relayChatEvents(this.#options, events, dropped),
+        onPasskeyAsked: (options) => linking.onPasskeyAsked(options),
+        onPasskeyAborted: () => linking.onPasskeyAborted(),
         onWrongVersion: (message) => state.fail({ reason: 'web_version_missing', message }),
         onHttpError: (status) => state.fail(exits.exitOfHttpError(status)),
       },
     });
     const linking = new DeviceLinking({
-      ...{ client, state, isLinked, login: this.#login, passkeyMs: timing.passkeyMs },
+      ...{ client, state, isLinked, login: this.#login, timing, relaysPasskey },
+      onPasskeyOutcome: (outcome, answeredMs) => {
+        log.info({ outcome, answeredMs }, 'a request for a passkey ended');
+        post({ type: 'passkey', outcome, answeredMs });
+      },
       onCallFailed: (error) => monitor.onCallFailed(error),
     });
     const monitor = new PageMonitor({ client, state, linking, login: this.#login, page: this.#page, timing });

@@ -1,5 +1,6 @@
 import type { OnBound } from '../contract/bounds.js';
 import type { PairingCode } from '../contract/pairing-code.js';
+import type { OpenPasskey } from '../contract/passkey.js';
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -7,10 +8,11 @@ import type { Redis } from '../platform/redis/connection.js';
 import { writeRetryMs } from '../platform/retry.js';
 import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
 
-/** The codes that are stored beside the state. */
+/** What is stored beside the state: it is secret. */
 interface StoredCodes {
   readonly qr: StoredQr | null;
   readonly pairingCode: PairingCode | null;
+  readonly passkey: OpenPasskey | null;
 }
 
 interface StateWrite {

@@ -133,6 +133,8 @@ export class IncarnationLoop {
         run: publisher.facts,
         lastError: publisher.lastError,
         account: publisher.account,
+        wasPasskeyAsked: publisher.wasPasskeyAsked,
+        relaysPasskey: config.relaysPasskey,
         isLinked,
         loginStorage: browser.loginStorage,
         redisUrl,
@@ -147,6 +149,7 @@ export class IncarnationLoop {
         if (formatFence(fence) === formatFence(publisher.fence)) onFenced();
       },
       onBound: recorder.onBound,
+      onPasskey: (outcome, answeredMs) => recorder.recordPasskey(outcome, answeredMs),
       onLogin: (storage, account) => inBackground(this.#keepLogin(incarnation, storage, account)),
     });
     return incarnation;

@@ -1,6 +1,7 @@
 import type { OnBound } from '../contract/bounds.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import { type LogoutResult, logoutResults } from '../contract/intent.js';
+import type { PasskeyOutcome } from '../contract/passkey.js';
 import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
@@ -17,6 +18,7 @@ interface IncarnationOptions {
   readonly onState: (state: SessionState, account: Account | null) => void;
   readonly onFenced: (fence: Fence) => void;
   readonly onBound: OnBound;
+  readonly onPasskey: (outcome: PasskeyOutcome, answeredMs: number | null) => void;
   /** A fresh login. With an account, the thread waits for {@link Incarnation.loginKept} before it says `ready`. */
   readonly onLogin: (storage: LoginStorage, account: Account | null) => void;
 }
@@ -106,6 +108,8 @@ export class Incarnation {
         return this.#options.onFenced(message.fence);
       case 'bound':
         return this.#options.onBound(message.bound);
+      case 'passkey':
+        return this.#options.onPasskey(message.outcome, message.answeredMs);
       case 'login':
         return this.#options.onLogin(message.storage, message.account);
       case 'answer':

@@ -53,6 +53,8 @@ export class RunPublisher {
   restarts = 0;
   lastError: string | null = null;
   account: Account | null = null;
+  /** WhatsApp asked for a passkey, and no incarnation has gone on since. */
+  wasPasskeyAsked = false;
   readonly #options: PublisherOptions;
   #fence: Fence = { epoch: 0, incarnation: 0 };
   /** null: before the claim. */
@@ -92,6 +94,7 @@ export class RunPublisher {
     if (claim.type === 'claimed') {
       this.#fence = { epoch: claim.epoch, incarnation: 0 };
       this.#loggedState ??= claim.previous?.state ?? 'stopped';
+      this.wasPasskeyAsked ||= claim.previous?.state === 'passkey_required';
       this.#options.onEpoch();
     }
     return claim;

@@ -195,6 +195,7 @@ export class SessionRun {
     const { recorder, threads } = this.#options;
     recorder.recordState(state);
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#publisher.lastError = null;
+    this.#publisher.wasPasskeyAsked = state === 'passkey_required';
     this.#publisher.logState(state);
     if (state === 'qr') this.#inBackground(this.#browser.noteUnlinked());
     // The start is over, so the machine has time to load the next thread.

@@ -49,6 +49,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
     protocolTimeoutMs: 120_000,
     callTimeoutMs: 60_000,
     pairingCodeMs: 180_000,
+    relaysPasskey: false,
     events: {
       onQr(text) {
         qr = text;
@@ -62,6 +63,8 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
       onPageCrashed: () => undefined,
       onExamined: () => undefined,
       onChatEvents: async () => undefined,
+      onPasskeyAsked: async () => ({ error: { name: 'NotAllowedError', message: '' } }),
+      onPasskeyAborted: () => undefined,
       onWrongVersion: () => undefined,
       onHttpError: () => undefined,
     },

@@ -36,6 +36,6 @@ export const malformedValues: readonly MalformedValue[] = [
 
 /** Whether the value is malformed under this key. Some keys hold any text. */
 export function isMalformedUnder({ type }: MalformedValue, key: string): boolean {
-  const isOpaque = /:(?:qr:\w+|pairing-code|login-lost|id|pc|limiter|stalled-check)$/.test(key);
+  const isOpaque = /:(?:qr:\w+|pairing-code|passkey|login-lost|id|pc|limiter|stalled-check)$/.test(key);
   return type !== typeOfKey(key) || (type === 'string' && !isOpaque);
 }

@@ -1,3 +1,5 @@
+import { operations } from '../../src/contract/operations.js';
+import type { PasskeyOptions, PasskeyStep } from '../../src/contract/passkey.js';
 import {
   type Account,
   composeStatus,
@@ -24,7 +26,7 @@ export function qrSituation(state: SessionState, change: Partial<Status> = {}): 
     status: { ...composed, ...change },
     heartbeat: isOver ? 'ended' : 'live',
     json: new Json<Status>(''),
-    ...{ image: null, pairingCode: null, loginLost: null },
+    ...{ image: null, pairingCode: null, passkey: null, loginLost: null },
     ...{ start: 'none', hasSupervisor: true, ended: null },
   };
 }
@@ -33,4 +35,36 @@ export function qrSituation(state: SessionState, change: Partial<Status> = {}): 
 export function withQr(image: string, number = 2, expires_at: string | null = null): QrPageView {
   const qr: Status['qr'] = { number, issued_at: '2026-01-01T00:00:00.000Z', expires_at };
   return { ...qrSituation('qr', { has_qr: true, qr }), image };
+}
+
+/** An open request for a passkey. */
+export const askedForPasskey = {
+  id: '0c5b8f3e-4d6f-4a1c-9f0e-2f6f5c7d9e11',
+  options: operations.passkey.example.output.options as PasskeyOptions,
+};
+
+/** WhatsApp asks for a passkey, and the request is at this step. */
+export function passkeySituation(
+  step: PasskeyStep,
+  problem: string | null = null,
+  code_needed = step !== 'answer' && step !== 'linking',
+): QrPageView {
+  const passkey = {
+    ...{
+      id: askedForPasskey.id,
+      step,
+      attempt: 1,
+      expires_at: '2026-01-01T00:10:00.000Z',
+      code_needed,
+      problem,
+    },
+  };
+  return {
+    ...qrSituation('passkey_required', { passkey, last_error: 'WhatsApp asks for a passkey' }),
+    passkey: {
+      ...passkey,
+      options: step === 'answer' ? askedForPasskey.options : null,
+      code: step === 'code' ? 'K7QX2M4P' : null,
+    },
+  };
 }

@@ -19,6 +19,7 @@ export interface Operation<
   Output extends z.ZodType = z.ZodType,
   How extends Delivery = Delivery,
   Answer extends z.ZodType | undefined = z.ZodType | undefined,
+  Command extends z.ZodObject | undefined = z.ZodObject | undefined,
 > {
   /** One line, for a list. */
   readonly summary: string;
@@ -32,19 +33,25 @@ export interface Operation<
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;
+  /** It can give the account to whoever asks. Without keys only a request of this machine may use it. */
+  readonly isForOperator?: true;
   /** It changes or costs something: each call counts against the rate limit. */
   readonly isLimited: boolean;
   readonly input: Input;
   readonly output: Output;
   readonly delivery: How;
   /** The state in which the session worker can carry it out; null: a `local` one needs none. */
-  readonly needs: How extends 'local' ? null : 'qr' | 'ready';
+  readonly needs: How extends 'local' ? null : 'qr' | 'passkey_required' | 'ready';
   /** The capability of WhatsApp's page that it needs. While that is broken, it is refused as `not_supported_by_page`. */
   readonly capability?: CapabilityName;
   /** Further members of the page that it uses. Without one of them its capability is degraded. */
   readonly pageMembers?: readonly string[];
   /** The session worker's answer, if the replica makes the output from it. Absent: the answer is the output. */
   readonly answer?: Answer;
+  /** The session worker's input, if it is not the caller's. Absent: the input goes into the command unchanged. */
+  readonly command?: Command;
+  /** Of a success; absent: 200. */
+  readonly status?: 202;
   /** A `local` operation that takes `Prefer: wait`, because it may take long. Those of another delivery always take it. */
   readonly takesWait?: true;
   /** Refusals beyond those that follow from the rest of the row. */
@@ -81,10 +88,11 @@ export function operation<
   Output extends z.ZodType,
   const How extends Delivery,
   Answer extends z.ZodType | undefined = undefined,
+  Command extends z.ZodObject | undefined = undefined,
 >(
-  row: Operation<Input, Output, How, Answer>,
-): Operation<Input, Output, How, Answer> & { readonly answer: Answer } {
-  return { ...row, answer: row.answer as Answer };
+  row: Operation<Input, Output, How, Answer, Command>,
+): Operation<Input, Output, How, Answer, Command> & { readonly answer: Answer; readonly command: Command } {
+  return { ...row, answer: row.answer as Answer, command: row.command as Command };
 }
 
 /** Whether `Prefer: wait` sets how long the caller waits. */

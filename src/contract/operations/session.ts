@@ -87,7 +87,7 @@ export const sessionOperations = {
   startAuth: operation({
     summary: 'Start the session, or join a start in flight; safe to repeat',
     description:
-      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s. In the state `passkey_required` WhatsApp asks the person who scans the QR for a passkey: this account cannot be linked for now.',
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s. In the state `passkey_required` WhatsApp asks the owner of the account for a passkey: a person must open the page /qr, which says how to give it.',
     httpNote: '`Prefer: wait=N` (0-120) sets another wait. A person scans the QR at /qr.',
     routes: [{ method: 'POST', path: '/api/auth/start' }],
     tag: 'Session',

@@ -16,12 +16,16 @@ import { viaRedis } from '../core/redis-errors.js';
 export interface RateLimits {
   /** Counts one request, for the key and for the address. */
   countRequest(caller: Caller, address: string): Promise<void>;
+  /** Counts one call that goes on with a session's request for a passkey. */
+  countPasskeyCall(session: string): Promise<void>;
   /** Counts one login attempt. */
   countLoginAttempt(address: string): Promise<void>;
   /** Resets the attempts of an address, after a login. */
   resetLoginAttempts(address: string): Promise<void>;
 }
 
+/** In a minute, of a session. A person needs two or three. */
+const passkeyCalls = 10;
 const loginAttempts = 10;
 const loginAttemptsWindowS = 900;
 
@@ -31,6 +35,10 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
   const requests = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:requests` },
     ...{ points: perMinute, duration: 60 },
+  });
+  const passkeys = new RateLimiterRedis({
+    ...{ ...store, keyPrefix: `${limitsPrefix}:passkeys` },
+    ...{ points: passkeyCalls, duration: 60 },
   });
   const logins = new RateLimiterRedis({
     ...{ ...store, keyPrefix: `${limitsPrefix}:logins` },
@@ -47,6 +55,10 @@ export function createRateLimits(redis: Redis, perMinute: number): RateLimits {
       const ids = [`address:${address}`, ...(keyName === '' ? [] : [`key:${keyName}`])];
       const what = `more than ${counted(perMinute, 'request')} a minute (WHATSAPP_RATE_LIMIT)`;
       await Promise.all(ids.map((id) => consume(redis, requests, id, what)));
+    },
+    async countPasskeyCall(session) {
+      const what = `more than ${passkeyCalls} calls for a passkey a minute`;
+      await consume(redis, passkeys, session, what);
     },
     async countLoginAttempt(address) {
       const tooMany = `more than ${bounds.loginTries} login attempts from all addresses together`;

@@ -1,4 +1,5 @@
 import type { OnBound } from '../../contract/bounds.js';
+import type { PasskeyCredential } from '../../contract/passkey.js';
 import type { InFlightLimit } from '../core/in-flight.js';
 import type { RunControl } from '../session/run-control.js';
 import type { CommandQueues } from './command-queues.js';
@@ -14,6 +15,8 @@ export interface SessionCommandContext {
    * replaced it.
    */
   forgetSend(id: string, timestamp: number | null): Promise<void>;
+  /** Stores an owner's answer for the session worker, for seconds. Returns the token that names it. */
+  putPasskeyAnswer(credential: PasskeyCredential): Promise<string>;
   /** How long an accepted message may wait to be sent. */
   readonly sendTtlMs: number;
   /** Limits the reads of one caller in the queue, so that those of others get their turn. */

@@ -1,8 +1,8 @@
 import { ApiError } from '../../contract/errors.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import {
-  type ForwardedOperationName,
-  type InputOf,
+  type AnsweredOperationName,
+  type CommandInputOf,
   type OutputOf,
   operations,
   type WorkerOperationName,
@@ -20,15 +20,18 @@ import { judgeReadiness, notReadyInTime, type Readiness } from './readiness.js';
  * Throws the refusal of the session's state or of the session worker. Throws `session_not_ready` or `timeout` at the end of the
  * wait.
  */
-export async function readSession<Name extends ForwardedOperationName>(
+export async function readSession<Name extends AnsweredOperationName>(
   context: SessionCommandContext,
   operation: Name,
-  input: InputOf<Name>,
+  input: CommandInputOf<Name>,
   call: CommandCall,
 ): Promise<OutputOf<Name>> {
-  const answered = await untilAnswered(context, operation, input, call);
+  const answered = await untilAnswered(context, operation, input as Record<string, unknown>, call);
   return parseAnswer(operation, operations[operation].output, answered) as OutputOf<Name>;
 }
+
+/** How long after the change of state the answer of such an operation may come. */
+const lateAnswerMs = 3_000;
 
 async function untilAnswered(
   context: SessionCommandContext,
@@ -42,12 +45,17 @@ async function untilAnswered(
   let hasTurn = false;
   let hasWaited = false;
   let mayHaveBegun = false;
+  let refusedAt: number | null = null;
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
       const readiness = judgeReadiness(view, call.baseUrl, operations[operation].needs);
       if (outcome !== null) return { outcome, readiness, state: view.status.state };
-      if (readiness.type === 'refused') throw readiness.error;
+      if (readiness.type === 'refused') {
+        refusedAt ??= performance.now();
+        const mayAnswer = pending !== null && endsItsState(operation);
+        if (!mayAnswer || performance.now() - refusedAt > lateAnswerMs) throw readiness.error;
+      }
       hasTurn ||= readsUnderWay.tryEnter(call.callerName);
       if (hasTurn) pending ??= await ask(context, questionOf(operation, input, call, view));
       else if (!hasWaited) {
@@ -71,6 +79,11 @@ async function untilAnswered(
     if (hasTurn) readsUnderWay.leave(call.callerName);
     pending?.discard();
   }
+}
+
+/** Carrying it out can end the state that it needs, and its answer follows. */
+function endsItsState(operation: WorkerOperationName): boolean {
+  return operations[operation].needs === 'passkey_required';
 }
 
 export function questionOf(

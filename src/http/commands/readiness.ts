@@ -26,6 +26,7 @@ export function judgeReadiness(
   // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
   if (state === needs) return { type: 'ready' };
+  if (needs === 'passkey_required') return { type: 'refused', error: noPasskeyAsked(state) };
   switch (state) {
     case 'ready':
       return { type: 'refused', error: linkedAlready() };
@@ -69,7 +70,14 @@ function linkedAlready(): ApiError {
 function passkeyRequired(baseUrl: string): ApiError {
   return new ApiError(
     'login_required',
-    `no phone is linked: WhatsApp asks the person for a passkey, which cannot be given here; ${baseUrl}/qr says what to do`,
+    `no phone is linked: WhatsApp asks the person for a passkey; ${baseUrl}/qr says how a person gives it`,
+  );
+}
+
+function noPasskeyAsked(state: SessionState): ApiError {
+  return new ApiError(
+    'passkey_not_pending',
+    `WhatsApp does not ask for a passkey now: the session is ${state}`,
   );
 }
 

@@ -46,14 +46,17 @@ export async function readJson(exchange: RequestWithBody, bound: BodyBound): Pro
 }
 
 /** Reads the body that an HTML form sends. Throws like {@link readJsonObject}. */
-export async function readForm(exchange: RequestWithBody): Promise<URLSearchParams> {
+export async function readForm(
+  exchange: RequestWithBody,
+  bound: BodyBound = 'formBody',
+): Promise<URLSearchParams> {
   const { request } = exchange;
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (type !== 'application/x-www-form-urlencoded') {
     request.resume();
     throw new ApiError('unsupported_media_type', 'the body must be application/x-www-form-urlencoded');
   }
-  return new URLSearchParams((await readBytes(exchange, 'formBody')).toString());
+  return new URLSearchParams((await readBytes(exchange, bound)).toString());
 }
 
 function assertJson(request: IncomingMessage): void {

@@ -1,5 +1,5 @@
 import { bounds } from '../../contract/bounds.js';
-import { type ApiErrorCode, httpStatusOf } from '../../contract/errors.js';
+import { type ApiErrorCode, httpStatusFor } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
 import type { Route } from '../core/exchange.js';
@@ -33,10 +33,13 @@ export interface HeadersOfCodes {
 export function errorResponses(
   codes: readonly ApiErrorCode[],
   further: HeadersOfCodes = { codes: [], headers: [] },
+  method = '',
 ): Record<string, JsonObject> {
   const byStatus = new Map<number, ApiErrorCode[]>();
-  for (const code of codes)
-    byStatus.set(httpStatusOf[code], [...(byStatus.get(httpStatusOf[code]) ?? []), code]);
+  for (const code of codes) {
+    const status = httpStatusFor(code, method);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)
@@ -109,6 +112,10 @@ const sentences: Record<ApiErrorCode, string> = {
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',
   login_failed: 'the login failed',
+  passkey_not_pending: 'WhatsApp does not ask for a passkey now: the session is ready',
+  passkey_superseded: 'WhatsApp has made a new request since; use that one',
+  passkey_not_acceptable: 'WhatsApp would refuse this answer: it was not made on https://web.whatsapp.com',
+  passkey_code_differs: 'this is not the code that WhatsApp Web shows: read it on the phone again',
   idempotency_conflict: 'this idempotency key was used for another request',
   body_too_large: `a body may have at most ${bounds.body} bytes here`,
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',

@@ -37,7 +37,7 @@ function describe(operation: Operation, method: string, path: string, operationI
     security: securityOf(operation.scope),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: body }),
-    responses: { ...successesOf(operation), ...errorResponses(codes, headersOfRefusals(operation)) },
+    responses: { ...successesOf(operation), ...errorResponses(codes, headersOfRefusals(operation), method) },
   };
 }
 
@@ -114,10 +114,10 @@ function headerParametersOf(operation: Operation): JsonObject[] {
 }
 
 function successesOf(operation: Operation): Record<string, JsonObject> {
-  const { output, delivery, summary } = operation;
+  const { output, delivery, summary, status = 200 } = operation;
   const headers: HeaderName[] = ['RequestId', ...resultHeadersOf(operation)];
   const example = { ...(operation.example.output as JsonObject) };
-  if (delivery !== 'once') return { 200: success(summary, headers, refOf(output), example) };
+  if (delivery !== 'once') return { [status]: success(summary, headers, refOf(output), example) };
   return {
     200: success('WhatsApp has the message', headers, refOf(output), example),
     202: success(

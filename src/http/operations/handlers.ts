@@ -1,5 +1,6 @@
 import { logoutResults } from '../../contract/intent.js';
 import {
+  type CommandInputOf,
   type ForwardedOperationName,
   type InputOf,
   isForwarded,
@@ -9,6 +10,8 @@ import {
 import { productName } from '../../contract/product.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
 import { qrLinkPath } from '../auth/qr-link-routes.js';
+import type { RateLimits } from '../auth/rate-limits.js';
+import { answerPasskey } from '../commands/answer-passkey.js';
 import type { CommandCall } from '../commands/command-context.js';
 import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
@@ -17,13 +20,16 @@ import { findJobView } from '../commands/send-status.js';
 import { Json } from '../core/responses.js';
 import { endSession } from '../session/end-session.js';
 import { startSession } from '../session/start-session.js';
-import type { Call, Handlers, Result } from './call.js';
+import type { AnyHandler, Call, Handlers, Result } from './call.js';
 
 /**
  * The handlers of all operations. An operation whose output is the session worker's answer needs no handler of its own: its row and
  * its function in the session worker are enough.
  */
-export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handlers {
+export function createHandlers(
+  logins: Pick<BrowserLogins, 'makeQrLink'>,
+  limits: Pick<RateLimits, 'countPasskeyCall'>,
+): Handlers {
   const own: Omit<Handlers, ForwardedOperationName> = {
     async health(_input, { session, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
@@ -59,6 +65,14 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
       return { body: await findJobView(session.commands.jobs, id) };
     },
 
+    async passkey(_input, { session }) {
+      return { body: await session.reader.passkey() };
+    },
+
+    async passkeyAnswer(input, call) {
+      return { body: await answerPasskey(call.session.commands, input, commandCallOf(call)) };
+    },
+
     async stop(_input, { session }) {
       await endSession(session.commands.run, 'stop');
       return { body: { ok: true } };
@@ -78,7 +92,7 @@ export function createHandlers(logins: Pick<BrowserLogins, 'makeQrLink'>): Handl
       };
     },
   };
-  return { ...asking, ...own };
+  return withPasskeyLimit({ ...asking, ...own }, limits);
 }
 
 /** A handler that asks the session worker, for every operation whose output is the worker's answer. */
@@ -93,8 +107,26 @@ function handlerThatAsks<Name extends ForwardedOperationName>(
   name: Name,
 ): (input: InputOf<Name>, call: Call) => Promise<Result<OutputOf<Name>>> {
   return async (input, call) => ({
-    body: await readSession(call.session.commands, name, input, commandCallOf(call)),
+    body: await readSession(call.session.commands, name, input as CommandInputOf<Name>, commandCallOf(call)),
   });
+}
+
+/** Counts the calls that go on with a request for a passkey, for each session. */
+function withPasskeyLimit(
+  handlers: Handlers,
+  { countPasskeyCall }: Pick<RateLimits, 'countPasskeyCall'>,
+): Handlers {
+  const limited = rows
+    .filter(([, { isForOperator, isLimited }]) => isForOperator && isLimited)
+    .map(([name]) => {
+      const handle = handlers[name] as AnyHandler;
+      const counted: AnyHandler = async (input, call) => {
+        await countPasskeyCall(call.session.name);
+        return handle(input, call);
+      };
+      return [name, counted];
+    });
+  return { ...handlers, ...Object.fromEntries(limited) };
 }
 
 function commandCallOf(

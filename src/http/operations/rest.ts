@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Operation } from '../../contract/operations/operation.js';
 import { rows } from '../../contract/operations.js';
+import { requireOperator } from '../auth/operator.js';
 import { type BodyBound, readJsonObject } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { appliedPreferences, headerValues, parseIdempotencyKey } from '../core/headers.js';
@@ -24,10 +25,11 @@ export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
         isLimited: operation.isLimited,
         doc: null,
         async handle(exchange, session) {
+          if (operation.isForOperator) requireOperator(exchange);
           const isEmpty = takesNothing && route.method === 'GET' && exchange.target.search === '';
           const input = isEmpty ? {} : await readInput(exchange, route.method);
           const call = callOf(exchange, session, operation);
-          const { body, status = 200, headers } = await handler(input as never, call);
+          const { body, status = operation.status ?? 200, headers } = await handler(input as never, call);
           refuseIfLoginEnded(exchange, operation);
           const json = body instanceof Json ? body.bytes : JSON.stringify(body);
           send(exchange.response, status, jsonType, json, headers);

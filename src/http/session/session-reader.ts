@@ -3,6 +3,7 @@ import { ApiError } from '../../contract/errors.js';
 import { parseAs } from '../../contract/json.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { type PairingCode, pairingCodeSchema } from '../../contract/pairing-code.js';
+import { type OpenPasskey, openPasskeySchema, type PasskeyStatus } from '../../contract/passkey.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
@@ -33,6 +34,8 @@ export interface SessionReader {
   /** The status, and the codes that a phone accepts now. */
   qr(): Promise<QrView>;
   qrPng(): Promise<Buffer | null>;
+  /** WhatsApp's open request for a passkey. Throws `passkey_not_pending`. */
+  passkey(): Promise<PasskeyView>;
 }
 
 export interface QrView extends StatusView {
@@ -40,9 +43,14 @@ export interface QrView extends StatusView {
   readonly image: string | null;
   /** null: there is none to type. */
   readonly pairingCode: PairingCode | null;
+  /** WhatsApp's request for a passkey; null: there is none. */
+  readonly passkey: PasskeyView | null;
   /** Why the login was lost; null: it was not, or a phone is linked again. */
   readonly loginLost: string | null;
 }
+
+/** The request for a passkey, with what only the operator may see. */
+export type PasskeyView = PasskeyStatus & Pick<OpenPasskey, 'options' | 'code'>;
 
 export interface StatusView {
   readonly status: Status;
@@ -62,11 +70,18 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
   });
 
   const withCodes = memoizeLast(
-    (view: StatusView, image: string | null, pairing: string | null, loginLost: string | null): QrView => ({
+    (
+      view: StatusView,
+      image: string | null,
+      pairing: string | null,
+      loginLost: string | null,
+      open: string | null,
+    ): QrView => ({
       ...view,
       image: canBeScanned(view) ? image : null,
       pairingCode: canBeTyped(view) ? parseAs(pairingCodeSchema, pairing) : null,
       loginLost,
+      passkey: passkeyOf(view, open),
     }),
   );
 
@@ -84,10 +99,26 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
     }),
 
     qr: oneAtATime(async () => {
-      const [stored = null, beat = null, image = null, pairing = null, lost = null] = await viaRedis(() =>
-        redis.mget(k.state, k.heartbeat, k.qrBase64, k.pairingCode, k.loginLost),
+      const [stored = null, beat = null, image = null, pairing = null, lost = null, open = null] =
+        await viaRedis(() =>
+          redis.mget(k.state, k.heartbeat, k.qrBase64, k.pairingCode, k.loginLost, k.passkey),
+        );
+      return withCodes(viewOf(stored, beat), image, pairing, lost, open);
+    }),
+
+    passkey: oneAtATime(async () => {
+      const [stored = null, beat = null, open = null] = await viaRedis(() =>
+        redis.mget(k.state, k.heartbeat, k.passkey),
       );
-      return withCodes(viewOf(stored, beat), image, pairing, lost);
+      const view = viewOf(stored, beat);
+      const passkey = passkeyOf(view, open);
+      if (passkey !== null) return passkey;
+      const { state, last_error } = view.status;
+      const why =
+        state === 'passkey_required' && last_error !== null ? last_error : `the session is ${state}`;
+      throw new ApiError('passkey_not_pending', `there is no request for a passkey to answer: ${why}`, {
+        method: 'GET',
+      });
     }),
 
     qrPng: oneAtATime(async () => {
@@ -96,6 +127,15 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
       return canBeScanned(view) ? (image ?? null) : null;
     }),
   };
+}
+
+/** null: WhatsApp does not ask for a passkey, or the session has no owner who could give it. */
+function passkeyOf({ status, heartbeat }: StatusView, open: string | null): PasskeyView | null {
+  if (status.passkey === null || heartbeat !== 'live') return null;
+  const secret = parseAs(openPasskeySchema, open);
+  // The two are written together, but may be read between two writes.
+  const { options, code } = secret?.id === status.passkey.id ? secret : { options: null, code: null };
+  return { ...status.passkey, options, code };
 }
 
 function parseStored(json: string | null): Status | null {

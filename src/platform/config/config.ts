@@ -36,6 +36,8 @@ export interface Config {
   readonly chromeExecutable: string;
   readonly chromeArgs: readonly string[];
   readonly headless: boolean;
+  /** WhatsApp's requests for a passkey can be answered by the operator. */
+  readonly relaysPasskey: boolean;
   /** The environment without the product's variables: a browser must not see keys and passwords. */
   readonly browserEnvironment: Environment;
   readonly webVersion: string | null;
@@ -110,6 +112,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     chromeExecutable,
     chromeArgs: v.WHATSAPP_CHROME_ARGS,
     headless: v.WHATSAPP_HEADLESS,
+    relaysPasskey: v.WHATSAPP_PASSKEY === 'on',
     browserEnvironment: Object.fromEntries(
       Object.entries(environment).filter(([name]) => !name.startsWith('WHATSAPP_') && name !== 'REDIS_URL'),
     ),

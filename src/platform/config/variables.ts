@@ -46,6 +46,7 @@ const variables = z.object({
     .default('info'),
   WHATSAPP_WEB_VERSION: webVersion.optional(),
   WHATSAPP_DEVICE_NAME: deviceName.default('Holdline'),
+  WHATSAPP_PASSKEY: z.enum(['on', 'off'], { error: 'must be on or off' }).default('on'),
   WHATSAPP_LANGUAGES: languages.default([]),
   WHATSAPP_TIME_ZONE: timeZone.optional(),
   WHATSAPP_SEND_TTL_S: integer(1, 604_800).default(3_600),

@@ -5,6 +5,7 @@ import { parseAs } from '../../contract/json.js';
 import { cutText } from '../../contract/json-size.js';
 import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
 import type { PairingCode } from '../../contract/pairing-code.js';
+import type { OpenPasskey } from '../../contract/passkey.js';
 import {
   type Fence,
   formatFence,
@@ -33,6 +34,8 @@ export interface StatusWrite {
   readonly status: Status;
   readonly qr?: StoredQr | null;
   readonly pairingCode?: PairingCode | null;
+  /** Kept until `status.passkey.expires_at`. */
+  readonly passkey?: OpenPasskey | null;
   /** Why the login was lost. Kept until a phone is linked. */
   readonly loginLost?: string | null;
   /** For a supervisor's writes: also sets the heartbeat to `live`, for this time. */
@@ -48,13 +51,14 @@ export interface StatusWrite {
  * one. False: refused, nothing has changed.
  */
 export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
-  const { session, expected, status, qr, pairingCode = null, heartbeatTtlMs = 0 } = write;
+  const { session, expected, status, qr, pairingCode = null, passkey = null, heartbeatTtlMs = 0 } = write;
   const k = sessionKeys(session);
   return writeWithEvents(redis, k, write, (json, before, events) =>
     publishScript(
       redis,
       [
         ...[k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events, k.pairingCode, k.loginLost],
+        k.passkey,
         ...accountCleanupKeys(session),
       ],
       [
@@ -68,13 +72,20 @@ export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean
         write.deletesAccountData ? 1 : 0,
         status.account?.wid ?? '',
         pairingCode === null ? '' : JSON.stringify(pairingCode),
-        pairingCode === null ? 0 : Math.max(1, Date.parse(pairingCode.expires_at) - Date.now()),
+        pairingCode === null ? 0 : msUntil(pairingCode.expires_at),
         cutText(write.loginLost ?? '', bounds.statusText),
         isLinkedState(status.state) ? 1 : 0,
+        passkey === null ? '' : JSON.stringify(passkey),
+        passkey === null ? 0 : msUntil(status.passkey?.expires_at ?? null),
         ...events,
       ],
     ),
   );
+}
+
+/** At least 1 ms: the time of a TTL. */
+function msUntil(expiresAt: string | null): number {
+  return Math.max(1, Date.parse(expiresAt ?? '') - Date.now() || 0);
 }
 
 /** Lua: fails if the key of the events has a wrong type. Runs before the fence moves, so that the script can run again. */
@@ -82,14 +93,14 @@ function requireStreamLua(key: number): string {
   return `redis.call('XRANGE', KEYS[${key}], '0-0', '0-0')`;
 }
 
-// KEYS fence state qrPng qrBase64 heartbeat events pairingCode loginLost, accountCleanupKeys
+// KEYS fence state qrPng qrBase64 heartbeat events pairingCode loginLost passkey, accountCleanupKeys
 // ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, pairingCode ('': none), its ms,
-// loginLost ('': unchanged), 1 if a phone is linked, eventArgs
+// loginLost ('': unchanged), 1 if a phone is linked, passkey ('': none), its ms, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 const publishScript = luaScript<number>(
   'publishStatus',
-  8 + accountCleanupKeyCount,
-  `${accountCleanupLua(9)}
+  9 + accountCleanupKeyCount,
+  `${accountCleanupLua(10)}
    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
    ${requireStreamLua(6)}
@@ -105,10 +116,12 @@ const publishScript = luaScript<number>(
    end
    if ARGV[10] == '' then redis.call('DEL', KEYS[7])
    else redis.call('SET', KEYS[7], ARGV[10], 'PX', ARGV[11]) end
+   if ARGV[14] == '' then redis.call('DEL', KEYS[9])
+   else redis.call('SET', KEYS[9], ARGV[14], 'PX', ARGV[15]) end
    if ARGV[13] == '1' then redis.call('DEL', KEYS[8])
    elseif ARGV[12] ~= '' then redis.call('SET', KEYS[8], ARGV[12]) end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   ${addEventsLua(6, 14)}`,
+   ${addEventsLua(6, 16)}`,
 );
 
 export interface RunEnd {
@@ -135,7 +148,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const k = sessionKeys(session);
   const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked, reason };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
-  const login = [k.snapshot, k.previousSnapshot, k.backupSummary, k.pairingCode, k.loginLost];
+  const login = [k.snapshot, k.previousSnapshot, k.backupSummary, k.pairingCode, k.loginLost, k.passkey];
   return writeWithEvents(redis, k, end, (json, before, events) =>
     endScript(
       redis,
@@ -156,14 +169,14 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 }
 
 // KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
-// pairingCode loginLost, accountCleanupKeys
+// pairingCode loginLost passkey, accountCleanupKeys
 // ARGV expected ('': no fence yet) next status startId intent outcome, wipedEpoch (0: no logout), before, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
   'endRun',
-  15 + accountCleanupKeyCount,
-  `${accountCleanupLua(16)}
+  16 + accountCleanupKeyCount,
+  `${accountCleanupLua(17)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    local intent = redis.call('GET', KEYS[4])
@@ -176,7 +189,7 @@ const endScript = luaScript<number>(
    redis.call('SET', KEYS[1], ARGV[2])
    redis.call('SET', KEYS[2], ARGV[3])
    redis.call('SET', KEYS[3], 'ended')
-   redis.call('DEL', KEYS[8], KEYS[9], KEYS[14])
+   redis.call('DEL', KEYS[8], KEYS[9], KEYS[14], KEYS[16])
    if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4]) end
    if ARGV[5] ~= '' then
      if intent == ARGV[5] then redis.call('DEL', KEYS[4]) end

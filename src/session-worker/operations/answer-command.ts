@@ -10,12 +10,14 @@ import { PageLacksError, WhatsAppSilentError } from '../whatsapp/page-errors.js'
 import { boundAnswer } from './answer-size.js';
 import { messageFunctions } from './messages.js';
 import type { CommandParts, OperationFunctions, SendFunctions } from './parts.js';
+import { passkeyFunctions } from './passkey.js';
 import { sendFunctions } from './sends.js';
 import { sessionFunctions } from './session.js';
 
 /** What the session worker can do, by name. If an operation of the table has no function here, that is a type error. */
 const functions: OperationFunctions & SendFunctions = {
   ...sessionFunctions,
+  ...passkeyFunctions,
   ...messageFunctions,
   ...sendFunctions,
 };

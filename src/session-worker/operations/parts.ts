@@ -1,5 +1,7 @@
-import type { AnswerOf, InputOf, WorkerOperationName } from '../../contract/operations.js';
+import type { AnswerOf, CommandInputOf, WorkerOperationName } from '../../contract/operations.js';
+import type { PasskeyCredential } from '../../contract/passkey.js';
 import type { SendCommands } from '../../contract/worker-commands.js';
+import type { DeviceLinking } from '../device-linking.js';
 import type { PhoneCompleter } from '../phone-completer.js';
 import type { WhatsAppClient } from '../whatsapp/client.js';
 
@@ -7,13 +9,16 @@ import type { WhatsAppClient } from '../whatsapp/client.js';
 export interface CommandParts {
   readonly client: WhatsAppClient;
   readonly phones: PhoneCompleter;
+  readonly linking: Pick<DeviceLinking, 'ceremony' | 'cancelPasskey'>;
+  /** The owner's answer that a command names, once; null: there is none. */
+  readonly takePasskeyAnswer: (token: string) => Promise<PasskeyCredential | null>;
 }
 
 /** One function for each operation of the table that the session worker carries out. */
 export type OperationFunctions = {
   readonly [Name in WorkerOperationName]: (
     parts: CommandParts,
-    input: InputOf<Name>,
+    input: CommandInputOf<Name>,
   ) => Promise<AnswerOf<Name>>;
 };
 

@@ -10,6 +10,8 @@ import { AttachedClient } from './attached-client.js';
 import { isPageGone } from './exit-classifier.js';
 import type { AgentFunction, AgentInput, AgentOutput } from './in-page/agent.js';
 import type { PageReport } from './in-page/linking.js';
+import type { Passkey } from './in-page/passkey.js';
+import type { RelayAnswer } from './in-page/passkey-relay.js';
 import type { PageExamination } from './in-page/self-test.js';
 import { LoginCodes } from './login-codes.js';
 import { putBackLogin } from './login-storage.js';
@@ -35,6 +37,10 @@ interface ClientEvents {
   readonly onExamined: (examination: PageExamination, isSynced: boolean) => void;
   /** Settles when there is room for more. `dropped`: number of events that the page lost before these. */
   readonly onChatEvents: (events: readonly ChatEvent[], dropped: number) => Promise<void>;
+  /** The page requests a passkey. `options`: PublicKeyCredentialRequestOptionsJSON, not checked. */
+  readonly onPasskeyAsked: (options: unknown) => Promise<RelayAnswer>;
+  /** The page no longer waits for that. */
+  readonly onPasskeyAborted: () => void;
   /** The page has another version than the pinned one. */
   readonly onWrongVersion: (message: string) => void;
   /** The page itself was answered with an error, e.g. 500. */
@@ -54,6 +60,8 @@ interface ClientOptions {
   readonly protocolTimeoutMs: number;
   readonly callTimeoutMs: number;
   readonly pairingCodeMs: number;
+  /** The page's requests for a passkey go to `onPasskeyAsked`. */
+  readonly relaysPasskey: boolean;
   readonly events: ClientEvents;
 }
 
@@ -134,6 +142,11 @@ export class WhatsAppClient {
     return this.#calls.callWhenReady(name, input, timeoutMs);
   }
 
+  /** Presses a button of the page's screen for passkeys. Rejects if the page lacks it. */
+  async pressPasskey(button: Exclude<keyof Passkey, 'passkeyScreen' | 'watchForPasskey'>): Promise<void> {
+    await this.#calls.call(button, undefined);
+  }
+
   /** Runs the library's steps to `ready`, for a sync that it missed; rejects with what fails in them. */
   async makeReady(): Promise<void> {
     await this.#calls.evaluate('window.onAppStateHasSyncedEvent()');
@@ -174,9 +187,9 @@ export class WhatsAppClient {
   }
 
   async #onLoaded(): Promise<void> {
-    const { webVersion, deviceName, events } = this.#options;
+    const { webVersion, deviceName, relaysPasskey, events } = this.#options;
     await this.#calls.install();
-    const input = { needs: linkingNeeds, deviceName };
+    const input = { needs: linkingNeeds, deviceName, relaysPasskey };
     const examination = await this.#calls.call('setUpLoadedPage', input, examinationMs);
     if (webVersion !== null && examination.version !== webVersion) {
       const message = wrongVersionSentence(webVersion, examination.version);
@@ -202,7 +215,7 @@ export class WhatsAppClient {
     await new StartPages(webVersionsDir, webVersion).keep(version, startPage);
   }
 
-  async #receive(message: unknown): Promise<void> {
+  async #receive(message: unknown): Promise<RelayAnswer | undefined> {
     const { events } = this.#options;
     const note = toPageNote(message);
     switch (note?.type) {
@@ -211,12 +224,19 @@ export class WhatsAppClient {
           if (event.type !== 'message_ack') continue;
           this.acks.record(event.data.id, { ack: event.data.ack, timestamp: event.timestamp });
         }
-        return events.onChatEvents(note.events, note.dropped);
+        await events.onChatEvents(note.events, note.dropped);
+        return;
       case 'socket-state':
         if (!passingStates.includes(note.state)) events.onDisconnected(note.state);
         return;
       case 'unlinked':
-        return this.#logoutConfirmed.resolve(note.isConfirmed);
+        this.#logoutConfirmed.resolve(note.isConfirmed);
+        return;
+      case 'passkey-asked':
+        return events.onPasskeyAsked(note.options);
+      case 'passkey-aborted':
+        events.onPasskeyAborted();
     }
+    return;
   }
 }

@@ -38,6 +38,10 @@ export function toPageNote(message: unknown): PageNote | null {
     }
     case 'unlinked':
       return { type: 'unlinked', isConfirmed: m.isConfirmed === true };
+    case 'passkey-asked':
+      return { type: 'passkey-asked', options: m.options };
+    case 'passkey-aborted':
+      return { type: 'passkey-aborted' };
     default:
       return null;
   }

@@ -22,7 +22,7 @@ export async function runRead(
   const operation = findWorkerOperation(job.operation);
   if (operation === null) return tooOld(`"${job.operation}"`);
   // Fields that a later version added are ignored.
-  const input = operation.input.strip().safeParse(job.input);
+  const input = (operation.command ?? operation.input).strip().safeParse(job.input);
   if (!input.success) return tooOld(`this input of "${job.operation}"`);
   const { name, needs, delivery } = operation;
   let mayBeDone = false;

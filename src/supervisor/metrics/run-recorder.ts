@@ -1,5 +1,6 @@
 import type { OnBound } from '../../contract/bounds.js';
 import type { ExitReason } from '../../contract/exit-reasons.js';
+import type { PasskeyOutcome } from '../../contract/passkey.js';
 import type { SessionState } from '../../contract/status.js';
 import type { Recycling } from '../recycling/recycler.js';
 import type { SupervisorMetrics } from './supervisor-metrics.js';
@@ -54,6 +55,12 @@ export class RunRecorder {
   recordRecycle(why: Recycling['why']): void {
     this.recordIncarnationEnd('recycled');
     this.#metrics.recycles.inc({ session: this.#session, why });
+  }
+
+  /** `answeredMs`: until the owner's answer; null: there was none. */
+  recordPasskey(outcome: PasskeyOutcome, answeredMs: number | null): void {
+    this.#metrics.passkeys.inc({ outcome });
+    if (answeredMs !== null) this.#metrics.passkeyAnswerDuration.observe(answeredMs / 1_000);
   }
 
   readonly onBound: OnBound = (bound) => this.#metrics.bounds.inc({ bound });

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram } from 'prom-client';
 import { MiB } from '../../contract/bounds.js';
 import { type ExitReason, exitReasons } from '../../contract/exit-reasons.js';
 import { defaultSession } from '../../contract/names.js';
+import { passkeyOutcomes } from '../../contract/passkey.js';
 import type { Config } from '../../platform/config/config.js';
 import { createBoundCounter } from '../../platform/metrics/bound-counter.js';
 import { createDeploymentMetrics } from '../../platform/metrics/deployment-metrics.js';
@@ -35,6 +36,8 @@ export class SupervisorMetrics {
   readonly recoveryDuration;
   readonly commands;
   readonly commandDuration;
+  readonly passkeys;
+  readonly passkeyAnswerDuration;
   readonly bounds;
   readonly #parts: SupervisorMetricsParts;
   readonly #refreshDeployment: () => Promise<void>;
@@ -82,6 +85,17 @@ export class SupervisorMetrics {
     this.commandDuration = duration('command', 'From the acceptance of a command to its outcome.', [
       'operation',
     ]);
+    this.passkeys = counter(
+      'passkey_requests',
+      "WhatsApp's requests for a passkey that ended here, by outcome.",
+      ['outcome'],
+    );
+    for (const outcome of passkeyOutcomes) this.passkeys.inc({ outcome }, 0);
+    this.passkeyAnswerDuration = duration(
+      'passkey_answer',
+      "From WhatsApp's request for a passkey to the owner's answer.",
+      [],
+    );
     this.bounds = createBoundCounter(registers);
     this.#sessions = gauge('supervisor_sessions', 'Sessions that this supervisor runs.');
     this.#sessionsMax = gauge('supervisor_sessions_max', 'Sessions that it can run.');

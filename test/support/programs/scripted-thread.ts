@@ -121,7 +121,7 @@ function publish(state: SessionState): void {
   const known = state === 'qr' ? null : account;
   lastState = state;
   const lastError = behaviour === 'writes too much' ? 'e'.repeat(100_000) : null;
-  writer.write({ state, lastError, account: known, qr }, { qr: image, pairingCode: null });
+  writer.write({ state, lastError, account: known, qr }, { qr: image, pairingCode: null, passkey: null });
   say({ type: 'state', state, account: known });
 }
 

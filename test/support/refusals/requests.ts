@@ -29,7 +29,7 @@ export const onKey =
 
 /** A state written by a session worker. It sets no heartbeat; a supervisor's write does. */
 export const threadWrite: Requests = ({ step, words }) =>
-  step === 'holdline_publishStatus' && words[8 + accountCleanupKeyCount + 5] === '0';
+  step === 'holdline_publishStatus' && words[9 + accountCleanupKeyCount + 5] === '0';
 
 function queueOf(kind: 'sessions' | 'sends' | 'reads', session: string): string {
   if (kind === 'sessions') return sessionsQueue;

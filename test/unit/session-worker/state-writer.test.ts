@@ -30,7 +30,7 @@ beforeEach(async () => {
   await direct.set(k.fence, formatFence(fence));
 });
 
-const noCodes = { qr: null, pairingCode: null };
+const noCodes = { qr: null, pairingCode: null, passkey: null };
 
 function open() {
   const facts = { auth_dir: '/auth', chrome_executable: '/chromium', headless: true, session: 'default' };
@@ -64,7 +64,10 @@ test('the QR is written with its state', async () => {
   const png = Buffer.from([1, 2, 255]);
   const qr = { number: 1, issued_at: new Date().toISOString(), expires_at: null };
   const image = { png, base64: png.toString('base64') };
-  writer.write({ state: 'qr', lastError: null, account: null, qr }, { qr: image, pairingCode: null });
+  writer.write(
+    { state: 'qr', lastError: null, account: null, qr },
+    { qr: image, pairingCode: null, passkey: null },
+  );
   await eventually(async () => (await stored())?.has_qr === true);
   assert.deepEqual(await direct.getBuffer(k.qrPng), png);
 });
@@ -73,7 +76,7 @@ test('a pairing code is written with its state, for as long as it is valid', asy
   const { writer, write } = open();
   const expires_at = new Date(Date.now() + 60_000).toISOString();
   const pairingCode = { code: 'ABCD1234', phone_number: '15551234567', expires_at };
-  writer.write({ state: 'qr', lastError: null, account: null }, { qr: null, pairingCode });
+  writer.write({ state: 'qr', lastError: null, account: null }, { qr: null, pairingCode, passkey: null });
   await eventually(async () => (await direct.exists(k.pairingCode)) === 1);
   assert.deepEqual(JSON.parse((await direct.get(k.pairingCode)) ?? ''), pairingCode);
   const ttlMs = await direct.pttl(k.pairingCode);

@@ -7,6 +7,8 @@ import { linking, reportWithoutAgent } from './linking.js';
 import { logout } from './logout.js';
 import { nodeChannel } from './node-channel.js';
 import { pageAccess } from './page-access.js';
+import { passkey } from './passkey.js';
+import { passkeyRelay } from './passkey-relay.js';
 import { repairs } from './repairs.js';
 import { selfTest } from './self-test.js';
 import { sending } from './sending.js';
@@ -24,7 +26,9 @@ const scripts = [
   descriptions,
   repairs,
   linking,
+  passkey,
   nodeChannel,
+  passkeyRelay,
   chatListener,
   logout,
   chats,

@@ -1,4 +1,5 @@
 import type { Foreign, PageAccess } from './page-access.js';
+import type { Passkey, PasskeyScreen } from './passkey.js';
 
 /** What the page reports about its state. */
 export interface PageReport {
@@ -11,8 +12,8 @@ export interface PageReport {
   readonly isLoaded: boolean;
   /** WhatsApp has sent the page to its logged-out address (`post_logout=1`). */
   readonly isLoggedOut: boolean;
-  /** WhatsApp asks the person for a passkey. */
-  readonly asksForPasskey: boolean;
+  /** WhatsApp asks the person for a passkey; null: it does not. */
+  readonly passkey: PasskeyScreen | null;
 }
 
 /** The report of a page that does not have the agent yet. This function is sent to the page as text, like a page script. */
@@ -24,7 +25,7 @@ export function reportWithoutAgent(window: Foreign): PageReport {
     hasBegunReadySteps: false,
     isLoaded: window.document.readyState === 'complete',
     isLoggedOut: String(window.location.search).includes('post_logout=1'),
-    asksForPasskey: false,
+    passkey: null,
   };
 }
 
@@ -38,14 +39,13 @@ export interface Linking {
   backToQr(): Promise<void>;
   /** Sets what the phone lists under Linked devices. Must run before the page registers this device. */
   nameDevice(input: { name: string }): 'named' | 'not-possible';
-  /** After this, `report` also notices a request for a passkey that the page shows only by an event. */
-  watchForPasskey(): void;
+  /** `Socket.state` is that of a device that is not linked. */
+  isUnpaired(): boolean;
+  /** How a device is being linked: a text, such as `QR_CODE`. */
+  pairingType(): Foreign;
 }
 
-export function linking(page: PageAccess): Linking {
-  let hasPasskeyEvent = false;
-  let isWatching = false;
-
+export function linking(page: PageAccess & Pick<Passkey, 'passkeyScreen'>): Linking {
   const socket = () => page.member('WAWebSocketModel.Socket');
 
   function state(): string | null {
@@ -55,23 +55,6 @@ export function linking(page: PageAccess): Linking {
 
   function pairingType(): Foreign {
     return page.attempt(() => page.member('WAWebAltDeviceLinkingApi.getPairingType')());
-  }
-
-  function isPasskeyShown(): boolean {
-    const shown = page.attempt(() =>
-      page.window.document.querySelector('[data-testid=shortcake_passkey_screen]'),
-    );
-    return shown !== undefined && shown !== null;
-  }
-
-  function asksForPasskey(): boolean {
-    if (!(state()?.startsWith('UNPAIRED') ?? false)) {
-      hasPasskeyEvent = false;
-      return false;
-    }
-    const type = pairingType();
-    if (typeof type === 'string') return type === 'SHORTCAKE_PASSKEY' || isPasskeyShown();
-    return hasPasskeyEvent || isPasskeyShown();
   }
 
   function setPairingType(type: string): void {
@@ -99,7 +82,7 @@ export function linking(page: PageAccess): Linking {
       hasBegunReadySteps: page.window.WWebJS !== undefined,
       isLoaded: page.window.document.readyState === 'complete',
       isLoggedOut: String(page.window.location.search).includes('post_logout=1'),
-      asksForPasskey: asksForPasskey(),
+      passkey: page.passkeyScreen(),
     }),
     refreshQr,
     async pairingCode({ digits, timeoutMs }) {
@@ -114,7 +97,6 @@ export function linking(page: PageAccess): Linking {
       return page.within(timeoutMs, 'WhatsApp', ask());
     },
     async backToQr() {
-      hasPasskeyEvent = false;
       const begin = page.member('WAWebAltDeviceLinkingApi.initializeQRLinking');
       if (typeof begin === 'function') {
         await page.atMost(5_000, () => begin());
@@ -137,16 +119,7 @@ export function linking(page: PageAccess): Linking {
       if (typeof info === 'function') utils.info = () => ({ ...info.call(utils), os: name });
       return typeof getResult === 'function' || typeof info === 'function' ? 'named' : 'not-possible';
     },
-    watchForPasskey() {
-      if (isWatching) return;
-      isWatching = true;
-      page.attempt(() =>
-        page
-          .member('WAWebLinkDeviceEvents.WAWebLinkDeviceEvents')
-          .on('link_device_events:passkey_prologue_request', () => {
-            hasPasskeyEvent = true;
-          }),
-      );
-    },
+    isUnpaired: () => state()?.startsWith('UNPAIRED') ?? false,
+    pairingType,
   };
 }

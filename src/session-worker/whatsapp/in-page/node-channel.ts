@@ -17,7 +17,10 @@ export type FromPage =
   /** Settles when Node has room for more. `dropped`: how many older events the page has dropped since the last batch. */
   | { readonly type: 'events'; readonly events: readonly PageEvent[]; readonly dropped: number }
   | { readonly type: 'socket-state'; readonly state: string }
-  | { readonly type: 'unlinked'; readonly isConfirmed: boolean };
+  | { readonly type: 'unlinked'; readonly isConfirmed: boolean }
+  /** The page requests a passkey: `options` are PublicKeyCredentialRequestOptionsJSON. Settles with a `RelayAnswer`. */
+  | { readonly type: 'passkey-asked'; readonly options: unknown }
+  | { readonly type: 'passkey-aborted' };
 
 export interface NodeChannel {
   /** Waits until Node has taken the message. Rejects if Node could not take it. */

@@ -5,6 +5,8 @@ import type { Descriptions } from './descriptions.js';
 import type { Ids } from './ids.js';
 import type { Linking } from './linking.js';
 import type { Foreign, PageAccess } from './page-access.js';
+import type { Passkey } from './passkey.js';
+import type { PasskeyRelay } from './passkey-relay.js';
 import type { RepairResult, Repairs } from './repairs.js';
 import type { Sending } from './sending.js';
 
@@ -29,9 +31,13 @@ export interface PageExamination {
 export interface SelfTest {
   /**
    * Prepares a page that has loaded its scripts: sets the device name, applies the repairs, and checks that the page has
-   * everything in `needs`.
+   * everything in `needs`. With `relaysPasskey`, Node answers the page's requests for a passkey.
    */
-  setUpLoadedPage(input: { needs: Needs; deviceName: string }): Promise<PageExamination>;
+  setUpLoadedPage(input: {
+    needs: Needs;
+    deviceName: string;
+    relaysPasskey: boolean;
+  }): Promise<PageExamination>;
   /**
    * Listens to a page that has synced, and tests it: checks `needs` again, makes a key, describes chats and messages, and
    * finds a message by its id. Sends nothing.
@@ -40,7 +46,7 @@ export interface SelfTest {
 }
 
 export function selfTest(
-  page: PageAccess & Ids & Descriptions & Repairs & Linking & ChatListener & Sending,
+  page: PageAccess & Ids & Descriptions & Repairs & Linking & Passkey & PasskeyRelay & ChatListener & Sending,
 ): SelfTest {
   const trialMs = 3_000;
   const sampleSize = 5;
@@ -132,10 +138,11 @@ export function selfTest(
   }
 
   return {
-    async setUpLoadedPage({ needs, deviceName }) {
+    async setUpLoadedPage({ needs, deviceName, relaysPasskey }) {
       // First: the page registers this device soon.
       page.attempt(() => page.nameDevice({ name: deviceName }));
       page.attempt(() => page.watchForPasskey());
+      if (relaysPasskey) page.attempt(() => page.relayPasskey());
       return { repairs: page.repairPage(), version: version(), findings: await test(needs, false) };
     },
     async setUpSyncedPage({ needs }) {

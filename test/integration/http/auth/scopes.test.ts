@@ -34,6 +34,13 @@ const pinned: Readonly<Record<string, Scope | 'open'>> = {
   },
   ...{ 'POST /api/pairing-code': 'admin', 'POST /api/stop': 'admin', 'POST /api/logout': 'admin' },
   ...{ 'POST /api/qr-links': 'admin' },
+  ...{
+    'GET /api/auth/passkey': 'admin',
+    'POST /api/auth/passkey/answer': 'admin',
+    'POST /api/auth/passkey/confirm': 'admin',
+    'POST /api/auth/passkey/retry': 'admin',
+    'POST /api/auth/passkey/cancel': 'admin',
+  },
   ...{ 'GET /livez': 'open', 'GET /readyz': 'open', 'GET /login': 'open', 'POST /login': 'open' },
   ...{ 'GET /link/{token}': 'open', 'POST /link/{token}': 'open' },
 };

@@ -55,7 +55,7 @@ describe('the status that a replica answers', () => {
       ...{ state: 'stopped', ready: false, authenticated: false, auth_dir: '/srv/holdline/auth' },
       ...{ chrome_executable: '', headless: true, has_qr: false, last_error: null, account: null },
       ...{ session: 'default', epoch: 0, incarnation: 0, restarts: 0, supervisor: null },
-      ...{ updated_at: null, qr: null, page: null },
+      ...{ updated_at: null, qr: null, passkey: null, page: null },
     });
   });
 

@@ -70,12 +70,12 @@ function filesOfTools(): string[] {
   return files.map((file) => readFileSync(join(src, file), 'utf8'));
 }
 
-/** The texts within `new ApiError(…)` and `super(…)`, without the hint for callers over HTTP. */
+/** The texts within `new ApiError(…)` and `super(…)`, without what is for callers over HTTP only. */
 function literalsOfErrors(source: string): string[] {
   return source
     .split(/new ApiError\(|\bsuper\(/)
     .slice(1)
-    .map((rest) => argumentsAtStart(rest).replace(/httpHint: (?:'[^']*'|`[^`]*`)/g, ''))
+    .map((rest) => argumentsAtStart(rest).replace(/httpHint: (?:'[^']*'|`[^`]*`)|method: 'GET'/g, ''))
     .flatMap((text) =>
       [...text.matchAll(/'([^'\n]*)'|`([^`]*)`/g)].map((found) => found[1] ?? found[2] ?? ''),
     );

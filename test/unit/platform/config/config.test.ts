@@ -159,6 +159,7 @@ describe('configuration', () => {
       chromeExecutable: '',
       chromeArgs: [],
       headless: true,
+      relaysPasskey: true,
       browserEnvironment: {},
       webVersion: null,
       deviceName: 'Holdline',

@@ -1,0 +1,44 @@
+import { ApiError } from '../../contract/errors.js';
+import { parseAuthority } from '../../platform/authority.js';
+import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
+import type { Exchange } from '../core/exchange.js';
+
+/** With these a proxy says that the request is somebody else's. */
+const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+
+/** The hosts that a request names: whom it asks, and the page that makes it. */
+const hostHeaders = ['origin', 'referer'] as const;
+
+type Request = Pick<Exchange, 'request' | 'caller' | 'admission'>;
+
+/**
+ * Whether an admin may do what can give the account to whoever asks. Without configured keys everybody is an admin who reaches the
+ * server, for example through a proxy. Then only requests made on this machine are the operator's, as far as they tell: a proxy may hide
+ * that it is one.
+ */
+export function isOperator({ request, caller, admission }: Request): boolean {
+  if (caller.scope !== 'admin') return false;
+  if (caller.via !== 'configuration') return true;
+  const { headers, socket } = request;
+  const host = parseAuthority(headers.host ?? '');
+  return (
+    isLoopbackAddress((socket.remoteAddress ?? '').replace(/^::ffff:/, '')) &&
+    host !== null &&
+    isLoopbackHost(host.name) &&
+    [admission.baseUrl, ...hostHeaders.flatMap((name) => headers[name] ?? [])].every(isOnThisMachine) &&
+    proxyHeaders.every((name) => headers[name] === undefined)
+  );
+}
+
+function isOnThisMachine(url: string): boolean {
+  return URL.canParse(url) && isLoopbackHost(new URL(url).hostname.replace(/^\[|\]$/g, ''));
+}
+
+/** Throws `forbidden`. */
+export function requireOperator(request: Request): void {
+  if (isOperator(request)) return;
+  throw new ApiError(
+    'forbidden',
+    'without API keys this is allowed only on the machine that runs the server, and not through a proxy; set WHATSAPP_API_KEYS to do it from elsewhere',
+  );
+}

@@ -1,0 +1,38 @@
+import type { PasskeyCeremony } from '../passkey-ceremony.js';
+import { notPending } from '../passkey-request.js';
+import { notRequested } from '../passkey-sentences.js';
+import type { CommandParts, OperationFunctions } from './parts.js';
+
+/** The operations of contract/operations/passkey.ts that need the page. */
+export const passkeyFunctions = {
+  async passkeyAnswer(parts, { id, token }) {
+    const credential = await parts.takePasskeyAnswer(token);
+    if (credential === null) throw notPending('the answer did not arrive in time; send it again');
+    const ceremony = requireCeremony(parts);
+    ceremony.answer(id, credential);
+    return { ok: true, passkey: ceremony.status };
+  },
+
+  async passkeyConfirm(parts, { id, code }) {
+    const ceremony = requireCeremony(parts);
+    await ceremony.confirm(id, code);
+    return { ok: true, passkey: ceremony.status };
+  },
+
+  async passkeyRetry(parts, { id }) {
+    const ceremony = requireCeremony(parts);
+    await ceremony.retry(id);
+    return { ok: true, passkey: ceremony.status };
+  },
+
+  async passkeyCancel(parts, { id }) {
+    requireCeremony(parts);
+    await parts.linking.cancelPasskey(id);
+    return { ok: true, passkey: null };
+  },
+} satisfies Partial<OperationFunctions>;
+
+function requireCeremony({ linking }: CommandParts): PasskeyCeremony {
+  if (linking.ceremony === null) throw notPending(notRequested);
+  return linking.ceremony;
+}

@@ -1,0 +1,233 @@
+import { ApiError } from '../contract/errors.js';
+import {
+  handoffMs,
+  type OpenPasskey,
+  type PasskeyCredential,
+  type PasskeyOutcome,
+  type PasskeyStatus,
+  type PasskeyStep,
+  passkeyRetriesMax,
+} from '../contract/passkey.js';
+import type { SessionWorkerTiming } from '../contract/thread-messages.js';
+import { atMost, deferred } from '../platform/deadline.js';
+import { notPending, type OnOutcome, PasskeyRequest } from './passkey-request.js';
+import * as sentences from './passkey-sentences.js';
+import type { WhatsAppClient } from './whatsapp/client.js';
+import type { PasskeyScreen } from './whatsapp/in-page/passkey.js';
+import type { RelayAnswer } from './whatsapp/in-page/passkey-relay.js';
+
+interface CeremonyOptions {
+  readonly client: Pick<WhatsAppClient, 'pressPasskey'>;
+  readonly timing: Pick<SessionWorkerTiming, 'passkeyMs' | 'passkeyAskMs' | 'passkeyStepMs'>;
+  /** Something that callers see has changed. */
+  readonly onChange: () => void;
+  readonly onOutcome: OnOutcome;
+}
+
+/** The page itself ends a step at its limit. This much longer is waited for that. */
+const stepGrace = 1.125;
+
+const order: readonly PasskeyStep[] = ['answer', 'phone', 'code', 'linking'];
+
+/**
+ * One scan that WhatsApp answers with a request for a passkey: from the first sight of its screen until the account is linked, or the
+ * ceremony is given up. Follows the page's screen, and presses its buttons for the operator.
+ */
+export class PasskeyCeremony {
+  readonly #options: CeremonyOptions;
+  #scannedAt = performance.now();
+  /** Of this scan. */
+  #attempts = 0;
+  /** How often Continue was pressed for this scan. */
+  #presses = 0;
+  #requestsSeen: number;
+  /** null: the page has not asked yet. */
+  #request: PasskeyRequest | null = null;
+  /** When Continue was pressed; null: the page has asked since. */
+  #continuedAt: number | null = null;
+  #asked = deferred<void>();
+  #published = '';
+
+  constructor(options: CeremonyOptions, screen: Pick<PasskeyScreen, 'requests'>) {
+    this.#options = options;
+    this.#requestsSeen = screen.requests;
+  }
+
+  /** null: the page has not asked yet. */
+  get status(): PasskeyStatus | null {
+    if (this.#request === null) return null;
+    const { id, step, attempt, expires_at, problem } = this.#request.status;
+    return { id, step, attempt, expires_at, code_needed: this.#isCodeNeeded(this.#request), problem };
+  }
+
+  /** How often WhatsApp has asked the page. */
+  get requestsSeen(): number {
+    return this.#requestsSeen;
+  }
+
+  /** What only the operator may see; null: nothing. */
+  get secret(): OpenPasskey | null {
+    return this.#request?.secret ?? null;
+  }
+
+  /** For `last_error`. */
+  get sentence(): string {
+    const { step = 'answer', problem = null } = this.#request ?? {};
+    if (step === 'failed') return sentences.failed(problem ?? sentences.notKnown);
+    if (this.#continuedForMs >= this.#options.timing.passkeyAskMs) return sentences.notKnown;
+    return step === 'answer' ? sentences.required : sentences.given;
+  }
+
+  /** Presses Continue, so that the page asks for the passkey: once for each scan, and when a person retries. */
+  async begin(): Promise<void> {
+    this.#continuedAt = performance.now();
+    this.#presses++;
+    this.#asked = deferred();
+    try {
+      await this.#options.client.pressPasskey('continuePasskey');
+    } catch (error) {
+      this.#continuedAt = null;
+      throw error;
+    }
+  }
+
+  /** The page asks. Settles with what its call of `navigator.credentials.get()` is answered with. */
+  ask(options: unknown): Promise<RelayAnswer> {
+    const { timing, onOutcome } = this.#options;
+    this.#request?.end('failed');
+    const request = new PasskeyRequest(options, ++this.#attempts, timing.passkeyMs, onOutcome);
+    this.#request = request;
+    this.#continuedAt = null;
+    this.#asked.resolve();
+    this.#tellChange();
+    return request.answered;
+  }
+
+  /** The page no longer waits for the answer. */
+  abort(): void {
+    if (this.#request?.isOpen) this.#fail(this.#request, sentences.pageGaveUp, 'failed');
+  }
+
+  /** Follows the page. Returns why the ceremony has to be given up; null: it goes on. */
+  follow(screen: PasskeyScreen): string | null {
+    const { passkeyMs, passkeyAskMs } = this.#options.timing;
+    const isScannedAgain = screen.requests > this.#requestsSeen;
+    this.#requestsSeen = screen.requests;
+    // Until the page has asked, its screen may be that of the attempt before.
+    if (this.#continuedAt === null || this.#continuedForMs >= passkeyAskMs) {
+      const hasFailed = this.#request?.step === 'failed' && screen.card === 'failed';
+      if (isScannedAgain && (screen.card === 'prompt' || hasFailed)) {
+        this.abort();
+        this.#scannedAt = performance.now();
+        this.#attempts = 0;
+        this.#presses = 0;
+        void this.begin().catch(() => undefined);
+        return null;
+      }
+      if (this.#request !== null) this.#advance(this.#request, screen);
+      // It did not ask at all. A request that has failed can be repeated and cancelled.
+      else if (this.#continuedAt !== null) void this.ask(null);
+    }
+    this.#tellChange();
+    const ageMs = this.#request?.stepMs ?? performance.now() - this.#scannedAt;
+    switch (this.#request?.step) {
+      case undefined:
+      case 'failed':
+        return ageMs > passkeyMs ? sentences.abandoned : null;
+      case 'answer':
+        return null;
+      default:
+        return ageMs > this.#options.timing.passkeyStepMs * stepGrace
+          ? sentences.ofStep(this.#request?.step ?? 'phone', 'timeout')
+          : null;
+    }
+  }
+
+  /** Throws an {@link ApiError} if the answer does not fit the open request, and then the page waits on. */
+  answer(id: string, credential: PasskeyCredential): void {
+    this.#require(id, 'answer').answer(credential, this.#options.timing.passkeyStepMs);
+    this.#tellChange();
+  }
+
+  /** Confirms the code in the page. Throws an {@link ApiError} if the phone shows another. */
+  async confirm(id: string, code: string): Promise<void> {
+    const request = this.#require(id, 'code');
+    request.compare(code);
+    await this.#options.client.pressPasskey('confirmPasskeyCode');
+    if (request.step === 'code') request.enter('linking', this.#options.timing.passkeyStepMs);
+    this.#tellChange();
+  }
+
+  /** Settles when the page has asked again, or has not in time. */
+  async retry(id: string): Promise<void> {
+    this.#require(id, 'failed');
+    if (this.#continuedAt === null || this.#continuedForMs >= this.#options.timing.passkeyAskMs) {
+      if (this.#presses > passkeyRetriesMax) throw tooManyRetries();
+      await this.begin();
+    }
+    await atMost(this.#asked.promise, this.#options.timing.passkeyAskMs);
+    if (this.#continuedAt !== null) throw new ApiError('timeout', sentences.notAskedAgain);
+  }
+
+  /** Throws an {@link ApiError} if it is not the open request. */
+  cancel(id: string): void {
+    if (this.#request === null) throw notPending(sentences.notRequested);
+    this.#request.requireStep(id, this.#request.step);
+    this.end('cancelled');
+  }
+
+  /** The ceremony is over, whatever its step. */
+  end(outcome: PasskeyOutcome): void {
+    this.#request?.end(outcome);
+  }
+
+  /** What the page shows goes forward only: it may show the step before for a moment. */
+  #advance(request: PasskeyRequest, { card, code, reason }: PasskeyScreen): void {
+    const { passkeyStepMs } = this.#options.timing;
+    if (request.isOpen && request.isLate) return this.#fail(request, sentences.expired, 'expired');
+    if (request.step === 'failed' || card === 'asking') return;
+    if (request.isOpen) return this.abort();
+    if (card === 'failed' || card === 'prompt') {
+      return this.#fail(request, sentences.ofStep(request.step, reason), 'refused');
+    }
+    if (order.indexOf(card) > order.indexOf(request.step)) request.enter(card, passkeyStepMs);
+    if (request.step === 'code') request.showCode(code);
+  }
+
+  #fail(request: PasskeyRequest, problem: string, outcome: PasskeyOutcome): void {
+    request.fail(problem, outcome, this.#options.timing.passkeyMs);
+    this.#tellChange();
+  }
+
+  #require(id: string, step: PasskeyStep): PasskeyRequest {
+    if (this.#request === null) throw notPending(sentences.notRequested);
+    this.#request.requireStep(id, step);
+    return this.#request;
+  }
+
+  /** How long the page has not asked although Continue was pressed; 0: it has asked. */
+  get #continuedForMs(): number {
+    return this.#continuedAt === null ? 0 : performance.now() - this.#continuedAt;
+  }
+
+  #isCodeNeeded({ step, attempt }: PasskeyRequest): boolean {
+    if (step === 'linking') return false;
+    const isHandoffOver = attempt > 1 || performance.now() - this.#scannedAt > handoffMs;
+    return step === 'code' || step === 'failed' || isHandoffOver;
+  }
+
+  #tellChange(): void {
+    const now = JSON.stringify([this.status, this.secret, this.sentence]);
+    if (now === this.#published) return;
+    this.#published = now;
+    this.#options.onChange();
+  }
+}
+
+function tooManyRetries(): ApiError {
+  return new ApiError(
+    'rate_limited',
+    `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`,
+    { headers: { 'retry-after': '1' } },
+  );
+}

@@ -1,5 +1,6 @@
 import { toBuffer } from 'qrcode';
 import { ApiError } from '../../src/contract/errors.js';
+import { passkeyCommand } from '../../src/contract/passkey-command.js';
 import { localAdmin } from '../../src/http/auth/authenticate.js';
 import type { Caller } from '../../src/http/core/caller.js';
 import { guestQrPage } from '../../src/http/pages/guest-qr-page.js';
@@ -10,12 +11,20 @@ import {
   codeFormPage,
   formProblemPage,
   logoutFormPage,
+  passkeyFormPage,
   stopFormPage,
 } from '../../src/http/pages/qr-forms.js';
 import { qrLinkPage, qrLinkProblemPage } from '../../src/http/pages/qr-link-page.js';
 import { qrPage } from '../../src/http/pages/qr-page.js';
 import type { QrPageView } from '../../src/http/session/qr-page-view.js';
-import { linkedAccount as account, qrSituation, withQr } from '../support/qr-situation.js';
+import * as passkeySentences from '../../src/session-worker/passkey-sentences.js';
+import {
+  linkedAccount as account,
+  askedForPasskey,
+  passkeySituation,
+  qrSituation,
+  withQr,
+} from '../support/qr-situation.js';
 
 /** As long as a real code of WhatsApp: the denser the code, the harder it is to scan from a small screen. */
 export const qrText = `2@${'x1Yb+/3Q'.repeat(28)},${'k'.repeat(43)}=,${'m'.repeat(43)}=,${'s'.repeat(43)}=,1`;
@@ -66,9 +75,17 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     'between-codes': qrSituation('qr'),
     'between-codes-after-unlink': { ...qrSituation('qr'), ...lost },
     'pairing-code': { ...qrSituation('qr'), pairingCode },
-    passkey: qrSituation('passkey_required', {
-      last_error: 'WhatsApp asks for a passkey to link this account, and the browser on this server has none',
-    }),
+    'passkey-off': qrSituation('passkey_required', { last_error: passkeySentences.off }),
+    'passkey-answer': passkeySituation('answer'),
+    'passkey-answer-with-code': passkeySituation('answer', null, true),
+    'passkey-phone': passkeySituation('phone'),
+    'passkey-code': passkeySituation('code'),
+    'passkey-linking': passkeySituation('linking'),
+    'passkey-failed': passkeySituation(
+      'failed',
+      'WhatsApp did not accept the passkey (its reason: server_error)',
+    ),
+    'scan-after-passkey': withError(withQr(image), passkeySentences.scanAgain('it was cancelled')),
     linking: qrSituation('authenticated'),
     ready: qrSituation('ready', { account }),
     'ready-without-a-name': qrSituation('ready', { account: { ...account, pushname: null, platform: null } }),
@@ -91,15 +108,18 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
       ...{ heartbeat: null, hasSupervisor: false },
     },
   };
-  const operator = (view: QrPageView, needsKey = false) => {
-    const left = view.pairingCode === null ? 17 : 171;
-    return qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isLoggedIn: needsKey });
+  const operator = (view: QrPageView, needsKey = false, isOperator = true) => {
+    const left = view.passkey !== null ? 534 : view.pairingCode === null ? 17 : 171;
+    return qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isOperator, isLoggedIn: needsKey });
   };
+  const command = passkeyCommand({ ...askedForPasskey, gateway: `${baseUrl}/qr`, showsAnswer: true });
   const down = new ApiError('redis_unavailable', 'Redis does not answer');
   const forbidden = new ApiError('forbidden', 'this needs the scope admin; this caller has read');
   const host = new ApiError('host_not_allowed', 'this Host is not served here');
   return new Map([
     ...Object.entries(views).map(([name, view]) => [`qr/${name}`, operator(view)] as const),
+    ['qr/passkey-answer-with-keys', operator(passkeySituation('answer'), true)],
+    ['qr/passkey-answer-elsewhere', operator(passkeySituation('answer'), false, false)],
     ['qr/stopped-with-keys', operator(qrSituation('stopped'), true)],
     ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view)] as const),
     ['problem/redis-down', problemPage(down, request)],
@@ -110,6 +130,11 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['form/logout', logoutFormPage],
     ['form/stop', stopFormPage],
     ['form/code', codeFormPage()],
+    ['form/passkey', passkeyFormPage({ command })],
+    [
+      'form/passkey-refused',
+      passkeyFormPage({ command: null, answer: 'rubbish <b>', problem: 'This is not the answer.' }),
+    ],
     ['form/failed', formProblemPage(down)],
     [
       'form/code-refused',
@@ -129,4 +154,8 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['home/ready', homePage({ status: qrSituation('ready', { account }).status, baseUrl, isLoggedIn: true })],
     ['home/stopped', homePage({ status: qrSituation('stopped').status, baseUrl, isLoggedIn: false })],
   ]);
+}
+
+function withError(view: QrPageView, last_error: string): QrPageView {
+  return { ...view, status: { ...view.status, last_error } };
 }

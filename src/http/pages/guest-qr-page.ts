@@ -2,8 +2,10 @@ import { isLinkedState } from '../../contract/status.js';
 import type { QrPageView } from '../session/qr-page-view.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
-import { codeImage, passkeyHelp, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
-import { codeHelp, type StateHelp, startWaits } from './state-help.js';
+import { guestPasskeyHelp } from './passkey-help.js';
+import { codeImage, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
+import type { StateHelp } from './situation.js';
+import { codeHelp, startWaits } from './state-help.js';
 
 /** `/qr` for a guest who opened a QR link: the code and the state, but nothing about the account, the server or its errors. */
 export function guestQrPage(view: QrPageView): string {
@@ -35,7 +37,7 @@ function guestHelp(view: QrPageView): StateHelp {
         content: html`<p>Nothing to do: the code appears here within a minute.</p>`,
       };
     case 'passkey_required':
-      return { heading: 'WhatsApp asks for a passkey', tone: 'bad', content: passkeyHelp };
+      return guestPasskeyHelp(view);
     case 'authenticated':
       return {
         ...{ heading: 'Linking', tone: 'busy' },

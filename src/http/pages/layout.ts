@@ -1,6 +1,7 @@
 import { sha256 } from '../../platform/digest.js';
 import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
+import { passkeyScript } from './passkey-script.js';
 import { css } from './style.js';
 
 /**
@@ -20,18 +21,22 @@ export interface PageParts {
   readonly content: Html;
   /** The page updates itself: by a script, or without scripts by reloading. */
   readonly isLive: boolean;
+  /** The page opens tabs that answer it. Its response needs the header {@link tabsHeader}. */
+  readonly opensTabs?: boolean;
   /** Shown below the content, for example the button to sign out. */
   readonly footer?: Html | null;
 }
 
-const [styleHash, scriptHash] = [css, liveScript].map((text) => sha256(text).toString('base64'));
+const [styleHash, ...scriptHashes] = [css, liveScript, passkeyScript].map((text) =>
+  sha256(text).toString('base64'),
+);
 
-/** Allows one inline style, one inline script and inline images; requests and forms go to this server only. */
+/** Allows one inline style, the inline scripts and inline images; requests and forms go to this server only. */
 export const pagePolicy = [
   "default-src 'none'",
   'img-src data:',
   `style-src 'sha256-${styleHash}'`,
-  `script-src 'sha256-${scriptHash}'`,
+  `script-src ${scriptHashes.map((hash) => `'sha256-${hash}'`).join(' ')}`,
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'self'",
@@ -47,18 +52,30 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'same-origin',
 };
 
+/** With the usual `same-origin`, a page has no hold of the tabs of other sites that it opens, nor they of it. */
+export const tabsHeader: Readonly<Record<string, string>> = {
+  'cross-origin-opener-policy': 'same-origin-allow-popups',
+};
+
 const icon =
   'data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 16 16%22%3E%3Crect width=%2216%22 height=%2216%22 rx=%224%22 fill=%22%230b6b50%22/%3E%3Cpath d=%22M5 4v8M11 4v8M5 8h6%22 stroke=%22%23fff%22 stroke-width=%222%22/%3E%3C/svg%3E';
 
 /** The HTML around the content of every page. */
-export function layout({ title, tone, content, isLive, footer = null }: PageParts): string {
+export function layout({
+  title,
+  tone,
+  content,
+  isLive,
+  opensTabs = false,
+  footer = null,
+}: PageParts): string {
   const look = html`<meta name="color-scheme" content="light dark">
 <style>${new Html(css)}</style>
 `;
   const page = html`<!doctype html>
 <html lang="en">
 ${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
-<body class="${tone}">
+<body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}>
 <header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p></header>
 <main>
 ${content}
@@ -67,6 +84,11 @@ ${content}
 ${
   isLive
     ? html`<script>${new Html(liveScript)}</script>
+`
+    : null
+}${
+  opensTabs
+    ? html`<script>${new Html(passkeyScript)}</script>
 `
     : null
 }</body>

@@ -23,7 +23,12 @@ export const liveScript = `
     try {
       const response = await fetch(location.href, { headers: { accept: 'text/html' } });
       if (response.redirected) location.assign(response.url);
-      else show(new DOMParser().parseFromString(await response.text(), 'text/html'));
+      else {
+        const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+        // Only a page that was loaded with another header keeps a hold of the tabs that it opens.
+        if (page.body.dataset.tabs && !document.body.dataset.tabs) location.reload();
+        else show(page);
+      }
     } catch {
       setNote('This server does not answer. Trying again every 5 seconds.');
     }
@@ -67,7 +72,8 @@ export const liveScript = `
     const left = document.querySelector('[data-left]');
     if (left === null || expiresAt === null) return;
     const seconds = Math.ceil((expiresAt - performance.now()) / 1000);
-    left.textContent = seconds > 0 ? 'in ' + seconds + ' s' : 'any moment';
+    left.textContent = seconds <= 0 ? 'any moment'
+      : seconds > 300 ? 'in ' + Math.ceil(seconds / 60) + ' min' : 'in ' + seconds + ' s';
   }, 500);
 
   function expiryIn(root) {

@@ -1,4 +1,5 @@
 import type { ApiError } from '../../contract/errors.js';
+import { whatsAppOrigin } from '../../contract/passkey.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
 
@@ -8,11 +9,13 @@ import { layout } from './layout.js';
  */
 
 /** What the forms can ask for. */
-export const qrActions = ['start', 'restart', 'code', 'stop', 'logout'] as const;
+export const qrActions = [
+  ...(['start', 'restart', 'code', 'stop', 'logout'] as const),
+  ...(['passkey-answer', 'passkey-confirm', 'passkey-retry', 'passkey-cancel'] as const),
+] as const;
 export type QrAction = (typeof qrActions)[number];
 
 export const startForm = actionForm('start', 'Start');
-export const restartForm = actionForm('restart', 'Start again');
 /** A restart begins with a QR. */
 export const backToQrForm = actionForm('restart', 'Back to the QR', html` class="quiet"`);
 
@@ -22,8 +25,31 @@ export function codeFormLink(text = 'Use a code instead of the QR'): Html {
 export const logoutFormLink = html`<p class="action"><a href="qr-form?do=logout">Log out</a></p>`;
 export const stopFormLink = html`<p class="action"><a href="qr-form?do=stop">Stop</a></p>`;
 
-function actionForm(action: QrAction, label: string, style: Html | null = null): Html {
-  return html`<form method="post" action="qr-form"><button type="submit"${style} name="do" value="${action}">${label}</button></form>`;
+export const passkeyPasteLink = html`<a href="qr-form?do=passkey">Or paste the answer.</a>`;
+
+export function passkeyRetryForm(id: string): Html {
+  return actionForm('passkey-retry', 'Try again', null, { id });
+}
+
+export function passkeyConfirmForm(id: string, code: string): Html {
+  return actionForm('passkey-confirm', 'The phone shows the same code', null, { id, code });
+}
+
+/** Also for a code that differs. */
+export function passkeyCancelForm(id: string): Html {
+  return actionForm('passkey-cancel', 'Cancel, and back to the QR', html` class="quiet"`, { id });
+}
+
+function actionForm(
+  action: QrAction,
+  label: string,
+  style: Html | null = null,
+  values: Readonly<Record<string, string>> = {},
+): Html {
+  const hidden = Object.entries(values).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  );
+  return html`<form method="post" action="qr-form">${hidden}<button type="submit"${style} name="do" value="${action}">${label}</button></form>`;
 }
 
 interface CodeFormInput {
@@ -61,6 +87,36 @@ export const stopFormPage = formPage(
 waiting.</p>
 ${actionForm('stop', 'Stop')}`,
 );
+
+interface PasteFormInput {
+  /** The command of the open request; null: it is not shown. */
+  readonly command: string | null;
+  /** What was pasted before. */
+  readonly answer?: string;
+  readonly problem?: string | null;
+}
+
+/** Takes the owner's answer without a script. */
+export function passkeyFormPage({ command, answer = '', problem = null }: PasteFormInput): string {
+  const invalid = problem === null ? null : html` aria-invalid="true" aria-describedby="problem"`;
+  return formPage(
+    'Paste the answer',
+    html`${
+      command === null
+        ? null
+        : html`<p>Run the command in the console of <a href="${whatsAppOrigin}/" target="_blank" rel="noopener">WhatsApp Web</a>, and use the
+passkey there. The page then shows an answer to copy. Use only the command of this page, and only if you have scanned the code yourself.</p>
+<pre tabindex="0"><code>${command}</code></pre>`
+    }
+<form method="post" action="qr-form">
+${problem === null ? null : html`<p class="why bad" id="problem" role="alert">${problem}</p>`}
+<label for="answer">The answer</label>
+<textarea id="answer" name="answer" rows="6" required spellcheck="false" autocomplete="off"${invalid}>
+${answer}</textarea>
+<button type="submit" name="do" value="passkey-answer">Give it to WhatsApp</button>
+</form>`,
+  );
+}
 
 /** Answers a form whose request failed. */
 export function formProblemPage({ message }: ApiError): string {

@@ -7,6 +7,7 @@ interface Viewer {
   readonly caller: Caller;
   readonly baseUrl: string;
   readonly needsKey: boolean;
+  readonly isOperator: boolean;
 }
 
 interface CachedPage {
@@ -24,16 +25,16 @@ const maxPages = 16;
  */
 export function createQrPageCache(): (view: QrPageView, viewer: Viewer) => Buffer {
   const pages = new Map<string, CachedPage>();
-  return (view, { caller, baseUrl, needsKey }) => {
+  return (view, { caller, baseUrl, needsKey, isOperator }) => {
     const isGuest = caller.scope === 'guest';
     const isLoggedIn = caller.via === 'cookie';
     const left = isGuest ? null : secondsLeft(view, Date.now());
-    const key = isGuest ? 'guest' : `${needsKey} ${isLoggedIn} ${baseUrl}`;
+    const key = isGuest ? 'guest' : `${needsKey} ${isLoggedIn} ${isOperator} ${baseUrl}`;
     const cached = pages.get(key);
     if (cached !== undefined && cached.view === view && cached.left === left) return cached.bytes;
     const page = isGuest
       ? guestQrPage(view)
-      : qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isLoggedIn });
+      : qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isOperator, isLoggedIn });
     const bytes = Buffer.from(page);
     if (cached === undefined && pages.size === maxPages) pages.clear();
     pages.set(key, { view, left, bytes });

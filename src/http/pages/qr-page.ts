@@ -1,9 +1,18 @@
+import type { PasskeyStep } from '../../contract/passkey.js';
 import { isLinkedState, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { backToQrForm, codeFormLink, logoutFormLink, stopFormLink } from './qr-forms.js';
-import { codeImage, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
-import { helpFor, phoneNumberOf, type Situation } from './state-help.js';
+import {
+  backToQrForm,
+  codeFormLink,
+  logoutFormLink,
+  passkeyCancelForm,
+  passkeyConfirmForm,
+  stopFormLink,
+} from './qr-forms.js';
+import { codeImage, compareTile, pairingCodeTile, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
+import type { Situation } from './situation.js';
+import { helpFor, phoneNumberOf } from './state-help.js';
 
 export interface QrPageInput extends Situation {
   /** Whole seconds until the code is replaced; null: not known. */
@@ -20,6 +29,7 @@ export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): 
     title: heading,
     tone,
     isLive: true,
+    opensTabs: situation.passkey !== null && situation.isOperator,
     footer: html`<p><a href=".">Overview</a></p>${isLoggedIn ? signOutForm : null}`,
     content: qrRegions({
       now: html`<h1><bdi>${heading}</bdi></h1>${content}`,
@@ -35,22 +45,28 @@ export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): 
 
 export const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
 
-function codeOf({ image, pairingCode, status }: Situation): Html | null {
+function codeOf({ image, pairingCode, passkey, isOperator, status }: Situation): Html | null {
+  if (passkey?.code && isOperator)
+    return html`${compareTile(passkey.code)}${passkeyConfirmForm(passkey.id, passkey.code)}`;
   if (pairingCode !== null) return pairingCodeTile(pairingCode);
   return image === null ? null : codeImage(image, status.qr?.number ?? null);
 }
 
 /** Whole seconds until the code that is shown expires, at least 0; null: not known, or none is shown. */
 export function secondsLeft(
-  { status, pairingCode }: Pick<Situation, 'status' | 'pairingCode'>,
+  { status, pairingCode, passkey }: Pick<Situation, 'status' | 'pairingCode' | 'passkey'>,
   nowMs: number,
 ) {
-  const expiresAt = pairingCode?.expires_at ?? status.qr?.expires_at ?? null;
+  const expiresAt = passkey?.expires_at ?? pairingCode?.expires_at ?? status.qr?.expires_at ?? null;
   return expiresAt === null ? null : Math.max(0, Math.ceil((Date.parse(expiresAt) - nowMs) / 1_000));
 }
 
-function codeLine({ status: { qr }, image, pairingCode }: Situation, left: number | null): Html | null {
-  const when = html`<span data-left="${left ?? ''}">${left !== null && left > 0 ? `in ${left} s` : 'any moment'}</span>`;
+function codeLine(
+  { status: { qr }, image, pairingCode, passkey }: Situation,
+  left: number | null,
+): Html | null {
+  const when = html`<span data-left="${left ?? ''}">${timeLeft(left)}</span>`;
+  if (passkey !== null) return html`<p class="code">${passkeyEnds[passkey.step]} ${when}</p>`;
   if (pairingCode !== null) return html`<p class="code">Expires ${when}; then the QR comes back</p>`;
   if (qr === null || image === null) return null;
   return left === null
@@ -58,12 +74,28 @@ function codeLine({ status: { qr }, image, pairingCode }: Situation, left: numbe
     : html`<p class="code">Code ${qr.number}, replaced ${when}</p>`;
 }
 
+const passkeyEnds: Readonly<Record<PasskeyStep, string>> = {
+  answer: 'This request ends',
+  phone: 'WhatsApp waits for the phone; this ends',
+  code: 'The code ends',
+  linking: 'This ends',
+  failed: 'The QR comes back',
+};
+
+/** The live script writes the same. */
+function timeLeft(left: number | null): string {
+  if (left === null || left <= 0) return 'any moment';
+  return left > 300 ? `in ${Math.ceil(left / 60)} min` : `in ${left} s`;
+}
+
 /** The forms besides the button that the help asks to press. */
-function actionsOf({ status, start, heartbeat, pairingCode }: Situation): Html | null {
+function actionsOf({ status, start, heartbeat, pairingCode, passkey, isOperator }: Situation): Html | null {
   if (start !== 'none') return null;
   const isStopped = heartbeat !== 'live';
   const stop = isStopped ? null : stopFormLink;
   if (pairingCode !== null) return html`${backToQrForm}${codeFormLink('Get another code')}${stop}`;
+  if (passkey !== null && isOperator) return html`${passkeyCancelForm(passkey.id)}${stop}`;
+  if (status.state === 'passkey_required') return html`${backToQrForm}${stop}`;
   const isFree = status.state === 'qr' || (status.state === 'stopped' && status.account === null);
   if (isFree) return html`${codeFormLink()}${stop}`;
   const isLinked = status.account !== null || isLinkedState(status.state);

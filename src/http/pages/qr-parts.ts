@@ -84,18 +84,14 @@ export function typeSteps({ phone_number }: PairingCode): Html {
 </ol>`;
 }
 
+/** A code to compare with the one on the phone. */
+export function compareTile(code: string): Html {
+  const half = Math.ceil(code.length / 2);
+  return html`<p class="tile typed">${code.slice(0, half)}-${code.slice(half)}</p>`;
+}
+
 /** Shown while there is no code. */
 export const scanHint = html`<p class="hint">Where to scan a code in WhatsApp on the phone: ${path}</p>`;
 
 /** Shown once a phone is linked. */
 export const unlinkHint = html`<p class="hint">The phone lists this device under Linked devices. There it was added by ${path}</p>`;
-
-/** For the person with the phone. It reveals nothing about the server or the account. */
-export const passkeyHelp = html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who
-owns it. A passkey is kept on that person's own phone or computer; the browser on this server does not have it. So this
-account cannot be linked here for now.</p>
-<ul>
-<li>On the phone, do not continue: close the question of WhatsApp. Nothing has been linked.</li>
-<li>Use another account. WhatsApp asks only some of them for a passkey.</li>
-<li>Or try again on another day: WhatsApp does not always ask the same accounts.</li>
-</ul>`;

@@ -1,23 +1,10 @@
 import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
-import type { QrPageView } from '../session/qr-page-view.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
-import { restartForm, startForm } from './qr-forms.js';
-import { passkeyHelp, scanSteps, typeSteps } from './qr-parts.js';
-
-/** What a person must know and do in a state. */
-export interface StateHelp {
-  readonly heading: string;
-  readonly tone: Tone;
-  readonly content: Html;
-}
-
-export interface Situation extends Omit<QrPageView, 'json'> {
-  /** The URL of this server in the commands that are shown. */
-  readonly baseUrl: string;
-  /** Requests need an API key, and the commands that are shown pass one. */
-  readonly needsKey: boolean;
-}
+import { passkeyHelp } from './passkey-help.js';
+import { startForm } from './qr-forms.js';
+import { scanSteps, typeSteps } from './qr-parts.js';
+import type { Situation, StateHelp } from './situation.js';
 
 type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey'>;
 
@@ -42,14 +29,9 @@ export function helpFor(situation: Situation): StateHelp {
 finished login, appears here within a minute.</p>`,
       };
     case 'qr':
-      return codeHelp(situation, lossNote(loginLost));
+      return codeHelp(situation, html`${lossNote(loginLost)}${errorNote(status.last_error, 'wait')}`);
     case 'passkey_required':
-      return {
-        heading: 'WhatsApp asks for a passkey',
-        tone: 'bad',
-        content: html`${errorNote(status.last_error, 'bad')}${passkeyHelp}
-<p>For a new code, to link another account or to try again:</p>${restartForm}`,
-      };
+      return passkeyHelp(situation);
     case 'authenticated':
       return {
         heading: 'Linking',

@@ -25,7 +25,7 @@ p{margin:0 0 .75rem;overflow-wrap:anywhere}
 ol,ul{margin:0 0 1rem;padding-left:1.4rem}
 li{margin:.2rem 0}
 pre{margin:0 0 .75rem;padding:.7rem .85rem;border-radius:.6rem;background:var(--code);border:1px solid var(--line);
-  white-space:pre;overflow-x:auto;font-size:.84375rem}
+  white-space:pre;overflow:auto;max-height:18rem;font-size:.84375rem}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 .why{padding:.6rem .85rem;border-left:3px solid var(--tone);background:var(--code);border-radius:0 .6rem .6rem 0}
 .tile{margin:1rem auto .75rem;width:fit-content;max-width:100%;padding:.75rem;background:#fff;border-radius:.9rem;
@@ -60,14 +60,22 @@ a{color:var(--good)}
 form{margin:0 0 .75rem}
 [hidden]{display:none!important}
 label{display:block;margin:0 0 .35rem;font-weight:600}
-input{display:block;width:100%;margin:0 0 .9rem;padding:.65rem .75rem;border:1px solid var(--soft);border-radius:.6rem;
+input:not([type=hidden]),textarea{display:block;width:100%;margin:0 0 .9rem;padding:.65rem .75rem;border:1px solid var(--soft);border-radius:.6rem;
   background:var(--code);color:var(--text);font:1rem/1.4 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+kbd{padding:.05rem .35rem;border:1px solid var(--soft);border-radius:.3rem;font:inherit;font-size:.875em}
+.steps>li{margin:.6rem 0}
+.fine{color:var(--soft);font-size:.8125rem}
+.said:empty{display:none}.said{font-weight:600}
+@media (scripting:none){.scripted{display:none}}
+@media not (scripting:none){.unscripted{display:none}}
 button{padding:.7rem 1.25rem;border:0;border-radius:.6rem;background:#0b6b50;color:#fff;
   font-family:inherit;font-size:1rem;font-weight:600;line-height:1.3;cursor:pointer}
-button:hover{background:#095843}
+.button{display:inline-block;padding:.7rem 1.25rem;border-radius:.6rem;background:#0b6b50;color:#fff;font-weight:600;line-height:1.3;
+  text-decoration:none}
+button:hover,.button:hover{background:#095843}
 button.danger{background:#b3261e}
 button.danger:hover{background:#8f1d17}
 button.quiet{padding:.35rem .75rem;border:1px solid var(--soft);background:none;color:var(--soft);font-size:.875rem}
-input:focus-visible,button:focus-visible,a:focus-visible,pre:focus-visible{outline:3px solid var(--good);outline-offset:2px}
+input:focus-visible,textarea:focus-visible,button:focus-visible,a:focus-visible,pre:focus-visible{outline:3px solid var(--good);outline-offset:2px}
 @media (max-width:28rem){main{padding:1.1rem .9rem 1rem}.tile{padding:.5rem}.typed{font-size:1.6rem}}
 `;

@@ -2,16 +2,24 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../../../src/contract/errors.js';
+import { passkeyCommand } from '../../../../src/contract/passkey-command.js';
 import { type SessionState, sessionStates } from '../../../../src/contract/status.js';
 import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import { guestQrPage } from '../../../../src/http/pages/guest-qr-page.js';
+import { html } from '../../../../src/http/pages/html.js';
 import { pagePolicy } from '../../../../src/http/pages/layout.js';
 import { liveScript } from '../../../../src/http/pages/live-script.js';
 import { problemPage } from '../../../../src/http/pages/problem-page.js';
 import { codeFormPage, formProblemPage } from '../../../../src/http/pages/qr-forms.js';
 import { type QrPageInput, qrPage, secondsLeft } from '../../../../src/http/pages/qr-page.js';
 import { pageStates } from '../../../pages/states.js';
-import { linkedAccount as account, qrSituation, withQr } from '../../../support/qr-situation.js';
+import {
+  linkedAccount as account,
+  askedForPasskey,
+  passkeySituation,
+  qrSituation,
+  withQr,
+} from '../../../support/qr-situation.js';
 
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
 const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
@@ -19,7 +27,7 @@ const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;`;
 function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
   return qrPage({
     ...{ ...qrSituation(state), baseUrl: 'http://localhost:8790' },
-    ...{ secondsLeft: 17, needsKey: false, isLoggedIn: false },
+    ...{ secondsLeft: 17, needsKey: false, isOperator: true, isLoggedIn: false },
     ...input,
   });
 }
@@ -28,6 +36,10 @@ function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
 function scanPage(change: Partial<QrPageInput> = {}): string {
   return page('qr', { ...withQr('aGVsbG8='), ...change });
 }
+
+/** The forms and links to forms on a page. */
+const offered = (text: string) =>
+  [...text.matchAll(/(?:name="do" value="|qr-form\?do=)([\w-]+)/g)].map(([, action]) => action).sort();
 
 describe('the /qr page', () => {
   for (const state of sessionStates) {
@@ -76,8 +88,6 @@ describe('the /qr page', () => {
   });
 
   it('offers each form only where it can work', () => {
-    const offered = (text: string) =>
-      [...text.matchAll(/(?:name="do" value="|qr-form\?do=)(\w+)/g)].map(([, action]) => action).sort();
     assert.deepEqual(offered(page('stopped')), ['code', 'start']);
     assert.deepEqual(offered(page('stopped', qrSituation('stopped', { account }))), ['logout', 'start']);
     assert.deepEqual(offered(page('stopped', { start: 'waiting' })), []);
@@ -129,18 +139,41 @@ describe('the /qr page', () => {
     }
   });
 
-  it('explains a passkey request, that it cannot be answered here, and what to do', () => {
-    const lastError = 'WhatsApp asks for a passkey before it links this device';
-    const asked = qrSituation('passkey_required', { last_error: lastError });
-    const text = page('passkey_required', asked);
+  it('says why a passkey request cannot be answered, when it cannot', () => {
+    const lastError = 'WhatsApp asks for a passkey before it links this device; WHATSAPP_PASSKEY=off';
+    const text = page('passkey_required', qrSituation('passkey_required', { last_error: lastError }));
     assert.match(text, /<h1><bdi>WhatsApp asks for a passkey<\/bdi><\/h1>/);
     assert.ok(text.includes(lastError));
-    assert.match(text, /the browser on this server does not have it/);
-    assert.match(text, /cannot be linked here for now/);
-    const guestPage = guestQrPage(asked);
-    assert.match(guestPage, /the browser on this server does not have it/);
-    assert.ok(guestPage.includes(noQr) && guestPage.indexOf('passkey') < guestPage.indexOf(noQr));
-    assert.doesNotMatch(withoutOurScript(guestPage), /curl|localhost|<img/);
+    assert.deepEqual(offered(text), ['restart', 'stop']);
+  });
+
+  it('leads the operator through a passkey request, and gives nobody else what links the account', () => {
+    const command = passkeyCommand({ ...askedForPasskey, gateway: 'http://localhost:8790/qr' });
+    const asked = passkeySituation('answer');
+    const text = page('passkey_required', asked);
+    assert.match(text, /<h1><bdi>Use your passkey<\/bdi><\/h1>/);
+    assert.ok(text.includes(html`${command}`.text));
+    assert.deepEqual(offered(text), ['passkey', 'passkey-cancel', 'stop']);
+    assert.match(text, /<body class="busy" data-tabs="1">/);
+    for (const other of [page('passkey_required', { ...asked, isOperator: false }), guestQrPage(asked)]) {
+      assert.ok(!other.includes(askedForPasskey.options.challenge));
+      assert.doesNotMatch(other, /navigator\.credentials|passkey-cancel|passkey-answer/);
+    }
+    const coded = passkeySituation('code');
+    assert.match(page('passkey_required', coded), /K7QX-2M4P/);
+    assert.deepEqual(offered(page('passkey_required', coded)), ['passkey-cancel', 'passkey-confirm', 'stop']);
+    for (const other of [page('passkey_required', { ...coded, isOperator: false }), guestQrPage(coded)]) {
+      assert.doesNotMatch(other, /K7QX/);
+    }
+    const failed = passkeySituation('failed', 'the phone did not go on in time');
+    const failedPage = page('passkey_required', failed);
+    assert.match(failedPage, /the phone did not go on in time/);
+    assert.deepEqual(offered(failedPage), ['passkey-cancel', 'passkey-retry', 'stop']);
+  });
+
+  it('tells in qr why the last scan did not link', () => {
+    const last_error = 'linking with a passkey did not succeed: it was cancelled; scan again';
+    assert.ok(scanPage(qrSituation('qr', { last_error })).includes(last_error));
   });
 
   it('shows what the page of a ready session cannot do', () => {

@@ -3,23 +3,32 @@ import { describe, it, mock } from 'node:test';
 import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import type { Caller } from '../../../../src/http/core/caller.js';
 import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
-import { qrSituation, withQr } from '../../../support/qr-situation.js';
+import { passkeySituation, qrSituation, withQr } from '../../../support/qr-situation.js';
 
 const baseUrl = 'http://localhost:8790';
-const needsKey = false;
+const rights = { needsKey: false, isOperator: true };
 const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
 function viewWith(number: number, expires_at: string | null = null) {
   return withQr(`image-${number}`, number, expires_at);
 }
 
 describe('the cache of the /qr page', () => {
+  it('never gives the request for a passkey to a viewer who must not answer it', () => {
+    const show = createQrPageCache();
+    const asked = passkeySituation('answer');
+    const text = (isOperator: boolean) =>
+      show(asked, { caller: localAdmin, baseUrl, needsKey: false, isOperator }).toString();
+    assert.match(text(true), /navigator\.credentials/);
+    assert.doesNotMatch(text(false), /navigator\.credentials/);
+  });
+
   it('renders the page once for each state of the session', () => {
     const show = createQrPageCache();
     const first = viewWith(1);
-    const page = show(first, { caller: localAdmin, baseUrl, needsKey });
-    assert.equal(show(first, { caller: localAdmin, baseUrl, needsKey }), page);
-    assert.match(show(viewWith(2), { caller: localAdmin, baseUrl, needsKey }).toString(), /image-2/);
-    assert.match(show(first, { caller: localAdmin, baseUrl, needsKey }).toString(), /image-1/);
+    const page = show(first, { caller: localAdmin, baseUrl, ...rights });
+    assert.equal(show(first, { caller: localAdmin, baseUrl, ...rights }), page);
+    assert.match(show(viewWith(2), { caller: localAdmin, baseUrl, ...rights }).toString(), /image-2/);
+    assert.match(show(first, { caller: localAdmin, baseUrl, ...rights }).toString(), /image-1/);
   });
 
   it('renders again for each second that a code has left', () => {
@@ -27,9 +36,9 @@ describe('the cache of the /qr page', () => {
     try {
       const show = createQrPageCache();
       const code = viewWith(1, '2026-01-01T00:00:17.000Z');
-      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /in 17 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, ...rights }).toString(), /in 17 s/);
       mock.timers.tick(1_000);
-      assert.match(show(code, { caller: localAdmin, baseUrl, needsKey }).toString(), /in 16 s/);
+      assert.match(show(code, { caller: localAdmin, baseUrl, ...rights }).toString(), /in 16 s/);
     } finally {
       mock.timers.reset();
     }
@@ -38,26 +47,26 @@ describe('the cache of the /qr page', () => {
   it('never shows the page of another kind of viewer or of another host', () => {
     const show = createQrPageCache();
     const stopped = qrSituation('stopped');
-    const own = show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString();
-    const others = show(stopped, { caller: guest, baseUrl, needsKey }).toString();
+    const own = show(stopped, { caller: localAdmin, baseUrl, ...rights }).toString();
+    const others = show(stopped, { caller: guest, baseUrl, ...rights }).toString();
     assert.match(own, /curl/);
     assert.doesNotMatch(others, /curl|localhost/);
-    assert.equal(show(stopped, { caller: guest, baseUrl: 'http://other', needsKey }).toString(), others);
+    assert.equal(show(stopped, { caller: guest, baseUrl: 'http://other', ...rights }).toString(), others);
     assert.match(
-      show(stopped, { caller: localAdmin, baseUrl: 'http://other', needsKey }).toString(),
+      show(stopped, { caller: localAdmin, baseUrl: 'http://other', ...rights }).toString(),
       /http:\/\/other\//,
     );
     const cookie: Caller = { keyName: 'a', scope: 'admin', via: 'cookie' };
-    assert.match(show(stopped, { caller: cookie, baseUrl, needsKey }).toString(), /Sign out/);
-    assert.doesNotMatch(show(stopped, { caller: localAdmin, baseUrl, needsKey }).toString(), /Sign out/);
+    assert.match(show(stopped, { caller: cookie, baseUrl, ...rights }).toString(), /Sign out/);
+    assert.doesNotMatch(show(stopped, { caller: localAdmin, baseUrl, ...rights }).toString(), /Sign out/);
   });
 
   it('keeps few pages, whatever hosts it is requested at', () => {
     const show = createQrPageCache();
     const code = viewWith(1);
-    const first = show(code, { caller: localAdmin, baseUrl, needsKey });
+    const first = show(code, { caller: localAdmin, baseUrl, ...rights });
     for (let port = 1; port <= 16; port++)
-      show(code, { caller: localAdmin, baseUrl: `${baseUrl}:${port}`, needsKey });
-    assert.notEqual(show(code, { caller: localAdmin, baseUrl, needsKey }), first);
+      show(code, { caller: localAdmin, baseUrl: `${baseUrl}:${port}`, ...rights });
+    assert.notEqual(show(code, { caller: localAdmin, baseUrl, ...rights }), first);
   });
 });

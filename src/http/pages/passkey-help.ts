@@ -1,0 +1,113 @@
+import { whatsAppOrigin } from '../../contract/passkey.js';
+import { passkeyCommand } from '../../contract/passkey-command.js';
+import { type Html, html } from './html.js';
+import { passkeyPasteLink, passkeyRetryForm } from './qr-forms.js';
+import type { Situation, StateHelp } from './situation.js';
+
+/** Texts of `/qr` in the state `passkey_required`. */
+
+/** The help for the operator, step by step. */
+export function passkeyHelp(situation: Situation): StateHelp {
+  const { passkey, status, isOperator } = situation;
+  if (passkey === null) {
+    const heading = 'WhatsApp asks for a passkey';
+    return { heading, tone: 'wait', content: html`<p class="why wait">${status.last_error}</p>${ifItStays}` };
+  }
+  switch (passkey.step) {
+    case 'answer':
+      return {
+        heading: 'Use your passkey',
+        tone: 'busy',
+        content: isOperator ? answerSteps(situation) : notHere,
+      };
+    case 'phone':
+      return { heading: 'Look at the phone', tone: 'busy', content: phoneText };
+    case 'code':
+      return isOperator
+        ? { heading: 'Compare the code', tone: 'busy', content: codeText }
+        : { heading: 'Compare the code', tone: 'busy', content: notHere };
+    case 'linking':
+      return { heading: 'Linking', tone: 'busy', content: linkingText };
+    case 'failed':
+      return {
+        heading: 'The passkey did not link the account',
+        tone: 'bad',
+        content: html`<p class="why bad">${passkey.problem}</p><p>Nothing has been linked. Try again, with WhatsApp open on the
+phone; WhatsApp then shows a code to compare. Or cancel, and scan a new code.</p>
+${isOperator ? passkeyRetryForm(passkey.id) : notHere}`,
+      };
+  }
+  return passkey.step satisfies never;
+}
+
+/** The help for a guest: only the operator can go on, and a guest must not get what links the account. */
+export function guestPasskeyHelp({ passkey }: Pick<Situation, 'passkey'>): StateHelp {
+  switch (passkey?.step) {
+    case 'phone':
+      return { heading: 'Look at the phone', tone: 'busy', content: phoneText };
+    case 'linking':
+      return { heading: 'Linking', tone: 'busy', content: linkingText };
+    default:
+      return {
+        heading: 'WhatsApp asks for a passkey',
+        tone: 'wait',
+        content: html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who
+owns it. That cannot be done on this page: tell the person who runs this server, who has to go on. Keep WhatsApp open on the phone meanwhile.</p>
+<p>Do not run a command that somebody sends you for this: it can give your account away.</p>`,
+      };
+  }
+}
+
+function answerSteps({ passkey, baseUrl, needsKey }: Situation): Html {
+  const options = passkey?.options ?? null;
+  if (passkey === null || options === null)
+    return html`<p>WhatsApp makes its request ready. It appears here by itself.</p>`;
+  const { id, code_needed } = passkey;
+  const host = new URL(baseUrl).host;
+  const later = html`<p>After that, compare a code: this page and the phone will show it.</p>`;
+  return html`<p>WhatsApp wants the passkey of this account's owner before it links. A passkey works only on WhatsApp's own site, in
+a browser of the owner, and not on this page. Keep WhatsApp open on the phone, and use a computer:</p>
+<ol class="steps">
+<li><button type="button" class="scripted" data-passkey="copy">Copy the command</button> <span class="unscripted">Copy the command
+below.</span></li>
+<li><a class="button" href="${whatsAppOrigin}/" target="_blank" rel="opener" data-passkey="open">Open WhatsApp Web</a> in this
+browser. Do not scan its code.</li>
+<li>There, press <kbd>F12</kbd> and choose <strong>Console</strong>. Paste the command, and press <kbd>Enter</kbd>. Chrome wants
+<code>allow pasting</code> to be typed first.</li>
+<li>Press <strong>Use my passkey</strong> on that page. Then choose where the passkey is: on this computer, in a password manager,
+or on the phone, with Bluetooth on.</li>
+</ol>
+<p id="passkey-said" class="said" role="status"></p>
+<p>The answer comes back to this page by itself. ${passkeyPasteLink}</p>
+${code_needed ? later : null}
+<p class="why wait">The command lets <strong>${host}</strong> link itself to the WhatsApp account, and read all of it. Use it only if
+you have scanned the code yourself just now. Whoever sends such a command to somebody wants their account.</p>
+<details><summary>The command, to copy by hand</summary>
+<pre tabindex="0" id="passkey-command" data-origin="${new URL(baseUrl).origin}"><code>${passkeyCommand({ id, options, gateway: `${baseUrl}/qr` })}</code></pre></details>
+${otherWays({ baseUrl, needsKey })}
+<p class="fine">Linking with a passkey has not been tried with a real account yet.</p>`;
+}
+
+function otherWays({ baseUrl, needsKey }: Pick<Situation, 'baseUrl' | 'needsKey'>): Html {
+  return html`<details><summary>Other ways</summary>
+<ul>
+<li>Without the console: on your own computer, in a copy of Holdline, run this. It opens a browser with the button.
+<pre tabindex="0"><code>${`npm run passkey -- --url ${baseUrl}${needsKey ? ' --key YOUR_KEY' : ''}`}</code></pre></li>
+<li>Only a phone: its browsers have no console. Use any computer: its browser shows a code for the passkey on the phone.</li>
+<li>No passkey found: use the browser in which you made it, such as Safari for iCloud or Chrome for Google.</li>
+<li>No passkey at all: WhatsApp on the phone offers to create one.</li>
+</ul></details>`;
+}
+
+const ifItStays = html`<p>If this stays, nothing has been linked: close the question on the phone, and scan a new code or use another
+account. WhatsApp asks only some of them for a passkey.</p>`;
+
+const notHere = html`<p class="why wait">This goes on only on the machine that runs the server, or for a person with an admin key:
+without API keys, a passkey is not taken from elsewhere. Set <code>WHATSAPP_API_KEYS</code>, or open this page on that machine.</p>`;
+
+const phoneText = html`<p>The passkey was given. Keep WhatsApp open on the phone, and confirm there if it asks. Nothing to do here:
+this page goes on by itself.</p>`;
+
+const codeText = html`<p>The phone shows a code. Is it this one? If it shows another, cancel: somebody else may be linking.</p>`;
+
+const linkingText = html`<p>Everything is confirmed, and WhatsApp links this device. Nothing to do: keep the phone online.</p>`;

@@ -112,6 +112,7 @@ describe('.env', () => {
     key: 'src/key',
     'import-session': 'src/import-session',
     'page-contract': 'src/page-contract',
+    passkey: 'src/passkey',
     test: 'test/run',
     docs: 'test/docs/main',
   };
@@ -120,6 +121,7 @@ describe('.env', () => {
     ['import-session', true],
     ['page-contract', true],
     ['key', false],
+    ['passkey', false],
     ['test', false],
     ['docs', false],
   ] as const) {

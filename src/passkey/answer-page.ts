@@ -1,0 +1,127 @@
+import type { Page } from 'puppeteer';
+import { KiB } from '../contract/bounds.js';
+import { OperatorError } from '../contract/errors.js';
+import { passkeyCredentialSchema } from '../contract/passkey.js';
+import { passkeyCommand } from '../contract/passkey-command.js';
+import { type BrowserOptions, DesktopBrowser } from './desktop-browser.js';
+import { type Gateway, type PasskeyView, plain, RefusedError } from './gateway.js';
+import type { Terminal } from './terminal.js';
+
+export interface AnswerPageOptions {
+  readonly gateway: Gateway;
+  readonly browser: BrowserOptions;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Called with the page before it shows WhatsApp Web. */
+  readonly onPage?: (page: Page) => Promise<void>;
+}
+
+/** WhatsApp Web in the owner's browser, with the button that uses the passkey. It sends the answer to the server. */
+export class AnswerPage {
+  readonly #options: AnswerPageOptions;
+  #browser: DesktopBrowser | null = null;
+  /** The request whose button the page shows. */
+  #shown: PasskeyView | null = null;
+  #isPosting = false;
+  /** The request that was answered. */
+  #answered: string | null = null;
+  /** The request for which that was said. */
+  #saidNoButton: string | null = null;
+
+  constructor(options: AnswerPageOptions) {
+    this.#options = options;
+  }
+
+  async close(): Promise<void> {
+    await this.#browser?.close();
+  }
+
+  /** Shows the button, also again after a refusal or a reload. */
+  async offer(view: PasskeyView): Promise<void> {
+    if (this.#isPosting || this.#answered === view.id || view.options === null) return;
+    if (this.#browser !== null && !this.#browser.isOpen) {
+      if (this.#shown?.id === view.id)
+        throw new OperatorError('the browser was closed before the passkey was used: start this again');
+      await this.#browser.close();
+      this.#browser = null;
+    }
+    this.#browser ??= await this.#openBrowser();
+    const { page } = this.#browser;
+    try {
+      const isThere = await page.evaluate(
+        "document.querySelector('#holdline-passkey[open] button') !== null",
+      );
+      // The owner may have pressed meanwhile.
+      if (this.#isPosting || this.#answered === view.id || (isThere && this.#shown?.id === view.id)) return;
+      this.#shown = view;
+      const command = passkeyCommand({
+        id: view.id,
+        options: view.options,
+        gateway: `${this.#options.gateway.url}/qr`,
+      });
+      const result = await page.evaluate(command);
+      const isButton = await page.evaluate(
+        "document.querySelector('#holdline-passkey[open] button') !== null",
+      );
+      if (!isButton && this.#saidNoButton !== view.id) {
+        this.#saidNoButton = view.id;
+        this.#options.terminal.say(`the page shows no button: ${plain(String(result))}`);
+      }
+    } catch (error) {
+      // The page is loading, or was closed. The next turn sees which.
+      this.#options.signal.throwIfAborted();
+      if (error instanceof OperatorError) throw error;
+    }
+  }
+
+  async #openBrowser(): Promise<DesktopBrowser> {
+    const { browser: options, onPage, signal } = this.#options;
+    const browser = await DesktopBrowser.start(options, signal);
+    try {
+      signal.throwIfAborted();
+      await browser.page.exposeFunction('holdlineTakeAnswer', (text: unknown) => this.#take(text));
+      await onPage?.(browser.page);
+      await browser.openWhatsApp();
+      return browser;
+    } catch (error) {
+      await browser.close();
+      signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Any script in the page can call it. */
+  async #take(text: unknown): Promise<void> {
+    const { gateway, terminal, signal } = this.#options;
+    const id = this.#shown?.id;
+    if (this.#isPosting || id === undefined || this.#answered === id) return;
+    const credential = credentialOf(text, id);
+    if (credential === null)
+      return terminal.say('the page gave something that is no answer; press the button again');
+    this.#isPosting = true;
+    try {
+      await gateway.answer(id, credential, signal);
+      this.#answered = id;
+    } catch (error) {
+      if (signal.aborted) return;
+      const why =
+        error instanceof RefusedError || error instanceof OperatorError
+          ? error.message
+          : 'it could not be sent';
+      terminal.say(`the answer was not accepted: ${why}; if the button comes back, press it again`);
+    } finally {
+      this.#isPosting = false;
+    }
+  }
+}
+
+/** null: it is no answer to this request. */
+function credentialOf(text: unknown, id: string) {
+  if (typeof text !== 'string' || text.length > 16 * KiB) return null;
+  try {
+    const { id: of, credential } = JSON.parse(text) as { id?: unknown; credential?: unknown };
+    return of === id ? (passkeyCredentialSchema.safeParse(credential).data ?? null) : null;
+  } catch {
+    return null;
+  }
+}

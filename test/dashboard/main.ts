@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/contract/errors.js';
+import type { OutputOf } from '../../src/contract/operations.js';
 import { type Panel, panelsOf, readDashboard, withVariables } from '../support/dashboard.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
+import { OwnerBrowser } from '../support/owner-browser.js';
 import type { Product } from '../support/product.js';
 import { readQr, Stage } from '../support/stage.js';
 import { type Prometheus, startPrometheus } from './prometheus.js';
@@ -50,7 +52,23 @@ const queries = panelsOf(dashboard).flatMap(({ targets }) => targets).length;
 print(`${queries} queries of ${panelsOf(dashboard).length} panels: ${complaints.length} complaints`);
 process.exit(complaints.length === 0 ? 0 : 1);
 
-/** Everything of which the dashboard tells: a login, sends and reads, refusals, a restart, and its recovery. */
+/** The owner answers WhatsApp's request for a passkey. */
+async function usePasskey(
+  product: Product,
+  post: (path: string, body: unknown) => Promise<Response>,
+): Promise<void> {
+  await product.until(({ passkey }) => passkey?.step === 'answer', 'a request for a passkey');
+  const { id, options } = (await (await product.get('/api/auth/passkey')).json()) as OutputOf<'passkey'>;
+  const owner = await OwnerBrowser.open(stage.whatsApp.chromeArgs);
+  try {
+    await owner.register();
+    await post('/api/auth/passkey/answer', { id, credential: await owner.assert(options ?? {}) });
+  } finally {
+    await owner.close();
+  }
+}
+
+/** Everything of which the dashboard tells: a login with a passkey, sends and reads, refusals, a restart, and its recovery. */
 async function live(product: Product): Promise<void> {
   const post = (path: string, body: unknown) =>
     product.get(path, {
@@ -63,7 +81,9 @@ async function live(product: Product): Promise<void> {
   // Its age must be in a scrape.
   await sleep(2_500);
   const png = Buffer.from(await (await product.get('/qr.png')).arrayBuffer());
+  await stage.whatsApp.phone.askForPasskey(true);
   await stage.whatsApp.phone.scan(readQr(png).text ?? '');
+  await usePasskey(product, post);
   await product.loginSettled();
   for (let i = 0; i < 3; i++) {
     await post('/api/send', { phone_number: '15551234567', message: `message ${i}` });

@@ -13,6 +13,7 @@ import {
   limitsPrefix,
   loginIndexKey,
   loginKey,
+  passkeyAnswerKey,
   qrLinkKey,
   quarantineIndexKey,
   quarantineKey,
@@ -44,6 +45,7 @@ test('the table of keys has every key, with its type', () => {
     ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],
     ...[attemptKey('<session>', '<id>'), answerKey('<session>', '<id>'), answersKey('<session>')],
+    passkeyAnswerKey('<session>', '<token>'),
     ...[commandRoomKey('<session>', '<queue>' as 'sends'), stagedSnapshotKey('<session>', '<id>')],
   ];
   const rows = rowsOf('Redis keys').map(([key = '', type]) => ({ key: codesIn(key)[0] ?? '', type }));

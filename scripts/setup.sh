@@ -85,7 +85,7 @@ provide_headless_shell() {
   if [ "$1" != test ] || [ -z "${CI:-}" ] || ! is_root || ! can_use_apt; then return 0; fi
   if [ "${WHATSAPP_INSTALL:-auto}" = never ] || command -v chromium-headless-shell >/dev/null; then return 0; fi
   say 'installing chromium-headless-shell with apt-get, for the tests that try it'
-  bash scripts/install-packages.sh chromium-headless-shell >/dev/null 2>&1 || say 'it cannot be installed; these tests are skipped'
+  timeout 120 bash scripts/install-packages.sh chromium-headless-shell >/dev/null 2>&1 || say 'it cannot be installed; these tests are skipped'
 }
 
 uses_redis_server() {

@@ -75,6 +75,7 @@ export class PasskeyCeremony {
     const { step = 'answer', problem = null } = this.#request ?? {};
     if (step === 'failed') return sentences.failed(problem ?? sentences.notKnown);
     if (this.#continuedForMs >= this.#options.timing.passkeyAskMs) return sentences.notKnown;
+    if (step === 'code') return sentences.compare;
     return step === 'answer' ? sentences.required : sentences.given;
   }
 

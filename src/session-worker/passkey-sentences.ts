@@ -7,6 +7,7 @@ export const required =
 export const off =
   "WhatsApp asks for the passkey of this account's owner before it links; WHATSAPP_PASSKEY=off forbids to give it here";
 export const given = 'the passkey was given, and WhatsApp goes on with the phone; keep WhatsApp open there';
+export const compare = 'WhatsApp wants a person to compare a code with the phone; the page /qr shows it';
 export const notKnown = 'WhatsApp asks for a passkey in a way that is not known';
 export const failed = (problem: string) =>
   `linking with the passkey failed: ${problem}; the page /qr says what to do`;

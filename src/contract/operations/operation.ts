@@ -33,6 +33,8 @@ export interface Operation<
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;
+  /** Calls are counted against a limit of the session besides, whoever makes them. */
+  readonly limitOfSession?: 'passkeys';
   /** It can give the account to whoever asks. Without keys only a request of this machine may use it. */
   readonly isForOperator?: true;
   /** It changes or costs something: each call counts against the rate limit. */

@@ -35,9 +35,7 @@ const output = z.object({
   ok: z.literal(true),
   passkey: passkeyStatusSchema.nullable().describe('the request after this call; null: it is over'),
 });
-const row = {
-  ...({ tag: 'Session', tool: null, scope: 'admin', isForOperator: true } as const),
-};
+const row = { tag: 'Session', tool: null, scope: 'admin', isForOperator: true } as const;
 const step = {
   ...row,
   ...({ isLimited: true, delivery: 'query', needs: 'passkey_required', status: 202 } as const),
@@ -69,6 +67,7 @@ export const passkeyOperations = {
   }),
   passkeyAnswer: operation({
     ...step,
+    limitOfSession: 'passkeys',
     summary: "Give the owner's answer to WhatsApp",
     description:
       '`credential` is what `credential.toJSON()` gives (AuthenticationResponseJSON of WebAuthn). It is checked before WhatsApp gets it: an answer that does not fit does not use up the request.',
@@ -96,6 +95,7 @@ export const passkeyOperations = {
   }),
   passkeyConfirm: operation({
     ...step,
+    limitOfSession: 'passkeys',
     summary: 'Confirm the code that the phone shows',
     description: 'In the step `code`. `code` is what the phone shows; if it differs, nothing is linked.',
     routes: [{ method: 'POST', path: '/api/auth/passkey/confirm' }],
@@ -117,6 +117,7 @@ export const passkeyOperations = {
   }),
   passkeyRetry: operation({
     ...step,
+    limitOfSession: 'passkeys',
     summary: 'Ask WhatsApp for the passkey once more',
     description: `In the step \`failed\`. At most ${passkeyRetriesMax} times for one scan; then cancel, and scan again.`,
     routes: [{ method: 'POST', path: '/api/auth/passkey/retry' }],

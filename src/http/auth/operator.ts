@@ -4,7 +4,8 @@ import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
 import type { Exchange } from '../core/exchange.js';
 
 /** With these a proxy says that the request is somebody else's. */
-const proxyHeaders = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+const proxyHeader =
+  /^(?:forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/;
 
 /** The hosts that a request names: whom it asks, and the page that makes it. */
 const hostHeaders = ['origin', 'referer'] as const;
@@ -26,7 +27,7 @@ export function isOperator({ request, caller, admission }: Request): boolean {
     host !== null &&
     isLoopbackHost(host.name) &&
     [admission.baseUrl, ...hostHeaders.flatMap((name) => headers[name] ?? [])].every(isOnThisMachine) &&
-    proxyHeaders.every((name) => headers[name] === undefined)
+    !Object.keys(headers).some((name) => proxyHeader.test(name))
   );
 }
 

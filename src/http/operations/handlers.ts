@@ -117,7 +117,7 @@ function withPasskeyLimit(
   { countPasskeyCall }: Pick<RateLimits, 'countPasskeyCall'>,
 ): Handlers {
   const limited = rows
-    .filter(([, { isForOperator, isLimited }]) => isForOperator && isLimited)
+    .filter(([, { limitOfSession }]) => limitOfSession === 'passkeys')
     .map(([name]) => {
       const handle = handlers[name] as AnyHandler;
       const counted: AnyHandler = async (input, call) => {

@@ -150,6 +150,7 @@ describe('a passkey ceremony', () => {
     of.answer(id, credential());
     of.follow(screen('code', { code: 'K10X2M4P' }));
     assert.deepEqual([of.status?.step, of.status?.code_needed, of.secret?.code], ['code', true, 'K10X2M4P']);
+    assert.match(of.sentence, /compare a code/);
     await assert.rejects(of.confirm(id, 'K10X-2M4Q'), code('passkey_code_differs'));
     await of.confirm(id, 'klox 2m4p');
     assert.deepEqual([of.status?.step, of.secret, pressed.at(-1)], ['linking', null, 'confirmPasskeyCode']);

@@ -71,7 +71,7 @@ describe('the operations about a passkey', () => {
   it('are without keys for requests of this machine that no proxy passed on', async () => {
     assert.equal(await askRaw({}), 404);
     const proxies = { forwarded: 'for=192.0.2.1', via: '1.1 proxy', 'x-real-ip': '192.0.2.1' };
-    const forwarded = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'gateway.example' };
+    const forwarded = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https' };
     for (const [name, value] of Object.entries({ ...proxies, ...forwarded })) {
       assert.equal(await askRaw({ [name]: value }), 403, name);
     }
@@ -160,6 +160,7 @@ describe('the operations about a passkey', () => {
     const answers: number[] = [];
     for (let call = 0; call < 11; call++) answers.push((await post('retry', { id })).status);
     assert.deepEqual(answers, [...Array(10).fill(409), 429]);
+    assert.equal((await post('cancel', { id })).status, 409, 'a person can always cancel');
   });
 
   it('leave `passkey` null in a status of an earlier version', async () => {

@@ -6,6 +6,7 @@ import { Gateway } from './passkey/gateway.js';
 import { linkWithPasskey } from './passkey/link.js';
 import { ownTerminal } from './passkey/terminal.js';
 import { typedPath } from './platform/config/config.js';
+import { isLoopbackUrl } from './platform/loopback.js';
 
 const usage = 'usage: npm run passkey -- --url URL [--key KEY] [--profile DIR] [--browser PATH]';
 
@@ -22,7 +23,7 @@ await runCommand(usage, async (signal) => {
   const executable = findDesktopBrowser(browser ?? (WHATSAPP_CHROME_EXECUTABLE || undefined), PATH);
   if (profile !== undefined) await checkProfile(profile);
   const terminal = ownTerminal();
-  if (new URL(url).protocol === 'http:' && !isLoopback(new URL(url).hostname)) {
+  if (new URL(url).protocol === 'http:' && !isLoopbackUrl(url)) {
     terminal.say('this server is not called by https: whoever is on the way can read the key and the answer');
   }
   await linkWithPasskey({
@@ -50,8 +51,4 @@ function readArguments() {
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\.[\d.]+$/.test(host);
 }

@@ -1,6 +1,8 @@
 import type { Page } from 'puppeteer';
-import { KiB } from '../contract/bounds.js';
+import { z } from 'zod';
+import { bounds } from '../contract/bounds.js';
 import { OperatorError } from '../contract/errors.js';
+import { parseAs } from '../contract/json.js';
 import { passkeyCredentialSchema } from '../contract/passkey.js';
 import { passkeyCommand } from '../contract/passkey-command.js';
 import { type BrowserOptions, DesktopBrowser } from './desktop-browser.js';
@@ -15,6 +17,9 @@ export interface AnswerPageOptions {
   /** Called with the page before it shows WhatsApp Web. */
   readonly onPage?: (page: Page) => Promise<void>;
 }
+
+/** An expression in the page: whether it shows the button of `passkeyCommand`. */
+const hasButton = "document.querySelector('#holdline-passkey[open] button') !== null";
 
 /** WhatsApp Web in the owner's browser, with the button that uses the passkey. It sends the answer to the server. */
 export class AnswerPage {
@@ -48,9 +53,7 @@ export class AnswerPage {
     this.#browser ??= await this.#openBrowser();
     const { page } = this.#browser;
     try {
-      const isThere = await page.evaluate(
-        "document.querySelector('#holdline-passkey[open] button') !== null",
-      );
+      const isThere = await page.evaluate(hasButton);
       // The owner may have pressed meanwhile.
       if (this.#isPosting || this.#answered === view.id || (isThere && this.#shown?.id === view.id)) return;
       this.#shown = view;
@@ -60,10 +63,7 @@ export class AnswerPage {
         gateway: `${this.#options.gateway.url}/qr`,
       });
       const result = await page.evaluate(command);
-      const isButton = await page.evaluate(
-        "document.querySelector('#holdline-passkey[open] button') !== null",
-      );
-      if (!isButton && this.#saidNoButton !== view.id) {
+      if (!(await page.evaluate(hasButton)) && this.#saidNoButton !== view.id) {
         this.#saidNoButton = view.id;
         this.#options.terminal.say(`the page shows no button: ${plain(String(result))}`);
       }
@@ -115,13 +115,11 @@ export class AnswerPage {
   }
 }
 
+const answerSchema = z.object({ id: z.string(), credential: passkeyCredentialSchema });
+
 /** null: it is no answer to this request. */
 function credentialOf(text: unknown, id: string) {
-  if (typeof text !== 'string' || text.length > 16 * KiB) return null;
-  try {
-    const { id: of, credential } = JSON.parse(text) as { id?: unknown; credential?: unknown };
-    return of === id ? (passkeyCredentialSchema.safeParse(credential).data ?? null) : null;
-  } catch {
-    return null;
-  }
+  if (typeof text !== 'string' || text.length > bounds.body) return null;
+  const answer = parseAs(answerSchema, text);
+  return answer?.id === id ? answer.credential : null;
 }

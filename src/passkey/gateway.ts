@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { parseJson } from '../contract/json.js';
 import { operations } from '../contract/operations.js';
 import type { PasskeyCredential } from '../contract/passkey.js';
 
@@ -166,14 +167,6 @@ async function readText(response: Response): Promise<string> {
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString();
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }
 
 /** fetch() says only "fetch failed"; its cause says why. */

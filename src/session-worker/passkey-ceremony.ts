@@ -229,6 +229,5 @@ function tooManyRetries(): ApiError {
   return new ApiError(
     'rate_limited',
     `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`,
-    { headers: { 'retry-after': '1' } },
   );
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { parseJson } from '../contract/json.js';
 import { type PasskeyCredential, type PasskeyOptions, whatsAppOrigin } from '../contract/passkey.js';
+import { sha256 } from '../platform/digest.js';
 
 /** Flags of the authenticator data. */
 const userPresent = 0x01;
@@ -38,7 +38,7 @@ function authenticatorDefect(
   const data = Buffer.from(response.authenticatorData, 'base64url');
   if (data.length < authenticatorDataMin) return '`authenticatorData` is too short';
   const flags = data[32] ?? 0;
-  const isOfSite = data.subarray(0, 32).equals(createHash('sha256').update(rpId).digest());
+  const isOfSite = data.subarray(0, 32).equals(sha256(rpId));
   if (!isOfSite) return `the passkey is for another site than ${rpId}`;
   if ((flags & userPresent) === 0) return 'nobody confirmed the use of the passkey';
   if (userVerification === 'required' && (flags & userVerified) === 0) {

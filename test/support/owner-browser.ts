@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthenticationResponseJSON } from '@simplewebauthn/server';
-import puppeteer, { type Browser, type CDPSession, type Page, type Protocol } from 'puppeteer';
+import type { Browser, CDPSession, Page, Protocol } from 'puppeteer';
+import { startBrowser } from '../whatsapp-web/raw-page.js';
 import { eventually } from './eventually.js';
 
 const WHATSAPP = 'https://web.whatsapp.com';
@@ -42,18 +43,7 @@ export class OwnerBrowser {
   /** `chromeArgs` are the stand-in's. */
   static async open(chromeArgs: readonly string[]): Promise<OwnerBrowser> {
     const profile = await mkdtemp(join(tmpdir(), 'holdline-owner-'));
-    const browser = await puppeteer.launch({
-      executablePath: '/usr/bin/chromium',
-      userDataDir: profile,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        ...chromeArgs,
-      ],
-    });
+    const browser = await startBrowser({ chromeArgs }, { profile });
     return new OwnerBrowser(browser, profile);
   }
 

@@ -29,7 +29,7 @@ export class PasskeyLinking {
     settings: Parameters<typeof Stage.open>[0] = {},
   ): Promise<PasskeyLinking> {
     const stage = await Stage.open(settings);
-    const [owner] = await Promise.all([OwnerBrowser.open(stage.whatsApp.chromeArgs)]);
+    const owner = await OwnerBrowser.open(stage.whatsApp.chromeArgs);
     await owner.register();
     const product = stage.start('all', {
       WHATSAPP_TIMING: JSON.stringify({ ...busyMachineTiming, ...timing }),

@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { eventually } from './eventually.js';
 
 /** Every value in Redis, as text: of keys of any type, with their names. */
 export async function allValues(url: string): Promise<string[]> {
@@ -45,7 +46,7 @@ export async function watchCommands(url: string): Promise<{ stop(): Promise<stri
       // Commands come in order: when this one is there, all before it are.
       const mark = 'the last command';
       await redis.echo(mark);
-      while (!seen.some((words) => words.includes(mark))) await new Promise((done) => setTimeout(done, 5));
+      await eventually(() => seen.some((words) => words.includes(mark)));
       monitor.disconnect();
       redis.disconnect();
       return seen;

@@ -4,18 +4,22 @@ import type { WhatsAppWeb } from './server.js';
 
 /** The stand-in's page in Chromium without whatsapp-web.js. Tests run scripts in it, given as text. */
 
-/** `headlessShell`: the program of the old headless Chromium, to be used instead. */
-export function startBrowser(whatsAppWeb: WhatsAppWeb, headlessShell?: string): Promise<Browser> {
+/** Starts Chromium with the arguments of the stand-in. `headlessShell`: the program of the old headless Chromium, to be used instead. */
+export function startBrowser(
+  { chromeArgs }: { readonly chromeArgs: readonly string[] },
+  { headlessShell, profile }: { headlessShell?: string | undefined; profile?: string } = {},
+): Promise<Browser> {
   return puppeteer.launch({
     executablePath: headlessShell ?? '/usr/bin/chromium',
     headless: headlessShell === undefined ? true : 'shell',
+    ...(profile === undefined ? {} : { userDataDir: profile }),
     args: [
       '--no-sandbox',
       '--disable-gpu',
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',
-      ...whatsAppWeb.chromeArgs,
+      ...chromeArgs,
     ],
   });
 }

@@ -1,6 +1,7 @@
 import { ApiError } from '../../contract/errors.js';
 import { parseAuthority } from '../../platform/authority.js';
-import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
+import { isLoopbackAddress, isLoopbackHost, isLoopbackUrl } from '../../platform/loopback.js';
+import { addressOf } from '../core/client-ip.js';
 import type { Exchange } from '../core/exchange.js';
 
 /** With these a proxy says that the request is somebody else's. */
@@ -23,16 +24,12 @@ export function isOperator({ request, caller, admission }: Request): boolean {
   const { headers, socket } = request;
   const host = parseAuthority(headers.host ?? '');
   return (
-    isLoopbackAddress((socket.remoteAddress ?? '').replace(/^::ffff:/, '')) &&
+    isLoopbackAddress(addressOf(socket)) &&
     host !== null &&
     isLoopbackHost(host.name) &&
-    [admission.baseUrl, ...hostHeaders.flatMap((name) => headers[name] ?? [])].every(isOnThisMachine) &&
+    [admission.baseUrl, ...hostHeaders.flatMap((name) => headers[name] ?? [])].every(isLoopbackUrl) &&
     !Object.keys(headers).some((name) => proxyHeader.test(name))
   );
-}
-
-function isOnThisMachine(url: string): boolean {
-  return URL.canParse(url) && isLoopbackHost(new URL(url).hostname.replace(/^\[|\]$/g, ''));
 }
 
 /** Throws `forbidden`. */

@@ -52,7 +52,8 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
   };
 }
 
-function addressOf(socket: Socket): string {
+/** The address of the peer. */
+export function addressOf(socket: Socket): string {
   return normalize(socket.remoteAddress ?? '');
 }
 

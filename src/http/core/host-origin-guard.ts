@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { ApiError } from '../../contract/errors.js';
 import { type Authority, isWebOrigin, parseAuthority } from '../../platform/authority.js';
-import { isLoopbackAddress, isLoopbackHost } from '../../platform/loopback.js';
+import { isLoopbackAddress, isLoopbackHost, withoutBrackets } from '../../platform/loopback.js';
 import { ownNames } from '../../platform/own-urls.js';
 import { memoizeLast } from './coalesce.js';
 
@@ -150,8 +150,4 @@ function schemeUnknown(origin: string): ApiError {
     'origin_not_allowed',
     `this server does not know that it is reached under ${new URL(origin).origin}; set WHATSAPP_PUBLIC_URL to the URL that people open`,
   );
-}
-
-function withoutBrackets(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '');
 }

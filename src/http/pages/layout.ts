@@ -81,20 +81,15 @@ ${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
 ${content}
 </main>
 <footer>${footer}${isLive ? liveNote : null}</footer>
-${
-  isLive
-    ? html`<script>${new Html(liveScript)}</script>
-`
-    : null
-}${
-  opensTabs
-    ? html`<script>${new Html(passkeyScript)}</script>
-`
-    : null
-}</body>
+${isLive ? inlineScript(liveScript) : null}${opensTabs ? inlineScript(passkeyScript) : null}</body>
 </html>
 `;
   return page.text;
+}
+
+function inlineScript(text: string): Html {
+  return html`<script>${new Html(text)}</script>
+`;
 }
 
 const reloadWithoutScript = html`<noscript><meta http-equiv="refresh" content="5"></noscript>

@@ -23,9 +23,7 @@ export function passkeyHelp(situation: Situation): StateHelp {
     case 'phone':
       return { heading: 'Look at the phone', tone: 'busy', content: phoneText };
     case 'code':
-      return isOperator
-        ? { heading: 'Compare the code', tone: 'busy', content: codeText }
-        : { heading: 'Compare the code', tone: 'busy', content: notHere };
+      return { heading: 'Compare the code', tone: 'busy', content: isOperator ? codeText : notHere };
     case 'linking':
       return { heading: 'Linking', tone: 'busy', content: linkingText };
     case 'failed':

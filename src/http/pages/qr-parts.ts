@@ -42,8 +42,8 @@ export function codeImage(image: string, number: number | null): Html {
 
 /** A code to type on the phone, in the two groups in which WhatsApp asks for it. */
 export function pairingCodeTile({ code }: PairingCode): Html {
-  const half = Math.ceil(code.length / 2);
-  return html`<p class="tile typed">${code.slice(0, half)}<span aria-hidden="true">-</span>${code.slice(half)}</p>`;
+  const [first, second] = inHalves(code);
+  return html`<p class="tile typed">${first}<span aria-hidden="true">-</span>${second}</p>`;
 }
 
 /** The reference API fixes this sentence for every page without an image. */
@@ -86,8 +86,12 @@ export function typeSteps({ phone_number }: PairingCode): Html {
 
 /** A code to compare with the one on the phone. */
 export function compareTile(code: string): Html {
+  return html`<p class="tile typed">${inHalves(code).join('-')}</p>`;
+}
+
+function inHalves(code: string): [string, string] {
   const half = Math.ceil(code.length / 2);
-  return html`<p class="tile typed">${code.slice(0, half)}-${code.slice(half)}</p>`;
+  return [code.slice(0, half), code.slice(half)];
 }
 
 /** Shown while there is no code. */

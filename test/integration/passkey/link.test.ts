@@ -52,6 +52,12 @@ class Session {
 const refusal = (status: number, code: string, message: string) =>
   [status, { error: { code, message } }] as const;
 
+/** A call that the server carries out. */
+const accepted = (carryOut: () => void) => () => {
+  carryOut();
+  return [202, { ok: true }] as const;
+};
+
 describe('npm run passkey', () => {
   const closing: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
@@ -132,10 +138,7 @@ describe('npm run passkey', () => {
   it('waits for a request, shows the button, sends the answer, and tells that the account is linked', async () => {
     const { session, posts, gateway, says, press, sent, result, terminal } = await open();
     await says(/waiting until WhatsApp asks for a passkey \(the state is qr\): scan the code at .*\/wa\/qr$/);
-    posts.answer = () => {
-      session.at('phone');
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.at('phone'));
     session.at('answer');
     await press();
     await says(/keep WhatsApp open/);
@@ -163,10 +166,7 @@ describe('npm run passkey', () => {
       refusal(422, 'passkey_not_acceptable', 'it was made for \u001b[31manother\n request');
     await press();
     await says(/^the answer was not accepted: it was made for \[31manother request; if the button/);
-    posts.answer = () => {
-      session.linked();
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.linked());
     await press();
     assert.equal(await result, null);
     assert.equal(sent('answer').length, 2);
@@ -223,10 +223,7 @@ describe('npm run passkey', () => {
   it('tries again after a failure with a new request in the same browser', async () => {
     const { session, posts, press, says, result, pages, sent } = await open([true]);
     session.at('answer');
-    posts.answer = () => {
-      session.at('failed', { problem: 'WhatsApp did not accept the passkey' });
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.at('failed', { problem: 'WhatsApp did not accept the passkey' }));
     posts.retry = () => {
       session.at('answer', { id: 'r2', attempt: 2, options: { ...options, challenge: 'c2Vjb25k' } });
       return [202, { ok: true }];
@@ -234,10 +231,7 @@ describe('npm run passkey', () => {
     await press();
     await says(/^Try again\?$/);
     await eventually(() => session.view?.id === 'r2');
-    posts.answer = () => {
-      session.linked();
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.linked());
     await press();
     assert.equal(await result, null);
     assert.deepEqual([pages.length, ...sent('answer').map(({ body }) => body.id)], [1, 'r1', 'r2']);
@@ -277,10 +271,7 @@ describe('npm run passkey', () => {
   it('brings the button back after a reload of the page', async () => {
     const { session, posts, press, pages, result } = await open();
     session.at('answer');
-    posts.answer = () => {
-      session.linked();
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.linked());
     const page = (await eventually(() => pages[0])) as Page;
     await page.waitForSelector(passkeyButton);
     await page.reload();
@@ -291,10 +282,7 @@ describe('npm run passkey', () => {
   it('says once that it shows no button on another page, and shows it when the owner is back', async () => {
     const { session, posts, press, pages, says, terminal, gateway, result } = await open();
     session.at('answer');
-    posts.answer = () => {
-      session.linked();
-      return [202, { ok: true }];
-    };
+    posts.answer = accepted(() => session.linked());
     const page = (await eventually(() => pages[0])) as Page;
     await page.waitForSelector(passkeyButton);
     await page.goto('data:text/html,<p>elsewhere');

@@ -333,7 +333,7 @@ const isSkipped = headlessShell === undefined ? headlessShellMissing : false;
 
 test('a browser that cannot reach a passkey: headless shell fails at once', { skip: isSkipped }, async () => {
   await closePage(whatsAppWeb, page);
-  const shell = await startBrowser(whatsAppWeb, headlessShell);
+  const shell = await startBrowser(whatsAppWeb, { headlessShell });
   try {
     page = await openPage(shell);
     await eventually(async () => (await whatsAppWeb.phone.currentQr()) !== null);

@@ -53,11 +53,15 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
   if (JSON.stringify(before?.account ?? null) !== JSON.stringify(after.account)) {
     events.push(event('account', after.account));
   }
-  if (JSON.stringify(before?.passkey ?? null) !== JSON.stringify(after.passkey)) {
-    const { step, id, expires_at } = after.passkey ?? {};
-    events.push(event('passkey', step && id ? { step, id, expires_at: expires_at ?? null } : null));
+  const passkey = passkeyData(after);
+  if (JSON.stringify(before === null ? null : passkeyData(before)) !== JSON.stringify(passkey)) {
+    events.push(event('passkey', passkey));
   }
   return events;
+}
+
+function passkeyData({ passkey }: Status): EventData<'passkey'> {
+  return passkey && { step: passkey.step, id: passkey.id, expires_at: passkey.expires_at };
 }
 
 /** The limits for an event that is too long even with a cut body: bytes of each text, entries of each list. */

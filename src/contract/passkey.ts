@@ -95,7 +95,7 @@ export const openPasskeySchema = z.object({
 
 export type OpenPasskey = z.infer<typeof openPasskeySchema>;
 
-/** How a request ended. refused: by WhatsApp, after the answer. failed: the page gave it up. */
+/** How a request ended. refused: by WhatsApp, after the answer. cancelled: here or on the phone. failed: the page gave it up. */
 export const passkeyOutcomes = ['linked', 'refused', 'expired', 'cancelled', 'failed'] as const;
 
 export type PasskeyOutcome = (typeof passkeyOutcomes)[number];

@@ -120,25 +120,26 @@ export class DeviceLinking {
   async updatePasskey(report: PageReport): Promise<boolean> {
     const { state, timing } = this.#options;
     const screen = report.passkey;
-    this.#requests = screen?.requests ?? 0;
-    if (screen === null) this.#leftAtRequest = -1;
-    else if (screen.requests > this.#leftAtRequest) this.#enterPasskey(screen);
-    if (state.current !== 'passkey_required') return false;
-    if (screen !== null) {
-      this.#screenAt = performance.now();
-      const tooOld = state.ageMs > timing.passkeyMs ? passkeySentences.abandoned : null;
-      const why = this.#ceremony === null ? tooOld : this.#ceremony.follow(screen);
-      if (why === null) return true;
-      this.#ceremony?.end('failed');
-      await this.#leavePasskey(why, screen.requests);
+    const isUnpaired = report.socketState?.startsWith('UNPAIRED') ?? false;
+    // Without a connection the page tells nothing of its screen.
+    if (screen !== null || isUnpaired) this.#requests = screen?.requests ?? 0;
+    if (screen === null && isUnpaired) this.#leftAtRequest = -1;
+    if (screen !== null && screen.requests > this.#leftAtRequest) this.#enterPasskey(screen);
+    if (state.current !== 'passkey_required' || report.socketState === 'CONNECTED') return false;
+    if (screen !== null) this.#screenAt = performance.now();
+    else if (isUnpaired) {
+      this.#ceremony?.end('cancelled');
+      await this.#leavePasskey(passkeySentences.closed, null);
       return true;
-    }
-    if (!report.socketState?.startsWith('UNPAIRED')) {
+    } else if (this.#ceremony?.hasAnswer) {
       this.#endLateLinking();
       return false;
     }
+    const tooOld = state.ageMs > timing.passkeyMs ? passkeySentences.abandoned : null;
+    const why = this.#ceremony === null ? tooOld : this.#ceremony.follow(screen);
+    if (why === null) return true;
     this.#ceremony?.end('failed');
-    await this.#leavePasskey(passkeySentences.closed, null);
+    await this.#leavePasskey(why, this.#requests);
     return true;
   }
 
@@ -166,10 +167,10 @@ export class DeviceLinking {
     return this.#options.state.current === 'passkey_required' ? this.#ceremony : null;
   }
 
-  /** A person gives the request up. Throws an {@link ApiError} if it is not the open one. */
-  async cancelPasskey(id: string): Promise<void> {
+  /** A person gives the request up. The page goes back to QR codes afterwards. Throws an {@link ApiError} if it is not the open one. */
+  cancelPasskey(id: string): void {
     this.#ceremony?.cancel(id);
-    await this.#leavePasskey(passkeySentences.cancelled, this.#ceremony?.requestsSeen ?? null);
+    void this.#leavePasskey(passkeySentences.cancelled, this.#requests).catch(this.#options.onCallFailed);
   }
 
   #enterPasskey(screen: Pick<PasskeyScreen, 'requests'>): void {

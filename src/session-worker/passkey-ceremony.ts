@@ -36,10 +36,13 @@ const order: readonly PasskeyStep[] = ['answer', 'phone', 'code', 'linking'];
 export class PasskeyCeremony {
   readonly #options: CeremonyOptions;
   #scannedAt = performance.now();
+  /** Until then WhatsApp links without comparing a code, at the first attempt. */
+  #handoffUntil = this.#scannedAt + handoffMs;
   /** Of this scan. */
   #attempts = 0;
   /** How often Continue was pressed for this scan. */
   #presses = 0;
+  /** How often WhatsApp has asked the page, as far as the ceremony has followed. */
   #requestsSeen: number;
   /** null: the page has not asked yet. */
   #request: PasskeyRequest | null = null;
@@ -60,11 +63,6 @@ export class PasskeyCeremony {
     return { id, step, attempt, expires_at, code_needed: this.#isCodeNeeded(this.#request), problem };
   }
 
-  /** How often WhatsApp has asked the page. */
-  get requestsSeen(): number {
-    return this.#requestsSeen;
-  }
-
   /** What only the operator may see; null: nothing. */
   get secret(): OpenPasskey | null {
     return this.#request?.secret ?? null;
@@ -82,14 +80,9 @@ export class PasskeyCeremony {
   /** Presses Continue, so that the page asks for the passkey: once for each scan, and when a person retries. */
   async begin(): Promise<void> {
     this.#continuedAt = performance.now();
-    this.#presses++;
     this.#asked = deferred();
-    try {
-      await this.#options.client.pressPasskey('continuePasskey');
-    } catch (error) {
-      this.#continuedAt = null;
-      throw error;
-    }
+    await this.#options.client.pressPasskey('continuePasskey');
+    this.#presses++;
   }
 
   /** The page asks. Settles with what its call of `navigator.credentials.get()` is answered with. */
@@ -109,26 +102,12 @@ export class PasskeyCeremony {
     if (this.#request?.isOpen) this.#fail(this.#request, sentences.pageGaveUp, 'failed');
   }
 
-  /** Follows the page. Returns why the ceremony has to be given up; null: it goes on. */
-  follow(screen: PasskeyScreen): string | null {
-    const { passkeyMs, passkeyAskMs } = this.#options.timing;
-    const isScannedAgain = screen.requests > this.#requestsSeen;
-    this.#requestsSeen = screen.requests;
-    // Until the page has asked, its screen may be that of the attempt before.
-    if (this.#continuedAt === null || this.#continuedForMs >= passkeyAskMs) {
-      const hasFailed = this.#request?.step === 'failed' && screen.card === 'failed';
-      if (isScannedAgain && (screen.card === 'prompt' || hasFailed)) {
-        this.abort();
-        this.#scannedAt = performance.now();
-        this.#attempts = 0;
-        this.#presses = 0;
-        void this.begin().catch(() => undefined);
-        return null;
-      }
-      if (this.#request !== null) this.#advance(this.#request, screen);
-      // It did not ask at all. A request that has failed can be repeated and cancelled.
-      else if (this.#continuedAt !== null) void this.ask(null);
-    }
+  /** Follows the page. `screen`: null: it has no connection. Returns why the ceremony has to be given up; null: it goes on. */
+  follow(screen: PasskeyScreen | null): string | null {
+    const { passkeyMs } = this.#options.timing;
+    if (this.#request?.isOpen && this.#request.isLate)
+      this.#fail(this.#request, sentences.expired, 'expired');
+    if (screen !== null) this.#followScreen(screen);
     this.#tellChange();
     const ageMs = this.#request?.stepMs ?? performance.now() - this.#scannedAt;
     switch (this.#request?.step) {
@@ -142,6 +121,16 @@ export class PasskeyCeremony {
           ? sentences.ofStep(this.#request?.step ?? 'phone', 'timeout')
           : null;
     }
+  }
+
+  /** The owner has given the answer, and WhatsApp goes on. */
+  get hasAnswer(): boolean {
+    return this.#request !== null && !this.#request.isOpen && this.#request.step !== 'failed';
+  }
+
+  /** Throws an {@link ApiError} if the request does not wait for the answer. */
+  requireOpen(id: string): void {
+    this.#require(id, 'answer');
   }
 
   /** Throws an {@link ApiError} if the answer does not fit the open request, and then the page waits on. */
@@ -162,12 +151,22 @@ export class PasskeyCeremony {
   /** Settles when the page has asked again, or has not in time. */
   async retry(id: string): Promise<void> {
     this.#require(id, 'failed');
-    if (this.#continuedAt === null || this.#continuedForMs >= this.#options.timing.passkeyAskMs) {
+    if (!this.#isWaiting) {
       if (this.#presses > passkeyRetriesMax) throw tooManyRetries();
-      await this.begin();
+      await this.#pressAgain();
     }
     await atMost(this.#asked.promise, this.#options.timing.passkeyAskMs);
     if (this.#continuedAt !== null) throw new ApiError('timeout', sentences.notAskedAgain);
+  }
+
+  async #pressAgain(): Promise<void> {
+    try {
+      await this.begin();
+    } catch (error) {
+      // The failed request stays as it is, and the person may try once more.
+      this.#continuedAt = null;
+      throw error;
+    }
   }
 
   /** Throws an {@link ApiError} if it is not the open request. */
@@ -182,10 +181,33 @@ export class PasskeyCeremony {
     this.#request?.end(outcome);
   }
 
+  #followScreen(screen: PasskeyScreen): void {
+    const isScannedAgain = screen.requests > this.#requestsSeen;
+    this.#requestsSeen = screen.requests;
+    // Until the page has asked, its screen may be that of the attempt before.
+    if (this.#isWaiting) return;
+    if (isScannedAgain && (screen.card === 'prompt' || screen.card === 'failed')) {
+      this.#beginAnew(screen.card === 'failed');
+    } else if (this.#request !== null) this.#advance(this.#request, screen);
+    // It did not ask at all. A request that has failed can be repeated and cancelled.
+    else if (this.#continuedAt !== null) void this.ask(null);
+  }
+
+  /** For a second scan. After a failure the page has lost its proof of it. */
+  #beginAnew(hasFailed: boolean): void {
+    this.end('failed');
+    this.#request = null;
+    this.#scannedAt = performance.now();
+    this.#handoffUntil = hasFailed ? 0 : this.#scannedAt + handoffMs;
+    this.#attempts = 0;
+    this.#presses = 0;
+    this.#tellChange();
+    void this.begin().catch(() => undefined);
+  }
+
   /** What the page shows goes forward only: it may show the step before for a moment. */
   #advance(request: PasskeyRequest, { card, code, reason }: PasskeyScreen): void {
     const { passkeyStepMs } = this.#options.timing;
-    if (request.isOpen && request.isLate) return this.#fail(request, sentences.expired, 'expired');
     if (request.step === 'failed' || card === 'asking') return;
     if (request.isOpen) return this.abort();
     if (card === 'failed' || card === 'prompt') {
@@ -211,10 +233,15 @@ export class PasskeyCeremony {
     return this.#continuedAt === null ? 0 : performance.now() - this.#continuedAt;
   }
 
+  /** Continue was pressed just now, and the page has not asked yet. */
+  get #isWaiting(): boolean {
+    return this.#continuedAt !== null && this.#continuedForMs < this.#options.timing.passkeyAskMs;
+  }
+
   #isCodeNeeded({ step, attempt }: PasskeyRequest): boolean {
     if (step === 'linking') return false;
-    const isHandoffOver = attempt > 1 || performance.now() - this.#scannedAt > handoffMs;
-    return step === 'code' || step === 'failed' || isHandoffOver;
+    const isHandoffOver = performance.now() > this.#handoffUntil;
+    return step === 'code' || step === 'failed' || attempt > 1 || isHandoffOver;
   }
 
   #tellChange(): void {

@@ -115,9 +115,10 @@ export class PasskeyRequest {
     this.enter('phone', phoneMs);
   }
 
-  /** The phone shows this code. Throws an {@link ApiError} if it differs from the page's. */
+  /** The phone shows this code. Throws an {@link ApiError} if it differs from the page's, or the page shows none. */
   compare(code: string): void {
-    if (this.#code !== null && comparable(code) === comparable(this.#code)) return;
+    if (this.#code === null) throw notPending(sentences.noCode);
+    if (comparable(code) === comparable(this.#code)) return;
     throw new ApiError(
       'passkey_code_differs',
       'this is not the code that WhatsApp Web shows: read it on the phone again; if it stays another one, cancel, because somebody else may be linking',

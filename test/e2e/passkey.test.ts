@@ -272,6 +272,21 @@ describe('a request for a passkey that does not link', () => {
     assert.equal((await linking.phone.state()).passkey.waiting, 0);
   });
 
+  it('is replaced when the person scans once more', async () => {
+    const { call, owner, phone } = linking;
+    const first = await linking.asked();
+    const late = await owner.assert(first.options);
+    await phone.scanAgain();
+    await linking.product.until((s) => s.passkey?.id !== first.id, 'the first request is over');
+    const second = await linking.at('answer');
+    assert.notEqual(second.options?.challenge, first.options.challenge);
+    assert.equal(second.attempt, 1);
+    const refused = await call('/api/auth/passkey/answer', { id: first.id, credential: late });
+    assert.deepEqual([refused.status, refused.body.error.code], [409, 'passkey_superseded']);
+    await call('/api/auth/passkey/cancel', { id: second.id });
+    await goesBackToQr(linking, /cancelled/);
+  });
+
   it('goes back to QR codes when it is closed on the phone', async () => {
     await linking.asked();
     await linking.phone.cancelPasskey();

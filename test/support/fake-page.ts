@@ -10,6 +10,7 @@ type Plain = Record<string, unknown>;
 
 /** The part of a WhatsApp Web page that the agent uses: modules by name, and the messages it sent to Node. */
 export interface FakePage {
+  readonly window: Plain;
   readonly modules: Record<string, Plain | undefined>;
   /** Messages of the agent to Node. */
   readonly sentToNode: Plain[];
@@ -146,6 +147,7 @@ export function fakePage(field = '$1'): FakePage {
   const call = (name: AgentFunction, input: unknown = null) =>
     runInContext(agentCall(name, input), context) as Promise<AgentAnswer>;
   return {
+    window,
     modules,
     sentToNode,
     // An object of another context is never deeply equal to one of this context: copy it.

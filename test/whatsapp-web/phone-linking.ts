@@ -12,6 +12,8 @@ export interface PhoneLinking {
   enterCode(code: string): Promise<ScanResult>;
   /** While true, a code that the phone accepts does not link. The page is asked for a passkey instead. */
   askForPasskey(isAsked: boolean): Promise<void>;
+  /** The person scans once more while a passkey is asked for: the page is asked anew. */
+  scanAgain(): Promise<void>;
   /** The owner uses the passkey: links the page that was asked, as a scan does. */
   finishPasskey(): Promise<ScanResult>;
   /** Makes the pages that were asked go back to QR codes. */
@@ -89,6 +91,9 @@ export function phoneLinking(world: World): PhoneLinking {
     enterCode: async (code) => enterCode(code),
     askForPasskey: async (isAsked) => {
       passkey.isAsked = isAsked;
+    },
+    scanAgain: async () => {
+      for (const pageId of [...passkey.waiting.keys()]) demandPasskey(world, pageId);
     },
     finishPasskey: async () => noted(finishPasskey(world)),
     cancelPasskey: async () => cancelPasskey(world),

@@ -38,7 +38,7 @@ const output = z.object({
 const row = { tag: 'Session', tool: null, scope: 'admin', isForOperator: true } as const;
 const step = {
   ...row,
-  ...({ isLimited: true, delivery: 'query', needs: 'passkey_required', status: 202 } as const),
+  ...({ isLimited: true, delivery: 'idempotent', needs: 'passkey_required', status: 202 } as const),
   input,
   output,
 };
@@ -119,7 +119,7 @@ export const passkeyOperations = {
     ...step,
     limitOfSession: 'passkeys',
     summary: 'Ask WhatsApp for the passkey once more',
-    description: `In the step \`failed\`. At most ${passkeyRetriesMax} times for one scan; then cancel, and scan again.`,
+    description: `In the step \`failed\`. At most ${passkeyRetriesMax} times for one scan; then it is refused as \`rate_limited\` without a \`Retry-After\`: cancel, and scan again.`,
     routes: [{ method: 'POST', path: '/api/auth/passkey/retry' }],
     errors: ['passkey_not_pending', 'passkey_superseded'],
     example: { input: { id: exampleStatus.id }, output: { ok: true, passkey: exampleStatus } },

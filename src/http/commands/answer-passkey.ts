@@ -2,7 +2,7 @@ import { type InputOf, type OutputOf, operations } from '../../contract/operatio
 import { passkeyAnswerTtlMs } from '../../contract/passkey.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
 import { readSession } from './read.js';
-import { judgeReadiness } from './readiness.js';
+import { judgeReadiness, notReadyInTime } from './readiness.js';
 
 /** Gives an owner's answer to the session worker. The command has only its token. Throws the same errors as {@link readSession}. */
 export async function answerPasskey(
@@ -14,6 +14,7 @@ export async function answerPasskey(
   const readiness = judgeReadiness(await context.run.readView(), call.baseUrl, needs);
   // Then nobody would take it.
   if (readiness.type === 'refused') throw readiness.error;
+  if (readiness.type === 'coming') throw notReadyInTime(readiness.state);
   const token = await context.putPasskeyAnswer(credential);
   // After that the answer is gone.
   const waitMs = Math.min(call.waitMs, passkeyAnswerTtlMs);

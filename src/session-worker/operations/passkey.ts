@@ -6,9 +6,11 @@ import type { CommandParts, OperationFunctions } from './parts.js';
 /** The operations of contract/operations/passkey.ts that need the page. */
 export const passkeyFunctions = {
   async passkeyAnswer(parts, { id, token }) {
+    // First, so that none is left in Redis.
     const credential = await parts.takePasskeyAnswer(token);
-    if (credential === null) throw notPending('the answer did not arrive in time; send it again');
     const ceremony = requireCeremony(parts);
+    ceremony.requireOpen(id);
+    if (credential === null) throw notPending('the answer did not arrive in time; send it again');
     ceremony.answer(id, credential);
     return { ok: true, passkey: ceremony.status };
   },
@@ -27,7 +29,7 @@ export const passkeyFunctions = {
 
   async passkeyCancel(parts, { id }) {
     requireCeremony(parts);
-    await parts.linking.cancelPasskey(id);
+    parts.linking.cancelPasskey(id);
     return { ok: true, passkey: null };
   },
 } satisfies Partial<OperationFunctions>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type SessionEvent, storedEvent } from '../../../src/contract/events.js';
+import { eventsOfChange, type SessionEvent, storedEvent } from '../../../src/contract/events.js';
 import { jsonBytes } from '../../../src/contract/json-size.js';
 import { composeStatus, neverStarted, storedStatus } from '../../../src/contract/status.js';
 import type { Message } from '../../../src/contract/whatsapp.js';
@@ -68,6 +68,35 @@ describe('an event', () => {
     const change = { state: 'ready', lastError: long, account, page } as never;
     const status = storedStatus(composeStatus(facts, change, null));
     parsedEvent({ type: 'state', session: 'default', at: '', data: status });
+  });
+});
+
+describe('the event passkey', () => {
+  const passkey = {
+    ...{ id: 'p', step: 'answer', attempt: 1, expires_at: '2026-01-01T10:10:05.000Z' },
+    ...{ code_needed: false, problem: null },
+  } as const;
+  const statusWith = (request: object | null) =>
+    composeStatus(
+      facts,
+      { state: 'passkey_required', lastError: null, account: null, passkey: request } as never,
+      null,
+    );
+  const events = (before: object | null, after: object | null) =>
+    eventsOfChange(statusWith(before), statusWith(after)).flatMap(({ type, data }) =>
+      type === 'passkey' ? [data] : [],
+    );
+
+  it('tells a new request, a new step and the end', () => {
+    const { id, step, expires_at } = passkey;
+    assert.deepEqual(events(null, passkey), [{ step, id, expires_at }]);
+    assert.deepEqual(events(passkey, { ...passkey, step: 'phone' }), [{ step: 'phone', id, expires_at }]);
+    assert.deepEqual(events(passkey, null), [null]);
+  });
+
+  it('is not repeated when what it tells stays the same', () => {
+    assert.deepEqual(events(passkey, { ...passkey, code_needed: true, problem: 'x', attempt: 2 }), []);
+    assert.deepEqual(events(null, null), []);
   });
 });
 

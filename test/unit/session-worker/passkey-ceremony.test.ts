@@ -37,19 +37,25 @@ function ceremony(t: TestContext) {
   mock.timers.enable({ apis: ['Date'], now: 1_800_000_000_000 });
   t.after(() => mock.timers.reset());
   const pressed: string[] = [];
+  const page = { lacksButton: false };
   const outcomes: [PasskeyOutcome, boolean][] = [];
   let changes = 0;
   const of = new PasskeyCeremony(
     {
       timing,
-      client: { pressPasskey: async (button) => void pressed.push(button) },
+      client: {
+        pressPasskey: async (button) => {
+          pressed.push(button);
+          if (page.lacksButton) throw new Error('no such button');
+        },
+      },
       onChange: () => void changes++,
       onOutcome: (outcome, answeredMs) => outcomes.push([outcome, answeredMs !== null]),
     },
     { requests: 1 },
   );
   return {
-    ...{ of, pressed, outcomes, changes: () => changes },
+    ...{ of, page, pressed, outcomes, changes: () => changes },
     pass(ms: number) {
       now += ms;
       mock.timers.setTime(Date.now() + ms);
@@ -205,18 +211,75 @@ describe('a passkey ceremony', () => {
     assert.deepEqual(outcomes, [['failed', false]]);
   });
 
-  it('presses Continue for a second scan, and not while the first goes on', async (t) => {
-    const { of, asked, pressed } = ceremony(t);
-    const { answer } = await asked();
-    of.follow(screen('asking', { requests: 2 }));
-    assert.equal(pressed.length, 1);
-    // The page has begun anew, and has forgotten its call.
-    of.follow(screen('prompt', { requests: 3 }));
-    assert.ok('error' in (await answer));
-    assert.equal(pressed.length, 2);
+  it('says so when the button cannot be pressed, can then be cancelled, and counts no retry that failed', async (t) => {
+    const { of, page, pass, outcomes, pressed } = ceremony(t);
+    page.lacksButton = true;
+    await assert.rejects(of.begin(), /no such button/);
+    pass(10_100);
+    assert.equal(of.follow(screen('prompt')), null);
+    assert.match(of.sentence, /asks for a passkey in a way that is not known/);
+    const { id } = (of.status as PasskeyStatus | null) ?? { id: '' };
+    for (let i = 0; i < 5; i++) await assert.rejects(of.retry(id), /no such button/);
+    assert.equal(pressed.length, 6);
+    page.lacksButton = false;
+    const retried = of.retry(id);
+    await Promise.resolve();
     void of.ask(options);
-    // Of this scan it is the first.
-    assert.deepEqual([of.status?.step, of.status?.attempt, of.status?.code_needed], ['answer', 1, false]);
+    await retried;
+    assert.equal(of.status?.step, 'answer');
+    of.cancel(of.status?.id ?? '');
+    assert.deepEqual(outcomes, [
+      ['failed', false],
+      ['cancelled', false],
+    ]);
+  });
+
+  it('waits without a connection of the page, until the time to answer is over', async (t) => {
+    const { of, asked, pass } = ceremony(t);
+    const { id } = await asked();
+    pass(599_000);
+    assert.equal(of.follow(null), null);
+    assert.deepEqual([of.status?.id, of.status?.step, of.hasAnswer], [id, 'answer', false]);
+    pass(1_000);
+    assert.equal(of.follow(null), null);
+    assert.deepEqual([of.status?.step, of.status?.problem], ['failed', 'nobody used the passkey in time']);
+    pass(600_001);
+    assert.equal(of.follow(null), 'nobody went on in time');
+  });
+
+  for (const [card, codeNeeded] of [
+    ['prompt', false],
+    // The page has lost its proof of the scan with the call that it gave up.
+    ['failed', true],
+  ] as const) {
+    it(`presses Continue for a second scan, and not while the first goes on (${card})`, async (t) => {
+      const { of, asked, pressed } = ceremony(t);
+      const { answer, id } = await asked();
+      of.follow(screen('asking', { requests: 2 }));
+      assert.equal(pressed.length, 1);
+      // The page has ended its call.
+      of.abort();
+      of.follow(screen(card, { requests: 3 }));
+      assert.ok('error' in (await answer));
+      assert.deepEqual([pressed.length, of.status, of.sentence.includes('before it links')], [2, null, true]);
+      assert.throws(() => of.requireOpen(id), code('passkey_not_pending'));
+      void of.ask(options);
+      // Of this scan it is the first.
+      assert.deepEqual(
+        [of.status?.step, of.status?.attempt, of.status?.code_needed],
+        ['answer', 1, codeNeeded],
+      );
+      of.follow(screen('asking', { requests: 3 }));
+      assert.equal(pressed.length, 2);
+    });
+  }
+
+  it('says so when the page shows no code to compare', async (t) => {
+    const { of, asked } = ceremony(t);
+    const { id } = await asked();
+    of.answer(id, credential());
+    of.follow(screen('code'));
+    await assert.rejects(of.confirm(id, 'AAAA'), /shows no code yet/);
   });
 
   it('needs a code when the hand-off is over, and tells that change', async (t) => {

@@ -11,13 +11,16 @@ export interface PasskeyRelay {
   relayPasskey(): void;
   /** The page waits for the answer to such a request. */
   isPasskeyPending(): boolean;
+  /** Ends that wait, as a browser does when nobody uses a passkey. */
+  refusePasskey(): void;
 }
 
 /** The browser on a server has no passkey, and headless it does not even answer such a request. */
 export function passkeyRelay(page: PageAccess & NodeChannel): PasskeyRelay {
   const { window } = page;
   let isRelaying = false;
-  let isPending = false;
+  /** Ends the wait for the answer; null: the page does not wait. */
+  let refuse: (() => void) | null = null;
 
   function toText(source: Foreign): string {
     const bytes = window.ArrayBuffer.isView(source)
@@ -74,20 +77,33 @@ export function passkeyRelay(page: PageAccess & NodeChannel): PasskeyRelay {
 
   async function relay({ publicKey, signal }: Foreign): Promise<object> {
     signal?.throwIfAborted();
-    if (isPending) throw new window.DOMException('A request is already pending.', 'OperationError');
-    isPending = true;
+    if (refuse !== null) throw new window.DOMException('A request is already pending.', 'OperationError');
+    const options = toJson(publicKey);
+    let isAborted = false;
+    const aborted = new Promise<never>((_, reject) => {
+      const abort = (reason: Foreign) => {
+        isAborted = true;
+        reject(reason);
+      };
+      refuse = () => abort(notAllowed());
+      signal?.addEventListener('abort', () => abort(signal.reason), { once: true });
+    });
     try {
-      const aborted = new Promise<never>((_, reject) => {
-        signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-      });
-      const asked = page.deliver({ type: 'passkey-asked', options: toJson(publicKey) });
+      const asked = page
+        .deliver({ type: 'passkey-asked', options })
+        .catch(() => Promise.reject(notAllowed()));
       const answer = (await Promise.race([asked, aborted])) as RelayAnswer;
       if ('credential' in answer) return toCredential(answer.credential);
       throw new window.DOMException(answer.error.message, answer.error.name);
     } finally {
-      isPending = false;
-      if (signal?.aborted) void page.notifyNode({ type: 'passkey-aborted' });
+      refuse = null;
+      if (isAborted) void page.notifyNode({ type: 'passkey-aborted' });
     }
+  }
+
+  function notAllowed(): Foreign {
+    const message = 'The operation either timed out or was not allowed.';
+    return new window.DOMException(message, 'NotAllowedError');
   }
 
   function isOurs(options: Foreign): boolean {
@@ -95,7 +111,8 @@ export function passkeyRelay(page: PageAccess & NodeChannel): PasskeyRelay {
   }
 
   return {
-    isPasskeyPending: () => isPending,
+    isPasskeyPending: () => refuse !== null,
+    refusePasskey: () => refuse?.(),
     relayPasskey() {
       if (isRelaying || window.top !== window || window.location.origin !== 'https://web.whatsapp.com')
         return;

@@ -32,12 +32,15 @@ export interface Passkey {
 /** Uses the screen's test ids. Without them it uses the events and functions of the page's modules. */
 export function passkey(
   page: PageAccess &
-    Pick<PasskeyRelay, 'isPasskeyPending'> & { pairingType(): Foreign; isUnpaired(): boolean },
+    Pick<PasskeyRelay, 'isPasskeyPending' | 'refusePasskey'> & {
+      pairingType(): Foreign;
+      isUnpaired(): boolean;
+    },
 ): Passkey {
   const events = 'link_device_events:';
   const longestCode = 16;
   let requests = 0;
-  let told: { card: PasskeyScreen['card']; code: string | null; reason: string | null } | null = null;
+  let told: Pick<PasskeyScreen, 'card' | 'code' | 'reason'> | null = null;
   let isWatching = false;
 
   function find(name: string): Foreign {
@@ -46,13 +49,11 @@ export function passkey(
   }
 
   function isAsked(): boolean {
-    if (!page.isUnpaired()) {
-      told = null;
-      return false;
-    }
+    if (!page.isUnpaired()) return false;
+    if (find('passkey_screen') !== null) return true;
     const type = page.pairingType();
-    if (typeof type === 'string') return type === 'SHORTCAKE_PASSKEY' || find('passkey_screen') !== null;
-    return told !== null || find('passkey_screen') !== null;
+    if (typeof type === 'string' && type !== 'SHORTCAKE_PASSKEY') told = null;
+    return type === 'SHORTCAKE_PASSKEY' || told !== null;
   }
 
   function codeIn(text: Foreign): string | null {
@@ -65,7 +66,8 @@ export function passkey(
     const display = find('verification_code_display');
     if (display !== null) {
       const code = codeIn(page.attempt(() => display.textContent)) ?? told?.code ?? null;
-      return { card: find('code_confirm_button')?.disabled === true ? 'linking' : 'code', code };
+      const isConfirmed = told?.card === 'linking' || find('code_confirm_button')?.disabled === true;
+      return { card: isConfirmed ? 'linking' : 'code', code };
     }
     if (find('waiting_for_phone_card') !== null) return { card: 'phone', code: null };
     const button = find('passkey_continue_button');
@@ -75,16 +77,15 @@ export function passkey(
     return { card: alert === null ? 'prompt' : 'failed', code: null };
   }
 
-  function press(button: string, action: string): void {
+  /** `next`: what the page then does, as far as it tells nothing else. */
+  function press(button: string, action: string, next: typeof told): void {
     const shown = find(button);
     // Pressed already.
     if (shown?.disabled === true) return;
-    if (shown !== null) shown.click();
-    else {
-      const run = page.need(`WAWebShortcakeLinkingAction.${action}`);
-      // The page tells its failure by an event.
-      void page.atMost(600_000, () => run());
-    }
+    const run = shown === null ? page.need(`WAWebShortcakeLinkingAction.${action}`) : () => shown.click();
+    told = next;
+    // The page tells its failure by an event.
+    void page.atMost(600_000, () => run());
   }
 
   return {
@@ -106,8 +107,10 @@ export function passkey(
         page.attempt(() => emitter.on(`${events}${name}`, listener));
       on('passkey_prologue_request', () => {
         requests += 1;
-        told ??= { card: 'prompt', code: null, reason: null };
-        if (told.card === 'failed') told = { card: 'prompt', code: null, reason: null };
+        // That call is for the request before.
+        page.refusePasskey();
+        const isFollowed = told !== null && told.card !== 'asking' && told.card !== 'failed';
+        if (!isFollowed) told = { card: 'prompt', code: null, reason: null };
       });
       on('shortcake_prologue_sent', () => {
         told = { card: 'phone', code: null, reason: null };
@@ -124,16 +127,14 @@ export function passkey(
       });
     },
     continuePasskey() {
-      told = { card: 'asking', code: null, reason: null };
-      press('passkey_continue_button', 'startShortcakePasskeyPairing');
+      const next = { card: 'asking', code: null, reason: null } as const;
+      press('passkey_continue_button', 'startShortcakePasskeyPairing', next);
     },
     confirmPasskeyCode() {
-      if (told !== null) told = { ...told, card: 'linking' };
-      press('code_confirm_button', 'confirmShortcakeVerificationCode');
+      press('code_confirm_button', 'confirmShortcakeVerificationCode', told && { ...told, card: 'linking' });
     },
     cancelPasskey() {
-      told = null;
-      press('cancel_button', 'cancelShortcakePasskeyPairing');
+      press('cancel_button', 'cancelShortcakePasskeyPairing', null);
     },
   };
 }

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { PasskeyOutcome } from '../../../src/contract/passkey.js';
+import type { SessionState } from '../../../src/contract/status.js';
+import { DeviceLinking } from '../../../src/session-worker/device-linking.js';
+import type { PageReport } from '../../../src/session-worker/whatsapp/in-page/linking.js';
+import type { PasskeyScreen } from '../../../src/session-worker/whatsapp/in-page/passkey.js';
+
+const timing = { passkeyMs: 600_000, passkeyAskMs: 10_000, passkeyStepMs: 120_000 };
+const options = { challenge: 'Y2hhbGxlbmdl', rpId: 'whatsapp.com', timeout: 600_000 };
+
+/** What the page reports. `card`: null: no screen for a passkey. */
+function report(socketState: string, card: PasskeyScreen['card'] | null, requests = 1): PageReport {
+  const passkey = card && { card, code: null, reason: null, requests };
+  return { socketState, passkey } as PageReport;
+}
+
+/** A page that WhatsApp asks for a passkey, as its session worker follows it. Time passes by `pass`. */
+function linkingOf(t: TestContext, press: () => Promise<void> = async () => undefined) {
+  let now = 1_000;
+  t.mock.method(performance, 'now', () => now);
+  const outcomes: PasskeyOutcome[] = [];
+  const failures: string[] = [];
+  const calls: string[] = [];
+  const state = {
+    current: 'starting' as SessionState,
+    lastError: null as string | null,
+    ageMs: 0,
+    isBeforeLink: true,
+    ended: new AbortController().signal,
+    publish(next: SessionState, shown: { lastError?: string | null } = {}) {
+      state.current = next;
+      state.lastError = shown.lastError ?? null;
+    },
+    fail: ({ reason }: { reason: string }) => failures.push(reason),
+  };
+  const client = {
+    pressPasskey: async (button: string) => {
+      calls.push(button);
+      if (button === 'cancelPasskey') await press();
+    },
+    codes: {
+      pairingCode: null,
+      beginQrs: () => undefined,
+      refreshQr: async () => void calls.push('refreshQr'),
+      backToQr: async () => void calls.push('backToQr'),
+    },
+  };
+  const linking = new DeviceLinking({
+    ...{ client, state, login: {}, isLinked: false, timing, relaysPasskey: true },
+    onPasskeyOutcome: (outcome: PasskeyOutcome) => outcomes.push(outcome),
+    onCallFailed: () => undefined,
+  } as unknown as ConstructorParameters<typeof DeviceLinking>[0]);
+  return {
+    ...{ linking, state, outcomes, failures, calls },
+    pass: (ms: number) => {
+      now += ms;
+    },
+    /** WhatsApp asks, and its page waits for the answer. */
+    async asked(): Promise<string> {
+      await linking.updatePasskey(report('UNPAIRED', 'prompt'));
+      void linking.onPasskeyAsked(options);
+      return linking.ceremony?.status?.id ?? '';
+    },
+  };
+}
+
+describe('linking with a passkey', () => {
+  it('waits for the answer while the page has no connection', async (t) => {
+    const { linking, asked, state, failures, pass } = linkingOf(t);
+    const id = await asked();
+    pass(200_000);
+    assert.equal(await linking.updatePasskey(report('OPENING', null)), true);
+    assert.deepEqual([state.current, failures, linking.ceremony?.status?.id], ['passkey_required', [], id]);
+    assert.equal(await linking.updatePasskey(report('UNPAIRED', 'asking')), true);
+    assert.deepEqual([linking.ceremony?.status?.id, linking.ceremony?.status?.step], [id, 'answer']);
+  });
+
+  it('goes on when the page has connected by itself', async (t) => {
+    const { linking, asked, state } = linkingOf(t);
+    await asked();
+    assert.equal(await linking.updatePasskey(report('CONNECTED', null)), false);
+    assert.equal(state.current, 'passkey_required');
+  });
+
+  it('is cancelled when the request is closed on the phone', async (t) => {
+    const { linking, asked, state, outcomes, calls } = linkingOf(t);
+    await asked();
+    await linking.updatePasskey(report('UNPAIRED', null));
+    assert.deepEqual([state.current, outcomes, calls.at(-1)], ['qr', ['cancelled'], 'refreshQr']);
+    assert.match(state.lastError ?? '', /closed the request; scan again/);
+  });
+
+  it('is cancelled at once, however long its page takes to go back to QR codes', async (t) => {
+    const { linking, asked, state, outcomes, calls } = linkingOf(t, () => new Promise(() => {}));
+    const id = await asked();
+    linking.cancelPasskey(id);
+    assert.deepEqual([state.current, outcomes, calls.at(-1)], ['qr', ['cancelled'], 'cancelPasskey']);
+    // The page still shows its screen, and loses its connection: that is no new request.
+    for (const last of [
+      report('UNPAIRED', 'asking'),
+      report('OPENING', null),
+      report('UNPAIRED', 'prompt'),
+    ]) {
+      await linking.updatePasskey(last);
+      assert.equal(state.current, 'qr');
+    }
+    await linking.updatePasskey(report('UNPAIRED', 'prompt', 2));
+    assert.equal(state.current, 'passkey_required');
+  });
+});

@@ -78,10 +78,21 @@ const command = `(request, site) => {
   };
   // Resolves to what the page says is wrong; null: nothing.
   const sendToOpener = (answer) => new Promise((resolve) => {
-    addEventListener('message', ({ source, origin, data }) => {
-      if (source === window.opener && origin === gateway.origin && data && data.holdlineReply) resolve(data.holdlineReply.problem);
-    });
-    setTimeout(resolve, 10000, 'no reply');
+    const end = (problem) => {
+      clearTimeout(timer);
+      removeEventListener('message', listen);
+      resolve(problem);
+    };
+    const listen = ({ source, origin, data }) => {
+      if (source !== window.opener || origin !== gateway.origin || !data) return;
+      if (data.holdlineReply) return end(data.holdlineReply.problem);
+      if (!data.holdlineReceived) return;
+      // The page has the answer, and its server may take 30 seconds.
+      clearTimeout(timer);
+      timer = setTimeout(end, 40000, 'It is not known whether ' + gateway.host + ' took the answer. Look at its page. If that still asks for the passkey, try again:');
+    };
+    let timer = setTimeout(end, 10000, 'no reply');
+    addEventListener('message', listen);
     window.opener.postMessage({ holdlinePasskey: answer }, gateway.origin);
   });
   const showAnswer = (text) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Page } from 'puppeteer';
+import type { HTTPRequest, Page } from 'puppeteer';
+import { passkeyCommand } from '../../src/contract/passkey-command.js';
 import { eventually } from '../support/eventually.js';
 import { PasskeyLinking } from '../support/passkey-linking.js';
 
@@ -31,6 +32,45 @@ async function runInConsole(tab: Page, command: string): Promise<void> {
   const cdp = await tab.createCDPSession();
   const { exceptionDetails } = await cdp.send('Runtime.evaluate', { expression: command, replMode: true });
   assert.equal(exceptionDetails, undefined, JSON.stringify(exceptionDetails));
+}
+
+/** From now on the timers of the page end only by `elapse`. */
+async function stopClock(page: Page) {
+  await page.evaluate(`(() => {
+    const timers = new Map();
+    let last = 0;
+    window.setTimeout = (end, ms, ...values) => { timers.set(++last, { ms, end: () => end(...values) }); return last; };
+    window.clearTimeout = (id) => void timers.delete(id);
+    window.elapse = (ms) => {
+      for (const [id, timer] of [...timers]) if (timer.ms <= ms && timers.delete(id)) timer.end();
+    };
+    window.waitsFor = (ms) => [...timers.values()].some((timer) => timer.ms === ms);
+  })()`);
+  return {
+    elapse: (ms: number) => page.evaluate(`elapse(${ms})`),
+    untilItWaits: (ms: number) =>
+      eventually(() => page.evaluate(`waitsFor(${ms})`), { timeoutMs, message: `it waits for ${ms} ms` }),
+  };
+}
+
+/** Holds what the page posts. */
+async function holdPosts(page: Page) {
+  const held: HTTPRequest[] = [];
+  const take = (request: HTTPRequest) =>
+    request.method() === 'POST' ? void held.push(request) : void request.continue().catch(() => {});
+  await page.setRequestInterception(true);
+  page.on('request', take);
+  return {
+    next: async () => {
+      await eventually(() => held.length > 0, { timeoutMs, message: 'the page posts' });
+      return held.shift() as HTTPRequest;
+    },
+    stop: async () => {
+      page.off('request', take);
+      for (const request of held.splice(0)) await request.abort();
+      await page.setRequestInterception(false);
+    },
+  };
 }
 
 describe('the page /qr in a browser with the passkey', () => {
@@ -81,6 +121,58 @@ describe('the page /qr in a browser with the passkey', () => {
     await other.close();
     assert.deepEqual(posts, []);
     assert.equal((await linking.at('answer')).id, request.id);
+  });
+
+  it('has the tab wait for a slow server, and says when it is not known what became of the answer', async () => {
+    const { id, options } = await linking.at('answer');
+    assert.ok(options);
+    await page.bringToFront();
+    await page.click('[data-passkey=open]');
+    const tab = await linking.owner.whatsAppTab();
+    await eventually(async () => (await tab.evaluate('document.readyState')) === 'complete', { timeoutMs });
+    const { elapse, untilItWaits } = await stopClock(tab);
+    const posts = await holdPosts(page);
+    const dialog = '#holdline-passkey';
+    const press = async () => {
+      await tab.bringToFront();
+      await runInConsole(tab, passkeyCommand({ id, options, gateway: `${await linking.product.url()}/qr` }));
+      await tab.click(`${dialog} button`);
+    };
+
+    try {
+      await press();
+      const slow = await posts.next();
+      await untilItWaits(40_000);
+      await elapse(10_000);
+      assert.match(await shown(tab, dialog), /^Use your passkey/);
+      await slow.respond({ status: 202, contentType: 'application/json', body: '{"ok":true}' });
+      await untilShown(tab, dialog, /^Done/);
+
+      await press();
+      const silent = await posts.next();
+      await untilItWaits(40_000);
+      await elapse(40_000);
+      await untilShown(
+        tab,
+        dialog,
+        /^It is not known whether 127\.0\.0\.1:\d+ took the answer\. Look at its page/,
+      );
+      await silent.abort();
+      await press();
+      await (await posts.next()).abort();
+      await untilShown(tab, dialog, /^The server did not say whether the answer arrived/);
+    } finally {
+      await posts.stop();
+    }
+
+    // Then it does not know the tab.
+    await page.reload();
+    await press();
+    await untilItWaits(10_000);
+    await elapse(10_000);
+    await untilShown(tab, dialog, /^Copy this answer/);
+    await tab.close();
+    assert.equal((await linking.at('answer')).id, id);
   });
 
   it('copies the command, opens WhatsApp Web, and brings the answer back by itself', async () => {

@@ -42,7 +42,8 @@ export const passkeyScript = `
     if (tab === null || source !== tab || origin !== site) return;
     const answer = data && data.holdlinePasskey;
     if (typeof answer !== 'object' || answer === null) return;
-    // The other tab keeps the answer until it gets this reply.
+    // The other tab shows the answer to be copied unless it gets this soon. The server may take 30 s.
+    source.postMessage({ holdlineReceived: true }, site);
     const reply = (problem) => source.postMessage({ holdlineReply: { problem } }, site);
     say('The answer is here. Giving it to WhatsApp\\u2026');
     try {
@@ -55,8 +56,8 @@ export const passkeyScript = `
       reply(response.ok ? null : body.error.message);
       say(response.ok ? 'Received. WhatsApp goes on.' : 'Not taken: ' + body.error.message);
     } catch {
-      reply('The server does not answer.');
-      say('This server does not answer. Press the button in the other tab again.');
+      reply('The server did not say whether the answer arrived. If its page still asks for the passkey, try again:');
+      say('This server did not say whether the answer arrived. If this page still asks, press the button in the other tab again.');
     }
   });
 

@@ -93,11 +93,15 @@ function formIn(search: string): string | null {
   }
 }
 
+/** After these a pasted answer is of no use to the person. */
+const endsPaste = new Set<string>(['passkey_not_pending', 'passkey_superseded', 'forbidden']);
+
 /** The form again, with what was filled in and what was wrong. */
 function refusalOf(error: ApiError, form: URLSearchParams): string {
   const [phoneNumber, answer] = [form.get('phone_number'), form.get('answer')];
   const isInvalid = error.code === 'invalid_request';
-  if (answer !== null && isInvalid) return passkeyFormPage({ command: null, answer, problem: answerRule });
+  if (answer !== null && !endsPaste.has(error.code))
+    return passkeyFormPage({ command: null, answer, problem: isInvalid ? answerRule : error.message });
   if (phoneNumber === null) return formProblemPage(error);
   return codeFormPage({ phoneNumber, problem: isInvalid ? phoneNumberRule : error.message });
 }

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { sessionKeys } from '../../../../src/contract/keys.js';
 import { operations } from '../../../../src/contract/operations.js';
+import { html } from '../../../../src/http/pages/html.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 
@@ -106,6 +107,41 @@ describe('the operations about a passkey', () => {
         action,
       );
     }
+  });
+
+  it('give a pasted answer back as long as it can be of use', async () => {
+    await askForPasskey(JSON.stringify({ id, options, code: null }));
+    let code = 'passkey_not_acceptable';
+    await stage.consumer({
+      read: async () => ({ ok: false, error: { code, message: `the session says ${code}` } }),
+    });
+    const { url } = stage.replica;
+    const { credential } = operations.passkeyAnswer.example.input;
+    const pasted = JSON.stringify({ id, credential });
+    const paste = async () => {
+      const body = new URLSearchParams({ do: 'passkey-answer', answer: pasted });
+      const headers = { origin: url, accept: 'text/html' };
+      const response = await fetch(`${url}/qr-form`, { method: 'POST', headers, body });
+      return { status: response.status, text: await response.text() };
+    };
+    const area =
+      html`<textarea id="answer" name="answer" rows="6" required spellcheck="false" autocomplete="off" aria-invalid="true" aria-describedby="problem">
+${pasted}</textarea>`.text;
+    const refused = await paste();
+    assert.equal(refused.status, 422);
+    assert.match(refused.text, /role="alert">[^<]*the session says passkey_not_acceptable/);
+    assert.ok(refused.text.includes(area), refused.text);
+    for (code of ['passkey_superseded', 'passkey_not_pending']) {
+      const over = await paste();
+      assert.equal(over.status, 409);
+      assert.match(over.text, new RegExp(`role="alert">[^<]*the session says ${code}`));
+      assert.doesNotMatch(over.text, /<textarea/);
+    }
+    let last = refused;
+    for (let call = 0; call < 10 && last.status !== 429; call++) last = await paste();
+    assert.equal(last.status, 429);
+    assert.ok(last.text.includes(area));
+    assert.match(last.text, /role="alert">more than 10 calls for a passkey a minute/);
   });
 
   it('have no tool', () => {

@@ -23,16 +23,15 @@ export function passkeyHelp(situation: Situation): StateHelp {
     case 'phone':
       return { heading: 'Look at the phone', tone: 'busy', content: phoneText };
     case 'code':
-      return { heading: 'Compare the code', tone: 'busy', content: isOperator ? codeText : notHere };
+      return { heading: 'Compare the code', tone: 'busy', content: isOperator ? codeText : codeElsewhere };
     case 'linking':
       return { heading: 'Linking', tone: 'busy', content: linkingText };
     case 'failed':
       return {
         heading: 'The passkey did not link the account',
         tone: 'bad',
-        content: html`<p class="why bad">${passkey.problem}</p><p>Nothing has been linked. Try again, with WhatsApp open on the
-phone; WhatsApp then shows a code to compare. Or cancel, and scan a new code.</p>
-${isOperator ? passkeyRetryForm(passkey.id) : notHere}`,
+        content: html`<p class="why bad">${passkey.problem}</p>${isOperator ? failedText : failedElsewhere}
+${isOperator ? passkeyRetryForm(passkey.id) : null}`,
       };
   }
   return passkey.step satisfies never;
@@ -45,15 +44,25 @@ export function guestPasskeyHelp({ passkey }: Pick<Situation, 'passkey'>): State
       return { heading: 'Look at the phone', tone: 'busy', content: phoneText };
     case 'linking':
       return { heading: 'Linking', tone: 'busy', content: linkingText };
+    case 'code':
+      return guestHelp(html`The passkey was given, and the phone shows a code. It cannot be confirmed on this page: tell the person who runs this
+server, who has to compare it with the one that is shown there, and to confirm it. Keep WhatsApp open on the phone meanwhile.`);
+    case 'failed':
+      return guestHelp(html`That did not succeed, and nothing has been linked. Nothing can be done on this page: tell the person who runs this
+server, who has to try again, or to cancel so that a new code appears here. Keep WhatsApp open on the phone meanwhile.`);
     default:
-      return {
-        heading: 'WhatsApp asks for a passkey',
-        tone: 'wait',
-        content: html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who
-owns it. That cannot be done on this page: tell the person who runs this server, who has to go on. Keep WhatsApp open on the phone meanwhile.</p>
-<p>Do not run a command that somebody sends you for this: it can give your account away.</p>`,
-      };
+      return guestHelp(html`That cannot be done on this page: tell the person who runs this server, who has to go on. Keep WhatsApp open on the
+phone meanwhile.`);
   }
+}
+
+function guestHelp(whatNow: Html): StateHelp {
+  return {
+    heading: 'WhatsApp asks for a passkey',
+    tone: 'wait',
+    content: html`<p>Before WhatsApp links a device to this account, it wants the passkey of the person who owns it. ${whatNow}</p>
+<p>Do not run a command that somebody sends you for this: it can give your account away.</p>`,
+  };
 }
 
 function answerSteps({ passkey, baseUrl, needsKey }: Situation): Html {
@@ -107,5 +116,14 @@ const phoneText = html`<p>The passkey was given. Keep WhatsApp open on the phone
 this page goes on by itself.</p>`;
 
 const codeText = html`<p>The phone shows a code. Is it this one? If it shows another, cancel: somebody else may be linking.</p>`;
+
+const codeElsewhere = html`<p>The phone shows a code. The operator has to compare it with the one of WhatsApp Web, which this page shows
+only to them, and to confirm it.</p>${notHere}`;
+
+const failedText = html`<p>Nothing has been linked. Try again, with WhatsApp open on the phone; WhatsApp then shows a code to compare. Or
+cancel, and scan a new code.</p>`;
+
+const failedElsewhere = html`<p>Nothing has been linked. Only the operator can try again. <strong>Back to the QR</strong> gives up this request,
+and shows a new code to scan.</p>${notHere}`;
 
 const linkingText = html`<p>Everything is confirmed, and WhatsApp links this device. Nothing to do: keep the phone online.</p>`;

@@ -171,6 +171,26 @@ describe('the /qr page', () => {
     assert.deepEqual(offered(failedPage), ['passkey-cancel', 'passkey-retry', 'stop']);
   });
 
+  it('tells nobody to do what only the operator can, and says what the operator has to do', () => {
+    const steps = [
+      [passkeySituation('code'), /compare it with the one/, /to confirm it/],
+      [passkeySituation('failed', 'the phone was silent'), /[Nn]othing has been linked/, /try again/],
+    ] as const;
+    for (const [asked, ...expected] of steps) {
+      const elsewhere = page('passkey_required', { ...asked, isOperator: false });
+      const guest = guestQrPage(asked);
+      for (const text of [elsewhere, guest].map((each) => each.replace(/\s+/g, ' '))) {
+        for (const part of expected) assert.match(text, part);
+        assert.doesNotMatch(text, /Is it this one|Try again, with|Or cancel, and/);
+      }
+      assert.match(elsewhere, /Only the operator|The operator has to/);
+      assert.match(elsewhere, /WHATSAPP_API_KEYS/);
+      assert.deepEqual(offered(elsewhere), ['restart', 'stop']);
+      assert.match(guest, /wants the passkey of the person/);
+      assert.match(guest, /tell the person who runs this\sserver, who has to/);
+    }
+  });
+
   it('tells in qr why the last scan did not link', () => {
     const last_error = 'linking with a passkey did not succeed: it was cancelled; scan again';
     assert.ok(scanPage(qrSituation('qr', { last_error })).includes(last_error));

@@ -4,7 +4,7 @@ import type { ApiKey } from '../../contract/access.js';
 import { OperatorError } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import type { CredentialsKey } from '../credentials-keys.js';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost, isLoopbackUrl } from '../loopback.js';
 import { findBrowser } from './browser-executable.js';
 import { timingOf, timingProblems } from './timing-variables.js';
 import { type Environment, type ParsedVariables, parseVariables, unknownVariables } from './variables.js';
@@ -84,6 +84,8 @@ export function loadConfig(role: string, environment: Environment): Config {
   const chromeExecutable = findBrowser(v.WHATSAPP_CHROME_EXECUTABLE, environment.PATH ?? '');
   const timing = timingOf(v);
   const isExposed = !isLoopbackHost(v.WHATSAPP_MCP_HOST) && role !== 'supervisor';
+  const isOpen = v.WHATSAPP_API_KEYS.length === 0 && role !== 'supervisor';
+  const hasOpenPublicUrl = isOpen && !isLoopbackUrl(v.WHATSAPP_PUBLIC_URL ?? 'http://localhost');
   const problems = [
     ...(isRole(role) ? [] : [`the role is ${JSON.stringify(role)}; allowed: ${roles.join(', ')}`]),
     ...parsed.problems,
@@ -137,12 +139,16 @@ export function loadConfig(role: string, environment: Environment): Config {
     warnings: [
       ...unknownVariables(environment).map((sentence) => `${sentence}; ignored`),
       ...(isExposed && !v.WHATSAPP_PUBLIC_URL?.startsWith('https:') ? [clearTextWarning] : []),
+      ...(hasOpenPublicUrl ? [openPublicUrlWarning] : []),
     ],
   });
 }
 
 const clearTextWarning =
   'keys and messages cross the network in clear text: put a reverse proxy with TLS in front, and name its https URL in WHATSAPP_PUBLIC_URL';
+
+const openPublicUrlWarning =
+  'WHATSAPP_PUBLIC_URL is not a loopback URL, and there are no API keys: whoever reaches that URL may use the account; make a key with "npm run key -- NAME admin", and set WHATSAPP_API_KEYS';
 
 function isRole(role: string): role is Role {
   return (roles as readonly string[]).includes(role);

@@ -277,6 +277,19 @@ describe('configuration', () => {
     assert.deepEqual(loadConfig('all', withTls).warnings, []);
   });
 
+  it('warns of a public URL without keys', () => {
+    const open = { WHATSAPP_PUBLIC_URL: 'https://wa.example.org/holdline' };
+    const [warning, ...more] = loadConfig('all', open).warnings;
+    assert.match(warning ?? '', /^WHATSAPP_PUBLIC_URL is not a loopback URL.*set WHATSAPP_API_KEYS$/);
+    assert.deepEqual(more, []);
+    const keys = { WHATSAPP_API_KEYS: `ops:admin:sha256:${digest}` };
+    for (const safe of [{ ...open, ...keys }, { WHATSAPP_PUBLIC_URL: 'http://localhost:8080' }]) {
+      assert.deepEqual(loadConfig('all', safe).warnings, []);
+    }
+    const supervisor = { ...open, REDIS_URL: 'redis://localhost' };
+    assert.deepEqual(loadConfig('supervisor', supervisor).warnings, []);
+  });
+
   it('never prints a value in the place of a key', () => {
     const secret = 'holdline_not-hashed';
     for (const value of [

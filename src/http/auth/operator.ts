@@ -25,6 +25,8 @@ export function isOperator({ request, caller, admission }: Request): boolean {
   const host = parseAuthority(headers.host ?? '');
   return (
     isLoopbackAddress(addressOf(socket)) &&
+    // nginx speaks it to the server behind it, which it names as the host, unless it is told otherwise.
+    request.httpVersion !== '1.0' &&
     host !== null &&
     isLoopbackHost(host.name) &&
     [admission.baseUrl, ...hostHeaders.flatMap((name) => headers[name] ?? [])].every(isLoopbackUrl) &&
@@ -37,6 +39,6 @@ export function requireOperator(request: Request): void {
   if (isOperator(request)) return;
   throw new ApiError(
     'forbidden',
-    'without API keys this is allowed only on the machine that runs the server, and not through a proxy; set WHATSAPP_API_KEYS to do it from elsewhere',
+    'without API keys this is allowed only on the machine that runs the server, and not through a proxy; set WHATSAPP_API_KEYS to do it from elsewhere, or where WHATSAPP_PUBLIC_URL is not a loopback URL',
   );
 }

@@ -110,7 +110,8 @@ const ifItStays = html`<p>If this stays, nothing has been linked: close the ques
 account. WhatsApp asks only some of them for a passkey.</p>`;
 
 const notHere = html`<p class="why wait">This goes on only on the machine that runs the server, or for a person with an admin key:
-without API keys, a passkey is not taken from elsewhere. Set <code>WHATSAPP_API_KEYS</code>, or open this page on that machine.</p>`;
+without API keys, a passkey is not taken from elsewhere. Set <code>WHATSAPP_API_KEYS</code>, or open this page on that machine. Where
+<code>WHATSAPP_PUBLIC_URL</code> is not a loopback URL, keys are needed on that machine too.</p>`;
 
 const phoneText = html`<p>The passkey was given. Keep WhatsApp open on the phone, and confirm there if it asks. Nothing to do here:
 this page goes on by itself.</p>`;

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { sessionKeys } from '../../../../src/contract/keys.js';
 import { operations } from '../../../../src/contract/operations.js';
 import { html } from '../../../../src/http/pages/html.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
+import { startReplica } from '../../../support/http-replica.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 
 const path = '/api/auth/passkey';
@@ -78,6 +81,32 @@ describe('the operations about a passkey', () => {
     }
     assert.equal(await askRaw({ host: 'gateway.example' }), 403);
     assert.equal(await askRaw({ referer: 'https://gateway.example/qr' }), 403);
+  });
+
+  it('are without keys not for a proxy that speaks HTTP/1.0 and hides that it is one', async () => {
+    const statusOf = async (version: string) => {
+      const { hostname, port, host } = new URL(stage.replica.url);
+      const socket = connect(Number(port), hostname);
+      socket.write(`GET ${path} HTTP/${version}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      return /^HTTP\/1\.1 (\d+)/.exec(await text(socket))?.[1];
+    };
+    assert.deepEqual([await statusOf('1.1'), await statusOf('1.0')], ['404', '403']);
+  });
+
+  it('say that a public URL needs keys', async () => {
+    const replica = await startReplica(stage.server.url, {
+      environment: { WHATSAPP_PUBLIC_URL: 'https://wa.example.org' },
+    });
+    try {
+      const { status, body } = await answerOf(await replica.get(path));
+      assert.deepEqual([status, body.error?.code], [403, 'forbidden']);
+      assert.match(body.error?.message ?? '', /set WHATSAPP_API_KEYS .* where WHATSAPP_PUBLIC_URL is not/);
+      await askForPasskey(JSON.stringify({ id, options, code: null }));
+      const page = await (await replica.get('/qr')).text();
+      assert.match(page, /<code>WHATSAPP_PUBLIC_URL<\/code> is not a loopback URL/);
+    } finally {
+      await replica.close();
+    }
   });
 
   it('have a page and forms for the operator alone', async () => {

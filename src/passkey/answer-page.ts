@@ -6,7 +6,7 @@ import { parseAs } from '../contract/json.js';
 import { passkeyCredentialSchema } from '../contract/passkey.js';
 import { passkeyCommand } from '../contract/passkey-command.js';
 import { type BrowserOptions, DesktopBrowser } from './desktop-browser.js';
-import { type Gateway, type PasskeyView, plain, RefusedError } from './gateway.js';
+import { type Gateway, type PasskeyView, plain, RefusedError, UnavailableError } from './gateway.js';
 import type { Terminal } from './terminal.js';
 
 export interface AnswerPageOptions {
@@ -104,15 +104,18 @@ export class AnswerPage {
       this.#answered = id;
     } catch (error) {
       if (signal.aborted) return;
-      const why =
-        error instanceof RefusedError || error instanceof OperatorError
-          ? error.message
-          : 'it could not be sent';
-      terminal.say(`the answer was not accepted: ${why}; if the button comes back, press it again`);
+      terminal.say(`${whatBecameOfIt(error)}; if the button comes back, press it again`);
     } finally {
       this.#isPosting = false;
     }
   }
+}
+
+function whatBecameOfIt(error: unknown): string {
+  if (error instanceof UnavailableError)
+    return `it is not known whether the answer arrived: ${error.message}`;
+  const isOurs = error instanceof RefusedError || error instanceof OperatorError;
+  return `the answer was not accepted: ${isOurs ? error.message : 'it could not be sent'}`;
 }
 
 const answerSchema = z.object({ id: z.string(), credential: passkeyCredentialSchema });

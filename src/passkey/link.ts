@@ -30,6 +30,9 @@ const stepTexts: Record<PasskeyStep, string> = {
 const passing = new Set(['starting', 'disconnected', 'passkey_required']);
 const passingMax = 60;
 
+/** In `last_error`. */
+const saysOff = /\bWHATSAPP_PASSKEY=off\b/;
+
 class Linking {
   readonly #options: LinkOptions;
   readonly #page: AnswerPage;
@@ -83,6 +86,11 @@ class Linking {
         'the account was linked although you cancelled: remove the device on the phone, under Settings -> Linked devices',
       );
     }
+    if (state === 'passkey_required' && last_error !== null && saysOff.test(last_error)) {
+      throw new OperatorError(
+        `nothing was linked: ${gateway.url} has WHATSAPP_PASSKEY=off, so a passkey cannot be given there: remove that variable there, start Holdline again, and scan again`,
+      );
+    }
     if (this.#isCancelled) throw new OperatorError('nothing was linked: the request was cancelled');
     if (state === 'ready' || (hasAsked && state === 'authenticated')) {
       this.#sayOnce(
@@ -91,7 +99,6 @@ class Linking {
       return true;
     }
     if (!hasAsked) {
-      // E.g. that it is off there.
       const why = state === 'passkey_required' && last_error !== null ? plain(last_error) : null;
       const what = `${state === 'stopped' ? 'start it and scan' : 'scan'} the code at ${gateway.url}/qr`;
       this.#sayOnce(

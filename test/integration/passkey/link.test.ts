@@ -7,6 +7,7 @@ import type { Page } from 'puppeteer';
 import type { PasskeyOptions, PasskeyStatus } from '../../../src/contract/passkey.js';
 import { Gateway } from '../../../src/passkey/gateway.js';
 import { linkWithPasskey } from '../../../src/passkey/link.js';
+import { notKnown, off } from '../../../src/session-worker/passkey-sentences.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
 import {
@@ -172,6 +173,19 @@ describe('npm run passkey', () => {
     assert.equal(sent('answer').length, 2);
   });
 
+  it('says that it is not known whether an answer arrived, when the server could not tell', async () => {
+    const { session, posts, press, says, result } = await open();
+    session.at('answer');
+    posts.answer = () => refusal(504, 'timeout', 'the session did not answer in time');
+    await press();
+    await says(
+      /^it is not known whether the answer arrived: .* answers 504 now: the session did not .*; if the/,
+    );
+    posts.answer = accepted(() => session.linked());
+    await press();
+    assert.equal(await result, null);
+  });
+
   it('compares the code, and confirms it after a yes', async () => {
     const { session, posts, says, sent, result } = await open([true]);
     session.at('code', { code: 'K7QX2M4P' });
@@ -244,11 +258,28 @@ describe('npm run passkey', () => {
     assert.match((await result)?.message ?? '', /nothing was linked: it was tried 3 times/);
   });
 
-  it('says it when a passkey cannot be given on that server', async () => {
+  for (const [when, hasAsked] of [
+    ['from the start', false],
+    ['after a request', true],
+  ] as const) {
+    it(`ends when the server has WHATSAPP_PASSKEY=off, ${when}`, async () => {
+      const { session, says, result } = await open();
+      if (hasAsked) {
+        session.at('phone');
+        await says(/keep WhatsApp open/);
+      }
+      Object.assign(session, { view: null, state: 'passkey_required', last_error: off });
+      assert.match(
+        (await result)?.message ?? '',
+        /^nothing was linked: .*\/wa has WHATSAPP_PASSKEY=off, .*: remove that variable there, start .* again, and scan again$/,
+      );
+    });
+  }
+
+  it('waits on when WhatsApp asks in another way, and says the reason of the server', async () => {
     const { session, says, stopping, result } = await open();
-    session.state = 'passkey_required';
-    session.last_error = 'WHATSAPP_PASSKEY=off forbids to give it here';
-    await says(/\(the state is passkey_required\): WHATSAPP_PASSKEY=off forbids/);
+    Object.assign(session, { state: 'passkey_required', last_error: notKnown });
+    await says(new RegExp(`\\(the state is passkey_required\\): ${notKnown}`));
     stopping.abort();
     assert.equal((await result)?.name, 'AbortError');
   });

@@ -1,25 +1,25 @@
 import { HoldlineError, messageOf } from '../contract/errors.js';
+import { abortAtSignal } from '../platform/shutdown.js';
 
 /** Called wrongly: the entry prints the usage and exits with 64. */
 export class UsageError extends Error {}
 
 /**
- * Runs a command. SIGINT, SIGTERM and SIGHUP abort it, so that it cleans up. Sets the exit code: 0, done; 64, called wrongly; 78,
- * not possible; 130, aborted.
+ * Runs a command. SIGINT, SIGTERM and SIGHUP abort it, so that it cleans up; a later signal ends the process at once. Sets the exit
+ * code: 0, done; 64, called wrongly; 78, not possible; 130, aborted.
  */
 export async function runCommand(
   usage: string,
   command: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const stopping = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => stopping.abort());
+  const signal = abortAtSignal();
   try {
-    await command(stopping.signal);
+    await command(signal);
   } catch (error) {
-    process.exitCode = exitCodeOf(error, stopping.signal.aborted);
+    process.exitCode = exitCodeOf(error, signal.aborted);
     // A bug, with its stack.
     if (process.exitCode === 1) throw error;
-    const isPlainAbort = stopping.signal.aborted && !(error instanceof HoldlineError);
+    const isPlainAbort = signal.aborted && !(error instanceof HoldlineError);
     process.stderr.write(`holdline: ${isPlainAbort ? 'aborted' : sentenceOf(error)}\n`);
     if (error instanceof UsageError) process.stderr.write(`${usage}\n`);
   }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -81,7 +82,11 @@ export class DesktopBrowser {
     this.#browser = browser;
     this.page = page;
     this.#temporary = temporary;
+    // After the listener of Puppeteer, which kills the browser.
+    if (temporary !== null) process.once('exit', this.#removeAtExit);
   }
+
+  readonly #removeAtExit = (): void => rmSync(this.#temporary as string, removal);
 
   /** Opens an empty page. Throws an {@link OperatorError} if the browser does not start. */
   static async start(
@@ -147,10 +152,13 @@ export class DesktopBrowser {
   async close(): Promise<void> {
     await this.#browser.close().catch(() => {});
     await remove(this.#temporary);
+    process.off('exit', this.#removeAtExit);
   }
 }
 
 /** The browser's last process can still write when its main process is gone. */
+const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 200 };
+
 async function remove(profile: string | null): Promise<void> {
-  if (profile !== null) await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  if (profile !== null) await rm(profile, removal);
 }

@@ -88,7 +88,7 @@ class Linking {
     }
     if (state === 'passkey_required' && last_error !== null && saysOff.test(last_error)) {
       throw new OperatorError(
-        `nothing was linked: ${gateway.url} has WHATSAPP_PASSKEY=off, so a passkey cannot be given there: remove that variable there, start Holdline again, and scan again`,
+        `nothing was linked: ${gateway.url} has WHATSAPP_PASSKEY=off, so a passkey cannot be given there: set it to on, start Holdline again, and scan again`,
       );
     }
     if (this.#isCancelled) throw new OperatorError('nothing was linked: the request was cancelled');

@@ -18,6 +18,7 @@ interface RunUntilSignalledOptions {
 
 /** Two signals within this time count as one: a terminal signals the whole process group, and npm forwards the signal. */
 const sameSignalMs = 2_000;
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP, then stops the parts in reverse order and exits with 0. A second signal skips the
@@ -39,7 +40,7 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSign
         force.abort();
       }
     };
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+    for (const signal of signals) process.on(signal, onSignal);
   });
 
   const stopping = new AbortController();
@@ -62,6 +63,20 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSign
   }
   log.info('stopped');
   process.exit(0);
+}
+
+/** Aborts at SIGINT, SIGTERM or SIGHUP, so that a command can clean up. A later signal ends the process at once, with 130. */
+export function abortAtSignal(): AbortSignal {
+  const stopping = new AbortController();
+  let signalledAt: number | null = null;
+  const onSignal = () => {
+    const now = performance.now();
+    if (signalledAt !== null && now - signalledAt > sameSignalMs) process.exit(130);
+    signalledAt ??= now;
+    stopping.abort();
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return stopping.signal;
 }
 
 /**

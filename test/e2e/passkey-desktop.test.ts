@@ -70,6 +70,8 @@ describe('npm run passkey, from a request to a linked account', () => {
       await scan();
       await eventually(() => /press "Use my passkey" in the browser/.test(said()));
       await eventually(() => profiles().length === 1);
+      // As a terminal and npm do.
+      child.kill('SIGINT');
       child.kill('SIGINT');
       const [code] = await once(child, 'exit');
       assert.deepEqual([code, profiles()], [130, []], said());

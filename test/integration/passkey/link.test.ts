@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, afterEach, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Page } from 'puppeteer';
 import type { PasskeyOptions, PasskeyStatus } from '../../../src/contract/passkey.js';
 import { Gateway } from '../../../src/passkey/gateway.js';
@@ -76,6 +80,7 @@ describe('npm run passkey', () => {
     else process.env.TMPDIR = shared;
     rmSync(temporary, { recursive: true, force: true });
   });
+  const profiles = () => readdirSync(temporary).filter((name) => name.startsWith('holdline-passkey-'));
   const profilesLeft: string[] = [];
   after(assertNothingLeft);
 
@@ -119,7 +124,7 @@ describe('npm run passkey', () => {
     closing.push(async () => {
       stopping.abort();
       await result;
-      profilesLeft.push(...readdirSync(temporary).filter((name) => name.startsWith('holdline-passkey-')));
+      profilesLeft.push(...profiles());
     });
     return {
       ...{ session, posts, gateway, terminal, stopping, result, pages, url: `${url}/wa` },
@@ -271,7 +276,7 @@ describe('npm run passkey', () => {
       Object.assign(session, { view: null, state: 'passkey_required', last_error: off });
       assert.match(
         (await result)?.message ?? '',
-        /^nothing was linked: .*\/wa has WHATSAPP_PASSKEY=off, .*: remove that variable there, start .* again, and scan again$/,
+        /^nothing was linked: .*\/wa has WHATSAPP_PASSKEY=off, .*: set it to on, start .* again, and scan again$/,
       );
     });
   }
@@ -282,6 +287,17 @@ describe('npm run passkey', () => {
     await says(new RegExp(`\\(the state is passkey_required\\): ${notKnown}`));
     stopping.abort();
     assert.equal((await result)?.name, 'AbortError');
+  });
+
+  it('leaves no profile of a browser when the process ends at once', async () => {
+    const program = fileURLToPath(new URL('../../support/programs/desktop-that-exits.js', import.meta.url));
+    const child = spawn(process.execPath, [program], {
+      env: process.env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [shown, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+    assert.deepEqual([code, shown], [130, 'profiles: 1\n']);
+    assert.deepEqual(profiles(), []);
   });
 
   it('says why a request ended without a link', async () => {

@@ -66,6 +66,27 @@ test('a signal aborts the command, which ends with 130 once it has cleaned up', 
   assert.ok(hasCleanedUp);
 });
 
+test('a signal that npm repeats does not interrupt the clean-up, and a later one ends the process', async () => {
+  const codes: unknown[] = [];
+  let now = 5_000;
+  const mocks = [
+    mock.method(performance, 'now', () => now),
+    mock.method(process, 'exit', (code: unknown) => void codes.push(code)),
+  ];
+  try {
+    const outcome = await run(async (signal) => {
+      for (const name of ['SIGINT', 'SIGINT', 'SIGHUP'] as const) assert.ok(process.emit(name), name);
+      assert.deepEqual([signal.aborted, codes], [true, []]);
+      now += 2_001;
+      process.emit('SIGINT');
+      signal.throwIfAborted();
+    });
+    assert.deepEqual([outcome[0], codes], [130, [130]]);
+  } finally {
+    for (const each of mocks) each.mock.restore();
+  }
+});
+
 test('a bug is thrown, with its stack', async () => {
   await assert.rejects(failing(new TypeError('x is undefined')), /x is undefined/);
 });

@@ -99,7 +99,7 @@ function otherWays({ baseUrl, needsKey }: Pick<Situation, 'baseUrl' | 'needsKey'
   return html`<details><summary>Other ways</summary>
 <ul>
 <li>Without the console: on your own computer, in a copy of Holdline, run this. It opens a browser with the button.
-<pre tabindex="0"><code>${`npm run passkey -- --url ${baseUrl}${needsKey ? ' --key YOUR_KEY' : ''}`}</code></pre></li>
+<pre tabindex="0"><code>${`${needsKey ? 'HOLDLINE_KEY=YOUR_KEY ' : ''}npm run passkey -- --url ${baseUrl}`}</code></pre></li>
 <li>Only a phone: its browsers have no console. Use any computer: its browser shows a code for the passkey on the phone.</li>
 <li>No passkey found: use the browser in which you made it, such as Safari for iCloud or Chrome for Google.</li>
 <li>No passkey at all: WhatsApp on the phone offers to create one.</li>

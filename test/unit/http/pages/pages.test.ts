@@ -171,6 +171,13 @@ describe('the /qr page', () => {
     assert.deepEqual(offered(failedPage), ['passkey-cancel', 'passkey-retry', 'stop']);
   });
 
+  it('advises no key among the arguments of a program, which other users of the machine see', () => {
+    const text = page('passkey_required', { ...passkeySituation('answer'), needsKey: true });
+    assert.match(text, />HOLDLINE_KEY=YOUR_KEY npm run passkey -- --url http:\/\/localhost:8790</);
+    assert.doesNotMatch(text, /--key/);
+    assert.match(page('passkey_required', passkeySituation('answer')), />npm run passkey -- --url http:/);
+  });
+
   it('tells nobody to do what only the operator can, and says what the operator has to do', () => {
     const steps = [
       [passkeySituation('code'), /compare it with the one/, /to confirm it/],

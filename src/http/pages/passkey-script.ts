@@ -61,9 +61,20 @@ export const passkeyScript = `
     }
   });
 
+  let said = { text: '', command: null };
+  const shownCommand = () => document.getElementById('passkey-command')?.textContent ?? null;
+
   function say(text) {
-    const line = document.getElementById('passkey-said');
-    if (line !== null) line.textContent = text;
+    said = { text, command: shownCommand() };
+    keepSaying();
   }
+
+  /** The live script replaces the line. For another request it starts empty. */
+  function keepSaying() {
+    const line = document.getElementById('passkey-said');
+    const isOfRequest = line !== null && said.command !== null && said.command === shownCommand();
+    if (isOfRequest && line.textContent !== said.text) line.textContent = said.text;
+  }
+  new MutationObserver(keepSaying).observe(document, { childList: true, subtree: true });
 })();
 `;

@@ -54,7 +54,7 @@ export const boundTable = {
   body: bytes(16 * KiB, 'a body', 'body_too_large'),
   // A message of 65,536 characters, each written as `\uXXXX`, and the other fields.
   longBody: bytes(512 * KiB, 'a body of a send, or of `/mcp`', 'body_too_large'),
-  formBody: bytes(4 * KiB, 'the form of the login', 'body_too_large'),
+  formBody: bytes(4 * KiB, "a form, except of a passkey's answer", 'body_too_large'),
   bodiesAtOnce: bytes(32 * MiB, 'bodies that a replica is reading', 'rate_limited'),
   bodiesPerCaller: bytes(8 * MiB, 'bodies of one caller that a replica is reading', 'rate_limited'),
   jsonValues: items(1_000, 'values in the JSON of a body', 'invalid_request'),

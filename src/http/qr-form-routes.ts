@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { bounds } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { parseJson } from '../contract/json.js';
 import { type OperationName, operations } from '../contract/operations.js';
@@ -55,7 +56,7 @@ export function createQrFormRoutes(handlers: Handlers): SessionRoute[] {
       async handle(exchange, session) {
         if (!exchange.admission.isOwnOrigin) throw notFromOurPage();
         // The answer of a passkey is longer than what people type.
-        const form = await readForm(exchange, 'body');
+        const form = await readForm(exchange, (sent) => sent.get('do') === 'passkey-answer');
         const action = qrActions.find((each) => each === form.get('do'));
         if (action === undefined) throw unknownAction();
         try {
@@ -196,13 +197,17 @@ const formDoc: RouteDoc = {
     description:
       'Only for the page itself: a request of another origin is refused. A program uses the operations.',
   },
-  requestBody: formBody(['do'], {
-    do: { enum: [...qrActions] },
-    phone_number: textSchema,
-    answer: textSchema,
-    id: textSchema,
-    code: textSchema,
-  }),
+  requestBody: formBody(
+    ['do'],
+    {
+      do: { enum: [...qrActions] },
+      phone_number: textSchema,
+      answer: textSchema,
+      id: textSchema,
+      code: textSchema,
+    },
+    `, or ${bounds.body} with \`do=passkey-answer\``,
+  ),
   responses: { 303: { description: 'Done. Redirects to `/qr`' } },
   errors: [
     ...(['invalid_request', 'unsupported_media_type', 'body_too_large', 'rate_limited'] as const),

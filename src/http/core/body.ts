@@ -45,10 +45,10 @@ export async function readJson(exchange: RequestWithBody, bound: BodyBound): Pro
   return bytes.length === 0 ? {} : parseBody(bytes);
 }
 
-/** Reads the body that an HTML form sends. Throws like {@link readJsonObject}. */
+/** Reads the body that an HTML form sends. `mayBeLong`: which forms may be as long as a JSON body. Throws like {@link readJsonObject}. */
 export async function readForm(
   exchange: RequestWithBody,
-  bound: BodyBound = 'formBody',
+  mayBeLong?: (form: URLSearchParams) => boolean,
 ): Promise<URLSearchParams> {
   const { request } = exchange;
   const type = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
@@ -56,7 +56,10 @@ export async function readForm(
     request.resume();
     throw new ApiError('unsupported_media_type', 'the body must be application/x-www-form-urlencoded');
   }
-  return new URLSearchParams((await readBytes(exchange, bound)).toString());
+  const bytes = await readBytes(exchange, mayBeLong === undefined ? 'formBody' : 'body');
+  const form = new URLSearchParams(bytes.toString());
+  if (bytes.length > bounds.formBody && mayBeLong?.(form) === false) throw bodyTooLarge('formBody');
+  return form;
 }
 
 function assertJson(request: IncomingMessage): void {
@@ -107,6 +110,10 @@ async function readBytes(exchange: RequestWithBody, bound: BodyBound): Promise<B
 
 function tooLarge(request: IncomingMessage, bound: BodyBound): ApiError {
   drain(request);
+  return bodyTooLarge(bound);
+}
+
+function bodyTooLarge(bound: BodyBound): ApiError {
   return new ApiError('body_too_large', `a body may have at most ${bounds[bound]} bytes here`, { bound });
 }
 

@@ -21,10 +21,10 @@ export interface RouteDoc {
 
 export const textSchema: JsonObject = { type: 'string' };
 
-/** The body that an HTML form sends. */
-export function formBody(required: readonly string[], properties: JsonObject): JsonObject {
+/** The body that an HTML form sends. `exception`: about its length. */
+export function formBody(required: readonly string[], properties: JsonObject, exception = ''): JsonObject {
   return {
-    description: `At most ${bounds.formBody} bytes.`,
+    description: `At most ${bounds.formBody} bytes${exception}.`,
     required: true,
     content: {
       'application/x-www-form-urlencoded': { schema: { type: 'object', required, properties } },

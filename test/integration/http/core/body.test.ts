@@ -66,6 +66,23 @@ describe('a body', () => {
     assert.deepEqual([status, error?.message], [413, 'a body may have at most 4096 bytes here']);
   });
 
+  it('of the forms of /qr has at most 4096 bytes, except with the answer of a passkey', async () => {
+    const form = {
+      ...{ 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+      origin: replica.url,
+    };
+    const code = 'do=code&phone_number=';
+    assert.equal((await ask('/qr-form', code.padEnd(4_096, 'x'), form)).status, 400);
+    const long = await counts('formBody', () => ask('/qr-form', code.padEnd(4_097, 'x'), form));
+    assert.deepEqual([long.status, long.error?.message], [413, 'a body may have at most 4096 bytes here']);
+    const answer = 'do=passkey-answer&answer=';
+    assert.equal((await ask('/qr-form', answer.padEnd(16 * KiB, 'x'), form)).status, 400);
+    const { status, error } = await counts('body', () =>
+      ask('/qr-form', answer.padEnd(16 * KiB + 1, 'x'), form),
+    );
+    assert.deepEqual([status, error?.message], [413, 'a body may have at most 16384 bytes here']);
+  });
+
   it('may hold the longest message with each character escaped', async () => {
     const message = '\\u2028'.repeat(65_536);
     const body = `{"chat_id":"${'1'.repeat(32)}-${'2'.repeat(32)}@g.us","message":"${message}","link_preview":true,"mark_seen":true}`;

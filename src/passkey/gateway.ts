@@ -4,8 +4,9 @@ import { parseJson } from '../contract/json.js';
 import { operations } from '../contract/operations.js';
 import type { PasskeyCredential } from '../contract/passkey.js';
 
-/** How long one call may take. */
-const callDeadlineMs = 30_000;
+/** How long one call may take. The server lets a POST wait for up to 60 s. */
+const deadlinesMs = { GET: 30_000, POST: 70_000 } as const;
+type Method = keyof typeof deadlinesMs;
 const maxBytes = 256 * 1_024;
 
 const viewSchema = operations.passkey.output;
@@ -91,7 +92,7 @@ export class Gateway {
     );
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body: object | undefined, signal: AbortSignal) {
+  async #call(method: Method, path: string, body: object | undefined, signal: AbortSignal) {
     const answer = await this.#fetch(method, path, body, signal);
     if (answer.status >= 200 && answer.status < 300) return answer.body;
     if (answer.status >= 300 && answer.status < 400) {
@@ -111,7 +112,7 @@ export class Gateway {
     throw new RefusedError(parsed.data.error.code, plain(parsed.data.error.message));
   }
 
-  async #fetch(method: string, path: string, body: object | undefined, signal: AbortSignal): Promise<Answer> {
+  async #fetch(method: Method, path: string, body: object | undefined, signal: AbortSignal): Promise<Answer> {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (this.#key !== undefined) headers.authorization = `Bearer ${this.#key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -121,12 +122,14 @@ export class Gateway {
         body: body === undefined ? null : JSON.stringify(body),
         // The key must not go elsewhere.
         redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(callDeadlineMs)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(deadlinesMs[method])]),
       });
       return { status: response.status, body: parseJson(await readText(response)) };
     } catch (error) {
       signal.throwIfAborted();
-      throw new UnavailableError(`${this.url} cannot be reached (${causeOf(error)}): ${wayOut(error)}`);
+      throw new UnavailableError(
+        `${this.url} cannot be reached (${causeOf(error, method)}): ${wayOut(error)}`,
+      );
     }
   }
 
@@ -170,8 +173,8 @@ async function readText(response: Response): Promise<string> {
 }
 
 /** fetch() says only "fetch failed"; its cause says why. */
-function causeOf(error: unknown): string {
-  if ((error as Error).name === 'TimeoutError') return `no answer within ${callDeadlineMs / 1_000} s`;
+function causeOf(error: unknown, method: Method): string {
+  if ((error as Error).name === 'TimeoutError') return `no answer within ${deadlinesMs[method] / 1_000} s`;
   const { cause } = error as Error;
   const { code, message } = (cause ?? error) as NodeJS.ErrnoException;
   return plain(message || code || messageOf(error));

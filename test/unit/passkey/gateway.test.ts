@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { timingSchema } from '../../../src/contract/timing.js';
 import { checkProfile, findDesktopBrowser } from '../../../src/passkey/desktop-browser.js';
 import { Gateway } from '../../../src/passkey/gateway.js';
 import { freePort } from '../../support/free-port.js';
@@ -53,6 +54,19 @@ describe('what npm run passkey says of a server that does not fit', () => {
     try {
       const gateway = new Gateway(url.replace('http', 'https'), undefined);
       await assert.rejects(gateway.request(signal), /this is not HTTPS/);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('waits for what it sends as long as the server may', async (context) => {
+    const server = new ScriptedGateway(() => [202, { ok: true }]);
+    const deadlines = context.mock.method(AbortSignal, 'timeout', () => new AbortController().signal);
+    try {
+      const gateway = new Gateway(await server.listen(), undefined);
+      await gateway.confirm('r1', 'K7QX2M4P', signal);
+      const [deadlineMs = 0] = deadlines.mock.calls[0]?.arguments ?? [];
+      assert.ok(deadlineMs > timingSchema.parse({}).commandWaitMs, `${deadlineMs}`);
     } finally {
       await server.close();
     }

@@ -119,7 +119,10 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ...Object.entries(views).map(([name, view]) => [`qr/${name}`, operator(view)] as const),
     ['qr/passkey-answer-with-keys', operator(passkeySituation('answer'), true)],
-    ['qr/passkey-answer-elsewhere', operator(passkeySituation('answer'), false, false)],
+    ...(['answer', 'code', 'failed'] as const).map(
+      (step) =>
+        [`qr/passkey-${step}-elsewhere`, operator(passkeySituation(step, null), false, false)] as const,
+    ),
     ['qr/stopped-with-keys', operator(qrSituation('stopped'), true)],
     ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view)] as const),
     ['problem/redis-down', problemPage(down, request)],

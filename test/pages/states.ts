@@ -119,10 +119,12 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ...Object.entries(views).map(([name, view]) => [`qr/${name}`, operator(view)] as const),
     ['qr/passkey-answer-with-keys', operator(passkeySituation('answer'), true)],
-    ...(['answer', 'code', 'failed'] as const).map(
-      (step) =>
-        [`qr/passkey-${step}-elsewhere`, operator(passkeySituation(step, null), false, false)] as const,
-    ),
+    ['qr/passkey-answer-elsewhere', operator(passkeySituation('answer'), false, false)],
+    ['qr/passkey-code-elsewhere', operator(passkeySituation('code'), false, false)],
+    [
+      'qr/passkey-failed-elsewhere',
+      operator(passkeySituation('failed', 'the phone did not go on in time'), false, false),
+    ],
     ['qr/stopped-with-keys', operator(qrSituation('stopped'), true)],
     ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view)] as const),
     ['problem/redis-down', problemPage(down, request)],

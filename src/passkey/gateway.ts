@@ -19,10 +19,13 @@ type GatewayStatus = z.infer<typeof statusSchema>;
 /** The server refused a call; the message is its own. */
 export class RefusedError extends Error {
   readonly code: string;
+  /** Later the same call may be taken. */
+  readonly isTemporary: boolean;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, isTemporary: boolean) {
     super(message);
     this.code = code;
+    this.isTemporary = isTemporary;
   }
 }
 
@@ -31,6 +34,7 @@ export class UnavailableError extends OperatorError {}
 
 interface Answer {
   readonly status: number;
+  readonly hasRetryAfter: boolean;
   readonly body: unknown;
 }
 
@@ -109,7 +113,8 @@ export class Gateway {
         `${this.url} answers ${answer.status}, and not as Holdline does: give the URL of Holdline with --url, with the path of a proxy if there is one`,
       );
     }
-    throw new RefusedError(parsed.data.error.code, plain(parsed.data.error.message));
+    const { code, message } = parsed.data.error;
+    throw new RefusedError(code, plain(message), answer.hasRetryAfter);
   }
 
   async #fetch(method: Method, path: string, body: object | undefined, signal: AbortSignal): Promise<Answer> {
@@ -124,7 +129,8 @@ export class Gateway {
         redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(deadlinesMs[method])]),
       });
-      return { status: response.status, body: parseJson(await readText(response)) };
+      const hasRetryAfter = response.headers.has('retry-after');
+      return { status: response.status, hasRetryAfter, body: parseJson(await readText(response)) };
     } catch (error) {
       signal.throwIfAborted();
       throw new UnavailableError(

@@ -145,7 +145,7 @@ class Linking {
     if (wants === null) return;
     if (!wants) return this.#cancel(view);
     await gateway.retry(view.id, signal).catch((error: unknown) => {
-      const isOver = error instanceof RefusedError && error.code === 'rate_limited';
+      const isOver = error instanceof RefusedError && error.code === 'rate_limited' && !error.isTemporary;
       if (isOver) throw new OperatorError(`nothing was linked: ${error.message}`);
       this.#sayRefusal(error);
     });

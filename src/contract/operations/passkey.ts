@@ -119,9 +119,9 @@ export const passkeyOperations = {
     ...step,
     limitOfSession: 'passkeys',
     summary: 'Ask WhatsApp for the passkey once more',
-    description: `In the step \`failed\`. At most ${passkeyRetriesMax} times for one scan; then it is refused as \`rate_limited\` without a \`Retry-After\`: cancel, and scan again.`,
+    description: `In the step \`failed\`. At most ${passkeyRetriesMax} times for one scan; then 429 without \`Retry-After\`: cancel, and scan again.`,
     routes: [{ method: 'POST', path: '/api/auth/passkey/retry' }],
-    errors: ['passkey_not_pending', 'passkey_superseded'],
+    errors: ['passkey_not_pending', 'passkey_superseded', 'rate_limited'],
     example: { input: { id: exampleStatus.id }, output: { ok: true, passkey: exampleStatus } },
   }),
   passkeyCancel: operation({

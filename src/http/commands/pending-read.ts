@@ -114,12 +114,14 @@ function refusalIn(
   if (isOver && readiness.type === 'coming') return notReadyInTime(state);
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
   return new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
-    headers: retryAfterOf(code),
+    headers: retryAfterOf(operation, code),
     details: code === 'session_not_ready' ? { state } : {},
   });
 }
 
-function retryAfterOf(code: string): Record<string, string> {
-  if (code === 'rate_limited') return { 'retry-after': '1' };
-  return code === 'session_not_ready' ? { 'retry-after': '5' } : {};
+function retryAfterOf(operation: WorkerOperationName, code: string): Record<string, string> {
+  if (code === 'session_not_ready') return { 'retry-after': '5' };
+  const own: readonly string[] = operations[operation].errors;
+  // A limit of the row's own does not end by waiting.
+  return code === 'rate_limited' && !own.includes(code) ? { 'retry-after': '1' } : {};
 }

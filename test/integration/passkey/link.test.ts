@@ -86,7 +86,7 @@ describe('npm run passkey', () => {
 
   async function open(replies: boolean[] | null = []) {
     const session = new Session();
-    const posts: Record<string, () => readonly [number, unknown]> = {};
+    const posts: Record<string, () => readonly [number, unknown, Record<string, string>?]> = {};
     const gateway = new ScriptedGateway(({ method, path }) => {
       const name = path.replace('/wa/api/', '');
       if (name === 'status') return [200, { state: session.state, last_error: session.last_error }];
@@ -261,6 +261,16 @@ describe('npm run passkey', () => {
     session.at('failed', { problem: 'WhatsApp did not accept the passkey' });
     posts.retry = () => refusal(429, 'rate_limited', 'it was tried 3 times; cancel it and scan again');
     assert.match((await result)?.message ?? '', /nothing was linked: it was tried 3 times/);
+  });
+
+  it('asks again when the server is only busy', async () => {
+    const { session, posts, says, result } = await open([true, true]);
+    const busy = refusal(429, 'rate_limited', 'more than 10 calls for a passkey a minute');
+    const replies = [[...busy, { 'retry-after': '1' }] as const];
+    posts.retry = () => replies.pop() ?? accepted(() => session.linked())();
+    session.at('failed', { problem: 'WhatsApp did not accept the passkey' });
+    await says(/^more than 10 calls/);
+    assert.equal(await result, null);
   });
 
   for (const [when, hasAsked] of [

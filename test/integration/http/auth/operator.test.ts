@@ -173,6 +173,22 @@ ${pasted}</textarea>`.text;
     assert.match(last.text, /role="alert">more than 10 calls for a passkey a minute/);
   });
 
+  it('say how long to wait after a refusal only where waiting helps', async () => {
+    await askForPasskey(JSON.stringify({ id, options, code: null }));
+    await stage.consumer({
+      read: async () => ({ ok: false, error: { code: 'rate_limited', message: 'too much' } }),
+    });
+    for (const [step, retryAfter] of [
+      ['cancel', '1'],
+      // The session worker repeats a request three times for one scan.
+      ['retry', null],
+    ] as const) {
+      const init = { headers: json, body: JSON.stringify({ id }) };
+      const { status, headers } = await stage.replica.post(`${path}/${step}`, init);
+      assert.deepEqual([status, headers.get('retry-after')], [429, retryAfter], step);
+    }
+  });
+
   it('have no tool', () => {
     const tools = Object.entries(operations).filter(([name]) => name.startsWith('passkey'));
     assert.equal(tools.length, 5);

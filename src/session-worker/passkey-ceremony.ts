@@ -152,21 +152,15 @@ export class PasskeyCeremony {
   async retry(id: string): Promise<void> {
     this.#require(id, 'failed');
     if (!this.#isWaiting) {
-      if (this.#presses > passkeyRetriesMax) throw tooManyRetries();
-      await this.#pressAgain();
+      if (this.#presses > passkeyRetriesMax) throw new ApiError('rate_limited', sentences.tooManyRetries);
+      await this.begin().catch((error: unknown) => {
+        // The failed request stays, and can be repeated once more.
+        this.#continuedAt = null;
+        throw error;
+      });
     }
     await atMost(this.#asked.promise, this.#options.timing.passkeyAskMs);
     if (this.#continuedAt !== null) throw new ApiError('timeout', sentences.notAskedAgain);
-  }
-
-  async #pressAgain(): Promise<void> {
-    try {
-      await this.begin();
-    } catch (error) {
-      // The failed request stays as it is, and the person may try once more.
-      this.#continuedAt = null;
-      throw error;
-    }
   }
 
   /** Throws an {@link ApiError} if it is not the open request. */
@@ -250,11 +244,4 @@ export class PasskeyCeremony {
     this.#published = now;
     this.#options.onChange();
   }
-}
-
-function tooManyRetries(): ApiError {
-  return new ApiError(
-    'rate_limited',
-    `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`,
-  );
 }

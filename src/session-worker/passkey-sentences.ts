@@ -1,4 +1,4 @@
-import type { PasskeyStatus } from '../contract/passkey.js';
+import { type PasskeyStatus, passkeyRetriesMax } from '../contract/passkey.js';
 
 /** What the ceremony says: in `last_error`, in `passkey.problem` and in refusals. */
 
@@ -13,6 +13,7 @@ export const failed = (problem: string) =>
   `linking with the passkey failed: ${problem}; the page /qr says what to do`;
 
 export const notAskedAgain = "WhatsApp's page did not ask for the passkey again; cancel, and scan again";
+export const tooManyRetries = `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`;
 export const notRequested = 'there is no request for a passkey that can be answered';
 export const noCode = "WhatsApp's page shows no code yet; if it stays so, cancel, and scan again";
 export const expired = 'nobody used the passkey in time';

@@ -137,7 +137,11 @@ export type ReadJob = z.infer<typeof readJobSchema>;
 
 export const readOutcomeSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), output: z.unknown() }),
-  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({
+    ok: z.literal(false),
+    // `retryAfterS`: after that many seconds the same call may succeed.
+    error: z.object({ code: z.string(), message: z.string(), retryAfterS: z.int().positive().optional() }),
+  }),
 ]);
 export type ReadOutcome = z.infer<typeof readOutcomeSchema>;
 

@@ -18,7 +18,6 @@ interface RunUntilSignalledOptions {
 
 /** Two signals within this time count as one: a terminal signals the whole process group, and npm forwards the signal. */
 const sameSignalMs = 2_000;
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs until SIGINT, SIGTERM or SIGHUP, then stops the parts in reverse order and exits with 0. A second signal skips the
@@ -27,20 +26,16 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSignalledOptions): Promise<void> {
   const parts: Stoppable[] = [];
   const force = new AbortController();
-  let signalledAt: number | null = null;
   const signalled = new Promise<void>((resolve) => {
-    const onSignal = (signal: NodeJS.Signals) => {
-      const now = performance.now();
-      if (signalledAt === null) {
-        signalledAt = now;
-        log.info({ signal }, 'stopping');
-        resolve();
-      } else if (now - signalledAt > sameSignalMs) {
-        log.warn({ signal }, 'stopping at once');
-        force.abort();
-      }
+    const stop = (signal: NodeJS.Signals) => {
+      log.info({ signal }, 'stopping');
+      resolve();
     };
-    for (const signal of signals) process.on(signal, onSignal);
+    const stopAtOnce = (signal: NodeJS.Signals) => {
+      log.warn({ signal }, 'stopping at once');
+      force.abort();
+    };
+    onSignals(stop, stopAtOnce);
   });
 
   const stopping = new AbortController();
@@ -68,15 +63,26 @@ export async function runUntilSignalled({ log, deadlineMs, start }: RunUntilSign
 /** Aborts at SIGINT, SIGTERM or SIGHUP, so that a command can clean up. A later signal ends the process at once, with 130. */
 export function abortAtSignal(): AbortSignal {
   const stopping = new AbortController();
-  let signalledAt: number | null = null;
-  const onSignal = () => {
-    const now = performance.now();
-    if (signalledAt !== null && now - signalledAt > sameSignalMs) process.exit(130);
-    signalledAt ??= now;
-    stopping.abort();
-  };
-  for (const signal of signals) process.on(signal, onSignal);
+  onSignals(
+    () => stopping.abort(),
+    () => process.exit(130),
+  );
   return stopping.signal;
+}
+
+/** `onFirst`: at SIGINT, SIGTERM or SIGHUP. `onLater`: at every later one. */
+function onSignals(
+  onFirst: (signal: NodeJS.Signals) => void,
+  onLater: (signal: NodeJS.Signals) => void,
+): void {
+  let signalledAt: number | null = null;
+  const onSignal = (signal: NodeJS.Signals) => {
+    const now = performance.now();
+    if (signalledAt !== null) return now - signalledAt > sameSignalMs ? onLater(signal) : undefined;
+    signalledAt = now;
+    onFirst(signal);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
 }
 
 /**

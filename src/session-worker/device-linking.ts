@@ -131,7 +131,7 @@ export class DeviceLinking {
       this.#ceremony?.end('cancelled');
       await this.#leavePasskey(passkeySentences.closed, null);
       return true;
-    } else if (this.#ceremony?.hasAnswer) {
+    } else if (this.#ceremony?.hasAnswer || report.socketState === null) {
       this.#endLateLinking();
       return false;
     }
@@ -143,17 +143,16 @@ export class DeviceLinking {
     return true;
   }
 
-  /** The page asks for the passkey. Settles with the answer to its call. */
-  onPasskeyAsked(options: unknown): Promise<RelayAnswer> {
+  /** The page asks for the passkey, after so many requests of WhatsApp. Settles with the answer to its call. */
+  onPasskeyAsked(options: unknown, requests: number): Promise<RelayAnswer> {
     const { state, relaysPasskey } = this.#options;
     // Given up: the page may still be about to ask.
     const isLeft = state.current === 'qr' && this.#leftAtRequest >= 0;
     if (state.isBeforeLink && relaysPasskey && !isLeft) {
-      const screen = { requests: this.#requests };
       // A page that asks by itself needs no press of its button.
-      this.#ceremony ??= this.#beginCeremony(screen);
-      this.#enterPasskey(screen);
-      return this.#ceremony.ask(options);
+      this.#ceremony ??= this.#beginCeremony({ requests });
+      this.#enterPasskey({ requests });
+      return this.#ceremony.ask(options, requests);
     }
     return Promise.resolve(notAllowed);
   }
@@ -213,7 +212,7 @@ export class DeviceLinking {
   #endLateLinking(): void {
     const { state, timing } = this.#options;
     if (performance.now() - this.#screenAt <= timing.passkeyStepMs) return;
-    const message = `WhatsApp Web did not connect within ${timing.passkeyStepMs / 1_000} s after the passkey`;
+    const message = `WhatsApp Web did not connect within ${timing.passkeyStepMs / 1_000} s`;
     state.fail({ reason: 'start_failed', message });
   }
 

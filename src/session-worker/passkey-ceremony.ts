@@ -42,7 +42,7 @@ export class PasskeyCeremony {
   #attempts = 0;
   /** How often Continue was pressed for this scan. */
   #presses = 0;
-  /** How often WhatsApp has asked the page, as far as the ceremony has followed. */
+  /** How often WhatsApp had asked the page when this scan, or its last attempt, began. */
   #requestsSeen: number;
   /** null: the page has not asked yet. */
   #request: PasskeyRequest | null = null;
@@ -85,9 +85,10 @@ export class PasskeyCeremony {
     this.#presses++;
   }
 
-  /** The page asks. Settles with what its call of `navigator.credentials.get()` is answered with. */
-  ask(options: unknown): Promise<RelayAnswer> {
+  /** The page asks, after so many requests of WhatsApp. Settles with the answer to its call of `navigator.credentials.get()`. */
+  ask(options: unknown, requests: number): Promise<RelayAnswer> {
     const { timing, onOutcome } = this.#options;
+    this.#requestsSeen = requests;
     this.#request?.end('failed');
     const request = new PasskeyRequest(options, ++this.#attempts, timing.passkeyMs, onOutcome);
     this.#request = request;
@@ -104,23 +105,15 @@ export class PasskeyCeremony {
 
   /** Follows the page. `screen`: null: it has no connection. Returns why the ceremony has to be given up; null: it goes on. */
   follow(screen: PasskeyScreen | null): string | null {
-    const { passkeyMs } = this.#options.timing;
+    const { passkeyMs, passkeyStepMs } = this.#options.timing;
     if (this.#request?.isOpen && this.#request.isLate)
       this.#fail(this.#request, sentences.expired, 'expired');
     if (screen !== null) this.#followScreen(screen);
     this.#tellChange();
-    const ageMs = this.#request?.stepMs ?? performance.now() - this.#scannedAt;
-    switch (this.#request?.step) {
-      case undefined:
-      case 'failed':
-        return ageMs > passkeyMs ? sentences.abandoned : null;
-      case 'answer':
-        return null;
-      default:
-        return ageMs > this.#options.timing.passkeyStepMs * stepGrace
-          ? sentences.ofStep(this.#request?.step ?? 'phone', 'timeout')
-          : null;
-    }
+    const { step = 'failed', stepMs = performance.now() - this.#scannedAt } = this.#request ?? {};
+    if (step === 'failed') return stepMs > passkeyMs ? sentences.abandoned : null;
+    const isLate = step !== 'answer' && stepMs > passkeyStepMs * stepGrace;
+    return isLate ? sentences.ofStep(step, 'timeout') : null;
   }
 
   /** The owner has given the answer, and WhatsApp goes on. */
@@ -128,14 +121,14 @@ export class PasskeyCeremony {
     return this.#request !== null && !this.#request.isOpen && this.#request.step !== 'failed';
   }
 
-  /** Throws an {@link ApiError} if the request does not wait for the answer. */
-  requireOpen(id: string): void {
-    this.#require(id, 'answer');
-  }
-
-  /** Throws an {@link ApiError} if the answer does not fit the open request, and then the page waits on. */
-  answer(id: string, credential: PasskeyCredential): void {
-    this.#require(id, 'answer').answer(credential, this.#options.timing.passkeyStepMs);
+  /**
+   * `credential`: null: it did not arrive. Throws an {@link ApiError} if the answer does not fit the open request, and then the page waits
+   * on.
+   */
+  answer(id: string, credential: PasskeyCredential | null): void {
+    const request = this.#require(id, 'answer');
+    if (credential === null) throw notPending(sentences.notArrived);
+    request.answer(credential, this.#options.timing.passkeyStepMs);
     this.#tellChange();
   }
 
@@ -148,19 +141,21 @@ export class PasskeyCeremony {
     this.#tellChange();
   }
 
-  /** Settles when the page has asked again, or has not in time. */
+  /** Settles when the page has asked again. Throws an {@link ApiError} if it does not in time, or the ceremony is over. */
   async retry(id: string): Promise<void> {
-    this.#require(id, 'failed');
+    const failed = this.#require(id, 'failed');
     if (!this.#isWaiting) {
       if (this.#presses > passkeyRetriesMax) throw new ApiError('rate_limited', sentences.tooManyRetries);
       await this.begin().catch((error: unknown) => {
         // The failed request stays, and can be repeated once more.
         this.#continuedAt = null;
+        this.#asked.resolve();
         throw error;
       });
     }
     await atMost(this.#asked.promise, this.#options.timing.passkeyAskMs);
-    if (this.#continuedAt !== null) throw new ApiError('timeout', sentences.notAskedAgain);
+    if (this.#request === failed) throw new ApiError('timeout', sentences.notAskedAgain);
+    if (this.#request === null) throw notPending(sentences.notRequested);
   }
 
   /** Throws an {@link ApiError} if it is not the open request. */
@@ -173,26 +168,29 @@ export class PasskeyCeremony {
   /** The ceremony is over, whatever its step. */
   end(outcome: PasskeyOutcome): void {
     this.#request?.end(outcome);
+    this.#request = null;
+    this.#asked.resolve();
   }
 
   #followScreen(screen: PasskeyScreen): void {
+    if (this.#isWaiting) {
+      // Until the page has asked, its screen may be that of the attempt before.
+      this.#requestsSeen = screen.requests;
+      return;
+    }
     const isScannedAgain = screen.requests > this.#requestsSeen;
-    this.#requestsSeen = screen.requests;
-    // Until the page has asked, its screen may be that of the attempt before.
-    if (this.#isWaiting) return;
-    if (isScannedAgain && (screen.card === 'prompt' || screen.card === 'failed')) {
-      this.#beginAnew(screen.card === 'failed');
-    } else if (this.#request !== null) this.#advance(this.#request, screen);
+    if (isScannedAgain && (screen.card === 'prompt' || screen.card === 'failed')) this.#beginAnew(screen);
+    else if (this.#request !== null) this.#advance(this.#request, screen);
     // It did not ask at all. A request that has failed can be repeated and cancelled.
-    else if (this.#continuedAt !== null) void this.ask(null);
+    else if (this.#continuedAt !== null) void this.ask(null, screen.requests);
   }
 
   /** For a second scan. After a failure the page has lost its proof of it. */
-  #beginAnew(hasFailed: boolean): void {
+  #beginAnew({ card, requests }: PasskeyScreen): void {
     this.end('failed');
-    this.#request = null;
+    this.#requestsSeen = requests;
     this.#scannedAt = performance.now();
-    this.#handoffUntil = hasFailed ? 0 : this.#scannedAt + handoffMs;
+    this.#handoffUntil = card === 'failed' ? 0 : this.#scannedAt + handoffMs;
     this.#attempts = 0;
     this.#presses = 0;
     this.#tellChange();

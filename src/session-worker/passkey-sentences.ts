@@ -15,6 +15,7 @@ export const failed = (problem: string) =>
 export const notAskedAgain = "WhatsApp's page did not ask for the passkey again; cancel, and scan again";
 export const tooManyRetries = `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`;
 export const notRequested = 'there is no request for a passkey that can be answered';
+export const notArrived = 'the answer did not arrive in time; send it again';
 export const noCode = "WhatsApp's page shows no code yet; if it stays so, cancel, and scan again";
 export const expired = 'nobody used the passkey in time';
 export const pageGaveUp = "WhatsApp's page no longer waits for the passkey";

@@ -143,7 +143,7 @@ export class SessionWorker {
           state.fail({ reason: 'page_crashed', message: 'the page of WhatsApp Web crashed' }),
         onExamined: (examination, isSynced) => this.#page.update(examination, isSynced),
         onChatEvents: (events, dropped) => relayChatEvents(this.#options, events, dropped),
-        onPasskeyAsked: (options) => linking.onPasskeyAsked(options),
+        onPasskeyAsked: (options, requests) => linking.onPasskeyAsked(options, requests),
         onPasskeyAborted: () => linking.onPasskeyAborted(),
         onWrongVersion: (message) => state.fail({ reason: 'web_version_missing', message }),
         onHttpError: (status) => state.fail(exits.exitOfHttpError(status)),

@@ -103,9 +103,11 @@ export function parseAnswer<Answer>(
   throw new ApiError(code, message, { cause: answer.error });
 }
 
+type Refusal = Extract<ReadOutcome, { readonly ok: false }>;
+
 function refusalIn(
   operation: WorkerOperationName,
-  outcome: Extract<ReadOutcome, { readonly ok: false }>,
+  outcome: Refusal,
   { readiness, state }: Omit<Answered, 'outcome'>,
 ): ApiError {
   const { code, message } = outcome.error;
@@ -114,14 +116,12 @@ function refusalIn(
   if (isOver && readiness.type === 'coming') return notReadyInTime(state);
   const known: readonly string[] = [...refusalsOf(operations[operation]), 'rate_limited'];
   return new ApiError(known.includes(code) ? (code as ApiErrorCode) : 'whatsapp_error', message, {
-    headers: retryAfterOf(operation, code),
+    headers: retryAfterOf(outcome.error),
     details: code === 'session_not_ready' ? { state } : {},
   });
 }
 
-function retryAfterOf(operation: WorkerOperationName, code: string): Record<string, string> {
-  if (code === 'session_not_ready') return { 'retry-after': '5' };
-  const own: readonly string[] = operations[operation].errors;
-  // A limit of the row's own does not end by waiting.
-  return code === 'rate_limited' && !own.includes(code) ? { 'retry-after': '1' } : {};
+function retryAfterOf({ code, retryAfterS }: Refusal['error']): Record<string, string> {
+  const seconds = retryAfterS ?? (code === 'session_not_ready' ? 5 : null);
+  return seconds === null ? {} : { 'retry-after': String(seconds) };
 }

@@ -38,7 +38,7 @@ interface ClientEvents {
   /** Settles when there is room for more. `dropped`: number of events that the page lost before these. */
   readonly onChatEvents: (events: readonly ChatEvent[], dropped: number) => Promise<void>;
   /** The page requests a passkey. `options`: PublicKeyCredentialRequestOptionsJSON, not checked. */
-  readonly onPasskeyAsked: (options: unknown) => Promise<RelayAnswer>;
+  readonly onPasskeyAsked: (options: unknown, requests: number) => Promise<RelayAnswer>;
   /** The page no longer waits for that. */
   readonly onPasskeyAborted: () => void;
   /** The page has another version than the pinned one. */
@@ -233,7 +233,7 @@ export class WhatsAppClient {
         this.#logoutConfirmed.resolve(note.isConfirmed);
         return;
       case 'passkey-asked':
-        return events.onPasskeyAsked(note.options);
+        return events.onPasskeyAsked(note.options, note.requests);
       case 'passkey-aborted':
         events.onPasskeyAborted();
     }

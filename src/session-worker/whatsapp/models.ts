@@ -39,7 +39,7 @@ export function toPageNote(message: unknown): PageNote | null {
     case 'unlinked':
       return { type: 'unlinked', isConfirmed: m.isConfirmed === true };
     case 'passkey-asked':
-      return { type: 'passkey-asked', options: m.options };
+      return { type: 'passkey-asked', options: m.options, requests: whole(m.requests) ?? 0 };
     case 'passkey-aborted':
       return { type: 'passkey-aborted' };
     default:

@@ -69,7 +69,7 @@ export class SessionReads {
     if (result !== 'full') return { stored: true };
     recorder.onBound('readAnswers');
     const message = `answers of ${bounds.readAnswers} bytes wait to be fetched, which is the limit; try again`;
-    return { ok: false, error: { code: 'rate_limited', message } };
+    return { ok: false, error: { code: 'rate_limited', message, retryAfterS: 1 } };
   }
 
   /** Retries what Redis refuses. Rejects only when this run is ending. */

@@ -5,12 +5,13 @@ import type { SessionState } from '../../../src/contract/status.js';
 import { DeviceLinking } from '../../../src/session-worker/device-linking.js';
 import type { PageReport } from '../../../src/session-worker/whatsapp/in-page/linking.js';
 import type { PasskeyScreen } from '../../../src/session-worker/whatsapp/in-page/passkey.js';
+import { credentialFor } from '../../support/passkey-credential.js';
 
 const timing = { passkeyMs: 600_000, passkeyAskMs: 10_000, passkeyStepMs: 120_000 };
 const options = { challenge: 'Y2hhbGxlbmdl', rpId: 'whatsapp.com', timeout: 600_000 };
 
 /** What the page reports. `card`: null: no screen for a passkey. */
-function report(socketState: string, card: PasskeyScreen['card'] | null, requests = 1): PageReport {
+function report(socketState: string | null, card: PasskeyScreen['card'] | null, requests = 1): PageReport {
   const passkey = card && { card, code: null, reason: null, requests };
   return { socketState, passkey } as PageReport;
 }
@@ -59,7 +60,7 @@ function linkingOf(t: TestContext, press: () => Promise<void> = async () => unde
     /** WhatsApp asks, and its page waits for the answer. */
     async asked(): Promise<string> {
       await linking.updatePasskey(report('UNPAIRED', 'prompt'));
-      void linking.onPasskeyAsked(options);
+      void linking.onPasskeyAsked(options, 1);
       return linking.ceremony?.status?.id ?? '';
     },
   };
@@ -75,6 +76,24 @@ describe('linking with a passkey', () => {
     assert.equal(await linking.updatePasskey(report('UNPAIRED', 'asking')), true);
     assert.deepEqual([linking.ceremony?.status?.id, linking.ceremony?.status?.step], [id, 'answer']);
   });
+
+  for (const [when, last] of [
+    ['after the answer', report('OPENING', null)],
+    ['when the page reports nothing', report(null, null)],
+  ] as const) {
+    it(`is given up when the page does not connect in time ${when}`, async (t) => {
+      const { linking, asked, failures, pass } = linkingOf(t);
+      const id = await asked();
+      if (when === 'after the answer') linking.ceremony?.answer(id, credentialFor(options.challenge));
+      await linking.updatePasskey(report('UNPAIRED', 'phone'));
+      pass(119_000);
+      await linking.updatePasskey(last);
+      assert.deepEqual(failures, []);
+      pass(2_000);
+      assert.equal(await linking.updatePasskey(last), false);
+      assert.deepEqual(failures, ['start_failed']);
+    });
+  }
 
   it('goes on when the page has connected by itself', async (t) => {
     const { linking, asked, state } = linkingOf(t);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { describe, it, mock, type TestContext } from 'node:test';
-import type { PasskeyCredential, PasskeyOutcome, PasskeyStatus } from '../../../src/contract/passkey.js';
+import type { PasskeyOutcome, PasskeyStatus } from '../../../src/contract/passkey.js';
 import { PasskeyCeremony } from '../../../src/session-worker/passkey-ceremony.js';
 import type { PasskeyScreen } from '../../../src/session-worker/whatsapp/in-page/passkey.js';
 import type { RelayAnswer } from '../../../src/session-worker/whatsapp/in-page/passkey-relay.js';
+import { credentialFor } from '../../support/passkey-credential.js';
 
 const timing = { passkeyMs: 600_000, passkeyAskMs: 10_000, passkeyStepMs: 120_000 };
 const challenge = 'Y2hhbGxlbmdl';
@@ -14,21 +14,7 @@ function screen(card: PasskeyScreen['card'], rest: Partial<PasskeyScreen> = {}):
   return { card, code: null, reason: null, requests: 1, ...rest };
 }
 
-function credential(): PasskeyCredential {
-  const client = { type: 'webauthn.get', challenge, origin: 'https://web.whatsapp.com', crossOrigin: false };
-  const data = Buffer.concat([
-    createHash('sha256').update('whatsapp.com').digest(),
-    Buffer.from([5, 0, 0, 0, 1]),
-  ]);
-  return {
-    ...{ id: 'AAAA', rawId: 'AAAA', type: 'public-key', authenticatorAttachment: null },
-    response: {
-      clientDataJSON: Buffer.from(JSON.stringify(client)).toString('base64url'),
-      authenticatorData: data.toString('base64url'),
-      signature: 'c2lnbmF0dXJl',
-    },
-  };
-}
+const credential = () => credentialFor(challenge);
 
 /** A ceremony whose page is the test. Time passes by `pass`. */
 function ceremony(t: TestContext) {
@@ -63,7 +49,7 @@ function ceremony(t: TestContext) {
     /** The page asks, as after Continue. */
     async asked(): Promise<{ answer: Promise<RelayAnswer>; id: string }> {
       await of.begin();
-      const answer = of.ask(options);
+      const answer = of.ask(options, 1);
       return { answer, id: of.status?.id ?? '' };
     },
   };
@@ -97,6 +83,8 @@ describe('a passkey ceremony', () => {
     assert.throws(() => of.answer('x', credential()), code('passkey_not_pending'));
     const { id } = await asked();
     assert.throws(() => of.answer('x', credential()), code('passkey_superseded'));
+    assert.throws(() => of.answer('x', null), code('passkey_superseded'));
+    assert.throws(() => of.answer(id, null), /did not arrive in time/);
     of.answer(id, credential());
     assert.throws(() => of.answer(id, credential()), code('passkey_not_pending'));
   });
@@ -129,7 +117,7 @@ describe('a passkey ceremony', () => {
       await Promise.resolve();
       // The page still shows the failure of the attempt before.
       of.follow(screen('failed'));
-      void of.ask(options);
+      void of.ask(options, 1);
       await retried;
       assert.deepEqual(
         [of.status?.step, of.status?.attempt, of.status?.code_needed],
@@ -144,7 +132,7 @@ describe('a passkey ceremony', () => {
   it('is voided by a request that the page makes later', async (t) => {
     const { of, asked, outcomes } = ceremony(t);
     const { answer, id } = await asked();
-    void of.ask({ ...options, challenge: 'YW5vdGhlcg' });
+    void of.ask({ ...options, challenge: 'YW5vdGhlcg' }, 1);
     assert.ok('error' in (await answer));
     assert.throws(() => of.answer(id, credential()), code('passkey_superseded'));
     assert.deepEqual([of.status?.attempt, outcomes], [2, [['failed', false]]]);
@@ -224,7 +212,7 @@ describe('a passkey ceremony', () => {
     page.lacksButton = false;
     const retried = of.retry(id);
     await Promise.resolve();
-    void of.ask(options);
+    void of.ask(options, 1);
     await retried;
     assert.equal(of.status?.step, 'answer');
     of.cancel(of.status?.id ?? '');
@@ -255,24 +243,72 @@ describe('a passkey ceremony', () => {
     it(`presses Continue for a second scan, and not while the first goes on (${card})`, async (t) => {
       const { of, asked, pressed } = ceremony(t);
       const { answer, id } = await asked();
+      // The page has ended its call, and shows that a little later.
+      of.abort();
       of.follow(screen('asking', { requests: 2 }));
       assert.equal(pressed.length, 1);
-      // The page has ended its call.
-      of.abort();
-      of.follow(screen(card, { requests: 3 }));
+      of.follow(screen(card, { requests: 2 }));
       assert.ok('error' in (await answer));
       assert.deepEqual([pressed.length, of.status, of.sentence.includes('before it links')], [2, null, true]);
-      assert.throws(() => of.requireOpen(id), code('passkey_not_pending'));
-      void of.ask(options);
+      assert.throws(() => of.answer(id, null), code('passkey_not_pending'));
+      void of.ask(options, 2);
       // Of this scan it is the first.
       assert.deepEqual(
         [of.status?.step, of.status?.attempt, of.status?.code_needed],
         ['answer', 1, codeNeeded],
       );
-      of.follow(screen('asking', { requests: 3 }));
+      of.follow(screen('asking', { requests: 2 }));
       assert.equal(pressed.length, 2);
     });
   }
+
+  it('presses Continue for a second scan while the phone goes on, once the page no longer waits for it', async (t) => {
+    const { of, asked, pressed } = ceremony(t);
+    const { id } = await asked();
+    of.answer(id, credential());
+    of.follow(screen('phone', { requests: 2 }));
+    assert.deepEqual([of.status?.step, pressed.length], ['phone', 1]);
+    of.follow(screen('prompt', { requests: 2 }));
+    assert.deepEqual([of.status, pressed.length], [null, 2]);
+  });
+
+  it('does not press Continue again by itself when WhatsApp asks anew for each attempt', async (t) => {
+    const { of, asked, pressed, pass } = ceremony(t);
+    await asked();
+    for (let requests = 2; requests <= 4; requests++) {
+      of.abort();
+      of.follow(screen('failed', { requests: requests - 1 }));
+      const retried = of.retry(of.status?.id ?? '');
+      await Promise.resolve();
+      void of.ask(options, requests);
+      await retried;
+      assert.equal(of.status?.attempt, requests);
+    }
+    of.abort();
+    for (let report = 0; report < 3; report++) {
+      pass(500);
+      of.follow(screen('failed', { requests: 4 }));
+    }
+    assert.equal(pressed.length, 4);
+    await assert.rejects(of.retry(of.status?.id ?? ''), code('rate_limited'));
+  });
+
+  it('answers two retries at once alike, and a retry that is cancelled', async (t) => {
+    const { of, page, asked } = ceremony(t);
+    const { id } = await asked();
+    of.abort();
+    page.lacksButton = true;
+    const both = await Promise.allSettled([of.retry(id), of.retry(id)]);
+    assert.deepEqual(
+      both.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    assert.equal(of.status?.step, 'failed');
+    page.lacksButton = false;
+    const retried = of.retry(id);
+    of.cancel(id);
+    await assert.rejects(retried, code('passkey_not_pending'));
+  });
 
   it('says so when the page shows no code to compare', async (t) => {
     const { of, asked } = ceremony(t);
@@ -304,7 +340,7 @@ describe('a passkey ceremony', () => {
     ]) {
       const { of } = ceremony(t);
       await of.begin();
-      assert.ok('error' in (await of.ask(odd)));
+      assert.ok('error' in (await of.ask(odd, 1)));
       assert.deepEqual([of.status?.step, of.secret], ['failed', null]);
       t.mock.restoreAll();
       mock.timers.reset();

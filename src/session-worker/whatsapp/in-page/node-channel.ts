@@ -18,8 +18,11 @@ export type FromPage =
   | { readonly type: 'events'; readonly events: readonly PageEvent[]; readonly dropped: number }
   | { readonly type: 'socket-state'; readonly state: string }
   | { readonly type: 'unlinked'; readonly isConfirmed: boolean }
-  /** The page requests a passkey: `options` are PublicKeyCredentialRequestOptionsJSON. Settles with a `RelayAnswer`. */
-  | { readonly type: 'passkey-asked'; readonly options: unknown }
+  /**
+   * The page requests a passkey: `options` are PublicKeyCredentialRequestOptionsJSON. `requests`: how often WhatsApp has asked the page.
+   * Settles with a `RelayAnswer`.
+   */
+  | { readonly type: 'passkey-asked'; readonly options: unknown; readonly requests: number }
   | { readonly type: 'passkey-aborted' };
 
 export interface NodeChannel {

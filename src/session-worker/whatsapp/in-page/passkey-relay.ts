@@ -16,7 +16,7 @@ export interface PasskeyRelay {
 }
 
 /** The browser on a server has no passkey, and headless it does not even answer such a request. */
-export function passkeyRelay(page: PageAccess & NodeChannel): PasskeyRelay {
+export function passkeyRelay(page: PageAccess & NodeChannel & { passkeyRequests(): number }): PasskeyRelay {
   const { window } = page;
   let isRelaying = false;
   /** Ends the wait for the answer; null: the page does not wait. */
@@ -90,7 +90,7 @@ export function passkeyRelay(page: PageAccess & NodeChannel): PasskeyRelay {
     });
     try {
       const asked = page
-        .deliver({ type: 'passkey-asked', options })
+        .deliver({ type: 'passkey-asked', options, requests: page.passkeyRequests() })
         .catch(() => Promise.reject(notAllowed()));
       const answer = (await Promise.race([asked, aborted])) as RelayAnswer;
       if ('credential' in answer) return toCredential(answer.credential);

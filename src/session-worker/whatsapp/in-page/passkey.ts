@@ -19,6 +19,8 @@ export interface PasskeyScreen {
 export interface Passkey {
   /** null: WhatsApp does not ask for a passkey. */
   passkeyScreen(): PasskeyScreen | null;
+  /** How often WhatsApp has asked this page. */
+  passkeyRequests(): number;
   /** After this, `passkeyScreen` also knows what the page tells only by events. */
   watchForPasskey(): void;
   /** Presses Continue: the page asks the browser for the passkey. */
@@ -77,7 +79,7 @@ export function passkey(
     return { card: alert === null ? 'prompt' : 'failed', code: null };
   }
 
-  /** `next`: what the page then does, as far as it tells nothing else. */
+  /** `next`: the card until the page tells another. */
   function press(button: string, action: string, next: typeof told): void {
     const shown = find(button);
     // Pressed already.
@@ -99,6 +101,7 @@ export function passkey(
       const shown = cardShown() ?? { card: told?.card ?? 'prompt', code: told?.code ?? null };
       return { ...shown, reason: told?.reason ?? null, requests };
     },
+    passkeyRequests: () => requests,
     watchForPasskey() {
       if (isWatching) return;
       isWatching = true;
@@ -109,8 +112,9 @@ export function passkey(
         requests += 1;
         // That call is for the request before.
         page.refusePasskey();
-        const isFollowed = told !== null && told.card !== 'asking' && told.card !== 'failed';
-        if (!isFollowed) told = { card: 'prompt', code: null, reason: null };
+        // A page that goes on with the phone shows that until it fails.
+        const goesOn = told !== null && ['phone', 'code', 'linking'].includes(told.card);
+        if (!goesOn) told = { card: 'prompt', code: null, reason: null };
       });
       on('shortcake_prologue_sent', () => {
         told = { card: 'phone', code: null, reason: null };
@@ -131,6 +135,8 @@ export function passkey(
       press('passkey_continue_button', 'startShortcakePasskeyPairing', next);
     },
     confirmPasskeyCode() {
+      // Confirmed already.
+      if (told?.card === 'linking') return;
       press('code_confirm_button', 'confirmShortcakeVerificationCode', told && { ...told, card: 'linking' });
     },
     cancelPasskey() {

@@ -11,6 +11,7 @@ async function askedPage(tellNode: (message: { type: string }) => unknown = () =
   const listeners = new Map<string, (...values: unknown[]) => void>();
   const shown: Record<string, object> = {};
   const told: string[] = [];
+  const confirmed: string[] = [];
   class CredentialsContainer {
     get(_options: unknown): unknown {
       return 'the browser';
@@ -20,8 +21,8 @@ async function askedPage(tellNode: (message: { type: string }) => unknown = () =
     ...{ CredentialsContainer, DOMException, ArrayBuffer, btoa, atob, top: page.window },
     location: { origin: 'https://web.whatsapp.com', search: '' },
     document: { readyState: 'complete', querySelector: (selector: string) => shown[selector] ?? null },
-    holdlineTell: async (message: { type: string }) => {
-      told.push(message.type);
+    holdlineTell: async (message: { type: string; requests?: number }) => {
+      told.push([message.type, message.requests ?? ''].join(' ').trim());
       return message.type === 'passkey-asked' ? tellNode(message) : null;
     },
   });
@@ -33,7 +34,10 @@ async function askedPage(tellNode: (message: { type: string }) => unknown = () =
       on: (name: string, listener: () => void) => listeners.set(name, listener),
     },
   };
-  page.modules.WAWebShortcakeLinkingAction = { startShortcakePasskeyPairing: () => undefined };
+  page.modules.WAWebShortcakeLinkingAction = {
+    startShortcakePasskeyPairing: () => undefined,
+    confirmShortcakeVerificationCode: () => confirmed.push('confirmed'),
+  };
   await page.value('relayPasskey');
   await page.value('watchForPasskey');
   const emit = (event: string, ...values: unknown[]) =>
@@ -41,7 +45,7 @@ async function askedPage(tellNode: (message: { type: string }) => unknown = () =
   emit('passkey_prologue_request');
   const publicKey = { rpId: 'whatsapp.com', challenge: new Uint8Array([1, 2, 3]) };
   return {
-    ...{ page, socket, shown, told, emit },
+    ...{ page, socket, shown, told, confirmed, emit },
     get: () => (new CredentialsContainer() as { get: Get }).get({ publicKey }),
     screen: async () => (await page.value<{ passkey: PasskeyScreen | null }>('report')).passkey,
   };
@@ -58,9 +62,10 @@ describe("the page's call for a passkey", () => {
     emit('passkey_prologue_request');
     await assert.rejects(first, refused);
     assert.deepEqual(await screen(), { card: 'prompt', code: null, reason: null, requests: 2 });
-    assert.deepEqual(told, ['passkey-asked', 'passkey-aborted']);
+    assert.deepEqual(told, ['passkey-asked 1', 'passkey-aborted']);
     void get().catch(() => undefined);
     assert.equal((await screen())?.card, 'asking');
+    assert.equal(told.at(-1), 'passkey-asked 2');
   });
 
   it('shows that the page gave it up after a further request', async () => {
@@ -97,6 +102,14 @@ describe("the page's screen for a passkey", () => {
     assert.deepEqual([(await screen())?.card, (await screen())?.code], ['code', 'ABCD1234']);
     emit('shortcake_verification_code_ready', 'ABCD1234', true);
     assert.equal((await screen())?.card, 'linking');
+  });
+
+  it('confirms a code once', async () => {
+    const { page, emit, screen, confirmed } = await askedPage();
+    emit('shortcake_prologue_sent');
+    emit('shortcake_verification_code_ready', 'ABCD1234', false);
+    for (let i = 0; i < 2; i++) await page.value('confirmPasskeyCode');
+    assert.deepEqual([(await screen())?.card, confirmed], ['linking', ['confirmed']]);
   });
 
   it('does not change when a button cannot be pressed', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { whatsAppOrigin } from '../contract/passkey.js';
 import { findBrowser } from '../platform/config/browser-executable.js';
+import { atMost } from '../platform/deadline.js';
 import { isExecutableFile } from '../platform/files.js';
 import { plain } from './gateway.js';
 
@@ -148,13 +150,24 @@ export class DesktopBrowser {
     await this.page.bringToFront();
   }
 
+  /** A browser that its user has closed still writes into its profile. */
+  async #exit(): Promise<void> {
+    const child = this.#browser.process();
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    await atMost(once(child, 'exit'), exitMs);
+  }
+
   /** Ends the browser, and deletes its profile unless it was named. */
   async close(): Promise<void> {
     await this.#browser.close().catch(() => {});
+    await this.#exit();
     await remove(this.#temporary);
     process.off('exit', this.#removeAtExit);
   }
 }
+
+/** How long a browser may take to end after its window was closed. */
+const exitMs = 5_000;
 
 /** The browser's last process can still write when its main process is gone. */
 const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 200 };

@@ -1,18 +1,14 @@
-import type { PasskeyOutcome } from '../contract/passkey.js';
 import type { SessionWorkerTiming } from '../contract/thread-messages.js';
 import { withDeadline } from '../platform/deadline.js';
 import type { IncarnationState, ShownQr } from './incarnation-state.js';
 import type { LoginKeeper } from './login-keeper.js';
-import { PasskeyCeremony } from './passkey-ceremony.js';
-import { notAllowed } from './passkey-request.js';
-import * as passkeySentences from './passkey-sentences.js';
+import { PasskeyLinking } from './passkey-linking.js';
+import type { OnOutcome } from './passkey-request.js';
 import { encodeQr } from './qr-image.js';
 import { QrSeries, qrDefect } from './qr-series.js';
 import type { WhatsAppClient } from './whatsapp/client.js';
 import * as exits from './whatsapp/exit-classifier.js';
 import type { PageReport } from './whatsapp/in-page/linking.js';
-import type { PasskeyScreen } from './whatsapp/in-page/passkey.js';
-import type { RelayAnswer } from './whatsapp/in-page/passkey-relay.js';
 
 /** How long the last report may take. A page that hangs or is gone gives none. */
 const lastReportMs = 2_000;
@@ -24,9 +20,11 @@ interface DeviceLinkingOptions {
   /** The profile was linked before. */
   readonly isLinked: boolean;
   readonly timing: SessionWorkerTiming;
-  /** Passkeys can be given: the page's requests come to {@link DeviceLinking.onPasskeyAsked}. */
+  /** Passkeys can be given here. */
   readonly relaysPasskey: boolean;
-  readonly onPasskeyOutcome: (outcome: PasskeyOutcome, answeredMs: number | null) => void;
+  readonly onPasskeyOutcome: OnOutcome;
+  /** A person has cancelled, and the page has linked all the same. */
+  readonly onLinkedAfterCancel: () => void;
   /** A call into the page failed. */
   readonly onCallFailed: (error: unknown) => void;
 }
@@ -35,17 +33,16 @@ interface DeviceLinkingOptions {
 export class DeviceLinking {
   readonly #options: DeviceLinkingOptions;
   readonly #qrs = new QrSeries();
+  readonly passkey: PasskeyLinking;
   #isPairingShown = false;
-  #ceremony: PasskeyCeremony | null = null;
-  /** The request that was given up: the page may still show its screen for a moment. -1: none. */
-  #leftAtRequest = -1;
-  /** How often WhatsApp has asked the page, as it last reported. */
-  #requests = 0;
-  /** When the page last showed its screen for a passkey. */
-  #screenAt = 0;
 
   constructor(options: DeviceLinkingOptions) {
     this.#options = options;
+    this.passkey = new PasskeyLinking({
+      ...options,
+      withdrawQr: () => void this.#qrs.withdraw(),
+      showCodes: (lastError) => this.#publishCodes(null, lastError),
+    });
   }
 
   /** The library has emitted a QR. */
@@ -80,20 +77,24 @@ export class DeviceLinking {
 
   /** The next QR is the first of a batch. */
   beginBatch(): void {
-    if (this.#options.state.current === 'passkey_required') this.#losePasskey();
+    this.passkey.onReload();
     const wasShown = this.#qrs.withdraw() || this.#isPairingShown;
     if (wasShown) this.#republishCodes();
     this.#qrs.beginBatch();
   }
 
-  /** The page has linked. */
-  onLinked(): void {
-    const { state, login, isLinked } = this.#options;
+  /** The page has linked. False: after it was cancelled. */
+  onLinked(): boolean {
+    const { state, login, isLinked, onLinkedAfterCancel } = this.#options;
     this.#qrs.withdraw();
-    this.#ceremony?.end('linked');
-    this.#ceremony = null;
+    if (this.passkey.isCancelledLink) {
+      onLinkedAfterCancel();
+      return false;
+    }
+    this.passkey.onLinked();
     state.publish('authenticated');
     if (!isLinked) void login.post(null).catch(() => undefined);
+    return true;
   }
 
   /** Whether the page has linked since its last report. */
@@ -114,120 +115,6 @@ export class DeviceLinking {
     if (codes.hasPairingCode) return;
     if (codes.hasPairingCodeExpired) return codes.backToQr();
     if (isIdle) await codes.refreshQr();
-  }
-
-  /** Enters and leaves the state `passkey_required`. True: WhatsApp waits for a passkey, so the page must not be disturbed. */
-  async updatePasskey(report: PageReport): Promise<boolean> {
-    const { state, timing } = this.#options;
-    const screen = report.passkey;
-    const isUnpaired = report.socketState?.startsWith('UNPAIRED') ?? false;
-    // Without a connection the page tells nothing of its screen.
-    if (screen !== null || isUnpaired) this.#requests = screen?.requests ?? 0;
-    if (screen === null && isUnpaired) this.#leftAtRequest = -1;
-    if (screen !== null && screen.requests > this.#leftAtRequest) this.#enterPasskey(screen);
-    if (state.current !== 'passkey_required' || report.socketState === 'CONNECTED') return false;
-    if (screen !== null) this.#screenAt = performance.now();
-    else if (isUnpaired) {
-      this.#ceremony?.end('cancelled');
-      await this.#leavePasskey(passkeySentences.closed, null);
-      return true;
-    } else if (this.#ceremony?.hasAnswer || report.socketState === null) {
-      this.#endLateLinking();
-      return false;
-    }
-    const tooOld = state.ageMs > timing.passkeyMs ? passkeySentences.abandoned : null;
-    const why = this.#ceremony === null ? tooOld : this.#ceremony.follow(screen);
-    if (why === null) return true;
-    this.#ceremony?.end('failed');
-    await this.#leavePasskey(why, this.#requests);
-    return true;
-  }
-
-  /** The page asks for the passkey, after so many requests of WhatsApp. Settles with the answer to its call. */
-  onPasskeyAsked(options: unknown, requests: number): Promise<RelayAnswer> {
-    const { state, relaysPasskey } = this.#options;
-    // Given up: the page may still be about to ask.
-    const isLeft = state.current === 'qr' && this.#leftAtRequest >= 0;
-    if (state.isBeforeLink && relaysPasskey && !isLeft) {
-      // A page that asks by itself needs no press of its button.
-      this.#ceremony ??= this.#beginCeremony({ requests });
-      this.#enterPasskey({ requests });
-      return this.#ceremony.ask(options, requests);
-    }
-    return Promise.resolve(notAllowed);
-  }
-
-  onPasskeyAborted(): void {
-    this.#ceremony?.abort();
-  }
-
-  /** The open request for a passkey; null: there is none. */
-  get ceremony(): PasskeyCeremony | null {
-    return this.#options.state.current === 'passkey_required' ? this.#ceremony : null;
-  }
-
-  /** A person gives the request up. The page goes back to QR codes afterwards. Throws an {@link ApiError} if it is not the open one. */
-  cancelPasskey(id: string): void {
-    this.#ceremony?.cancel(id);
-    void this.#leavePasskey(passkeySentences.cancelled, this.#requests).catch(this.#options.onCallFailed);
-  }
-
-  #enterPasskey(screen: Pick<PasskeyScreen, 'requests'>): void {
-    const { client, state, relaysPasskey, onCallFailed } = this.#options;
-    if (state.current !== 'starting' && state.current !== 'qr') return;
-    this.#qrs.withdraw();
-    // The code that was typed is used up.
-    client.codes.beginQrs();
-    if (relaysPasskey && this.#ceremony === null) {
-      this.#ceremony = this.#beginCeremony(screen);
-      this.#ceremony.begin().catch(onCallFailed);
-    }
-    this.#screenAt = performance.now();
-    this.#publishPasskey();
-  }
-
-  #beginCeremony(screen: Pick<PasskeyScreen, 'requests'>): PasskeyCeremony {
-    const { client, timing, onPasskeyOutcome } = this.#options;
-    const onChange = () => {
-      if (this.#options.state.current === 'passkey_required') this.#publishPasskey();
-    };
-    const ceremony = new PasskeyCeremony({ client, timing, onChange, onOutcome: onPasskeyOutcome }, screen);
-    this.#options.state.ended.addEventListener('abort', () => ceremony.end('failed'), { once: true });
-    return ceremony;
-  }
-
-  #publishPasskey(): void {
-    const { status = null, secret = null, sentence = passkeySentences.off } = this.#ceremony ?? {};
-    this.#options.state.publish('passkey_required', { passkey: { status, secret }, lastError: sentence });
-  }
-
-  /** The page was loaded again: its request is lost. */
-  #losePasskey(): void {
-    this.#ceremony?.end('failed');
-    this.#ceremony = null;
-    this.#publishCodes(null, passkeySentences.scanAgain(passkeySentences.reloaded));
-  }
-
-  /** The page has left its screen to link, and must be connected soon. */
-  #endLateLinking(): void {
-    const { state, timing } = this.#options;
-    if (performance.now() - this.#screenAt <= timing.passkeyStepMs) return;
-    const message = `WhatsApp Web did not connect within ${timing.passkeyStepMs / 1_000} s`;
-    state.fail({ reason: 'start_failed', message });
-  }
-
-  /**
-   * Back to QR codes. `why`: for the person, who has to scan again. `requests`: how often WhatsApp has asked; null: the page has left
-   * its screen already.
-   */
-  async #leavePasskey(why: string, requests: number | null): Promise<void> {
-    const { client } = this.#options;
-    this.#ceremony = null;
-    this.#publishCodes(null, passkeySentences.scanAgain(why));
-    if (requests === null) return client.codes.refreshQr();
-    this.#leftAtRequest = requests;
-    await client.pressPasskey('cancelPasskey').catch(() => undefined);
-    await client.codes.backToQr();
   }
 
   /** Publishes the state `qr` with the codes that a phone accepts now. */

@@ -68,7 +68,7 @@ export class PageMonitor {
     this.#unconnectedSince = isConnected ? null : (this.#unconnectedSince ?? performance.now());
     this.#syncedSince = isConnected && report.hasSynced ? (this.#syncedSince ?? performance.now()) : null;
 
-    if (await linking.updatePasskey(report)) return;
+    if (await linking.passkey.update(report)) return;
     if (state.current === 'qr') await linking.updateCodes(report);
     if (isConnected && state.isBeforeLink) linking.onLinked();
     // The page is reconnecting, or it has reloaded and the library may have missed its sync. Nothing can be sent until then.

@@ -90,7 +90,8 @@ export class PasskeyCeremony {
     const { timing, onOutcome } = this.#options;
     this.#requestsSeen = requests;
     this.#request?.end('failed');
-    const request = new PasskeyRequest(options, ++this.#attempts, timing.passkeyMs, onOutcome);
+    const before = this.#request?.id ?? null;
+    const request = new PasskeyRequest(options, ++this.#attempts, before, timing.passkeyMs, onOutcome);
     this.#request = request;
     this.#continuedAt = null;
     this.#asked.resolve();
@@ -141,8 +142,12 @@ export class PasskeyCeremony {
     this.#tellChange();
   }
 
-  /** Settles when the page has asked again. Throws an {@link ApiError} if it does not in time, or the ceremony is over. */
+  /**
+   * Settles when the page has asked again, also if an earlier call made it ask. Throws an {@link ApiError} if it does not in time, or the
+   * ceremony is over.
+   */
   async retry(id: string): Promise<void> {
+    if (this.#request?.isRetryOf(id)) return;
     const failed = this.#require(id, 'failed');
     if (!this.#isWaiting) {
       if (this.#presses > passkeyRetriesMax) throw new ApiError('rate_limited', sentences.tooManyRetries);

@@ -29,6 +29,7 @@ export type OnOutcome = (outcome: PasskeyOutcome, answeredMs: number | null) => 
 export class PasskeyRequest {
   readonly id = randomUUID();
   readonly attempt: number;
+  readonly #before: string | null;
   readonly #call: Deferred<RelayAnswer> = deferred();
   readonly #onOutcome: OnOutcome;
   /** null: the call is answered. */
@@ -42,9 +43,19 @@ export class PasskeyRequest {
   #answeredMs: number | null = null;
   #isOver = false;
 
-  /** `options`: what the page asks for, not checked. `lifeMs`: the longest life of the call. */
-  constructor(options: unknown, attempt: number, lifeMs: number, onOutcome: OnOutcome) {
+  /**
+   * `options`: what the page asks for, not checked. `before`: the id of the request that this one repeats. `lifeMs`: the longest life of the
+   * call.
+   */
+  constructor(
+    options: unknown,
+    attempt: number,
+    before: string | null,
+    lifeMs: number,
+    onOutcome: OnOutcome,
+  ) {
     this.attempt = attempt;
+    this.#before = before;
     this.#onOutcome = onOutcome;
     const isShort = jsonBytes(options) <= longestOptions;
     const data = isShort ? (passkeyOptionsSchema.safeParse(options).data ?? null) : null;
@@ -139,6 +150,10 @@ export class PasskeyRequest {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#onOutcome(outcome, this.#answeredMs);
+  }
+
+  isRetryOf(id: string): boolean {
+    return this.#before === id;
   }
 
   requireStep(id: string, step: PasskeyStep): void {

@@ -51,6 +51,7 @@ export class SessionWorker {
   readonly #login: LoginKeeper;
   readonly #state: IncarnationState;
   #attached: Attached | null = null;
+  #isUndoing = false;
 
   constructor(options: SessionWorkerOptions) {
     const { data, log } = options;
@@ -90,7 +91,8 @@ export class SessionWorker {
 
   /** Ends the incarnation. First posts a fresh login, even one that has not been noticed yet. */
   async stop(): Promise<void> {
-    if (!this.#state.ended.aborted && (await this.#attached?.linking.hasLinkedUnnoticed())) {
+    const isWanted = !this.#state.ended.aborted && !this.#isUndoing;
+    if (isWanted && (await this.#attached?.linking.hasLinkedUnnoticed())) {
       void this.#login.post(null).catch(() => undefined);
     }
     this.#state.end();
@@ -100,11 +102,11 @@ export class SessionWorker {
 
   /** Logs one line for each HTTP request that caused the command, without its input and output. */
   async #carryOut(command: Extract<ToThread, { type: 'command' }>): Promise<void> {
-    const { phones, log, post, onBound } = this.#options;
+    const { phones, log, post, onBound, takePasskeyAnswer } = this.#options;
     const beganAt = performance.now();
-    const { takePasskeyAnswer } = this.#options;
     const rest = { phones, page: this.#page.status, onBound, takePasskeyAnswer };
-    const parts = this.#attached && { ...this.#attached, ...rest };
+    const { client, linking } = this.#attached ?? {};
+    const parts = client && linking ? { client, passkey: linking.passkey, ...rest } : null;
     const answer = await answerCommand(parts, command);
     const { requestIds, operation } = command;
     const durationMs = Math.round(performance.now() - beganAt);
@@ -138,13 +140,15 @@ export class SessionWorker {
         onReady: (account) => void this.#onReady({ client, linking }, account),
         onAuthFailure: (message) =>
           state.fail({ reason: 'auth_failure', message: `WhatsApp refused the login: ${message}` }),
-        onDisconnected: (reason) => state.fail(exits.exitOfDisconnect(reason)),
+        onDisconnected: (reason) => {
+          if (!this.#isUndoing) state.fail(exits.exitOfDisconnect(reason));
+        },
         onPageCrashed: () =>
           state.fail({ reason: 'page_crashed', message: 'the page of WhatsApp Web crashed' }),
         onExamined: (examination, isSynced) => this.#page.update(examination, isSynced),
         onChatEvents: (events, dropped) => relayChatEvents(this.#options, events, dropped),
-        onPasskeyAsked: (options, requests) => linking.onPasskeyAsked(options, requests),
-        onPasskeyAborted: () => linking.onPasskeyAborted(),
+        onPasskeyAsked: (options, requests) => linking.passkey.onAsked(options, requests),
+        onPasskeyAborted: () => linking.passkey.onAborted(),
         onWrongVersion: (message) => state.fail({ reason: 'web_version_missing', message }),
         onHttpError: (status) => state.fail(exits.exitOfHttpError(status)),
       },
@@ -155,6 +159,7 @@ export class SessionWorker {
         log.info({ outcome, answeredMs }, 'a request for a passkey ended');
         post({ type: 'passkey', outcome, answeredMs });
       },
+      onLinkedAfterCancel: () => void this.#undoLink(),
       onCallFailed: (error) => monitor.onCallFailed(error),
     });
     const monitor = new PageMonitor({ client, state, linking, login: this.#login, page: this.#page, timing });
@@ -181,7 +186,7 @@ export class SessionWorker {
     if (report?.hasSynced !== true) return;
     state.setAccount(account);
     // Posts the login first, so that a failure of the next steps does not lose it.
-    if (state.isBeforeLink) linking.onLinked();
+    if (state.isBeforeLink && !linking.onLinked()) return;
     if (!this.#page.canSend) {
       return state.fail(exits.exitOfIncompatiblePage(this.#page.broken ?? 'the self-test did not run'));
     }
@@ -197,6 +202,14 @@ export class SessionWorker {
     state.end();
     const result = isLinked ? await this.#unlink() : logoutResults.nothingLinked;
     this.#options.post({ type: 'logged-out', result });
+  }
+
+  /** Unlinks what a person did not want to link, and ends the incarnation. */
+  async #undoLink(): Promise<void> {
+    if (this.#isUndoing) return;
+    this.#isUndoing = true;
+    this.#options.log.warn('the page linked after a person had cancelled; logging out');
+    this.#state.fail(exits.exitOfCancelledLink(await this.#unlink()));
   }
 
   /** Logs out on WhatsApp's server. */

@@ -272,6 +272,29 @@ describe('a request for a passkey that does not link', () => {
     assert.equal((await linking.phone.state()).passkey.waiting, 0);
   });
 
+  it('does not stay linked when WhatsApp has linked just before the cancel', async () => {
+    const { stage, call, owner, phone, product } = linking;
+    await stage.whatsApp.timing.set({ passkeyPhoneMs: 1_500 });
+    const { id, options } = await linking.asked();
+    await call('/api/auth/passkey/answer', { id, credential: await owner.assert(options) });
+    await linking.at('linking');
+    const goOn = await stage.freezeBrowser();
+    try {
+      await eventually(async () => (await phone.state()).devices.length === 1);
+      const cancelled = await call<Answer>('/api/auth/passkey/cancel', { id });
+      assert.deepEqual([cancelled.status, cancelled.body.passkey], [202, null]);
+    } finally {
+      goOn();
+    }
+    await eventually(async () => (await phone.state()).devices.length === 0, { timeoutMs: 30_000 });
+    await product.until((s) => s.has_qr, 'a QR again', 60_000);
+    assert.match(
+      product.output,
+      /linking was cancelled when WhatsApp had linked already: the device was unlinked/,
+    );
+    await stage.whatsApp.timing.set({ passkeyPhoneMs: 20 });
+  });
+
   it('is replaced when the person scans once more', async () => {
     const { call, owner, phone } = linking;
     const first = await linking.asked();

@@ -1,5 +1,6 @@
 import { toBuffer } from 'qrcode';
 import { ApiError } from '../../src/contract/errors.js';
+import { passkeyRetriesMax } from '../../src/contract/passkey.js';
 import { passkeyCommand } from '../../src/contract/passkey-command.js';
 import { localAdmin } from '../../src/http/auth/authenticate.js';
 import type { Caller } from '../../src/http/core/caller.js';
@@ -135,6 +136,13 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['form/logout', logoutFormPage],
     ['form/stop', stopFormPage],
     ['form/code', codeFormPage()],
+    [
+      'qr/passkey-failed-for-good',
+      operator(
+        passkeySituation('failed', 'the phone did not go on in time', true, passkeyRetriesMax + 1),
+        false,
+      ),
+    ],
     ['form/passkey', passkeyFormPage({ command })],
     [
       'form/passkey-refused',

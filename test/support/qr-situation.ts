@@ -48,12 +48,13 @@ export function passkeySituation(
   step: PasskeyStep,
   problem: string | null = null,
   code_needed = step !== 'answer' && step !== 'linking',
+  attempt = 1,
 ): QrPageView {
   const passkey = {
     ...{
       id: askedForPasskey.id,
       step,
-      attempt: 1,
+      attempt,
       expires_at: '2026-01-01T00:10:00.000Z',
       code_needed,
       problem,

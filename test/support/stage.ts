@@ -135,6 +135,14 @@ export class Stage {
     kill(browser.pid);
   }
 
+  /** Stops the only browser, until the returned function lets it go on. */
+  async freezeBrowser(): Promise<() => void> {
+    const [browser] = await this.browsers();
+    assert.ok(browser, 'a browser to freeze');
+    process.kill(browser.pid, 'SIGSTOP');
+    return () => process.kill(browser.pid, 'SIGCONT');
+  }
+
   /** Ends everything that the test started. Throws if a process is left. */
   async close(): Promise<void> {
     await Promise.all(this.#products.map((product) => product.end('SIGTERM')));

@@ -127,7 +127,8 @@ export const passkeyOperations = {
   passkeyCancel: operation({
     ...step,
     summary: 'Give up the request for a passkey, and go back to QR codes',
-    description: 'Nothing is linked. The next scan makes a new request.',
+    description:
+      'If WhatsApp has linked just before, the device is unlinked again. The next scan makes a new request.',
     routes: [{ method: 'POST', path: '/api/auth/passkey/cancel' }],
     errors: ['passkey_not_pending', 'passkey_superseded'],
     example: { input: { id: exampleStatus.id }, output: { ok: true, passkey: null } },

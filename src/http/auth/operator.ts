@@ -6,7 +6,7 @@ import type { Exchange } from '../core/exchange.js';
 
 /** With these a proxy says that the request is somebody else's. */
 const proxyHeader =
-  /^(?:forwarded|via|x-forwarded-.*|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/;
+  /^(?:forwarded|via|true-client-ip|x-(?:forwarded|original|real|client|cluster|envoy|scheme).*|(?:cf|fly)-.*)$/;
 
 /** The hosts that a request names: whom it asks, and the page that makes it. */
 const hostHeaders = ['origin', 'referer'] as const;

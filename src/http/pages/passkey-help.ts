@@ -1,4 +1,4 @@
-import { whatsAppOrigin } from '../../contract/passkey.js';
+import { type PasskeyStatus, passkeyRetriesMax, whatsAppOrigin } from '../../contract/passkey.js';
 import { passkeyCommand } from '../../contract/passkey-command.js';
 import { type Html, html } from './html.js';
 import { passkeyPasteLink, passkeyRetryForm } from './qr-forms.js';
@@ -30,8 +30,7 @@ export function passkeyHelp(situation: Situation): StateHelp {
       return {
         heading: 'The passkey did not link the account',
         tone: 'bad',
-        content: html`<p class="why bad">${passkey.problem}</p>${isOperator ? failedText : failedElsewhere}
-${isOperator ? passkeyRetryForm(passkey.id) : null}`,
+        content: html`<p class="why bad">${passkey.problem}</p>${isOperator ? whatNow(passkey) : failedElsewhere}`,
       };
   }
   return passkey.step satisfies never;
@@ -75,8 +74,9 @@ function answerSteps({ passkey, baseUrl, needsKey }: Situation): Html {
   return html`<p>WhatsApp wants the passkey of this account's owner before it links. A passkey works only on WhatsApp's own site, in
 a browser of the owner, and not on this page. Keep WhatsApp open on the phone, and use a computer:</p>
 <ol class="steps">
-<li><button type="button" class="scripted" data-passkey="copy">Copy the command</button> <span class="unscripted">Copy the command
-below.</span></li>
+<li><button type="button" class="scripted" data-passkey="copy">Copy the command</button> <span class="unscripted">This browser runs no
+JavaScript here: open <a href="qr-form?do=passkey">the page with the command</a>, which does not reload, and copy the command
+there.</span></li>
 <li><a class="button" href="${whatsAppOrigin}/" target="_blank" rel="opener" data-passkey="open">Open WhatsApp Web</a> in this
 browser. Do not scan its code.</li>
 <li>There, press <kbd>F12</kbd> and choose <strong>Console</strong>. Paste the command, and press <kbd>Enter</kbd>. Chrome wants
@@ -85,7 +85,8 @@ browser. Do not scan its code.</li>
 or on the phone, with Bluetooth on.</li>
 </ol>
 <p id="passkey-said" class="said" role="status"></p>
-<p>The answer comes back to this page by itself. ${passkeyPasteLink}</p>
+<p class="scripted">The answer comes back to this page by itself. ${passkeyPasteLink}</p>
+<p class="unscripted">Then copy the answer that is shown there, and paste it into the page with the command.</p>
 ${code_needed ? later : null}
 <p class="why wait">The command lets <strong>${host}</strong> link itself to the WhatsApp account, and read all of it. Use it only if
 you have scanned the code yourself just now. Whoever sends such a command to somebody wants their account.</p>
@@ -121,8 +122,14 @@ const codeText = html`<p>The phone shows a code. Is it this one? If it shows ano
 const codeElsewhere = html`<p>The phone shows a code. The operator has to compare it with the one of WhatsApp Web, which this page shows
 only to them, and to confirm it.</p>${notHere}`;
 
-const failedText = html`<p>Nothing has been linked. Try again, with WhatsApp open on the phone; WhatsApp then shows a code to compare. Or
-cancel, and scan a new code.</p>`;
+function whatNow({ id, attempt }: Pick<PasskeyStatus, 'id' | 'attempt'>): Html {
+  if (attempt > passkeyRetriesMax) {
+    return html`<p>Nothing has been linked, and it was tried as often as one scan allows. Cancel, and scan a new code.</p>`;
+  }
+  return html`<p>Nothing has been linked. Try again, with WhatsApp open on the phone; WhatsApp then shows a code to compare. Or
+cancel, and scan a new code.</p>
+${passkeyRetryForm(id)}`;
+}
 
 const failedElsewhere = html`<p>Nothing has been linked. Only the operator can try again. <strong>Back to the QR</strong> gives up this request,
 and shows a new code to scan.</p>${notHere}`;

@@ -1,7 +1,7 @@
 import type { AnswerOf, CommandInputOf, WorkerOperationName } from '../../contract/operations.js';
 import type { PasskeyCredential } from '../../contract/passkey.js';
 import type { SendCommands } from '../../contract/worker-commands.js';
-import type { DeviceLinking } from '../device-linking.js';
+import type { PasskeyLinking } from '../passkey-linking.js';
 import type { PhoneCompleter } from '../phone-completer.js';
 import type { WhatsAppClient } from '../whatsapp/client.js';
 
@@ -9,7 +9,7 @@ import type { WhatsAppClient } from '../whatsapp/client.js';
 export interface CommandParts {
   readonly client: WhatsAppClient;
   readonly phones: PhoneCompleter;
-  readonly linking: Pick<DeviceLinking, 'ceremony' | 'cancelPasskey'>;
+  readonly passkey: Pick<PasskeyLinking, 'ceremony' | 'cancel'>;
   /** The owner's answer that a command names, once; null: there is none. */
   readonly takePasskeyAnswer: (token: string) => Promise<PasskeyCredential | null>;
 }

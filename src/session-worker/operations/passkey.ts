@@ -27,12 +27,12 @@ export const passkeyFunctions = {
 
   async passkeyCancel(parts, { id }) {
     requireCeremony(parts);
-    parts.linking.cancelPasskey(id);
+    parts.passkey.cancel(id);
     return { ok: true, passkey: null };
   },
 } satisfies Partial<OperationFunctions>;
 
-function requireCeremony({ linking }: CommandParts): PasskeyCeremony {
-  if (linking.ceremony === null) throw notPending(notRequested);
-  return linking.ceremony;
+function requireCeremony({ passkey }: CommandParts): PasskeyCeremony {
+  if (passkey.ceremony === null) throw notPending(notRequested);
+  return passkey.ceremony;
 }

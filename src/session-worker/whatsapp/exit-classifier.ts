@@ -1,5 +1,6 @@
 import { DeadlineError, messageOf } from '../../contract/errors.js';
 import type { IncarnationExit } from '../../contract/exit-reasons.js';
+import type { LogoutResult } from '../../contract/intent.js';
 import { whatsAppHost } from '../../contract/page.js';
 import { PageReloadedError } from './page-errors.js';
 
@@ -107,6 +108,13 @@ export function exitOfDisconnect(reason: string): IncarnationExit {
 
 export function exitOfLogout(): IncarnationExit {
   return { reason: 'logged_out', message: 'the device was unlinked on the phone; scan a new QR' };
+}
+
+/** WhatsApp linked the account although a person had cancelled, and the device was logged out again. */
+export function exitOfCancelledLink({ unlinked, reason }: LogoutResult): IncarnationExit {
+  const outcome = unlinked ? 'the device was unlinked again' : reason;
+  const message = `linking was cancelled when WhatsApp had linked already: ${outcome}; scan a new QR`;
+  return { reason: 'logged_out', message };
 }
 
 /** The page asks for a login although the profile had one. Had WhatsApp ended it, the page would have reported a logout. */

@@ -7,6 +7,8 @@ import { findWorkerOperation } from '../../contract/operations.js';
 import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 
+const passkeyGraceMs = 500;
+
 /**
  * Carries out a query or an idempotent operation on the current session worker, or on a later one, within `patienceMs` from
  * now. Refuses any other job: nothing in Redis reaches the session worker unchecked. null: this run is ending, and the next
@@ -30,6 +32,13 @@ export async function runRead(
     const leftMs = until - performance.now();
     if (leftMs <= 0) return lateAnswer(availability, mayBeDone);
     const incarnation = availability.in(needs);
+    if (incarnation === null && needs === 'passkey_required') {
+      // A request for a passkey does not come back. Redis may know of a new one a moment earlier.
+      await availability.change(Math.min(passkeyGraceMs, leftMs), ending);
+      if (ending.aborted) return null;
+      if (availability.in(needs) !== null) continue;
+      return mayBeDone ? lateAnswer(availability, true) : noPasskeyAsked(availability);
+    }
     if (incarnation === null) {
       const { restartDelay } = availability;
       if (restartDelay?.needsScan && needs === 'ready' && !mayBeDone) {
@@ -55,6 +64,10 @@ export async function runRead(
       }
     }
   }
+}
+
+function noPasskeyAsked({ state }: Availability): ReadOutcome {
+  return refusal('passkey_not_pending', `WhatsApp does not ask for a passkey now: the session is ${state}`);
 }
 
 function lateAnswer({ state }: Availability, mayBeDone: boolean): ReadOutcome {

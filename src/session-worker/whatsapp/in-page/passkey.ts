@@ -63,6 +63,10 @@ export function passkey(
     return code === '' || code.length > longestCode ? null : code;
   }
 
+  function stage(): Foreign {
+    return page.attempt(() => page.member('WAWebShortcakeLinkingApi.getShortcakeLinkingStage')());
+  }
+
   /** null: the screen has none of the known parts. */
   function cardShown(): Pick<PasskeyScreen, 'card' | 'code'> | null {
     const display = find('verification_code_display');
@@ -112,9 +116,9 @@ export function passkey(
         requests += 1;
         // That call is for the request before.
         page.refusePasskey();
-        // A page that goes on with the phone shows that until it fails.
+        // A page that goes on with the phone shows that until it fails, if it does go on.
         const goesOn = told !== null && ['phone', 'code', 'linking'].includes(told.card);
-        if (!goesOn) told = { card: 'prompt', code: null, reason: null };
+        if (!goesOn || stage() === 'NotStarted') told = { card: 'prompt', code: null, reason: null };
       });
       on('shortcake_prologue_sent', () => {
         told = { card: 'phone', code: null, reason: null };

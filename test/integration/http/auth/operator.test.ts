@@ -76,7 +76,15 @@ describe('the operations about a passkey', () => {
     assert.equal(await askRaw({}), 404);
     const proxies = { forwarded: 'for=192.0.2.1', via: '1.1 proxy', 'x-real-ip': '192.0.2.1' };
     const forwarded = { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https' };
-    for (const [name, value] of Object.entries({ ...proxies, ...forwarded })) {
+    const others = [
+      'x-original-host',
+      'x-envoy-external-address',
+      'x-cluster-client-ip',
+      'cf-ray',
+      'fly-client-ip',
+    ];
+    const named = Object.fromEntries(others.map((name) => [name, 'x']));
+    for (const [name, value] of Object.entries({ ...proxies, ...forwarded, ...named })) {
       assert.equal(await askRaw({ [name]: value }), 403, name);
     }
     assert.equal(await askRaw({ host: 'gateway.example' }), 403);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { ApiError } from '../../../../src/contract/errors.js';
+import { passkeyRetriesMax } from '../../../../src/contract/passkey.js';
 import { passkeyCommand } from '../../../../src/contract/passkey-command.js';
 import { type SessionState, sessionStates } from '../../../../src/contract/status.js';
 import { localAdmin } from '../../../../src/http/auth/authenticate.js';
@@ -153,7 +154,8 @@ describe('the /qr page', () => {
     const text = page('passkey_required', asked);
     assert.match(text, /<h1><bdi>Use your passkey<\/bdi><\/h1>/);
     assert.ok(text.includes(html`${command}`.text));
-    assert.deepEqual(offered(text), ['passkey', 'passkey-cancel', 'stop']);
+    // With and without JavaScript.
+    assert.deepEqual(offered(text), ['passkey', 'passkey', 'passkey-cancel', 'stop']);
     assert.match(text, /<body class="busy" data-tabs="1">/);
     for (const other of [page('passkey_required', { ...asked, isOperator: false }), guestQrPage(asked)]) {
       assert.ok(!other.includes(askedForPasskey.options.challenge));
@@ -169,6 +171,8 @@ describe('the /qr page', () => {
     const failedPage = page('passkey_required', failed);
     assert.match(failedPage, /the phone did not go on in time/);
     assert.deepEqual(offered(failedPage), ['passkey-cancel', 'passkey-retry', 'stop']);
+    const isOver = passkeySituation('failed', 'the phone did not go on in time', true, passkeyRetriesMax + 1);
+    assert.deepEqual(offered(page('passkey_required', isOver)), ['passkey-cancel', 'stop']);
   });
 
   it('advises no key among the arguments of a program, which other users of the machine see', () => {

@@ -55,6 +55,29 @@ function session(state: SessionState) {
   };
 }
 
+describe('an operation on a request for a passkey', () => {
+  for (const state of ['qr', 'starting', 'ready'] as const) {
+    it(`is refused in the state ${state}, because the request does not come back`, async () => {
+      const { read, calls } = session(state);
+      assert.deepEqual(await read('passkeyCancel'), {
+        ok: false,
+        error: {
+          code: 'passkey_not_pending',
+          message: `WhatsApp does not ask for a passkey now: the session is ${state}`,
+        },
+      });
+      assert.deepEqual(calls, []);
+    });
+  }
+
+  it('is carried out when Redis knew of the request a moment before the supervisor', async () => {
+    const { read, becomes } = session('qr');
+    const answer = read('passkeyCancel');
+    becomes('passkey_required');
+    assert.deepEqual(await answer, { ok: true, output: 'passkeyCancel' });
+  });
+});
+
 describe('an operation that may be repeated', () => {
   /** A session whose thread ends at its first command. */
   function interruptedSession() {

@@ -95,6 +95,18 @@ describe("the page's screen for a passkey", () => {
     assert.equal((await screen())?.card, 'phone');
   });
 
+  it('is that of a further request, unless the page goes on with the one before', async () => {
+    const { emit, page, screen } = await askedPage();
+    let stage = 'WaitingForPrimaryIdentity';
+    page.modules.WAWebShortcakeLinkingApi = { getShortcakeLinkingStage: () => stage };
+    emit('shortcake_prologue_sent');
+    emit('passkey_prologue_request');
+    assert.deepEqual([(await screen())?.card, (await screen())?.requests], ['phone', 2]);
+    stage = 'NotStarted';
+    emit('passkey_prologue_request');
+    assert.deepEqual([(await screen())?.card, (await screen())?.requests], ['prompt', 3]);
+  });
+
   it('has nothing to confirm when the page has confirmed the code itself', async () => {
     const { emit, screen, shown } = await askedPage();
     shown['[data-testid=shortcake_verification_code_display]'] = { textContent: 'ABCD-1234' };

@@ -23,6 +23,7 @@ function linkingOf(t: TestContext, press: () => Promise<void> = async () => unde
   const outcomes: PasskeyOutcome[] = [];
   const failures: string[] = [];
   const calls: string[] = [];
+  let undone = 0;
   const state = {
     current: 'starting' as SessionState,
     lastError: null as string | null,
@@ -48,20 +49,28 @@ function linkingOf(t: TestContext, press: () => Promise<void> = async () => unde
     },
   };
   const linking = new DeviceLinking({
-    ...{ client, state, login: {}, isLinked: false, timing, relaysPasskey: true },
+    ...{
+      client,
+      state,
+      login: { post: async () => undefined },
+      isLinked: false,
+      timing,
+      relaysPasskey: true,
+    },
     onPasskeyOutcome: (outcome: PasskeyOutcome) => outcomes.push(outcome),
+    onLinkedAfterCancel: () => undone++,
     onCallFailed: () => undefined,
   } as unknown as ConstructorParameters<typeof DeviceLinking>[0]);
   return {
-    ...{ linking, state, outcomes, failures, calls },
+    ...{ linking, state, outcomes, failures, calls, undone: () => undone },
     pass: (ms: number) => {
       now += ms;
     },
     /** WhatsApp asks, and its page waits for the answer. */
     async asked(): Promise<string> {
-      await linking.updatePasskey(report('UNPAIRED', 'prompt'));
-      void linking.onPasskeyAsked(options, 1);
-      return linking.ceremony?.status?.id ?? '';
+      await linking.passkey.update(report('UNPAIRED', 'prompt'));
+      void linking.passkey.onAsked(options, 1);
+      return linking.passkey.ceremony?.status?.id ?? '';
     },
   };
 }
@@ -71,10 +80,16 @@ describe('linking with a passkey', () => {
     const { linking, asked, state, failures, pass } = linkingOf(t);
     const id = await asked();
     pass(200_000);
-    assert.equal(await linking.updatePasskey(report('OPENING', null)), true);
-    assert.deepEqual([state.current, failures, linking.ceremony?.status?.id], ['passkey_required', [], id]);
-    assert.equal(await linking.updatePasskey(report('UNPAIRED', 'asking')), true);
-    assert.deepEqual([linking.ceremony?.status?.id, linking.ceremony?.status?.step], [id, 'answer']);
+    assert.equal(await linking.passkey.update(report('OPENING', null)), true);
+    assert.deepEqual(
+      [state.current, failures, linking.passkey.ceremony?.status?.id],
+      ['passkey_required', [], id],
+    );
+    assert.equal(await linking.passkey.update(report('UNPAIRED', 'asking')), true);
+    assert.deepEqual(
+      [linking.passkey.ceremony?.status?.id, linking.passkey.ceremony?.status?.step],
+      [id, 'answer'],
+    );
   });
 
   for (const [when, last] of [
@@ -84,13 +99,13 @@ describe('linking with a passkey', () => {
     it(`is given up when the page does not connect in time ${when}`, async (t) => {
       const { linking, asked, failures, pass } = linkingOf(t);
       const id = await asked();
-      if (when === 'after the answer') linking.ceremony?.answer(id, credentialFor(options.challenge));
-      await linking.updatePasskey(report('UNPAIRED', 'phone'));
+      if (when === 'after the answer') linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+      await linking.passkey.update(report('UNPAIRED', 'phone'));
       pass(119_000);
-      await linking.updatePasskey(last);
+      await linking.passkey.update(last);
       assert.deepEqual(failures, []);
       pass(2_000);
-      assert.equal(await linking.updatePasskey(last), false);
+      assert.equal(await linking.passkey.update(last), false);
       assert.deepEqual(failures, ['start_failed']);
     });
   }
@@ -98,14 +113,14 @@ describe('linking with a passkey', () => {
   it('goes on when the page has connected by itself', async (t) => {
     const { linking, asked, state } = linkingOf(t);
     await asked();
-    assert.equal(await linking.updatePasskey(report('CONNECTED', null)), false);
+    assert.equal(await linking.passkey.update(report('CONNECTED', null)), false);
     assert.equal(state.current, 'passkey_required');
   });
 
   it('is cancelled when the request is closed on the phone', async (t) => {
     const { linking, asked, state, outcomes, calls } = linkingOf(t);
     await asked();
-    await linking.updatePasskey(report('UNPAIRED', null));
+    await linking.passkey.update(report('UNPAIRED', null));
     assert.deepEqual([state.current, outcomes, calls.at(-1)], ['qr', ['cancelled'], 'refreshQr']);
     assert.match(state.lastError ?? '', /closed the request; scan again/);
   });
@@ -113,7 +128,7 @@ describe('linking with a passkey', () => {
   it('is cancelled at once, however long its page takes to go back to QR codes', async (t) => {
     const { linking, asked, state, outcomes, calls } = linkingOf(t, () => new Promise(() => {}));
     const id = await asked();
-    linking.cancelPasskey(id);
+    linking.passkey.cancel(id);
     assert.deepEqual([state.current, outcomes, calls.at(-1)], ['qr', ['cancelled'], 'cancelPasskey']);
     // The page still shows its screen, and loses its connection: that is no new request.
     for (const last of [
@@ -121,10 +136,46 @@ describe('linking with a passkey', () => {
       report('OPENING', null),
       report('UNPAIRED', 'prompt'),
     ]) {
-      await linking.updatePasskey(last);
+      await linking.passkey.update(last);
       assert.equal(state.current, 'qr');
     }
-    await linking.updatePasskey(report('UNPAIRED', 'prompt', 2));
+    await linking.passkey.update(report('UNPAIRED', 'prompt', 2));
     assert.equal(state.current, 'passkey_required');
+  });
+
+  it('does not link after it was cancelled, when the page had linked just before', async (t) => {
+    const { linking, asked, state, calls, undone } = linkingOf(t);
+    const id = await asked();
+    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.cancel(id);
+    await linking.passkey.update(report('OPENING', null));
+    assert.equal(await linking.passkey.update(report('CONNECTED', null)), false);
+    assert.deepEqual([linking.onLinked(), undone(), state.current], [false, 1, 'qr']);
+    assert.ok(!calls.includes('backToQr'), 'the page stays connected to be logged out');
+  });
+
+  it('links by a later scan when the page went back to QR codes after the cancel', async (t) => {
+    const { linking, asked, state, undone } = linkingOf(t);
+    const id = await asked();
+    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.cancel(id);
+    await linking.passkey.update(report('UNPAIRED', null));
+    await linking.passkey.update(report('CONNECTED', null));
+    assert.deepEqual([linking.onLinked(), undone(), state.current], [true, 0, 'authenticated']);
+  });
+
+  it('sends the page back to QR codes again while it still shows a cancelled request', async (t) => {
+    const { linking, asked, state, calls, pass } = linkingOf(t);
+    const id = await asked();
+    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.cancel(id);
+    for (const times of [1, 2]) {
+      pass(9_000);
+      await linking.passkey.update(report('UNPAIRED', 'phone'));
+      pass(1_001);
+      await linking.passkey.update(report('UNPAIRED', 'phone'));
+      assert.equal(calls.filter((call) => call === 'backToQr').length, times);
+    }
+    assert.equal(state.current, 'qr');
   });
 });

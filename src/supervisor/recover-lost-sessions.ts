@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { Queue } from 'bullmq';
 import { sessionKeys } from '../contract/keys.js';
+import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { addStart } from '../platform/queues/start-queue.js';
 import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
@@ -13,6 +14,8 @@ interface LostSessionsOptions {
   /** The queue of starts. */
   readonly queue: Queue;
   readonly authDir: string;
+  /** Within this time a run notices that Redis has lost it, and ends. */
+  readonly noticeMs: number;
   readonly closing: AbortSignal;
   readonly log: Logger;
 }
@@ -32,11 +35,11 @@ export class LostSessions {
   }
 
   /**
-   * Repairs the queue of starts, then recovers every lost session. One check at a time. Never rejects. False: Redis refused, and
-   * the next check must do the work.
+   * Repairs the queue of starts, then recovers every lost session. `mayRun`: it may run at another supervisor, whose browser must end
+   * first. One check at a time. Never rejects. False: Redis refused, and the next check must do the work.
    */
-  check(): Promise<boolean> {
-    this.#checking ??= this.#check()
+  check({ mayRun }: { mayRun: boolean }): Promise<boolean> {
+    this.#checking ??= this.#check(mayRun)
       .then(() => true)
       .catch((error) => {
         this.#options.log.debug({ err: error }, 'could not check the queue of starts');
@@ -66,20 +69,26 @@ export class LostSessions {
     return retryUntilSuccess(() => this.#recover(session), { signal: closing, log, sentence });
   }
 
-  async #check(): Promise<void> {
-    const { redis, authDir } = this.#options;
+  async #check(mayRun: boolean): Promise<void> {
+    const { redis, authDir, noticeMs, closing } = this.#options;
     const sessions = await wantedSessions(authDir);
     await repairStartQueue(redis, sessions);
-    for (const session of sessions) await this.#recover(session);
+    const isLost = await Promise.all(sessions.map((session) => this.#isLost(session)));
+    const lost = sessions.filter((_, i) => isLost[i]);
+    if (lost.length > 0 && mayRun) await pause(noticeMs, closing);
+    if (!closing.aborted) await Promise.all(lost.map((session) => this.#recover(session)));
+  }
+
+  async #isLost(session: string): Promise<boolean> {
+    const { heartbeat, job } = sessionKeys(session);
+    if ((await this.#options.redis.exists(heartbeat, job)) === 0) return true;
+    this.#known.add(session);
+    return false;
   }
 
   async #recover(session: string): Promise<void> {
     const { redis, queue, log } = this.#options;
-    const { heartbeat, job } = sessionKeys(session);
-    if ((await redis.exists(heartbeat, job)) > 0) {
-      this.#known.add(session);
-      return;
-    }
+    if (!(await this.#isLost(session))) return;
     if (this.#known.has(session)) log.warn({ session }, 'Redis lost the session; starting it again');
     else log.info({ session }, 'this Redis does not know the session, which is to run; starting it');
     await addStart(redis, queue, session);

@@ -84,6 +84,7 @@ export class Supervisor {
     this.#queue = openQueue(sessionsQueue, this.#redis);
     this.#lostSessions = new LostSessions({
       ...{ redis: this.#redis, queue: this.#queue, authDir: config.authDir, log },
+      noticeMs: timing.renewIntervalMs + timing.killAllowanceMs,
       closing: this.#closing.signal,
     });
     this.#intake = new RunIntake({
@@ -91,13 +92,14 @@ export class Supervisor {
       timing,
       concurrency: config.maxSessions,
       process: (job, token) => this.#process(job, token),
-      onDataError: () => void this.#lostSessions.check(),
+      onDataError: () => void this.#lostSessions.check({ mayRun: true }),
       log,
     });
     this.#registrationTimer = setInterval(() => {
       // If Redis refuses a registration, the next one follows soon. Until then `/readyz` says so.
       void this.#register();
-      if (++this.#registrations % registrationsBetweenChecks === 0) void this.#lostSessions.check();
+      if (++this.#registrations % registrationsBetweenChecks === 0)
+        void this.#lostSessions.check({ mayRun: true });
     }, timing.heartbeatIntervalMs);
   }
 
@@ -105,7 +107,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const { isAlone, log } = this.#options;
     await this.#register();
-    const isChecked = await this.#lostSessions.check();
+    const isChecked = await this.#lostSessions.check({ mayRun: false });
     this.#listenForIntents();
     if (isAlone) await requeueInterruptedRuns(this.#redis, this.#queue, this.#closing.signal, log);
     // Redis was away, and may come back empty. The next check would come only several registrations later.
@@ -167,7 +169,7 @@ export class Supervisor {
     const session = sessionOfJobId(id);
     const start = startJobSchema.safeParse(job.data);
     if (!start.success) {
-      await this.#lostSessions.check();
+      await this.#lostSessions.check({ mayRun: true });
       // If that did not repair the job, it will be handed out again unchanged.
       await pause(redisRetryMs, this.#closing.signal);
       await this.#requeue(job, token);

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { pino } from 'pino';
+import { sessionKeys } from '../../../src/contract/keys.js';
+import { sessionsQueue } from '../../../src/contract/names.js';
+import { openQueue } from '../../../src/platform/queues/job-queue.js';
+import { noteFileOf, writeNote } from '../../../src/supervisor/browser/profile-note.js';
+import { LostSessions } from '../../../src/supervisor/recover-lost-sessions.js';
+import { startRedis } from '../../support/redis-server.js';
+
+/** A session that Redis has lost. Its profile is on this machine, and its browser may live at another supervisor. */
+describe('the check for lost sessions', () => {
+  const session = 'lost';
+  const { heartbeat, job } = sessionKeys(session);
+  let server: Awaited<ReturnType<typeof startRedis>>;
+  let redis: Redis;
+  let queue: ReturnType<typeof openQueue>;
+  let authDir: string;
+
+  before(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url, { maxRetriesPerRequest: null });
+    queue = openQueue(sessionsQueue, redis);
+    authDir = await mkdtemp(join(tmpdir(), 'holdline-lost-'));
+    await writeNote(noteFileOf(authDir, session), {
+      ...{ session, epoch: 1, isWanted: true, wipedEpoch: 0, profileId: 'p', isLinked: true, account: null },
+    });
+  });
+  beforeEach(() => redis.flushall());
+  after(async () => {
+    await queue.close();
+    redis.disconnect();
+    await server.stop();
+    await rm(authDir, { recursive: true });
+  });
+
+  const checkWith = (noticeMs: number, mayRun: boolean) =>
+    new LostSessions({
+      ...{ redis, queue, authDir, noticeMs, log: pino({ level: 'silent' }) },
+      closing: new AbortController().signal,
+    }).check({ mayRun });
+
+  it('starts it, after the time in which its run elsewhere ends', async () => {
+    assert.equal(await checkWith(20, true), true);
+    assert.equal(await redis.exists(job), 1);
+  });
+
+  it('leaves it to the supervisor that has started it again meanwhile', async (t) => {
+    const exists = t.mock.method(redis, 'exists', async () => {
+      exists.mock.restore();
+      await redis.set(heartbeat, 'live');
+      return 0;
+    });
+    assert.equal(await checkWith(20, true), true);
+    assert.equal(exists.mock.callCount(), 1);
+    assert.equal(await redis.exists(job), 0);
+  });
+
+  it('starts it at once where nothing can run it', async () => {
+    assert.equal(await checkWith(60_000, false), true);
+    assert.equal(await redis.exists(job), 1);
+  });
+});

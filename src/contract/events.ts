@@ -54,13 +54,12 @@ export function eventsOfChange(before: Status | null, after: Status): SessionEve
     events.push(event('account', after.account));
   }
   const passkey = passkeyData(after);
-  if (JSON.stringify(before === null ? null : passkeyData(before)) !== JSON.stringify(passkey)) {
-    events.push(event('passkey', passkey));
-  }
+  if (JSON.stringify(passkeyData(before)) !== JSON.stringify(passkey)) events.push(event('passkey', passkey));
   return events;
 }
 
-function passkeyData({ passkey }: Status): EventData<'passkey'> {
+function passkeyData(status: Status | null): EventData<'passkey'> {
+  const passkey = status?.passkey ?? null;
   return passkey && { step: passkey.step, id: passkey.id, expires_at: passkey.expires_at };
 }
 

@@ -51,6 +51,11 @@ const base64url = (maxLength: number) =>
 
 const transportsSchema = z.array(z.string().max(32)).max(8).optional();
 
+/** Why a call that goes on with a request is refused. */
+export function noPasskeyAsked(state: string): string {
+  return `WhatsApp does not ask for a passkey now: the session is ${state}`;
+}
+
 /** PublicKeyCredentialRequestOptionsJSON of the WebAuthn standard, as far as WhatsApp may use it. */
 export const passkeyOptionsSchema = z.object({
   challenge: base64url(1_024),

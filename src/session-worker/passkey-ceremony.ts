@@ -72,7 +72,6 @@ export class PasskeyCeremony {
   get sentence(): string {
     const { step = 'answer', problem = null } = this.#request ?? {};
     if (step === 'failed') return sentences.failed(problem ?? sentences.notKnown);
-    if (this.#continuedForMs >= this.#options.timing.passkeyAskMs) return sentences.notKnown;
     if (step === 'code') return sentences.compare;
     return step === 'answer' ? sentences.required : sentences.given;
   }
@@ -225,14 +224,10 @@ export class PasskeyCeremony {
     return this.#request;
   }
 
-  /** How long the page has not asked although Continue was pressed; 0: it has asked. */
-  get #continuedForMs(): number {
-    return this.#continuedAt === null ? 0 : performance.now() - this.#continuedAt;
-  }
-
   /** Continue was pressed just now, and the page has not asked yet. */
   get #isWaiting(): boolean {
-    return this.#continuedAt !== null && this.#continuedForMs < this.#options.timing.passkeyAskMs;
+    const { passkeyAskMs } = this.#options.timing;
+    return this.#continuedAt !== null && performance.now() - this.#continuedAt < passkeyAskMs;
   }
 
   #isCodeNeeded({ step, attempt }: PasskeyRequest): boolean {

@@ -1,5 +1,6 @@
 import { ApiError } from '../../contract/errors.js';
 import type { Operation } from '../../contract/operations.js';
+import { noPasskeyAsked } from '../../contract/passkey.js';
 import type { SessionState } from '../../contract/status.js';
 import type { RunView } from '../session/run-view.js';
 
@@ -26,7 +27,8 @@ export function judgeReadiness(
   // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
   if (state === needs) return { type: 'ready' };
-  if (needs === 'passkey_required') return { type: 'refused', error: noPasskeyAsked(state) };
+  if (needs === 'passkey_required')
+    return { type: 'refused', error: new ApiError('passkey_not_pending', noPasskeyAsked(state)) };
   switch (state) {
     case 'ready':
       return { type: 'refused', error: linkedAlready() };
@@ -71,13 +73,6 @@ function passkeyRequired(baseUrl: string): ApiError {
   return new ApiError(
     'login_required',
     `no phone is linked: WhatsApp asks the person for a passkey; ${baseUrl}/qr says how a person gives it`,
-  );
-}
-
-function noPasskeyAsked(state: SessionState): ApiError {
-  return new ApiError(
-    'passkey_not_pending',
-    `WhatsApp does not ask for a passkey now: the session is ${state}`,
   );
 }
 

@@ -2,6 +2,7 @@ import { bounds } from '../../contract/bounds.js';
 import { type ApiErrorCode, httpStatusFor } from '../../contract/errors.js';
 import { refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
+import { noPasskeyAsked } from '../../contract/passkey.js';
 import type { Route } from '../core/exchange.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { type HeaderName, headerRefs } from './headers.js';
@@ -112,7 +113,7 @@ const sentences: Record<ApiErrorCode, string> = {
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',
   login_failed: 'the login failed',
-  passkey_not_pending: 'WhatsApp does not ask for a passkey now: the session is ready',
+  passkey_not_pending: noPasskeyAsked('ready'),
   passkey_superseded: 'WhatsApp has made a new request since; use that one',
   passkey_not_acceptable: 'WhatsApp would refuse this answer: it was not made on https://web.whatsapp.com',
   passkey_code_differs: 'this is not the code that WhatsApp Web shows: read it on the phone again',

@@ -4,6 +4,7 @@ import { messageOf } from '../../contract/errors.js';
 import { cutText } from '../../contract/json-size.js';
 import { mayBeDoneSentence } from '../../contract/operations/operation.js';
 import { findWorkerOperation } from '../../contract/operations.js';
+import { noPasskeyAsked } from '../../contract/passkey.js';
 import { CommandRefusedError } from '../thread-rpc.js';
 import type { Availability } from './availability.js';
 
@@ -37,7 +38,9 @@ export async function runRead(
       await availability.change(Math.min(passkeyGraceMs, leftMs), ending);
       if (ending.aborted) return null;
       if (availability.in(needs) !== null) continue;
-      return mayBeDone ? lateAnswer(availability, true) : noPasskeyAsked(availability);
+      return mayBeDone
+        ? lateAnswer(availability, true)
+        : refusal('passkey_not_pending', noPasskeyAsked(availability.state));
     }
     if (incarnation === null) {
       const { restartDelay } = availability;
@@ -64,10 +67,6 @@ export async function runRead(
       }
     }
   }
-}
-
-function noPasskeyAsked({ state }: Availability): ReadOutcome {
-  return refusal('passkey_not_pending', `WhatsApp does not ask for a passkey now: the session is ${state}`);
 }
 
 function lateAnswer({ state }: Availability, mayBeDone: boolean): ReadOutcome {

@@ -4,17 +4,14 @@ import type { PasskeyOutcome, PasskeyStatus } from '../../../src/contract/passke
 import { PasskeyCeremony } from '../../../src/session-worker/passkey-ceremony.js';
 import type { PasskeyScreen } from '../../../src/session-worker/whatsapp/in-page/passkey.js';
 import type { RelayAnswer } from '../../../src/session-worker/whatsapp/in-page/passkey-relay.js';
-import { credentialFor } from '../../support/passkey-credential.js';
+import { challenge, credentialWith as credential } from '../../support/passkey-credential.js';
 
 const timing = { passkeyMs: 600_000, passkeyAskMs: 10_000, passkeyStepMs: 120_000 };
-const challenge = 'Y2hhbGxlbmdl';
 const options = { challenge, rpId: 'whatsapp.com', timeout: 600_000, userVerification: 'required' };
 
 function screen(card: PasskeyScreen['card'], rest: Partial<PasskeyScreen> = {}): PasskeyScreen {
   return { card, code: null, reason: null, requests: 1, ...rest };
 }
-
-const credential = () => credentialFor(challenge);
 
 /** A ceremony whose page is the test. Time passes by `pass`. */
 function ceremony(t: TestContext) {
@@ -92,7 +89,7 @@ describe('a passkey ceremony', () => {
   it('keeps the request open when an answer does not fit', async (t) => {
     const { of, asked } = ceremony(t);
     const { id } = await asked();
-    const wrong = { ...credential(), rawId: 'BBBB' };
+    const wrong = credential({ id: 'BBBB' });
     assert.throws(() => of.answer(id, wrong), code('passkey_not_acceptable'));
     assert.equal(of.status?.step, 'answer');
     of.answer(id, credential());

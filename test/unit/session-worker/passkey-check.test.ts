@@ -1,48 +1,28 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import type { PasskeyCredential, PasskeyOptions } from '../../../src/contract/passkey.js';
 import { credentialDefect } from '../../../src/session-worker/passkey-check.js';
+import {
+  credentialWith as answer,
+  authenticatorData,
+  challenge,
+  clientData,
+  present,
+  verified,
+} from '../../support/passkey-credential.js';
 
 const options: PasskeyOptions = {
-  challenge: 'Y2hhbGxlbmdl',
+  challenge,
   rpId: 'whatsapp.com',
   allowCredentials: [],
   userVerification: 'required',
 };
-const client = {
-  type: 'webauthn.get',
-  challenge: options.challenge,
-  origin: 'https://web.whatsapp.com',
-  crossOrigin: false,
-};
-const present = 0x01;
-const verified = 0x04;
-
-const base64url = (data: string | Buffer) => Buffer.from(data).toString('base64url');
-
-function authenticatorData(rpId = 'whatsapp.com', flags = present | verified): Buffer {
-  return Buffer.concat([createHash('sha256').update(rpId).digest(), Buffer.from([flags, 0, 0, 0, 1])]);
-}
-
-/** An answer that fits, with these parts changed. */
-function answer(parts: { id?: string; clientDataJSON?: string; data?: Buffer } = {}): PasskeyCredential {
-  const { id = 'a2V5', clientDataJSON = JSON.stringify(client), data = authenticatorData() } = parts;
-  return {
-    ...{ id, rawId: 'a2V5', type: 'public-key', authenticatorAttachment: null },
-    response: {
-      clientDataJSON: base64url(clientDataJSON),
-      authenticatorData: base64url(data),
-      signature: base64url('not checked here'),
-    },
-  };
-}
-
-const withClient = (change: object) => answer({ clientDataJSON: JSON.stringify({ ...client, ...change }) });
+const withClient = (change: object) =>
+  answer({ clientDataJSON: JSON.stringify({ ...clientData, ...change }) });
 
 test('an answer that fits has no defect', () => {
   assert.equal(credentialDefect(answer(), options), null);
-  const { crossOrigin: _, ...older } = client;
+  const { crossOrigin: _, ...older } = clientData;
   assert.equal(credentialDefect(answer({ clientDataJSON: JSON.stringify(older) }), options), null);
 });
 

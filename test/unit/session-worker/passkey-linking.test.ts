@@ -5,10 +5,10 @@ import type { SessionState } from '../../../src/contract/status.js';
 import { DeviceLinking } from '../../../src/session-worker/device-linking.js';
 import type { PageReport } from '../../../src/session-worker/whatsapp/in-page/linking.js';
 import type { PasskeyScreen } from '../../../src/session-worker/whatsapp/in-page/passkey.js';
-import { credentialFor } from '../../support/passkey-credential.js';
+import { challenge, credentialWith } from '../../support/passkey-credential.js';
 
 const timing = { passkeyMs: 600_000, passkeyAskMs: 10_000, passkeyStepMs: 120_000 };
-const options = { challenge: 'Y2hhbGxlbmdl', rpId: 'whatsapp.com', timeout: 600_000 };
+const options = { challenge, rpId: 'whatsapp.com', timeout: 600_000 };
 
 /** What the page reports. `card`: null: no screen for a passkey. */
 function report(socketState: string | null, card: PasskeyScreen['card'] | null, requests = 1): PageReport {
@@ -99,7 +99,7 @@ describe('linking with a passkey', () => {
     it(`is given up when the page does not connect in time ${when}`, async (t) => {
       const { linking, asked, failures, pass } = linkingOf(t);
       const id = await asked();
-      if (when === 'after the answer') linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+      if (when === 'after the answer') linking.passkey.ceremony?.answer(id, credentialWith());
       await linking.passkey.update(report('UNPAIRED', 'phone'));
       pass(119_000);
       await linking.passkey.update(last);
@@ -146,7 +146,7 @@ describe('linking with a passkey', () => {
   it('does not link after it was cancelled, when the page had linked just before', async (t) => {
     const { linking, asked, state, calls, undone } = linkingOf(t);
     const id = await asked();
-    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.ceremony?.answer(id, credentialWith());
     linking.passkey.cancel(id);
     await linking.passkey.update(report('OPENING', null));
     assert.equal(await linking.passkey.update(report('CONNECTED', null)), false);
@@ -157,7 +157,7 @@ describe('linking with a passkey', () => {
   it('links by a later scan when the page went back to QR codes after the cancel', async (t) => {
     const { linking, asked, state, undone } = linkingOf(t);
     const id = await asked();
-    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.ceremony?.answer(id, credentialWith());
     linking.passkey.cancel(id);
     await linking.passkey.update(report('UNPAIRED', null));
     await linking.passkey.update(report('CONNECTED', null));
@@ -167,7 +167,7 @@ describe('linking with a passkey', () => {
   it('sends the page back to QR codes again while it still shows a cancelled request', async (t) => {
     const { linking, asked, state, calls, pass } = linkingOf(t);
     const id = await asked();
-    linking.passkey.ceremony?.answer(id, credentialFor(options.challenge));
+    linking.passkey.ceremony?.answer(id, credentialWith());
     linking.passkey.cancel(id);
     for (const times of [1, 2]) {
       pass(9_000);

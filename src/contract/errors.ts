@@ -40,6 +40,7 @@ export const httpStatusOf = {
   job_not_found: 404,
   chat_not_found: 404,
   message_not_found: 404,
+  session_not_found: 404,
   method_not_allowed: 405,
   session_not_started: 409,
   login_required: 409,

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { deploymentOperations } from './operations/deployment.js';
 import { messageOperations } from './operations/messages.js';
 import type { Operation } from './operations/operation.js';
 import { passkeyOperations } from './operations/passkey.js';
@@ -12,12 +13,20 @@ export const operations = {
   ...sessionOperations,
   ...passkeyOperations,
   ...messageOperations,
+  ...deploymentOperations,
 } as const satisfies Record<string, Operation>;
 
 export type { Operation } from './operations/operation.js';
 export type OperationName = keyof typeof operations;
 export type InputOf<Name extends OperationName> = z.infer<(typeof operations)[Name]['input']>;
 export type OutputOf<Name extends OperationName> = z.infer<(typeof operations)[Name]['output']>;
+
+/** The operations that are of no session. */
+export type DeploymentOperationName = keyof typeof deploymentOperations;
+
+export function isOfDeployment(name: OperationName): name is DeploymentOperationName {
+  return Object.hasOwn(deploymentOperations, name);
+}
 
 type DeliveryOf<Name extends OperationName> = (typeof operations)[Name]['delivery'];
 type NamesBy<How> = { [Name in OperationName]: DeliveryOf<Name> extends How ? Name : never }[OperationName];

@@ -11,7 +11,7 @@ import { createMetricsRoute } from './http-metrics.js';
 import { createMcpRoute } from './mcp/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import type { Handlers } from './operations/call.js';
-import { createOperationRoutes } from './operations/rest.js';
+import { createDeploymentRoutes, createOperationRoutes } from './operations/rest.js';
 import { createQrRoutes, withHomePage } from './qr-routes.js';
 import { resolveSessions } from './session-routes.js';
 import type { Sessions } from './sessions.js';
@@ -36,6 +36,7 @@ export function createRoutes(parts: RouteParts): Route[] {
   ];
   const routes = [
     ...resolveSessions(ofSessions, sessions),
+    ...createDeploymentRoutes(handlers),
     ...createProbeRoutes(parts),
     ...createLoginRoutes(parts),
     createMetricsRoute(parts.metrics),

@@ -40,7 +40,7 @@ const longName = {
   ...account,
   pushname: `Ada \u202e <b>${'Wwwwwwwwww'.repeat(9)}</b> \u{1f469}\u200d\u{1f4bb}`,
 };
-const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
+const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie', boundTo: null };
 const request = {
   ...{ caller: localAdmin, target: { path: '/qr', search: '' } },
   admission: { baseUrl, listedOrigin: null, isOwnOrigin: false, isCrossOrigin: false },

@@ -61,8 +61,15 @@ export interface Operation<
   readonly example: { readonly input: z.input<Input>; readonly output: z.output<Output> };
 }
 
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** Whether the input of a request is its body, else its query. */
+export function hasBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT';
+}
+
 export interface OperationRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   /** `{name}` stands for one segment. Its value is the input's field of that name. */
   readonly path: string;
   /** Names the method of a generated client. Absent: the name of the operation. */

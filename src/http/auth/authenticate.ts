@@ -11,7 +11,7 @@ import { guestCookie, loginCookie, readCookies } from './cookies.js';
 import type { LoginWatch } from './login-watch.js';
 
 /** The caller of every request if no keys are configured. The server then listens on loopback only. */
-export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration' };
+export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration', boundTo: null };
 
 interface AuthenticateParts {
   readonly apiKeys: ApiKeys;
@@ -41,16 +41,19 @@ export function createAuthenticate(parts: AuthenticateParts): Authenticate {
     if (presented !== null) {
       const key = apiKeys.find(presented);
       if (key === null) throw unauthorized('this API key is not known here');
-      return { keyName: key.name, scope: key.scope, via: 'key' };
+      return { keyName: key.name, scope: key.scope, via: 'key', boundTo: null };
     }
     const loginIds = readCookies(request, loginCookie, onBound);
     const guestIds = readCookies(request, guestCookie, onBound);
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
-      const login = await logins.find(sessionOfPath(parameters), loginIds, guestIds);
+      const session = sessionOfPath(parameters);
+      const login = await logins.find(session, loginIds, guestIds);
       if (login !== null) {
         const watchLogin = (onEnd: () => void) => loginWatch.add(login, onEnd);
-        if (login.kind === 'guest') return { keyName: '', scope: 'guest', via: 'cookie', watchLogin };
-        return { keyName: login.apiKey.name, scope: login.apiKey.scope, via: 'cookie', watchLogin };
+        if (login.kind === 'guest')
+          return { keyName: '', scope: 'guest', via: 'cookie', boundTo: [session], watchLogin };
+        const { name: keyName, scope } = login.apiKey;
+        return { keyName, scope, via: 'cookie', boundTo: null, watchLogin };
       }
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');

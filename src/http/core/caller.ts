@@ -10,6 +10,8 @@ export interface Caller {
   readonly scope: Scope | 'guest' | null;
   /** How the caller was identified. `configuration`: no keys are configured, so every caller may do everything. */
   readonly via: 'configuration' | 'key' | 'cookie';
+  /** The names that the caller may learn of and use; null: all. */
+  readonly boundTo: readonly string[] | null;
   /**
    * Present if a login identified the caller. It can end while a request is answered: then `onEnd` is called once. Returns the
    * function that cancels this.
@@ -18,7 +20,7 @@ export interface Caller {
 }
 
 /** The caller of an open route, which asks for no key. */
-export const anonymous: Caller = { keyName: '', scope: null, via: 'key' };
+export const anonymous: Caller = { keyName: '', scope: null, via: 'key', boundTo: null };
 
 export interface Permission {
   /** `open`: no key is needed. */
@@ -33,6 +35,11 @@ export function authorize({ scope: granted }: Caller, { scope: needed, isForGues
   if (granted !== null && granted !== 'guest' && covers(granted, needed)) return;
   const held = granted === null || granted === 'guest' ? 'you have none' : `yours is ${aKey(granted)}`;
   throw new ApiError('forbidden', `this needs ${aKey(needed)}; ${held}`);
+}
+
+/** Whether something of this name exists for the caller. To one who may not reach it, it does not. */
+export function mayReach({ boundTo }: Caller, name: string): boolean {
+  return boundTo === null || boundTo.includes(name);
 }
 
 function aKey(scope: Scope): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { ApiError } from '../../contract/errors.js';
+import type { Method } from '../../contract/operations/operation.js';
 import type { Caller, Permission } from './caller.js';
 import type { Admission } from './host-origin-guard.js';
 import type { BodyMemory } from './in-flight.js';
@@ -35,7 +36,7 @@ export type FailedRequest = Pick<Exchange, 'target' | 'caller' | 'admission'>;
 
 /** One method of one path. */
 export interface Route extends Permission {
-  readonly method: 'GET' | 'POST';
+  readonly method: Method;
   /** `{name}` stands for any one segment. */
   readonly path: string;
   /** It changes or costs something: each request is counted before its body is read. */

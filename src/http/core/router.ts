@@ -1,6 +1,6 @@
 import type { Resource, Route, RouteMatch } from './exchange.js';
 
-export const everyMethod = ['GET', 'HEAD', 'POST', 'OPTIONS'];
+export const everyMethod = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
 
 /**
  * Matches paths to resources. Nearly all paths are literal and take one lookup. Polka's own router would try every pattern for

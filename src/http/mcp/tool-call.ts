@@ -1,12 +1,19 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
+import { isOfDeployment } from '../../contract/operations.js';
 import { loginEnded } from '../auth/api-keys.js';
 import { authorize } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
 import { Json } from '../core/responses.js';
 import { toApiError } from '../core/to-api-error.js';
 import { parseInput } from '../core/validation.js';
-import { type AnyHandler, composeCall, type Handlers, refuseIfLoginEnded } from '../operations/call.js';
+import {
+  type AnyHandler,
+  composeCall,
+  composeDeploymentCall,
+  type Handlers,
+  refuseIfLoginEnded,
+} from '../operations/call.js';
 import type { Session } from '../sessions.js';
 import { failureText } from './error-hints.js';
 import { jobHints } from './job-hints.js';
@@ -38,7 +45,10 @@ export async function callTool(
     if (operation.isLimited) await exchange.countRequest();
     const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
-    const call = composeCall(exchange, session, operation, idempotency_key as string | null);
+    const key = idempotency_key as string | null;
+    const call = isOfDeployment(tool.name)
+      ? composeDeploymentCall(exchange, operation, key)
+      : composeCall(exchange, session, operation, key);
     const preferredWaitS = call.preferredWaitS ?? (operation.delivery === 'local' ? null : commandWaitS);
     const { body } = await handler(fields as never, { ...call, preferredWaitS });
     refuseIfLoginEnded(exchange, operation);

@@ -1,6 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import { type ApiErrorCode, httpStatusFor } from '../../contract/errors.js';
-import { refusalsOf } from '../../contract/operations/operation.js';
+import { hasBody, refusalsOf } from '../../contract/operations/operation.js';
 import type { Operation } from '../../contract/operations.js';
 import { noPasskeyAsked } from '../../contract/passkey.js';
 import type { Route } from '../core/exchange.js';
@@ -19,7 +19,7 @@ const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'un
 export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
   const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...ofCallers]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
-  if (method === 'POST') add(ofBodies);
+  if (hasBody(method)) add(ofBodies);
   add(refusalsOf(operation));
   return [...codes];
 }
@@ -109,6 +109,7 @@ const sentences: Record<ApiErrorCode, string> = {
   job_not_found: 'there is no such job, or it settled more than 24 h ago',
   chat_not_found: 'there is no such chat',
   message_not_found: 'there is no such message',
+  session_not_found: 'there is no such session, or the key may not use it',
   method_not_allowed: 'this path answers another method',
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',

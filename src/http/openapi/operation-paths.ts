@@ -1,4 +1,4 @@
-import { refusalsOf, takesWait } from '../../contract/operations/operation.js';
+import { hasBody, refusalsOf, takesWait } from '../../contract/operations/operation.js';
 import { type Operation, rows } from '../../contract/operations.js';
 import { bodyLimits } from '../core/body.js';
 import type { JsonObject } from '../core/route-doc.js';
@@ -25,7 +25,7 @@ export function operationPaths(): Paths {
 
 function describe(operation: Operation, method: string, path: string, operationId: string): JsonObject {
   const parameters = [...parametersOf(operation, method, path), ...headerParametersOf(operation)];
-  const body = method === 'POST' ? bodyOf(operation, path) : null;
+  const body = hasBody(method) ? bodyOf(operation, path) : null;
   const codes = errorCodesOf(operation, method);
   return {
     operationId,
@@ -68,7 +68,7 @@ function parametersOf({ input, example }: Operation, method: string, path: strin
   const given = example.input as Readonly<Record<string, unknown>>;
   return Object.entries(properties).flatMap(([field, { description, ...schema }]) => {
     const isInPath = isNamed(path, field);
-    if (!isInPath && method !== 'GET') return [];
+    if (!isInPath && hasBody(method)) return [];
     return {
       name: field,
       in: isInPath ? 'path' : 'query',

@@ -1,15 +1,27 @@
 import { type Operation, takesWait } from '../../contract/operations/operation.js';
-import type { InputOf, JobOperationName, OperationName, OutputOf } from '../../contract/operations.js';
+import type {
+  DeploymentOperationName,
+  InputOf,
+  JobOperationName,
+  OperationName,
+  OutputOf,
+} from '../../contract/operations.js';
 import { loginEnded } from '../auth/api-keys.js';
 import type { AcceptedJob } from '../commands/send-message.js';
+import type { Caller } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
 import { parsePreferences } from '../core/headers.js';
 import type { Json } from '../core/responses.js';
 import type { Session } from '../sessions.js';
 
-/** A caller's call of an operation, besides its input: over REST or as an MCP tool. */
-export interface Call {
+/** A caller's call of an operation of a session, besides its input: over REST or as an MCP tool. */
+export interface Call extends DeploymentCall {
   readonly session: Session;
+}
+
+/** A call of an operation that is of no session. */
+export interface DeploymentCall {
+  readonly caller: Caller;
   /** URL of this server as the client sees it, without a slash at the end. */
   readonly baseUrl: string;
   /** `Prefer: wait`, in s; null: absent, invalid, or not for this operation. */
@@ -37,26 +49,35 @@ export interface Result<Output> {
 
 export type Handler<Name extends OperationName> = (
   input: InputOf<Name>,
-  call: Call,
+  call: Name extends DeploymentOperationName ? DeploymentCall : Call,
 ) => Promise<Result<Name extends JobOperationName ? OutputOf<Name> | AcceptedJob : OutputOf<Name>>>;
 
 /** One handler for each operation of the table. A missing one is a type error. */
 export type Handlers = { readonly [Name in OperationName]: Handler<Name> };
 
 /** The handler of any operation. Its input must have been parsed by the schema of that operation. */
-export type AnyHandler = (input: never, call: Call) => Promise<Result<unknown>>;
+export type AnyHandler = (input: never, call: Call | DeploymentCall) => Promise<Result<unknown>>;
 
-/** The call that a request makes. Preferences that the operation does not take are left out. */
+/** The call that a request makes of an operation of a session. Preferences that the operation does not take are left out. */
 export function composeCall(
   exchange: Exchange,
   session: Session,
   operation: Operation,
   idempotencyKey: string | null,
 ): Call {
+  return { ...composeDeploymentCall(exchange, operation, idempotencyKey), session };
+}
+
+/** The same for an operation that is of no session. */
+export function composeDeploymentCall(
+  exchange: Exchange,
+  operation: Operation,
+  idempotencyKey: string | null,
+): DeploymentCall {
   const { request, requestId, admission, caller, callerName } = exchange;
   const { waitS, respondAsync } = parsePreferences(request.headers.prefer);
   return {
-    session,
+    caller,
     baseUrl: admission.baseUrl,
     preferredWaitS: takesWait(operation) ? waitS : null,
     respondAsync: operation.delivery === 'once' && respondAsync,

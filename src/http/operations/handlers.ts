@@ -120,7 +120,7 @@ function withPasskeyLimit(
     .filter(([, { limitOfSession }]) => limitOfSession === 'passkeys')
     .map(([name]) => {
       const handle = handlers[name] as AnyHandler;
-      const counted: AnyHandler = async (input, call) => {
+      const counted = async (input: never, call: Call) => {
         await countPasskeyCall(call.session.name);
         return handle(input, call);
       };

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Operation } from '../../contract/operations/operation.js';
-import { rows } from '../../contract/operations.js';
+import { hasBody, type Method, type Operation } from '../../contract/operations/operation.js';
+import { isOfDeployment, rows } from '../../contract/operations.js';
 import { requireOperator } from '../auth/operator.js';
 import { type BodyBound, readJsonObject } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
@@ -10,33 +10,65 @@ import { Json, jsonType, send } from '../core/responses.js';
 import { invalidRequest, parseInput, queryReader } from '../core/validation.js';
 import type { SessionRoute } from '../session-routes.js';
 import type { Session } from '../sessions.js';
-import { type AnyHandler, type Call, composeCall, type Handlers, refuseIfLoginEnded } from './call.js';
+import {
+  type AnyHandler,
+  type Call,
+  composeCall,
+  composeDeploymentCall,
+  type DeploymentCall,
+  type Handlers,
+  refuseIfLoginEnded,
+} from './call.js';
 
-/** The REST routes of the table of operations. */
+/** The REST routes of the table's operations of a session. */
 export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
-  return rows.flatMap(([name, operation]) => {
-    const handler = handlers[name] as AnyHandler;
-    const readInput = inputReader(operation.input, bodyBoundOf(operation));
-    const takesNothing = Object.keys(operation.input.shape).length === 0;
-    return operation.routes.map(
-      (route): SessionRoute => ({
+  return rows
+    .filter(([name]) => !isOfDeployment(name))
+    .flatMap(([name, operation]) => {
+      const respond = responder(handlers[name] as AnyHandler, operation);
+      return routesOf(operation).map((route) => ({
         ...route,
-        scope: operation.scope,
-        isLimited: operation.isLimited,
-        doc: null,
-        async handle(exchange, session) {
-          if (operation.isForOperator) requireOperator(exchange);
-          const isEmpty = takesNothing && route.method === 'GET' && exchange.target.search === '';
-          const input = isEmpty ? {} : await readInput(exchange, route.method);
-          const call = callOf(exchange, session, operation);
-          const { body, status = operation.status ?? 200, headers } = await handler(input as never, call);
-          refuseIfLoginEnded(exchange, operation);
-          const json = body instanceof Json ? body.bytes : JSON.stringify(body);
-          send(exchange.response, status, jsonType, json, headers);
-        },
-      }),
-    );
-  });
+        handle: (exchange: Exchange, session: Session) =>
+          respond(exchange, route.method, (key) => composeCall(exchange, session, operation, key)),
+      }));
+    });
+}
+
+/** The REST routes of the operations that are of no session. */
+export function createDeploymentRoutes(handlers: Handlers): Route[] {
+  return rows
+    .filter(([name]) => isOfDeployment(name))
+    .flatMap(([name, operation]) => {
+      const respond = responder(handlers[name] as AnyHandler, operation);
+      return routesOf(operation).map((route) => ({
+        ...route,
+        handle: (exchange: Exchange) =>
+          respond(exchange, route.method, (key) => composeDeploymentCall(exchange, operation, key)),
+      }));
+    });
+}
+
+function routesOf({ routes, scope, isLimited }: Operation): Omit<Route, 'handle'>[] {
+  return routes.map(({ method, path }) => ({ method, path, scope, isLimited, doc: null }));
+}
+
+type AnyCall = Call | DeploymentCall;
+type Compose = (idempotencyKey: string | null) => AnyCall;
+
+/** Reads the input, calls the handler and sends the answer. */
+function responder(handler: AnyHandler, operation: Operation) {
+  const readInput = inputReader(operation.input, bodyBoundOf(operation));
+  const takesNothing = Object.keys(operation.input.shape).length === 0;
+  return async (exchange: Exchange, method: Method, compose: Compose): Promise<void> => {
+    if (operation.isForOperator) requireOperator(exchange);
+    const isEmpty = takesNothing && method === 'GET' && exchange.target.search === '';
+    const input = isEmpty ? {} : await readInput(exchange, method);
+    const call = callOf(exchange, operation, compose);
+    const { body, status = operation.status ?? 200, headers } = await handler(input as never, call);
+    refuseIfLoginEnded(exchange, operation);
+    const json = body instanceof Json ? body.bytes : JSON.stringify(body);
+    send(exchange.response, status, jsonType, json, headers);
+  };
 }
 
 /** The limit on an operation's body: only a message to send is long. */
@@ -44,15 +76,19 @@ export function bodyBoundOf({ delivery }: Operation): BodyBound {
   return delivery === 'once' ? 'longBody' : 'body';
 }
 
-/** The input of a POST is its body, that of a GET its query. The fields that the path names come from the path. */
+/**
+ * The input of a POST or PUT is its body, that of a GET or DELETE its query. The fields that the path names come from the path, except
+ * the session of an operation that does not take it as an input.
+ */
 function inputReader(schema: z.ZodObject, bound: BodyBound) {
   const readQuery = queryReader(schema);
-  return async (exchange: Exchange, method: Route['method']) => {
+  return async (exchange: Exchange, method: Method) => {
     const { target, parameters } = exchange;
-    const body = method === 'POST' ? await readJsonObject(exchange, bound) : null;
+    const body = hasBody(method) ? await readJsonObject(exchange, bound) : null;
     if (body !== null) refuseFieldsOfPath(body, parameters);
     const query = parseQuery(target.search);
-    return parseInput(schema, { ...(body ?? readQuery(query)), ...parameters });
+    const named = Object.entries(parameters).filter(([name]) => Object.hasOwn(schema.shape, name));
+    return parseInput(schema, { ...(body ?? readQuery(query)), ...Object.fromEntries(named) });
   };
 }
 
@@ -64,10 +100,10 @@ function refuseFieldsOfPath(body: object, parameters: Exchange['parameters']): v
 }
 
 /** Builds the call. Adds `Preference-Applied` to the response, even to an error. */
-function callOf(exchange: Exchange, session: Session, operation: Operation): Call {
+function callOf(exchange: Exchange, operation: Operation, compose: Compose): AnyCall {
   const isOnce = operation.delivery === 'once';
   const key = isOnce ? parseIdempotencyKey(headerValues(exchange.request, 'idempotency-key')) : null;
-  const call = composeCall(exchange, session, operation, key);
+  const call = compose(key);
   const applied = appliedPreferences({ waitS: call.preferredWaitS, respondAsync: call.respondAsync });
   if (applied !== null) exchange.response.addHeader('preference-applied', applied);
   return call;

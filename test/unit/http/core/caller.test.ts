@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { authorize, type Caller } from '../../../../src/http/core/caller.js';
 
-const caller = (scope: Caller['scope']): Caller => ({ keyName: 'ops', scope, via: 'key' });
+const caller = (scope: Caller['scope']): Caller => ({ keyName: 'ops', scope, via: 'key', boundTo: null });
 
 test('a caller without the right is told which key is needed, and which one it has', () => {
   const refusal = (scope: Caller['scope'], needed: 'read' | 'admin') => () =>

@@ -7,7 +7,7 @@ import { passkeySituation, qrSituation, withQr } from '../../../support/qr-situa
 
 const baseUrl = 'http://localhost:8790';
 const rights = { needsKey: false, isOperator: true };
-const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie' };
+const guest: Caller = { keyName: '', scope: 'guest', via: 'cookie', boundTo: null };
 function viewWith(number: number, expires_at: string | null = null) {
   return withQr(`image-${number}`, number, expires_at);
 }
@@ -56,7 +56,7 @@ describe('the cache of the /qr page', () => {
       show(stopped, { caller: localAdmin, baseUrl: 'http://other', ...rights }).toString(),
       /http:\/\/other\//,
     );
-    const cookie: Caller = { keyName: 'a', scope: 'admin', via: 'cookie' };
+    const cookie: Caller = { keyName: 'a', scope: 'admin', via: 'cookie', boundTo: null };
     assert.match(show(stopped, { caller: cookie, baseUrl, ...rights }).toString(), /Sign out/);
     assert.doesNotMatch(show(stopped, { caller: localAdmin, baseUrl, ...rights }).toString(), /Sign out/);
   });

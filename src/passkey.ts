@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { runCommand, UsageError } from './backup/command.js';
 import { messageOf } from './contract/errors.js';
+import { defaultSession, isSessionName } from './contract/names.js';
 import { checkProfile, findDesktopBrowser } from './passkey/desktop-browser.js';
 import { Gateway } from './passkey/gateway.js';
 import { linkWithPasskey } from './passkey/link.js';
@@ -8,18 +9,21 @@ import { ownTerminal } from './passkey/terminal.js';
 import { typedPath } from './platform/config/config.js';
 import { isLoopbackUrl } from './platform/loopback.js';
 
-const usage = 'usage: npm run passkey -- --url URL [--key KEY] [--profile DIR] [--browser PATH]';
+const usage =
+  'usage: npm run passkey -- --url URL [--session NAME] [--key KEY] [--profile DIR] [--browser PATH]';
 
 /** `npm run passkey`, on the owner's own desktop. Exit code 0: linked; 64: called wrongly; 78: not linked; 130: aborted. */
 await runCommand(usage, async (signal) => {
-  const { help, url, key, ...typed } = readArguments();
+  const { help, url, key, session = defaultSession, ...typed } = readArguments();
   if (help) return void process.stdout.write(`${usage}\n`);
   if (url === undefined) throw new UsageError('give the URL of the server with --url');
+  if (!isSessionName(session))
+    throw new UsageError('the name of a session is 1-64 characters of a-z, 0-9 and -');
   const { HOLDLINE_KEY, WHATSAPP_CHROME_EXECUTABLE, PATH = '' } = process.env;
   const [profile, browser] = [typed.profile, typed.browser].map(
     (path) => path && typedPath(path, process.env),
   );
-  const gateway = new Gateway(url, key || HOLDLINE_KEY || undefined);
+  const gateway = new Gateway(url, key || HOLDLINE_KEY || undefined, session);
   const executable = findDesktopBrowser(browser ?? (WHATSAPP_CHROME_EXECUTABLE || undefined), PATH);
   if (profile !== undefined) await checkProfile(profile);
   const terminal = ownTerminal();
@@ -44,6 +48,7 @@ function readArguments() {
       help: { type: 'boolean', short: 'h' },
       url: string,
       key: string,
+      session: string,
       profile: string,
       browser: string,
     } as const;

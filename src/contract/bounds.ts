@@ -17,6 +17,7 @@ type Beyond =
   | 'body_too_large'
   | 'rate_limited'
   | 'queue_full'
+  | 'too_many_sessions'
   | 'connection closed'
   | 'another connection closed'
   | 'waits'
@@ -85,6 +86,9 @@ export const boundTable = {
   readsPerCaller: items(3, 'unanswered reads of one caller of a replica; four run at once', 'waits'),
   readAnswer: bytes(4 * MiB, 'the answer to a read', 'cut'),
   readAnswers: bytes(32 * MiB, 'answers not fetched yet', 'rate_limited'),
+
+  sessions: items(10_000, 'sessions of a deployment', 'too_many_sessions'),
+  metadata: bytes(4 * KiB, "a session's `metadata`, as JSON", 'invalid_request'),
 
   // Of a session, in Redis
   knownNumbers: items(50_000, 'numbers behind hidden ids of an account', 'not kept'),

@@ -46,6 +46,7 @@ export const httpStatusOf = {
   login_required: 409,
   login_failed: 409,
   idempotency_conflict: 409,
+  too_many_sessions: 409,
   passkey_not_pending: 409,
   passkey_superseded: 409,
   body_too_large: 413,

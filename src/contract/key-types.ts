@@ -60,8 +60,8 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:attempt|answer|passkey-answer):/, 'string'],
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
-  [/^(?:visits:|supervisors$|absent$)/, 'zset'],
-  [/^(?:supervisors:room|aside)$/, 'hash'],
+  [/^(?:visits:|supervisors$|register:names$|absent$)/, 'zset'],
+  [/^(?:supervisors:room|register|aside)$/, 'hash'],
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];
 

@@ -18,6 +18,12 @@ export const supervisorsKey = `${keyPrefix}:supervisors`;
 /** Hash of the same members: how many more sessions each can take. */
 export const supervisorRoomKey = `${keyPrefix}:supervisors:room`;
 
+/** Hash from the name of a session to JSON `SessionRecord`: the register of sessions. `default` is there only if it is configured. */
+export const registerKey = `${keyPrefix}:register`;
+
+/** Sorted set of the names of all sessions, `default` among them, each with score 0: their order in lists. */
+export const registerNamesKey = `${keyPrefix}:register:names`;
+
 /** Pub/sub channel: the name of a session whose `intent` changed. A hint only: messages may be lost. */
 export const intentChannel = `${keyPrefix}:intent`;
 

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /**
  * A session is one WhatsApp account. Its name is part of keys, job ids, queue and directory names: 1-64 characters
  * of a-z, 0-9 and -.
@@ -5,6 +7,26 @@
 
 /** The session of a path without a session name. */
 export const defaultSession = 'default';
+
+export const sessionNamePattern = /^[a-z0-9-]{1,64}$/;
+
+export function isSessionName(text: string): boolean {
+  return sessionNamePattern.test(text);
+}
+
+/** What a client gives as the name of a session. */
+export const sessionNameSchema = z
+  .string()
+  .regex(sessionNamePattern, { error: 'must be 1-64 characters of a-z, 0-9 and -' })
+  .describe('the name of a session: 1-64 characters of a-z, 0-9 and `-`');
+
+/** The path of a route of the session, from that of `default`: `/api/status` is `/api/sessions/a/status`, `/qr` is `/sessions/a/qr`. */
+export function pathOfSession(session: string, path: string): string {
+  if (session === defaultSession) return path;
+  return path.startsWith('/api/')
+    ? `/api/sessions/${session}${path.slice('/api'.length)}`
+    : `/sessions/${session}${path}`;
+}
 
 /** The session that the parameters of a path name. */
 export function sessionOfPath({ session = defaultSession }: { readonly session?: string }): string {
@@ -24,7 +46,7 @@ export function runJobId(session: string): string {
 
 /** Whether the id of a job on the queue of runs is valid. */
 export function isRunJobId(jobId: string): boolean {
-  return /^s-[a-z0-9-]{1,64}$/.test(jobId);
+  return jobId.startsWith(jobIdPrefix) && isSessionName(sessionOfJobId(jobId));
 }
 
 export function sessionOfJobId(jobId: string): string {

@@ -10,14 +10,12 @@ import { send } from './core/responses.js';
 import { found, type RouteDoc, textSchema } from './core/route-doc.js';
 import { everyMethod } from './core/router.js';
 import type { ServedRequest } from './core/served-request.js';
+import type { Sessions } from './sessions.js';
 
 interface HttpMetricsParts {
   readonly config: Config;
   readonly redis: Redis;
-  readonly sessions: () => readonly {
-    readonly name: string;
-    readonly feed: { readonly clientCount: number };
-  }[];
+  readonly sessions: () => Sessions;
 }
 
 export interface HttpMetrics {
@@ -38,7 +36,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
   const refresh = createDeploymentMetrics({
     registry: page.registry,
     redis,
-    sessions: () => sessions().map(({ name }) => name),
+    sessions: () => sessions().register.names(null),
     heartbeatTtlMs: config.timing.heartbeatTtlMs,
   });
   new Gauge({
@@ -46,7 +44,11 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
     help: 'Clients that follow the events of the session on this replica.',
     registers,
     collect() {
-      this.set(sessions().reduce((sum, { feed }) => sum + feed.clientCount, 0));
+      this.set(
+        sessions()
+          .open()
+          .reduce((sum, { feed }) => sum + feed.clientCount, 0),
+      );
     },
   });
   const requests = new Counter({

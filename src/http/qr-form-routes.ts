@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { bounds } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { parseJson } from '../contract/json.js';
+import { pathOfSession } from '../contract/names.js';
 import { type OperationName, operations } from '../contract/operations.js';
 import { passkeyCommand } from '../contract/passkey-command.js';
 import { requireOperator } from './auth/operator.js';
@@ -108,13 +109,13 @@ function refusalOf(error: ApiError, form: URLSearchParams): string {
 }
 
 /** The form for the answer to the open request; null: the query asks for another form, or there is no request. */
-async function passkeyFormIn(exchange: Exchange, { reader }: Session): Promise<string | null> {
+async function passkeyFormIn(exchange: Exchange, { reader, name }: Session): Promise<string | null> {
   if (new URLSearchParams(exchange.target.search).get('do') !== 'passkey') return null;
   requireOperator(exchange);
   const { passkey } = await reader.qr();
   if (passkey === null || passkey.options === null) return null;
   const { id, options } = passkey;
-  const gateway = `${exchange.admission.baseUrl}/qr`;
+  const gateway = exchange.admission.baseUrl + pathOfSession(name, '/qr');
   return passkeyFormPage({ command: passkeyCommand({ id, options, gateway, showsAnswer: true }) });
 }
 

@@ -1,7 +1,7 @@
 import { ApiError } from '../contract/errors.js';
 import type { ApiKeys } from './auth/api-keys.js';
 import { isOperator } from './auth/operator.js';
-import type { Exchange } from './core/exchange.js';
+import type { Exchange, Route } from './core/exchange.js';
 import { acceptsHtml } from './core/headers.js';
 import { htmlType, send } from './core/responses.js';
 import { found, type RouteDoc, textSchema } from './core/route-doc.js';
@@ -11,7 +11,7 @@ import { pageHeaders, tabsHeader } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
 import { createQrFormRoutes } from './qr-form-routes.js';
 import type { SessionRoute } from './session-routes.js';
-import type { Session } from './sessions.js';
+import type { Session, Sessions } from './sessions.js';
 
 interface QrRouteParts {
   readonly apiKeys: Pick<ApiKeys, 'isEmpty'>;
@@ -42,21 +42,24 @@ export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRout
 }
 
 /** `GET /` of the table of operations, with a page for browsers. */
-export function withHomePage(routes: readonly SessionRoute[]): SessionRoute[] {
+export function withHomePage(routes: readonly Route[], sessions: Sessions): Route[] {
   return routes.map((route) => {
     if (route.path !== '/') return route;
     return {
       ...{ ...route, problemPage },
-      async handle(exchange, session) {
-        const { request, response, caller, admission } = exchange;
-        if (!acceptsHtml(request)) return route.handle(exchange, session);
-        const { status } = await session.reader.status();
-        const page = homePage({ status, baseUrl: admission.baseUrl, isLoggedIn: caller.via === 'cookie' });
+      async handle(exchange) {
+        if (!acceptsHtml(exchange.request)) return route.handle(exchange);
+        const { response, caller, admission } = exchange;
+        const list = await sessions.register.list(caller, { limit: listedSessions });
+        const page = homePage({ list, baseUrl: admission.baseUrl, isLoggedIn: caller.via === 'cookie' });
         send(response, 200, htmlType, page, pageHeaders);
       },
     };
   });
 }
+
+/** How many sessions the first page shows. The API lists all. */
+const listedSessions = 100;
 
 async function answerPng({ response }: Exchange, { reader }: Session): Promise<void> {
   const png = await reader.qrPng();

@@ -11,7 +11,7 @@ import { createMetricsRoute } from './http-metrics.js';
 import { createMcpRoute } from './mcp/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
 import type { Handlers } from './operations/call.js';
-import { createDeploymentRoutes, createOperationRoutes } from './operations/rest.js';
+import { createOperationRoutes } from './operations/rest.js';
 import { createQrRoutes, withHomePage } from './qr-routes.js';
 import { resolveSessions } from './session-routes.js';
 import type { Sessions } from './sessions.js';
@@ -27,16 +27,11 @@ export interface RouteParts extends LoginParts {
 /** All routes: the operations of the table, the QR pages, events, MCP, docs, logins, metrics and probes. */
 export function createRoutes(parts: RouteParts): Route[] {
   const { sessions, handlers, log, failures, onBound } = parts;
-  const ofSessions = [
-    ...withHomePage(createOperationRoutes(handlers)),
-    ...createQrRoutes(parts),
-    ...createQrLinkRoutes(parts),
-    createEventsRoute(),
-    createMcpRoute({ handlers, log, failures, onBound }),
-  ];
   const routes = [
-    ...resolveSessions(ofSessions, sessions),
-    ...createDeploymentRoutes(handlers),
+    ...withHomePage(createOperationRoutes(handlers, sessions), sessions),
+    ...resolveSessions([...createQrRoutes(parts), createEventsRoute()], sessions),
+    ...createQrLinkRoutes(parts),
+    createMcpRoute({ handlers, sessions, log, failures, onBound }),
     ...createProbeRoutes(parts),
     ...createLoginRoutes(parts),
     createMetricsRoute(parts.metrics),

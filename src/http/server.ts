@@ -68,7 +68,7 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
   const redis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, redisLog);
   const queueRedis = connectFailFast(redisUrl, config.timing.httpCommandTimeoutMs, redisLog);
   const masterWatch = watchMaster(redisUrl, log);
-  const metrics = createHttpMetrics({ config, redis, sessions: () => sessions.all() });
+  const metrics = createHttpMetrics({ config, redis, sessions: () => sessions });
   const { onBound } = metrics;
   const failures = new FailureLog(log);
   const sessions = createSessions({
@@ -79,7 +79,7 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
   const logins = withLoginLimits(createBrowserLogins(redis, apiKeys), redis, onBound);
   const loginWatch = new LoginWatch(logins, loginCheckMs, log);
   const limits = createRateLimits(redis, config.rateLimit);
-  const handlers = createHandlers(logins, limits);
+  const handlers = createHandlers(sessions, logins, limits);
   const routes = createRoutes({
     ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log, failures },
     ...{ metrics: metrics.page, onBound },

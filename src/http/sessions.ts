@@ -1,5 +1,4 @@
 import type { OnBound } from '../contract/bounds.js';
-import { defaultSession } from '../contract/names.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { forgetSend } from '../platform/queues/send-cleanup.js';
@@ -8,14 +7,17 @@ import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
 import type { SessionCommandContext } from './commands/command-context.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
+import type { Caller } from './core/caller.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
 import { EventFeed, type FeedTuning } from './events/event-feed.js';
+import { placeOfSession } from './pages/place.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
 import { createQrPageReader, type QrPageView } from './session/qr-page-view.js';
 import { createRunControl } from './session/run-control.js';
 import { createRunQueue } from './session/run-queue.js';
 import { createSessionReader, type SessionReader } from './session/session-reader.js';
+import { createSessionRegister, type SessionRegister } from './session/session-register.js';
 
 /** Everything that requests can use of one session. */
 export interface Session {
@@ -27,10 +29,15 @@ export interface Session {
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
 }
 
-/** The sessions that this replica serves. */
+/** All sessions of the deployment. */
 export interface Sessions {
-  get(name: string): Session;
-  all(): readonly Session[];
+  readonly register: SessionRegister;
+  /** The session of this name. Throws `session_not_found` if there is none for the caller, and `redis_unavailable`. */
+  find(caller: Caller, name: string): Promise<Session>;
+  /** Those that this replica has been asked for. */
+  open(): readonly Session[];
+  /** Closes what is open of a session that has been deleted. */
+  forget(name: string): void;
   close(): Promise<void>;
 }
 
@@ -90,24 +97,34 @@ export function createSessions(parts: SessionsParts): Sessions {
         tuning: feedTuning,
       }),
       readQrPage: createQrPageReader(reader, run),
-      renderQrPage: createQrPageCache(),
+      renderQrPage: createQrPageCache(placeOfSession(name)),
     };
   }
 
-  const served = new Map([[defaultSession, open(defaultSession)]]);
+  const register = createSessionRegister(redis, config);
+  const served = new Map<string, Session>();
+  const closeOne = async ({ feed, commands }: Session) => {
+    await feed.close();
+    await commands.queues.close();
+  };
+
   return {
-    get(name) {
-      const session = served.get(name);
-      if (session === undefined) throw new Error(`no route names the session ${name}`);
+    register,
+    async find(caller, name) {
+      await register.assertExists(caller, name);
+      const session = served.get(name) ?? open(name);
+      served.set(name, session);
       return session;
     },
-    all: () => [...served.values()],
+    open: () => [...served.values()],
+    forget(name) {
+      const session = served.get(name);
+      served.delete(name);
+      if (session !== undefined) void closeOne(session);
+    },
     async close() {
-      await Promise.all([...served.values()].map(({ feed }) => feed.close()));
-      await Promise.all([
-        runQueue.close(),
-        ...[...served.values()].map(({ commands }) => commands.queues.close()),
-      ]);
+      await Promise.all([...served.values()].map(closeOne));
+      await runQueue.close();
     },
   };
 }

@@ -62,7 +62,7 @@ function importedNote(session: string): ProfileNote {
   const now = Date.now();
   return {
     ...{ session, epoch: now, wipedEpoch: now, profileId: randomUUID() },
-    ...{ isWanted: false, isLinked: true, account: null },
+    ...{ isWanted: false, isLinked: true, account: null, record: null },
   };
 }
 

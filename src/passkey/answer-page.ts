@@ -60,7 +60,7 @@ export class AnswerPage {
       const command = passkeyCommand({
         id: view.id,
         options: view.options,
-        gateway: `${this.#options.gateway.url}/qr`,
+        gateway: this.#options.gateway.urlOf('/qr'),
       });
       const result = await page.evaluate(command);
       if (!(await page.evaluate(hasButton)) && this.#saidNoButton !== view.id) {

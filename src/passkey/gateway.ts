@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { parseJson } from '../contract/json.js';
+import { defaultSession, pathOfSession } from '../contract/names.js';
 import { operations } from '../contract/operations.js';
 import type { PasskeyCredential } from '../contract/passkey.js';
 
@@ -43,14 +44,21 @@ export class Gateway {
   /** Without a slash at the end. */
   readonly url: string;
   readonly #key: string | undefined;
+  readonly #session: string;
 
   /** Throws an {@link OperatorError} if the URL or the key cannot be used. */
-  constructor(url: string, key: string | undefined) {
+  constructor(url: string, key: string | undefined, session = defaultSession) {
     this.url = parseUrl(url);
     if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
       throw new OperatorError('the key has a character that no key has: copy it again');
     }
     this.#key = key;
+    this.#session = session;
+  }
+
+  /** The URL of a route of the session, from its path for `default`. */
+  urlOf(path: string): string {
+    return this.url + pathOfSession(this.#session, path);
   }
 
   /** WhatsApp's open request; null: there is none. */
@@ -122,7 +130,7 @@ export class Gateway {
     if (this.#key !== undefined) headers.authorization = `Bearer ${this.#key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     try {
-      const response = await fetch(this.url + path, {
+      const response = await fetch(this.urlOf(path), {
         ...{ method, headers },
         body: body === undefined ? null : JSON.stringify(body),
         // The key must not go elsewhere.

@@ -100,7 +100,7 @@ class Linking {
     }
     if (!hasAsked) {
       const why = state === 'passkey_required' && last_error !== null ? plain(last_error) : null;
-      const what = `${state === 'stopped' ? 'start it and scan' : 'scan'} the code at ${gateway.url}/qr`;
+      const what = `${state === 'stopped' ? 'start it and scan' : 'scan'} the code at ${gateway.urlOf('/qr')}`;
       this.#sayOnce(
         `waiting until WhatsApp asks for a passkey (the state is ${plain(state)}): ${why ?? what}`,
       );
@@ -127,7 +127,7 @@ class Linking {
     const code = plain(view.code).replace(/^(\w{4})(\w{4})$/, '$1-$2');
     const isSame = await this.#ask(`Does the phone show ${code}?`, view, [
       `if the phone shows ${code}, confirm it`,
-      `${gateway.url}/api/auth/passkey/confirm`,
+      gateway.urlOf('/api/auth/passkey/confirm'),
       JSON.stringify({ id: view.id, code }),
     ]);
     if (isSame === null) return;
@@ -139,7 +139,7 @@ class Linking {
     const { gateway, signal } = this.#options;
     const wants = await this.#ask('Try again?', view, [
       'to try again',
-      `${gateway.url}/api/auth/passkey/retry`,
+      gateway.urlOf('/api/auth/passkey/retry'),
       JSON.stringify({ id: view.id }),
     ]);
     if (wants === null) return;
@@ -174,7 +174,7 @@ class Linking {
     const { terminal, signal, pollMs = 2_000 } = this.#options;
     if (terminal.ask === null) {
       this.#sayOnce(
-        `${to}: POST ${url} with ${body}, or do it at ${this.#options.gateway.url}/qr`,
+        `${to}: POST ${url} with ${body}, or do it at ${this.#options.gateway.urlOf('/qr')}`,
         `ask ${view.id} ${view.step}`,
       );
       return null;

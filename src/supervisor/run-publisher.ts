@@ -1,6 +1,7 @@
 import type { OnBound } from '../contract/bounds.js';
 import { HoldlineError } from '../contract/errors.js';
 import type { Intent, LogoutResult } from '../contract/intent.js';
+import type { SessionRecord } from '../contract/session-record.js';
 import {
   type Account,
   composeStatus,
@@ -15,6 +16,7 @@ import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { trimEvents } from '../platform/store/event-writer.js';
 import { type Claim, claimRun, holdsLock, stepDown } from '../platform/store/run-store.js';
+import { restoreSession } from '../platform/store/session-register.js';
 import { endRun, publishStatus, type StatusWrite } from '../platform/store/state-store.js';
 import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 import { markWiped } from '../platform/store/wipe-store.js';
@@ -36,6 +38,7 @@ interface PublisherOptions {
   readonly session: string;
   readonly token: string;
   readonly startId: string;
+  readonly record: SessionRecord;
   readonly heartbeatTtlMs: number;
   readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
   /** The run has a new epoch. */
@@ -113,6 +116,8 @@ export class RunPublisher {
     }
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
+    const { redis, session, record } = this.#options;
+    await this.#retry(() => restoreSession(redis, session, record));
     this.#options.log.warn(
       { epoch: claim.epoch },
       'Redis lost data of the running session; wrote them again',

@@ -1,4 +1,5 @@
 import { messageOf } from '../contract/errors.js';
+import type { SessionRecord } from '../contract/session-record.js';
 import type { Account, SessionState } from '../contract/status.js';
 import { withDeadline } from '../platform/deadline.js';
 import { SessionBrowser } from './browser/session-browser.js';
@@ -17,6 +18,8 @@ export interface RunOptions extends RunContext {
   readonly startId: string;
   /** The token of the job's lock. */
   readonly token: string;
+  /** What is configured of the session. */
+  readonly record: SessionRecord;
   readonly lease: Lease;
   readonly supervisorId: string;
 }
@@ -50,7 +53,7 @@ export class SessionRun {
   #refencing: Promise<void> | null = null;
 
   constructor(options: RunOptions) {
-    const { config, redis, session, lease, token, startId, recorder, log } = options;
+    const { config, redis, session, lease, token, startId, record, recorder, log } = options;
     const { timing } = config;
     const epoch = () => this.#publisher.fence.epoch;
     const inBackground = (work: Promise<unknown>) => this.#inBackground(work);
@@ -62,7 +65,7 @@ export class SessionRun {
       onBound: recorder.onBound,
     });
     this.#browser = new SessionBrowser({
-      ...{ config, session, lease, snapshots, epoch, log },
+      ...{ config, session, record, lease, snapshots, epoch, log },
       forced: this.#forced,
     });
     this.#backup = new CredentialsBackup({
@@ -71,7 +74,7 @@ export class SessionRun {
       lost: lease.lost,
     });
     this.#publisher = new RunPublisher({
-      ...{ redis, lease, session, token, startId, log },
+      ...{ redis, lease, session, token, startId, record, log },
       heartbeatTtlMs: timing.heartbeatTtlMs,
       facts: {
         auth_dir: config.authDir,
@@ -110,6 +113,11 @@ export class SessionRun {
       onFenced: () => inBackground(this.#refence()),
       inBackground,
     });
+  }
+
+  /** Of the claim; 0 before it. */
+  get epoch(): number {
+    return this.#publisher.fence.epoch;
   }
 
   /** The living browser; null: there is none. */

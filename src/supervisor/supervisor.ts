@@ -3,6 +3,7 @@ import { type Job, type Queue, WaitingError } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
 import { isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
+import type { SessionRecord } from '../contract/session-record.js';
 import { collectGarbage } from '../platform/collect-garbage.js';
 import type { Config } from '../platform/config/config.js';
 import { pause, withDeadline } from '../platform/deadline.js';
@@ -10,8 +11,9 @@ import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/queues/job-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { keepSubscribed } from '../platform/redis/subscription.js';
-import { redisRetryMs } from '../platform/retry.js';
+import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { renewLock } from '../platform/store/run-store.js';
+import { findSessions } from '../platform/store/session-register.js';
 import { registerSupervisor, unregisterSupervisor } from '../platform/store/supervisor-registry.js';
 import { ActiveRuns } from './active-runs.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
@@ -182,18 +184,35 @@ export class Supervisor {
       renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
       log: runLog,
     });
-    const run = this.#createRun({ session, startId: start.data.startId, token, lease, log: runLog });
+    const record = await this.#readRecord(session, lease.lost).catch(() => undefined);
+    if (record == null) lease.stop();
+    if (record === null) return runLog.info('not starting the session: it has been deleted');
+    if (record === undefined) {
+      await this.#requeue(job, token);
+      throw new WaitingError();
+    }
+    const run = this.#createRun({ session, record, startId: start.data.startId, token, lease, log: runLog });
     const result = await this.#runs.during({ session, run, lease }, async () => {
       const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
       if (reached !== 'ended') await this.#requeue(job, token);
       return reached;
     });
     // Redis may be away for a long time, and then come back empty.
-    if (result === 'lost') this.#inBackground(this.#lostSessions.recover(session));
+    if (result === 'lost')
+      this.#inBackground(this.#lostSessions.recover({ session, record, epoch: run.epoch }));
     if (result !== 'ended') throw new WaitingError();
   }
 
-  #createRun(of: Pick<RunOptions, 'session' | 'startId' | 'token' | 'lease' | 'log'>): SessionRun {
+  /** What is configured of the session; null: it was deleted after it was started. Rejects when `lost` or the closing aborts. */
+  async #readRecord(session: string, lost: AbortSignal): Promise<SessionRecord | null> {
+    const [record = null] = await retryUntilSuccess(() => findSessions(this.#redis, [session]), {
+      ...{ signal: AbortSignal.any([this.#closing.signal, lost]), log: this.#options.log },
+      sentence: 'Redis refused to tell how the session is configured; trying again',
+    });
+    return record;
+  }
+
+  #createRun(of: Pick<RunOptions, 'session' | 'record' | 'startId' | 'token' | 'lease' | 'log'>): SessionRun {
     const { config, redisUrl } = this.#options;
     return new SessionRun({
       ...of,

@@ -7,6 +7,7 @@ import type { Caller } from '../../src/http/core/caller.js';
 import { guestQrPage } from '../../src/http/pages/guest-qr-page.js';
 import { homePage } from '../../src/http/pages/home-page.js';
 import { loginPage } from '../../src/http/pages/login-page.js';
+import { placeOfSession, topPlace } from '../../src/http/pages/place.js';
 import { problemPage, strayPage } from '../../src/http/pages/problem-page.js';
 import {
   codeFormPage,
@@ -18,6 +19,7 @@ import {
 import { qrLinkPage, qrLinkProblemPage } from '../../src/http/pages/qr-link-page.js';
 import { qrPage } from '../../src/http/pages/qr-page.js';
 import type { QrPageView } from '../../src/http/session/qr-page-view.js';
+import { sessionNotFound } from '../../src/http/session/session-register.js';
 import * as passkeySentences from '../../src/session-worker/passkey-sentences.js';
 import {
   linkedAccount as account,
@@ -111,8 +113,26 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
   };
   const operator = (view: QrPageView, needsKey = false, isOperator = true) => {
     const left = view.passkey !== null ? 534 : view.pairingCode === null ? 17 : 171;
-    return qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isOperator, isLoggedIn: needsKey });
+    return qrPage({
+      ...view,
+      baseUrl,
+      place: topPlace,
+      secondsLeft: left,
+      needsKey,
+      isOperator,
+      isLoggedIn: needsKey,
+    });
   };
+  const ready = qrSituation('ready', { account });
+  const sales = placeOfSession('sales');
+  const atSales = { path: '/sessions/sales/qr', search: '' };
+  const ofSession = (view: QrPageView) =>
+    qrPage({
+      ...{ ...view, baseUrl, place: sales, secondsLeft: 17 },
+      ...{ needsKey: true, isOperator: true, isLoggedIn: true },
+    });
+  const home = (sessions: ReturnType<typeof listed>, isLoggedIn: boolean) =>
+    homePage({ list: { sessions, next_cursor: null }, baseUrl, isLoggedIn });
   const command = passkeyCommand({ ...askedForPasskey, gateway: `${baseUrl}/qr`, showsAnswer: true });
   const down = new ApiError('redis_unavailable', 'Redis does not answer');
   const forbidden = new ApiError('forbidden', 'this needs the scope admin; this caller has read');
@@ -127,10 +147,10 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
       operator(passkeySituation('failed', 'the phone did not go on in time'), false, false),
     ],
     ['qr/stopped-with-keys', operator(qrSituation('stopped'), true)],
-    ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view)] as const),
+    ...Object.entries(views).map(([name, view]) => [`guest/${name}`, guestQrPage(view, topPlace)] as const),
     ['problem/redis-down', problemPage(down, request)],
     ['problem/forbidden', problemPage(forbidden, request)],
-    ['problem/forbidden-for-a-guest', problemPage(forbidden, { caller: guest })],
+    ['problem/forbidden-for-a-guest', problemPage(forbidden, { ...request, caller: guest })],
     ['problem/no-such-page', strayPage(new ApiError('not_found', 'there is nothing at this path'), request)],
     ['problem/host-not-served', strayPage(host, request)],
     ['form/logout', logoutFormPage],
@@ -164,9 +184,29 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['login/ended', loginPage({ next: 'qr', ended: 'login' })],
     ['login/link-ended', loginPage({ next: 'qr', ended: 'link' })],
     ['login/wrong-key', loginPage({ next: 'qr', error: new ApiError('unauthorized', 'not known here') })],
-    ['home/ready', homePage({ status: qrSituation('ready', { account }).status, baseUrl, isLoggedIn: true })],
-    ['home/stopped', homePage({ status: qrSituation('stopped').status, baseUrl, isLoggedIn: false })],
+    ['home/ready', home(listed('default', ready), true)],
+    ['home/stopped', home(listed('default', qrSituation('stopped')), false)],
+    [
+      'home/sessions',
+      home(
+        [
+          ...listed('default', ready),
+          ...['sales', 'support-2', 'w'.repeat(64)].flatMap((name) => listed(name, qrSituation('starting'))),
+        ],
+        true,
+      ),
+    ],
+    ['home/bound-key', home(listed('sales', ready), true)],
+    ['session/ready', ofSession(ready)],
+    ['session/qr', ofSession({ ...qrSituation('qr'), ...withQr(image) })],
+    ['session/stopped', ofSession(qrSituation('stopped'))],
+    ['session/not-found', problemPage(sessionNotFound('sales'), { ...request, target: atSales })],
+    ['session/redis-down', problemPage(down, { ...request, target: atSales })],
   ]);
+}
+
+function listed(session: string, { status }: QrPageView) {
+  return [{ session, created_at: null, metadata: {}, status: { ...status, session } }];
 }
 
 function withError(view: QrPageView, last_error: string): QrPageView {

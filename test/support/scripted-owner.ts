@@ -26,6 +26,7 @@ export interface ScriptedOwner {
 }
 
 export interface ScriptedRun {
+  readonly session: string;
   readonly epoch: number;
   readonly startId: string;
   /** Resolves to the first intent. */
@@ -184,6 +185,7 @@ function startLife(redis: Redis, facts: LifeFacts): Life {
   }
 
   const run: ScriptedRun = {
+    session,
     epoch,
     startId,
     intent: asked.promise,

@@ -2,10 +2,12 @@ import type { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { intentChannel, sessionKeys } from '../../src/contract/keys.js';
 import { defaultSession, sessionsQueue } from '../../src/contract/names.js';
+import { unconfigured } from '../../src/contract/session-record.js';
 import { formatFence, type Status } from '../../src/contract/status.js';
 import { openQueue } from '../../src/platform/queues/job-queue.js';
 import { startJobOptions } from '../../src/platform/queues/start-queue.js';
 import { requestEnd } from '../../src/platform/store/intent-store.js';
+import { restoreSession } from '../../src/platform/store/session-register.js';
 import { parseStatus } from '../../src/platform/store/state-store.js';
 import { eventually } from './eventually.js';
 
@@ -34,6 +36,7 @@ export class SessionObserver {
   }
 
   async start(): Promise<void> {
+    await restoreSession(this.redis, this.session, unconfigured);
     const { name, data, options } = startJobOptions(this.session);
     await this.#queue.add(name, data, options);
   }

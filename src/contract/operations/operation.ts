@@ -29,7 +29,7 @@ export interface Operation<
   readonly httpNote?: string;
   readonly routes: readonly OperationRoute[];
   /** The operation's heading in the OpenAPI document. */
-  readonly tag: 'Messages' | 'Session' | 'About';
+  readonly tag: 'Messages' | 'Session' | 'Sessions' | 'About';
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;
@@ -54,6 +54,8 @@ export interface Operation<
   readonly command?: Command;
   /** Of a success; absent: 200. */
   readonly status?: 202;
+  /** It answers 201 instead of 200 if it has made something. */
+  readonly mayCreate?: true;
   /** A `local` operation that takes `Prefer: wait`, because it may take long. Those of another delivery always take it. */
   readonly takesWait?: true;
   /** Refusals beyond those that follow from the rest of the row. */
@@ -72,6 +74,8 @@ export interface OperationRoute {
   readonly method: Method;
   /** `{name}` stands for one segment. Its value is the input's field of that name. */
   readonly path: string;
+  /** It is at no path of a named session. */
+  readonly isOfDefault?: true;
   /** Names the method of a generated client. Absent: the name of the operation. */
   readonly operationId?: string;
 }

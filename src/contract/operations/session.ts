@@ -5,10 +5,6 @@ import { phoneNumberSchema } from '../whatsapp.js';
 import { readyStatus, statusWithQr } from './examples.js';
 import { operation } from './operation.js';
 
-const shortestTtlS = 10;
-const longestTtlS = 86_400;
-const ttlRule = `ttl_s must be a whole number from ${shortestTtlS} to ${longestTtlS}`;
-
 /** Unknown fields of a body are refused. Unknown parameters of a query are ignored. */
 const noInput = z.strictObject({});
 
@@ -40,8 +36,8 @@ export const sessionOperations = {
     summary: 'The name of the product, its MCP endpoint, the status and the backup of the login',
     description: 'The same answer at both paths.',
     routes: [
-      { method: 'GET', path: '/' },
-      { method: 'GET', path: '/health', operationId: 'getHealth' },
+      { method: 'GET', path: '/', isOfDefault: true },
+      { method: 'GET', path: '/health', isOfDefault: true, operationId: 'getHealth' },
     ],
     tag: 'About',
     tool: null,
@@ -147,36 +143,6 @@ export const sessionOperations = {
     needs: null,
     errors: ['timeout'],
     example: { input: {}, output: { ok: true } },
-  }),
-  qrLinks: operation({
-    summary: 'A one-time link to the QR, for a person without a key',
-    description:
-      'Send it to the person who has the phone. The link opens a page with a button, so that a link preview does not use it up. After a press of the button, that browser sees the code and the state for 10 minutes, and nothing else.',
-    routes: [{ method: 'POST', path: '/api/qr-links' }],
-    tag: 'Session',
-    tool: null,
-    scope: 'admin',
-    isLimited: true,
-    input: z.strictObject({
-      ttl_s: z
-        .int({ error: ttlRule })
-        .min(shortestTtlS, { error: ttlRule })
-        .max(longestTtlS, { error: ttlRule })
-        .default(600)
-        .describe('how long the link can be opened, in seconds'),
-    }),
-    output: z.object({ ok: z.literal(true), url: z.url(), expires_at: z.iso.datetime() }),
-    delivery: 'local',
-    needs: null,
-    errors: [],
-    example: {
-      input: { ttl_s: 600 },
-      output: {
-        ok: true,
-        url: 'http://127.0.0.1:8790/link/rdJx0eO4yM6JQO1kGQh2y4ZtT0m5V9oU8a3bC7dEfGh',
-        expires_at: '2026-01-01T10:10:00.000Z',
-      },
-    },
   }),
   logout: operation({
     summary: 'Unlink the device and wipe the credentials',

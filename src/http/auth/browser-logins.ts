@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
 import { parseAs } from '../../contract/json.js';
 import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
-import { defaultSession } from '../../contract/names.js';
+import { defaultSession, isSessionName } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -26,7 +26,8 @@ export interface BrowserLogins {
   check(logins: readonly BrowserLogin[]): Promise<LoginCheck[]>;
   /** Makes a link to a session's QR for one guest. Returns its token. `maker`: the name of an API key, `''` without keys. */
   makeQrLink(session: string, maker: string, ttlS: number): Promise<string>;
-  isQrLink(session: string, token: string): Promise<boolean>;
+  /** The session of a link that can be opened; null: it has been used, has expired or never existed. */
+  sessionOfQrLink(token: string): Promise<string | null>;
   /** `usesUp`: the link cannot be opened again. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
   openGuestLogin(session: string, token: string, usesUp: boolean): Promise<string | null>;
 }
@@ -141,13 +142,12 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       return token;
     },
 
-    async isQrLink(session, token) {
-      const keys = [accountKeyOf(session), qrLinkKey(sha256Hex(token))];
-      const [note, json] = await viaRedis(() => redis.mget(...keys));
-      const link = parseAs(storedLoginSchema, json);
-      const account = accountGeneration(note);
-      if (link === null || link.session !== session || link.account !== account) return false;
-      return apiKeys.isEmpty || validKeyOf('guest', link, account) !== null;
+    async sessionOfQrLink(token) {
+      const link = parseAs(storedLoginSchema, await viaRedis(() => redis.get(qrLinkKey(sha256Hex(token)))));
+      if (link === null || !isSessionName(link.session)) return null;
+      const account = accountGeneration(await viaRedis(() => redis.get(accountKeyOf(link.session))));
+      if (link.account !== account) return null;
+      return apiKeys.isEmpty || validKeyOf('guest', link, account) !== null ? link.session : null;
     },
 
     async openGuestLogin(session, token, usesUp) {

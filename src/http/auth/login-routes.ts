@@ -121,7 +121,7 @@ function endedIn(search: string): 'login' | 'link' | null {
 function nextIn(search: string): string {
   const next = new URLSearchParams(search).get('next');
   if (next === '' || next === '.') return '.';
-  return next === 'docs' ? next : 'qr';
+  return next === 'docs' || /^sessions\/[a-z0-9-]{1,64}\/qr$/.test(next ?? '') ? (next as string) : 'qr';
 }
 
 /** The browser followed a link of another site, and so left its cookies out. */

@@ -1,11 +1,12 @@
 import { ApiError } from '../../contract/errors.js';
-import type { Exchange } from '../core/exchange.js';
+import { pathOfSession } from '../../contract/names.js';
+import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
 import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
 import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
 import type { QrPageView } from '../session/qr-page-view.js';
-import type { SessionRoute } from '../session-routes.js';
+import type { Sessions } from '../sessions.js';
 import { guestLoginTtlS } from './browser-logins.js';
 import { cookieHeaders, guestCookie } from './cookies.js';
 import type { LoginParts } from './login-routes.js';
@@ -15,28 +16,40 @@ export function qrLinkPath(token: string): string {
   return `/link/${token}`;
 }
 
+interface QrLinkParts extends Pick<LoginParts, 'logins' | 'log'> {
+  readonly sessions: Pick<Sessions, 'find'>;
+}
+
 /** GET shows a page with a button. The button's POST uses up the link, unless the session is not started, and redirects to the QR. */
-export function createQrLinkRoutes({ logins, log }: Pick<LoginParts, 'logins' | 'log'>): SessionRoute[] {
+export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Route[] {
   const route = { path: qrLinkPath('{token}'), scope: 'open', problemPage: qrLinkProblemPage } as const;
+  const sessionOf = async ({ parameters: { token = '' } }: Exchange) => {
+    const session = isToken(token) ? await logins.sessionOfQrLink(token) : null;
+    if (session === null) throw invalidLink();
+    return { session, token };
+  };
   return [
     {
       ...{ ...route, method: 'GET', doc: pageDoc },
-      async handle({ response, parameters }, { name }) {
-        if (!(await logins.isQrLink(name, tokenOf(parameters)))) throw invalidLink();
-        send(response, 200, htmlType, qrLinkPage, pageHeaders);
+      async handle(exchange) {
+        await sessionOf(exchange);
+        send(exchange.response, 200, htmlType, qrLinkPage, pageHeaders);
       },
     },
     {
       ...{ ...route, method: 'POST', doc: buttonDoc },
-      async handle({ response, parameters, admission, address }, { name, readQrPage }) {
-        const token = tokenOf(parameters);
-        if (!(await logins.isQrLink(name, token))) throw invalidLink();
+      async handle(exchange) {
+        const { response, admission, address } = exchange;
+        const { session, token } = await sessionOf(exchange);
+        const { readQrPage } = await sessions.find(exchange.caller, session).catch((error) => {
+          throw error instanceof ApiError && error.code === 'session_not_found' ? invalidLink() : error;
+        });
         const usesUp = mayShowCode(await readQrPage());
-        const id = await logins.openGuestLogin(name, token, usesUp);
+        const id = await logins.openGuestLogin(session, token, usesUp);
         if (id === null) throw invalidLink();
-        log.info({ address }, 'a QR link was opened');
+        log.info({ session, address }, 'a QR link was opened');
         response.writeHead(303, {
-          location: '../qr',
+          location: `..${pathOfSession(session, '/qr')}`,
           'set-cookie': cookieHeaders(guestCookie, id, guestLoginTtlS, admission.baseUrl),
         });
         response.end();
@@ -71,15 +84,10 @@ const buttonDoc: RouteDoc = {
   responses: {
     303: {
       description:
-        'Redirects to `/qr`, with a cookie that gives access to the code and its events for 10 min',
+        'Redirects to the page with the code, with a cookie that gives access to the code and its events for 10 min',
     },
   },
 };
-
-function tokenOf({ token = '' }: Exchange['parameters']): string {
-  if (!isToken(token)) throw invalidLink();
-  return token;
-}
 
 /** There is a code, or one can come without anybody's action. A link that is opened earlier can be opened again. */
 function mayShowCode({ status, heartbeat, start }: QrPageView): boolean {

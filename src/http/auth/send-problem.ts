@@ -5,6 +5,7 @@ import { acceptsHtml } from '../core/headers.js';
 import { rootPath } from '../core/host-origin-guard.js';
 import { htmlType, send, sendError } from '../core/responses.js';
 import { pageHeaders } from '../pages/layout.js';
+import { placeOf } from '../pages/place.js';
 import { strayPage } from '../pages/problem-page.js';
 import { guestCookie, hasCookie, loginCookie } from './cookies.js';
 
@@ -19,7 +20,7 @@ export function sendProblem(exchange: Exchange, error: ApiError, route: Route | 
   const [path = '', ...search] = (request.url ?? '').split('?');
   if (error.code === 'unauthorized' && route?.scope !== 'open') {
     // A path that does not exist may be any number of levels deep.
-    const base = route === undefined ? rootPath(admission) : '';
+    const base = route === undefined ? rootPath(admission) : placeOf(path).root;
     const next = route === undefined ? '' : path.slice(1);
     response.writeHead(303, { location: `${base}login?next=${next}${endedParameter(request)}` }).end();
     return;

@@ -45,7 +45,7 @@ export async function acceptSend(
   if (earlier !== null) return earlier;
 
   const view = await run.readView();
-  const readiness = judgeReadiness(view, call.baseUrl, operations.send.needs);
+  const readiness = judgeReadiness(view, call, operations.send.needs);
   if (readiness.type === 'refused') throw readiness.error;
   const data: SendJob = {
     phoneNumber: input.phone_number ?? null,

@@ -11,7 +11,7 @@ export async function answerPasskey(
   call: CommandCall,
 ): Promise<OutputOf<'passkeyAnswer'>> {
   const { needs } = operations.passkeyAnswer;
-  const readiness = judgeReadiness(await context.run.readView(), call.baseUrl, needs);
+  const readiness = judgeReadiness(await context.run.readView(), call, needs);
   // Then nobody would take it.
   if (readiness.type === 'refused') throw readiness.error;
   if (readiness.type === 'coming') throw notReadyInTime(readiness.state);

@@ -27,6 +27,8 @@ export interface SessionCommandContext {
 /** One call of a command: who calls, and how long the caller waits. */
 export interface CommandCall {
   readonly baseUrl: string;
+  /** The name of the session that is called. */
+  readonly session: string;
   readonly requestId: string;
   /** The name under which limits count the caller. */
   readonly callerName: string;

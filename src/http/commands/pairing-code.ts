@@ -24,7 +24,7 @@ export async function pairingCode(
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
-      const readiness = judgeReadiness(view, call.baseUrl, needs);
+      const readiness = judgeReadiness(view, call, needs);
       if (outcome !== null) {
         const { code, expires_at } = parseAnswer('pairingCode', answer, {
           outcome,

@@ -49,7 +49,7 @@ async function untilAnswered(
   try {
     for (;;) {
       const [view, outcome] = await Promise.all([run.readView(), pending?.outcome() ?? null]);
-      const readiness = judgeReadiness(view, call.baseUrl, operations[operation].needs);
+      const readiness = judgeReadiness(view, call, operations[operation].needs);
       if (outcome !== null) return { outcome, readiness, state: view.status.state };
       if (readiness.type === 'refused') {
         refusedAt ??= performance.now();

@@ -1,8 +1,10 @@
 import { ApiError } from '../../contract/errors.js';
+import { pathOfSession } from '../../contract/names.js';
 import type { Operation } from '../../contract/operations.js';
 import { noPasskeyAsked } from '../../contract/passkey.js';
 import type { SessionState } from '../../contract/status.js';
 import type { RunView } from '../session/run-view.js';
+import type { CommandCall } from './command-context.js';
 
 /** What a session's state means for a command. */
 export type Readiness =
@@ -14,16 +16,18 @@ export type Readiness =
   | { readonly type: 'refused'; readonly error: ApiError };
 
 /**
- * `baseUrl` is for the sentence of a refusal, which says what a person must do. `needs`: the state that the row of the operation
+ * `place` is for the sentence of a refusal, which says what a person must do. `needs`: the state that the row of the operation
  * names.
  */
 export function judgeReadiness(
   view: RunView,
-  baseUrl: string,
+  place: Pick<CommandCall, 'baseUrl' | 'session'>,
   needs: NonNullable<Operation['needs']>,
 ): Readiness {
   const { heartbeat, job, status } = view;
   const { state } = status;
+  const qrUrl = place.baseUrl + pathOfSession(place.session, '/qr');
+  const start = `POST ${pathOfSession(place.session, '/api/auth/start')}`;
   // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };
   if (state === needs) return { type: 'ready' };
@@ -37,19 +41,19 @@ export function judgeReadiness(
       return { type: 'coming', state };
     case 'disconnected':
       if (heartbeat === 'live') return { type: 'coming', state };
-      return { type: 'refused', error: heartbeat === 'ended' ? loginFailed(view) : notStarted() };
+      return { type: 'refused', error: heartbeat === 'ended' ? loginFailed(view, start) : notStarted(start) };
     case 'auth_failure':
-      return { type: 'refused', error: loginFailed(view) };
+      return { type: 'refused', error: loginFailed(view, start) };
     case 'qr':
       return {
         type: 'refused',
-        error: new ApiError('login_required', `no phone is linked; scan the QR at ${baseUrl}/qr first`),
+        error: new ApiError('login_required', `no phone is linked; scan the QR at ${qrUrl} first`),
       };
     // For `needs: 'qr'` too: a new code would end the login that waits for the passkey.
     case 'passkey_required':
-      return { type: 'refused', error: passkeyRequired(baseUrl) };
+      return { type: 'refused', error: passkeyRequired(qrUrl) };
     case 'stopped':
-      return { type: 'refused', error: notStarted() };
+      return { type: 'refused', error: notStarted(start) };
     default:
       return state satisfies never;
   }
@@ -69,19 +73,19 @@ function linkedAlready(): ApiError {
   });
 }
 
-function passkeyRequired(baseUrl: string): ApiError {
+function passkeyRequired(qrUrl: string): ApiError {
   return new ApiError(
     'login_required',
-    `no phone is linked: WhatsApp asks the person for a passkey; ${baseUrl}/qr says how a person gives it`,
+    `no phone is linked: WhatsApp asks the person for a passkey; ${qrUrl} says how a person gives it`,
   );
 }
 
-function notStarted(): ApiError {
-  const httpHint = 'POST /api/auth/start first';
+function notStarted(start: string): ApiError {
+  const httpHint = `${start} first`;
   return new ApiError('session_not_started', 'the session is not started', { httpHint });
 }
 
-function loginFailed({ status }: RunView): ApiError {
+function loginFailed({ status }: RunView, start: string): ApiError {
   const reason = status.last_error ?? 'the run ended without a reason';
-  return new ApiError('login_failed', reason, { httpHint: 'POST /api/auth/start tries again' });
+  return new ApiError('login_failed', reason, { httpHint: `${start} tries again` });
 }

@@ -5,6 +5,7 @@ import {
   unknownSend,
 } from '../../contract/command-jobs.js';
 import { ApiError, type ApiErrorCode } from '../../contract/errors.js';
+import { pathOfSession } from '../../contract/names.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { type AcceptedSend, acceptSend, type IdempotencyKey } from './accept-send.js';
 import type { CommandCall, SessionCommandContext } from './command-context.js';
@@ -35,7 +36,7 @@ export async function sendMessage(
   const headers: Record<string, string> = accepted.isReplay ? { 'idempotent-replayed': 'true' } : {};
   if (outcome?.status === 'sent') return { status: 200, body: outcome.result, headers };
   if (outcome !== null) throw notSent(id, outcome, headers);
-  const url = call.baseUrl + jobPath(id);
+  const url = call.baseUrl + pathOfSession(call.session, jobPath(id));
   return {
     status: 202,
     body: { ...composeJobView(id, job, data, null), url },

@@ -5,9 +5,8 @@ import type { OnBound } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { readJson } from '../core/body.js';
 import type { CorsHeaderNames } from '../core/cors.js';
-import type { Exchange } from '../core/exchange.js';
+import type { Exchange, Route } from '../core/exchange.js';
 import { jsonType, send } from '../core/responses.js';
-import type { SessionRoute } from '../session-routes.js';
 import { mcpDoc } from './doc.js';
 import { plainly } from './protocol-errors.js';
 import { createTransport, type McpParts } from './transport.js';
@@ -25,17 +24,17 @@ export const mcpHeaderNames: CorsHeaderNames = {
  * `POST /mcp`: the Model Context Protocol over Streamable HTTP. Each answer is one JSON document. An error of HTTP has the error
  * shape of the API. An error in the message has that of the protocol.
  */
-export function createMcpRoute(parts: McpParts): SessionRoute {
+export function createMcpRoute(parts: McpParts): Route {
   const answer = createTransport(parts);
   return {
     // The scope of a tool is checked when it is called.
     ...{ method: 'POST', path: '/mcp', scope: 'read', doc: mcpDoc },
-    async handle(exchange, session) {
+    async handle(exchange) {
       const { request, response } = exchange;
       response.addHeader('mcp-session-id', sessionIdOf(request));
       const message = await readMessage(exchange, parts.onBound);
       if (message === null) return;
-      const { status, json } = await answer({ exchange, session }, message);
+      const { status, json } = await answer(exchange, message);
       if (json === null) response.writeHead(status).end();
       else send(response, status, jsonType, JSON.stringify(plainly(json, message)));
     },

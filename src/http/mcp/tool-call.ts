@@ -1,5 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
+import { defaultSession, pathOfSession } from '../../contract/names.js';
 import { isOfDeployment } from '../../contract/operations.js';
 import { loginEnded } from '../auth/api-keys.js';
 import { authorize } from '../core/caller.js';
@@ -14,7 +15,7 @@ import {
   type Handlers,
   refuseIfLoginEnded,
 } from '../operations/call.js';
-import type { Session } from '../sessions.js';
+import type { Sessions } from '../sessions.js';
 import { failureText } from './error-hints.js';
 import { jobHints } from './job-hints.js';
 import { tools } from './tools.js';
@@ -23,7 +24,7 @@ import { untrustedTextNotice } from './untrusted-text.js';
 export interface ToolCall {
   readonly handlers: Handlers;
   readonly exchange: Exchange;
-  readonly session: Session;
+  readonly sessions: Pick<Sessions, 'find'>;
   readonly name: string;
   readonly input: Record<string, unknown>;
 }
@@ -33,22 +34,24 @@ const commandWaitS = 45;
 
 /** Runs the same handler as the REST route. Never throws: a failure becomes a result that an agent can read. */
 export async function callTool(
-  { handlers, exchange, session, name, input }: ToolCall,
+  { handlers, sessions, exchange, name, input }: ToolCall,
   onFailure: (error: ApiError) => void,
 ): Promise<CallToolResult> {
   const { baseUrl } = exchange.admission;
+  let session = defaultSession;
   try {
     const tool = tools.get(name);
     if (tool === undefined) throw new Error(`there is no tool ${name}`);
     const { operation } = tool;
     authorize(exchange.caller, operation);
     if (operation.isLimited) await exchange.countRequest();
-    const { idempotency_key = null, ...fields } = parseInput(tool.input, input);
+    const { idempotency_key = null, session: named, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
     const key = idempotency_key as string | null;
+    session = (named as string | undefined) ?? defaultSession;
     const call = isOfDeployment(tool.name)
       ? composeDeploymentCall(exchange, operation, key)
-      : composeCall(exchange, session, operation, key);
+      : composeCall(exchange, await sessions.find(exchange.caller, session), operation, key);
     const preferredWaitS = call.preferredWaitS ?? (operation.delivery === 'local' ? null : commandWaitS);
     const { body } = await handler(fields as never, { ...call, preferredWaitS });
     refuseIfLoginEnded(exchange, operation);
@@ -56,7 +59,7 @@ export async function callTool(
   } catch (thrown) {
     const error = exchange.hasLoginEnded ? loginEnded() : toApiError(thrown);
     onFailure(error);
-    return { ...result(failureText(error, baseUrl)), isError: true };
+    return { ...result(failureText(error, baseUrl + pathOfSession(session, '/qr'))), isError: true };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { type Operation, type OperationName, rows } from '../../contract/operations.js';
+import { sessionNameSchema } from '../../contract/names.js';
+import { isOfDeployment, type Operation, type OperationName, rows } from '../../contract/operations.js';
 import { idempotencyKeyPattern } from '../core/headers.js';
 
 /** The tools of the table of operations, as an agent sees them. */
@@ -22,6 +23,10 @@ const idempotencyKey = z
     'Make up a new one for each message. If you do not know the outcome of a call, repeat it with the same key: the message is not sent twice.',
   );
 
+const whichSession = sessionNameSchema
+  .optional()
+  .describe('The account, by the name of its session. Left out: `default`.');
+
 export const tools: ReadonlyMap<string, OperationTool> = new Map(
   rows.flatMap(([name, operation]) => {
     const tool = toolOf(name, operation);
@@ -40,10 +45,10 @@ export function toolDefinitions(baseUrl: string): Tool[] {
 function toolOf(name: OperationName, operation: Operation): OperationTool | null {
   const { tool, summary, description, delivery } = operation;
   if (tool === null) return null;
-  const input =
-    operation.delivery === 'once'
-      ? operation.input.extend({ idempotency_key: idempotencyKey })
-      : operation.input;
+  const input = operation.input.extend({
+    ...(delivery === 'once' ? { idempotency_key: idempotencyKey } : {}),
+    ...(isOfDeployment(name) ? {} : { session: whichSession }),
+  });
   // Some clients refuse a tool whose schema begins with `oneOf`.
   const { $schema: _dialect, oneOf: _rule, ...inputSchema } = z.toJSONSchema(input, { io: 'input' });
   return {

@@ -9,21 +9,16 @@ import type { Logger } from '../../platform/logger.js';
 import type { Exchange } from '../core/exchange.js';
 import type { FailureLog } from '../core/failure-log.js';
 import type { Handlers } from '../operations/call.js';
-import type { Session } from '../sessions.js';
+import type { Sessions } from '../sessions.js';
 import { type CallTool, protocolServer } from './protocol-server.js';
 import { callTool } from './tool-call.js';
 
 export interface McpParts {
   readonly handlers: Handlers;
+  readonly sessions: Pick<Sessions, 'find'>;
   readonly log: Logger;
   readonly failures: FailureLog;
   readonly onBound: OnBound;
-}
-
-/** The exchange of one message, and the session that its tools use. */
-export interface McpCall {
-  readonly exchange: Exchange;
-  readonly session: Session;
 }
 
 export interface McpAnswer {
@@ -38,12 +33,12 @@ export interface McpAnswer {
  */
 export function createTransport(
   parts: McpParts,
-): (call: McpCall, message: JSONRPCMessage) => Promise<McpAnswer> {
-  const calls = new WeakMap<Request, McpCall>();
+): (exchange: Exchange, message: JSONRPCMessage) => Promise<McpAnswer> {
+  const exchanges = new WeakMap<Request, Exchange>();
   const serverFor = (request: Request | undefined) => {
-    const call = request && calls.get(request);
-    if (call === undefined) throw new Error('the message has no exchange');
-    return protocolServer(call.exchange.admission.baseUrl, toolsFor(call, parts));
+    const exchange = request && exchanges.get(request);
+    if (exchange === undefined) throw new Error('the message has no exchange');
+    return protocolServer(exchange.admission.baseUrl, toolsFor(exchange, parts));
   };
   // No subscriptions: the list of tools never changes, and a stream would tie the client to this replica.
   const handshakeless = createMcpHandler(({ requestInfo }) => serverFor(requestInfo), {
@@ -65,9 +60,9 @@ export function createTransport(
     }
   }
 
-  return async (call, message) => {
-    const request = webRequest(call.exchange);
-    calls.set(request, call);
+  return async (exchange, message) => {
+    const request = webRequest(exchange);
+    exchanges.set(request, exchange);
     const response = (await isLegacyRequest(request, message))
       ? await answerWithHandshake(request, message)
       : await handshakeless.fetch(request, { parsedBody: message });
@@ -87,9 +82,9 @@ function webRequest({ request, admission }: Exchange): Request {
   return new Request(`${admission.baseUrl}/mcp`, { method: 'POST', headers });
 }
 
-function toolsFor({ exchange, session }: McpCall, { handlers, failures, onBound }: McpParts): CallTool {
+function toolsFor(exchange: Exchange, { handlers, sessions, failures, onBound }: McpParts): CallTool {
   return (name, input) =>
-    callTool({ handlers, exchange, session, name, input }, (error) => {
+    callTool({ handlers, sessions, exchange, name, input }, (error) => {
       if (error.bound !== null) onBound(error.bound);
       // The answer is 200, so the log line of the request does not show the failure.
       if (error.status < 500) return;

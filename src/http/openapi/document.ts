@@ -7,6 +7,7 @@ import { operationPaths } from './operation-paths.js';
 import { routePaths, withPages } from './route-paths.js';
 import { componentSchemas } from './schemas.js';
 import { securitySchemes } from './security.js';
+import { sessionPathsTag, withSessionPaths } from './session-paths.js';
 
 /** The whole document, without the server's URL. It describes the table of operations and the routes with a `doc`. */
 export function openApiDocument(routes: readonly Route[]): JsonObject {
@@ -16,7 +17,7 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       title: 'Holdline',
       version: productVersion,
       description:
-        'One linked WhatsApp account behind a plain HTTP API. Every error has the same shape, and its `error.code` is stable. If the server has API keys, a request needs a key with the scope of its operation: `read`, `send` or `admin`. Each scope includes those before it. A caller may have only a limited number of requests under way; more get 429 `rate_limited`.',
+        'Linked WhatsApp accounts behind a plain HTTP API. Each account is a session with a name. The paths without a name are those of the session `default`. Every error has the same shape, and its `error.code` is stable. If the server has API keys, a request needs a key with the scope of its operation: `read`, `send` or `admin`. Each scope includes those before it. A caller may have only a limited number of requests under way; more get 429 `rate_limited`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [],
@@ -24,10 +25,12 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       // Pages show the operations in this order.
       { name: 'Messages', description: 'Sending and reading.' },
       { name: 'Session', description: 'Linking the phone; starting and ending the session.' },
+      { name: 'Sessions', description: 'Making, listing and deleting sessions.' },
       { name: 'Events', description: 'What happens in the session.' },
       { name: 'About', description: 'This server and document, the tools for agents, the probes.' },
+      sessionPathsTag,
     ],
-    paths: { ...withPages(operationPaths(), routes), ...routePaths(routes) },
+    paths: withSessionPaths({ ...withPages(operationPaths(), routes), ...routePaths(routes) }, routes),
     components: { schemas: componentSchemas(), parameters, headers, securitySchemes },
   };
 }

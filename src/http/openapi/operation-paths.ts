@@ -1,5 +1,5 @@
 import { hasBody, refusalsOf, takesWait } from '../../contract/operations/operation.js';
-import { type Operation, rows } from '../../contract/operations.js';
+import { isOfDeployment, type Operation, rows } from '../../contract/operations.js';
 import { bodyLimits } from '../core/body.js';
 import type { JsonObject } from '../core/route-doc.js';
 import { bodyBoundOf } from '../operations/rest.js';
@@ -16,7 +16,9 @@ export function operationPaths(): Paths {
   const paths: Paths = {};
   for (const [name, operation] of rows) {
     operation.routes.forEach(({ method, path, operationId = name }) => {
-      const item = describe(operation, method, path, operationId);
+      const ofSession = isOfDeployment(name) ? [] : (['session_not_found'] as const);
+      const errors = [...operation.errors, ...ofSession];
+      const item = describe({ ...operation, errors }, method, path, operationId);
       paths[path] = { ...paths[path], [method.toLowerCase()]: item };
     });
   }
@@ -114,10 +116,11 @@ function headerParametersOf(operation: Operation): JsonObject[] {
 }
 
 function successesOf(operation: Operation): Record<string, JsonObject> {
-  const { output, delivery, summary, status = 200 } = operation;
+  const { output, delivery, summary, status = 200, mayCreate } = operation;
   const headers: HeaderName[] = ['RequestId', ...resultHeadersOf(operation)];
   const example = { ...(operation.example.output as JsonObject) };
-  if (delivery !== 'once') return { [status]: success(summary, headers, refOf(output), example) };
+  const found = success(summary, headers, refOf(output), example);
+  if (delivery !== 'once') return mayCreate ? { [status]: found, 201: found } : { [status]: found };
   return {
     200: success('WhatsApp has the message', headers, refOf(output), example),
     202: success(

@@ -1,4 +1,5 @@
-import { logoutResults } from '../../contract/intent.js';
+import { defaultSession } from '../../contract/names.js';
+import type { SessionView } from '../../contract/operations/deployment.js';
 import {
   type CommandInputOf,
   type ForwardedOperationName,
@@ -17,9 +18,13 @@ import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
 import { sendMessage } from '../commands/send-message.js';
 import { findJobView } from '../commands/send-status.js';
+import { type Caller, mayReach } from '../core/caller.js';
 import { Json } from '../core/responses.js';
-import { endSession } from '../session/end-session.js';
+import { deleteSession, onlyLoggedOut } from '../session/delete-session.js';
+import { endSession, logOut } from '../session/end-session.js';
+import { type SessionRegister, sessionNotFound } from '../session/session-register.js';
 import { startSession } from '../session/start-session.js';
+import type { Sessions } from '../sessions.js';
 import type { AnyHandler, Call, Handlers, Result } from './call.js';
 
 /**
@@ -27,9 +32,11 @@ import type { AnyHandler, Call, Handlers, Result } from './call.js';
  * its function in the session worker are enough.
  */
 export function createHandlers(
+  sessions: Sessions,
   logins: Pick<BrowserLogins, 'makeQrLink'>,
   limits: Pick<RateLimits, 'countPasskeyCall'>,
 ): Handlers {
+  const { register } = sessions;
   const own: Omit<Handlers, ForwardedOperationName> = {
     async health(_input, { session, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
@@ -78,21 +85,54 @@ export function createHandlers(
       return { body: { ok: true } };
     },
 
-    async qrLinks({ ttl_s }, { session, baseUrl, keyName }) {
-      const token = await logins.makeQrLink(session.name, keyName, ttl_s);
+    async qrLinks({ ttl_s, session }, { caller, baseUrl, keyName }) {
+      await register.assertExists(caller, session);
+      const token = await logins.makeQrLink(session, keyName, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: baseUrl + qrLinkPath(token), expires_at } };
     },
 
+    async sessions(input, { caller }) {
+      return { body: await register.list(caller, input) };
+    },
+
+    async session({ session }, { caller }) {
+      return { body: await viewOf(register, caller, session) };
+    },
+
+    async putSession({ session: name, start, ...changes }, { caller, baseUrl }) {
+      if (!mayReach(caller, name)) throw sessionNotFound(name);
+      const isNew = await register.put(name, changes);
+      if (start) await startSession((await sessions.find(caller, name)).commands.run, atOnce);
+      const headers: Record<string, string> = isNew ? { location: `${baseUrl}/api/sessions/${name}` } : {};
+      return { status: isNew ? 201 : 200, body: await viewOf(register, caller, name), headers };
+    },
+
+    async deleteSession({ session: name }, { caller }) {
+      if (name === defaultSession) throw onlyLoggedOut();
+      const session = await sessions.find(caller, name);
+      return { body: { ok: true, ...(await deleteSession(session, sessions)) } };
+    },
+
     async logout(_input, { session }) {
-      const { unlinked, reason } = await endSession(session.commands.run, 'logout');
-      // An owner of an earlier version gives no reason.
-      return {
-        body: { ok: true, unlinked, reason: unlinked ? null : (reason ?? logoutResults.notTold.reason) },
-      };
+      return { body: { ok: true, ...(await logOut(session.commands.run)) } };
     },
   };
   return withPasskeyLimit({ ...asking, ...own }, limits);
+}
+
+/** A start that is not waited for. */
+const atOnce = { waitMs: 0, signal: new AbortController().signal };
+
+async function viewOf(
+  register: SessionRegister,
+  caller: Caller,
+  name: string,
+): Promise<{ ok: true } & SessionView> {
+  await register.assertExists(caller, name);
+  const view = await register.view(name);
+  if (view === null) throw sessionNotFound(name);
+  return { ok: true, ...view };
 }
 
 /** A handler that asks the session worker, for every operation whose output is the worker's answer. */
@@ -134,5 +174,5 @@ function commandCallOf(
   fallbackMs = session.commands.run.timing.commandWaitMs,
 ): CommandCall {
   const waitMs = preferredWaitS === null ? fallbackMs : preferredWaitS * 1_000;
-  return { ...call, waitMs, signal: waiter.signal };
+  return { ...call, session: session.name, waitMs, signal: waiter.signal };
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { sessionOfPath } from '../../contract/names.js';
 import { hasBody, type Method, type Operation } from '../../contract/operations/operation.js';
 import { isOfDeployment, rows } from '../../contract/operations.js';
 import { requireOperator } from '../auth/operator.js';
@@ -8,8 +9,8 @@ import { appliedPreferences, headerValues, parseIdempotencyKey } from '../core/h
 import { parseQuery } from '../core/request-target.js';
 import { Json, jsonType, send } from '../core/responses.js';
 import { invalidRequest, parseInput, queryReader } from '../core/validation.js';
-import type { SessionRoute } from '../session-routes.js';
-import type { Session } from '../sessions.js';
+import { atSessionPaths } from '../session-routes.js';
+import type { Session, Sessions } from '../sessions.js';
 import {
   type AnyHandler,
   type Call,
@@ -20,50 +21,35 @@ import {
   refuseIfLoginEnded,
 } from './call.js';
 
-/** The REST routes of the table's operations of a session. */
-export function createOperationRoutes(handlers: Handlers): SessionRoute[] {
-  return rows
-    .filter(([name]) => !isOfDeployment(name))
-    .flatMap(([name, operation]) => {
-      const respond = responder(handlers[name] as AnyHandler, operation);
-      return routesOf(operation).map((route) => ({
-        ...route,
-        handle: (exchange: Exchange, session: Session) =>
-          respond(exchange, route.method, (key) => composeCall(exchange, session, operation, key)),
-      }));
+/** The REST routes of the table of operations. */
+export function createOperationRoutes(handlers: Handlers, sessions: Pick<Sessions, 'find'>): Route[] {
+  return rows.flatMap(([name, operation]) => {
+    const respond = responder(handlers[name] as AnyHandler, operation);
+    return operation.routes.flatMap(({ method, path, isOfDefault }) => {
+      const shared = { method, path, scope: operation.scope, isLimited: operation.isLimited, doc: null };
+      if (isOfDeployment(name))
+        return { ...shared, handle: (exchange: Exchange) => respond(exchange, method, null) };
+      const route: Route = {
+        ...shared,
+        async handle(exchange) {
+          const session = await sessions.find(exchange.caller, sessionOfPath(exchange.parameters));
+          await respond(exchange, method, session);
+        },
+      };
+      return isOfDefault ? route : atSessionPaths(route);
     });
+  });
 }
 
-/** The REST routes of the operations that are of no session. */
-export function createDeploymentRoutes(handlers: Handlers): Route[] {
-  return rows
-    .filter(([name]) => isOfDeployment(name))
-    .flatMap(([name, operation]) => {
-      const respond = responder(handlers[name] as AnyHandler, operation);
-      return routesOf(operation).map((route) => ({
-        ...route,
-        handle: (exchange: Exchange) =>
-          respond(exchange, route.method, (key) => composeDeploymentCall(exchange, operation, key)),
-      }));
-    });
-}
-
-function routesOf({ routes, scope, isLimited }: Operation): Omit<Route, 'handle'>[] {
-  return routes.map(({ method, path }) => ({ method, path, scope, isLimited, doc: null }));
-}
-
-type AnyCall = Call | DeploymentCall;
-type Compose = (idempotencyKey: string | null) => AnyCall;
-
-/** Reads the input, calls the handler and sends the answer. */
+/** Reads the input, calls the handler and sends the answer. `session`: null for an operation that is of none. */
 function responder(handler: AnyHandler, operation: Operation) {
   const readInput = inputReader(operation.input, bodyBoundOf(operation));
   const takesNothing = Object.keys(operation.input.shape).length === 0;
-  return async (exchange: Exchange, method: Method, compose: Compose): Promise<void> => {
+  return async (exchange: Exchange, method: Method, session: Session | null): Promise<void> => {
     if (operation.isForOperator) requireOperator(exchange);
     const isEmpty = takesNothing && method === 'GET' && exchange.target.search === '';
     const input = isEmpty ? {} : await readInput(exchange, method);
-    const call = callOf(exchange, operation, compose);
+    const call = callOf(exchange, session, operation);
     const { body, status = operation.status ?? 200, headers } = await handler(input as never, call);
     refuseIfLoginEnded(exchange, operation);
     const json = body instanceof Json ? body.bytes : JSON.stringify(body);
@@ -100,10 +86,13 @@ function refuseFieldsOfPath(body: object, parameters: Exchange['parameters']): v
 }
 
 /** Builds the call. Adds `Preference-Applied` to the response, even to an error. */
-function callOf(exchange: Exchange, operation: Operation, compose: Compose): AnyCall {
+function callOf(exchange: Exchange, session: Session | null, operation: Operation): Call | DeploymentCall {
   const isOnce = operation.delivery === 'once';
   const key = isOnce ? parseIdempotencyKey(headerValues(exchange.request, 'idempotency-key')) : null;
-  const call = compose(key);
+  const call =
+    session === null
+      ? composeDeploymentCall(exchange, operation, key)
+      : composeCall(exchange, session, operation, key);
   const applied = appliedPreferences({ waitS: call.preferredWaitS, respondAsync: call.respondAsync });
   if (applied !== null) exchange.response.addHeader('preference-applied', applied);
   return call;

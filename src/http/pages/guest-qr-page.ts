@@ -3,18 +3,20 @@ import type { QrPageView } from '../session/qr-page-view.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
 import { guestPasskeyHelp } from './passkey-help.js';
+import type { Place } from './place.js';
 import { codeImage, qrRegions, scanHint, unlinkHint } from './qr-parts.js';
 import type { StateHelp } from './situation.js';
 import { codeHelp, startWaits } from './state-help.js';
 
 /** `/qr` for a guest who opened a QR link: the code and the state, but nothing about the account, the server or its errors. */
-export function guestQrPage(view: QrPageView): string {
+export function guestQrPage(view: QrPageView, place: Place): string {
   const { image, status } = view;
   const { heading, tone, content } = guestHelp(view);
   return layout({
     title: heading,
     tone,
     isLive: true,
+    place,
     content: qrRegions({
       now: html`<h1>${heading}</h1>${content}`,
       code: image === null ? null : codeImage(image, null),

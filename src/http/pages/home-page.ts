@@ -1,30 +1,48 @@
-import type { QrPageView } from '../session/qr-page-view.js';
-import { html } from './html.js';
+import { defaultSession, pathOfSession } from '../../contract/names.js';
+import type { OutputOf } from '../../contract/operations.js';
+import { type Html, html } from './html.js';
 import { layout } from './layout.js';
+import { topPlace } from './place.js';
 import { signOutForm } from './qr-page.js';
 import { stateText } from './qr-parts.js';
 
 interface HomePageInput {
-  readonly status: QrPageView['status'];
+  /** The sessions that the viewer may use, as far as they are listed. */
+  readonly list: Pick<OutputOf<'sessions'>, 'sessions' | 'next_cursor'>;
   readonly baseUrl: string;
   readonly isLoggedIn: boolean;
 }
 
-/** What a browser gets at `/`: the state, and where to go. */
-export function homePage({ status, baseUrl, isLoggedIn }: HomePageInput): string {
+type Listed = HomePageInput['list']['sessions'][number];
+
+/** What a browser gets at `/`: the states of the sessions, and where to go. */
+export function homePage({ list, baseUrl, isLoggedIn }: HomePageInput): string {
+  const main = list.sessions.find(({ session }) => session === defaultSession);
+  const others = list.sessions.filter((each) => each !== main);
   return layout({
     title: 'WhatsApp session gateway',
-    tone: status.ready ? 'good' : 'idle',
+    tone: main?.status.ready ? 'good' : 'idle',
     isLive: true,
-    footer: isLoggedIn ? signOutForm : null,
+    footer: isLoggedIn ? signOutForm(topPlace) : null,
     content: html`<h1>WhatsApp session gateway</h1>
-<p id="state" class="state" role="status">${stateText(status.state)}</p>
+${main === undefined ? null : html`<p id="state" class="state" role="status">${stateText(main.status.state)}</p>`}
 <nav aria-label="Pages"><ul>
-<li><a href="qr">Link a phone</a>: the code, the state, and buttons to start and log out</li>
+${main === undefined ? null : html`<li><a href="qr">Link a phone</a>: the code, the state, and buttons to start and log out</li>`}
 <li><a href="docs">API</a>: every request, to read and to try</li>
-<li><a href="api/status">Status</a>: as JSON</li>
+${main === undefined ? null : html`<li><a href="api/status">Status</a>: as JSON</li>`}
 <li><a href="metrics">Metrics</a>: for Prometheus</li>
 </ul></nav>
+${others.length === 0 ? null : sessionList(others, list.next_cursor !== null)}
 <p class="hint">AI agents connect to <code>${baseUrl}/mcp</code> (Model Context Protocol).</p>`,
   });
+}
+
+function sessionList(sessions: readonly Listed[], isCut: boolean): Html {
+  const items = sessions.map(
+    ({ session, status }) =>
+      html`<li><a href="${pathOfSession(session, '/qr').slice(1)}">${session}</a>: ${status.state}</li>
+`,
+  );
+  return html`<section id="sessions" aria-label="Other sessions"><h2>Other sessions</h2><ul>
+${items}</ul>${isCut ? html`<p>There are more: <a href="api/sessions">GET /api/sessions</a> lists all.</p>` : null}</section>`;
 }

@@ -2,6 +2,7 @@ import { sha256 } from '../../platform/digest.js';
 import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
 import { passkeyScript } from './passkey-script.js';
+import { linkTo, type Place, topPlace } from './place.js';
 import { css } from './style.js';
 
 /**
@@ -19,6 +20,8 @@ export interface PageParts {
   readonly title: string;
   readonly tone: Tone;
   readonly content: Html;
+  /** Default: at the top. */
+  readonly place?: Place;
   /** The page updates itself: by a script, or without scripts by reloading. */
   readonly isLive: boolean;
   /** The page opens tabs that answer it. Its response needs the header {@link tabsHeader}. */
@@ -66,6 +69,7 @@ export function layout({
   tone,
   content,
   isLive,
+  place = topPlace,
   opensTabs = false,
   footer = null,
 }: PageParts): string {
@@ -75,7 +79,7 @@ export function layout({
   const page = html`<!doctype html>
 <html lang="en">
 ${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
-<body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}>
+<body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}${place === topPlace ? null : html` data-api="${linkTo(place, '/api/')}"`}>
 <header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p></header>
 <main>
 ${content}

@@ -1,3 +1,4 @@
+import { defaultSession, pathOfSession } from '../../contract/names.js';
 import { type PasskeyStatus, passkeyRetriesMax, whatsAppOrigin } from '../../contract/passkey.js';
 import { passkeyCommand } from '../../contract/passkey-command.js';
 import { type Html, html } from './html.js';
@@ -64,7 +65,7 @@ function guestHelp(whatNow: Html): StateHelp {
   };
 }
 
-function answerSteps({ passkey, baseUrl, needsKey }: Situation): Html {
+function answerSteps({ passkey, baseUrl, needsKey, place }: Situation): Html {
   const options = passkey?.options ?? null;
   if (passkey === null || options === null)
     return html`<p>WhatsApp makes its request ready. It appears here by itself.</p>`;
@@ -91,16 +92,17 @@ ${code_needed ? later : null}
 <p class="why wait">The command lets <strong>${host}</strong> link itself to the WhatsApp account, and read all of it. Use it only if
 you have scanned the code yourself just now. Whoever sends such a command to somebody wants their account.</p>
 <details><summary>The command, to copy by hand</summary>
-<pre tabindex="0" id="passkey-command" data-origin="${new URL(baseUrl).origin}"><code>${passkeyCommand({ id, options, gateway: `${baseUrl}/qr` })}</code></pre></details>
-${otherWays({ baseUrl, needsKey })}
+<pre tabindex="0" id="passkey-command" data-origin="${new URL(baseUrl).origin}"><code>${passkeyCommand({ id, options, gateway: baseUrl + pathOfSession(place.session, '/qr') })}</code></pre></details>
+${otherWays({ baseUrl, needsKey, place })}
 <p class="fine">Linking with a passkey has not been tried with a real account yet.</p>`;
 }
 
-function otherWays({ baseUrl, needsKey }: Pick<Situation, 'baseUrl' | 'needsKey'>): Html {
+function otherWays({ baseUrl, needsKey, place }: Pick<Situation, 'baseUrl' | 'needsKey' | 'place'>): Html {
+  const which = place.session === defaultSession ? '' : ` --session ${place.session}`;
   return html`<details><summary>Other ways</summary>
 <ul>
 <li>Without the console: on your own computer, in a copy of Holdline, run this. It opens a browser with the button.
-<pre tabindex="0"><code>${`${needsKey ? 'HOLDLINE_KEY=YOUR_KEY ' : ''}npm run passkey -- --url ${baseUrl}`}</code></pre></li>
+<pre tabindex="0"><code>${`${needsKey ? 'HOLDLINE_KEY=YOUR_KEY ' : ''}npm run passkey -- --url ${baseUrl}${which}`}</code></pre></li>
 <li>Only a phone: its browsers have no console. Use any computer: its browser shows a code for the passkey on the phone.</li>
 <li>No passkey found: use the browser in which you made it, such as Safari for iCloud or Chrome for Google.</li>
 <li>No passkey at all: WhatsApp on the phone offers to create one.</li>

@@ -47,7 +47,7 @@ export const passkeyScript = `
     const reply = (problem) => source.postMessage({ holdlineReply: { problem } }, site);
     say('The answer is here. Giving it to WhatsApp\\u2026');
     try {
-      const response = await fetch('api/auth/passkey/answer', {
+      const response = await fetch((document.body.dataset.api || 'api/') + 'auth/passkey/answer', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(answer),

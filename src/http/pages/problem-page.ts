@@ -3,6 +3,7 @@ import type { FailedRequest } from '../core/exchange.js';
 import { rootPath } from '../core/host-origin-guard.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
+import { type Place, placeOf } from './place.js';
 import { qrRegions } from './qr-parts.js';
 
 /** Problems that a person can solve. */
@@ -24,18 +25,33 @@ const knownProblems: Partial<Record<ApiErrorCode, readonly [heading: string, way
 const otherProblem = ['This did not work', 'This page tries again by itself.'] as const;
 
 /** Replaces `/qr` or another page of the operator when there is an error. */
-export function problemPage(error: ApiError, { caller }: Pick<FailedRequest, 'caller'>): string {
-  if (error.code === 'forbidden') return forbiddenPage(error, caller.scope === 'guest');
+export function problemPage(
+  error: ApiError,
+  { caller, target }: Pick<FailedRequest, 'caller' | 'target'>,
+): string {
+  const place = placeOf(target.path);
+  if (error.code === 'forbidden') return forbiddenPage(error, caller.scope === 'guest', place);
+  if (error.code === 'session_not_found') return noSessionPage(error, place);
   const [heading, wayOut] = wayOutOf(error);
   return layout({
     title: heading,
     tone: error.code === 'redis_unavailable' ? 'wait' : 'bad',
     isLive: true,
+    place,
     content: qrRegions({ now: problem(heading, error, wayOut), code: null, state: 'unknown' }),
   });
 }
 
-function forbiddenPage(error: ApiError, isGuest: boolean): string {
+function noSessionPage({ message }: ApiError, place: Place): string {
+  const heading = 'There is no such session';
+  return layout({
+    ...{ title: heading, tone: 'idle', isLive: false, place },
+    content: html`<h1>${heading}</h1><p class="why">${message}</p>
+<p>It was deleted, or your key is for others. See <a href="${place.root || '.'}">the first page</a>.</p>`,
+  });
+}
+
+function forbiddenPage(error: ApiError, isGuest: boolean, { root }: Place): string {
   const heading = isGuest ? 'Your link does not show this' : 'Your key does not allow this';
   return layout({
     title: heading,
@@ -44,7 +60,7 @@ function forbiddenPage(error: ApiError, isGuest: boolean): string {
     content: isGuest
       ? html`<h1>${heading}</h1><p>It shows only <a href="qr">the code</a>.</p>`
       : html`${problem(heading, error, 'Sign out, then log in with a key that has this scope.')}
-<form method="post" action="signout"><button type="submit">Sign out</button></form>`,
+<form method="post" action="${root}signout"><button type="submit">Sign out</button></form>`,
   });
 }
 

@@ -1,6 +1,7 @@
 import type { Caller } from '../core/caller.js';
 import type { QrPageView } from '../session/qr-page-view.js';
 import { guestQrPage } from './guest-qr-page.js';
+import type { Place } from './place.js';
 import { qrPage, secondsLeft } from './qr-page.js';
 
 interface Viewer {
@@ -20,10 +21,10 @@ interface CachedPage {
 const maxPages = 16;
 
 /**
- * Renders `/qr`, once for all viewers who get the same page. A page is rendered again when the session in Redis has changed, or
+ * Renders the page with the QR of one session, once for all viewers who get the same page. A page is rendered again when the session in Redis has changed, or
  * when the countdown of the code has moved by a second.
  */
-export function createQrPageCache(): (view: QrPageView, viewer: Viewer) => Buffer {
+export function createQrPageCache(place: Place): (view: QrPageView, viewer: Viewer) => Buffer {
   const pages = new Map<string, CachedPage>();
   return (view, { caller, baseUrl, needsKey, isOperator }) => {
     const isGuest = caller.scope === 'guest';
@@ -33,8 +34,8 @@ export function createQrPageCache(): (view: QrPageView, viewer: Viewer) => Buffe
     const cached = pages.get(key);
     if (cached !== undefined && cached.view === view && cached.left === left) return cached.bytes;
     const page = isGuest
-      ? guestQrPage(view)
-      : qrPage({ ...view, baseUrl, secondsLeft: left, needsKey, isOperator, isLoggedIn });
+      ? guestQrPage(view, place)
+      : qrPage({ ...view, baseUrl, place, secondsLeft: left, needsKey, isOperator, isLoggedIn });
     const bytes = Buffer.from(page);
     if (cached === undefined && pages.size === maxPages) pages.clear();
     pages.set(key, { view, left, bytes });

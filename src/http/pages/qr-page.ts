@@ -1,7 +1,9 @@
+import { defaultSession } from '../../contract/names.js';
 import type { PasskeyStep } from '../../contract/passkey.js';
-import { isLinkedState, type Status } from '../../contract/status.js';
+import { isLinkedState } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
+import type { Place } from './place.js';
 import {
   backToQrForm,
   codeFormLink,
@@ -23,27 +25,30 @@ export interface QrPageInput extends Situation {
 
 /** The page that links the phone. It has what to do now, the code or the sentence that there is none, and the state. */
 export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): string {
-  const { status } = situation;
+  const { status, place } = situation;
   const { heading, tone, content } = helpFor(situation);
   return layout({
     title: heading,
     tone,
     isLive: true,
     opensTabs: situation.passkey !== null && situation.isOperator,
-    footer: html`<p><a href=".">Overview</a></p>${isLoggedIn ? signOutForm : null}`,
+    place,
+    footer: html`<p><a href="${place.root || '.'}">Overview</a></p>${isLoggedIn ? signOutForm(place) : null}`,
     content: qrRegions({
       now: html`<h1><bdi>${heading}</bdi></h1>${content}`,
       code: codeOf(situation),
       hasQr: situation.image !== null,
       state: status.state,
-      facts: html`${codeLine(situation, secondsLeft)}${factList(status)}`,
+      facts: html`${codeLine(situation, secondsLeft)}${factList(situation)}`,
       actions: actionsOf(situation),
       where: whereOf(situation),
     }),
   });
 }
 
-export const signOutForm = html`<form method="post" action="signout"><button type="submit" class="quiet">Sign out</button></form>`;
+export function signOutForm({ root }: Place): Html {
+  return html`<form method="post" action="${root}signout"><button type="submit" class="quiet">Sign out</button></form>`;
+}
 
 function codeOf({ image, pairingCode, passkey, isOperator, status }: Situation): Html | null {
   if (passkey?.code && isOperator)
@@ -115,10 +120,11 @@ const phoneKinds: Readonly<Record<string, string>> = {
   smbi: 'iPhone, WhatsApp Business',
 };
 
-function factList(status: Status): Html | null {
+function factList({ status, place: { session } }: Situation): Html | null {
   const { account } = status;
   const platform = account?.platform ?? null;
   const rows: (readonly [string, string | null])[] = [
+    ['Session', session === defaultSession ? null : session],
     ['Name', account?.pushname ?? null],
     ['Number', phoneNumberOf(account)],
     [

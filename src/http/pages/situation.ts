@@ -1,6 +1,7 @@
 import type { QrPageView } from '../session/qr-page-view.js';
 import type { Html } from './html.js';
 import type { Tone } from './layout.js';
+import type { Place } from './place.js';
 
 /** What a person must know and do in a state. */
 export interface StateHelp {
@@ -12,6 +13,7 @@ export interface StateHelp {
 export interface Situation extends Omit<QrPageView, 'json'> {
   /** The URL of this server in the commands that are shown. */
   readonly baseUrl: string;
+  readonly place: Place;
   /** Requests need an API key, and the commands that are shown pass one. */
   readonly needsKey: boolean;
   /** The viewer may answer WhatsApp's request for a passkey. */

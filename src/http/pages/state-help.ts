@@ -1,3 +1,4 @@
+import { pathOfSession } from '../../contract/names.js';
 import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
@@ -6,7 +7,7 @@ import { startForm } from './qr-forms.js';
 import { scanSteps, typeSteps } from './qr-parts.js';
 import type { Situation, StateHelp } from './situation.js';
 
-type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey'>;
+type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey' | 'place'>;
 
 /** The help for the operator. */
 export function helpFor(situation: Situation): StateHelp {
@@ -157,10 +158,10 @@ function lossNote(loginLost: string | null): Html | null {
 }
 
 /** The same as the button above it, for a program. */
-function inTerminal(path: string, { baseUrl, needsKey }: CommandTarget): Html {
+function inTerminal(path: string, { baseUrl, needsKey, place }: CommandTarget): Html {
   const key = needsKey ? ' -H "Authorization: Bearer $KEY"' : '';
   return html`<details><summary>Or in a terminal</summary>
-${commandBlock(`curl -X POST ${baseUrl}${path}${key}`)}</details>`;
+${commandBlock(`curl -X POST ${baseUrl}${pathOfSession(place.session, path)}${key}`)}</details>`;
 }
 
 function commandBlock(command: string): Html {

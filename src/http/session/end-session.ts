@@ -37,6 +37,13 @@ export async function endSession(run: RunControl, kind: Intent['kind']): Promise
   );
 }
 
+/** Logs the session out, as {@link endSession} does. Resolves to what callers get. */
+export async function logOut(run: RunControl): Promise<LogoutResult> {
+  const { unlinked, reason } = await endSession(run, 'logout');
+  // An owner of an earlier version gives no reason.
+  return { unlinked, reason: unlinked ? null : (reason ?? logoutResults.notTold.reason) };
+}
+
 /** The log message of an intent that a replica has carried out. There may have been no run at all. */
 const ended = {
   stop: 'session stopped; no supervisor was running it',

@@ -10,7 +10,7 @@ import { readSessionFacts, type SessionFacts } from './session-facts.js';
 interface DeploymentParts {
   readonly registry: Registry;
   readonly redis: Redis;
-  readonly sessions: () => readonly string[];
+  readonly sessions: () => Promise<readonly string[]>;
   readonly heartbeatTtlMs: number;
 }
 
@@ -31,9 +31,10 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
     // Not PING: any node of a cluster would answer that.
     await redis.exists(supervisorsKey);
     const pingMs = performance.now() - startedAt;
+    const names = await sessions();
     const [supervisors, ...facts] = await Promise.all([
       readSupervisors(redis),
-      ...sessions().map(async (session) => ({
+      ...names.map(async (session) => ({
         session,
         ...(await readSessionFacts(redis, session, heartbeatTtlMs)),
       })),

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { MiB } from '../../contract/bounds.js';
 import { HoldlineError, messageOf } from '../../contract/errors.js';
+import type { SessionRecord } from '../../contract/session-record.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import { exists, writePrivateFile } from '../../platform/files.js';
@@ -79,7 +80,7 @@ export class Profile {
   async replaceBy(dir: string, account: Account | null, wipedEpoch: number): Promise<void> {
     const profileId = randomUUID();
     const note = { session: this.#session, epoch: 0, isWanted: true, wipedEpoch, profileId };
-    await this.writeNote({ ...note, isLinked: true, account });
+    await this.writeNote({ ...note, isLinked: true, account, record: null });
     await this.removeStorage();
     // Keep the profile that the first of several restores replaced: its login may still work.
     if (await exists(this.#replacedDir)) await removeFolder(this.dir);
@@ -102,7 +103,11 @@ export class Profile {
   }
 
   /** Makes the profile usable for a run. Removes a profile that was wiped elsewhere, and the locks of a dead browser. */
-  async prepare(wipedEpoch: number, epoch: number): Promise<ProfileNote> {
+  async prepare(
+    wipedEpoch: number,
+    epoch: number,
+    record: SessionRecord | null = null,
+  ): Promise<ProfileNote> {
     const found = await this.readNote();
     // The claim chose an epoch above that of the note, so a higher one belongs to a newer run.
     if (found !== null && found.epoch > epoch) throw new Error('a newer run uses it');
@@ -111,7 +116,7 @@ export class Profile {
       found !== null && found.wipedEpoch >= wipedEpoch
         ? found
         : { session: this.#session, wipedEpoch, profileId: randomUUID(), isLinked: false, account: null };
-    const note = { ...kept, epoch, isWanted: true };
+    const note = { ...kept, epoch, isWanted: true, record };
     if (!(await exists(this.dir))) await this.restoreReplaced();
     await mkdir(this.dir, { recursive: true, mode: 0o700 });
     await this.writeNote(note);

@@ -1,4 +1,5 @@
 import type { HoldlineError } from '../../contract/errors.js';
+import type { SessionRecord } from '../../contract/session-record.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import type { Config } from '../../platform/config/config.js';
@@ -16,6 +17,7 @@ import type { ProfileNote } from './profile-note.js';
 interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
+  readonly record: SessionRecord;
   readonly lease: BrowserLease;
   readonly snapshots: SnapshotStore;
   /** The run's current epoch, which the note beside the profile records. */
@@ -100,7 +102,7 @@ export class SessionBrowser {
     if (this.#note !== null) return this.#note;
     await this.#doubt.restoreIfBetter(this.#wipedEpoch, abandon);
     try {
-      const note = await this.#profile.prepare(this.#wipedEpoch, this.#options.epoch());
+      const note = await this.#profile.prepare(this.#wipedEpoch, this.#options.epoch(), this.#options.record);
       await this.#freshLogin.load();
       this.#note = note;
       await this.noteEpoch();

@@ -113,7 +113,7 @@ export class SupervisorMetrics {
     this.#refreshDeployment = createDeploymentMetrics({
       registry: this.page.registry,
       redis: parts.redis,
-      sessions: () => [...new Set([defaultSession, ...parts.runs().map(({ session }) => session)])],
+      sessions: async () => [...new Set([defaultSession, ...parts.runs().map(({ session }) => session)])],
       heartbeatTtlMs: parts.config.timing.heartbeatTtlMs,
     });
   }

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 import { sessionKeys } from '../../../src/contract/keys.js';
 import { sessionsQueue } from '../../../src/contract/names.js';
 import { openQueue } from '../../../src/platform/queues/job-queue.js';
+import { findSessions, putSession } from '../../../src/platform/store/session-register.js';
 import { noteFileOf, writeNote } from '../../../src/supervisor/browser/profile-note.js';
 import { LostSessions } from '../../../src/supervisor/recover-lost-sessions.js';
 import { startRedis } from '../../support/redis-server.js';
@@ -15,7 +16,8 @@ import { startRedis } from '../../support/redis-server.js';
 /** A session that Redis has lost. Its profile is on this machine, and its browser may live at another supervisor. */
 describe('the check for lost sessions', () => {
   const session = 'lost';
-  const { heartbeat, job } = sessionKeys(session);
+  const { heartbeat, job, wiped } = sessionKeys(session);
+  const record = { metadata: { team: 'sales' }, created_at: '2026-01-01T00:00:00.000Z' };
   let server: Awaited<ReturnType<typeof startRedis>>;
   let redis: Redis;
   let queue: ReturnType<typeof openQueue>;
@@ -27,7 +29,8 @@ describe('the check for lost sessions', () => {
     queue = openQueue(sessionsQueue, redis);
     authDir = await mkdtemp(join(tmpdir(), 'holdline-lost-'));
     await writeNote(noteFileOf(authDir, session), {
-      ...{ session, epoch: 1, isWanted: true, wipedEpoch: 0, profileId: 'p', isLinked: true, account: null },
+      ...{ session, epoch: 5, isWanted: true, wipedEpoch: 0, profileId: 'p', isLinked: true },
+      ...{ account: null, record },
     });
   });
   beforeEach(() => redis.flushall());
@@ -63,5 +66,25 @@ describe('the check for lost sessions', () => {
   it('starts it at once where nothing can run it', async () => {
     assert.equal(await checkWith(60_000, false), true);
     assert.equal(await redis.exists(job), 1);
+  });
+
+  it('registers it again, as it was configured', async () => {
+    await checkWith(20, true);
+    assert.deepEqual(await findSessions(redis, [session]), [record]);
+    await redis.del(job);
+    await putSession(redis, session, { metadata: { team: 'support' } });
+    await checkWith(20, true);
+    const [kept] = await findSessions(redis, [session]);
+    assert.deepEqual(kept?.metadata, { team: 'support' }, 'what is registered is newer');
+  });
+
+  it('leaves one alone that was deleted elsewhere, and forgets that it was to run', async () => {
+    await redis.set(wiped, '5');
+    assert.equal(await checkWith(20, true), true);
+    assert.equal(await redis.exists(job), 0);
+    assert.deepEqual(await findSessions(redis, [session]), [null]);
+    await redis.del(wiped);
+    assert.equal(await checkWith(20, true), true);
+    assert.equal(await redis.exists(job), 0);
   });
 });

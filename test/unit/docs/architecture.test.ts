@@ -17,6 +17,8 @@ import {
   qrLinkKey,
   quarantineIndexKey,
   quarantineKey,
+  registerKey,
+  registerNamesKey,
   sessionKeys,
   stagedSnapshotKey,
   supervisorRoomKey,
@@ -41,7 +43,7 @@ test('the table of keys has every key, with its type', () => {
   const { lock, job, stalled, ...ofSession } = sessionKeys('<session>');
   const keys = [
     ...Object.values(ofSession),
-    ...[supervisorsKey, supervisorRoomKey, intentChannel, quarantineIndexKey],
+    ...[supervisorsKey, supervisorRoomKey, intentChannel, quarantineIndexKey, registerKey, registerNamesKey],
     ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],
     ...[attemptKey('<session>', '<id>'), answerKey('<session>', '<id>'), answersKey('<session>')],

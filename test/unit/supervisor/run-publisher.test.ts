@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { unconfigured } from '../../../src/contract/session-record.js';
 import type { Redis } from '../../../src/platform/redis/connection.js';
 import type { Lease } from '../../../src/supervisor/lease.js';
 import { RunLostError, RunPublisher } from '../../../src/supervisor/run-publisher.js';
@@ -39,7 +40,7 @@ function stage(renewals: boolean[]) {
       get: (known, name) => Reflect.get(known, name) ?? (async () => []),
     }) as unknown as Redis,
     lease: lease as unknown as Lease,
-    ...{ session: 'default', token: 't', startId: 's', heartbeatTtlMs: 1_000 },
+    ...{ session: 'default', token: 't', startId: 's', record: unconfigured, heartbeatTtlMs: 1_000 },
     facts: { auth_dir: '', chrome_executable: '', headless: true, supervisor: 'x' },
     onEpoch: () => epochs.push(publisher.fence.epoch),
     onBound: () => undefined,

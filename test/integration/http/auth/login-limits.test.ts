@@ -51,14 +51,14 @@ describe('login limits', () => {
   });
 
   it('end the oldest QR link of a key when it has one too many', async () => {
-    const { makeQrLink, isQrLink } = logins();
+    const { makeQrLink, sessionOfQrLink } = logins();
     const first = await makeQrLink(defaultSession, 'ada', 60);
     for (let n = 1; n < 100; n++) await makeQrLink(defaultSession, 'ada', 600);
-    assert.deepEqual([await isQrLink(defaultSession, first), met], [true, []]);
+    assert.deepEqual([await sessionOfQrLink(first), met], [defaultSession, []]);
     const last = await makeQrLink(defaultSession, 'ada', 30);
     assert.deepEqual(
-      [await isQrLink(defaultSession, first), await isQrLink(defaultSession, last), met],
-      [false, true, ['qrLinks']],
+      [await sessionOfQrLink(first), await sessionOfQrLink(last), met],
+      [null, defaultSession, ['qrLinks']],
     );
   });
 
@@ -74,11 +74,11 @@ describe('login limits', () => {
   });
 
   it('leave a QR link and its guest login to the session of the link', async () => {
-    const { makeQrLink, isQrLink, openGuestLogin, find, check } = logins();
+    const { makeQrLink, sessionOfQrLink, openGuestLogin, find, check } = logins();
     const token = await makeQrLink(defaultSession, 'ada', 600);
     assert.deepEqual(
-      [await isQrLink('other', token), await openGuestLogin('other', token, true)],
-      [false, null],
+      [await sessionOfQrLink(token), await openGuestLogin('other', token, true)],
+      [defaultSession, null],
     );
     const id = (await openGuestLogin(defaultSession, token, true)) ?? '';
     assert.equal(await find('other', [], [id]), null);

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { covers, type Scope, scopes } from '../../../../src/contract/access.js';
+import { pathOfSession } from '../../../../src/contract/names.js';
 import { type Operation, operations } from '../../../../src/contract/operations.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
-/** The scope of each route, written down a second time: a new route fails here until its scope was considered. */
-const pinned: Readonly<Record<string, Scope | 'open'>> = {
+/** The scope of each route of `default`, written down a second time: a new route fails here until its scope was considered. */
+const pinnedOfDefault: Readonly<Record<string, Scope | 'open'>> = {
   ...{ 'GET /': 'read', 'GET /health': 'read', 'GET /api/status': 'read', 'GET /api/jobs/{id}': 'read' },
   ...{
     'GET /api/numbers/{phone_number}': 'read',
@@ -33,7 +34,6 @@ const pinned: Readonly<Record<string, Scope | 'open'>> = {
     'POST /api/auth/start': 'admin',
   },
   ...{ 'POST /api/pairing-code': 'admin', 'POST /api/stop': 'admin', 'POST /api/logout': 'admin' },
-  ...{ 'POST /api/qr-links': 'admin' },
   ...{
     'GET /api/auth/passkey': 'admin',
     'POST /api/auth/passkey/answer': 'admin',
@@ -43,6 +43,29 @@ const pinned: Readonly<Record<string, Scope | 'open'>> = {
   },
   ...{ 'GET /livez': 'open', 'GET /readyz': 'open', 'GET /login': 'open', 'POST /login': 'open' },
   ...{ 'GET /link/{token}': 'open', 'POST /link/{token}': 'open' },
+};
+
+const pinnedOfDeployment: Readonly<Record<string, Scope>> = {
+  ...{ 'GET /api/sessions': 'read', 'GET /api/sessions/{session}': 'read' },
+  ...{ 'PUT /api/sessions/{session}': 'admin', 'DELETE /api/sessions/{session}': 'admin' },
+  ...{ 'POST /api/qr-links': 'admin', 'POST /api/sessions/{session}/qr-links': 'admin' },
+};
+
+/** Those that exist for `default` alone, or for no session. */
+const atOnePath =
+  /^\w+ (?:\/|\/health|\/mcp|\/openapi.json|\/docs.*|\/metrics|\/livez|\/readyz|\/log\w+|\/signout|\/link\/.*)$/;
+
+/** A route of any session has the scope of that of `default`. */
+const ofSessions = Object.entries(pinnedOfDefault)
+  .filter(([name]) => !atOnePath.test(name))
+  .map(([name, scope]) => {
+    const [method = '', path = ''] = name.split(' ');
+    return [`${method} ${pathOfSession('{session}', path)}`, scope] as const;
+  });
+const pinned: Readonly<Record<string, Scope | 'open'>> = {
+  ...pinnedOfDefault,
+  ...pinnedOfDeployment,
+  ...Object.fromEntries(ofSessions),
 };
 const forGuests = ['GET /qr', 'GET /qr.png', 'GET /api/events'];
 
@@ -81,7 +104,7 @@ describe('the scope of each route', () => {
       method: route.method,
       redirect: 'manual',
       headers: { 'content-type': 'application/json', ...headers },
-      ...(route.method === 'POST' ? { body: '{"nonsense":' } : {}),
+      ...(['POST', 'PUT'].includes(route.method) ? { body: '{"nonsense":' } : {}),
     });
     const text = await response.text();
     const isError = response.headers.get('content-type')?.startsWith('application/json') && !response.ok;
@@ -118,7 +141,8 @@ describe('the scope of each route', () => {
       }
       const asGuest = await codeOf(route, { cookie: guestCookie, origin: replica.url });
       if (forGuests.includes(nameOf(route))) assert.ok(!isRefused(asGuest), asGuest);
-      else assert.equal(asGuest, 'forbidden', 'a guest');
+      // A guest of `default` is nobody at another session.
+      else assert.equal(asGuest, route.path.includes('{session}') ? 'unauthorized' : 'forbidden', 'a guest');
     });
   }
 

@@ -56,9 +56,10 @@ describe('the MCP tools', () => {
       const note = tool !== null && 'note' in tool ? tool.note : '';
       assert.equal(rest, (note ?? '').replace('{baseUrl}', stage.replica.url));
       const { $schema: _dialect, oneOf: _rule, ...schema } = z.toJSONSchema(input, { io: 'input' });
-      const { idempotency_key: key, ...properties } = listed.inputSchema.properties;
+      const { idempotency_key: key, session, ...properties } = listed.inputSchema.properties;
       assert.deepEqual({ ...listed.inputSchema, properties }, schema);
       assert.equal(key !== undefined, delivery === 'once');
+      assert.equal(session !== undefined, tool?.name !== 'whatsapp_list_sessions');
       assert.equal(listed.annotations.readOnlyHint, tool?.readOnly);
       assert.equal(listed.annotations.destructiveHint, tool?.destructive);
       assert.equal(listed.annotations.openWorldHint, tool?.openWorld);
@@ -69,10 +70,15 @@ describe('the MCP tools', () => {
       );
     }
     const beyond = tools.filter(({ annotations }) => !annotations.openWorldHint).map(({ name }) => name);
-    assert.deepEqual(beyond, ['whatsapp_status', 'whatsapp_message_status'], 'all others reach WhatsApp');
+    assert.deepEqual(
+      beyond,
+      ['whatsapp_status', 'whatsapp_message_status', 'whatsapp_list_sessions'],
+      'all others reach WhatsApp',
+    );
     const repeatable = tools.filter(({ annotations }) => annotations.idempotentHint).map(({ name }) => name);
     assert.deepEqual(repeatable.sort(), [
       'whatsapp_list_chats',
+      'whatsapp_list_sessions',
       'whatsapp_logout',
       'whatsapp_message_status',
       'whatsapp_react',

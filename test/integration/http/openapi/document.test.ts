@@ -50,7 +50,7 @@ describe('the OpenAPI document and its page, as served', () => {
       assert.equal(options.status, 204, path);
       const allowed = (options.headers.get('allow') ?? '')
         .split(', ')
-        .filter((method) => /GET|POST/.test(method));
+        .filter((method) => /GET|POST|PUT|DELETE/.test(method));
       assert.deepEqual(
         Object.keys(item).map((method) => method.toUpperCase()),
         allowed,

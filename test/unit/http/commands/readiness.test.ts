@@ -15,7 +15,7 @@ const facts = neverStarted({ auth_dir: '', chrome_executable: '', headless: true
 function judge(state: SessionState, needs: 'qr' | 'ready'): string {
   const status = composeStatus(facts, { state, lastError: null, account: null }, null);
   const view = { status, heartbeat: 'live', job: 'held' } as RunView;
-  const readiness = judgeReadiness(view, 'http://here', needs);
+  const readiness = judgeReadiness(view, { baseUrl: 'http://here', session: 'default' }, needs);
   return readiness.type === 'refused' ? readiness.error.code : readiness.type;
 }
 

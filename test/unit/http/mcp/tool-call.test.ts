@@ -34,7 +34,7 @@ async function run(
   } as unknown as Exchange;
   const failures: ApiError[] = [];
   const result = await callTool(
-    { handlers, exchange, session: {} as Session, name, input },
+    { handlers, exchange, sessions: { find: async () => ({}) as Session }, name, input },
     (error) => void failures.push(error),
   );
   return { ...result, failures };

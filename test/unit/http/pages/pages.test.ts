@@ -10,6 +10,7 @@ import { guestQrPage } from '../../../../src/http/pages/guest-qr-page.js';
 import { html } from '../../../../src/http/pages/html.js';
 import { pagePolicy } from '../../../../src/http/pages/layout.js';
 import { liveScript } from '../../../../src/http/pages/live-script.js';
+import { topPlace } from '../../../../src/http/pages/place.js';
 import { problemPage } from '../../../../src/http/pages/problem-page.js';
 import { codeFormPage, formProblemPage } from '../../../../src/http/pages/qr-forms.js';
 import { type QrPageInput, qrPage, secondsLeft } from '../../../../src/http/pages/qr-page.js';
@@ -23,11 +24,12 @@ import {
 } from '../../../support/qr-situation.js';
 
 const noQr = 'No QR is available yet. Start auth, then refresh this page.';
+const atQr = { caller: localAdmin, target: { path: '/qr', search: '' } };
 const nowMs = Date.parse('2026-01-01T00:00:00.000Z');
 const evil = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;`;
 function page(state: SessionState, input: Partial<QrPageInput> = {}): string {
   return qrPage({
-    ...{ ...qrSituation(state), baseUrl: 'http://localhost:8790' },
+    ...{ ...qrSituation(state), baseUrl: 'http://localhost:8790', place: topPlace },
     ...{ secondsLeft: 17, needsKey: false, isOperator: true, isLoggedIn: false },
     ...input,
   });
@@ -112,8 +114,8 @@ describe('the /qr page', () => {
     assert.match(text, /<strong>\+15557654321<\/strong>/);
     assert.match(text, /Expires <span data-left="171">in 171 s<\/span>/);
     assert.ok(text.includes(noQr));
-    assert.doesNotMatch(guestQrPage(view), /ABCD|1234|1555/);
-    assert.match(guestQrPage(view), /The QR comes back here/);
+    assert.doesNotMatch(guestQrPage(view, topPlace), /ABCD|1234|1555/);
+    assert.match(guestQrPage(view, topPlace), /The QR comes back here/);
   });
 
   it('keeps the reason why a new code is needed beside the code', () => {
@@ -121,7 +123,7 @@ describe('the /qr page', () => {
     for (const text of [scanPage({ loginLost }), page('qr', { loginLost })]) {
       assert.ok(text.includes(`Why a new code is needed: ${loginLost}`));
     }
-    assert.doesNotMatch(guestQrPage({ ...withQr('x'), loginLost }), /unlinked/);
+    assert.doesNotMatch(guestQrPage({ ...withQr('x'), loginLost }, topPlace), /unlinked/);
   });
 
   it('says what the last logout did', () => {
@@ -136,7 +138,7 @@ describe('the /qr page', () => {
     assert.match(unattended, /<bdi>No supervisor is running</);
     assert.match(unattended, /npm start -- supervisor/);
     for (const start of ['waiting', 'unattended'] as const) {
-      assert.match(guestQrPage({ ...qrSituation('stopped'), start }), /<h1>Starting</);
+      assert.match(guestQrPage({ ...qrSituation('stopped'), start }, topPlace), /<h1>Starting</);
     }
   });
 
@@ -157,14 +159,20 @@ describe('the /qr page', () => {
     // With and without JavaScript.
     assert.deepEqual(offered(text), ['passkey', 'passkey', 'passkey-cancel', 'stop']);
     assert.match(text, /<body class="busy" data-tabs="1">/);
-    for (const other of [page('passkey_required', { ...asked, isOperator: false }), guestQrPage(asked)]) {
+    for (const other of [
+      page('passkey_required', { ...asked, isOperator: false }),
+      guestQrPage(asked, topPlace),
+    ]) {
       assert.ok(!other.includes(askedForPasskey.options.challenge));
       assert.doesNotMatch(other, /navigator\.credentials|passkey-cancel|passkey-answer/);
     }
     const coded = passkeySituation('code');
     assert.match(page('passkey_required', coded), /K7QX-2M4P/);
     assert.deepEqual(offered(page('passkey_required', coded)), ['passkey-cancel', 'passkey-confirm', 'stop']);
-    for (const other of [page('passkey_required', { ...coded, isOperator: false }), guestQrPage(coded)]) {
+    for (const other of [
+      page('passkey_required', { ...coded, isOperator: false }),
+      guestQrPage(coded, topPlace),
+    ]) {
       assert.doesNotMatch(other, /K7QX/);
     }
     const failed = passkeySituation('failed', 'the phone did not go on in time');
@@ -189,7 +197,7 @@ describe('the /qr page', () => {
     ] as const;
     for (const [asked, ...expected] of steps) {
       const elsewhere = page('passkey_required', { ...asked, isOperator: false });
-      const guest = guestQrPage(asked);
+      const guest = guestQrPage(asked, topPlace);
       for (const text of [elsewhere, guest].map((each) => each.replace(/\s+/g, ' '))) {
         for (const part of expected) assert.match(text, part);
         assert.doesNotMatch(text, /Is it this one|Try again, with|Or cancel, and/);
@@ -254,7 +262,7 @@ describe('the /qr page', () => {
       }
     }
     const error = new ApiError('internal_error', evil);
-    const problem = problemPage(error, { caller: localAdmin });
+    const problem = problemPage(error, atQr);
     assert.doesNotMatch(withoutOurScript(problem), /<script|onerror='/);
     for (const text of [formProblemPage(error), codeFormPage({ phoneNumber: evil, problem: evil })]) {
       assert.doesNotMatch(text, /<script|onerror='/);
@@ -309,7 +317,7 @@ it('a form that failed answers with a page that stays, and says why', () => {
 
 it('the page of an outage names the error, with the state unknown', () => {
   const text = problemPage(new ApiError('redis_unavailable', 'Redis does not answer'), {
-    caller: localAdmin,
+    ...atQr,
   });
   assert.match(text, /Redis does not answer/);
   assert.match(text, /State: <strong>unknown<\/strong>/);

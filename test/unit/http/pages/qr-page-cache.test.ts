@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { localAdmin } from '../../../../src/http/auth/authenticate.js';
 import type { Caller } from '../../../../src/http/core/caller.js';
+import { topPlace } from '../../../../src/http/pages/place.js';
 import { createQrPageCache } from '../../../../src/http/pages/qr-page-cache.js';
 import { passkeySituation, qrSituation, withQr } from '../../../support/qr-situation.js';
 
@@ -14,7 +15,7 @@ function viewWith(number: number, expires_at: string | null = null) {
 
 describe('the cache of the /qr page', () => {
   it('never gives the request for a passkey to a viewer who must not answer it', () => {
-    const show = createQrPageCache();
+    const show = createQrPageCache(topPlace);
     const asked = passkeySituation('answer');
     const text = (isOperator: boolean) =>
       show(asked, { caller: localAdmin, baseUrl, needsKey: false, isOperator }).toString();
@@ -23,7 +24,7 @@ describe('the cache of the /qr page', () => {
   });
 
   it('renders the page once for each state of the session', () => {
-    const show = createQrPageCache();
+    const show = createQrPageCache(topPlace);
     const first = viewWith(1);
     const page = show(first, { caller: localAdmin, baseUrl, ...rights });
     assert.equal(show(first, { caller: localAdmin, baseUrl, ...rights }), page);
@@ -34,7 +35,7 @@ describe('the cache of the /qr page', () => {
   it('renders again for each second that a code has left', () => {
     mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-01-01T00:00:00.000Z') });
     try {
-      const show = createQrPageCache();
+      const show = createQrPageCache(topPlace);
       const code = viewWith(1, '2026-01-01T00:00:17.000Z');
       assert.match(show(code, { caller: localAdmin, baseUrl, ...rights }).toString(), /in 17 s/);
       mock.timers.tick(1_000);
@@ -45,7 +46,7 @@ describe('the cache of the /qr page', () => {
   });
 
   it('never shows the page of another kind of viewer or of another host', () => {
-    const show = createQrPageCache();
+    const show = createQrPageCache(topPlace);
     const stopped = qrSituation('stopped');
     const own = show(stopped, { caller: localAdmin, baseUrl, ...rights }).toString();
     const others = show(stopped, { caller: guest, baseUrl, ...rights }).toString();
@@ -62,7 +63,7 @@ describe('the cache of the /qr page', () => {
   });
 
   it('keeps few pages, whatever hosts it is requested at', () => {
-    const show = createQrPageCache();
+    const show = createQrPageCache(topPlace);
     const code = viewWith(1);
     const first = show(code, { caller: localAdmin, baseUrl, ...rights });
     for (let port = 1; port <= 16; port++)

@@ -20,7 +20,7 @@ import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { isAlive, processFacts } from '../../../support/processes.js';
 
 const account = { wid: '4915112345678@c.us', pushname: 'Ada', platform: 'android' };
-const fresh = { session: 'default', epoch: 7, isWanted: true, isLinked: false, account: null };
+const fresh = { session: 'default', epoch: 7, isWanted: true, isLinked: false, account: null, record: null };
 const children: ChildProcess[] = [];
 
 after(async () => {

@@ -1,0 +1,117 @@
+import { bounds } from '../../contract/bounds.js';
+import { ApiError } from '../../contract/errors.js';
+import { defaultSession, isSessionName } from '../../contract/names.js';
+import type { SessionView } from '../../contract/operations/deployment.js';
+import type { InputOf, OutputOf } from '../../contract/operations.js';
+import type { SessionChanges } from '../../contract/session-record.js';
+import { parseHeartbeat } from '../../contract/status.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import {
+  findSessions,
+  type ListedSession,
+  listSessions,
+  putSession,
+  sessionNames,
+} from '../../platform/store/session-register.js';
+import { removeSession } from '../../platform/store/session-removal.js';
+import { tryParseStatus } from '../../platform/store/state-store.js';
+import { type Caller, mayReach } from '../core/caller.js';
+import { viaRedis } from '../core/redis-errors.js';
+import { invalidRequest } from '../core/validation.js';
+import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
+
+/** Which sessions there are, for the callers of the API. All methods throw `redis_unavailable`. */
+export interface SessionRegister {
+  /** Throws `session_not_found` if there is none of this name for the caller, and `invalid_request` if it is no name. */
+  assertExists(caller: Caller, name: string): Promise<void>;
+  view(name: string): Promise<SessionView | null>;
+  /** A page of those that the caller may reach. */
+  list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
+  /** The names of those that the caller may reach; null: of all. */
+  names(caller: Caller | null): Promise<readonly string[]>;
+  /** Whether it is new. Throws `too_many_sessions`. */
+  put(name: string, changes: SessionChanges): Promise<boolean>;
+  /** Returns false if the session has a run: end that first. */
+  remove(name: string): Promise<boolean>;
+}
+
+/** Sessions that one script looks at. A filter by state may need several of them for a page. */
+const pageSize = 1_000;
+
+export function createSessionRegister(
+  redis: Redis,
+  configured: Omit<ConfiguredSession, 'session'>,
+): SessionRegister {
+  function viewOf({ session, record, state, heartbeat }: ListedSession): SessionView {
+    const stored = state === null ? null : tryParseStatus(state);
+    const status = effectiveStatus(stored, parseHeartbeat(heartbeat), { ...configured, session });
+    return { session, created_at: record.created_at, metadata: record.metadata, status };
+  }
+
+  return {
+    async assertExists(caller, name) {
+      if (!isSessionName(name)) throw notAName();
+      if (!mayReach(caller, name)) throw sessionNotFound(name);
+      if (name === defaultSession) return;
+      const [record] = await viaRedis(() => findSessions(redis, [name]));
+      if (record === null) throw sessionNotFound(name);
+    },
+
+    async view(name) {
+      const [listed] = await viaRedis(() => listSessions(redis, { only: [name] }));
+      return listed === undefined ? null : viewOf(listed);
+    },
+
+    async list(caller, { limit, cursor = null, state = null }) {
+      const sessions: SessionView[] = [];
+      let after = cursor;
+      while (sessions.length <= limit) {
+        const count = state === null && caller.boundTo === null ? limit + 1 : pageSize;
+        const page = await viaRedis(() => listSessions(redis, { after, count }));
+        const found = page.filter(({ session }) => mayReach(caller, session)).map(viewOf);
+        sessions.push(...found.filter(({ status }) => state === null || status.state === state));
+        if (page.length < count) break;
+        after = page.at(-1)?.session ?? null;
+      }
+      const listed = sessions.slice(0, limit);
+      const hasMore = sessions.length > limit;
+      return {
+        ok: true,
+        count: listed.length,
+        sessions: listed,
+        next_cursor: hasMore ? (listed.at(-1)?.session ?? null) : null,
+      };
+    },
+
+    async names(caller) {
+      const names = await viaRedis(() => sessionNames(redis));
+      return caller === null ? names : names.filter((name) => mayReach(caller, name));
+    },
+
+    async put(name, changes) {
+      const result = await viaRedis(() => putSession(redis, name, changes));
+      if (result === 'full') throw tooManySessions();
+      return result === 'made';
+    },
+
+    remove: (name) => viaRedis(() => removeSession(redis, name)),
+  };
+}
+
+/** Its text must not tell whether the session exists: a key of other sessions gets the same. */
+export function sessionNotFound(name: string): ApiError {
+  return new ApiError('session_not_found', `there is no session ${name}`, {
+    httpHint: `PUT /api/sessions/${name} makes it`,
+  });
+}
+
+function notAName(): ApiError {
+  return invalidRequest([{ path: 'session', message: 'must be 1-64 characters of a-z, 0-9 and -' }]);
+}
+
+function tooManySessions(): ApiError {
+  return new ApiError('too_many_sessions', `there are ${bounds.sessions} sessions, as many as there may be`, {
+    httpHint: 'DELETE one first',
+    bound: 'sessions',
+  });
+}

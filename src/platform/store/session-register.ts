@@ -1,0 +1,176 @@
+import { isDeepStrictEqual } from 'node:util';
+import { bounds } from '../../contract/bounds.js';
+import { parseAs } from '../../contract/json.js';
+import { keyPrefix, registerKey, registerNamesKey, sessionKeys } from '../../contract/keys.js';
+import { defaultSession } from '../../contract/names.js';
+import {
+  type SessionChanges,
+  type SessionRecord,
+  sessionRecordSchema,
+  unconfigured,
+} from '../../contract/session-record.js';
+import type { Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
+
+/**
+ * The register of sessions: which there are, and what is configured of each. `default` exists without an entry. An entry that cannot
+ * be read is a session that nobody has configured.
+ */
+
+const keys = [registerKey, registerNamesKey];
+
+/** The records of these sessions, in their order; null: there is no such session. */
+export async function findSessions(
+  redis: Redis,
+  names: readonly string[],
+): Promise<(SessionRecord | null)[]> {
+  const entries = await findScript(redis, [registerKey], names);
+  return names.map((name, i) => recordOf(name, entries[i] ?? null));
+}
+
+// KEYS register
+// ARGV names
+// returns the entry of each
+const findScript = luaScript<(string | null)[]>(
+  'findSessions',
+  1,
+  "return redis.call('HMGET', KEYS[1], unpack(ARGV))",
+);
+
+function recordOf(name: string, json: string | null): SessionRecord | null {
+  if (json === null) return name === defaultSession ? unconfigured : null;
+  return parseAs(sessionRecordSchema, json) ?? unconfigured;
+}
+
+/**
+ * Makes a session, or changes what is given of it. Two calls at once both take effect, one after the other. `full`: there are as many
+ * sessions as there may be.
+ */
+export async function putSession(
+  redis: Redis,
+  name: string,
+  changes: SessionChanges,
+): Promise<'made' | 'changed' | 'full'> {
+  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+  for (;;) {
+    const [stored = null] = await findScript(redis, [registerKey], [name]);
+    const before = recordOf(name, stored) ?? { ...unconfigured, created_at: new Date().toISOString() };
+    const record = { ...before, ...given };
+    const { wiped, account } = sessionKeys(name);
+    const args = [name, stored ?? '', JSON.stringify(record), bounds.sessions];
+    const result = await putScript(redis, [...keys, wiped, account], args);
+    if (result !== 'other') return result;
+  }
+}
+
+// KEYS register names wiped account
+// ARGV name, the entry that it replaces ('' for none), the new entry, most sessions
+// returns made, changed, full, or other if another entry is there by now
+const putScript = luaScript<'made' | 'changed' | 'full' | 'other'>(
+  'putSession',
+  4,
+  `local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+   if stored ~= ARGV[2] then return 'other' end
+   if stored == '' and ARGV[1] ~= '${defaultSession}' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 'full' end
+   redis.call('ZADD', KEYS[2], 0, ARGV[1])
+   redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+   redis.call('PERSIST', KEYS[3])
+   redis.call('PERSIST', KEYS[4])
+   return stored == '' and ARGV[1] ~= '${defaultSession}' and 'made' or 'changed'`,
+);
+
+/** Registers a session that is to run, if it is not registered: Redis has lost the entry. */
+export async function restoreSession(redis: Redis, name: string, record: SessionRecord): Promise<void> {
+  if (name === defaultSession && isDeepStrictEqual(record, unconfigured)) return;
+  await restoreScript(redis, keys, [name, JSON.stringify(record)]);
+}
+
+// KEYS register names
+// ARGV name, entry
+// returns 1 if it was not registered, else 0
+const restoreScript = luaScript<number>(
+  'restoreSession',
+  2,
+  `redis.call('ZADD', KEYS[2], 0, ARGV[1])
+   return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])`,
+);
+
+/** What a list shows of a session. `state`, `heartbeat`: the texts of those keys. */
+export interface ListedSession {
+  readonly session: string;
+  readonly record: SessionRecord;
+  readonly state: string | null;
+  readonly heartbeat: string | null;
+}
+
+/** Which sessions: these, as far as they exist; or at most `count` after the one named `after`, by name. */
+export type Wanted =
+  | { readonly only: readonly string[] }
+  | { readonly after: string | null; readonly count: number };
+
+/** Takes one round trip. */
+export async function listSessions(redis: Redis, wanted: Wanted): Promise<ListedSession[]> {
+  const { state, heartbeat } = sessionKeys('');
+  const suffixes = [state, heartbeat].map((key) => key.slice(ownPrefix.length));
+  const which = 'only' in wanted ? ['', 0, wanted.only] : [wanted.after ?? '', wanted.count, []];
+  const entries = await listScript(redis, keys, [ownPrefix, ...suffixes, ...which.flat()]);
+  return entries.map(([session, entry, ...texts]) => {
+    const [stateText = '', heartbeatText = ''] = texts;
+    return {
+      session,
+      record: recordOf(session, entry === '' ? null : entry) ?? unconfigured,
+      state: stateText === '' ? null : stateText,
+      heartbeat: heartbeatText === '' ? null : heartbeatText,
+    };
+  });
+}
+
+const ownPrefix = `${keyPrefix}:s:`;
+
+// KEYS register names
+// ARGV the beginning of a session's keys, the ends of the keys of state and heartbeat, the name before the first ('' for none), count,
+// names (with a count of 0)
+// returns {name, entry, state, heartbeat} of each; '' for a missing text
+// The names are made anew from the register if one of the two was lost.
+const listScript = luaScript<[string, string, string, string][]>(
+  'listSessions',
+  2,
+  `redis.call('ZADD', KEYS[2], 'NX', 0, '${defaultSession}')
+   local others = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${defaultSession}')
+   if redis.call('ZCARD', KEYS[2]) ~= others + 1 then
+     redis.call('DEL', KEYS[2])
+     redis.call('ZADD', KEYS[2], 0, '${defaultSession}')
+     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+       if #name <= 64 and string.match(name, '^[a-z0-9-]+$') then redis.call('ZADD', KEYS[2], 0, name) end
+     end
+   end
+   local function text(key)
+     local found = redis.pcall('GET', key)
+     return type(found) == 'string' and found or ''
+   end
+   local list = {}
+   local names = {}
+   if ARGV[5] ~= '0' then names = redis.call('ZRANGEBYLEX', KEYS[2], '(' .. ARGV[4], '+', 'LIMIT', 0, ARGV[5]) end
+   for i = 6, #ARGV do
+     if redis.call('ZSCORE', KEYS[2], ARGV[i]) then names[#names + 1] = ARGV[i] end
+   end
+   for _, name in ipairs(names) do
+     local own = ARGV[1] .. name
+     list[#list + 1] = {
+       name, redis.call('HGET', KEYS[1], name) or '', text(own .. ARGV[2]), text(own .. ARGV[3])
+     }
+   end
+   return list`,
+);
+
+/** The names of all sessions, in order. */
+export async function sessionNames(redis: Redis): Promise<string[]> {
+  const names: string[] = [];
+  for (;;) {
+    const page = await listSessions(redis, { after: names.at(-1) ?? null, count: namesPerPage });
+    names.push(...page.map(({ session }) => session));
+    if (page.length < namesPerPage) return names;
+  }
+}
+
+const namesPerPage = 1_000;

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { bounds } from '../../../../src/contract/bounds.js';
+import { keyPrefix, registerKey, registerNamesKey, sessionKeys } from '../../../../src/contract/keys.js';
+import { eventually } from '../../../support/eventually.js';
+import { type Replica, startReplica } from '../../../support/http-replica.js';
+import { isMalformedUnder, malformedValues } from '../../../support/malformed-values.js';
+import {
+  type Script,
+  type ScriptedOwner,
+  showQrUntilAsked,
+  startOwner,
+} from '../../../support/scripted-owner.js';
+import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
+
+interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown> & {
+    readonly error?: { readonly code: string; readonly message: string };
+    readonly sessions?: readonly { readonly session: string }[];
+    readonly next_cursor?: string | null;
+    readonly status?: { readonly state: string; readonly session: string };
+  };
+}
+
+const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
+const readyUntilAsked: Script = async (run) => {
+  await run.publish('ready', { account });
+  const intent = await run.intent;
+  await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
+};
+
+describe('the register of sessions', () => {
+  let server: RedisForData;
+  let redis: Redis;
+  let replica: Replica;
+  let other: Replica;
+  const owners: ScriptedOwner[] = [];
+
+  before(async () => {
+    server = await openRedis();
+    redis = new Redis(server.url);
+    [replica, other] = [await startReplica(server.url), await startReplica(server.url)];
+  });
+  afterEach(async () => {
+    for (const owner of owners.splice(0)) await owner.close();
+    await redis.flushdb();
+  });
+  after(async () => {
+    await Promise.all([replica.close(), other.close()]);
+    redis.disconnect();
+    await server.stop();
+  });
+
+  async function call(method: string, path: string, body?: unknown, on = replica): Promise<Answer> {
+    const response = await on.get(path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as Answer['body'] };
+  }
+  const put = (name: string, body: unknown = {}, on = replica) =>
+    call('PUT', `/api/sessions/${name}`, body, on);
+  const codeOf = ({ status, body }: Answer) => [status, body.error?.code];
+  async function namesIn(query = ''): Promise<string[]> {
+    const { body } = await call('GET', `/api/sessions${query}`);
+    return (body.sessions ?? []).map(({ session }) => session);
+  }
+  async function owned(script: Script): Promise<ScriptedOwner> {
+    const owner = await startOwner(server.url, script);
+    owners.push(owner);
+    return owner;
+  }
+
+  it('makes a session once, and tells every replica', async () => {
+    const made = await put('sales', { metadata: { team: 'sales' } });
+    assert.equal(made.status, 201);
+    const { created_at } = made.body;
+    assert.ok(Math.abs(Date.parse(String(created_at)) - Date.now()) < 60_000);
+    const { status } = made.body;
+    assert.deepEqual([status?.state, status?.session], ['stopped', 'sales']);
+    const changed = await put('sales', {}, other);
+    assert.deepEqual([changed.status, changed.body], [200, made.body], 'left out: unchanged');
+    const replaced = await put('sales', { metadata: { city: 'Ulm' } });
+    assert.deepEqual(replaced.body.metadata, { city: 'Ulm' });
+    assert.deepEqual(await call('GET', '/api/sessions/sales', undefined, other), replaced);
+    assert.deepEqual((await call('GET', '/api/sessions/sales/status')).body, status);
+  });
+
+  it('has `default` by itself, which can be configured but not deleted', async () => {
+    assert.deepEqual(await namesIn(), ['default']);
+    const { status, body } = await put('default', { metadata: { a: 'b' } });
+    assert.deepEqual([status, body.created_at, body.metadata], [200, null, { a: 'b' }]);
+    assert.deepEqual(await namesIn(), ['default']);
+    assert.deepEqual(await call('GET', '/api/sessions/default/status'), await call('GET', '/api/status'));
+    const refused = await call('DELETE', '/api/sessions/default');
+    assert.deepEqual(codeOf(refused), [400, 'invalid_request']);
+    assert.match(refused.body.error?.message ?? '', /can only be logged out, by POST \/api\/logout/);
+  });
+
+  it('refuses bad names and values, and says what is allowed', async () => {
+    for (const name of ['Sales', 'a_b', 'a'.repeat(65), 'a%2Fb', 'ä', '%00']) {
+      for (const [method, path] of [
+        ['PUT', ''],
+        ['GET', ''],
+        ['DELETE', ''],
+        ['GET', '/status'],
+        ['POST', '/auth/start'],
+      ] as const) {
+        const answer = await call(method, `/api/sessions/${name}${path}`, method === 'GET' ? undefined : {});
+        assert.deepEqual(codeOf(answer), [400, 'invalid_request'], `${method} ${name}${path}`);
+        assert.match(answer.body.error?.message ?? '', /1-64 characters of a-z, 0-9 and -/);
+      }
+    }
+    for (const body of [
+      { metadata: 'x' },
+      { metadata: { a: 1 } },
+      { metadata: { a: 'x'.repeat(5_000) } },
+      { unknown: 1 },
+      { session: 'b' },
+      { start: 'yes' },
+    ]) {
+      assert.deepEqual(codeOf(await put('sales', body)), [400, 'invalid_request'], JSON.stringify(body));
+    }
+    assert.deepEqual(await namesIn(), ['default'], 'nothing was made');
+  });
+
+  it('says that a session was never made, on each of its paths', async () => {
+    for (const [method, path] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['GET', '/status'],
+      ['POST', '/auth/start'],
+      ['POST', '/send'],
+      ['GET', '/chats'],
+      ['GET', '/events'],
+      ['POST', '/qr-links'],
+    ] as const) {
+      const answer = await call(method, `/api/sessions/nobody${path}`, method === 'GET' ? undefined : {});
+      assert.deepEqual(codeOf(answer), [404, 'session_not_found'], `${method} ${path}`);
+      assert.match(
+        answer.body.error?.message ?? '',
+        /no session nobody; PUT \/api\/sessions\/nobody makes it/,
+      );
+    }
+    assert.deepEqual(codeOf(await call('POST', '/api/qr-links', { session: 'nobody' })), [
+      404,
+      'session_not_found',
+    ]);
+    assert.equal(await redis.dbsize(), 0, 'nothing is stored for a name that does not exist');
+  });
+
+  it('lists by pages and by state', async () => {
+    await owned(showQrUntilAsked);
+    const names = Array.from({ length: 25 }, (_, i) => `s${String(i).padStart(2, '0')}`);
+    await Promise.all(names.map((name) => put(name)));
+    const listed: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query: string = cursor === null ? '' : `&cursor=${cursor}`;
+      const { body } = await call('GET', `/api/sessions?limit=10${query}`);
+      listed.push(...(body.sessions ?? []).map(({ session }) => session));
+      cursor = body.next_cursor ?? null;
+    } while (cursor !== null);
+    assert.deepEqual(listed, ['default', ...names].sort());
+    await put('s07', { start: true });
+    await eventually(async () => (await namesIn('?state=qr')).join() === 's07');
+    assert.equal((await namesIn('?state=stopped&limit=5')).length, 5);
+    for (const query of ['limit=0', 'limit=1001', 'limit=x', 'state=asleep', 'cursor=Z']) {
+      assert.deepEqual(codeOf(await call('GET', `/api/sessions?${query}`)), [400, 'invalid_request'], query);
+    }
+  });
+
+  it('runs sessions apart from each other', async () => {
+    const owner = await owned(showQrUntilAsked);
+    await Promise.all([put('a'), put('b')]);
+    const started = await call('POST', '/api/sessions/a/auth/start');
+    assert.equal((started.body as unknown as { state: string }).state, 'qr');
+    assert.deepEqual(
+      owner.runs.map(({ session }) => session),
+      ['a'],
+    );
+    assert.equal((await replica.get('/sessions/a/qr.png')).status, 200);
+    assert.deepEqual(codeOf(await call('GET', '/sessions/b/qr.png')), [404, 'qr_not_available']);
+    assert.equal((await replica.status()).state, 'stopped');
+    await call('POST', '/api/sessions/b/stop');
+    await call('POST', '/api/logout');
+    assert.deepEqual(await namesIn('?state=qr'), ['a']);
+  });
+
+  it('makes one session of two calls at once, and loses the change of neither', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        put('twice', { metadata: { n: String(i) } }, i % 2 ? replica : other),
+      ),
+    );
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [...Array(19).fill(200), 201]);
+    assert.equal(new Set(answers.map(({ body }) => body.created_at)).size, 1);
+  });
+
+  it('has a limit on their number', async () => {
+    const names = Array.from({ length: bounds.sessions }, (_, i) => `n${i}`);
+    await redis.hset(registerKey, ...names.flatMap((name) => [name, '{"metadata":{}}']));
+    const full = await put('more');
+    assert.deepEqual(codeOf(full), [409, 'too_many_sessions']);
+    assert.match(full.body.error?.message ?? '', /10000 sessions/);
+    assert.equal((await put('n1')).status, 200);
+    assert.equal((await call('DELETE', '/api/sessions/n2')).status, 200);
+    assert.equal((await put('more')).status, 201);
+    assert.equal((await namesIn('?limit=1000')).length, 1_000);
+  });
+
+  it('deletes a session that never ran, and all that is stored of it', async () => {
+    await put('gone', { metadata: { a: 'b' } });
+    const deleted = await call('DELETE', '/api/sessions/gone');
+    assert.deepEqual([deleted.status, deleted.body.ok, deleted.body.unlinked], [200, true, false]);
+    assert.deepEqual(codeOf(await call('GET', '/api/sessions/gone', undefined, other)), [
+      404,
+      'session_not_found',
+    ]);
+    assert.deepEqual(codeOf(await call('DELETE', '/api/sessions/gone')), [404, 'session_not_found']);
+    assert.equal((await put('gone')).status, 201);
+  });
+
+  it('deletes a session that runs: its device is unlinked, its sends settle, and nothing of it is left', async () => {
+    await owned(readyUntilAsked);
+    await put('gone', { start: true });
+    await eventually(async () => (await namesIn('?state=ready')).join() === 'gone');
+    const link = (await call('POST', '/api/qr-links', { session: 'gone' })).body.url as string;
+    // Nobody takes commands here, so it waits until the logout.
+    const sending = call('POST', '/api/sessions/gone/send', { phone_number: '15551234567', message: 'Hi' });
+    await eventually(async () => (await redis.llen(`${keyPrefix}:sends-gone:wait`)) === 1);
+    const deleted = await call('DELETE', '/api/sessions/gone', undefined, other);
+    assert.deepEqual(deleted.body, { ok: true, unlinked: true, reason: null });
+    assert.deepEqual(codeOf(await sending), [409, 'login_required']);
+    const left = (await redis.keys('*gone*')).sort();
+    const k = sessionKeys('gone');
+    const lasting = left.filter((key) => !/:(?:sends-gone|attempt|coming):/.test(key));
+    assert.deepEqual(lasting, [k.account, k.wiped].sort());
+    for (const key of left) assert.ok((await redis.ttl(key)) > 0, `${key} expires`);
+    assert.equal((await replica.get(new URL(link).pathname)).status, 404);
+    assert.equal((await put('gone')).status, 201);
+    assert.equal(
+      (await replica.get(new URL(link).pathname)).status,
+      404,
+      'also of a new session of that name',
+    );
+    assert.equal(await redis.ttl(k.wiped), -1, 'is needed again');
+  });
+
+  it('deletes a session that is started meanwhile', async () => {
+    await owned(showQrUntilAsked);
+    await put('busy', { start: true });
+    const starts = Array.from({ length: 5 }, () => call('POST', '/api/sessions/busy/auth/start'));
+    const deleted = await call('DELETE', '/api/sessions/busy');
+    await Promise.all(starts);
+    assert.equal(deleted.status, 200);
+    assert.deepEqual(codeOf(await call('GET', '/api/sessions/busy')), [404, 'session_not_found']);
+  });
+
+  it('survives what another program writes under its keys', async () => {
+    await Promise.all([put('a'), put('b')]);
+    await redis.hset(registerKey, 'a', 'rub{bish', 'Bad Name', '{}', 'c', '[]');
+    assert.deepEqual(await namesIn(), ['a', 'b', 'c', 'default']);
+    assert.equal((await put('a', { metadata: { x: 'y' } })).status, 200);
+    for (const key of [registerNamesKey, registerKey]) {
+      for (const value of malformedValues.filter((each) => isMalformedUnder(each, key))) {
+        await value.write(redis, key);
+        assert.ok((await namesIn()).includes('default'), `${value.what} under ${key}`);
+        assert.ok([200, 201].includes((await put('a')).status), `${value.what} under ${key}`);
+        assert.ok((await namesIn()).includes('a'), `${value.what} under ${key}`);
+      }
+    }
+  });
+});

@@ -2,13 +2,16 @@ import { OperatorError } from './contract/errors.js';
 import { newApiKey } from './platform/api-key.js';
 import { readArguments, runCommand, UsageError } from './platform/command-line.js';
 
-const usage = 'npm run key -- NAME read|send|admin';
+const usage = 'npm run key -- NAME read|send|admin [SESSION,SESSION,…]';
 
-/** `npm run key -- NAME SCOPE`: makes an API key and prints it. The key itself is stored nowhere. Exit code 64: called wrongly. */
+/**
+ * `npm run key -- NAME SCOPE [SESSIONS]`: makes an API key, bound to these sessions, and prints it. The key itself is stored nowhere.
+ * Exit code 64: called wrongly.
+ */
 async function main(): Promise<void> {
-  const [name = '', scope = ''] = readArguments(usage, {}, 2).positionals;
+  const [name = '', scope = '', sessions] = readArguments(usage, {}, 3).positionals;
   if (scope === '') throw new UsageError('give a name and a scope', usage);
-  const { key, entry } = makeKey(name, scope);
+  const { key, entry } = makeKey(name, scope, sessions?.split(',') ?? null);
   process.stdout.write(`
   key     ${key}
   entry   ${entry}
@@ -19,9 +22,9 @@ Give the key to the person who will use it: it is shown only now and stored nowh
 `);
 }
 
-function makeKey(name: string, scope: string): ReturnType<typeof newApiKey> {
+function makeKey(...wanted: Parameters<typeof newApiKey>): ReturnType<typeof newApiKey> {
   try {
-    return newApiKey(name, scope);
+    return newApiKey(...wanted);
   } catch (error) {
     throw error instanceof OperatorError ? new UsageError(error.message, usage) : error;
   }

@@ -11,16 +11,21 @@ export function covers(granted: Scope, needed: Scope): boolean {
   return scopes.indexOf(granted) >= scopes.indexOf(needed);
 }
 
-/** What the configuration knows of an API key: its hash, never the key itself. */
+/** What is known of an API key: its hash, never the key itself. */
 export interface ApiKey {
   /** `[a-z0-9-]{1,64}`; it appears in logs. */
   readonly name: string;
   readonly scope: Scope;
   /** sha256 of the key, 64 hex digits. */
   readonly sha256: string;
+  /** The only sessions that the key may learn of and use: at least one. null: all. */
+  readonly sessions: readonly string[] | null;
 }
 
 /** Every key begins with this: scanners for leaked secrets recognize it. */
 export const apiKeyPrefix = 'holdline_';
+
+/** Every key that this product made. A configured one may be any text. */
+export const apiKeyPattern = new RegExp(`^${apiKeyPrefix}[\\w-]{43}$`);
 
 export const keyNamePattern = /^[a-z0-9-]{1,64}$/;

@@ -18,6 +18,7 @@ type Beyond =
   | 'rate_limited'
   | 'queue_full'
   | 'too_many_sessions'
+  | 'too_many_keys'
   | 'connection closed'
   | 'another connection closed'
   | 'waits'
@@ -95,7 +96,8 @@ export const boundTable = {
   setAside: items(100, 'unusable keys of a session, for 7 days', 'oldest dropped'),
   snapshot: bytes(128 * MiB, 'a backup of the login', 'not kept'),
 
-  // Logins with a browser
+  // API keys, and logins with a browser
+  apiKeys: items(1_000, 'API keys made by `POST /api/keys`', 'too_many_keys'),
   logins: items(100, 'browsers logged in with a key', 'oldest dropped'),
   qrLinks: items(100, 'unopened QR links of a key', 'oldest dropped'),
   qrVisits: items(1_000, 'opened QR links', 'oldest dropped'),

@@ -61,7 +61,7 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|register:names$|absent$)/, 'zset'],
-  [/^(?:supervisors:room|register|aside)$/, 'hash'],
+  [/^(?:supervisors:room|register|aside|api-keys)$/, 'hash'],
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];
 

@@ -51,6 +51,9 @@ export function loginIndexKey(list: string): string {
   return `${keyPrefix}:visits:${list}`;
 }
 
+/** Hash from the sha256 of an API key that was made while the product ran (hex) to JSON `{ name, scope, sessions, created_at, expires_at }`. */
+export const apiKeysKey = `${keyPrefix}:api-keys`;
+
 /** A key of BullMQ's in a queue: one of its own, such as `wait`, or a job's, by id. `name` `''`: the prefix of them all. */
 export function queueKey(queue: string, name: string): string {
   return `${keyPrefix}:${queue}:${name}`;

@@ -36,7 +36,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
   const refresh = createDeploymentMetrics({
     registry: page.registry,
     redis,
-    sessions: () => sessions().register.names(null),
+    sessions: () => sessions().register.names(),
     heartbeatTtlMs: config.timing.heartbeatTtlMs,
   });
   new Gauge({
@@ -83,7 +83,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
 /** `GET /metrics`, for Prometheus. */
 export function createMetricsRoute(page: MetricsPage): Route {
   return {
-    ...{ method: 'GET', path: '/metrics', scope: 'read', doc },
+    ...{ method: 'GET', path: '/metrics', scope: 'read', isForUnbound: true, doc },
     async handle({ response }) {
       send(response, 200, page.contentType, await page.render());
     },

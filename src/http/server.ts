@@ -7,11 +7,13 @@ import type { Logger } from '../platform/logger.js';
 import { localUrl } from '../platform/own-urls.js';
 import { connectFailFast, disconnect, type Redis } from '../platform/redis/connection.js';
 import { watchMaster } from '../platform/redis/master-watch.js';
-import { createApiKeys, loginEnded } from './auth/api-keys.js';
+import { accessEnded, createApiKeys } from './auth/api-keys.js';
 import { createAuthenticate } from './auth/authenticate.js';
 import { createBrowserLogins } from './auth/browser-logins.js';
+import { createCheckGrants } from './auth/grants.js';
 import { withLoginLimits } from './auth/login-limits.js';
 import { LoginWatch } from './auth/login-watch.js';
+import { createMadeKeys } from './auth/made-keys.js';
 import { createRateLimits } from './auth/rate-limits.js';
 import { sendProblem } from './auth/send-problem.js';
 import { Connections } from './connections/connections.js';
@@ -28,6 +30,7 @@ import type { FeedTuning } from './events/event-feed.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { mcpHeaderNames } from './mcp/route.js';
 import { createHandlers } from './operations/handlers.js';
+import { createKeyHandlers } from './operations/key-handlers.js';
 import { createRoutes } from './routes.js';
 import { createSessions } from './sessions.js';
 
@@ -76,12 +79,14 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
     feedTuning,
   });
   const apiKeys = createApiKeys(config.apiKeys);
-  const logins = withLoginLimits(createBrowserLogins(redis, apiKeys), redis, onBound);
-  const loginWatch = new LoginWatch(logins, loginCheckMs, log);
+  const madeKeys = createMadeKeys(redis);
+  const logins = withLoginLimits(createBrowserLogins(redis, apiKeys, madeKeys), redis, onBound);
+  const loginWatch = new LoginWatch(createCheckGrants(redis, apiKeys), loginCheckMs, log);
   const limits = createRateLimits(redis, config.rateLimit);
-  const handlers = createHandlers(sessions, logins, limits);
+  const keyHandlers = createKeyHandlers({ apiKeys, madeKeys, loginWatch, log });
+  const handlers = createHandlers(sessions, logins, limits, keyHandlers);
   const routes = createRoutes({
-    ...{ sessions, handlers, apiKeys, logins, loginWatch, limits, log, failures },
+    ...{ sessions, handlers, apiKeys, madeKeys, logins, loginWatch, limits, log, failures },
     ...{ metrics: metrics.page, onBound },
     async pingRedis() {
       // Reads a key of this product. Any node of a cluster would answer a PING.
@@ -92,9 +97,9 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
   const app = createApp({
     routes,
     guard: createHostOriginGuard(config),
-    authenticate: createAuthenticate({ apiKeys, logins, loginWatch, onBound }),
+    authenticate: createAuthenticate({ apiKeys, madeKeys, logins, loginWatch, onBound }),
     cors: config.allowedOrigins.length > 0 ? createCors(mcpHeaderNames) : null,
-    problems: { loginEnded, send: sendProblem },
+    problems: { accessEnded, send: sendProblem },
     limits,
     addresses,
     requestsInFlight: new InFlightLimit('requestsUnderWay', 'requests under way'),

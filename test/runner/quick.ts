@@ -13,7 +13,7 @@ const leftOut = {
     integration/whatsapp-web/field-reports integration/whatsapp-web/pairing integration/whatsapp-web/passkey integration/whatsapp-web/passkey-ceremony integration/support/owner-browser integration/passkey/link
     integration/whatsapp-web/phone integration/whatsapp-web/sending-faults integration/whatsapp-web/today`,
   'waits for locks, outages or deadlines': `
-    integration/http/auth/attacks integration/http/auth/logins-that-end integration/http/core/body integration/http/connections/connections
+    integration/http/auth/attacks integration/http/auth/logins-that-end integration/http/auth/made-keys integration/http/core/body integration/http/connections/connections
     integration/http/events/faults integration/platform/store/event-writer integration/session-worker/event-relay integration/http/outage
     integration/http/commands/accept-send integration/http/commands/pairing-code integration/http/commands/reads
     integration/http/commands/send integration/http/commands/send-outage

@@ -29,14 +29,16 @@ export interface Operation<
   readonly httpNote?: string;
   readonly routes: readonly OperationRoute[];
   /** The operation's heading in the OpenAPI document. */
-  readonly tag: 'Messages' | 'Session' | 'Sessions' | 'About';
+  readonly tag: 'Messages' | 'Session' | 'Sessions' | 'Keys' | 'About';
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;
   /** Calls are counted against a limit of the session besides, whoever makes them. */
   readonly limitOfSession?: 'passkeys';
-  /** It can give the account to whoever asks. Without keys only a request of this machine may use it. */
+  /** It can give the account, or rights to it, to whoever asks. Without keys only a request of this machine may use it. */
   readonly isForOperator?: true;
+  /** It is about the whole deployment: keys that are bound to sessions may not use it. */
+  readonly isForUnbound?: true;
   /** It changes or costs something: each call counts against the rate limit. */
   readonly isLimited: boolean;
   readonly input: Input;

@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { ApiKey } from '../../contract/access.js';
 import { ApiError } from '../../contract/errors.js';
 import { sha256 } from '../../platform/digest.js';
+import type { Caller } from '../core/caller.js';
 import { headerValues } from '../core/headers.js';
 
 /** The configured API keys, in memory. */
 export interface ApiKeys {
   readonly isEmpty: boolean;
+  readonly all: readonly ApiKey[];
   /** Takes the same time for any text, so that the time reveals nothing about a key. */
   find(text: string): ApiKey | null;
   named(name: string): ApiKey | null;
@@ -18,6 +20,7 @@ export function createApiKeys(keys: readonly ApiKey[]): ApiKeys {
   const byName = new Map(keys.map((key) => [key.name, key]));
   return {
     isEmpty: keys.length === 0,
+    all: keys,
     find(text) {
       const given = sha256(text);
       let found: ApiKey | null = null;
@@ -42,8 +45,9 @@ export function presentedKey(request: IncomingMessage): string | null {
   return first;
 }
 
-/** The error for a caller whose login ended during the request. */
-export function loginEnded(): ApiError {
+/** The error for a caller whose login or key ended during the request. */
+export function accessEnded({ via }: Pick<Caller, 'via'>): ApiError {
+  if (via === 'key') return unauthorized('this API key has ended');
   return unauthorized('the login of this browser has ended; log in again');
 }
 

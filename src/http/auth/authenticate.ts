@@ -8,29 +8,51 @@ import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
 import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import type { BrowserLogins } from './browser-logins.js';
 import { guestCookie, loginCookie, readCookies } from './cookies.js';
+import type { Grant } from './grants.js';
 import type { LoginWatch } from './login-watch.js';
+import type { MadeKeys } from './made-keys.js';
 
-/** The caller of every request if no keys are configured. The server then listens on loopback only. */
+/** The caller of every request without a key if no keys are configured. The server then listens on loopback only. */
 export const localAdmin: Caller = { keyName: '', scope: 'admin', via: 'configuration', boundTo: null };
 
 interface AuthenticateParts {
   readonly apiKeys: ApiKeys;
+  readonly madeKeys: Pick<MadeKeys, 'find'>;
   readonly logins: Pick<BrowserLogins, 'find'>;
   readonly loginWatch: Pick<LoginWatch, 'add'>;
   readonly onBound: OnBound;
 }
 
 /**
- * Identifies the caller: by the key in a header, which takes no I/O, or by a cookie, which takes one round trip to Redis.
+ * Identifies the caller: by the key in a header, which takes no I/O if the key is configured, else one round trip to Redis; or by a
+ * cookie, which takes one or two. Without configured keys, whoever brings none may do everything, and cookies mean nothing.
  *
  * Throws `unauthorized`. Throws `origin_not_allowed` if a request with a cookie would change something and does not come from a
- * page of this server. Without configured keys, it also throws that for every request that a page of another origin makes:
- * otherwise any web site could act as the admin through a browser on this machine.
+ * page of this server. Without configured keys, it also throws that for every request without a key that a page of another origin
+ * makes: otherwise any web site could act as the admin through a browser on this machine.
  */
 export function createAuthenticate(parts: AuthenticateParts): Authenticate {
-  const { apiKeys, logins, loginWatch, onBound } = parts;
+  const { apiKeys, madeKeys, logins, loginWatch, onBound } = parts;
+  const watch = (grant: Grant) => (onEnd: () => void) => loginWatch.add(grant, onEnd);
+
+  function callerWith(presented: string): Caller | Promise<Caller> {
+    const key = apiKeys.find(presented);
+    if (key === null) return callerWithMadeKey(presented);
+    return { keyName: key.name, scope: key.scope, via: 'key', boundTo: key.sessions };
+  }
+
+  async function callerWithMadeKey(presented: string): Promise<Caller> {
+    const key = await madeKeys.find(presented);
+    if (key === null) throw unauthorized('this API key is not known here');
+    const { name: keyName, scope, sessions: boundTo, sha256: madeKey } = key;
+    return { keyName, madeKey, scope, via: 'key', boundTo, watchLogin: watch({ madeKey, login: null }) };
+  }
+
   if (apiKeys.isEmpty) {
-    return ({ method, headers }, { isCrossOrigin }) => {
+    return (request, { isCrossOrigin }) => {
+      const presented = presentedKey(request);
+      if (presented !== null) return callerWith(presented);
+      const { method, headers } = request;
       if (isCrossOrigin && method !== 'OPTIONS' && !(isRead(method) && isNavigation(headers)))
         throw originNotAllowed();
       return localAdmin;
@@ -38,22 +60,19 @@ export function createAuthenticate(parts: AuthenticateParts): Authenticate {
   }
   return async (request, admission, parameters) => {
     const presented = presentedKey(request);
-    if (presented !== null) {
-      const key = apiKeys.find(presented);
-      if (key === null) throw unauthorized('this API key is not known here');
-      return { keyName: key.name, scope: key.scope, via: 'key', boundTo: null };
-    }
+    if (presented !== null) return callerWith(presented);
     const loginIds = readCookies(request, loginCookie, onBound);
     const guestIds = readCookies(request, guestCookie, onBound);
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
       const session = sessionOfPath(parameters);
-      const login = await logins.find(session, loginIds, guestIds);
-      if (login !== null) {
-        const watchLogin = (onEnd: () => void) => loginWatch.add(login, onEnd);
-        if (login.kind === 'guest')
+      const found = await logins.find(session, loginIds, guestIds);
+      if (found !== null) {
+        const watchLogin = watch(found);
+        if (found.login.kind === 'guest')
           return { keyName: '', scope: 'guest', via: 'cookie', boundTo: [session], watchLogin };
-        const { name: keyName, scope } = login.apiKey;
-        return { keyName, scope, via: 'cookie', boundTo: null, watchLogin };
+        const { name: keyName, scope, sessions: boundTo } = found.apiKey;
+        const madeKey = found.madeKey === null ? {} : { madeKey: found.madeKey };
+        return { keyName, ...madeKey, scope, via: 'cookie', boundTo, watchLogin };
       }
     }
     throw unauthorized('an API key is required: Authorization: Bearer <key>, or X-API-Key: <key>');

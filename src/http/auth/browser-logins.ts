@@ -1,87 +1,61 @@
-import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
-import { parseAs } from '../../contract/json.js';
 import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
 import { defaultSession, isSessionName } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { accountGeneration } from '../../platform/store/account-cleanup.js';
-import { repliesOf, viaRedis } from '../core/redis-errors.js';
-import type { ApiKeys } from './api-keys.js';
+import type { Caller } from '../core/caller.js';
+import { viaRedis } from '../core/redis-errors.js';
+import { type ApiKeys, accessEnded } from './api-keys.js';
+import type { Grant } from './grants.js';
+import type { MadeKey, MadeKeys } from './made-keys.js';
+import {
+  type BrowserLogin,
+  keyOfLogin,
+  parseStoredLogin,
+  type StoredLogin,
+  storedLoginJson,
+} from './stored-login.js';
 import { newToken } from './tokens.js';
 
 /**
  * The logins of browsers, and the QR links that let guests in. Cookies and links contain random ids; Redis stores only the
- * digests. A login or link ends when its TTL ends or when the API key that made it is removed. Links and guest logins also end
+ * digests. A login or link ends when its TTL ends, or when the API key that made it is removed or bound to other sessions. Links and guest logins also end
  * when the account logs out. All methods throw `redis_unavailable`.
  */
 export interface BrowserLogins {
   /** Opens a login of this key. Returns the id for the cookie. */
   openLogin(key: ApiKey): Promise<string>;
   closeLogins(ids: readonly string[]): Promise<void>;
-  /** Finds the first valid login among these ids: key logins first, then the guest logins of this session. Takes one round trip. */
+  /**
+   * Finds the first valid login among these ids: key logins first, then the guest logins of this session. Takes one round trip, and
+   * one more for each login with a key that was made while the product ran.
+   */
   find(session: string, loginIds: readonly string[], guestIds: readonly string[]): Promise<FoundLogin | null>;
-  /** Whether each login is still valid, and its remaining TTL. Takes one round trip. */
-  check(logins: readonly BrowserLogin[]): Promise<LoginCheck[]>;
-  /** Makes a link to a session's QR for one guest. Returns its token. `maker`: the name of an API key, `''` without keys. */
-  makeQrLink(session: string, maker: string, ttlS: number): Promise<string>;
+  /** Makes a link to a session's QR for one guest. Returns its token. Throws `unauthorized` if the key of its maker has ended. */
+  makeQrLink(session: string, maker: LinkMaker, ttlS: number): Promise<string>;
   /** The session of a link that can be opened; null: it has been used, has expired or never existed. */
   sessionOfQrLink(token: string): Promise<string | null>;
   /** `usesUp`: the link cannot be opened again. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
   openGuestLogin(session: string, token: string, usesUp: boolean): Promise<string | null>;
 }
 
-/** The login that the cookie of a browser names. */
-export interface BrowserLogin {
-  /** `key`: the browser logged in with an API key. `guest`: it opened a link. */
-  readonly kind: 'key' | 'guest';
-  /** Redis key of the login. */
-  readonly redisKey: string;
-  /** Redis key of the account that the login is for. A guest's login ends with that account. */
-  readonly accountKey: string;
-}
+export type LinkMaker = Pick<Caller, 'keyName' | 'madeKey' | 'via'>;
 
-export interface FoundLogin extends BrowserLogin {
+export interface FoundLogin extends Grant {
+  readonly login: BrowserLogin;
   /** The key of the login. For a guest: the key that made the link. */
   readonly apiKey: ApiKey;
-}
-
-export interface LoginCheck {
-  readonly isValid: boolean;
-  /** Infinity without a TTL. */
-  readonly ttlMs: number;
 }
 
 export const loginTtlS = 12 * 3_600;
 export const guestLoginTtlS = 600;
 
-/**
- * A login or a link in Redis, with the name and fingerprint of its API key. Only links and guest logins have `session` and
- * `account`. `account`: how many accounts of the session had ended when the link was made. Earlier versions did not write these
- * two.
- */
-const storedLoginSchema = z.object({
-  name: z.string(),
-  key: z.string(),
-  session: z.string().default(defaultSession),
-  account: z.int().default(0),
-});
-type StoredLogin = z.infer<typeof storedLoginSchema>;
-
-export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogins {
-  const storedLoginJson = (key: ApiKey | null, session?: string) =>
-    JSON.stringify({ name: key?.name ?? '', key: key === null ? '' : fingerprint(key), session });
-
-  /** The API key of a stored login or link; null if the login or link is no longer valid. */
-  function validKeyOf(
-    kind: BrowserLogin['kind'],
-    stored: StoredLogin | null,
-    account: number,
-  ): ApiKey | null {
-    if (stored === null || (kind === 'guest' && stored.account !== account)) return null;
-    const key = apiKeys.named(stored.name);
-    return key !== null && fingerprint(key) === stored.key ? key : null;
+export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, madeKeys: MadeKeys): BrowserLogins {
+  /** The key made while the product ran that a login or link belongs to. Takes a round trip only for such a login. */
+  async function madeKeyOf(stored: StoredLogin | null): Promise<MadeKey | null> {
+    return stored === null || stored.digest === null ? null : madeKeys.get(stored.digest);
   }
 
   return {
@@ -109,45 +83,33 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys): BrowserLogi
       const keys = [accountKey, ...logins.map(({ redisKey }) => redisKey)];
       const [note, ...found] = await viaRedis(() => redis.mget(...keys));
       for (const [i, login] of logins.entries()) {
-        const stored = parseAs(storedLoginSchema, found[i]);
-        const apiKey = validKeyOf(login.kind, stored, accountGeneration(note));
-        const isOfSession = login.kind === 'key' || stored?.session === session;
-        if (apiKey !== null && isOfSession) return { ...login, apiKey };
+        const stored = parseStoredLogin(found[i]);
+        const isGuest = login.kind === 'guest';
+        if (stored === null || (isGuest && !isOf(stored, session, note))) continue;
+        const apiKey = keyOfLogin(stored, apiKeys, await madeKeyOf(stored));
+        if (apiKey !== null) return { login, apiKey, madeKey: stored.digest };
       }
       return null;
-    },
-
-    async check(logins) {
-      const accountKeys = [...new Set(logins.map(({ accountKey }) => accountKey))];
-      const keys = logins.map(({ redisKey }) => redisKey);
-      const pipeline = redis.pipeline().mget(...accountKeys, ...keys);
-      for (const key of keys) pipeline.pttl(key);
-      const [values, ...ttls] = await viaRedis(() => repliesOf(pipeline));
-      const texts = values as readonly (string | null)[];
-      const generations = new Map(accountKeys.map((key, i) => [key, accountGeneration(texts[i])]));
-      return logins.map(({ kind, accountKey }, i) => {
-        const stored = parseAs(storedLoginSchema, texts[accountKeys.length + i]);
-        return {
-          isValid: validKeyOf(kind, stored, generations.get(accountKey) ?? 0) !== null,
-          ttlMs: ttlMsOf(Number(ttls[i])),
-        };
-      });
     },
 
     async makeQrLink(session, maker, ttlS) {
       const token = newToken();
       const keys = [qrLinkKey(sha256Hex(token)), accountKeyOf(session)];
-      const link = storedLoginJson(apiKeys.named(maker), session);
+      const key = maker.madeKey ? await madeKeys.get(maker.madeKey) : apiKeys.named(maker.keyName);
+      if (key === null && maker.keyName !== '') throw accessEnded(maker);
+      const link = storedLoginJson(key, session);
       await viaRedis(() => makeQrLinkScript(redis, keys, [link, ttlS]));
       return token;
     },
 
     async sessionOfQrLink(token) {
-      const link = parseAs(storedLoginSchema, await viaRedis(() => redis.get(qrLinkKey(sha256Hex(token)))));
+      const link = parseStoredLogin(await viaRedis(() => redis.get(qrLinkKey(sha256Hex(token)))));
       if (link === null || !isSessionName(link.session)) return null;
-      const account = accountGeneration(await viaRedis(() => redis.get(accountKeyOf(link.session))));
-      if (link.account !== account) return null;
-      return apiKeys.isEmpty || validKeyOf('guest', link, account) !== null ? link.session : null;
+      const note = await viaRedis(() => redis.get(accountKeyOf(link.session)));
+      if (!isOf(link, link.session, note)) return null;
+      const isMakersValid =
+        link.name === '' ? apiKeys.isEmpty : keyOfLogin(link, apiKeys, await madeKeyOf(link)) !== null;
+      return isMakersValid ? link.session : null;
     },
 
     async openGuestLogin(session, token, usesUp) {
@@ -186,16 +148,11 @@ const openGuestLoginScript = luaScript<number>(
    return 1`,
 );
 
+/** Whether a link or guest login is for this session, and for the account that it has now. `note`: the text of the key `account`. */
+function isOf(stored: StoredLogin, session: string, note: string | null | undefined): boolean {
+  return stored.session === session && stored.account === accountGeneration(note);
+}
+
 function accountKeyOf(session: string): string {
   return sessionKeys(session).account;
-}
-
-/** PTTL replies -1 for a key without a TTL. */
-function ttlMsOf(pttl: number): number {
-  return pttl === -1 ? Number.POSITIVE_INFINITY : pttl;
-}
-
-/** Distinguishes a key from a later one of the same name, without revealing it. */
-function fingerprint(key: ApiKey): string {
-  return key.sha256.slice(0, 16);
 }

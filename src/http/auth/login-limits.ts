@@ -29,7 +29,7 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
 
     async makeQrLink(session, maker, ttlS) {
       const token = await logins.makeQrLink(session, maker, ttlS);
-      await enforceLoginLimit('qrLinks', `qr-links:${maker}`, qrLinkKey(sha256Hex(token)), ttlS);
+      await enforceLoginLimit('qrLinks', `qr-links:${maker.keyName}`, qrLinkKey(sha256Hex(token)), ttlS);
       return token;
     },
 

@@ -11,10 +11,12 @@ import { type ApiKeys, unauthorized } from './api-keys.js';
 import { type BrowserLogins, loginTtlS } from './browser-logins.js';
 import { cookieHeaders, loginCookie, readCookies } from './cookies.js';
 import type { LoginWatch } from './login-watch.js';
+import type { MadeKeys } from './made-keys.js';
 import type { RateLimits } from './rate-limits.js';
 
 export interface LoginParts {
   readonly apiKeys: ApiKeys;
+  readonly madeKeys: MadeKeys;
   readonly logins: BrowserLogins;
   readonly loginWatch: LoginWatch;
   readonly limits: RateLimits;
@@ -25,6 +27,7 @@ export interface LoginParts {
 /** `/login`, which takes an API key and sets a cookie, and `/signout`, which deletes it. */
 export function createLoginRoutes({
   apiKeys,
+  madeKeys,
   logins,
   loginWatch,
   limits,
@@ -34,11 +37,13 @@ export function createLoginRoutes({
   async function logIn(exchange: Exchange): Promise<void> {
     const { response, admission, address, target } = exchange;
     await limits.countLoginAttempt(address);
-    const key = apiKeys.find((await readForm(exchange)).get('key')?.trim() ?? '');
+    const text = (await readForm(exchange)).get('key')?.trim() ?? '';
+    const key = apiKeys.find(text) ?? (await madeKeys.find(text));
     if (key === null) {
       log.warn({ address }, 'refused a login');
       throw unauthorized('this API key is not known here');
     }
+    if (apiKeys.isEmpty) return toQr(response);
     const id = await logins.openLogin(key);
     await limits.resetLoginAttempts(address);
     log.info({ address, key: key.name, scope: key.scope }, 'a browser logged in');
@@ -54,8 +59,7 @@ export function createLoginRoutes({
       ...{ method: 'GET', path: '/login', scope: 'open', doc: pageDoc },
       problemPage: (error) => loginPage({ next: 'qr', error }),
       async handle({ request, response, target }) {
-        // Without keys no login is needed.
-        if (apiKeys.isEmpty) response.writeHead(303, { location: 'qr' }).end();
+        if (apiKeys.isEmpty) toQr(response);
         else {
           const page = loginPage({
             ...{ next: nextIn(target.search), ended: endedIn(target.search) },
@@ -84,6 +88,11 @@ export function createLoginRoutes({
       },
     },
   ];
+}
+
+/** Without configured keys no login is needed, and none has a meaning. */
+function toQr(response: Exchange['response']): void {
+  response.writeHead(303, { location: 'qr' }).end();
 }
 
 const pageDoc: RouteDoc = {

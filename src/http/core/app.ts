@@ -38,8 +38,8 @@ export type Authenticate = (
 
 /** How refusals and failures become responses. */
 export interface Problems {
-  /** Once the caller's login has ended, this error replaces any other. */
-  loginEnded(): ApiError;
+  /** Once the caller's login or key has ended, this error replaces any other. */
+  accessEnded(caller: Caller): ApiError;
   /** `route`: undefined if the request matches none. */
   send(served: ServedRequest, error: ApiError, route: Route | undefined): void;
 }
@@ -133,7 +133,7 @@ export function createApp(parts: AppParts): App {
 
   function answerProblem(served: ServedRequest, thrown: unknown): void {
     const { request, response, match } = served;
-    const error = served.hasLoginEnded ? problems.loginEnded() : toApiError(thrown);
+    const error = served.hasLoginEnded ? problems.accessEnded(served.caller) : toApiError(thrown);
     served.problem = error;
     if (error.bound !== null) onBound(error.bound);
     if (response.headersSent) request.destroy();

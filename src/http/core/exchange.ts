@@ -25,9 +25,9 @@ export interface Exchange {
   readonly target: Target;
   /** The values of the route's path parameters, decoded. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Aborts when the client leaves before the response is out, the server closes, or the caller's login ends. */
+  /** Aborts when the client leaves before the response is out, the server closes, or the caller's login or key ends. */
   readonly signal: AbortSignal;
-  /** The caller's login ended during the request. From then on the only valid response is the error that says so. */
+  /** The caller's login or key ended during the request. From then on the only valid response is the error that says so. */
   readonly hasLoginEnded: boolean;
 }
 

@@ -2,7 +2,7 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
 import { defaultSession, pathOfSession } from '../../contract/names.js';
 import { isOfDeployment } from '../../contract/operations.js';
-import { loginEnded } from '../auth/api-keys.js';
+import { accessEnded } from '../auth/api-keys.js';
 import { authorize } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
 import { Json } from '../core/responses.js';
@@ -57,7 +57,7 @@ export async function callTool(
     refuseIfLoginEnded(exchange, operation);
     return result(indented(body), ...jobHints(body), ...(tool.hasUntrustedText ? [untrustedTextNotice] : []));
   } catch (thrown) {
-    const error = exchange.hasLoginEnded ? loginEnded() : toApiError(thrown);
+    const error = exchange.hasLoginEnded ? accessEnded(exchange.caller) : toApiError(thrown);
     onFailure(error);
     return { ...result(failureText(error, baseUrl + pathOfSession(session, '/qr'))), isError: true };
   }

@@ -16,10 +16,11 @@ const ofCallers: readonly ApiErrorCode[] = ['unauthorized', 'forbidden', 'rate_l
 const ofBodies: readonly ApiErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
 /** The errors of one method of an operation. */
-export function errorCodesOf(operation: Operation, method: string): ApiErrorCode[] {
+export function errorCodesOf(operation: Operation, method: string, isOfSession: boolean): ApiErrorCode[] {
   const codes = new Set<ApiErrorCode>(['invalid_request', 'redis_unavailable', ...everywhere, ...ofCallers]);
   const add = (more: readonly ApiErrorCode[]) => more.forEach((code) => void codes.add(code));
   if (hasBody(method)) add(ofBodies);
+  if (isOfSession) add(['session_not_found']);
   add(refusalsOf(operation));
   return [...codes];
 }
@@ -109,8 +110,9 @@ const sentences: Record<ApiErrorCode, string> = {
   job_not_found: 'there is no such job, or it settled more than 24 h ago',
   chat_not_found: 'there is no such chat',
   message_not_found: 'there is no such message',
-  session_not_found: 'there is no session sales; make it with PUT /api/sessions/sales',
-  too_many_sessions: 'there are 10000 sessions already, as many as there may be; delete one first',
+  session_not_found: 'there is no session sales; PUT /api/sessions/sales makes it',
+  too_many_sessions: 'there are 10000 sessions, as many as there may be; DELETE one first',
+  key_not_found: 'there is no API key of this name',
   method_not_allowed: 'this path answers another method',
   session_not_started: 'the session is not started',
   login_required: 'the phone is not linked yet',
@@ -120,6 +122,9 @@ const sentences: Record<ApiErrorCode, string> = {
   passkey_not_acceptable: 'WhatsApp would refuse this answer: it was not made on https://web.whatsapp.com',
   passkey_code_differs: 'this is not the code that WhatsApp Web shows: read it on the phone again',
   idempotency_conflict: 'this idempotency key was used for another request',
+  key_name_taken: 'an API key has this name already; choose another, or delete that one first',
+  key_is_configured: 'this key is configured: remove it from WHATSAPP_API_KEYS, and restart the replicas',
+  too_many_keys: `there are ${bounds.apiKeys} API keys already; delete those that nobody uses`,
   body_too_large: `a body may have at most ${bounds.body} bytes here`,
   unsupported_media_type: 'the body must be application/json, UTF-8, not compressed',
   not_on_whatsapp: 'this number is not on WhatsApp',

@@ -16,19 +16,23 @@ export function operationPaths(): Paths {
   const paths: Paths = {};
   for (const [name, operation] of rows) {
     operation.routes.forEach(({ method, path, operationId = name }) => {
-      const ofSession = isOfDeployment(name) ? [] : (['session_not_found'] as const);
-      const errors = [...operation.errors, ...ofSession];
-      const item = describe({ ...operation, errors }, method, path, operationId);
+      const item = describe(operation, method, path, operationId, !isOfDeployment(name));
       paths[path] = { ...paths[path], [method.toLowerCase()]: item };
     });
   }
   return paths;
 }
 
-function describe(operation: Operation, method: string, path: string, operationId: string): JsonObject {
+function describe(
+  operation: Operation,
+  method: string,
+  path: string,
+  operationId: string,
+  isOfSession: boolean,
+): JsonObject {
   const parameters = [...parametersOf(operation, method, path), ...headerParametersOf(operation)];
   const body = hasBody(method) ? bodyOf(operation, path) : null;
-  const codes = errorCodesOf(operation, method);
+  const codes = errorCodesOf(operation, method, isOfSession);
   return {
     operationId,
     tags: [operation.tag],

@@ -6,7 +6,7 @@ import type {
   OperationName,
   OutputOf,
 } from '../../contract/operations.js';
-import { loginEnded } from '../auth/api-keys.js';
+import { accessEnded } from '../auth/api-keys.js';
 import type { AcceptedJob } from '../commands/send-message.js';
 import type { Caller } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
@@ -90,9 +90,9 @@ export function composeDeploymentCall(
 }
 
 /**
- * Throws `unauthorized` if the caller's login has ended during the call. The answer to an accepted message is sent all the same:
+ * Throws `unauthorized` if the caller's login or key has ended during the call. The answer to an accepted message is sent all the same:
  * without it the caller would send the message again.
  */
-export function refuseIfLoginEnded({ hasLoginEnded }: Exchange, { delivery }: Operation): void {
-  if (hasLoginEnded && delivery !== 'once') throw loginEnded();
+export function refuseIfLoginEnded({ hasLoginEnded, caller }: Exchange, { delivery }: Operation): void {
+  if (hasLoginEnded && delivery !== 'once') throw accessEnded(caller);
 }

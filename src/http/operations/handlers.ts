@@ -1,5 +1,5 @@
 import { defaultSession } from '../../contract/names.js';
-import type { SessionView } from '../../contract/operations/deployment.js';
+import type { SessionView } from '../../contract/operations/register.js';
 import {
   type CommandInputOf,
   type ForwardedOperationName,
@@ -18,7 +18,7 @@ import { pairingCode } from '../commands/pairing-code.js';
 import { readSession } from '../commands/read.js';
 import { sendMessage } from '../commands/send-message.js';
 import { findJobView } from '../commands/send-status.js';
-import { type Caller, mayReach } from '../core/caller.js';
+import type { Caller } from '../core/caller.js';
 import { Json } from '../core/responses.js';
 import { deleteSession, onlyLoggedOut } from '../session/delete-session.js';
 import { endSession, logOut } from '../session/end-session.js';
@@ -26,6 +26,7 @@ import { type SessionRegister, sessionNotFound } from '../session/session-regist
 import { startSession } from '../session/start-session.js';
 import type { Sessions } from '../sessions.js';
 import type { AnyHandler, Call, Handlers, Result } from './call.js';
+import type { KeyHandlers } from './key-handlers.js';
 
 /**
  * The handlers of all operations. An operation whose output is the session worker's answer needs no handler of its own: its row and
@@ -35,9 +36,12 @@ export function createHandlers(
   sessions: Sessions,
   logins: Pick<BrowserLogins, 'makeQrLink'>,
   limits: Pick<RateLimits, 'countPasskeyCall'>,
+  keyHandlers: KeyHandlers,
 ): Handlers {
   const { register } = sessions;
   const own: Omit<Handlers, ForwardedOperationName> = {
+    ...keyHandlers,
+
     async health(_input, { session, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
       const { json, backup } = await session.reader.health();
@@ -85,9 +89,9 @@ export function createHandlers(
       return { body: { ok: true } };
     },
 
-    async qrLinks({ ttl_s, session }, { caller, baseUrl, keyName }) {
+    async qrLinks({ ttl_s, session }, { caller, baseUrl }) {
       await register.assertExists(caller, session);
-      const token = await logins.makeQrLink(session, keyName, ttl_s);
+      const token = await logins.makeQrLink(session, caller, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: baseUrl + qrLinkPath(token), expires_at } };
     },
@@ -101,7 +105,6 @@ export function createHandlers(
     },
 
     async putSession({ session: name, start, ...changes }, { caller, baseUrl }) {
-      if (!mayReach(caller, name)) throw sessionNotFound(name);
       const isNew = await register.put(name, changes);
       if (start) await startSession((await sessions.find(caller, name)).commands.run, atOnce);
       const headers: Record<string, string> = isNew ? { location: `${baseUrl}/api/sessions/${name}` } : {};

@@ -4,11 +4,13 @@ import { hasBody, type Method, type Operation } from '../../contract/operations/
 import { isOfDeployment, rows } from '../../contract/operations.js';
 import { requireOperator } from '../auth/operator.js';
 import { type BodyBound, readJsonObject } from '../core/body.js';
+import { mayReach } from '../core/caller.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { appliedPreferences, headerValues, parseIdempotencyKey } from '../core/headers.js';
 import { parseQuery } from '../core/request-target.js';
 import { Json, jsonType, send } from '../core/responses.js';
 import { invalidRequest, parseInput, queryReader } from '../core/validation.js';
+import { sessionNotFound } from '../session/session-register.js';
 import { atSessionPaths } from '../session-routes.js';
 import type { Session, Sessions } from '../sessions.js';
 import {
@@ -26,9 +28,19 @@ export function createOperationRoutes(handlers: Handlers, sessions: Pick<Session
   return rows.flatMap(([name, operation]) => {
     const respond = responder(handlers[name] as AnyHandler, operation);
     return operation.routes.flatMap(({ method, path, isOfDefault }) => {
-      const shared = { method, path, scope: operation.scope, isLimited: operation.isLimited, doc: null };
-      if (isOfDeployment(name))
-        return { ...shared, handle: (exchange: Exchange) => respond(exchange, method, null) };
+      const { scope, isForUnbound, isLimited } = operation;
+      const permission = { scope, ...(isForUnbound && { isForUnbound }) };
+      const shared = { method, path, ...permission, isLimited, doc: null };
+      if (isOfDeployment(name)) {
+        return {
+          ...shared,
+          async handle(exchange: Exchange) {
+            const { session } = exchange.parameters;
+            if (session !== undefined && !mayReach(exchange.caller, session)) throw sessionNotFound(session);
+            await respond(exchange, method, null);
+          },
+        };
+      }
       const route: Route = {
         ...shared,
         async handle(exchange) {

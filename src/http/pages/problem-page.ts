@@ -31,7 +31,10 @@ export function problemPage(
 ): string {
   const place = placeOf(target.path);
   if (error.code === 'forbidden') return forbiddenPage(error, caller.scope === 'guest', place);
-  if (error.code === 'session_not_found') return noSessionPage(error, place);
+  if (error.code === 'session_not_found') {
+    const wayOut = 'It was deleted, or you need another key for it.';
+    return otherKeyPage('There is no such session here', error, wayOut, place);
+  }
   const [heading, wayOut] = wayOutOf(error);
   return layout({
     title: heading,
@@ -42,26 +45,23 @@ export function problemPage(
   });
 }
 
-function noSessionPage({ message }: ApiError, place: Place): string {
-  const heading = 'There is no such session';
-  return layout({
-    ...{ title: heading, tone: 'idle', isLive: false, place },
-    content: html`<h1>${heading}</h1><p class="why">${message}</p>
-<p>It was deleted, or your key is for others. See <a href="${place.root || '.'}">the first page</a>.</p>`,
-  });
+function forbiddenPage(error: ApiError, isGuest: boolean, place: Place): string {
+  if (!isGuest) {
+    const wayOut = 'Sign out, then log in with a key that has this scope.';
+    return otherKeyPage('Your key does not allow this', error, wayOut, place);
+  }
+  const title = 'Your link does not show this';
+  const content = html`<h1>${title}</h1><p>It shows only <a href="qr">the code</a>.</p>`;
+  return layout({ title, tone: 'bad', isLive: false, place, content });
 }
 
-function forbiddenPage(error: ApiError, isGuest: boolean, { root }: Place): string {
-  const heading = isGuest ? 'Your link does not show this' : 'Your key does not allow this';
-  return layout({
-    title: heading,
-    tone: 'bad',
-    isLive: false,
-    content: isGuest
-      ? html`<h1>${heading}</h1><p>It shows only <a href="qr">the code</a>.</p>`
-      : html`${problem(heading, error, 'Sign out, then log in with a key that has this scope.')}
-<form method="post" action="${root}signout"><button type="submit">Sign out</button></form>`,
-  });
+/** A page for a browser that may have to log in with another key. */
+function otherKeyPage(title: string, error: ApiError, wayOut: string, place: Place): string {
+  const { root } = place;
+  const content = html`${problem(title, error, wayOut)}
+<p><a href="${root || '.'}">Overview</a></p>
+<form method="post" action="${root}signout"><button type="submit">Sign out</button></form>`;
+  return layout({ title, tone: 'bad', isLive: false, place, content });
 }
 
 /** For a browser whose request reached no page: an unknown path, or a name that is not served. */

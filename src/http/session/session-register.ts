@@ -1,7 +1,7 @@
 import { bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
 import { defaultSession, isSessionName } from '../../contract/names.js';
-import type { SessionView } from '../../contract/operations/deployment.js';
+import type { SessionView } from '../../contract/operations/register.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import type { SessionChanges } from '../../contract/session-record.js';
 import { parseHeartbeat } from '../../contract/status.js';
@@ -27,8 +27,8 @@ export interface SessionRegister {
   view(name: string): Promise<SessionView | null>;
   /** A page of those that the caller may reach. */
   list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
-  /** The names of those that the caller may reach; null: of all. */
-  names(caller: Caller | null): Promise<readonly string[]>;
+  /** The names of all. */
+  names(): Promise<readonly string[]>;
   /** Whether it is new. Throws `too_many_sessions`. */
   put(name: string, changes: SessionChanges): Promise<boolean>;
   /** Returns false if the session has a run: end that first. */
@@ -64,12 +64,16 @@ export function createSessionRegister(
 
     async list(caller, { limit, cursor = null, state = null }) {
       const sessions: SessionView[] = [];
-      let after = cursor;
-      while (sessions.length <= limit) {
-        const count = state === null && caller.boundTo === null ? limit + 1 : pageSize;
+      const add = (page: readonly ListedSession[]) =>
+        sessions.push(...page.map(viewOf).filter(({ status }) => state === null || status.state === state));
+      if (caller.boundTo !== null) {
+        const only = caller.boundTo.filter((name) => cursor === null || name > cursor).sort();
+        add(await viaRedis(() => listSessions(redis, { only })));
+      }
+      for (let after = cursor; caller.boundTo === null && sessions.length <= limit; ) {
+        const count = state === null ? limit + 1 : pageSize;
         const page = await viaRedis(() => listSessions(redis, { after, count }));
-        const found = page.filter(({ session }) => mayReach(caller, session)).map(viewOf);
-        sessions.push(...found.filter(({ status }) => state === null || status.state === state));
+        add(page);
         if (page.length < count) break;
         after = page.at(-1)?.session ?? null;
       }
@@ -83,10 +87,7 @@ export function createSessionRegister(
       };
     },
 
-    async names(caller) {
-      const names = await viaRedis(() => sessionNames(redis));
-      return caller === null ? names : names.filter((name) => mayReach(caller, name));
-    },
+    names: () => viaRedis(() => sessionNames(redis)),
 
     async put(name, changes) {
       const result = await viaRedis(() => putSession(redis, name, changes));

@@ -6,6 +6,7 @@ import { typeOfKey } from '../../../src/contract/key-types.js';
 import {
   answerKey,
   answersKey,
+  apiKeysKey,
   attemptKey,
   commandRoomKey,
   guestLoginKey,
@@ -43,7 +44,8 @@ test('the table of keys has every key, with its type', () => {
   const { lock, job, stalled, ...ofSession } = sessionKeys('<session>');
   const keys = [
     ...Object.values(ofSession),
-    ...[supervisorsKey, supervisorRoomKey, intentChannel, quarantineIndexKey, registerKey, registerNamesKey],
+    ...[supervisorsKey, supervisorRoomKey, apiKeysKey, intentChannel, quarantineIndexKey],
+    ...[registerKey, registerNamesKey],
     ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],
     ...[attemptKey('<session>', '<id>'), answerKey('<session>', '<id>'), answersKey('<session>')],

@@ -8,7 +8,9 @@ import { limitsPrefix, loginIndexKey, sessionKeys } from '../../../../src/contra
 import { defaultSession } from '../../../../src/contract/names.js';
 import { createApiKeys } from '../../../../src/http/auth/api-keys.js';
 import { createBrowserLogins } from '../../../../src/http/auth/browser-logins.js';
+import { createCheckGrants } from '../../../../src/http/auth/grants.js';
 import { withLoginLimits } from '../../../../src/http/auth/login-limits.js';
+import { createMadeKeys } from '../../../../src/http/auth/made-keys.js';
 import { createRateLimits } from '../../../../src/http/auth/rate-limits.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
@@ -18,7 +20,7 @@ describe('login limits', () => {
   let met: BoundName[] = [];
   const onBound = (bound: BoundName) => void met.push(bound);
   const [ada, bob] = ['ada', 'bob'].map(
-    (name): ApiKey => ({ name, scope: 'admin', sha256: name.padEnd(64, '0') }),
+    (name): ApiKey => ({ name, scope: 'admin', sha256: name.padEnd(64, '0'), sessions: null }),
   ) as [ApiKey, ApiKey];
 
   before(async () => {
@@ -34,7 +36,10 @@ describe('login limits', () => {
     await server.stop();
   });
 
-  const logins = () => withLoginLimits(createBrowserLogins(redis, createApiKeys([ada, bob])), redis, onBound);
+  const apiKeys = createApiKeys([ada, bob]);
+  const logins = () =>
+    withLoginLimits(createBrowserLogins(redis, apiKeys, createMadeKeys(redis)), redis, onBound);
+  const by = (keyName: string) => ({ keyName, via: 'key' as const });
   const count = async (pattern: string) => (await redis.keys(pattern)).length;
 
   it('end the oldest login of a key when it has one too many, and none of another key', async () => {
@@ -52,10 +57,10 @@ describe('login limits', () => {
 
   it('end the oldest QR link of a key when it has one too many', async () => {
     const { makeQrLink, sessionOfQrLink } = logins();
-    const first = await makeQrLink(defaultSession, 'ada', 60);
-    for (let n = 1; n < 100; n++) await makeQrLink(defaultSession, 'ada', 600);
+    const first = await makeQrLink(defaultSession, by('ada'), 60);
+    for (let n = 1; n < 100; n++) await makeQrLink(defaultSession, by('ada'), 600);
     assert.deepEqual([await sessionOfQrLink(first), met], [defaultSession, []]);
-    const last = await makeQrLink(defaultSession, 'ada', 30);
+    const last = await makeQrLink(defaultSession, by('ada'), 30);
     assert.deepEqual(
       [await sessionOfQrLink(first), await sessionOfQrLink(last), met],
       [null, defaultSession, ['qrLinks']],
@@ -65,17 +70,18 @@ describe('login limits', () => {
   it('end the oldest guest login when all keys together have one too many', async () => {
     const { makeQrLink, openGuestLogin, find } = logins();
     const open = async (maker: string) =>
-      (await openGuestLogin(defaultSession, await makeQrLink(defaultSession, maker, 600), true)) ?? '';
+      (await openGuestLogin(defaultSession, await makeQrLink(defaultSession, by(maker), 600), true)) ?? '';
     for (let n = 0; n < 1_000; n++) await open('ada');
     assert.deepEqual([await count('*:qr-visit:*'), met], [1_000, []]);
     const last = await open('bob');
     assert.deepEqual([await count('*:qr-visit:*'), met], [1_000, ['qrVisits']]);
-    assert.equal((await find(defaultSession, [], [last]))?.kind, 'guest');
+    assert.equal((await find(defaultSession, [], [last]))?.login.kind, 'guest');
   });
 
   it('leave a QR link and its guest login to the session of the link', async () => {
-    const { makeQrLink, sessionOfQrLink, openGuestLogin, find, check } = logins();
-    const token = await makeQrLink(defaultSession, 'ada', 600);
+    const { makeQrLink, sessionOfQrLink, openGuestLogin, find } = logins();
+    const check = createCheckGrants(redis, apiKeys);
+    const token = await makeQrLink(defaultSession, by('ada'), 600);
     assert.deepEqual(
       [await sessionOfQrLink(token), await openGuestLogin('other', token, true)],
       [defaultSession, null],

@@ -97,9 +97,12 @@ describe('the login form', () => {
     assert.equal(await statusOf('/qr', other), 303);
   });
 
-  it('gives a login that ends when its key is removed or replaced under the same name', async () => {
+  it('gives a login that ends when its key is removed, replaced under the same name, or bound to sessions', async () => {
     const cookie = await replica.cookieOf(key.admin);
-    for (const entry of [newApiKey('other', 'admin').entry, newApiKey('admin', 'admin').entry]) {
+    const [own = ''] =
+      keys.environment.WHATSAPP_API_KEYS?.split(',').filter((entry) => /^admin:/.test(entry)) ?? [];
+    const others = [newApiKey('other', 'admin').entry, newApiKey('admin', 'admin').entry];
+    for (const entry of [...others, `${own}:sessions=default`]) {
       const later = await startKeyedReplica(server.url, {
         ...keys,
         environment: { WHATSAPP_API_KEYS: entry },
@@ -116,6 +119,28 @@ describe('the login form', () => {
     });
     assert.equal(response.status, 403);
     assert.match(await response.text(), /does not allow this.*action="signout"/s);
+  });
+
+  it('binds the login to the sessions of its key, whatever their order', async () => {
+    const { key: bound, entry } = newApiKey('shop', 'admin', ['a', 'b']);
+    const start = (text: string) =>
+      startKeyedReplica(server.url, { ...keys, environment: { WHATSAPP_API_KEYS: text } });
+    const [first, reordered, rebound] = await Promise.all(
+      [entry, entry.replace('a|b', 'b|a'), entry.replace('a|b', 'a|c')].map(start),
+    );
+    try {
+      const cookie = await first?.cookieOf(bound);
+      const pageOf = (from?: KeyedReplica) =>
+        from?.get('/qr', { headers: { cookie: cookie ?? '', ...html }, redirect: 'manual' });
+      for (const from of [first, reordered]) {
+        const page = await pageOf(from);
+        assert.equal(page?.status, 404);
+        assert.match((await page?.text()) ?? '', /There is no such session here.*action="signout"/s);
+      }
+      assert.equal((await pageOf(rebound))?.status, 303, 'to the login');
+    } finally {
+      await Promise.all([first, reordered, rebound].map((each) => each?.close()));
+    }
   });
 
   it('refuses a wrong key with a message and no cookie', async () => {

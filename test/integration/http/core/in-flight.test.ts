@@ -57,7 +57,8 @@ describe('the open requests', () => {
     it(`of ${title} are at most 256, waits included`, async () => {
       const { port } = replica();
       const asAdmin = { authorization: `Bearer ${keys.key.admin}` };
-      const met = () => timesMet(replica(), 'requestsUnderWay', asAdmin);
+      // Without configured keys this one is not known.
+      const met = () => timesMet(replica(), 'requestsUnderWay', replica() === keyed ? asAdmin : {});
       const before = await met();
       const parked = await park(port, self);
       try {

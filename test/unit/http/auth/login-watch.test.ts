@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { pino } from 'pino';
-import type { BrowserLogin } from '../../../../src/http/auth/browser-logins.js';
+import { type Grant, grantId } from '../../../../src/http/auth/grants.js';
 import { LoginWatch } from '../../../../src/http/auth/login-watch.js';
 
 const intervalMs = 1_000;
@@ -10,7 +10,10 @@ let gone = new Set<string>();
 let isAway = false;
 let watch: LoginWatch;
 
-const login = (redisKey: string): BrowserLogin => ({ kind: 'key', redisKey, accountKey: 'account' });
+const login = (redisKey: string): Grant => ({
+  madeKey: null,
+  login: { kind: 'key', redisKey, accountKey: 'account' },
+});
 
 beforeEach(() => {
   mock.timers.reset();
@@ -19,12 +22,11 @@ beforeEach(() => {
   gone = new Set();
   isAway = false;
   watch = new LoginWatch(
-    {
-      async check(logins) {
-        checks.push(logins.map(({ redisKey }) => redisKey));
-        if (isAway) throw new Error('Redis is away');
-        return logins.map(({ redisKey }) => ({ isValid: !gone.has(redisKey), ttlMs: 60_000 }));
-      },
+    async (grants) => {
+      const ids = grants.map(grantId);
+      checks.push(ids);
+      if (isAway) throw new Error('Redis is away');
+      return ids.map((id) => ({ isValid: !gone.has(id), ttlMs: 60_000 }));
     },
     intervalMs,
     pino({ level: 'silent' }),
@@ -75,4 +77,14 @@ test('an outage of Redis ends no stream, and the check is repeated', async () =>
   isAway = false;
   await watch.check();
   assert.deepEqual(ended, ['a']);
+});
+
+test('a key and a login with that key are watched each for itself', async () => {
+  const ended: string[] = [];
+  watch.add({ madeKey: 'digest', login: null }, () => ended.push('key'));
+  watch.add({ ...login('a'), madeKey: 'digest' }, () => ended.push('login'));
+  gone.add('a');
+  await passSeconds(1);
+  assert.deepEqual([ended, checks], [['login'], [[grantId({ madeKey: 'digest', login: null }), 'a']]]);
+  watch.close();
 });

@@ -41,6 +41,17 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
     `a:read:sha256:${digest},a:read:sha256:${'0'.repeat(64)}`,
     /entry 2 has the name of an earlier entry/,
   ],
+  ...(
+    [
+      [':', /entry 1 must be name:scope:sha256:.*:sessions=NAME\|NAME/],
+      [':shop', /entry 1 must be name:scope:sha256:/],
+      [':sessions=a:b', /entry 1 must be name:scope:sha256:/],
+      [':sessions=', /entry 1 has no session behind sessions=; leave :sessions= out for all sessions/],
+      [':sessions=a|', /entry 1 has a session whose name is not 1-64 characters of a-z, 0-9 and -/],
+      [':sessions=Shop', /entry 1 has a session whose name is not/],
+      [':sessions=a|b|a', /entry 1 has a session twice/],
+    ] as const
+  ).map(([end, problem]) => ['WHATSAPP_API_KEYS', `a:read:sha256:${digest}${end}`, problem] as const),
   ['WHATSAPP_TRUSTED_PROXIES', 'proxy.lan', /must be addresses or subnets like 10\.0\.0\.2/],
   ['WHATSAPP_TRUSTED_PROXIES', '10.0.0.0/33', /must be addresses or subnets/],
   ['WHATSAPP_RATE_LIMIT', '-1', /must be a whole number from 0 to 1000000/],
@@ -271,7 +282,7 @@ describe('configuration', () => {
   it('binds beyond loopback with keys, with a warning about clear text', () => {
     const environment = { WHATSAPP_MCP_HOST: '0.0.0.0', WHATSAPP_API_KEYS: `ops:admin:sha256:${digest}` };
     const config = loadConfig('all', environment);
-    assert.deepEqual(config.apiKeys, [{ name: 'ops', scope: 'admin', sha256: digest }]);
+    assert.deepEqual(config.apiKeys, [{ name: 'ops', scope: 'admin', sha256: digest, sessions: null }]);
     assert.match(config.warnings.join('\n'), /clear text/);
     const withTls = { ...environment, WHATSAPP_PUBLIC_URL: 'https://wa.example.org' };
     assert.deepEqual(loadConfig('all', withTls).warnings, []);
@@ -295,6 +306,7 @@ describe('configuration', () => {
     for (const value of [
       ...[secret, `ops:admin:${secret}`, `ops:admin:sha256:${secret}`, `ops:${secret}:sha256:${digest}`],
       ...[`${secret}!:admin:sha256:${digest}`, `a:read:sha256:${digest},${secret}`, `a:b:c:d:${secret}`],
+      ...[`a:read:sha256:${digest}:${secret}`, `a:read:sha256:${digest}:sessions=${secret}`],
     ]) {
       const problems = problemsOf('all', { WHATSAPP_API_KEYS: value, WHATSAPP_MCP_HOST: '0.0.0.0' });
       assert.equal(problems.length, 1, problems.join('\n'));
@@ -304,13 +316,13 @@ describe('configuration', () => {
   });
 
   it('accepts the entries of the keys that it generates, which all differ', () => {
-    const made = [newApiKey('ops', 'admin'), newApiKey('bot', 'send')] as const;
+    const made = [newApiKey('ops', 'admin'), newApiKey('bot', 'send', ['shop', 'default'])] as const;
     const config = loadConfig('all', { WHATSAPP_API_KEYS: made.map(({ entry }) => entry).join(' , ') });
     assert.deepEqual(
-      config.apiKeys.map(({ name, scope }) => [name, scope]),
+      config.apiKeys.map(({ name, scope, sessions }) => [name, scope, sessions]),
       [
-        ['ops', 'admin'],
-        ['bot', 'send'],
+        ['ops', 'admin', null],
+        ['bot', 'send', ['shop', 'default']],
       ],
     );
     assert.match(made[0].key, /^holdline_[\w-]{43}$/);
@@ -318,6 +330,9 @@ describe('configuration', () => {
     assert.ok(!made[0].entry.includes(made[0].key));
     assert.throws(() => newApiKey('Ops', 'admin'), OperatorError);
     assert.throws(() => newApiKey('ops', 'root'), OperatorError);
+    for (const sessions of [[], [''], ['Shop'], ['a|b'], ['a', 'a']]) {
+      assert.throws(() => newApiKey('ops', 'admin', sessions), /the list of sessions has /);
+    }
   });
 
   for (const url of [

@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { covers, type Scope, scopes } from '../../../../src/contract/access.js';
+import { apiKeysKey, loginKey, supervisorsKey } from '../../../../src/contract/keys.js';
+import { isOfDeployment, type Operation, rows } from '../../../../src/contract/operations.js';
+import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
+import { newApiKey } from '../../../../src/platform/api-key.js';
+import { sha256Hex } from '../../../../src/platform/digest.js';
+import { listenToEvents } from '../../../support/event-client.js';
+import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
+import { eventually } from '../../../support/eventually.js';
+import { linkedAccount } from '../../../support/held-session.js';
+import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
+import { type RedisServer, startRedis } from '../../../support/redis-server.js';
+
+/**
+ * A key that is bound to a session cannot learn that another one exists. Every route is asked, with every kind of bound key, in two
+ * deployments: in one, sessions of other people run; the other is empty. The answers and the commands to Redis must be the same.
+ */
+
+const routes = createRoutes({ handlers: {} } as RouteParts);
+type Route = (typeof routes)[number];
+const nameOf = ({ method, path }: Route) => `${method} ${path}`;
+const takesSession = (route: Route) => route.path.includes('{session}');
+
+/** Sessions of other people, in one of the deployments. */
+const others = ['default', 'there'];
+const secret = 'a message to somebody else';
+
+interface Request {
+  readonly path: string;
+  readonly init: RequestInit;
+}
+
+/** Everything a caller gets, without what differs between two requests by itself. */
+interface Answer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+  readonly commands: readonly string[];
+}
+
+class Deployment {
+  readonly server: RedisServer;
+  readonly redis: Redis;
+  readonly replica: KeyedReplica;
+  readonly writers: readonly EventWriter[];
+  readonly #monitor: Redis;
+  #commands: string[] = [];
+
+  private constructor(
+    server: RedisServer,
+    redis: Redis,
+    replica: KeyedReplica,
+    writers: readonly EventWriter[],
+    monitor: Redis,
+  ) {
+    this.server = server;
+    this.redis = redis;
+    this.replica = replica;
+    this.writers = writers;
+    this.#monitor = monitor;
+    monitor.on('monitor', (_time: string, words: string[]) => void this.#commands.push(words.join(' ')));
+  }
+
+  static async start(keys: ReturnType<typeof makeKeys>, sessions: readonly string[]): Promise<Deployment> {
+    const server = await startRedis();
+    const redis = new Redis(server.url);
+    const replica = await startKeyedReplica(server.url, keys, { feedTuning: { lingerMs: 50 } });
+    const writers = await Promise.all(
+      sessions.map(async (session) => {
+        const made = await replica.ask(keys.key.admin, `/api/sessions/${session}`, { method: 'PUT' });
+        assert.equal(made.status, session === 'default' ? 200 : 201);
+        const writer = await claimToWrite(redis, session);
+        await writer.publish({ state: 'ready', account: linkedAccount });
+        await writer.messages(secret);
+        return writer;
+      }),
+    );
+    // So that both know the scripts of the register.
+    for (const path of ['/api/sessions', '/api/sessions/default']) await replica.ask(keys.key.admin, path);
+    return new Deployment(server, redis, replica, writers, await redis.monitor());
+  }
+
+  async close(): Promise<void> {
+    await this.replica.close();
+    this.#monitor.disconnect();
+    this.redis.disconnect();
+    await this.server.stop();
+  }
+
+  /** Sends the request alone, and waits until the monitor has told all that it made Redis do. */
+  async ask({ path, init }: Request): Promise<Answer> {
+    await this.#settle();
+    const leaving = new AbortController();
+    const headers = { 'x-request-id': 'same', origin: this.replica.url, ...init.headers };
+    const response = await this.replica.get(path, {
+      ...{ ...init, headers, redirect: 'manual' },
+      signal: AbortSignal.any([leaving.signal, AbortSignal.timeout(30_000)]),
+    });
+    const isStream = response.headers.get('content-type') === 'text/event-stream' && response.ok;
+    const body = isStream ? await this.#streamed(response) : await response.text();
+    leaving.abort();
+    const commands = await this.#settle();
+    const local = (text: string) => text.replaceAll(this.replica.url, 'http://here');
+    return {
+      status: response.status,
+      headers: [...response.headers]
+        .filter(([name]) => !['date', 'mcp-session-id'].includes(name))
+        .map(([name, value]) => [name, local(value)] as const),
+      body: local(body),
+      // The commands of a stream come in their own time.
+      commands: isStream ? [] : commands,
+    };
+  }
+
+  /** What a stream tells until an admin's stream has told the next event. */
+  async #streamed(response: Response): Promise<string> {
+    const control = await listenToEvents(this.replica.url, {
+      headers: { 'x-api-key': this.replica.keys.key.admin },
+    });
+    for (const writer of this.writers) await writer.messages(secret);
+    if (this.writers.length > 0) await control.untilCount(1);
+    control.close();
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    await reader?.cancel();
+    return Buffer.from(first?.value ?? []).toString();
+  }
+
+  /** Resolves to the commands since the last call. */
+  async #settle(): Promise<string[]> {
+    const mark = `mark ${performance.now()}`;
+    await this.redis.echo(mark);
+    await eventually(() => this.#commands.some((command) => command.endsWith(mark)));
+    // The replica watches its master at all times.
+    const commands = this.#commands.filter((command) => !/^(?:echo mark |bzpopmin )/i.test(command));
+    this.#commands = [];
+    return commands;
+  }
+}
+
+describe('a key that is bound to a session', () => {
+  const keys = makeKeys();
+  const configured = scopes.map((scope) => ({ scope, ...newApiKey(`own-${scope}`, scope, ['own']) }));
+  const able = newApiKey('able', 'admin', ['default']);
+  const entries = [...configured, able].map(({ entry }) => entry);
+  const environment = { WHATSAPP_API_KEYS: [keys.environment.WHATSAPP_API_KEYS, ...entries].join(',') };
+  let full: Deployment;
+  let empty: Deployment;
+  let jobId = '';
+  /** Every way to be a bound caller, by its scope. */
+  const callers: { readonly scope: Scope; readonly headers: Record<string, string> }[] = [];
+
+  before(async () => {
+    const all = { ...keys, environment };
+    [full, empty] = await Promise.all([Deployment.start(all, others), Deployment.start(all, [])]);
+    const sent = await full.replica.ask(keys.key.admin, '/api/send', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+      body: JSON.stringify({ phone_number: '+15551234567', message: secret }),
+    });
+    await full.redis.zadd(supervisorsKey, Date.now() + 600_000, 'a-supervisor');
+    jobId = ((await sent.json()) as { id: string }).id;
+    assert.match(jobId, /^m-/);
+    for (const { scope, key } of configured) callers.push(...(await callersWith(scope, key)));
+    for (const scope of scopes) {
+      const body = JSON.stringify({ name: `made-${scope}`, scope, sessions: ['own'] });
+      const headers = { 'content-type': 'application/json' };
+      const made = await full.replica.ask(keys.key.admin, '/api/keys', { method: 'POST', headers, body });
+      const { key } = (await made.json()) as { key: string };
+      await empty.redis.hset(
+        apiKeysKey,
+        sha256Hex(key),
+        (await full.redis.hget(apiKeysKey, sha256Hex(key))) ?? '',
+      );
+      callers.push(...(await callersWith(scope, key)));
+    }
+  });
+  after(() => Promise.all([full.close(), empty.close()]));
+
+  /** The key, and a login with it that both deployments know. */
+  async function callersWith(scope: Scope, key: string): Promise<typeof callers> {
+    const cookie = await full.replica.cookieOf(key);
+    // So that both know the scripts of a login.
+    await empty.replica.cookieOf(configured[0]?.key ?? '');
+    const login = loginKey(sha256Hex(cookie.split('=')[1] ?? ''));
+    await empty.redis.set(login, (await full.redis.get(login)) ?? '', 'EX', 600);
+    return [
+      { scope, headers: { authorization: `Bearer ${key}` } },
+      { scope, headers: { cookie } },
+    ];
+  }
+
+  /** Requests of the route that would reach the other sessions: right ones and wrong ones, by path and by argument. */
+  function requestsOf(route: Route, headers: Record<string, string>): Request[] {
+    const operation = rows.find(([, { routes: own }]) =>
+      own.some(({ method, path }) => method === route.method && route.path.endsWith(path)),
+    )?.[1];
+    const example = (operation?.example.input ?? {}) as Record<string, unknown>;
+    const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name) => {
+      if (name === 'session') return 'there';
+      return encodeURIComponent(name === 'id' ? jobId : String(example[name] ?? 'x'));
+    });
+    const fields = Object.entries(example).filter(([name]) => !route.path.includes(`{${name}}`));
+    if (route.method === 'GET' || route.method === 'DELETE') {
+      const query = new URLSearchParams(
+        fields.map(([name, value]): [string, string] => [name, String(value)]),
+      );
+      const queries = ['', `?${query}`, '?session=there', '?sessions=there', '?sessions=*', '?do=code'];
+      return queries.map((search) => ({ path: path + search, init: { method: route.method, headers } }));
+    }
+    const json = { ...headers, 'content-type': 'application/json' };
+    const post = (body: string, type = json): Request => ({
+      path,
+      init: { method: route.method, headers: type, body },
+    });
+    if (route.path.endsWith('/mcp')) return toolCalls().map((call) => post(JSON.stringify(call)));
+    return [
+      post(JSON.stringify(Object.fromEntries(fields))),
+      post(JSON.stringify({ ...Object.fromEntries(fields), session: 'there', sessions: ['there'] })),
+      post('{"nonsense":'),
+      post('do=stop&session=there', { ...headers, 'content-type': 'application/x-www-form-urlencoded' }),
+    ];
+  }
+
+  async function assertSame(request: Request): Promise<Answer> {
+    const [told, untold] = [await full.ask(request), await empty.ask(request)];
+    const what = `${request.init.method} ${request.path} ${request.init.body ?? ''}`;
+    assert.deepEqual(told, untold, what);
+    assert.ok(!told.body.includes(secret), what);
+    return told;
+  }
+
+  const ofSession = new Set(
+    rows.flatMap(([name, { routes: own }]) =>
+      isOfDeployment(name) ? [] : own.map(({ method, path }) => `${method} ${path}`),
+    ),
+  );
+  for (const page of ['/qr', '/qr-form', '/qr.png', '/api/events']) ofSession.add(`GET ${page}`);
+  ofSession.add('POST /qr-form');
+
+  for (const route of routes) {
+    it(`learns of no other session from ${nameOf(route)}`, async () => {
+      for (const { scope, headers } of callers) {
+        // It would end the login of the cookie.
+        if (route.path === '/signout' && headers.cookie !== undefined) continue;
+        for (const request of requestsOf(route, headers)) {
+          const { status, body, commands } = await assertSame(request);
+          if (!ofSession.has(nameOf(route)) && !takesSession(route)) continue;
+          const isAllowed = route.scope === 'open' || covers(scope, route.scope);
+          assert.equal(status, isAllowed ? 404 : 403, body);
+          // A login is looked up with the account of the session in the path.
+          const looked = commands.filter((command) => !/^hget \{wa\}:api-keys \w+$/i.test(command));
+          if (headers.cookie === undefined) assert.deepEqual(looked, [], 'nothing is looked up for it');
+          assert.match(body, isAllowed ? /"code":"session_not_found"/ : /"code":"forbidden"/);
+        }
+      }
+    });
+  }
+
+  it('is refused what is about all sessions, whatever its scope', async () => {
+    const forUnbound = routes.filter(({ isForUnbound }) => isForUnbound).map(nameOf);
+    const wanted = ['DELETE /api/keys/{name}', 'GET /api/keys', 'GET /metrics', 'POST /api/keys'];
+    for (const name of wanted) assert.ok(forUnbound.includes(name), name);
+    const { headers } = callers.find(({ scope }) => scope === 'admin') ?? assert.fail();
+    for (const route of routes.filter(({ isForUnbound }) => isForUnbound)) {
+      for (const request of requestsOf(route, headers)) assert.equal((await full.ask(request)).status, 403);
+    }
+  });
+
+  it('reaches its own session', async () => {
+    const headers = { authorization: `Bearer ${able.key}` };
+    for (const path of ['/api/status', `/api/jobs/${jobId}`, '/qr', '/health', '/api/auth/passkey']) {
+      const { status } = await full.ask({ path, init: { method: 'GET', headers } });
+      assert.equal(status, path === '/api/auth/passkey' ? 404 : 200, path);
+    }
+    const { body } = await full.ask({ path: '/api/auth/passkey', init: { method: 'GET', headers } });
+    assert.match(body, /passkey_not_pending/, 'it is an operator for its own session');
+  });
+
+  it('is the only one for whom the two deployments are alike: an unbound key sees the difference', async () => {
+    const headers = { authorization: `Bearer ${keys.key.admin}` };
+    for (const path of ['/', '/health', '/api/status', `/api/jobs/${jobId}`, '/qr', '/metrics']) {
+      const request = { path, init: { method: 'GET', headers } };
+      const [told, untold] = [await full.ask(request), await empty.ask(request)];
+      assert.notEqual(told.body, untold.body, path);
+    }
+  });
+});
+
+/** Each tool with right arguments, with those and a session, and the list of tools. */
+function toolCalls(): object[] {
+  const call = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params });
+  const calls = rows.flatMap(([, { tool, example }]: [string, Operation]) => {
+    if (tool === null) return [];
+    const given = example.input as object;
+    return [given, { ...given, session: 'there' }].map((input) =>
+      call('tools/call', { name: tool.name, arguments: input }),
+    );
+  });
+  return [call('tools/list', {}), ...calls];
+}

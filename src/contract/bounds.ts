@@ -71,6 +71,7 @@ export const boundTable = {
   streamBacklog: bytes(MiB, 'events waiting to be read by one client', 'connection closed'),
   events: items(10_000, 'events of a session, for 24 h', 'oldest dropped'),
   eventBytes: bytes(64 * MiB, 'all events of a session', 'oldest dropped'),
+  eventIndex: items(500_000, 'events of all sessions in their common order, for 24 h', 'oldest dropped'),
   eventPage: bytes(256 * KiB, 'a page of missed events, at most 100 of them', 'waits'),
   catchUps: items(8, 'pages of missed events that a replica reads at once', 'waits'),
   catchUpWait: duration(60_000, 'the wait for a page of missed events', 'connection closed'),

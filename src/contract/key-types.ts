@@ -62,6 +62,7 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|register:names$|absent$)/, 'zset'],
   [/^(?:supervisors:room|register|aside|api-keys)$/, 'hash'],
+  [/^events$/, 'stream'],
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];
 

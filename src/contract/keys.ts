@@ -24,6 +24,12 @@ export const registerKey = `${keyPrefix}:register`;
 /** Sorted set of the names of all sessions, `default` among them, each with score 0: their order in lists. */
 export const registerNamesKey = `${keyPrefix}:register:names`;
 
+/**
+ * Capped stream: the order of the events of all sessions. Field `s`: the session whose stream has the event under the same id.
+ * Field `first`: no entry was ever before it.
+ */
+export const eventIndexKey = `${keyPrefix}:events`;
+
 /** Pub/sub channel: the name of a session whose `intent` changed. A hint only: messages may be lost. */
 export const intentChannel = `${keyPrefix}:intent`;
 

@@ -17,6 +17,8 @@ const jobBytes = 3 * KiB;
 
 const parts: readonly RedisNeed[] = [
   { what: 'events of a session', bytes: bounds.eventBytes + bounds.events * 128 },
+  // Measured: 30 bytes with short names of sessions, 97 with the longest.
+  { what: 'the common order of all events', bytes: bounds.eventIndex * 100 },
   { what: 'sends that wait', bytes: bounds.sendQueueBytes + bounds.sendQueue * jobBytes },
   { what: 'settled sends', bytes: bounds.settledSends * jobBytes },
   { what: 'reads that wait', bytes: bounds.readQueueBytes + bounds.readQueue * jobBytes },

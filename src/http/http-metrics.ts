@@ -44,11 +44,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
     help: 'Clients that follow the events of the session on this replica.',
     registers,
     collect() {
-      this.set(
-        sessions()
-          .open()
-          .reduce((sum, { feed }) => sum + feed.clientCount, 0),
-      );
+      this.set(sessions().feed.clientCount);
     },
   });
   const requests = new Counter({

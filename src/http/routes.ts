@@ -6,7 +6,7 @@ import type { FailureLog } from './core/failure-log.js';
 import { sendJson } from './core/responses.js';
 import { found, type RouteDoc } from './core/route-doc.js';
 import { createDocsRoutes } from './docs-page.js';
-import { createEventsRoute } from './events-route.js';
+import { createEventsRoutes } from './events-route.js';
 import { createMetricsRoute } from './http-metrics.js';
 import { createMcpRoute } from './mcp/route.js';
 import { createOpenApiRoute } from './openapi/route.js';
@@ -29,7 +29,8 @@ export function createRoutes(parts: RouteParts): Route[] {
   const { sessions, handlers, log, failures, onBound } = parts;
   const routes = [
     ...withHomePage(createOperationRoutes(handlers, sessions), sessions),
-    ...resolveSessions([...createQrRoutes(parts), createEventsRoute()], sessions),
+    ...resolveSessions(createQrRoutes(parts), sessions),
+    ...createEventsRoutes(sessions),
     ...createQrLinkRoutes(parts),
     createMcpRoute({ handlers, sessions, log, failures, onBound }),
     ...createProbeRoutes(parts),

@@ -26,7 +26,7 @@ import { createHostOriginGuard } from './core/host-origin-guard.js';
 import { BodyMemory, InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
 import { logRequest } from './core/request-log.js';
-import type { FeedTuning } from './events/event-feed.js';
+import type { FeedTuning } from './events/feed-tuning.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { mcpHeaderNames } from './mcp/route.js';
 import { createHandlers } from './operations/handlers.js';

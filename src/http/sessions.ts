@@ -10,13 +10,14 @@ import { createJobReader } from './commands/job-reader.js';
 import type { Caller } from './core/caller.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
-import { EventFeed, type FeedTuning } from './events/event-feed.js';
+import { EventFeed } from './events/event-feed.js';
+import type { FeedTuning } from './events/feed-tuning.js';
 import { placeOfSession } from './pages/place.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
 import { createQrPageReader, type QrPageView } from './session/qr-page-view.js';
 import { createRunControl } from './session/run-control.js';
 import { createRunQueue } from './session/run-queue.js';
-import { createSessionReader, type SessionReader } from './session/session-reader.js';
+import { createSessionReader, createStatusView, type SessionReader } from './session/session-reader.js';
 import { createSessionRegister, type SessionRegister } from './session/session-register.js';
 
 /** Everything that requests can use of one session. */
@@ -24,7 +25,6 @@ export interface Session {
   readonly name: string;
   readonly reader: SessionReader;
   readonly commands: SessionCommandContext;
-  readonly feed: EventFeed;
   readonly readQrPage: () => Promise<QrPageView>;
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
 }
@@ -32,10 +32,10 @@ export interface Session {
 /** All sessions of the deployment. */
 export interface Sessions {
   readonly register: SessionRegister;
+  /** The events of all sessions. */
+  readonly feed: EventFeed;
   /** The session of this name. Throws `session_not_found` if there is none for the caller, and `redis_unavailable`. */
   find(caller: Caller, name: string): Promise<Session>;
-  /** Those that this replica has been asked for. */
-  open(): readonly Session[];
   /** Closes what is open of a session that has been deleted. */
   forget(name: string): void;
   close(): Promise<void>;
@@ -89,41 +89,39 @@ export function createSessions(parts: SessionsParts): Sessions {
         readsUnderWay,
         onBound,
       },
-      feed: new EventFeed({
-        ...{ redis, reader, log, onBound },
-        connect: () => connectPatiently(redisUrl, config.timing, redisLog),
-        session: name,
-        blockMs: config.timing.drainDelayMs,
-        tuning: feedTuning,
-      }),
       readQrPage: createQrPageReader(reader, run),
       renderQrPage: createQrPageCache(placeOfSession(name)),
     };
   }
 
   const register = createSessionRegister(redis, config);
+  const feed = new EventFeed({
+    ...{ redis, log, onBound },
+    connect: () => connectPatiently(redisUrl, config.timing, redisLog),
+    statusViewOf: (session) => createStatusView({ ...config, session }),
+    listSessions: register.names,
+    blockMs: config.timing.drainDelayMs,
+    tuning: feedTuning,
+  });
   const served = new Map<string, Session>();
-  const closeOne = async ({ feed, commands }: Session) => {
-    await feed.close();
-    await commands.queues.close();
-  };
 
   return {
     register,
     async find(caller, name) {
-      await register.assertExists(caller, name);
+      await register.assertExist(caller, [name]);
       const session = served.get(name) ?? open(name);
       served.set(name, session);
       return session;
     },
-    open: () => [...served.values()],
+    feed,
     forget(name) {
       const session = served.get(name);
       served.delete(name);
-      if (session !== undefined) void closeOne(session);
+      void session?.commands.queues.close();
     },
     async close() {
-      await Promise.all([...served.values()].map(closeOne));
+      await feed.close();
+      await Promise.all([...served.values()].map(({ commands }) => commands.queues.close()));
       await runQueue.close();
     },
   };

@@ -32,11 +32,16 @@ export interface EventClient {
 
 export async function listenToEvents(
   baseUrl: string,
-  options: { query?: string; lastEventId?: string | null; headers?: Record<string, string> } = {},
+  options: {
+    path?: string;
+    query?: string;
+    lastEventId?: string | null;
+    headers?: Record<string, string>;
+  } = {},
 ): Promise<EventClient> {
-  const { query = '', lastEventId } = options;
+  const { path = '/api/events', query = '', lastEventId } = options;
   const headers = { ...options.headers, ...(lastEventId ? { 'last-event-id': lastEventId } : {}) };
-  const request = get(`${baseUrl}/api/events${query}`, { headers, agent: false });
+  const request = get(`${baseUrl}${path}${query}`, { headers, agent: false });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';
   let hasEnded = false;

@@ -1,6 +1,6 @@
 import type { Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
-import type { FeedTuning } from '../../src/http/events/event-feed.js';
+import type { FeedTuning } from '../../src/http/events/feed-tuning.js';
 import { type HttpServer, startHttp } from '../../src/http/server.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { assertDocumented } from './documented-answers.js';

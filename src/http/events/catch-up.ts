@@ -1,24 +1,21 @@
 import { pause } from '../../platform/deadline.js';
-import { lossAt, type Position, type StreamView } from '../../platform/store/event-stream.js';
+import type { Position } from '../../platform/store/event-positions.js';
+import type { EventPage } from '../../platform/store/event-stream.js';
 import { framedEntry } from './frames.js';
 import type { SseClient } from './sse-client.js';
 
-/** What is read before a client's stream is opened. */
-export interface StreamStart {
-  /** The stream reader's position before `view` was read. */
+interface CatchUpStart {
+  /** The stream reader's position before `page` was read. */
   readonly readerPosition: Position | null;
-  /** The bounds of the stream, without events. */
-  readonly view: StreamView;
-  readonly wasOwnerGone: boolean;
+  readonly page: EventPage;
 }
 
 interface CatchUpParts {
   readonly client: SseClient;
-  readonly start: StreamStart;
-  /** The client was connected before. It first gets the events that it missed. */
-  readonly isResuming: boolean;
+  /** What was read before the stream was opened, without events; null: the client resumes, and first gets what it missed. */
+  readonly start: CatchUpStart | null;
   /** Reads the next page after a position. Rejects while Redis is unreachable. */
-  readonly readPage: (after: Position) => Promise<StreamView>;
+  readonly readPage: (after: Position) => Promise<EventPage>;
   /**
    * Takes a slot for one page. It is held from the read of the page until the client has received it: this bounds the memory for
    * pages. Resolves to the function that releases the slot, or to null if no slot became free.
@@ -26,7 +23,7 @@ interface CatchUpParts {
   readonly acquireSlot: () => Promise<(() => void) | null>;
   readonly readerPosition: () => Position | null;
   /** Called once the client has all that the stream reader has delivered. Must subscribe it synchronously. */
-  readonly goLive: (from: Position) => void;
+  readonly goLive: (last: EventPage) => void;
   /** How long the client may take to read a page. */
   readonly readDeadlineMs: number;
   readonly signal: AbortSignal;
@@ -40,12 +37,12 @@ const pageRetryMs = 250;
  * Resolves when the client is live, when no slot became free, or when `signal` aborts.
  */
 export async function catchUp(parts: CatchUpParts): Promise<void> {
-  const { client, start, isResuming, acquireSlot, readerPosition, goLive, readDeadlineMs, signal } = parts;
-  let positionBefore = start.readerPosition;
+  const { client, start, acquireSlot, readerPosition, goLive, readDeadlineMs, signal } = parts;
+  let positionBefore = start?.readerPosition ?? null;
   let releaseSlot: () => void = () => undefined;
 
   /** null: no slot became free, or `signal` aborted. */
-  async function nextPage(): Promise<StreamView | null> {
+  async function nextPage(): Promise<EventPage | null> {
     releaseSlot();
     const release = await acquireSlot();
     if (release === null) return null;
@@ -55,16 +52,15 @@ export async function catchUp(parts: CatchUpParts): Promise<void> {
   }
 
   try {
-    let view = isResuming ? await nextPage() : start.view;
-    while (view !== null && !signal.aborted) {
-      const loss = lossAt(client.position, view);
-      if (loss !== null) client.onLoss({ kind: loss, oldestId: view.oldestId });
-      client.write(view.entries.map(framedEntry));
-      if (loss === null && view.entries.length === 0 && readerPosition() === positionBefore) {
-        return goLive(view.lastId ?? '-');
-      }
+    let page = start === null ? await nextPage() : start.page;
+    while (page !== null && !signal.aborted) {
+      const { losses, entries } = page;
+      for (const loss of losses) client.onLoss(loss);
+      client.write(entries.map(framedEntry));
+      const hasAll = losses.length === 0 && entries.length === 0;
+      if (hasAll && readerPosition() === positionBefore) return goLive(page);
       await client.drained(readDeadlineMs, signal);
-      view = await nextPage();
+      page = await nextPage();
     }
   } finally {
     releaseSlot();
@@ -72,7 +68,7 @@ export async function catchUp(parts: CatchUpParts): Promise<void> {
 }
 
 /** Retries while Redis is unreachable; the client's stream stays open. Resolves to null when `signal` aborts. */
-async function retried(read: () => Promise<StreamView>, signal: AbortSignal): Promise<StreamView | null> {
+async function retried(read: () => Promise<EventPage>, signal: AbortSignal): Promise<EventPage | null> {
   while (!signal.aborted) {
     try {
       return await read();

@@ -1,58 +1,27 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
+import { defaultSession } from '../../contract/names.js';
+import { type Deferred, deferred, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { type Position, readEvents, type StreamView } from '../../platform/store/event-stream.js';
+import { readIndex } from '../../platform/store/event-index.js';
+import { everySession, type Position } from '../../platform/store/event-positions.js';
+import { type EventPage, readEvents } from '../../platform/store/event-stream.js';
 import { viaRedis } from '../core/redis-errors.js';
-import type { SessionReader } from '../session/session-reader.js';
-import { catchUp, type StreamStart } from './catch-up.js';
-import type { FrameSelector } from './frames.js';
-import { OwnerLiveness } from './owner-liveness.js';
-import { Semaphore } from './semaphore.js';
+import { catchUp } from './catch-up.js';
+import { defaultStream, indexedEvents } from './event-source.js';
+import { defaultTuning, type FeedTuning } from './feed-tuning.js';
+import { type Followed, followedByAny, isDefaultAlone } from './followed.js';
+import type { FramedEvent, FrameSelector } from './frames.js';
+import { OwnerLiveness, type OwnerLivenessParts } from './owner-liveness.js';
+import { type AcquirePageSlot, createPageSlots } from './page-slots.js';
 import { SseClient } from './sse-client.js';
-import { StreamReader } from './stream-reader.js';
+import { StreamReader, type StreamSubscriber } from './stream-reader.js';
 
-export interface FeedTuning {
-  readonly pingIntervalMs: number;
-  /** Time between two checks whether the session still has an owner. */
-  readonly ownerCheckIntervalMs: number;
-  /** A client with more unread bytes than this is disconnected at the next events. */
-  readonly maxBufferedBytes: number;
-  /** How long a client may take to read a page of missed events. */
-  readonly readDeadlineMs: number;
-  /** Events in a page. */
-  readonly pageSize: number;
-  /** The number of pages that are read and written at once, and how long a client waits for its turn. */
-  readonly maxPagesAtOnce: number;
-  readonly pageWaitMs: number;
-  /** How long the stream is still read after the last client has left: clients often come back. */
-  readonly lingerMs: number;
-  /** The largest number of event streams on this replica, and of those of guests. */
-  readonly maxClients: number;
-  readonly maxGuests: number;
-}
-
-const defaultTuning: FeedTuning = {
-  pingIntervalMs: 15_000,
-  ownerCheckIntervalMs: 1_000,
-  maxBufferedBytes: bounds.streamBacklog,
-  readDeadlineMs: 30_000,
-  pageSize: 100,
-  maxPagesAtOnce: bounds.catchUps,
-  pageWaitMs: bounds.catchUpWait,
-  lingerMs: 5_000,
-  maxClients: bounds.streams,
-  maxGuests: bounds.visitorStreams,
-};
-
-interface FeedParts {
-  readonly redis: Redis;
-  /** Opens the connection for the blocking read. */
+interface FeedParts extends Omit<OwnerLivenessParts, 'send'> {
+  /** Opens a connection for a blocking read. */
   readonly connect: () => Redis;
-  readonly reader: SessionReader;
-  readonly session: string;
   /** How long a blocking read may wait. */
   readonly blockMs: number;
   readonly log: Logger;
@@ -60,8 +29,19 @@ interface FeedParts {
   readonly tuning?: Partial<FeedTuning> | undefined;
 }
 
+/** What is read before a client's stream is opened. */
+export interface StreamStart {
+  /** The stream reader's position before `page` was read. */
+  readonly readerPosition: Position | null;
+  /** Where the stream begins, without events. */
+  readonly page: EventPage;
+  /** The sessions without an owner. */
+  readonly ownerGone: ReadonlySet<string>;
+}
+
 interface StreamParts {
   readonly response: ServerResponse;
+  readonly followed: Followed;
   /** The client gets the events after this id; null: only new events. */
   readonly lastEventId: string | null;
   readonly start: StreamStart;
@@ -73,34 +53,48 @@ interface StreamParts {
 }
 
 /**
- * The events of one session for all clients on this replica. Each client first catches up by pages of its own. Then it goes live:
- * it gets what the one stream reader delivers to all.
+ * The events of all sessions for all clients on this replica. Each client first catches up by pages of its own. Then it goes live:
+ * it gets what a stream reader delivers to all. There are two, whatever the number of sessions: one reads only the stream of
+ * `default`, for the clients that follow nothing else; the other reads the index.
  */
 export class EventFeed {
   readonly #parts: FeedParts;
   readonly #tuning: FeedTuning;
-  readonly #streamReader: StreamReader;
+  readonly #defaultReader: StreamReader;
+  readonly #indexReader: StreamReader;
   readonly #ownerLiveness: OwnerLiveness;
   readonly #clients = new Set<SseClient>();
   readonly #liveClients = new Set<SseClient>();
-  readonly #pageSlots: Semaphore;
+  readonly #acquirePageSlot: AcquirePageSlot;
+  /** What the clients of the index reader follow together; null: it must be calculated again. */
+  #followedByIndex: Followed | null = null;
   #timers: NodeJS.Timeout[] = [];
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
     this.#tuning = { ...defaultTuning, ...parts.tuning };
-    this.#pageSlots = new Semaphore(this.#tuning.maxPagesAtOnce);
-    this.#ownerLiveness = new OwnerLiveness(parts.reader, (events) => {
-      notifyEach(
-        this.#liveClients,
-        (client) => client.onEvents(events),
-        (error, client) => client.fail(error),
-      );
-    });
-    this.#streamReader = new StreamReader({
+    this.#acquirePageSlot = createPageSlots(this.#tuning, parts.onBound);
+    this.#ownerLiveness = new OwnerLiveness({
       ...parts,
-      lingerMs: this.#tuning.lingerMs,
-      onState: (json) => this.#ownerLiveness.onState(json),
+      send: (events) => {
+        notifyEach(
+          this.#liveClients,
+          (client) => client.onEvents(events),
+          (error, client) => client.fail(error),
+        );
+      },
+    });
+    this.#defaultReader = new StreamReader({
+      ...{ ...parts, ...this.#tuning, source: defaultStream },
+      onState: (event) => this.#ownerLiveness.onState(event),
+    });
+    this.#indexReader = new StreamReader({
+      ...{
+        ...parts,
+        ...this.#tuning,
+        source: indexedEvents(() => this.#followedInIndex(), bounds.liveEvents),
+      },
+      onState: (event) => this.#onIndexedState(event),
     });
   }
 
@@ -109,11 +103,12 @@ export class EventFeed {
   }
 
   /** Reads what {@link writeStream} needs to begin. Throws `redis_unavailable`. */
-  readStart(): Promise<StreamStart> {
-    const readerPosition = this.#streamReader.position;
+  readStart(followed: Followed): Promise<StreamStart> {
+    const readerPosition = this.#readerFor(followed).position;
     return viaRedis(async () => {
-      const [view] = await Promise.all([this.#readPage('+'), this.#ownerLiveness.check()]);
-      return { readerPosition, view, wasOwnerGone: this.#ownerLiveness.ownerGoneEvents !== null };
+      const [page] = await Promise.all([this.#readPage(followed, '+'), this.#ownerLiveness.check(followed)]);
+      const ownerGone = new Set(this.#ownerLiveness.ownerGoneEvents(followed).keys());
+      return { readerPosition, page, ownerGone };
     });
   }
 
@@ -126,48 +121,64 @@ export class EventFeed {
 
   /** Resolves when `signal` aborts or the client is disconnected. Writes nothing after that. */
   async writeStream(parts: StreamParts): Promise<void> {
-    const { response, lastEventId, start, selectFrame, isGuest, signal } = parts;
-    const { log, session, onBound } = this.#parts;
+    const { response, followed, lastEventId, start, selectFrame, isGuest, signal } = parts;
+    const { log, onBound } = this.#parts;
     const { maxBufferedBytes, readDeadlineMs } = this.#tuning;
+    const sessions = followed.names ?? everySession;
+    const reader = this.#readerFor(followed);
+    const isResuming = lastEventId !== null;
     const client = new SseClient({
       response,
-      session,
+      followed,
       selectFrame,
       isGuest,
-      position: lastEventId ?? start.view.lastId ?? '-',
+      position: lastEventId ?? start.page.lastId ?? '-',
       maxBufferedBytes,
       onCutOff() {
         onBound('streamBacklog');
-        log.info({ session }, 'disconnected a client that did not read its events');
+        log.info({ sessions }, 'disconnected a client that did not read its events');
       },
       onFault: (error) =>
-        log.error({ session, err: error }, 'disconnected a client whose events could not be written'),
+        log.error({ sessions, err: error }, 'disconnected a client whose events could not be written'),
     });
     let unsubscribe: () => void = () => undefined;
-    const isResuming = lastEventId !== null;
+    const goLive = ({ lastId, readerStart }: EventPage, loss: Deferred<void>) => {
+      const subscriber: StreamSubscriber = {
+        onEvents: (events) => client.onEvents(events),
+        onLoss() {
+          unsubscribe();
+          loss.resolve();
+        },
+        fail: (error) => client.fail(error),
+      };
+      const from = reader === this.#defaultReader ? (lastId ?? '-') : readerStart;
+      unsubscribe = reader.subscribe(subscriber, from);
+      if (this.#liveClients.has(client)) return;
+      this.#liveClients.add(client);
+      for (const [session, gone] of this.#ownerLiveness.ownerGoneEvents(followed)) {
+        // A new client that connected after the owner had gone does not get the event again.
+        if (isResuming || !start.ownerGone.has(session)) client.onEvents(gone);
+      }
+    };
     this.#add(client);
     try {
       client.open(isResuming);
-      await catchUp({
-        client,
-        start,
-        isResuming,
-        readPage: (after) => this.#readPage(after),
-        acquireSlot: () => this.#acquirePageSlot(response, signal),
-        readerPosition: () => this.#streamReader.position,
-        goLive: (from) => {
-          unsubscribe = this.#streamReader.subscribe(client, from);
-          this.#liveClients.add(client);
-          // A new client that connected after the owner had gone does not get the event again.
-          const isNews = isResuming || !start.wasOwnerGone;
-          if (isNews) client.onEvents(this.#ownerLiveness.ownerGoneEvents ?? []);
-        },
-        readDeadlineMs,
-        signal,
-      });
-      if (!signal.aborted) await once(signal, 'abort');
+      for (let from = isResuming ? null : start; !signal.aborted; from = null) {
+        const loss = deferred<void>();
+        await catchUp({
+          client,
+          start: from,
+          readPage: (after) => this.#readPage(followed, after),
+          acquireSlot: () => this.#acquirePageSlot(response, signal),
+          readerPosition: () => reader.position,
+          goLive: (page) => goLive(page, loss),
+          readDeadlineMs,
+          signal,
+        });
+        await unlessAborted(loss.promise, signal);
+      }
     } catch (error) {
-      client.fail(error);
+      if (!signal.aborted) client.fail(error);
     } finally {
       unsubscribe();
       this.#remove(client);
@@ -176,33 +187,43 @@ export class EventFeed {
 
   /** Call it when every stream has ended. */
   async close(): Promise<void> {
-    await this.#streamReader.close();
+    await Promise.all([this.#defaultReader.close(), this.#indexReader.close()]);
   }
 
-  /** null: the client has left, or it waited too long and is disconnected. It resumes by itself. */
-  async #acquirePageSlot(response: ServerResponse, signal: AbortSignal): Promise<(() => void) | null> {
-    const { onBound } = this.#parts;
-    if (this.#pageSlots.isFull) onBound('catchUps');
-    const release = await this.#pageSlots.acquire(this.#tuning.pageWaitMs, signal);
-    if (release === null && !signal.aborted) {
-      onBound('catchUpWait');
-      response.destroy();
-    }
-    return release;
+  #readPage({ names }: Followed, after: Position): Promise<EventPage> {
+    const { redis, pageSize } = { ...this.#parts, ...this.#tuning };
+    return names === null
+      ? readIndex(redis, null, after, pageSize)
+      : readEvents(redis, names, after, pageSize);
   }
 
-  #readPage(after: Position): Promise<StreamView> {
-    return readEvents(this.#parts.redis, this.#parts.session, after, this.#tuning.pageSize);
+  #readerFor(followed: Followed): StreamReader {
+    return isDefaultAlone(followed) ? this.#defaultReader : this.#indexReader;
+  }
+
+  #followedInIndex(): Followed {
+    this.#followedByIndex ??= followedByAny(
+      [...this.#clients].map(({ followed }) => followed).filter((followed) => !isDefaultAlone(followed)),
+    );
+    return this.#followedByIndex;
+  }
+
+  /** A state of default that the other reader delivers too counts once: otherwise an older one could follow a newer one. */
+  #onIndexedState(event: FramedEvent): void {
+    if (event.session === defaultSession && this.#defaultReader.position !== null) return;
+    this.#ownerLiveness.onState(event);
   }
 
   #add(client: SseClient): void {
     if (this.#clients.size === 0) this.#startTimers();
     this.#clients.add(client);
+    this.#followedByIndex = null;
   }
 
   #remove(client: SseClient): void {
     this.#liveClients.delete(client);
     this.#clients.delete(client);
+    this.#followedByIndex = null;
     if (this.#clients.size > 0) return;
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
@@ -216,10 +237,13 @@ export class EventFeed {
       );
     };
     // A check fails while Redis is unreachable. The next one tries again.
-    const checkOwner = () => void this.#ownerLiveness.check().catch(() => undefined);
+    const checkOwners = () => {
+      const followed = followedByAny([...this.#clients].map((client) => client.followed));
+      this.#ownerLiveness.checkOnly(followed).catch(() => undefined);
+    };
     this.#timers = [
       setInterval(ping, this.#tuning.pingIntervalMs),
-      setInterval(checkOwner, this.#tuning.ownerCheckIntervalMs),
+      setInterval(checkOwners, this.#tuning.ownerCheckIntervalMs),
     ];
   }
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { ApiError } from '../../contract/errors.js';
 import { type EventType, eventSchemas, type SessionEvent } from '../../contract/events.js';
 import { parseAs } from '../../contract/json.js';
-import type { Position, StreamEntry } from '../../platform/store/event-stream.js';
+import type { Position } from '../../platform/store/event-positions.js';
+import type { EventPage } from '../../platform/store/event-stream.js';
 import { memoizeLast } from '../core/coalesce.js';
 
 /** Encodes session events as server-sent events, and selects those that a client gets. */
@@ -11,6 +12,8 @@ import { memoizeLast } from '../core/coalesce.js';
 export interface FramedEvent {
   /** null: the event is not in the stream, and a client's position does not change. */
   readonly id: string | null;
+  readonly session: string;
+  /** {@link gapType}: the session's stream no longer has the event; the frame says so. */
   readonly type: string;
   readonly json: string;
   readonly frame: Buffer;
@@ -40,18 +43,23 @@ export function selectForGuest(types: ReadonlySet<EventType> | null): FrameSelec
   return (event) => (wanted.has(event.type as EventType) ? event.guestFrame() : null);
 }
 
-export function framedEntry({ id, type, json }: StreamEntry): FramedEvent {
-  return framed(id, type, json);
+export const gapType = 'gap';
+
+export function framedEntry(entry: EventPage['entries'][number]): FramedEvent {
+  if ('json' in entry) return framed(entry);
+  const frame = gapFrame(entry.session, entry.oldestId);
+  return { ...entry, type: gapType, json: '', frame, guestFrame: () => frame };
 }
 
 /** Frames an event that is not in the stream: a client cannot resume after it. */
-export function framedUnstored(event: SessionEvent): FramedEvent {
-  return framed(null, event.type, JSON.stringify(event));
+export function framedUnstored(session: string, event: SessionEvent): FramedEvent {
+  return framed({ id: null, session, type: event.type, json: JSON.stringify(event) });
 }
 
-function framed(id: string | null, type: string, json: string): FramedEvent {
+function framed(event: Pick<FramedEvent, 'id' | 'session' | 'type' | 'json'>): FramedEvent {
+  const { id, session, type, json } = event;
   const guestFrame = memoizeLast(() => guestFrameOf(type, json));
-  return { id, type, json, frame: eventFrame(type, json, id), guestFrame };
+  return { id, session, type, json, frame: eventFrame(type, json, id), guestFrame };
 }
 
 const ofEvent = { type: z.string(), session: z.string(), at: z.string() };
@@ -69,11 +77,11 @@ function guestFrameOf(type: string, json: string): Buffer | null {
   return event === null ? null : eventFrame(type, JSON.stringify(event), null);
 }
 
-/** `oldestId`: null if the stream is empty. `oldest_id` is also at the top level, where API clients expect it. */
+/** `session`: {@link everySession} if it concerns all. `oldestId`: null if nothing is kept. `oldest_id` is also at the top level, where API clients expect it. */
 export function gapFrame(session: string, oldestId: string | null): Buffer {
   const gap = { oldest_id: oldestId };
-  const json = JSON.stringify({ type: 'gap', session, at: new Date().toISOString(), data: gap, ...gap });
-  return eventFrame('gap', json, null);
+  const json = JSON.stringify({ type: gapType, session, at: new Date().toISOString(), data: gap, ...gap });
+  return eventFrame(gapType, json, null);
 }
 
 /** The first bytes of a stream. With a position, a client can resume even before its first event. */

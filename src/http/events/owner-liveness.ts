@@ -1,65 +1,134 @@
 import { z } from 'zod';
 import { eventsOfChange } from '../../contract/events.js';
 import { parseAs } from '../../contract/json.js';
+import { sessionKeys } from '../../contract/keys.js';
 import { isCurrent, type Status, statusSchema } from '../../contract/status.js';
-import { isWrongType } from '../../platform/data-errors.js';
-import { type SessionReader, UnreadableStateError } from '../session/session-reader.js';
+import type { Redis } from '../../platform/redis/connection.js';
+import { coalesced } from '../core/coalesce.js';
+import { type StatusView, UnreadableStateError } from '../session/session-reader.js';
+import type { Followed } from './followed.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
 
+export interface OwnerLivenessParts {
+  readonly redis: Redis;
+  /** Makes the status of a session from what Redis has: state and heartbeat. */
+  readonly statusViewOf: (session: string) => (stored: string | null, beat: string | null) => StatusView;
+  /** Names of all sessions. */
+  readonly listSessions: () => Promise<readonly string[]>;
+  /** Sends the events of one session to its clients. */
+  readonly send: (events: readonly FramedEvent[]) => void;
+}
+
+/** What is known of a session that somebody follows. */
+interface Known {
+  readonly viewOf: (stored: string | null, beat: string | null) => StatusView;
+  /** The newest status that the clients have got; null: none, or one that cannot be parsed. */
+  status: Status | null;
+  ownerGoneEvents: readonly FramedEvent[] | null;
+  statesSeen: number;
+}
+
 /**
- * Reports to the clients that the session has lost its owner. A dead owner writes no event. So each replica sends what
+ * Reports to the clients that a session has lost its owner. A dead owner writes no event. So each replica sends what
  * `/api/status` answers, `disconnected`, as events that are not in the stream. The next owner's first state is an event of the
  * stream. If the same owner comes back without having written anything, this class reports that too.
  */
 export class OwnerLiveness {
-  readonly #reader: SessionReader;
-  readonly #send: (events: readonly FramedEvent[]) => void;
-  /** The newest status that the clients have got; null: none, or one that cannot be parsed. */
-  #knownStatus: Status | null = null;
-  #ownerGoneEvents: readonly FramedEvent[] | null = null;
-  #statesSeen = 0;
+  readonly #parts: OwnerLivenessParts;
+  readonly #sessions = new Map<string, Known>();
+  /** Sessions to check in the next read. */
+  #asked = new Set<string>();
+  readonly #checkAsked: () => Promise<void>;
 
-  constructor(reader: SessionReader, send: (events: readonly FramedEvent[]) => void) {
-    this.#reader = reader;
-    this.#send = send;
+  constructor(parts: OwnerLivenessParts) {
+    this.#parts = parts;
+    this.#checkAsked = coalesced(() => this.#check());
   }
 
-  /** While the owner is gone: the events that reported it, for clients that connect later. Otherwise null. */
-  get ownerGoneEvents(): readonly FramedEvent[] | null {
-    return this.#ownerGoneEvents;
+  /** While an owner is gone: the events that reported it, by session, for clients that connect later. */
+  ownerGoneEvents(followed: Followed): Map<string, readonly FramedEvent[]> {
+    const gone = new Map<string, readonly FramedEvent[]>();
+    for (const session of followed.names ?? this.#sessions.keys()) {
+      const events = this.#sessions.get(session)?.ownerGoneEvents ?? null;
+      if (events !== null) gone.set(session, events);
+    }
+    return gone;
   }
 
-  /** Call it with each `state` event of the stream, as JSON. */
-  onState(json: string): void {
+  /** Call it with each `state` event of the streams. */
+  onState({ session, json }: FramedEvent): void {
+    const known = this.#knownOf(session);
     // The clients get the event even if it cannot be parsed.
-    this.#knownStatus = parseAs(stateEventSchema, json)?.data ?? null;
-    this.#ownerGoneEvents = null;
-    this.#statesSeen++;
+    known.status = parseAs(stateEventSchema, json)?.data ?? null;
+    known.ownerGoneEvents = null;
+    known.statesSeen++;
   }
 
-  /** Reads status and heartbeat, and sends events if the owner has gone or come back. Throws `redis_unavailable`. */
-  async check(): Promise<void> {
-    const statesSeen = this.#statesSeen;
-    const read = await this.#reader.status().catch(nullIfUnreadable);
-    if (read === null) return;
-    const { status, heartbeat } = read;
-    // A state event that arrived during the read is newer.
-    if (statesSeen !== this.#statesSeen) return;
+  /**
+   * Reads the status and heartbeat of all these sessions in one round trip, and sends events if an owner has gone or come back.
+   * Checks in the same turn of the event loop share it. Rejects if Redis does not answer.
+   */
+  async check(followed: Followed): Promise<void> {
+    for (const name of followed.names ?? (await this.#parts.listSessions())) this.#asked.add(name);
+    await this.#checkAsked();
+  }
+
+  /** Like {@link check}, and forgets sessions that are not among these. */
+  async checkOnly(followed: Followed): Promise<void> {
+    const names = followed.names ?? (await this.#parts.listSessions());
+    const kept = new Set(names);
+    for (const name of this.#sessions.keys()) if (!kept.has(name)) this.#sessions.delete(name);
+    await this.check({ ...followed, names });
+  }
+
+  async #check(): Promise<void> {
+    const names = [...this.#asked];
+    this.#asked = new Set();
+    if (names.length === 0) return;
+    const before = names.map((name) => this.#knownOf(name).statesSeen);
+    const keys = names.map(sessionKeys).flatMap(({ state, heartbeat }) => [state, heartbeat]);
+    const values = await this.#parts.redis.mget(keys);
+    names.forEach((name, i) => {
+      // A state event that arrived during the read is newer.
+      if (this.#knownOf(name).statesSeen !== before[i]) return;
+      this.#compare(name, values[2 * i] ?? null, values[2 * i + 1] ?? null);
+    });
+  }
+
+  #compare(session: string, stored: string | null, beat: string | null): void {
+    const known = this.#knownOf(session);
+    const view = readable(() => known.viewOf(stored, beat));
+    if (view === null) return;
+    const { status, heartbeat } = view;
     const isGone = !isCurrent(status, heartbeat);
-    const before = this.#knownStatus;
-    this.#knownStatus = status;
-    if (isGone === (this.#ownerGoneEvents !== null)) return;
-    const events = unstoredEvents(before, status);
-    this.#ownerGoneEvents = isGone ? events : null;
+    const before = known.status;
+    known.status = status;
+    if (isGone === (known.ownerGoneEvents !== null)) return;
+    const events = unstoredEvents(session, before, status);
+    known.ownerGoneEvents = isGone ? events : null;
     // If the owner has written since it came back, its own event in the stream reports the return.
-    if (isGone || (before !== null && isSameWrite(before, status))) this.#send(events);
+    if (isGone || (before !== null && isSameWrite(before, status))) this.#parts.send(events);
+  }
+
+  #knownOf(session: string): Known {
+    let known = this.#sessions.get(session);
+    if (known === undefined) {
+      const viewOf = this.#parts.statusViewOf(session);
+      known = { viewOf, status: null, ownerGoneEvents: null, statesSeen: 0 };
+      this.#sessions.set(session, known);
+    }
+    return known;
   }
 }
 
 /** A state that cannot be read is ignored. Its owner writes it again. */
-function nullIfUnreadable(error: unknown): null {
-  if (!(error instanceof UnreadableStateError || isWrongType(error))) throw error;
-  return null;
+function readable(view: () => StatusView): StatusView | null {
+  try {
+    return view();
+  } catch (error) {
+    if (!(error instanceof UnreadableStateError)) throw error;
+    return null;
+  }
 }
 
 const stateEventSchema = z.object({ data: statusSchema });
@@ -69,7 +138,7 @@ function isSameWrite(a: Status, b: Status): boolean {
   return a.epoch === b.epoch && a.incarnation === b.incarnation && a.updated_at === b.updated_at;
 }
 
-function unstoredEvents(before: Status | null, after: Status): FramedEvent[] {
+function unstoredEvents(session: string, before: Status | null, after: Status): FramedEvent[] {
   const at = new Date().toISOString();
-  return eventsOfChange(before, after).map((event) => framedUnstored({ ...event, at }));
+  return eventsOfChange(before, after).map((event) => framedUnstored(session, { ...event, at }));
 }

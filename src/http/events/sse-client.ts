@@ -1,14 +1,21 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { atMost } from '../../platform/deadline.js';
-import { isAfter, type Position } from '../../platform/store/event-stream.js';
+import { everySession, isAfter, type Loss, type Position } from '../../platform/store/event-positions.js';
 import { memoizeLast } from '../core/coalesce.js';
-import { type FramedEvent, type FrameSelector, gapFrame, openingFrame, pingFrame } from './frames.js';
-import type { Loss, StreamSubscriber } from './stream-reader.js';
+import type { Followed } from './followed.js';
+import {
+  type FramedEvent,
+  type FrameSelector,
+  gapFrame,
+  gapType,
+  openingFrame,
+  pingFrame,
+} from './frames.js';
 
 interface SseClientOptions {
   readonly response: ServerResponse;
-  readonly session: string;
+  readonly followed: Followed;
   readonly selectFrame: FrameSelector;
   /** A guest gets no event ids: they contain the time of an event. */
   readonly isGuest: boolean;
@@ -25,11 +32,13 @@ interface SseClientOptions {
 const isNew = memoizeLast(isAfter);
 
 /** The event stream of one client. A client that does not read is disconnected. It resumes by itself. */
-export class SseClient implements StreamSubscriber {
+export class SseClient {
   readonly #options: SseClientOptions;
   #position: Position;
   /** The last position that the client was sent. */
   #sentPosition: Position;
+  /** Sessions of which the last that the client was sent is a gap. */
+  readonly #inGap = new Set<string>();
 
   constructor(options: SseClientOptions) {
     this.#options = options;
@@ -39,6 +48,10 @@ export class SseClient implements StreamSubscriber {
 
   get position(): Position {
     return this.#position;
+  }
+
+  get followed(): Followed {
+    return this.#options.followed;
   }
 
   get isGuest(): boolean {
@@ -54,13 +67,21 @@ export class SseClient implements StreamSubscriber {
     else this.write(events);
   }
 
-  /** Writes however much is buffered already. Skips events that the client has had. */
+  /** Writes however much is buffered already. Skips events of other sessions, and those that the client has had. */
   write(events: readonly FramedEvent[]): void {
+    const { followed } = this.#options;
     for (const event of events) {
+      // First: nothing of another session may show, not even its id in a ping.
+      if (!followed.has(event.session)) continue;
       if (event.id !== null) {
         if (!isNew(event.id, this.#position)) continue;
         this.#position = event.id;
       }
+      if (event.type === gapType) {
+        this.#writeGap(event.session, event.frame);
+        continue;
+      }
+      this.#endGap(event.session);
       const frame = this.#options.selectFrame(event);
       if (frame === null) continue;
       if (event.id !== null) this.#sentPosition = event.id;
@@ -68,12 +89,25 @@ export class SseClient implements StreamSubscriber {
     }
   }
 
-  onLoss({ kind, oldestId }: Loss): void {
-    this.#options.response.write(gapFrame(this.#options.session, oldestId));
+  onLoss({ session, kind, oldestId }: Loss): void {
+    this.#writeGap(session, gapFrame(session, oldestId));
     if (kind === 'reset') {
       this.#position = '-';
       this.#sentPosition = '-';
     }
+  }
+
+  /** Once, until there is an event again. */
+  #writeGap(session: string, frame: Buffer): void {
+    if (this.#inGap.has(session)) return;
+    this.#inGap.add(session);
+    this.#options.response.write(frame);
+  }
+
+  #endGap(session: string): void {
+    if (this.#inGap.size === 0) return;
+    this.#inGap.delete(session);
+    this.#inGap.delete(everySession);
   }
 
   ping(): void {

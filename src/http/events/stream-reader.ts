@@ -2,40 +2,30 @@ import { pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import {
-  awaitEvents,
-  lossAt,
-  type Position,
-  readEvents,
-  unreadableType,
-} from '../../platform/store/event-stream.js';
+import type { Position } from '../../platform/store/event-positions.js';
+import { unreadableType } from '../../platform/store/event-stream.js';
+import type { EventSource, NextEvents } from './event-source.js';
 import { type FramedEvent, framedEntry } from './frames.js';
 
 export interface StreamSubscriber {
   /** The next events of the stream, in order. They may begin with events that the subscriber has had already. */
   onEvents(events: readonly FramedEvent[]): void;
-  /** Events may be lost; the next ones are the oldest that Redis keeps. */
-  onLoss(loss: Loss): void;
+  /** Events may be lost. The subscriber must read on by itself, and may then subscribe again. */
+  onLoss(): void;
   /** A callback of this subscriber threw. The other subscribers are not affected. */
   fail(error: unknown): void;
-}
-
-export interface Loss {
-  /** `trimmed`: the events after the position are no longer kept. `reset`: Redis lost the whole stream. */
-  readonly kind: 'trimmed' | 'reset';
-  readonly oldestId: string | null;
 }
 
 interface StreamReaderOptions {
   /** Opens a connection for the blocking read; it reconnects by itself. */
   readonly connect: () => Redis;
-  readonly session: string;
+  readonly source: EventSource;
   /** Must be shorter than the connection's socket timeout. */
   readonly blockMs: number;
   /** How long to go on reading without a subscriber: clients often come back. */
   readonly lingerMs: number;
-  /** Gets each `state` event as JSON, before the subscribers. Must not throw. */
-  readonly onState: (json: string) => void;
+  /** Gets each `state` event, before the subscribers. Must not throw. */
+  readonly onState: (event: FramedEvent) => void;
   readonly log: Logger;
 }
 
@@ -51,7 +41,7 @@ interface Reading {
 const readRetryMs = 200;
 
 /**
- * Reads a session's stream for all subscribers on this replica, with one blocking read on one connection. Some time after the
+ * Reads events for all subscribers on this replica, with one blocking read on one connection. Some time after the
  * last subscriber has left, it closes the connection.
  */
 export class StreamReader {
@@ -111,25 +101,17 @@ export class StreamReader {
   }
 
   async #read(reading: Reading): Promise<void> {
-    const { session, blockMs } = this.#options;
+    const { source, blockMs } = this.#options;
     const { signal } = reading.stopping;
     while (!signal.aborted) {
       try {
         // Closing the connection does not settle a command that waits for a reconnect: hence unlessAborted.
-        const next = awaitEvents(reading.redis, session, reading.position, blockMs);
-        const entries = await unlessAborted(next, signal);
-        const mayHaveLost = entries.length === 0 || reading.isUnverified;
+        const next = await unlessAborted(source.next(reading.redis, reading.position, blockMs), signal);
+        const mayHaveLost = next.position === reading.position || reading.isUnverified;
         const loss = mayHaveLost ? await unlessAborted(this.#findLoss(reading), signal) : null;
-        if (loss !== null) this.#notifyEach((subscriber) => subscriber.onLoss(loss));
-        if (loss?.kind === 'reset') {
-          reading.position = '-';
-          continue;
-        }
-        for (const { id, type } of entries) {
-          if (type === unreadableType)
-            this.#options.log.error({ session, id }, 'skipped an event that cannot be parsed');
-        }
-        if (entries.length > 0) this.#deliver(reading, entries.map(framedEntry));
+        if (loss !== null) this.#notifyEach((subscriber) => subscriber.onLoss());
+        if (loss?.kind === 'reset') reading.position = '-';
+        else if (!next.isStale()) this.#deliver(reading, next);
       } catch (error) {
         // Logged as debug only: the connection itself logs once that it is down, and a Redis that is loading refuses every read.
         if (!signal.aborted) this.#options.log.debug({ err: error }, 'could not read events; retrying');
@@ -138,9 +120,17 @@ export class StreamReader {
     }
   }
 
-  #deliver(reading: Reading, events: readonly FramedEvent[]): void {
-    reading.position = events.at(-1)?.id ?? reading.position;
-    for (const { type, json } of events) if (type === 'state') this.#options.onState(json);
+  #deliver(reading: Reading, { entries, position }: NextEvents): void {
+    reading.position = position;
+    if (entries.length === 0) return;
+    const events = entries.map(framedEntry);
+    for (const event of events) {
+      const { id, session, type } = event;
+      if (type === 'state') this.#options.onState(event);
+      if (type === unreadableType) {
+        this.#options.log.error({ session, id }, 'skipped an event that cannot be parsed');
+      }
+    }
     this.#notifyEach((subscriber) => subscriber.onEvents(events));
   }
 
@@ -148,11 +138,8 @@ export class StreamReader {
     notifyEach(this.#subscribers, notify, (error, subscriber) => subscriber.fail(error));
   }
 
-  /** Resolves to what was lost after the position; null: Redis still has everything. */
-  async #findLoss(reading: Reading): Promise<Loss | null> {
+  async #findLoss(reading: Reading): ReturnType<EventSource['findLoss']> {
     reading.isUnverified = false;
-    const view = await readEvents(reading.redis, this.#options.session, reading.position, 1);
-    const kind = lossAt(reading.position, view);
-    return kind === null ? null : { kind, oldestId: view.oldestId };
+    return await this.#options.source.findLoss(reading.redis, reading.position);
   }
 }

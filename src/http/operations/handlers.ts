@@ -90,7 +90,7 @@ export function createHandlers(
     },
 
     async qrLinks({ ttl_s, session }, { caller, baseUrl }) {
-      await register.assertExists(caller, session);
+      await register.assertExist(caller, [session]);
       const token = await logins.makeQrLink(session, caller, ttl_s);
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: baseUrl + qrLinkPath(token), expires_at } };
@@ -132,7 +132,7 @@ async function viewOf(
   caller: Caller,
   name: string,
 ): Promise<{ ok: true } & SessionView> {
-  await register.assertExists(caller, name);
+  await register.assertExist(caller, [name]);
   const view = await register.view(name);
   if (view === null) throw sessionNotFound(name);
   return { ok: true, ...view };

@@ -59,15 +59,21 @@ export interface StatusView {
   readonly json: Json<Status>;
 }
 
-export function createSessionReader(redis: Redis, configured: ConfiguredSession): SessionReader {
-  const k = sessionKeys(configured.session);
+/** Makes the status of a session from the two values in Redis. Throws an {@link UnreadableStateError}. */
+export function createStatusView(
+  configured: ConfiguredSession,
+): (stored: string | null, beat: string | null) => StatusView {
   const parse = memoizeLast(parseStored);
-
-  const viewOf = memoizeLast((stored: string | null, beat: string | null): StatusView => {
+  return memoizeLast((stored, beat) => {
     const heartbeat = parseHeartbeat(beat);
     const status = effectiveStatus(parse(stored), heartbeat, configured);
     return { status, heartbeat, json: new Json(JSON.stringify(status)) };
   });
+}
+
+export function createSessionReader(redis: Redis, configured: ConfiguredSession): SessionReader {
+  const k = sessionKeys(configured.session);
+  const viewOf = createStatusView(configured);
 
   const withCodes = memoizeLast(
     (

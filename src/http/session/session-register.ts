@@ -22,8 +22,8 @@ import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
 
 /** Which sessions there are, for the callers of the API. All methods throw `redis_unavailable`. */
 export interface SessionRegister {
-  /** Throws `session_not_found` if there is none of this name for the caller, and `invalid_request` if it is no name. */
-  assertExists(caller: Caller, name: string): Promise<void>;
+  /** Throws `session_not_found` unless there is one of each name for the caller, and `invalid_request` if it is no name. */
+  assertExist(caller: Caller, names: readonly string[]): Promise<void>;
   view(name: string): Promise<SessionView | null>;
   /** A page of those that the caller may reach. */
   list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
@@ -49,12 +49,14 @@ export function createSessionRegister(
   }
 
   return {
-    async assertExists(caller, name) {
-      if (!isSessionName(name)) throw notAName();
-      if (!mayReach(caller, name)) throw sessionNotFound(name);
-      if (name === defaultSession) return;
-      const [record] = await viaRedis(() => findSessions(redis, [name]));
-      if (record === null) throw sessionNotFound(name);
+    async assertExist(caller, names) {
+      if (!names.every(isSessionName)) throw notAName();
+      const beyond = names.find((name) => !mayReach(caller, name));
+      if (beyond !== undefined) throw sessionNotFound(beyond);
+      if (names.every((name) => name === defaultSession)) return;
+      const records = await viaRedis(() => findSessions(redis, names));
+      const missing = names.find((_, i) => records[i] === null);
+      if (missing !== undefined) throw sessionNotFound(missing);
     },
 
     async view(name) {

@@ -4,7 +4,7 @@ import { quarantineIndexKey, quarantineKey, sessionKeys } from '../../contract/k
 import { isWrongType } from '../data-errors.js';
 import { logOf, type Redis } from './connection.js';
 import { quarantineArgs, quarantineIndexOf, quarantineLua } from './quarantine-lua.js';
-import { rawScript, type Script } from './raw-script.js';
+import { rawScript, variadicScript } from './raw-script.js';
 
 /**
  * The quarantine for our keys that cannot be used, because their type is wrong or their text unreadable. One step moves a key
@@ -107,7 +107,7 @@ export function logQuarantined(redis: Redis, key: string, why: string): void {
 
 /** Quarantines the keys whose type is not the one in key-types.ts. Returns how many. */
 export async function quarantineWrongTypes(redis: Redis, keys: readonly string[]): Promise<number> {
-  const types = await typesScript(keys.length)(redis, keys, []);
+  const types = await typesScript(redis, keys, []);
   const moved = await Promise.all(
     keys.map((key, i) => {
       const wanted = typeOfKey(key);
@@ -120,21 +120,12 @@ export async function quarantineWrongTypes(redis: Redis, keys: readonly string[]
 
 // KEYS any number of keys
 // returns the type of each
-function typesScript(keyCount: number): Script<string[]> {
-  const script =
-    typesScripts.get(keyCount) ??
-    rawScript<string[]>(
-      `typesOf${keyCount}`,
-      keyCount,
-      `local types = {}
-       for i = 1, #KEYS do types[i] = redis.call('TYPE', KEYS[i]).ok end
-       return types`,
-    );
-  typesScripts.set(keyCount, script);
-  return script;
-}
-
-const typesScripts = new Map<number, Script<string[]>>();
+const typesScript = variadicScript<string[]>(
+  'typesOf',
+  `local types = {}
+   for i = 1, #KEYS do types[i] = redis.call('TYPE', KEYS[i]).ok end
+   return types`,
+);
 
 /** Runs `call`, which uses these keys. If one of them has a wrong type, quarantines it and runs `call` once more. */
 export async function withQuarantine<T>(

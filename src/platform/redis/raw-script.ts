@@ -11,6 +11,17 @@ export type Script<Result> = (
 /** The source of each script by the name of its command; for tests. */
 export const scriptSources = new Map<string, string>();
 
+/** Like {@link rawScript}, with any number of keys. */
+export function variadicScript<Result>(name: string, lua: string): Script<Result> {
+  const byKeyCount = new Map<number, Script<Result>>();
+  scriptSources.set(`holdline_${name}`, lua);
+  return (redis, keys, args) => {
+    const script = byKeyCount.get(keys.length) ?? rawScript<Result>(name + keys.length, keys.length, lua);
+    byKeyCount.set(keys.length, script);
+    return script(redis, keys, args);
+  };
+}
+
 /**
  * A Lua script with a fixed number of keys, for callers that must not use {@link luaScript}: it rejects if a key has a wrong
  * type. It runs by its digest; the source is sent once to each server. Throws a TypeError if the number of keys is wrong.

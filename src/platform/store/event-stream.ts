@@ -1,75 +1,151 @@
 import { bounds } from '../../contract/bounds.js';
 import { parseJson } from '../../contract/json.js';
-import { sessionKeys } from '../../contract/keys.js';
+import { eventIndexKey, sessionKeys } from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
-import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
+import { variadicScript } from '../redis/raw-script.js';
+import { type Loss, laterOf, lossesAt, type Position, type StreamBounds } from './event-positions.js';
 
-/** Reads a session's events: one stream, in the order in which they happened. Writers trim it. */
+/** Reads the events of sessions: each has a stream, in the order in which they happened. Writers trim it. */
 
 /** An entry of the stream. */
 export interface StreamEntry {
   /** `<ms>-<number>`; grows. */
   readonly id: string;
+  readonly session: string;
   /** An `EventType`; any other type is internal, and is not sent to clients. */
   readonly type: string;
   /** One line. */
   readonly json: string;
 }
 
-/** The id of an entry: right after it; `-`: before the first entry; `+`: after the last. */
-export type Position = string;
-
-export interface StreamView {
-  /** null: the stream is empty. */
+/** An event of the index that its session's stream no longer has. */
+export interface LostEntry {
+  readonly id: string;
+  readonly session: string;
+  /** The oldest event that the stream has; null: none. */
   readonly oldestId: string | null;
+}
+
+export interface EventPage {
+  /** The newest id of the sessions' events; null: there is none. */
   readonly lastId: string | null;
-  /** The first entries after the position: at most `count`, and at most the bytes of a page, but at least one entry. */
+  /** Whoever reads on after this misses nothing that comes after this page was read. */
+  readonly readerStart: Position;
+  /** What may be lost after the position. */
+  readonly losses: readonly Loss[];
+  /** The next events after the position: at most `count`, and at most the bytes of a page, but at least one. */
+  readonly entries: readonly (StreamEntry | LostEntry)[];
+}
+
+/** A page from the streams themselves: they have all of its events. */
+export interface StreamPage extends EventPage {
   readonly entries: readonly StreamEntry[];
 }
 
-/** A page of the stream with the stream's first and last id, read in one step. */
+/** The next events of these sessions, in the order of their ids, read in one step from the streams of the sessions. */
 export async function readEvents(
   redis: Redis,
-  session: string,
+  sessions: readonly string[],
   after: Position,
   count: number,
-): Promise<StreamView> {
-  const start = after === '-' || after === '+' ? after : `(${after}`;
-  const [oldestId, lastId, entries] = await readScript(
-    redis,
-    [sessionKeys(session).events],
-    [start, count, bounds.eventPage],
-  );
-  return { oldestId: oldestId || null, lastId: lastId || null, entries: entries.map(parseEntry) };
+): Promise<StreamPage> {
+  const keys = [eventIndexKey, ...sessions.map((session) => sessionKeys(session).events)];
+  const args = [startOf(after), count, bounds.eventPage];
+  const [edges, entries] = await withQuarantine(redis, keys, () => readScript(redis, keys, args));
+  const [index = noEntries, ...streams] = edges.map(parseEdges);
+  const named = streams.map((stream, i) => ({ session: sessions[i] as string, ...stream }));
+  const lastId = laterOf(streams.map((stream) => stream.lastId));
+  return {
+    lastId,
+    readerStart: laterOf([lastId, index.lastId]) ?? '-',
+    losses: lossesAt(after, index, named),
+    entries: entries.map(([at, id, fields]) => parseEntry(sessions[at - 1] as string, id, fields)),
+  };
 }
 
-type RawEntry = [id: string, fields: string[]];
+/** The first id that XRANGE shall return. */
+export function startOf(after: Position): string {
+  return after === '-' || after === '+' ? after : `(${after}`;
+}
 
-// KEYS events
-// ARGV start, max entries, max bytes
-// returns {oldest id, last id, entries}, '' for no id
-// Reads a few entries at a time, so that it collects few bytes beyond the page.
-const readScript = luaScript<[string, string, RawEntry[]]>(
-  'readEvents',
-  1,
-  `local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-   if not oldest then return {'', '', {}} end
-   local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-   if ARGV[1] == '+' then return {oldest[1], last[1], {}} end
-   local entries, bytes, start, max = {}, 0, ARGV[1], tonumber(ARGV[2])
-   while #entries < max do
-     local few = math.min(8, max - #entries)
-     local page = redis.call('XRANGE', KEYS[1], start, '+', 'COUNT', few)
-     for _, entry in ipairs(page) do
-       for i = 2, #entry[2], 2 do bytes = bytes + #entry[2][i] end
-       if #entries > 0 and bytes > tonumber(ARGV[3]) then return {oldest[1], last[1], entries} end
-       entries[#entries + 1] = entry
+export type RawEdges = [oldest: string, last: string, isWhole: number];
+
+const noEntries: StreamBounds = { oldestId: null, lastId: null, isWhole: true };
+
+export function parseEdges([oldest, last, isWhole]: RawEdges): StreamBounds {
+  return oldest === '' ? noEntries : { oldestId: oldest, lastId: last, isWhole: isWhole === 1 };
+}
+
+/**
+ * Lua functions. `edgesOf(key)`: {oldest id, last id, 1 if no entry was ever before the oldest} of a stream of events or of the
+ * index. `cursorOf(key, start, few)` reads a stream in steps of a few entries: its `entry` is the next one. `bytesOf(entry)`.
+ */
+export const streamsLua = `local function valueOf(entry, name)
+     for i = 1, #entry[2], 2 do
+       if entry[2][i] == name then return entry[2][i + 1] end
      end
-     if #page < few then break end
-     start = '(' .. page[#page][1]
+     return ''
    end
-   return {oldest[1], last[1], entries}`,
+   local function edgesOf(key)
+     local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+     if not oldest then return {'', '', 1} end
+     local isWhole = valueOf(oldest, 'first') == '1' or valueOf(oldest, 'total') == tostring(#valueOf(oldest, 'event'))
+     return {oldest[1], redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1][1], isWhole and 1 or 0}
+   end
+   local function cursorOf(key, start, few)
+     local cursor, page, at = {}, {}, 0
+     function cursor.advance()
+       at = at + 1
+       if at > #page and start then
+         page, at = redis.call('XRANGE', key, start, '+', 'COUNT', few), 1
+         start = #page == few and '(' .. page[few][1] or nil
+       end
+       cursor.entry = page[at]
+       if not cursor.entry then return end
+       local ms, number = string.match(cursor.entry[1], '^(%d+)-(%d+)$')
+       cursor.ms, cursor.number = tonumber(ms), tonumber(number)
+     end
+     function cursor.isBefore(other)
+       if not other or not other.entry then return cursor.entry ~= nil end
+       if not cursor.entry then return false end
+       if cursor.ms == other.ms then return cursor.number < other.number end
+       return cursor.ms < other.ms
+     end
+     cursor.advance()
+     return cursor
+   end
+   local function bytesOf(fields)
+     local bytes = 0
+     for i = 2, #fields, 2 do bytes = bytes + #fields[i] end
+     return bytes
+   end`;
+
+// KEYS index, events of each session
+// ARGV start ('+': no entries), max entries, max bytes
+// returns {edges of each key, entries}; an entry is {number of the session, id, fields}
+// Reads a few entries at a time, so that it collects few bytes beyond the page.
+const readScript = variadicScript<[RawEdges[], [at: number, id: string, fields: string[]][]]>(
+  'readEvents',
+  `${streamsLua}
+   local edges, cursors, entries, bytes, max = {}, {}, {}, 0, tonumber(ARGV[2])
+   local few = math.max(1, math.min(max, math.floor(8 / (#KEYS - 1))))
+   for i, key in ipairs(KEYS) do
+     edges[i] = edgesOf(key)
+     if i > 1 and ARGV[1] ~= '+' then cursors[i - 1] = cursorOf(key, ARGV[1], few) end
+   end
+   while #entries < max do
+     local next, session
+     for i, cursor in ipairs(cursors) do
+       if cursor.isBefore(next) then next, session = cursor, i end
+     end
+     if not next then break end
+     bytes = bytes + bytesOf(next.entry[2])
+     if #entries > 0 and bytes > tonumber(ARGV[3]) then break end
+     entries[#entries + 1] = {session, next.entry[1], next.entry[2]}
+     next.advance()
+   end
+   return {edges, entries}`,
 );
 
 /** Waits at most `blockMs` for entries after the position. Blocks its connection, which must be used for nothing else. */
@@ -84,15 +160,17 @@ export async function awaitEvents(
   const reply = await withQuarantine(redis, [streams[0]], () =>
     redis.xread('COUNT', bounds.liveEvents, 'BLOCK', blockMs, 'STREAMS', ...streams),
   );
-  return (reply?.[0]?.[1] ?? []).map((entry) => parseEntry(entry as RawEntry));
+  return (reply?.[0]?.[1] ?? []).map(([id, fields]) => parseEntry(session, id, fields));
 }
 
 /** An entry with an unreadable event keeps its place in the stream, but becomes internal: no client gets it. */
-function parseEntry([id, fields]: RawEntry): StreamEntry {
+export function parseEntry(session: string, id: string, fields: readonly string[]): StreamEntry {
   const named: Record<string, string> = {};
   for (let i = 0; i + 1 < fields.length; i += 2) named[fields[i] as string] = fields[i + 1] as string;
   const { type = '', event = '' } = named;
-  return isEvent(event) ? { id, type, json: event } : { id, type: unreadableType, json: '{}' };
+  return isEvent(event)
+    ? { id, session, type, json: event }
+    : { id, session, type: unreadableType, json: '{}' };
 }
 
 /** The type of an unreadable entry. */
@@ -101,26 +179,4 @@ export const unreadableType = 'unreadable';
 /** A JSON object on one line: it is sent as it is. */
 function isEvent(json: string): boolean {
   return json.startsWith('{') && !/[\r\n]/.test(json) && parseJson(json) !== undefined;
-}
-
-/** Whether `id` can be the id of an event. Redis allows larger numbers, but its clock does not produce them. */
-export function isEventId(id: string): boolean {
-  return /^(?:0|[1-9]\d{0,14})-(?:0|[1-9]\d{0,14})$/.test(id);
-}
-
-export function isAfter(id: string, position: Position): boolean {
-  if (position === '-') return true;
-  const [ms = 0, number = 0] = id.split('-').map(Number);
-  const [otherMs = 0, otherNumber = 0] = position.split('-').map(Number);
-  return ms === otherMs ? number > otherNumber : ms > otherMs;
-}
-
-/**
- * Whether entries after `position` may be lost. `trimmed`: they were deleted to keep the stream within its bounds; `reset`:
- * Redis has lost the stream, and the ids start over.
- */
-export function lossAt(position: Position, view: StreamView): 'trimmed' | 'reset' | null {
-  if (position === '-' || position === '+') return null;
-  if (view.oldestId === null || view.lastId === null || isAfter(position, view.lastId)) return 'reset';
-  return isAfter(view.oldestId, position) ? 'trimmed' : null;
 }

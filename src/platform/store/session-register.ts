@@ -92,7 +92,8 @@ const restoreScript = luaScript<number>(
   'restoreSession',
   2,
   `redis.call('ZADD', KEYS[2], 0, ARGV[1])
-   return redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])`,
+   if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
+   return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])`,
 );
 
 /** What a list shows of a session. `state`, `heartbeat`: the texts of those keys. */
@@ -150,7 +151,7 @@ const listScript = luaScript<[string, string, string, string][]>(
    end
    local list = {}
    local names = {}
-   if ARGV[5] ~= '0' then names = redis.call('ZRANGEBYLEX', KEYS[2], '(' .. ARGV[4], '+', 'LIMIT', 0, ARGV[5]) end
+   if ARGV[5] ~= '0' then names = redis.call('ZRANGE', KEYS[2], '(' .. ARGV[4], '+', 'BYLEX', 'LIMIT', 0, ARGV[5]) end
    for i = 6, #ARGV do
      if redis.call('ZSCORE', KEYS[2], ARGV[i]) then names[#names + 1] = ARGV[i] end
    end

@@ -3,7 +3,7 @@ import { eventsOfChange } from '../../contract/events.js';
 import type { Intent, IntentOutcome } from '../../contract/intent.js';
 import { parseAs } from '../../contract/json.js';
 import { cutText } from '../../contract/json-size.js';
-import { type SessionKeys, sessionKeys } from '../../contract/keys.js';
+import { eventIndexKey, sessionKeys } from '../../contract/keys.js';
 import type { PairingCode } from '../../contract/pairing-code.js';
 import type { OpenPasskey } from '../../contract/passkey.js';
 import {
@@ -53,12 +53,12 @@ export interface StatusWrite {
 export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
   const { session, expected, status, qr, pairingCode = null, passkey = null, heartbeatTtlMs = 0 } = write;
   const k = sessionKeys(session);
-  return writeWithEvents(redis, k, write, (json, before, events) =>
+  return writeWithEvents(redis, write, (json, before, events) =>
     publishScript(
       redis,
       [
         ...[k.fence, k.state, k.qrPng, k.qrBase64, k.heartbeat, k.events, k.pairingCode, k.loginLost],
-        k.passkey,
+        ...[k.passkey, eventIndexKey],
         ...accountCleanupKeys(session),
       ],
       [
@@ -88,22 +88,22 @@ function msUntil(expiresAt: string | null): number {
   return Math.max(1, Date.parse(expiresAt ?? '') - Date.now() || 0);
 }
 
-/** Lua: fails if the key of the events has a wrong type. Runs before the fence moves, so that the script can run again. */
-function requireStreamLua(key: number): string {
-  return `redis.call('XRANGE', KEYS[${key}], '0-0', '0-0')`;
+/** Lua: fails if one of these keys is no stream. Runs before the fence moves, so that the script can run again. */
+function requireStreamsLua(key: number, indexKey: number): string {
+  return `for _, key in ipairs({KEYS[${key}], KEYS[${indexKey}]}) do redis.call('XRANGE', key, '0-0', '0-0') end`;
 }
 
-// KEYS fence state qrPng qrBase64 heartbeat events pairingCode loginLost passkey, accountCleanupKeys
+// KEYS fence state qrPng qrBase64 heartbeat events pairingCode loginLost passkey index, accountCleanupKeys
 // ARGV expected next status png base64 heartbeatTtlMs before, 1 to delete the account's data, wid, pairingCode ('': none), its ms,
 // loginLost ('': unchanged), 1 if a phone is linked, passkey ('': none), its ms, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 const publishScript = luaScript<number>(
   'publishStatus',
-  9 + accountCleanupKeyCount,
-  `${accountCleanupLua(10)}
+  10 + accountCleanupKeyCount,
+  `${accountCleanupLua(11)}
    if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[7] then return 2 end
-   ${requireStreamLua(6)}
+   ${requireStreamsLua(6, 10)}
    if ARGV[8] == '1' then deleteAccountData() end
    switchAccount(ARGV[9])
    redis.call('SET', KEYS[1], ARGV[2])
@@ -121,7 +121,7 @@ const publishScript = luaScript<number>(
    if ARGV[13] == '1' then redis.call('DEL', KEYS[8])
    elseif ARGV[12] ~= '' then redis.call('SET', KEYS[8], ARGV[12]) end
    if ARGV[6] ~= '0' then redis.call('SET', KEYS[5], 'live', 'PX', ARGV[6]) end
-   ${addEventsLua(6, 16)}`,
+   ${addEventsLua(6, 10, 16)}`,
 );
 
 export interface RunEnd {
@@ -149,10 +149,10 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked, reason };
   const rest = [k.heartbeat, k.intent, k.outcome, k.endedStart, k.wiped, k.qrPng, k.qrBase64, k.events];
   const login = [k.snapshot, k.previousSnapshot, k.backupSummary, k.pairingCode, k.loginLost, k.passkey];
-  return writeWithEvents(redis, k, end, (json, before, events) =>
+  return writeWithEvents(redis, end, (json, before, events) =>
     endScript(
       redis,
-      [k.fence, k.state, ...rest, ...login, ...accountCleanupKeys(session)],
+      [k.fence, k.state, ...rest, ...login, eventIndexKey, ...accountCleanupKeys(session)],
       [
         expected ? formatFence(expected) : '',
         formatFence(status),
@@ -169,19 +169,19 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 }
 
 // KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
-// pairingCode loginLost passkey, accountCleanupKeys
+// pairingCode loginLost passkey index, accountCleanupKeys
 // ARGV expected ('': no fence yet) next status startId intent outcome, wipedEpoch (0: no logout), before, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
   'endRun',
-  16 + accountCleanupKeyCount,
-  `${accountCleanupLua(17)}
+  17 + accountCleanupKeyCount,
+  `${accountCleanupLua(18)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    local intent = redis.call('GET', KEYS[4])
    local wiped = tonumber(redis.call('GET', KEYS[7]) or '') or 0
-   ${requireStreamLua(10)}
+   ${requireStreamsLua(10, 17)}
    if tonumber(ARGV[7]) > 0 then
      redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13], KEYS[15])
      deleteAccountData()
@@ -196,7 +196,7 @@ const endScript = luaScript<number>(
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
    if tonumber(ARGV[7]) > wiped then redis.call('SET', KEYS[7], ARGV[7]) end
-   ${addEventsLua(10, 9)}`,
+   ${addEventsLua(10, 17, 9)}`,
 );
 
 /**
@@ -205,10 +205,10 @@ const endScript = luaScript<number>(
  */
 async function writeWithEvents(
   redis: Redis,
-  keys: SessionKeys,
-  { status, onBound }: Pick<StatusWrite, 'status' | 'onBound'>,
+  { session, status, onBound }: Pick<StatusWrite, 'session' | 'status' | 'onBound'>,
   write: (json: string, before: Buffer, events: (string | number)[]) => Promise<number>,
 ): Promise<boolean> {
+  const keys = sessionKeys(session);
   const stored = storedStatus(status);
   if (stored !== status) onBound('statusText');
   const json = JSON.stringify(stored);
@@ -216,7 +216,7 @@ async function writeWithEvents(
     const state = await withQuarantine(redis, [keys.state], () => redis.getBuffer(keys.state));
     const before = state ?? Buffer.alloc(0);
     const events = eventsOfChange(tryParseStatus(before.toString()), stored);
-    const reply = await write(json, before, eventArgs(events, onBound));
+    const reply = await write(json, before, eventArgs(session, events, onBound));
     if (reply !== 2) return wereEventsAdded(reply, onBound);
   }
 }

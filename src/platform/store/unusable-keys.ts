@@ -1,6 +1,12 @@
 import { credentialsBackupParts } from '../../contract/credentials.js';
 import { queueKeys } from '../../contract/key-types.js';
-import { answersKey, commandRoomKey, type SessionKeys, sessionKeys } from '../../contract/keys.js';
+import {
+  answersKey,
+  commandRoomKey,
+  eventIndexKey,
+  type SessionKeys,
+  sessionKeys,
+} from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import { parseFence, parseHeartbeat } from '../../contract/status.js';
 import type { Redis } from '../redis/connection.js';
@@ -19,7 +25,8 @@ export async function quarantineUnusableKeys(redis: Redis, session: string): Pro
   await quarantineWrongTypes(redis, allKeys(session));
   const k = sessionKeys(session);
   const names = Object.keys(isReadable) as (keyof typeof isReadable)[];
-  const found = await readKeysScript(redis, [...names.map((name) => k[name]), k.events], []);
+  const streams = [k.events, eventIndexKey];
+  const found = await readKeysScript(redis, [...names.map((name) => k[name]), ...streams], []);
   const defects = names.map((name, i): [string, Defect | null] => {
     const [text = '', digest = '', hasNoTtl = '0'] = found[i] ?? [];
     if (digest === '') return [k[name], null];
@@ -27,8 +34,10 @@ export async function quarantineUnusableKeys(redis: Redis, session: string): Pro
     const mustExpire = name === 'lock' || (name === 'heartbeat' && text === 'live');
     return [k[name], mustExpire && hasNoTtl === '1' ? { type: 'no expiry' } : null];
   });
-  const [lastId = ''] = found[names.length] ?? [];
-  if (lastId !== '' && !/^\d{1,15}-\d{1,15}$/.test(lastId)) defects.push([k.events, { type: 'last id' }]);
+  streams.forEach((key, i) => {
+    const [lastId = ''] = found[names.length + i] ?? [];
+    if (lastId !== '' && !/^\d{1,15}-\d{1,15}$/.test(lastId)) defects.push([key, { type: 'last id' }]);
+  });
   for (const [key, defect] of defects) if (defect !== null) await quarantine(redis, key, defect);
 }
 
@@ -53,20 +62,23 @@ function allKeys(session: string): string[] {
     ...Object.values(sessionKeys(session)),
     ...[answersKey(session), commandRoomKey(session, 'reads'), commandRoomKey(session, 'sends')],
     ...queues.flatMap((queue) => queueKeys(queue)),
+    eventIndexKey,
   ];
 }
 
-// KEYS strings, then events
-// returns for each string {text, its sha1, '1' if it has no TTL}, or {} if there is none; for the events {last id}
+// KEYS strings, then events and index
+// returns for each string {text, its sha1, '1' if it has no TTL}, or {} if there is none; for each stream {last id}
 const readKeysScript = luaScript<string[][]>(
   'readSessionKeys',
-  Object.keys(isReadable).length + 1,
+  Object.keys(isReadable).length + 2,
   `local found = {}
-   for i = 1, #KEYS - 1 do
+   for i = 1, #KEYS - 2 do
      local text = redis.call('GET', KEYS[i])
      found[i] = text and {text, redis.sha1hex(text), redis.call('PTTL', KEYS[i]) == -1 and '1' or '0'} or {}
    end
-   local last = redis.call('XREVRANGE', KEYS[#KEYS], '+', '-', 'COUNT', 1)[1]
-   found[#KEYS] = last and {last[1]} or {}
+   for i = #KEYS - 1, #KEYS do
+     local last = redis.call('XREVRANGE', KEYS[i], '+', '-', 'COUNT', 1)[1]
+     found[i] = last and {last[1]} or {}
+   end
    return found`,
 );

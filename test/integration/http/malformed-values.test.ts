@@ -183,7 +183,7 @@ describe('an unreadable value in Redis fails only itself:', () => {
         for (const words of entries) {
           await stage.redis.xadd(k.events, '*', ...words.slice(0, words.length - (words.length % 2)));
         }
-        const view = await readEvents(stage.redis, session, '-', 10);
+        const view = await readEvents(stage.redis, [session], '-', 10);
         assert.equal(view.entries.length, entries.length);
         for (const { json } of view.entries) assert.equal(typeof JSON.parse(json), 'object');
       }),

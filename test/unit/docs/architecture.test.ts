@@ -9,6 +9,7 @@ import {
   apiKeysKey,
   attemptKey,
   commandRoomKey,
+  eventIndexKey,
   guestLoginKey,
   intentChannel,
   limitsPrefix,
@@ -44,7 +45,7 @@ test('the table of keys has every key, with its type', () => {
   const { lock, job, stalled, ...ofSession } = sessionKeys('<session>');
   const keys = [
     ...Object.values(ofSession),
-    ...[supervisorsKey, supervisorRoomKey, apiKeysKey, intentChannel, quarantineIndexKey],
+    ...[supervisorsKey, supervisorRoomKey, apiKeysKey, intentChannel, quarantineIndexKey, eventIndexKey],
     ...[registerKey, registerNamesKey],
     ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],

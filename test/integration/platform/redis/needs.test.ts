@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { bounds, MiB } from '../../../../src/contract/bounds.js';
 import type { SendJob } from '../../../../src/contract/command-jobs.js';
-import { readJobKey, sessionKeys } from '../../../../src/contract/keys.js';
+import { eventIndexKey, readJobKey, sessionKeys } from '../../../../src/contract/keys.js';
 import { redisNeeds } from '../../../../src/contract/redis-needs.js';
 import { createCommandQueues } from '../../../../src/http/commands/command-queues.js';
 import { stagePiece } from '../../../../src/platform/store/credentials-store.js';
@@ -53,6 +53,12 @@ describe('the memory of Redis for', () => {
     const short = Array.from({ length: 1_000 }, () => 'x'.repeat(6_000));
     for (let n = 0; n < 11; n++) await again.messages(...short);
     await assertNeed('events of a session');
+  });
+
+  it('the index of events, of sessions with the longest names', async () => {
+    const fill = `for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 's', ARGV[2]) end`;
+    await redis.eval(fill, 1, eventIndexKey, bounds.eventIndex, 'x'.repeat(64));
+    await assertNeed('the common order of all events');
   });
 
   const sends = () => createCommandQueues({ redis, session: 'default', sendQueueMax: 1_000 });

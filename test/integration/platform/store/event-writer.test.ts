@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import type { SessionEvent } from '../../../../src/contract/events.js';
-import { sessionKeys } from '../../../../src/contract/keys.js';
+import { eventIndexKey, sessionKeys } from '../../../../src/contract/keys.js';
 import { composeStatus } from '../../../../src/contract/status.js';
 import type { Message } from '../../../../src/contract/whatsapp.js';
 import { readEvents } from '../../../../src/platform/store/event-stream.js';
 import { trimEvents } from '../../../../src/platform/store/event-writer.js';
 import { endRun } from '../../../../src/platform/store/state-store.js';
+import { quarantineUnusableKeys } from '../../../../src/platform/store/unusable-keys.js';
 import { claimToWrite } from '../../../support/event-writer.js';
 import { onBound } from '../../../support/on-bound.js';
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
@@ -38,7 +39,7 @@ describe('events in Redis', () => {
   async function stored(): Promise<SessionEvent[]> {
     const events: SessionEvent[] = [];
     for (let after = '-'; ; ) {
-      const { entries } = await readEvents(redis, 'default', after, 20_000);
+      const { entries } = await readEvents(redis, ['default'], after, 20_000);
       events.push(...entries.map(({ json }) => JSON.parse(json) as SessionEvent));
       const last = entries.at(-1);
       if (last === undefined) return events;
@@ -129,6 +130,95 @@ describe('events in Redis', () => {
     assert.deepEqual([kept.length, kept[0]?.[0]], [2, `${old + 60_000}-0`]);
   });
 
+  describe('in the index', () => {
+    async function indexed(): Promise<[id: string, session: string, isFirst: boolean][]> {
+      const entries = await redis.xrange(eventIndexKey, '-', '+');
+      return entries.map(([id, [, session = '', first]]) => [id, session, first === 'first']);
+    }
+    async function storedIds(session: string): Promise<string[]> {
+      return (await redis.xrange(sessionKeys(session).events, '-', '+')).map(([id]) => id);
+    }
+    /** Each session's stream has the entries of the index, under the same ids. */
+    async function assertSameIds(...sessions: string[]): Promise<void> {
+      const all = await indexed();
+      for (const session of sessions) {
+        const ids = all.filter(([, of]) => of === session).map(([id]) => id);
+        assert.deepEqual(ids, await storedIds(session));
+      }
+    }
+
+    it('have the ids of their streams, which increase over all sessions', async () => {
+      const [a, b] = [await claimToWrite(redis, 'a'), await claimToWrite(redis, 'b')];
+      await a.publish({ state: 'ready' });
+      await Promise.all(Array.from({ length: 30 }, (_, n) => (n % 3 ? a : b).messages(`${n}`, `${n}+`)));
+      await assertSameIds('a', 'b');
+      assert.equal((await indexed()).length, 61);
+      assert.deepEqual(
+        (await indexed()).map(([, , isFirst]) => isFirst),
+        [true, ...Array.from({ length: 60 }, () => false)],
+      );
+      await (await claimToWrite(redis, 'a')).publish({ state: 'stopped' });
+      await assertSameIds('a', 'b');
+    });
+
+    it('are added after a stream that is ahead of the index, and the other way round', async () => {
+      const [a, b] = [await claimToWrite(redis, 'a'), await claimToWrite(redis, 'b')];
+      await redis.xadd(sessionKeys('a').events, '9999999999999-7', 'type', 'message', 'event', '{}');
+      await a.messages('after the stream', 'and again');
+      await b.messages('after the index');
+      const ids = (await indexed()).map(([id]) => id);
+      assert.deepEqual(ids, ['9999999999999-8', '9999999999999-9', '9999999999999-10']);
+      assert.deepEqual((await storedIds('a')).slice(1), ids.slice(0, 2));
+      assert.deepEqual(await storedIds('b'), ids.slice(2));
+    });
+
+    it('go on when Redis has lost the index', async () => {
+      const a = await claimToWrite(redis, 'a');
+      await a.messages('1', '2');
+      await redis.del(eventIndexKey);
+      await a.messages('3', '4');
+      assert.deepEqual(
+        (await indexed()).map(([id]) => id),
+        (await storedIds('a')).slice(2),
+      );
+      assert.equal((await indexed())[0]?.[2], true);
+    });
+
+    it('are not added by a refused write', async () => {
+      const stale = await claimToWrite(redis, 'a');
+      const current = await claimToWrite(redis, 'a');
+      await stale.messages('late');
+      assert.deepEqual(await indexed(), []);
+      await current.messages('the control');
+      assert.equal((await indexed()).length, 1);
+    });
+
+    it('are kept for a day', async () => {
+      const old = Date.now() - 2 * 86_400_000;
+      const pipeline = redis.pipeline();
+      for (let n = 0; n < 1_000; n++) pipeline.xadd(eventIndexKey, `${old}-${n}`, 's', 'a');
+      await pipeline.exec();
+      await (await claimToWrite(redis, 'a')).messages('new');
+      // Redis trims the index by whole nodes of 100 entries.
+      assert.ok((await indexed()).length <= 100);
+    });
+
+    it('are added when the index is unusable, which goes into quarantine', async () => {
+      const a = await claimToWrite(redis, 'a');
+      await redis.set(eventIndexKey, 'no stream');
+      await a.publish({ state: 'ready' });
+      await assertSameIds('a');
+      await redis.xadd(eventIndexKey, '18446744073709551615-18446744073709551615', 's', 'a');
+      await assert.rejects(a.messages('no id can follow'));
+      await quarantineUnusableKeys(redis, 'a');
+      assert.equal(await a.messages('again'), true);
+      assert.deepEqual(
+        (await indexed()).map(([id]) => id),
+        (await storedIds('a')).slice(-1),
+      );
+    });
+  });
+
   describe('in bytes', () => {
     /** Bytes of each event in the stream. */
     async function keptBytes(): Promise<number[]> {
@@ -191,12 +281,12 @@ describe('events in Redis', () => {
     it('are read in pages of at least one event', async () => {
       const writer = await claimToWrite(redis);
       await writer.messages(...batch);
-      const { entries, lastId } = await readEvents(redis, 'default', '-', 100);
+      const { entries, lastId } = await readEvents(redis, ['default'], '-', 100);
       const bytes = sum(entries.map(({ json }) => Buffer.byteLength(json)));
       assert.ok(bytes <= eventPage && bytes > eventPage - 2 * eventSize, `${bytes}`);
       const huge = JSON.stringify({ body: 'x'.repeat(eventPage) });
       await redis.xadd(keys.events, '*', 'type', 'message', 'event', huge);
-      const { entries: last } = await readEvents(redis, 'default', lastId ?? '-', 100);
+      const { entries: last } = await readEvents(redis, ['default'], lastId ?? '-', 100);
       assert.deepEqual([last.length, last[0]?.json.length], [1, huge.length]);
     });
   });

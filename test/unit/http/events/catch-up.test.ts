@@ -2,19 +2,27 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it } from 'node:test';
 import { catchUp } from '../../../../src/http/events/catch-up.js';
+import { follow } from '../../../../src/http/events/followed.js';
 import { selectTypes } from '../../../../src/http/events/frames.js';
 import { SseClient } from '../../../../src/http/events/sse-client.js';
-import { isAfter, type Position, type StreamView } from '../../../../src/platform/store/event-stream.js';
+import { isAfter, type Position } from '../../../../src/platform/store/event-positions.js';
+import type { EventPage } from '../../../../src/platform/store/event-stream.js';
 
 describe('a catch-up', () => {
-  const stream = [1, 2, 3, 4].map((n) => ({ id: `${n}-0`, type: 'message', json: `{"n":${n}}` }));
+  const stream = [1, 2, 3, 4].map((n) => ({
+    id: `${n}-0`,
+    session: 'default',
+    type: 'message',
+    json: `{"n":${n}}`,
+  }));
 
   /** The stream when it has `length` entries. */
-  function view(length: number, after: Position): StreamView {
+  function page(length: number, after: Position): EventPage {
     const entries = stream.slice(0, length);
     return {
-      oldestId: entries[0]?.id ?? null,
       lastId: entries.at(-1)?.id ?? null,
+      readerStart: entries.at(-1)?.id ?? '-',
+      losses: [],
       entries: entries.filter(({ id }) => isAfter(id, after)),
     };
   }
@@ -32,7 +40,7 @@ describe('a catch-up', () => {
     };
     const client = new SseClient({
       response: response as unknown as ServerResponse,
-      session: 'default',
+      followed: follow(['default']),
       selectFrame: selectTypes(null),
       isGuest: false,
       position: '1-0',
@@ -40,20 +48,15 @@ describe('a catch-up', () => {
       onCutOff: () => assert.fail('cut off'),
       onFault: () => assert.fail('failed'),
     });
-    const start = {
-      readerPosition,
-      view: view(1, '+'),
-      wasOwnerGone: false,
-    };
+    const start = isResuming ? null : { readerPosition, page: page(1, '+') };
     // The stream reader moves after the start was read, and once more during the next read.
     readerPosition = '3-0';
     const moves: Position[] = ['4-0'];
     await catchUp({
       client,
       start,
-      isResuming,
       async readPage(after) {
-        const answer = view(Number(readerPosition.split('-')[0]), after);
+        const answer = page(Number(readerPosition.split('-')[0]), after);
         readerPosition = moves.shift() ?? readerPosition;
         return answer;
       },

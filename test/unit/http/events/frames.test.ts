@@ -9,7 +9,7 @@ import {
 } from '../../../../src/http/events/frames.js';
 
 describe('frames', () => {
-  const entry = { id: '5-0', type: 'message', json: '{"type":"message"}' };
+  const entry = { id: '5-0', session: 'default', type: 'message', json: '{"type":"message"}' };
 
   it('are one block each, with the id of the event', () => {
     assert.equal(
@@ -21,10 +21,23 @@ describe('frames', () => {
     assert.match(gapFrame('default', null).toString(), /^event: gap\ndata: \{.*"oldest_id":null\}\n\n$/);
   });
 
+  it('say that an event of the index is no longer in its stream', () => {
+    const { type, session, id, frame } = framedEntry({ id: '5-0', session: 'b', oldestId: '7-0' });
+    assert.deepEqual([type, session, id], ['gap', 'b', '5-0']);
+    assert.match(
+      frame.toString(),
+      /^event: gap\ndata: \{"type":"gap","session":"b",.*"oldest_id":"7-0"\}\n\n$/,
+    );
+  });
+
   describe('for a guest', () => {
     const select = selectForGuest(null);
     const facts = { session: 'default', at: '2026-01-15T09:30:12.345Z' };
-    const entryOf = (type: string, event: unknown) => ({ id: '5-0', type, json: JSON.stringify(event) });
+    const entryOf = (type: string, event: unknown) => ({
+      ...entry,
+      type,
+      json: JSON.stringify(event),
+    });
 
     it('have the bare state or the code, and no id', () => {
       const state = entryOf('state', { type: 'state', ...facts, data: { state: 'qr', account: 'secret' } });

@@ -3,6 +3,7 @@ import { after, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { sessionKeys } from '../../../../src/contract/keys.js';
+import { defaultStream } from '../../../../src/http/events/event-source.js';
 import { StreamReader } from '../../../../src/http/events/stream-reader.js';
 import { deferred, withDeadline } from '../../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../../src/platform/redis/connection.js';
@@ -24,7 +25,7 @@ for (const when of ['closes', 'loses its last subscriber and closes']) {
         redis.once('reconnecting', () => isDown.resolve());
         return redis;
       },
-      session: 'default',
+      source: defaultStream,
       blockMs: 1_000,
       lingerMs: 0,
       onState: () => undefined,
@@ -49,7 +50,7 @@ test('a subscriber that throws fails, and the others get every event', async () 
   const writer = new Redis(server.url);
   const reader = new StreamReader({
     connect: () => connectPatiently(server.url, { socketTimeoutMs: 10_000 }, log),
-    ...{ session: 'default', blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
+    ...{ source: defaultStream, blockMs: 1_000, lingerMs: 0, onState: () => undefined, log },
   });
   const failures: unknown[] = [];
   const heard: (string | null)[] = [];

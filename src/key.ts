@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   entry   ${entry}
 
 Give the key to the person who will use it: it is shown only now and stored nowhere. Add the entry to WHATSAPP_API_KEYS
-(a list with commas) of every HTTP replica, and restart the replicas.
+(a list with commas) of every HTTP replica, and restart the replicas. POST /api/keys makes a key without a restart.
 
 `);
 }

@@ -69,8 +69,8 @@ export function newApiKey(
 ): { readonly key: string; readonly entry: string } {
   if (!keyNamePattern.test(name)) throw new OperatorError('a name is 1-64 characters of a-z, 0-9 and -');
   if (!isScope(scope)) throw new OperatorError(`a scope is one of ${scopes.join(', ')}`);
-  const wrongSessions = sessions === null ? null : sessionsProblem(sessions);
-  if (wrongSessions !== null) throw new OperatorError(`the list of sessions has ${wrongSessions}`);
+  if (sessions !== null && sessionsProblem(sessions) !== null)
+    throw new OperatorError('sessions are different names of 1-64 characters of a-z, 0-9 and -');
   const key = randomKey();
   return { key, entry: entryOf(name, scope, key, sessions) };
 }

@@ -21,8 +21,8 @@ import { newToken } from './tokens.js';
 
 /**
  * The logins of browsers, and the QR links that let guests in. Cookies and links contain random ids; Redis stores only the
- * digests. A login or link ends when its TTL ends, or when the API key that made it is removed or bound to other sessions. Links and guest logins also end
- * when the account logs out. All methods throw `redis_unavailable`.
+ * digests. A login or link ends when its TTL ends, or when the API key that made it is removed or bound to other sessions. Links and
+ * guest logins also end when the account logs out. All methods throw `redis_unavailable`.
  */
 export interface BrowserLogins {
   /** Opens a login of this key. Returns the id for the cookie. */

@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { readIndex } from '../../platform/store/event-index.js';
-import { everySession, type Position } from '../../platform/store/event-positions.js';
+import { bothAt, everySession, type Positions } from '../../platform/store/event-positions.js';
 import { type EventPage, readEvents } from '../../platform/store/event-stream.js';
 import { viaRedis } from '../core/redis-errors.js';
 import { catchUp } from './catch-up.js';
@@ -31,8 +31,8 @@ interface FeedParts extends Omit<OwnerLivenessParts, 'send'> {
 
 /** What is read before a client's stream is opened. */
 export interface StreamStart {
-  /** The stream reader's position before `page` was read. */
-  readonly readerPosition: Position | null;
+  /** The stream reader's cursor before `page` was read. */
+  readonly readerCursor: string | null;
   /** Where the stream begins, without events. */
   readonly page: EventPage;
   /** The sessions without an owner. */
@@ -104,11 +104,14 @@ export class EventFeed {
 
   /** Reads what {@link writeStream} needs to begin. Throws `redis_unavailable`. */
   readStart(followed: Followed): Promise<StreamStart> {
-    const readerPosition = this.#readerFor(followed).position;
+    const readerCursor = this.#readerFor(followed).cursor;
     return viaRedis(async () => {
-      const [page] = await Promise.all([this.#readPage(followed, '+'), this.#ownerLiveness.check(followed)]);
+      const [page] = await Promise.all([
+        this.#readPage(followed, bothAt('+')),
+        this.#ownerLiveness.check(followed),
+      ]);
       const ownerGone = new Set(this.#ownerLiveness.ownerGoneEvents(followed).keys());
-      return { readerPosition, page, ownerGone };
+      return { readerCursor, page, ownerGone };
     });
   }
 
@@ -132,7 +135,7 @@ export class EventFeed {
       followed,
       selectFrame,
       isGuest,
-      position: lastEventId ?? start.page.lastId ?? '-',
+      positions: lastEventId === null ? start.page.end : bothAt(lastEventId),
       maxBufferedBytes,
       onCutOff() {
         onBound('streamBacklog');
@@ -142,17 +145,13 @@ export class EventFeed {
         log.error({ sessions, err: error }, 'disconnected a client whose events could not be written'),
     });
     let unsubscribe: () => void = () => undefined;
-    const goLive = ({ lastId, readerStart }: EventPage, loss: Deferred<void>) => {
+    const goLive = ({ readerStart }: EventPage, loss: Deferred<void>) => {
       const subscriber: StreamSubscriber = {
         onEvents: (events) => client.onEvents(events),
-        onLoss() {
-          unsubscribe();
-          loss.resolve();
-        },
+        onLoss: () => loss.resolve(unsubscribe()),
         fail: (error) => client.fail(error),
       };
-      const from = reader === this.#defaultReader ? (lastId ?? '-') : readerStart;
-      unsubscribe = reader.subscribe(subscriber, from);
+      unsubscribe = reader.subscribe(subscriber, readerStart);
       if (this.#liveClients.has(client)) return;
       this.#liveClients.add(client);
       for (const [session, gone] of this.#ownerLiveness.ownerGoneEvents(followed)) {
@@ -170,7 +169,7 @@ export class EventFeed {
           start: from,
           readPage: (after) => this.#readPage(followed, after),
           acquireSlot: () => this.#acquirePageSlot(response, signal),
-          readerPosition: () => reader.position,
+          readerCursor: () => reader.cursor,
           goLive: (page) => goLive(page, loss),
           readDeadlineMs,
           signal,
@@ -190,7 +189,7 @@ export class EventFeed {
     await Promise.all([this.#defaultReader.close(), this.#indexReader.close()]);
   }
 
-  #readPage({ names }: Followed, after: Position): Promise<EventPage> {
+  #readPage({ names }: Followed, after: Positions): Promise<EventPage> {
     const { redis, pageSize } = { ...this.#parts, ...this.#tuning };
     return names === null
       ? readIndex(redis, null, after, pageSize)
@@ -210,7 +209,7 @@ export class EventFeed {
 
   /** A state of default that the other reader delivers too counts once: otherwise an older one could follow a newer one. */
   #onIndexedState(event: FramedEvent): void {
-    if (event.session === defaultSession && this.#defaultReader.position !== null) return;
+    if (event.session === defaultSession && this.#defaultReader.cursor !== null) return;
     this.#ownerLiveness.onState(event);
   }
 

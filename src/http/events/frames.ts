@@ -99,6 +99,11 @@ function idLine(position: Position | null): string {
   return position === null || position === '-' ? '' : `id: ${position}\n`;
 }
 
+/** The frame of an event, without its id. */
+export function withoutId(frame: Buffer): Buffer {
+  return frame.subarray(frame.indexOf('event: '));
+}
+
 function eventFrame(type: string, json: string, id: string | null): Buffer {
   return Buffer.from(`${id === null ? '' : `id: ${id}\n`}event: ${type}\ndata: ${json}\n\n`);
 }

@@ -1,7 +1,16 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { defaultSession } from '../../contract/names.js';
 import { atMost } from '../../platform/deadline.js';
-import { everySession, isAfter, type Loss, type Position } from '../../platform/store/event-positions.js';
+import {
+  bothAt,
+  everySession,
+  isAfter,
+  type Loss,
+  latestOf,
+  type Position,
+  type Positions,
+} from '../../platform/store/event-positions.js';
 import { memoizeLast } from '../core/coalesce.js';
 import type { Followed } from './followed.js';
 import {
@@ -11,6 +20,7 @@ import {
   gapType,
   openingFrame,
   pingFrame,
+  withoutId,
 } from './frames.js';
 
 interface SseClientOptions {
@@ -19,8 +29,8 @@ interface SseClientOptions {
   readonly selectFrame: FrameSelector;
   /** A guest gets no event ids: they contain the time of an event. */
   readonly isGuest: boolean;
-  /** The client gets each event after this position exactly once. */
-  readonly position: Position;
+  /** The client gets each event after these positions exactly once. */
+  readonly positions: Positions;
   readonly maxBufferedBytes: number;
   /** Called when the client was disconnected because it did not read. */
   readonly onCutOff: () => void;
@@ -34,7 +44,9 @@ const isNew = memoizeLast(isAfter);
 /** The event stream of one client. A client that does not read is disconnected. It resumes by itself. */
 export class SseClient {
   readonly #options: SseClientOptions;
-  #position: Position;
+  #positions: Positions;
+  /** The latest of all events so far, also those of other types. */
+  #latest: Position;
   /** The last position that the client was sent. */
   #sentPosition: Position;
   /** Sessions of which the last that the client was sent is a gap. */
@@ -42,12 +54,13 @@ export class SseClient {
 
   constructor(options: SseClientOptions) {
     this.#options = options;
-    this.#position = options.position;
-    this.#sentPosition = options.position;
+    this.#positions = options.positions;
+    this.#latest = latestOf(options.positions);
+    this.#sentPosition = this.#latest;
   }
 
-  get position(): Position {
-    return this.#position;
+  get positions(): Positions {
+    return this.#positions;
   }
 
   get followed(): Followed {
@@ -59,7 +72,7 @@ export class SseClient {
   }
 
   open(isResuming: boolean): void {
-    this.#options.response.write(openingFrame(isResuming || this.isGuest ? null : this.#position));
+    this.#options.response.write(openingFrame(isResuming || this.isGuest ? null : this.#latest));
   }
 
   onEvents(events: readonly FramedEvent[]): void {
@@ -73,10 +86,9 @@ export class SseClient {
     for (const event of events) {
       // First: nothing of another session may show, not even its id in a ping.
       if (!followed.has(event.session)) continue;
-      if (event.id !== null) {
-        if (!isNew(event.id, this.#position)) continue;
-        this.#position = event.id;
-      }
+      if (event.id !== null && !this.#isNew(event.session, event.id)) continue;
+      const isLatest = event.id !== null && isNew(event.id, this.#latest);
+      if (isLatest) this.#latest = event.id;
       if (event.type === gapType) {
         this.#writeGap(event.session, event.frame);
         continue;
@@ -84,15 +96,18 @@ export class SseClient {
       this.#endGap(event.session);
       const frame = this.#options.selectFrame(event);
       if (frame === null) continue;
-      if (event.id !== null) this.#sentPosition = event.id;
-      this.#options.response.write(frame);
+      if (isLatest) this.#sentPosition = event.id;
+      // The id of a later event was sent already: the client must resume after that.
+      const isLate = event.id !== null && !isLatest && !this.isGuest;
+      this.#options.response.write(isLate ? withoutId(frame) : frame);
     }
   }
 
   onLoss({ session, kind, oldestId }: Loss): void {
     this.#writeGap(session, gapFrame(session, oldestId));
     if (kind === 'reset') {
-      this.#position = '-';
+      this.#positions = bothAt('-');
+      this.#latest = '-';
       this.#sentPosition = '-';
     }
   }
@@ -110,10 +125,26 @@ export class SseClient {
     this.#inGap.delete(everySession);
   }
 
+  /** Everything up to there was written, or is not for this client. */
+  skipTo(positions: Positions): void {
+    this.#positions = positions;
+    const latest = latestOf(positions);
+    if (latest !== '-' && isAfter(latest, this.#latest)) this.#latest = latest;
+  }
+
+  /** Moves the position of the event's stream. False: the client has had the event. */
+  #isNew(session: string, id: string): boolean {
+    const { ofDefault, ofOthers } = this.#positions;
+    const isOfDefault = session === defaultSession;
+    if (!isNew(id, isOfDefault ? ofDefault : ofOthers)) return false;
+    this.#positions = isOfDefault ? { ofDefault: id, ofOthers } : { ofDefault, ofOthers: id };
+    return true;
+  }
+
   ping(): void {
-    const hasMoved = !this.isGuest && this.#position !== this.#sentPosition;
-    this.#sentPosition = this.#position;
-    this.#options.response.write(pingFrame(hasMoved ? this.#position : null));
+    const hasMoved = !this.isGuest && this.#latest !== this.#sentPosition;
+    this.#sentPosition = this.#latest;
+    this.#options.response.write(pingFrame(hasMoved ? this.#latest : null));
   }
 
   /** Waits until the client has read enough for more events. Disconnects it after `deadlineMs`. */

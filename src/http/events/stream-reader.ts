@@ -2,7 +2,7 @@ import { pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { notifyEach } from '../../platform/notify-each.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import type { Position } from '../../platform/store/event-positions.js';
+import type { Positions } from '../../platform/store/event-positions.js';
 import { unreadableType } from '../../platform/store/event-stream.js';
 import type { EventSource, NextEvents } from './event-source.js';
 import { type FramedEvent, framedEntry } from './frames.js';
@@ -33,7 +33,7 @@ interface StreamReaderOptions {
 interface Reading {
   readonly redis: Redis;
   readonly stopping: AbortController;
-  position: Position;
+  cursor: string;
   /** The connection was closed: Redis may have lost data, or be another server. */
   isUnverified: boolean;
 }
@@ -55,16 +55,16 @@ export class StreamReader {
     this.#options = options;
   }
 
-  /** The last entry that the subscribers were given; null while nothing is read. */
-  get position(): Position | null {
-    return this.#reading?.position ?? null;
+  /** Up to where the subscribers were given the events; null while nothing is read. */
+  get cursor(): string | null {
+    return this.#reading?.cursor ?? null;
   }
 
   /**
-   * Delivers everything after {@link position}, or after `from` while nothing is read yet. Returns the function that
+   * Delivers everything after {@link cursor}, or after `from` while nothing is read yet. Returns the function that
    * ends the subscription.
    */
-  subscribe(subscriber: StreamSubscriber, from: Position): () => void {
+  subscribe(subscriber: StreamSubscriber, from: Positions): () => void {
     clearTimeout(this.#lingerTimer);
     this.#subscribers.add(subscriber);
     if (this.#reading === null) this.#start(from);
@@ -82,9 +82,10 @@ export class StreamReader {
     await Promise.all(this.#ends);
   }
 
-  #start(position: Position): void {
+  #start(from: Positions): void {
     const redis = this.#options.connect();
-    const reading = { redis, position, stopping: new AbortController(), isUnverified: true };
+    const cursor = this.#options.source.cursorAt(from);
+    const reading = { redis, cursor, stopping: new AbortController(), isUnverified: true };
     redis.on('close', () => {
       reading.isUnverified = true;
     });
@@ -106,11 +107,11 @@ export class StreamReader {
     while (!signal.aborted) {
       try {
         // Closing the connection does not settle a command that waits for a reconnect: hence unlessAborted.
-        const next = await unlessAborted(source.next(reading.redis, reading.position, blockMs), signal);
-        const mayHaveLost = next.position === reading.position || reading.isUnverified;
+        const next = await unlessAborted(source.next(reading.redis, reading.cursor, blockMs), signal);
+        const mayHaveLost = next.cursor === reading.cursor || reading.isUnverified;
         const loss = mayHaveLost ? await unlessAborted(this.#findLoss(reading), signal) : null;
         if (loss !== null) this.#notifyEach((subscriber) => subscriber.onLoss());
-        if (loss?.kind === 'reset') reading.position = '-';
+        if (loss?.kind === 'reset') reading.cursor = '-';
         else if (!next.isStale()) this.#deliver(reading, next);
       } catch (error) {
         // Logged as debug only: the connection itself logs once that it is down, and a Redis that is loading refuses every read.
@@ -120,8 +121,8 @@ export class StreamReader {
     }
   }
 
-  #deliver(reading: Reading, { entries, position }: NextEvents): void {
-    reading.position = position;
+  #deliver(reading: Reading, { entries, cursor }: NextEvents): void {
+    reading.cursor = cursor;
     if (entries.length === 0) return;
     const events = entries.map(framedEntry);
     for (const event of events) {
@@ -140,6 +141,6 @@ export class StreamReader {
 
   async #findLoss(reading: Reading): ReturnType<EventSource['findLoss']> {
     reading.isUnverified = false;
-    return await this.#options.source.findLoss(reading.redis, reading.position);
+    return await this.#options.source.findLoss(reading.redis, reading.cursor);
   }
 }

@@ -4,7 +4,7 @@ import { defaultSession } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
-import { laterOf, lossesInIndex, type Position } from './event-positions.js';
+import { latestOf, lossesInIndex, type Positions } from './event-positions.js';
 import {
   type EventPage,
   type LostEntry,
@@ -23,8 +23,7 @@ import {
  */
 
 export interface IndexPage extends EventPage {
-  /** How far the page got: beyond its last event if events of other sessions follow. */
-  readonly next: Position;
+  readonly next: Positions;
 }
 
 /** Entries of the index that one page looks at. */
@@ -36,25 +35,28 @@ const maxNames = 100;
 export async function readIndex(
   redis: Redis,
   sessions: readonly string[] | null,
-  after: Position,
+  after: Positions,
   count: number,
 ): Promise<IndexPage> {
   const [prefix = '', suffix = ''] = sessionKeys('*').events.split('*');
   const names = sessions !== null && sessions.length <= maxNames ? sessions : [];
-  const [indexEdges, defaultEdges, next, entries] = await indexScript(
+  const starts = [startOf(after.ofOthers), startOf(after.ofDefault)];
+  const [indexEdges, defaultEdges, lastOfIndex, lastOfDefault, entries, isLast] = await indexScript(
     redis,
     [eventIndexKey, sessionKeys(defaultSession).events],
-    [startOf(after), count, bounds.eventPage, maxLookedAt, prefix, suffix, defaultSession, ...names],
+    [...starts, count, bounds.eventPage, maxLookedAt, prefix, suffix, defaultSession, ...names],
   );
   const index = parseEdges(indexEdges);
   const ofDefault = { session: defaultSession, ...parseEdges(defaultEdges) };
-  const lastId = laterOf([index.lastId, ofDefault.lastId]);
+  const end = { ofDefault: ofDefault.lastId ?? '-', ofOthers: index.lastId ?? '-' };
+  const from = after.ofOthers === '+' ? end : after;
   return {
-    lastId,
-    readerStart: lastId ?? '-',
-    losses: lossesInIndex(after, index, ofDefault),
+    end,
+    readerStart: end,
+    losses: lossesInIndex(latestOf(after), index, ofDefault),
     entries: entries.map(parseIndexed),
-    next: next === '' ? after : next,
+    next: { ofDefault: lastOfDefault || from.ofDefault, ofOthers: lastOfIndex || from.ofOthers },
+    isLast: isLast === 1,
   };
 }
 
@@ -66,55 +68,65 @@ function parseIndexed([session, id, found]: RawIndexed): StreamEntry | LostEntry
     : parseEntry(session, id, found);
 }
 
-// KEYS index, events of default
-// ARGV start ('+': no entries), max entries, max bytes, max entries of the index, prefix and suffix of a stream's key, default,
-// names of sessions (none: all)
-// returns {edges of each key, id of the last entry looked at or '', entries}; an entry is {session, id, fields}, or {session, id,
-// oldest id or ''} if the session's stream does not have it
+// KEYS index, the stream of default
+// ARGV start in the index, start in the stream of default ('+': no entries), max entries, max bytes, max entries to look at, prefix
+// and suffix of a stream's key, default, names of sessions (none: all)
+// returns {edges of each key, id of the last entry looked at in each or '', entries, 1 if no entry follows}; an entry is {session,
+// id, fields}, or {session, id, oldest id or ''} if the session's stream does not have it
 // A stream of a wrong type counts as empty: its own readers quarantine it.
-const indexScript = luaScript<[RawEdges, RawEdges, string, RawIndexed[]]>(
+const indexScript = luaScript<[RawEdges, RawEdges, string, string, RawIndexed[], number]>(
   'readEventIndex',
   2,
   `${streamsLua}
-   local default, named = ARGV[7], {}
-   for i = 8, #ARGV do named[ARGV[i]] = true end
-   local function isWanted(session) return #ARGV == 7 or named[session] end
+   local default, named = ARGV[8], {}
+   for i = 9, #ARGV do named[ARGV[i]] = true end
+   local function isWanted(session) return #ARGV == 8 or named[session] end
    local edges = {edgesOf(KEYS[1]), edgesOf(KEYS[2])}
-   if ARGV[1] == '+' then return {edges[1], edges[2], '', {}} end
+   if ARGV[1] == '+' then return {edges[1], edges[2], '', '', {}, 1} end
    local function find(session, id)
-     local key = ARGV[5] .. session .. ARGV[6]
+     local key = ARGV[6] .. session .. ARGV[7]
      local found = redis.pcall('XRANGE', key, id, id)
      if found.err then return '' end
      if found[1] then return found[1][2] end
      local oldest = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
      return oldest and oldest[1] or ''
    end
-   local max, bytes, lookedAt, last, entries = tonumber(ARGV[2]), 0, 0, '', {}
-   local index = cursorOf(KEYS[1], ARGV[1], 64)
-   local own = isWanted(default) and cursorOf(KEYS[2], ARGV[1], math.min(max, 8)) or {}
-   while #entries < max and lookedAt < tonumber(ARGV[4]) do
+   local max, bytes, lookedAt, isLast, entries = tonumber(ARGV[3]), 0, 0, 0, {}
+   local index, last = cursorOf(KEYS[1], ARGV[1], 64), ''
+   local own, lastOwn = {}, edges[2][2]
+   if isWanted(default) then own, lastOwn = cursorOf(KEYS[2], ARGV[2], math.min(max, 8)), '' end
+   local ownMs, ownNumber = string.match(ARGV[2], '^.(%d+)-(%d+)$')
+   ownMs, ownNumber = tonumber(ownMs or -1), tonumber(ownNumber or -1)
+   local function isAfterOwnStart() return index.ms > ownMs or index.ms == ownMs and index.number > ownNumber end
+   local function lookUp(session, id)
+     if not isWanted(session) or not string.match(session, '^[a-z0-9-]+$') then return nil end
+     if session ~= default then return find(session, id) end
+     return id ~= lastOwn and isAfterOwnStart() and edges[2][1] or nil
+   end
+   while #entries < max and lookedAt < tonumber(ARGV[5]) do
      local isOwn = own.entry and not index.isBefore(own)
      local next = isOwn and own or index
-     if not next.entry then break end
-     local id, session = next.entry[1], isOwn and default or valueOf(next.entry, 's')
-     if isWanted(session) and string.match(session, '^[a-z0-9-]+$') then
-       local found = isOwn and next.entry[2] or find(session, id)
-       if type(found) == 'table' then bytes = bytes + bytesOf(found) end
-       if #entries > 0 and bytes > tonumber(ARGV[3]) then break end
-       entries[#entries + 1] = {session, id, found}
+     if not next.entry then
+       isLast = 1
+       break
      end
-     lookedAt, last = lookedAt + 1, id
-     if isOwn and index.entry and index.entry[1] == id then index.advance() end
+     local id, session = next.entry[1], isOwn and default or valueOf(next.entry, 's')
+     local found = isOwn and next.entry[2] or lookUp(session, id)
+     if type(found) == 'table' then bytes = bytes + bytesOf(found) end
+     if #entries > 0 and bytes > tonumber(ARGV[4]) then break end
+     if found then entries[#entries + 1] = {session, id, found} end
+     if isOwn then lastOwn = id else last = id end
+     lookedAt = lookedAt + 1
      next.advance()
    end
-   return {edges[1], edges[2], last, entries}`,
+   return {edges[1], edges[2], last, lastOwn, entries, isLast}`,
 );
 
 /** Waits at most `blockMs` for an event after the position. Blocks its connection, which must be used for nothing else. */
-export async function awaitIndex(redis: Redis, after: Position, blockMs: number): Promise<void> {
+export async function awaitIndex(redis: Redis, after: Positions, blockMs: number): Promise<void> {
   const keys = [eventIndexKey, sessionKeys(defaultSession).events];
-  const from = after === '-' ? '0-0' : after;
+  const from = [after.ofOthers, after.ofDefault].map((position) => (position === '-' ? '0-0' : position));
   await withQuarantine(redis, keys, () =>
-    redis.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...keys, from, from),
+    redis.xread('COUNT', 1, 'BLOCK', blockMs, 'STREAMS', ...keys, ...from),
   );
 }

@@ -3,6 +3,26 @@
 /** The id of an entry: right after it; `-`: before the first entry; `+`: after the last. */
 export type Position = string;
 
+/**
+ * How far somebody has read. The order of the index is that of all events but those of `default` which an earlier version writes:
+ * these may get an id that the index has passed, or has given to an event of another session. So the stream of `default` has a
+ * position of its own. Who resumes after an id begins with it in both.
+ */
+export interface Positions {
+  readonly ofDefault: Position;
+  readonly ofOthers: Position;
+}
+
+export function bothAt(position: Position): Positions {
+  return { ofDefault: position, ofOthers: position };
+}
+
+/** The later of the two. */
+export function latestOf({ ofDefault, ofOthers }: Positions): Position {
+  if (ofDefault === '-') return ofOthers;
+  return ofOthers === '-' || isAfter(ofDefault, ofOthers) ? ofDefault : ofOthers;
+}
+
 /** The first and the last entry of a stream; null: it is empty. */
 export interface StreamBounds {
   readonly oldestId: string | null;

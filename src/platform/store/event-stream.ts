@@ -1,10 +1,19 @@
 import { bounds } from '../../contract/bounds.js';
 import { parseJson } from '../../contract/json.js';
 import { eventIndexKey, sessionKeys } from '../../contract/keys.js';
+import { defaultSession } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
 import { withQuarantine } from '../redis/quarantine.js';
 import { variadicScript } from '../redis/raw-script.js';
-import { type Loss, laterOf, lossesAt, type Position, type StreamBounds } from './event-positions.js';
+import {
+  type Loss,
+  laterOf,
+  latestOf,
+  lossesAt,
+  type Position,
+  type Positions,
+  type StreamBounds,
+} from './event-positions.js';
 
 /** Reads the events of sessions: each has a stream, in the order in which they happened. Writers trim it. */
 
@@ -28,14 +37,18 @@ export interface LostEntry {
 }
 
 export interface EventPage {
-  /** The newest id of the sessions' events; null: there is none. */
-  readonly lastId: string | null;
-  /** Whoever reads on after this misses nothing that comes after this page was read. */
-  readonly readerStart: Position;
+  /** The position of somebody who has read every event of these sessions. */
+  readonly end: Positions;
+  /** The same of the index: whoever reads on after this misses nothing that comes after this page was read. */
+  readonly readerStart: Positions;
   /** What may be lost after the position. */
   readonly losses: readonly Loss[];
   /** The next events after the position: at most `count`, and at most the bytes of a page, but at least one. */
   readonly entries: readonly (StreamEntry | LostEntry)[];
+  /** Where the next page begins, if not after the last entry. */
+  readonly next: Positions | null;
+  /** No event was after this page. */
+  readonly isLast: boolean;
 }
 
 /** A page from the streams themselves: they have all of its events. */
@@ -47,20 +60,29 @@ export interface StreamPage extends EventPage {
 export async function readEvents(
   redis: Redis,
   sessions: readonly string[],
-  after: Position,
+  after: Positions,
   count: number,
 ): Promise<StreamPage> {
-  const keys = [eventIndexKey, ...sessions.map((session) => sessionKeys(session).events)];
-  const args = [startOf(after), count, bounds.eventPage];
+  // The stream of default comes last if nobody asked for it: a reader of the index needs its end.
+  const all = sessions.includes(defaultSession) ? sessions : [...sessions, defaultSession];
+  const keys = [eventIndexKey, ...all.map((session) => sessionKeys(session).events)];
+  const starts = sessions.map((session) =>
+    startOf(session === defaultSession ? after.ofDefault : after.ofOthers),
+  );
+  const args = [count, bounds.eventPage, ...starts];
   const [edges, entries] = await withQuarantine(redis, keys, () => readScript(redis, keys, args));
   const [index = noEntries, ...streams] = edges.map(parseEdges);
-  const named = streams.map((stream, i) => ({ session: sessions[i] as string, ...stream }));
-  const lastId = laterOf(streams.map((stream) => stream.lastId));
+  const named = streams.map((stream, i) => ({ session: all[i] as string, ...stream }));
+  const ofDefault = named.find(({ session }) => session === defaultSession)?.lastId ?? '-';
+  const followed = named.slice(0, sessions.length);
+  const others = followed.filter(({ session }) => session !== defaultSession).map(({ lastId }) => lastId);
   return {
-    lastId,
-    readerStart: laterOf([lastId, index.lastId]) ?? '-',
-    losses: lossesAt(after, index, named),
+    end: { ofDefault: all === sessions ? ofDefault : '-', ofOthers: laterOf(others) ?? '-' },
+    readerStart: { ofDefault, ofOthers: index.lastId ?? '-' },
+    losses: lossesAt(latestOf(after), index, followed),
     entries: entries.map(([at, id, fields]) => parseEntry(sessions[at - 1] as string, id, fields)),
+    next: null,
+    isLast: entries.length === 0,
   };
 }
 
@@ -121,18 +143,19 @@ export const streamsLua = `local function valueOf(entry, name)
      return bytes
    end`;
 
-// KEYS index, events of each session
-// ARGV start ('+': no entries), max entries, max bytes
+// KEYS index, events of each session, and of default if it is not among them
+// ARGV max entries, max bytes, start in the stream of each session ('+': no entries)
 // returns {edges of each key, entries}; an entry is {number of the session, id, fields}
 // Reads a few entries at a time, so that it collects few bytes beyond the page.
 const readScript = variadicScript<[RawEdges[], [at: number, id: string, fields: string[]][]]>(
   'readEvents',
   `${streamsLua}
-   local edges, cursors, entries, bytes, max = {}, {}, {}, 0, tonumber(ARGV[2])
+   local edges, cursors, entries, bytes, max = {}, {}, {}, 0, tonumber(ARGV[1])
    local few = math.max(1, math.min(max, math.floor(8 / (#KEYS - 1))))
    for i, key in ipairs(KEYS) do
      edges[i] = edgesOf(key)
-     if i > 1 and ARGV[1] ~= '+' then cursors[i - 1] = cursorOf(key, ARGV[1], few) end
+     local start = i > 1 and ARGV[i + 1]
+     if start and start ~= '+' then cursors[i - 1] = cursorOf(key, start, few) end
    end
    while #entries < max do
      local next, session
@@ -141,7 +164,7 @@ const readScript = variadicScript<[RawEdges[], [at: number, id: string, fields: 
      end
      if not next then break end
      bytes = bytes + bytesOf(next.entry[2])
-     if #entries > 0 and bytes > tonumber(ARGV[3]) then break end
+     if #entries > 0 and bytes > tonumber(ARGV[2]) then break end
      entries[#entries + 1] = {session, next.entry[1], next.entry[2]}
      next.advance()
    end

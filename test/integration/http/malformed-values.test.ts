@@ -12,6 +12,7 @@ import {
 } from '../../../src/contract/keys.js';
 import { clearUnsentMessages } from '../../../src/platform/queues/send-cleanup.js';
 import { quarantine } from '../../../src/platform/redis/quarantine.js';
+import { bothAt } from '../../../src/platform/store/event-positions.js';
 import { readEvents } from '../../../src/platform/store/event-stream.js';
 import { storeAnswer } from '../../../src/platform/store/read-answers.js';
 import { markWiped } from '../../../src/platform/store/wipe-store.js';
@@ -183,7 +184,7 @@ describe('an unreadable value in Redis fails only itself:', () => {
         for (const words of entries) {
           await stage.redis.xadd(k.events, '*', ...words.slice(0, words.length - (words.length % 2)));
         }
-        const view = await readEvents(stage.redis, [session], '-', 10);
+        const view = await readEvents(stage.redis, [session], bothAt('-'), 10);
         assert.equal(view.entries.length, entries.length);
         for (const { json } of view.entries) assert.equal(typeof JSON.parse(json), 'object');
       }),

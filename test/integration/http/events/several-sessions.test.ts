@@ -151,7 +151,7 @@ describe('GET /api/events?sessions=', () => {
     try {
       for (let n = 0; n < 40; n++) {
         const client = await listen('b');
-        const events = await client.untilCount(30);
+        const events = [...(await client.untilCount(30))];
         const stored = await indexed('b');
         const from = stored.indexOf(events[0]?.id ?? '');
         assert.ok(from >= 0);
@@ -267,6 +267,38 @@ describe('GET /api/events?sessions=', () => {
     }
     const alone = await listen('default', { lastEventId: start }, other);
     assert.deepEqual(bodies(await alone.untilCount(3)), ['1', '3', '5']);
+  });
+
+  it('sends events of default under an id that another session has, or that is older than the last one', async () => {
+    const writeAsBefore = (id: string, body: string) => {
+      const event = JSON.stringify({ type: 'message', session: 'default', at: '', data: { body } });
+      return redis.xadd(eventsOf('default'), id, 'type', 'message', 'event', event, 'total', '1');
+    };
+    const a = await claim('a');
+    await a.messages('0');
+    const [start = ''] = await indexed();
+    const live = await Promise.all([listen('*'), listen('a,default'), listen('default'), listen('a')]);
+    await a.messages('1', '2');
+    await Promise.all([live[0]?.untilCount(2), live[1]?.untilCount(2)]);
+    const [, one = '', two = ''] = await indexed();
+    await writeAsBefore(one, 'as 1');
+    await writeAsBefore(two, 'as 2');
+    await a.messages('3');
+    for (const client of live.slice(0, 2)) {
+      assert.deepEqual(bodies(await client.untilCount(5)).sort(), ['1', '2', '3', 'as 1', 'as 2']);
+      const late = client.events.filter(({ body }) => body.session === 'default');
+      assert.deepEqual(ids(late), [null, null], 'a client that comes back has not to go back');
+      assert.equal(client.lastEventId, (await indexed()).at(-1));
+    }
+    assert.deepEqual(ids(await (live[2] as EventClient).untilCount(2)), [one, two], 'alone, as always');
+    assert.deepEqual(bodies(await (live[3] as EventClient).untilCount(3)), ['1', '2', '3']);
+    for (const sessions of ['*', 'a,default']) {
+      const resumed = await listen(sessions, { lastEventId: start });
+      assert.deepEqual(bodies(await resumed.untilCount(5)).sort(), ['1', '2', '3', 'as 1', 'as 2']);
+      await a.messages(`after ${sessions}`);
+      await eventually(() => bodies(resumed.events).at(-1) === `after ${sessions}`);
+      assert.equal(new Set(bodies(resumed.events)).size, resumed.events.length, 'each once');
+    }
   });
 
   it('with * sends events of a session that is made later', async () => {

@@ -5,6 +5,7 @@ import type { SessionEvent } from '../../../../src/contract/events.js';
 import { eventIndexKey, sessionKeys } from '../../../../src/contract/keys.js';
 import { composeStatus } from '../../../../src/contract/status.js';
 import type { Message } from '../../../../src/contract/whatsapp.js';
+import { bothAt } from '../../../../src/platform/store/event-positions.js';
 import { readEvents } from '../../../../src/platform/store/event-stream.js';
 import { trimEvents } from '../../../../src/platform/store/event-writer.js';
 import { endRun } from '../../../../src/platform/store/state-store.js';
@@ -39,7 +40,7 @@ describe('events in Redis', () => {
   async function stored(): Promise<SessionEvent[]> {
     const events: SessionEvent[] = [];
     for (let after = '-'; ; ) {
-      const { entries } = await readEvents(redis, ['default'], after, 20_000);
+      const { entries } = await readEvents(redis, ['default'], bothAt(after), 20_000);
       events.push(...entries.map(({ json }) => JSON.parse(json) as SessionEvent));
       const last = entries.at(-1);
       if (last === undefined) return events;
@@ -281,12 +282,12 @@ describe('events in Redis', () => {
     it('are read in pages of at least one event', async () => {
       const writer = await claimToWrite(redis);
       await writer.messages(...batch);
-      const { entries, lastId } = await readEvents(redis, ['default'], '-', 100);
+      const { entries, end } = await readEvents(redis, ['default'], bothAt('-'), 100);
       const bytes = sum(entries.map(({ json }) => Buffer.byteLength(json)));
       assert.ok(bytes <= eventPage && bytes > eventPage - 2 * eventSize, `${bytes}`);
       const huge = JSON.stringify({ body: 'x'.repeat(eventPage) });
       await redis.xadd(keys.events, '*', 'type', 'message', 'event', huge);
-      const { entries: last } = await readEvents(redis, ['default'], lastId ?? '-', 100);
+      const { entries: last } = await readEvents(redis, ['default'], end, 100);
       assert.deepEqual([last.length, last[0]?.json.length], [1, huge.length]);
     });
   });

@@ -5,7 +5,7 @@ import { catchUp } from '../../../../src/http/events/catch-up.js';
 import { follow } from '../../../../src/http/events/followed.js';
 import { selectTypes } from '../../../../src/http/events/frames.js';
 import { SseClient } from '../../../../src/http/events/sse-client.js';
-import { isAfter, type Position } from '../../../../src/platform/store/event-positions.js';
+import { bothAt, isAfter, type Position } from '../../../../src/platform/store/event-positions.js';
 import type { EventPage } from '../../../../src/platform/store/event-stream.js';
 
 describe('a catch-up', () => {
@@ -20,9 +20,11 @@ describe('a catch-up', () => {
   function page(length: number, after: Position): EventPage {
     const entries = stream.slice(0, length);
     return {
-      lastId: entries.at(-1)?.id ?? null,
-      readerStart: entries.at(-1)?.id ?? '-',
+      end: bothAt(entries.at(-1)?.id ?? '-'),
+      readerStart: bothAt(entries.at(-1)?.id ?? '-'),
       losses: [],
+      next: null,
+      isLast: !entries.some(({ id }) => isAfter(id, after)),
       entries: entries.filter(({ id }) => isAfter(id, after)),
     };
   }
@@ -43,27 +45,27 @@ describe('a catch-up', () => {
       followed: follow(['default']),
       selectFrame: selectTypes(null),
       isGuest: false,
-      position: '1-0',
+      positions: bothAt('1-0'),
       maxBufferedBytes: 1,
       onCutOff: () => assert.fail('cut off'),
       onFault: () => assert.fail('failed'),
     });
-    const start = isResuming ? null : { readerPosition, page: page(1, '+') };
+    const start = isResuming ? null : { readerCursor: readerPosition, page: page(1, '+') };
     // The stream reader moves after the start was read, and once more during the next read.
     readerPosition = '3-0';
     const moves: Position[] = ['4-0'];
     await catchUp({
       client,
       start,
-      async readPage(after) {
+      async readPage({ ofDefault: after }) {
         const answer = page(Number(readerPosition.split('-')[0]), after);
         readerPosition = moves.shift() ?? readerPosition;
         return answer;
       },
       acquireSlot: async () => () => undefined,
-      readerPosition: () => readerPosition,
+      readerCursor: () => readerPosition,
       goLive: () => {
-        joinedAt = client.position;
+        joinedAt = client.positions.ofDefault;
       },
       readDeadlineMs: 1,
       signal: new AbortController().signal,

@@ -7,6 +7,7 @@ import { defaultStream } from '../../../../src/http/events/event-source.js';
 import { StreamReader } from '../../../../src/http/events/stream-reader.js';
 import { deferred, withDeadline } from '../../../../src/platform/deadline.js';
 import { connectPatiently } from '../../../../src/platform/redis/connection.js';
+import { bothAt } from '../../../../src/platform/store/event-positions.js';
 import { eventually } from '../../../support/eventually.js';
 import { freePort } from '../../../support/free-port.js';
 import { assertNothingLeft } from '../../../support/leftovers.js';
@@ -33,12 +34,12 @@ for (const when of ['closes', 'loses its last subscriber and closes']) {
     });
     const leave = reader.subscribe(
       { onEvents: () => undefined, onLoss: () => undefined, fail: () => undefined },
-      '-',
+      bothAt('-'),
     );
     await isDown.promise;
     if (when !== 'closes') {
       leave();
-      await eventually(() => reader.position === null);
+      await eventually(() => reader.cursor === null);
     }
     await withDeadline(reader.close(), 10_000, 'the end of the reader');
   });
@@ -66,7 +67,7 @@ test('a subscriber that throws fails, and the others get every event', async () 
         leave();
       },
     },
-    '-',
+    bothAt('-'),
   );
   reader.subscribe(
     {
@@ -74,7 +75,7 @@ test('a subscriber that throws fails, and the others get every event', async () 
       onLoss: () => undefined,
       fail: () => assert.fail('it failed'),
     },
-    '-',
+    bothAt('-'),
   );
   try {
     const ids: (string | null)[] = [];

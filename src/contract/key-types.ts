@@ -17,6 +17,7 @@ const sessionKeyTypes = {
   heartbeat: 'string',
   intent: 'string',
   outcome: 'string',
+  start: 'string',
   endedStart: 'string',
   wiped: 'string',
   snapshot: 'hash',
@@ -61,7 +62,8 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|register:names$|absent$)/, 'zset'],
-  [/^(?:supervisors:room|register|aside|api-keys)$/, 'hash'],
+  [/^(?:supervisors:(?:room|facts)|register|aside|api-keys)$/, 'hash'],
+  [/^supervisors:places$/, 'string'],
   [/^events$/, 'stream'],
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];

@@ -18,6 +18,12 @@ export const supervisorsKey = `${keyPrefix}:supervisors`;
 /** Hash of the same members: how many more sessions each can take. */
 export const supervisorRoomKey = `${keyPrefix}:supervisors:room`;
 
+/** Hash of the same members: JSON, what each tells of itself. */
+export const supervisorFactsKey = `${keyPrefix}:supervisors:facts`;
+
+/** `<room> <capacity>` of all of them together, with a TTL; see places.ts. Missing: none is alive. */
+export const supervisorPlacesKey = `${keyPrefix}:supervisors:places`;
+
 /** Hash from the name of a session to JSON `SessionRecord`: the register of sessions. `default` is there only if it is configured. */
 export const registerKey = `${keyPrefix}:register`;
 
@@ -93,6 +99,8 @@ export interface SessionKeys {
   readonly intent: string;
   /** JSON `IntentOutcome` of the newest intent that was carried out, kept for a minute. */
   readonly outcome: string;
+  /** `startId` of the newest job. Unless it is `endedStart`, the session is to run. */
+  readonly start: string;
   /** `startId` of the last job whose run ended for good: that job must not run again. */
   readonly endedStart: string;
   /** Epoch of the last run whose credentials were wiped: a profile of that epoch or older is void. */
@@ -132,6 +140,7 @@ export function sessionKeys(session: string): SessionKeys {
     heartbeat: `${own}:heartbeat`,
     intent: `${own}:intent`,
     outcome: `${own}:outcome`,
+    start: `${own}:start`,
     endedStart: `${own}:ended-start`,
     wiped: `${own}:wiped`,
     snapshot: `${own}:credentials`,

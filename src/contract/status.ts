@@ -3,6 +3,7 @@ import { bounds } from './bounds.js';
 import { cutDeep } from './json-size.js';
 import { pageSchema } from './page.js';
 import { passkeyStatusSchema } from './passkey.js';
+import { type Places, waitingSentence } from './places.js';
 
 export const sessionStates = [
   'stopped',
@@ -139,16 +140,26 @@ export function parseHeartbeat(text: string | null): Heartbeat {
   return text === 'live' || text === 'ended' ? text : null;
 }
 
-/** Whether a stored status still holds; false: its owner is gone. */
-export function isCurrent(stored: Status, heartbeat: Heartbeat): boolean {
-  return heartbeat !== null || stored.state === 'stopped';
+/** Whether a status still holds; false: its owner is gone. Before the first run there was none. */
+export function isCurrent({ state, epoch }: Status, heartbeat: Heartbeat): boolean {
+  return heartbeat !== null || state === 'stopped' || epoch === 0;
 }
 
-/** The status to report in place of the stored one: `disconnected` if the owner is gone. */
-export function reportedStatus(stored: Status, heartbeat: Heartbeat): Status {
-  if (isCurrent(stored, heartbeat)) return stored;
-  const change = { state: 'disconnected', lastError: ownerGoneSentence, account: stored.account } as const;
-  return composeStatus(stored, change, stored.updated_at);
+/**
+ * The status to report in place of the stored one: `starting` if a start waits, `disconnected` if the owner is gone. `waiting`: the
+ * places for a start that waits; null: none waits.
+ */
+export function reportedStatus(stored: Status, heartbeat: Heartbeat, waiting: Places | null): Status {
+  if (heartbeat === 'live') return stored;
+  const { account, updated_at } = stored;
+  const isGone = !isCurrent(stored, heartbeat);
+  // A run whose owner is gone is continued within seconds, unless there is no room for it.
+  if (waiting !== null && (!isGone || waiting.room === 0)) {
+    const change = { state: 'starting', lastError: waitingSentence(waiting), account } as const;
+    return composeStatus(stored, change, updated_at);
+  }
+  if (!isGone) return stored;
+  return composeStatus(stored, { state: 'disconnected', lastError: ownerGoneSentence, account }, updated_at);
 }
 
 /** The status of a session before its first run. */

@@ -84,7 +84,7 @@ export async function startHttp(parts: HttpParts): Promise<HttpServer> {
   const loginWatch = new LoginWatch(createCheckGrants(redis, apiKeys), loginCheckMs, log);
   const limits = createRateLimits(redis, config.rateLimit);
   const keyHandlers = createKeyHandlers({ apiKeys, madeKeys, loginWatch, log });
-  const handlers = createHandlers(sessions, logins, limits, keyHandlers);
+  const handlers = createHandlers(sessions, logins, limits, keyHandlers, redis);
   const routes = createRoutes({
     ...{ sessions, handlers, apiKeys, madeKeys, logins, loginWatch, limits, log, failures },
     ...{ metrics: metrics.page, onBound },

@@ -11,6 +11,12 @@ interface ActiveRun {
 /** The runs of this supervisor, one for each session. */
 export class ActiveRuns {
   readonly #runs = new Map<string, ActiveRun & { readonly ended: Promise<void> }>();
+  readonly #onChange: () => void;
+
+  /** `onChange`: another number of runs. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
 
   get size(): number {
     return this.#runs.size;
@@ -30,6 +36,7 @@ export class ActiveRuns {
     const earlier = this.#runs.get(session);
     const active = { session, run, lease, ended: ended.promise };
     this.#runs.set(session, active);
+    this.#onChange();
     try {
       // BullMQ gave the same job to this process again: the earlier run has lost its lock and not noticed it.
       earlier?.lease.forfeit('the same supervisor took the session again');
@@ -38,6 +45,7 @@ export class ActiveRuns {
     } finally {
       lease.stop();
       if (this.#runs.get(session) === active) this.#runs.delete(session);
+      this.#onChange();
       ended.resolve();
     }
   }

@@ -32,6 +32,8 @@ interface LoopOptions extends RunContext, RestartParts {
   /** The run was asked to end. Not aborted by a lost lease, which kills the browser by itself. */
   readonly ending: AbortSignal;
   readonly onState: (state: SessionState, account: Account | null) => void;
+  /** An incarnation has failed. */
+  readonly onFailed: () => void;
   /** Redis refused a write of the current incarnation. */
   readonly onFenced: () => void;
   /** Runs work that the loop does not wait for. A failure ends the run. */
@@ -72,7 +74,7 @@ export class IncarnationLoop {
 
   /** Resolves to null when the run is over, or to the decision that restarts do not help any more. */
   async run(): Promise<GiveUp | null> {
-    const { over, recorder, backup } = this.#options;
+    const { over, recorder, backup, onFailed } = this.#options;
     for (;;) {
       const end = await this.#runIncarnation();
       if (end === null) return null;
@@ -80,6 +82,7 @@ export class IncarnationLoop {
         await recycle(end.recycling, this.#incarnation, this.#options);
       } else {
         recorder.recordIncarnationEnd(end.exit.reason);
+        onFailed();
         await backup.stop();
         const decision = this.#policy.decide(end.exit, this.#incarnation?.healthyMs ?? 0);
         if (decision.type === 'end') return decision;

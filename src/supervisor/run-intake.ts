@@ -6,15 +6,20 @@ import type { Timing } from '../contract/timing.js';
 import { isDataError } from '../platform/data-errors.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
+import { passOnWakeUp } from '../platform/queues/start-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs } from '../platform/retry.js';
+import { StartPermits } from './start-permits.js';
 
 interface IntakeOptions {
   readonly redis: Redis;
   readonly timing: Pick<Timing, 'lockDurationMs' | 'stalledIntervalMs' | 'drainDelayMs'>;
+  /** Max runs at a time. */
   readonly concurrency: number;
-  /** Runs one session until its run ends. */
-  readonly process: (job: Job, token: string) => Promise<void>;
+  /** Max starts under way. While there are as many, the next one stays in the queue, for other supervisors. */
+  readonly maxStarts: number;
+  /** Runs one session until its run ends. Calls `onStarted` when its start is over. */
+  readonly process: (job: Job, token: string, onStarted: () => void) => Promise<void>;
   /** Data in the queue cannot be used. Without a repair it would fail again and again. */
   readonly onDataError: () => void;
   readonly log: Logger;
@@ -26,7 +31,7 @@ export class RunIntake {
   readonly #log: Logger;
   readonly #closing = new AbortController();
 
-  constructor({ redis, timing, concurrency, process, onDataError, log }: IntakeOptions) {
+  constructor({ redis, timing, concurrency, maxStarts, process, onDataError, log }: IntakeOptions) {
     this.#log = log;
     const options: WorkerOptions = {
       connection: redis,
@@ -43,7 +48,12 @@ export class RunIntake {
       runRetryDelay: timing.stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     };
-    this.#worker = new PacedWorker(this.#closing.signal, (job, token) => process(job, token ?? ''), options);
+    const permits = new StartPermits(maxStarts);
+    this.#worker = new PacedWorker(
+      { closing: this.#closing.signal, permits, passOn: () => passOnWakeUp(redis) },
+      (job, token = '') => process(job, token, () => permits.release(token)),
+      options,
+    );
     this.#worker.on('error', (error) => {
       log.debug({ err: error }, 'queue worker');
       if (isDataError(error)) onDataError();
@@ -72,30 +82,90 @@ export class RunIntake {
   }
 }
 
-/** Pauses between attempts: BullMQ's own loop asks again at once when Redis refuses to hand out a job. */
-class PacedWorker extends Worker {
-  readonly #closing: AbortSignal;
+interface Pacing {
+  readonly closing: AbortSignal;
+  /** By the tokens of the jobs. */
+  readonly permits: StartPermits;
+  /** Wakes another supervisor too. Resolves to the next start; null: none waits. */
+  readonly passOn: () => Promise<string | null>;
+}
 
-  constructor(
-    closing: AbortSignal,
-    process: (job: Job, token?: string) => Promise<void>,
-    options: WorkerOptions,
-  ) {
+/** How long a start is left to others: by a supervisor with few runs, and by one that is almost full. One without a run takes it at once. */
+const spreadMs = { min: 10, max: 100 };
+
+/**
+ * Takes a job only with a permit for its start, and one at a time. After each job BullMQ asks for the next one without a blocking
+ * read: there this waits for the permit. So it is never in a blocking read without a permit, where it would take the wake-up of a start
+ * that another supervisor could take at once.
+ *
+ * Also leaves each start for a moment to supervisors with more room: the longer, the fuller it is itself.
+ *
+ * Also pauses between attempts: BullMQ's own loop asks again at once when Redis refuses to hand out a job.
+ */
+class PacedWorker extends Worker {
+  readonly #pacing: Pacing;
+  /** A job was taken, and its processing has not begun. */
+  #isTaken = false;
+  #running = 0;
+
+  constructor(pacing: Pacing, process: (job: Job, token?: string) => Promise<void>, options: WorkerOptions) {
     super(sessionsQueue, process, options);
-    this.#closing = closing;
+    this.#pacing = pacing;
   }
 
   /** Between two attempts of the blocking read, BullMQ calls this without a signal, and would wait only a tenth of a second. */
   override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
-    return aborting === undefined ? pause(ms ?? redisRetryMs, this.#closing) : super.delay(ms, aborting);
+    return aborting === undefined
+      ? pause(ms ?? redisRetryMs, this.#pacing.closing)
+      : super.delay(ms, aborting);
+  }
+
+  /** BullMQ would take the next job together with the end of this one. */
+  override async processJob(...[job, token]: Parameters<Worker['processJob']>) {
+    this.#isTaken = false;
+    this.#running++;
+    try {
+      return await super.processJob(job, token, () => false);
+    } finally {
+      this.#running--;
+      this.#pacing.permits.release(token);
+    }
+  }
+
+  /** Resolves when the next start has had its time, or when none waits. */
+  async #leaveToOthers(): Promise<void> {
+    const { closing, passOn } = this.#pacing;
+    const load = this.#running / this.concurrency;
+    let next = await passOn();
+    while (next !== null && !closing.aborted) {
+      await pause(spreadMs.min + (spreadMs.max - spreadMs.min) * load, closing);
+      const left = next;
+      next = await passOn();
+      if (next === left) return;
+    }
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
+    const { closing, permits } = this.#pacing;
+    // BullMQ would take as many jobs as it may before it processes the first.
+    if (this.#isTaken) return none;
+    await permits.untilAnyFree(closing);
+    if (closing.aborted) return none;
     try {
-      return await super.moveToActive(token, name);
+      if (this.#running > 0) await this.#leaveToOthers();
+      if (closing.aborted) return none;
+      const job = await super.moveToActive(token, name);
+      if (job !== none) {
+        this.#isTaken = true;
+        permits.take(token);
+      }
+      return job;
     } catch (error) {
-      await pause(redisRetryMs, this.#closing);
+      await pause(redisRetryMs, closing);
       throw error;
     }
   }
 }
+
+/** What BullMQ returns if there is no job, although its type does not say so. */
+const none = undefined as unknown as Job;

@@ -1,5 +1,6 @@
 import { messageOf } from '../contract/errors.js';
 import type { SessionRecord } from '../contract/session-record.js';
+import { isStartSettled } from '../contract/state-transitions.js';
 import type { Account, SessionState } from '../contract/status.js';
 import { withDeadline } from '../platform/deadline.js';
 import { SessionBrowser } from './browser/session-browser.js';
@@ -22,6 +23,8 @@ export interface RunOptions extends RunContext {
   readonly record: SessionRecord;
   readonly lease: Lease;
   readonly supervisorId: string;
+  /** The start is over: it has a first result, or the first incarnation failed. May be called again. */
+  readonly onStarted: () => void;
 }
 
 /** Max wait for a disk that hangs at the end of a run: no other supervisor can take the session before. */
@@ -110,6 +113,7 @@ export class SessionRun {
       over: this.#over,
       forced: this.#forced,
       onState: (state, account) => this.#onState(state, account),
+      onFailed: options.onStarted,
       onFenced: () => inBackground(this.#refence()),
       inBackground,
     });
@@ -200,8 +204,9 @@ export class SessionRun {
   }
 
   #onState(state: SessionState, account: Account | null): void {
-    const { recorder, threads } = this.#options;
+    const { recorder, threads, onStarted } = this.#options;
     recorder.recordState(state);
+    if (isStartSettled(state)) onStarted();
     if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#publisher.lastError = null;
     this.#publisher.wasPasskeyAsked = state === 'passkey_required';
     this.#publisher.logState(state);

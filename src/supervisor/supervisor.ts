@@ -3,7 +3,6 @@ import { type Job, type Queue, WaitingError } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
 import { isRunJobId, sessionOfJobId, sessionsQueue } from '../contract/names.js';
-import type { SessionRecord } from '../contract/session-record.js';
 import { collectGarbage } from '../platform/collect-garbage.js';
 import type { Config } from '../platform/config/config.js';
 import { pause, withDeadline } from '../platform/deadline.js';
@@ -11,10 +10,8 @@ import type { Logger } from '../platform/logger.js';
 import { openQueue } from '../platform/queues/job-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../platform/redis/connection.js';
 import { keepSubscribed } from '../platform/redis/subscription.js';
-import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
+import { redisRetryMs } from '../platform/retry.js';
 import { renewLock } from '../platform/store/run-store.js';
-import { findSessions } from '../platform/store/session-register.js';
-import { registerSupervisor, unregisterSupervisor } from '../platform/store/supervisor-registry.js';
 import { ActiveRuns } from './active-runs.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
 import { browserVersion } from './browser/browser-version.js';
@@ -22,7 +19,9 @@ import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
+import { readRecord } from './read-record.js';
 import { LostSessions } from './recover-lost-sessions.js';
+import { Registration } from './registration.js';
 import { requeueInterruptedRuns } from './requeue-interrupted-runs.js';
 import { RunIntake } from './run-intake.js';
 import { type RunOptions, SessionRun } from './session-run.js';
@@ -60,10 +59,10 @@ export class Supervisor {
   readonly #queue: Queue;
   readonly #intake: RunIntake;
   readonly #threads: WarmThread;
-  readonly #runs = new ActiveRuns();
+  readonly #runs = new ActiveRuns(() => void this.#registration.renew());
   readonly #lostSessions: LostSessions;
   readonly #readMemory: RunOptions['readMemory'];
-  readonly #registrationTimer: NodeJS.Timeout;
+  readonly #registration: Registration;
   readonly #closing = new AbortController();
   #registrations = 0;
 
@@ -93,22 +92,27 @@ export class Supervisor {
       redis: this.#redis,
       timing,
       concurrency: config.maxSessions,
-      process: (job, token) => this.#process(job, token),
+      maxStarts: config.maxStarts,
+      process: (...taken) => this.#process(...taken),
       onDataError: () => void this.#lostSessions.check({ mayRun: true }),
       log,
     });
-    this.#registrationTimer = setInterval(() => {
-      // If Redis refuses a registration, the next one follows soon. Until then `/readyz` says so.
-      void this.#register();
-      if (++this.#registrations % registrationsBetweenChecks === 0)
-        void this.#lostSessions.check({ mayRun: true });
-    }, timing.heartbeatIntervalMs);
+    this.#registration = new Registration({
+      ...{ redis: this.#redis, supervisorId: this.id, config },
+      sessions: () => this.#runs.size,
+      onBeat: () => {
+        if (++this.#registrations % registrationsBetweenChecks === 0)
+          void this.#lostSessions.check({ mayRun: true });
+      },
+    });
   }
 
   /** Takes runs until {@link close}. Retries what Redis refuses. Rejects only if this supervisor closes first. */
   async start(): Promise<void> {
-    const { isAlone, log } = this.#options;
-    await this.#register();
+    const { config, isAlone, log } = this.#options;
+    const { maxSessions: sessions, maxSessionsBy: by, maxStarts: startsAtOnce } = config;
+    log.info({ sessions, by, startsAtOnce }, 'room for sessions');
+    await this.#registration.renew();
     const isChecked = await this.#lostSessions.check({ mayRun: false });
     this.#listenForIntents();
     if (isAlone) await requeueInterruptedRuns(this.#redis, this.#queue, this.#closing.signal, log);
@@ -129,16 +133,12 @@ export class Supervisor {
    */
   async close(force: AbortSignal): Promise<void> {
     this.#closing.abort();
-    clearInterval(this.#registrationTimer);
+    this.#registration.stop();
     const closed = this.#intake.close();
     await this.#runs.handOverAll(force);
     await this.#threads.close();
     // If Redis does not answer, the registration expires by itself.
-    await withDeadline(
-      Promise.all([closed, unregisterSupervisor(this.#redis, this.id)]),
-      3_000,
-      'Redis',
-    ).catch(() => {});
+    await withDeadline(Promise.all([closed, this.#registration.remove()]), 3_000, 'Redis').catch(() => {});
     await withDeadline(this.#queue.close(), 1_000, 'Redis').catch(() => {});
     await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
   }
@@ -162,13 +162,13 @@ export class Supervisor {
   }
 
   /** Runs one session until its run ends. Returns normally only if the run has ended for good: that completes the job. */
-  async #process(job: Job, token: string): Promise<void> {
-    // The thread loads its modules while the run is claimed and the browser starts.
-    this.#threads.load();
+  async #process(job: Job, token: string, onStarted: () => void): Promise<void> {
     const id = job.id ?? '';
     // Not a start of a session: returning completes it.
     if (!isRunJobId(id)) return;
     const session = sessionOfJobId(id);
+    // The thread loads its modules while the run is claimed and the browser starts.
+    this.#threads.load();
     const start = startJobSchema.safeParse(job.data);
     if (!start.success) {
       await this.#lostSessions.check({ mayRun: true });
@@ -184,14 +184,17 @@ export class Supervisor {
       renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
       log: runLog,
     });
-    const record = await this.#readRecord(session, lease.lost).catch(() => undefined);
+    // A start may be added in the moment in which its session is deleted.
+    const signal = AbortSignal.any([this.#closing.signal, lease.lost]);
+    const record = await readRecord(this.#redis, session, { signal, log: runLog }).catch(() => undefined);
     if (record == null) lease.stop();
-    if (record === null) return runLog.info('not starting the session: it has been deleted');
+    if (record === null) return runLog.warn('dropped a start: there is no such session');
     if (record === undefined) {
       await this.#requeue(job, token);
       throw new WaitingError();
     }
-    const run = this.#createRun({ session, record, startId: start.data.startId, token, lease, log: runLog });
+    const { startId } = start.data;
+    const run = this.#createRun({ session, record, startId, token, lease, onStarted, log: runLog });
     const result = await this.#runs.during({ session, run, lease }, async () => {
       const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
       if (reached !== 'ended') await this.#requeue(job, token);
@@ -203,16 +206,9 @@ export class Supervisor {
     if (result !== 'ended') throw new WaitingError();
   }
 
-  /** What is configured of the session; null: it was deleted after it was started. Rejects when `lost` or the closing aborts. */
-  async #readRecord(session: string, lost: AbortSignal): Promise<SessionRecord | null> {
-    const [record = null] = await retryUntilSuccess(() => findSessions(this.#redis, [session]), {
-      ...{ signal: AbortSignal.any([this.#closing.signal, lost]), log: this.#options.log },
-      sentence: 'Redis refused to tell how the session is configured; trying again',
-    });
-    return record;
-  }
-
-  #createRun(of: Pick<RunOptions, 'session' | 'record' | 'startId' | 'token' | 'lease' | 'log'>): SessionRun {
+  #createRun(
+    of: Pick<RunOptions, 'session' | 'record' | 'startId' | 'token' | 'lease' | 'onStarted' | 'log'>,
+  ): SessionRun {
     const { config, redisUrl } = this.#options;
     return new SessionRun({
       ...of,
@@ -248,13 +244,5 @@ export class Supervisor {
     work.catch((error: unknown) => {
       if (!this.#closing.signal.aborted) throw error;
     });
-  }
-
-  async #register(): Promise<void> {
-    // While Redis is away, registrations would queue up.
-    if (!['connecting', 'connect', 'ready'].includes(this.#redis.status)) return;
-    const { maxSessions, timing } = this.#options.config;
-    const room = Math.max(0, maxSessions - this.#runs.size);
-    await registerSupervisor(this.#redis, this.id, room, timing.heartbeatTtlMs).catch(() => {});
   }
 }

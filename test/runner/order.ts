@@ -3,7 +3,7 @@ export const longestFirst: readonly string[] = `
   faults/whatsapp e2e/send-faults faults/refusals integration/platform/malformed-keys integration/supervisor/refused
   e2e/backup e2e/linking-today integration/backup/backup integration/http/commands/send-outage faults/supervisor faults/browser e2e/credentials
   faults/fresh-login e2e/page-states integration/supervisor/credentials/backup e2e/qr-page-live integration/whatsapp-web/faults
-  faults/redis e2e/page-of-the-day e2e/life faults/takeover faults/shipped-timing
+  faults/many-sessions faults/redis e2e/page-of-the-day e2e/life faults/takeover faults/shipped-timing
   integration/supervisor/commands/sends-per-chat faults/thread e2e/access-pages integration/supervisor/restarts
   integration/runner/runner integration/whatsapp-web/login integration/platform/redis/failovers
   integration/supervisor/data-loss e2e/recycling integration/whatsapp-web/sending-faults e2e/field-reports

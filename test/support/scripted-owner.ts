@@ -12,6 +12,7 @@ import { claimRun, renewHeartbeat, renewLock } from '../../src/platform/store/ru
 import { endRun, publishStatus } from '../../src/platform/store/state-store.js';
 import { registerSupervisor, unregisterSupervisor } from '../../src/platform/store/supervisor-registry.js';
 import { onBound } from './on-bound.js';
+import { supervisorFacts } from './supervisor-facts.js';
 
 /**
  * A supervisor without a browser. It takes runs from the queue as the real one does, holds lock, fence and heartbeat, and
@@ -80,7 +81,7 @@ export async function startOwner(
   const id = `scripted-${randomUUID()}`;
   const runs: ScriptedRun[] = [];
   const lives = new Set<Life>();
-  const register = () => registerSupervisor(redis, id, 1, registryTtlOf(lockMs));
+  const register = () => registerSupervisor(redis, id, supervisorFacts(1), registryTtlOf(lockMs));
   const registerTimer = setInterval(() => void register().catch(() => undefined), 200);
   await register();
 

@@ -37,6 +37,11 @@ export class SessionObserver {
 
   async start(): Promise<void> {
     await restoreSession(this.redis, this.session, unconfigured);
+    await this.addStart();
+  }
+
+  /** Starts it although it may not be registered. */
+  async addStart(): Promise<void> {
     const { name, data, options } = startJobOptions(this.session);
     await this.#queue.add(name, data, options);
   }

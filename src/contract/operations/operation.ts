@@ -29,7 +29,7 @@ export interface Operation<
   readonly httpNote?: string;
   readonly routes: readonly OperationRoute[];
   /** The operation's heading in the OpenAPI document. */
-  readonly tag: 'Messages' | 'Session' | 'Sessions' | 'Keys' | 'About';
+  readonly tag: 'Messages' | 'Session' | 'Sessions' | 'Keys' | 'Deployment' | 'About';
   /** null: not a tool. */
   readonly tool: Tool | null;
   readonly scope: Scope;

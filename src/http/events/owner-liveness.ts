@@ -1,18 +1,23 @@
 import { z } from 'zod';
 import { eventsOfChange } from '../../contract/events.js';
 import { parseAs } from '../../contract/json.js';
-import { sessionKeys } from '../../contract/keys.js';
+import { supervisorPlacesKey } from '../../contract/keys.js';
 import { isCurrent, type Status, statusSchema } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { coalesced } from '../core/coalesce.js';
-import { type StatusView, UnreadableStateError } from '../session/session-reader.js';
+import {
+  type StatusTexts,
+  type StatusView,
+  statusKeysOf,
+  UnreadableStateError,
+} from '../session/session-reader.js';
 import type { Followed } from './followed.js';
 import { type FramedEvent, framedUnstored } from './frames.js';
 
 export interface OwnerLivenessParts {
   readonly redis: Redis;
-  /** Makes the status of a session from what Redis has: state and heartbeat. */
-  readonly statusViewOf: (session: string) => (stored: string | null, beat: string | null) => StatusView;
+  /** Makes the status of a session from what Redis has. */
+  readonly statusViewOf: (session: string) => (texts: StatusTexts) => StatusView;
   /** Names of all sessions. */
   readonly listSessions: () => Promise<readonly string[]>;
   /** Sends the events of one session to its clients. */
@@ -21,7 +26,7 @@ export interface OwnerLivenessParts {
 
 /** What is known of a session that somebody follows. */
 interface Known {
-  readonly viewOf: (stored: string | null, beat: string | null) => StatusView;
+  readonly viewOf: (texts: StatusTexts) => StatusView;
   /** The newest status that the clients have got; null: none, or one that cannot be parsed. */
   status: Status | null;
   ownerGoneEvents: readonly FramedEvent[] | null;
@@ -86,24 +91,27 @@ export class OwnerLiveness {
     this.#asked = new Set();
     if (names.length === 0) return;
     const before = names.map((name) => this.#knownOf(name).statesSeen);
-    const keys = names.map(sessionKeys).flatMap(({ state, heartbeat }) => [state, heartbeat]);
-    const values = await this.#parts.redis.mget(keys);
+    const keys = names.map(statusKeysOf);
+    const [places = null, ...values] = await this.#parts.redis.mget(supervisorPlacesKey, ...keys.flat());
     names.forEach((name, i) => {
       // A state event that arrived during the read is newer.
       if (this.#knownOf(name).statesSeen !== before[i]) return;
-      this.#compare(name, values[2 * i] ?? null, values[2 * i + 1] ?? null);
+      const count = keys[i]?.length ?? 0;
+      this.#compare(name, [...values.slice(i * count, (i + 1) * count), places]);
     });
   }
 
-  #compare(session: string, stored: string | null, beat: string | null): void {
+  #compare(session: string, texts: StatusTexts): void {
     const known = this.#knownOf(session);
-    const view = readable(() => known.viewOf(stored, beat));
+    const view = readable(() => known.viewOf(texts));
     if (view === null) return;
     const { status, heartbeat } = view;
     const isGone = !isCurrent(status, heartbeat);
     const before = known.status;
     known.status = status;
-    if (isGone === (known.ownerGoneEvents !== null)) return;
+    // While nobody runs it, the reason may change: there is no room, or no supervisor any more.
+    const isSame = before?.state === status.state && before.last_error === status.last_error;
+    if (isGone === (known.ownerGoneEvents !== null) && (!isGone || isSame)) return;
     const events = unstoredEvents(session, before, status);
     known.ownerGoneEvents = isGone ? events : null;
     // If the owner has written since it came back, its own event in the stream reports the return.

@@ -26,6 +26,7 @@ export function openApiDocument(routes: readonly Route[]): JsonObject {
       { name: 'Messages', description: 'Sending and reading.' },
       { name: 'Session', description: 'Linking the phone; starting and ending the session.' },
       { name: 'Sessions', description: 'Making, listing and deleting sessions.' },
+      { name: 'Deployment', description: 'The parts that serve the sessions.' },
       { name: 'Events', description: 'What happens in the session.' },
       { name: 'Keys', description: 'API keys that are made and ended while the server runs.' },
       { name: 'About', description: 'This server and document, the tools for agents, the probes.' },

@@ -9,6 +9,7 @@ import {
   rows,
 } from '../../contract/operations.js';
 import { productName } from '../../contract/product.js';
+import type { Redis } from '../../platform/redis/connection.js';
 import type { BrowserLogins } from '../auth/browser-logins.js';
 import { qrLinkPath } from '../auth/qr-link-routes.js';
 import type { RateLimits } from '../auth/rate-limits.js';
@@ -27,6 +28,7 @@ import { startSession } from '../session/start-session.js';
 import type { Sessions } from '../sessions.js';
 import type { AnyHandler, Call, Handlers, Result } from './call.js';
 import type { KeyHandlers } from './key-handlers.js';
+import { listSupervisors } from './list-supervisors.js';
 
 /**
  * The handlers of all operations. An operation whose output is the session worker's answer needs no handler of its own: its row and
@@ -37,6 +39,7 @@ export function createHandlers(
   logins: Pick<BrowserLogins, 'makeQrLink'>,
   limits: Pick<RateLimits, 'countPasskeyCall'>,
   keyHandlers: KeyHandlers,
+  redis: Redis,
 ): Handlers {
   const { register } = sessions;
   const own: Omit<Handlers, ForwardedOperationName> = {
@@ -119,6 +122,10 @@ export function createHandlers(
 
     async logout(_input, { session }) {
       return { body: { ok: true, ...(await logOut(session.commands.run)) } };
+    },
+
+    async supervisors() {
+      return { body: await listSupervisors(redis) };
     },
   };
   return withPasskeyLimit({ ...asking, ...own }, limits);

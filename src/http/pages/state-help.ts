@@ -1,4 +1,5 @@
 import { pathOfSession } from '../../contract/names.js';
+import { saysFull } from '../../contract/places.js';
 import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
@@ -12,7 +13,8 @@ type CommandTarget = Pick<Situation, 'baseUrl' | 'needsKey' | 'place'>;
 /** The help for the operator. */
 export function helpFor(situation: Situation): StateHelp {
   const { status, loginLost } = situation;
-  if (situation.start === 'waiting') return startWaits;
+  if (situation.start === 'waiting')
+    return saysFull(status.last_error) ? noRoom(status.last_error) : startWaits;
   if (situation.start === 'unattended') return noSupervisor(null);
   switch (status.state) {
     case 'stopped':
@@ -89,6 +91,15 @@ export const startWaits: StateHelp = {
   content: html`<p>The session starts in a moment. Nothing to do: the code, or the finished login, appears here within a
 minute.</p>`,
 };
+
+function noRoom(reason: string | null): StateHelp {
+  return {
+    heading: 'Waiting for room',
+    tone: 'wait',
+    content: html`${errorNote(reason, 'wait')}<p>The session starts, by itself, as soon as another one ends. Or start another
+supervisor, with</p>${commandBlock('npm start -- supervisor')}`,
+  };
+}
 
 function noSupervisor(error: Html | null): StateHelp {
   return {

@@ -1,3 +1,4 @@
+import type { Places } from '../../contract/places.js';
 import { type Heartbeat, neverStarted, reportedStatus, type Status } from '../../contract/status.js';
 import type { Config } from '../../platform/config/config.js';
 
@@ -6,13 +7,14 @@ export type ConfiguredSession = Pick<Config, 'authDir' | 'chromeExecutable' | 'h
   readonly session: string;
 };
 
-/** The status that callers get. It is `disconnected` if the stored state has no live owner. */
+/** The status that callers get. It is `disconnected` if the stored state has no live owner, and `starting` if a start waits. */
 export function effectiveStatus(
   stored: Status | null,
   heartbeat: Heartbeat,
+  waiting: Places | null,
   configured: ConfiguredSession,
 ): Status {
-  return stored === null ? beforeAnyRun(configured) : reportedStatus(stored, heartbeat);
+  return reportedStatus(stored ?? beforeAnyRun(configured), heartbeat, waiting);
 }
 
 function beforeAnyRun(configured: ConfiguredSession): Status {

@@ -42,5 +42,8 @@ export function createQrPageReader(reader: SessionReader, run: RunControl): () =
 
 /** A start waits. A run whose owner has gone is continued, not started. */
 function isStarting({ status, heartbeat }: QrView, job: RunView['job']): boolean {
-  return (job === 'waiting' || job === 'held') && (heartbeat === 'ended' || status.state === 'stopped');
+  return (
+    (job === 'waiting' || job === 'held') &&
+    (heartbeat === 'ended' || status.state === 'stopped' || status.state === 'starting')
+  );
 }

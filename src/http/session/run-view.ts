@@ -1,6 +1,7 @@
 import { type Intent, type IntentOutcome, startJobSchema } from '../../contract/intent.js';
 import { parseAs } from '../../contract/json.js';
-import { sessionKeys, supervisorsKey } from '../../contract/keys.js';
+import { sessionKeys, supervisorPlacesKey, supervisorsKey } from '../../contract/keys.js';
+import { parsePlaces } from '../../contract/places.js';
 import {
   type Fence,
   type Heartbeat,
@@ -52,28 +53,45 @@ async function readOnce(
   configured: ConfiguredSession,
 ): Promise<RunView & { readonly hasUnreadable: boolean }> {
   const k = sessionKeys(configured.session);
-  const [state, beat, fence, intent, outcome, ended, lock, wiped, startJob, supervisors, nowMs, isEndless] =
-    await readScript(
-      redis,
-      [
-        k.state,
-        k.heartbeat,
-        k.fence,
-        k.intent,
-        k.outcome,
-        k.endedStart,
-        k.lock,
-        k.wiped,
-        k.job,
-        supervisorsKey,
-      ],
-      [],
-    );
+  const [
+    state,
+    beat,
+    fence,
+    intent,
+    outcome,
+    ended,
+    lock,
+    wiped,
+    startJob,
+    places,
+    supervisors,
+    nowMs,
+    isEndless,
+  ] = await readScript(
+    redis,
+    [
+      k.state,
+      k.heartbeat,
+      k.fence,
+      k.intent,
+      k.outcome,
+      k.endedStart,
+      k.lock,
+      k.wiped,
+      k.job,
+      supervisorPlacesKey,
+      supervisorsKey,
+    ],
+    [],
+  );
   const stored = tryParseStatus(state);
   // A live owner's heartbeat has a TTL. One without a TTL is no owner's.
   const heartbeat = beat === 'live' && isEndless === 1 ? null : parseHeartbeat(beat);
   const startId = startIdOf(startJob);
   const isLocked = lock !== '';
+  const job =
+    startId === null ? 'none' : startId === ended && ended !== '' ? 'over' : isLocked ? 'held' : 'waiting';
+  const isToRun = (job === 'waiting' || job === 'held') && supervisors > 0;
   const parsed = {
     stored,
     heartbeat,
@@ -86,10 +104,9 @@ async function readOnce(
   return {
     ...parsed,
     hasUnreadable: names.some((name) => texts[name] !== '' && parsed[name] === null),
-    status: effectiveStatus(stored, heartbeat, configured),
+    status: effectiveStatus(stored, heartbeat, isToRun ? parsePlaces(places) : null, configured),
     outcome: parseOutcome(outcome),
-    job:
-      startId === null ? 'none' : startId === ended && ended !== '' ? 'over' : isLocked ? 'held' : 'waiting',
+    job,
     isLocked,
     supervisors,
     wipedEpoch: parsed.wiped ?? 0,
@@ -97,22 +114,23 @@ async function readOnce(
   };
 }
 
-// KEYS state heartbeat fence intent outcome endedStart lock wiped job supervisors
-// returns the values of the first eight, '' for a missing one; the job's data, 'none' without a job; the number of live
-// supervisors; Redis ms; 1 if the heartbeat has no TTL
+// KEYS state heartbeat fence intent outcome endedStart lock wiped job places supervisors
+// returns the values of the first eight, '' for a missing one; the job's data, 'none' without a job; the places, ''
+// without them; the number of live supervisors; Redis ms; 1 if the heartbeat has no TTL
 const readScript = luaScript<
-  [string, string, string, string, string, string, string, string, string, number, string, number]
+  [string, string, string, string, string, string, string, string, string, string, number, string, number]
 >(
   'readRunView',
-  10,
+  11,
   `local view = {}
    for i = 1, 8 do view[i] = redis.call('GET', KEYS[i]) or '' end
    view[9] = redis.call('HGET', KEYS[9], 'data') or redis.call('EXISTS', KEYS[9]) == 0 and 'none' or ''
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
-   view[10] = redis.call('ZCOUNT', KEYS[10], now, now + ${registrationMaxMs})
-   view[11] = string.format('%.0f', now)
-   view[12] = redis.call('PTTL', KEYS[2]) == -1 and 1 or 0
+   view[10] = redis.call('GET', KEYS[10]) or ''
+   view[11] = redis.call('ZCOUNT', KEYS[11], now, now + ${registrationMaxMs})
+   view[12] = string.format('%.0f', now)
+   view[13] = redis.call('PTTL', KEYS[2]) == -1 and 1 or 0
    return view`,
 );
 

@@ -1,9 +1,10 @@
 import { type CredentialsBackupInfo, describeBackup } from '../../contract/credentials.js';
 import { ApiError } from '../../contract/errors.js';
 import { parseAs } from '../../contract/json.js';
-import { sessionKeys } from '../../contract/keys.js';
+import { sessionKeys, supervisorPlacesKey } from '../../contract/keys.js';
 import { type PairingCode, pairingCodeSchema } from '../../contract/pairing-code.js';
 import { type OpenPasskey, openPasskeySchema, type PasskeyStatus } from '../../contract/passkey.js';
+import { parsePlaces } from '../../contract/places.js';
 import { type Heartbeat, parseHeartbeat, type Status } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { parseStatus } from '../../platform/store/state-store.js';
@@ -59,21 +60,42 @@ export interface StatusView {
   readonly json: Json<Status>;
 }
 
-/** Makes the status of a session from the two values in Redis. Throws an {@link UnreadableStateError}. */
-export function createStatusView(
-  configured: ConfiguredSession,
-): (stored: string | null, beat: string | null) => StatusView {
+/** The keys of the texts that a session's status is made from, in the order of {@link StatusTexts}, without the last. */
+export function statusKeysOf(session: string): string[] {
+  const { state, heartbeat, start, endedStart } = sessionKeys(session);
+  return [state, heartbeat, start, endedStart];
+}
+
+/** State, heartbeat, start and endedStart of a session, and the places of supervisors. null: there is none. */
+export type StatusTexts = readonly (string | null)[];
+
+/** Makes the status of a session from what is in Redis. Throws an {@link UnreadableStateError}. */
+export function createStatusView(configured: ConfiguredSession): (texts: StatusTexts) => StatusView {
   const parse = memoizeLast(parseStored);
-  return memoizeLast((stored, beat) => {
-    const heartbeat = parseHeartbeat(beat);
-    const status = effectiveStatus(parse(stored), heartbeat, configured);
-    return { status, heartbeat, json: new Json(JSON.stringify(status)) };
-  });
+  const compose = memoizeLast(
+    (stored: string | null, beat: string | null, waiting: string | null): StatusView => {
+      const heartbeat = parseHeartbeat(beat);
+      const status = effectiveStatus(parse(stored), heartbeat, parsePlaces(waiting), configured);
+      return { status, heartbeat, json: new Json(JSON.stringify(status)) };
+    },
+  );
+  return ([stored = null, beat = null, start = null, ended = null, places = null]) => {
+    // The places of supervisors change often, and matter only while a start waits.
+    const isWaiting = beat !== 'live' && start !== null && start !== ended;
+    return compose(stored, beat, isWaiting ? places : null);
+  };
 }
 
 export function createSessionReader(redis: Redis, configured: ConfiguredSession): SessionReader {
   const k = sessionKeys(configured.session);
+  const statusKeys = [...statusKeysOf(configured.session), supervisorPlacesKey];
   const viewOf = createStatusView(configured);
+
+  /** Reads the status, and `keys` of the session besides. */
+  async function read(...keys: string[]): Promise<{ view: StatusView; values: (string | null)[] }> {
+    const values = await viaRedis(() => redis.mget(...statusKeys, ...keys));
+    return { view: viewOf(values.slice(0, statusKeys.length)), values: values.slice(statusKeys.length) };
+  }
 
   const withCodes = memoizeLast(
     (
@@ -92,32 +114,23 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
   );
 
   return {
-    status: oneAtATime(async () => {
-      const [stored = null, beat = null] = await viaRedis(() => redis.mget(k.state, k.heartbeat));
-      return viewOf(stored, beat);
-    }),
+    status: oneAtATime(async () => (await read()).view),
 
     health: oneAtATime(async () => {
-      const [stored = null, beat = null, backupStatus = null, summary = null] = await viaRedis(() =>
-        redis.mget(k.state, k.heartbeat, k.backupStatus, k.backupSummary),
-      );
-      return { ...viewOf(stored, beat), backup: describeBackup(backupStatus, summary) };
+      const { view, values } = await read(k.backupStatus, k.backupSummary);
+      const [backupStatus = null, summary = null] = values;
+      return { ...view, backup: describeBackup(backupStatus, summary) };
     }),
 
     qr: oneAtATime(async () => {
-      const [stored = null, beat = null, image = null, pairing = null, lost = null, open = null] =
-        await viaRedis(() =>
-          redis.mget(k.state, k.heartbeat, k.qrBase64, k.pairingCode, k.loginLost, k.passkey),
-        );
-      return withCodes(viewOf(stored, beat), image, pairing, lost, open);
+      const { view, values } = await read(k.qrBase64, k.pairingCode, k.loginLost, k.passkey);
+      const [image = null, pairing = null, lost = null, open = null] = values;
+      return withCodes(view, image, pairing, lost, open);
     }),
 
     passkey: oneAtATime(async () => {
-      const [stored = null, beat = null, open = null] = await viaRedis(() =>
-        redis.mget(k.state, k.heartbeat, k.passkey),
-      );
-      const view = viewOf(stored, beat);
-      const passkey = passkeyOf(view, open);
+      const { view, values } = await read(k.passkey);
+      const passkey = passkeyOf(view, values[0] ?? null);
       if (passkey !== null) return passkey;
       const { state, last_error } = view.status;
       const why =
@@ -129,7 +142,7 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
 
     qrPng: oneAtATime(async () => {
       const [stored, beat, image] = await viaRedis(() => redis.mgetBuffer(k.state, k.heartbeat, k.qrPng));
-      const view = viewOf(stored?.toString() ?? null, beat?.toString() ?? null);
+      const view = viewOf([stored?.toString() ?? null, beat?.toString() ?? null]);
       return canBeScanned(view) ? (image ?? null) : null;
     }),
   };

@@ -3,6 +3,7 @@ import { ApiError } from '../../contract/errors.js';
 import { defaultSession, isSessionName } from '../../contract/names.js';
 import type { SessionView } from '../../contract/operations/register.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
+import { placesForStart } from '../../contract/places.js';
 import type { SessionChanges } from '../../contract/session-record.js';
 import { parseHeartbeat } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
@@ -42,9 +43,12 @@ export function createSessionRegister(
   redis: Redis,
   configured: Omit<ConfiguredSession, 'session'>,
 ): SessionRegister {
-  function viewOf({ session, record, state, heartbeat }: ListedSession): SessionView {
-    const stored = state === null ? null : tryParseStatus(state);
-    const status = effectiveStatus(stored, parseHeartbeat(heartbeat), { ...configured, session });
+  function viewOf({ session, record, texts }: ListedSession): SessionView {
+    const [stored = null, beat = null, start = null, ended = null, places = null] = texts;
+    const heartbeat = parseHeartbeat(beat);
+    const waiting = heartbeat === 'live' ? null : placesForStart(start, ended, places);
+    const state = stored === null ? null : tryParseStatus(stored);
+    const status = effectiveStatus(state, heartbeat, waiting, { ...configured, session });
     return { session, created_at: record.created_at, metadata: record.metadata, status };
   }
 

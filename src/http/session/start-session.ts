@@ -34,6 +34,8 @@ export async function startSession(run: RunControl, wait: StartWait): Promise<St
     view = await run.readView();
   }
   if (minEpoch === null) run.inBackground(finishStart(run, earlierIntentId));
+  // The last step has changed it.
+  else view = await run.readView();
   return isAbandoned(view) ? withoutSupervisor(view) : view.status;
 }
 
@@ -89,7 +91,7 @@ function hasReached(view: RunView, minEpoch: number): boolean {
   if (view.heartbeat === 'live') return isStartSettled(view.status.state);
   // The run has ended. `stopped` counts as a result only if no further start waits or is taken already.
   const isToRun = view.job === 'waiting' || view.job === 'held';
-  return view.heartbeat === 'ended' && !(view.status.state === 'stopped' && isToRun);
+  return view.heartbeat === 'ended' && !(view.stored?.state === 'stopped' && isToRun);
 }
 
 /** The job is gone, and no intent explains it: Redis lost its data, or the job was removed at the same time as it was added. */

@@ -6,6 +6,7 @@ import type { Timing } from '../../contract/timing.js';
 import type { CredentialsKey } from '../credentials-keys.js';
 import { isLoopbackHost, isLoopbackUrl } from '../loopback.js';
 import { findBrowser } from './browser-executable.js';
+import { sessionRoom, startsAtOnce } from './session-room.js';
 import { timingOf, timingProblems } from './timing-variables.js';
 import { type Environment, type ParsedVariables, parseVariables, unknownVariables } from './variables.js';
 
@@ -51,6 +52,10 @@ export interface Config {
   /** Where a supervisor serves its probes and metrics. */
   readonly probe: ProbeAddress;
   readonly maxSessions: number;
+  /** How `maxSessions` was found, for the log. */
+  readonly maxSessionsBy: string;
+  /** Max starts of sessions that one supervisor has under way. */
+  readonly maxStarts: number;
   readonly restartsMax: number;
   /** A browser that exceeds one of these is replaced at a quiet moment. 0: no such limit. */
   readonly recycling: { readonly memoryMb: number; readonly days: number };
@@ -83,6 +88,7 @@ export function loadConfig(role: string, environment: Environment): Config {
   const { values: v, given } = parsed;
   const chromeExecutable = findBrowser(v.WHATSAPP_CHROME_EXECUTABLE, environment.PATH ?? '');
   const timing = timingOf(v);
+  const room = sessionRoom(v.WHATSAPP_MAX_SESSIONS);
   const isExposed = !isLoopbackHost(v.WHATSAPP_MCP_HOST) && role !== 'supervisor';
   const isOpen = v.WHATSAPP_API_KEYS.length === 0 && role !== 'supervisor';
   const hasOpenPublicUrl = isOpen && !isLoopbackUrl(v.WHATSAPP_PUBLIC_URL ?? 'http://localhost');
@@ -128,7 +134,9 @@ export function loadConfig(role: string, environment: Environment): Config {
       port: v.WHATSAPP_PROBE_PORT,
       isGiven: given.WHATSAPP_PROBE_PORT !== undefined,
     },
-    maxSessions: v.WHATSAPP_MAX_SESSIONS,
+    maxSessions: room.sessions,
+    maxSessionsBy: room.by,
+    maxStarts: startsAtOnce(v.WHATSAPP_MAX_STARTS),
     restartsMax: v.WHATSAPP_RESTARTS_MAX,
     recycling: { memoryMb: v.WHATSAPP_BROWSER_MEMORY_MB, days: v.WHATSAPP_RECYCLE_DAYS },
     sendTtlS: v.WHATSAPP_SEND_TTL_S,

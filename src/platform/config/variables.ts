@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bounds } from '../../contract/bounds.js';
 import { plainIssue } from '../../contract/plain-issues.js';
 import { deviceName, languages, timeZone, webVersion } from './browser-identity.js';
+import { sessionsMax } from './session-room.js';
 import {
   addressRange,
   apiKeys,
@@ -52,7 +53,8 @@ const variables = z.object({
   WHATSAPP_SEND_TTL_S: integer(1, 604_800).default(3_600),
   WHATSAPP_PROBE_HOST: bindAddress.default('127.0.0.1'),
   WHATSAPP_PROBE_PORT: integer(0, 65_535).default(9790),
-  WHATSAPP_MAX_SESSIONS: integer(1, 100).default(4),
+  WHATSAPP_MAX_SESSIONS: integer(1, sessionsMax).optional(),
+  WHATSAPP_MAX_STARTS: integer(1, sessionsMax).optional(),
   WHATSAPP_BROWSER_MEMORY_MB: integer(0, 1_048_576).default(2_048),
   WHATSAPP_RECYCLE_DAYS: integer(0, 365).default(0),
   WHATSAPP_RESTARTS_MAX: integer(1, 1_000).default(10),

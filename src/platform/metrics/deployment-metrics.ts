@@ -48,13 +48,16 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
     gauges.redisUp.set(found === null ? 0 : 1);
     if (found === null) {
       // Without labels they would be 0 after the reset, but their value is not known.
-      for (const gauge of [gauges.redisPing, gauges.supervisors, gauges.withRoom]) gauge.remove();
+      const { redisPing, withRoom, sessions: running, room } = gauges;
+      for (const gauge of [redisPing, gauges.supervisors, withRoom, running, room]) gauge.remove();
       return;
     }
     const { pingMs, supervisors, facts } = found;
     gauges.redisPing.set(pingMs / 1_000);
     gauges.supervisors.set(supervisors.length);
     gauges.withRoom.set(supervisors.filter(({ room }) => room > 0).length);
+    gauges.sessions.set(supervisors.reduce((sum, { facts }) => sum + (facts?.sessions ?? 0), 0));
+    gauges.room.set(supervisors.reduce((sum, { room }) => sum + room, 0));
     for (const { session, ...fact } of facts) setSessionGauges(gauges, session, fact);
   };
 }
@@ -107,6 +110,8 @@ function createGauges(registry: Registry) {
     redisPing: gauge('redis_ping_seconds', 'Round trip to Redis at this scrape.', []),
     supervisors: gauge('supervisors', 'Supervisors that are alive.', []),
     withRoom: gauge('supervisors_with_room', 'Supervisors that are alive and could take a session.', []),
+    sessions: gauge('supervisors_sessions', 'Sessions that all of them run together.', []),
+    room: gauge('supervisors_room', 'Sessions that all of them could take besides.', []),
     state: gauge('session_state', '1 for the state of the session, as in /api/status.', ['session', 'state']),
     owned: gauge('session_owned', '1 while a supervisor owns the session.', ['session']),
     epoch: gauge('session_epoch', 'Epoch of the newest run; grows with every run.', ['session']),

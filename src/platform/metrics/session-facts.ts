@@ -3,8 +3,9 @@ import {
   credentialsBackupParts,
   describeBackup,
 } from '../../contract/credentials.js';
-import { commandLists, sessionKeys } from '../../contract/keys.js';
+import { commandLists, sessionKeys, supervisorPlacesKey } from '../../contract/keys.js';
 import type { PageStatus } from '../../contract/page.js';
+import { type Places, placesForStart } from '../../contract/places.js';
 import {
   type Heartbeat,
   parseHeartbeat,
@@ -51,11 +52,23 @@ export async function readSessionFacts(
   heartbeatTtlMs: number,
 ): Promise<SessionFacts> {
   const k = sessionKeys(session);
-  const [nowMs, state, heartbeatText, backupStatus, summary, ttlMs, ...counts] = await factsScript(
-    redis,
-    [k.state, k.heartbeat, k.backupStatus, k.backupSummary, ...commandLists(session)],
-    [],
-  );
+  const [nowMs, state, heartbeatText, backupStatus, summary, start, ended, places, ttlMs, ...counts] =
+    await factsScript(
+      redis,
+      [
+        ...[
+          k.state,
+          k.heartbeat,
+          k.backupStatus,
+          k.backupSummary,
+          k.start,
+          k.endedStart,
+          supervisorPlacesKey,
+        ],
+        ...commandLists(session),
+      ],
+      [],
+    );
   // An unreadable value affects only its own metrics: metrics matter most when data is broken.
   const status = tryParseStatus(state);
   const isReadable = status !== null || state === '';
@@ -63,7 +76,7 @@ export async function readSessionFacts(
   const heartbeat = parseHeartbeat(heartbeatText);
   const issuedAt = heartbeat === 'live' && status?.has_qr ? (status.qr?.issued_at ?? null) : null;
   return {
-    state: isReadable ? stateOf(status, heartbeat) : null,
+    state: isReadable ? stateOf(status, heartbeat, placesForStart(start || null, ended, places)) : null,
     status,
     page: heartbeat === 'live' ? (status?.page ?? null) : null,
     isOwned: heartbeat === 'live',
@@ -79,8 +92,9 @@ export async function readSessionFacts(
   };
 }
 
-function stateOf(status: Status | null, heartbeat: Heartbeat): SessionState {
-  return status === null ? 'stopped' : reportedStatus(status, heartbeat).state;
+function stateOf(status: Status | null, heartbeat: Heartbeat, waiting: Places | null): SessionState {
+  if (status === null) return waiting === null ? 'stopped' : 'starting';
+  return reportedStatus(status, heartbeat, waiting).state;
 }
 
 function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, nowMs: number) {
@@ -88,17 +102,18 @@ function backupOf({ enabled, reason, taken_at, bytes }: CredentialsBackupInfo, n
   return { isWorking: enabled && reason === null, ageMs, bytes };
 }
 
-type Reply = readonly [number, string, string, string, string, number, number, number, number, number];
+type Strings = readonly [string, string, string, string, string, string, string];
+type Reply = readonly [number, ...Strings, number, number, number, number, number];
 
-// KEYS state heartbeat backupStatus backupSummary, commandLists
-// returns {time in ms, the four strings, TTL of the heartbeat in ms, lengths of the lists}; '' for a missing string
+// KEYS state heartbeat backupStatus backupSummary start endedStart places, commandLists
+// returns {time in ms, the seven strings, TTL of the heartbeat in ms, lengths of the lists}; '' for a missing string
 const factsScript = luaScript<Reply>(
   'readSessionFacts',
-  8,
+  11,
   `local time = redis.call('TIME')
    local facts = {time[1] * 1000 + math.floor(time[2] / 1000)}
-   for i = 1, 4 do facts[i + 1] = redis.call('GET', KEYS[i]) or '' end
-   facts[6] = redis.call('PTTL', KEYS[2])
-   for i = 5, 8 do facts[i + 2] = redis.call('LLEN', KEYS[i]) end
+   for i = 1, 7 do facts[i + 1] = redis.call('GET', KEYS[i]) or '' end
+   facts[9] = redis.call('PTTL', KEYS[2])
+   for i = 8, 11 do facts[i + 2] = redis.call('LLEN', KEYS[i]) end
    return facts`,
 );

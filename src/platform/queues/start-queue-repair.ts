@@ -8,7 +8,7 @@ import { luaScript } from '../redis/lua-script.js';
 import { defectReasons, logQuarantined, quarantine, quarantineWrongTypes } from '../redis/quarantine.js';
 import { quarantineArgs, quarantineIndexOf, quarantineLua } from '../redis/quarantine-lua.js';
 import { requeueIfLost } from './job-queue.js';
-import { startJobOptions } from './start-queue.js';
+import { noteStart, startJobOptions } from './start-queue.js';
 
 /**
  * Repairs data in the queue of starts that would block a supervisor or a session: keys of a wrong type, unreadable jobs, ids
@@ -112,6 +112,7 @@ async function replaceStart(redis: Redis, session: string, found: UnreadableStar
     [job, quarantineIndexOf(job)],
     [...args, ...Object.entries(fields).flat()],
   );
+  await noteStart(redis, session);
   if (wasThere === 1) logQuarantined(redis, job, defectReasons.unreadable);
 }
 

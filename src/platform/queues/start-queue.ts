@@ -1,15 +1,56 @@
 import { randomUUID } from 'node:crypto';
 import type { JobsOptions, Queue } from 'bullmq';
 import type { StartJob } from '../../contract/intent.js';
-import { authStartJob, runJobId } from '../../contract/names.js';
+import { queueKey, sessionKeys } from '../../contract/keys.js';
+import { authStartJob, runJobId, sessionsQueue } from '../../contract/names.js';
 import type { Redis } from '../redis/connection.js';
+import { luaScript } from '../redis/lua-script.js';
 import { addJob } from './job-queue.js';
 
 /** Queues the start of a session. Changes nothing if it is queued already. */
-export function addStart(redis: Redis, queue: Queue, session: string): Promise<void> {
+export async function addStart(redis: Redis, queue: Queue, session: string): Promise<void> {
   const { name, data, options } = startJobOptions(session);
-  return addJob(redis, queue, name, data, options);
+  await addJob(redis, queue, name, data, options);
+  await noteStart(redis, session);
 }
+
+/** Notes which start the session's job is, so that reads of the status see that it waits. Does nothing without a job. */
+export async function noteStart(redis: Redis, session: string): Promise<void> {
+  const k = sessionKeys(session);
+  await noteStartScript(redis, [k.job, k.start], []);
+}
+
+// KEYS job start
+// returns 1, or 0 if there is no job, or one that cannot be read
+const noteStartScript = luaScript<number>(
+  'noteStart',
+  2,
+  `local data = redis.call('HGET', KEYS[1], 'data')
+   local isRead, start = pcall(cjson.decode, data or '')
+   if not isRead or type(start) ~= 'table' or type(start.startId) ~= 'string' then return 0 end
+   redis.call('SET', KEYS[2], start.startId)
+   return 1`,
+);
+
+/**
+ * For a supervisor that has been woken by a start, or looks for the next one: wakes another supervisor, in case that one takes it
+ * first. Resolves to the id of the next start; null: none waits.
+ */
+export async function passOnWakeUp(redis: Redis): Promise<string | null> {
+  const keys = ['wait', 'meta', 'marker'].map((name) => queueKey(sessionsQueue, name));
+  return passOnScript(redis, keys, []);
+}
+
+// KEYS wait meta marker
+// returns the id of the next start; nil if none waits, or none may be taken
+const passOnScript = luaScript<string | null>(
+  'passOnWakeUp',
+  3,
+  `local next = redis.call('LINDEX', KEYS[1], -1)
+   if not next or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return false end
+   redis.call('ZADD', KEYS[3], 0, '0')
+   return next`,
+);
 
 /**
  * The job that is a session's run. The job id of a session is always the same, so that two starts are one job. A run that

@@ -37,7 +37,7 @@ export async function claimRun(
   const k = sessionKeys(session);
   const [outcome, epoch, previous, wiped] = await claimScript(
     redis,
-    [k.lock, k.fence, k.state, k.endedStart, k.wiped],
+    [k.lock, k.fence, k.state, k.endedStart, k.wiped, k.start],
     [token, startId, above],
   );
   if (outcome !== 'claimed') return { type: outcome };
@@ -49,12 +49,12 @@ export async function claimRun(
   };
 }
 
-// KEYS lock fence state endedStart wiped
+// KEYS lock fence state endedStart wiped start
 // ARGV token startId above
 // returns {'claimed', epoch, state, wiped} or {'not-ours'} or {'already-ended'}
 const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string, string, string]>(
   'claimRun',
-  5,
+  6,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'not-ours'} end
    if redis.call('GET', KEYS[4]) == ARGV[2] then return {'already-ended'} end
    local last = string.match(redis.call('GET', KEYS[2]) or '', '^%d+') or ''
@@ -62,6 +62,7 @@ const claimScript = luaScript<['claimed' | 'not-ours' | 'already-ended', string,
    local time = redis.call('TIME')
    local epoch = math.max(last + 1, tonumber(ARGV[3]) + 1, time[1] * 1000 + math.floor(time[2] / 1000))
    redis.call('SET', KEYS[2], string.format('%.0f.0', epoch))
+   redis.call('SET', KEYS[6], ARGV[2])
    return {'claimed', string.format('%.0f', epoch), redis.call('GET', KEYS[3]) or '', redis.call('GET', KEYS[5]) or '0'}`,
 );
 

@@ -1,7 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { bounds } from '../../contract/bounds.js';
 import { parseAs } from '../../contract/json.js';
-import { keyPrefix, registerKey, registerNamesKey, sessionKeys } from '../../contract/keys.js';
+import {
+  keyPrefix,
+  registerKey,
+  registerNamesKey,
+  sessionKeys,
+  supervisorPlacesKey,
+} from '../../contract/keys.js';
 import { defaultSession } from '../../contract/names.js';
 import {
   type SessionChanges,
@@ -96,12 +102,12 @@ const restoreScript = luaScript<number>(
    return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])`,
 );
 
-/** What a list shows of a session. `state`, `heartbeat`: the texts of those keys. */
+/** What a list shows of a session. */
 export interface ListedSession {
   readonly session: string;
   readonly record: SessionRecord;
-  readonly state: string | null;
-  readonly heartbeat: string | null;
+  /** The texts of its keys `state`, `heartbeat`, `start` and `endedStart`, and of the places of supervisors. */
+  readonly texts: readonly (string | null)[];
 }
 
 /** Which sessions: these, as far as they exist; or at most `count` after the one named `after`, by name. */
@@ -111,31 +117,30 @@ export type Wanted =
 
 /** Takes one round trip. */
 export async function listSessions(redis: Redis, wanted: Wanted): Promise<ListedSession[]> {
-  const { state, heartbeat } = sessionKeys('');
-  const suffixes = [state, heartbeat].map((key) => key.slice(ownPrefix.length));
+  const { state, heartbeat, start, endedStart } = sessionKeys('');
+  const suffixes = [state, heartbeat, start, endedStart].map((key) => key.slice(ownPrefix.length));
   const which = 'only' in wanted ? ['', 0, wanted.only] : [wanted.after ?? '', wanted.count, []];
-  const entries = await listScript(redis, keys, [ownPrefix, ...suffixes, ...which.flat()]);
+  const listKeys = [...keys, supervisorPlacesKey];
+  const entries = await listScript(redis, listKeys, [ownPrefix, ...suffixes, ...which.flat()]);
   return entries.map(([session, entry, ...texts]) => {
-    const [stateText = '', heartbeatText = ''] = texts;
     return {
       session,
       record: recordOf(session, entry === '' ? null : entry) ?? unconfigured,
-      state: stateText === '' ? null : stateText,
-      heartbeat: heartbeatText === '' ? null : heartbeatText,
+      texts: texts.map((text) => (text === '' ? null : text)),
     };
   });
 }
 
 const ownPrefix = `${keyPrefix}:s:`;
 
-// KEYS register names
-// ARGV the beginning of a session's keys, the ends of the keys of state and heartbeat, the name before the first ('' for none), count,
+// KEYS register names places
+// ARGV the beginning of a session's keys, the ends of the keys of its four texts, the name before the first ('' for none), count,
 // names (with a count of 0)
-// returns {name, entry, state, heartbeat} of each; '' for a missing text
+// returns {name, entry, the four texts, places} of each; '' for a missing text
 // The names are made anew from the register if one of the two was lost.
-const listScript = luaScript<[string, string, string, string][]>(
+const listScript = luaScript<[string, string, ...string[]][]>(
   'listSessions',
-  2,
+  3,
   `redis.call('ZADD', KEYS[2], 'NX', 0, '${defaultSession}')
    local others = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${defaultSession}')
    if redis.call('ZCARD', KEYS[2]) ~= others + 1 then
@@ -151,15 +156,16 @@ const listScript = luaScript<[string, string, string, string][]>(
    end
    local list = {}
    local names = {}
-   if ARGV[5] ~= '0' then names = redis.call('ZRANGE', KEYS[2], '(' .. ARGV[4], '+', 'BYLEX', 'LIMIT', 0, ARGV[5]) end
-   for i = 6, #ARGV do
+   if ARGV[7] ~= '0' then names = redis.call('ZRANGE', KEYS[2], '(' .. ARGV[6], '+', 'BYLEX', 'LIMIT', 0, ARGV[7]) end
+   for i = 8, #ARGV do
      if redis.call('ZSCORE', KEYS[2], ARGV[i]) then names[#names + 1] = ARGV[i] end
    end
+   local places = text(KEYS[3])
    for _, name in ipairs(names) do
-     local own = ARGV[1] .. name
-     list[#list + 1] = {
-       name, redis.call('HGET', KEYS[1], name) or '', text(own .. ARGV[2]), text(own .. ARGV[3])
-     }
+     local row = {name, redis.call('HGET', KEYS[1], name) or ''}
+     for i = 2, 5 do row[i + 1] = text(ARGV[1] .. name .. ARGV[i]) end
+     row[7] = places
+     list[#list + 1] = row
    end
    return list`,
 );

@@ -152,7 +152,7 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
   return writeWithEvents(redis, end, (json, before, events) =>
     endScript(
       redis,
-      [k.fence, k.state, ...rest, ...login, eventIndexKey, ...accountCleanupKeys(session)],
+      [k.fence, k.state, ...rest, ...login, k.start, k.job, eventIndexKey, ...accountCleanupKeys(session)],
       [
         expected ? formatFence(expected) : '',
         formatFence(status),
@@ -169,19 +169,19 @@ export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
 }
 
 // KEYS fence state heartbeat intent outcome endedStart wiped qrPng qrBase64 events snapshot previousSnapshot backupSummary
-// pairingCode loginLost passkey index, accountCleanupKeys
+// pairingCode loginLost passkey start job index, accountCleanupKeys
 // ARGV expected ('': no fence yet) next status startId intent outcome, wipedEpoch (0: no logout), before, eventArgs
 // returns 0 if the fence is not `expected`, 2 if the state is not `before`, else as addEventsLua
 // Only the intent that was carried out is deleted: a later one stays.
 const endScript = luaScript<number>(
   'endRun',
-  17 + accountCleanupKeyCount,
-  `${accountCleanupLua(18)}
+  19 + accountCleanupKeyCount,
+  `${accountCleanupLua(20)}
    if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
    if (redis.call('GET', KEYS[2]) or '') ~= ARGV[8] then return 2 end
    local intent = redis.call('GET', KEYS[4])
    local wiped = tonumber(redis.call('GET', KEYS[7]) or '') or 0
-   ${requireStreamsLua(10, 17)}
+   ${requireStreamsLua(10, 19)}
    if tonumber(ARGV[7]) > 0 then
      redis.call('UNLINK', KEYS[11], KEYS[12], KEYS[13], KEYS[15])
      deleteAccountData()
@@ -190,13 +190,14 @@ const endScript = luaScript<number>(
    redis.call('SET', KEYS[2], ARGV[3])
    redis.call('SET', KEYS[3], 'ended')
    redis.call('DEL', KEYS[8], KEYS[9], KEYS[14], KEYS[16])
-   if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4]) end
+   if ARGV[4] ~= '' then redis.call('SET', KEYS[6], ARGV[4])
+   elseif redis.call('EXISTS', KEYS[18]) == 0 then redis.call('DEL', KEYS[17]) end
    if ARGV[5] ~= '' then
      if intent == ARGV[5] then redis.call('DEL', KEYS[4]) end
      redis.call('SET', KEYS[5], ARGV[6], 'PX', 60000)
    end
    if tonumber(ARGV[7]) > wiped then redis.call('SET', KEYS[7], ARGV[7]) end
-   ${addEventsLua(10, 17, 9)}`,
+   ${addEventsLua(10, 19, 9)}`,
 );
 
 /**

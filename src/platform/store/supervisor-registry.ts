@@ -1,4 +1,11 @@
-import { supervisorRoomKey, supervisorsKey } from '../../contract/keys.js';
+import { z } from 'zod';
+import { parseAs } from '../../contract/json.js';
+import {
+  supervisorFactsKey,
+  supervisorPlacesKey,
+  supervisorRoomKey,
+  supervisorsKey,
+} from '../../contract/keys.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 
@@ -7,76 +14,123 @@ import { luaScript } from '../redis/lua-script.js';
 /** An entry that expires later than this was not written by a supervisor, and does not count. */
 export const registrationMaxMs = 3_600_000;
 
-/** `room`: how many more sessions the supervisor can take. */
+const factsSchema = z.object({
+  host: z.string(),
+  version: z.string(),
+  /** Since when it runs. */
+  since: z.iso.datetime(),
+  /** Sessions that it runs. */
+  sessions: z.int().nonnegative(),
+  /** Sessions that it can run. */
+  capacity: z.int().nonnegative(),
+});
+
+/** What a supervisor tells of itself. */
+export type SupervisorFacts = z.infer<typeof factsSchema>;
+
+/** `{wa}:supervisors` and what belongs to its entries. */
+const keys = [supervisorsKey, supervisorRoomKey, supervisorFactsKey, supervisorPlacesKey];
+
 export async function registerSupervisor(
   redis: Redis,
   supervisor: string,
-  room: number,
+  facts: SupervisorFacts,
   ttlMs: number,
 ): Promise<void> {
-  await registerScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor, room, ttlMs]);
+  const room = Math.max(0, facts.capacity - facts.sessions);
+  await registerScript(redis, keys, [supervisor, room, JSON.stringify(facts), ttlMs]);
 }
 
-// KEYS supervisors rooms
-// ARGV supervisor room ttlMs
+/** Lua: `now` in ms; `updatePlaces(ttlMs)`. Supervisors of an earlier version have no facts: their capacity is not known. */
+const registryLua = `
+   local time = redis.call('TIME')
+   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+   local function updatePlaces(ttlMs)
+     local room, capacity = 0, 0
+     local living = redis.call('ZRANGEBYSCORE', KEYS[1], now, now + ${registrationMaxMs})
+     for _, id in ipairs(living) do
+       room = room + (tonumber(string.match(redis.call('HGET', KEYS[2], id) or '', '^%d%d?%d?%d?%d?%d?$')) or 0)
+       local isRead, facts = pcall(cjson.decode, redis.call('HGET', KEYS[3], id) or '')
+       if isRead and type(facts) == 'table' then capacity = capacity + (tonumber(facts.capacity) or 0) end
+     end
+     if #living == 0 or ttlMs <= 0 then redis.call('DEL', KEYS[4])
+     else redis.call('SET', KEYS[4], string.format('%.0f %.0f', room, capacity), 'PX', ttlMs) end
+   end`;
+
+// KEYS supervisors rooms facts places
+// ARGV supervisor room facts ttlMs
 // returns 1 if it is new, else 0
+// A supervisor of an earlier version leaves the facts of the expired entries that it removes.
 const registerScript = luaScript<number>(
   'registerSupervisor',
-  2,
-  `local time = redis.call('TIME')
-   local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  4,
+  `${registryLua}
    for _, expired in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
      redis.call('ZREM', KEYS[1], expired)
      redis.call('HDEL', KEYS[2], expired)
    end
+   for _, id in ipairs(redis.call('HKEYS', KEYS[3])) do
+     if not redis.call('ZSCORE', KEYS[1], id) then redis.call('HDEL', KEYS[3], id) end
+   end
    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-   return redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])`,
+   redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
+   local isNew = redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
+   updatePlaces(tonumber(ARGV[4]))
+   return isNew`,
 );
 
 export async function unregisterSupervisor(redis: Redis, supervisor: string): Promise<void> {
-  await unregisterScript(redis, [supervisorsKey, supervisorRoomKey], [supervisor]);
+  await unregisterScript(redis, keys, [supervisor]);
 }
 
-// KEYS supervisors rooms
+// KEYS supervisors rooms facts places
 // ARGV supervisor
 // returns 1 if it was registered, else 0
 const unregisterScript = luaScript<number>(
   'unregisterSupervisor',
-  2,
-  `redis.call('HDEL', KEYS[2], ARGV[1])
-   return redis.call('ZREM', KEYS[1], ARGV[1])`,
+  4,
+  `${registryLua}
+   redis.call('HDEL', KEYS[2], ARGV[1])
+   redis.call('HDEL', KEYS[3], ARGV[1])
+   local wasThere = redis.call('ZREM', KEYS[1], ARGV[1])
+   updatePlaces(redis.call('PTTL', KEYS[4]))
+   return wasThere`,
 );
 
 export interface RegisteredSupervisor {
   readonly supervisor: string;
+  /** How many more sessions it can take. */
   readonly room: number;
+  /** null: it is of an earlier version, which does not tell them. */
+  readonly facts: SupervisorFacts | null;
 }
 
 /** The supervisors that are alive now. */
 export async function readSupervisors(redis: Redis): Promise<RegisteredSupervisor[]> {
-  const entries = await readScript(redis, [supervisorsKey, supervisorRoomKey], []);
-  return Array.from({ length: entries.length / 2 }, (_, i) => ({
-    supervisor: entries[2 * i] ?? '',
-    room: parseRoom(entries[2 * i + 1]),
+  const entries = await readScript(redis, [supervisorsKey, supervisorRoomKey, supervisorFactsKey], []);
+  return entries.map(([supervisor, room, facts]) => ({
+    supervisor,
+    room: parseRoom(room),
+    facts: parseAs(factsSchema, facts),
   }));
 }
 
 /** 0 if it is unreadable. */
-function parseRoom(text = ''): number {
+function parseRoom(text: string): number {
   return /^\d{1,6}$/.test(text) ? Number(text) : 0;
 }
 
-// KEYS supervisors rooms
-// returns supervisor room supervisor room …
-const readScript = luaScript<string[]>(
+// KEYS supervisors rooms facts
+// returns of each {supervisor, room, facts}, '' for missing facts
+const readScript = luaScript<[string, string, string][]>(
   'readSupervisors',
-  2,
+  3,
   `local time = redis.call('TIME')
    local entries = {}
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, now + ${registrationMaxMs})) do
-     entries[#entries + 1] = id
-     entries[#entries + 1] = redis.call('HGET', KEYS[2], id) or '0'
+     local facts = redis.call('HGET', KEYS[3], id) or ''
+     entries[#entries + 1] = {id, redis.call('HGET', KEYS[2], id) or '0', facts}
    end
    return entries`,
 );

@@ -48,13 +48,18 @@ const isReadable = {
   heartbeat: (text) => parseHeartbeat(text) !== null,
   intent: (text) => parseIntent(text) !== null,
   outcome: (text) => parseOutcome(text) !== null,
-  endedStart: (text) => /^[\x21-\x7e]{1,100}$/.test(text),
+  start: isStartId,
+  endedStart: isStartId,
   wiped: (text) => parseWipedEpoch(text) !== null,
   backupSummary: (text) => credentialsBackupParts.summary(text) !== null,
   backupStatus: (text) => credentialsBackupParts.status(text) !== null,
   account: isAccountText,
   lock: () => true,
 } satisfies Partial<Record<keyof SessionKeys, (text: string) => boolean>>;
+
+function isStartId(text: string): boolean {
+  return /^[\x21-\x7e]{1,100}$/.test(text);
+}
 
 function allKeys(session: string): string[] {
   const queues = [readsQueue(session), sendsQueue(session)];

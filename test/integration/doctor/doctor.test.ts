@@ -14,6 +14,7 @@ import { startReplica } from '../../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
 import { ScriptedProcesses } from '../../support/scripted-processes.js';
+import { supervisorFacts } from '../../support/supervisor-facts.js';
 import { startWhatsAppWeb } from '../../whatsapp-web/index.js';
 
 const doctor = fileURLToPath(new URL('../../../src/doctor.js', import.meta.url));
@@ -67,8 +68,8 @@ const levelsOf = (findings: readonly Finding[]) =>
   Object.fromEntries(findings.map(({ check, level }) => [check, level]));
 
 test('on a complete machine no check fails, each line says what was found, and the exit code is 0', async () => {
-  await registerSupervisor(client, 'one', 3, 60_000);
-  await registerSupervisor(client, 'two', 4, 60_000);
+  await registerSupervisor(client, 'one', supervisorFacts(3), 60_000);
+  await registerSupervisor(client, 'two', supervisorFacts(4), 60_000);
   const { code, output } = await examine(['supervisor']);
   assert.equal(code, 0, output);
   assert.match(output, /^ok +browser +Scripted Browser 1\.0 \(/m);

@@ -6,6 +6,7 @@ import {
   commandRoomKey,
   quarantineKey,
   sessionKeys,
+  supervisorFactsKey,
   supervisorRoomKey,
   supervisorsKey,
 } from '../../../src/contract/keys.js';
@@ -35,6 +36,7 @@ const groups: readonly (readonly string[])[] = [
     commandRoomKey(session, 'sends'),
     commandRoomKey(session, 'reads'),
     supervisorRoomKey,
+    supervisorFactsKey,
   ],
 ];
 

@@ -8,6 +8,7 @@ import { assertNothingLeft } from '../../support/leftovers.js';
 import { type RedisServer, startRedis } from '../../support/redis-server.js';
 import { type RedisRequest, type RefusingRedis, startRefusingRedis } from '../../support/refusing-redis.js';
 import { RespFrames } from '../../support/resp.js';
+import { supervisorFacts } from '../../support/supervisor-facts.js';
 
 /** The Redis of the fault suite refuses exactly what a test asks for. */
 const readOnly = "READONLY You can't write against a read only replica.";
@@ -76,8 +77,8 @@ test('a refusal can be limited to a key and to a number of times', async () => {
 test('a script is recognized by its name, its source and its digest', async () => {
   const seen = new Set<string>();
   const recorder = refusing.refuse(({ step }) => seen.add(step) === null, '');
-  await registerSupervisor(redis, 'one', 1, 10_000);
-  await registerSupervisor(redis, 'one', 1, 10_000);
+  await registerSupervisor(redis, 'one', supervisorFacts(1), 10_000);
+  await registerSupervisor(redis, 'one', supervisorFacts(1), 10_000);
   await luaScript<number>('unknownToThis', 0, 'return 1')(redis, [], []);
   recorder.lift();
   assert.deepEqual([...seen], ['holdline_registerSupervisor', 'eval']);
@@ -85,7 +86,7 @@ test('a script is recognized by its name, its source and its digest', async () =
   const refusal = refusing.refuse(({ step }) => step === 'holdline_readSupervisors', readOnly);
   await assert.rejects(readSupervisors(redis), /READONLY/);
   refusal.lift();
-  assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 1 }]);
+  assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 1, facts: supervisorFacts(1) }]);
 });
 
 test('published messages reach a subscriber between refusals', async () => {

@@ -23,6 +23,8 @@ import {
   registerNamesKey,
   sessionKeys,
   stagedSnapshotKey,
+  supervisorFactsKey,
+  supervisorPlacesKey,
   supervisorRoomKey,
   supervisorsKey,
 } from '../../../src/contract/keys.js';
@@ -45,8 +47,15 @@ test('the table of keys has every key, with its type', () => {
   const { lock, job, stalled, ...ofSession } = sessionKeys('<session>');
   const keys = [
     ...Object.values(ofSession),
-    ...[supervisorsKey, supervisorRoomKey, apiKeysKey, intentChannel, quarantineIndexKey, eventIndexKey],
-    ...[registerKey, registerNamesKey],
+    ...[
+      supervisorsKey,
+      supervisorRoomKey,
+      supervisorFactsKey,
+      supervisorPlacesKey,
+      apiKeysKey,
+      intentChannel,
+    ],
+    ...[registerKey, registerNamesKey, quarantineIndexKey, eventIndexKey],
     ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],
     ...[attemptKey('<session>', '<id>'), answerKey('<session>', '<id>'), answersKey('<session>')],

@@ -46,6 +46,7 @@ const pinnedOfDefault: Readonly<Record<string, Scope | 'open'>> = {
 };
 
 const pinnedOfDeployment: Readonly<Record<string, Scope>> = {
+  ...{ 'GET /api/supervisors': 'admin' },
   ...{ 'POST /api/keys': 'admin', 'GET /api/keys': 'admin', 'DELETE /api/keys/{name}': 'admin' },
   ...{ 'GET /api/sessions': 'read', 'GET /api/sessions/{session}': 'read' },
   ...{ 'PUT /api/sessions/{session}': 'admin', 'DELETE /api/sessions/{session}': 'admin' },

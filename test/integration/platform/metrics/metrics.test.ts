@@ -13,7 +13,10 @@ import { startRedis } from '../../../support/redis-server.js';
 import { SupervisedSession } from '../../../support/supervised-session.js';
 
 const redis = await startRedis();
-const supervised = new SupervisedSession(redis, { session: defaultSession });
+const supervised = new SupervisedSession(redis, {
+  session: defaultSession,
+  environment: { WHATSAPP_MAX_SESSIONS: '4' },
+});
 const supervisor = await supervised.run('ready', 'ready');
 // As in the role all, where HTTP is a child process.
 supervisor.metrics.followHttp({ restarts: 0 });
@@ -114,6 +117,8 @@ test('supervisor and replica agree on the session, the supervisors and Redis', a
       assert.equal(page.value('holdline_session_snapshot_age_seconds'), undefined);
       assert.equal(page.value('holdline_supervisors'), 1);
       assert.equal(page.value('holdline_supervisors_with_room'), 1);
+      assert.equal(page.value('holdline_supervisors_sessions'), 1);
+      assert.equal(page.value('holdline_supervisors_room'), 3);
       assert.equal(page.value('holdline_redis_up'), 1);
       assert.ok((page.value('holdline_redis_ping_seconds') ?? 99) < 10);
       assert.equal(page.value('holdline_commands_queued', { queue: 'sends', status: 'waiting' }), 0);

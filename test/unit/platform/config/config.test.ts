@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { OperatorError } from '../../../../src/contract/errors.js';
 import { timingSchema } from '../../../../src/contract/timing.js';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { type Config, loadConfig } from '../../../../src/platform/config/config.js';
+import { roomByMemory } from '../../../../src/platform/config/session-room.js';
 
 const digest = '5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8';
 
@@ -117,6 +118,7 @@ const refused: readonly (readonly [name: string, value: string, allowed: RegExp]
   ['WHATSAPP_PROBE_HOST', 'metrics.internal', /must be an IP address or localhost/],
   ['WHATSAPP_PROBE_PORT', '70000', /must be a whole number from 0 to 65535/],
   ['WHATSAPP_MAX_SESSIONS', '0', /must be a whole number from 1 to 100/],
+  ['WHATSAPP_MAX_STARTS', '0', /must be a whole number from 1 to 100/],
   ['WHATSAPP_RESTARTS_MAX', '0', /must be a whole number from 1 to 1000/],
   ['WHATSAPP_RESTART_WINDOW_S', '1.5', /must be a whole number from 1 to 86400/],
   ['WHATSAPP_BACKOFF_MAX_S', '3601', /must be a whole number from 1 to 3600/],
@@ -178,7 +180,9 @@ describe('configuration', () => {
       timeZone: null,
       logLevel: 'info',
       probe: { host: '127.0.0.1', port: 9_790, isGiven: false },
-      maxSessions: 4,
+      maxSessions: roomByMemory(totalmem(), process.constrainedMemory()).sessions,
+      maxSessionsBy: roomByMemory(totalmem(), process.constrainedMemory()).by,
+      maxStarts: availableParallelism(),
       restartsMax: 10,
       recycling: { memoryMb: 2_048, days: 0 },
       sendTtlS: 3_600,

@@ -1,0 +1,35 @@
+/** How many sessions all living supervisors together can still take, and how many they can run. */
+export interface Places {
+  readonly room: number;
+  readonly capacity: number;
+}
+
+/** null: no supervisor is alive, or none that tells it. */
+export function parsePlaces(text: string | null): Places | null {
+  const match = /^(\d{1,9}) (\d{1,9})$/.exec(text ?? '');
+  return match ? { room: Number(match[1]), capacity: Number(match[2]) } : null;
+}
+
+/**
+ * The places for a start that waits. null: none waits, or no supervisor is known that could take it. The parameters are values in
+ * Redis: `start` and `endedStart` of the session, and the places.
+ */
+export function placesForStart(
+  start: string | null,
+  endedStart: string | null,
+  places: string | null,
+): Places | null {
+  return start === null || start === endedStart ? null : parsePlaces(places);
+}
+
+const fullWords = 'every supervisor is full';
+
+/** Why a start still waits. */
+export function waitingSentence({ room, capacity }: Places): string {
+  if (room === 0) return `${fullWords}: ${capacity} sessions of ${capacity}`;
+  return 'the start waits for its turn: a supervisor starts only a few sessions at a time';
+}
+
+export function saysFull(sentence: string | null): boolean {
+  return sentence?.startsWith(fullWords) ?? false;
+}

@@ -273,7 +273,8 @@ describe('a key that is bound to a session', () => {
 
   it('is refused what is about all sessions, whatever its scope', async () => {
     const forUnbound = routes.filter(({ isForUnbound }) => isForUnbound).map(nameOf);
-    const wanted = ['DELETE /api/keys/{name}', 'GET /api/keys', 'GET /metrics', 'POST /api/keys'];
+    const keyPaths = ['DELETE /api/keys/{name}', 'GET /api/keys', 'POST /api/keys'];
+    const wanted = [...keyPaths, 'GET /api/supervisors', 'GET /metrics'];
     for (const name of wanted) assert.ok(forUnbound.includes(name), name);
     const { headers } = callers.find(({ scope }) => scope === 'admin') ?? assert.fail();
     for (const route of routes.filter(({ isForUnbound }) => isForUnbound)) {

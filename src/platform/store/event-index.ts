@@ -97,7 +97,10 @@ const indexScript = luaScript<[RawEdges, RawEdges, string, string, RawIndexed[],
    if isWanted(default) then own, lastOwn = cursorOf(KEYS[2], ARGV[2], math.min(max, 8)), '' end
    local ownMs, ownNumber = string.match(ARGV[2], '^.(%d+)-(%d+)$')
    ownMs, ownNumber = tonumber(ownMs or -1), tonumber(ownNumber or -1)
-   local function isAfterOwnStart() return index.ms > ownMs or index.ms == ownMs and index.number > ownNumber end
+   local function isAfterOwnStart()
+     local ms, number = index.time()
+     return ms > ownMs or ms == ownMs and number > ownNumber
+   end
    local function lookUp(session, id)
      if not isWanted(session) or not string.match(session, '^[a-z0-9-]+$') then return nil end
      if session ~= default then return find(session, id) end

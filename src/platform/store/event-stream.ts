@@ -123,16 +123,22 @@ export const streamsLua = `local function valueOf(entry, name)
          page, at = redis.call('XRANGE', key, start, '+', 'COUNT', few), 1
          start = #page == few and '(' .. page[few][1] or nil
        end
-       cursor.entry = page[at]
-       if not cursor.entry then return end
-       local ms, number = string.match(cursor.entry[1], '^(%d+)-(%d+)$')
-       cursor.ms, cursor.number = tonumber(ms), tonumber(number)
+       cursor.entry, cursor.ms = page[at], nil
+     end
+     function cursor.time()
+       if not cursor.ms then
+         local ms, number = string.match(cursor.entry[1], '^(%d+)-(%d+)$')
+         cursor.ms, cursor.number = tonumber(ms), tonumber(number)
+       end
+       return cursor.ms, cursor.number
      end
      function cursor.isBefore(other)
        if not other or not other.entry then return cursor.entry ~= nil end
        if not cursor.entry then return false end
-       if cursor.ms == other.ms then return cursor.number < other.number end
-       return cursor.ms < other.ms
+       local ms, number = cursor.time()
+       local otherMs, otherNumber = other.time()
+       if ms == otherMs then return number < otherNumber end
+       return ms < otherMs
      end
      cursor.advance()
      return cursor

@@ -116,6 +116,19 @@ describe('GET /api/events', () => {
     });
   }
 
+  it('takes a list of sessions, and refuses one that does not exist', async () => {
+    const [all, listed] = [
+      await listen({ query: '?sessions=*' }),
+      await listen({ query: '?sessions=default' }),
+    ];
+    await writer.messages('hello');
+    for (const client of [all, listed]) assert.deepEqual(types(await client.untilCount(1)), ['message']);
+    const response = await replica.get('/api/events?sessions=default,nobody');
+    assert.equal(response.status, 404);
+    const { error } = (await response.json()) as { error: { code: string } };
+    assert.equal(error.code, 'session_not_found');
+  });
+
   it('answers HEAD at once, and refuses other methods', async () => {
     const head = await replica.get('/api/events', { method: 'HEAD' });
     assert.equal(head.status, 200);

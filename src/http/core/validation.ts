@@ -43,7 +43,8 @@ export function invalidRequest(
 
 /** As many of the issues as fit, at least one, and how many more there are. */
 function summaryOf(listed: readonly Issue[], count: number): string {
-  const sentences = listed.map(sentenceOf);
+  // The names come from the client, and may have line ends.
+  const sentences = listed.map((issue) => sentenceOf(issue).replaceAll(/\s+/g, ' '));
   while (sentences.length > 1 && sentences.join('; ').length > longestSentence) sentences.pop();
   const more = count - sentences.length;
   return [...sentences, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');

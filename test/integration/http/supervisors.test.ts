@@ -25,7 +25,7 @@ describe('GET /api/supervisors', async () => {
   it('has those that are alive, and those of the version before by their room alone', async () => {
     assert.deepEqual(await supervisors(), { ok: true, count: 0, supervisors: [] });
     await registerSupervisor(redis, 'a-host-7-1f2e', supervisorFacts(3, 2), 60_000);
-    await registerSupervisor(redis, 'gone', supervisorFacts(3, 2), 1);
+    await registerSupervisor(redis, 'gone', supervisorFacts(3, 2), 0);
     await redis.zadd(supervisorsKey, Date.now() + 50_000, 'earlier-9-0000');
     await redis.hset(supervisorRoomKey, 'earlier-9-0000', 1);
     const { host, version, since } = supervisorFacts(0);

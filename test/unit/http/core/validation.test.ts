@@ -34,4 +34,9 @@ describe('the input of an operation', () => {
       assert.deepEqual(read({ limit }), { limit });
     }
   });
+
+  it('is refused in one line, whatever names the client made up', () => {
+    const { message } = invalidRequest([{ path: 'a\nb\u2028c', message: 'unknown field' }]);
+    assert.equal(message, 'a b c: unknown field');
+  });
 });

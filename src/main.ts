@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readArguments, runCommand } from './platform/command-line.js';
 import { requireBrowser } from './platform/config/browser-executable.js';
 import { type Config, loadConfig } from './platform/config/config.js';
-import { loadOrMakeCredentialsKey } from './platform/credentials-keys.js';
+import { usedCredentialsKeys } from './platform/credentials-keys.js';
 import { lockDataDirectory } from './platform/data-directory.js';
 import { startEmbeddedRedis } from './platform/embedded-redis/embedded-redis.js';
 import { requireUsableAddress } from './platform/listen.js';
@@ -46,7 +46,7 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
     if (!stopping.aborted) await Promise.race([started, once(stopping, 'abort')]);
   };
   if (config.role !== 'http') {
-    const credentialsKeys = await credentialsKeysFor(config);
+    const credentialsKeys = await usedCredentialsKeys(config);
     const supervisor = await createSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
     if (http !== null) supervisor.metrics.followHttp(http);
     supervised = preflight.verdict.then(() => supervisor.start());
@@ -110,12 +110,6 @@ async function startLocalRedis(
   const redis = await startEmbeddedRedis({ dataDir: config.dataDir, log, signal: stopping });
   parts.push({ stop: () => redis.stop() });
   return redis.url;
-}
-
-/** With the embedded Redis, a key is made if none is set. It is stored as safely as the profile beside it. */
-async function credentialsKeysFor(config: Config): Promise<Config['credentialsKeys']> {
-  if (config.redisUrl !== null || config.credentialsKeys.length > 0) return config.credentialsKeys;
-  return [await loadOrMakeCredentialsKey(config.dataDir)];
 }
 
 async function createSupervisor(

@@ -38,7 +38,7 @@ export const exitReasons = {
   login_missing: { counted: false, delay: 'first-at-once', restartLevel: 'browser', doubtsProfile: true },
   /** Disk or Redis failed while the login was being restored. */
   restore_failed: { counted: false, delay: 'backoff', restartLevel: 'browser' },
-  /** The only copy of the login is a backup that no configured key decrypts. */
+  /** No configured key decrypts the only copy of the login, or the password of the proxy. */
   credentials_unreadable: { counted: false, delay: 'backoff', restartLevel: 'browser' },
   profile_unusable: { counted: false, delay: 'backoff', restartLevel: 'browser' },
   browser_failed_to_start: { counted: true, delay: 'backoff', restartLevel: 'browser' },

@@ -1,6 +1,24 @@
 import { z } from 'zod';
 import { bounds } from './bounds.js';
 import { jsonBytes } from './json-size.js';
+import { proxyInputSchema, storedProxySchema, unreadableProxy } from './proxy.js';
+
+/** Which chats are ignored: their messages are not told as events. Without a configuration, stories and channels are. */
+export const ignoreSchema = z.object({
+  stories: z
+    .boolean()
+    .catch(true)
+    .describe('messages of `status@broadcast`; else told with a `type` that begins with `story_`'),
+  channels: z
+    .boolean()
+    .catch(true)
+    .describe('messages of `…@newsletter`; else told with a `type` that begins with `channel_`'),
+  groups: z.boolean().catch(false).describe('messages of groups'),
+});
+
+export type Ignore = z.infer<typeof ignoreSchema>;
+
+const usuallyIgnored: Ignore = { stories: true, channels: true, groups: false };
 
 /**
  * What is configured of a session. It is kept in the register in Redis, and beside the session's profile: a supervisor that starts a
@@ -8,6 +26,8 @@ import { jsonBytes } from './json-size.js';
  */
 export const sessionConfigSchema = z.object({
   metadata: z.record(z.string(), z.string()).catch({}),
+  ignore: ignoreSchema.catch(usuallyIgnored),
+  proxy: storedProxySchema.nullable().default(null).catch(unreadableProxy),
 });
 
 export type SessionConfig = z.infer<typeof sessionConfigSchema>;
@@ -20,7 +40,12 @@ export const sessionRecordSchema = sessionConfigSchema.extend({
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
 
 /** The record of a session that nobody has configured, and in place of one that cannot be read. */
-export const unconfigured: SessionRecord = { metadata: {}, created_at: null };
+export const unconfigured: SessionRecord = {
+  metadata: {},
+  ignore: usuallyIgnored,
+  proxy: null,
+  created_at: null,
+};
 
 const metadataRule = `must be texts by name, as in { "team": "sales" }, with at most ${bounds.metadata} bytes of JSON`;
 
@@ -31,6 +56,46 @@ export const sessionChangesSchema = {
     .refine((metadata) => jsonBytes(metadata) <= bounds.metadata, { error: metadataRule })
     .optional()
     .describe('texts of your own, by name; replaces all that were there'),
+  ignore: z
+    .strictObject(
+      { stories: flag('stories'), channels: flag('channels'), groups: flag('groups') },
+      { error: 'must be an object of stories, channels and groups, each true or false' },
+    )
+    .optional()
+    .describe(
+      'whose messages are not told as events: a field that is left out stays as it is, at first stories and channels true, groups false',
+    ),
+  proxy: proxyInputSchema
+    .nullable()
+    .optional()
+    .describe(
+      'of the browser of the session, replaced as a whole; null: none; takes effect at the next start of the browser',
+    ),
 };
 
-export type SessionChanges = { readonly [Field in keyof SessionConfig]?: SessionConfig[Field] | undefined };
+function flag(name: keyof Ignore) {
+  return ignoreSchema.shape[name].unwrap().optional();
+}
+
+export interface SessionChanges {
+  readonly metadata?: SessionConfig['metadata'] | undefined;
+  readonly ignore?: { readonly [Name in keyof Ignore]?: boolean | undefined } | undefined;
+  readonly proxy?: SessionConfig['proxy'] | undefined;
+}
+
+/** The record after these changes. */
+export function withChanges(
+  record: SessionRecord,
+  { metadata, ignore = {}, proxy }: SessionChanges,
+): SessionRecord {
+  return {
+    ...record,
+    metadata: metadata ?? record.metadata,
+    proxy: proxy === undefined ? record.proxy : proxy,
+    ignore: {
+      stories: ignore.stories ?? record.ignore.stories,
+      channels: ignore.channels ?? record.ignore.channels,
+      groups: ignore.groups ?? record.ignore.groups,
+    },
+  };
+}

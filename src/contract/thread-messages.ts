@@ -2,6 +2,7 @@ import type { BoundName } from './bounds.js';
 import type { IncarnationExit } from './exit-reasons.js';
 import type { LogoutResult } from './intent.js';
 import type { PasskeyOutcome } from './passkey.js';
+import type { Ignore } from './session-record.js';
 import type { Account, Fence, RunFacts, SessionState } from './status.js';
 import type { CommandName } from './worker-commands.js';
 
@@ -31,6 +32,8 @@ export interface ThreadData {
   readonly isLinked: boolean;
   /** The storage of a login that did not reach the disk. It is restored into the page before the page loads. */
   readonly loginStorage: LoginStorage | null;
+  /** Whose messages are not told as events. */
+  readonly ignore: Ignore;
   readonly redisUrl: string;
   readonly webVersion: string | null;
   /** What the phone lists under Linked devices. */

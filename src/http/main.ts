@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { OperatorError } from '../contract/errors.js';
 import type { FromHttp, ToHttp } from '../contract/http-process-messages.js';
 import { loadConfig } from '../platform/config/config.js';
+import { usedCredentialsKeys } from '../platform/credentials-keys.js';
 import { createLogger } from '../platform/logger.js';
 import { watchLoopDelay } from '../platform/loop-delay.js';
 import { setOwnOomScore } from '../platform/proc.js';
@@ -27,7 +28,8 @@ async function main(): Promise<void> {
   if (message?.type !== 'serve') return;
 
   const configured = loadConfig('all', process.env);
-  const config = { ...configured, port: message.port ?? configured.port };
+  const credentialsKeys = await usedCredentialsKeys(configured);
+  const config = { ...configured, credentialsKeys, port: message.port ?? configured.port };
   const log = createLogger(config.logLevel);
   endWhenUnhandled(log);
   watchLoopDelay(log.child({ part: 'http' }));

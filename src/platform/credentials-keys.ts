@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { writePrivateFile } from './files.js';
 
-/** A key that encrypts the backup of credentials. Printing it reveals nothing. */
+/** A key that encrypts the backup of credentials, and the logins of proxies. Printing it reveals nothing. */
 export interface CredentialsKey {
   /** Derived from the key; identifies it without revealing it. */
   readonly id: string;
@@ -35,6 +35,18 @@ export async function loadOrMakeCredentialsKey(dataDir: string): Promise<Credent
     throw unusableKeyFile(file, cause);
   });
   return parseCredentialsKey(text) as CredentialsKey;
+}
+
+interface KeyConfig {
+  readonly redisUrl: string | null;
+  readonly dataDir: string;
+  readonly credentialsKeys: readonly CredentialsKey[];
+}
+
+/** With the embedded Redis, a key is made if none is set. It is stored as safely as the profile beside it. */
+export async function usedCredentialsKeys(config: KeyConfig): Promise<readonly CredentialsKey[]> {
+  if (config.redisUrl !== null || config.credentialsKeys.length > 0) return config.credentialsKeys;
+  return [await loadOrMakeCredentialsKey(config.dataDir)];
 }
 
 /** Loads the key from a data directory. null: there is none. Throws as {@link loadOrMakeCredentialsKey}. */

@@ -120,7 +120,7 @@ export class SessionWorker {
 
   #attach(browser: MessagePort): void {
     const { data, log, post } = this.#options;
-    const { timing, deviceName, webVersion, loginStorage, isLinked, relaysPasskey } = data;
+    const { timing, deviceName, webVersion, loginStorage, isLinked, relaysPasskey, ignore } = data;
     const state = this.#state;
     const client: WhatsAppClient = new WhatsAppClient({
       browser,
@@ -133,6 +133,7 @@ export class SessionWorker {
       callTimeoutMs: timing.pageCheckTimeoutMs,
       pairingCodeMs: timing.pairingCodeMs,
       relaysPasskey,
+      ignore,
       events: {
         onQr: (text) => void linking.onQr(text),
         onPairingCode: () => linking.onPairingCode(),

@@ -9,10 +9,12 @@ import type { Redis } from '../platform/redis/connection.js';
 import type { BrowserMemory } from './browser/browser-memory.js';
 import { Incarnation } from './incarnation.js';
 import type { RunRecorder } from './metrics/run-recorder.js';
+import { nameProxy } from './name-proxy.js';
 import { isQuiet } from './recycling/quiet.js';
 import { type Recycling, untilRecyclingDue } from './recycling/recycler.js';
 import { type RestartParts, recycle, restart } from './restart.js';
 import { type GiveUp, RestartPolicy } from './restart-policy.js';
+import type { SessionConfiguration } from './session-configuration.js';
 import type { ThreadRpc } from './thread-rpc.js';
 import type { WarmThread } from './warm-thread.js';
 
@@ -29,6 +31,7 @@ export interface RunContext {
 }
 
 interface LoopOptions extends RunContext, RestartParts {
+  readonly configuration: SessionConfiguration;
   /** The run was asked to end. Not aborted by a lost lease, which kills the browser by itself. */
   readonly ending: AbortSignal;
   readonly onState: (state: SessionState, account: Account | null) => void;
@@ -94,15 +97,19 @@ export class IncarnationLoop {
 
   /** Runs one incarnation; resolves to why it ended, or to null when the run is over first. */
   async #runIncarnation(): Promise<IncarnationEnd | null> {
-    const { availability, browser, publisher, ending, over } = this.#options;
+    const { availability, browser, configuration, publisher, ending, over } = this.#options;
     this.#incarnation = null;
     availability.update(null, 'starting');
+    let proxy: string | null = null;
     try {
+      await configuration.read(over);
       const { isLinked, account } = await browser.prepare(over);
       publisher.account = account;
       // The thread loads its modules while the browser starts.
       this.#incarnation = this.#startIncarnation(isLinked);
-      this.#incarnation.attach(await browser.open(ending));
+      const opened = await browser.open(ending);
+      proxy = opened.proxy?.server ?? null;
+      this.#incarnation.attach(opened);
       this.#browserFailure = null;
     } catch (error) {
       if (over.aborted) return null;
@@ -113,7 +120,7 @@ export class IncarnationLoop {
     }
     const life = new AbortController();
     const { ended, commands } = this.#incarnation;
-    const failed = ended.then((exit) => ({ type: 'failed', exit }) as const);
+    const failed = ended.then((exit) => ({ type: 'failed', exit: nameProxy(exit, proxy) }) as const);
     const due = this.#untilRecyclingDue(commands, AbortSignal.any([life.signal, over]));
     try {
       return await unlessAborted(Promise.race([failed, due]), over);
@@ -126,8 +133,8 @@ export class IncarnationLoop {
   }
 
   #startIncarnation(isLinked: boolean): Incarnation {
-    const { config, threads, redisUrl, recorder, browser, publisher, onState, onFenced, inBackground } =
-      this.#options;
+    const { config, configuration, threads, redisUrl, recorder, browser, publisher } = this.#options;
+    const { onState, onFenced, inBackground } = this.#options;
     recorder.recordIncarnationStart();
     const incarnation = new Incarnation({
       thread: threads.take(),
@@ -140,6 +147,7 @@ export class IncarnationLoop {
         relaysPasskey: config.relaysPasskey,
         isLinked,
         loginStorage: browser.loginStorage,
+        ignore: configuration.record.ignore,
         redisUrl,
         webVersion: config.webVersion,
         deviceName: config.deviceName,

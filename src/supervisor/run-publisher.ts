@@ -38,7 +38,7 @@ interface PublisherOptions {
   readonly session: string;
   readonly token: string;
   readonly startId: string;
-  readonly record: SessionRecord;
+  readonly record: () => SessionRecord;
   readonly heartbeatTtlMs: number;
   readonly facts: Omit<RunFacts, 'session' | 'epoch' | 'incarnation' | 'restarts'>;
   /** The run has a new epoch. */
@@ -117,7 +117,7 @@ export class RunPublisher {
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     const { redis, session, record } = this.#options;
-    await this.#retry(() => restoreSession(redis, session, record));
+    await this.#retry(() => restoreSession(redis, session, record()));
     this.#options.log.warn(
       { epoch: claim.epoch },
       'Redis lost data of the running session; wrote them again',

@@ -13,13 +13,14 @@ import { IncarnationLoop, type RunContext } from './incarnation-loop.js';
 import type { Lease } from './lease.js';
 import { type Ending, endInOrder } from './run-ending.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
+import { SessionConfiguration } from './session-configuration.js';
 
 export interface RunOptions extends RunContext {
   /** The id of the start that began this run. */
   readonly startId: string;
   /** The token of the job's lock. */
   readonly token: string;
-  /** What is configured of the session. */
+  /** What is configured of the session, as it was read when the run began. */
   readonly record: SessionRecord;
   readonly lease: Lease;
   readonly supervisorId: string;
@@ -56,7 +57,7 @@ export class SessionRun {
   #refencing: Promise<void> | null = null;
 
   constructor(options: RunOptions) {
-    const { config, redis, session, lease, token, startId, record, recorder, log } = options;
+    const { config, redis, session, lease, token, startId, recorder, log } = options;
     const { timing } = config;
     const epoch = () => this.#publisher.fence.epoch;
     const inBackground = (work: Promise<unknown>) => this.#inBackground(work);
@@ -67,8 +68,13 @@ export class SessionRun {
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: recorder.onBound,
     });
+    const configuration = new SessionConfiguration({
+      ...{ redis, session, record: options.record, keys: config.credentialsKeys, log },
+    });
+    const record = () => configuration.record;
     this.#browser = new SessionBrowser({
       ...{ config, session, record, lease, snapshots, epoch, log },
+      proxy: () => configuration.proxy,
       forced: this.#forced,
     });
     this.#backup = new CredentialsBackup({
@@ -105,6 +111,7 @@ export class SessionRun {
     });
     this.#loop = new IncarnationLoop({
       ...options,
+      configuration,
       browser: this.#browser,
       backup: this.#backup,
       publisher: this.#publisher,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { JobView } from '../../src/contract/command-jobs.js';
 import type { OutputOf } from '../../src/contract/operations.js';
+import { type Ignore, unconfigured } from '../../src/contract/session-record.js';
 import type { Status } from '../../src/contract/status.js';
 import type { Message } from '../../src/contract/whatsapp.js';
 import { apiCaller, eventsOf } from '../support/api-caller.js';
@@ -240,6 +241,40 @@ test('stories and channels are no events', async () => {
   assert.deepEqual(bodies(), ['after both']);
   const listed = await call<OutputOf<'chats'>>('/api/chats?limit=100');
   assert.ok(listed.body.chats.every(({ id }) => id !== 'status@broadcast'));
+});
+
+test('stories and channels are events where they are configured, and groups are none', async () => {
+  const [from, group] = ['15550008882', '120363000000000019@g.us'];
+  const restartWith = async (ignore: Ignore) => {
+    const response = await fetch(`${await product.url()}/api/sessions/default`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ignore }),
+    });
+    assert.equal(response.status, 200);
+    await product.post('/api/stop');
+    await product.post('/api/auth/start');
+    await product.until((s) => s.ready, 'ready again');
+  };
+  await stage.whatsApp.phone.setChat(group, { name: 'Team', participants: [from] });
+  await restartWith({ stories: false, channels: false, groups: true });
+  const listener = await listenToEvents(await product.url(), { query: '?types=message' });
+  await stage.whatsApp.phone.receive({ from, chat: 'status@broadcast', body: 'a story' });
+  await stage.whatsApp.phone.receive({ from, chat: '120363000000000009@newsletter', body: 'a post' });
+  await stage.whatsApp.phone.receive({ from, chat: group, body: 'in a group' });
+  await stage.whatsApp.phone.receive({ from, body: 'after all' });
+  const told = () =>
+    listener.events.map(({ body }) => body.data as Message).map(({ type, body }) => [type, body]);
+  await eventually(() => told().some(([, body]) => body === 'after all'), {
+    message: 'the message after them',
+  });
+  listener.close();
+  assert.deepEqual(told(), [
+    ['story_chat', 'a story'],
+    ['channel_chat', 'a post'],
+    ['chat', 'after all'],
+  ]);
+  await restartWith(unconfigured.ignore);
 });
 
 for (const [count, chats] of [

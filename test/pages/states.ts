@@ -2,6 +2,7 @@ import { toBuffer } from 'qrcode';
 import { ApiError } from '../../src/contract/errors.js';
 import { passkeyRetriesMax } from '../../src/contract/passkey.js';
 import { passkeyCommand } from '../../src/contract/passkey-command.js';
+import { unconfigured } from '../../src/contract/session-record.js';
 import { localAdmin } from '../../src/http/auth/authenticate.js';
 import type { Caller } from '../../src/http/core/caller.js';
 import { guestQrPage } from '../../src/http/pages/guest-qr-page.js';
@@ -206,7 +207,7 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
 }
 
 function listed(session: string, { status }: QrPageView) {
-  return [{ session, created_at: null, metadata: {}, status: { ...status, session } }];
+  return [{ session, ...unconfigured, status: { ...status, session } }];
 }
 
 function withError(view: QrPageView, last_error: string): QrPageView {

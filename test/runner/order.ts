@@ -7,7 +7,7 @@ export const longestFirst: readonly string[] = `
   integration/supervisor/commands/sends-per-chat faults/thread e2e/access-pages integration/supervisor/restarts
   integration/runner/runner integration/whatsapp-web/login integration/platform/redis/failovers
   integration/supervisor/data-loss e2e/recycling integration/whatsapp-web/sending-faults e2e/field-reports
-  e2e/replicas faults/snapshots integration/platform/redis/rights integration/whatsapp-web/today
+  e2e/replicas e2e/proxy faults/snapshots integration/platform/redis/rights integration/whatsapp-web/today
   integration/supervisor/malformed-starts e2e/commands integration/platform/redis/topologies integration/whatsapp-web/pairing
   integration/http/core/body integration/supervisor/runs integration/supervisor/ends faults/http`
   .trim()

@@ -7,7 +7,7 @@ const directories = ['test/unit/', 'test/integration/'];
 
 const leftOut = {
   'opens a browser': `
-    unit/supervisor/browser/browser integration/supervisor/browser/browser-identity integration/supervisor/browser/local-network integration/page-contract/page-contract
+    unit/supervisor/browser/browser integration/supervisor/browser/browser-identity integration/supervisor/browser/local-network integration/supervisor/browser/proxy integration/page-contract/page-contract
     integration/session-worker/whatsapp/pinned-page integration/whatsapp-web/faults
     integration/whatsapp-web/library-today integration/whatsapp-web/login integration/whatsapp-web/messages
     integration/whatsapp-web/field-reports integration/whatsapp-web/pairing integration/whatsapp-web/passkey integration/whatsapp-web/passkey-ceremony integration/support/owner-browser integration/passkey/link

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import puppeteer from 'puppeteer';
 import { messageOf } from '../../src/contract/errors.js';
+import { unconfigured } from '../../src/contract/session-record.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { deferred, pause, withDeadline } from '../../src/platform/deadline.js';
 import { WhatsAppClient } from '../../src/session-worker/whatsapp/client.js';
@@ -50,6 +51,7 @@ export async function openLogin(whatsApp: WhatsAppWeb, profileDir: string): Prom
     callTimeoutMs: 60_000,
     pairingCodeMs: 180_000,
     relaysPasskey: false,
+    ignore: unconfigured.ignore,
     events: {
       onQr(text) {
         qr = text;

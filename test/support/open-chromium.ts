@@ -4,7 +4,7 @@ import puppeteer, { type Page } from 'puppeteer';
 import { preparedPage } from '../../src/contract/names.js';
 import { loadConfig } from '../../src/platform/config/config.js';
 import { PortTransport } from '../../src/session-worker/whatsapp/port-transport.js';
-import { endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
+import { type BrowserProxy, endlessLease, launchBrowser } from '../../src/supervisor/browser/browser.js';
 import { browserSettings } from '../../src/supervisor/browser/browser-settings.js';
 import { chromeArgsVariable } from './chrome-args.js';
 import { eventually } from './eventually.js';
@@ -20,6 +20,7 @@ interface Options {
   /** Parent directory of the profile. */
   readonly dir: string;
   readonly chromeArgs?: readonly string[];
+  readonly proxy?: BrowserProxy;
   readonly environment?: Readonly<Record<string, string>>;
   /** false: started without the arguments that set the browser's identity. */
   readonly hasIdentity?: boolean;
@@ -27,7 +28,7 @@ interface Options {
 
 /** Starts a real Chromium as the product does, with the prepared page for the thread. */
 export async function openChromium(options: Options): Promise<OpenChromium> {
-  const { dir, chromeArgs = [], environment = {}, hasIdentity = true } = options;
+  const { dir, chromeArgs = [], environment = {}, proxy = null, hasIdentity = true } = options;
   const config = loadConfig('all', {
     ...process.env,
     WHATSAPP_CHROME_ARGS: chromeArgsVariable(chromeArgs),
@@ -39,6 +40,7 @@ export async function openChromium(options: Options): Promise<OpenChromium> {
   const browser = await launchBrowser({
     ...settings,
     ...(hasIdentity ? {} : bare),
+    proxy,
     timing: { browserStartMs: 60_000, guardTimeoutMs: 600_000 },
     profileDir: mkdtempSync(join(dir, 'profile-')),
     lease: endlessLease(),

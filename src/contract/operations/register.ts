@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defaultSession, sessionNameSchema } from '../names.js';
-import { sessionChangesSchema, sessionConfigSchema } from '../session-record.js';
+import { proxyViewSchema } from '../proxy.js';
+import { ignoreSchema, sessionChangesSchema, sessionConfigSchema, unconfigured } from '../session-record.js';
 import { sessionStates, statusSchema } from '../status.js';
 import { readyStatus } from './examples.js';
 import { operation } from './operation.js';
@@ -14,6 +15,8 @@ const sessionSchema = z.object({
     .nullable()
     .describe('null: not known, as of `default`, which is there by itself'),
   metadata: sessionConfigSchema.shape.metadata,
+  ignore: ignoreSchema.describe('whose messages are not told as events'),
+  proxy: proxyViewSchema.nullable().describe('of the browser of the session'),
   status: statusSchema,
 });
 
@@ -31,6 +34,8 @@ const exampleView: SessionView = {
   session: 'sales',
   created_at: '2026-01-01T09:58:00.000Z',
   metadata: { team: 'sales' },
+  ignore: unconfigured.ignore,
+  proxy: { server: 'http://proxy.lan:3128' },
   status: { ...readyStatus, session: 'sales' },
 };
 
@@ -105,7 +110,12 @@ export const registerOperations = {
     mayCreate: true,
     errors: ['session_not_found', 'too_many_sessions'],
     example: {
-      input: { session: 'sales', metadata: { team: 'sales' }, start: true },
+      input: {
+        session: 'sales',
+        metadata: { team: 'sales' },
+        proxy: { server: 'http://proxy.lan:3128' },
+        start: true,
+      },
       output: { ok: true, ...exampleView },
     },
   }),

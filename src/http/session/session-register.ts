@@ -4,8 +4,10 @@ import { defaultSession, isSessionName } from '../../contract/names.js';
 import type { SessionView } from '../../contract/operations/register.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
 import { placesForStart } from '../../contract/places.js';
-import type { SessionChanges } from '../../contract/session-record.js';
+import { type ProxyInput, proxyView, type StoredProxy } from '../../contract/proxy.js';
 import { parseHeartbeat } from '../../contract/status.js';
+import type { Config } from '../../platform/config/config.js';
+import { sealProxyLogin } from '../../platform/proxy-login.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
   findSessions,
@@ -30,8 +32,8 @@ export interface SessionRegister {
   list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
   /** The names of all. */
   names(): Promise<readonly string[]>;
-  /** Whether it is new. Throws `too_many_sessions`. */
-  put(name: string, changes: SessionChanges): Promise<boolean>;
+  /** Whether it is new. Throws `too_many_sessions`, and `invalid_request` for a password that cannot be encrypted here. */
+  put(name: string, changes: Omit<InputOf<'putSession'>, 'session' | 'start'>): Promise<boolean>;
   /** Returns false if the session has a run: end that first. */
   remove(name: string): Promise<boolean>;
 }
@@ -41,15 +43,23 @@ const pageSize = 1_000;
 
 export function createSessionRegister(
   redis: Redis,
-  configured: Omit<ConfiguredSession, 'session'>,
+  configured: Omit<ConfiguredSession, 'session'> & Pick<Config, 'credentialsKeys'>,
 ): SessionRegister {
+  function storedProxy(session: string, { server, username, password }: ProxyInput): StoredProxy {
+    if (username === undefined || password === undefined) return { server, login: null };
+    const [key] = configured.credentialsKeys;
+    if (key === undefined) throw withoutKey();
+    return { server, login: sealProxyLogin({ username, password }, key, { session, server }) };
+  }
+
   function viewOf({ session, record, texts }: ListedSession): SessionView {
     const [stored = null, beat = null, start = null, ended = null, places = null] = texts;
     const heartbeat = parseHeartbeat(beat);
     const waiting = heartbeat === 'live' ? null : placesForStart(start, ended, places);
     const state = stored === null ? null : tryParseStatus(stored);
     const status = effectiveStatus(state, heartbeat, waiting, { ...configured, session });
-    return { session, created_at: record.created_at, metadata: record.metadata, status };
+    const { created_at, metadata, ignore, proxy } = record;
+    return { session, created_at, metadata, ignore, proxy: proxyView(proxy), status };
   }
 
   return {
@@ -95,7 +105,8 @@ export function createSessionRegister(
 
     names: () => viaRedis(() => sessionNames(redis)),
 
-    async put(name, changes) {
+    async put(name, { proxy, ...others }) {
+      const changes = { ...others, proxy: proxy && storedProxy(name, proxy) };
       const result = await viaRedis(() => putSession(redis, name, changes));
       if (result === 'full') throw tooManySessions();
       return result === 'made';
@@ -110,6 +121,12 @@ export function sessionNotFound(name: string): ApiError {
   return new ApiError('session_not_found', `there is no session ${name}`, {
     httpHint: `PUT /api/sessions/${name} makes it`,
   });
+}
+
+function withoutKey(): ApiError {
+  const message =
+    'cannot be stored without WHATSAPP_CREDENTIALS_KEY, which encrypts it: set it here and for all supervisors';
+  return invalidRequest([{ path: 'proxy.password', message }]);
 }
 
 function notAName(): ApiError {

@@ -14,6 +14,7 @@ import {
   type SessionRecord,
   sessionRecordSchema,
   unconfigured,
+  withChanges,
 } from '../../contract/session-record.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
@@ -57,11 +58,10 @@ export async function putSession(
   name: string,
   changes: SessionChanges,
 ): Promise<'made' | 'changed' | 'full'> {
-  const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   for (;;) {
     const [stored = null] = await findScript(redis, [registerKey], [name]);
     const before = recordOf(name, stored) ?? { ...unconfigured, created_at: new Date().toISOString() };
-    const record = { ...before, ...given };
+    const record = withChanges(before, changes);
     const { wiped, account } = sessionKeys(name);
     const args = [name, stored ?? '', JSON.stringify(record), bounds.sessions];
     const result = await putScript(redis, [...keys, wiped, account], args);

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Page } from 'puppeteer';
 import { pageNeeds } from '../../contract/page-needs.js';
+import type { Ignore } from '../../contract/session-record.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import { deferred, withDeadline } from '../../platform/deadline.js';
@@ -62,6 +63,8 @@ interface ClientOptions {
   readonly pairingCodeMs: number;
   /** The page's requests for a passkey go to `onPasskeyAsked`. */
   readonly relaysPasskey: boolean;
+  /** Whose messages are not told. */
+  readonly ignore: Ignore;
   readonly events: ClientEvents;
 }
 
@@ -201,7 +204,11 @@ export class WhatsAppClient {
   }
 
   async #onSynced(): Promise<void> {
-    const examination = await this.#calls.call('setUpSyncedPage', { needs: pageNeeds }, examinationMs);
+    const examination = await this.#calls.call(
+      'setUpSyncedPage',
+      { needs: pageNeeds, ignore: this.#options.ignore },
+      examinationMs,
+    );
     this.#options.events.onExamined(examination, true);
     void this.#keepStartPage(examination);
   }

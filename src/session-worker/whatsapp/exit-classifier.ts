@@ -16,7 +16,9 @@ const networkErrors: Readonly<Record<string, string>> = {
   ERR_ADDRESS_UNREACHABLE: 'there is no route to it',
   ERR_NETWORK_CHANGED: 'the network changed',
   ERR_PROXY_CONNECTION_FAILED: 'the proxy could not be reached',
+  ERR_SOCKS_CONNECTION_FAILED: 'the proxy could not be reached, or could not reach it',
   ERR_TUNNEL_CONNECTION_FAILED: 'the proxy refused the tunnel',
+  ERR_INVALID_AUTH_CREDENTIALS: 'the proxy asks for a user name and a password, or refused them',
   ERR_EMPTY_RESPONSE: 'its response was empty',
   ERR_TIMED_OUT: 'it did not answer in time',
 };
@@ -84,6 +86,8 @@ export function exitOfStartDeadline(
 }
 
 export function exitOfHttpError(status: number): IncarnationExit {
+  // Only a proxy answers this.
+  if (status === 407) return unreachable(`${networkErrors.ERR_INVALID_AUTH_CREDENTIALS} (HTTP 407)`);
   return unreachable(`it answered HTTP ${status}`);
 }
 

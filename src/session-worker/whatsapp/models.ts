@@ -50,9 +50,16 @@ export function toPageNote(message: unknown): PageNote | null {
 /** Empty: it is malformed. */
 function toChatEvent(event: unknown): ChatEvent | [] {
   const { type, message, t } = asModel(event);
-  if (type === 'message') return { type, data: toMessage(message) };
+  if (type === 'message') return { type, data: withKind(toMessage(message)) };
   const data = type === 'ack' ? toAck(event) : null;
   return data === null ? [] : { type: 'message_ack', data, timestamp: whole(t) };
+}
+
+/** The event of a story or a channel says so: it is not for this account alone. */
+function withKind(message: Message): Message {
+  const { chat_id, type } = message;
+  if (chat_id === 'status@broadcast') return { ...message, type: `story_${type}` };
+  return chat_id.endsWith('@newsletter') ? { ...message, type: `channel_${type}` } : message;
 }
 
 export function toMessage(model: unknown): Message {

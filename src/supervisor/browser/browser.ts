@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { MessagePort } from 'node:worker_threads';
 import { HoldlineError } from '../../contract/errors.js';
+import type { ProxyLogin } from '../../contract/proxy.js';
 import type { Timing } from '../../contract/timing.js';
 import { atMost, withDeadline } from '../../platform/deadline.js';
 import { signalGroup } from '../../platform/proc.js';
@@ -12,6 +13,8 @@ import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
 import { renewPages } from './page-renewal.js';
 import { whileGroupFrozen } from './process-group.js';
+import { authenticateToProxy } from './proxy-authentication.js';
+import { withProxy } from './proxy-flags.js';
 
 export interface BrowserOptions {
   readonly executable: string;
@@ -19,10 +22,18 @@ export interface BrowserOptions {
   readonly headless: boolean;
   readonly extraArgs: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** null: as `extraArgs` say. */
+  readonly proxy?: BrowserProxy | null;
   readonly timing: Pick<Timing, 'browserStartMs' | 'guardTimeoutMs'>;
   readonly lease: BrowserLease;
   /** Ends a browser that has not started yet. */
   readonly abandon: AbortSignal;
+}
+
+/** The proxy that a browser uses for everything. */
+export interface BrowserProxy {
+  readonly server: string;
+  readonly login: ProxyLogin | null;
 }
 
 /** A browser lives under the lease of its run. Each renewal resets its watchdog; the loss of the lease kills it at once. */
@@ -40,9 +51,10 @@ export function endlessLease(): BrowserLease {
 
 /** Starts Chromium in its own process group, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
-  const { executable, profileDir, headless, extraArgs, timing, abandon } = options;
+  const { executable, profileDir, headless, extraArgs, proxy = null, timing, abandon } = options;
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
-  const child = spawn(executable, chromeFlags({ profileDir, headless, extra: extraArgs }), {
+  const extra = proxy === null ? extraArgs : withProxy(extraArgs, proxy.server, proxy.login !== null);
+  const child = spawn(executable, chromeFlags({ profileDir, headless, extra }), {
     detached: true,
     env: options.environment,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
@@ -53,7 +65,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
       cause: error,
     });
   }
-  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease);
+  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease, proxy);
   const giveUp = () => void browser.kill();
   abandon.addEventListener('abort', giveUp, { once: true });
   try {
@@ -70,6 +82,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
 /** A running Chromium. Its owner must call {@link stop} or {@link kill}. */
 export class Browser {
   readonly pid: number;
+  readonly proxy: BrowserProxy | null;
   /** Resolves when the process has exited, to the cause: `signal SIGKILL`, `exit code 21`, or why its watchdog failed. */
   readonly exited: Promise<string>;
   /** Resolves when it answers its debugging pipe. Rejects with `browser_failed_to_start` if it exits first. */
@@ -82,9 +95,16 @@ export class Browser {
   #watchdogFailure: string | null = null;
   #lastLines: string[] = [];
 
-  constructor(child: ChildProcess, pid: number, guardTimeoutMs: number, lease: BrowserLease) {
+  constructor(
+    child: ChildProcess,
+    pid: number,
+    guardTimeoutMs: number,
+    lease: BrowserLease,
+    proxy: BrowserProxy | null,
+  ) {
     this.#child = child;
     this.pid = pid;
+    this.proxy = proxy;
     const die = () => void this.kill();
     this.#watchdog = new ProcessWatchdog(
       'the browser',
@@ -175,7 +195,11 @@ export class Browser {
       );
     });
     // If the browser exits, `died` rejects with the last line of its stderr.
-    const answered = this.#pipe.command('Browser.getVersion', {}).catch(() => died);
+    const login = this.proxy?.login ?? null;
+    const answered = this.#pipe
+      .command('Browser.getVersion', {})
+      .then(() => login && authenticateToProxy(this.#pipe, login))
+      .catch(() => died);
     await Promise.race([answered, died]);
     lines.close();
     stderr.resume();

@@ -50,6 +50,7 @@ export class DebuggingPipe {
   readonly #output: Readable;
   readonly #calls = new Map<number, Call>();
   readonly #holders = new Map<string, Holder>();
+  readonly #listeners = new Map<string, (params: Result) => void>();
   #lastCall = 0;
   #isClosed = false;
 
@@ -81,6 +82,11 @@ export class DebuggingPipe {
     } finally {
       this.#calls.delete(id);
     }
+  }
+
+  /** Calls `listener` for each of the browser's own events of this name. */
+  on(method: string, listener: (params: Result) => void): void {
+    this.#listeners.set(method, listener);
   }
 
   /** A port to the browser. It closes with the browser, or when the browser refuses it. */
@@ -141,6 +147,10 @@ export class DebuggingPipe {
   }
 
   #onAnswer(message: string, session: string | undefined): void {
+    if (session === undefined && this.#listeners.size > 0 && message.startsWith('{"method"')) {
+      const { method, params } = JSON.parse(message) as { method: string; params: Result };
+      this.#listeners.get(method)?.(params);
+    }
     const calls = [...this.#calls].filter(([, call]) => call.session === session);
     if (calls.length === 0) return;
     const answer = JSON.parse(message) as Answer & { readonly id?: number; readonly method?: string };

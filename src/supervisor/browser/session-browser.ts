@@ -1,15 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { HoldlineError } from '../../contract/errors.js';
 import type { SessionRecord } from '../../contract/session-record.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import type { Config } from '../../platform/config/config.js';
-import { unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { SnapshotStore } from '../credentials/snapshot-store.js';
 import type { LoginSource } from '../credentials/take-snapshot.js';
-import { type Browser, type BrowserLease, launchBrowser } from './browser.js';
-import { browserSettings } from './browser-settings.js';
+import type { Browser, BrowserLease, BrowserProxy } from './browser.js';
 import { FreshLogin } from './fresh-login.js';
+import { launchConfigured } from './launch-configured.js';
 import { LoginDoubt } from './login-doubt.js';
 import { Profile, ProfileError } from './profile.js';
 import type { ProfileNote } from './profile-note.js';
@@ -17,9 +17,11 @@ import type { ProfileNote } from './profile-note.js';
 interface SessionBrowserOptions {
   readonly config: Config;
   readonly session: string;
-  readonly record: SessionRecord;
+  readonly record: () => SessionRecord;
   readonly lease: BrowserLease;
   readonly snapshots: SnapshotStore;
+  /** The proxy that is configured; null: none. Throws if it cannot be used: there must be no browser without it. */
+  readonly proxy: () => BrowserProxy | null;
   /** The run's current epoch, which the note beside the profile records. */
   readonly epoch: () => number;
   /** No grace periods from now on. */
@@ -102,7 +104,11 @@ export class SessionBrowser {
     if (this.#note !== null) return this.#note;
     await this.#doubt.restoreIfBetter(this.#wipedEpoch, abandon);
     try {
-      const note = await this.#profile.prepare(this.#wipedEpoch, this.#options.epoch(), this.#options.record);
+      const note = await this.#profile.prepare(
+        this.#wipedEpoch,
+        this.#options.epoch(),
+        this.#options.record(),
+      );
       await this.#freshLogin.load();
       this.#note = note;
       await this.noteEpoch();
@@ -133,15 +139,17 @@ export class SessionBrowser {
     this.#browser = null;
   }
 
-  /** Returns the living browser, which must have been cleared, or starts a new one on the same profile. */
+  /** Returns the living browser, which must have been cleared, or starts one on the same profile, also for another proxy. */
   async open(abandon: AbortSignal): Promise<Browser> {
-    if (this.#browser?.isAlive) return this.#browser;
+    const proxy = this.#options.proxy();
+    if (this.#browser?.isAlive && isDeepStrictEqual(this.#browser.proxy, proxy)) return this.#browser;
+    await this.stop();
     // Chromium has been seen to destroy a fresh login when it opened it on a full disk.
     if (await this.#profile.isDiskFull()) {
       throw new ProfileError(this.#profile.dir, new Error('its disk is full'));
     }
     await this.#profile.unlock();
-    this.#browser = await this.#launch(abandon);
+    this.#browser = await this.#launch(proxy, abandon);
     return this.#browser;
   }
 
@@ -214,16 +222,11 @@ export class SessionBrowser {
       );
   }
 
-  async #launch(abandon: AbortSignal): Promise<Browser> {
+  async #launch(proxy: BrowserProxy | null, abandon: AbortSignal): Promise<Browser> {
     const { config, lease, log } = this.#options;
     try {
-      const settings = await unlessAborted(
-        browserSettings(config, (why) =>
-          log.warn({ why }, 'keeping the user agent that says HeadlessChrome'),
-        ),
-        abandon,
-      );
-      const browser = await launchBrowser({ ...settings, profileDir: this.#profile.dir, lease, abandon });
+      const own = { profileDir: this.#profile.dir, proxy, lease, abandon };
+      const browser = await launchConfigured(config, own, log);
       this.#doubt.onBrowserStarted();
       return browser;
     } catch (error) {

@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { SnapshotHeader } from '../../contract/credentials.js';
 import type { CredentialsKey } from '../../platform/credentials-keys.js';
+import { decrypt, encrypt } from '../../platform/encryption.js';
 import { DamagedSnapshotError } from './errors.js';
 
 /**
@@ -8,9 +8,6 @@ import { DamagedSnapshotError } from './errors.js';
  * before it is authenticated. The associated data are the snapshot's header, the number of the piece, and whether it is the
  * last one. So a piece that was changed, left out, moved, cut off or taken from another snapshot is not decrypted.
  */
-
-const ivBytes = 12;
-const tagBytes = 16;
 
 /**
  * Plain bytes in a piece. Small, because the lease renewal of the run waits for it on the same connection. With IV, tag
@@ -25,26 +22,14 @@ export interface PieceIdentity {
   readonly isLast: boolean;
 }
 
-/** Returns IV, ciphertext and tag, in this order. */
 export function encryptPiece(plain: Buffer, key: CredentialsKey, identity: PieceIdentity): Buffer {
-  const iv = randomBytes(ivBytes);
-  const cipher = createCipheriv('aes-256-gcm', key.secret, iv, { authTagLength: tagBytes });
-  cipher.setAAD(associatedData(identity));
-  return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  return encrypt(plain, key, associatedData(identity));
 }
 
 /** Throws {@link DamagedSnapshotError} if it is not this piece, encrypted with this key. */
 export function decryptPiece(encrypted: Buffer, key: CredentialsKey, identity: PieceIdentity): Buffer {
-  if (encrypted.length < ivBytes + tagBytes) {
-    throw new DamagedSnapshotError(`piece ${identity.index} is too short`);
-  }
-  const cipher = createDecipheriv('aes-256-gcm', key.secret, encrypted.subarray(0, ivBytes), {
-    authTagLength: tagBytes,
-  });
-  cipher.setAAD(associatedData(identity));
-  cipher.setAuthTag(encrypted.subarray(-tagBytes));
   try {
-    return Buffer.concat([cipher.update(encrypted.subarray(ivBytes, -tagBytes)), cipher.final()]);
+    return decrypt(encrypted, key, associatedData(identity));
   } catch (cause) {
     throw new DamagedSnapshotError(`piece ${identity.index} fails its authentication`, cause);
   }

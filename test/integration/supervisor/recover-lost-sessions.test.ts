@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { sessionKeys } from '../../../src/contract/keys.js';
 import { sessionsQueue } from '../../../src/contract/names.js';
+import { unconfigured } from '../../../src/contract/session-record.js';
 import { openQueue } from '../../../src/platform/queues/job-queue.js';
 import { findSessions, putSession } from '../../../src/platform/store/session-register.js';
 import { noteFileOf, writeNote } from '../../../src/supervisor/browser/profile-note.js';
@@ -17,7 +18,7 @@ import { startRedis } from '../../support/redis-server.js';
 describe('the check for lost sessions', () => {
   const session = 'lost';
   const { heartbeat, job, wiped } = sessionKeys(session);
-  const record = { metadata: { team: 'sales' }, created_at: '2026-01-01T00:00:00.000Z' };
+  const record = { ...unconfigured, metadata: { team: 'sales' }, created_at: '2026-01-01T00:00:00.000Z' };
   let server: Awaited<ReturnType<typeof startRedis>>;
   let redis: Redis;
   let queue: ReturnType<typeof openQueue>;

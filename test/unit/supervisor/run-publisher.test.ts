@@ -40,7 +40,7 @@ function stage(renewals: boolean[]) {
       get: (known, name) => Reflect.get(known, name) ?? (async () => []),
     }) as unknown as Redis,
     lease: lease as unknown as Lease,
-    ...{ session: 'default', token: 't', startId: 's', record: unconfigured, heartbeatTtlMs: 1_000 },
+    ...{ session: 'default', token: 't', startId: 's', record: () => unconfigured, heartbeatTtlMs: 1_000 },
     facts: { auth_dir: '', chrome_executable: '', headless: true, supervisor: 'x' },
     onEpoch: () => epochs.push(publisher.fence.epoch),
     onBound: () => undefined,

@@ -1,3 +1,4 @@
+import type { Ignore } from '../../../contract/session-record.js';
 import type { Descriptions } from './descriptions.js';
 import type { Ids } from './ids.js';
 import type { NodeChannel, PageEvent } from './node-channel.js';
@@ -5,7 +6,7 @@ import type { Foreign, PageAccess } from './page-access.js';
 
 export interface ChatListener {
   /** Attaches listeners for messages, acknowledgements and the state of the connection, once per page. */
-  listen(): void;
+  listen(input: { ignore: Ignore }): void;
   isListening(): boolean;
 }
 
@@ -26,6 +27,7 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
   let unreportedDrops = 0;
   let isPumping = false;
   let isAttached = false;
+  let ignored: Ignore = { stories: true, channels: true, groups: false };
   /** Messages that this device could not decrypt, until the phone is asked to resend them. */
   const unreadable = new Set<Foreign>();
 
@@ -78,10 +80,18 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
     return batch;
   }
 
+  function isIgnored(chatId: string | null): boolean {
+    if (chatId === 'status@broadcast') return ignored.stories;
+    if (chatId?.endsWith('@newsletter') === true) return ignored.channels;
+    return page.isBroadcastId(chatId) || (ignored.groups && page.isGroupId(chatId));
+  }
+
   function addMessage(message: Foreign): void {
     if (page.attempt(() => message.id.fromMe) === true || page.isNotification(message)) return;
+    // A description takes far longer than this look.
+    if (isIgnored(page.widText(page.attempt(() => message.id.remote)))) return;
     const described = page.describeMessage(message);
-    if (described.type === 'gp2' || page.isBroadcastId(described.chatId)) return;
+    if (described.type === 'gp2' || isIgnored(described.chatId)) return;
     add({ type: 'message', message: described });
   }
 
@@ -124,7 +134,8 @@ export function chatListener(page: PageAccess & Ids & Descriptions & NodeChannel
   }
 
   return {
-    listen() {
+    listen({ ignore }) {
+      ignored = ignore;
       if (isAttached) return;
       const { Msg } = page.member('WAWebCollections');
       Msg.on('add', safely(onAdd));

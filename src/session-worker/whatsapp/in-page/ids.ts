@@ -9,7 +9,7 @@ export interface Ids {
   widOf(text: string): Foreign;
   isPersonId(text: string | null): boolean;
   isGroupId(text: string | null): boolean;
-  /** Stories and channels: their messages are not relayed. */
+  /** Stories, channels and broadcast lists. */
   isBroadcastId(text: string | null): boolean;
 }
 

@@ -1,5 +1,6 @@
 import type { Capability, CapabilityName } from '../../../contract/page.js';
 import type { PageNeeds } from '../../../contract/page-needs.js';
+import type { Ignore } from '../../../contract/session-record.js';
 import type { ChatListener } from './chat-listener.js';
 import type { Descriptions } from './descriptions.js';
 import type { Ids } from './ids.js';
@@ -39,10 +40,10 @@ export interface SelfTest {
     relaysPasskey: boolean;
   }): Promise<PageExamination>;
   /**
-   * Listens to a page that has synced, and tests it: checks `needs` again, makes a key, describes chats and messages, and
+   * Listens to a page that has synced, without the messages that are ignored, and tests it: checks `needs` again, makes a key, describes chats and messages, and
    * finds a message by its id. Sends nothing.
    */
-  setUpSyncedPage(input: { needs: Needs }): Promise<PageExamination>;
+  setUpSyncedPage(input: { needs: Needs; ignore: Ignore }): Promise<PageExamination>;
 }
 
 export function selfTest(
@@ -145,9 +146,9 @@ export function selfTest(
       if (relaysPasskey) page.attempt(() => page.relayPasskey());
       return { repairs: page.repairPage(), version: version(), findings: await test(needs, false) };
     },
-    async setUpSyncedPage({ needs }) {
+    async setUpSyncedPage({ needs, ignore }) {
       // A failure shows in the self-test.
-      page.attempt(() => page.listen());
+      page.attempt(() => page.listen({ ignore }));
       return { repairs: page.repairPage(), version: version(), findings: await test(needs, true) };
     },
   };

@@ -3,6 +3,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { bounds } from '../../../../src/contract/bounds.js';
 import { keyPrefix, registerKey, registerNamesKey, sessionKeys } from '../../../../src/contract/keys.js';
+import { makeKeyText } from '../../../support/credentials.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { isMalformedUnder, malformedValues } from '../../../support/malformed-values.js';
@@ -89,6 +90,100 @@ describe('the register of sessions', () => {
     assert.deepEqual((await call('GET', '/api/sessions/sales/status')).body, status);
   });
 
+  it('keeps each field of `ignore` that is left out', async () => {
+    const ignoreOf = ({ body }: Answer) => body.ignore;
+    const usual = { stories: true, channels: true, groups: false };
+    assert.deepEqual(ignoreOf(await put('sales')), usual);
+    await put('sales', { ignore: { stories: false }, metadata: { a: 'b' } });
+    await put('sales', { ignore: { groups: true } }, other);
+    await put('sales', { ignore: {} });
+    await put('default', { ignore: { channels: false } });
+    const { body } = await call('GET', '/api/sessions');
+    const listed = body.sessions as unknown as { ignore: object; metadata: object }[];
+    assert.deepEqual(
+      listed.map(({ ignore }) => ignore),
+      [
+        { ...usual, channels: false },
+        { ...usual, stories: false, groups: true },
+      ],
+    );
+    assert.deepEqual(listed[1]?.metadata, { a: 'b' });
+    assert.deepEqual(ignoreOf(await put('sales', { ignore: { stories: true, groups: false } })), usual);
+  });
+
+  it('shows of a proxy only its server, and stores its login encrypted', async () => {
+    const keyed = await startReplica(server.url, {
+      environment: { WHATSAPP_CREDENTIALS_KEY: makeKeyText() },
+    });
+    try {
+      const [user, password] = ['ada-secret', 'a pass:word'];
+      const given = { server: 'http://proxy.lan:3128', username: user, password };
+      const made = await put('sales', { proxy: given }, keyed);
+      assert.deepEqual([made.status, made.body.proxy], [201, { server: given.server }]);
+      await put('sales', { metadata: { a: 'b' } });
+      assert.deepEqual(
+        (await call('GET', '/api/sessions/sales')).body.proxy,
+        { server: given.server },
+        'kept',
+      );
+      const stored = String(await redis.hget(registerKey, 'sales'));
+      assert.match(stored, /"login":\{"key_id":"[0-9a-f]{16}","data":"/);
+      for (const text of [stored, JSON.stringify([keyed.logLines, replica.logLines])]) {
+        assert.ok(!text.includes(user) && !text.includes(password));
+      }
+      // Without its login, the same server is another proxy.
+      await put('sales', { proxy: { server: given.server } });
+      assert.match(String(await redis.hget(registerKey, 'sales')), /"login":null/);
+      assert.equal((await put('sales', { proxy: null })).body.proxy, null);
+      assert.equal((await call('GET', '/api/sessions/default')).body.proxy, null);
+    } finally {
+      await keyed.close();
+    }
+  });
+
+  it('refuses a password that it could not encrypt', async () => {
+    const refused = await put('sales', {
+      proxy: { server: 'http://proxy.lan:3128', username: 'ada', password: 'secret-word' },
+    });
+    assert.deepEqual(codeOf(refused), [400, 'invalid_request']);
+    const { message = '' } = refused.body.error ?? {};
+    assert.match(message, /proxy\.password: cannot be stored without WHATSAPP_CREDENTIALS_KEY/);
+    assert.deepEqual(await namesIn(), ['default'], 'nothing was made');
+  });
+
+  const url = 'http://proxy.lan:3128';
+  for (const [proxy, said] of [
+    ['http://proxy.lan:3128', /must be null, or an object with server/],
+    [{}, /http:\/\/host:port, https:\/\/host:port or socks5:\/\/host:port/],
+    [{ server: 'http://ada:secret-word@proxy.lan:3128' }, /a user name and a password go into the fields/],
+    [{ server: 'proxy.lan:3128' }, /http:\/\/host:port/],
+    [{ server: 'http://proxy.lan' }, /http:\/\/host:port/],
+    [{ server: 'http://proxy.lan:0' }, /http:\/\/host:port/],
+    [{ server: 'http://proxy.lan:65536' }, /http:\/\/host:port/],
+    [{ server: 'socks4://proxy.lan:1080' }, /http:\/\/host:port/],
+    [{ server: 'http=proxy.lan:3128' }, /http:\/\/host:port/],
+    [{ server: 'http://a:1,direct://' }, /http:\/\/host:port/],
+    [{ server: 'http://proxy.lan:3128/path' }, /http:\/\/host:port/],
+    [{ server: url, username: 'ada' }, /must be given together/],
+    [{ server: url, password: 'secret-word' }, /must be given together/],
+    [{ server: url, username: 'a:b', password: 'secret-word' }, /without a colon/],
+    [{ server: url, username: 'ada', password: 'secret-word\n' }, /without control characters/],
+    [
+      { server: 'socks5://proxy.lan:1080', username: 'ada', password: 'secret-word' },
+      /Chromium cannot log in/,
+    ],
+    [{ server: url, token: 'secret-word' }, /unknown field/],
+  ] as const) {
+    it(`refuses the proxy ${JSON.stringify(proxy)}, and does not repeat a password`, async () => {
+      const refused = await put('sales', { proxy });
+      assert.deepEqual(codeOf(refused), [400, 'invalid_request']);
+      const { message = '' } = refused.body.error ?? {};
+      assert.match(message, said);
+      assert.ok(!message.includes('secret-word'), message);
+      assert.deepEqual(await namesIn(), ['default']);
+    });
+  }
+
   it('has `default` by itself, which can be configured but not deleted', async () => {
     assert.deepEqual(await namesIn(), ['default']);
     const { status, body } = await put('default', { metadata: { a: 'b' } });
@@ -118,6 +213,9 @@ describe('the register of sessions', () => {
       { metadata: 'x' },
       { metadata: { a: 1 } },
       { metadata: { a: 'x'.repeat(5_000) } },
+      { ignore: true },
+      { ignore: { stories: 'yes' } },
+      { ignore: { everything: true } },
       { unknown: 1 },
       { session: 'b' },
       { start: 'yes' },

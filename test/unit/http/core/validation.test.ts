@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { z } from 'zod';
 import type { ApiError } from '../../../../src/contract/errors.js';
 import { operations } from '../../../../src/contract/operations.js';
-import { parseInput, queryReader } from '../../../../src/http/core/validation.js';
+import { invalidRequest, parseInput, queryReader } from '../../../../src/http/core/validation.js';
 
 describe('the input of an operation', () => {
   const schema = z.strictObject({ limit: z.coerce.number().int().max(100).default(20) });

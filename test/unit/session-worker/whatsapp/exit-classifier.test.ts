@@ -119,6 +119,11 @@ test('an HTTP error names the host and the status', () => {
     reason: 'whatsapp_unreachable',
     message: 'web.whatsapp.com cannot be reached: it answered HTTP 500',
   });
+  assert.deepEqual(exits.exitOfHttpError(407), {
+    reason: 'whatsapp_unreachable',
+    message:
+      'web.whatsapp.com cannot be reached: the proxy asks for a user name and a password, or refused them (HTTP 407)',
+  });
 });
 
 test('a disconnect says what its code means, and keeps an unknown code', () => {

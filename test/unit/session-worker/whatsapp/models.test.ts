@@ -40,6 +40,24 @@ describe('what the page tells Node', () => {
     });
   });
 
+  it('names stories and channels by the type of their messages', () => {
+    for (const [chatId, type] of [
+      ['status@broadcast', 'story_image'],
+      ['1@newsletter', 'channel_image'],
+      ['1@c.us', 'image'],
+      ['1-2@g.us', 'image'],
+      ['7@broadcast', 'image'],
+    ]) {
+      const events = [{ type: 'message', message: { id: 'm', chatId, type: 'image' } }];
+      const data = { ...toMessage({ id: 'm', chatId }), type };
+      assert.deepEqual(toPageNote({ type: 'events', events }), {
+        type: 'events',
+        events: [{ type: 'message', data }],
+        dropped: 0,
+      });
+    }
+  });
+
   for (const [told, read] of [
     [{ type: 'events' }, { type: 'events', events: [], dropped: 0 }],
     [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { unconfigured } from '../../../../../src/contract/session-record.js';
 import { deferred } from '../../../../../src/platform/deadline.js';
 import type { ChatWithLast } from '../../../../../src/session-worker/whatsapp/in-page/chats.js';
 import type { PageMessage } from '../../../../../src/session-worker/whatsapp/in-page/descriptions.js';
@@ -342,7 +343,7 @@ describe('the message events of the page', () => {
 
   it('have each incoming message once, in order, even for 1,500 at once', async () => {
     const page = fakePage();
-    await page.call('listen');
+    await page.call('listen', { ignore: unconfigured.ignore });
     for (let i = 0; i < 1_500; i++)
       collections(page).Msg.add(messageOf(lid, `K${i}`, { isNewMsg: true, body: `${i}` }));
     const events = await until(page, 1_500);
@@ -355,7 +356,7 @@ describe('the message events of the page', () => {
 
   it('leave out stories, channels and own messages', async () => {
     const page = fakePage();
-    await page.call('listen');
+    await page.call('listen', { ignore: unconfigured.ignore });
     const { Msg } = collections(page);
     for (const id of ['status@broadcast', '1234@newsletter']) Msg.add(messageOf(id, 'S', { isNewMsg: true }));
     const own = messageOf(lid, 'OWN', { isNewMsg: true });
@@ -367,4 +368,23 @@ describe('the message events of the page', () => {
       [`false_${lid}_IN`],
     );
   });
+
+  for (const [ignore, told] of [
+    [{ stories: false, channels: true, groups: false }, ['status@broadcast', '1-2@g.us', lid]],
+    [{ stories: true, channels: false, groups: false }, ['1234@newsletter', '1-2@g.us', lid]],
+    [{ stories: true, channels: true, groups: true }, [lid]],
+    [{ stories: false, channels: false, groups: true }, ['status@broadcast', '1234@newsletter', lid]],
+  ] as const) {
+    it(`are those of the session's configuration: ${JSON.stringify(ignore)}`, async () => {
+      const page = fakePage();
+      await page.call('listen', { ignore });
+      for (const id of ['status@broadcast', '7@broadcast', '1234@newsletter', '1-2@g.us', lid])
+        collections(page).Msg.add(messageOf(id, 'K', { isNewMsg: true }));
+      const events = await until(page, told.length);
+      assert.deepEqual(
+        events.map(({ message }) => message.chatId),
+        told,
+      );
+    });
+  }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CapabilityName, capabilityNames } from '../../../../../src/contract/page.js';
 import { pageNeeds } from '../../../../../src/contract/page-needs.js';
+import { unconfigured } from '../../../../../src/contract/session-record.js';
 import { brokenSentence, describePage } from '../../../../../src/session-worker/page-status.js';
 import type { RepairResult } from '../../../../../src/session-worker/whatsapp/in-page/repairs.js';
 import type { PageExamination } from '../../../../../src/session-worker/whatsapp/in-page/self-test.js';
@@ -27,7 +28,10 @@ function without(path: string): Change {
 }
 
 async function examine(page: FakePage) {
-  const examination = await page.value<PageExamination>('setUpSyncedPage', { needs: pageNeeds });
+  const examination = await page.value<PageExamination>('setUpSyncedPage', {
+    needs: pageNeeds,
+    ignore: unconfigured.ignore,
+  });
   return { findings: examination.findings, status: describePage(examination) };
 }
 

@@ -1,0 +1,69 @@
+import { HoldlineError } from '../contract/errors.js';
+import { proxyHost } from '../contract/proxy.js';
+import type { SessionRecord } from '../contract/session-record.js';
+import type { CredentialsKey } from '../platform/credentials-keys.js';
+import type { Logger } from '../platform/logger.js';
+import { openProxyLogin } from '../platform/proxy-login.js';
+import type { Redis } from '../platform/redis/connection.js';
+import type { BrowserProxy } from './browser/browser.js';
+import { readRecord } from './read-record.js';
+
+interface ConfigurationOptions {
+  readonly redis: Redis;
+  readonly session: string;
+  /** As it was when the run began. */
+  readonly record: SessionRecord;
+  /** Those of WHATSAPP_CREDENTIALS_KEY. */
+  readonly keys: readonly CredentialsKey[];
+  readonly log: Logger;
+}
+
+/** What is configured of the session of a run. */
+export class SessionConfiguration {
+  readonly #options: ConfigurationOptions;
+  #record: SessionRecord;
+
+  constructor(options: ConfigurationOptions) {
+    this.#options = options;
+    this.#record = options.record;
+  }
+
+  /** As it was last read. */
+  get record(): SessionRecord {
+    return this.#record;
+  }
+
+  /** The proxy for a browser; null: none. Throws a {@link ProxyUnusableError}. */
+  get proxy(): BrowserProxy | null {
+    const { session, keys } = this.#options;
+    const { proxy } = this.#record;
+    if (proxy === null) return null;
+    const { server, login: sealed } = proxy;
+    if (server === '') throw new ProxyUnusableError('its entry in Redis cannot be read');
+    if (sealed === null) return { server, login: null };
+    const login = openProxyLogin(sealed, keys, { session, server });
+    if (login !== null) return { server, login };
+    const key = keys.some(({ id }) => id === sealed.key_id)
+      ? 'is damaged'
+      : `is encrypted with a key that is not in WHATSAPP_CREDENTIALS_KEY here (key id ${sealed.key_id})`;
+    throw new ProxyUnusableError(`the password of ${proxyHost(server)} ${key}`);
+  }
+
+  /** Before each incarnation, so that a change takes effect with the next one. Rejects only when `signal` aborts. */
+  async read(signal: AbortSignal): Promise<void> {
+    const { redis, session, log } = this.#options;
+    const record = await readRecord(redis, session, { signal, log });
+    // Redis may have lost the entry.
+    this.#record = record ?? this.#record;
+  }
+}
+
+/** The session must not run without its proxy, because WhatsApp would see another address. The code is the exit reason. */
+class ProxyUnusableError extends HoldlineError {
+  constructor(why: string) {
+    super(
+      'credentials_unreadable',
+      `the proxy of the session cannot be used: ${why}; PUT the proxy again, or null for none`,
+    );
+  }
+}

@@ -1,24 +1,27 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { runCommand, UsageError } from './backup/command.js';
+import { givenSession } from './backup/given-session.js';
 import { askForPassphrase } from './backup/passphrase.js';
 import { readSettings, restoreBackup } from './backup/restore-backup.js';
 import { standardStream } from './backup/sealed-file.js';
 import { messageOf, OperatorError } from './contract/errors.js';
-import { defaultSession } from './contract/names.js';
+import { pathOfSession } from './contract/names.js';
 import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { parseVariables } from './platform/config/variables.js';
 
-const usage = `usage: npm run restore -- FILE [--replace]
-       npm run restore -- FILE --settings NEWFILE
+const usage = `usage: npm run restore -- FILE [--session NAME] [--replace]
+       npm run restore -- FILE [--session NAME] --settings NEWFILE
 
 Restores a backup of npm run backup, while Holdline is stopped. FILE may be -, for stdin.
+  --session NAME       the session of the backup; by default "default"
   --replace            replace the login that is here
   --settings NEWFILE   only write the settings of the backup, as an environment file
 It asks for the passphrase if WHATSAPP_BACKUP_PASSPHRASE is not set. docs/backup.md says more.`;
 
 interface Arguments {
   readonly source: string;
+  readonly session: string;
   readonly isReplacing: boolean;
   readonly settingsFile: string | null;
 }
@@ -26,10 +29,10 @@ interface Arguments {
 await runCommand(usage, async (signal) => {
   const given = readArguments();
   if (given === null) return void process.stdout.write(`${usage}\n`);
-  const { source, isReplacing, settingsFile } = given;
+  const { source, session, isReplacing, settingsFile } = given;
   const config = loadToolConfig(process.env);
   const passphrase = config.backupPassphrase ?? (await askForPassphrase(false, signal));
-  const options = { config, session: defaultSession, source, passphrase };
+  const options = { config, session, source, passphrase };
   if (settingsFile !== null) return writeSettings(settingsFile, await readSettings(options, signal));
 
   const { manifest, sends, events, profileDir } = await restoreBackup({ ...options, isReplacing }, signal);
@@ -41,8 +44,8 @@ await runCommand(usage, async (signal) => {
   sends    ${sends} that were not here yet; of all, ${manifest.counts.unsettledSends} had not settled: they are unknown now, and not sent again
   events   ${events}
 ${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
-Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST /api/auth/start: no
-scan is needed.
+Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST ${pathOfSession(session, '/api/auth/start')}:
+no scan is needed.
 
 `);
 });
@@ -65,6 +68,7 @@ function readArguments(): Arguments | null {
       options: {
         help: { type: 'boolean', short: 'h' },
         replace: { type: 'boolean' },
+        session: { type: 'string' },
         settings: { type: 'string' },
       },
     });
@@ -76,6 +80,7 @@ function readArguments(): Arguments | null {
       throw new Error('--settings only writes the settings: leave out --replace');
     const from = (path: string) => typedPath(path, process.env);
     return {
+      session: givenSession(values.session),
       source: source === standardStream ? source : from(source),
       isReplacing: replace,
       settingsFile: settings === undefined ? null : from(settings),

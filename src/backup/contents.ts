@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sendOutcomeSchema } from '../contract/command-jobs.js';
+import { sessionRecordSchema } from '../contract/session-record.js';
 
 /**
  * What is in a backup, as files of one archive:
@@ -28,6 +29,8 @@ export const manifestSchema = z.object({
   madeAt: z.iso.datetime(),
   host: z.string(),
   session: z.string(),
+  /** What is configured of the session. null: the backup is of an earlier version. */
+  record: sessionRecordSchema.nullable().default(null),
   /** When the login was read: at the time of the backup, or when the snapshot was taken. */
   loginAt: z.iso.datetime(),
   /** The account to which events and numbers belong; null: there is no such data. */

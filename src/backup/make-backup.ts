@@ -1,7 +1,9 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { OperatorError } from '../contract/errors.js';
 import { productVersion } from '../contract/product.js';
 import type { Config } from '../platform/config/config.js';
+import { findSessions } from '../platform/store/session-register.js';
 import { packFolder } from '../supervisor/credentials/archive.js';
 import { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { files, formatVersion, type Manifest } from './contents.js';
@@ -31,9 +33,12 @@ export async function makeBackup(options: BackupOptions, signal: AbortSignal): P
   await refuseIfNothingRan(config);
   return withWorkFolder(authDir, async (dir) => {
     const saved = await withRedis(config, signal, async ({ redis, keys }) => {
+      const [record = null] = await findSessions(redis, [session]);
+      if (record === null)
+        throw new OperatorError(`there is no session ${session}: GET /api/sessions lists those there are`);
       const snapshots = new SnapshotStore({ redis, session, keys, onBound: () => undefined });
       const loginAt = await saveLogin({ redis, session, authDir, snapshots }, join(dir, files.login), signal);
-      return { loginAt, ...(await saveSession(redis, session, dir, signal)) };
+      return { record, loginAt, ...(await saveSession(redis, session, dir, signal)) };
     });
     const manifest: Manifest = {
       version: formatVersion,

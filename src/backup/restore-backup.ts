@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { OperatorError } from '../contract/errors.js';
 import { parseAs } from '../contract/json.js';
+import { unconfigured } from '../contract/session-record.js';
 import { accountSchema, composeStatus, type Fence, neverStarted } from '../contract/status.js';
 import type { Config } from '../platform/config/config.js';
 import { clearUnsentMessages } from '../platform/queues/send-cleanup.js';
 import { type Redis, redisTimeMs } from '../platform/redis/connection.js';
 import { readFence } from '../platform/store/fence.js';
+import { registerIfMissing } from '../platform/store/session-register.js';
 import { endRun } from '../platform/store/state-store.js';
 import { isSnapshotPath } from '../supervisor/browser/login-restorer.js';
 import { Profile } from '../supervisor/browser/profile.js';
@@ -66,6 +68,7 @@ export function restoreBackup(options: RestoreOptions, signal: AbortSignal): Pro
       await removeWaitingStart(redis, session);
       return withRestoreLock(redis, session, signal, async (held) => {
         const epoch = await endFormerLogin(redis, session, fence, config);
+        await registerIfMissing(redis, session, manifest.record ?? unconfigured);
         try {
           const restored = await restoreSession(redis, { session, wid: manifest.wid }, dir, held);
           held.throwIfAborted();
@@ -111,7 +114,9 @@ async function unpackBackup(
   const manifest = await readJson(join(dir, files.manifest), manifestSchema);
   await readJson(join(dir, files.login, accountFile), accountSchema.nullable());
   if (manifest.session === session) return manifest;
-  throw new OperatorError(`the backup is of the session ${manifest.session}, not of ${session}`);
+  throw new OperatorError(
+    `the backup is of the session ${manifest.session}, not of ${session}: restore it with --session ${manifest.session}`,
+  );
 }
 
 function isExpected(path: string): boolean {

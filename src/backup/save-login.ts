@@ -125,7 +125,7 @@ function whyNoLogin(
     return `the login in Redis is encrypted with another key: set the WHATSAPP_CREDENTIALS_KEY of the supervisors (key id ${sealed.manifest.header.keyId})`;
   }
   if (isRunning && hasProfile) {
-    return 'the session runs, and Redis has no copy of its login: stop it (POST /api/stop) and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY';
+    return 'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY';
   }
   if (found.length > 0) return 'the copies of the login in Redis are damaged, and there is no other here';
   const elsewhere = hasKey

@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { MiB } from '../contract/bounds.js';
 import { DeadlineError, messageOf } from '../contract/errors.js';
-import { defaultSession } from '../contract/names.js';
 import { redisNeedBytes } from '../contract/redis-needs.js';
 import type { Config } from '../platform/config/config.js';
 import { DataDirectoryInUseError, lockDataDirectory } from '../platform/data-directory.js';
@@ -15,6 +14,7 @@ import { connectFailFast, type Redis, redisTimeMs } from '../platform/redis/conn
 import { infoField, persistenceProblem, serverInfos, serverProblem } from '../platform/redis/preflight.js';
 import { countQuarantined } from '../platform/redis/quarantine.js';
 import { userProblem } from '../platform/redis/rights.js';
+import { sessionNames } from '../platform/store/session-register.js';
 import { type RegisteredSupervisor, readSupervisors } from '../platform/store/supervisor-registry.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
@@ -81,7 +81,7 @@ async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> 
   return [
     ...infos.flatMap((info) => [...infoVerdicts(info), ...memoryVerdicts(info)]),
     clock,
-    ...quarantineVerdicts(await countQuarantined(redis, defaultSession)),
+    ...quarantineVerdicts(await countQuarantined(redis, await sessionNames(redis))),
     ...supervisorVerdicts(supervisors, config),
   ];
 }

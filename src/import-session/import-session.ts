@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, OperatorError } from '../contract/errors.js';
+import { pathOfSession } from '../contract/names.js';
 import { whatsAppHost } from '../contract/page.js';
 import { exists } from '../platform/files.js';
 import { Profile } from '../supervisor/browser/profile.js';
@@ -75,7 +76,7 @@ async function refuseIfTaken(profile: Profile, session: string): Promise<void> {
   const note = await profile.readNote();
   if (note?.isLinked === true) {
     throw new OperatorError(
-      `the session ${session} has a login already (${profile.dir}): end it with POST /api/logout, then import again`,
+      `the session ${session} has a login already (${profile.dir}): end it with POST ${pathOfSession(session, '/api/logout')}, then import again`,
     );
   }
   if (note === null && (await exists(profile.dir))) {

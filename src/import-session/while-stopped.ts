@@ -1,5 +1,6 @@
 import { messageOf, OperatorError } from '../contract/errors.js';
 import { sessionKeys } from '../contract/keys.js';
+import { pathOfSession } from '../contract/names.js';
 import type { Config } from '../platform/config/config.js';
 import { lockDataDirectory } from '../platform/data-directory.js';
 import { withDeadline } from '../platform/deadline.js';
@@ -46,5 +47,7 @@ async function refuseIfStarted(
   } finally {
     await disconnect(redis);
   }
-  throw new OperatorError(`the session ${session} is started: stop it (POST /api/stop), then import again`);
+  throw new OperatorError(
+    `the session ${session} is started: stop it (POST ${pathOfSession(session, '/api/stop')}), then import again`,
+  );
 }

@@ -8,7 +8,7 @@ import { addStart } from '../platform/queues/start-queue.js';
 import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
-import { restoreSession } from '../platform/store/session-register.js';
+import { registerIfMissing } from '../platform/store/session-register.js';
 import { parseWipedEpoch } from '../platform/store/wipe-store.js';
 import { amendNote, noteFileOf, readNote } from './browser/profile-note.js';
 
@@ -105,7 +105,7 @@ export class LostSessions {
     const { redis, queue, log } = this.#options;
     const { session, record } = wanted;
     if (!(await this.#isLost(wanted))) return;
-    await restoreSession(redis, session, record);
+    await registerIfMissing(redis, session, record);
     if (this.#known.has(session)) log.warn({ session }, 'Redis lost the session; starting it again');
     else log.info({ session }, 'this Redis does not know the session, which is to run; starting it');
     await addStart(redis, queue, session);

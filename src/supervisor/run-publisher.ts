@@ -16,7 +16,7 @@ import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../platform/retry.js';
 import { trimEvents } from '../platform/store/event-writer.js';
 import { type Claim, claimRun, holdsLock, stepDown } from '../platform/store/run-store.js';
-import { restoreSession } from '../platform/store/session-register.js';
+import { registerIfMissing } from '../platform/store/session-register.js';
 import { endRun, publishStatus, type StatusWrite } from '../platform/store/state-store.js';
 import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 import { markWiped } from '../platform/store/wipe-store.js';
@@ -117,7 +117,7 @@ export class RunPublisher {
     const claim = await this.claim(this.#fence.epoch);
     if (claim.type !== 'claimed') throw new RunLostError('the run was ended');
     const { redis, session, record } = this.#options;
-    await this.#retry(() => restoreSession(redis, session, record()));
+    await this.#retry(() => registerIfMissing(redis, session, record()));
     this.#options.log.warn(
       { epoch: claim.epoch },
       'Redis lost data of the running session; wrote them again',

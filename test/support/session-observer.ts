@@ -7,7 +7,7 @@ import { formatFence, type Status } from '../../src/contract/status.js';
 import { openQueue } from '../../src/platform/queues/job-queue.js';
 import { startJobOptions } from '../../src/platform/queues/start-queue.js';
 import { requestEnd } from '../../src/platform/store/intent-store.js';
-import { restoreSession } from '../../src/platform/store/session-register.js';
+import { registerIfMissing } from '../../src/platform/store/session-register.js';
 import { parseStatus } from '../../src/platform/store/state-store.js';
 import { eventually } from './eventually.js';
 
@@ -36,7 +36,7 @@ export class SessionObserver {
   }
 
   async start(): Promise<void> {
-    await restoreSession(this.redis, this.session, unconfigured);
+    await registerIfMissing(this.redis, this.session, unconfigured);
     await this.addStart();
   }
 

@@ -141,9 +141,9 @@ export async function withQuarantine<T>(
   }
 }
 
-/** How many keys of the session and of the deployment are in quarantine. */
-export async function countQuarantined(redis: Redis, session: string): Promise<number> {
-  const indexes = [sessionKeys(session).quarantineIndex, quarantineIndexKey];
+/** How many keys of these sessions and of the deployment are in quarantine. */
+export async function countQuarantined(redis: Redis, sessions: readonly string[]): Promise<number> {
+  const indexes = [quarantineIndexKey, ...sessions.map((session) => sessionKeys(session).quarantineIndex)];
   const counts = await Promise.all(indexes.map((index) => redis.hlen(index)));
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -86,7 +86,7 @@ const putScript = luaScript<'made' | 'changed' | 'full' | 'other'>(
 );
 
 /** Registers a session that is to run, if it is not registered: Redis has lost the entry. */
-export async function restoreSession(redis: Redis, name: string, record: SessionRecord): Promise<void> {
+export async function registerIfMissing(redis: Redis, name: string, record: SessionRecord): Promise<void> {
   if (name === defaultSession && isDeepStrictEqual(record, unconfigured)) return;
   await restoreScript(redis, keys, [name, JSON.stringify(record)]);
 }
@@ -95,7 +95,7 @@ export async function restoreSession(redis: Redis, name: string, record: Session
 // ARGV name, entry
 // returns 1 if it was not registered, else 0
 const restoreScript = luaScript<number>(
-  'restoreSession',
+  'registerIfMissing',
   2,
   `redis.call('ZADD', KEYS[2], 0, ARGV[1])
    if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
@@ -137,13 +137,13 @@ const ownPrefix = `${keyPrefix}:s:`;
 // ARGV the beginning of a session's keys, the ends of the keys of its four texts, the name before the first ('' for none), count,
 // names (with a count of 0)
 // returns {name, entry, the four texts, places} of each; '' for a missing text
-// The names are made anew from the register if one of the two was lost.
+// The names are made anew from the register if one of the two was lost. Otherwise nothing is written: Redis may have no memory left.
 const listScript = luaScript<[string, string, ...string[]][]>(
   'listSessions',
   3,
-  `redis.call('ZADD', KEYS[2], 'NX', 0, '${defaultSession}')
+  `local isNamed = redis.call('ZSCORE', KEYS[2], '${defaultSession}')
    local others = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${defaultSession}')
-   if redis.call('ZCARD', KEYS[2]) ~= others + 1 then
+   if not isNamed or redis.call('ZCARD', KEYS[2]) ~= others + 1 then
      redis.call('DEL', KEYS[2])
      redis.call('ZADD', KEYS[2], 0, '${defaultSession}')
      for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do

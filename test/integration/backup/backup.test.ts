@@ -30,6 +30,7 @@ import { loadConfig } from '../../../src/platform/config/config.js';
 import { parseCredentialsKey } from '../../../src/platform/credentials-keys.js';
 import { readNumbers, rememberNumbers } from '../../../src/platform/store/lid-map.js';
 import { recordOutcome } from '../../../src/platform/store/send-attempts.js';
+import { findSessions, putSession } from '../../../src/platform/store/session-register.js';
 import { Profile } from '../../../src/supervisor/browser/profile.js';
 import { SnapshotStore } from '../../../src/supervisor/credentials/snapshot-store.js';
 import { accessList } from '../../docs/access-list.js';
@@ -427,6 +428,38 @@ describe('a backup of a session', () => {
       /is of the session default, not of shop/,
     );
     assert.deepEqual(await target.redis.keys('*'), []);
+  });
+
+  it('of a named session restores its configuration too, and keeps what is configured here', async () => {
+    const name = 'shop';
+    const options = { session: name, passphrase };
+    const made = on(source);
+    await assert.rejects(
+      makeBackup({ ...options, config: made.config, target: file, settings: {} }, never),
+      /there is no session shop/,
+    );
+    await putSession(source.redis, name, { metadata: { team: 'sales' } });
+    const { fence } = await claimToWrite(source.redis, name);
+    const dir = scratchDir();
+    mkdirSync(join(dir, 'Default/IndexedDB/x.leveldb'), { recursive: true });
+    writeFileSync(join(dir, 'Default/IndexedDB/x.leveldb/000003.log'), 'the login of the shop');
+    writeFileSync(join(dir, 'account.json'), JSON.stringify({ wid, pushname: 'Me', platform: 'android' }));
+    const snapshotsOf = ({ config: { credentialsKeys } }: Machine, { redis }: RedisNode) =>
+      new SnapshotStore({ redis, session: name, keys: credentialsKeys, onBound });
+    await snapshotsOf(made, source).store(dir, { epoch: fence.epoch, wipedEpoch: 0 }, never);
+    await makeBackup({ ...options, config: made.config, target: file, settings: {} }, never);
+
+    const there = on(target);
+    const restoring = { ...options, config: there.config, source: file };
+    await restoreBackup({ ...restoring, isReplacing: false }, never);
+    const [record] = await findSessions(target.redis, [name]);
+    assert.deepEqual(record?.metadata, { team: 'sales' });
+    assert.equal(await loginIn({ ...there, snapshots: snapshotsOf(there, target) }), 'the login of the shop');
+
+    await putSession(target.redis, name, { metadata: { team: 'support' } });
+    await restoreBackup({ ...restoring, isReplacing: true }, never);
+    const [kept] = await findSessions(target.redis, [name]);
+    assert.deepEqual(kept?.metadata, { team: 'support' });
   });
 
   it('is finished by a second restore if the first one died in the middle', async () => {

@@ -1,4 +1,6 @@
+import type { ApiKey } from '../../contract/access.js';
 import type { OnBound } from '../../contract/bounds.js';
+import { defaultSession, pathOfSession } from '../../contract/names.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
@@ -48,7 +50,7 @@ export function createLoginRoutes({
     await limits.resetLoginAttempts(address);
     log.info({ address, key: key.name, scope: key.scope }, 'a browser logged in');
     response.writeHead(303, {
-      location: nextIn(target.search),
+      location: reachable(nextIn(target.search), key),
       'set-cookie': cookieHeaders(loginCookie, id, loginTtlS, admission.baseUrl),
     });
     response.end();
@@ -131,6 +133,13 @@ function nextIn(search: string): string {
   const next = new URLSearchParams(search).get('next');
   if (next === '' || next === '.') return '.';
   return next === 'docs' || /^sessions\/[a-z0-9-]{1,64}\/qr$/.test(next ?? '') ? (next as string) : 'qr';
+}
+
+/** The page of `default` does not exist for a key that is bound to other sessions: the first page, or that of its only session. */
+function reachable(next: string, { sessions }: ApiKey): string {
+  if (next !== 'qr' || sessions === null || sessions.includes(defaultSession)) return next;
+  const [only = '', ...others] = sessions;
+  return others.length > 0 ? '.' : pathOfSession(only, '/qr').slice(1);
 }
 
 /** The browser followed a link of another site, and so left its cookies out. */

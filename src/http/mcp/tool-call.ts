@@ -3,7 +3,7 @@ import type { ApiError } from '../../contract/errors.js';
 import { defaultSession, pathOfSession } from '../../contract/names.js';
 import { isOfDeployment } from '../../contract/operations.js';
 import { accessEnded } from '../auth/api-keys.js';
-import { authorize } from '../core/caller.js';
+import { authorize, type Caller } from '../core/caller.js';
 import type { Exchange } from '../core/exchange.js';
 import { Json } from '../core/responses.js';
 import { toApiError } from '../core/to-api-error.js';
@@ -48,7 +48,7 @@ export async function callTool(
     const { idempotency_key = null, session: named, ...fields } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
     const key = idempotency_key as string | null;
-    session = (named as string | undefined) ?? defaultSession;
+    session = (named as string | undefined) ?? usualSession(exchange.caller);
     const call = isOfDeployment(tool.name)
       ? composeDeploymentCall(exchange, operation, key)
       : composeCall(exchange, await sessions.find(exchange.caller, session), operation, key);
@@ -61,6 +61,12 @@ export async function callTool(
     onFailure(error);
     return { ...result(failureText(error, baseUrl + pathOfSession(session, '/qr'))), isError: true };
   }
+}
+
+/** The session of a call that names none: `default`, or the only one that the key is for. */
+function usualSession({ boundTo }: Caller): string {
+  const [only, ...others] = boundTo ?? [];
+  return only !== undefined && others.length === 0 ? only : defaultSession;
 }
 
 /** Also escapes the line ends that JSON does not escape in strings. */

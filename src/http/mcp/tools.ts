@@ -25,7 +25,9 @@ const idempotencyKey = z
 
 const whichSession = sessionNameSchema
   .optional()
-  .describe('The account, by the name of its session. Left out: `default`.');
+  .describe(
+    'The account, by the name of its session. Left out: `default`, or the only one that your key is for.',
+  );
 
 export const tools: ReadonlyMap<string, OperationTool> = new Map(
   rows.flatMap(([name, operation]) => {

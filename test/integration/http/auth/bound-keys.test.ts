@@ -87,7 +87,8 @@ class Deployment {
       }),
     );
     // So that both know the scripts of the register.
-    for (const path of ['/api/sessions', '/api/sessions/default']) await replica.ask(keys.key.admin, path);
+    for (const path of ['/api/sessions', '/api/sessions/default', '/api/sessions/nobody/status'])
+      await replica.ask(keys.key.admin, path);
     const own = await claimToWrite(redis, 'own');
     return new Deployment(server, redis, replica, writers, own, await redis.monitor());
   }

@@ -51,7 +51,10 @@ export function withHomePage(routes: readonly Route[], sessions: Sessions): Rout
         if (!acceptsHtml(exchange.request)) return route.handle(exchange);
         const { response, caller, admission } = exchange;
         const list = await sessions.register.list(caller, { limit: listedSessions });
-        const page = homePage({ list, baseUrl: admission.baseUrl, isLoggedIn: caller.via === 'cookie' });
+        const page = homePage({
+          ...{ list, baseUrl: admission.baseUrl },
+          ...{ isUnbound: caller.boundTo === null, isLoggedIn: caller.via === 'cookie' },
+        });
         send(response, 200, htmlType, page, pageHeaders);
       },
     };

@@ -132,8 +132,8 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
       ...{ ...view, baseUrl, place: sales, secondsLeft: 17 },
       ...{ needsKey: true, isOperator: true, isLoggedIn: true },
     });
-  const home = (sessions: ReturnType<typeof listed>, isLoggedIn: boolean) =>
-    homePage({ list: { sessions, next_cursor: null }, baseUrl, isLoggedIn });
+  const home = (sessions: ReturnType<typeof listed>, isLoggedIn: boolean, isUnbound = true) =>
+    homePage({ list: { sessions, next_cursor: null }, isUnbound, baseUrl, isLoggedIn });
   const command = passkeyCommand({ ...askedForPasskey, gateway: `${baseUrl}/qr`, showsAnswer: true });
   const down = new ApiError('redis_unavailable', 'Redis does not answer');
   const forbidden = new ApiError('forbidden', 'this needs the scope admin; this caller has read');
@@ -197,7 +197,7 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
         true,
       ),
     ],
-    ['home/bound-key', home(listed('sales', ready), true)],
+    ['home/bound-key', home(listed('sales', ready), true, false)],
     ['session/ready', ofSession(ready)],
     ['session/qr', ofSession({ ...qrSituation('qr'), ...withQr(image) })],
     ['session/stopped', ofSession(qrSituation('stopped'))],

@@ -22,6 +22,8 @@ export interface PageParts {
   readonly content: Html;
   /** Default: at the top. */
   readonly place?: Place;
+  /** The events that make a live page update itself, as a relative URL. Default: those of the session of {@link place}. */
+  readonly events?: string;
   /** The page updates itself: by a script, or without scripts by reloading. */
   readonly isLive: boolean;
   /** The page opens tabs that answer it. Its response needs the header {@link tabsHeader}. */
@@ -70,6 +72,7 @@ export function layout({
   content,
   isLive,
   place = topPlace,
+  events,
   opensTabs = false,
   footer = null,
 }: PageParts): string {
@@ -79,7 +82,7 @@ export function layout({
   const page = html`<!doctype html>
 <html lang="en">
 ${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
-<body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}${place === topPlace ? null : html` data-api="${linkTo(place, '/api/')}"`}>
+<body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}${place === topPlace ? null : html` data-api="${linkTo(place, '/api/')}"`}${events === undefined ? null : html` data-events="${events}"`}>
 <header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p></header>
 <main>
 ${content}

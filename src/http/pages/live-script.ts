@@ -87,7 +87,9 @@ export const liveScript = `
   document.addEventListener('visibilitychange', look);
 
   function follow() {
-    const events = new EventSource((document.body.dataset.api || 'api/') + 'events?types=state,qr');
+    const events = new EventSource(
+      document.body.dataset.events || (document.body.dataset.api || 'api/') + 'events?types=state,qr'
+    );
     for (const type of ['state', 'qr', 'gap']) events.addEventListener(type, scheduleRefresh);
     events.onopen = () => {
       clearInterval(pollTimer);

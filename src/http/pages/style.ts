@@ -23,7 +23,7 @@ main{background:var(--card);border:1px solid var(--line);border-top:4px solid va
 h1{margin:0 0 .5rem;font-size:1.5rem;line-height:1.25;letter-spacing:-.01em;overflow-wrap:anywhere}
 p{margin:0 0 .75rem;overflow-wrap:anywhere}
 ol,ul{margin:0 0 1rem;padding-left:1.4rem}
-li{margin:.2rem 0}
+li{margin:.2rem 0;overflow-wrap:anywhere}
 pre{margin:0 0 .75rem;padding:.7rem .85rem;border-radius:.6rem;background:var(--code);border:1px solid var(--line);
   white-space:pre;overflow:auto;max-height:18rem;font-size:.84375rem}
 code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}

@@ -6,7 +6,7 @@ import { OperatorError } from '../contract/errors.js';
 import { parseAs } from '../contract/json.js';
 import { unconfigured } from '../contract/session-record.js';
 import { accountSchema, composeStatus, type Fence, neverStarted } from '../contract/status.js';
-import type { Config } from '../platform/config/config.js';
+import { type Config, statusFactsOf } from '../platform/config/config.js';
 import { clearUnsentMessages } from '../platform/queues/send-cleanup.js';
 import { type Redis, redisTimeMs } from '../platform/redis/connection.js';
 import { readFence } from '../platform/store/fence.js';
@@ -152,10 +152,7 @@ async function endFormerLogin(
 ): Promise<number> {
   const nowMs = Math.round(await redisTimeMs(redis));
   const epoch = Math.max((expected?.epoch ?? 0) + 1, nowMs);
-  const facts = neverStarted({
-    ...{ auth_dir: config.authDir, chrome_executable: config.chromeExecutable },
-    ...{ headless: config.headless, session },
-  });
+  const facts = neverStarted({ ...statusFactsOf(config), session });
   const hasEnded = await endRun(redis, {
     ...{ session, expected, onBound, startId: '', unlinked: false },
     status: composeStatus(

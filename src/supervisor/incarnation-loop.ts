@@ -21,6 +21,7 @@ import type { WarmThread } from './warm-thread.js';
 /** What a run gets from its supervisor. */
 export interface RunContext {
   readonly session: string;
+  readonly configuration: SessionConfiguration;
   readonly config: Config;
   readonly redis: Redis;
   readonly redisUrl: string;
@@ -31,7 +32,6 @@ export interface RunContext {
 }
 
 interface LoopOptions extends RunContext, RestartParts {
-  readonly configuration: SessionConfiguration;
   /** The run was asked to end. Not aborted by a lost lease, which kills the browser by itself. */
   readonly ending: AbortSignal;
   readonly onState: (state: SessionState, account: Account | null) => void;

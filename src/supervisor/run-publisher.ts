@@ -141,6 +141,14 @@ export class RunPublisher {
     this.logState(state, intent?.kind);
   }
 
+  /** The thread has published this state. */
+  onState(state: SessionState, account: Account | null): void {
+    if (state === 'qr' || state === 'authenticated' || state === 'ready') this.lastError = null;
+    if (state === 'ready') this.account = account;
+    this.wasPasskeyAsked = state === 'passkey_required';
+    this.logState(state);
+  }
+
   /** Logs a published state in one line if it differs from the one before, whether this or the thread wrote it. */
   logState(state: SessionState, reason: string | null = state === 'starting' ? null : this.lastError): void {
     const from = this.#loggedState;

@@ -5,14 +5,13 @@ import type { CredentialsKey } from '../platform/credentials-keys.js';
 import type { Logger } from '../platform/logger.js';
 import { openProxyLogin } from '../platform/proxy-login.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { retryUntilSuccess } from '../platform/retry.js';
+import { findSessions } from '../platform/store/session-register.js';
 import type { BrowserProxy } from './browser/browser.js';
-import { readRecord } from './read-record.js';
 
 interface ConfigurationOptions {
   readonly redis: Redis;
   readonly session: string;
-  /** As it was when the run began. */
-  readonly record: SessionRecord;
   /** Those of WHATSAPP_CREDENTIALS_KEY. */
   readonly keys: readonly CredentialsKey[];
   readonly log: Logger;
@@ -23,9 +22,18 @@ export class SessionConfiguration {
   readonly #options: ConfigurationOptions;
   #record: SessionRecord;
 
-  constructor(options: ConfigurationOptions) {
+  private constructor(options: ConfigurationOptions, record: SessionRecord) {
     this.#options = options;
-    this.#record = options.record;
+    this.#record = record;
+  }
+
+  /** null: there is no such session. Rejects only when `signal` aborts. */
+  static async open(
+    options: ConfigurationOptions,
+    signal: AbortSignal,
+  ): Promise<SessionConfiguration | null> {
+    const record = await readRecord(options, signal);
+    return record === null ? null : new SessionConfiguration(options, record);
   }
 
   /** As it was last read. */
@@ -51,11 +59,21 @@ export class SessionConfiguration {
 
   /** Before each incarnation, so that a change takes effect with the next one. Rejects only when `signal` aborts. */
   async read(signal: AbortSignal): Promise<void> {
-    const { redis, session, log } = this.#options;
-    const record = await readRecord(redis, session, { signal, log });
+    const record = await readRecord(this.#options, signal);
     // Redis may have lost the entry.
     this.#record = record ?? this.#record;
   }
+}
+
+/** null: there is no such session. Retries what Redis refuses. */
+async function readRecord(
+  { redis, session, log }: ConfigurationOptions,
+  signal: AbortSignal,
+): Promise<SessionRecord | null> {
+  const sentence = 'Redis refused to tell how the session is configured; trying again';
+  const options = { signal, log, sentence };
+  const [record = null] = await retryUntilSuccess(() => findSessions(redis, [session]), options);
+  return record;
 }
 
 /** The session must not run without its proxy, because WhatsApp would see another address. The code is the exit reason. */

@@ -1,7 +1,7 @@
 import { messageOf } from '../contract/errors.js';
-import type { SessionRecord } from '../contract/session-record.js';
 import { isStartSettled } from '../contract/state-transitions.js';
 import type { Account, SessionState } from '../contract/status.js';
+import { statusFactsOf } from '../platform/config/config.js';
 import { withDeadline } from '../platform/deadline.js';
 import { SessionBrowser } from './browser/session-browser.js';
 import { Availability } from './commands/availability.js';
@@ -13,15 +13,12 @@ import { IncarnationLoop, type RunContext } from './incarnation-loop.js';
 import type { Lease } from './lease.js';
 import { type Ending, endInOrder } from './run-ending.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
-import { SessionConfiguration } from './session-configuration.js';
 
 export interface RunOptions extends RunContext {
   /** The id of the start that began this run. */
   readonly startId: string;
   /** The token of the job's lock. */
   readonly token: string;
-  /** What is configured of the session, as it was read when the run began. */
-  readonly record: SessionRecord;
   readonly lease: Lease;
   readonly supervisorId: string;
   /** The start is over: it has a first result, or the first incarnation failed. May be called again. */
@@ -57,7 +54,7 @@ export class SessionRun {
   #refencing: Promise<void> | null = null;
 
   constructor(options: RunOptions) {
-    const { config, redis, session, lease, token, startId, recorder, log } = options;
+    const { config, configuration, redis, session, lease, token, startId, recorder, log } = options;
     const { timing } = config;
     const epoch = () => this.#publisher.fence.epoch;
     const inBackground = (work: Promise<unknown>) => this.#inBackground(work);
@@ -67,9 +64,6 @@ export class SessionRun {
     const snapshots = new SnapshotStore({
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: recorder.onBound,
-    });
-    const configuration = new SessionConfiguration({
-      ...{ redis, session, record: options.record, keys: config.credentialsKeys, log },
     });
     const record = () => configuration.record;
     this.#browser = new SessionBrowser({
@@ -85,12 +79,7 @@ export class SessionRun {
     this.#publisher = new RunPublisher({
       ...{ redis, lease, session, token, startId, record, log },
       heartbeatTtlMs: timing.heartbeatTtlMs,
-      facts: {
-        auth_dir: config.authDir,
-        chrome_executable: config.chromeExecutable,
-        headless: config.headless,
-        supervisor: options.supervisorId,
-      },
+      facts: { ...statusFactsOf(config), supervisor: options.supervisorId },
       onEpoch: () => inBackground(this.#browser.noteEpoch()),
       onBound: recorder.onBound,
     });
@@ -111,7 +100,6 @@ export class SessionRun {
     });
     this.#loop = new IncarnationLoop({
       ...options,
-      configuration,
       browser: this.#browser,
       backup: this.#backup,
       publisher: this.#publisher,
@@ -214,14 +202,11 @@ export class SessionRun {
     const { recorder, threads, onStarted } = this.#options;
     recorder.recordState(state);
     if (isStartSettled(state)) onStarted();
-    if (state === 'qr' || state === 'authenticated' || state === 'ready') this.#publisher.lastError = null;
-    this.#publisher.wasPasskeyAsked = state === 'passkey_required';
-    this.#publisher.logState(state);
+    this.#publisher.onState(state, account);
     if (state === 'qr') this.#inBackground(this.#browser.noteUnlinked());
     // The start is over, so the machine has time to load the next thread.
     if (state === 'qr' || state === 'ready') threads.load();
     if (state === 'ready') {
-      this.#publisher.account = account;
       this.#inBackground(this.#browser.noteLinked(account));
       this.#inBackground(this.#backup.start());
     }

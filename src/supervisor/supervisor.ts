@@ -19,11 +19,11 @@ import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
-import { readRecord } from './read-record.js';
 import { LostSessions } from './recover-lost-sessions.js';
 import { Registration } from './registration.js';
 import { requeueInterruptedRuns } from './requeue-interrupted-runs.js';
 import { RunIntake } from './run-intake.js';
+import { SessionConfiguration } from './session-configuration.js';
 import { type RunOptions, SessionRun } from './session-run.js';
 import { WarmThread } from './warm-thread.js';
 
@@ -120,7 +120,8 @@ export class Supervisor {
     if (!isChecked) this.#inBackground(this.#lostSessions.recoverAll());
     // So that the first run finds a loaded thread and a known browser version.
     this.#threads.load();
-    this.#askBrowserVersion();
+    const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
+    browserVersion({ executable, environment }).catch(() => undefined);
     this.#inBackground(this.#intake.run());
     // Frees the memory that the modules and the first start took.
     setTimeout(collectGarbage, garbageCollectionDelayMs).unref();
@@ -155,10 +156,10 @@ export class Supervisor {
     });
   }
 
-  /** Fills the cache of versions. Ignores a failure: the start of a browser reports it. */
-  #askBrowserVersion(): void {
-    const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
-    browserVersion({ executable, environment }).catch(() => undefined);
+  /** Never resolves: BullMQ must neither complete the job nor count it as failed. */
+  async #putBack(job: Job, token: string): Promise<never> {
+    await this.#requeue(job, token);
+    throw new WaitingError();
   }
 
   /** Runs one session until its run ends. Returns normally only if the run has ended for good: that completes the job. */
@@ -174,8 +175,7 @@ export class Supervisor {
       await this.#lostSessions.check({ mayRun: true });
       // If that did not repair the job, it will be handed out again unchanged.
       await pause(redisRetryMs, this.#closing.signal);
-      await this.#requeue(job, token);
-      throw new WaitingError();
+      return this.#putBack(job, token);
     }
     const { config, log } = this.#options;
     const runLog = log.child({ session });
@@ -186,15 +186,15 @@ export class Supervisor {
     });
     // A start may be added in the moment in which its session is deleted.
     const signal = AbortSignal.any([this.#closing.signal, lease.lost]);
-    const record = await readRecord(this.#redis, session, { signal, log: runLog }).catch(() => undefined);
-    if (record == null) lease.stop();
-    if (record === null) return runLog.warn('dropped a start: there is no such session');
-    if (record === undefined) {
-      await this.#requeue(job, token);
-      throw new WaitingError();
-    }
-    const { startId } = start.data;
-    const run = this.#createRun({ session, record, startId, token, lease, onStarted, log: runLog });
+    const configuration = await SessionConfiguration.open(
+      { redis: this.#redis, session, keys: config.credentialsKeys, log: runLog },
+      signal,
+    ).catch(() => undefined);
+    if (configuration == null) lease.stop();
+    if (configuration === null) return runLog.warn('dropped a start: there is no such session');
+    if (configuration === undefined) return this.#putBack(job, token);
+    const of = { session, configuration, startId: start.data.startId, token, lease, onStarted };
+    const run = this.#createRun({ ...of, log: runLog });
     const result = await this.#runs.during({ session, run, lease }, async () => {
       const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
       if (reached !== 'ended') await this.#requeue(job, token);
@@ -202,12 +202,14 @@ export class Supervisor {
     });
     // Redis may be away for a long time, and then come back empty.
     if (result === 'lost')
-      this.#inBackground(this.#lostSessions.recover({ session, record, epoch: run.epoch }));
+      this.#inBackground(
+        this.#lostSessions.recover({ session, record: configuration.record, epoch: run.epoch }),
+      );
     if (result !== 'ended') throw new WaitingError();
   }
 
   #createRun(
-    of: Pick<RunOptions, 'session' | 'record' | 'startId' | 'token' | 'lease' | 'onStarted' | 'log'>,
+    of: Pick<RunOptions, 'session' | 'configuration' | 'startId' | 'token' | 'lease' | 'onStarted' | 'log'>,
   ): SessionRun {
     const { config, redisUrl } = this.#options;
     return new SessionRun({

@@ -79,6 +79,13 @@ export interface ProbeAddress {
   readonly isGiven: boolean;
 }
 
+/** What a status says of the configuration. */
+export function statusFactsOf({ authDir, chromeExecutable, headless }: StatusConfig) {
+  return { auth_dir: authDir, chrome_executable: chromeExecutable, headless };
+}
+
+export type StatusConfig = Pick<Config, 'authDir' | 'chromeExecutable' | 'headless'>;
+
 /**
  * The only reader of the environment. Throws one {@link OperatorError} that names every problem: the
  * variable, what is wrong with it and what is allowed.

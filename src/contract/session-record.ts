@@ -39,13 +39,16 @@ export const sessionRecordSchema = sessionConfigSchema.extend({
 
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
 
-/** The record of a session that nobody has configured, and in place of one that cannot be read. */
+/** The record of a session that nobody has configured. */
 export const unconfigured: SessionRecord = {
   metadata: {},
   ignore: usuallyIgnored,
   proxy: null,
   created_at: null,
 };
+
+/** In place of a record that cannot be read. It may have had a proxy, without which the session must not run. */
+export const unreadableRecord: SessionRecord = { ...unconfigured, proxy: unreadableProxy };
 
 const metadataRule = `must be texts by name, as in { "team": "sales" }, with at most ${bounds.metadata} bytes of JSON`;
 

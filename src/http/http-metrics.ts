@@ -27,6 +27,8 @@ export interface HttpMetrics {
 
 /** The label of every path without a route. Labels from callers could create any number of time series. */
 const unknownPath = '(unknown)';
+/** Their metrics make a page of one MB. The supervisors expose those of the sessions that they run, however many. */
+const maxSessions = 1_000;
 const durationBucketsS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
 /** The metrics of one HTTP replica; docs/metrics.md describes each. */
@@ -36,7 +38,7 @@ export function createHttpMetrics({ config, redis, sessions }: HttpMetricsParts)
   const refresh = createDeploymentMetrics({
     registry: page.registry,
     redis,
-    sessions: () => sessions().register.names(),
+    sessions: async () => (await sessions().register.names()).slice(0, maxSessions),
     heartbeatTtlMs: config.timing.heartbeatTtlMs,
   });
   new Gauge({

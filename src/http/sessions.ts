@@ -1,4 +1,5 @@
 import type { OnBound } from '../contract/bounds.js';
+import { ApiError } from '../contract/errors.js';
 import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { forgetSend } from '../platform/queues/send-cleanup.js';
@@ -7,7 +8,7 @@ import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
 import type { SessionCommandContext } from './commands/command-context.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
-import type { Caller } from './core/caller.js';
+import { type Caller, mayReach } from './core/caller.js';
 import { InFlightLimit } from './core/in-flight.js';
 import { viaRedis } from './core/redis-errors.js';
 import { EventFeed } from './events/event-feed.js';
@@ -104,21 +105,31 @@ export function createSessions(parts: SessionsParts): Sessions {
     tuning: feedTuning,
   });
   const served = new Map<string, Session>();
+  function forget(name: string): void {
+    const session = served.get(name);
+    served.delete(name);
+    session?.commands.queues
+      .close()
+      .catch((err: unknown) => log.debug({ session: name, err }, 'queues not closed'));
+  }
 
   return {
     register,
     async find(caller, name) {
-      await register.assertExist(caller, [name]);
+      try {
+        await register.assertExist(caller, [name]);
+      } catch (error) {
+        // It may have been deleted at another replica.
+        if (mayReach(caller, name) && error instanceof ApiError && error.code === 'session_not_found')
+          forget(name);
+        throw error;
+      }
       const session = served.get(name) ?? open(name);
       served.set(name, session);
       return session;
     },
     feed,
-    forget(name) {
-      const session = served.get(name);
-      served.delete(name);
-      void session?.commands.queues.close();
-    },
+    forget,
     async close() {
       await feed.close();
       await Promise.all([...served.values()].map(({ commands }) => commands.queues.close()));

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JobsOptions } from 'bullmq';
+import type { JobsOptions, Queue } from 'bullmq';
 import { bounds } from '../../contract/bounds.js';
 import { type ReadJob, type SendJob, settledReadAgeS, settledSendAgeS } from '../../contract/command-jobs.js';
 import { ApiError } from '../../contract/errors.js';
@@ -41,8 +41,20 @@ interface CommandQueuesParts {
 
 export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
   const { redis, session, sendQueueMax } = parts;
-  const sends = openQueue<SendJob>(sendsQueue(session), redis);
-  const reads = openQueue<ReadJob>(readsQueue(session), redis);
+  // A queue of BullMQ costs memory and listeners. Most sessions of a replica are only read.
+  const opened: Queue[] = [];
+  const opening = <Data>(name: string) => {
+    let queue: Queue<Data> | null = null;
+    return () => {
+      if (queue === null) {
+        queue = openQueue<Data>(name, redis);
+        opened.push(queue);
+      }
+      return queue;
+    };
+  };
+  const sends = opening<SendJob>(sendsQueue(session));
+  const reads = opening<ReadJob>(readsQueue(session));
   const limits = { ...bounds, sendQueue: sendQueueMax };
   // BullMQ must never run a command twice. The session's owner finds out what an interrupted attempt has done.
   const once = { attempts: 1, stackTraceLimit: 1 };
@@ -61,7 +73,7 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
     reserve,
     async addSend(jobId, job) {
       const kept = keptFor(settledSendAgeS, bounds.settledSends);
-      await unlessDown(redis, () => addJob(redis, sends, 'send', job, { ...once, ...kept, jobId }));
+      await unlessDown(redis, () => addJob(redis, sends(), 'send', job, { ...once, ...kept, jobId }));
       release('sends', jobId);
     },
     async addRead(job) {
@@ -69,7 +81,7 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
       await reserve('reads', jobId, job);
       const kept = keptFor(settledReadAgeS, bounds.readQueue);
       await unlessDown(redis, () =>
-        addJob<ReadJob>(redis, reads, job.operation, job, { ...once, ...kept, jobId }),
+        addJob<ReadJob>(redis, reads(), job.operation, job, { ...once, ...kept, jobId }),
       );
       release('reads', jobId);
       return jobId;
@@ -77,10 +89,10 @@ export function createCommandQueues(parts: CommandQueuesParts): CommandQueues {
     answer: (id) => unlessDown(redis, () => fetchAnswer(redis, session, id)),
     async removeRead(id) {
       await unlessDown(redis, () => discardAnswer(redis, session, id));
-      await unlessDown(redis, () => reads.remove(id));
+      await unlessDown(redis, () => reads().remove(id));
     },
     async close() {
-      await Promise.all([sends.close(), reads.close()]);
+      await Promise.all(opened.map((queue) => queue.close()));
     },
   };
 }

@@ -216,14 +216,19 @@ export class EventFeed {
   #add(client: SseClient): void {
     if (this.#clients.size === 0) this.#startTimers();
     this.#clients.add(client);
-    this.#followedByIndex = null;
+    const { names } = client.followed;
+    const followed = this.#followedByIndex?.names;
+    const isCovered = followed === null || names?.every((name) => this.#followedByIndex?.has(name));
+    if (!isDefaultAlone(client.followed) && !isCovered) this.#followedByIndex = null;
   }
 
   #remove(client: SseClient): void {
     this.#liveClients.delete(client);
     this.#clients.delete(client);
-    this.#followedByIndex = null;
+    // What it followed alone is read on until a client comes that needs more: nothing has to be read again.
     if (this.#clients.size > 0) return;
+    this.#followedByIndex = null;
+    this.#ownerLiveness.clear();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
   }
 

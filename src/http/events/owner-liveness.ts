@@ -24,6 +24,11 @@ export interface OwnerLivenessParts {
   readonly send: (events: readonly FramedEvent[]) => void;
 }
 
+/** Redis reads five texts for each. */
+const checkedAtOnce = 1_000;
+/** The events of a session that is made later are sent at once all the same: only the check for its owner comes later. */
+const listedForMs = 3_000;
+
 /** What is known of a session that somebody follows. */
 interface Known {
   readonly viewOf: (texts: StatusTexts) => StatusView;
@@ -41,6 +46,10 @@ interface Known {
 export class OwnerLiveness {
   readonly #parts: OwnerLivenessParts;
   readonly #sessions = new Map<string, Known>();
+  /** Names of all sessions, as they were listed last. */
+  #listed: readonly string[] = [];
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #checked = 0;
   /** Sessions to check in the next read. */
   #asked = new Set<string>();
   readonly #checkAsked: () => Promise<void>;
@@ -74,13 +83,35 @@ export class OwnerLiveness {
    * Checks in the same turn of the event loop share it. Rejects if Redis does not answer.
    */
   async check(followed: Followed): Promise<void> {
-    for (const name of followed.names ?? (await this.#parts.listSessions())) this.#asked.add(name);
+    const names = followed.names ?? (await this.#allNames());
+    for (const name of this.#slice(names)) this.#asked.add(name);
     await this.#checkAsked();
+  }
+
+  /** Call it when nobody follows anything. */
+  clear(): void {
+    this.#sessions.clear();
+  }
+
+  /** The next sessions to check: all of them, or of very many some with each call. */
+  #slice(names: readonly string[]): readonly string[] {
+    if (names.length <= checkedAtOnce) return names;
+    const from = this.#checked >= names.length ? 0 : this.#checked;
+    this.#checked = from + checkedAtOnce;
+    return names.slice(from, from + checkedAtOnce);
+  }
+
+  async #allNames(): Promise<readonly string[]> {
+    if (performance.now() - this.#listedAt > listedForMs) {
+      this.#listed = await this.#parts.listSessions();
+      this.#listedAt = performance.now();
+    }
+    return this.#listed;
   }
 
   /** Like {@link check}, and forgets sessions that are not among these. */
   async checkOnly(followed: Followed): Promise<void> {
-    const names = followed.names ?? (await this.#parts.listSessions());
+    const names = followed.names ?? (await this.#allNames());
     const kept = new Set(names);
     for (const name of this.#sessions.keys()) if (!kept.has(name)) this.#sessions.delete(name);
     await this.check({ ...followed, names });

@@ -10,11 +10,11 @@ import type { Config } from '../../platform/config/config.js';
 import { sealProxyLogin } from '../../platform/proxy-login.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
-  findSessions,
   type ListedSession,
   listSessions,
   putSession,
   sessionNames,
+  sessionsExist,
 } from '../../platform/store/session-register.js';
 import { removeSession } from '../../platform/store/session-removal.js';
 import { tryParseStatus } from '../../platform/store/state-store.js';
@@ -38,8 +38,9 @@ export interface SessionRegister {
   remove(name: string): Promise<boolean>;
 }
 
-/** Sessions that one script looks at. A filter by state may need several of them for a page. */
-const pageSize = 1_000;
+/** Sessions that one script looks at, for a filter by state, and how many scripts a call may take. */
+const pageSize = 500;
+const mostPages = 4;
 
 export function createSessionRegister(
   redis: Redis,
@@ -68,8 +69,8 @@ export function createSessionRegister(
       const beyond = names.find((name) => !mayReach(caller, name));
       if (beyond !== undefined) throw sessionNotFound(beyond);
       if (names.every((name) => name === defaultSession)) return;
-      const records = await viaRedis(() => findSessions(redis, names));
-      const missing = names.find((_, i) => records[i] === null);
+      const exist = await viaRedis(() => sessionsExist(redis, names));
+      const missing = names.find((_, i) => !exist[i]);
       if (missing !== undefined) throw sessionNotFound(missing);
     },
 
@@ -86,8 +87,12 @@ export function createSessionRegister(
         const only = caller.boundTo.filter((name) => cursor === null || name > cursor).sort();
         add(await viaRedis(() => listSessions(redis, { only })));
       }
-      for (let after = cursor; caller.boundTo === null && sessions.length <= limit; ) {
+      let after = cursor;
+      let isCut = false;
+      for (let pages = 0; caller.boundTo === null && sessions.length <= limit; pages++) {
         const count = state === null ? limit + 1 : pageSize;
+        isCut = pages === mostPages;
+        if (isCut) break;
         const page = await viaRedis(() => listSessions(redis, { after, count }));
         add(page);
         if (page.length < count) break;
@@ -99,7 +104,8 @@ export function createSessionRegister(
         ok: true,
         count: listed.length,
         sessions: listed,
-        next_cursor: hasMore ? (listed.at(-1)?.session ?? null) : null,
+        // With few in the state, the next call goes on where this one stopped to look.
+        next_cursor: hasMore ? (listed.at(-1)?.session ?? null) : isCut ? after : null,
       };
     },
 

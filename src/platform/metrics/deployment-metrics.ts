@@ -16,6 +16,8 @@ interface DeploymentParts {
 
 /** A scrape must be answered even while Redis is away. */
 const redisTimeoutMs = 1_000;
+/** Many sessions take longer than one. */
+const factsTimeoutMs = 5_000;
 
 /**
  * Metrics that are read from Redis. Every supervisor and replica exposes the same values, so queries take the maximum. Returns
@@ -31,15 +33,16 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
     // Not PING: any node of a cluster would answer that.
     await redis.exists(supervisorsKey);
     const pingMs = performance.now() - startedAt;
-    const names = await sessions();
-    const [supervisors, ...facts] = await Promise.all([
-      readSupervisors(redis),
-      ...names.map(async (session) => ({
+    return { pingMs, supervisors: await readSupervisors(redis) };
+  }
+
+  async function readFacts() {
+    return Promise.all(
+      (await sessions()).map(async (session) => ({
         session,
         ...(await readSessionFacts(redis, session, heartbeatTtlMs)),
       })),
-    ]);
-    return { pingMs, supervisors, facts };
+    );
   }
 
   return async () => {
@@ -52,7 +55,8 @@ export function createDeploymentMetrics(parts: DeploymentParts): () => Promise<v
       for (const gauge of [redisPing, gauges.supervisors, withRoom, running, room]) gauge.remove();
       return;
     }
-    const { pingMs, supervisors, facts } = found;
+    const { pingMs, supervisors } = found;
+    const facts = await withDeadline(readFacts(), factsTimeoutMs, 'Redis').catch(() => []);
     gauges.redisPing.set(pingMs / 1_000);
     gauges.supervisors.set(supervisors.length);
     gauges.withRoom.set(supervisors.filter(({ room }) => room > 0).length);

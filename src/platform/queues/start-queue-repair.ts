@@ -62,15 +62,17 @@ function isObject(json: string): boolean {
 // KEYS wait active paused delayed prioritized stalledCheck
 // ARGV prefix of the jobs' keys
 // returns 1 if `stalledCheck` has no TTL, else 0; then of each start {id, type of its key, data, opts, 1 if its lock has no TTL}
-// Reads at most 1,000 of each list, more than there are sessions. The next call reads the rest.
+// Reads at most 1,000 of each: those that come next. The others are read when it is their turn.
 const listStartsScript = luaScript<[0 | 1, ...[string, string, string, string, 0 | 1][]]>(
   'listStarts',
   lists.length + 1,
   `local function hasNoTtl(key) return redis.call('PTTL', key) == -1 and 1 or 0 end
    local starts = {hasNoTtl(KEYS[#KEYS])}
    for i = 1, #KEYS - 1 do
-     local read = redis.call('TYPE', KEYS[i]).ok == 'zset' and 'ZRANGE' or 'LRANGE'
-     for _, id in ipairs(redis.call(read, KEYS[i], 0, 999)) do
+     local isSet = redis.call('TYPE', KEYS[i]).ok == 'zset'
+     -- A list is taken from at its end.
+     local ids = isSet and redis.call('ZRANGE', KEYS[i], 0, 999) or redis.call('LRANGE', KEYS[i], -1000, -1)
+     for _, id in ipairs(ids) do
        local key = ARGV[1] .. id
        local type = redis.call('TYPE', key).ok
        local fields = type == 'hash' and redis.call('HMGET', key, 'data', 'opts') or {}

@@ -14,6 +14,7 @@ import {
   type SessionRecord,
   sessionRecordSchema,
   unconfigured,
+  unreadableRecord,
   withChanges,
 } from '../../contract/session-record.js';
 import type { Redis } from '../redis/connection.js';
@@ -21,10 +22,31 @@ import { luaScript } from '../redis/lua-script.js';
 
 /**
  * The register of sessions: which there are, and what is configured of each. `default` exists without an entry. An entry that cannot
- * be read is a session that nobody has configured.
+ * be read is a session whose configuration is not known.
  */
 
 const keys = [registerKey, registerNamesKey];
+
+/**
+ * Lua that makes the names (KEYS[2]) anew from the register (KEYS[1]) if one of the two was lost. Drops what is no name from the
+ * register. Otherwise it writes nothing: Redis may have no memory left.
+ */
+const orderLua = `local isNamed = redis.call('ZSCORE', KEYS[2], '${defaultSession}')
+   local others = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${defaultSession}')
+   if not isNamed or redis.call('ZCARD', KEYS[2]) ~= others + 1 then
+     redis.call('DEL', KEYS[2])
+     redis.call('ZADD', KEYS[2], 0, '${defaultSession}')
+     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
+       if #name <= 64 and string.match(name, '^[a-z0-9-]+$') then redis.call('ZADD', KEYS[2], 0, name)
+       else redis.call('HDEL', KEYS[1], name) end
+     end
+   end`;
+
+/** Whether there is a session of each name. */
+export async function sessionsExist(redis: Redis, names: readonly string[]): Promise<boolean[]> {
+  const entries = await findScript(redis, [registerKey], names);
+  return names.map((name, i) => name === defaultSession || entries[i] != null);
+}
 
 /** The records of these sessions, in their order; null: there is no such session. */
 export async function findSessions(
@@ -46,7 +68,7 @@ const findScript = luaScript<(string | null)[]>(
 
 function recordOf(name: string, json: string | null): SessionRecord | null {
   if (json === null) return name === defaultSession ? unconfigured : null;
-  return parseAs(sessionRecordSchema, json) ?? unconfigured;
+  return parseAs(sessionRecordSchema, json) ?? unreadableRecord;
 }
 
 /**
@@ -59,24 +81,34 @@ export async function putSession(
   changes: SessionChanges,
 ): Promise<'made' | 'changed' | 'full'> {
   for (;;) {
-    const [stored = null] = await findScript(redis, [registerKey], [name]);
+    const [stored, digest] = await readEntryScript(redis, [registerKey], [name]);
     const before = recordOf(name, stored) ?? { ...unconfigured, created_at: new Date().toISOString() };
     const record = withChanges(before, changes);
     const { wiped, account } = sessionKeys(name);
-    const args = [name, stored ?? '', JSON.stringify(record), bounds.sessions];
+    const args = [name, digest, JSON.stringify(record), bounds.sessions];
     const result = await putScript(redis, [...keys, wiped, account], args);
     if (result !== 'other') return result;
   }
 }
 
+// KEYS register
+// ARGV name
+// returns the entry and its sha1, '' without an entry
+const readEntryScript = luaScript<[string | null, string]>(
+  'readEntry',
+  1,
+  `local stored = redis.call('HGET', KEYS[1], ARGV[1])
+   return {stored, stored and redis.sha1hex(stored) or ''}`,
+);
+
 // KEYS register names wiped account
-// ARGV name, the entry that it replaces ('' for none), the new entry, most sessions
+// ARGV name, sha1 of the entry that it replaces ('' for none), the new entry, most sessions
 // returns made, changed, full, or other if another entry is there by now
 const putScript = luaScript<'made' | 'changed' | 'full' | 'other'>(
   'putSession',
   4,
   `local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-   if stored ~= ARGV[2] then return 'other' end
+   if (stored ~= '' and redis.sha1hex(stored) or '') ~= ARGV[2] then return 'other' end
    if stored == '' and ARGV[1] ~= '${defaultSession}' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 'full' end
    redis.call('ZADD', KEYS[2], 0, ARGV[1])
    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
@@ -137,19 +169,10 @@ const ownPrefix = `${keyPrefix}:s:`;
 // ARGV the beginning of a session's keys, the ends of the keys of its four texts, the name before the first ('' for none), count,
 // names (with a count of 0)
 // returns {name, entry, the four texts, places} of each; '' for a missing text
-// The names are made anew from the register if one of the two was lost. Otherwise nothing is written: Redis may have no memory left.
 const listScript = luaScript<[string, string, ...string[]][]>(
   'listSessions',
   3,
-  `local isNamed = redis.call('ZSCORE', KEYS[2], '${defaultSession}')
-   local others = redis.call('HLEN', KEYS[1]) - redis.call('HEXISTS', KEYS[1], '${defaultSession}')
-   if not isNamed or redis.call('ZCARD', KEYS[2]) ~= others + 1 then
-     redis.call('DEL', KEYS[2])
-     redis.call('ZADD', KEYS[2], 0, '${defaultSession}')
-     for _, name in ipairs(redis.call('HKEYS', KEYS[1])) do
-       if #name <= 64 and string.match(name, '^[a-z0-9-]+$') then redis.call('ZADD', KEYS[2], 0, name) end
-     end
-   end
+  `${orderLua}
    local function text(key)
      local found = redis.pcall('GET', key)
      return type(found) == 'string' and found or ''
@@ -170,14 +193,16 @@ const listScript = luaScript<[string, string, ...string[]][]>(
    return list`,
 );
 
-/** The names of all sessions, in order. */
-export async function sessionNames(redis: Redis): Promise<string[]> {
-  const names: string[] = [];
-  for (;;) {
-    const page = await listSessions(redis, { after: names.at(-1) ?? null, count: namesPerPage });
-    names.push(...page.map(({ session }) => session));
-    if (page.length < namesPerPage) return names;
-  }
+/** The names of all sessions, in order. One round trip. */
+export function sessionNames(redis: Redis): Promise<string[]> {
+  return namesScript(redis, keys, []);
 }
 
-const namesPerPage = 1_000;
+// KEYS register names
+// returns the names
+const namesScript = luaScript<string[]>(
+  'sessionNames',
+  2,
+  `${orderLua}
+   return redis.call('ZRANGE', KEYS[2], 0, -1)`,
+);

@@ -75,7 +75,8 @@ const registerScript = luaScript<number>(
    redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
    redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
    local isNew = redis.call('ZADD', KEYS[1], now + ARGV[4], ARGV[1])
-   updatePlaces(tonumber(ARGV[4]))
+   -- They expire before the heartbeats of a supervisor that was alone: its places must not be told when it is gone.
+   updatePlaces(math.floor(tonumber(ARGV[4]) * 2 / 3))
    return isNew`,
 );
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseAs } from '../../contract/json.js';
-import { sessionRecordSchema } from '../../contract/session-record.js';
+import { sessionRecordSchema, unreadableRecord } from '../../contract/session-record.js';
 import { accountSchema } from '../../contract/status.js';
 import { writePrivateFile } from '../../platform/files.js';
 
@@ -22,7 +22,7 @@ const noteSchema = z.object({
   isLinked: z.boolean(),
   account: accountSchema.nullable(),
   /** What was configured of the session when its newest run began. null: the note is of an earlier version. */
-  record: sessionRecordSchema.nullable().catch(null),
+  record: sessionRecordSchema.nullable().default(null).catch(unreadableRecord),
 });
 
 export type ProfileNote = z.infer<typeof noteSchema>;

@@ -263,7 +263,17 @@ describe('GET /api/events?sessions=', () => {
     assert.deepEqual(bodies(await (before[2] as EventClient).untilCount(3)), ['1', '3', '5']);
     for (const sessions of ['*', 'a,default']) {
       const resumed = await listen(sessions, { lastEventId: start }, other);
-      assert.deepEqual(bodies(await resumed.untilCount(5)), expected, `resumed, ${sessions}`);
+      const events = await resumed.untilCount(5);
+      // Two of the same millisecond have one id, so their order is not known. It is within a session.
+      const of = (name: string) => bodies(events.filter(({ body }) => body.session === name));
+      assert.deepEqual(
+        [of('default'), of('a')],
+        [
+          ['1', '3', '5'],
+          ['2', '4'],
+        ],
+        `resumed, ${sessions}`,
+      );
     }
     const alone = await listen('default', { lastEventId: start }, other);
     assert.deepEqual(bodies(await alone.untilCount(3)), ['1', '3', '5']);

@@ -14,6 +14,7 @@ import { formBody, found, type RouteDoc, textSchema } from './core/route-doc.js'
 import { invalidRequest, parseInput } from './core/validation.js';
 import { type AnyHandler, composeCall, type Handlers } from './operations/call.js';
 import { pageHeaders } from './pages/layout.js';
+import { type Place, placeOf, placeOfSession } from './pages/place.js';
 import { problemPage } from './pages/problem-page.js';
 import {
   codeFormPage,
@@ -47,7 +48,7 @@ export function createQrFormRoutes(handlers: Handlers): SessionRoute[] {
       ...{ ...formRoute, method: 'GET', doc: formPageDoc },
       async handle(exchange, session) {
         const { response, target } = exchange;
-        const form = formIn(target.search) ?? (await passkeyFormIn(exchange, session));
+        const form = formIn(target.search, session) ?? (await passkeyFormIn(exchange, session));
         if (form === null) response.writeHead(303, { location: 'qr' }).end();
         else send(response, 200, htmlType, form, pageHeaders);
       },
@@ -64,10 +65,16 @@ export function createQrFormRoutes(handlers: Handlers): SessionRoute[] {
           await carryOut[action](exchange, session, form);
         } catch (error) {
           if (!(error instanceof ApiError) || !acceptsHtml(exchange.request)) throw error;
-          return send(exchange.response, error.status, htmlType, refusalOf(error, form), {
-            ...error.headers,
-            ...pageHeaders,
-          });
+          return send(
+            exchange.response,
+            error.status,
+            htmlType,
+            refusalOf(error, form, placeOfSession(session.name)),
+            {
+              ...error.headers,
+              ...pageHeaders,
+            },
+          );
         }
         exchange.response.writeHead(303, { location: 'qr' }).end();
       },
@@ -77,19 +84,22 @@ export function createQrFormRoutes(handlers: Handlers): SessionRoute[] {
 
 /** It stays until the person goes back: a live page would follow the session at once, and hide the reason. */
 function formRefusalPage(error: ApiError, request: FailedRequest): string {
-  return error.code === 'forbidden' ? problemPage(error, request) : formProblemPage(error);
+  return error.code === 'forbidden'
+    ? problemPage(error, request)
+    : formProblemPage(error, placeOf(request.target.path));
 }
 
 /** The form that the query asks for; null: none. */
-function formIn(search: string): string | null {
+function formIn(search: string, { name }: Session): string | null {
+  const place = placeOfSession(name);
   const form = new URLSearchParams(search).get('do');
   switch (form) {
     case 'code':
-      return codeFormPage();
+      return codeFormPage(place);
     case 'logout':
-      return logoutFormPage;
+      return logoutFormPage(place);
     case 'stop':
-      return stopFormPage;
+      return stopFormPage(place);
     default:
       return null;
   }
@@ -99,13 +109,13 @@ function formIn(search: string): string | null {
 const endsPaste = new Set<string>(['passkey_not_pending', 'passkey_superseded', 'forbidden']);
 
 /** The form again, with what was filled in and what was wrong. */
-function refusalOf(error: ApiError, form: URLSearchParams): string {
+function refusalOf(error: ApiError, form: URLSearchParams, place: Place): string {
   const [phoneNumber, answer] = [form.get('phone_number'), form.get('answer')];
   const isInvalid = error.code === 'invalid_request';
   if (answer !== null && !endsPaste.has(error.code))
-    return passkeyFormPage({ command: null, answer, problem: isInvalid ? answerRule : error.message });
-  if (phoneNumber === null) return formProblemPage(error);
-  return codeFormPage({ phoneNumber, problem: isInvalid ? phoneNumberRule : error.message });
+    return passkeyFormPage(place, { command: null, answer, problem: isInvalid ? answerRule : error.message });
+  if (phoneNumber === null) return formProblemPage(error, place);
+  return codeFormPage(place, { phoneNumber, problem: isInvalid ? phoneNumberRule : error.message });
 }
 
 /** The form for the answer to the open request; null: the query asks for another form, or there is no request. */
@@ -116,7 +126,9 @@ async function passkeyFormIn(exchange: Exchange, { reader, name }: Session): Pro
   if (passkey === null || passkey.options === null) return null;
   const { id, options } = passkey;
   const gateway = exchange.admission.baseUrl + pathOfSession(name, '/qr');
-  return passkeyFormPage({ command: passkeyCommand({ id, options, gateway, showsAnswer: true }) });
+  return passkeyFormPage(placeOfSession(name), {
+    command: passkeyCommand({ id, options, gateway, showsAnswer: true }),
+  });
 }
 
 type FormAction = (exchange: Exchange, session: Session, form: URLSearchParams) => Promise<unknown>;

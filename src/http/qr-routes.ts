@@ -1,4 +1,5 @@
 import { ApiError } from '../contract/errors.js';
+import { pathOfSession } from '../contract/names.js';
 import type { ApiKeys } from './auth/api-keys.js';
 import { isOperator } from './auth/operator.js';
 import type { Exchange, Route } from './core/exchange.js';
@@ -64,10 +65,11 @@ export function withHomePage(routes: readonly Route[], sessions: Sessions): Rout
 /** How many sessions the first page shows. The API lists all. */
 const listedSessions = 100;
 
-async function answerPng({ response }: Exchange, { reader }: Session): Promise<void> {
+async function answerPng({ response }: Exchange, { name, reader }: Session): Promise<void> {
   const png = await reader.qrPng();
   if (png === null) {
-    throw new ApiError('qr_not_available', 'there is no QR to scan now; ask /api/status for the state');
+    const status = pathOfSession(name, '/api/status');
+    throw new ApiError('qr_not_available', `there is no QR to scan now; ask ${status} for the state`);
   }
   send(response, 200, 'image/png', png);
 }

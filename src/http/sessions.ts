@@ -33,6 +33,7 @@ export interface Session {
 /** All sessions of the deployment. */
 export interface Sessions {
   readonly register: SessionRegister;
+  readonly log: Logger;
   /** The events of all sessions. */
   readonly feed: EventFeed;
   /** The session of this name. Throws `session_not_found` if there is none for the caller, and `redis_unavailable`. */
@@ -115,6 +116,7 @@ export function createSessions(parts: SessionsParts): Sessions {
 
   return {
     register,
+    log,
     async find(caller, name) {
       try {
         await register.assertExist(caller, [name]);

@@ -154,9 +154,9 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['problem/forbidden-for-a-guest', problemPage(forbidden, { ...request, caller: guest })],
     ['problem/no-such-page', strayPage(new ApiError('not_found', 'there is nothing at this path'), request)],
     ['problem/host-not-served', strayPage(host, request)],
-    ['form/logout', logoutFormPage],
-    ['form/stop', stopFormPage],
-    ['form/code', codeFormPage()],
+    ['form/logout', logoutFormPage(topPlace)],
+    ['form/stop', stopFormPage(topPlace)],
+    ['form/code', codeFormPage(topPlace)],
     [
       'qr/passkey-failed-for-good',
       operator(
@@ -164,15 +164,15 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
         false,
       ),
     ],
-    ['form/passkey', passkeyFormPage({ command })],
+    ['form/passkey', passkeyFormPage(topPlace, { command })],
     [
       'form/passkey-refused',
-      passkeyFormPage({ command: null, answer: 'rubbish <b>', problem: 'This is not the answer.' }),
+      passkeyFormPage(topPlace, { command: null, answer: 'rubbish <b>', problem: 'This is not the answer.' }),
     ],
-    ['form/failed', formProblemPage(down)],
+    ['form/failed', formProblemPage(down, topPlace)],
     [
       'form/code-refused',
-      codeFormPage({
+      codeFormPage(topPlace, {
         phoneNumber: '555 <b>"12"</b>',
         problem: 'phone_number must include country code and contain 8-15 digits',
       }),
@@ -201,7 +201,8 @@ export async function pageStates(): Promise<ReadonlyMap<string, string>> {
     ['session/ready', ofSession(ready)],
     ['session/qr', ofSession({ ...qrSituation('qr'), ...withQr(image) })],
     ['session/stopped', ofSession(qrSituation('stopped'))],
-    ['session/not-found', problemPage(sessionNotFound('sales'), { ...request, target: atSales })],
+    ['session/not-found', problemPage(sessionNotFound('sales', guest), { ...request, target: atSales })],
+    ['session/logout', logoutFormPage(sales)],
     ['session/redis-down', problemPage(down, { ...request, target: atSales })],
   ]);
 }

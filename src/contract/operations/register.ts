@@ -108,7 +108,7 @@ export const registerOperations = {
     delivery: 'local',
     needs: null,
     mayCreate: true,
-    errors: ['session_not_found', 'too_many_sessions'],
+    errors: ['session_not_found', 'too_many_sessions', 'session_not_ready'],
     example: {
       input: {
         session: 'sales',

@@ -1,6 +1,6 @@
 import type { ApiKey } from '../../contract/access.js';
 import type { OnBound } from '../../contract/bounds.js';
-import { defaultSession, pathOfSession } from '../../contract/names.js';
+import { defaultSession, isSessionName, pathOfSession } from '../../contract/names.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
@@ -132,7 +132,9 @@ function endedIn(search: string): 'login' | 'link' | null {
 function nextIn(search: string): string {
   const next = new URLSearchParams(search).get('next');
   if (next === '' || next === '.') return '.';
-  return next === 'docs' || /^sessions\/[a-z0-9-]{1,64}\/qr$/.test(next ?? '') ? (next as string) : 'qr';
+  const session = /^sessions\/([^/]+)\/qr$/.exec(next ?? '')?.[1];
+  const isKnown = next === 'docs' || (session !== undefined && isSessionName(session));
+  return isKnown ? (next as string) : 'qr';
 }
 
 /** The page of `default` does not exist for a key that is bound to other sessions: the first page, or that of its only session. */

@@ -62,7 +62,7 @@ export async function acceptSend(
   await context.queues.reserve('sends', id, data);
   try {
     await context.queues.addSend(id, data);
-    run.log.info({ requestId: call.requestId, jobId: id }, 'send accepted');
+    run.log.info({ session: run.session, requestId: call.requestId, jobId: id }, 'send accepted');
     // Another replica may have added another request under the same key just before.
     const added = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
     return { id, data, job: newRecord(view.nowMs), ...added, isReplay: false };

@@ -68,7 +68,12 @@ function assertJson(request: IncomingMessage): void {
   const isJson = type === undefined || isJsonInUtf8(type);
   if (isJson && (encoding === undefined || encoding.toLowerCase() === 'identity')) return;
   request.resume();
-  throw new ApiError('unsupported_media_type', 'the body must be application/json, UTF-8, not compressed');
+  const isForm = type?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true;
+  const wayOut = isForm ? "; with curl, add -H 'Content-Type: application/json'" : '';
+  throw new ApiError(
+    'unsupported_media_type',
+    `the body must be application/json, UTF-8, not compressed${wayOut}`,
+  );
 }
 
 function isJsonInUtf8(contentType: string): boolean {

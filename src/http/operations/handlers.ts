@@ -41,7 +41,7 @@ export function createHandlers(
   keyHandlers: KeyHandlers,
   redis: Redis,
 ): Handlers {
-  const { register } = sessions;
+  const { register, log } = sessions;
   const own: Omit<Handlers, ForwardedOperationName> = {
     ...keyHandlers,
 
@@ -92,9 +92,10 @@ export function createHandlers(
       return { body: { ok: true } };
     },
 
-    async qrLinks({ ttl_s, session }, { caller, baseUrl }) {
+    async qrLinks({ ttl_s, session }, { caller, baseUrl, requestId, keyName }) {
       await register.assertExist(caller, [session]);
       const token = await logins.makeQrLink(session, caller, ttl_s);
+      log.info({ session, requestId, key: keyName }, 'a QR link was made');
       const expires_at = new Date(Date.now() + ttl_s * 1_000).toISOString();
       return { body: { ok: true, url: baseUrl + qrLinkPath(token), expires_at } };
     },
@@ -107,8 +108,9 @@ export function createHandlers(
       return { body: await viewOf(register, caller, session) };
     },
 
-    async putSession({ session: name, start, ...changes }, { caller, baseUrl }) {
+    async putSession({ session: name, start, ...changes }, { caller, baseUrl, requestId, keyName }) {
       const isNew = await register.put(name, changes);
+      log.info({ session: name, requestId, key: keyName }, isNew ? 'session made' : 'session changed');
       if (start) await startSession((await sessions.find(caller, name)).commands.run, atOnce);
       const headers: Record<string, string> = isNew ? { location: `${baseUrl}/api/sessions/${name}` } : {};
       return { status: isNew ? 201 : 200, body: await viewOf(register, caller, name), headers };
@@ -141,7 +143,7 @@ async function viewOf(
 ): Promise<{ ok: true } & SessionView> {
   await register.assertExist(caller, [name]);
   const view = await register.view(name);
-  if (view === null) throw sessionNotFound(name);
+  if (view === null) throw sessionNotFound(name, caller);
   return { ok: true, ...view };
 }
 

@@ -36,7 +36,8 @@ export function createOperationRoutes(handlers: Handlers, sessions: Pick<Session
           ...shared,
           async handle(exchange: Exchange) {
             const { session } = exchange.parameters;
-            if (session !== undefined && !mayReach(exchange.caller, session)) throw sessionNotFound(session);
+            if (session !== undefined && !mayReach(exchange.caller, session))
+              throw sessionNotFound(session, exchange.caller);
             await respond(exchange, method, null);
           },
         };
@@ -85,6 +86,9 @@ function inputReader(schema: z.ZodObject, bound: BodyBound) {
     const body = hasBody(method) ? await readJsonObject(exchange, bound) : null;
     if (body !== null) refuseFieldsOfPath(body, parameters);
     const query = parseQuery(target.search);
+    // Ignored as any unknown parameter, it would make the call one of another account.
+    if (query.session !== undefined && !Object.hasOwn(schema.shape, 'session'))
+      throw invalidRequest([{ path: 'session', message: 'belongs in the path: /api/sessions/NAME/…' }]);
     const named = Object.entries(parameters).filter(([name]) => Object.hasOwn(schema.shape, name));
     return parseInput(schema, { ...(body ?? readQuery(query)), ...Object.fromEntries(named) });
   };

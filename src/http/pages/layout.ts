@@ -1,3 +1,4 @@
+import { defaultSession } from '../../contract/names.js';
 import { sha256 } from '../../platform/digest.js';
 import { Html, html } from './html.js';
 import { liveScript } from './live-script.js';
@@ -76,14 +77,15 @@ export function layout({
   opensTabs = false,
   footer = null,
 }: PageParts): string {
+  const isNamed = place.session !== defaultSession;
   const look = html`<meta name="color-scheme" content="light dark">
 <style>${new Html(css)}</style>
 `;
   const page = html`<!doctype html>
 <html lang="en">
-${pageHead(title, html`${isLive ? reloadWithoutScript : null}${look}`)}
+${pageHead(isNamed ? `${title} · ${place.session}` : title, html`${isLive ? reloadWithoutScript : null}${look}`)}
 <body class="${tone}"${opensTabs ? html` data-tabs="1"` : null}${place === topPlace ? null : html` data-api="${linkTo(place, '/api/')}"`}${events === undefined ? null : html` data-events="${events}"`}>
-<header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p></header>
+<header><p class="brand"><span aria-hidden="true" class="mark">H</span> Holdline</p>${isNamed ? html`<p class="session">Session <strong>${place.session}</strong></p>` : null}</header>
 <main>
 ${content}
 </main>

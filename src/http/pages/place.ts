@@ -1,4 +1,4 @@
-import { defaultSession, pathOfSession } from '../../contract/names.js';
+import { defaultSession, isSessionName, pathOfSession } from '../../contract/names.js';
 
 /** Where a page stands. Its links are relative: a proxy may serve the product below a path of its own. */
 export interface Place {
@@ -11,8 +11,9 @@ export const topPlace: Place = { session: defaultSession, root: '' };
 
 /** `path`: of the request. */
 export function placeOf(path: string): Place {
-  const session = /^\/sessions\/([a-z0-9-]{1,64})\//.exec(path)?.[1];
-  return session === undefined ? topPlace : placeOfSession(session);
+  const session = /^\/sessions\/([^/]+)\//.exec(path)?.[1];
+  if (session === undefined) return topPlace;
+  return isSessionName(session) ? placeOfSession(session) : { ...topPlace, root: '../../' };
 }
 
 /** The place of the pages of a session. */

@@ -1,9 +1,11 @@
 import type { ApiError, ApiErrorCode } from '../../contract/errors.js';
+import type { Caller } from '../core/caller.js';
 import type { FailedRequest } from '../core/exchange.js';
 import { rootPath } from '../core/host-origin-guard.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
-import { type Place, placeOf } from './place.js';
+import { type Place, placeOf, topPlace } from './place.js';
+import { signOutForm } from './qr-page.js';
 import { qrRegions } from './qr-parts.js';
 
 /** Problems that a person can solve. */
@@ -31,10 +33,8 @@ export function problemPage(
 ): string {
   const place = placeOf(target.path);
   if (error.code === 'forbidden') return forbiddenPage(error, caller.scope === 'guest', place);
-  if (error.code === 'session_not_found') {
-    const wayOut = 'It was deleted, or you need another key for it.';
-    return otherKeyPage('There is no such session here', error, wayOut, place);
-  }
+  const isNoName = error.code === 'invalid_request' && target.path.startsWith('/sessions/');
+  if (error.code === 'session_not_found' || isNoName) return noSessionPage(error, caller, place);
   const [heading, wayOut] = wayOutOf(error);
   return layout({
     title: heading,
@@ -42,6 +42,18 @@ export function problemPage(
     isLive: true,
     place,
     content: qrRegions({ now: problem(heading, error, wayOut), code: null, state: 'unknown' }),
+  });
+}
+
+/** The path names none, or one that is not for this caller. */
+function noSessionPage({ message }: ApiError, { via }: Caller, { root }: Place): string {
+  const heading = 'There is no such session here';
+  const otherKey = via === 'cookie' ? ', or sign out and log in with another key' : '';
+  return layout({
+    ...{ title: heading, tone: 'idle', isLive: false, place: { ...topPlace, root } },
+    content: html`<h1>${heading}</h1><p class="why">${message}</p>
+<p>Check its name: <a href="${root || '.'}">the overview</a> has the sessions that you may use. It may have been deleted${otherKey}.</p>`,
+    footer: via === 'cookie' ? signOutForm({ root }) : null,
   });
 }
 

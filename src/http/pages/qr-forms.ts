@@ -2,6 +2,7 @@ import type { ApiError } from '../../contract/errors.js';
 import { whatsAppOrigin } from '../../contract/passkey.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
+import type { Place } from './place.js';
 
 /**
  * The forms of `/qr`. They work without scripts, and only from a page of this server. A form to fill in or to confirm is a page of
@@ -59,9 +60,10 @@ interface CodeFormInput {
 }
 
 /** Asks for the number of the phone, to get a code to type there. */
-export function codeFormPage({ phoneNumber = '', problem = null }: CodeFormInput = {}): string {
+export function codeFormPage(place: Place, { phoneNumber = '', problem = null }: CodeFormInput = {}): string {
   const invalid = problem === null ? null : html` aria-invalid="true" aria-describedby="problem"`;
   return formPage(
+    place,
     'Use a code instead of the QR',
     html`<p>For a phone that cannot scan this screen, for example because it shows this page. WhatsApp on the phone then asks for
 a code of eight characters, which the next page shows.</p>
@@ -74,19 +76,25 @@ ${problem === null ? null : html`<p class="why bad" id="problem" role="alert">${
   );
 }
 
-export const logoutFormPage = formPage(
-  'Log out',
-  html`<p>This unlinks the phone and deletes the login on this server. The next start needs a new scan, and messages that wait
+export function logoutFormPage(place: Place): string {
+  return formPage(
+    place,
+    'Log out',
+    html`<p>This unlinks the phone and deletes the login on this server. The next start needs a new scan, and messages that wait
 to be sent fail.</p>
 ${actionForm('logout', 'Log out', html` class="danger"`)}`,
-);
+  );
+}
 
-export const stopFormPage = formPage(
-  'Stop',
-  html`<p>This ends the session until the next start. A linked phone stays linked, and messages that wait to be sent go on
+export function stopFormPage(place: Place): string {
+  return formPage(
+    place,
+    'Stop',
+    html`<p>This ends the session until the next start. A linked phone stays linked, and messages that wait to be sent go on
 waiting.</p>
 ${actionForm('stop', 'Stop')}`,
-);
+  );
+}
 
 interface PasteFormInput {
   /** The command of the open request; null: it is not shown. */
@@ -97,9 +105,13 @@ interface PasteFormInput {
 }
 
 /** Takes the owner's answer without a script. */
-export function passkeyFormPage({ command, answer = '', problem = null }: PasteFormInput): string {
+export function passkeyFormPage(
+  place: Place,
+  { command, answer = '', problem = null }: PasteFormInput,
+): string {
   const invalid = problem === null ? null : html` aria-invalid="true" aria-describedby="problem"`;
   return formPage(
+    place,
     'Paste the answer',
     html`${
       command === null
@@ -119,13 +131,13 @@ ${answer}</textarea>
 }
 
 /** Answers a form whose request failed. */
-export function formProblemPage({ message }: ApiError): string {
-  return formPage('This did not work', html`<p class="why bad" role="alert">${message}</p>`);
+export function formProblemPage({ message }: ApiError, place: Place): string {
+  return formPage(place, 'This did not work', html`<p class="why bad" role="alert">${message}</p>`);
 }
 
-function formPage(title: string, content: Html): string {
+function formPage(place: Place, title: string, content: Html): string {
   return layout({
-    ...{ title, tone: 'idle', isLive: false },
+    ...{ title, tone: 'idle', isLive: false, place },
     content: html`<h1>${title}</h1>
 ${content}
 <p class="hint"><a href="qr">Back</a></p>`,

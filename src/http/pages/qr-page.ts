@@ -1,4 +1,3 @@
-import { defaultSession } from '../../contract/names.js';
 import type { PasskeyStep } from '../../contract/passkey.js';
 import { isLinkedState } from '../../contract/status.js';
 import { type Html, html } from './html.js';
@@ -46,7 +45,7 @@ export function qrPage({ secondsLeft, isLoggedIn, ...situation }: QrPageInput): 
   });
 }
 
-export function signOutForm({ root }: Place): Html {
+export function signOutForm({ root }: Pick<Place, 'root'>): Html {
   return html`<form method="post" action="${root}signout"><button type="submit" class="quiet">Sign out</button></form>`;
 }
 
@@ -120,11 +119,10 @@ const phoneKinds: Readonly<Record<string, string>> = {
   smbi: 'iPhone, WhatsApp Business',
 };
 
-function factList({ status, place: { session } }: Situation): Html | null {
+function factList({ status }: Situation): Html | null {
   const { account } = status;
   const platform = account?.platform ?? null;
   const rows: (readonly [string, string | null])[] = [
-    ['Session', session === defaultSession ? null : session],
     ['Name', account?.pushname ?? null],
     ['Number', phoneNumberOf(account)],
     [

@@ -15,6 +15,7 @@ body{margin:0;min-height:100vh;padding:1.25rem .75rem 2rem;background:var(--grou
   display:flex;flex-direction:column;align-items:center;gap:1rem}
 .idle{--tone:var(--idle)}.busy{--tone:var(--busy)}.good{--tone:var(--good)}.wait{--tone:var(--wait)}.bad{--tone:var(--bad)}
 header,main,footer{width:100%;max-width:32rem}
+.session{margin:.5rem 0 0;color:var(--soft);overflow-wrap:anywhere}
 .brand{margin:0;display:flex;align-items:center;gap:.5rem;font-weight:600;letter-spacing:.01em}
 .mark{display:inline-grid;place-items:center;width:1.6rem;height:1.6rem;border-radius:.45rem;
   background:#0b6b50;color:#fff;font-size:.95rem;font-weight:700}

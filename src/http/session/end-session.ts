@@ -16,7 +16,10 @@ import { hasOwner, type RunView } from './run-view.js';
  * stays recorded.
  */
 export async function endSession(run: RunControl, kind: Intent['kind']): Promise<LogoutResult> {
-  if (kind === 'stop' && isStopped(await run.readView())) return { unlinked: false, reason: null };
+  if (kind === 'stop' && isStopped(await run.readView())) {
+    await run.noteStart();
+    return { unlinked: false, reason: null };
+  }
 
   const deadline = performance.now() + run.timing.endWaitMs;
   let intent = await run.requestEnd({ id: randomUUID(), kind });

@@ -22,6 +22,8 @@ export interface RunControl {
   readonly closing: AbortSignal;
   readView(): Promise<RunView>;
   addStart(): Promise<void>;
+  /** Notes whether a start waits. A replica or supervisor of an earlier version leaves an older note. */
+  noteStart(): Promise<void>;
   /** Repairs the queue of starts, in case no supervisor can take this session's start. */
   repairStart(): Promise<void>;
   /** Returns false if a supervisor holds the job. */
@@ -61,6 +63,7 @@ export function createRunControl(parts: RunControlParts): RunControl {
     closing,
     readView: coalesced(() => viaRedis(() => readRunView(redis, configured))),
     addStart: () => queue.add(session),
+    noteStart: () => queue.note(session),
     repairStart: () => queue.repair(session),
     removeJob: () => queue.remove(session),
     requestEnd: (intent) =>

@@ -18,6 +18,7 @@ import {
 } from '../../platform/store/session-register.js';
 import { removeSession } from '../../platform/store/session-removal.js';
 import { tryParseStatus } from '../../platform/store/state-store.js';
+import { readSupervisors } from '../../platform/store/supervisor-registry.js';
 import { type Caller, mayReach } from '../core/caller.js';
 import { viaRedis } from '../core/redis-errors.js';
 import { invalidRequest } from '../core/validation.js';
@@ -32,7 +33,7 @@ export interface SessionRegister {
   list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
   /** The names of all. */
   names(): Promise<readonly string[]>;
-  /** Whether it is new. Throws `too_many_sessions`, and `invalid_request` for a password that cannot be encrypted here. */
+  /** Whether it is new. Throws `too_many_sessions`, `session_not_ready` beside a supervisor of an earlier version, and `invalid_request` for a password that cannot be encrypted here. */
   put(name: string, changes: Omit<InputOf<'putSession'>, 'session' | 'start'>): Promise<boolean>;
   /** Returns false if the session has a run: end that first. */
   remove(name: string): Promise<boolean>;
@@ -63,15 +64,28 @@ export function createSessionRegister(
     return { session, created_at, metadata, ignore, proxy: proxyView(proxy), status };
   }
 
+  /** A supervisor of the version before would run the session without its configuration, and its events would not be told. */
+  async function refuseBesideEarlierVersion(name: string): Promise<void> {
+    const [exists] = await sessionsExist(redis, [name]);
+    if (exists) return;
+    const earlier = (await readSupervisors(redis)).find(({ facts }) => facts === null);
+    if (earlier === undefined) return;
+    throw new ApiError(
+      'session_not_ready',
+      `the supervisor ${earlier.supervisor} is of an earlier version, which knows only the session ${defaultSession}: update it first`,
+      { details: { state: 'stopped' }, headers: { 'retry-after': '30' } },
+    );
+  }
+
   return {
     async assertExist(caller, names) {
       if (!names.every(isSessionName)) throw notAName();
       const beyond = names.find((name) => !mayReach(caller, name));
-      if (beyond !== undefined) throw sessionNotFound(beyond);
+      if (beyond !== undefined) throw sessionNotFound(beyond, caller);
       if (names.every((name) => name === defaultSession)) return;
       const exist = await viaRedis(() => sessionsExist(redis, names));
       const missing = names.find((_, i) => !exist[i]);
-      if (missing !== undefined) throw sessionNotFound(missing);
+      if (missing !== undefined) throw sessionNotFound(missing, caller);
     },
 
     async view(name) {
@@ -113,6 +127,7 @@ export function createSessionRegister(
 
     async put(name, { proxy, ...others }) {
       const changes = { ...others, proxy: proxy && storedProxy(name, proxy) };
+      await viaRedis(() => refuseBesideEarlierVersion(name));
       const result = await viaRedis(() => putSession(redis, name, changes));
       if (result === 'full') throw tooManySessions();
       return result === 'made';
@@ -122,11 +137,13 @@ export function createSessionRegister(
   };
 }
 
-/** Its text must not tell whether the session exists: a key of other sessions gets the same. */
-export function sessionNotFound(name: string): ApiError {
-  return new ApiError('session_not_found', `there is no session ${name}`, {
-    httpHint: `PUT /api/sessions/${name} makes it`,
-  });
+/** What it says depends on the caller, and not on whether the session exists. */
+export function sessionNotFound(name: string, { boundTo }: Pick<Caller, 'boundTo'>): ApiError {
+  const httpHint =
+    boundTo === null
+      ? `PUT /api/sessions/${name} makes it, GET /api/sessions lists those there are`
+      : 'the key is for the sessions that GET /api/sessions lists';
+  return new ApiError('session_not_found', `there is no session ${name}`, { httpHint });
 }
 
 function withoutKey(): ApiError {

@@ -14,7 +14,7 @@ export async function addStart(redis: Redis, queue: Queue, session: string): Pro
   await noteStart(redis, session);
 }
 
-/** Notes which start the session's job is, so that reads of the status see that it waits. Does nothing without a job. */
+/** Notes which start the session's job is, so that reads of the status see that it waits. Without a job, none waits. */
 export async function noteStart(redis: Redis, session: string): Promise<void> {
   const k = sessionKeys(session);
   await noteStartScript(redis, [k.job, k.start], []);
@@ -25,7 +25,11 @@ export async function noteStart(redis: Redis, session: string): Promise<void> {
 const noteStartScript = luaScript<number>(
   'noteStart',
   2,
-  `local data = redis.call('HGET', KEYS[1], 'data')
+  `if redis.call('EXISTS', KEYS[1]) == 0 then
+     redis.call('DEL', KEYS[2])
+     return 0
+   end
+   local data = redis.call('HGET', KEYS[1], 'data')
    local isRead, start = pcall(cjson.decode, data or '')
    if not isRead or type(start) ~= 'table' or type(start.startId) ~= 'string' then return 0 end
    redis.call('SET', KEYS[2], start.startId)

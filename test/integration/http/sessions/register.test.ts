@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { bounds } from '../../../../src/contract/bounds.js';
-import { keyPrefix, registerKey, registerNamesKey, sessionKeys } from '../../../../src/contract/keys.js';
+import {
+  keyPrefix,
+  registerKey,
+  registerNamesKey,
+  sessionKeys,
+  supervisorPlacesKey,
+  supervisorRoomKey,
+  supervisorsKey,
+} from '../../../../src/contract/keys.js';
+import { unreadableProxy } from '../../../../src/contract/proxy.js';
+import { findSessions } from '../../../../src/platform/store/session-register.js';
 import { makeKeyText } from '../../../support/credentials.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
@@ -240,7 +250,7 @@ describe('the register of sessions', () => {
       assert.deepEqual(codeOf(answer), [404, 'session_not_found'], `${method} ${path}`);
       assert.match(
         answer.body.error?.message ?? '',
-        /no session nobody; PUT \/api\/sessions\/nobody makes it/,
+        /no session nobody; PUT \/api\/sessions\/nobody makes it, GET \/api\/sessions lists/,
       );
     }
     assert.deepEqual(codeOf(await call('POST', '/api/qr-links', { session: 'nobody' })), [
@@ -286,6 +296,42 @@ describe('the register of sessions', () => {
     await call('POST', '/api/sessions/b/stop');
     await call('POST', '/api/logout');
     assert.deepEqual(await namesIn('?state=qr'), ['a']);
+  });
+
+  it('makes no session beside a supervisor of an earlier version, which would run it without its configuration', async () => {
+    await put('old');
+    await redis.zadd(supervisorsKey, Date.now() + 50_000, 'earlier-9-0000');
+    await redis.hset(supervisorRoomKey, 'earlier-9-0000', 1);
+    const refused = await put('new');
+    assert.deepEqual(codeOf(refused), [503, 'session_not_ready']);
+    assert.match(
+      refused.body.error?.message ?? '',
+      /earlier-9-0000 is of an earlier version.*update it first/,
+    );
+    assert.equal((await put('old', { metadata: { a: 'b' } })).status, 200);
+    assert.equal((await put('default')).status, 200);
+  });
+
+  it('refuses a call whose query names a session: it would be one of another account', async () => {
+    await put('sales');
+    for (const path of ['/api/send', '/api/sessions/sales/send', '/api/logout']) {
+      const answer = await call('POST', `${path}?session=sales`, {});
+      assert.deepEqual(codeOf(answer), [400, 'invalid_request'], path);
+      assert.match(answer.body.error?.message ?? '', /session: belongs in the path/);
+    }
+    assert.deepEqual(codeOf(await call('GET', '/api/chats?session=sales')), [400, 'invalid_request']);
+    assert.deepEqual(codeOf(await call('GET', '/api/status?session=sales')), [400, 'invalid_request']);
+  });
+
+  it('no longer says that a start waits when an earlier version has removed it', async () => {
+    await put('a', { start: true });
+    await redis.set(supervisorPlacesKey, '1 2', 'EX', 60);
+    assert.equal((await call('GET', '/api/sessions/a/status')).body.state, 'starting');
+    // As a replica of the version before does, which knows no such note.
+    await redis.del(sessionKeys('a').job);
+    await redis.lrem(`${keyPrefix}:sessions:wait`, 0, 's-a');
+    assert.equal((await call('POST', '/api/sessions/a/stop')).status, 200);
+    assert.equal((await call('GET', '/api/sessions/a/status')).body.state, 'stopped');
   });
 
   it('makes one session of two calls at once, and loses the change of neither', async () => {
@@ -361,8 +407,11 @@ describe('the register of sessions', () => {
   it('survives what another program writes under its keys', async () => {
     await Promise.all([put('a'), put('b')]);
     await redis.hset(registerKey, 'a', 'rub{bish', 'Bad Name', '{}', 'c', '[]');
-    assert.deepEqual(await namesIn(), ['a', 'b', 'c', 'default']);
-    assert.equal((await put('a', { metadata: { x: 'y' } })).status, 200);
+    await redis.hset(registerKey, 'd', Buffer.from([0xff, 0xfe, 0x7b]));
+    assert.deepEqual(await namesIn(), ['a', 'b', 'c', 'd', 'default']);
+    const unknown = await findSessions(redis, ['a', 'd']);
+    for (const record of unknown) assert.deepEqual(record?.proxy, unreadableProxy, 'not without its proxy');
+    for (const name of ['a', 'd']) assert.equal((await put(name, { metadata: { x: 'y' } })).status, 200);
     for (const key of [registerNamesKey, registerKey]) {
       for (const value of malformedValues.filter((each) => isMalformedUnder(each, key))) {
         await value.write(redis, key);

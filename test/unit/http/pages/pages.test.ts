@@ -264,7 +264,10 @@ describe('the /qr page', () => {
     const error = new ApiError('internal_error', evil);
     const problem = problemPage(error, atQr);
     assert.doesNotMatch(withoutOurScript(problem), /<script|onerror='/);
-    for (const text of [formProblemPage(error), codeFormPage({ phoneNumber: evil, problem: evil })]) {
+    for (const text of [
+      formProblemPage(error, topPlace),
+      codeFormPage(topPlace, { phoneNumber: evil, problem: evil }),
+    ]) {
       assert.doesNotMatch(text, /<script|onerror='/);
     }
   });
@@ -310,7 +313,7 @@ function withoutOurScript(text: string): string {
 }
 
 it('a form that failed answers with a page that stays, and says why', () => {
-  const text = formProblemPage(new ApiError('rate_limited', 'more than 5 requests a minute'));
+  const text = formProblemPage(new ApiError('rate_limited', 'more than 5 requests a minute'), topPlace);
   assert.match(text, /more than 5 requests a minute/);
   assert.doesNotMatch(text, /<script|http-equiv="refresh"|State:|No QR is available/);
 });

@@ -10,8 +10,10 @@ import { toApiError } from '../core/to-api-error.js';
 import { parseInput } from '../core/validation.js';
 import {
   type AnyHandler,
+  type Call,
   composeCall,
   composeDeploymentCall,
+  type DeploymentCall,
   type Handlers,
   refuseIfLoginEnded,
 } from '../operations/call.js';
@@ -45,13 +47,18 @@ export async function callTool(
     const { operation } = tool;
     authorize(exchange.caller, operation);
     if (operation.isLimited) await exchange.countRequest();
-    const { idempotency_key = null, session: named, ...fields } = parseInput(tool.input, input);
+    const { idempotency_key = null, ...given } = parseInput(tool.input, input);
     const handler = handlers[tool.name] as AnyHandler;
     const key = idempotency_key as string | null;
-    session = (named as string | undefined) ?? usualSession(exchange.caller);
-    const call = isOfDeployment(tool.name)
-      ? composeDeploymentCall(exchange, operation, key)
-      : composeCall(exchange, await sessions.find(exchange.caller, session), operation, key);
+    let call: Call | DeploymentCall;
+    let fields = given;
+    if (isOfDeployment(tool.name)) call = composeDeploymentCall(exchange, operation, key);
+    else {
+      const { session: named = usualSession(exchange.caller), ...others } = given;
+      session = named as string;
+      fields = others;
+      call = composeCall(exchange, await sessions.find(exchange.caller, session), operation, key);
+    }
     const preferredWaitS = call.preferredWaitS ?? (operation.delivery === 'local' ? null : commandWaitS);
     const { body } = await handler(fields as never, { ...call, preferredWaitS });
     refuseIfLoginEnded(exchange, operation);

@@ -36,7 +36,7 @@ export const registerNamesKey = `${keyPrefix}:register:names`;
  */
 export const eventIndexKey = `${keyPrefix}:events`;
 
-/** Pub/sub channel: the name of a session whose `intent` changed. A hint only: messages may be lost. */
+/** Pub/sub channel: the name of a session whose `intent` or configuration changed. A hint only: messages may be lost. */
 export const intentChannel = `${keyPrefix}:intent`;
 
 /** Counters of the rate limits; by limiter, then key or address. */

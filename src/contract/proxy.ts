@@ -20,7 +20,7 @@ const serverSchema = z
   .refine(
     (server) => {
       const port = Number(serverPattern.exec(server)?.[1]);
-      return port >= 1 && port <= 65_535;
+      return port >= 1 && port <= 65_535 && URL.canParse(server);
     },
     { error: serverRule },
   );

@@ -35,6 +35,8 @@ export type SessionConfig = z.infer<typeof sessionConfigSchema>;
 export const sessionRecordSchema = sessionConfigSchema.extend({
   /** null: the session is `default`, or it was registered again after Redis had lost it. */
   created_at: z.iso.datetime().nullable().catch(null),
+  /** Grows with every change. Of two copies, the higher one is newer. */
+  revision: z.int().nonnegative().catch(0),
 });
 
 export type SessionRecord = z.infer<typeof sessionRecordSchema>;
@@ -45,6 +47,7 @@ export const unconfigured: SessionRecord = {
   ignore: usuallyIgnored,
   proxy: null,
   created_at: null,
+  revision: 0,
 };
 
 /** In place of a record that cannot be read. It may have had a proxy, without which the session must not run. */
@@ -52,11 +55,18 @@ export const unreadableRecord: SessionRecord = { ...unconfigured, proxy: unreada
 
 const metadataRule = `must be texts by name, as in { "team": "sales" }, with at most ${bounds.metadata} bytes of JSON`;
 
+/** A lone surrogate would make JSON that not every program can read. */
+function isWellFormed(metadata: Readonly<Record<string, string>>): boolean {
+  return Object.entries(metadata).every((texts) => texts.every((text) => !/\p{Surrogate}/u.test(text)));
+}
+
 /** What a client may change. A field that is left out stays as it is. */
 export const sessionChangesSchema = {
   metadata: z
     .record(z.string(), z.string(), { error: metadataRule })
-    .refine((metadata) => jsonBytes(metadata) <= bounds.metadata, { error: metadataRule })
+    .refine((metadata) => jsonBytes(metadata) <= bounds.metadata && isWellFormed(metadata), {
+      error: metadataRule,
+    })
     .optional()
     .describe('texts of your own, by name; replaces all that were there'),
   ignore: z
@@ -93,6 +103,7 @@ export function withChanges(
 ): SessionRecord {
   return {
     ...record,
+    revision: record.revision + 1,
     metadata: metadata ?? record.metadata,
     proxy: proxy === undefined ? record.proxy : proxy,
     ignore: {

@@ -4,6 +4,7 @@ import { parseJson } from '../contract/json.js';
 import { defaultSession, pathOfSession } from '../contract/names.js';
 import { operations } from '../contract/operations.js';
 import type { PasskeyCredential } from '../contract/passkey.js';
+import { abortAfter } from '../platform/deadline.js';
 
 /** How long one call may take. The server lets a POST wait for up to 60 s. */
 const deadlinesMs = { GET: 30_000, POST: 70_000 } as const;
@@ -129,13 +130,14 @@ export class Gateway {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (this.#key !== undefined) headers.authorization = `Bearer ${this.#key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
+    const limit = abortAfter(deadlinesMs[method], signal);
     try {
       const response = await fetch(this.urlOf(path), {
         ...{ method, headers },
         body: body === undefined ? null : JSON.stringify(body),
         // The key must not go elsewhere.
         redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(deadlinesMs[method])]),
+        signal: limit.signal,
       });
       const hasRetryAfter = response.headers.has('retry-after');
       return { status: response.status, hasRetryAfter, body: parseJson(await readText(response)) };
@@ -144,6 +146,8 @@ export class Gateway {
       throw new UnavailableError(
         `${this.url} cannot be reached (${causeOf(error, method)}): ${wayOut(error)}`,
       );
+    } finally {
+      limit.clear();
     }
   }
 

@@ -38,6 +38,23 @@ export async function atMost(promise: Promise<unknown>, ms: number, signal?: Abo
   }
 }
 
+/**
+ * A signal that aborts after `ms`, or as soon as `signal` does. `clear` ends its timer. Not `AbortSignal.timeout` within
+ * `AbortSignal.any`: Node 20 may collect that timer as garbage, and then the signal never aborts.
+ */
+export function abortAfter(
+  ms: number,
+  signal?: AbortSignal,
+): { readonly signal: AbortSignal; readonly clear: () => void } {
+  const late = new AbortController();
+  const abort = () =>
+    late.abort(signal?.aborted ? signal.reason : new DOMException('too late', 'TimeoutError'));
+  const timer = setTimeout(abort, ms);
+  if (signal?.aborted) abort();
+  else signal?.addEventListener('abort', abort, { once: true, signal: late.signal });
+  return { signal: late.signal, clear: () => clearTimeout(timer) };
+}
+
 /** Settles like `promise`, or rejects as soon as `signal` aborts. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const done = new AbortController();

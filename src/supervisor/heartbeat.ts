@@ -15,6 +15,8 @@ interface HeartbeatOptions {
   readonly epoch: () => number;
   /** An intent to end the run is stored. Called with every beat until the intent is gone. */
   readonly onIntent: (intent: Intent) => void;
+  /** The session's keys were inspected, as from time to time. */
+  readonly onInspection: () => void;
   /** Redis has lost the run's state, or it cannot be read. */
   readonly onStateLost: () => void;
   /** Lock or fence in Redis belong to another run. */
@@ -70,6 +72,7 @@ export class HeartbeatSender {
     if (isAnyUnreadable || ++this.#beats % beatsBetweenInspections === 0) {
       // If it fails, the next inspection does its work. It must precede `onStateLost`, which overwrites the unreadable state.
       await quarantineUnusableKeys(redis, session).catch(() => undefined);
+      this.#options.onInspection();
     }
     if (isStateLost && !intent && epoch() === asked) this.#options.onStateLost();
   }

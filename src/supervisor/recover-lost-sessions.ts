@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import type { Queue } from 'bullmq';
 import { sessionKeys } from '../contract/keys.js';
+import { isSessionName } from '../contract/names.js';
 import { type SessionRecord, unconfigured } from '../contract/session-record.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -8,8 +9,9 @@ import { addStart } from '../platform/queues/start-queue.js';
 import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
-import { registerIfMissing } from '../platform/store/session-register.js';
+import { registerIfMissing, sessionsExist } from '../platform/store/session-register.js';
 import { parseWipedEpoch } from '../platform/store/wipe-store.js';
+import { Profile } from './browser/profile.js';
 import { amendNote, noteFileOf, readNote } from './browser/profile-note.js';
 
 interface LostSessionsOptions {
@@ -56,77 +58,98 @@ export class LostSessions {
 
   /** Recovers every lost session. Retries until Redis answers. Rejects only once `closing` aborts. */
   async recoverAll(): Promise<void> {
-    const sessions = await wantedSessions(this.#options.authDir);
+    const sessions = await notedSessions(this.#options.authDir);
     await Promise.all(sessions.map((each) => this.#untilRecovered(each)));
   }
 
   /** Recovers a session that ran here, if it is lost. Retries until Redis answers. Rejects only once `closing` aborts. */
-  recover(wanted: WantedSession): Promise<void> {
-    this.#known.add(wanted.session);
-    return this.#untilRecovered(wanted);
+  recover(run: Omit<NotedSession, 'isWanted'>): Promise<void> {
+    this.#known.add(run.session);
+    return this.#untilRecovered({ ...run, isWanted: true });
   }
 
-  #untilRecovered(wanted: WantedSession): Promise<void> {
+  #untilRecovered(noted: NotedSession): Promise<void> {
     const { closing, log } = this.#options;
     const sentence = 'could not ask Redis whether it still knows the session; trying again';
-    return retryUntilSuccess(() => this.#recover(wanted), { signal: closing, log, sentence });
+    return retryUntilSuccess(() => this.#recover(noted), { signal: closing, log, sentence });
   }
 
   async #check(mayRun: boolean): Promise<void> {
     const { redis, authDir, noticeMs, closing } = this.#options;
-    const sessions = await wantedSessions(authDir);
-    await repairStartQueue(
-      redis,
-      sessions.map(({ session }) => session),
-    );
-    const isLost = await Promise.all(sessions.map((each) => this.#isLost(each)));
-    const lost = sessions.filter((_, i) => isLost[i]);
-    if (lost.length > 0 && mayRun) await pause(noticeMs, closing);
+    const noted = await notedSessions(authDir);
+    const wanted = noted.filter(({ isWanted }) => isWanted).map(({ session }) => session);
+    await repairStartQueue(redis, wanted);
+    const standings = await Promise.all(noted.map((each) => this.#standingOf(each)));
+    const voided = noted.filter((_, i) => standings[i] === 'voided');
+    const lost = noted.filter((_, i) => standings[i] === 'lost');
+    await Promise.all(voided.map((each) => this.#forget(each)));
+    if (lost.some(({ isWanted }) => isWanted) && mayRun) await pause(noticeMs, closing);
     if (!closing.aborted) await Promise.all(lost.map((each) => this.#recover(each)));
   }
 
-  async #isLost({ session, epoch }: WantedSession): Promise<boolean> {
-    const { redis, authDir } = this.#options;
+  /** `lost`: Redis knows nothing of it. `voided`: its login was wiped elsewhere. */
+  async #standingOf({ session, epoch }: NotedSession): Promise<'known' | 'voided' | 'lost'> {
     const { heartbeat, job, wiped } = sessionKeys(session);
-    if ((await redis.exists(heartbeat, job)) > 0) {
+    if ((await this.#options.redis.exists(heartbeat, job)) > 0) {
       this.#known.add(session);
-      return false;
+      return 'known';
     }
-    if ((parseWipedEpoch(await redis.get(wiped)) ?? 0) < epoch) return true;
-    // It ran elsewhere since, and was deleted there. Redis does not remember that for ever.
+    const wipedEpoch = parseWipedEpoch(await this.#options.redis.get(wiped)) ?? 0;
+    return wipedEpoch < epoch ? 'lost' : 'voided';
+  }
+
+  /**
+   * It ran elsewhere since, and its login was wiped there. If it was deleted, its profile goes too: Redis does not remember the wipe
+   * for ever, and the name may be used again.
+   */
+  async #forget({ session, epoch }: NotedSession): Promise<void> {
+    const { redis, authDir, log } = this.#options;
+    const [exists] = await sessionsExist(redis, [session]);
+    if (!exists) {
+      await new Profile(authDir, session).remove();
+      log.info({ session }, 'removed the profile of a session that was deleted elsewhere');
+      return;
+    }
     const file = noteFileOf(authDir, session);
     const note = await readNote(file);
     if (note?.isWanted && note.epoch <= epoch)
       await amendNote(file, { ...note, isWanted: false }, () => true);
-    return false;
   }
 
-  async #recover(wanted: WantedSession): Promise<void> {
+  /** Registers it again, and starts it if it should run. */
+  async #recover(noted: NotedSession): Promise<void> {
     const { redis, queue, log } = this.#options;
-    const { session, record } = wanted;
-    if (!(await this.#isLost(wanted))) return;
+    const { session, record, isWanted } = noted;
+    if ((await this.#standingOf(noted)) !== 'lost') return;
     await registerIfMissing(redis, session, record);
+    if (!isWanted) return;
     if (this.#known.has(session)) log.warn({ session }, 'Redis lost the session; starting it again');
     else log.info({ session }, 'this Redis does not know the session, which is to run; starting it');
     await addStart(redis, queue, session);
   }
 }
 
-/** A session that should run. */
-interface WantedSession {
+/** A session that has run on this machine. */
+interface NotedSession {
   readonly session: string;
   /** Of its newest run here. */
   readonly epoch: number;
   readonly record: SessionRecord;
+  /** It should run: it was neither stopped nor given up since. */
+  readonly isWanted: boolean;
 }
 
-/** The sessions that should run, by this machine's profiles: started, and neither stopped nor given up since. */
-async function wantedSessions(authDir: string): Promise<WantedSession[]> {
+/** By the notes beside this machine's profiles. */
+async function notedSessions(authDir: string): Promise<NotedSession[]> {
   const files = await readdir(authDir).catch(() => []);
-  const sessions = files.flatMap((file) => /^session-([a-z0-9-]{1,64})\.json$/.exec(file)?.[1] ?? []);
+  const sessions = files
+    .map((file) => /^session-(.+)\.json$/.exec(file)?.[1] ?? '')
+    .filter((session) => isSessionName(session));
   const notes = await Promise.all(sessions.map((session) => readNote(noteFileOf(authDir, session))));
   return sessions.flatMap((session, i) => {
-    const note = notes[i];
-    return note?.isWanted ? [{ session, epoch: note.epoch, record: note.record ?? unconfigured }] : [];
+    const note = notes[i] ?? null;
+    if (note === null) return [];
+    const { epoch, record, isWanted } = note;
+    return [{ session, epoch, record: record ?? unconfigured, isWanted }];
   });
 }

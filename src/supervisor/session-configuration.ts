@@ -6,7 +6,7 @@ import type { Logger } from '../platform/logger.js';
 import { openProxyLogin } from '../platform/proxy-login.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
-import { findSessions } from '../platform/store/session-register.js';
+import { findSessions, registerIfMissing } from '../platform/store/session-register.js';
 import type { BrowserProxy } from './browser/browser.js';
 
 interface ConfigurationOptions {
@@ -57,10 +57,17 @@ export class SessionConfiguration {
     throw new ProxyUnusableError(`the password of ${proxyHost(server)} ${key}`);
   }
 
-  /** Before each incarnation, so that a change takes effect with the next one. Rejects only when `signal` aborts. */
+  /**
+   * Before each incarnation, so that a change takes effect with the next one, and when it may have changed. Registers the session again
+   * if Redis has lost the entry. Rejects only when `signal` aborts.
+   */
   async read(signal: AbortSignal): Promise<void> {
     const record = await readRecord(this.#options, signal);
-    // Redis may have lost the entry.
+    // While the session runs, nobody deletes it.
+    if (record === null && !signal.aborted) {
+      const { redis, session } = this.#options;
+      await registerIfMissing(redis, session, this.#record).catch(() => undefined);
+    }
     this.#record = record ?? this.#record;
   }
 }

@@ -80,12 +80,13 @@ export class SessionRun {
       ...{ redis, lease, session, token, startId, record, log },
       heartbeatTtlMs: timing.heartbeatTtlMs,
       facts: { ...statusFactsOf(config), supervisor: options.supervisorId },
-      onEpoch: () => inBackground(this.#browser.noteEpoch()),
+      onEpoch: () => inBackground(this.#browser.noteRun()),
       onBound: recorder.onBound,
     });
     this.#heartbeat = new HeartbeatSender({
       ...{ redis, session, token, timing, epoch },
       onIntent: (intent) => this.#end({ type: 'intent', intent }),
+      onInspection: () => this.#readConfiguration(),
       onNotOurs: () => inBackground(this.#refence()),
       onStateLost: () => inBackground(this.#refence()),
     });
@@ -139,9 +140,15 @@ export class SessionRun {
     this.#force.abort();
   }
 
-  /** An intent may have been stored: reads it now, not with the next heartbeat. */
+  /** An intent may have been stored, or the configuration changed: reads both now, not with a later heartbeat. */
   checkForIntent(): void {
     this.#inBackground(this.#heartbeat.beat());
+    this.#readConfiguration();
+  }
+
+  #readConfiguration(): void {
+    const { configuration } = this.#options;
+    this.#inBackground(configuration.read(this.#over).then(() => this.#browser.noteRun()));
   }
 
   /** Runs the session until the run ends. Rejects only after an unexpected failure, when everything has stopped. */
@@ -186,15 +193,9 @@ export class SessionRun {
     if (lease.lost.aborted || ending === undefined) throw new RunLostError(String(lease.lost.reason));
     return endInOrder(ending, {
       incarnation: this.#loop.incarnation,
-      browser: this.#browser,
-      backup: this.#backup,
-      commands: this.#commands,
-      publisher: this.#publisher,
-      heartbeat: this.#heartbeat,
-      availability: this.#availability,
-      timing: config.timing,
-      forced: this.#forced,
-      log,
+      ...{ browser: this.#browser, backup: this.#backup, commands: this.#commands },
+      ...{ publisher: this.#publisher, heartbeat: this.#heartbeat, availability: this.#availability },
+      ...{ timing: config.timing, forced: this.#forced, log },
     });
   }
 

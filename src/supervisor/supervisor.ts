@@ -123,7 +123,6 @@ export class Supervisor {
     const { chromeExecutable: executable, browserEnvironment: environment } = this.#options.config;
     browserVersion({ executable, environment }).catch(() => undefined);
     this.#inBackground(this.#intake.run());
-    // Frees the memory that the modules and the first start took.
     setTimeout(collectGarbage, garbageCollectionDelayMs).unref();
     log.info({ supervisor: this.id }, 'supervisor started');
   }
@@ -152,7 +151,8 @@ export class Supervisor {
       redis: this.#redis,
       config: this.#options.config,
       isClosing: this.#closing.signal.aborted,
-      browserFailure: failures.find((failure) => failure !== null) ?? null,
+      // One session's own configuration may prevent its browser. That says nothing of the others.
+      browserFailure: failures.every((failure) => failure !== null) ? (failures[0] ?? null) : null,
     });
   }
 

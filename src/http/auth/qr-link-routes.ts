@@ -1,5 +1,6 @@
 import { ApiError } from '../../contract/errors.js';
 import { pathOfSession } from '../../contract/names.js';
+import { saysFull } from '../../contract/places.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
 import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
@@ -91,6 +92,7 @@ const buttonDoc: RouteDoc = {
 
 /** There is a code, or one can come without anybody's action. A link that is opened earlier can be opened again. */
 function mayShowCode({ status, heartbeat, start }: QrPageView): boolean {
+  if (saysFull(status.last_error)) return false;
   return start !== 'none' || (heartbeat !== 'ended' && status.state !== 'stopped');
 }
 

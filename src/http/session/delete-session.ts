@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
-import type { LogoutResult } from '../../contract/intent.js';
+import { type LogoutResult, logoutResults } from '../../contract/intent.js';
 import { defaultSession } from '../../contract/names.js';
 import { invalidRequest } from '../core/validation.js';
 import type { Session, Sessions } from '../sessions.js';
@@ -13,16 +13,21 @@ const mostRuns = 5;
  * not ended; the session then still exists.
  */
 export async function deleteSession(session: Session, sessions: Sessions): Promise<LogoutResult> {
-  let result: LogoutResult | null = null;
+  const { register } = sessions;
+  const { name, commands } = session;
+  const madeAt = await register.madeAt(name);
+  let result: LogoutResult = logoutResults.nothingLinked;
   for (let i = 0; i < mostRuns; i++) {
-    const ended = await logOut(session.commands.run);
+    // Another caller has deleted it meanwhile. There may be a new session of that name.
+    if (madeAt === undefined || (await register.madeAt(name)) !== madeAt) return result;
+    const ended = await logOut(commands.run);
     // A further run was never linked.
-    result ??= ended;
-    if (await sessions.register.remove(session.name)) {
-      sessions.forget(session.name);
-      session.commands.run.log.info({ session: session.name }, 'session deleted');
-      return result;
-    }
+    if (i === 0) result = ended;
+    const removed = await register.remove(name, madeAt);
+    if (removed === 'runs') continue;
+    sessions.forget(name);
+    if (removed === 'removed') commands.run.log.info({ session: name }, 'session deleted');
+    return result;
   }
   throw new ApiError('timeout', 'the session is started again and again; it was logged out, but not deleted');
 }

@@ -1,5 +1,6 @@
 import { bounds } from '../../contract/bounds.js';
 import { ApiError } from '../../contract/errors.js';
+import { intentChannel } from '../../contract/keys.js';
 import { defaultSession, isSessionName } from '../../contract/names.js';
 import type { SessionView } from '../../contract/operations/register.js';
 import type { InputOf, OutputOf } from '../../contract/operations.js';
@@ -10,6 +11,7 @@ import type { Config } from '../../platform/config/config.js';
 import { sealProxyLogin } from '../../platform/proxy-login.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
+  findSessions,
   type ListedSession,
   listSessions,
   putSession,
@@ -35,8 +37,10 @@ export interface SessionRegister {
   names(): Promise<readonly string[]>;
   /** Whether it is new. Throws `too_many_sessions`, `session_not_ready` beside a supervisor of an earlier version, and `invalid_request` for a password that cannot be encrypted here. */
   put(name: string, changes: Omit<InputOf<'putSession'>, 'session' | 'start'>): Promise<boolean>;
-  /** Returns false if the session has a run: end that first. */
-  remove(name: string): Promise<boolean>;
+  /** When the session of this name was made; undefined: there is none. */
+  madeAt(name: string): Promise<string | null | undefined>;
+  /** Removes the session that was made at that time. `runs`: end its run first. `other`: there is another one by now, or none. */
+  remove(name: string, madeAt: string | null): Promise<'removed' | 'runs' | 'other'>;
 }
 
 /** Sessions that one script looks at, for a filter by state, and how many scripts a call may take. */
@@ -130,10 +134,17 @@ export function createSessionRegister(
       await viaRedis(() => refuseBesideEarlierVersion(name));
       const result = await viaRedis(() => putSession(redis, name, changes));
       if (result === 'full') throw tooManySessions();
+      // A hint for its supervisor, which keeps a copy.
+      await viaRedis(() => redis.publish(intentChannel, name));
       return result === 'made';
     },
 
-    remove: (name) => viaRedis(() => removeSession(redis, name)),
+    async madeAt(name) {
+      const [record] = await viaRedis(() => findSessions(redis, [name]));
+      return record?.created_at;
+    },
+
+    remove: (name, madeAt) => viaRedis(() => removeSession(redis, name, madeAt)),
   };
 }
 

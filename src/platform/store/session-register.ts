@@ -117,21 +117,27 @@ const putScript = luaScript<'made' | 'changed' | 'full' | 'other'>(
    return stored == '' and ARGV[1] ~= '${defaultSession}' and 'made' or 'changed'`,
 );
 
-/** Registers a session that is to run, if it is not registered: Redis has lost the entry. */
+/** Registers a session of which there is a copy, if it is not registered or the copy is newer: Redis has lost the entry. */
 export async function registerIfMissing(redis: Redis, name: string, record: SessionRecord): Promise<void> {
   if (name === defaultSession && isDeepStrictEqual(record, unconfigured)) return;
-  await restoreScript(redis, keys, [name, JSON.stringify(record)]);
+  await restoreScript(redis, keys, [name, JSON.stringify(record), record.revision]);
 }
 
 // KEYS register names
-// ARGV name, entry
-// returns 1 if it was not registered, else 0
+// ARGV name, entry, its revision
+// returns 1, or 0 if the same or a newer one is registered
 const restoreScript = luaScript<number>(
   'registerIfMissing',
   2,
-  `redis.call('ZADD', KEYS[2], 0, ARGV[1])
-   if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 0 end
-   return redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])`,
+  `local stored = redis.call('HGET', KEYS[1], ARGV[1])
+   if stored then
+     local isRead, record = pcall(cjson.decode, stored)
+     local revision = isRead and type(record) == 'table' and tonumber(record.revision) or 0
+     if revision >= tonumber(ARGV[3]) then return 0 end
+   end
+   redis.call('ZADD', KEYS[2], 0, ARGV[1])
+   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+   return 1`,
 );
 
 /** What a list shows of a session. */

@@ -111,7 +111,7 @@ export class SessionBrowser {
       );
       await this.#freshLogin.load();
       this.#note = note;
-      await this.noteEpoch();
+      await this.noteRun();
       return note;
     } catch (error) {
       this.#doubt.onProfileFailed();
@@ -173,10 +173,11 @@ export class SessionBrowser {
       .catch((error) => this.#options.log.warn({ err: error }, 'could not remove a replaced profile'));
   }
 
-  /** The run's epoch may have changed. */
-  async noteEpoch(): Promise<void> {
-    const epoch = this.#options.epoch();
-    if (this.#note !== null && this.#note.epoch !== epoch) await this.#amendNote({ epoch });
+  /** The run's epoch, or what is configured of the session, may have changed. */
+  async noteRun(): Promise<void> {
+    const [epoch, record] = [this.#options.epoch(), this.#options.record()];
+    const isSame = this.#note?.epoch === epoch && isDeepStrictEqual(this.#note.record, record);
+    if (!isSame) await this.#amendNote({ epoch, record });
   }
 
   /** The profile shows a QR, so it is not linked: the stored copy of a login is useless. */

@@ -4,7 +4,7 @@ import { settledReadAgeS, settledSendAgeS } from '../../contract/command-jobs.js
 import { attemptKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
-import { pause } from '../../platform/deadline.js';
+import { abortAfter, pause } from '../../platform/deadline.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { retryUntilSuccess } from '../../platform/retry.js';
 import { QueueConsumer, type QueueState } from './queue-consumer.js';
@@ -84,7 +84,8 @@ export class SessionCommands {
   /** After a logout the waiting sends are void. Waits until each of them has settled, for `limitMs` at most. */
   async settleVoidedSends(limitMs: number): Promise<void> {
     this.#options.availability.notify();
-    await this.#sends.drained(AbortSignal.any([this.#ending.signal, AbortSignal.timeout(limitMs)]));
+    const { signal, clear } = abortAfter(limitMs, this.#ending.signal);
+    await this.#sends.drained(signal).finally(clear);
   }
 
   /** Takes no more commands, and requeues those that did not settle. Resolves when no command is under way. */

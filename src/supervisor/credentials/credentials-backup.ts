@@ -2,7 +2,7 @@ import type { BackupStatus } from '../../contract/credentials.js';
 import { messageOf } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import { makeKeyHint } from '../../platform/credentials-keys.js';
-import { pause, unlessAborted } from '../../platform/deadline.js';
+import { abortAfter, pause, unlessAborted } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { retryUntilSuccess } from '../../platform/retry.js';
@@ -103,8 +103,8 @@ export class CredentialsBackup {
 
   /** Takes the last snapshot of a run if the login has changed. The browser must have ended. Takes at most `backupStopMs`. */
   backUpAtEnd(forced: AbortSignal): Promise<void> {
-    const late = AbortSignal.timeout(this.#options.timing.backupStopMs);
-    return this.#enqueue(() => this.#attempt(AbortSignal.any([forced, late]), false));
+    const { signal, clear } = abortAfter(this.#options.timing.backupStopMs, forced);
+    return this.#enqueue(() => this.#attempt(signal, false)).finally(clear);
   }
 
   async #watch(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -9,8 +9,9 @@ import { sessionKeys } from '../../../src/contract/keys.js';
 import { sessionsQueue } from '../../../src/contract/names.js';
 import { unconfigured } from '../../../src/contract/session-record.js';
 import { openQueue } from '../../../src/platform/queues/job-queue.js';
-import { findSessions, putSession } from '../../../src/platform/store/session-register.js';
-import { noteFileOf, writeNote } from '../../../src/supervisor/browser/profile-note.js';
+import { findSessions, putSession, registerIfMissing } from '../../../src/platform/store/session-register.js';
+import { Profile } from '../../../src/supervisor/browser/profile.js';
+import { noteFileOf, readNote, writeNote } from '../../../src/supervisor/browser/profile-note.js';
 import { LostSessions } from '../../../src/supervisor/recover-lost-sessions.js';
 import { startRedis } from '../../support/redis-server.js';
 
@@ -29,18 +30,23 @@ describe('the check for lost sessions', () => {
     redis = new Redis(server.url, { maxRetriesPerRequest: null });
     queue = openQueue(sessionsQueue, redis);
     authDir = await mkdtemp(join(tmpdir(), 'holdline-lost-'));
-    await writeNote(noteFileOf(authDir, session), {
-      ...{ session, epoch: 5, isWanted: true, wipedEpoch: 0, profileId: 'p', isLinked: true },
-      ...{ account: null, record },
-    });
   });
-  beforeEach(() => redis.flushall());
+  beforeEach(async () => {
+    await redis.flushall();
+    await note({ isWanted: true });
+  });
   after(async () => {
     await queue.close();
     redis.disconnect();
     await server.stop();
     await rm(authDir, { recursive: true });
   });
+
+  const note = ({ isWanted }: { isWanted: boolean }) =>
+    writeNote(noteFileOf(authDir, session), {
+      ...{ session, epoch: 5, isWanted, wipedEpoch: 0, profileId: 'p', isLinked: true },
+      ...{ account: null, record },
+    });
 
   const checkWith = (noticeMs: number, mayRun: boolean) =>
     new LostSessions({
@@ -79,13 +85,37 @@ describe('the check for lost sessions', () => {
     assert.deepEqual(kept?.metadata, { team: 'support' }, 'what is registered is newer');
   });
 
-  it('leaves one alone that was deleted elsewhere, and forgets that it was to run', async () => {
+  it('keeps the newer of two configurations, whichever machine registers first', async () => {
+    await registerIfMissing(redis, session, { ...record, metadata: { team: 'old' }, revision: 2 });
+    await registerIfMissing(redis, session, { ...record, metadata: { team: 'new' }, revision: 3 });
+    await registerIfMissing(redis, session, { ...record, metadata: { team: 'older' }, revision: 1 });
+    const [kept] = await findSessions(redis, [session]);
+    assert.deepEqual(kept?.metadata, { team: 'new' });
+  });
+
+  it('registers one that is stopped, and does not start it', async () => {
+    await note({ isWanted: false });
+    await checkWith(20, true);
+    assert.deepEqual(await findSessions(redis, [session]), [record]);
+    assert.equal(await redis.exists(job), 0);
+  });
+
+  it('forgets that one was to run whose login was wiped elsewhere', async () => {
+    await putSession(redis, session, {});
     await redis.set(wiped, '5');
+    await checkWith(20, true);
+    assert.equal((await readNote(noteFileOf(authDir, session)))?.isWanted, false);
+  });
+
+  it('removes the profile of one that was deleted elsewhere: the name may be used again', async () => {
+    const profile = new Profile(authDir, session);
+    await mkdir(profile.dir);
+    await redis.set(wiped, '5');
+    assert.equal(await checkWith(20, true), true);
+    assert.deepEqual(await readdir(authDir), []);
+    await redis.flushall();
     assert.equal(await checkWith(20, true), true);
     assert.equal(await redis.exists(job), 0);
     assert.deepEqual(await findSessions(redis, [session]), [null]);
-    await redis.del(wiped);
-    assert.equal(await checkWith(20, true), true);
-    assert.equal(await redis.exists(job), 0);
   });
 });

@@ -404,6 +404,21 @@ describe('the register of sessions', () => {
     assert.deepEqual(codeOf(await call('GET', '/api/sessions/busy')), [404, 'session_not_found']);
   });
 
+  it('two deletions at once do not touch a session that is made after the first one', async () => {
+    await owned(readyUntilAsked);
+    for (let round = 0; round < 5; round++) {
+      await put('again', { start: true });
+      const deletions = [replica, other].map((on) => call('DELETE', '/api/sessions/again', undefined, on));
+      await Promise.race(deletions);
+      const made = await put('again');
+      for (const { status } of await Promise.all(deletions))
+        assert.ok([200, 404].includes(status), `${status}`);
+      assert.equal(made.status, 201);
+      assert.equal((await call('GET', '/api/sessions/again')).body.created_at, made.body.created_at);
+      await call('DELETE', '/api/sessions/again');
+    }
+  });
+
   it('survives what another program writes under its keys', async () => {
     await Promise.all([put('a'), put('b')]);
     await redis.hset(registerKey, 'a', 'rub{bish', 'Bad Name', '{}', 'c', '[]');

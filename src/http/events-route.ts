@@ -62,14 +62,14 @@ async function parseFollowed(
   if (text === undefined) {
     const session = sessionOfPath(parameters);
     await register.assertExist(caller, [session]);
-    return follow([session]);
+    return follow([session], caller.boundTo !== null);
   }
   if (caller.scope === 'guest') {
     throw new ApiError('forbidden', 'a QR link gives access only to the events of its own session');
   }
   if (parameters.session !== undefined)
     refuse('sessions', 'is only for /api/events; the path names the session');
-  if (text === '*') return follow(caller.boundTo);
+  if (text === '*') return follow(caller.boundTo, caller.boundTo !== null);
   const names = text.split(',');
   const isValid = names.length <= maxSessions && names.every(isSessionName);
   if (!isValid || new Set(names).size < names.length) {
@@ -77,7 +77,7 @@ async function parseFollowed(
     refuse('sessions', `must be *, for all sessions, or ${allowed}`);
   }
   await register.assertExist(caller, names);
-  return follow(names);
+  return follow(names, caller.boundTo !== null);
 }
 
 /** null: all types. */

@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { sessionKeys } from '../../src/contract/keys.js';
 import { sessionsQueue } from '../../src/contract/names.js';
+import { unconfigured } from '../../src/contract/session-record.js';
 import type { Status } from '../../src/contract/status.js';
 import { openQueue } from '../../src/platform/queues/job-queue.js';
 import { addStart } from '../../src/platform/queues/start-queue.js';
+import { registerIfMissing } from '../../src/platform/store/session-register.js';
 import { tryParseStatus } from '../../src/platform/store/state-store.js';
 import { eventually } from '../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../support/leftovers.js';
@@ -66,7 +68,10 @@ test('a killed supervisor loses all its sessions to the others, spread over them
     const redisPort = redis.port;
     supervisors.push(await startSupervisorProcess({ name, dir, redisPort, scripted, timing, environment }));
   }
-  for (const session of sessions) await addStart(observer.redis, queue, session);
+  for (const session of sessions) {
+    await registerIfMissing(observer.redis, session, unconfigured);
+    await addStart(observer.redis, queue, session);
+  }
   const before = await untilAllReady(
     supervisors.map(({ id }) => id),
     150_000,

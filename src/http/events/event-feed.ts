@@ -189,11 +189,11 @@ export class EventFeed {
     await Promise.all([this.#defaultReader.close(), this.#indexReader.close()]);
   }
 
-  #readPage({ names }: Followed, after: Positions): Promise<EventPage> {
+  #readPage({ names, isBound }: Followed, after: Positions): Promise<EventPage> {
     const { redis, pageSize } = { ...this.#parts, ...this.#tuning };
     return names === null
       ? readIndex(redis, null, after, pageSize)
-      : readEvents(redis, names, after, pageSize);
+      : readEvents(redis, names, after, pageSize, isBound);
   }
 
   #readerFor(followed: Followed): StreamReader {

@@ -4,12 +4,14 @@ import { defaultSession } from '../../contract/names.js';
 export interface Followed {
   /** null: every session, also those made later. */
   readonly names: readonly string[] | null;
+  /** The client must not learn when other sessions have events. */
+  readonly isBound: boolean;
   has(session: string): boolean;
 }
 
-export function follow(names: readonly string[] | null): Followed {
+export function follow(names: readonly string[] | null, isBound = false): Followed {
   const set = new Set(names);
-  return { names, has: (session) => names === null || set.has(session) };
+  return { names, isBound, has: (session) => names === null || set.has(session) };
 }
 
 export function isDefaultAlone({ names }: Followed): boolean {

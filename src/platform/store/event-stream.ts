@@ -56,12 +56,16 @@ export interface StreamPage extends EventPage {
   readonly entries: readonly StreamEntry[];
 }
 
-/** The next events of these sessions, in the order of their ids, read in one step from the streams of the sessions. */
+/**
+ * The next events of these sessions, in the order of their ids, read in one step from the streams of the sessions. `isBound`: what may be
+ * lost must not depend on the events of others. Then a position after the last of these events counts as lost.
+ */
 export async function readEvents(
   redis: Redis,
   sessions: readonly string[],
   after: Positions,
   count: number,
+  isBound = false,
 ): Promise<StreamPage> {
   // The stream of default comes last if nobody asked for it: a reader of the index needs its end.
   const all = sessions.includes(defaultSession) ? sessions : [...sessions, defaultSession];
@@ -79,7 +83,7 @@ export async function readEvents(
   return {
     end: { ofDefault: all === sessions ? ofDefault : '-', ofOthers: laterOf(others) ?? '-' },
     readerStart: { ofDefault, ofOthers: index.lastId ?? '-' },
-    losses: lossesAt(latestOf(after), index, followed),
+    losses: lossesAt(latestOf(after), isBound ? noEntries : index, followed),
     entries: entries.map(([at, id, fields]) => parseEntry(sessions[at - 1] as string, id, fields)),
     next: null,
     isLast: entries.length === 0,

@@ -1,6 +1,5 @@
 import { keyPrefix } from '../../../src/contract/keys.js';
 import { readsQueue, sendsQueue, sessionsQueue } from '../../../src/contract/names.js';
-import { accountCleanupKeyCount } from '../../../src/platform/store/account-cleanup.js';
 import type { RedisRequest } from '../refusing-redis.js';
 
 /** Selects the requests of a step. */
@@ -27,9 +26,9 @@ export const onKey =
   ({ step: made, words: [key = ''] }) =>
     made === step && key.includes(part);
 
-/** A state written by a session worker. It sets no heartbeat; a supervisor's write does. */
+/** A state written by a session worker. It sets no heartbeat, its script's argument 6; a supervisor's write does. */
 export const threadWrite: Requests = ({ step, words }) =>
-  step === 'holdline_publishStatus' && words[9 + accountCleanupKeyCount + 5] === '0';
+  step === 'holdline_publishStatus' && words.filter((word) => !word.startsWith(keyPrefix))[5] === '0';
 
 function queueOf(kind: 'sessions' | 'sends' | 'reads', session: string): string {
   if (kind === 'sessions') return sessionsQueue;

@@ -244,6 +244,26 @@ describe('GET /api/events?sessions=', () => {
     }
   });
 
+  it('tells a bound caller by no gap when others have events', async () => {
+    const [own, others] = [await claim('own'), await claim('others')];
+    await own.messages('mine');
+    const [lastId = ''] = await indexed('own').then((ids) => ids.slice(-1));
+    const later = `${Number(lastId.split('-')[0]) + 1}-0`;
+    const headers = { [boundToHeader]: 'own' };
+    const firstTypes = async (lastEventId: string) => {
+      const client = await listen('*', { lastEventId, headers });
+      await own.messages('more');
+      await eventually(() => client.events.some(({ type }) => type === 'message'));
+      return client.events.map(({ type }) => type);
+    };
+    const before = await firstTypes(later);
+    await others.messages('not mine');
+    const [end = ''] = await indexed('own').then((ids) => ids.slice(-1));
+    const after = await firstTypes(`${Number(end.split('-')[0]) + 1}-0`);
+    assert.deepEqual([before[0], after[0]], ['gap', 'gap']);
+    assert.deepEqual(await firstTypes((await indexed('own')).at(-1) ?? ''), ['message'], 'nothing is lost');
+  });
+
   it('sends the events of default that an earlier version wrote, which are not in the index', async () => {
     const writeAsBefore = (body: string) => {
       const event = JSON.stringify({ type: 'message', session: 'default', at: '', data: { body } });

@@ -39,7 +39,7 @@ export async function atMost(promise: Promise<unknown>, ms: number, signal?: Abo
 }
 
 /**
- * A signal that aborts after `ms`, or as soon as `signal` does. `clear` ends its timer. Not `AbortSignal.timeout` within
+ * A signal that aborts after `ms`, or as soon as `signal` does. `clear` makes it wait for neither. Not `AbortSignal.timeout` within
  * `AbortSignal.any`: Node 20 may collect that timer as garbage, and then the signal never aborts.
  */
 export function abortAfter(
@@ -47,12 +47,20 @@ export function abortAfter(
   signal?: AbortSignal,
 ): { readonly signal: AbortSignal; readonly clear: () => void } {
   const late = new AbortController();
-  const abort = () =>
-    late.abort(signal?.aborted ? signal.reason : new DOMException('too late', 'TimeoutError'));
   const timer = setTimeout(abort, ms);
   if (signal?.aborted) abort();
-  else signal?.addEventListener('abort', abort, { once: true, signal: late.signal });
-  return { signal: late.signal, clear: () => clearTimeout(timer) };
+  else signal?.addEventListener('abort', abort);
+  return { signal: late.signal, clear };
+
+  function abort(): void {
+    clear();
+    late.abort(signal?.aborted ? signal.reason : new DOMException('too late', 'TimeoutError'));
+  }
+
+  function clear(): void {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
 }
 
 /** Settles like `promise`, or rejects as soon as `signal` aborts. */

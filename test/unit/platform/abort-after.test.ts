@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { abortAfter } from '../../../src/platform/deadline.js';
 
-test('aborts after its time, or with the other signal', async () => {
+test('aborts after its time, or with the other signal, and leaves no timer or listener', async () => {
   const late = abortAfter(10);
   await once(late.signal, 'abort');
   assert.equal((late.signal.reason as Error).name, 'TimeoutError');
@@ -13,8 +13,13 @@ test('aborts after its time, or with the other signal', async () => {
   const both = abortAfter(60_000, other.signal);
   other.abort('enough');
   assert.equal(both.signal.reason, 'enough');
-  both.clear();
   assert.equal(abortAfter(60_000, AbortSignal.abort('before')).signal.reason, 'before');
+  const running = new AbortController();
+  const cleared = abortAfter(60_000, running.signal);
+  cleared.clear();
+  assert.equal(getEventListeners(running.signal, 'abort').length, 0);
+  const timers = process.getActiveResourcesInfo().filter((type) => type === 'Timeout');
+  assert.deepEqual(timers, [], 'no timer is left');
 });
 
 test('aborts although nothing but its listener is left when garbage is collected', () => {

@@ -53,10 +53,21 @@ export interface Change {
 
 export type Script = (run: ScriptedRun) => Promise<void>;
 
+/** The account of a scripted run that is ready. */
+export const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
+
 /** Shows a QR until an intent ends the run. */
 export const showQrUntilAsked: Script = async (run) => {
   await run.publish('starting');
   await run.publish('qr', { qrText: 'a code' });
+  const intent = await run.intent;
+  await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
+};
+
+/** Is ready until an intent ends the run. */
+export const readyUntilAsked: Script = async (run) => {
+  await run.publish('starting');
+  await run.publish('ready', { account });
   const intent = await run.intent;
   await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
 };

@@ -9,6 +9,8 @@ import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { parseMetrics } from '../../../support/metrics.js';
 import {
+  account,
+  readyUntilAsked,
   type Script,
   type ScriptedOwner,
   showQrUntilAsked,
@@ -17,14 +19,6 @@ import {
 import { openRedis, type RedisForData } from '../../../support/shared-redis.js';
 
 const keys = sessionKeys('default');
-const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
-
-const readyUntilAsked: Script = async (run) => {
-  await run.publish('starting');
-  await run.publish('ready', { account });
-  const intent = await run.intent;
-  await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
-};
 
 describe('POST /api/stop and /api/logout', () => {
   let server: RedisForData;

@@ -18,6 +18,7 @@ import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
 import { isMalformedUnder, malformedValues } from '../../../support/malformed-values.js';
 import {
+  readyUntilAsked,
   type Script,
   type ScriptedOwner,
   showQrUntilAsked,
@@ -34,13 +35,6 @@ interface Answer {
     readonly status?: { readonly state: string; readonly session: string };
   };
 }
-
-const account = { wid: '491511234567@c.us', pushname: 'Ada', platform: 'android' };
-const readyUntilAsked: Script = async (run) => {
-  await run.publish('ready', { account });
-  const intent = await run.intent;
-  await run.end('stopped', { intent, unlinked: intent.kind === 'logout' });
-};
 
 describe('the register of sessions', () => {
   let server: RedisForData;

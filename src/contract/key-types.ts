@@ -61,7 +61,7 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:attempt|answer|passkey-answer):/, 'string'],
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
   [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
-  [/^(?:visits:|supervisors$|register:names$|absent$)/, 'zset'],
+  [/^(?:visits:|supervisors$|supervisors:wake:|register:names$|absent$)/, 'zset'],
   [/^(?:supervisors:(?:room|facts)|register|aside|api-keys)$/, 'hash'],
   [/^supervisors:places$/, 'string'],
   [/^events$/, 'stream'],

@@ -24,6 +24,11 @@ export const supervisorFactsKey = `${keyPrefix}:supervisors:facts`;
 /** `<room> <capacity>` of all of them together, with a TTL; see places.ts. Missing: none is alive. */
 export const supervisorPlacesKey = `${keyPrefix}:supervisors:places`;
 
+/** Sorted set with a TTL: ends the blocking read of one supervisor. */
+export function supervisorWakeKey(supervisor: string): string {
+  return `${supervisorsKey}:wake:${supervisor}`;
+}
+
 /** Hash from the name of a session to JSON `SessionRecord`: the register of sessions. `default` is there only if it is configured. */
 export const registerKey = `${keyPrefix}:register`;
 

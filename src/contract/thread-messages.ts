@@ -17,6 +17,8 @@ import type { CommandName } from './worker-commands.js';
  */
 export type LoginStorage = Readonly<Record<string, string>>;
 
+type Port = InstanceType<typeof MessagePort>;
+
 /** All that a thread needs to begin an incarnation, except the browser. */
 export interface ThreadData {
   /** `epoch` and `incarnation` are the fence of the thread's writes. */
@@ -34,7 +36,8 @@ export interface ThreadData {
   readonly loginStorage: LoginStorage | null;
   /** Whose messages are not told as events. */
   readonly ignore: Ignore;
-  readonly redisUrl: string;
+  /** Carries what it asks of Redis; see platform/redis/remote-connection.ts. */
+  readonly redis: Port;
   readonly webVersion: string | null;
   /** What the phone lists under Linked devices. */
   readonly deviceName: string;
@@ -43,7 +46,6 @@ export interface ThreadData {
 }
 
 export interface SessionWorkerTiming {
-  readonly socketTimeoutMs: number;
   readonly loopBeatIntervalMs: number;
   readonly startDeadlineMs: number;
   readonly syncDeadlineMs: number;
@@ -60,14 +62,11 @@ export interface SessionWorkerTiming {
   readonly keepLoginMs: number;
 }
 
-/** Carries the DevTools protocol of the browser, one message at a time. */
-type DevToolsPort = InstanceType<typeof MessagePort>;
-
 export type ToThread =
   /** The first message: the thread, which has loaded its modules, becomes this incarnation. */
   | { readonly type: 'begin'; readonly data: ThreadData }
-  /** The browser is up: attach to it and log in. */
-  | { readonly type: 'attach'; readonly browser: DevToolsPort }
+  /** The browser is up: attach to it and log in. The port carries its DevTools protocol, one message at a time. */
+  | { readonly type: 'attach'; readonly browser: Port }
   /** Redis has lost the fence; this run still holds the lock. Write the full state again under this fence. */
   | { readonly type: 'fence'; readonly fence: Fence }
   /** Carry out a command; exactly one `answer` or `refusal` with the same id follows. */

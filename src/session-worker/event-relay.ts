@@ -3,7 +3,7 @@ import type { EventData, EventType, SessionEvent } from '../contract/events.js';
 import type { RunFacts } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis/connection.js';
+import type { StoreConnection } from '../platform/redis/store-connection.js';
 import { writeRetryMs } from '../platform/retry.js';
 import { appendEvents } from '../platform/store/event-writer.js';
 
@@ -18,7 +18,7 @@ export type ChatEventData = {
  * run claims its fence again. Later calls wait for that, and the page keeps its events until then.
  */
 export class EventRelay {
-  readonly #redis: Redis;
+  readonly #redis: StoreConnection;
   readonly #run: () => RunFacts;
   readonly #log: Logger;
   readonly #onBound: OnBound;
@@ -27,7 +27,7 @@ export class EventRelay {
   #isFailing = false;
 
   /** `run`: the current run, whose epoch and incarnation change with a new fence. */
-  constructor(redis: Redis, run: () => RunFacts, log: Logger, onBound: OnBound) {
+  constructor(redis: StoreConnection, run: () => RunFacts, log: Logger, onBound: OnBound) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;

@@ -6,7 +6,7 @@ import type { FromThread, ThreadData, ToThread } from '../contract/thread-messag
 import { collectGarbage } from '../platform/collect-garbage.js';
 import { withDeadline } from '../platform/deadline.js';
 import { createLogger } from '../platform/logger.js';
-import { connectPatiently } from '../platform/redis/connection.js';
+import { RemoteConnection } from '../platform/redis/remote-connection.js';
 import { takePasskeyAnswer } from '../platform/store/passkey-answers.js';
 import { EventRelay } from './event-relay.js';
 import { PhoneCompleter } from './phone-completer.js';
@@ -42,8 +42,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
     incarnation: `${run.epoch}.${run.incarnation}`,
   });
   const post = (message: FromThread) => port.postMessage(message);
-  // Logs only errors: the supervisor, in the same process, logs outages.
-  const redis = connectPatiently(data.redisUrl, timing, log.child({}, { level: 'error' }));
+  const redis = new RemoteConnection(data.redis, log);
   const onBound: OnBound = (bound) => post({ type: 'bound', bound });
   const writer = new StateWriter(redis, run, log, (fence) => post({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);
@@ -74,7 +73,7 @@ function begin(data: ThreadData): (message: ToThread) => void {
       2_000,
       'the session worker',
     ).catch(() => undefined);
-    redis.disconnect();
+    redis.close();
     post({ type: 'stopped' });
     port.close();
   }

@@ -2,7 +2,7 @@ import { bounds, type OnBound } from '../contract/bounds.js';
 import type { Message, Person } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis/connection.js';
+import type { StoreConnection } from '../platform/redis/store-connection.js';
 import { readNumbers, rememberNumbers } from '../platform/store/lid-map.js';
 
 const redisTimeoutMs = 1_000;
@@ -14,7 +14,7 @@ const cachedMax = 10_000;
  * describes them.
  */
 export class PhoneCompleter {
-  readonly #redis: Redis;
+  readonly #redis: StoreConnection;
   readonly #session: string;
   readonly #account: () => string | null;
   readonly #log: Logger;
@@ -22,7 +22,13 @@ export class PhoneCompleter {
   readonly #cache = new Map<string, string>();
   #cacheAccount: string | null = null;
 
-  constructor(redis: Redis, session: string, account: () => string | null, log: Logger, onBound: OnBound) {
+  constructor(
+    redis: StoreConnection,
+    session: string,
+    account: () => string | null,
+    log: Logger,
+    onBound: OnBound,
+  ) {
     this.#redis = redis;
     this.#session = session;
     this.#account = account;

@@ -4,7 +4,7 @@ import type { OpenPasskey } from '../contract/passkey.js';
 import { composeStatus, type Fence, type RunFacts, type StateChange } from '../contract/status.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import type { Redis } from '../platform/redis/connection.js';
+import type { StoreConnection } from '../platform/redis/store-connection.js';
 import { writeRetryMs } from '../platform/retry.js';
 import { publishStatus, type StoredQr } from '../platform/store/state-store.js';
 
@@ -25,7 +25,7 @@ interface StateWrite {
  * means that Redis has another fence: nothing is written until {@link refence}.
  */
 export class StateWriter {
-  readonly #redis: Redis;
+  readonly #redis: StoreConnection;
   readonly #log: Logger;
   readonly #onFenced: (fence: Fence) => void;
   readonly #onBound: OnBound;
@@ -35,7 +35,13 @@ export class StateWriter {
   #writing: Promise<void> | null = null;
   readonly #stopping = new AbortController();
 
-  constructor(redis: Redis, run: RunFacts, log: Logger, onFenced: (fence: Fence) => void, onBound: OnBound) {
+  constructor(
+    redis: StoreConnection,
+    run: RunFacts,
+    log: Logger,
+    onFenced: (fence: Fence) => void,
+    onBound: OnBound,
+  ) {
     this.#redis = redis;
     this.#run = run;
     this.#log = log;

@@ -1,6 +1,7 @@
 import type { Intent } from '../contract/intent.js';
 import type { Timing } from '../contract/timing.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { onSharedInterval } from '../platform/shared-interval.js';
 import { renewHeartbeat } from '../platform/store/run-store.js';
 import { quarantineUnusableKeys } from '../platform/store/unusable-keys.js';
 
@@ -29,7 +30,7 @@ interface HeartbeatOptions {
  */
 export class HeartbeatSender {
   readonly #options: HeartbeatOptions;
-  #timer: NodeJS.Timeout | undefined;
+  #stopBeating: (() => void) | null = null;
   #beating: Promise<void> | null = null;
   #beats = 0;
 
@@ -38,19 +39,19 @@ export class HeartbeatSender {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.beat(), this.#options.timing.heartbeatIntervalMs);
+    this.#stopBeating = onSharedInterval(this.#options.timing.heartbeatIntervalMs, () => void this.beat());
     void this.beat();
   }
 
   /** Sends no more beats. Call it before the run's last write: a beat after that would bring the heartbeat back. */
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopBeating?.();
+    this.#stopBeating = null;
   }
 
   /** Beats now, or joins the beat that Redis has not answered yet. Never rejects: the lease notices an outage. */
   async beat(): Promise<void> {
-    if (this.#timer === undefined) return;
+    if (this.#stopBeating === null) return;
     this.#beating ??= this.#beat()
       .catch(() => {})
       .finally(() => {
@@ -64,7 +65,7 @@ export class HeartbeatSender {
     const asked = epoch();
     const mine = { session, token, epoch: asked, ttlMs: timing.heartbeatTtlMs };
     const { isOurs, intent, isStateLost, isAnyUnreadable, isEnded } = await renewHeartbeat(redis, mine);
-    if (this.#timer === undefined || epoch() !== asked) return;
+    if (this.#stopBeating === null || epoch() !== asked) return;
     // Another process wrote `ended` over the heartbeat, but this run continues.
     if (isEnded) return void (await renewHeartbeat(redis, { ...mine, revives: true }));
     if (!isOurs) return this.#options.onNotOurs();

@@ -24,7 +24,6 @@ export interface RunContext {
   readonly configuration: SessionConfiguration;
   readonly config: Config;
   readonly redis: Redis;
-  readonly redisUrl: string;
   readonly threads: WarmThread;
   readonly recorder: RunRecorder;
   readonly readMemory: (groupId: number) => Promise<BrowserMemory | null>;
@@ -133,12 +132,13 @@ export class IncarnationLoop {
   }
 
   #startIncarnation(isLinked: boolean): Incarnation {
-    const { config, configuration, threads, redisUrl, recorder, browser, publisher } = this.#options;
+    const { config, configuration, threads, redis, recorder, browser, publisher } = this.#options;
     const { onState, onFenced, inBackground } = this.#options;
     recorder.recordIncarnationStart();
     const incarnation = new Incarnation({
       thread: threads.take(),
       timing: config.timing,
+      redis,
       data: {
         run: publisher.facts,
         lastError: publisher.lastError,
@@ -148,7 +148,6 @@ export class IncarnationLoop {
         isLinked,
         loginStorage: browser.loginStorage,
         ignore: configuration.record.ignore,
-        redisUrl,
         webVersion: config.webVersion,
         deviceName: config.deviceName,
         logLevel: config.logLevel,

@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import type { OnBound } from '../contract/bounds.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
 import { type LogoutResult, logoutResults } from '../contract/intent.js';
@@ -6,6 +7,8 @@ import type { Account, Fence, SessionState } from '../contract/status.js';
 import type { FromThread, LoginStorage, ThreadData } from '../contract/thread-messages.js';
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, withDeadline } from '../platform/deadline.js';
+import type { Redis } from '../platform/redis/connection.js';
+import { serveRemoteConnection } from '../platform/redis/remote-connection.js';
 import type { Browser } from './browser/browser.js';
 import type { SessionThread } from './thread.js';
 import { ThreadRpc } from './thread-rpc.js';
@@ -13,7 +16,9 @@ import { ThreadRpc } from './thread-rpc.js';
 interface IncarnationOptions {
   /** A thread that has not begun. */
   readonly thread: SessionThread;
-  readonly data: ThreadData;
+  readonly data: Omit<ThreadData, 'redis'>;
+  /** The thread's commands to Redis go through this connection. */
+  readonly redis: Redis;
   readonly timing: Timing;
   readonly onState: (state: SessionState, account: Account | null) => void;
   readonly onFenced: (fence: Fence) => void;
@@ -39,7 +44,10 @@ export class Incarnation {
   constructor(options: IncarnationOptions) {
     this.#options = options;
     this.#thread = options.thread;
-    this.#thread.begin(options.data, (message) => this.#onMessage(message));
+    const redis = new MessageChannel();
+    serveRemoteConnection(redis.port1, options.redis);
+    const data = { ...options.data, redis: redis.port2 };
+    this.#thread.begin(data, (message) => this.#onMessage(message));
     this.commands = new ThreadRpc((message) => this.#thread.post(message));
     this.ended = Promise.race([this.#thread.ended, this.#outsideEnd.promise]).finally(() => {
       this.#endedAt = performance.now();

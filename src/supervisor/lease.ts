@@ -2,6 +2,7 @@ import type { Timing } from '../contract/timing.js';
 import type { Logger } from '../platform/logger.js';
 import { LoopDelay } from '../platform/loop-delay.js';
 import { notifyEach } from '../platform/notify-each.js';
+import { onSharedInterval } from '../platform/shared-interval.js';
 
 type LeaseTiming = Pick<Timing, 'renewIntervalMs' | 'giveUpMs'>;
 
@@ -25,7 +26,7 @@ export class Lease {
   readonly renewed = new Set<() => void>();
   readonly #options: LeaseOptions;
   readonly #lost = new AbortController();
-  readonly #renewTimer: NodeJS.Timeout;
+  readonly #stopRenewing: () => void;
   readonly #deadlineTimer: NodeJS.Timeout;
   /** The delays of the event loop since the last renewal. */
   readonly #loop = new LoopDelay();
@@ -34,7 +35,7 @@ export class Lease {
   constructor(options: LeaseOptions) {
     this.#options = options;
     // Never rejects: after a renewal that Redis refuses the next one succeeds, or the lease is lost.
-    this.#renewTimer = setInterval(() => void this.renewNow(), options.timing.renewIntervalMs);
+    this.#stopRenewing = onSharedInterval(options.timing.renewIntervalMs, () => void this.renewNow());
     this.#deadlineTimer = setInterval(
       () => this.#checkDeadline(),
       Math.min(200, options.timing.giveUpMs / 10),
@@ -92,7 +93,7 @@ export class Lease {
 
   /** Stops renewing. The lock expires, or was released. Does not abort `lost`. */
   stop(): void {
-    clearInterval(this.#renewTimer);
+    this.#stopRenewing();
     clearInterval(this.#deadlineTimer);
     this.#loop.stop();
   }

@@ -9,10 +9,13 @@ import type { Logger } from '../platform/logger.js';
 import { passOnWakeUp } from '../platform/queues/start-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs } from '../platform/retry.js';
+import type { QueueMarkers } from './queue-markers.js';
+import { StartMarker } from './start-marker.js';
 import { StartPermits } from './start-permits.js';
 
 interface IntakeOptions {
   readonly redis: Redis;
+  readonly markers: QueueMarkers;
   readonly timing: Pick<Timing, 'lockDurationMs' | 'stalledIntervalMs' | 'drainDelayMs'>;
   /** Max runs at a time. */
   readonly concurrency: number;
@@ -31,7 +34,7 @@ export class RunIntake {
   readonly #log: Logger;
   readonly #closing = new AbortController();
 
-  constructor({ redis, timing, concurrency, maxStarts, process, onDataError, log }: IntakeOptions) {
+  constructor({ redis, markers, timing, concurrency, maxStarts, process, onDataError, log }: IntakeOptions) {
     this.#log = log;
     const options: WorkerOptions = {
       connection: redis,
@@ -50,7 +53,10 @@ export class RunIntake {
     };
     const permits = new StartPermits(maxStarts);
     this.#worker = new PacedWorker(
-      { closing: this.#closing.signal, permits, passOn: () => passOnWakeUp(redis) },
+      {
+        ...{ closing: this.#closing.signal, permits, marker: new StartMarker(markers) },
+        passOn: () => passOnWakeUp(redis),
+      },
       (job, token = '') => process(job, token, () => permits.release(token)),
       options,
     );
@@ -86,6 +92,7 @@ interface Pacing {
   readonly closing: AbortSignal;
   /** By the tokens of the jobs. */
   readonly permits: StartPermits;
+  readonly marker: StartMarker;
   /** Wakes another supervisor too. Resolves to the next start; null: none waits. */
   readonly passOn: () => Promise<string | null>;
 }
@@ -95,7 +102,7 @@ const spreadMs = { min: 10, max: 100 };
 
 /**
  * Takes a job only with a permit for its start, and one at a time. After each job BullMQ asks for the next one without a blocking
- * read: there this waits for the permit. So it is never in a blocking read without a permit, where it would take the wake-up of a start
+ * read: there this waits for the permit. So it never reads markers without a permit, where it would take the wake-up of a start
  * that another supervisor could take at once.
  *
  * Also leaves each start for a moment to supervisors with more room: the longer, the fuller it is itself.
@@ -109,7 +116,7 @@ class PacedWorker extends Worker {
   #running = 0;
 
   constructor(pacing: Pacing, process: (job: Job, token?: string) => Promise<void>, options: WorkerOptions) {
-    super(sessionsQueue, process, options);
+    super(sessionsQueue, process, options, pacing.marker.backend);
     this.#pacing = pacing;
   }
 
@@ -146,7 +153,7 @@ class PacedWorker extends Worker {
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
-    const { closing, permits } = this.#pacing;
+    const { closing, permits, marker } = this.#pacing;
     // BullMQ would take as many jobs as it may before it processes the first.
     if (this.#isTaken) return none;
     await permits.untilAnyFree(closing);
@@ -158,6 +165,7 @@ class PacedWorker extends Worker {
       if (job !== none) {
         this.#isTaken = true;
         permits.take(token);
+        marker.leave();
       }
       return job;
     } catch (error) {

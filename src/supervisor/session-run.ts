@@ -11,6 +11,7 @@ import { SnapshotStore } from './credentials/snapshot-store.js';
 import { HeartbeatSender } from './heartbeat.js';
 import { IncarnationLoop, type RunContext } from './incarnation-loop.js';
 import type { Lease } from './lease.js';
+import type { QueueMarkers } from './queue-markers.js';
 import { type Ending, endInOrder } from './run-ending.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 
@@ -20,6 +21,7 @@ export interface RunOptions extends RunContext {
   /** The token of the job's lock. */
   readonly token: string;
   readonly lease: Lease;
+  readonly markers: QueueMarkers;
   readonly supervisorId: string;
   /** The start is over: it has a first result, or the first incarnation failed. May be called again. */
   readonly onStarted: () => void;
@@ -91,7 +93,7 @@ export class SessionRun {
       onStateLost: () => inBackground(this.#refence()),
     });
     this.#commands = new SessionCommands({
-      ...{ redis, session, timing, recorder, log },
+      ...{ redis, markers: options.markers, session, timing, recorder, log },
       availability: this.#availability,
       fence: () => this.#publisher.fence,
       wipedEpoch: () => this.#browser.wipedEpoch,
@@ -101,9 +103,7 @@ export class SessionRun {
     });
     this.#loop = new IncarnationLoop({
       ...options,
-      browser: this.#browser,
-      backup: this.#backup,
-      publisher: this.#publisher,
+      ...{ browser: this.#browser, backup: this.#backup, publisher: this.#publisher },
       availability: this.#availability,
       ending: this.#ending.signal,
       over: this.#over,

@@ -19,6 +19,7 @@ import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
 import { readinessProblems } from './probe/readiness.js';
+import { QueueMarkers } from './queue-markers.js';
 import { LostSessions } from './recover-lost-sessions.js';
 import { Registration } from './registration.js';
 import { requeueInterruptedRuns } from './requeue-interrupted-runs.js';
@@ -57,6 +58,7 @@ export class Supervisor {
   readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #queue: Queue;
+  readonly #markers: QueueMarkers;
   readonly #intake: RunIntake;
   readonly #threads: WarmThread;
   readonly #runs = new ActiveRuns(() => void this.#registration.renew());
@@ -88,14 +90,13 @@ export class Supervisor {
       noticeMs: timing.renewIntervalMs + timing.killAllowanceMs,
       closing: this.#closing.signal,
     });
+    this.#markers = new QueueMarkers({ redis: this.#redis, supervisorId: this.id, timing, log });
     this.#intake = new RunIntake({
-      redis: this.#redis,
-      timing,
+      ...{ redis: this.#redis, markers: this.#markers, timing, log },
       concurrency: config.maxSessions,
       maxStarts: config.maxStarts,
       process: (...taken) => this.#process(...taken),
       onDataError: () => void this.#lostSessions.check({ mayRun: true }),
-      log,
     });
     this.#registration = new Registration({
       ...{ redis: this.#redis, supervisorId: this.id, config },
@@ -136,6 +137,7 @@ export class Supervisor {
     this.#registration.stop();
     const closed = this.#intake.close();
     await this.#runs.handOverAll(force);
+    this.#markers.close();
     await this.#threads.close();
     // If Redis does not answer, the registration expires by itself.
     await withDeadline(Promise.all([closed, this.#registration.remove()]), 3_000, 'Redis').catch(() => {});
@@ -211,14 +213,11 @@ export class Supervisor {
   #createRun(
     of: Pick<RunOptions, 'session' | 'configuration' | 'startId' | 'token' | 'lease' | 'onStarted' | 'log'>,
   ): SessionRun {
-    const { config, redisUrl } = this.#options;
+    const { config } = this.#options;
     return new SessionRun({
       ...of,
-      supervisorId: this.id,
-      threads: this.#threads,
-      redis: this.#redis,
-      redisUrl,
-      config,
+      ...{ supervisorId: this.id, config, threads: this.#threads },
+      ...{ redis: this.#redis, markers: this.#markers },
       recorder: new RunRecorder(this.metrics, of.session),
       readMemory: this.#readMemory,
     });

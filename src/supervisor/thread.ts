@@ -75,7 +75,7 @@ export class SessionThread {
   begin(data: ThreadData, onMessage: (message: FromThread) => void): void {
     this.#onMessage = onMessage;
     this.#heardAt = performance.now();
-    this.post({ type: 'begin', data });
+    this.post({ type: 'begin', data }, [data.redis]);
     const { loopBeatIntervalMs, loopHungAfterMs, startDeadlineMs } = this.#timing;
     // It cannot send anything before it has loaded its modules, which takes long on a busy machine.
     const limitMs = () => (this.#hasSpoken ? loopHungAfterMs : startDeadlineMs);

@@ -2,9 +2,10 @@ import { type JobsOptions, Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
 import { keyPrefix, queueKey } from '../../contract/keys.js';
 import { isNotInteger, isWrongType } from '../data-errors.js';
-import { logOf, type Redis } from '../redis/connection.js';
+import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { quarantineUnreadable, quarantineWrongTypes } from '../redis/quarantine.js';
+import { logOf } from '../redis/store-connection.js';
 
 /**
  * Opens a queue of BullMQ. BullMQ stores the options with the queue, so every part must open it with the same ones. The

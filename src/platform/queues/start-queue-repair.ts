@@ -3,10 +3,11 @@ import { parseAs, parseJson } from '../../contract/json.js';
 import { queueKeys } from '../../contract/key-types.js';
 import { queueKey, sessionKeys } from '../../contract/keys.js';
 import { isRunJobId, runJobId, sessionOfJobId, sessionsQueue } from '../../contract/names.js';
-import { logOf, type Redis } from '../redis/connection.js';
+import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { defectReasons, logQuarantined, quarantine, quarantineWrongTypes } from '../redis/quarantine.js';
 import { quarantineArgs, quarantineIndexOf, quarantineLua } from '../redis/quarantine-lua.js';
+import { logOf } from '../redis/store-connection.js';
 import { requeueIfLost } from './job-queue.js';
 import { noteStart, startJobOptions } from './start-queue.js';
 

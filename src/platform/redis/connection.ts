@@ -4,6 +4,7 @@ import { atMost } from '../deadline.js';
 import type { Logger } from '../logger.js';
 import { clientOptions, clusterClient, requireRedisAddress, serverClient } from './clients.js';
 import { ConnectionGroup } from './connection-group.js';
+import { setLogOf } from './store-connection.js';
 
 /** A connection to a server, to the master that sentinels name, or to a cluster (all keys in one slot: contract/keys.ts). */
 export type Redis = Server | Cluster;
@@ -72,7 +73,7 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   addToGroup(redis, group, log);
   redis.on('error', (error: Error) => group.noteOutage(error, log));
   redis.on('ready', () => group.noteReady());
-  logs.set(redis, log);
+  setLogOf(redis, log);
   return redis;
 }
 
@@ -83,13 +84,6 @@ function groupAt(url: string): ConnectionGroup {
   const group = groups.get(url) ?? new ConnectionGroup(url);
   groups.set(url, group);
   return group;
-}
-
-const logs = new WeakMap<Redis, Logger>();
-
-/** The log that this connection was opened with; undefined for a duplicate. */
-export function logOf(redis: Redis): Logger | undefined {
-  return logs.get(redis);
 }
 
 /** Adds the connection and all its later duplicates: BullMQ makes its blocking connections by `duplicate`. */

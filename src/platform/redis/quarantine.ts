@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { type KeyType, typeOfKey } from '../../contract/key-types.js';
 import { quarantineIndexKey, quarantineKey, sessionKeys } from '../../contract/keys.js';
 import { isWrongType } from '../data-errors.js';
-import { logOf, type Redis } from './connection.js';
+import type { Redis } from './connection.js';
 import { quarantineArgs, quarantineIndexOf, quarantineLua } from './quarantine-lua.js';
 import { rawScript, variadicScript } from './raw-script.js';
+import { logOf, type StoreConnection } from './store-connection.js';
 
 /**
  * The quarantine for our keys that cannot be used, because their type is wrong or their text unreadable. One step moves a key
@@ -33,7 +34,7 @@ export const defectReasons: Readonly<Record<Defect['type'], string>> = {
 };
 
 /** Moves a key to quarantine. False: the key no longer has this defect, and stays. */
-export async function quarantine(redis: Redis, key: string, defect: Defect): Promise<boolean> {
+export async function quarantine(redis: StoreConnection, key: string, defect: Defect): Promise<boolean> {
   const why = defectReasons[defect.type];
   const args = [defect.type, operandOf(defect), why, ...quarantineArgs];
   const isMoved = await quarantineScript(redis, [key, quarantineKey(key), quarantineIndexOf(key)], args);
@@ -66,7 +67,7 @@ const quarantineScript = rawScript<number>(
 );
 
 /** Quarantines a string that the caller could not read. False: it has been deleted or replaced since. */
-export async function quarantineUnreadable(redis: Redis, key: string): Promise<boolean> {
+export async function quarantineUnreadable(redis: StoreConnection, key: string): Promise<boolean> {
   const text = await redis.getBuffer(key);
   if (text === null) return false;
   const digest = createHash('sha1').update(text).digest('hex');
@@ -74,7 +75,7 @@ export async function quarantineUnreadable(redis: Redis, key: string): Promise<b
 }
 
 /** Puts a copy of an unreadable field into quarantine. The key stays: BullMQ must settle a job where it is. */
-export async function quarantineCopy(redis: Redis, key: string, text: string): Promise<void> {
+export async function quarantineCopy(redis: StoreConnection, key: string, text: string): Promise<void> {
   const keys = [quarantineKey(key), quarantineIndexOf(key)];
   await quarantineCopyScript(redis, keys, [key, text, defectReasons.unreadable, ...quarantineArgs]);
   logQuarantined(redis, key, defectReasons.unreadable);
@@ -98,7 +99,7 @@ export function toJsonText(value: unknown): string {
 }
 
 /** Logs that a key was quarantined. For scripts that do it themselves. */
-export function logQuarantined(redis: Redis, key: string, why: string): void {
+export function logQuarantined(redis: StoreConnection, key: string, why: string): void {
   logOf(redis)?.error(
     { key, why, setAside: quarantineKey(key) },
     'a key in Redis cannot be used; moved to quarantine',
@@ -106,7 +107,7 @@ export function logQuarantined(redis: Redis, key: string, why: string): void {
 }
 
 /** Quarantines the keys whose type is not the one in key-types.ts. Returns how many. */
-export async function quarantineWrongTypes(redis: Redis, keys: readonly string[]): Promise<number> {
+export async function quarantineWrongTypes(redis: StoreConnection, keys: readonly string[]): Promise<number> {
   const types = await typesScript(redis, keys, []);
   const moved = await Promise.all(
     keys.map((key, i) => {
@@ -129,7 +130,7 @@ const typesScript = variadicScript<string[]>(
 
 /** Runs `call`, which uses these keys. If one of them has a wrong type, quarantines it and runs `call` once more. */
 export async function withQuarantine<T>(
-  redis: Redis,
+  redis: StoreConnection,
   keys: readonly string[],
   call: () => Promise<T>,
 ): Promise<T> {

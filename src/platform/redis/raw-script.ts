@@ -1,9 +1,9 @@
-import type { Redis } from './connection.js';
+import type { StoreConnection } from './store-connection.js';
 
 export type ScriptArgument = string | number | Buffer;
 
 export type Script<Result> = (
-  redis: Redis,
+  redis: StoreConnection,
   keys: readonly string[],
   args: readonly ScriptArgument[],
 ) => Promise<Result>;

@@ -2,8 +2,8 @@ import { type BoundName, bounds, type OnBound } from '../../contract/bounds.js';
 import { type SessionEvent, storedEvent } from '../../contract/events.js';
 import { eventIndexKey, sessionKeys } from '../../contract/keys.js';
 import { type Fence, formatFence } from '../../contract/status.js';
-import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
+import type { StoreConnection } from '../redis/store-connection.js';
 
 /**
  * Adds to a session's stream of events, and trims it to its bounds in number, age and bytes. Each entry has a field `total`: the
@@ -141,7 +141,7 @@ function limitsOf(session: string): (string | number)[] {
  * the reply, the events may have been added, and a second attempt may add them twice.
  */
 export async function appendEvents(
-  redis: Redis,
+  redis: StoreConnection,
   session: string,
   fence: Fence,
   events: readonly SessionEvent[],
@@ -163,7 +163,7 @@ const appendScript = luaScript<number>(
 );
 
 /** Trims the stream. An older version may have left more events than this one keeps, and so no memory for new data. */
-export async function trimEvents(redis: Redis, session: string): Promise<void> {
+export async function trimEvents(redis: StoreConnection, session: string): Promise<void> {
   await trimScript(redis, [sessionKeys(session).events, eventIndexKey], limitsOf(session));
 }
 

@@ -1,8 +1,8 @@
 import { bounds } from '../../contract/bounds.js';
 import { sessionKeys } from '../../contract/keys.js';
-import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
+import type { StoreConnection } from '../redis/store-connection.js';
 
 /**
  * Stores the phone numbers behind hidden ids (`…@lid`) that WhatsApp's page has reported, because the page forgets them. A hash
@@ -13,7 +13,7 @@ const accountField = '@account';
 
 /** The digits for each of the ids; null: not known. */
 export async function readNumbers(
-  redis: Redis,
+  redis: StoreConnection,
   session: string,
   account: string,
   lids: readonly string[],
@@ -27,7 +27,7 @@ export async function readNumbers(
 
 /** Stores the numbers. Deletes the map of another account first. Returns the size of the hash with the field of the account. */
 export async function rememberNumbers(
-  redis: Redis,
+  redis: StoreConnection,
   session: string,
   account: string,
   numbers: readonly { readonly lid: string; readonly phone: string }[],

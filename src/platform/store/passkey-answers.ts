@@ -9,6 +9,7 @@ import {
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
+import type { StoreConnection } from '../redis/store-connection.js';
 
 /**
  * The owner's answers to WhatsApp's requests for a passkey, on their way from a replica to the session worker. An answer is a secret:
@@ -28,7 +29,7 @@ export async function putPasskeyAnswer(
 
 /** null: there is none, it has expired, or it cannot be read. */
 export async function takePasskeyAnswer(
-  redis: Redis,
+  redis: StoreConnection,
   session: string,
   token: string,
 ): Promise<PasskeyCredential | null> {

@@ -2,6 +2,7 @@ import type { Intent } from '../../contract/intent.js';
 import { sessionKeys } from '../../contract/keys.js';
 import { runJobId } from '../../contract/names.js';
 import type { Status } from '../../contract/status.js';
+import { batchedScript } from '../redis/batched-script.js';
 import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { isOtherEpochLua } from './fence.js';
@@ -96,9 +97,10 @@ export async function renewLock(
 // KEYS lock stalled
 // ARGV token lockMs jobId
 // returns 1, or 0 if the lock holds another token
-const renewLockScript = luaScript<number>(
+const renewLockScript = batchedScript<number>(
   'renewLock',
   2,
+  3,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
    redis.call('PEXPIRE', KEYS[1], ARGV[2])
    redis.call('SREM', KEYS[2], ARGV[3])
@@ -152,9 +154,10 @@ export async function renewHeartbeat(redis: Redis, renewal: HeartbeatRenewal): P
 // ARGV token epoch ttlMs, 1 to revive an ended heartbeat
 // returns {1, intent, state, heartbeat as it was}, '' for a missing one; {0, ''} if lock or fence belong to another run
 // The last renewal of a run may come after its end, and must leave `ended` as it is.
-const renewHeartbeatScript = luaScript<[number, string, string?, string?]>(
+const renewHeartbeatScript = batchedScript<[number, string, string?, string?]>(
   'renewHeartbeat',
   5,
+  4,
   `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, ''} end
    if ${isOtherEpochLua(2, 2)} then return {0, ''} end
    local heartbeat = redis.call('GET', KEYS[3])

@@ -14,9 +14,9 @@ import {
   statusSchema,
   storedStatus,
 } from '../../contract/status.js';
-import type { Redis } from '../redis/connection.js';
 import { luaScript } from '../redis/lua-script.js';
 import { withQuarantine } from '../redis/quarantine.js';
+import type { StoreConnection } from '../redis/store-connection.js';
 import { accountCleanupKeyCount, accountCleanupKeys, accountCleanupLua } from './account-cleanup.js';
 import { addEventsLua, eventArgs, wereEventsAdded } from './event-writer.js';
 
@@ -50,7 +50,7 @@ export interface StatusWrite {
  * a thread, one higher for a supervisor. If the status has another account than before, deletes the data of the former
  * one. False: refused, nothing has changed.
  */
-export function publishStatus(redis: Redis, write: StatusWrite): Promise<boolean> {
+export function publishStatus(redis: StoreConnection, write: StatusWrite): Promise<boolean> {
   const { session, expected, status, qr, pairingCode = null, passkey = null, heartbeatTtlMs = 0 } = write;
   const k = sessionKeys(session);
   return writeWithEvents(redis, write, (json, before, events) =>
@@ -143,7 +143,7 @@ export interface RunEnd {
  * Writes the last state of a run. It stays valid without a heartbeat until the next run. A logout also deletes the snapshots and
  * the account's data. False: refused, nothing has changed.
  */
-export function endRun(redis: Redis, end: RunEnd): Promise<boolean> {
+export function endRun(redis: StoreConnection, end: RunEnd): Promise<boolean> {
   const { session, expected, status, startId, intent, unlinked = false, reason = null } = end;
   const k = sessionKeys(session);
   const outcome: IntentOutcome | null = intent && { id: intent.id, unlinked, reason };
@@ -205,7 +205,7 @@ const endScript = luaScript<number>(
  * take turns. Starts over if another writer has changed the state in between.
  */
 async function writeWithEvents(
-  redis: Redis,
+  redis: StoreConnection,
   { session, status, onBound }: Pick<StatusWrite, 'session' | 'status' | 'onBound'>,
   write: (json: string, before: Buffer, events: (string | number)[]) => Promise<number>,
 ): Promise<boolean> {

@@ -9,6 +9,7 @@ import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
+import { withoutBlockingConnection } from '../worker-backend.js';
 import { type CommandQueue, quarantineIfWrongType, repairAfter, requeueActive } from './queue-repair.js';
 
 interface QueueConsumerOptions {
@@ -79,7 +80,7 @@ export class QueueConsumer {
       skipVersionCheck: true,
       lockDuration: 86_400_000,
     };
-    this.#worker = new Worker(name, null, workerOptions);
+    this.#worker = new Worker(name, null, workerOptions, withoutBlockingConnection);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
   }
 

@@ -4,16 +4,18 @@ import { settledReadAgeS, settledSendAgeS } from '../../contract/command-jobs.js
 import { attemptKey } from '../../contract/keys.js';
 import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
-import { abortAfter, pause } from '../../platform/deadline.js';
-import { luaScript } from '../../platform/redis/lua-script.js';
+import { abortAfter } from '../../platform/deadline.js';
+import { batchedScript } from '../../platform/redis/batched-script.js';
 import { retryUntilSuccess } from '../../platform/retry.js';
+import { onSharedInterval } from '../../platform/shared-interval.js';
+import type { QueueMarkers } from '../queue-markers.js';
 import { QueueConsumer, type QueueState } from './queue-consumer.js';
-import { QueueNotifier } from './queue-notifier.js';
 import { SessionReads } from './session-reads.js';
 import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 
 interface SessionCommandsOptions extends SessionSendsOptions {
   readonly timing: Timing;
+  readonly markers: QueueMarkers;
 }
 
 const readsAtOnce = 4;
@@ -21,7 +23,7 @@ const readsAtOnce = 4;
 /** Hosts' clocks differ. With this margin, a settled send stays readable for its full age by each of them. */
 const clockMarginMs = 60_000;
 
-/** Time between two checks for lost commands. After a check that suspects any, the next one comes one heartbeat later. */
+/** From one check for lost commands to the next. After one that suspects any, the next one comes one heartbeat later. */
 const heartbeatsBetweenChecks = 3;
 
 /**
@@ -34,7 +36,10 @@ export class SessionCommands {
   readonly #ending = new AbortController();
   readonly #reads: QueueConsumer;
   readonly #sends: QueueConsumer;
-  readonly #notifier: QueueNotifier;
+  #stopWatching: () => void = () => undefined;
+  #isChecking = false;
+  /** The last check found a command that may be lost. */
+  #isAnySuspected = false;
   #closed: Promise<void> | null = null;
 
   constructor(options: SessionCommandsOptions) {
@@ -61,7 +66,6 @@ export class SessionCommands {
       disposableKey: (jobId) => attemptKey(options.session, jobId),
       run: (job) => sends.run(job),
     });
-    this.#notifier = new QueueNotifier({ ...options, consumers: [this.#reads, this.#sends] });
   }
 
   /**
@@ -77,8 +81,21 @@ export class SessionCommands {
       sentence,
     });
     await Promise.all([this.#reads.start(reads.active), this.#sends.start(sends.active)]);
-    this.#notifier.start();
-    await this.#checkForLost();
+    if (!signal.aborted) this.#watch();
+  }
+
+  #watch(): void {
+    const { markers, timing } = this.#options;
+    const stops = [this.#reads, this.#sends].map((consumer) =>
+      markers.watch(consumer.markerKey, () => consumer.wake()),
+    );
+    const check = (heartbeat: number) => {
+      if (this.#isAnySuspected || heartbeat % heartbeatsBetweenChecks === 0) void this.#checkForLost();
+    };
+    stops.push(onSharedInterval(timing.heartbeatIntervalMs, check));
+    this.#stopWatching = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   /** After a logout the waiting sends are void. Waits until each of them has settled, for `limitMs` at most. */
@@ -91,26 +108,24 @@ export class SessionCommands {
   /** Takes no more commands, and requeues those that did not settle. Resolves when no command is under way. */
   close(): Promise<void> {
     this.#ending.abort();
-    this.#notifier.close();
+    this.#stopWatching();
     this.#closed ??= Promise.all([this.#reads.close(), this.#sends.close()]).then(() => undefined);
     return this.#closed;
   }
 
-  /** Runs one check at a time. Checks that an outage delayed would otherwise all return at once and see the same state. */
+  /** One check at a time: those that an outage delayed would all return at once and see the same state. Never rejects. */
   async #checkForLost(): Promise<void> {
-    const ending = this.#ending.signal;
-    const { heartbeatIntervalMs } = this.#options.timing;
-    let heartbeats = heartbeatsBetweenChecks;
-    for (;;) {
-      await pause(heartbeats * heartbeatIntervalMs, ending);
-      if (ending.aborted) return;
-      try {
-        const [reads, sends] = await this.#readQueues();
-        const suspected = await Promise.all([this.#reads.recoverLost(reads), this.#sends.recoverLost(sends)]);
-        heartbeats = suspected.includes(true) ? 1 : heartbeatsBetweenChecks;
-      } catch (error) {
-        this.#options.log.debug({ err: error }, 'could not check for lost commands');
-      }
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    try {
+      const [reads, sends] = await this.#readQueues();
+      if (this.#ending.signal.aborted) return;
+      const suspected = await Promise.all([this.#reads.recoverLost(reads), this.#sends.recoverLost(sends)]);
+      this.#isAnySuspected = suspected.includes(true);
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'could not check for lost commands');
+    } finally {
+      this.#isChecking = false;
     }
   }
 
@@ -127,9 +142,10 @@ export class SessionCommands {
 
 // KEYS active and wait of one queue, then of the other
 // returns for each: ids of the active jobs, the newest first; number of waiting jobs
-const readQueuesScript = luaScript<[string[], number, string[], number]>(
+const readQueuesScript = batchedScript<[string[], number, string[], number]>(
   'readQueues',
   4,
+  0,
   `return {
      redis.call('LRANGE', KEYS[1], 0, -1), redis.call('LLEN', KEYS[2]),
      redis.call('LRANGE', KEYS[3], 0, -1), redis.call('LLEN', KEYS[4]),

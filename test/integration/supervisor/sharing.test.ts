@@ -91,6 +91,7 @@ test('a start whose first incarnation has failed does not keep the next one wait
       ({ restarts, state }) => restarts === 1 && state === 'starting',
       'the first tries again',
     );
+    await eventually(() => supervised.scripted.threads().length === 2);
     await second.start();
     await second.untilReady();
   }));

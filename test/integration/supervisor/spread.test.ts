@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, test } from 'node:test';
 import type { Queue } from 'bullmq';
 import { pino } from 'pino';
@@ -10,6 +11,7 @@ import { openQueue } from '../../../src/platform/queues/job-queue.js';
 import { addStart } from '../../../src/platform/queues/start-queue.js';
 import { connectPatiently, disconnect, type Redis } from '../../../src/platform/redis/connection.js';
 import { renewLock } from '../../../src/platform/store/run-store.js';
+import { QueueMarkers } from '../../../src/supervisor/queue-markers.js';
 import { RunIntake } from '../../../src/supervisor/run-intake.js';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft } from '../../support/leftovers.js';
@@ -22,7 +24,7 @@ const server = await startRedis();
 const timing = timingSchema.parse(scaledTiming);
 const log = pino({ level: 'silent' });
 /** How long the start of a session takes here. */
-const startMs = 30;
+const startMs = 150;
 
 after(async () => {
   await server.stop();
@@ -40,6 +42,7 @@ class Intake {
   /** The most starts that were under way at a time. */
   mostStarts = 0;
   readonly #redis: Redis = connectPatiently(server.url, timing, log);
+  readonly #markers = new QueueMarkers({ redis: this.#redis, supervisorId: randomUUID(), timing, log });
   readonly #intake: RunIntake;
   readonly #ended = deferred<void>();
   readonly #killed = new AbortController();
@@ -48,7 +51,7 @@ class Intake {
 
   constructor({ maxSessions, maxStarts }: Room) {
     this.#intake = new RunIntake({
-      ...{ redis: this.#redis, timing, concurrency: maxSessions, maxStarts, log },
+      ...{ redis: this.#redis, markers: this.#markers, timing, concurrency: maxSessions, maxStarts, log },
       onDataError: () => undefined,
       process: (job, token, onStarted) => this.#run(sessionOfJobId(job.id ?? ''), token, onStarted),
     });
@@ -78,6 +81,7 @@ class Intake {
     this.#ended.resolve();
     await this.#intake.close();
     await this.#running;
+    this.#markers.close();
     await disconnect(this.#redis);
   }
 }

@@ -9,7 +9,7 @@ import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
 import type { FoundMessage, SendCommands, SentText } from '../../../src/contract/worker-commands.js';
 import { pause } from '../../../src/platform/deadline.js';
-import { connectPatiently } from '../../../src/platform/redis/connection.js';
+import { RemoteConnection } from '../../../src/platform/redis/remote-connection.js';
 import { EventRelay } from '../../../src/session-worker/event-relay.js';
 import { StateWriter } from '../../../src/session-worker/state-writer.js';
 import { ask } from '../ask-browser.js';
@@ -37,7 +37,7 @@ const data = await new Promise<ThreadData>((resolve) => {
 const log = pino({ level: 'silent' });
 const scriptDir = dirname(data.run.chrome_executable);
 const say = (message: FromThread) => port.postMessage(message);
-const redis = connectPatiently(data.redisUrl, data.timing, log);
+const redis = new RemoteConnection(data.redis, log);
 const onBound: OnBound = (bound) => say({ type: 'bound', bound });
 const writer = new StateWriter(redis, data.run, log, (fence) => say({ type: 'fenced', fence }), onBound);
 const relay = new EventRelay(redis, () => writer.run, log, onBound);
@@ -215,7 +215,7 @@ function spin(): void {
 async function stop(): Promise<void> {
   clearInterval(alive);
   await Promise.all([writer.stop(), relay.stop()]);
-  redis.disconnect();
+  redis.close();
   say({ type: 'stopped' });
   port.close();
 }

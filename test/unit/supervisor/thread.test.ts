@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
 import type { ThreadData } from '../../../src/contract/thread-messages.js';
 import { timingSchema } from '../../../src/contract/timing.js';
 import { SessionThread } from '../../../src/supervisor/thread.js';
@@ -17,7 +18,8 @@ const entry = new URL(
 
 test('a message whose handler throws ends the thread, not the process', async () => {
   const thread = new SessionThread(entry, timingSchema.parse({}));
-  thread.begin({} as ThreadData, () => {
+  const { port2: redis } = new MessageChannel();
+  thread.begin({ redis } as Partial<ThreadData> as ThreadData, () => {
     throw new Error('nothing can be made of it');
   });
   assert.deepEqual(await thread.ended, {

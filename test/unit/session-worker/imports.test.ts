@@ -21,7 +21,7 @@ function loadedBy(entry: string, seen = new Set<string>()): Set<string> {
 test('a session worker loads no client of Redis: there are many workers, and their supervisor has one', () => {
   const loaded = loadedBy('src/session-worker/main.ts');
   assert.ok(loaded.has('src/platform/store/state-store.ts'));
-  assert.ok(loaded.has('whatsapp-web.js'));
+  assert.ok([...loaded].some((name) => name.startsWith('whatsapp-web.js')));
   for (const name of ['ioredis', 'bullmq']) assert.ok(!loaded.has(name), name);
   assert.ok(loadedBy('src/supervisor/supervisor.ts').has('ioredis'));
 });

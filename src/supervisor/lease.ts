@@ -27,19 +27,21 @@ export class Lease {
   readonly #options: LeaseOptions;
   readonly #lost = new AbortController();
   readonly #stopRenewing: () => void;
-  readonly #deadlineTimer: NodeJS.Timeout;
+  readonly #stopChecking: () => void;
   /** The delays of the event loop since the last renewal. */
-  readonly #loop = new LoopDelay();
+  readonly #loop: LoopDelay;
   #grantedAt = performance.now();
 
   constructor(options: LeaseOptions) {
     this.#options = options;
     // Never rejects: after a renewal that Redis refuses the next one succeeds, or the lease is lost.
     this.#stopRenewing = onSharedInterval(options.timing.renewIntervalMs, () => void this.renewNow());
-    this.#deadlineTimer = setInterval(
-      () => this.#checkDeadline(),
-      Math.min(200, options.timing.giveUpMs / 10),
-    );
+    const checkIntervalMs = Math.min(200, options.timing.giveUpMs / 10);
+    this.#loop = new LoopDelay(checkIntervalMs);
+    this.#stopChecking = onSharedInterval(checkIntervalMs, () => {
+      this.#loop.tick();
+      this.#checkDeadline();
+    });
     void this.renewNow();
   }
 
@@ -94,8 +96,7 @@ export class Lease {
   /** Stops renewing. The lock expires, or was released. Does not abort `lost`. */
   stop(): void {
     this.#stopRenewing();
-    clearInterval(this.#deadlineTimer);
-    this.#loop.stop();
+    this.#stopChecking();
   }
 
   #checkDeadline(): void {

@@ -4,7 +4,7 @@ import type { SnapshotManifest } from '../../contract/credentials.js';
 import type { Account } from '../../contract/status.js';
 import type { LoginStorage } from '../../contract/thread-messages.js';
 import { unlessAborted } from '../../platform/deadline.js';
-import { LoopDelay } from '../../platform/loop-delay.js';
+import { LoopDelay, tickMs } from '../../platform/loop-delay.js';
 import { copyLogin, fingerprintOf } from './login-files.js';
 import type { SnapshotStore } from './snapshot-store.js';
 
@@ -67,6 +67,7 @@ async function copyFrozen(
   const late = AbortSignal.timeout(limitMs);
   const limit = AbortSignal.any([signal, late]);
   const loop = new LoopDelay();
+  const ticking = setInterval(loop.tick, tickMs);
   let copying: Promise<void> | null = null;
   try {
     return await source.whileFrozen(async () => {
@@ -79,7 +80,7 @@ async function copyFrozen(
     if (late.aborted) throw new Error(lateMessage(limitMs, loop.explainTimeout(limitMs)));
     throw error;
   } finally {
-    loop.stop();
+    clearInterval(ticking);
     // An aborted copy may still write. The caller removes the folder, so wait for it.
     await (copying as Promise<void> | null)?.catch(() => undefined);
   }

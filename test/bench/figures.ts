@@ -11,21 +11,24 @@ export interface Figure {
   readonly aim: Aim | null;
 }
 
-export type Aim =
-  | { readonly atLeast: number; readonly of?: number }
-  | { readonly atMost: number; readonly of?: number };
+/** `of`: the value to compare if it is not the ratio. */
+export type Aim = ({ readonly atLeast: number } | { readonly atMost: number }) & {
+  readonly of?: number;
+  /** Written behind the number. */
+  readonly unit?: string;
+};
 
-/** `aim.of`: the value to compare if it is not the ratio. */
-export function isReached({ ratio, aim }: Figure): boolean {
+export function isReached({ ratio, aim }: Pick<Figure, 'ratio' | 'aim'>): boolean {
   if (aim === null) return true;
   const value = aim.of ?? ratio ?? Number.NaN;
   return 'atLeast' in aim ? value >= aim.atLeast : value <= aim.atMost;
 }
 
-function inWords(figure: Figure): string {
+export function aimInWords(figure: Pick<Figure, 'ratio' | 'aim'>): string {
   const { aim } = figure;
   if (aim === null) return '';
-  const words = 'atLeast' in aim ? `at least ${aim.atLeast}` : `at most ${aim.atMost}`;
+  const { unit = '' } = aim;
+  const words = 'atLeast' in aim ? `at least ${aim.atLeast}${unit}` : `at most ${aim.atMost}${unit}`;
   return `${words}: ${isReached(figure) ? 'reached' : 'missed'}`;
 }
 
@@ -35,7 +38,7 @@ export function figuresTable(figures: readonly Figure[]): string {
     figure.ours,
     figure.against,
     figure.ratio === null ? '' : figure.ratio.toFixed(figure.ratio < 0.1 ? 3 : 2),
-    inWords(figure),
+    aimInWords(figure),
   ]);
   return markdownTable([['what', 'Holdline', 'against', 'ratio', 'aim'], ...rows]);
 }

@@ -1,11 +1,11 @@
 import { setTimeout as lasting } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { eventually } from '../support/eventually.js';
 import { membersOfGroup, pssKib, withDescendants } from '../support/processes.js';
 import { startRedis } from '../support/redis-server.js';
 import type { Stage } from '../support/stage.js';
 import type { Bare } from './bare.js';
 import type { Figure } from './figures.js';
+import { sumOf, watchCommands } from './scale/redis-load.js';
 
 /** Cost of an idle session: memory, compared with bare whatsapp-web.js, and commands to Redis. */
 export async function idle(stage: Stage, bare: Bare, profile: string, seconds: number): Promise<Figure[]> {
@@ -13,7 +13,6 @@ export async function idle(stage: Stage, bare: Bare, profile: string, seconds: n
   const environment = { REDIS_URL: redis.url };
   const supervisor = stage.start('supervisor', environment);
   const http = stage.start('http', environment);
-  const client = new Redis(redis.url);
   try {
     await http.post('/api/auth/start');
     await stage.whatsApp.phone.scanCurrent();
@@ -22,9 +21,9 @@ export async function idle(stage: Stage, bare: Bare, profile: string, seconds: n
     await http.end('SIGTERM');
     let figures: Figure[] = [];
     await bare.until('ready', profile, async ({ pid }) => {
-      const commands = await watchCommands(client);
+      const commands = await watchCommands(redis.port);
       await lasting(seconds * 1_000);
-      const perS = commands.stop() / seconds;
+      const perS = sumOf((await commands.stop()).values()) / seconds;
       const [ours, bares] = [memoryOf(supervisor.pid), memoryOf(pid)];
       figures = [
         {
@@ -45,27 +44,10 @@ export async function idle(stage: Stage, bare: Bare, profile: string, seconds: n
     });
     return figures;
   } finally {
-    client.disconnect();
     await Promise.all([http.end('SIGTERM'), supervisor.end('SIGTERM')]);
     await eventually(() => membersOfGroup(supervisor.pid).length === 0);
     await redis.stop();
   }
-}
-
-/** Counts the commands of clients from now on. Commands inside a script are not counted. */
-async function watchCommands(redis: Redis): Promise<{ stop(): number }> {
-  const monitor = await redis.monitor();
-  let count = 0;
-  monitor.on('monitor', (_time: string, _words: string[], source: string) => {
-    if (source === 'lua') return;
-    count++;
-  });
-  return {
-    stop() {
-      monitor.disconnect();
-      return count;
-    },
-  };
 }
 
 /** KiB: of the process with its watchdogs, and of the browser below it. */

@@ -69,7 +69,7 @@ async function start(): Promise<Figure[]> {
 }
 
 function report(): void {
-  const text = `${reportHeading(rounds, chromium)}\n\n${figuresTable(figures)}`;
+  const text = `${reportHeading(`medians of ${rounds} rounds`, chromium)}\n\n${figuresTable(figures)}`;
   process.stdout.write(`\n${text}\n`);
   if (options.write) void writeSection(new URL('../../../docs/benchmarks.md', import.meta.url), text);
   const missed = figures.filter((figure) => !isReached(figure));

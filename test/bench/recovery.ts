@@ -120,7 +120,7 @@ function noteRecovery(name: Name, { detectedMs, recoveredMs }: Recovery): void {
 
 function report(): void {
   const measured = Object.values(rows).filter(({ recovered }) => recovered.length > 0);
-  const text = `${reportHeading(rounds, chromium)}\n\n${asTable(measured)}`;
+  const text = `${reportHeading(`medians of ${rounds} rounds`, chromium)}\n\n${asTable(measured)}`;
   process.stdout.write(`\n${text}\n`);
   if (options.write) void writeSection(new URL('../../../docs/recovery.md', import.meta.url), text);
   const missed = measured.filter((row) => !isReached(row));

@@ -73,8 +73,8 @@ function seconds(ms: number): string {
   return (ms / 1000).toFixed(2);
 }
 
-/** The day, the number of rounds and the machine, with Chromium's version. */
-export function reportHeading(rounds: number, chromium: string): string {
+/** The day, how it was measured, and the machine with Chromium's version. */
+export function reportHeading(how: string, chromium: string): string {
   const version = execFileSync(chromium, ['--version'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -83,12 +83,11 @@ export function reportHeading(rounds: number, chromium: string): string {
   const memory = Math.round(totalmem() / 2 ** 30);
   const machine = `${cpus().length} cores (${cpu?.model.trim()}), ${memory} GiB`;
   const day = new Date().toISOString().slice(0, 10);
-  return `${day}, medians of ${rounds} rounds; ${machine}, Node ${process.versions.node}, ${version.trim()}.`;
+  return `${day}, ${how}; ${machine}, Node ${process.versions.node}, ${version.trim()}.`;
 }
 
-const measured = { name: 'measured', begin: '<!-- measured: begin -->', end: '<!-- measured: end -->' };
-
-/** Replaces the text between the marks in the file. */
-export async function writeSection(file: URL, text: string): Promise<void> {
-  await writeFile(file, replaceSection(await readFile(file, 'utf8'), measured, text));
+/** Replaces the text between the marks of this name in the file. */
+export async function writeSection(file: URL, text: string, name = 'measured'): Promise<void> {
+  const section = { name, begin: `<!-- ${name}: begin -->`, end: `<!-- ${name}: end -->` };
+  await writeFile(file, replaceSection(await readFile(file, 'utf8'), section, text));
 }

@@ -22,7 +22,7 @@ const leftOut = {
     integration/supervisor/credentials/backup integration/supervisor/data-loss
     integration/supervisor/ends integration/supervisor/paces integration/supervisor/refused
     integration/supervisor/restarts integration/supervisor/runs integration/supervisor/sharing integration/supervisor/spread integration/supervisor/commands/sends
-    integration/supervisor/commands/sends-per-chat integration/supervisor/commands/send-records integration/runner/runner`,
+    integration/supervisor/commands/sends-per-chat integration/supervisor/commands/send-records integration/runner/runner integration/bench/scale`,
   'takes much of a processor': `
     integration/http/events/many-listeners integration/http/events/many-sessions integration/http/auth/bound-keys integration/http/commands/jobs integration/platform/store/read-answers integration/platform/redis/needs
     integration/supervisor/credentials/snapshot-store integration/backup/backup unit/backup/sealed-file`,

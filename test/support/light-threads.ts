@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { pino } from 'pino';
 import type { Account, Fence, SessionState } from '../../src/contract/status.js';
 import type { FromThread, ThreadData } from '../../src/contract/thread-messages.js';
-import { connectPatiently } from '../../src/platform/redis/connection.js';
+import { RemoteConnection } from '../../src/platform/redis/remote-connection.js';
 import { StateWriter } from '../../src/session-worker/state-writer.js';
 
 /** What a light thread (programs/light-thread.ts) says to its process, besides what a session worker says to its supervisor. */
@@ -19,8 +19,8 @@ export type ToLightThread =
 export const lightThreadEntry = new URL('./programs/light-thread.js', import.meta.url);
 
 /**
- * From now on each light thread of this process has what a session worker has: a connection to Redis of its own, and the real
- * writer of its state.
+ * From now on each light thread of this process has what a session worker has: its port to the supervisor's connection to Redis, and
+ * the real writer of its state.
  */
 export function serveLightThreads(): void {
   process.on('worker', serve);
@@ -36,9 +36,9 @@ function serve(worker: Worker): void {
   function receive(message: FromLightThread): void {
     switch (message.type) {
       case 'light-begin': {
-        const { redisUrl, timing, run } = message.data;
-        const redis = connectPatiently(redisUrl, timing, log);
-        disconnect = () => redis.disconnect();
+        const { run } = message.data;
+        const redis = new RemoteConnection(message.data.redis, log);
+        disconnect = () => redis.close();
         const onFenced = (fence: Fence) => say({ type: 'fenced', fence });
         writer = new StateWriter(redis, run, log, onFenced, (bound) => say({ type: 'bound', bound }));
         return;

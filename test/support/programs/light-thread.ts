@@ -42,7 +42,7 @@ port.on('message', (message: ToThread | ToLightThread) => {
 });
 
 function begin(data: ThreadData): void {
-  say({ type: 'light-begin', data });
+  port.postMessage({ type: 'light-begin', data } satisfies FromLightThread, [data.redis]);
   alive = setInterval(() => say({ type: 'alive' }), data.timing.loopBeatIntervalMs);
 }
 

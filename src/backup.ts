@@ -1,18 +1,21 @@
 import { parseArgs } from 'node:util';
-import { runCommand, UsageError } from './backup/command.js';
+import { incompleteCode, runCommand, UsageError } from './backup/command.js';
 import { givenSession } from './backup/given-session.js';
-import { makeBackup } from './backup/make-backup.js';
+import { type MadeBackup, makeBackup } from './backup/make-backup.js';
 import { askForPassphrase } from './backup/passphrase.js';
 import { standardStream } from './backup/sealed-file.js';
 import { messageOf } from './contract/errors.js';
+import { defaultSession } from './contract/names.js';
 import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { parseVariables } from './platform/config/variables.js';
 
-const usage = `usage: npm run backup -- FILE [--session NAME]
-       npm run -s backup -- - [--session NAME] > FILE
+const usage = `usage: npm run backup -- FILE [--session NAME | --all]
+       npm run -s backup -- - [--session NAME | --all] > FILE
 
-Writes the login, the events, the outcomes of sends and the configuration of one session, by default of "default", and the settings into one file, encrypted with WHATSAPP_BACKUP_PASSPHRASE or
-with a passphrase that it asks for. Holdline may run or be stopped. docs/backup.md says more.`;
+Writes the login, the events, the outcomes of sends and the configuration of a session, and the settings, into one file. It is encrypted
+with WHATSAPP_BACKUP_PASSPHRASE, or with a passphrase that it asks for. Holdline may run or be stopped. docs/backup.md says more.
+  --session NAME   the session; by default "default"
+  --all            all sessions, and the API keys that were made while it ran`;
 
 await runCommand(usage, async (signal) => {
   const given = readArguments();
@@ -28,27 +31,53 @@ await runCommand(usage, async (signal) => {
     },
     signal,
   );
-  const { settledSends, unsettledSends, events } = made.counts;
   process.stderr.write(`
   file     ${target === standardStream ? 'stdout' : target}
-  login    as of ${made.loginAt}
-  sends    ${settledSends} settled, ${unsettledSends} not yet
-  events   ${events}
+${reportOf(made)}
 
-Whoever has this file and its passphrase has the account. Without the passphrase nobody can read it.
+Whoever has this file and its passphrase has the ${made.sessions.length > 1 ? 'accounts' : 'account'}. Without the passphrase nobody can read it.
 
 `);
+  const problems = made.sessions.filter(({ problem }) => problem !== null);
+  if (problems.length === 0) return;
+  process.exitCode = incompleteCode;
+  const lines = problems.map(({ session, problem }) => `holdline: the session ${session}: ${problem}\n`);
+  process.stderr.write(
+    `holdline: the backup is not complete: ${problems.length} of ${made.sessions.length} sessions lack something\n${lines.join('')}`,
+  );
 });
 
-/** null: only the usage was asked for. */
-function readArguments(): { readonly target: string; readonly session: string } | null {
+function reportOf({ sessions, keys }: MadeBackup): string {
+  const sum = (count: 'settledSends' | 'unsettledSends' | 'events') =>
+    sessions.reduce((total, { counts }) => total + counts[count], 0);
+  const times = sessions.flatMap(({ loginAt }) => loginAt ?? []).sort();
+  const login =
+    keys === null
+      ? `as of ${times[0]}`
+      : `of ${times.length} of ${sessions.length} sessions${times.length === 0 ? '' : `, the oldest as of ${times[0]}`}`;
+  return [
+    `  login    ${login}`,
+    `  sends    ${sum('settledSends')} settled, ${sum('unsettledSends')} not yet`,
+    `  events   ${sum('events')}`,
+    ...(keys === null ? [] : [`  keys     ${keys}`]),
+  ].join('\n');
+}
+
+/** null: only the usage was asked for. A session that is null: all. */
+function readArguments(): { readonly target: string; readonly session: string | null } | null {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' }, session: { type: 'string' } },
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        session: { type: 'string' },
+        all: { type: 'boolean' },
+      },
     });
     if (values.help) return null;
-    const session = givenSession(values.session);
+    if (values.all && values.session !== undefined)
+      throw new Error('give either --session or --all, not both');
+    const session = values.all ? null : givenSession(values.session ?? defaultSession);
     const [target, ...more] = positionals;
     if (target === undefined || more.length > 0) throw new Error('name one file');
     if (target === standardStream) {

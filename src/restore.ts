@@ -4,9 +4,9 @@ import { runCommand, UsageError } from './backup/command.js';
 import { givenSession } from './backup/given-session.js';
 import { askForPassphrase } from './backup/passphrase.js';
 import { readSettings, restoreBackup } from './backup/restore-backup.js';
+import { restoreReport } from './backup/restore-report.js';
 import { standardStream } from './backup/sealed-file.js';
 import { messageOf, OperatorError } from './contract/errors.js';
-import { pathOfSession } from './contract/names.js';
 import { loadToolConfig, typedPath } from './platform/config/config.js';
 import { parseVariables } from './platform/config/variables.js';
 
@@ -14,14 +14,14 @@ const usage = `usage: npm run restore -- FILE [--session NAME] [--replace]
        npm run restore -- FILE [--session NAME] --settings NEWFILE
 
 Restores a backup of npm run backup, while Holdline is stopped. FILE may be -, for stdin.
-  --session NAME       the session of the backup; by default "default"
+  --session NAME       the session to restore; by default "default", and of a backup of all sessions, all of them
   --replace            replace the login that is here
   --settings NEWFILE   only write the settings of the backup, as an environment file
 It asks for the passphrase if WHATSAPP_BACKUP_PASSPHRASE is not set. docs/backup.md says more.`;
 
 interface Arguments {
   readonly source: string;
-  readonly session: string;
+  readonly session: string | null;
   readonly isReplacing: boolean;
   readonly settingsFile: string | null;
 }
@@ -34,20 +34,8 @@ await runCommand(usage, async (signal) => {
   const passphrase = config.backupPassphrase ?? (await askForPassphrase(false, signal));
   const options = { config, session, source, passphrase };
   if (settingsFile !== null) return writeSettings(settingsFile, await readSettings(options, signal));
-
-  const { manifest, sends, events, profileDir } = await restoreBackup({ ...options, isReplacing }, signal);
-  const { given: settings } = parseVariables(process.env);
-  const others = Object.keys(manifest.settings).filter((name) => settings[name] !== manifest.settings[name]);
-  process.stdout.write(`
-  backup   of ${manifest.host}, made ${manifest.madeAt}
-  login    as of ${manifest.loginAt}, ${profileDir === null ? 'in Redis, for every supervisor' : `in ${profileDir}, for the supervisor of this machine only`}
-  sends    ${sends} that were not here yet; of all, ${manifest.counts.unsettledSends} had not settled: they are unknown now, and not sent again
-  events   ${events}
-${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
-Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST ${pathOfSession(session, '/api/auth/start')}:
-no scan is needed.
-
-`);
+  const restored = await restoreBackup({ ...options, isReplacing }, signal);
+  process.stdout.write(restoreReport(restored, parseVariables(process.env).given));
 });
 
 async function writeSettings(file: string, text: string): Promise<void> {
@@ -80,7 +68,7 @@ function readArguments(): Arguments | null {
       throw new Error('--settings only writes the settings: leave out --replace');
     const from = (path: string) => typedPath(path, process.env);
     return {
-      session: givenSession(values.session),
+      session: values.session === undefined ? null : givenSession(values.session),
       source: source === standardStream ? source : from(source),
       isReplacing: replace,
       settingsFile: settings === undefined ? null : from(settings),

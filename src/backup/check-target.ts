@@ -1,7 +1,7 @@
 import { OperatorError } from '../contract/errors.js';
 import { queueKeys } from '../contract/key-types.js';
 import { sessionKeys } from '../contract/keys.js';
-import { runJobId, sessionsQueue } from '../contract/names.js';
+import { defaultSession, runJobId, sessionsQueue } from '../contract/names.js';
 import { openQueue } from '../platform/queues/job-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
@@ -20,20 +20,24 @@ interface Target {
   readonly isReplacing: boolean;
 }
 
-/** Throws an {@link OperatorError} while anything runs on the target, or if it has a login that must not be replaced. */
-export async function refuseUnlessFree(target: Target): Promise<void> {
-  const { redis, session, authDir, snapshots, isReplacing } = target;
+/** Throws an {@link OperatorError} while a supervisor is registered. */
+export async function refuseWhileSupervised(redis: Redis): Promise<void> {
   const [alive] = await readSupervisors(redis);
   if (alive !== undefined) {
     throw new OperatorError(
       `the supervisor ${alive.supervisor} is running: stop every supervisor, then restore again (one that was killed counts for 6 s more)`,
     );
   }
+}
+
+/** Throws an {@link OperatorError} while the session runs on the target, or if it has a login that must not be replaced. */
+export async function refuseUnlessFree(target: Target): Promise<void> {
+  const { redis, session, authDir, snapshots, isReplacing } = target;
   const run = await readRun(redis, session);
   if (run.isRestoring) throw new AnotherRestoreError();
   if (run.isRunning) {
     throw new OperatorError(
-      'the session runs, or its supervisor was killed some seconds ago: stop every supervisor, wait 15 s, then restore again',
+      `${nameOf(session)} runs, or its supervisor was killed some seconds ago: stop every supervisor, wait 15 s, then restore again`,
     );
   }
   const profile = new Profile(authDir, session);
@@ -47,8 +51,12 @@ export async function refuseUnlessFree(target: Target): Promise<void> {
   const hasSnapshot = (await snapshots.find(run.wipedEpoch)).length > 0;
   if (!hasSnapshot && (await linkedNote(profile, run.wipedEpoch)) === null) return;
   throw new OperatorError(
-    `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}): add --replace to replace it`,
+    `there is a login already (in ${hasSnapshot ? 'Redis' : profile.dir}) of ${nameOf(session)}: add --replace to replace it`,
   );
+}
+
+function nameOf(session: string): string {
+  return session === defaultSession ? 'the session' : `the session ${session}`;
 }
 
 /** Removes a start that waits for a supervisor: nobody wants the session to start by itself after a restore. */

@@ -4,9 +4,12 @@ import { abortAtSignal } from '../platform/shutdown.js';
 /** Called wrongly: the entry prints the usage and exits with 64. */
 export class UsageError extends Error {}
 
+/** There is a result, but something is missing in it (EX_DATAERR). */
+export const incompleteCode = 65;
+
 /**
  * Runs a command. SIGINT, SIGTERM and SIGHUP abort it, so that it cleans up; a later signal ends the process at once. Sets the exit
- * code: 0, done; 64, called wrongly; 78, not possible; 130, aborted.
+ * code: 0, done; 64, called wrongly; 78, not possible; 130, aborted. A command that did only a part sets {@link incompleteCode}.
  */
 export async function runCommand(
   usage: string,

@@ -8,9 +8,9 @@ import { quarantineWrongTypes, withQuarantine } from '../platform/redis/quaranti
 import { accountGeneration } from '../platform/store/account-cleanup.js';
 import {
   files,
-  type Manifest,
   numbersSchema,
   type SavedSend,
+  type SavedSession,
   savedEventSchema,
   savedSendSchema,
 } from './contents.js';
@@ -35,7 +35,7 @@ export async function checkSavedSession(dir: string): Promise<void> {
  */
 export async function restoreSession(
   redis: Redis,
-  { session, wid }: Pick<Manifest, 'session' | 'wid'>,
+  { session, wid }: Pick<SavedSession, 'session' | 'wid'>,
   dir: string,
   signal: AbortSignal,
 ): Promise<{ readonly sends: number; readonly events: number }> {

@@ -4,6 +4,7 @@ import { OperatorError } from '../contract/errors.js';
 import { sessionKeys } from '../contract/keys.js';
 import { parseHeartbeat } from '../contract/status.js';
 import type { Redis } from '../platform/redis/connection.js';
+import { accountWid } from '../platform/store/account-cleanup.js';
 import { parseWipedEpoch } from '../platform/store/wipe-store.js';
 import { isSnapshotPath } from '../supervisor/browser/login-restorer.js';
 import { Profile } from '../supervisor/browser/profile.js';
@@ -23,10 +24,13 @@ interface LoginPlaces {
   readonly snapshots: SnapshotStore;
 }
 
+/** Nothing is missing: nobody has linked the session, or it was logged out. */
+export class NoLoginError extends OperatorError {}
+
 /**
  * Copies the session's newest login into `dir`, a new directory in `authDir`: from the profile here if no run uses it, otherwise
  * from the newest good snapshot in Redis. Resolves to the time at which the login was read. Throws an {@link OperatorError} if
- * there is none that can be copied.
+ * there is none that can be copied: a {@link NoLoginError} if Redis knows of no account either.
  */
 export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortSignal): Promise<string> {
   const { redis, session, authDir, snapshots } = places;
@@ -49,7 +53,7 @@ export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortS
   }
   const takenAt = await fetchSnapshot(snapshots, found, dir, signal);
   if (takenAt !== null) return takenAt;
-  throw new OperatorError(whyNoLogin(found, run.isRunning, note !== null, snapshots.hasKey));
+  throw whyNoLogin(found, { ...run, hasProfile: note !== null, hasKey: snapshots.hasKey });
 }
 
 interface RunInRedis {
@@ -60,17 +64,22 @@ interface RunInRedis {
   /** Changes with every run. */
   readonly fence: string | null;
   readonly wipedEpoch: number;
+  /** The account that is linked, as far as Redis knows. */
+  readonly wid: string | null;
 }
 
 /** Whether the session runs, and the wipe that voids older logins. */
 export async function readRun(redis: Redis, session: string): Promise<RunInRedis> {
-  const { lock, heartbeat, fence, wiped } = sessionKeys(session);
-  const [token, beat, fenceText, wipedText] = await redis.mget(lock, heartbeat, fence, wiped);
+  const { lock, heartbeat, fence, wiped, account } = sessionKeys(session);
+  const [token, beat, fenceText, wipedText, accountText] = await redis.mget(
+    ...[lock, heartbeat, fence, wiped, account],
+  );
   return {
     isRestoring: isRestoreToken(token ?? null),
     isRunning: token != null || parseHeartbeat(beat ?? null) === 'live',
     fence: fenceText ?? null,
     wipedEpoch: parseWipedEpoch(wipedText) ?? 0,
+    wid: accountWid(accountText),
   };
 }
 
@@ -114,22 +123,40 @@ async function fetchSnapshot(
   return null;
 }
 
+interface Whereabouts extends Pick<RunInRedis, 'isRunning' | 'wid'> {
+  readonly hasProfile: boolean;
+  readonly hasKey: boolean;
+}
+
 function whyNoLogin(
   found: readonly FoundSnapshot[],
-  isRunning: boolean,
-  hasProfile: boolean,
-  hasKey: boolean,
-): string {
+  { isRunning, wid, hasProfile, hasKey }: Whereabouts,
+): OperatorError {
   const sealed = found.find((snapshot) => snapshot.type === 'unreadable');
   if (sealed?.type === 'unreadable') {
-    return `the login in Redis is encrypted with another key: set the WHATSAPP_CREDENTIALS_KEY of the supervisors (key id ${sealed.manifest.header.keyId})`;
+    return new OperatorError(
+      `the login in Redis is encrypted with another key: set the WHATSAPP_CREDENTIALS_KEY of the supervisors (key id ${sealed.manifest.header.keyId})`,
+    );
   }
   if (isRunning && hasProfile) {
-    return 'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY';
+    return new OperatorError(
+      'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY',
+    );
   }
-  if (found.length > 0) return 'the copies of the login in Redis are damaged, and there is no other here';
+  if (found.length > 0) {
+    return new OperatorError('the copies of the login in Redis are damaged, and there is no other here');
+  }
+  if (wid !== null) {
+    return new OperatorError(
+      hasKey
+        ? 'the session is linked, but Redis has no copy of its login, and there is none here: make the backup on the machine that runs the session'
+        : 'the session is linked, but without WHATSAPP_CREDENTIALS_KEY its login is only on the machine that runs it: make the backup there',
+    );
+  }
   const elsewhere = hasKey
     ? ''
     : '; without WHATSAPP_CREDENTIALS_KEY it is only on the machine that runs the session: make the backup there';
-  return `there is no login to back up: the session was never linked, or it was logged out${elsewhere}`;
+  return new NoLoginError(
+    `there is no login to back up: the session was never linked, or it was logged out${elsewhere}`,
+  );
 }

@@ -6,12 +6,13 @@ import { sendsQueue } from '../contract/names.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { luaScript } from '../platform/redis/lua-script.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
+import { accountWid } from '../platform/store/account-cleanup.js';
 import { parseSendRecord } from '../platform/store/send-attempts.js';
 import {
   files,
-  type Manifest,
   type SavedEvent,
   type SavedSend,
+  type SavedSession,
   savedEventSchema,
   savedSendSchema,
 } from './contents.js';
@@ -29,7 +30,7 @@ export async function saveSession(
   session: string,
   dir: string,
   signal: AbortSignal,
-): Promise<Pick<Manifest, 'counts' | 'wid'>> {
+): Promise<Pick<SavedSession, 'counts' | 'wid'>> {
   const k = sessionKeys(session);
   const account = await withQuarantine(redis, [k.account], () => redis.get(k.account));
   let settledSends = 0;
@@ -38,7 +39,7 @@ export async function saveSession(
   const numbers = await withQuarantine(redis, [k.lids], () => redis.hgetall(k.lids));
   await writeJson(join(dir, files.numbers), numbers);
   return {
-    wid: /^\d+ (.{1,200})$/s.exec(account ?? '')?.[1] ?? null,
+    wid: accountWid(account),
     counts: { settledSends, unsettledSends: sends - settledSends, events },
   };
 

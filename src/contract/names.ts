@@ -28,6 +28,11 @@ export function pathOfSession(session: string, path: string): string {
     : `/sessions/${session}${path}`;
 }
 
+/** The path of the page that links the phone of the session. */
+export function qrPagePath(session: string): string {
+  return pathOfSession(session, '/qr');
+}
+
 /** The session that the parameters of a path name. */
 export function sessionOfPath({ session = defaultSession }: { readonly session?: string }): string {
   return session;

@@ -30,6 +30,9 @@ export function waitingSentence({ room, capacity }: Places): string {
   return 'the start waits for its turn: a supervisor starts only a few sessions at a time';
 }
 
+/** {@link waitingSentence} to callers who must not learn that there are other sessions. */
+export const noRoomSentence = 'there is no room for the session now; it starts by itself as soon as there is';
+
 export function saysFull(sentence: string | null): boolean {
-  return sentence?.startsWith(fullWords) ?? false;
+  return sentence === noRoomSentence || (sentence?.startsWith(fullWords) ?? false);
 }

@@ -53,6 +53,11 @@ export const unconfigured: SessionRecord = {
 /** In place of a record that cannot be read. It may have had a proxy, without which the session must not run. */
 export const unreadableRecord: SessionRecord = { ...unconfigured, proxy: unreadableProxy };
 
+/** Whether its proxy cannot be read. */
+export function isUnreadable({ proxy }: Pick<SessionRecord, 'proxy'>): boolean {
+  return proxy !== null && proxy.server === unreadableProxy.server;
+}
+
 const metadataRule = `must be texts by name, as in { "team": "sales" }, with at most ${bounds.metadata} bytes of JSON`;
 
 /** A lone surrogate would make JSON that not every program can read. */

@@ -15,6 +15,7 @@ import { infoField, persistenceProblem, serverInfos, serverProblem } from '../pl
 import { countQuarantined } from '../platform/redis/quarantine.js';
 import { userProblem } from '../platform/redis/rights.js';
 import { sessionNames } from '../platform/store/session-register.js';
+import { sharedAccounts } from '../platform/store/shared-accounts.js';
 import { type RegisteredSupervisor, readSupervisors } from '../platform/store/supervisor-registry.js';
 import { type Check, failure, ok, type Verdict, warning } from './check.js';
 
@@ -83,6 +84,7 @@ async function serverVerdicts(redis: Redis, config: Config): Promise<Verdict[]> 
     clock,
     ...quarantineVerdicts(await countQuarantined(redis, await sessionNames(redis))),
     ...supervisorVerdicts(supervisors, config),
+    ...sharedAccountVerdicts(await sharedAccounts(redis)),
   ];
 }
 
@@ -133,6 +135,15 @@ export function quarantineVerdicts(count: number): Verdict[] {
   if (count === 0) return [];
   const [are, them] = count === 1 ? ['key is', 'it'] : ['keys are', 'them'];
   return [warning(`${count} unusable ${are} in quarantine: look at ${them} (docs/runbook.md)`)];
+}
+
+/** `shared`: the names of the sessions of each account that has several. */
+function sharedAccountVerdicts(shared: readonly (readonly string[])[]): Verdict[] {
+  return shared.map((sessions) =>
+    warning(
+      `the sessions ${sessions.join(', ')} are linked to one account: each gets all of its messages; log out those that are not needed`,
+    ),
+  );
 }
 
 function supervisorVerdicts(supervisors: readonly RegisteredSupervisor[], { role }: Config): Verdict[] {

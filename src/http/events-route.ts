@@ -36,7 +36,7 @@ async function answerEvents(exchange: Exchange, { feed, register }: Sessions): P
   const query = parseQuery(target.search);
   const followed = await parseFollowed(query.sessions, exchange, register);
   const types = parseTypes(query.types);
-  const selectFrame = isGuest ? selectForGuest(types) : selectTypes(types);
+  const selectFrame = isGuest ? selectForGuest(types) : selectTypes(types, caller.boundTo !== null);
   // A guest gets new events only.
   const lastEventId = isGuest ? null : parseLastEventId(request.headers['last-event-id']);
   const start = await feed.readStart(followed);

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { bounds } from '../contract/bounds.js';
 import { ApiError } from '../contract/errors.js';
 import { parseJson } from '../contract/json.js';
-import { pathOfSession } from '../contract/names.js';
+import { qrPagePath } from '../contract/names.js';
 import { type OperationName, operations } from '../contract/operations.js';
 import { passkeyCommand } from '../contract/passkey-command.js';
 import { requireOperator } from './auth/operator.js';
@@ -125,7 +125,7 @@ async function passkeyFormIn(exchange: Exchange, { reader, name }: Session): Pro
   const { passkey } = await reader.qr();
   if (passkey === null || passkey.options === null) return null;
   const { id, options } = passkey;
-  const gateway = exchange.admission.baseUrl + pathOfSession(name, '/qr');
+  const gateway = exchange.admission.baseUrl + qrPagePath(name);
   return passkeyFormPage(placeOfSession(name), {
     command: passkeyCommand({ id, options, gateway, showsAnswer: true }),
   });

@@ -6,7 +6,7 @@ import { forgetSend } from '../platform/queues/send-cleanup.js';
 import { connectPatiently, type Redis } from '../platform/redis/connection.js';
 import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
 import type { SessionCommandContext } from './commands/command-context.js';
-import { createCommandQueues } from './commands/command-queues.js';
+import { type CommandQueues, createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
 import { type Caller, mayReach } from './core/caller.js';
 import { InFlightLimit } from './core/in-flight.js';
@@ -28,6 +28,13 @@ export interface Session {
   readonly commands: SessionCommandContext;
   readonly readQrPage: () => Promise<QrPageView>;
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
+}
+
+/** A session, as callers see it who may learn of all sessions, and as others do. */
+interface ServedSession {
+  readonly queues: CommandQueues;
+  readonly toAll: Session;
+  readonly toBound: Session;
 }
 
 /** All sessions of the deployment. */
@@ -67,33 +74,35 @@ export function createSessions(parts: SessionsParts): Sessions {
   const runQueue = createRunQueue(queueRedis);
   const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
 
-  function open(name: string): Session {
-    const configured = { ...config, session: name };
-    const reader = createSessionReader(redis, configured);
-    const run = createRunControl({
-      ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
-      timing: config.timing,
+  function open(name: string): ServedSession {
+    const queues = createCommandQueues({
+      redis: queueRedis,
+      session: name,
+      sendQueueMax: config.sendQueueMax,
     });
-    return {
-      name,
-      reader,
-      commands: {
-        run,
-        queues: createCommandQueues({
-          redis: queueRedis,
-          session: name,
-          sendQueueMax: config.sendQueueMax,
-        }),
-        jobs: createJobReader(redis, name),
-        forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
-        putPasskeyAnswer: (credential) => viaRedis(() => putPasskeyAnswer(redis, name, credential)),
-        sendTtlMs: config.sendTtlS * 1_000,
-        readsUnderWay,
-        onBound,
-      },
-      readQrPage: createQrPageReader(reader, run),
-      renderQrPage: createQrPageCache(placeOfSession(name)),
+    const commands: Omit<SessionCommandContext, 'run'> = {
+      queues,
+      jobs: createJobReader(redis, name),
+      forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
+      putPasskeyAnswer: (credential) => viaRedis(() => putPasskeyAnswer(redis, name, credential)),
+      sendTtlMs: config.sendTtlS * 1_000,
+      readsUnderWay,
+      onBound,
     };
+    function toldTo(isForBound: boolean): Session {
+      const configured = { ...config, session: name, isForBound };
+      const reader = createSessionReader(redis, configured);
+      const run = createRunControl({
+        ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
+        timing: config.timing,
+      });
+      return {
+        ...{ name, reader, commands: { ...commands, run } },
+        readQrPage: createQrPageReader(reader, run),
+        renderQrPage: createQrPageCache(placeOfSession(name)),
+      };
+    }
+    return { queues, toAll: toldTo(false), toBound: toldTo(true) };
   }
 
   const register = createSessionRegister(redis, config);
@@ -105,13 +114,11 @@ export function createSessions(parts: SessionsParts): Sessions {
     blockMs: config.timing.drainDelayMs,
     tuning: feedTuning,
   });
-  const served = new Map<string, Session>();
+  const served = new Map<string, ServedSession>();
   function forget(name: string): void {
     const session = served.get(name);
     served.delete(name);
-    session?.commands.queues
-      .close()
-      .catch((err: unknown) => log.debug({ session: name, err }, 'queues not closed'));
+    session?.queues.close().catch((err: unknown) => log.debug({ session: name, err }, 'queues not closed'));
   }
 
   return {
@@ -128,13 +135,13 @@ export function createSessions(parts: SessionsParts): Sessions {
       }
       const session = served.get(name) ?? open(name);
       served.set(name, session);
-      return session;
+      return caller.boundTo === null ? session.toAll : session.toBound;
     },
     feed,
     forget,
     async close() {
       await feed.close();
-      await Promise.all([...served.values()].map(({ commands }) => commands.queues.close()));
+      await Promise.all([...served.values()].map(({ queues }) => queues.close()));
       await runQueue.close();
     },
   };

@@ -14,6 +14,7 @@ import type { PageReport } from './whatsapp/in-page/linking.js';
 const lastReportMs = 2_000;
 
 interface DeviceLinkingOptions {
+  readonly session: string;
   readonly client: WhatsAppClient;
   readonly state: IncarnationState;
   readonly login: LoginKeeper;

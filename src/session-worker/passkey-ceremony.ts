@@ -1,4 +1,5 @@
 import { ApiError } from '../contract/errors.js';
+import { qrPagePath } from '../contract/names.js';
 import {
   handoffMs,
   type OpenPasskey,
@@ -17,6 +18,7 @@ import type { PasskeyScreen } from './whatsapp/in-page/passkey.js';
 import type { RelayAnswer } from './whatsapp/in-page/passkey-relay.js';
 
 interface CeremonyOptions {
+  readonly session: string;
   readonly client: Pick<WhatsAppClient, 'pressPasskey'>;
   readonly timing: Pick<SessionWorkerTiming, 'passkeyMs' | 'passkeyAskMs' | 'passkeyStepMs'>;
   /** Something that callers see has changed. */
@@ -71,9 +73,10 @@ export class PasskeyCeremony {
   /** For `last_error`. */
   get sentence(): string {
     const { step = 'answer', problem = null } = this.#request ?? {};
-    if (step === 'failed') return sentences.failed(problem ?? sentences.notKnown);
-    if (step === 'code') return sentences.compare;
-    return step === 'answer' ? sentences.required : sentences.given;
+    const page = qrPagePath(this.#options.session);
+    if (step === 'failed') return sentences.failed(problem ?? sentences.notKnown, page);
+    if (step === 'code') return sentences.compare(page);
+    return step === 'answer' ? sentences.required(page) : sentences.given;
   }
 
   /** Presses Continue, so that the page asks for the passkey: once for each scan, and when a person retries. */

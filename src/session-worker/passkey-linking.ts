@@ -12,6 +12,7 @@ import type { RelayAnswer } from './whatsapp/in-page/passkey-relay.js';
 const goBackMs = 10_000;
 
 interface PasskeyLinkingOptions {
+  readonly session: string;
   readonly client: Pick<WhatsAppClient, 'codes' | 'pressPasskey'>;
   readonly state: IncarnationState;
   readonly timing: SessionWorkerTiming;
@@ -137,11 +138,14 @@ export class PasskeyLinking {
   }
 
   #beginCeremony(screen: Pick<PasskeyScreen, 'requests'>): PasskeyCeremony {
-    const { client, state, timing, onPasskeyOutcome } = this.#options;
+    const { session, client, state, timing, onPasskeyOutcome } = this.#options;
     const onChange = () => {
       if (state.current === 'passkey_required') this.#publish();
     };
-    const ceremony = new PasskeyCeremony({ client, timing, onChange, onOutcome: onPasskeyOutcome }, screen);
+    const ceremony = new PasskeyCeremony(
+      { session, client, timing, onChange, onOutcome: onPasskeyOutcome },
+      screen,
+    );
     state.ended.addEventListener('abort', () => ceremony.end('failed'), { once: true });
     return ceremony;
   }

@@ -2,15 +2,17 @@ import { type PasskeyStatus, passkeyRetriesMax } from '../contract/passkey.js';
 
 /** What the ceremony says: in `last_error`, in `passkey.problem` and in refusals. */
 
-export const required =
-  "WhatsApp asks for the passkey of this account's owner before it links; the page /qr says how to give it";
+/** `page`: the path of the operator's page of the session. */
+export const required = (page: string) =>
+  `WhatsApp asks for the passkey of this account's owner before it links; the page ${page} says how to give it`;
 export const off =
   "WhatsApp asks for the passkey of this account's owner before it links; WHATSAPP_PASSKEY=off forbids to give it here";
 export const given = 'the passkey was given, and WhatsApp goes on with the phone; keep WhatsApp open there';
-export const compare = 'WhatsApp wants a person to compare a code with the phone; the page /qr shows it';
+export const compare = (page: string) =>
+  `WhatsApp wants a person to compare a code with the phone; the page ${page} shows it`;
 export const notKnown = 'WhatsApp asks for a passkey in a way that is not known';
-export const failed = (problem: string) =>
-  `linking with the passkey failed: ${problem}; the page /qr says what to do`;
+export const failed = (problem: string, page: string) =>
+  `linking with the passkey failed: ${problem}; the page ${page} says what to do`;
 
 export const notAskedAgain = "WhatsApp's page did not ask for the passkey again; cancel, and scan again";
 export const tooManyRetries = `more than ${passkeyRetriesMax} retries for one scan; cancel, and scan again`;

@@ -155,7 +155,7 @@ export class SessionWorker {
       },
     });
     const linking = new DeviceLinking({
-      ...{ client, state, isLinked, login: this.#login, timing, relaysPasskey },
+      ...{ session: data.run.session, client, state, isLinked, login: this.#login, timing, relaysPasskey },
       onPasskeyOutcome: (outcome, answeredMs) => {
         log.info({ outcome, answeredMs }, 'a request for a passkey ended');
         post({ type: 'passkey', outcome, answeredMs });

@@ -19,6 +19,8 @@ let stage: Stage;
 let redis: RedisServer;
 let product: Product;
 let file: string;
+/** An API key of the first machine. */
+let key: string;
 
 before(async () => {
   [stage, redis] = await Promise.all([Stage.open(), startRedis({ appendOnly: true })]);
@@ -94,6 +96,14 @@ async function readyWithoutQr(): Promise<void> {
   assert.equal((await stage.whatsApp.phone.state()).devices.length, 1);
 }
 
+const put = (path: string, body: unknown) => withBody('PUT', path, body);
+const post = (path: string, body: unknown) => withBody('POST', path, body);
+
+function withBody(method: string, path: string, body: unknown): Promise<Response> {
+  const headers = { 'content-type': 'application/json' };
+  return product.get(path, { method, headers, body: JSON.stringify(body) });
+}
+
 function send(message: string, key: string): Promise<Response> {
   return product.get('/api/send', {
     method: 'POST',
@@ -123,7 +133,12 @@ test('a backup of a running product is restored on another machine: ready withou
   await product.loginSettled();
   assert.equal((await send('once', 'key-1')).status, 200);
 
-  const output = await done(run('backup', [file], machine('first')));
+  assert.equal((await put('/api/sessions/spare', { metadata: { team: 'later' } })).status, 201);
+  const made = await post('/api/keys', { name: 'reader', scope: 'read' });
+  ({ key } = (await made.json()) as { key: string });
+
+  const output = await done(run('backup', [file, '--all'], machine('first')));
+  assert.match(output, /login {4}of 1 of 2 sessions.*keys {5}1/s);
   assert.match(output, /sends {4}1 settled, 0 not yet/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
   await refused(run('restore', [file], machine('first')), /another Holdline .* is running .* stop it first/);
@@ -133,6 +148,13 @@ test('a backup of a running product is restored on another machine: ready withou
   assert.match(await done(run('restore', [file], machine('second'))), /in Redis, for every supervisor/);
   product = stage.start('all', machine('second'));
   await readyWithoutQr();
+});
+
+test('with a backup of all, the other sessions and the keys are there too', async () => {
+  const headers = { authorization: `Bearer ${key}` };
+  const answer = await product.get('/api/sessions/spare', { headers });
+  const { metadata, status } = (await answer.json()) as { metadata: unknown; status: Status };
+  assert.deepEqual([answer.status, metadata, status.state], [200, { team: 'later' }, 'stopped']);
 });
 
 test('a send of before the backup is not sent again, and its outcome and the events are known', async () => {

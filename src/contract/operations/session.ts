@@ -83,13 +83,14 @@ export const sessionOperations = {
   startAuth: operation({
     summary: 'Start the session, or join a start in flight; safe to repeat',
     description:
-      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s. In the state `passkey_required` WhatsApp asks the owner of the account for a passkey: a person must open the page /qr, which says how to give it.',
-    httpNote: '`Prefer: wait=N` (0-120) sets another wait. A person scans the QR at /qr.',
+      'Answers when there is a QR to scan, a login or a failure, at the latest after 30 s. In the state `passkey_required` WhatsApp asks the owner of the account for a passkey: a person must open the page /qr (of another session /sessions/<name>/qr), which says how to give it.',
+    httpNote:
+      '`Prefer: wait=N` (0-120) sets another wait. A person scans the QR at /qr, or of another session at /sessions/<name>/qr.',
     routes: [{ method: 'POST', path: '/api/auth/start' }],
     tag: 'Session',
     tool: {
       ...{ name: 'whatsapp_start_auth', readOnly: false, destructive: false, openWorld: true },
-      note: 'While the state is `qr`, a person scans the QR at {baseUrl}/qr with WhatsApp on their phone.',
+      note: 'While the state is `qr`, a person scans the QR at {baseUrl}/qr, or of another session at {baseUrl}/sessions/<name>/qr, with WhatsApp on their phone.',
     },
     scope: 'admin',
     isLimited: true,

@@ -62,9 +62,9 @@ export function createAuthenticate(parts: AuthenticateParts): Authenticate {
     const presented = presentedKey(request);
     if (presented !== null) return callerWith(presented);
     const loginIds = readCookies(request, loginCookie, onBound);
-    const guestIds = readCookies(request, guestCookie, onBound);
+    const session = sessionOfPath(parameters);
+    const guestIds = readCookies(request, guestCookie(session), onBound);
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
-      const session = sessionOfPath(parameters);
       const found = await logins.find(session, loginIds, guestIds);
       if (found !== null) {
         const watchLogin = watch(found);

@@ -1,15 +1,18 @@
+import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
+import { parseAs } from '../../contract/json.js';
 import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
-import { defaultSession, isSessionName } from '../../contract/names.js';
+import { defaultSession, isSessionName, sessionNamePattern } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { accountGeneration } from '../../platform/store/account-cleanup.js';
+import type { MadeKey } from '../../platform/store/made-keys.js';
 import type { Caller } from '../core/caller.js';
 import { viaRedis } from '../core/redis-errors.js';
 import { type ApiKeys, accessEnded } from './api-keys.js';
 import type { Grant } from './grants.js';
-import type { MadeKey, MadeKeys } from './made-keys.js';
+import type { MadeKeys } from './made-keys.js';
 import {
   type BrowserLogin,
   keyOfLogin,
@@ -37,6 +40,8 @@ export interface BrowserLogins {
   makeQrLink(session: string, maker: LinkMaker, ttlS: number): Promise<string>;
   /** The session of a link that can be opened; null: it has been used, has expired or never existed. */
   sessionOfQrLink(token: string): Promise<string | null>;
+  /** The session of a link that was used up within the last 10 minutes; null: none was. */
+  sessionOfUsedLink(token: string): Promise<string | null>;
   /** `usesUp`: the link cannot be opened again. Returns the id for the guest's cookie, or null for a used, expired or unknown link. */
   openGuestLogin(session: string, token: string, usesUp: boolean): Promise<string | null>;
 }
@@ -112,6 +117,11 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, madeKeys: Ma
       return isMakersValid ? link.session : null;
     },
 
+    async sessionOfUsedLink(token) {
+      const text = await viaRedis(() => redis.get(qrLinkKey(sha256Hex(token))));
+      return parseAs(usedLinkSchema, text)?.used ?? null;
+    },
+
     async openGuestLogin(session, token, usesUp) {
       const id = newToken();
       const keys = [qrLinkKey(sha256Hex(token)), guestLoginKey(sha256Hex(id)), accountKeyOf(session)];
@@ -131,16 +141,20 @@ const makeQrLinkScript = luaScript<number>(
    return 1`,
 );
 
+/** In place of a link that was used up, for as long as its guest login lasts. */
+const usedLinkSchema = z.object({ used: z.string().regex(sessionNamePattern) });
+export const usedLinkStart = '{"used":';
+
 // KEYS link guestLogin account | ARGV ttlS of the guest login, session, 1 to use the link up
 // returns 1, or 0 if there is no such link for this account of this session
 const openGuestLoginScript = luaScript<number>(
   'openGuestLogin',
   3,
   `local link = redis.call('GET', KEYS[1])
-   if not link then return 0 end
+   if not link or string.sub(link, 1, ${usedLinkStart.length}) == '${usedLinkStart}' then return 0 end
    local of = string.match(link, '"session":"([a-z0-9-]+)"') or '${defaultSession}'
    if of ~= ARGV[2] then return 0 end
-   if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
+   if ARGV[3] == '1' then redis.call('SET', KEYS[1], '${usedLinkStart}"' .. of .. '"}', 'EX', ARGV[1]) end
    local made = tonumber(string.match(link, '"account":(%d+)}$') or '0')
    local number = tonumber(string.match(redis.call('GET', KEYS[3]) or '', '^%d+') or '0')
    if made ~= number then return 0 end

@@ -1,11 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { bounds, type OnBound } from '../../contract/bounds.js';
+import { defaultSession } from '../../contract/names.js';
 import { isToken } from './tokens.js';
 
 /** Cookie of a browser that logged in with an API key. */
 export const loginCookie = 'holdline_session';
-/** Cookie of a guest, who opened a QR link. */
-export const guestCookie = 'holdline_qr';
+const guestCookies = 'holdline_qr';
+
+/** Cookie of a guest, who opened a QR link of this session. One browser can be a guest of several sessions. */
+export function guestCookie(session: string): string {
+  return session === defaultSession ? guestCookies : `${guestCookies}_${session}`;
+}
 
 /** Browsers accept these prefixes only over TLS. With `__Host-` only this very host can set the cookie, no other host of the domain. */
 const protectedPrefixes = ['__Host-', '__Secure-'];
@@ -28,8 +33,16 @@ export function readCookies({ headers }: IncomingMessage, name: string, onBound:
   return distinct.slice(0, bounds.cookiesTried);
 }
 
-/** Whether the request has a cookie of this name, valid or not. */
-export function hasCookie({ headers }: IncomingMessage, name: string): boolean {
+/** Whether the request has a cookie of a login with a key, or of a guest; valid or not. */
+export function hasLoginCookie(request: IncomingMessage): boolean {
+  return hasCookie(request, loginCookie);
+}
+
+export function hasGuestCookie(request: IncomingMessage): boolean {
+  return hasCookie(request, `${guestCookies}(_[a-z0-9-]+)?`);
+}
+
+function hasCookie({ headers }: IncomingMessage, name: string): boolean {
   return new RegExp(`(^|[; ])(${protectedPrefixes.join('|')})?${name}=`).test(headers.cookie ?? '');
 }
 

@@ -2,9 +2,9 @@ import { apiKeysKey } from '../../contract/keys.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { withQuarantine } from '../../platform/redis/quarantine.js';
 import { accountGeneration } from '../../platform/store/account-cleanup.js';
+import { type MadeKey, parseMadeKey } from '../../platform/store/made-keys.js';
 import { repliesOf, viaRedis } from '../core/redis-errors.js';
 import type { ApiKeys } from './api-keys.js';
-import { type MadeKey, parseMadeKey } from './made-keys.js';
 import { type BrowserLogin, keyOfLogin, parseStoredLogin } from './stored-login.js';
 
 /** What lets a caller in and can end: an API key that was made while the product ran, a login of a browser, or a login with such a key. */

@@ -1,6 +1,6 @@
 import type { ApiKey } from '../../contract/access.js';
 import type { OnBound } from '../../contract/bounds.js';
-import { defaultSession, isSessionName, pathOfSession } from '../../contract/names.js';
+import { defaultSession, isSessionName, qrPagePath } from '../../contract/names.js';
 import type { Logger } from '../../platform/logger.js';
 import { readForm } from '../core/body.js';
 import type { Exchange, Route } from '../core/exchange.js';
@@ -141,7 +141,7 @@ function nextIn(search: string): string {
 function reachable(next: string, { sessions }: ApiKey): string {
   if (next !== 'qr' || sessions === null || sessions.includes(defaultSession)) return next;
   const [only = '', ...others] = sessions;
-  return others.length > 0 ? '.' : pathOfSession(only, '/qr').slice(1);
+  return others.length > 0 ? '.' : qrPagePath(only).slice(1);
 }
 
 /** The browser followed a link of another site, and so left its cookies out. */

@@ -1,11 +1,11 @@
 import { ApiError } from '../../contract/errors.js';
-import { pathOfSession } from '../../contract/names.js';
+import { qrPagePath } from '../../contract/names.js';
 import { saysFull } from '../../contract/places.js';
 import type { Exchange, Route } from '../core/exchange.js';
 import { htmlType, send } from '../core/responses.js';
 import { found, type RouteDoc, textSchema } from '../core/route-doc.js';
 import { pageHeaders } from '../pages/layout.js';
-import { qrLinkPage, qrLinkProblemPage } from '../pages/qr-link-page.js';
+import { invalidLinkSentence, qrLinkPage, qrLinkProblemPage, UsedLinkError } from '../pages/qr-link-page.js';
 import type { QrPageView } from '../session/qr-page-view.js';
 import type { Sessions } from '../sessions.js';
 import { guestLoginTtlS } from './browser-logins.js';
@@ -26,8 +26,9 @@ export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Rout
   const route = { path: qrLinkPath('{token}'), scope: 'open', problemPage: qrLinkProblemPage } as const;
   const sessionOf = async ({ parameters: { token = '' } }: Exchange) => {
     const session = isToken(token) ? await logins.sessionOfQrLink(token) : null;
-    if (session === null) throw invalidLink();
-    return { session, token };
+    if (session !== null) return { session, token };
+    const used = isToken(token) ? await logins.sessionOfUsedLink(token) : null;
+    throw used === null ? invalidLink() : new UsedLinkError(used);
   };
   return [
     {
@@ -47,11 +48,11 @@ export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Rout
         });
         const usesUp = mayShowCode(await readQrPage());
         const id = await logins.openGuestLogin(session, token, usesUp);
-        if (id === null) throw invalidLink();
+        if (id === null) throw new UsedLinkError(session);
         log.info({ session, address }, 'a QR link was opened');
         response.writeHead(303, {
-          location: `..${pathOfSession(session, '/qr')}`,
-          'set-cookie': cookieHeaders(guestCookie, id, guestLoginTtlS, admission.baseUrl),
+          location: `..${qrPagePath(session)}`,
+          'set-cookie': cookieHeaders(guestCookie(session), id, guestLoginTtlS, admission.baseUrl),
         });
         response.end();
       },
@@ -97,8 +98,5 @@ function mayShowCode({ status, heartbeat, start }: QrPageView): boolean {
 }
 
 function invalidLink(): ApiError {
-  return new ApiError(
-    'not_found',
-    'this link has been used, has expired, was made before a logout, or never existed',
-  );
+  return new ApiError('not_found', invalidLinkSentence);
 }

@@ -7,7 +7,7 @@ import { htmlType, send, sendError } from '../core/responses.js';
 import { pageHeaders } from '../pages/layout.js';
 import { placeOf } from '../pages/place.js';
 import { strayPage } from '../pages/problem-page.js';
-import { guestCookie, hasCookie, loginCookie } from './cookies.js';
+import { hasGuestCookie, hasLoginCookie } from './cookies.js';
 
 /**
  * Sends an error as JSON, or as HTML if a browser asked for a page or for a path that does not exist. A browser that is not logged
@@ -41,6 +41,6 @@ function isStray({ code }: ApiError, route: Route | undefined): boolean {
  * login form without an explanation.
  */
 function endedParameter(request: IncomingMessage): string {
-  if (hasCookie(request, loginCookie)) return '&ended=login';
-  return hasCookie(request, guestCookie) ? '&ended=link' : '';
+  if (hasLoginCookie(request)) return '&ended=login';
+  return hasGuestCookie(request) ? '&ended=link' : '';
 }

@@ -3,8 +3,8 @@ import type { ApiKey } from '../../contract/access.js';
 import { parseAs } from '../../contract/json.js';
 import { defaultSession } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
+import type { MadeKey } from '../../platform/store/made-keys.js';
 import type { ApiKeys } from './api-keys.js';
-import type { MadeKey } from './made-keys.js';
 
 /** The login that the cookie of a browser names. */
 export interface BrowserLogin {

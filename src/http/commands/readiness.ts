@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
-import { pathOfSession } from '../../contract/names.js';
+import { pathOfSession, qrPagePath } from '../../contract/names.js';
 import type { Operation } from '../../contract/operations.js';
 import { noPasskeyAsked } from '../../contract/passkey.js';
 import type { SessionState } from '../../contract/status.js';
@@ -26,7 +26,7 @@ export function judgeReadiness(
 ): Readiness {
   const { heartbeat, job, status } = view;
   const { state } = status;
-  const qrUrl = place.baseUrl + pathOfSession(place.session, '/qr');
+  const qrUrl = place.baseUrl + qrPagePath(place.session);
   const start = `POST ${pathOfSession(place.session, '/api/auth/start')}`;
   // A run is about to start, although the state has no live owner.
   if (heartbeat !== 'live' && (job === 'waiting' || job === 'held')) return { type: 'coming', state };

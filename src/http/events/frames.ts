@@ -19,6 +19,8 @@ export interface FramedEvent {
   readonly frame: Buffer;
   /** null: a guest does not get the event. */
   guestFrame(): Buffer | null;
+  /** For callers who must not learn that there are other sessions. */
+  readonly boundFrame: Buffer;
 }
 
 /** The frame that a client gets for an event; null: the client does not get the event. */
@@ -27,8 +29,11 @@ export type FrameSelector = (event: FramedEvent) => Buffer | null;
 const publicTypes: ReadonlySet<string> = new Set(Object.keys(eventSchemas));
 
 /** Selects the events of these types, or of all public types for null. Internal events are never selected. */
-export function selectTypes(types: ReadonlySet<string> | null): FrameSelector {
-  return (event) => ((types ?? publicTypes).has(event.type) ? event.frame : null);
+export function selectTypes(types: ReadonlySet<string> | null, isBound: boolean): FrameSelector {
+  return (event) => {
+    if (!(types ?? publicTypes).has(event.type)) return null;
+    return isBound ? event.boundFrame : event.frame;
+  };
 }
 
 /**
@@ -48,18 +53,26 @@ export const gapType = 'gap';
 export function framedEntry(entry: EventPage['entries'][number]): FramedEvent {
   if ('json' in entry) return framed(entry);
   const frame = gapFrame(entry.session, entry.oldestId);
-  return { ...entry, type: gapType, json: '', frame, guestFrame: () => frame };
+  return { ...entry, type: gapType, json: '', frame, guestFrame: () => frame, boundFrame: frame };
 }
 
-/** Frames an event that is not in the stream: a client cannot resume after it. */
-export function framedUnstored(session: string, event: SessionEvent): FramedEvent {
-  return framed({ id: null, session, type: event.type, json: JSON.stringify(event) });
+/**
+ * Frames an event that is not in the stream: a client cannot resume after it. `forBound`: the event for callers who must not learn
+ * that there are other sessions.
+ */
+export function framedUnstored(session: string, event: SessionEvent, forBound: SessionEvent): FramedEvent {
+  const { type } = event;
+  return {
+    ...framed({ id: null, session, type, json: JSON.stringify(event) }),
+    boundFrame: eventFrame(type, JSON.stringify(forBound), null),
+  };
 }
 
 function framed(event: Pick<FramedEvent, 'id' | 'session' | 'type' | 'json'>): FramedEvent {
   const { id, session, type, json } = event;
   const guestFrame = memoizeLast(() => guestFrameOf(type, json));
-  return { id, session, type, json, frame: eventFrame(type, json, id), guestFrame };
+  const frame = eventFrame(type, json, id);
+  return { id, session, type, json, frame, guestFrame, boundFrame: frame };
 }
 
 const ofEvent = { type: z.string(), session: z.string(), at: z.string() };

@@ -5,6 +5,7 @@ import { supervisorPlacesKey } from '../../contract/keys.js';
 import { isCurrent, type Status, statusSchema } from '../../contract/status.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { coalesced } from '../core/coalesce.js';
+import { forBound } from '../session/effective-status.js';
 import {
   type StatusTexts,
   type StatusView,
@@ -179,5 +180,9 @@ function isSameWrite(a: Status, b: Status): boolean {
 
 function unstoredEvents(session: string, before: Status | null, after: Status): FramedEvent[] {
   const at = new Date().toISOString();
-  return eventsOfChange(before, after).map((event) => framedUnstored(session, { ...event, at }));
+  return eventsOfChange(before, after).map((change) => {
+    const event = { ...change, at };
+    const told = event.type === 'state' ? { ...event, data: forBound(after) } : event;
+    return framedUnstored(session, event, told);
+  });
 }

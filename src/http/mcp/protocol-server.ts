@@ -15,7 +15,7 @@ export function protocolServer(baseUrl: string, callTool: CallTool): Server {
     { name: productName, version: productVersion },
     {
       capabilities: { tools: {} },
-      instructions: `Linked WhatsApp accounts. Each is a session with a name; whatsapp_list_sessions lists them, and a tool without \`session\` uses the one named default. Call whatsapp_status first. If no phone is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr with WhatsApp on their phone. ${untrustedTextRule}`,
+      instructions: `Linked WhatsApp accounts. Each is a session with a name; whatsapp_list_sessions lists them, and a tool without \`session\` uses the one named default. Call whatsapp_status first. If no phone is linked yet, call whatsapp_start_auth and have a person scan the QR at ${baseUrl}/qr, or of a session with another name at ${baseUrl}/sessions/<name>/qr, with WhatsApp on their phone. ${untrustedTextRule}`,
     },
   );
   server.setRequestHandler('tools/list', () => ({ tools: toolDefinitions(baseUrl) }));

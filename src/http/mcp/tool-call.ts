@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { ApiError } from '../../contract/errors.js';
-import { defaultSession, pathOfSession } from '../../contract/names.js';
+import { defaultSession, qrPagePath } from '../../contract/names.js';
 import { isOfDeployment } from '../../contract/operations.js';
 import { accessEnded } from '../auth/api-keys.js';
 import { authorize, type Caller } from '../core/caller.js';
@@ -66,7 +66,7 @@ export async function callTool(
   } catch (thrown) {
     const error = exchange.hasLoginEnded ? accessEnded(exchange.caller) : toApiError(thrown);
     onFailure(error);
-    return { ...result(failureText(error, baseUrl + pathOfSession(session, '/qr'))), isError: true };
+    return { ...result(failureText(error, baseUrl + qrPagePath(session))), isError: true };
   }
 }
 

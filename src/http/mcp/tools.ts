@@ -40,7 +40,7 @@ export const tools: ReadonlyMap<string, OperationTool> = new Map(
 export function toolDefinitions(baseUrl: string): Tool[] {
   return [...tools.values()].map(({ definition }) => ({
     ...definition,
-    description: definition.description?.replace('{baseUrl}', baseUrl),
+    description: definition.description?.replaceAll('{baseUrl}', baseUrl),
   }));
 }
 

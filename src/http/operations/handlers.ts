@@ -109,7 +109,7 @@ export function createHandlers(
     },
 
     async putSession({ session: name, start, ...changes }, { caller, baseUrl, requestId, keyName }) {
-      const isNew = await register.put(name, changes);
+      const isNew = await register.put(caller, name, changes);
       log.info({ session: name, requestId, key: keyName }, isNew ? 'session made' : 'session changed');
       if (start) await startSession((await sessions.find(caller, name)).commands.run, atOnce);
       const headers: Record<string, string> = isNew ? { location: `${baseUrl}/api/sessions/${name}` } : {};
@@ -142,7 +142,7 @@ async function viewOf(
   name: string,
 ): Promise<{ ok: true } & SessionView> {
   await register.assertExist(caller, [name]);
-  const view = await register.view(name);
+  const view = await register.view(caller, name);
   if (view === null) throw sessionNotFound(name, caller);
   return { ok: true, ...view };
 }

@@ -1,4 +1,4 @@
-import { defaultSession, pathOfSession } from '../../contract/names.js';
+import { defaultSession, qrPagePath } from '../../contract/names.js';
 import type { OutputOf } from '../../contract/operations.js';
 import { type Html, html } from './html.js';
 import { layout } from './layout.js';
@@ -43,7 +43,7 @@ ${others.length === 0 ? null : sessionList(main === undefined ? 'Sessions' : 'Ot
 function sessionList(title: string, sessions: readonly Listed[], isCut: boolean): Html {
   const items = sessions.map(
     ({ session, status }) =>
-      html`<li><a href="${pathOfSession(session, '/qr').slice(1)}">${session}</a>: ${status.state}</li>
+      html`<li><a href="${qrPagePath(session).slice(1)}">${session}</a>: ${status.state}</li>
 `,
   );
   return html`<section id="sessions" aria-label="${title}"><h2>${title}</h2><ul>

@@ -1,4 +1,4 @@
-import { defaultSession, pathOfSession } from '../../contract/names.js';
+import { defaultSession, qrPagePath } from '../../contract/names.js';
 import { type PasskeyStatus, passkeyRetriesMax, whatsAppOrigin } from '../../contract/passkey.js';
 import { passkeyCommand } from '../../contract/passkey-command.js';
 import { type Html, html } from './html.js';
@@ -92,7 +92,7 @@ ${code_needed ? later : null}
 <p class="why wait">The command lets <strong>${host}</strong> link itself to the WhatsApp account, and read all of it. Use it only if
 you have scanned the code yourself just now. Whoever sends such a command to somebody wants their account.</p>
 <details><summary>The command, to copy by hand</summary>
-<pre tabindex="0" id="passkey-command" data-origin="${new URL(baseUrl).origin}"><code>${passkeyCommand({ id, options, gateway: baseUrl + pathOfSession(place.session, '/qr') })}</code></pre></details>
+<pre tabindex="0" id="passkey-command" data-origin="${new URL(baseUrl).origin}"><code>${passkeyCommand({ id, options, gateway: baseUrl + qrPagePath(place.session) })}</code></pre></details>
 ${otherWays({ baseUrl, needsKey, place })}
 <p class="fine">Linking with a passkey has not been tried with a real account yet.</p>`;
 }

@@ -1,4 +1,5 @@
-import type { ApiError } from '../../contract/errors.js';
+import { ApiError } from '../../contract/errors.js';
+import { qrPagePath } from '../../contract/names.js';
 import { html } from './html.js';
 import { layout } from './layout.js';
 
@@ -16,6 +17,19 @@ messages and send messages as you. Continue only if you know who sent you this l
 <p class="hint">This works once, from the start of the login on. The code can then be seen in this browser for 10 minutes.</p>`,
 });
 
+export const invalidLinkSentence =
+  'this link has been used, has expired, was made before a logout, or never existed';
+
+/** Somebody opened the link some minutes ago. Only the page says of which session it was. */
+export class UsedLinkError extends ApiError {
+  readonly session: string;
+
+  constructor(session: string) {
+    super('not_found', invalidLinkSentence);
+    this.session = session;
+  }
+}
+
 /** Replaces that page if the link cannot be opened. */
 export function qrLinkProblemPage(error: ApiError): string {
   const isGone = error.code === 'not_found';
@@ -26,7 +40,7 @@ export function qrLinkProblemPage(error: ApiError): string {
     content: isGone
       ? html`<h1>This link does not work</h1>
 <p>It was opened before, it is too old, the account has logged out since, or it was not copied whole. Ask for another one.</p>
-<p class="hint">Opened in this browser, within the last 10 minutes? <a href="../qr">Go to the code</a></p>`
+${error instanceof UsedLinkError ? html`<p class="hint">Opened in this browser, within the last 10 minutes? <a href="..${qrPagePath(error.session)}">Go to the code</a></p>` : ''}`
       : html`<h1>Something went wrong</h1><p class="why">${error.message}</p><p>Try again in a moment.</p>`,
   });
 }

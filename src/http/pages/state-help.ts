@@ -1,5 +1,5 @@
 import { pathOfSession } from '../../contract/names.js';
-import { saysFull } from '../../contract/places.js';
+import { noRoomSentence, saysFull } from '../../contract/places.js';
 import { type Account, ownerGoneSentence, type Status } from '../../contract/status.js';
 import { type Html, html } from './html.js';
 import type { Tone } from './layout.js';
@@ -93,6 +93,8 @@ minute.</p>`,
 };
 
 function noRoom(reason: string | null): StateHelp {
+  if (reason === noRoomSentence)
+    return { heading: 'Waiting for room', tone: 'wait', content: html`${errorNote(reason, 'wait')}` };
   return {
     heading: 'Waiting for room',
     tone: 'wait',

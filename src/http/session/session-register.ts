@@ -30,13 +30,17 @@ import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
 export interface SessionRegister {
   /** Throws `session_not_found` unless there is one of each name for the caller, and `invalid_request` if it is no name. */
   assertExist(caller: Caller, names: readonly string[]): Promise<void>;
-  view(name: string): Promise<SessionView | null>;
+  view(caller: Caller, name: string): Promise<SessionView | null>;
   /** A page of those that the caller may reach. */
   list(caller: Caller, input: InputOf<'sessions'>): Promise<OutputOf<'sessions'>>;
   /** The names of all. */
   names(): Promise<readonly string[]>;
   /** Whether it is new. Throws `too_many_sessions`, `session_not_ready` beside a supervisor of an earlier version, and `invalid_request` for a password that cannot be encrypted here. */
-  put(name: string, changes: Omit<InputOf<'putSession'>, 'session' | 'start'>): Promise<boolean>;
+  put(
+    caller: Caller,
+    name: string,
+    changes: Omit<InputOf<'putSession'>, 'session' | 'start'>,
+  ): Promise<boolean>;
   /** When the session of this name was made; undefined: there is none. */
   madeAt(name: string): Promise<string | null | undefined>;
   /** Removes the session that was made at that time. `runs`: end its run first. `other`: there is another one by now, or none. */
@@ -58,12 +62,13 @@ export function createSessionRegister(
     return { server, login: sealProxyLogin({ username, password }, key, { session, server }) };
   }
 
-  function viewOf({ session, record, texts }: ListedSession): SessionView {
+  function viewOf(caller: Caller, { session, record, texts }: ListedSession): SessionView {
     const [stored = null, beat = null, start = null, ended = null, places = null] = texts;
     const heartbeat = parseHeartbeat(beat);
     const waiting = heartbeat === 'live' ? null : placesForStart(start, ended, places);
     const state = stored === null ? null : tryParseStatus(stored);
-    const status = effectiveStatus(state, heartbeat, waiting, { ...configured, session });
+    const isForBound = caller.boundTo !== null;
+    const status = effectiveStatus(state, heartbeat, waiting, { ...configured, session, isForBound });
     const { created_at, metadata, ignore, proxy } = record;
     return { session, created_at, metadata, ignore, proxy: proxyView(proxy), status };
   }
@@ -92,15 +97,19 @@ export function createSessionRegister(
       if (missing !== undefined) throw sessionNotFound(missing, caller);
     },
 
-    async view(name) {
+    async view(caller, name) {
       const [listed] = await viaRedis(() => listSessions(redis, { only: [name] }));
-      return listed === undefined ? null : viewOf(listed);
+      return listed === undefined ? null : viewOf(caller, listed);
     },
 
     async list(caller, { limit, cursor = null, state = null }) {
       const sessions: SessionView[] = [];
       const add = (page: readonly ListedSession[]) =>
-        sessions.push(...page.map(viewOf).filter(({ status }) => state === null || status.state === state));
+        sessions.push(
+          ...page
+            .map((each) => viewOf(caller, each))
+            .filter(({ status }) => state === null || status.state === state),
+        );
       if (caller.boundTo !== null) {
         const only = caller.boundTo.filter((name) => cursor === null || name > cursor).sort();
         add(await viaRedis(() => listSessions(redis, { only })));
@@ -129,11 +138,11 @@ export function createSessionRegister(
 
     names: () => viaRedis(() => sessionNames(redis)),
 
-    async put(name, { proxy, ...others }) {
+    async put(caller, name, { proxy, ...others }) {
       const changes = { ...others, proxy: proxy && storedProxy(name, proxy) };
       await viaRedis(() => refuseBesideEarlierVersion(name));
       const result = await viaRedis(() => putSession(redis, name, changes));
-      if (result === 'full') throw tooManySessions();
+      if (result === 'full') throw tooManySessions(caller);
       // A hint for its supervisor, which keeps a copy.
       await viaRedis(() => redis.publish(intentChannel, name));
       return result === 'made';
@@ -167,7 +176,11 @@ function notAName(): ApiError {
   return invalidRequest([{ path: 'session', message: 'must be 1-64 characters of a-z, 0-9 and -' }]);
 }
 
-function tooManySessions(): ApiError {
+function tooManySessions({ boundTo }: Pick<Caller, 'boundTo'>): ApiError {
+  if (boundTo !== null) {
+    const message = 'there is no room for a further session now; ask whoever runs the server';
+    return new ApiError('too_many_sessions', message, { bound: 'sessions' });
+  }
   return new ApiError('too_many_sessions', `there are ${bounds.sessions} sessions, as many as there may be`, {
     httpHint: 'DELETE one first',
     bound: 'sessions',

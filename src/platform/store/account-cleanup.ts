@@ -86,6 +86,11 @@ export function isAccountText(text: string): boolean {
   return /^\d{1,15} .{0,200}$/s.test(text);
 }
 
+/** From the text of the key `account`: whose data is stored. null: nobody's. */
+export function accountWid(text: string | null | undefined): string | null {
+  return /^\d+ (.{1,200})$/s.exec(text ?? '')?.[1] ?? null;
+}
+
 /** From the text of the key `account`. 0: there is none, or it is unreadable. */
 export function accountGeneration(text: string | null | undefined): number {
   return Number(/^\d{1,15}/.exec(text ?? '')?.[0] ?? 0);

@@ -120,15 +120,17 @@ const putScript = luaScript<'made' | 'changed' | 'full' | 'other'>(
 /** Registers a session of which there is a copy, if it is not registered or the copy is newer: Redis has lost the entry. */
 export async function registerIfMissing(redis: Redis, name: string, record: SessionRecord): Promise<void> {
   if (name === defaultSession && isDeepStrictEqual(record, unconfigured)) return;
-  await restoreScript(redis, keys, [name, JSON.stringify(record), record.revision]);
+  const { wiped, account } = sessionKeys(name);
+  const args = [name, JSON.stringify(record), record.revision];
+  await restoreScript(redis, [...keys, wiped, account], args);
 }
 
-// KEYS register names
+// KEYS register names wiped account
 // ARGV name, entry, its revision
 // returns 1, or 0 if the same or a newer one is registered
 const restoreScript = luaScript<number>(
   'registerIfMissing',
-  2,
+  4,
   `local stored = redis.call('HGET', KEYS[1], ARGV[1])
    if stored then
      local isRead, record = pcall(cjson.decode, stored)
@@ -137,6 +139,8 @@ const restoreScript = luaScript<number>(
    end
    redis.call('ZADD', KEYS[2], 0, ARGV[1])
    redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+   redis.call('PERSIST', KEYS[3])
+   redis.call('PERSIST', KEYS[4])
    return 1`,
 );
 

@@ -8,9 +8,11 @@ import { basename, join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Redis } from 'ioredis';
+import type { SavedSession } from '../../../src/backup/contents.js';
 import { makeBackup } from '../../../src/backup/make-backup.js';
-import { type Restored, readSettings, restoreBackup } from '../../../src/backup/restore-backup.js';
+import { readSettings, restoreBackup } from '../../../src/backup/restore-backup.js';
 import { withRestoreLock } from '../../../src/backup/restore-lock.js';
+import type { RestoredSession } from '../../../src/backup/restore-one.js';
 import type { SendJob } from '../../../src/contract/command-jobs.js';
 import {
   answerKey,
@@ -96,11 +98,18 @@ describe('a backup of a session', () => {
     return made;
   }
 
-  const backUp = ({ config }: Machine, settings = {}) =>
-    makeBackup({ config, session, target: file, passphrase, settings }, never);
+  async function backUp({ config }: Machine, settings = {}): Promise<SavedSession> {
+    const { sessions } = await makeBackup({ config, session, target: file, passphrase, settings }, never);
+    assert.equal(sessions.length, 1);
+    return sessions[0] as SavedSession;
+  }
 
-  const restore = ({ config }: Machine, isReplacing = false, signal = never): Promise<Restored> =>
-    restoreBackup({ config, session, source: file, passphrase, isReplacing }, signal);
+  async function restore({ config }: Machine, isReplacing = false, signal = never): Promise<RestoredSession> {
+    const options = { config, session: null, source: file, passphrase, isReplacing };
+    const { sessions } = await restoreBackup(options, signal);
+    assert.equal(sessions.length, 1);
+    return sessions[0] as RestoredSession;
+  }
 
   /** The content of the newest snapshot. */
   async function loginIn({ snapshots }: Machine): Promise<string> {
@@ -311,7 +320,10 @@ describe('a backup of a session', () => {
     await backUp(await linkedMachine());
     const there = on(target);
     await restore(there);
-    await assert.rejects(restore(there), /there is a login already \(in Redis\).*--replace/);
+    await assert.rejects(
+      restore(there),
+      /there is a login already \(in Redis\) of the session: add --replace/,
+    );
     await target.redis.set(k.lock, 'a run');
     await assert.rejects(restore(there, true), /the session runs, or its supervisor was killed/);
     await target.redis.unlink(k.lock);

@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import type { Finding } from '../../../src/doctor/check.js';
 import { reachVerdict } from '../../../src/doctor/whatsapp-checks.js';
+import { putSession } from '../../../src/platform/store/session-register.js';
 import { registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
+import { claimToWrite } from '../../support/event-writer.js';
 import { freePort } from '../../support/free-port.js';
 import { startReplica } from '../../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
@@ -70,8 +72,19 @@ const levelsOf = (findings: readonly Finding[]) =>
 test('on a complete machine no check fails, each line says what was found, and the exit code is 0', async () => {
   await registerSupervisor(client, 'one', supervisorFacts(3), 60_000);
   await registerSupervisor(client, 'two', supervisorFacts(4), 60_000);
+  const account = { pushname: null, platform: null };
+  for (const [name, wid] of [
+    ['shop', '1@c.us'],
+    ['shop-2', '1@c.us'],
+    ['elsewhere', '2@c.us'],
+  ] as const) {
+    await putSession(client, name, {});
+    await (await claimToWrite(client, name)).publish({ account: { ...account, wid } });
+  }
   const { code, output } = await examine(['supervisor']);
   assert.equal(code, 0, output);
+  assert.match(output, /^warning +redis +the sessions shop, shop-2 are linked to one account: /m);
+  assert.doesNotMatch(output, /elsewhere/);
   assert.match(output, /^ok +browser +Scripted Browser 1\.0 \(/m);
   assert.match(output, /^ok +browser +it starts, in \d/m);
   assert.match(output, /^ok +whatsapp +web\.whatsapp\.com can be reached \(mapped to 127\.0\.0\.1:\d+\)$/m);

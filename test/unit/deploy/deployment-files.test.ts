@@ -12,7 +12,8 @@ test('systemd and Docker wait longer than a shutdown may take', () => {
   const seconds = (file: string, setting: RegExp) => Number(setting.exec(read(file))?.[1]);
   const shutdownS = timingSchema.parse({}).shutdownMs / 1000;
   assert.ok(seconds('deploy/holdline.service', /^TimeoutStopSec=(\d+)$/m) > shutdownS);
-  assert.ok(seconds('docker-compose.yml', /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
+  for (const file of ['docker-compose.yml', 'docker-compose.supervisor.yml'])
+    assert.ok(seconds(file, /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
 });
 
 test('every setting in .env.example reaches the containers, or is fixed in the image', () => {
@@ -39,6 +40,21 @@ test('every setting in .env.example reaches the containers, or is fixed in the i
   assert.deepEqual(
     [...passed].filter((name) => !known.includes(name ?? '')),
     [],
+  );
+});
+
+test('a supervisor of a further machine is set up as those of the first', () => {
+  const supervisorOf = (file: string) => /^x-supervisor:[\s\S]*?(?=^services:)/m.exec(read(file))?.[0];
+  assert.equal(supervisorOf('docker-compose.supervisor.yml'), supervisorOf('docker-compose.yml'));
+  const blockOf = (file: string) => /^x-holdline: &holdline\n((?: {2}.*\n)+)/m.exec(read(file))?.[1] ?? '';
+  const lines = blockOf('docker-compose.supervisor.yml').split('\n');
+  assert.ok(lines.length > 5);
+  // Redis and its network are on the first machine.
+  assert.deepEqual(
+    blockOf('docker-compose.yml')
+      .split('\n')
+      .filter((line) => !lines.includes(line)),
+    ['  networks: [inside]', '  depends_on:', '    redis: { condition: service_healthy }'],
   );
 });
 

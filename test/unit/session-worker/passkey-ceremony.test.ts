@@ -25,6 +25,7 @@ function ceremony(t: TestContext) {
   let changes = 0;
   const of = new PasskeyCeremony(
     {
+      session: 'shop',
       timing,
       client: {
         pressPasskey: async (button) => {
@@ -144,7 +145,7 @@ describe('a passkey ceremony', () => {
     of.answer(id, credential());
     of.follow(screen('code', { code: 'K10X2M4P' }));
     assert.deepEqual([of.status?.step, of.status?.code_needed, of.secret?.code], ['code', true, 'K10X2M4P']);
-    assert.match(of.sentence, /compare a code/);
+    assert.match(of.sentence, /compare a code.*the page \/sessions\/shop\/qr shows it/);
     await assert.rejects(of.confirm(id, 'K10X-2M4Q'), code('passkey_code_differs'));
     await of.confirm(id, 'klox 2m4p');
     assert.deepEqual([of.status?.step, of.secret, pressed.at(-1)], ['linking', null, 'confirmPasskeyCode']);
@@ -167,7 +168,7 @@ describe('a passkey ceremony', () => {
       assert.equal(of.follow(screen('failed', { reason })), null);
       assert.deepEqual([of.status?.step, of.status?.problem, of.secret], ['failed', problem, null]);
       assert.deepEqual(outcomes, [['refused', true]]);
-      assert.match(of.sentence, /linking with the passkey failed/);
+      assert.match(of.sentence, /linking with the passkey failed.*the page \/sessions\/shop\/qr says/);
     });
   }
 

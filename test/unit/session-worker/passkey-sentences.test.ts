@@ -20,7 +20,7 @@ test("the page's reason is added, and a timeout is said in words", () => {
 });
 
 test('with WHATSAPP_PASSKEY=off nobody is sent to the page that cannot help', () => {
-  assert.match(sentences.required, /\/qr/);
+  assert.match(sentences.required('/qr'), /the page \/qr says/);
   assert.doesNotMatch(sentences.off, /\/qr/);
   assert.match(sentences.off, /WHATSAPP_PASSKEY=off/);
 });

@@ -2,15 +2,27 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { covers, type Scope, scopes } from '../../../../src/contract/access.js';
-import { apiKeysKey, loginKey, supervisorsKey } from '../../../../src/contract/keys.js';
+import { bounds } from '../../../../src/contract/bounds.js';
+import {
+  apiKeysKey,
+  loginKey,
+  registerKey,
+  sessionKeys,
+  supervisorsKey,
+} from '../../../../src/contract/keys.js';
 import { isOfDeployment, type Operation, rows } from '../../../../src/contract/operations.js';
+import { noRoomSentence } from '../../../../src/contract/places.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { sha256Hex } from '../../../../src/platform/digest.js';
+import { registerSupervisor } from '../../../../src/platform/store/supervisor-registry.js';
+import { listenToEvents } from '../../../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
+import { eventually } from '../../../support/eventually.js';
 import { linkedAccount } from '../../../support/held-session.js';
 import { type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
 import { type RedisServer, startRedis } from '../../../support/redis-server.js';
+import { supervisorFacts } from '../../../support/supervisor-facts.js';
 
 /**
  * A key that is bound to a session cannot learn that another one exists. Every route is asked, with every kind of bound key, in two
@@ -293,6 +305,70 @@ describe('a key that is bound to a session', () => {
     assert.match(body, /passkey_not_pending/, 'it is an operator for its own session');
   });
 
+  it('is told that there is no room, and not for how many sessions', async () => {
+    const { redis, replica } = full;
+    const headers = callers.find(({ headers: { cookie } }) => cookie !== undefined)?.headers ?? assert.fail();
+    const k = sessionKeys('own');
+    await full.own.publish({ state: 'ready', account: linkedAccount });
+    await registerSupervisor(redis, 'a-supervisor', supervisorFacts(0, 9), 600_000);
+    await replica.ask(keys.key.admin, '/api/sessions/own', { method: 'PUT' });
+    const follow = (by: Record<string, string>) =>
+      listenToEvents(replica.url, { path: '/api/sessions/own/events', headers: by });
+    const unbound = await follow({ authorization: `Bearer ${keys.key.admin}` });
+    const bound = await follow(headers);
+    await redis.unlink(k.lock, k.heartbeat);
+    const ask = async (method: string, path: string, json: object | null = null, accept = '*/*') => {
+      const body = json === null ? {} : { body: JSON.stringify(json) };
+      const type = { 'content-type': 'application/json', prefer: 'wait=0' };
+      const init = { method, ...body, headers: { accept, origin: replica.url, ...type, ...headers } };
+      return (await replica.get(path, init)).text();
+    };
+    const told = [
+      await ask('PUT', '/api/sessions/own', { start: true }),
+      await ask('POST', '/api/sessions/own/auth/start', {}),
+      await ask('GET', '/api/sessions/own/status'),
+      await ask('GET', '/api/sessions/own'),
+      await ask('GET', '/api/sessions'),
+      await ask('GET', '/sessions/own/qr', null, 'text/html'),
+      await ask(
+        'POST',
+        '/mcp',
+        toolCall('whatsapp_status', { session: 'own' }),
+        'application/json, text/event-stream',
+      ),
+    ];
+    await eventually(() => bound.text.includes(noRoomSentence) && unbound.text.includes('9 sessions of 9'));
+    told.push(bound.text);
+    for (const client of [bound, unbound]) client.close();
+    for (const text of told) {
+      assert.ok(text.includes(noRoomSentence), text);
+      assert.doesNotMatch(text, /every supervisor|\d sessions|another one/);
+    }
+    const seen = await replica.ask(keys.key.admin, '/api/sessions/own/status');
+    assert.match(await seen.text(), /every supervisor is full: 9 sessions of 9/);
+  });
+
+  it('is told that no session can be made, and not how many there are', async () => {
+    const { redis, replica } = full;
+    await redis.hdel(registerKey, 'own');
+    const many = Array.from({ length: bounds.sessions }, (_, n) => [`s-${n}`, '{}']);
+    await redis.hset(registerKey, Object.fromEntries(many));
+    const init = { method: 'PUT', headers: { 'content-type': 'application/json' }, body: '{}' };
+    const refused = async (key: string) => {
+      const response = await replica.ask(key, '/api/sessions/own', init);
+      const { error } = (await response.json()) as { error: { code: string; message: string } };
+      assert.deepEqual([response.status, error.code], [409, 'too_many_sessions']);
+      return error.message;
+    };
+    const own = configured.find(({ scope }) => scope === 'admin')?.key ?? '';
+    assert.match(
+      await refused(own),
+      /^there is no room for a further session now; ask whoever runs the server$/,
+    );
+    assert.match(await refused(keys.key.admin), /there are 10000 sessions/);
+    await redis.hdel(registerKey, ...many.map(([name = '']) => name));
+  });
+
   it('is the only one for whom the two deployments are alike: an unbound key sees the difference', async () => {
     const headers = { authorization: `Bearer ${keys.key.admin}` };
     for (const path of ['/', '/health', '/api/status', `/api/jobs/${jobId}`, '/qr', '/metrics']) {
@@ -305,13 +381,18 @@ describe('a key that is bound to a session', () => {
 
 /** Each tool with right arguments, with those and a session, and the list of tools. */
 function toolCalls(): object[] {
-  const call = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params });
   const calls = rows.flatMap(([, { tool, example }]: [string, Operation]) => {
     if (tool === null) return [];
     const given = example.input as object;
-    return [given, { ...given, session: 'there' }].map((input) =>
-      call('tools/call', { name: tool.name, arguments: input }),
-    );
+    return [given, { ...given, session: 'there' }].map((input) => toolCall(tool.name, input));
   });
   return [call('tools/list', {}), ...calls];
+}
+
+function toolCall(name: string, input: object): object {
+  return call('tools/call', { name, arguments: input });
+}
+
+function call(method: string, params: object): object {
+  return { jsonrpc: '2.0', id: 1, method, params };
 }

@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { listenToEvents } from '../../../support/event-client.js';
+import { claimToWrite } from '../../../support/event-writer.js';
 import { eventually } from '../../../support/eventually.js';
 import { type HeldSession, holdSession, linkedAccount } from '../../../support/held-session.js';
 import { cookieIn, type KeyedReplica, makeKeys, startKeyedReplica } from '../../../support/keyed-replica.js';
@@ -80,8 +81,29 @@ describe('a QR link', () => {
       const again = await replica.get(link, { method, headers: html, redirect: 'manual' });
       assert.equal(again.status, 404);
       assert.deepEqual(again.headers.getSetCookie(), []);
-      assert.match(await again.text(), /This link does not work/);
+      assert.match(await again.text(), /This link does not work.*<a href="\.\.\/qr">Go to the code/s);
     }
+  });
+
+  it('of several sessions can be opened in one browser, and each leads back to its own', async () => {
+    const names = ['default', 'shop', 'shop-2'];
+    const cookies: string[] = [];
+    for (const name of names) {
+      await replica.ask(keys.key.admin, `/api/sessions/${name}`, { method: 'PUT' });
+      if (name !== 'default') await (await claimToWrite(redis, name)).publish({ state: 'starting' });
+      const link = await replica.qrLink({ session: name });
+      const opened = await replica.post(link, { redirect: 'manual', headers: { origin: replica.url } });
+      const page = name === 'default' ? '/qr' : `/sessions/${name}/qr`;
+      assert.equal(opened.headers.get('location'), `..${page}`);
+      cookies.push(cookieIn(opened));
+      const again = await replica.get(link, { headers: html });
+      assert.match(await again.text(), new RegExp(`<a href="\\.\\.${page}">Go to the code`));
+    }
+    const cookie = cookies.join('; ');
+    assert.equal(new Set(cookies.map((each) => each.split('=')[0])).size, 3);
+    for (const page of ['/qr', '/sessions/shop/qr', '/sessions/shop-2/qr'])
+      assert.equal((await getAsGuest(page, cookie)).status, 200, page);
+    assert.equal((await getAsGuest('/sessions/shop/qr', cookies[2] ?? '')).status, 401, 'of another session');
   });
 
   it('opens for one of twenty guests who press the button at once', async () => {

@@ -54,7 +54,7 @@ describe('the MCP tools', () => {
       assert.ok(listed.description.startsWith(`${summary}. ${description}`));
       const rest = listed.description.slice(`${summary}. ${description}`.length).trim();
       const note = tool !== null && 'note' in tool ? tool.note : '';
-      assert.equal(rest, (note ?? '').replace('{baseUrl}', stage.replica.url));
+      assert.equal(rest, (note ?? '').replaceAll('{baseUrl}', stage.replica.url));
       const { $schema: _dialect, oneOf: _rule, ...schema } = z.toJSONSchema(input, { io: 'input' });
       const { idempotency_key: key, session, ...properties } = listed.inputSchema.properties;
       assert.deepEqual({ ...listed.inputSchema, properties }, schema);

@@ -43,7 +43,7 @@ describe('a catch-up', () => {
     const client = new SseClient({
       response: response as unknown as ServerResponse,
       followed: follow(['default']),
-      selectFrame: selectTypes(null),
+      selectFrame: selectTypes(null, false),
       isGuest: false,
       positions: bothAt('1-0'),
       maxBufferedBytes: 1,

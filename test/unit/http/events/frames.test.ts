@@ -66,8 +66,8 @@ describe('frames', () => {
 
   it('are not sent for internal events', () => {
     const job = framedEntry({ ...entry, type: 'job' });
-    assert.equal(selectTypes(null)(job), null);
-    assert.equal(selectTypes(new Set(['state']))(framedEntry(entry)), null);
-    assert.equal(selectTypes(null)(framedEntry(entry))?.toString().includes('id: 5-0'), true);
+    assert.equal(selectTypes(null, false)(job), null);
+    assert.equal(selectTypes(new Set(['state']), false)(framedEntry(entry)), null);
+    assert.equal(selectTypes(null, false)(framedEntry(entry))?.toString().includes('id: 5-0'), true);
   });
 });

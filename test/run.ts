@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { byDuration } from './runner/order.js';
+import { byDuration, mostlyWaits } from './runner/order.js';
 import { isQuick } from './runner/quick.js';
 import { describeFlaky, type Flaky, runAgain } from './runner/run-again.js';
 import { outcome, runAll } from './runner/run-all.js';
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
     timeoutMs: fileTimeoutMs,
     signal: end.signal,
     concurrency,
+    mostlyWaits: (file: string) => mostlyWaits(nameOf(file)),
     print: (line: string) => void process.stdout.write(`${line}\n`),
   };
   const files = values.quick ? positionals.filter((file) => isQuick(nameOf(file))) : positionals;

@@ -4,6 +4,7 @@ import { sha256Hex } from '../platform/digest.js';
 import type { Route } from './core/exchange.js';
 import { htmlType, send } from './core/responses.js';
 import { found, type RouteDoc, textSchema } from './core/route-doc.js';
+import { sessionPathsTag } from './openapi/session-paths.js';
 import { html } from './pages/html.js';
 import { pageHead } from './pages/layout.js';
 import { problemPage } from './pages/problem-page.js';
@@ -51,12 +52,32 @@ const jsType = 'text/javascript; charset=utf-8';
 /** The version that package.json pins. */
 const swaggerUiVersion = '5.35.0';
 
-/** Starts Swagger UI with only what this API has: one document, one host, no login form. */
+/**
+ * Starts Swagger UI with only what this API has: one document, one host, no login form. For each operation that is opened,
+ * Swagger UI processes the whole document. It is given only the path of that operation: no path refers to another one. The
+ * paths of named sessions repeat those above, so their tag is closed until somebody opens it or follows a link into it.
+ */
 const startScript = `
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const follow = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
 dark.addEventListener('change', follow);
 follow();
+
+const onePathAtATime = ({ fn: { resolveSubtree } }) => ({
+  fn: {
+    resolveSubtree(document, place, options) {
+      const [part, path] = place;
+      const paths = part === 'paths' ? { [path]: document.paths[path] } : {};
+      return resolveSubtree({ ...document, paths }, place, options);
+    },
+  },
+});
+
+const closedTag = ['operations-tag', ${JSON.stringify(sessionPathsTag.name)}].join();
+const isShown = (original) => (state, key, byDefault) =>
+  original(key, byDefault && [key].flat().join() !== closedTag);
+const closeTag = { statePlugins: { layout: { wrapSelectors: { isShown } } } };
+
 SwaggerUIBundle({
   url: 'openapi.json',
   dom_id: '#swagger-ui',
@@ -65,6 +86,7 @@ SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   validatorUrl: null,
+  plugins: [onePathAtATime, closeTag],
 });
 `;
 

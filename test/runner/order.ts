@@ -15,6 +15,22 @@ export const longestFirst: readonly string[] = `
   .split(/\s+/)
   .map((name) => `test/${name}.test.ts`);
 
+/**
+ * Files that use less than a third of a processor, because they wait for locks, outages and deadlines. One of them runs
+ * beside the others: it does not slow them down.
+ */
+export const mostlyWaiting: readonly string[] = `
+  faults/refusals integration/http/commands/send-outage integration/platform/malformed-keys faults/supervisor
+  e2e/qr-page-live faults/redis faults/shipped-timing integration/http/core/body integration/http/events/faults
+  integration/http/outage`
+  .trim()
+  .split(/\s+/)
+  .map((name) => `test/${name}.test.ts`);
+
+export function mostlyWaits(name: string): boolean {
+  return mostlyWaiting.includes(name);
+}
+
 /** Compares names such as `test/unit/contract/bounds.test.ts` for sorting: the longest files first. */
 export function byDuration(a: string, b: string): number {
   return place(a) - place(b);

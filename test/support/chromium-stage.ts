@@ -5,6 +5,7 @@ import type { Timing } from '../../src/contract/timing.js';
 import { eventually } from './eventually.js';
 import { type Replica, startReplica } from './http-replica.js';
 import type { FaultStage, HeldState, SteadySession } from './matrix/fault-row.js';
+import { ProcessFinder } from './process-finder.js';
 import { allProcesses, childrenOf, kill } from './processes.js';
 import type { Product } from './product.js';
 import { type RedisServer, startRedis } from './redis-server.js';
@@ -55,6 +56,7 @@ export class ChromiumStage implements FaultStage {
   readonly #nodeArgs: string[];
   readonly #role: 'all' | 'supervisor';
   readonly #authDir: string;
+  readonly #browsers: ProcessFinder;
   readonly #disk: SmallDisk | null;
   readonly #usualTiming: WhatsAppTiming;
   #isAltered = false;
@@ -81,6 +83,7 @@ export class ChromiumStage implements FaultStage {
     // A page check finds a dead page; a missing heartbeat shows a dead owner.
     this.honestWithinMs = timing.heartbeatTtlMs + timing.pageCheckIntervalMs + 2_000;
     this.#authDir = options.disk?.dir ?? join(base.dir, 'auth');
+    this.#browsers = new ProcessFinder(`--user-data-dir=${this.profileDir}`);
     this.#environment = {
       WHATSAPP_AUTH_DIR: this.#authDir,
       REDIS_URL: redis.url,
@@ -158,14 +161,9 @@ export class ChromiumStage implements FaultStage {
    * too, and some already lead a group; its parent is a browser.
    */
   browserPids(): number[] {
-    const flag = `--user-data-dir=${this.profileDir}`;
-    const flagged = allProcesses().filter(
-      ({ state, commandLine }) => state !== 'Z' && commandLine.includes(flag),
-    );
-    const pids = new Set(flagged.map(({ pid }) => pid));
-    return flagged
-      .filter(({ pid, group, parent }) => pid === group && !pids.has(parent))
-      .map(({ pid }) => pid);
+    const found = this.#browsers.find();
+    const pids = new Set(found.map(({ pid }) => pid));
+    return found.filter(({ pid, group, parent }) => pid === group && !pids.has(parent)).map(({ pid }) => pid);
   }
 
   /** Starts a second supervisor, by `launcher` on a host of its own name. It becomes `supervisor`. */

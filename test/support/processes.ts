@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 
 /**
  * What /proc says about a process. `kill(pid, 0)` would not do: it also succeeds on a zombie, and on another process
@@ -47,10 +47,14 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== 'Z' && state !== 'X';
 }
 
-export function allProcesses(): ProcessFacts[] {
+export function allPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => processFacts(Number(name)) ?? []);
+    .map(Number);
+}
+
+export function allProcesses(): ProcessFacts[] {
+  return allPids().flatMap((pid) => processFacts(pid) ?? []);
 }
 
 export function childrenOf(pid: number): ProcessFacts[] {
@@ -95,10 +99,22 @@ export function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   }
 }
 
+/** Shared by all reads: some tests read a file of every process several times a second. `readFileSync` allocates one each time. */
+const buffer = Buffer.alloc(64 * 1024);
+
+/** Empty: the process has ended, or may not be read. */
 function read(pid: number, file: string): string {
+  let descriptor: number | null = null;
+  let text = '';
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
+    descriptor = openSync(`/proc/${pid}/${file}`, 'r');
+    for (let length = -1; length !== 0; text += buffer.toString('latin1', 0, length)) {
+      length = readSync(descriptor, buffer);
+    }
+    return text;
   } catch {
     return '';
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
   }
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { eventually } from '../../support/eventually.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { childrenOf } from '../../support/processes.js';
@@ -24,6 +25,22 @@ const passing = `test('well', () => note('well'));`;
 const failing = `test('well', () => {}); test('broken', () => { note('broken'); throw new Error('it is broken'); });`;
 const skipping = `test.skip('later', () => {}); test.todo('some day'); describe('a suite', () => { it('has one', () => {}); });`;
 const hanging = `test('well', () => {}); test('stuck', () => { note('stuck'); return until(() => false); });`;
+
+/** Runs two files at a time, and one more whose name has `waits`. */
+const waitingRunner = join(scratchDir(), 'waiting-runner.mjs');
+writeFileSync(
+  waitingRunner,
+  `import { runAll } from ${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../runner/run-all.js')))};
+   const runs = await runAll(process.argv.slice(4), {
+     timeoutMs: 60_000,
+     signal: new AbortController().signal,
+     concurrency: 2,
+     mostlyWaits: (file) => file.includes('waits'),
+     print: () => {},
+   });
+   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+   console.log([sum(runs.map(({ passed }) => passed)), 'passed,', sum(runs.map(({ failed }) => failed)), 'failed'].join(' '));`,
+);
 
 after(assertNothingLeft);
 
@@ -46,13 +63,14 @@ class Play {
     files: Record<string, string>,
     options: readonly string[] = [],
     environment: Record<string, string> = {},
+    program = runner,
   ) {
     const paths = Object.entries(files).map(([name, code]) => {
       const path = join(this.dir, `${name}.mjs`);
       writeFileSync(path, head + code);
       return path;
     });
-    const child = spawn(process.execPath, [runner, '--results', this.dir, ...options, ...paths], {
+    const child = spawn(process.execPath, [program, '--results', this.dir, ...options, ...paths], {
       cwd: this.dir,
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -129,6 +147,26 @@ test('a file that fails beside others and passes alone is reported as flaky, and
     assert.match(report, /once more, alone: 2 passed, 0 failed/);
     assert.match(report, /Error: not alone/);
   }
+});
+
+test('a file that mostly waits runs beside the others, and only one of them does', async () => {
+  const run = new Play(
+    Object.fromEntries(
+      ['a', 'b', 'waits-1', 'waits-2', 'c'].map((name) => [
+        name,
+        `test('blocks', () => { note('${name}'); return until(() => existsSync('go')); });`,
+      ]),
+    ),
+    [],
+    {},
+    waitingRunner,
+  );
+  await eventually(() => run.notes().length === 3, { timeoutMs: 30_000 });
+  assert.deepEqual(run.notes().sort(), ['a', 'b', 'waits-1'], 'two, and one that mostly waits');
+  writeFileSync(join(run.dir, 'go'), '');
+  const { code, totals, ran } = await run.result();
+  assert.deepEqual([code, totals.at(-1)], [0, '5 passed, 0 failed']);
+  assert.deepEqual([...ran].sort(), ['a', 'b', 'c', 'waits-1', 'waits-2'], 'each once');
 });
 
 test('a file that fails twice is a failure', async () => {

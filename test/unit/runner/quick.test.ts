@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
-import { longestFirst } from '../../runner/order.js';
+import { longestFirst, mostlyWaiting } from '../../runner/order.js';
 import { isQuick, namesLeftOut } from '../../runner/quick.js';
 
 const root = resolve(import.meta.dirname, '../../../..');
@@ -10,6 +10,7 @@ const root = resolve(import.meta.dirname, '../../../..');
 for (const [list, names] of Object.entries({
   'left out of the quick run': namesLeftOut,
   'longest first': longestFirst,
+  'mostly waiting': mostlyWaiting,
 })) {
   test(`every file of the list "${list}" exists and is listed once`, () => {
     assert.deepEqual(

@@ -150,6 +150,16 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  // The page /docs relies on it.
+  it('refers only to its components', () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map(([, to]) => to ?? '');
+    assert.ok(references.length > 100, `${references.length} references`);
+    assert.deepEqual(
+      references.filter((to) => !to.startsWith('#/components/')),
+      [],
+    );
+  });
+
   it('shows the sending of a message first, then the probes, and last the paths of named sessions', () => {
     const [first] = document.tags.flatMap(({ name }) => items.filter(({ tags }) => tags.includes(name)));
     assert.equal(first?.operationId, 'send');

@@ -25,9 +25,25 @@ export async function listProcesses(): Promise<number[]> {
 }
 
 export async function listGroup(groupId: number): Promise<number[]> {
+  return (await listGroups()).get(groupId) ?? [];
+}
+
+/** So many files of /proc are open at a time. */
+const readsAtOnce = 64;
+
+/** The processes of each group, by its id. */
+export async function listGroups(): Promise<Map<number, number[]>> {
   const pids = await listProcesses();
-  const stats = await Promise.all(pids.map(readProcessStat));
-  return pids.filter((_, i) => stats[i]?.groupId === groupId);
+  const groups = new Map<number, number[]>();
+  for (let i = 0; i < pids.length; i += readsAtOnce) {
+    const some = pids.slice(i, i + readsAtOnce);
+    const stats = await Promise.all(some.map(readProcessStat));
+    some.forEach((pid, n) => {
+      const groupId = stats[n]?.groupId;
+      if (groupId !== undefined) groups.set(groupId, [...(groups.get(groupId) ?? []), pid]);
+    });
+  }
+  return groups;
 }
 
 /** null: the process is gone. */

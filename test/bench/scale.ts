@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { programArguments } from '../support/program-arguments.js';
 import { reportHeading, writeSection } from './report.js';
+import { measureMessages } from './scale/messages.js';
 import { measureReal } from './scale/real.js';
 import { measureScripted } from './scale/scripted.js';
-import { missedOf, realFigures, type ScaleFigure, scaleTable, scriptedFigures } from './scale/table.js';
+import {
+  messageFigures,
+  missedOf,
+  realFigures,
+  type ScaleFigure,
+  scaleTable,
+  scriptedFigures,
+} from './scale/table.js';
 
 /**
  * `npm run bench:scale [-- --sessions N] [--supervisors N] [--only scripted|real] [--write]`: measures a deployment with many
@@ -15,7 +24,7 @@ const page = new URL('../../../docs/scaling.md', import.meta.url);
 const realSessions = 12;
 
 /** What a scripted session takes of this machine, with its two processes, and what is left to others. */
-const mibPerSession = 14;
+const mibPerSession = 10;
 const mibKeptFree = 2_048;
 
 const { sessions, supervisors, only, write } = readOptions();
@@ -25,10 +34,11 @@ const parts: Record<string, () => Promise<{ how: string; figures: readonly Scale
   async scripted() {
     const fitting = sessionsThatFit();
     const options = { settleSeconds: 15, idleSeconds: 30, listCalls: 200, timeoutMs: 480_000 };
+    const messages = await measureMessages({ sends: 400, events: 2_000, idleSeconds: 10, log });
     const result = await measureScripted({ ...options, sessions: fitting, supervisors, log });
     const asked = fitting < sessions ? ` (memory for no more of ${sessions})` : '';
     const how = `${fitting} scripted sessions${asked} on ${supervisors} supervisors and one replica`;
-    return { how, figures: scriptedFigures(result) };
+    return { how, figures: [...scriptedFigures(result), ...messageFigures(messages)] };
   },
   async real() {
     const result = await measureReal({ sessions: realSessions, settleSeconds: 20, log });
@@ -42,7 +52,9 @@ for (const [name, measure] of Object.entries(parts)) {
   if (!name.includes(only)) continue;
   log(`measuring: ${name}`);
   const { how, figures } = await measure();
-  const text = `${reportHeading(how, chromium)}\n\n${scaleTable(figures)}`;
+  // What other programs take of the machine shows in all times.
+  const load = Math.round(loadavg()[1] ?? Number.NaN);
+  const text = `${reportHeading(`${how}, load average ${load}`, chromium)}\n\n${scaleTable(figures)}`;
   process.stdout.write(`\n${text}\n`);
   if (write) await writeSection(page, text, `measured-${name}`);
   missed += missedOf(figures);

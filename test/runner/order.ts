@@ -9,7 +9,7 @@ export const longestFirst: readonly string[] = `
   integration/runner/runner integration/whatsapp-web/login integration/platform/redis/failovers
   integration/supervisor/data-loss e2e/recycling integration/whatsapp-web/sending-faults e2e/field-reports
   e2e/replicas e2e/proxy faults/snapshots integration/platform/redis/rights integration/whatsapp-web/today
-  integration/supervisor/malformed-starts e2e/commands integration/platform/redis/topologies integration/whatsapp-web/pairing
+  integration/supervisor/malformed-starts integration/bench/scale e2e/commands integration/platform/redis/topologies integration/whatsapp-web/pairing
   integration/http/core/body integration/supervisor/runs integration/supervisor/ends faults/http`
   .trim()
   .split(/\s+/)

@@ -9,6 +9,8 @@ export interface RedisPaths {
   readonly appendOnly: boolean;
   /** Further arguments, such as `--databases 64`. */
   readonly settings?: readonly string[];
+  /** Not in a container: in a session of its own, as a service. It then gets a share of a busy processor of its own. */
+  readonly isService?: boolean;
 }
 
 /** One life of a Redis, local or in a container. */
@@ -28,7 +30,10 @@ export function redisArguments({ appendOnly, settings = [] }: RedisPaths): strin
 /** Starts the local redis-server. */
 export async function spawnRedis(place: RedisPaths): Promise<RunningRedis> {
   const at = ['--port', String(place.port), '--bind', '127.0.0.1', '--dir', place.directory];
-  const child = spawn('redis-server', [...at, ...redisArguments(place)], { stdio: 'ignore' });
+  const child = spawn('redis-server', [...at, ...redisArguments(place)], {
+    stdio: 'ignore',
+    detached: place.isService ?? false,
+  });
   await once(child, 'spawn');
   dieWithThisProcess(child, 'KILL');
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;

@@ -26,17 +26,19 @@ export interface RedisServer {
 interface RedisOptions {
   readonly appendOnly?: boolean;
   readonly settings?: readonly string[];
+  readonly isService?: boolean;
 }
 
 export async function startRedis({
   appendOnly = false,
   settings = [],
+  isService = false,
 }: RedisOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'holdline-redis-'));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   async function start(): Promise<RunningRedis> {
-    const running = await launch({ port, directory, appendOnly, settings });
+    const running = await launch({ port, directory, appendOnly, settings, isService });
     await untilItAnswers(url, running);
     return running;
   }

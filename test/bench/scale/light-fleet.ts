@@ -35,6 +35,13 @@ export interface LightSupervisor {
   end(signal: 'SIGKILL' | 'SIGTERM'): void;
 }
 
+export interface TimedAnswer {
+  readonly ms: number;
+  readonly status: number;
+  readonly bytes: number;
+  readonly text: string;
+}
+
 /** As a service of its own, a process gets a share of the processor of its own. */
 const ownService = ['setsid'];
 
@@ -58,7 +65,7 @@ export class LightFleet {
   #supervisors: LightSupervisor[] = [];
 
   static async open(options: FleetOptions): Promise<LightFleet> {
-    const fleet = new LightFleet(options, await startRedis());
+    const fleet = new LightFleet(options, await startRedis({ isService: true }));
     try {
       await fleet.http.get('/livez');
       const starts = Array.from({ length: options.supervisors }, (_, n) => fleet.#startSupervisor(n + 1));
@@ -138,24 +145,21 @@ export class LightFleet {
     this.#supervisors = this.#supervisors.filter((each) => each !== supervisor);
   }
 
-  /** Time and size of one answer, on one connection. */
-  async timedGet(path: string): Promise<{ ms: number; bytes: number; text: string }> {
+  /** One call, with its time. All use the same connection. */
+  async timedGet(path: string): Promise<TimedAnswer> {
     const url = new URL(path, await this.http.url());
     const startedAt = performance.now();
-    const chunks: Buffer[] = await new Promise((resolve, reject) => {
-      const request = get(url, { agent: this.#agent }, (answer) => {
-        const received: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => received.push(chunk));
-        answer.once('end', () => {
-          if (answer.statusCode === 200) return resolve(received);
-          reject(new Error(`GET ${path}: ${answer.statusCode} ${Buffer.concat(received)}`));
-        });
+    const answer: { status: number | undefined; chunks: Buffer[] } = await new Promise((resolve, reject) => {
+      const request = get(url, { agent: this.#agent }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('end', () => resolve({ status: response.statusCode, chunks }));
       });
       request.once('error', reject);
     });
     const ms = performance.now() - startedAt;
-    const body = Buffer.concat(chunks);
-    return { ms, bytes: body.length, text: body.toString() };
+    const body = Buffer.concat(answer.chunks);
+    return { ms, status: answer.status ?? 0, bytes: body.length, text: body.toString() };
   }
 
   /** Ends everything that it started. The watchdogs end the browsers of a killed supervisor. */

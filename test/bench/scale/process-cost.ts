@@ -16,21 +16,27 @@ export interface ProcessCost {
 }
 
 export function costOf(pid: number, redisPort: number): ProcessCost {
-  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   return {
     pssKib: pssKib(pid),
     cpuSeconds: cpuSecondsOf(pid),
     openFiles: readdirSync(`/proc/${pid}/fd`).length,
-    threads: Number(/^Threads:\s+(\d+)/m.exec(status)?.[1]),
+    threads: tasksOf(pid),
     children: childrenOf(pid).length,
     connections: connectionsTo(pid, redisPort),
   };
 }
 
+/** Its threads, the main one included. 0: it has ended. */
+export function tasksOf(pid: number): number {
+  return Number(/^Threads:\s+(\d+)/m.exec(read(pid, 'status'))?.[1] ?? 0);
+}
+
+/** 0: it has ended. */
 export function cpuSecondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  const fields = read(pid, 'stat')
     .replace(/^.*\) /, '')
     .split(' ');
+  if (fields.length < 13) return 0;
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
@@ -39,7 +45,7 @@ function connectionsTo(pid: number, port: number): number {
   const established = '01';
   const inodes = new Set(
     ['tcp', 'tcp6']
-      .flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'latin1').trim().split('\n').slice(1))
+      .flatMap((table) => read(pid, `net/${table}`).trim().split('\n').slice(1))
       .map((line) => line.trim().split(/\s+/))
       .filter(([, , to = '', state]) => to.endsWith(remote) && state === established)
       .map((columns) => `socket:[${columns[9]}]`),
@@ -50,6 +56,14 @@ function connectionsTo(pid: number, port: number): number {
 function linkOf(path: string): string {
   try {
     return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}
+
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1');
   } catch {
     return '';
   }

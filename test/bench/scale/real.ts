@@ -10,7 +10,8 @@ import type { Product } from '../../support/product.js';
 import { type RedisServer, startRedis } from '../../support/redis-server.js';
 import { readQr, Stage } from '../../support/stage.js';
 import { startWhatsAppWeb, type WhatsAppWeb } from '../../whatsapp-web/index.js';
-import { readMemory } from './redis-load.js';
+import { cpuSecondsOf, tasksOf } from './process-cost.js';
+import { readMemory, sumOf } from './redis-load.js';
 
 export interface RealResult {
   readonly sessions: number;
@@ -27,6 +28,11 @@ export interface RealResult {
   readonly nodeBefore: number;
   readonly nodeAfter: number;
   readonly redisBytesPerSession: number;
+  /** Of a session with its browser that does nothing, per second. */
+  readonly cpuMsPerSession: number;
+  readonly processesPerSession: number;
+  /** Threads of all its processes: what `TasksMax` of a service and the limit on pids of a container count. */
+  readonly tasksPerSession: number;
 }
 
 interface RealOptions {
@@ -92,7 +98,7 @@ async function measure(
       log(`linking ${name}`);
       await link(http, name, accounts[Math.floor(n / devicesOfAccount)] as RealAccount);
     }
-    await lasting(settleSeconds * 1_000);
+    const idle = await idleCost(supervisors, settleSeconds);
     const before = memoryOf(supervisors);
     const redisBytesPerSession = ((await readMemory(client)).data - empty.data) / sessions;
 
@@ -113,6 +119,9 @@ async function measure(
     const after = memoryOf([left]);
     return {
       ...{ sessions, lost: lost.length, ...times, redisBytesPerSession },
+      cpuMsPerSession: (idle.cpuSeconds * 1_000) / settleSeconds / sessions,
+      processesPerSession: idle.processes / sessions,
+      tasksPerSession: idle.tasks / sessions,
       ...{ memoryBefore: before.all, memoryAfter: after.all, nodeBefore: before.node, nodeAfter: after.node },
     };
   } finally {
@@ -172,6 +181,25 @@ async function untilReadyAgain(
   );
   const ascending = (times: ReadonlyMap<string, number>) => [...times.values()].sort((a, b) => a - b);
   return { claimedMs: ascending(claimed), readyMs: ascending(ready), scannedAgain: asked.size };
+}
+
+interface IdleCost {
+  readonly cpuSeconds: number;
+  readonly processes: number;
+  readonly tasks: number;
+}
+
+/** What the supervisors and all their processes take in this time. */
+async function idleCost(supervisors: readonly Product[], seconds: number): Promise<IdleCost> {
+  const pids = () => withDescendants(supervisors.map(({ pid }) => pid)).map(({ pid }) => pid);
+  const before = new Map(pids().map((pid) => [pid, cpuSecondsOf(pid)]));
+  await lasting(seconds * 1_000);
+  const now = pids();
+  return {
+    cpuSeconds: sumOf(now.map((pid) => cpuSecondsOf(pid) - (before.get(pid) ?? 0))),
+    processes: now.length - supervisors.length,
+    tasks: sumOf(now.map(tasksOf)),
+  };
 }
 
 /** Bytes (PSS). `node`: of the processes of the product, with their threads and watchdogs. */

@@ -1,9 +1,6 @@
 import { setTimeout as lasting } from 'node:timers/promises';
-import { sessionKeys } from '../../../src/contract/keys.js';
-import { appendEvents } from '../../../src/platform/store/event-writer.js';
 import { childrenOf, pssKib } from '../../support/processes.js';
-import { type FleetOptions, LightFleet, type LightSupervisor } from './light-fleet.js';
-import { messageEvent } from './message-event.js';
+import { type FleetOptions, LightFleet, type LightSupervisor, type TimedAnswer } from './light-fleet.js';
 import { costOf, cpuSecondsOf, type ProcessCost } from './process-cost.js';
 import { readCounters, readMemory, sumOf, watchCommands } from './redis-load.js';
 import { type Takeover, takeover } from './takeover.js';
@@ -23,8 +20,13 @@ export interface ScriptedResult {
   readonly sessions: number;
   readonly supervisors: number;
   readonly startMs: number;
-  /** `cpuMs`: processor time of the replica for one call. */
-  readonly list: { readonly ms: readonly number[]; readonly bytes: number; readonly cpuMs: number };
+  /** `cpuMs`: processor time of the replica for one call. `refused`: calls that were not answered with the list. */
+  readonly list: {
+    readonly ms: readonly number[];
+    readonly bytes: number;
+    readonly cpuMs: number;
+    readonly refused: number;
+  };
   /** Of one session that does nothing, per second. */
   readonly idle: {
     readonly commandsSent: number;
@@ -35,12 +37,11 @@ export interface ScriptedResult {
     /** The commands that are sent most, by name. */
     readonly byName: readonly (readonly [string, number])[];
   };
-  /** Bytes per session, and of one event of an ordinary message. */
+  /** Bytes per session. */
   readonly redisBytes: {
     readonly made: number;
     readonly running: number;
     readonly connections: number;
-    readonly perEvent: number;
   };
   /** The supervisor with the most sessions. */
   readonly supervisor: ProcessCost & { readonly sessions: number; readonly childrenPssKib: number };
@@ -50,8 +51,6 @@ export interface ScriptedResult {
 }
 
 const monitorMs = 5_000;
-const eventsAdded = 5_000;
-const eventsAtOnce = 50;
 
 /** Starts a deployment of light sessions, measures it idle, and then ends two of its supervisors. */
 export async function measureScripted(options: ScriptedOptions): Promise<ScriptedResult> {
@@ -75,11 +74,11 @@ export async function measureScripted(options: ScriptedOptions): Promise<Scripte
       made: (made.data - empty.data) / sessions,
       running: (running.data - empty.data) / sessions,
       connections: (running.connections - empty.connections) / sessions,
-      perEvent: await bytesPerEvent(fleet),
     };
     const supervisor = await costOfFullest(fleet);
     const list = await timeLists(fleet, options.listCalls);
-    await fleet.timedGet(`/api/sessions/${fleet.sessions[0]}/chats`);
+    const read = await fleet.timedGet(`/api/sessions/${fleet.sessions[0]}/chats`);
+    if (read.status !== 200) throw new Error(`a session does not answer: ${read.status} ${read.text}`);
     const replicaConnections = costOf(fleet.http.pid, fleet.redis.port).connections;
     const killed = await endOne(fleet, 'SIGKILL', options);
     const stopped = await endOne(fleet, 'SIGTERM', options);
@@ -125,33 +124,19 @@ async function costOfFullest(fleet: LightFleet): Promise<ScriptedResult['supervi
 }
 
 async function timeLists(fleet: LightFleet, calls: number): Promise<ScriptedResult['list']> {
-  const path = `/api/sessions?limit=${Math.min(1_000, fleet.sessions.length)}`;
+  const limit = Math.min(1_000, fleet.sessions.length);
+  const path = `/api/sessions?limit=${limit}`;
   // The replica compiles its code with the first calls.
-  const first = await fleet.timedGet(path);
   for (let n = 0; n < Math.min(20, calls); n++) await fleet.timedGet(path);
-  const cpu = () => cpuSecondsOf(fleet.http.pid);
-  const cpuBefore = cpu();
-  const ms: number[] = [];
-  for (let n = 0; n < calls; n++) ms.push((await fleet.timedGet(path)).ms);
-  const cpuMs = ((cpu() - cpuBefore) * 1_000) / calls;
-  const { count } = JSON.parse(first.text) as { count: number };
-  if (count < Math.min(1_000, fleet.sessions.length)) throw new Error(`${path} listed ${count} sessions`);
-  return { ms, bytes: first.bytes, cpuMs };
-}
-
-/** Of an incoming message of one line, with its entry in the common order. */
-async function bytesPerEvent(fleet: LightFleet): Promise<number> {
-  const [session = ''] = fleet.sessions;
-  const status = (await fleet.statuses([session])).get(session);
-  if (status === undefined) throw new Error(`${session} has no status`);
-  const before = await readMemory(fleet.client);
-  for (let n = 0; n < eventsAdded; n += eventsAtOnce) {
-    const events = Array.from({ length: eventsAtOnce }, (_, i) => messageEvent(session, n + i));
-    await appendEvents(fleet.client, session, status, events, () => undefined);
-  }
-  const bytes = (await readMemory(fleet.client)).data - before.data;
-  await fleet.client.del(sessionKeys(session).events);
-  return bytes / eventsAdded;
+  const cpuBefore = cpuSecondsOf(fleet.http.pid);
+  const answers: TimedAnswer[] = [];
+  for (let n = 0; n < calls; n++) answers.push(await fleet.timedGet(path));
+  const cpuMs = ((cpuSecondsOf(fleet.http.pid) - cpuBefore) * 1_000) / calls;
+  const lists = answers.filter(({ status }) => status === 200);
+  const isWhole = ({ text }: TimedAnswer) => (JSON.parse(text) as { count: number }).count === limit;
+  if (!lists.every(isWhole)) throw new Error(`${path} did not list ${limit} sessions`);
+  const bytes = lists[0]?.bytes ?? 0;
+  return { ms: answers.map(({ ms }) => ms), bytes, cpuMs, refused: answers.length - lists.length };
 }
 
 /** Ends the fullest supervisor, and waits until all sessions are ready again. */

@@ -3,6 +3,7 @@ import { timingSchema } from '../../../src/contract/timing.js';
 import { markdownTable } from '../../support/markdown.js';
 import { aimInWords, type Figure, isReached } from '../figures.js';
 import { percentile } from '../report.js';
+import type { MessagesResult } from './messages.js';
 import type { RealResult } from './real.js';
 import type { ScriptedResult } from './scripted.js';
 import { spanOf } from './takeover.js';
@@ -27,7 +28,7 @@ export function scriptedFigures(result: ScriptedResult): ScaleFigure[] {
     shown(`${sessions} sessions started by API calls, until all are ready`, `${seconds(result.startMs)} s`),
     {
       name: `GET /api/sessions, ${Math.min(sessions, 1_000)} sessions, ${list.ms.length} calls`,
-      ours: `p50 ${ms(percentile(list.ms, 0.5))}, p99 ${ms(listP99)} (${kib(list.bytes)} KiB; ${ms(list.cpuMs)} of processor time)`,
+      ours: `p50 ${ms(percentile(list.ms, 0.5))}, p99 ${ms(listP99)} (${kib(list.bytes)} KiB; ${ms(list.cpuMs)} of processor time)${list.refused > 0 ? `, ${list.refused} refused` : ''}`,
       aim: { atMost: 50, of: listP99, unit: ' ms' },
     },
     {
@@ -69,10 +70,6 @@ export function scriptedFigures(result: ScriptedResult): ScaleFigure[] {
       'memory of Redis, per session',
       `${kib(redisBytes.made)} KiB made, ${kib(redisBytes.running)} KiB running; its connections ${kib(redisBytes.connections)} KiB`,
     ),
-    shown(
-      'memory of Redis, per event of a message of one line',
-      `${Math.round(redisBytes.perEvent)} bytes: ${mib(redisBytes.perEvent * bounds.events)} MiB for ${bounds.events}`,
-    ),
     {
       name: `SIGKILL to a supervisor: its ${killed.sessions} sessions are claimed by others`,
       ours: spanOf(killed.claimedMs),
@@ -89,15 +86,26 @@ export function scriptedFigures(result: ScriptedResult): ScaleFigure[] {
   ];
 }
 
+export function messageFigures({ send, event, eventBytes }: MessagesResult): ScaleFigure[] {
+  const costs = ({ commandsSent, commandsRun, redisCpuMs }: MessagesResult['send']) =>
+    `${commandsSent.toFixed(1)} sent, ${commandsRun.toFixed(0)} run with those in scripts, ${redisCpuMs.toFixed(2)} ms`;
+  return [
+    shown('commands of Redis and its processor time for a send', costs(send)),
+    shown('the same for the event of an incoming message', costs(event)),
+    shown(
+      'memory of Redis for the event of a message of one line',
+      `${Math.round(eventBytes)} bytes: ${mib(eventBytes * bounds.events)} MiB for ${bounds.events}`,
+    ),
+  ];
+}
+
 export function realFigures(result: RealResult): ScaleFigure[] {
   const { sessions, lost, claimedMs, readyMs, scannedAgain, redisBytesPerSession } = result;
   const { memoryBefore, memoryAfter, nodeBefore, nodeAfter } = result;
+  const { cpuMsPerSession, processesPerSession, tasksPerSession } = result;
   return [
-    {
-      name: `SIGKILL to a supervisor: its ${lost} sessions are claimed by the other`,
-      ours: spanOf(claimedMs),
-      aim: takeoverAim(claimedMs.at(-1) ?? Number.NaN),
-    },
+    // A start takes a permit, of which a supervisor has few: so the claims wait for one another.
+    shown(`SIGKILL to a supervisor: its ${lost} sessions are claimed by the other`, spanOf(claimedMs)),
     shown('… and ready again', spanOf(readyMs)),
     {
       name: '… of these had to be scanned again',
@@ -111,6 +119,11 @@ export function realFigures(result: RealResult): ScaleFigure[] {
     shown(
       `memory of the one that is left, with ${sessions} browsers (PSS)`,
       `${mib(memoryAfter)} MiB, ${mib(memoryAfter / sessions)} per session; without the browsers ${mib(nodeAfter)} MiB`,
+    ),
+    shown('processor time of an idle session, all its processes', `${cpuMsPerSession.toFixed(0)} ms/s`),
+    shown(
+      'processes and threads (tasks) of a session',
+      `${processesPerSession.toFixed(1)}, ${tasksPerSession.toFixed(0)}`,
     ),
     shown(
       'memory of Redis per session, with two backups of a fresh login',

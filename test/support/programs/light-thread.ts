@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import type { Account, SessionState } from '../../../src/contract/status.js';
 import type { FromThread, ThreadData, ToThread } from '../../../src/contract/thread-messages.js';
+import type { SendCommands } from '../../../src/contract/worker-commands.js';
 import { ask } from '../ask-browser.js';
 import type { FromLightThread, ToLightThread } from '../light-threads.js';
 
@@ -57,7 +58,26 @@ function publish(state: SessionState): void {
   say({ type: 'state', state, account });
 }
 
-function answer({ id, operation }: Extract<ToThread, { type: 'command' }>): void {
-  if (operation === 'chats') say({ type: 'answer', id, output: { ok: true, count: 0, chats: [] } });
-  else say({ type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' });
+/** Every message is sent and acknowledged at once. */
+function answer({ id, operation, input }: Extract<ToThread, { type: 'command' }>): void {
+  const output = (() => {
+    switch (operation) {
+      case 'chats':
+        return { ok: true, count: 0, chats: [] };
+      case 'prepareSend': {
+        const { phoneNumber, chatId, jobId } = input as SendCommands['prepareSend']['input'];
+        const to = chatId ?? `${phoneNumber}@c.us`;
+        return { chatId: to, messageId: `true_${to}_${jobId}`, phone: phoneNumber };
+      }
+      case 'sendTexts':
+        return (input as SendCommands['sendTexts']['input']).messages.map(() => ({ type: 'sent' }));
+      case 'findSent':
+      case 'untilAcked':
+        return { ack: 1, timestamp: null };
+      default:
+        return null;
+    }
+  })();
+  if (output === null) say({ type: 'refusal', id, code: 'whatsapp_error', message: 'scripted' });
+  else say({ type: 'answer', id, output });
 }

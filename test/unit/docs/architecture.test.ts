@@ -27,6 +27,7 @@ import {
   supervisorPlacesKey,
   supervisorRoomKey,
   supervisorsKey,
+  supervisorWakeKey,
 } from '../../../src/contract/keys.js';
 
 /** docs/architecture.md lists the folders of src and the keys in Redis: none is missing, and none is made up. */
@@ -52,6 +53,7 @@ test('the table of keys has every key, with its type', () => {
       supervisorRoomKey,
       supervisorFactsKey,
       supervisorPlacesKey,
+      supervisorWakeKey('<id>'),
       apiKeysKey,
       intentChannel,
     ],

@@ -53,11 +53,12 @@ export class ActiveRuns {
   /** Asks every run to stop here and continue elsewhere. `force` ends their grace periods. Resolves when all have ended. */
   async handOverAll(force: AbortSignal): Promise<void> {
     const active = [...this.#runs.values()];
-    for (const { run } of active) {
-      run.handOver();
-      force.addEventListener('abort', () => run.force(), { once: true });
-      if (force.aborted) run.force();
-    }
+    for (const { run } of active) run.handOver();
+    const forceAll = () => {
+      for (const { run } of active) run.force();
+    };
+    force.addEventListener('abort', forceAll, { once: true });
+    if (force.aborted) forceAll();
     await Promise.all(active.map(({ ended }) => ended));
   }
 }

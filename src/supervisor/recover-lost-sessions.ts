@@ -7,6 +7,7 @@ import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { addStart } from '../platform/queues/start-queue.js';
 import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
+import { batchedScript } from '../platform/redis/batched-script.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
 import { registerIfMissing, sessionsExist } from '../platform/store/session-register.js';
@@ -89,13 +90,13 @@ export class LostSessions {
 
   /** `lost`: Redis knows nothing of it. `voided`: its login was wiped elsewhere. */
   async #standingOf({ session, epoch }: NotedSession): Promise<'known' | 'voided' | 'lost'> {
-    const { heartbeat, job, wiped } = sessionKeys(session);
-    if ((await this.#options.redis.exists(heartbeat, job)) > 0) {
+    const k = sessionKeys(session);
+    const [present, wiped] = await standingScript(this.#options.redis, [k.heartbeat, k.job, k.wiped], []);
+    if (present > 0) {
       this.#known.add(session);
       return 'known';
     }
-    const wipedEpoch = parseWipedEpoch(await this.#options.redis.get(wiped)) ?? 0;
-    return wipedEpoch < epoch ? 'lost' : 'voided';
+    return (parseWipedEpoch(wiped) ?? 0) < epoch ? 'lost' : 'voided';
   }
 
   /**
@@ -128,6 +129,15 @@ export class LostSessions {
     await addStart(redis, queue, session);
   }
 }
+
+// KEYS heartbeat job wiped
+// returns how many of heartbeat and job there are, and wiped ('' if it is missing)
+const standingScript = batchedScript<[present: number, wiped: string]>(
+  'readStanding',
+  3,
+  0,
+  `return {redis.call('EXISTS', KEYS[1], KEYS[2]), redis.call('GET', KEYS[3]) or ''}`,
+);
 
 /** A session that has run on this machine. */
 interface NotedSession {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { type Job, type Queue, WaitingError } from 'bullmq';
 import { startJobSchema } from '../contract/intent.js';
 import { intentChannel } from '../contract/keys.js';
@@ -71,6 +72,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     const { config, log, redisUrl } = options;
     const { timing } = config;
+    // Each session that is looked for adds one.
+    setMaxListeners(0, this.#closing.signal);
     this.#options = options;
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
     this.#redis = connectPatiently(redisUrl, timing, log);
@@ -195,8 +198,13 @@ export class Supervisor {
     if (configuration == null) lease.stop();
     if (configuration === null) return runLog.warn('dropped a start: there is no such session');
     if (configuration === undefined) return this.#putBack(job, token);
-    const of = { session, configuration, startId: start.data.startId, token, lease, onStarted };
-    const run = this.#createRun({ ...of, log: runLog });
+    const run = new SessionRun({
+      ...{ session, configuration, startId: start.data.startId, token, lease, onStarted, log: runLog },
+      ...{ supervisorId: this.id, config, threads: this.#threads },
+      ...{ redis: this.#redis, markers: this.#markers },
+      recorder: new RunRecorder(this.metrics, session),
+      readMemory: this.#readMemory,
+    });
     const result = await this.#runs.during({ session, run, lease }, async () => {
       const reached = this.#closing.signal.aborted ? 'handed-over' : await run.execute();
       if (reached !== 'ended') await this.#requeue(job, token);
@@ -208,19 +216,6 @@ export class Supervisor {
         this.#lostSessions.recover({ session, record: configuration.record, epoch: run.epoch }),
       );
     if (result !== 'ended') throw new WaitingError();
-  }
-
-  #createRun(
-    of: Pick<RunOptions, 'session' | 'configuration' | 'startId' | 'token' | 'lease' | 'onStarted' | 'log'>,
-  ): SessionRun {
-    const { config } = this.#options;
-    return new SessionRun({
-      ...of,
-      ...{ supervisorId: this.id, config, threads: this.#threads },
-      ...{ redis: this.#redis, markers: this.#markers },
-      recorder: new RunRecorder(this.metrics, of.session),
-      readMemory: this.#readMemory,
-    });
   }
 
   /**

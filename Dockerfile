@@ -16,14 +16,21 @@ RUN npx tsc -p tsconfig.json \
  && rm -rf node_modules/typescript node_modules/@typescript
 
 FROM ${NODE_IMAGE}
+# chromium, or shell: its headless shell (docs/memory.md).
+ARG BROWSER=chromium
 # Leaves out 250 MB that a browser without a window and a GPU never opens. The role all starts a Redis of its own, hence
 # redis-server.
-RUN printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/lib/*/libLLVM*' \
+RUN case "$BROWSER" in \
+      chromium) browser=chromium ;; \
+      shell) browser=chromium-headless-shell ;; \
+      *) echo "BROWSER is '$BROWSER'; it must be chromium or shell" >&2; exit 1 ;; \
+    esac \
+ && printf 'path-exclude=%s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/lib/*/libLLVM*' \
       '/usr/lib/*/libz3*' '/usr/lib/*/dri/*' '/usr/lib/chromium/locales/*' \
       >/etc/dpkg/dpkg.cfg.d/holdline \
  && echo 'path-include=/usr/lib/chromium/locales/en-US*' >>/etc/dpkg/dpkg.cfg.d/holdline \
  && apt-get update \
- && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation redis-server tini \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$browser" fonts-liberation redis-server tini \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
  && useradd --system --uid 10001 --user-group --create-home holdline \
  && install -d -m 700 -o holdline -g holdline /data
@@ -37,6 +44,7 @@ COPY deploy/holdline /usr/local/bin/holdline
 # deploy/chromium-seccomp.json gives it.
 USER holdline
 ENV NODE_ENV=production \
+    WHATSAPP_BROWSER=$BROWSER \
     WHATSAPP_MCP_HOST=0.0.0.0 \
     WHATSAPP_DATA_DIR=/data/holdline \
     WHATSAPP_AUTH_DIR=/data/auth

@@ -23,7 +23,7 @@ readonly build_stamp=dist/.holdline-build
 prepare() {
   local role=$1
   check_node
-  check_install_setting
+  check_settings
   take_turn
   provide "$role"
   provide_headless_shell "$role"
@@ -40,10 +40,14 @@ check_node() {
     refuse "Node $node_minimum or newer is needed, and this is Node $version: install a newer one"
 }
 
-check_install_setting() {
+check_settings() {
   case ${WHATSAPP_INSTALL:-auto} in
     auto | never) ;;
     *) refuse "WHATSAPP_INSTALL is '$WHATSAPP_INSTALL'; it must be never or auto" ;;
+  esac
+  case ${WHATSAPP_BROWSER:-chromium} in
+    chromium | shell) ;;
+    *) refuse "WHATSAPP_BROWSER is '$WHATSAPP_BROWSER'; it must be chromium or shell" ;;
   esac
 }
 
@@ -62,7 +66,8 @@ end_turn() { exec 9<&-; }
 # --- What the role needs ------------------------------------------------------------------------------------
 
 provide() {
-  local role=$1 needs_packages='' needs_redis='' needs_browser=''
+  local role=$1 needs_packages='' needs_redis='' needs_browser='' browser
+  browser=$(browser_of "$role")
   has_packages || needs_packages=1
   if uses_redis_server "$role" && ! has_redis_server; then needs_redis=1; fi
   if uses_browser "$role"; then
@@ -78,6 +83,14 @@ provide() {
   fi
   if [ -n "$needs_packages" ]; then install_packages; fi
   if [ -n "$needs_redis$needs_browser" ]; then install_programs; fi
+}
+
+# chromium, or shell: its headless shell, if that is asked for. The tests and the owner's computer need the former.
+browser_of() {
+  case $1 in
+    test | passkey) echo chromium ;;
+    *) echo "${WHATSAPP_BROWSER:-chromium}" ;;
+  esac
 }
 
 # One kind of browser more, which some tests try. They are skipped without it, so only CI installs it.
@@ -120,7 +133,7 @@ check_configured_browser() {
 find_browser() {
   local name
   [ -z "${WHATSAPP_CHROME_EXECUTABLE:-}" ] || return 0
-  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+  for name in $(browser_names); do
     command -v "$name" >/dev/null && return
   done
   name=$(downloaded_browser)
@@ -131,9 +144,21 @@ find_browser() {
   export WHATSAPP_CHROME_EXECUTABLE=$name
 }
 
+browser_names() {
+  case $browser in
+    shell) echo chromium-headless-shell chrome-headless-shell ;;
+    *) echo chromium chromium-browser google-chrome-stable google-chrome ;;
+  esac
+}
+
+browser_package() { if [ "$browser" = shell ]; then echo chromium-headless-shell; else echo chromium; fi; }
+browser_name() { if [ "$browser" = shell ]; then echo "Chromium's headless shell"; else echo Chromium; fi; }
+browser_download() { if [ "$browser" = shell ]; then echo chrome-headless-shell; else echo chrome; fi; }
+
 downloaded_browser() {
-  local cache=${PUPPETEER_CACHE_DIR:-${HOME:-/nonexistent}/.cache/puppeteer} file newest=''
-  for file in "$cache"/chrome/*/chrome-*/chrome; do
+  local cache=${PUPPETEER_CACHE_DIR:-${HOME:-/nonexistent}/.cache/puppeteer} file newest='' name
+  name=$(browser_download)
+  for file in "$cache/$name"/*/"$name"-*/"$name"; do
     if is_program "$file"; then newest=$file; fi
   done
   printf '%s' "$newest"
@@ -166,7 +191,11 @@ how_to_get_redis() {
 }
 
 how_to_get_browser() {
-  printf '%s' 'install Chromium (apt-get install chromium, dnf install chromium), or name one in WHATSAPP_CHROME_EXECUTABLE'
+  if [ "$browser" = shell ]; then
+    printf '%s' "install Chromium's headless shell (apt-get install chromium-headless-shell), name one in WHATSAPP_CHROME_EXECUTABLE, or set WHATSAPP_BROWSER=chromium"
+  else
+    printf '%s' 'install Chromium (apt-get install chromium, dnf install chromium), or name one in WHATSAPP_CHROME_EXECUTABLE'
+  fi
 }
 
 # The file that npm writes at the end of an installation counts too, because somebody may have run npm ci by hand.
@@ -199,18 +228,19 @@ install_programs() {
 install_with_apt() {
   local packages=() names=() as_root=()
   if [ -n "$needs_redis" ]; then packages+=(redis-server) names+=(redis-server); fi
-  if [ -n "$needs_browser" ]; then packages+=(chromium) names+=(Chromium); fi
+  if [ -n "$needs_browser" ]; then packages+=("$(browser_package)") names+=("$(browser_name)"); fi
   is_root || as_root=(sudo -n)
-  local list=${names[*]}
-  say "installing ${list// / and } with apt-get (missing on this machine; a minute or two)"
+  local list
+  list=$(printf ' and %s' "${names[@]}")
+  say "installing ${list# and } with apt-get (missing on this machine; a minute or two)"
   quietly 'apt-get' ${as_root[@]+"${as_root[@]}"} bash scripts/install-packages.sh "${packages[@]}"
 }
 
 download_browser() {
   local options=()
-  say 'downloading a browser with puppeteer (no Chromium on this machine, and apt-get cannot install it here)'
+  say "downloading a browser with puppeteer (no $(browser_name) on this machine, and apt-get cannot install it here)"
   if is_root && command -v apt-get >/dev/null; then options=(--install-deps); fi
-  quietly 'the download of the browser' node_modules/.bin/puppeteer browsers install chrome \
+  quietly 'the download of the browser' node_modules/.bin/puppeteer browsers install "$(browser_download)" \
     ${options[@]+"${options[@]}"} || refuse "$(how_to_get_browser)"
   if ! find_browser; then
     check_that_it_starts "$(downloaded_browser)"
@@ -294,6 +324,7 @@ give_up() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
-  read_env_file WHATSAPP_INSTALL WHATSAPP_CHROME_EXECUTABLE
+  read_env_file WHATSAPP_INSTALL WHATSAPP_CHROME_EXECUTABLE WHATSAPP_BROWSER
   prepare test
+  prepare supervisor
 fi

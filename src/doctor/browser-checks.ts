@@ -25,11 +25,12 @@ export function browserChecks(config: Config): Check[] {
   ];
 }
 
-async function versionVerdict({ chromeExecutable, browserEnvironment }: Config): Promise<Verdict> {
+async function versionVerdict({ browser, chromeExecutable, browserEnvironment }: Config): Promise<Verdict> {
   const options = { timeout: versionTimeoutMs, env: browserEnvironment };
   try {
     const { stdout } = await promisify(execFile)(chromeExecutable, ['--version'], options);
-    return ok(`${stdout.trim()} (${chromeExecutable})`);
+    const kind = browser === 'shell' ? ', headless shell' : '';
+    return ok(`${stdout.trim()}${kind} (${chromeExecutable})`);
   } catch {
     return warning(`${chromeExecutable} does not say its version`);
   }

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { messageOf } from '../contract/errors.js';
 import type { IncarnationExit } from '../contract/exit-reasons.js';
@@ -36,6 +37,8 @@ export class SessionThread {
     this.#timing = timing;
     this.#ended = deferred();
     this.ended = this.#ended.promise;
+    // Threads that start from now on keep their heaps small: 6 MB less for each.
+    setFlagsFromString('--optimize-for-size');
     this.#worker = new Worker(entry, {
       name: 'session worker',
       resourceLimits: { maxOldGenerationSizeMb: heapLimitMb, maxYoungGenerationSizeMb: youngHeapMb },

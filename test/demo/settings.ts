@@ -10,7 +10,7 @@ export interface DemoSettings {
 
 const usage = 'npm run demo [-- --port N]';
 const kept = [
-  ...['WHATSAPP_CHROME_EXECUTABLE', 'WHATSAPP_HEADLESS', 'WHATSAPP_LOG_LEVEL'],
+  ...['WHATSAPP_BROWSER', 'WHATSAPP_CHROME_EXECUTABLE', 'WHATSAPP_HEADLESS', 'WHATSAPP_LOG_LEVEL'],
   // A test gives the product more time on a busy machine.
   'WHATSAPP_TIMING',
 ];

@@ -187,7 +187,7 @@ describe('in the old headless Chromium, whose own request for a passkey fails at
   const skip = shell === undefined ? `it is missing: ${headlessShellMissing}` : false;
 
   it('a passkey links all the same', { skip }, async () => {
-    const linking = await Linking.open({ WHATSAPP_CHROME_EXECUTABLE: shell ?? '' });
+    const linking = await Linking.open({ WHATSAPP_BROWSER: 'shell' });
     try {
       const { id, options } = await linking.asked();
       const credential = await linking.owner.assert(options);

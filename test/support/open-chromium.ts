@@ -36,7 +36,7 @@ export async function openChromium(options: Options): Promise<OpenChromium> {
   });
   const warnings: string[] = [];
   const settings = await browserSettings(config, (message) => warnings.push(message));
-  const bare = { extraArgs: config.chromeArgs, environment: config.browserEnvironment };
+  const bare = { identity: null, extraArgs: config.chromeArgs, environment: config.browserEnvironment };
   const browser = await launchBrowser({
     ...settings,
     ...(hasIdentity ? {} : bare),

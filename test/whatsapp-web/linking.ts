@@ -83,10 +83,12 @@ export class Linking {
   readonly devices = new Map<string, Device>();
   readonly refs: IssuedRef[] = [];
   readonly #now: () => number;
+  readonly #maxDevices: number;
   #devicesEver = 0;
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, maxDevices = MAX_LINKED_DEVICES) {
     this.#now = now;
+    this.#maxDevices = maxDevices;
   }
 
   /** A page has one valid ref at a time: a new one ends the earlier ones. */
@@ -151,7 +153,7 @@ export class Linking {
 
   /** Links another device; undefined: four are linked already. */
   link(name = ''): Device | undefined {
-    if (this.devices.size >= MAX_LINKED_DEVICES) return undefined;
+    if (this.devices.size >= this.#maxDevices) return undefined;
     this.#devicesEver += 1;
     const device = {
       id: `device-${this.#devicesEver}`,

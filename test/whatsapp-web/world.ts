@@ -71,14 +71,16 @@ export interface WorldOptions {
   account?: Partial<Account>;
   timing?: Partial<Timing>;
   faults?: Partial<FaultSettings>;
+  /** How many devices one account may have, if not as many as with WhatsApp. */
+  maxDevices?: number;
 }
 
-export function createWorld({ account, page, timing, faults }: WorldOptions = {}): World {
+export function createWorld({ account, page, timing, faults, maxDevices }: WorldOptions = {}): World {
   const owner = { ...DEFAULT_ACCOUNT, ...account };
   const people = new People(owner);
   return {
     account: owner,
-    linking: new Linking(),
+    linking: new Linking(Date.now, maxDevices),
     codes: new PairingCodes(),
     mailbox: new Mailbox(owner.wid, Date.now, (id) => people.known(id)),
     directory: new Directory(),

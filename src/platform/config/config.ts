@@ -5,7 +5,7 @@ import { OperatorError } from '../../contract/errors.js';
 import type { Timing } from '../../contract/timing.js';
 import type { CredentialsKey } from '../credentials-keys.js';
 import { isLoopbackHost, isLoopbackUrl } from '../loopback.js';
-import { findBrowser } from './browser-executable.js';
+import { type BrowserKind, chooseBrowser } from './browser-executable.js';
 import { sessionRoom, startsAtOnce } from './session-room.js';
 import { timingOf, timingProblems } from './timing-variables.js';
 import { type Environment, type ParsedVariables, parseVariables, unknownVariables } from './variables.js';
@@ -33,6 +33,7 @@ export interface Config {
   readonly redisUrl: string | null;
   readonly dataDir: string;
   readonly authDir: string;
+  readonly browser: BrowserKind;
   /** `''`: none was found. Only a supervisor needs one. */
   readonly chromeExecutable: string;
   readonly chromeArgs: readonly string[];
@@ -93,9 +94,12 @@ export type StatusConfig = Pick<Config, 'authDir' | 'chromeExecutable' | 'headle
 export function loadConfig(role: string, environment: Environment): Config {
   const parsed = parseVariables(environment);
   const { values: v, given } = parsed;
-  const chromeExecutable = findBrowser(v.WHATSAPP_CHROME_EXECUTABLE, environment.PATH ?? '');
+  const browser = chooseBrowser(
+    { kind: v.WHATSAPP_BROWSER, executable: v.WHATSAPP_CHROME_EXECUTABLE, headless: v.WHATSAPP_HEADLESS },
+    environment.PATH ?? '',
+  );
   const timing = timingOf(v);
-  const room = sessionRoom(v.WHATSAPP_MAX_SESSIONS);
+  const room = sessionRoom(v.WHATSAPP_MAX_SESSIONS, browser.kind);
   const isExposed = !isLoopbackHost(v.WHATSAPP_MCP_HOST) && role !== 'supervisor';
   const isOpen = v.WHATSAPP_API_KEYS.length === 0 && role !== 'supervisor';
   const hasOpenPublicUrl = isOpen && !isLoopbackUrl(v.WHATSAPP_PUBLIC_URL ?? 'http://localhost');
@@ -104,7 +108,7 @@ export function loadConfig(role: string, environment: Environment): Config {
     ...parsed.problems,
     ...redisProblems(role, given),
     ...(isExposed ? exposureProblems(parsed) : []),
-    ...(chromeExecutable === '' && role !== 'http' ? browserProblems(v.WHATSAPP_CHROME_EXECUTABLE) : []),
+    ...(role === 'http' ? [] : browser.problems),
     ...timingProblems(timing, parsed),
   ];
   // A mistyped name may be the reason of another problem.
@@ -124,7 +128,8 @@ export function loadConfig(role: string, environment: Environment): Config {
     redisUrl: v.REDIS_URL ?? null,
     dataDir: resolve(v.WHATSAPP_DATA_DIR),
     authDir: resolve(v.WHATSAPP_AUTH_DIR),
-    chromeExecutable,
+    browser: browser.kind,
+    chromeExecutable: browser.executable,
     chromeArgs: v.WHATSAPP_CHROME_ARGS,
     headless: v.WHATSAPP_HEADLESS,
     relaysPasskey: v.WHATSAPP_PASSKEY === 'on',
@@ -181,14 +186,6 @@ function exposureProblems({ values, invalid }: ParsedVariables): string[] {
   if (values.WHATSAPP_API_KEYS.length > 0 || invalid.has('WHATSAPP_API_KEYS')) return [];
   return [
     `WHATSAPP_MCP_HOST: ${values.WHATSAPP_MCP_HOST} would give the account to everybody who reaches this machine; make an API key with "npm run key -- NAME admin" and set WHATSAPP_API_KEYS, or bind to 127.0.0.1 (or ::1)`,
-  ];
-}
-
-/** Empty if no browser was configured: then `requireBrowser` checks at the start of a supervisor. */
-function browserProblems(configured: string | undefined): string[] {
-  if (configured === undefined) return [];
-  return [
-    `WHATSAPP_CHROME_EXECUTABLE: ${configured} is not an executable file; name a Chromium or Chrome, or leave the variable out to have one found`,
   ];
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bounds } from '../../contract/bounds.js';
 import { plainIssue } from '../../contract/plain-issues.js';
+import { browserKinds } from './browser-executable.js';
 import { deviceName, languages, timeZone, webVersion } from './browser-identity.js';
 import { sessionsMax } from './session-room.js';
 import {
@@ -26,6 +27,7 @@ const variables = z.object({
   WHATSAPP_MCP_HOST: bindAddress.default('127.0.0.1'),
   WHATSAPP_MCP_PORT: integer(0, 65_535).default(8790),
   WHATSAPP_AUTH_DIR: z.string().default('.wwebjs_auth'),
+  WHATSAPP_BROWSER: z.enum(browserKinds, { error: 'must be chromium or shell' }).optional(),
   WHATSAPP_CHROME_EXECUTABLE: z.string().optional(),
   WHATSAPP_CHROME_ARGS: browserArguments.default([]),
   WHATSAPP_HEADLESS: boolean.default(true),

@@ -2,12 +2,23 @@ import { messageOf } from '../../contract/errors.js';
 import type { Config } from '../../platform/config/config.js';
 import type { BrowserOptions } from './browser.js';
 import { browserVersion } from './browser-version.js';
+import { type Identity, identityOf } from './identity-override.js';
 
-type Settings = Pick<BrowserOptions, 'executable' | 'headless' | 'extraArgs' | 'environment' | 'timing'>;
+type Settings = Pick<
+  BrowserOptions,
+  'executable' | 'headless' | 'identity' | 'extraArgs' | 'environment' | 'timing'
+>;
 
 type RelevantConfig = Pick<
   Config,
-  'chromeExecutable' | 'chromeArgs' | 'headless' | 'browserEnvironment' | 'languages' | 'timeZone' | 'timing'
+  | 'browser'
+  | 'chromeExecutable'
+  | 'chromeArgs'
+  | 'headless'
+  | 'browserEnvironment'
+  | 'languages'
+  | 'timeZone'
+  | 'timing'
 >;
 
 /** Each warning is given once per process. */
@@ -21,8 +32,8 @@ export async function browserSettings(
   config: RelevantConfig,
   warn: (message: string) => void,
 ): Promise<Settings> {
-  const { chromeExecutable, chromeArgs, headless, browserEnvironment, languages, timeZone, timing } = config;
-  const userAgent = await userAgentFlag(config, warn);
+  const { browser, chromeExecutable, chromeArgs, browserEnvironment, languages, timeZone, timing } = config;
+  const { userAgent, identity } = await identify(config, warn);
   const extraArgs = [
     ...userAgent,
     ...(languages.length > 0 ? [`--accept-lang=${languages.join()}`] : []),
@@ -34,26 +45,41 @@ export async function browserSettings(
     ...(languages.length > 0 ? { LANGUAGE: languages.map(localeName).join(':') } : {}),
     ...(timeZone === null ? {} : { TZ: timeZone }),
   };
-  return { executable: chromeExecutable, headless, extraArgs, environment, timing };
+  // The shell knows no other mode.
+  const headless = config.headless && browser !== 'shell';
+  return { executable: chromeExecutable, headless, identity, extraArgs, environment, timing };
 }
 
-/** Only a browser without a window needs it: its user agent would say `HeadlessChrome`. */
-async function userAgentFlag(config: RelevantConfig, warn: (message: string) => void): Promise<string[]> {
-  const { chromeArgs, chromeExecutable, browserEnvironment } = config;
+/**
+ * `userAgent`: an argument, only for a browser without a window: its user agent would say `HeadlessChrome`. `identity`: only for
+ * the shell, whose client hints say it too.
+ */
+async function identify(
+  config: RelevantConfig,
+  warn: (message: string) => void,
+): Promise<{ userAgent: string[]; identity: Identity | null }> {
+  const { browser, chromeArgs, chromeExecutable, browserEnvironment, languages } = config;
+  const { platform } = process;
   const isHeadless = config.headless || chromeArgs.some((argument) => argument.startsWith('--headless'));
-  if (!isHeadless || chromeArgs.some((argument) => argument.startsWith('--user-agent='))) return [];
+  const given = chromeArgs.findLast((argument) => argument.startsWith(userAgentFlag));
+  if (!isHeadless || (given !== undefined && browser !== 'shell')) return { userAgent: [], identity: null };
   try {
     const version = await browserVersion({ executable: chromeExecutable, environment: browserEnvironment });
-    const userAgent = chromeUserAgent(version, process.platform);
-    if (userAgent === null) throw new Error(`the user agent of Chromium on ${process.platform} is not known`);
-    return [`--user-agent=${userAgent}`];
+    const userAgent = given?.slice(userAgentFlag.length) ?? chromeUserAgent(version, platform);
+    if (userAgent === null) throw new Error(`the user agent of Chromium on ${platform} is not known`);
+    return {
+      userAgent: given === undefined ? [`${userAgentFlag}${userAgent}`] : [],
+      identity: browser === 'shell' ? identityOf({ version, userAgent, languages, platform }) : null,
+    };
   } catch (error) {
     const message = `the browser calls itself HeadlessChrome: ${messageOf(error)}`;
     if (!givenWarnings.has(message)) warn(message);
     givenWarnings.add(message);
-    return [];
+    return { userAgent: [], identity: null };
   }
 }
+
+const userAgentFlag = '--user-agent=';
 
 /** The platform in Chromium's user agent. It does not depend on the version or the processor. */
 const platformNames: Readonly<Record<string, string>> = {

@@ -11,6 +11,7 @@ import { signalGroup } from '../../platform/proc.js';
 import { ProcessWatchdog } from '../process-watchdog.js';
 import { chromeFlags } from './chrome-flags.js';
 import { DebuggingPipe } from './debugging-pipe.js';
+import { type Identity, overrideIdentity } from './identity-override.js';
 import { renewPages } from './page-renewal.js';
 import { whileGroupFrozen } from './process-group.js';
 import { authenticateToProxy } from './proxy-authentication.js';
@@ -20,6 +21,8 @@ export interface BrowserOptions {
   readonly executable: string;
   readonly profileDir: string;
   readonly headless: boolean;
+  /** What it says of itself in place of its own words; null: these are right. */
+  readonly identity?: Identity | null;
   readonly extraArgs: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   /** null: as `extraArgs` say. */
@@ -51,9 +54,18 @@ export function endlessLease(): BrowserLease {
 
 /** Starts Chromium in its own process group, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
-  const { executable, profileDir, headless, extraArgs, proxy = null, timing, abandon } = options;
+  const {
+    executable,
+    profileDir,
+    headless,
+    identity = null,
+    extraArgs,
+    proxy = null,
+    timing,
+    abandon,
+  } = options;
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
-  const extra = proxy === null ? extraArgs : withProxy(extraArgs, proxy.server, proxy.login !== null);
+  const extra = proxy === null ? extraArgs : withProxy(extraArgs, proxy.server);
   const child = spawn(executable, chromeFlags({ profileDir, headless, extra }), {
     detached: true,
     env: options.environment,
@@ -65,7 +77,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
       cause: error,
     });
   }
-  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease, proxy);
+  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease, proxy, identity);
   const giveUp = () => void browser.kill();
   abandon.addEventListener('abort', giveUp, { once: true });
   try {
@@ -101,6 +113,7 @@ export class Browser {
     guardTimeoutMs: number,
     lease: BrowserLease,
     proxy: BrowserProxy | null,
+    identity: Identity | null,
   ) {
     this.#child = child;
     this.pid = pid;
@@ -129,7 +142,7 @@ export class Browser {
         resolve(this.#onExit(code, signal));
       });
     });
-    this.started = this.#untilStarted();
+    this.started = this.#untilStarted(identity);
     this.started.catch(() => {});
   }
 
@@ -182,7 +195,7 @@ export class Browser {
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
 
-  async #untilStarted(): Promise<void> {
+  async #untilStarted(identity: Identity | null): Promise<void> {
     const stderr = this.#child.stderr as Readable;
     const lines = createInterface({ input: stderr });
     lines.on('line', (line) => {
@@ -199,6 +212,7 @@ export class Browser {
     const answered = this.#pipe
       .command('Browser.getVersion', {})
       .then(() => login && authenticateToProxy(this.#pipe, login))
+      .then(() => identity && overrideIdentity(this.#pipe, identity))
       .catch(() => died);
     await Promise.race([answered, died]);
     lines.close();

@@ -50,7 +50,7 @@ export class DebuggingPipe {
   readonly #output: Readable;
   readonly #calls = new Map<number, Call>();
   readonly #holders = new Map<string, Holder>();
-  readonly #listeners = new Map<string, (params: Result) => void>();
+  readonly #listeners = new Map<string, (params: Result, session: string | undefined) => void>();
   #lastCall = 0;
   #isClosed = false;
 
@@ -84,8 +84,8 @@ export class DebuggingPipe {
     }
   }
 
-  /** Calls `listener` for each of the browser's own events of this name. */
-  on(method: string, listener: (params: Result) => void): void {
+  /** Calls `listener` for each event of this name that is of no holder; `session`: undefined for the browser's own. */
+  on(method: string, listener: (params: Result, session: string | undefined) => void): void {
     this.#listeners.set(method, listener);
   }
 
@@ -147,10 +147,9 @@ export class DebuggingPipe {
   }
 
   #onAnswer(message: string, session: string | undefined): void {
-    if (session === undefined && this.#listeners.size > 0 && message.startsWith('{"method"')) {
-      const { method, params } = JSON.parse(message) as { method: string; params: Result };
-      this.#listeners.get(method)?.(params);
-    }
+    const method = this.#listeners.size === 0 ? undefined : /^\{"method":"([\w.]+)"/.exec(message)?.[1];
+    const listener = method === undefined ? undefined : this.#listeners.get(method);
+    if (listener !== undefined) listener((JSON.parse(message) as { params: Result }).params, session);
     const calls = [...this.#calls].filter(([, call]) => call.session === session);
     if (calls.length === 0) return;
     const answer = JSON.parse(message) as Answer & { readonly id?: number; readonly method?: string };

@@ -31,11 +31,13 @@ export async function authenticateToProxy(
   const asked = new Set<string>();
   // The request may be over.
   const answer = (method: string, params: object) => void pipe.command(method, params).catch(() => undefined);
-  pipe.on('Fetch.requestPaused', (event) => {
+  pipe.on('Fetch.requestPaused', (event, session) => {
+    if (session !== undefined) return;
     const { requestId } = event as unknown as Paused;
     answer('Fetch.continueRequest', { requestId });
   });
-  pipe.on('Fetch.authRequired', (event) => {
+  pipe.on('Fetch.authRequired', (event, session) => {
+    if (session !== undefined) return;
     const { requestId, authChallenge } = event as unknown as AuthRequired;
     const respond = (response: object) =>
       answer('Fetch.continueWithAuth', { requestId, authChallengeResponse: response });

@@ -12,6 +12,7 @@ import { putSession } from '../../../src/platform/store/session-register.js';
 import { registerSupervisor } from '../../../src/platform/store/supervisor-registry.js';
 import { claimToWrite } from '../../support/event-writer.js';
 import { freePort } from '../../support/free-port.js';
+import { findHeadlessShell, headlessShellMissing } from '../../support/headless-shell.js';
 import { startReplica } from '../../support/http-replica.js';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { startRedis } from '../../support/redis-server.js';
@@ -100,6 +101,19 @@ test('on a complete machine no check fails, each line says what was found, and t
   assert.match(output, /^ok +redis +supervisor one is alive, room for 3 more$/m);
   assert.match(output, /\n\d+ ok, \d+ warnings?, 0 failures\n$/);
   assert.deepEqual(scripted.browsersAlive(), []);
+});
+
+test('the headless shell is named, with its version, and says nothing of being headless', {
+  skip: findHeadlessShell() === undefined ? headlessShellMissing : false,
+}, async () => {
+  const { code, output } = await examine(['supervisor'], {
+    WHATSAPP_CHROME_EXECUTABLE: '',
+    WHATSAPP_BROWSER: 'shell',
+  });
+  assert.equal(code, 0, output);
+  assert.match(output, /^ok +browser +Chromium \S+.*, headless shell \(\/.*\/chromium-headless-shell\)$/m);
+  assert.match(output, /^ok +browser +it starts, in \d/m);
+  assert.doesNotMatch(output, /HeadlessChrome/);
 });
 
 test('a failure names its remedy, the other checks still run, and the exit code is 1', async () => {

@@ -26,6 +26,7 @@ test('every setting in .env.example reaches the containers, or is fixed in the i
     'MCP_PORT',
     'AUTH_DIR',
     'DATA_DIR',
+    'BROWSER',
     'CHROME_EXECUTABLE',
     'HEADLESS',
     'INSTALL',

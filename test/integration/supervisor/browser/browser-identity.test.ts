@@ -4,6 +4,7 @@ import { after, test } from 'node:test';
 import type { Page } from 'puppeteer';
 import { loadConfig } from '../../../../src/platform/config/config.js';
 import { startForeignPage } from '../../../support/foreign-page.js';
+import { findHeadlessShell, headlessShellMissing } from '../../../support/headless-shell.js';
 import { assertNothingLeft, scratchDir } from '../../../support/leftovers.js';
 import { openChromium } from '../../../support/open-chromium.js';
 
@@ -71,71 +72,113 @@ const major = /(\d+)(\.\d+){3}/.exec(
   execFileSync(chromeExecutable, ['--version'], { encoding: 'utf8' }),
 )?.[1];
 
-test('page, worker, service worker, browser and requests show one identity, also after a reload and a navigation', async () => {
-  const chromium = await openChromium({
-    dir,
-    chromeArgs: server.chromeArgs,
-    environment: { WHATSAPP_LANGUAGES: 'de-AT,de,en', WHATSAPP_TIME_ZONE: 'America/Lima' },
+/** What Chromium itself says; the headless shell says what this product has made of its version. */
+const chromiumBrands = await brandsOfChromium();
+
+async function brandsOfChromium(): Promise<readonly string[]> {
+  const chromium = await openChromium({ dir, chromeArgs: server.chromeArgs });
+  try {
+    await chromium.page.goto('https://web.whatsapp.com/');
+    return (await identitiesOf(chromium.page)).page.brands;
+  } finally {
+    await chromium.close();
+  }
+}
+
+const shellIsMissing = findHeadlessShell() === undefined ? headlessShellMissing : false;
+const browsers = [
+  ['chromium', false],
+  ['shell', shellIsMissing],
+] as const;
+
+for (const [browser, skip] of browsers) {
+  const title = 'page, worker, service worker, browser and requests show one identity, also later';
+  test(`${browser}: ${title}`, { skip }, async () => {
+    const chromium = await openChromium({
+      dir,
+      chromeArgs: server.chromeArgs,
+      environment: {
+        WHATSAPP_BROWSER: browser,
+        WHATSAPP_LANGUAGES: 'de-AT,de,en',
+        WHATSAPP_TIME_ZONE: 'America/Lima',
+      },
+    });
+    try {
+      const { page, warnings } = chromium;
+      const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
+      const navigations = [
+        () => page.goto('https://web.whatsapp.com/'),
+        () => page.reload(),
+        () => page.goto('https://web.whatsapp.com/?post_logout=1'),
+      ];
+      for (const navigate of navigations) {
+        headers.clear();
+        await navigate();
+        const { page: own, worker, serviceWorker } = await identitiesOf(page);
+        assert.equal(own.userAgent, userAgent);
+        assert.deepEqual(own.brands, chromiumBrands);
+        assert.match(own.platform, /^Linux /);
+        assert.equal(own.hintedPlatform, 'Linux');
+        assert.deepEqual(own.languages, ['de-AT', 'de', 'en']);
+        assert.equal(own.timeZone, 'America/Lima');
+        assert.deepEqual(worker, own);
+        assert.deepEqual(serviceWorker, own);
+        const sent = headers.get('document');
+        assert.equal(sent?.language, 'de-AT,de;q=0.9,en;q=0.8');
+        assert.match(sent?.brands ?? '', new RegExp(`"Chromium";v="${major}"`));
+        assert.equal(sent?.platform, '"Linux"');
+        for (const { userAgent: header, brands } of headers.values()) {
+          assert.equal(header, userAgent);
+          assert.doesNotMatch(String(brands), /Headless/);
+        }
+        assert.ok(headers.has('worker'));
+      }
+      assert.equal(await page.browser().userAgent(), userAgent);
+      assert.deepEqual(warnings, []);
+    } finally {
+      await chromium.close();
+    }
   });
-  try {
-    const { page, warnings } = chromium;
-    const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0 Safari/537.36`;
-    const navigations = [
-      () => page.goto('https://web.whatsapp.com/'),
-      () => page.reload(),
-      () => page.goto('https://web.whatsapp.com/?post_logout=1'),
-    ];
-    for (const navigate of navigations) {
-      headers.clear();
-      await navigate();
-      const { page: own, worker, serviceWorker } = await identitiesOf(page);
-      assert.equal(own.userAgent, userAgent);
-      assert.ok(own.brands.includes(`Chromium ${major}`), own.brands.join());
-      assert.match(own.platform, /^Linux /);
-      assert.equal(own.hintedPlatform, 'Linux');
-      assert.deepEqual(own.languages, ['de-AT', 'de', 'en']);
-      assert.equal(own.timeZone, 'America/Lima');
-      assert.deepEqual(worker, own);
-      assert.deepEqual(serviceWorker, own);
-      const sent = headers.get('document');
-      assert.equal(sent?.language, 'de-AT,de;q=0.9,en;q=0.8');
-      assert.match(sent?.brands ?? '', new RegExp(`"Chromium";v="${major}"`));
-      assert.equal(sent?.platform, '"Linux"');
-      for (const { userAgent: header } of headers.values()) assert.equal(header, userAgent);
-      assert.ok(headers.has('worker'));
-    }
-    assert.equal(await page.browser().userAgent(), userAgent);
-    assert.deepEqual(warnings, []);
-  } finally {
-    await chromium.close();
-  }
-});
+}
 
-test('control: without the flag the browser says HeadlessChrome everywhere', async () => {
-  const chromium = await openChromium({ dir, chromeArgs: server.chromeArgs, hasIdentity: false });
-  try {
-    await chromium.page.goto('https://web.whatsapp.com/');
-    const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
-    for (const { userAgent } of [page, worker, serviceWorker]) {
-      assert.match(userAgent, new RegExp(` HeadlessChrome/${major}\\.`));
+for (const [browser, skip] of browsers) {
+  test(`control: ${browser} by itself says HeadlessChrome everywhere`, { skip }, async () => {
+    const environment = { WHATSAPP_BROWSER: browser };
+    const chromium = await openChromium({
+      dir,
+      chromeArgs: server.chromeArgs,
+      environment,
+      hasIdentity: false,
+    });
+    try {
+      await chromium.page.goto('https://web.whatsapp.com/');
+      const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
+      for (const { userAgent, brands } of [page, worker, serviceWorker]) {
+        assert.match(userAgent, new RegExp(` HeadlessChrome/${major}\\.`));
+        assert.equal(brands.includes(`HeadlessChrome ${major}`), browser === 'shell');
+      }
+      assert.match(await chromium.page.browser().userAgent(), / HeadlessChrome\//);
+      assert.match(headers.get('document')?.userAgent ?? '', / HeadlessChrome\//);
+    } finally {
+      await chromium.close();
     }
-    assert.match(await chromium.page.browser().userAgent(), / HeadlessChrome\//);
-    assert.match(headers.get('document')?.userAgent ?? '', / HeadlessChrome\//);
-  } finally {
-    await chromium.close();
-  }
-});
+  });
 
-test('a user agent of the operator wins', async () => {
-  const chromium = await openChromium({ dir, chromeArgs: [...server.chromeArgs, '--user-agent=Mine/1.0'] });
-  try {
-    await chromium.page.goto('https://web.whatsapp.com/');
-    const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
-    assert.deepEqual(
-      [page, worker, serviceWorker].map(({ userAgent }) => userAgent),
-      ['Mine/1.0', 'Mine/1.0', 'Mine/1.0'],
-    );
-  } finally {
-    await chromium.close();
-  }
-});
+  test(`${browser}: a user agent of the operator wins`, { skip }, async () => {
+    const chromium = await openChromium({
+      dir,
+      chromeArgs: [...server.chromeArgs, '--user-agent=Mine/1.0'],
+      environment: { WHATSAPP_BROWSER: browser },
+    });
+    try {
+      await chromium.page.goto('https://web.whatsapp.com/');
+      const { page, worker, serviceWorker } = await identitiesOf(chromium.page);
+      for (const { userAgent, brands } of [page, worker, serviceWorker]) {
+        assert.equal(userAgent, 'Mine/1.0');
+        assert.deepEqual(brands, chromiumBrands);
+      }
+    } finally {
+      await chromium.close();
+    }
+  });
+}

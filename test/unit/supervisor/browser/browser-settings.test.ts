@@ -100,6 +100,24 @@ test('a headless browser gets a user agent, one with a window needs none', async
   assert.deepEqual((await settingsOf(file, byFlag)).extraArgs, [...headless.extraArgs, '--headless=new']);
 });
 
+test('the headless shell gets no argument that it does not know, and an identity beside its user agent', async () => {
+  const { file } = executable('echo Chromium 156.0.8078.108');
+  const environment = { WHATSAPP_CHROME_EXECUTABLE: file, WHATSAPP_LANGUAGES: 'de' };
+  const settings = async (more: Record<string, string> = {}) => {
+    const config = loadConfig('all', { ...environment, ...more });
+    return browserSettings({ ...config, browser: 'shell' }, assert.fail);
+  };
+  const { headless, extraArgs, identity } = await settings();
+  assert.equal(headless, false);
+  const userAgent = chromeUserAgent('156.0.0.0', process.platform);
+  assert.deepEqual(extraArgs, [`--user-agent=${userAgent}`, '--accept-lang=de']);
+  assert.deepEqual([identity?.userAgent, identity?.acceptLanguage], [userAgent, 'de']);
+  const own = await settings({ WHATSAPP_CHROME_ARGS: '--user-agent=Mine' });
+  assert.deepEqual(own.extraArgs, ['--accept-lang=de', '--user-agent=Mine']);
+  assert.equal(own.identity?.userAgent, 'Mine');
+  assert.equal((await settingsOf(file)).identity, null);
+});
+
 test('a user agent of the operator wins, and the version is not read', async () => {
   const browser = executable('echo Chromium 156.0.8078.108');
   const { extraArgs } = await settingsOf(browser.file, { WHATSAPP_CHROME_ARGS: '--user-agent=Mine' });

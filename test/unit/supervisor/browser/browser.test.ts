@@ -168,15 +168,22 @@ test('the flags open a debugging pipe, which ends the browser with its superviso
   assert.ok(!chromeFlags({ profileDir: '/p', headless: false, extra: [] }).includes('--headless=new'));
 });
 
-test('the flags disable no security check of pages, and add the features that the operator disables', () => {
-  const off = (extra: string[]) =>
+test('the flags disable no security check of pages, and add the features that the operator names', () => {
+  const of = (which: string, extra: string[]) =>
     chromeFlags({ profileDir: '/p', headless: true, extra }).filter((flag) =>
-      flag.startsWith('--disable-features='),
+      flag.startsWith(`--${which}-features=`),
     );
-  const [ours = '', ...more] = off([]);
-  assert.deepEqual(more, []);
-  assert.doesNotMatch(ours, /LocalNetworkAccess|IsolateOrigins|SitePerProcess|WebSecurity/);
-  assert.deepEqual(off(['--lang=de', '--disable-features=A,B']), [`${ours},A,B`]);
+  for (const which of ['disable', 'enable']) {
+    const [ours = '', ...more] = of(which, []);
+    assert.deepEqual(more, []);
+    assert.doesNotMatch(
+      ours,
+      /LocalNetworkAccess|IsolateOrigins|(?<!SpareRendererFor)SitePerProcess|WebSecurity/,
+    );
+    assert.deepEqual(of(which, ['--lang=de', `--${which}-features=A,B`, `--${which}-features=C`]), [
+      `${ours},A,B,C`,
+    ]);
+  }
 });
 
 test('Chromium opens only the prepared page, also for the next thread', async () => {

@@ -65,17 +65,20 @@ test('a command returns its result or throws the error of the browser', async ()
   await assert.rejects(refused, /^Error: Target.closeTarget: No target with given id found$/);
 });
 
-test("only the browser's own events go to their listener", async () => {
+test('the events of the browser, and of sessions without a holder, go to their listener', async () => {
   const browser = new Browser();
   const heard: unknown[] = [];
-  browser.pipe.on('Fetch.authRequired', (params) => heard.push(params));
+  browser.pipe.on('Fetch.authRequired', (params, session) => heard.push([params, session]));
   const asked = browser.pipe.command('Fetch.enable', {});
   browser.say({ method: 'Fetch.authRequired', params: { of: 'a page' }, sessionId: 'A'.repeat(32) });
   browser.say({ method: 'Fetch.requestPaused', params: { of: 'another kind' } });
   browser.say({ method: 'Fetch.authRequired', params: { of: 'the browser' } });
   browser.say({ id: 1, result: {} });
   await asked;
-  assert.deepEqual(heard, [{ of: 'the browser' }]);
+  assert.deepEqual(heard, [
+    [{ of: 'a page' }, 'A'.repeat(32)],
+    [{ of: 'the browser' }, undefined],
+  ]);
 });
 
 test('a command ends with its signal and with the browser', async () => {

@@ -13,7 +13,7 @@ test('the proxy of the session takes the place of whatever proxy the operator ha
     ...['--lang=de', '--proxy-server=http://other:1', '--no-proxy-server', '--proxy-auto-detect'],
     ...['--proxy-pac-url=http://pac', '--proxy-bypass-list=*', '--mute-audio'],
   ];
-  const args = withProxy(operators, 'http://proxy.lan:3128', false);
+  const args = withProxy(operators, 'http://proxy.lan:3128');
   const rules = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE proxy.lan';
   assert.deepEqual(
     args.toSorted(),
@@ -30,20 +30,8 @@ for (const [server, host] of [
     const args = withProxy(
       ['--host-resolver-rules=MAP a b', '--host-resolver-rules=MAP c d'],
       String(server),
-      false,
     );
     const rules = args.filter((argument) => argument.startsWith('--host-resolver-rules'));
     assert.deepEqual(rules, [`--host-resolver-rules=MAP c d, MAP * ~NOTFOUND, EXCLUDE ${host}`]);
   });
 }
-
-test('with a login the network has no process of its own, besides what the operator has enabled', () => {
-  const featuresOf = (args: string[], hasLogin: boolean) =>
-    withProxy(args, 'http://proxy.lan:3128', hasLogin).filter((each) =>
-      each.startsWith('--enable-features='),
-    );
-  const operators = ['--enable-features=A', '--enable-features=B,C'];
-  assert.deepEqual(featuresOf(operators, true), ['--enable-features=B,C,NetworkServiceInProcess2']);
-  assert.deepEqual(featuresOf([], true), ['--enable-features=NetworkServiceInProcess2']);
-  assert.deepEqual(featuresOf(operators, false), operators);
-});

@@ -8,6 +8,7 @@ import { eventLatency } from './event-latency.js';
 import { type Figure, figuresTable, isReached } from './figures.js';
 import { alternating, httpReads } from './http-reads.js';
 import { idle } from './idle.js';
+import { neighbourLatency } from './neighbours.js';
 import { benchOptions } from './options.js';
 import { replicas } from './replicas.js';
 import { median, reportHeading, writeSection } from './report.js';
@@ -33,6 +34,7 @@ const sections: Record<string, () => Promise<Figure[]>> = {
   start: () => start(),
   chats: () => chatList(Math.min(rounds, 3)),
   send: () => sending(stage, bare, bareProfile, Math.min(rounds, 3)),
+  neighbours: () => neighbourLatency(stage, Math.min(rounds, 3)),
   idle: () => idle(stage, options.long ? 600 : 60),
 };
 

@@ -3,11 +3,11 @@ import { allProcesses, processFacts } from '../support/processes.js';
 
 /** Counts browsers that supervisors started, often and cheaply: it reads only the supervisors' children and known browsers. */
 export class BrowserCounter {
-  /** The most that lived at once, and when; ms, monotonic. */
-  most = 0;
-  mostAt = 0;
+  /** The most that lived at once, by session. */
+  readonly most = new Map<string, number>();
   readonly #supervisors: () => number[];
-  readonly #known = new Set<number>();
+  /** The session of each, by pid. */
+  readonly #known = new Map<number, string>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(supervisors: () => number[], intervalMs = 40) {
@@ -15,20 +15,21 @@ export class BrowserCounter {
     this.#timer = setInterval(() => this.#count(), intervalMs);
   }
 
-  /** Pids of living browsers. Zombies do not count: they cannot act. */
-  alive(): number[] {
+  /** Pids of living browsers, of one session or of all. Zombies do not count: they cannot act. */
+  alive(session?: string): number[] {
     for (const supervisor of this.#supervisors()) {
       for (const child of childrenOf(supervisor)) {
-        if (!this.#known.has(child) && isBrowser(child)) this.#known.add(child);
+        const found = this.#known.has(child) ? null : sessionOfBrowser(child);
+        if (found !== null) this.#known.set(child, found);
       }
     }
-    for (const pid of this.#known) if (!isBrowser(pid)) this.#known.delete(pid);
-    return [...this.#known];
+    for (const pid of this.#known.keys()) if (sessionOfBrowser(pid) === null) this.#known.delete(pid);
+    return [...this.#known].filter(([, its]) => session === undefined || its === session).map(([pid]) => pid);
   }
 
   /** Chromium writes the whole command line of a renderer into one word. */
-  renderers(): number[] {
-    const groups = this.alive();
+  renderers(session: string): number[] {
+    const groups = this.alive(session);
     return allProcesses()
       .filter(({ group, commandLine }) => groups.includes(group) && isRenderer(commandLine))
       .map(({ pid }) => pid);
@@ -39,10 +40,10 @@ export class BrowserCounter {
   }
 
   #count(): void {
-    const { length } = this.alive();
-    if (length <= this.most) return;
-    this.most = length;
-    this.mostAt = performance.now();
+    this.alive();
+    const now = new Map<string, number>();
+    for (const session of this.#known.values()) now.set(session, (now.get(session) ?? 0) + 1);
+    for (const [session, count] of now) this.most.set(session, Math.max(count, this.most.get(session) ?? 0));
   }
 }
 
@@ -58,14 +59,15 @@ function childrenOf(pid: number): number[] {
   }
 }
 
-/** Whether this is Chromium's main process. Its helpers have an argument `--type=`. */
-function isBrowser(pid: number): boolean {
+/** The session whose browser this is; null: it is not Chromium's main process. Its helpers have an argument `--type=`. */
+function sessionOfBrowser(pid: number): string | null {
   const facts = processFacts(pid);
-  if (facts === null || facts.state === 'Z' || facts.state === 'X') return false;
-  return (
+  if (facts === null || facts.state === 'Z' || facts.state === 'X') return null;
+  const isMain =
     facts.commandLine.includes('--remote-debugging-pipe') &&
-    !facts.commandLine.some((argument) => argument.startsWith('--type='))
-  );
+    !facts.commandLine.some((argument) => argument.startsWith('--type='));
+  const profile = facts.commandLine.find((argument) => argument.startsWith('--user-data-dir='));
+  return isMain ? (/\/session-([a-z0-9-]+)$/.exec(profile ?? '')?.[1] ?? null) : null;
 }
 
 function isRenderer(commandLine: readonly string[]): boolean {

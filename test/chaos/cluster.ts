@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { formatFence, type Status } from '../../src/contract/status.js';
 import type { Timing } from '../../src/contract/timing.js';
+import { type Account, startAccount } from '../support/account.js';
 import { eventually } from '../support/eventually.js';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.js';
 import type { Product } from '../support/product.js';
@@ -48,7 +50,17 @@ const preload = fileURLToPath(new URL('../../../test/support/programs/thread-fau
 
 type Role = 'http' | 'supervisor';
 
-/** Three replicas and two supervisors, each with its own proxy to one Redis, and a linked session. */
+/** A session and the account that it is linked to. */
+export interface ChaosSession {
+  readonly name: string;
+  readonly account: Account;
+  /** The number of the account. */
+  readonly wid: string;
+}
+
+export const sessionNames = ['default', 'sales', 'support'] as const;
+
+/** Three replicas and two supervisors, each with its own proxy to one Redis, and three linked sessions with accounts of their own. */
 export class ChaosCluster {
   readonly redis: RedisServer;
   /** Proxies to Redis: of supervisors 0 and 1, then of replicas 0 to 2. */
@@ -60,6 +72,7 @@ export class ChaosCluster {
   readonly browsers: BrowserCounter;
   /** Every product ever started. */
   readonly started: { readonly name: string; readonly role: Role; readonly product: Product }[] = [];
+  readonly sessions: readonly ChaosSession[];
   readonly threadFault: string;
   readonly #stage: Stage;
 
@@ -68,16 +81,9 @@ export class ChaosCluster {
     const redis = await startRedis({ appendOnly: true });
     const refusing = await Promise.all(Array.from({ length: 5 }, () => startRefusingRedis(redis.port)));
     const networks = await Promise.all(refusing.map(({ port }) => startFaultProxy(port)));
-    const cluster = new ChaosCluster(stage, redis, networks, refusing);
-    const [replica] = cluster.replicas as [Product];
-    // On a busy machine the replica may have no connection to Redis yet.
-    const asked = async () => {
-      await replica.post('/api/auth/start');
-      return (await replica.status()).has_qr;
-    };
-    await eventually(asked, { timeoutMs: 60_000, intervalMs: 500, message: 'a QR' });
-    await stage.whatsApp.phone.scanCurrent();
-    await replica.until((s) => s.ready, 'ready after the scan');
+    const sessions = await Promise.all(sessionNames.map(sessionOf));
+    const cluster = new ChaosCluster(stage, redis, networks, refusing, sessions);
+    await Promise.all(sessions.map((session) => cluster.#link(session)));
     return cluster;
   }
 
@@ -86,8 +92,10 @@ export class ChaosCluster {
     redis: RedisServer,
     networks: readonly FaultProxy[],
     refusing: readonly RefusingRedis[],
+    sessions: readonly ChaosSession[],
   ) {
     this.#stage = stage;
+    this.sessions = sessions;
     this.redis = redis;
     this.networks = networks;
     this.refusing = refusing;
@@ -102,8 +110,17 @@ export class ChaosCluster {
     return this.started.filter(({ product }) => product.isRunning);
   }
 
-  get whatsApp(): Stage['whatsApp'] {
-    return this.#stage.whatsApp;
+  /** How many pages were opened that did not use the proxy of a session. */
+  async straying(): Promise<number> {
+    return (await this.#stage.whatsApp.phone.state()).pagesEver;
+  }
+
+  /** Throws if the answer is an error. */
+  async status(replica: Product, session: string): Promise<Status> {
+    const answer = await replica.get(`/api/sessions/${session}/status`);
+    const body = await answer.json();
+    assert.equal(answer.status, 200, JSON.stringify(body));
+    return body as Status;
   }
 
   startSupervisor(index: number): void {
@@ -124,19 +141,22 @@ export class ChaosCluster {
     for (const [index, { isRunning }] of this.supervisors.entries())
       if (!isRunning) this.startSupervisor(index);
     for (const [index, { isRunning }] of this.replicas.entries()) if (!isRunning) this.startReplica(index);
-    await this.whatsApp.faults.clear();
+    await Promise.all(this.sessions.map(({ account }) => account.faults.clear()));
   }
 
-  /** Waits until every replica shows `ready` with the same fence, and there is one browser, one watchdog and no zombie. */
+  /** Waits until every replica shows each session `ready` with one fence, and each has one browser and one watchdog; no zombie. */
   async settled(timeoutMs: number): Promise<void> {
     await eventually(
       async () => {
-        const statuses = await Promise.all(this.replicas.map((replica) => replica.status()));
-        for (const status of statuses) assert.ok(status.ready, JSON.stringify(status));
-        assert.equal(new Set(statuses.map(({ epoch, incarnation }) => `${epoch}.${incarnation}`)).size, 1);
+        for (const { name } of this.sessions) {
+          const statuses = await Promise.all(this.replicas.map((replica) => this.status(replica, name)));
+          for (const status of statuses) assert.ok(status.ready, JSON.stringify(status));
+          assert.equal(new Set(statuses.map(formatFence)).size, 1, name);
+          assert.equal(this.browsers.alive(name).length, 1, `browsers of ${name}`);
+        }
         const all = await this.#stage.processes();
         const watchdogs = all.filter(({ commandLine }) => commandLine.includes('holdline-watchdog'));
-        assert.deepEqual([this.browsers.alive().length, watchdogs.length], [1, 1], 'browsers and watchdogs');
+        assert.equal(watchdogs.length, this.sessions.length, 'watchdogs');
         assert.deepEqual(
           all.filter(({ isZombie }) => isZombie),
           [],
@@ -144,7 +164,7 @@ export class ChaosCluster {
         );
         return true;
       },
-      { timeoutMs, intervalMs: 200, message: 'the session does not come back' },
+      { timeoutMs, intervalMs: 200, message: 'not every session comes back' },
     );
   }
 
@@ -154,9 +174,29 @@ export class ChaosCluster {
     try {
       await this.#stage.close();
     } finally {
-      await Promise.all([...this.networks, ...this.refusing].map((way) => way.close()));
+      const others = [...this.networks, ...this.refusing, ...this.sessions.map(({ account }) => account)];
+      await Promise.all(others.map((way) => way.close()));
       await this.redis.stop();
     }
+  }
+
+  async #link({ name, account }: ChaosSession): Promise<void> {
+    const [replica] = this.replicas as [Product];
+    // On a busy machine the replica may have no connection to Redis yet.
+    const asked = async () => {
+      await replica.get(`/api/sessions/${name}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ proxy: account.proxy, start: true }),
+      });
+      return (await this.status(replica, name)).has_qr;
+    };
+    await eventually(asked, { timeoutMs: 60_000, intervalMs: 500, message: `a QR of ${name}` });
+    await account.phone.scanCurrent();
+    await eventually(async () => (await this.status(replica, name)).ready, {
+      timeoutMs: 60_000,
+      message: `${name} is ready after the scan`,
+    });
   }
 
   #start(role: Role, index: number, network: number, nodeArgs: string[]): Product {
@@ -173,4 +213,9 @@ export class ChaosCluster {
     this.started.push({ name: `${role} ${index}`, role, product });
     return product;
   }
+}
+
+async function sessionOf(name: string, nth: number): Promise<ChaosSession> {
+  const account = await startAccount(nth + 1);
+  return { name, account, wid: (await account.phone.state()).account.wid };
 }

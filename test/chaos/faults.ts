@@ -5,7 +5,7 @@ import { allRefusedKinds, type RefusedKind, refusedKinds } from '../support/refu
 import { type RedisError, redisErrors } from '../support/refusals/errors.js';
 import { replaceFile } from '../support/replace-file.js';
 import type { FaultSettings } from '../whatsapp-web/settings.js';
-import type { ChaosCluster } from './cluster.js';
+import { type ChaosCluster, type ChaosSession, sessionNames } from './cluster.js';
 
 export interface Fault {
   /** How often it is chosen, relative to the others. */
@@ -30,12 +30,28 @@ const fault = <Name extends string>(
   targets = 1,
 ): Fault => ({ weight, targets, forMs, resource: (target) => `${resource} ${target}`, inject });
 
+/** A fault of one session. */
+const ofSession = <Name extends string>(
+  weight: number,
+  resource: Name,
+  inject: (cluster: ChaosCluster, session: ChaosSession, forMs: number) => Promise<void>,
+  forMs: Fault['forMs'] = [0, 0],
+): Fault =>
+  fault(
+    weight,
+    resource,
+    (cluster, target, lastingMs) => inject(cluster, cluster.sessions[target] as ChaosSession, lastingMs),
+    forMs,
+    sessionNames.length,
+  );
+
 /** The working thread reads the word and does it. If there is no such thread, the word is withdrawn. */
 const thread = (word: string) =>
-  fault(2, 'thread', async ({ threadFault }) => {
-    replaceFile(threadFault, word);
-    for (let i = 0; i < 20 && existsSync(threadFault); i++) await sleep(50);
-    rmSync(threadFault, { force: true });
+  ofSession(2, 'thread', async ({ threadFault }, { name }) => {
+    const file = `${threadFault}-${name}`;
+    replaceFile(file, word);
+    for (let i = 0; i < 20 && existsSync(file); i++) await sleep(50);
+    rmSync(file, { force: true });
   });
 
 const network = (weight: number, breakIt: 'cut' | 'freeze') =>
@@ -69,12 +85,12 @@ const refusal = (error: RedisError): Fault => ({
   variants: allRefusedKinds,
 });
 
-/** Sets faults of the stand-in for a while. */
+/** Sets faults of the stand-in of one account for a while. */
 const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Partial<FaultSettings>) =>
-  fault(
+  ofSession(
     weight,
     `whatsapp ${Object.keys(settings)}`,
-    async ({ whatsApp: { faults } }, _, forMs) => {
+    async (_, { account: { faults } }, forMs) => {
       await faults.set(settings);
       await sleep(forMs);
       await faults.set(healed);
@@ -83,7 +99,7 @@ const whatsApp = (weight: number, settings: Partial<FaultSettings>, healed: Part
   );
 
 const page = (weight: number, action: 'hangNow' | 'reloadNow' | 'appendIframeNow' | 'cutNow') =>
-  fault(weight, 'page', ({ whatsApp: { faults } }) => faults[action]());
+  ofSession(weight, 'page', (_, { account: { faults } }) => faults[action]());
 
 /** All faults. Their names are printed with the plan. */
 export const faults = {
@@ -92,22 +108,22 @@ export const faults = {
   'thread rejects': thread('reject'),
   'thread spins': thread('busy'),
 
-  'browser is killed': fault(3, 'browser', async (cluster) => {
-    for (const pid of cluster.browsers.alive()) kill(pid);
+  'browser is killed': ofSession(3, 'browser', async ({ browsers }, { name }) => {
+    for (const pid of browsers.alive(name)) kill(pid);
   }),
-  'browser is frozen': fault(
+  'browser is frozen': ofSession(
     1,
     'browser',
-    async (cluster, _, forMs) => {
-      const pids = cluster.browsers.alive();
+    async ({ browsers }, { name }, forMs) => {
+      const pids = browsers.alive(name);
       for (const pid of pids) kill(pid, 'SIGSTOP');
       await sleep(forMs);
-      for (const pid of pids) if (cluster.browsers.alive().includes(pid)) kill(pid, 'SIGCONT');
+      for (const pid of pids) if (browsers.alive(name).includes(pid)) kill(pid, 'SIGCONT');
     },
     [500, 8_000],
   ),
-  'renderer is killed': fault(2, 'browser', async (cluster) => {
-    for (const pid of cluster.browsers.renderers()) kill(pid);
+  'renderer is killed': ofSession(2, 'browser', async ({ browsers }, { name }) => {
+    for (const pid of browsers.renderers(name)) kill(pid);
   }),
   'page hangs': page(1, 'hangNow'),
   'page reloads': page(1, 'reloadNow'),

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { programArguments } from '../support/program-arguments.js';
 import { ChaosCluster } from './cluster.js';
 import { faults } from './faults.js';
+import { Followers } from './followers.js';
 import { Growth } from './growth.js';
 import { inWords, planOf, type Step } from './plan.js';
 import { Senders } from './senders.js';
@@ -54,11 +55,12 @@ async function run(): Promise<void> {
   const poller = new StatusPoller(cluster, complain);
   const growth = new Growth(cluster, seconds);
   const senders = new Senders(cluster, seed, complain);
+  const followers = new Followers(cluster, seed, complain);
   try {
-    await runPlan(senders).catch(complainAbout);
+    await runPlan(senders, followers).catch(complainAbout);
   } finally {
     await poller.stop();
-    await senders.stop();
+    await Promise.all([senders.stop(), followers.stop()]);
     print(`polls: ${JSON.stringify(poller.tally)}`);
     await cluster.heal();
     for (const line of await growth.judge(complain)) print(`growth: ${line}`);
@@ -67,7 +69,7 @@ async function run(): Promise<void> {
   }
 }
 
-async function runPlan(senders: Senders): Promise<void> {
+async function runPlan(senders: Senders, followers: Followers): Promise<void> {
   await execute(plan);
   await cluster.heal();
   const healedAt = performance.now();
@@ -79,6 +81,7 @@ async function runPlan(senders: Senders): Promise<void> {
   const tally = await senders.judge();
   print(`sends: ${JSON.stringify(tally)}`);
   if (tally.sent === 0) complain('nothing was ever sent');
+  print(`events: ${await followers.judge()}`);
 }
 
 /** Injects each fault at its time, independently of the others. */
@@ -120,8 +123,13 @@ async function saveLogs(): Promise<void> {
   for (const { name, product } of cluster.started) {
     await writeFile(join(dir, `${name.replace(' ', '-')}-${product.pid}.log`), product.output);
   }
-  const { journal } = await cluster.whatsApp.phone.state();
-  await writeFile(join(dir, 'whatsapp.log'), journal.map(({ at, text }) => `${at} ${text}`).join('\n'));
+  for (const { name, account } of cluster.sessions) {
+    const { journal } = await account.phone.state();
+    await writeFile(
+      join(dir, `whatsapp-${name}.log`),
+      journal.map(({ at, text }) => `${at} ${text}`).join('\n'),
+    );
+  }
   print(`logs: ${dir}`);
 }
 

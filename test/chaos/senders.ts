@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JobView } from '../../src/contract/command-jobs.js';
 import { eventually } from '../support/eventually.js';
-import type { ChaosCluster } from './cluster.js';
+import type { ChaosCluster, ChaosSession } from './cluster.js';
 import { Random } from './random.js';
 
 /** One message that a client sends, and the answers so far. */
 interface SendRequest {
+  readonly session: string;
   readonly body: string;
   readonly key: string | null;
   /** Ids of jobs in the answers. With a key there must be only one. */
@@ -24,13 +25,18 @@ export interface SendTally {
   readonly sent: number;
   readonly failed: number;
   readonly unknown: number;
+  /** Received after a message that was accepted later. docs/sending.md says when that may be. */
+  readonly overtaken: number;
 }
 
 /** Every accepted message must settle within this after the recovery. */
 const settleMs = 90_000;
 const recipient = '15550002222';
 
-/** Clients that send through every replica, with and without keys. They repeat an unanswered request at another replica. */
+/**
+ * Clients that send through every replica, with and without keys, one for each session. They repeat an unanswered request at
+ * another replica. All use the same keys: a key counts for one session.
+ */
 export class Senders {
   readonly #cluster: ChaosCluster;
   readonly #complain: (what: string) => void;
@@ -42,7 +48,7 @@ export class Senders {
   constructor(cluster: ChaosCluster, seed: number, complain: (what: string) => void) {
     this.#cluster = cluster;
     this.#complain = complain;
-    this.#loops = [1, 2].map((client) => this.#send(client, new Random(seed + client)));
+    this.#loops = cluster.sessions.map(({ name }, nth) => this.#send(name, new Random(seed + nth + 1)));
   }
 
   /** Resolves when no request is under way. Each request with a key has been accepted or given up by then. */
@@ -55,7 +61,14 @@ export class Senders {
   async judge(): Promise<SendTally> {
     // One deadline for all of them.
     this.#settledBy = performance.now() + settleMs;
-    const tally = { requests: this.#requests.length, accepted: 0, sent: 0, failed: 0, unknown: 0 };
+    const tally = {
+      requests: this.#requests.length,
+      accepted: 0,
+      sent: 0,
+      failed: 0,
+      unknown: 0,
+      overtaken: 0,
+    };
     const answered = new Map<SendRequest, Set<string>>();
     for (const request of this.#requests) {
       if (request.key !== null && request.jobs.size > 1)
@@ -70,14 +83,37 @@ export class Senders {
         if (outcome === 'sent' || outcome === 'failed' || outcome === 'unknown') tally[outcome]++;
       answered.set(request, outcomes);
     }
-    const times = new Map<string, number>();
-    for (const { body } of await this.#cluster.whatsApp.phone.received()) {
-      times.set(body, (times.get(body) ?? 0) + 1);
-    }
-    for (const request of this.#requests) {
-      this.#compare(request, answered.get(request) ?? new Set(), times.get(request.body) ?? 0);
-    }
+    for (const session of this.#cluster.sessions)
+      tally.overtaken += await this.#compareReceived(session, answered);
     return tally;
+  }
+
+  /** Compares the answers with what the account of a session received. Resolves to the number of messages that were overtaken. */
+  async #compareReceived(
+    { name, account }: ChaosSession,
+    answered: ReadonlyMap<SendRequest, Set<string>>,
+  ): Promise<number> {
+    const times = new Map<string, number>();
+    const received = await account.phone.received();
+    for (const { body } of received) times.set(body, (times.get(body) ?? 0) + 1);
+    for (const request of this.#requests) {
+      const count = times.get(request.body) ?? 0;
+      if (request.session === name) this.#compare(request, answered.get(request) ?? new Set(), count);
+      else if (count > 0) this.#complain(`${request.body}: received by the account of ${name}`);
+    }
+    return this.#overtaken(
+      name,
+      received.map(({ body }) => body),
+    );
+  }
+
+  /** The client of a session sends a message only after the one before was accepted. */
+  #overtaken(session: string, bodies: readonly string[]): number {
+    const places = this.#requests
+      .filter((request) => request.session === session && request.isAccepted)
+      .map(({ body }) => bodies.indexOf(body))
+      .filter((place) => place !== -1);
+    return places.filter((place, i) => places.slice(i + 1).some((later) => later < place)).length;
   }
 
   #compare(request: SendRequest, outcomes: Set<string>, times: number): void {
@@ -93,7 +129,7 @@ export class Senders {
     try {
       return (await eventually(
         async () => {
-          const answer = await this.#cluster.replicas[0]?.get(`/api/jobs/${id}`);
+          const answer = await this.#cluster.replicas[0]?.get(`/api/sessions/${request.session}/jobs/${id}`);
           last = await answer?.json();
           if (answer?.status === 404) return 'forgotten';
           assert.equal(answer?.status, 200, JSON.stringify(last));
@@ -108,11 +144,14 @@ export class Senders {
     }
   }
 
-  async #send(client: number, random: Random): Promise<void> {
+  async #send(session: string, random: Random): Promise<void> {
     for (let count = 1; !this.#isOver; count++) {
-      const body = `message ${count} of client ${client}`;
-      const key = random.chance(0.7) ? `${client}-${count}` : null;
-      const request: SendRequest = { body, key, jobs: new Set(), isSent: false, isAccepted: false };
+      const body = `message ${count} of ${session}`;
+      const key = random.chance(0.7) ? `key-${count}` : null;
+      const request: SendRequest = {
+        ...{ session, body, key, jobs: new Set() },
+        ...{ isSent: false, isAccepted: false },
+      };
       this.#requests.push(request);
       const prefer = random.pick(['respond-async', 'wait=1', 'wait=4']);
       await this.#attempt(request, random.between(0, 2), prefer);
@@ -132,16 +171,19 @@ export class Senders {
     let status: number;
     let answer: { id?: string; error?: { code: string; job_id?: string } };
     try {
-      const response = await fetch(`${await this.#cluster.replicas[replica]?.url()}/api/send`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          prefer,
-          ...(request.key === null ? {} : { 'idempotency-key': request.key }),
+      const response = await fetch(
+        `${await this.#cluster.replicas[replica]?.url()}/api/sessions/${request.session}/send`,
+        {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            prefer,
+            ...(request.key === null ? {} : { 'idempotency-key': request.key }),
+          },
+          body: JSON.stringify({ phone_number: recipient, message: request.body }),
+          signal: AbortSignal.timeout(15_000),
         },
-        body: JSON.stringify({ phone_number: recipient, message: request.body }),
-        signal: AbortSignal.timeout(15_000),
-      });
+      );
       status = response.status;
       answer = (await response.json()) as typeof answer;
     } catch {

@@ -107,9 +107,36 @@ test('a browser that dies takes no other session with it', async () => {
   }
 });
 
-test('one is deleted while the others go on', async () => {
+test('one is deleted while it sends and the others go on: what is under way settles', async () => {
+  // WhatsApp has the first message, and the page never says so. The second one waits for the page.
+  await stage.whatsApp.faults.set({ sendStalls: 'sent' });
+  const send = async (message: string) => {
+    const answer = await product.get('/api/sessions/support/send', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=60' },
+      body: JSON.stringify({ phone_number: '15557654321', message }),
+    });
+    const { error } = (await answer.json()) as { error?: { code: string; message: string } };
+    return [answer.status, error?.code, error?.message];
+  };
+  const before = product.output.length;
+  const accepted = () => product.output.slice(before).split('"send accepted"').length - 1;
+  const received = async () =>
+    (await stage.whatsApp.phone.received())
+      .map(({ body }) => body)
+      .filter((body) => body.startsWith('deleted'));
+  const underWay = send('deleted: under way');
+  await eventually(async () => (await received()).length === 1);
+  const behind = send('deleted: behind it');
+  await eventually(() => accepted() === 2);
   const { unlinked } = await call<{ unlinked: boolean }>('DELETE', '/api/sessions/support');
   assert.equal(unlinked, true);
+  const unknown = 'the send was interrupted, and the login that could show its outcome is gone';
+  assert.deepEqual(await underWay, [502, 'whatsapp_error', unknown]);
+  const unsent = 'the account was logged out or changed before the message was sent';
+  assert.deepEqual(await behind, [409, 'login_required', unsent]);
+  assert.deepEqual(await received(), ['deleted: under way']);
+  await stage.whatsApp.faults.clear();
   assert.equal((await product.get('/api/sessions/support')).status, 404);
   await until(['sales', 'third'], ({ ready }) => ready);
   await eventually(async () => (await stage.browsers()).length === 2);

@@ -17,6 +17,8 @@ export interface Faults {
   reloadNow(): Promise<void>;
   pushStateNow(): Promise<void>;
   appendIframeNow(): Promise<void>;
+  /** The page takes 400 MB more memory, and keeps it. */
+  growNow(): Promise<void>;
   /** Cuts every page's connection. Pages reconnect by themselves, as after a lost network. */
   cutNow(): Promise<void>;
 }
@@ -83,6 +85,7 @@ function createFaults(world: World): Faults {
     reloadNow: everyPage('reload'),
     pushStateNow: everyPage('push-state'),
     appendIframeNow: everyPage('append-iframe'),
+    growNow: everyPage('grow'),
     cutNow: async () => {
       for (const page of world.connections) page.cut();
     },

@@ -54,7 +54,7 @@ export interface Answers {
 
 export type Ask = { [Kind in keyof Answers]: { kind: Kind } & Answers[Kind]['ask'] }[keyof Answers];
 
-export type PageAction = 'hang' | 'reload' | 'push-state' | 'append-iframe';
+export type PageAction = 'hang' | 'reload' | 'push-state' | 'append-iframe' | 'grow';
 
 /** Attributes that a chat or message gets instead of its usual ones. `without`: names of those that are removed. */
 export interface Overrides {

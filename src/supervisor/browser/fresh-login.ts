@@ -11,13 +11,16 @@ import type { Profile } from './profile.js';
  */
 export class FreshLogin {
   readonly #profile: Profile;
+  readonly #isHeld: () => boolean;
   readonly #log: Logger;
   #storage: LoginStorage | null = null;
   /** The changes of the file, one after another. */
   #changed: Promise<void> = Promise.resolve();
 
-  constructor(profile: Profile, log: Logger) {
+  /** `isHeld`: the session belongs to this run. */
+  constructor(profile: Profile, isHeld: () => boolean, log: Logger) {
     this.#profile = profile;
+    this.#isHeld = isHeld;
     this.#log = log;
   }
 
@@ -46,11 +49,20 @@ export class FreshLogin {
    * Call it when the account is `ready`. Once the same browser has lived for `ms`, its login is on the disk, and the copy is
    * removed. A browser that exits earlier does not count: Chromium has been seen to exit with code 0 and lose a
    * localStorage of the last second.
+   *
+   * A process that was frozen may run its timers before it learns of an exit, and may have lost the session meanwhile.
    */
   settleAfter(ms: number, browserGone: Promise<unknown>): void {
     if (this.#storage === null) return;
-    const timer = setTimeout(() => void this.settle(), ms);
-    void browserGone.then(() => clearTimeout(timer));
+    let isGone = false;
+    const settle = () => {
+      if (!isGone && this.#isHeld()) void this.settle();
+    };
+    const timer = setTimeout(() => setImmediate(settle), ms);
+    void browserGone.then(() => {
+      isGone = true;
+      clearTimeout(timer);
+    });
   }
 
   /** The login is on the disk, or void: removes the copy. */

@@ -43,10 +43,10 @@ export class SessionBrowser {
   #noteWritten: Promise<void> = Promise.resolve();
 
   constructor(options: SessionBrowserOptions) {
-    const { config, session, snapshots, log } = options;
+    const { config, session, snapshots, lease, log } = options;
     this.#options = options;
     this.#profile = new Profile(config.authDir, session);
-    this.#freshLogin = new FreshLogin(this.#profile, log);
+    this.#freshLogin = new FreshLogin(this.#profile, () => lease.isHeld, log);
     this.#doubt = new LoginDoubt({ snapshots, profile: this.#profile, log });
   }
 

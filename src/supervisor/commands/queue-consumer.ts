@@ -45,6 +45,8 @@ export interface QueueState {
 interface TakenJob {
   readonly job: Job;
   readonly token: string;
+  /** Its place in the order of the queue. */
+  readonly nth: number;
 }
 
 /**
@@ -60,6 +62,7 @@ export class QueueConsumer {
   /** By job id. Each promise settles once the job is over; none rejects. */
   readonly #underWay = new Map<string, Promise<void>>();
   readonly #unsettled: TakenJob[] = [];
+  #taken = 0;
   /** Ids that were active in Redis but unknown here at the last check. */
   #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
@@ -161,7 +164,8 @@ export class QueueConsumer {
     const closed = this.#worker.close(true);
     await this.#taking;
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
-    for (const { job, token } of this.#unsettled.reverse()) {
+    // They ended in any order. Each goes to the front of the queue, so the last one goes first.
+    for (const { job, token } of this.#unsettled.sort((a, b) => b.nth - a.nth)) {
       await job
         .moveToWait(token)
         .catch((error) =>
@@ -186,7 +190,7 @@ export class QueueConsumer {
         const woken = deferred<void>();
         this.#woken = woken;
         const job = await this.#worker.getNextJob(token, { block: false });
-        if (job !== undefined) this.#carryOut({ job, token });
+        if (job !== undefined) this.#carryOut({ job, token, nth: ++this.#taken });
         else await woken.promise;
       } catch (error) {
         // The text of a parse error may hold data of the job.
@@ -211,7 +215,8 @@ export class QueueConsumer {
     this.#underWay.set(id, settled);
   }
 
-  async #settle({ job, token }: TakenJob): Promise<void> {
+  async #settle(taken: TakenJob): Promise<void> {
+    const { job, token } = taken;
     let outcome: unknown;
     try {
       outcome = await this.#options.run(job);
@@ -222,7 +227,7 @@ export class QueueConsumer {
       return this.#expire(job.id ?? '');
     }
     if (outcome === null) {
-      this.#unsettled.push({ job, token });
+      this.#unsettled.push(taken);
       return;
     }
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {

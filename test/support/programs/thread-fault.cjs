@@ -1,5 +1,5 @@
-// Loaded into the product with `node --require`. Breaks its session worker thread when a file appears.
-// The product has no code for it.
+// Loaded into the product with `node --require`. Breaks a session worker thread when a file appears: of any session, or with
+// `-SESSION` at the end of its name, of that one. The product has no code for it.
 const { isMainThread, parentPort } = require('node:worker_threads');
 const fs = require('node:fs');
 
@@ -31,17 +31,20 @@ const faults = {
 };
 
 if (!isMainThread && trigger) {
-  // A warm thread has sent no message yet. It is left alone.
-  let hasSpoken = false;
-  const say = parentPort.postMessage.bind(parentPort);
-  parentPort.postMessage = (...message) => {
-    hasSpoken = true;
-    return say(...message);
-  };
+  // A warm thread has no session yet. It is left alone.
+  let session = null;
+  const on = parentPort.on.bind(parentPort);
+  parentPort.on = (name, listener) =>
+    on(name, (message) => {
+      session ??= message?.data?.run?.session ?? null;
+      listener(message);
+    });
   setInterval(() => {
-    if (!hasSpoken || !fs.existsSync(trigger)) return;
-    const fault = fs.readFileSync(trigger, 'utf8').trim();
-    fs.rmSync(trigger, { force: true });
+    if (session === null) return;
+    const file = [trigger, `${trigger}-${session}`].find((each) => fs.existsSync(each));
+    if (file === undefined) return;
+    const fault = fs.readFileSync(file, 'utf8').trim();
+    fs.rmSync(file, { force: true });
     faults[fault]();
   }, 50);
 }

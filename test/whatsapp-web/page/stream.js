@@ -198,5 +198,8 @@ function perform(action) {
       document.body.append(iframe);
       break;
     }
+    case 'grow':
+      window.kept = Array.from({ length: 4 }, () => new Uint8Array(100_000_000).fill(1));
+      break;
   }
 }

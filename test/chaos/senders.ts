@@ -25,8 +25,6 @@ export interface SendTally {
   readonly sent: number;
   readonly failed: number;
   readonly unknown: number;
-  /** Received after a message that was accepted later. docs/sending.md says when that may be. */
-  readonly overtaken: number;
 }
 
 /** Every accepted message must settle within this after the recovery. */
@@ -67,7 +65,6 @@ export class Senders {
       sent: 0,
       failed: 0,
       unknown: 0,
-      overtaken: 0,
     };
     const answered = new Map<SendRequest, Set<string>>();
     for (const request of this.#requests) {
@@ -83,16 +80,15 @@ export class Senders {
         if (outcome === 'sent' || outcome === 'failed' || outcome === 'unknown') tally[outcome]++;
       answered.set(request, outcomes);
     }
-    for (const session of this.#cluster.sessions)
-      tally.overtaken += await this.#compareReceived(session, answered);
+    for (const session of this.#cluster.sessions) await this.#compareReceived(session, answered);
     return tally;
   }
 
-  /** Compares the answers with what the account of a session received. Resolves to the number of messages that were overtaken. */
+  /** Compares the answers with what the account of a session received. */
   async #compareReceived(
     { name, account }: ChaosSession,
     answered: ReadonlyMap<SendRequest, Set<string>>,
-  ): Promise<number> {
+  ): Promise<void> {
     const times = new Map<string, number>();
     const received = await account.phone.received();
     for (const { body } of received) times.set(body, (times.get(body) ?? 0) + 1);
@@ -101,19 +97,23 @@ export class Senders {
       if (request.session === name) this.#compare(request, answered.get(request) ?? new Set(), count);
       else if (count > 0) this.#complain(`${request.body}: received by the account of ${name}`);
     }
-    return this.#overtaken(
+    this.#compareOrder(
       name,
       received.map(({ body }) => body),
     );
   }
 
-  /** The client of a session sends a message only after the one before was accepted. */
-  #overtaken(session: string, bodies: readonly string[]): number {
-    const places = this.#requests
+  /** The client of a session sends a message only after the one before was accepted. All go to one chat. */
+  #compareOrder(session: string, bodies: readonly string[]): void {
+    const arrived = this.#requests
       .filter((request) => request.session === session && request.isAccepted)
-      .map(({ body }) => bodies.indexOf(body))
-      .filter((place) => place !== -1);
-    return places.filter((place, i) => places.slice(i + 1).some((later) => later < place)).length;
+      .map(({ body }) => ({ body, place: bodies.indexOf(body) }))
+      .filter(({ place }) => place !== -1);
+    arrived.forEach(({ body, place }, i) => {
+      const first = arrived.slice(i + 1).find((later) => later.place < place);
+      if (first !== undefined)
+        this.#complain(`${body}: received after ${first.body}, which was accepted later`);
+    });
   }
 
   #compare(request: SendRequest, outcomes: Set<string>, times: number): void {

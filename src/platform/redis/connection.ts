@@ -71,6 +71,8 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   };
   const redis = address.kind === 'cluster' ? clusterClient(address, common) : serverClient(address, common);
   addToGroup(redis, group, log);
+  // Each queue of a session adds some.
+  redis.setMaxListeners(0);
   redis.on('error', (error: Error) => group.noteOutage(error, log));
   redis.on('ready', () => group.noteReady());
   setLogOf(redis, log);

@@ -10,29 +10,29 @@ import { openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
 import { withoutBlockingConnection } from '../worker-backend.js';
-import { type CommandQueue, quarantineIfWrongType, repairAfter, requeueActive } from './queue-repair.js';
+import {
+  type CommandQueue,
+  quarantineIfWrongType,
+  repairAfter,
+  requeueActive,
+  requeueAllActive,
+  type TakenJob,
+} from './queue-repair.js';
+import { expireSettled, type Retention } from './settled-jobs.js';
 
-interface QueueConsumerOptions {
+interface QueueConsumerOptions extends Retention {
   readonly redis: Redis;
   readonly name: string;
   /** Whether another job may be taken while `underWay` jobs run. Called again when one of them ends. */
   readonly hasRoom: (underWay: number) => boolean;
   /** Called in the order of the queue. null: the job is not settled, and goes back to the queue for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
-  /** Lifetime of a settled job. BullMQ removes old ones only when it settles another, which may never happen. */
-  readonly retentionMs: number;
-  /** A key that is no longer needed once the job is settled; it expires soon after. */
-  readonly disposableKey?: (jobId: string) => string;
-  /** Called with the number of settled jobs that are kept. */
-  readonly onRetained?: (count: number) => void;
+  /** The session belongs to this consumer's run, for some seconds at least. */
+  readonly isOwner: () => boolean;
   readonly log: Logger;
 }
 
-/** Lifetime of a disposable key: a reader that began before the job settled has read it by then. */
-const disposableMs = 60_000;
-
 const failureReasonMaxBytes = 1_024;
-
 const drainCheckMs = 100;
 
 /** The lists of a queue at one moment. */
@@ -40,13 +40,6 @@ export interface QueueState {
   /** Ids of the jobs that are handed out, the newest first. */
   readonly active: readonly string[];
   readonly waiting: number;
-}
-
-interface TakenJob {
-  readonly job: Job;
-  readonly token: string;
-  /** Its place in the order of the queue. */
-  readonly nth: number;
 }
 
 /**
@@ -61,8 +54,14 @@ export class QueueConsumer {
   readonly #closing = new AbortController();
   /** By job id. Each promise settles once the job is over; none rejects. */
   readonly #underWay = new Map<string, Promise<void>>();
-  readonly #unsettled: TakenJob[] = [];
-  #taken = 0;
+  /** By job id: those that ended without settling. */
+  readonly #unsettled = new Map<string, TakenJob>();
+  /** A job may have been taken in Redis without arriving here. */
+  #isAnyLost = false;
+  readonly #onReconnect = () => {
+    this.#isAnyLost = true;
+    this.wake();
+  };
   /** Ids that were active in Redis but unknown here at the last check. */
   #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
@@ -85,6 +84,7 @@ export class QueueConsumer {
     };
     this.#worker = new Worker(name, null, workerOptions, withoutBlockingConnection);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
+    redis.on('ready', this.#onReconnect);
   }
 
   get activeKey(): string {
@@ -153,6 +153,7 @@ export class QueueConsumer {
    */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#options.redis.off('ready', this.#onReconnect);
     this.wake();
     await withDeadline(this.#end(), 3_000, 'Redis').catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
@@ -164,14 +165,10 @@ export class QueueConsumer {
     const closed = this.#worker.close(true);
     await this.#taking;
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
-    // They ended in any order. Each goes to the front of the queue, so the last one goes first.
-    for (const { job, token } of this.#unsettled.sort((a, b) => b.nth - a.nth)) {
-      await job
-        .moveToWait(token)
-        .catch((error) =>
-          this.#options.log.debug({ jobId: job.id, reason: messageOf(error) }, 'command not requeued'),
-        );
-    }
+    // Of a run that is lost, the next owner requeues them.
+    await this.#requeueUnknown().catch((error) =>
+      this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
+    );
     await closed;
   }
 
@@ -189,10 +186,18 @@ export class QueueConsumer {
       try {
         const woken = deferred<void>();
         this.#woken = woken;
+        if (this.#isAnyLost) {
+          this.#isAnyLost = false;
+          // Before the next one is taken: it comes later in the queue.
+          await this.#requeueUnknown();
+        }
         const job = await this.#worker.getNextJob(token, { block: false });
-        if (job !== undefined) this.#carryOut({ job, token, nth: ++this.#taken });
+        // The connection sends a command again when it is back, so another job may have been taken before this one.
+        if (this.#isAnyLost) continue;
+        if (job !== undefined) this.#carryOut({ job, token });
         else await woken.promise;
       } catch (error) {
+        this.#isAnyLost = true;
         // The text of a parse error may hold data of the job.
         const reason = isParseError(error) ? 'it cannot be read' : messageOf(error);
         log.debug({ reason }, 'no command taken');
@@ -215,8 +220,16 @@ export class QueueConsumer {
     this.#underWay.set(id, settled);
   }
 
-  async #settle(taken: TakenJob): Promise<void> {
-    const { job, token } = taken;
+  /** Throws the errors of Redis. */
+  #requeueUnknown(): Promise<void> {
+    return requeueAllActive(this.#commandQueue, {
+      isOwner: this.#options.isOwner,
+      isHeld: (id) => this.#underWay.has(id),
+      taken: this.#unsettled,
+    });
+  }
+
+  async #settle({ job, token }: TakenJob): Promise<void> {
     let outcome: unknown;
     try {
       outcome = await this.#options.run(job);
@@ -224,27 +237,14 @@ export class QueueConsumer {
       this.#options.log.error({ jobId: job.id, err: error }, 'command failed');
       // Redis keeps the reason with the job, and an error about its data may be long.
       await job.moveToFailed(new Error(cutText(messageOf(error), failureReasonMaxBytes)), token);
-      return this.#expire(job.id ?? '');
+      return expireSettled(this.#commandQueue, job.id ?? '', this.#options);
     }
-    if (outcome === null) {
-      this.#unsettled.push(taken);
-      return;
-    }
+    if (outcome === null) return void this.#unsettled.set(job.id ?? '', { job, token });
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {
       // This helps the next jobs. This one cannot be settled now: BullMQ removed its lock before it reached the key.
       await quarantineIfWrongType(this.#commandQueue, error);
       throw error;
     });
-    await this.#expire(job.id ?? '');
-  }
-
-  /** Limits how long a settled job and its disposable key live. */
-  async #expire(id: string): Promise<void> {
-    const { redis, retentionMs, disposableKey, onRetained } = this.#options;
-    const expiring = redis.pipeline().pexpire(this.#queue.toKey(id), retentionMs);
-    if (disposableKey !== undefined) expiring.pexpire(disposableKey(id), disposableMs);
-    if (onRetained === undefined) return void (await expiring.exec());
-    const [, retained] = (await expiring.zcard(this.#queue.toKey('completed')).exec())?.at(-1) ?? [];
-    if (typeof retained === 'number') onRetained(retained);
+    await expireSettled(this.#commandQueue, job.id ?? '', this.#options);
   }
 }

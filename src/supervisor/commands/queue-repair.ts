@@ -14,6 +14,39 @@ export interface CommandQueue {
   readonly log: Logger;
 }
 
+/** A job, and the token of its lock. */
+export interface TakenJob {
+  readonly job: Job;
+  readonly token: string;
+}
+
+interface Requeued {
+  /** The session belongs to this run, for some seconds at least. If not, the next owner requeues them. */
+  readonly isOwner: () => boolean;
+  /** The job is carried out here. */
+  readonly isHeld: (id: string) => boolean;
+  /** Jobs that this run was given, by id. */
+  readonly taken: ReadonlyMap<string, TakenJob>;
+}
+
+/**
+ * Moves all active jobs that are not held to the front of their queue, in their order: also those that were lost on the way here.
+ * Throws the errors of Redis; then the ones that are left are the oldest.
+ */
+export async function requeueAllActive(
+  commands: CommandQueue,
+  { isOwner, isHeld, taken }: Requeued,
+): Promise<void> {
+  const { queue, redis } = commands;
+  for (const id of await redis.lrange(queue.toKey('active'), 0, -1)) {
+    if (!isOwner()) return;
+    if (isHeld(id)) continue;
+    const mine = taken.get(id);
+    if (mine === undefined) await requeueActive(commands, id);
+    else await mine.job.moveToWait(mine.token);
+  }
+}
+
 /**
  * Moves an active job to the front of its queue. Call it with the newest job first: that keeps their order. A job that cannot
  * be moved because of its own data is logged and stays active. Throws the errors of Redis.

@@ -48,15 +48,16 @@ export class SessionCommands {
     setMaxListeners(0, this.#ending.signal);
     const reads = new SessionReads(options, this.#ending.signal);
     const sends = new SessionSends(options, this.#ending.signal);
+    const isOwner = () => options.actUntil() > Date.now();
     this.#reads = new QueueConsumer({
-      ...options,
+      ...{ ...options, isOwner },
       name: readsQueue(options.session),
       hasRoom: (underWay) => underWay < readsAtOnce,
       retentionMs: settledReadAgeS * 1_000,
       run: (job) => reads.run(job),
     });
     this.#sends = new QueueConsumer({
-      ...options,
+      ...{ ...options, isOwner },
       name: sendsQueue(options.session),
       hasRoom: () => sends.hasRoom,
       retentionMs: settledSendAgeS * 1_000 + clockMarginMs,

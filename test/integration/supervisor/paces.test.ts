@@ -71,6 +71,7 @@ test('the wait for an empty queue ends with its signal', async () => {
       redis: connection,
       name: 'sends-waiting',
       hasRoom: () => false,
+      isOwner: () => true,
       retentionMs: 1,
       log: pino({ level: 'silent' }),
     },

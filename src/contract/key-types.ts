@@ -60,7 +60,7 @@ export function queueKeys(queue: string): string[] {
 const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^s:[^:]*:(?:attempt|answer|passkey-answer):/, 'string'],
   [/^s:[^:]*:(?:answers$|coming:|credentials:staged:)/, 'hash'],
-  [/^(?:login|qr-link|qr-visit|limit):/, 'string'],
+  [/^(?:login|qr-link|qr-link-used|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|supervisors:wake:|register:names$|absent$)/, 'zset'],
   [/^(?:supervisors:(?:room|facts)|register|aside|api-keys)$/, 'hash'],
   [/^supervisors:places$/, 'string'],

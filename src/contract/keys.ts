@@ -63,6 +63,11 @@ export function guestLoginKey(digest: string): string {
   return `${keyPrefix}:qr-visit:${digest}`;
 }
 
+/** String with a TTL: the session of a link that was used up. */
+export function usedQrLinkKey(digest: string): string {
+  return `${keyPrefix}:qr-link-used:${digest}`;
+}
+
 /** Sorted set of such keys by their expiry (Redis ms); `list` names the kind and the owner. */
 export function loginIndexKey(list: string): string {
   return `${keyPrefix}:visits:${list}`;

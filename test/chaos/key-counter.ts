@@ -5,7 +5,7 @@ import { keyPrefix } from '../../src/contract/keys.js';
 const kindsOfIds = [
   { pattern: /^(\{wa\}:(?:sends|reads)-[a-z0-9-]+):[a-z]-.{36}/, kind: 'jobs of commands' },
   { pattern: /^\{wa\}:s:[a-z0-9-]+:(?:attempt|answer):/, kind: 'records and answers of commands' },
-  { pattern: /^\{wa\}:(?:limit|login|qr-link|qr-visit|visits):/, kind: 'limits and logins' },
+  { pattern: /^\{wa\}:(?:limit|login|qr-link|qr-link-used|qr-visit|visits):/, kind: 'limits and logins' },
 ] as const;
 
 /** The number of keys of each kind, and of all others. */

@@ -20,7 +20,8 @@ export const bullmqScripts: readonly Script[] = Object.values(
 export async function scriptNames(): Promise<ReadonlyMap<string, string>> {
   for (const file of readdirSync(product, { recursive: true, encoding: 'utf8' })) {
     const path = join(product, file);
-    if (file.endsWith('.js') && readFileSync(path, 'utf8').includes('luaScript(')) await import(path);
+    if (file.endsWith('.js') && /(?:lua|batched|raw|variadic)Script\(/.test(readFileSync(path, 'utf8')))
+      await import(path);
   }
   const own = [...scriptSources].map(([name, source]) => [digestOf(source), name] as const);
   const bullmq = bullmqScripts.map(({ name, content }) => [digestOf(content), name] as const);

@@ -1,8 +1,6 @@
-import { z } from 'zod';
 import type { ApiKey } from '../../contract/access.js';
-import { parseAs } from '../../contract/json.js';
-import { guestLoginKey, loginKey, qrLinkKey, sessionKeys } from '../../contract/keys.js';
-import { defaultSession, isSessionName, sessionNamePattern } from '../../contract/names.js';
+import { guestLoginKey, loginKey, qrLinkKey, sessionKeys, usedQrLinkKey } from '../../contract/keys.js';
+import { defaultSession, isSessionName } from '../../contract/names.js';
 import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
@@ -118,13 +116,17 @@ export function createBrowserLogins(redis: Redis, apiKeys: ApiKeys, madeKeys: Ma
     },
 
     async sessionOfUsedLink(token) {
-      const text = await viaRedis(() => redis.get(qrLinkKey(sha256Hex(token))));
-      return parseAs(usedLinkSchema, text)?.used ?? null;
+      const session = await viaRedis(() => redis.get(usedQrLinkKey(sha256Hex(token))));
+      return session !== null && isSessionName(session) ? session : null;
     },
 
     async openGuestLogin(session, token, usesUp) {
       const id = newToken();
-      const keys = [qrLinkKey(sha256Hex(token)), guestLoginKey(sha256Hex(id)), accountKeyOf(session)];
+      const digest = sha256Hex(token);
+      const keys = [
+        ...[qrLinkKey(digest), usedQrLinkKey(digest)],
+        ...[guestLoginKey(sha256Hex(id)), accountKeyOf(session)],
+      ];
       const args = [guestLoginTtlS, session, usesUp ? 1 : 0];
       const isOpen = await viaRedis(() => openGuestLoginScript(redis, keys, args));
       return isOpen === 1 ? id : null;
@@ -141,24 +143,23 @@ const makeQrLinkScript = luaScript<number>(
    return 1`,
 );
 
-/** In place of a link that was used up, for as long as its guest login lasts. */
-const usedLinkSchema = z.object({ used: z.string().regex(sessionNamePattern) });
-export const usedLinkStart = '{"used":';
-
-// KEYS link guestLogin account | ARGV ttlS of the guest login, session, 1 to use the link up
+// KEYS link usedLink guestLogin account | ARGV ttlS of the guest login, session, 1 to use the link up
 // returns 1, or 0 if there is no such link for this account of this session
 const openGuestLoginScript = luaScript<number>(
   'openGuestLogin',
-  3,
+  4,
   `local link = redis.call('GET', KEYS[1])
-   if not link or string.sub(link, 1, ${usedLinkStart.length}) == '${usedLinkStart}' then return 0 end
+   if not link then return 0 end
    local of = string.match(link, '"session":"([a-z0-9-]+)"') or '${defaultSession}'
    if of ~= ARGV[2] then return 0 end
-   if ARGV[3] == '1' then redis.call('SET', KEYS[1], '${usedLinkStart}"' .. of .. '"}', 'EX', ARGV[1]) end
+   if ARGV[3] == '1' then
+     redis.call('DEL', KEYS[1])
+     redis.call('SET', KEYS[2], of, 'EX', ARGV[1])
+   end
    local made = tonumber(string.match(link, '"account":(%d+)}$') or '0')
-   local number = tonumber(string.match(redis.call('GET', KEYS[3]) or '', '^%d+') or '0')
+   local number = tonumber(string.match(redis.call('GET', KEYS[4]) or '', '^%d+') or '0')
    if made ~= number then return 0 end
-   redis.call('SET', KEYS[2], link, 'EX', ARGV[1])
+   redis.call('SET', KEYS[3], link, 'EX', ARGV[1])
    return 1`,
 );
 

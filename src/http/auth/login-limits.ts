@@ -4,7 +4,7 @@ import { sha256Hex } from '../../platform/digest.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { luaScript } from '../../platform/redis/lua-script.js';
 import { viaRedis } from '../core/redis-errors.js';
-import { type BrowserLogins, guestLoginTtlS, loginTtlS, usedLinkStart } from './browser-logins.js';
+import { type BrowserLogins, guestLoginTtlS, loginTtlS } from './browser-logins.js';
 
 /**
  * Limits the number of logins and links of each API key, and the number of all guest logins. At the limit, a new one deletes the
@@ -43,7 +43,7 @@ export function withLoginLimits(logins: BrowserLogins, redis: Redis, onBound: On
 }
 
 // KEYS list key | ARGV key ttlMs max | returns how many other keys were deleted
-// Removes entries whose key is gone, or is a link that was used up, first, so that they do not cause the deletion of another key.
+// Removes entries whose key is gone first, so that they do not cause the deletion of another key.
 const enforceLoginLimitScript = luaScript<number>(
   'enforceLoginLimit',
   2,
@@ -54,8 +54,7 @@ const enforceLoginLimitScript = luaScript<number>(
    local function excess() return redis.call('ZCARD', KEYS[1]) - ARGV[3] end
    if excess() > 0 then
      for _, key in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-       local stored = redis.call('GET', key)
-       if not stored or string.sub(stored, 1, ${usedLinkStart.length}) == '${usedLinkStart}' then redis.call('ZREM', KEYS[1], key) end
+       if redis.call('EXISTS', key) == 0 then redis.call('ZREM', KEYS[1], key) end
      end
    end
    local surplus, deleted = excess(), 0

@@ -28,6 +28,7 @@ import {
   supervisorRoomKey,
   supervisorsKey,
   supervisorWakeKey,
+  usedQrLinkKey,
 } from '../../../src/contract/keys.js';
 
 /** docs/architecture.md lists the folders of src and the keys in Redis: none is missing, and none is made up. */
@@ -58,7 +59,7 @@ test('the table of keys has every key, with its type', () => {
       intentChannel,
     ],
     ...[registerKey, registerNamesKey, quarantineIndexKey, eventIndexKey],
-    ...[loginKey('<digest>'), qrLinkKey('<digest>'), guestLoginKey('<digest>')],
+    ...[loginKey('<digest>'), qrLinkKey('<digest>'), usedQrLinkKey('<digest>'), guestLoginKey('<digest>')],
     ...[loginIndexKey('<list>'), `${limitsPrefix}:<limiter>:<who>`, quarantineKey('{wa}:<rest of a key>')],
     ...[attemptKey('<session>', '<id>'), answerKey('<session>', '<id>'), answersKey('<session>')],
     passkeyAnswerKey('<session>', '<token>'),

@@ -23,15 +23,21 @@ export function placesForStart(
 }
 
 const fullWords = 'every supervisor is full';
+const turnSentence = 'the start waits for its turn: a supervisor starts only a few sessions at a time';
 
 /** Why a start still waits. */
 export function waitingSentence({ room, capacity }: Places): string {
   if (room === 0) return `${fullWords}: ${capacity} sessions of ${capacity}`;
-  return 'the start waits for its turn: a supervisor starts only a few sessions at a time';
+  return turnSentence;
 }
 
 /** {@link waitingSentence} to callers who must not learn that there are other sessions. */
 export const noRoomSentence = 'there is no room for the session now; it starts by itself as soon as there is';
+
+/** It lets a caller conclude that there are other sessions. */
+export function tellsOfOthers(sentence: string | null): boolean {
+  return sentence === turnSentence || (sentence?.startsWith(fullWords) ?? false);
+}
 
 export function saysFull(sentence: string | null): boolean {
   return sentence === noRoomSentence || (sentence?.startsWith(fullWords) ?? false);

@@ -40,7 +40,7 @@ const rightGroups: readonly Group[] = [
   { reach: 'channel', forms: ['publish C v', 'subscribe C'] },
   {
     reach: 'none',
-    forms: ['info none', 'time', 'eval return(0) 0', `evalsha ${'f'.repeat(40)} 0`, 'client|setname é'],
+    forms: ['info none', 'time', 'eval return(0) 0', `evalsha ${'f'.repeat(40)} 0`],
   },
   { reach: 'none', only: 'cluster', forms: ['asking', 'cluster|info', 'cluster|slots'] },
   { reach: 'none', only: 'database', forms: ['select x'] },

@@ -7,7 +7,7 @@ import type { Caller } from '../core/caller.js';
 import { type Admission, originNotAllowed } from '../core/host-origin-guard.js';
 import { type ApiKeys, presentedKey, unauthorized } from './api-keys.js';
 import type { BrowserLogins } from './browser-logins.js';
-import { guestCookie, loginCookie, readCookies } from './cookies.js';
+import { guestCookiesRead, loginCookie, readCookies } from './cookies.js';
 import type { Grant } from './grants.js';
 import type { LoginWatch } from './login-watch.js';
 import type { MadeKeys } from './made-keys.js';
@@ -63,7 +63,7 @@ export function createAuthenticate(parts: AuthenticateParts): Authenticate {
     if (presented !== null) return callerWith(presented);
     const loginIds = readCookies(request, loginCookie, onBound);
     const session = sessionOfPath(parameters);
-    const guestIds = readCookies(request, guestCookie(session), onBound);
+    const guestIds = guestCookiesRead(session).flatMap((name) => readCookies(request, name, onBound));
     if (loginIds.length + guestIds.length > 0 && isOwnRequest(request, admission)) {
       const found = await logins.find(session, loginIds, guestIds);
       if (found !== null) {

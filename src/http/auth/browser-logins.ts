@@ -152,13 +152,11 @@ const openGuestLoginScript = luaScript<number>(
    if not link then return 0 end
    local of = string.match(link, '"session":"([a-z0-9-]+)"') or '${defaultSession}'
    if of ~= ARGV[2] then return 0 end
-   if ARGV[3] == '1' then
-     redis.call('DEL', KEYS[1])
-     redis.call('SET', KEYS[2], of, 'EX', ARGV[1])
-   end
+   if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end
    local made = tonumber(string.match(link, '"account":(%d+)}$') or '0')
    local number = tonumber(string.match(redis.call('GET', KEYS[4]) or '', '^%d+') or '0')
    if made ~= number then return 0 end
+   if ARGV[3] == '1' then redis.call('SET', KEYS[2], of, 'EX', ARGV[1]) end
    redis.call('SET', KEYS[3], link, 'EX', ARGV[1])
    return 1`,
 );

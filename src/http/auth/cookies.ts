@@ -12,6 +12,11 @@ export function guestCookie(session: string): string {
   return session === defaultSession ? guestCookies : `${guestCookies}_${session}`;
 }
 
+/** Earlier versions gave the cookie of `default` to guests of any session. */
+export function guestCookiesRead(session: string): string[] {
+  return [...new Set([guestCookie(session), guestCookies])];
+}
+
 /** Browsers accept these prefixes only over TLS. With `__Host-` only this very host can set the cookie, no other host of the domain. */
 const protectedPrefixes = ['__Host-', '__Secure-'];
 

@@ -25,10 +25,14 @@ interface QrLinkParts extends Pick<LoginParts, 'logins' | 'log'> {
 export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Route[] {
   const route = { path: qrLinkPath('{token}'), scope: 'open', problemPage: qrLinkProblemPage } as const;
   const sessionOf = async ({ parameters: { token = '' } }: Exchange) => {
-    const session = isToken(token) ? await logins.sessionOfQrLink(token) : null;
-    if (session !== null) return { session, token };
-    const used = isToken(token) ? await logins.sessionOfUsedLink(token) : null;
-    throw used === null ? invalidLink() : new UsedLinkError(used);
+    if (!isToken(token)) throw invalidLink();
+    const session = await logins.sessionOfQrLink(token);
+    if (session === null) throw await cannotBeOpened(token);
+    return { session, token };
+  };
+  const cannotBeOpened = async (token: string): Promise<ApiError> => {
+    const used = await logins.sessionOfUsedLink(token);
+    return used === null ? invalidLink() : new UsedLinkError(used);
   };
   return [
     {
@@ -48,7 +52,7 @@ export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Rout
         });
         const usesUp = mayShowCode(await readQrPage());
         const id = await logins.openGuestLogin(session, token, usesUp);
-        if (id === null) throw new UsedLinkError(session);
+        if (id === null) throw await cannotBeOpened(token);
         log.info({ session, address }, 'a QR link was opened');
         response.writeHead(303, {
           location: `..${qrPagePath(session)}`,

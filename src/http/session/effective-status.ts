@@ -1,4 +1,4 @@
-import { noRoomSentence, type Places, saysFull } from '../../contract/places.js';
+import { noRoomSentence, type Places, tellsOfOthers } from '../../contract/places.js';
 import { type Heartbeat, neverStarted, reportedStatus, type Status } from '../../contract/status.js';
 import { type StatusConfig, statusFactsOf } from '../../platform/config/config.js';
 
@@ -20,9 +20,9 @@ export function effectiveStatus(
   return configured.isForBound ? forBound(status) : status;
 }
 
-/** The status without the number of sessions of the deployment. */
+/** The status for callers who must not learn that there are other sessions. */
 export function forBound(status: Status): Status {
-  return saysFull(status.last_error) ? { ...status, last_error: noRoomSentence } : status;
+  return tellsOfOthers(status.last_error) ? { ...status, last_error: noRoomSentence } : status;
 }
 
 function beforeAnyRun(configured: ConfiguredSession): Status {

@@ -3,6 +3,7 @@ import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, pause, unlessAborted } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
 import { blockingDuplicate, type Redis } from '../platform/redis/connection.js';
+import { luaScript } from '../platform/redis/lua-script.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
 import { redisRetryMs } from '../platform/retry.js';
 
@@ -44,9 +45,11 @@ export class QueueMarkers {
     this.#options = options;
     this.#wakeKey = supervisorWakeKey(options.supervisorId);
     this.#connection = blockingDuplicate(options.redis);
-    this.#connection.on('ready', () => {
+    const tellAll = () => {
       for (const onMarker of this.#watched.values()) onMarker(0);
-    });
+    };
+    // A cluster tells only that it lost a node.
+    for (const event of ['ready', '-node']) this.#connection.on(event, tellAll);
     // Not awaited: it handles its errors, and ends after `close`.
     void this.#read();
   }
@@ -63,15 +66,6 @@ export class QueueMarkers {
     };
   }
 
-  /** For a marker that was read here, but whose jobs another supervisor should take. */
-  async putBack(markerKey: string, dueAt: number): Promise<void> {
-    const { redis, log } = this.#options;
-    await redis
-      .zadd(markerKey, 'NX', dueAt, dueAt === 0 ? '0' : '1')
-      // Whoever watches the queue also looks for jobs from time to time.
-      .catch((error) => log.debug({ err: error }, 'could not put back the marker of a queue'));
-  }
-
   close(): void {
     this.#closing.abort();
     this.#connection.disconnect();
@@ -85,6 +79,7 @@ export class QueueMarkers {
       if (closing.aborted) return;
       const keys = [this.#wakeKey, ...this.#watched.keys()];
       this.#reading = new Set(keys);
+      this.#isWaking = false;
       try {
         // Closing the connection does not settle a command that waits for Redis to come back.
         const read = withQuarantine(redis, keys, () =>
@@ -92,9 +87,7 @@ export class QueueMarkers {
         );
         const marker = await unlessAborted(read, closing);
         this.#reading = null;
-        // At the end of its time there is no wake-up either.
-        if (marker === null) this.#isWaking = false;
-        else this.#tell(marker[0], Number(marker[2]));
+        if (marker !== null) this.#tell(marker[0], Number(marker[2]));
       } catch (error) {
         if (closing.aborted) return;
         log.debug({ err: error }, 'could not read the markers of the queues; trying again');
@@ -104,15 +97,21 @@ export class QueueMarkers {
   }
 
   #tell(key: string, dueAt: number): void {
-    if (key === this.#wakeKey) {
-      this.#isWaking = false;
-      return;
-    }
+    if (key === this.#wakeKey) return;
     const onMarker = this.#watched.get(key);
-    if (onMarker === undefined) return void this.putBack(key, dueAt);
+    if (onMarker === undefined) return void this.#putBack(key, dueAt);
     this.#watched.delete(key);
     this.#watched.set(key, onMarker);
     onMarker(dueAt);
+  }
+
+  /** For the supervisor that watches the queue now. Never rejects: that one also looks for jobs from time to time. */
+  async #putBack(markerKey: string, dueAt: number): Promise<void> {
+    const { redis, log } = this.#options;
+    const meta = markerKey.replace(/marker$/, 'meta');
+    await putBackScript(redis, [markerKey, meta], [dueAt, dueAt === 0 ? '0' : '1']).catch((error) =>
+      log.debug({ err: error }, 'could not put back the marker of a queue'),
+    );
   }
 
   /** Otherwise it would end by itself, after `drainDelayMs` at most. */
@@ -121,9 +120,17 @@ export class QueueMarkers {
     this.#isWaking = true;
     const { redis, log } = this.#options;
     const waking = redis.pipeline().zadd(this.#wakeKey, 0, '0').pexpire(this.#wakeKey, wakeKeyTtlMs);
-    waking.exec().catch((error) => {
-      this.#isWaking = false;
-      log.debug({ err: error }, 'could not end the read of the markers');
-    });
+    waking.exec().catch((error) => log.debug({ err: error }, 'could not end the read of the markers'));
   }
 }
+
+// KEYS marker meta
+// ARGV score member
+// returns 1, or 0 if the queue was deleted
+const putBackScript = luaScript<number>(
+  'putBackMarker',
+  2,
+  `if redis.call('EXISTS', KEYS[2]) == 0 then return 0 end
+   redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[2])
+   return 1`,
+);

@@ -107,7 +107,7 @@ const spreadMs = { min: 10, max: 100 };
  *
  * Also leaves each start for a moment to supervisors with more room: the longer, the fuller it is itself.
  *
- * Also pauses between attempts: BullMQ's own loop asks again at once when Redis refuses to hand out a job.
+ * Also pauses after a refusal: BullMQ's own loop would ask again at once.
  */
 class PacedWorker extends Worker {
   readonly #pacing: Pacing;
@@ -118,13 +118,6 @@ class PacedWorker extends Worker {
   constructor(pacing: Pacing, process: (job: Job, token?: string) => Promise<void>, options: WorkerOptions) {
     super(sessionsQueue, process, options, pacing.marker.backend);
     this.#pacing = pacing;
-  }
-
-  /** Between two attempts of the blocking read, BullMQ calls this without a signal, and would wait only a tenth of a second. */
-  override delay(...[ms, aborting]: Parameters<Worker['delay']>): Promise<void> {
-    return aborting === undefined
-      ? pause(ms ?? redisRetryMs, this.#pacing.closing)
-      : super.delay(ms, aborting);
   }
 
   /** BullMQ would take the next job together with the end of this one. */
@@ -153,7 +146,7 @@ class PacedWorker extends Worker {
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {
-    const { closing, permits, marker } = this.#pacing;
+    const { closing, permits } = this.#pacing;
     // BullMQ would take as many jobs as it may before it processes the first.
     if (this.#isTaken) return none;
     await permits.untilAnyFree(closing);
@@ -165,7 +158,6 @@ class PacedWorker extends Worker {
       if (job !== none) {
         this.#isTaken = true;
         permits.take(token);
-        marker.leave();
       }
       return job;
     } catch (error) {

@@ -1,4 +1,5 @@
 import { messageOf } from '../contract/errors.js';
+import { sessionKeys } from '../contract/keys.js';
 import { isStartSettled } from '../contract/state-transitions.js';
 import type { Account, SessionState } from '../contract/status.js';
 import { statusFactsOf } from '../platform/config/config.js';
@@ -94,11 +95,10 @@ export class SessionRun {
     });
     this.#commands = new SessionCommands({
       ...{ redis, markers: options.markers, session, timing, recorder, log },
-      availability: this.#availability,
-      fence: () => this.#publisher.fence,
-      wipedEpoch: () => this.#browser.wipedEpoch,
-      profileId: () => this.#browser.profileId,
+      ...{ availability: this.#availability, fence: () => this.#publisher.fence },
+      ...{ wipedEpoch: () => this.#browser.wipedEpoch, profileId: () => this.#browser.profileId },
       wid: () => this.#publisher.account?.wid ?? null,
+      ...{ lock: { key: sessionKeys(session).lock, token }, isHeld: () => lease.isHeld },
       actUntil: () => Date.now() + timing.giveUpMs - lease.ageMs,
     });
     this.#loop = new IncarnationLoop({
@@ -163,7 +163,7 @@ export class SessionRun {
       await this.#publisher.publish('starting');
       this.#heartbeat.start();
       this.#inBackground(this.#backup.publishInitialStatus(this.#over));
-      this.#inBackground(this.#commands.start());
+      this.#commands.start();
       const decision = await this.#loop.run();
       if (decision !== null) this.#end({ type: 'gave-up', decision });
       return await this.#finish();

@@ -41,20 +41,25 @@ export function batchedScript<Result>(
   );
 
   async function send(redis: StoreConnection, items: readonly Item<Result>[]): Promise<void> {
-    const alone = ({ keys, args, resolve }: Item<Result>) => resolve(single(redis, keys, args));
-    const [first] = items;
-    if (first !== undefined && items.length === 1) return alone(first);
+    const alone = ({ keys, args }: Item<Result>) => single(redis, keys, args);
+    const [first, ...others] = items;
+    if (first === undefined) return;
+    if (others.length === 0) return first.resolve(alone(first));
     try {
       const results = await batch(
         redis,
         items.flatMap(({ keys }) => keys),
         items.flatMap(({ args }) => args),
       );
-      items.forEach((item, i) => {
+      const failed = items.filter((item, i) => {
         const [ran, result] = results[i] ?? [0];
         if (ran === 1) item.resolve(result as Result);
-        else alone(item);
+        return ran !== 1;
       });
+      // If Redis refuses all for now, one more attempt is enough to learn why.
+      if (failed.length === items.length) first.resolve(await alone(first));
+      for (const item of failed)
+        if (item !== first || failed.length < items.length) item.resolve(alone(item));
     } catch (error) {
       for (const { resolve } of items) resolve(Promise.reject(error));
     }
@@ -62,6 +67,7 @@ export function batchedScript<Result>(
 
   const waiting = new WeakMap<StoreConnection, Item<Result>[]>();
   return (redis, keys, args) => {
+    if (keys.length !== keyCount) throw new TypeError(`${name} takes ${keyCount} keys, not ${keys.length}`);
     if (args.length !== argCount)
       throw new TypeError(`${name} takes ${argCount} arguments, not ${args.length}`);
     return new Promise((resolve) => {

@@ -71,8 +71,8 @@ function connect(url: string, options: RedisOptions, log: Logger): Redis {
   };
   const redis = address.kind === 'cluster' ? clusterClient(address, common) : serverClient(address, common);
   addToGroup(redis, group, log);
-  // Each queue of a session adds some.
-  redis.setMaxListeners(0);
+  // Each queue of a session adds some. BullMQ raises the limit with each, and so 0 would not mean that there is none.
+  redis.setMaxListeners(Number.POSITIVE_INFINITY);
   redis.on('error', (error: Error) => group.noteOutage(error, log));
   redis.on('ready', () => group.noteReady());
   setLogOf(redis, log);

@@ -67,7 +67,7 @@ export class RemoteConnection implements StoreConnection {
     script: ScriptDefinition | null = null,
   ): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new Error(closed));
-    const call: RemoteCall = { id: ++this.#lastId, command, args, script };
+    const call = { id: ++this.#lastId, command, args: args.map(copied), script };
     return new Promise((resolve, reject) => {
       this.#pending.set(call.id, { resolve, reject });
       this.#port.postMessage(call);
@@ -85,11 +85,31 @@ export class RemoteConnection implements StoreConnection {
 /** As ioredis says it. */
 const closed = 'Connection is closed.';
 
-/** Carries out the calls of a {@link RemoteConnection} at `redis` until its thread closes the port, or ends. */
+/**
+ * Carries out the calls of a {@link RemoteConnection} at `redis` until its thread closes the port, or ends. While Redis is away, they
+ * wait here: what a thread asked before its end is not carried out after an outage.
+ */
 export function serveRemoteConnection(port: MessagePort, redis: Redis): void {
-  port.on('message', ({ id, ...call }: RemoteCall) => {
+  let isOpen = true;
+  port.on('close', () => {
+    isOpen = false;
+  });
+  let ready: Promise<void> | null = null;
+  // Calls go on in their order: all that wait do so before the next message is read.
+  const untilReady = () => {
+    ready ??= new Promise((resolve) => {
+      redis.once('ready', () => {
+        ready = null;
+        resolve();
+      });
+    });
+    return ready;
+  };
+  port.on('message', async ({ id, ...call }: RemoteCall) => {
+    if (redis.status !== 'ready') await untilReady();
+    if (!isOpen) return;
     carryOut(redis, call).then(
-      (value) => port.postMessage({ id, value } satisfies RemoteReply),
+      (value) => port.postMessage({ id, value: copied(value) } satisfies RemoteReply),
       (error: unknown) =>
         port.postMessage({
           id,
@@ -108,6 +128,11 @@ async function carryOut(redis: Redis, { command, args, script }: Omit<RemoteCall
     redis,
     args.map((arg) => (arg instanceof Uint8Array ? bufferOf(arg) : arg)),
   );
+}
+
+/** A view of bytes would take along all that it is a view of: what else came from Redis at that time. */
+function copied(value: unknown): unknown {
+  return value instanceof Uint8Array ? new Uint8Array(value) : value;
 }
 
 function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

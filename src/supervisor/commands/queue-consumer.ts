@@ -8,15 +8,14 @@ import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../
 import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { redisRetryMs, retryUntilSuccess } from '../../platform/retry.js';
+import { redisRetryMs } from '../../platform/retry.js';
 import { withoutBlockingConnection } from '../worker-backend.js';
 import {
   type CommandQueue,
   quarantineIfWrongType,
+  type RunLock,
   repairAfter,
   requeueActive,
-  requeueAllActive,
-  type TakenJob,
 } from './queue-repair.js';
 import { expireSettled, type Retention } from './settled-jobs.js';
 
@@ -27,13 +26,22 @@ interface QueueConsumerOptions extends Retention {
   readonly hasRoom: (underWay: number) => boolean;
   /** Called in the order of the queue. null: the job is not settled, and goes back to the queue for the next owner. */
   readonly run: (job: Job) => Promise<unknown>;
-  /** The session belongs to this consumer's run, for some seconds at least. */
-  readonly isOwner: () => boolean;
+  readonly lock: RunLock;
+  /** Whether this run has its session still, as far as it knows. If not, no job is taken. */
+  readonly isHeld: () => boolean;
   readonly log: Logger;
 }
 
+/** After these, a command without a reply is sent again. */
+const reconnects = ['ready', '-node'];
+
 const failureReasonMaxBytes = 1_024;
 const drainCheckMs = 100;
+
+interface TakenJob {
+  readonly job: Job;
+  readonly token: string;
+}
 
 /** The lists of a queue at one moment. */
 export interface QueueState {
@@ -54,16 +62,12 @@ export class QueueConsumer {
   readonly #closing = new AbortController();
   /** By job id. Each promise settles once the job is over; none rejects. */
   readonly #underWay = new Map<string, Promise<void>>();
-  /** By job id: those that ended without settling. */
-  readonly #unsettled = new Map<string, TakenJob>();
-  /** A job may have been taken in Redis without arriving here. */
-  #isAnyLost = false;
+  /** A job may be active in Redis that is not under way here: the previous owner's, or one that was lost on its way. */
+  #isAnyLost = true;
   readonly #onReconnect = () => {
     this.#isAnyLost = true;
     this.wake();
   };
-  /** Ids that were active in Redis but unknown here at the last check. */
-  #suspects = new Set<string>();
   #taking: Promise<void> = Promise.resolve();
   #woken: Deferred<void> = deferred();
   #oneOver: Deferred<void> = deferred();
@@ -84,7 +88,8 @@ export class QueueConsumer {
     };
     this.#worker = new Worker(name, null, workerOptions, withoutBlockingConnection);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
-    redis.on('ready', this.#onReconnect);
+    // A cluster tells only that it lost a node.
+    for (const event of reconnects) redis.on(event, this.#onReconnect);
   }
 
   get activeKey(): string {
@@ -105,35 +110,17 @@ export class QueueConsumer {
     this.#woken.resolve();
   }
 
-  /**
-   * Requeues the active jobs of the previous owner in their order, then takes jobs until {@link close}. `activeIds`: the
-   * newest first. Retries what Redis refuses; rejects only once closed.
-   */
-  async start(activeIds: readonly string[]): Promise<void> {
-    const { log } = this.#options;
-    const signal = this.#closing.signal;
-    for (const id of activeIds) {
-      const sentence = 'Redis refused to requeue a command of the previous owner; trying again';
-      await retryUntilSuccess(() => requeueActive(this.#commandQueue, id), { signal, log, sentence });
-    }
+  /** Requeues the active jobs of the previous owner in their order, then takes jobs until {@link close}. */
+  start(): void {
     // Not awaited: it ends with the consumer and retries what Redis refuses.
-    if (!signal.aborted) this.#taking = this.#take();
+    if (!this.#closing.signal.aborted) this.#taking = this.#take();
   }
 
-  /**
-   * Requeues jobs that were lost on the way here: two checks in a row found them active in Redis, but unknown to this
-   * consumer. No other consumer would run them. Resolves to whether any job is suspected: then the next check should be soon.
-   */
-  async recoverLost({ active, waiting }: QueueState): Promise<boolean> {
-    // In case another reader took the marker.
-    if (waiting > 0) this.wake();
-    const unknown = active.filter((id) => !this.#underWay.has(id));
-    for (const id of unknown.filter((id) => this.#suspects.has(id))) {
-      this.#options.log.warn({ jobId: id }, 'a command was lost on its way here; taking it again');
-      await requeueActive(this.#commandQueue, id);
-    }
-    this.#suspects = new Set(unknown);
-    return unknown.length > 0;
+  /** For jobs that were lost on the way here, and for markers that another reader took. Call it from time to time. */
+  look({ active, waiting }: QueueState): void {
+    // One that is being taken right now is under way before anything is requeued.
+    if (active.some((id) => !this.#underWay.has(id))) this.#isAnyLost = true;
+    if (waiting > 0 || this.#isAnyLost) this.wake();
   }
 
   /** Resolves when no job waits or is active, or when `signal` aborts. */
@@ -153,7 +140,7 @@ export class QueueConsumer {
    */
   async close(): Promise<void> {
     this.#closing.abort();
-    this.#options.redis.off('ready', this.#onReconnect);
+    for (const event of reconnects) this.#options.redis.off(event, this.#onReconnect);
     this.wake();
     await withDeadline(this.#end(), 3_000, 'Redis').catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
@@ -165,15 +152,15 @@ export class QueueConsumer {
     const closed = this.#worker.close(true);
     await this.#taking;
     while (this.#underWay.size > 0) await Promise.all(this.#underWay.values());
-    // Of a run that is lost, the next owner requeues them.
-    await this.#requeueUnknown().catch((error) =>
+    // Those of a run that is lost belong to the next owner.
+    await this.#requeueActive().catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),
     );
     await closed;
   }
 
   async #take(): Promise<void> {
-    const { hasRoom, log } = this.#options;
+    const { hasRoom, isHeld, log } = this.#options;
     const closing = this.#closing.signal;
     while (!closing.aborted) {
       if (!hasRoom(this.#underWay.size)) {
@@ -189,8 +176,9 @@ export class QueueConsumer {
         if (this.#isAnyLost) {
           this.#isAnyLost = false;
           // Before the next one is taken: it comes later in the queue.
-          await this.#requeueUnknown();
+          await this.#requeueActive();
         }
+        if (!isHeld()) return;
         const job = await this.#worker.getNextJob(token, { block: false });
         // The connection sends a command again when it is back, so another job may have been taken before this one.
         if (this.#isAnyLost) continue;
@@ -211,7 +199,7 @@ export class QueueConsumer {
   #carryOut(taken: TakenJob): void {
     const id = taken.job.id ?? '';
     const settled = this.#settle(taken)
-      // Stays active in Redis and unknown here: `recoverLost` finds it.
+      // Stays active in Redis and is not under way here: `look` finds it.
       .catch((error) => this.#options.log.debug({ jobId: id, err: error }, 'command not settled'))
       .finally(() => {
         this.#underWay.delete(id);
@@ -220,13 +208,11 @@ export class QueueConsumer {
     this.#underWay.set(id, settled);
   }
 
-  /** Throws the errors of Redis. */
-  #requeueUnknown(): Promise<void> {
-    return requeueAllActive(this.#commandQueue, {
-      isOwner: this.#options.isOwner,
-      isHeld: (id) => this.#underWay.has(id),
-      taken: this.#unsettled,
-    });
+  /** All that are not under way here. Throws the errors of Redis. */
+  async #requeueActive(): Promise<void> {
+    const { lock, log } = this.#options;
+    const jobIds = await requeueActive(this.#commandQueue, lock, this.#underWay.keys());
+    if (jobIds.length > 0) log.debug({ jobIds }, 'commands went back to the front of their queue');
   }
 
   async #settle({ job, token }: TakenJob): Promise<void> {
@@ -239,7 +225,7 @@ export class QueueConsumer {
       await job.moveToFailed(new Error(cutText(messageOf(error), failureReasonMaxBytes)), token);
       return expireSettled(this.#commandQueue, job.id ?? '', this.#options);
     }
-    if (outcome === null) return void this.#unsettled.set(job.id ?? '', { job, token });
+    if (outcome === null) return;
     await job.moveToCompleted(outcome, token, false).catch(async (error) => {
       // This helps the next jobs. This one cannot be settled now: BullMQ removed its lock before it reached the key.
       await quarantineIfWrongType(this.#commandQueue, error);

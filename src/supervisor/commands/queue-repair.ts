@@ -1,10 +1,10 @@
 import { Job, type Queue } from 'bullmq';
 import { queueKeys } from '../../contract/key-types.js';
-import { isDataError, isParseError, isWrongType } from '../../platform/data-errors.js';
+import { isParseError, isWrongType } from '../../platform/data-errors.js';
 import type { Logger } from '../../platform/logger.js';
-import { requeueIfLost } from '../../platform/queues/job-queue.js';
 import type { Redis } from '../../platform/redis/connection.js';
-import { quarantineCopy, quarantineWrongTypes, withQuarantine } from '../../platform/redis/quarantine.js';
+import { luaScript } from '../../platform/redis/lua-script.js';
+import { quarantineCopy, quarantineWrongTypes } from '../../platform/redis/quarantine.js';
 
 /** Repairs one queue of commands: jobs of an owner that is gone, jobs that cannot be read, keys of a wrong type. */
 
@@ -14,56 +14,56 @@ export interface CommandQueue {
   readonly log: Logger;
 }
 
-/** A job, and the token of its lock. */
-export interface TakenJob {
-  readonly job: Job;
+/** The lock of the run whose commands are in the queue. */
+export interface RunLock {
+  readonly key: string;
   readonly token: string;
 }
 
-interface Requeued {
-  /** The session belongs to this run, for some seconds at least. If not, the next owner requeues them. */
-  readonly isOwner: () => boolean;
-  /** The job is carried out here. */
-  readonly isHeld: (id: string) => boolean;
-  /** Jobs that this run was given, by id. */
-  readonly taken: ReadonlyMap<string, TakenJob>;
+/**
+ * Moves the active jobs that are not held to the front of their queue, in their order: those that the previous owner left, and
+ * those that were lost on the way here. Changes nothing if another run has the lock. Returns the ids of the moved jobs. Throws
+ * the errors of Redis.
+ */
+export async function requeueActive(
+  { queue, redis, log }: CommandQueue,
+  { key, token }: RunLock,
+  held: Iterable<string>,
+): Promise<string[]> {
+  const keys = [key, ...['active', 'wait', 'marker'].map((name) => queue.toKey(name))];
+  const [moved, odd] = await requeueActiveScript(redis, keys, [token, queue.toKey(''), ...held]);
+  for (const id of odd) {
+    log.error({ jobId: id }, 'a command has no data that can be read; it is not carried out');
+    await quarantineWrongTypes(redis, [queue.toKey(id)]);
+    await redis.lrem(queue.toKey('active'), 0, id);
+  }
+  return moved;
 }
 
-/**
- * Moves all active jobs that are not held to the front of their queue, in their order: also those that were lost on the way here.
- * Throws the errors of Redis; then the ones that are left are the oldest.
- */
-export async function requeueAllActive(
-  commands: CommandQueue,
-  { isOwner, isHeld, taken }: Requeued,
-): Promise<void> {
-  const { queue, redis } = commands;
-  for (const id of await redis.lrange(queue.toKey('active'), 0, -1)) {
-    if (!isOwner()) return;
-    if (isHeld(id)) continue;
-    const mine = taken.get(id);
-    if (mine === undefined) await requeueActive(commands, id);
-    else await mine.job.moveToWait(mine.token);
-  }
-}
-
-/**
- * Moves an active job to the front of its queue. Call it with the newest job first: that keeps their order. A job that cannot
- * be moved because of its own data is logged and stays active. Throws the errors of Redis.
- */
-export async function requeueActive(commands: CommandQueue, id: string): Promise<void> {
-  const { queue, redis, log } = commands;
-  try {
-    const job = await withQuarantine(redis, [queue.toKey(id)], () => readJob(queue, id));
-    if (job === 'unreadable') await failUnreadable(commands, id);
-    // There is no such job.
-    else if (job === undefined) await redis.lrem(queue.toKey('active'), 0, id);
-    else await moveToFront(commands, job, id);
-  } catch (error) {
-    if (!isDataError(error)) throw error;
-    log.error({ jobId: id, err: error }, 'a command cannot be requeued');
-  }
-}
+// KEYS lock active wait marker
+// ARGV token, prefix of the keys of jobs, ids that are held
+// returns {ids that were moved, ids of jobs that are no hash}; {{}, {}} if the lock has another token
+// BullMQ takes the job at the end of `wait`. Fails before the first write if a key has a wrong type.
+const requeueActiveScript = luaScript<[moved: string[], odd: string[]]>(
+  'requeueActive',
+  4,
+  `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {{}, {}} end
+   redis.call('LLEN', KEYS[3])
+   redis.call('ZCARD', KEYS[4])
+   local held, moved, odd = {}, {}, {}
+   for i = 3, #ARGV do held[ARGV[i]] = true end
+   for _, id in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
+     if not held[id] then
+       if redis.call('TYPE', ARGV[2] .. id).ok == 'hash' then
+         redis.call('RPUSH', KEYS[3], id)
+         redis.call('LREM', KEYS[2], 0, id)
+         moved[#moved + 1] = id
+       else odd[#odd + 1] = id end
+     end
+   end
+   if #moved > 0 then redis.call('ZADD', KEYS[4], 0, '0') end
+   return {moved, odd}`,
+);
 
 /**
  * Repairs what made BullMQ throw `error` instead of handing out a job: fails jobs that cannot be read, and quarantines keys of
@@ -91,18 +91,6 @@ export async function quarantineIfWrongType(
 ): Promise<boolean> {
   if (!isWrongType(error)) return false;
   return (await quarantineWrongTypes(redis, queueKeys(queue.name)).catch(() => 0)) > 0;
-}
-
-/** The token `'0'` makes BullMQ skip the lock, which belongs to the owner that is gone. */
-async function moveToFront(commands: CommandQueue, job: Job, id: string): Promise<void> {
-  try {
-    await job.moveToWait('0');
-  } catch (error) {
-    if (!(await quarantineIfWrongType(commands, error))) throw error;
-    // BullMQ may have removed the job from one list before it failed at the other.
-    const { queue, redis } = commands;
-    if (!(await requeueIfLost(redis, queue.name, id, 'front'))) await job.moveToWait('0');
-  }
 }
 
 async function readJob(queue: Queue, id: string): Promise<Job | 'unreadable' | undefined> {

@@ -6,16 +6,18 @@ import { readsQueue, sendsQueue } from '../../contract/names.js';
 import type { Timing } from '../../contract/timing.js';
 import { abortAfter } from '../../platform/deadline.js';
 import { batchedScript } from '../../platform/redis/batched-script.js';
-import { retryUntilSuccess } from '../../platform/retry.js';
 import { onSharedInterval } from '../../platform/shared-interval.js';
 import type { QueueMarkers } from '../queue-markers.js';
 import { QueueConsumer, type QueueState } from './queue-consumer.js';
+import type { RunLock } from './queue-repair.js';
 import { SessionReads } from './session-reads.js';
 import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 
 interface SessionCommandsOptions extends SessionSendsOptions {
   readonly timing: Timing;
   readonly markers: QueueMarkers;
+  readonly lock: RunLock;
+  readonly isHeld: () => boolean;
 }
 
 const readsAtOnce = 4;
@@ -23,7 +25,7 @@ const readsAtOnce = 4;
 /** Hosts' clocks differ. With this margin, a settled send stays readable for its full age by each of them. */
 const clockMarginMs = 60_000;
 
-/** From one check for lost commands to the next. After one that suspects any, the next one comes one heartbeat later. */
+/** From one check for lost commands to the next. */
 const heartbeatsBetweenChecks = 3;
 
 /**
@@ -38,8 +40,6 @@ export class SessionCommands {
   readonly #sends: QueueConsumer;
   #stopWatching: () => void = () => undefined;
   #isChecking = false;
-  /** The last check found a command that may be lost. */
-  #isAnySuspected = false;
   #closed: Promise<void> | null = null;
 
   constructor(options: SessionCommandsOptions) {
@@ -48,16 +48,15 @@ export class SessionCommands {
     setMaxListeners(0, this.#ending.signal);
     const reads = new SessionReads(options, this.#ending.signal);
     const sends = new SessionSends(options, this.#ending.signal);
-    const isOwner = () => options.actUntil() > Date.now();
     this.#reads = new QueueConsumer({
-      ...{ ...options, isOwner },
+      ...options,
       name: readsQueue(options.session),
       hasRoom: (underWay) => underWay < readsAtOnce,
       retentionMs: settledReadAgeS * 1_000,
       run: (job) => reads.run(job),
     });
     this.#sends = new QueueConsumer({
-      ...{ ...options, isOwner },
+      ...options,
       name: sendsQueue(options.session),
       hasRoom: () => sends.hasRoom,
       retentionMs: settledSendAgeS * 1_000 + clockMarginMs,
@@ -69,20 +68,12 @@ export class SessionCommands {
     });
   }
 
-  /**
-   * Takes commands until {@link close}. Retries what Redis refuses until then: without it the session would take no more
-   * commands in this run. Rejects only once closed.
-   */
-  async start(): Promise<void> {
-    const sentence = 'Redis refused to list the commands; none is taken yet, trying again';
-    const { signal } = this.#ending;
-    const [reads, sends] = await retryUntilSuccess(() => this.#readQueues(), {
-      signal,
-      log: this.#options.log,
-      sentence,
-    });
-    await Promise.all([this.#reads.start(reads.active), this.#sends.start(sends.active)]);
-    if (!signal.aborted) this.#watch();
+  /** Takes commands until {@link close}. */
+  start(): void {
+    if (this.#ending.signal.aborted) return;
+    this.#reads.start();
+    this.#sends.start();
+    this.#watch();
   }
 
   #watch(): void {
@@ -91,7 +82,7 @@ export class SessionCommands {
       markers.watch(consumer.markerKey, () => consumer.wake()),
     );
     const check = (heartbeat: number) => {
-      if (this.#isAnySuspected || heartbeat % heartbeatsBetweenChecks === 0) void this.#checkForLost();
+      if (heartbeat % heartbeatsBetweenChecks === 0) void this.#checkForLost();
     };
     stops.push(onSharedInterval(timing.heartbeatIntervalMs, check));
     this.#stopWatching = () => {
@@ -120,9 +111,8 @@ export class SessionCommands {
     this.#isChecking = true;
     try {
       const [reads, sends] = await this.#readQueues();
-      if (this.#ending.signal.aborted) return;
-      const suspected = await Promise.all([this.#reads.recoverLost(reads), this.#sends.recoverLost(sends)]);
-      this.#isAnySuspected = suspected.includes(true);
+      this.#reads.look(reads);
+      this.#sends.look(sends);
     } catch (error) {
       this.#options.log.debug({ err: error }, 'could not check for lost commands');
     } finally {

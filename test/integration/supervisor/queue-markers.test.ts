@@ -19,7 +19,11 @@ const log = pino({ level: 'silent' });
 const timing = timingSchema.parse({ drainDelayMs: 60_000, socketTimeoutMs: 70_000 });
 const client = connectPatiently(server.url, timing, log);
 
-beforeEach(() => client.flushdb());
+beforeEach(async () => {
+  await client.flushdb();
+  // BullMQ writes it when a queue is opened.
+  for (const queue of [sendsQueue('a'), sessionsQueue]) await client.hset(queueKey(queue, 'meta'), 'v', '1');
+});
 
 after(async () => {
   await disconnect(client);
@@ -115,26 +119,26 @@ test('a marker that is read for a queue that has left goes back to the superviso
     assert.equal(before.told.length, length);
   }));
 
-test('starts are for others from the moment one is taken until the next wait', () =>
+test('starts are for others while a supervisor does not wait for one', () =>
   withSupervisors(2, async (first = {} as Opened, second = {} as Opened) => {
     const [mine, others] = [new StartMarker(first.markers), new StartMarker(second.markers)].map((marker) => {
       const options = { connection: client, prefix: '{wa}' };
-      return { marker, backend: marker.backend(sessionsQueue, options) };
+      return marker.backend(sessionsQueue, options);
     });
     assert.ok(mine && others);
     // The first wait ends at once if the connection became ready since.
-    const wait = mine.backend.waitForJob(60);
+    const wait = mine.waitForJob(60);
     await client.zadd(startMarker, 0, '0');
     assert.deepEqual(await wait, { member: '0', score: 0 });
-    mine.marker.leave();
-    const other = others.backend.waitForJob(60);
+    // The first one reads this marker, but does not wait any more.
+    const other = others.waitForJob(60);
     await client.zadd(startMarker, 0, '0');
     assert.deepEqual(await other, { member: '0', score: 0 });
     // A wait ends by itself, and when the worker closes.
-    assert.equal(await mine.backend.waitForJob(0.01), null);
-    const last = mine.backend.waitForJob(60);
+    assert.equal(await mine.waitForJob(0.01), null);
+    const last = mine.waitForJob(60);
     await pause(1);
-    await mine.backend.disconnectBlocking();
+    await mine.disconnectBlocking();
     assert.equal(await last, null);
   }));
 
@@ -146,4 +150,21 @@ test('queues are told of again when the connection is back, since a marker may b
     const before = a.told.length;
     await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await eventually(() => a.told.length > before);
+  }));
+
+test('the marker of a deleted queue is not put back', () =>
+  withSupervisors(1, async ({ markers } = {} as Opened) => {
+    const a = counter();
+    const stop = markers.watch(markerOf('a'), a.listener);
+    await eventually(async () => (await blocked()) === 1);
+    stop();
+    await client.del(queueKey(sendsQueue('a'), 'meta'));
+    await client.zadd(markerOf('a'), 0, '0');
+    // Its next read has no queue, so none begins.
+    await eventually(async () => (await blocked()) === 0);
+    const b = counter();
+    markers.watch(markerOf('b'), b.listener);
+    await client.zadd(markerOf('b'), 0, '0');
+    await eventually(() => b.told.length > 0);
+    assert.equal(await client.exists(markerOf('a')), 0);
   }));

@@ -60,13 +60,18 @@ describe('the check for lost sessions', () => {
   });
 
   it('leaves it to the supervisor that has started it again meanwhile', async (t) => {
-    const exists = t.mock.method(redis, 'exists', async () => {
-      exists.mock.restore();
+    // So that the connection has the script as a method.
+    await redis.set(heartbeat, 'live');
+    await checkWith(20, true);
+    await redis.del(heartbeat);
+    const scripts = redis as unknown as { holdline_readStanding(): Promise<[number, string]> };
+    const read = t.mock.method(scripts, 'holdline_readStanding', async (): Promise<[number, string]> => {
+      read.mock.restore();
       await redis.set(heartbeat, 'live');
-      return 0;
+      return [0, ''];
     });
     assert.equal(await checkWith(20, true), true);
-    assert.equal(exists.mock.callCount(), 1);
+    assert.equal(read.mock.callCount(), 1);
     assert.equal(await redis.exists(job), 0);
   });
 

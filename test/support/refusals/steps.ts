@@ -93,14 +93,14 @@ export const steps: readonly RefusedStep[] = [
   },
   {
     name: "a new run's first check of its commands",
-    requests: named('holdline_readQueues'),
+    requests: named('holdline_requeueActive'),
     trigger: triggers.ownerDies,
     expect: anotherRun,
     errors: first('READONLY'),
   },
   {
     name: 'the return of commands that the previous owner left unfinished',
-    requests: onQueue('moveJobFromActiveToWait', 'sends'),
+    requests: named('holdline_requeueActive'),
     trigger: triggers.ownerDiesSending,
     expect: anotherRun,
     errors: first('READONLY'),

@@ -32,6 +32,8 @@ interface Stage {
   waiting(): Promise<string[]>;
 }
 
+const lock = '{wa}:sessions:s-t:lock';
+
 async function withConsumer(name: string, work: (stage: Stage) => Promise<void>): Promise<void> {
   const log = pino({ level: 'silent' });
   const redis = connectPatiently(server.url, { socketTimeoutMs: 5_000 }, log);
@@ -41,7 +43,8 @@ async function withConsumer(name: string, work: (stage: Stage) => Promise<void>)
   const consumer = new QueueConsumer({
     ...{ redis, name, log, retentionMs: 60_000 },
     hasRoom: () => true,
-    isOwner: () => true,
+    lock: { key: lock, token: 'ours' },
+    isHeld: () => true,
     run: (job: Job) => {
       taken.push(job.name);
       const ending = deferred<null>();
@@ -50,6 +53,7 @@ async function withConsumer(name: string, work: (stage: Stage) => Promise<void>)
     },
   });
   try {
+    await redis.set(lock, 'ours');
     await work({
       ...{ redis, queue, consumer, taken },
       end: (job) => ends.get(job)?.resolve(null),
@@ -75,7 +79,7 @@ test('jobs that do not settle go back to the queue in its order, whichever ends 
   withConsumer('sends-order', async ({ queue, consumer, taken, end, waiting }) => {
     const names = ['one', 'two', 'three', 'four'];
     for (const name of names) await queue.add(name, {});
-    await consumer.start([]);
+    consumer.start();
     await eventually(() => taken.length === names.length);
     const closed = consumer.close();
     for (const name of ['three', 'four', 'two', 'one']) {
@@ -90,7 +94,7 @@ test('jobs that do not settle go back to the queue in its order, whichever ends 
 test('a job that was lost on its way is taken before later ones, once the connection is back', () =>
   withConsumer('sends-lost', async ({ redis, queue, consumer, taken, loseNext }) => {
     await queue.add('one', {});
-    await consumer.start([]);
+    consumer.start();
     await eventually(() => taken.length === 1);
     await queue.add('two', {});
     await loseNext();
@@ -106,7 +110,7 @@ test('a job that was lost on its way is taken before later ones, once the connec
 test('a job that was lost on its way goes back to the queue in its order when its consumer closes', () =>
   withConsumer('sends-end', async ({ queue, consumer, taken, end, loseNext, waiting }) => {
     for (const name of ['one', 'two']) await queue.add(name, {});
-    await consumer.start([]);
+    consumer.start();
     await eventually(() => taken.length === 2);
     for (const name of ['three', 'four']) await queue.add(name, {});
     await loseNext();
@@ -114,4 +118,39 @@ test('a job that was lost on its way goes back to the queue in its order when it
     await consumer.close();
     assert.deepEqual(await waiting(), ['one', 'two', 'three', 'four']);
     assert.deepEqual(taken, ['one', 'two']);
+  }));
+
+test('the jobs of a run that has lost its session are left to the next owner', () =>
+  withConsumer('sends-lost-run', async ({ redis, queue, consumer, taken, end, waiting }) => {
+    await queue.add('one', {});
+    consumer.start();
+    await eventually(() => taken.length === 1);
+    await redis.set(lock, 'another');
+    end('one');
+    await consumer.close();
+    assert.deepEqual(await waiting(), []);
+    assert.equal((await queue.getJobs(['active'])).length, 1);
+  }));
+
+test('a job that was lost while the connection stayed is taken before those that wait behind it', () =>
+  withConsumer('sends-look', async ({ redis, queue, consumer, taken, loseNext }) => {
+    consumer.start();
+    await queue.add('one', {});
+    await loseNext();
+    await queue.add('two', {});
+    const active = await redis.lrange(consumer.activeKey, 0, -1);
+    consumer.look({ active, waiting: 1 });
+    await eventually(() => taken.length === 2);
+    assert.deepEqual(taken, ['one', 'two']);
+  }));
+
+test('a job without data is not carried out, and costs only itself', () =>
+  withConsumer('sends-odd', async ({ redis, queue, consumer, taken }) => {
+    for (const name of ['one', 'two']) await queue.add(name, {});
+    await redis.lpush(consumer.activeKey, 'm-missing', 'm-odd');
+    await redis.set(queue.toKey('m-odd'), 'no hash');
+    consumer.start();
+    await eventually(() => taken.length === 2);
+    assert.deepEqual(taken, ['one', 'two']);
+    assert.equal((await redis.lrange(consumer.activeKey, 0, -1)).length, 2);
   }));

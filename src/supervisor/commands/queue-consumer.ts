@@ -64,6 +64,8 @@ export class QueueConsumer {
   readonly #underWay = new Map<string, Promise<void>>();
   /** A job may be active in Redis that is not under way here: the previous owner's, or one that was lost on its way. */
   #isAnyLost = true;
+  /** The active jobs of the previous owner were requeued. */
+  #hasBegun = false;
   readonly #onReconnect = () => {
     this.#isAnyLost = true;
     this.wake();
@@ -212,7 +214,11 @@ export class QueueConsumer {
   async #requeueActive(): Promise<void> {
     const { lock, log } = this.#options;
     const jobIds = await requeueActive(this.#commandQueue, lock, this.#underWay.keys());
-    if (jobIds.length > 0) log.debug({ jobIds }, 'commands went back to the front of their queue');
+    const wereTakenHere = this.#hasBegun && !this.#closing.signal.aborted;
+    this.#hasBegun = true;
+    if (jobIds.length === 0) return;
+    if (wereTakenHere) log.warn({ jobIds }, 'a command was lost on its way here; taking it again');
+    else log.debug({ jobIds }, 'commands went back to the front of their queue');
   }
 
   async #settle({ job, token }: TakenJob): Promise<void> {

@@ -16,12 +16,12 @@ RUN npx tsc -p tsconfig.json \
  && rm -rf node_modules/typescript node_modules/@typescript
 
 FROM ${NODE_IMAGE}
-# chromium, or shell: its headless shell (docs/memory.md).
-ARG BROWSER=chromium
+# chromium, or shell: its headless shell (docs/memory.md). Empty: chromium, and WHATSAPP_BROWSER counts as not set.
+ARG BROWSER=
 # Leaves out 250 MB that a browser without a window and a GPU never opens. The role all starts a Redis of its own, hence
 # redis-server.
 RUN case "$BROWSER" in \
-      chromium) browser=chromium ;; \
+      '' | chromium) browser=chromium ;; \
       shell) browser=chromium-headless-shell ;; \
       *) echo "BROWSER is '$BROWSER'; it must be chromium or shell" >&2; exit 1 ;; \
     esac \

@@ -325,6 +325,9 @@ give_up() {
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   read_env_file WHATSAPP_INSTALL WHATSAPP_CHROME_EXECUTABLE WHATSAPP_BROWSER
+  configured=${WHATSAPP_CHROME_EXECUTABLE:-}
   prepare test
+  # What was found for the tests may be of another kind than what the supervisor needs.
+  WHATSAPP_CHROME_EXECUTABLE=$configured
   prepare supervisor
 fi

@@ -8,7 +8,7 @@ import type { Origin } from './contents.js';
 import { environmentFileOf } from './environment-file.js';
 import { type OpenedRedis, withRedisOfStoppedProduct } from './open-redis.js';
 import { readBackup, type UnpackedSession } from './read-backup.js';
-import { type RestoredSession, restoreOne } from './restore-one.js';
+import { NoLoginNowError, type RestoredSession, restoreOne } from './restore-one.js';
 import { type RestoredKeys, restoreKeys } from './saved-keys.js';
 import { withWorkFolder } from './work-folder.js';
 
@@ -42,16 +42,18 @@ export function restoreBackup(options: RestoreOptions, signal: AbortSignal): Pro
       const { redis } = opened;
       await refuseWhileSupervised(redis);
       const fences = await fencesOfFree(opened, sessions, options);
+      // First, because they are only added: if that fails, no session has changed, and the restore can be repeated.
+      const restoredKeys = keys && (await restoreKeys(redis, keys));
       const restored: RestoredSession[] = [];
       for (const each of sessions) {
         try {
           const fence = fences.get(each.saved.session) ?? null;
           restored.push(await restoreOne({ ...opened, config }, each, fence, signal));
         } catch (error) {
-          throw described(error, each, restored);
+          throw sessions.length === 1 ? error : described(error, each, restored);
         }
       }
-      return { origin, sessions: restored, keys: keys && (await restoreKeys(redis, keys)) };
+      return { origin, sessions: restored, keys: restoredKeys };
     });
   });
 }
@@ -84,16 +86,23 @@ async function fencesOfFree(
   return fences;
 }
 
-/** Of several sessions, it says which are restored. */
+/** Of several sessions, it says which are restored, and what became of the one that failed. */
 function described(
   error: unknown,
   { saved: { session } }: UnpackedSession,
   before: readonly RestoredSession[],
 ): unknown {
-  if (before.length === 0) return error;
   const names = before.map(({ saved }) => saved.session).join(', ');
+  const done =
+    before.length === 0
+      ? 'no session is restored'
+      : `only ${names} ${before.length === 1 ? 'is' : 'are'} restored`;
+  const failed =
+    error instanceof NoLoginNowError
+      ? `${session} has no login now (${error.why})`
+      : `${session} is not restored (${messageOf(error)})`;
   return new OperatorError(
-    `only ${names} ${before.length === 1 ? 'is' : 'are'} restored, and not ${session} (${messageOf(error)}) nor what comes after it: restore again with --replace`,
+    `${done}; ${failed}, and what comes after it is as it was: restore again${before.length === 0 ? '' : ' with --replace'}`,
     { cause: error },
   );
 }

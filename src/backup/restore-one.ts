@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { OperatorError } from '../contract/errors.js';
+import { messageOf, OperatorError } from '../contract/errors.js';
 import { unconfigured } from '../contract/session-record.js';
 import { accountSchema, composeStatus, type Fence, neverStarted } from '../contract/status.js';
 import { type Config, statusFactsOf } from '../platform/config/config.js';
@@ -30,6 +30,16 @@ export interface RestoredSession {
   readonly lacksProxyKey: boolean;
 }
 
+/** A restore of the session failed after it had logged the session out. */
+export class NoLoginNowError extends OperatorError {
+  readonly why: string;
+
+  constructor(session: string, why: string, cause: unknown) {
+    super(`the session ${session} has no login now (${why}): restore again`, { cause });
+    this.why = why;
+  }
+}
+
 type Target = OpenedRedis & { readonly config: Config };
 
 const onBound = () => undefined;
@@ -55,6 +65,7 @@ export async function restoreOne(
   return withRestoreLock(redis, session, signal, async (held) => {
     const epoch = await endFormerLogin(redis, session, fence, config);
     try {
+      await clearUnsentMessages(redis, session);
       const lacksProxyKey = await register(target, saved);
       const restored = await restoreSession(redis, saved, dir, held);
       held.throwIfAborted();
@@ -63,13 +74,7 @@ export async function restoreOne(
       const profileDir = await placeLogin(join(dir, files.login), place, held);
       return { saved, ...restored, profileDir, lacksProxyKey };
     } catch (error) {
-      if (!signal.aborted) throw error;
-      throw new OperatorError(
-        `aborted in the middle: the session ${session} has no login now; restore again`,
-        {
-          cause: error,
-        },
-      );
+      throw new NoLoginNowError(session, signal.aborted ? 'aborted in the middle' : messageOf(error), error);
     }
   });
 }
@@ -105,7 +110,6 @@ async function endFormerLogin(
     intent: { id: randomUUID(), kind: 'logout' },
   });
   if (!hasEnded) throw new OperatorError('the session was changed during the restore: restore again');
-  await clearUnsentMessages(redis, session);
   return epoch;
 }
 

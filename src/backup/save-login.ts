@@ -27,12 +27,30 @@ interface LoginPlaces {
 /** Nothing is missing: nobody has linked the session, or it was logged out. */
 export class NoLoginError extends OperatorError {}
 
+/** The copy may be of two states of the login. */
+class StartedMeanwhileError extends OperatorError {
+  constructor(cause: unknown) {
+    super('the session was started during the backup: make the backup again', { cause });
+  }
+}
+
 /**
  * Copies the session's newest login into `dir`, a new directory in `authDir`: from the profile here if no run uses it, otherwise
  * from the newest good snapshot in Redis. Resolves to the time at which the login was read. Throws an {@link OperatorError} if
- * there is none that can be copied: a {@link NoLoginError} if Redis knows of no account either.
+ * there is none that can be copied: a {@link NoLoginError} if nothing shows that there ever was one.
  */
 export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await saveLoginOnce(places, dir, signal);
+  } catch (error) {
+    if (!(error instanceof StartedMeanwhileError)) throw error;
+    // Most often there is a snapshot of the run that has begun, or of the one before it.
+    await rm(dir, { recursive: true, force: true });
+    return saveLoginOnce(places, dir, signal);
+  }
+}
+
+async function saveLoginOnce(places: LoginPlaces, dir: string, signal: AbortSignal): Promise<string> {
   const { redis, session, authDir, snapshots } = places;
   const run = await readRun(redis, session);
   const found = await snapshots.find(run.wipedEpoch);
@@ -43,17 +61,22 @@ export async function saveLogin(places: LoginPlaces, dir: string, signal: AbortS
     note !== null && (newest === undefined || note.epoch >= newest.manifest.header.epoch);
 
   await mkdir(dir, { mode: 0o700 });
-  if (isProfileNewer && !run.isRunning && !(await isProfileInUse(profile.dir))) {
-    await copyProfile(profile, note, dir, signal);
+  const isInUse = await isProfileInUse(profile.dir);
+  if (isProfileNewer && !run.isRunning && !isInUse) {
+    const failure = await copyProfile(profile, note, dir, signal).then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
+    signal.throwIfAborted();
     const now = await readRun(redis, session);
-    if (now.isRunning || now.fence !== run.fence) {
-      throw new OperatorError('the session was started during the backup: make the backup again');
-    }
+    if (now.isRunning || now.fence !== run.fence) throw new StartedMeanwhileError(failure?.error);
+    if (failure !== null) throw failure.error;
     return new Date().toISOString();
   }
   const takenAt = await fetchSnapshot(snapshots, found, dir, signal);
   if (takenAt !== null) return takenAt;
-  throw whyNoLogin(found, { ...run, hasProfile: note !== null, hasKey: snapshots.hasKey });
+  const profileDir = note === null ? null : profile.dir;
+  throw whyNoLogin(found, { ...run, profileDir, isInUse, hasKey: snapshots.hasKey });
 }
 
 interface RunInRedis {
@@ -124,13 +147,15 @@ async function fetchSnapshot(
 }
 
 interface Whereabouts extends Pick<RunInRedis, 'isRunning' | 'wid'> {
-  readonly hasProfile: boolean;
+  /** The profile here, if it has a login. */
+  readonly profileDir: string | null;
+  readonly isInUse: boolean;
   readonly hasKey: boolean;
 }
 
 function whyNoLogin(
   found: readonly FoundSnapshot[],
-  { isRunning, wid, hasProfile, hasKey }: Whereabouts,
+  { isRunning, wid, profileDir, isInUse, hasKey }: Whereabouts,
 ): OperatorError {
   const sealed = found.find((snapshot) => snapshot.type === 'unreadable');
   if (sealed?.type === 'unreadable') {
@@ -138,13 +163,19 @@ function whyNoLogin(
       `the login in Redis is encrypted with another key: set the WHATSAPP_CREDENTIALS_KEY of the supervisors (key id ${sealed.manifest.header.keyId})`,
     );
   }
-  if (isRunning && hasProfile) {
+  if (isRunning && profileDir !== null) {
     return new OperatorError(
       'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY',
     );
   }
+  if (profileDir !== null && isInUse) {
+    return new OperatorError(
+      `the login in ${profileDir} cannot be read while a browser uses it, and Redis has no good copy: stop the Holdline that runs it, and make the backup again`,
+    );
+  }
   if (found.length > 0) {
-    return new OperatorError('the copies of the login in Redis are damaged, and there is no other here');
+    const others = profileDir === null ? 'there is no other here' : `the login in ${profileDir} is older`;
+    return new OperatorError(`the copies of the login in Redis are damaged, and ${others}`);
   }
   if (wid !== null) {
     return new OperatorError(

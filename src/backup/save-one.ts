@@ -1,15 +1,15 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldlineError, messageOf } from '../contract/errors.js';
-import { isUnreadable, type SessionRecord } from '../contract/session-record.js';
+import { isUnreadable } from '../contract/session-record.js';
 import type { Config } from '../platform/config/config.js';
-import { isWrongType } from '../platform/data-errors.js';
+import { isRedisOutage, isWrongType } from '../platform/data-errors.js';
 import { findSessions } from '../platform/store/session-register.js';
 import { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { files, type OneManifest, type SavedSession } from './contents.js';
 import type { OpenedRedis } from './open-redis.js';
 import { NoLoginError, saveLogin } from './save-login.js';
-import { saveSession } from './save-session.js';
+import { noData, saveNoData, saveSession } from './save-session.js';
 
 type Source = OpenedRedis & Pick<Config, 'authDir'>;
 
@@ -23,12 +23,20 @@ export async function saveOne(
   signal: AbortSignal,
 ): Promise<SavedLogin | null> {
   const [record = null] = await findSessions(source.redis, [session]);
-  return record && saveWithLogin(source, session, record, dir, signal);
+  if (record === null) return null;
+  const loginAt = await loginOf(source, session, dir, signal);
+  return {
+    session,
+    record,
+    loginAt,
+    problem: null,
+    ...(await saveSession(source.redis, session, dir, signal)),
+  };
 }
 
 /**
- * The same into a new folder, for a backup of all: a session that was never linked, or whose login or data cannot be read, is
- * saved with its configuration only. The result says what is missing.
+ * The same into a new folder, for a backup of all: a session that was never linked, or whose login cannot be read, is saved with
+ * its configuration only, and one whose data cannot be read with its login. The result says what is missing.
  */
 export async function saveWhatCanBeSaved(
   source: Source,
@@ -39,38 +47,49 @@ export async function saveWhatCanBeSaved(
   const [record = null] = await findSessions(source.redis, [session]);
   if (record === null) return null;
   await mkdir(folder, { mode: 0o700 });
-  try {
-    const saved = await saveWithLogin(source, session, record, folder, signal);
-    return isUnreadable(record) ? { ...saved, problem: recordProblem } : saved;
-  } catch (error) {
+  const problems = isUnreadable(record) ? [recordProblem] : [];
+  const result = (loginAt: string | null, data: Pick<SavedSession, 'counts' | 'wid'>) => ({
+    ...{ session, record, loginAt, problem: problems.length === 0 ? null : problems.join('; ') },
+    ...data,
+  });
+  const note = (error: unknown, prefix = '') => {
     if (signal.aborted || !isOfSession(error)) throw error;
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { mode: 0o700 });
-    const isComplete = error instanceof NoLoginError && !isUnreadable(record);
-    const problem = error instanceof NoLoginError ? recordProblem : messageOf(error);
-    const counts = { settledSends: 0, unsettledSends: 0, events: 0 };
-    return { session, record, loginAt: null, problem: isComplete ? null : problem, wid: null, counts };
+    if (!(error instanceof NoLoginError)) problems.push(`${prefix}${messageOf(error)}`);
+  };
+  let loginAt: string;
+  try {
+    loginAt = await loginOf(source, session, folder, signal);
+  } catch (error) {
+    note(error);
+    await rm(join(folder, files.login), { recursive: true, force: true });
+    return result(null, noData);
+  }
+  try {
+    return result(loginAt, await saveSession(source.redis, session, folder, signal));
+  } catch (error) {
+    note(error, 'its sends, events and numbers cannot be read: ');
+    return result(loginAt, await saveNoData(folder));
   }
 }
 
 const recordProblem =
   'what is configured of it cannot be read: PUT the session again, with its proxy if it has one';
 
-async function saveWithLogin(
+/** Returns when the login was read. */
+function loginOf(
   { redis, keys, authDir }: Source,
   session: string,
-  record: SessionRecord,
   dir: string,
   signal: AbortSignal,
-): Promise<SavedLogin> {
+): Promise<string> {
   const snapshots = new SnapshotStore({ redis, session, keys, onBound: () => undefined });
-  const loginAt = await saveLogin({ redis, session, authDir, snapshots }, join(dir, files.login), signal);
-  return { session, record, loginAt, problem: null, ...(await saveSession(redis, session, dir, signal)) };
+  return saveLogin({ redis, session, authDir, snapshots }, join(dir, files.login), signal);
 }
 
 /** Whether the error is about the data of one session. With a full disk, or without Redis, no other session can be saved either. */
 function isOfSession(error: unknown): boolean {
   if (error instanceof HoldlineError || isWrongType(error)) return true;
+  if (error instanceof Error && error.name === 'ReplyError') return !isRedisOutage(error);
   const { syscall, code } = error as NodeJS.ErrnoException;
   return syscall !== undefined && /^(EACCES|EPERM|EIO|ENOENT|EISDIR|ENOTDIR)$/.test(code ?? '');
 }

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SendOutcome, sendOutcomeSchema } from '../contract/command-jobs.js';
 import { parseAs, parseJson } from '../contract/json.js';
@@ -50,6 +51,20 @@ export async function saveSession(
     }
   }
 }
+
+/** The same without data, in place of what is there. */
+export async function saveNoData(dir: string): Promise<Pick<SavedSession, 'counts' | 'wid'>> {
+  for (const [name, content] of [
+    [files.sends, ''],
+    [files.events, ''],
+    [files.numbers, '{}'],
+  ] as const) {
+    await writeFile(join(dir, name), content, { mode: 0o600 });
+  }
+  return noData;
+}
+
+export const noData = { wid: null, counts: { settledSends: 0, unsettledSends: 0, events: 0 } } as const;
 
 async function* readSends(redis: Redis, session: string, signal: AbortSignal): AsyncGenerator<SavedSend[]> {
   const lists = ['wait', 'active', 'paused', 'completed', 'failed'];

@@ -6,7 +6,7 @@ import { type Identity, identityOf } from './identity-override.js';
 
 type Settings = Pick<
   BrowserOptions,
-  'executable' | 'headless' | 'identity' | 'extraArgs' | 'environment' | 'timing'
+  'executable' | 'headless' | 'identity' | 'warn' | 'extraArgs' | 'environment' | 'timing'
 >;
 
 type RelevantConfig = Pick<
@@ -47,7 +47,7 @@ export async function browserSettings(
   };
   // The shell knows no other mode.
   const headless = config.headless && browser !== 'shell';
-  return { executable: chromeExecutable, headless, identity, extraArgs, environment, timing };
+  return { executable: chromeExecutable, headless, identity, warn, extraArgs, environment, timing };
 }
 
 /**

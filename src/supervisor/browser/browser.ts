@@ -22,7 +22,9 @@ export interface BrowserOptions {
   readonly profileDir: string;
   readonly headless: boolean;
   /** What it says of itself in place of its own words; null: these are right. */
-  readonly identity?: Identity | null;
+  readonly identity: Identity | null;
+  /** Told once if a page or worker did not take the identity. */
+  readonly warn: (message: string) => void;
   readonly extraArgs: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
   /** null: as `extraArgs` say. */
@@ -54,16 +56,7 @@ export function endlessLease(): BrowserLease {
 
 /** Starts Chromium in its own process group, with a watchdog. When it rejects (`browser_failed_to_start`), no process is left. */
 export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
-  const {
-    executable,
-    profileDir,
-    headless,
-    identity = null,
-    extraArgs,
-    proxy = null,
-    timing,
-    abandon,
-  } = options;
+  const { executable, profileDir, headless, extraArgs, proxy = null, timing, abandon } = options;
   if (abandon.aborted || !options.lease.isHeld) throw failure('the browser is not needed any more');
   const extra = proxy === null ? extraArgs : withProxy(extraArgs, proxy.server);
   const child = spawn(executable, chromeFlags({ profileDir, headless, extra }), {
@@ -77,7 +70,7 @@ export async function launchBrowser(options: BrowserOptions): Promise<Browser> {
       cause: error,
     });
   }
-  const browser = new Browser(child, child.pid, timing.guardTimeoutMs, options.lease, proxy, identity);
+  const browser = new Browser(child, child.pid, options);
   const giveUp = () => void browser.kill();
   abandon.addEventListener('abort', giveUp, { once: true });
   try {
@@ -110,11 +103,9 @@ export class Browser {
   constructor(
     child: ChildProcess,
     pid: number,
-    guardTimeoutMs: number,
-    lease: BrowserLease,
-    proxy: BrowserProxy | null,
-    identity: Identity | null,
+    options: Pick<BrowserOptions, 'timing' | 'lease' | 'proxy' | 'identity' | 'warn'>,
   ) {
+    const { lease, proxy = null } = options;
     this.#child = child;
     this.pid = pid;
     this.proxy = proxy;
@@ -122,7 +113,7 @@ export class Browser {
     this.#watchdog = new ProcessWatchdog(
       'the browser',
       pid,
-      guardTimeoutMs,
+      options.timing.guardTimeoutMs,
       () => lease.ageMs,
       (why) => {
         this.#watchdogFailure = why;
@@ -142,7 +133,7 @@ export class Browser {
         resolve(this.#onExit(code, signal));
       });
     });
-    this.started = this.#untilStarted(identity);
+    this.started = this.#untilStarted(options);
     this.started.catch(() => {});
   }
 
@@ -195,7 +186,7 @@ export class Browser {
     return signal === null ? `exit code ${code}` : `signal ${signal}`;
   }
 
-  async #untilStarted(identity: Identity | null): Promise<void> {
+  async #untilStarted({ identity, warn }: Pick<BrowserOptions, 'identity' | 'warn'>): Promise<void> {
     const stderr = this.#child.stderr as Readable;
     const lines = createInterface({ input: stderr });
     lines.on('line', (line) => {
@@ -212,7 +203,7 @@ export class Browser {
     const answered = this.#pipe
       .command('Browser.getVersion', {})
       .then(() => login && authenticateToProxy(this.#pipe, login))
-      .then(() => identity && overrideIdentity(this.#pipe, identity))
+      .then(() => identity && overrideIdentity(this.#pipe, identity, warn))
       .catch(() => died);
     await Promise.race([answered, died]);
     lines.close();

@@ -18,11 +18,17 @@ type Result = Readonly<Record<string, unknown>>;
 interface Answer {
   readonly result?: Result;
   readonly error?: { readonly message: string };
+  readonly isGone?: boolean;
 }
 
-const gone: Answer = { error: { message: 'the browser is gone' } };
+const gone: Answer = { error: { message: 'the browser is gone' }, isGone: true };
 
-const crashed: Answer = { error: { message: 'the page has crashed' } };
+const crashed: Answer = { error: { message: 'the page has crashed' }, isGone: true };
+
+const detached: Answer = { error: { message: 'the page or worker is gone' }, isGone: true };
+
+/** What a command was sent to does not exist any more. */
+export class TargetGoneError extends Error {}
 
 /** A command of the supervisor itself that waits for its answer. */
 interface Call {
@@ -76,8 +82,8 @@ export class DebuggingPipe {
     if (this.#isClosed) answered.resolve(gone);
     else this.#write(JSON.stringify({ id, method, params, sessionId: session }));
     try {
-      const { result = {}, error } = await unlessAborted(answered.promise, signal);
-      if (error !== undefined) throw new Error(`${method}: ${error.message}`);
+      const { result = {}, error, isGone } = await unlessAborted(answered.promise, signal);
+      if (error !== undefined) throw new (isGone ? TargetGoneError : Error)(`${method}: ${error.message}`);
       return result;
     } finally {
       this.#calls.delete(id);
@@ -150,6 +156,8 @@ export class DebuggingPipe {
     const method = this.#listeners.size === 0 ? undefined : /^\{"method":"([\w.]+)"/.exec(message)?.[1];
     const listener = method === undefined ? undefined : this.#listeners.get(method);
     if (listener !== undefined) listener((JSON.parse(message) as { params: Result }).params, session);
+    if (this.#calls.size > 0 && message.startsWith('{"method":"Target.detachedFromTarget"'))
+      this.#onDetached(JSON.parse(message) as { params: { sessionId: string } });
     const calls = [...this.#calls].filter(([, call]) => call.session === session);
     if (calls.length === 0) return;
     const answer = JSON.parse(message) as Answer & { readonly id?: number; readonly method?: string };
@@ -158,6 +166,12 @@ export class DebuggingPipe {
       if (isCrash) answered.resolve(crashed);
       else if (id === answer.id) answered.resolve(answer);
     }
+  }
+
+  /** No answer comes to what was asked in this session. */
+  #onDetached({ params: { sessionId } }: { readonly params: { readonly sessionId: string } }): void {
+    for (const { session, answered } of this.#calls.values())
+      if (session === sessionId) answered.resolve(detached);
   }
 
   #close(): void {

@@ -1,4 +1,5 @@
-import type { DebuggingPipe } from './debugging-pipe.js';
+import { messageOf } from '../../contract/errors.js';
+import { type DebuggingPipe, TargetGoneError } from './debugging-pipe.js';
 
 /** What a browser says of itself: parameters of `Emulation.setUserAgentOverride`. */
 export interface Identity {
@@ -11,6 +12,7 @@ export interface Identity {
 interface Attached {
   readonly sessionId: string;
   readonly targetInfo: { readonly type: string };
+  readonly waitingForDebugger: boolean;
 }
 
 const platformNames: Readonly<Record<string, string>> = {
@@ -44,11 +46,13 @@ export function identityOf(options: {
 
 /**
  * Gives every page, frame and worker of a browser this identity before its first script runs and its first request is sent. The
- * headless shell needs it: it adds HeadlessChrome to its client hints, and no argument prevents that.
+ * headless shell needs it: it adds HeadlessChrome to its client hints, and no argument prevents that. `warn`: told at the first one
+ * that does not take it.
  */
 export async function overrideIdentity(
   pipe: Pick<DebuggingPipe, 'command' | 'on'>,
   identity: Identity,
+  warn: (message: string) => void,
 ): Promise<void> {
   const attach = (session?: string) =>
     pipe.command(
@@ -62,18 +66,23 @@ export async function overrideIdentity(
       undefined,
       session,
     );
+  let [isBeginning, hasWarned] = [true, false];
+  const onFailed = (error: unknown) => {
+    if (hasWarned || error instanceof TargetGoneError) return;
+    hasWarned = true;
+    warn(`a page or worker may call itself HeadlessChrome: ${messageOf(error)}`);
+  };
   pipe.on('Target.attachedToTarget', (event) => {
-    const { sessionId, targetInfo } = event as unknown as Attached;
-    if (!types.includes(targetInfo.type)) return;
-    // In this order, without waiting. Each may fail: the target may be gone.
-    const done = [
-      pipe.command('Emulation.setUserAgentOverride', identity, undefined, sessionId),
-      attach(sessionId),
-      pipe.command('Runtime.runIfWaitingForDebugger', {}, undefined, sessionId),
-    ];
-    for (const each of done) each.catch(() => undefined);
+    const { sessionId, targetInfo, waitingForDebugger } = event as unknown as Attached;
+    // Later, one that does not wait has this identity already, and is attached once more.
+    if (!types.includes(targetInfo.type) || !(waitingForDebugger || isBeginning)) return;
+    // In this order, without waiting.
+    pipe.command('Emulation.setUserAgentOverride', identity, undefined, sessionId).catch(onFailed);
+    attach(sessionId).catch(() => undefined);
+    pipe.command('Runtime.runIfWaitingForDebugger', {}, undefined, sessionId).catch(() => undefined);
   });
   await attach();
+  isBeginning = false;
 }
 
 /** The brands of Chromium, as it makes them of its version (components/embedder_support/user_agent_utils.cc). */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { type MadeBackup, makeBackup } from '../../../src/backup/make-backup.js';
 import { type Restored, restoreBackup } from '../../../src/backup/restore-backup.js';
 import { restoreReport } from '../../../src/backup/restore-report.js';
@@ -218,6 +218,51 @@ describe('a backup of all sessions', () => {
     const [shop, spare] = await findSessions(there.redis, ['shop', 'spare']);
     assert.equal(shop?.proxy?.server, server);
     assert.equal(spare?.proxy?.server, '', 'it must not run without the proxy that it may have had');
+  });
+
+  it('keeps the login of a session whose events cannot be read, and says so', async (t) => {
+    const { xrange } = Redis.prototype;
+    const broken = Object.assign(new Error('ERR damaged'), { name: 'ReplyError' });
+    t.mock.method(Redis.prototype, 'xrange', function (this: Redis, ...words: Parameters<Redis['xrange']>) {
+      return words[0] === sessionKeys('shop').events ? Promise.reject(broken) : xrange.apply(this, words);
+    });
+    const { default: whole, shop } = problemsOf(await backUp());
+    assert.equal(whole, true);
+    assert.match(String(shop), /^its sends, events and numbers cannot be read: ERR damaged$/);
+
+    const report = reportOf(await restore());
+    assert.match(
+      report,
+      /session {2}shop\n {2}login {4}as of .*\n {11}its sends, events .*\n {2}sends {4}0 /,
+    );
+    assert.equal(await loginOf(there, 'shop'), 'the login of shop');
+    assert.equal(await loginOf(there, 'default'), 'the login of default');
+  });
+
+  it('says which sessions are restored, and which has no login now, if one fails; keys come first', async () => {
+    await backUp();
+    // A directory in the place of a file, which no restore removes.
+    const obstacle = (session: string) => join(there.authDir, `session-${session}.json`);
+    mkdirSync(obstacle('default'), { recursive: true });
+    await assert.rejects(
+      restore(),
+      /no session is restored; default has no login now \(.*session-default\.json.*\), and what comes after it is as it was: restore again$/,
+    );
+    assert.equal((await createMadeKeys(there.redis).find(keyText))?.name, 'shop-key');
+    assert.deepEqual(await sessionNames(there.redis), ['default']);
+
+    rmdirSync(obstacle('default'));
+    mkdirSync(obstacle('shop'));
+    await assert.rejects(
+      restore(),
+      /only default is restored; shop has no login now \(.*\), and what comes .*: restore again with --replace$/,
+    );
+    assert.equal(await loginOf(there, 'default'), 'the login of default');
+    await assert.rejects(restore('shop'), /the session shop has no login now \(.*\): restore again$/);
+
+    rmdirSync(obstacle('shop'));
+    await restore(null, true);
+    assert.equal(await loginOf(there, 'shop'), 'the login of shop');
   });
 
   it('takes a login that only another machine has, or that this user cannot read, for missing', async () => {

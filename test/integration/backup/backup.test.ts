@@ -13,6 +13,7 @@ import { makeBackup } from '../../../src/backup/make-backup.js';
 import { readSettings, restoreBackup } from '../../../src/backup/restore-backup.js';
 import { withRestoreLock } from '../../../src/backup/restore-lock.js';
 import type { RestoredSession } from '../../../src/backup/restore-one.js';
+import { saveLogin } from '../../../src/backup/save-login.js';
 import type { SendJob } from '../../../src/contract/command-jobs.js';
 import {
   answerKey,
@@ -294,15 +295,21 @@ describe('a backup of a session', () => {
     assert.deepEqual(readdirSync(made.authDir), [], 'no copy of a login is left');
   });
 
-  it('takes the profile here if its run was newer than the snapshot, unless the session runs', async () => {
-    const made = await linkedMachine();
-    const profile = new Profile(made.authDir, session);
+  /** A profile with a login, of a run that was newer than every snapshot. */
+  async function linkProfile({ authDir }: Machine): Promise<Profile> {
+    const profile = new Profile(authDir, session);
     await profile.prepare(0, Date.now() + 10_000);
     const note = await profile.readNote();
     assert.ok(note);
     await profile.writeNote({ ...note, isLinked: true });
     mkdirSync(join(profile.dir, 'Default/IndexedDB/x.leveldb'), { recursive: true });
     writeFileSync(join(profile.dir, 'Default/IndexedDB/x.leveldb/000003.log'), 'the profile');
+    return profile;
+  }
+
+  it('takes the profile here if its run was newer than the snapshot, unless the session runs', async () => {
+    const made = await linkedMachine();
+    await linkProfile(made);
     await backUp(made);
     const there = on(target);
     await restore(there);
@@ -314,6 +321,58 @@ describe('a backup of a session', () => {
     await source.redis.set(k.heartbeat, 'live');
     await source.redis.unlink(k.snapshot);
     await assert.rejects(backUp(made), /the session runs, and Redis has no copy of its login: stop it/);
+  });
+
+  it('takes the snapshot if the session is started while its profile is copied', async (t) => {
+    const made = await linkedMachine();
+    await linkProfile(made);
+    await source.redis.unlink(k.lock, k.heartbeat);
+    const mget = source.redis.mget.bind(source.redis);
+    let reads = 0;
+    // Its second call is the one after the copy.
+    t.mock.method(source.redis, 'mget', async (...keys: string[]) => {
+      if (++reads === 2) await source.redis.set(k.heartbeat, 'live');
+      return mget(keys);
+    });
+    const { authDir, snapshots } = made;
+    const dir = join(scratchDir(), 'login');
+    const places = { redis: source.redis, session, authDir, snapshots };
+    await saveLogin(places, dir, never);
+    assert.equal(reads, 3);
+    assert.equal(readFileSync(join(dir, 'Default/IndexedDB/x.leveldb/000003.log'), 'utf8'), 'the login');
+
+    // It starts again and again.
+    await source.redis.unlink(k.heartbeat);
+    t.mock.method(source.redis, 'mget', async (...keys: string[]) => {
+      await source.redis.incr('{wa}:starts');
+      return [null, null, `${await source.redis.get('{wa}:starts')}`, ...keys.slice(3).map(() => null)];
+    });
+    await assert.rejects(
+      saveLogin(places, join(scratchDir(), 'login'), never),
+      /the session was started during the backup: make the backup again/,
+    );
+    assert.equal(await source.redis.get('{wa}:starts'), '4');
+  });
+
+  it('is refused, and not called unlinked, if a browser uses the only login', async () => {
+    const made = await linkedMachine();
+    const { dir } = await linkProfile(made);
+    await source.redis.unlink(k.lock, k.heartbeat, k.snapshot, k.account);
+    const browser = spawn('sh', ['-c', 'read _', 'sh', `--user-data-dir=${dir}`]);
+    try {
+      symlinkSync(`${hostname()}-${browser.pid}`, join(dir, 'SingletonLock'));
+      const sentence =
+        /the login in \S+session-default cannot be read while a browser uses it.*stop the Holdline that runs it/;
+      await assert.rejects(backUp(made), sentence);
+      const { config } = made;
+      const all = { config, session: null, target: file, passphrase, settings: {} };
+      await putSession(source.redis, session, {});
+      const { sessions } = await makeBackup(all, never);
+      assert.match(sessions[0]?.problem ?? '', sentence);
+    } finally {
+      browser.stdin.end();
+      await once(browser, 'close');
+    }
   });
 
   it('replaces a login only if told, and only while nothing runs', async () => {

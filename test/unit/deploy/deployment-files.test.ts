@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { redisMaxMemoryBytes } from '../../../src/contract/redis-needs.js';
 import { timingSchema } from '../../../src/contract/timing.js';
+import { sessionsMax } from '../../../src/platform/config/session-room.js';
 
 /** The files for operators agree with the product. */
 const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../../../..', file), 'utf8');
@@ -14,6 +15,15 @@ test('systemd and Docker wait longer than a shutdown may take', () => {
   assert.ok(seconds('deploy/holdline.service', /^TimeoutStopSec=(\d+)$/m) > shutdownS);
   for (const file of ['docker-compose.yml', 'docker-compose.supervisor.yml'])
     assert.ok(seconds(file, /^x-holdline:[\s\S]*?stop_grace_period: (\d+)s$/m) > shutdownS);
+});
+
+test('systemd and Docker allow the threads of as many sessions as a supervisor runs', () => {
+  const perSession = Number(/^\| processes, threads \| 12, (\d+) /m.exec(read('docs/scaling.md'))?.[1]);
+  const allowed = (file: string, setting: RegExp) => Number(setting.exec(read(file))?.[1]);
+  const needed = sessionsMax * perSession;
+  assert.ok(allowed('deploy/holdline.service', /^TasksMax=(\d+)$/m) >= needed);
+  for (const file of ['docker-compose.yml', 'docker-compose.supervisor.yml'])
+    assert.ok(allowed(file, /^ +pids_limit: (\d+)$/m) >= needed);
 });
 
 test('every setting in .env.example reaches the containers, or is fixed in the image', () => {

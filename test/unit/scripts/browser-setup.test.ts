@@ -35,7 +35,9 @@ function machine() {
   };
   const start = (environment: Record<string, string>) =>
     project.run('start', ['supervisor'], { PATH: bin, REDIS_URL: 'redis://h', ...environment });
-  return { project, installed, start };
+  const setUp = (environment: Record<string, string>) =>
+    project.runCommand('exec bash scripts/setup.sh', [], { PATH: bin, ...environment });
+  return { project, installed, start, setUp };
 }
 
 test('the set-up installs the headless shell if it is asked for, once, and Chromium otherwise', async () => {
@@ -68,5 +70,21 @@ test('another word than chromium or shell is refused before anything is installe
   const { code, stderr } = await start({ WHATSAPP_BROWSER: 'firefox' });
   assert.equal(code, 78);
   assert.equal(stderr, "holdline: WHATSAPP_BROWSER is 'firefox'; it must be chromium or shell\n");
+  assert.deepEqual(installed(), []);
+});
+
+test('the set-up of everything installs the shell too, although the tests find a downloaded Chromium', async () => {
+  const { project, installed, setUp } = machine();
+  project.write('.cache/puppeteer/chrome/linux-156/chrome-linux64/chrome', '#!/bin/sh\n', 0o755);
+  const { code, stderr } = await setUp({ WHATSAPP_BROWSER: 'shell' });
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(installed(), ['redis-server', 'chromium-headless-shell']);
+});
+
+test('the set-up of everything ends with the exit code of the step that fails', async () => {
+  const { installed, setUp } = machine();
+  const { code, stderr } = await setUp({ WHATSAPP_INSTALL: 'never' });
+  assert.equal(code, 78);
+  assert.match(stderr, /redis-server: .*\n.* a browser: install Chromium /);
   assert.deepEqual(installed(), []);
 });

@@ -49,9 +49,18 @@ export class Project {
 
   /** As npm runs a script: in the project, by sh, with the arguments added. */
   run(name: string, args: readonly string[], environment: Record<string, string> = {}): Promise<Result> {
+    return this.runCommand(commands[name] ?? '', args, environment);
+  }
+
+  /** In the project, by sh, with the arguments added. */
+  runCommand(
+    command: string,
+    args: readonly string[],
+    environment: Record<string, string> = {},
+  ): Promise<Result> {
     const env = { PATH: process.env.PATH, HOME: this.dir, ...environment };
     return new Promise((settle) => {
-      const words = ['-c', `${commands[name]} "$@"`, 'sh', ...args];
+      const words = ['-c', `${command} "$@"`, 'sh', ...args];
       execFile('sh', words, { cwd: this.dir, env, timeout: 60_000 }, (error, stdout, stderr) => {
         settle({ code: error === null ? 0 : Number(error.code), stdout, stderr });
       });

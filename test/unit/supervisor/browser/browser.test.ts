@@ -30,6 +30,8 @@ function prepareLaunch(behaviour: BrowserBehaviour = 'normal', executable?: stri
       executable: executable ?? scripted.browserExecutable,
       profileDir,
       headless: true,
+      identity: null,
+      warn: assert.fail,
       extraArgs: [],
       environment: process.env,
       timing: { browserStartMs, guardTimeoutMs: 60_000 },

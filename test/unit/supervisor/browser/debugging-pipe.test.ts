@@ -4,7 +4,7 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import type { MessagePort } from 'node:worker_threads';
 import { MiB } from '../../../../src/contract/bounds.js';
-import { DebuggingPipe } from '../../../../src/supervisor/browser/debugging-pipe.js';
+import { DebuggingPipe, TargetGoneError } from '../../../../src/supervisor/browser/debugging-pipe.js';
 import { eventually } from '../../../support/eventually.js';
 
 interface Message {
@@ -108,6 +108,18 @@ test('a command to a page settles by the answer or the crash of that page only',
   const lost = ask(page);
   browser.say({ method: 'Inspector.targetCrashed', params: {}, sessionId: page });
   await assert.rejects(lost, /^Error: Runtime.evaluate: the page has crashed$/);
+});
+
+test('a command to a page that is gone before it answers is rejected', async () => {
+  const browser = new Browser();
+  const [page, other] = ['A'.repeat(32), 'B'.repeat(32)];
+  const ask = (session: string) => browser.pipe.command('Runtime.evaluate', {}, undefined, session);
+  const [lost, kept] = [ask(page), ask(other)];
+  await eventually(() => browser.asked.length === 2);
+  browser.say({ method: 'Target.detachedFromTarget', params: { sessionId: page, targetId: 'x' } });
+  await assert.rejects(lost, new TargetGoneError('Runtime.evaluate: the page or worker is gone'));
+  browser.say({ id: 2, result: { of: 'the other' }, sessionId: other });
+  assert.deepEqual(await kept, { of: 'the other' });
 });
 
 test('the holder of a port has its own session, which it does not see', async () => {

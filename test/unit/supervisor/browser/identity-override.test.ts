@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TargetGoneError } from '../../../../src/supervisor/browser/debugging-pipe.js';
 import { identityOf, overrideIdentity } from '../../../../src/supervisor/browser/identity-override.js';
 
 const of = {
@@ -37,8 +38,16 @@ test('the brands follow the version, as in Chromium', () => {
   assert.equal(brands('140.0.7339.80'), 'Not=A?Brand 24, Chromium 140');
 });
 
-test('each target gets it before it runs, and those within it are attached too', async () => {
+const commands = [
+  'Emulation.setUserAgentOverride',
+  'Target.setAutoAttach',
+  'Runtime.runIfWaitingForDebugger',
+];
+
+/** A pipe on which each command to a session of `failures` fails in its way. */
+function pipeWith(failures: Readonly<Record<string, Error>> = {}) {
   const asked: [method: string, session: string | undefined][] = [];
+  const warnings: string[] = [];
   let tell: (event: object) => void = () => {};
   const pipe: Parameters<typeof overrideIdentity>[0] = {
     on: (_, listener) => {
@@ -46,22 +55,44 @@ test('each target gets it before it runs, and those within it are attached too',
     },
     command: async (method, _params, _signal, session) => {
       asked.push([method, session]);
-      // A target that is gone.
-      if (session === 'b') throw new Error('no such session');
+      // There before the override began.
+      if (session === undefined) attached('old', 'page', false);
+      const failure = failures[session ?? ''];
+      if (failure !== undefined) throw failure;
       return {};
     },
   };
-  await overrideIdentity(pipe, identityOf(of));
-  tell({ sessionId: 'a', targetInfo: { type: 'page' } });
-  tell({ sessionId: 'b', targetInfo: { type: 'service_worker' } });
-  tell({ sessionId: 'c', targetInfo: { type: 'browser' } });
-  const commands = [
-    'Emulation.setUserAgentOverride',
-    'Target.setAutoAttach',
-    'Runtime.runIfWaitingForDebugger',
-  ];
+  function attached(sessionId: string, type: string, waitingForDebugger = true): void {
+    tell({ sessionId, targetInfo: { type }, waitingForDebugger });
+  }
+  const begin = () => overrideIdentity(pipe, identityOf(of), (message) => warnings.push(message));
+  return { asked, warnings, attached, begin };
+}
+
+test('each target gets it before it runs, and those within it are attached too', async () => {
+  const { asked, attached, begin } = pipeWith();
+  await begin();
+  attached('a', 'page');
+  attached('b', 'service_worker');
+  attached('c', 'browser');
+  // As a command of another part of this process does it.
+  attached('d', 'page', false);
   assert.deepEqual(asked, [
     ['Target.setAutoAttach', undefined],
-    ...['a', 'b'].flatMap((session) => commands.map((command) => [command, session])),
+    ...['old', 'a', 'b'].flatMap((session) => commands.map((command) => [command, session])),
+  ]);
+});
+
+test('who does not take it is told once; who is gone is not', async () => {
+  const { warnings, attached, begin } = pipeWith({
+    a: new TargetGoneError('Emulation.setUserAgentOverride: the page or worker is gone'),
+    b: new Error("Emulation.setUserAgentOverride: 'x' wasn't found"),
+    c: new Error('another'),
+  });
+  await begin();
+  for (const session of ['a', 'b', 'c']) attached(session, 'page');
+  await new Promise((next) => setImmediate(next));
+  assert.deepEqual(warnings, [
+    "a page or worker may call itself HeadlessChrome: Emulation.setUserAgentOverride: 'x' wasn't found",
   ]);
 });

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# npm run import-session -- DIR [--session-id ID] [--not-in-use]: takes over the login of another whatsapp-web.js program.
+# npm run import-session -- DIR [--session NAME] [--session-id ID] [--not-in-use]: takes over the login of another whatsapp-web.js program.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
 use_env_file

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# npm run passkey -- --url URL [--key KEY] [--profile DIR] [--browser PATH]: gives WhatsApp your passkey, on your own desktop.
+# npm run passkey -- --url URL [--session NAME] [--key KEY] [--profile DIR] [--browser PATH]: gives WhatsApp your passkey, on your own desktop.
 #
 #   --url URL        the server, like https://gateway.example
+#   --session NAME   the session; by default "default"
 #   --key KEY        its admin key. Other users of this computer can see it: rather set HOLDLINE_KEY
 #   --profile DIR    a profile of the browser, which is kept. Not its default one: Chrome lets no program control that.
 #                    Without it: a new profile, which is deleted at the end

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { DeadlineError } from '../contract/errors.js';
 
 /** Settles like `promise`, or rejects after `deadlineMs` with a {@link DeadlineError} that names `what`. */
@@ -11,6 +12,13 @@ export async function withDeadline<T>(promise: Promise<T>, deadlineMs: number, w
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Aborts with the first of the signals. Any number of listeners may wait for it. */
+export function firstAbort(...signals: AbortSignal[]): AbortSignal {
+  const first = AbortSignal.any(signals);
+  setMaxListeners(0, first);
+  return first;
 }
 
 /** Resolves after `ms`, or as soon as `signal` aborts; never rejects. */

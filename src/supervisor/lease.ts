@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Timing } from '../contract/timing.js';
 import type { Logger } from '../platform/logger.js';
 import { LoopDelay } from '../platform/loop-delay.js';
@@ -34,6 +35,8 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+    // Each step of a run that waits adds one.
+    setMaxListeners(0, this.#lost.signal);
     // Never rejects: after a renewal that Redis refuses the next one succeeds, or the lease is lost.
     this.#stopRenewing = onSharedInterval(options.timing.renewIntervalMs, () => void this.renewNow());
     const checkIntervalMs = Math.min(200, options.timing.giveUpMs / 10);

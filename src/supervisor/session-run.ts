@@ -3,7 +3,7 @@ import { sessionKeys } from '../contract/keys.js';
 import { isStartSettled } from '../contract/state-transitions.js';
 import type { Account, SessionState } from '../contract/status.js';
 import { statusFactsOf } from '../platform/config/config.js';
-import { withDeadline } from '../platform/deadline.js';
+import { firstAbort, withDeadline } from '../platform/deadline.js';
 import { SessionBrowser } from './browser/session-browser.js';
 import { Availability } from './commands/availability.js';
 import { SessionCommands } from './commands/session-commands.js';
@@ -62,8 +62,8 @@ export class SessionRun {
     const epoch = () => this.#publisher.fence.epoch;
     const inBackground = (work: Promise<unknown>) => this.#inBackground(work);
     this.#options = options;
-    this.#over = AbortSignal.any([this.#ending.signal, lease.lost]);
-    this.#forced = AbortSignal.any([this.#force.signal, lease.lost]);
+    this.#over = firstAbort(this.#ending.signal, lease.lost);
+    this.#forced = firstAbort(this.#force.signal, lease.lost);
     const snapshots = new SnapshotStore({
       ...{ redis, session, keys: config.credentialsKeys },
       onBound: recorder.onBound,

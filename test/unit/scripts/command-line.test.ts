@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { assertNothingLeft, scratchDir } from '../../support/leftovers.js';
 import { commands, Project } from './project.js';
@@ -28,6 +28,19 @@ describe('every npm script', () => {
       assert.deepEqual([code, stdout], [64, '']);
       assert.match(stderr, /^holdline: there is no option --no-such: npm .*\n$/);
       assert.doesNotMatch(stderr.trim(), /\n/);
+    });
+  }
+});
+
+describe('a script names every option of its program, since it refuses others', () => {
+  for (const name of ['backup', 'restore', 'import-session', 'passkey']) {
+    it(name, async () => {
+      const program = readFileSync(`src/${name}.ts`, 'utf8');
+      const [, , usage = ''] = /const usage =\s*([`'])([\s\S]*?)\1;/.exec(program) ?? [];
+      const options = new Set(usage.match(/(?<=[\s[])--[a-z][-a-z]*/g));
+      assert.ok(options.size > 0);
+      const { stdout } = await new Project(dir).run(name, ['--help']);
+      for (const option of options) assert.ok(stdout.includes(option), `${option} of ${name}`);
     });
   }
 });

@@ -42,7 +42,7 @@ const rightGroups: readonly Group[] = [
     reach: 'none',
     forms: ['info none', 'time', 'eval return(0) 0', `evalsha ${'f'.repeat(40)} 0`],
   },
-  { reach: 'none', only: 'cluster', forms: ['asking', 'cluster|info', 'cluster|slots'] },
+  { reach: 'none', only: 'cluster', forms: ['asking', 'client|setname é', 'cluster|info', 'cluster|slots'] },
   { reach: 'none', only: 'database', forms: ['select x'] },
   // Redis permits these to every user.
   { reach: 'none', isAlwaysPermitted: true, forms: ['hello', 'quit'] },

@@ -2,7 +2,7 @@ import { supervisorWakeKey } from '../contract/keys.js';
 import type { Timing } from '../contract/timing.js';
 import { type Deferred, deferred, pause, unlessAborted } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { blockingDuplicate, type Redis } from '../platform/redis/connection.js';
+import { blockingDuplicate, type Redis, reconnectEvents } from '../platform/redis/connection.js';
 import { luaScript } from '../platform/redis/lua-script.js';
 import { withQuarantine } from '../platform/redis/quarantine.js';
 import { redisRetryMs } from '../platform/retry.js';
@@ -48,8 +48,7 @@ export class QueueMarkers {
     const tellAll = () => {
       for (const onMarker of this.#watched.values()) onMarker(0);
     };
-    // A cluster tells only that it lost a node.
-    for (const event of ['ready', '-node']) this.#connection.on(event, tellAll);
+    for (const event of reconnectEvents) this.#connection.on(event, tellAll);
     // Not awaited: it handles its errors, and ends after `close`.
     void this.#read();
   }

@@ -54,23 +54,17 @@ export async function addJob<Data>(
  * Puts a lost job back into its queue: one that is in no list and not locked. No worker would ever take it, and adding it again
  * changes nothing. False: the job is not lost.
  */
-export async function requeueIfLost(
-  redis: Redis,
-  queue: string,
-  jobId: string,
-  end: 'back' | 'front' = 'back',
-): Promise<boolean> {
+export async function requeueIfLost(redis: Redis, queue: string, jobId: string): Promise<boolean> {
   const key = (name: string) => queueKey(queue, name);
   const keys = [key(jobId), key(`${jobId}:lock`), ...['wait', 'active', 'paused'].map(key)];
   const sorted = ['marker', 'delayed', 'prioritized', 'completed', 'failed'].map(key);
-  const args = [jobId, end === 'back' ? 'LPUSH' : 'RPUSH'];
-  if ((await requeueScript(redis, [...keys, ...sorted], args)) === 0) return false;
+  if ((await requeueScript(redis, [...keys, ...sorted], [jobId])) === 0) return false;
   logOf(redis)?.error({ jobId }, 'a job was in no list of its queue; requeued');
   return true;
 }
 
 // KEYS job lock wait active paused marker delayed prioritized completed failed
-// ARGV jobId, LPUSH or RPUSH
+// ARGV jobId
 // returns 1 if the job was lost, else 0
 const requeueScript = luaScript<number>(
   'requeueIfLost',
@@ -84,7 +78,7 @@ const requeueScript = luaScript<number>(
    for i = 7, 10 do
      if redis.call('ZSCORE', KEYS[i], ARGV[1]) then return 0 end
    end
-   redis.call(ARGV[2], KEYS[3], ARGV[1])
+   redis.call('LPUSH', KEYS[3], ARGV[1])
    redis.call('ZADD', KEYS[6], 0, '0')
    return 1`,
 );

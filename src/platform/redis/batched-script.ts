@@ -57,9 +57,8 @@ export function batchedScript<Result>(
         return ran !== 1;
       });
       // If Redis refuses all for now, one more attempt is enough to learn why.
-      if (failed.length === items.length) first.resolve(await alone(first));
-      for (const item of failed)
-        if (item !== first || failed.length < items.length) item.resolve(alone(item));
+      if (failed.length === items.length) failed.shift()?.resolve(await alone(first));
+      for (const item of failed) item.resolve(alone(item));
     } catch (error) {
       for (const { resolve } of items) resolve(Promise.reject(error));
     }

@@ -41,6 +41,9 @@ export function connectFailFast(url: string, commandTimeoutMs: number, log: Logg
   );
 }
 
+/** Events of a connection after which it sends commands without a reply again. A cluster tells only that it lost a node. */
+export const reconnectEvents = ['ready', '-node'];
+
 /** A second connection for blocking reads. It logs no errors: the first one logs outages. */
 export function blockingDuplicate(redis: Redis): Redis {
   const duplicate: Redis = redis instanceof Cluster ? redis.duplicate() : redis.duplicate();

@@ -7,7 +7,7 @@ import { isParseError } from '../../platform/data-errors.js';
 import { type Deferred, deferred, pause, unlessAborted, withDeadline } from '../../platform/deadline.js';
 import type { Logger } from '../../platform/logger.js';
 import { openQueue } from '../../platform/queues/job-queue.js';
-import type { Redis } from '../../platform/redis/connection.js';
+import { type Redis, reconnectEvents } from '../../platform/redis/connection.js';
 import { redisRetryMs } from '../../platform/retry.js';
 import { withoutBlockingConnection } from '../worker-backend.js';
 import {
@@ -31,9 +31,6 @@ interface QueueConsumerOptions extends Retention {
   readonly isHeld: () => boolean;
   readonly log: Logger;
 }
-
-/** After these, a command without a reply is sent again. */
-const reconnects = ['ready', '-node'];
 
 const failureReasonMaxBytes = 1_024;
 const drainCheckMs = 100;
@@ -90,8 +87,7 @@ export class QueueConsumer {
     };
     this.#worker = new Worker(name, null, workerOptions, withoutBlockingConnection);
     this.#worker.on('error', (error) => log.debug({ err: error }, 'command worker'));
-    // A cluster tells only that it lost a node.
-    for (const event of reconnects) redis.on(event, this.#onReconnect);
+    for (const event of reconnectEvents) redis.on(event, this.#onReconnect);
   }
 
   get activeKey(): string {
@@ -142,7 +138,7 @@ export class QueueConsumer {
    */
   async close(): Promise<void> {
     this.#closing.abort();
-    for (const event of reconnects) this.#options.redis.off(event, this.#onReconnect);
+    for (const event of reconnectEvents) this.#options.redis.off(event, this.#onReconnect);
     this.wake();
     await withDeadline(this.#end(), 3_000, 'Redis').catch((error) =>
       this.#options.log.debug({ reason: messageOf(error) }, 'commands not requeued'),

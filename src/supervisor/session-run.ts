@@ -6,23 +6,21 @@ import { statusFactsOf } from '../platform/config/config.js';
 import { firstAbort, withDeadline } from '../platform/deadline.js';
 import { SessionBrowser } from './browser/session-browser.js';
 import { Availability } from './commands/availability.js';
-import { SessionCommands } from './commands/session-commands.js';
+import { SessionCommands, type SessionCommandsOptions } from './commands/session-commands.js';
 import { CredentialsBackup } from './credentials/credentials-backup.js';
 import { SnapshotStore } from './credentials/snapshot-store.js';
 import { HeartbeatSender } from './heartbeat.js';
 import { IncarnationLoop, type RunContext } from './incarnation-loop.js';
 import type { Lease } from './lease.js';
-import type { QueueMarkers } from './queue-markers.js';
 import { type Ending, endInOrder } from './run-ending.js';
 import { RunLostError, RunPublisher } from './run-publisher.js';
 
-export interface RunOptions extends RunContext {
+export interface RunOptions extends RunContext, Pick<SessionCommandsOptions, 'markers' | 'pace'> {
   /** The id of the start that began this run. */
   readonly startId: string;
   /** The token of the job's lock. */
   readonly token: string;
   readonly lease: Lease;
-  readonly markers: QueueMarkers;
   readonly supervisorId: string;
   /** The start is over: it has a first result, or the first incarnation failed. May be called again. */
   readonly onStarted: () => void;
@@ -94,7 +92,7 @@ export class SessionRun {
       onStateLost: () => inBackground(this.#refence()),
     });
     this.#commands = new SessionCommands({
-      ...{ redis, markers: options.markers, session, timing, recorder, log },
+      ...{ redis, markers: options.markers, pace: options.pace, session, timing, recorder, log },
       ...{ availability: this.#availability, fence: () => this.#publisher.fence },
       ...{ wipedEpoch: () => this.#browser.wipedEpoch, profileId: () => this.#browser.profileId },
       wid: () => this.#publisher.account?.wid ?? null,

@@ -16,6 +16,7 @@ import { renewLock } from '../platform/store/run-store.js';
 import { ActiveRuns } from './active-runs.js';
 import { type BrowserMemory, readBrowserMemory } from './browser/browser-memory.js';
 import { browserVersion } from './browser/browser-version.js';
+import { SendPace } from './commands/send-pace.js';
 import { Lease } from './lease.js';
 import { RunRecorder } from './metrics/run-recorder.js';
 import { SupervisorMetrics } from './metrics/supervisor-metrics.js';
@@ -55,14 +56,16 @@ const garbageCollectionDelayMs = 30_000;
 export class Supervisor {
   readonly id: string;
   readonly metrics: SupervisorMetrics;
+  /** The connection for commands. */
+  readonly redis: Redis;
   readonly #options: SupervisorOptions;
-  readonly #redis: Redis;
   readonly #subscriber: Redis;
   readonly #queue: Queue;
   readonly #markers: QueueMarkers;
   readonly #intake: RunIntake;
   readonly #threads: WarmThread;
   readonly #runs = new ActiveRuns(() => void this.#registration.renew());
+  readonly #pace = new SendPace();
   readonly #lostSessions: LostSessions;
   readonly #readMemory: RunOptions['readMemory'];
   readonly #registration: Registration;
@@ -76,33 +79,33 @@ export class Supervisor {
     setMaxListeners(0, this.#closing.signal);
     this.#options = options;
     this.id = `${config.hostName}-${process.pid}-${randomBytes(2).toString('hex')}`;
-    this.#redis = connectPatiently(redisUrl, timing, log);
+    this.redis = connectPatiently(redisUrl, timing, log);
     this.#threads = new WarmThread(options.threadEntry, timing);
     this.#readMemory = options.readMemory ?? readBrowserMemory;
     this.metrics = new SupervisorMetrics({
       config,
-      redis: this.#redis,
+      redis: this.redis,
       runs: () => this.#runs.all().map(({ session, run }) => ({ session, browser: run.browser })),
       readMemory: this.#readMemory,
     });
     // Logs only errors: the other connection already logs outages.
     this.#subscriber = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
-    this.#queue = openQueue(sessionsQueue, this.#redis);
+    this.#queue = openQueue(sessionsQueue, this.redis);
     this.#lostSessions = new LostSessions({
-      ...{ redis: this.#redis, queue: this.#queue, authDir: config.authDir, log },
+      ...{ redis: this.redis, queue: this.#queue, authDir: config.authDir, log },
       noticeMs: timing.renewIntervalMs + timing.killAllowanceMs,
       closing: this.#closing.signal,
     });
-    this.#markers = new QueueMarkers({ redis: this.#redis, supervisorId: this.id, timing, log });
+    this.#markers = new QueueMarkers({ redis: this.redis, supervisorId: this.id, timing, log });
     this.#intake = new RunIntake({
-      ...{ redis: this.#redis, markers: this.#markers, timing, log },
+      ...{ redis: this.redis, markers: this.#markers, timing, log },
       concurrency: config.maxSessions,
       maxStarts: config.maxStarts,
       process: (...taken) => this.#process(...taken),
       onDataError: () => void this.#lostSessions.check({ mayRun: true }),
     });
     this.#registration = new Registration({
-      ...{ redis: this.#redis, supervisorId: this.id, config },
+      ...{ redis: this.redis, supervisorId: this.id, config },
       sessions: () => this.#runs.size,
       onBeat: () => {
         if (++this.#registrations % registrationsBetweenChecks === 0)
@@ -119,7 +122,7 @@ export class Supervisor {
     await this.#registration.renew();
     const isChecked = await this.#lostSessions.check({ mayRun: false });
     this.#listenForIntents();
-    if (isAlone) await requeueInterruptedRuns(this.#redis, this.#queue, this.#closing.signal, log);
+    if (isAlone) await requeueInterruptedRuns(this.redis, this.#queue, this.#closing.signal, log);
     // Redis was away, and may come back empty. The next check would come only several registrations later.
     if (!isChecked) this.#inBackground(this.#lostSessions.recoverAll());
     // So that the first run finds a loaded thread and a known browser version.
@@ -145,7 +148,7 @@ export class Supervisor {
     // If Redis does not answer, the registration expires by itself.
     await withDeadline(Promise.all([closed, this.#registration.remove()]), 3_000, 'Redis').catch(() => {});
     await withDeadline(this.#queue.close(), 1_000, 'Redis').catch(() => {});
-    await Promise.all([disconnect(this.#subscriber), disconnect(this.#redis)]);
+    await Promise.all([disconnect(this.#subscriber), disconnect(this.redis)]);
   }
 
   /** Why it cannot take or run a session, as sentences. Empty: it is ready. */
@@ -153,7 +156,7 @@ export class Supervisor {
     const failures = this.#runs.all().map(({ run }) => run.browserFailure);
     return readinessProblems({
       supervisorId: this.id,
-      redis: this.#redis,
+      redis: this.redis,
       config: this.#options.config,
       isClosing: this.#closing.signal.aborted,
       // One session's own configuration may prevent its browser. That says nothing of the others.
@@ -186,13 +189,13 @@ export class Supervisor {
     const runLog = log.child({ session });
     const lease = new Lease({
       timing: config.timing,
-      renew: () => renewLock(this.#redis, session, token, config.timing.lockDurationMs),
+      renew: () => renewLock(this.redis, session, token, config.timing.lockDurationMs),
       log: runLog,
     });
     // A start may be added in the moment in which its session is deleted.
     const signal = AbortSignal.any([this.#closing.signal, lease.lost]);
     const configuration = await SessionConfiguration.open(
-      { redis: this.#redis, session, keys: config.credentialsKeys, log: runLog },
+      { redis: this.redis, session, keys: config.credentialsKeys, log: runLog },
       signal,
     ).catch(() => undefined);
     if (configuration == null) lease.stop();
@@ -201,7 +204,7 @@ export class Supervisor {
     const run = new SessionRun({
       ...{ session, configuration, startId: start.data.startId, token, lease, onStarted, log: runLog },
       ...{ supervisorId: this.id, config, threads: this.#threads },
-      ...{ redis: this.#redis, markers: this.#markers },
+      ...{ redis: this.redis, markers: this.#markers, pace: this.#pace },
       recorder: new RunRecorder(this.metrics, session),
       readMemory: this.#readMemory,
     });

@@ -48,14 +48,16 @@ interface BatchResult {
   readonly calledAt: number;
 }
 
-/**
- * Records the attempts of a batch and hands it to the page in one call. Never rejects. `actUntil`: until
- * when the page may act for this run (ms, wall clock). It is read just before the call.
- */
+interface BatchContext {
+  readonly availability: Availability;
+  /** Until when the page may act for this run (ms, wall clock). It is read just before the call. */
+  readonly actUntil: () => number;
+}
+
+/** Records the attempts of a batch and hands it to the page in one call. Never rejects. */
 export async function handOverBatch(
   batch: readonly QueuedSend[],
-  availability: Availability,
-  actUntil: () => number,
+  { availability, actUntil }: BatchContext,
 ): Promise<BatchResult> {
   const recorded = await recordAll(batch);
   const called = stillNext(recorded, batch, availability.period);

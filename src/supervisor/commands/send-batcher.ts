@@ -8,6 +8,7 @@ import {
   settleBatch,
 } from './send-batch.js';
 import type { ChatQueue, SendPlace } from './send-order.js';
+import type { SendPace, SessionPace } from './send-pace.js';
 
 /** Messages in one call to the page. */
 const batchMax = 8;
@@ -21,6 +22,15 @@ const inFlightMax = { ofChat: 16, ofSession: 64 } as const;
 /** A slower call no longer counts, so that it does not block other chats. */
 const slowMs = 2_000;
 
+interface SendBatcherOptions {
+  readonly availability: Availability;
+  readonly pace: SendPace;
+  /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
+  readonly actUntil: () => number;
+  /** Called when {@link SendBatcher.backlog} may have shrunk. */
+  readonly onRoom: () => void;
+}
+
 /**
  * Hands messages to the page: those of one chat one after another in their order, different chats side by side. Messages of
  * a chat that become ready during a call go to the page together in the next one. That call stops at the first message
@@ -29,28 +39,22 @@ const slowMs = 2_000;
  * A message is in flight while the page is called with it, and from then until WhatsApp acknowledges it.
  */
 export class SendBatcher {
-  readonly #availability: Availability;
-  readonly #actUntil: () => number;
-  readonly #onRoom: () => void;
+  readonly #options: SendBatcherOptions;
+  readonly #pace: SessionPace;
   readonly #queued = new Map<SendPlace, QueuedSend>();
   readonly #inFlight = new Set<SendPlace>();
-  /** Chats with messages that are ready but have no room, the longest waiting first. */
-  readonly #blocked = new Set<ChatQueue>();
+  /** Chats with messages that are ready, the longest waiting first. They wait for room, or for the session's pace. */
+  readonly #waiting = new Set<ChatQueue>();
   #calls = 0;
 
-  /**
-   * `actUntil`: until when the page may act for this run if the supervisor freezes now (ms, wall clock). `onRoom`: called when
-   * {@link backlog} may have shrunk.
-   */
-  constructor(availability: Availability, actUntil: () => number, onRoom: () => void) {
-    this.#availability = availability;
-    this.#actUntil = actUntil;
-    this.#onRoom = onRoom;
+  constructor(options: SendBatcherOptions) {
+    this.#options = options;
+    this.#pace = options.pace.ofSession(() => this.#dispatchWaiting());
   }
 
-  /** Number of chats that wait for room. */
+  /** Number of chats that wait. */
   get backlog(): number {
-    return this.#blocked.size;
+    return this.#waiting.size;
   }
 
   /**
@@ -77,36 +81,26 @@ export class SendBatcher {
 
   /** The message is no longer in flight. */
   release(place: SendPlace): void {
-    if (this.#inFlight.delete(place)) this.#dispatchBlocked();
+    if (this.#inFlight.delete(place)) this.#dispatchWaiting();
   }
 
   /** Hands over what is ready in this chat. Call it whenever a send of the chat may have become the next. */
   dispatch(chat: ChatQueue): void {
-    const ready = this.#ready(chat);
-    if (ready.length === 0) return;
-    const ofChat = [...this.#inFlight].filter((place) => place.chat === chat).length;
-    // Dispatched again when one of its own has settled.
-    if (ofChat >= inFlightMax.ofChat) return;
-    if (this.#inFlight.size >= inFlightMax.ofSession || this.#calls >= callsMax) {
-      this.#blocked.add(chat);
-      return;
-    }
-    const room = Math.min(inFlightMax.ofChat - ofChat, inFlightMax.ofSession - this.#inFlight.size);
-    const batch = ready.slice(0, room);
-    for (const { place } of batch) {
-      this.#queued.delete(place);
-      this.#inFlight.add(place);
-    }
-    void this.#handOver(batch);
+    if (this.#ready(chat).length === 0) return;
+    this.#waiting.add(chat);
+    this.#dispatchWaiting();
   }
 
-  /** The first sends of the chat that are ready, without a gap. */
+  /** The first sends of the chat that are ready, without a gap, as many as the chat has room for. */
   #ready(chat: ChatQueue): QueuedSend[] {
-    const { period } = this.#availability;
+    const { period } = this.#options.availability;
+    const ofChat = [...this.#inFlight].filter((place) => place.chat === chat).length;
+    // Dispatched again when one of its own has settled.
+    const max = Math.min(batchMax, inFlightMax.ofChat - ofChat);
     const ready: QueuedSend[] = [];
     for (const place of chat.notInPage(period)) {
       const queued = this.#queued.get(place);
-      if (queued?.period !== period || ready.length === batchMax) break;
+      if (queued?.period !== period || ready.length >= max) break;
       // A chat can have two ids; a call is for one of them.
       if (ready.some(({ attempt }) => attempt.chatId !== queued.attempt.chatId)) break;
       ready.push(queued);
@@ -114,30 +108,40 @@ export class SendBatcher {
     return ready;
   }
 
-  #dispatchBlocked(): void {
-    for (const chat of [...this.#blocked]) {
-      if (this.#calls >= callsMax || this.#inFlight.size >= inFlightMax.ofSession) break;
-      this.#blocked.delete(chat);
-      this.dispatch(chat);
+  #dispatchWaiting(): void {
+    for (const chat of this.#waiting) {
+      const room = inFlightMax.ofSession - this.#inFlight.size;
+      if (this.#calls >= callsMax || room <= 0) break;
+      const ready = this.#ready(chat).slice(0, room);
+      if (ready.length > 0) {
+        const taken = this.#pace.take(ready.length);
+        if (taken === 0) break;
+        void this.#handOver(ready.slice(0, taken));
+      }
+      this.#waiting.delete(chat);
     }
-    this.#onRoom();
+    this.#options.onRoom();
   }
 
   /** Never rejects: each send of the batch gets the result. */
   async #handOver(batch: readonly QueuedSend[]): Promise<void> {
+    for (const { place } of batch) {
+      this.#queued.delete(place);
+      this.#inFlight.add(place);
+    }
     this.#calls++;
     let isCounted = true;
     const makeRoom = () => {
       if (!isCounted) return;
       isCounted = false;
       this.#calls--;
-      this.#dispatchBlocked();
+      this.#dispatchWaiting();
     };
     const slow = setTimeout(() => {
       for (const { place } of batch) this.#inFlight.delete(place);
       makeRoom();
     }, slowMs);
-    const result = await handOverBatch(batch, this.#availability, this.#actUntil);
+    const result = await handOverBatch(batch, this.#options);
     clearTimeout(slow);
     const sent = sentPlaces(result);
     for (const { place } of batch) {

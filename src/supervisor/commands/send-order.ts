@@ -65,6 +65,7 @@ export class SendOrder {
       const chat = this.#chatOf(joined.key);
       for (const place of absorbed.places) place.chat = chat;
       chat.places = [...chat.places, ...absorbed.places].sort((a, b) => a.acceptedAs - b.acceptedAs);
+      absorbed.places = [];
       for (const [recipient, period] of absorbed.lookedUpIn) chat.lookedUpIn.set(recipient, period);
       this.changed(chat);
     }

@@ -13,7 +13,7 @@ import type { RunLock } from './queue-repair.js';
 import { SessionReads } from './session-reads.js';
 import { SessionSends, type SessionSendsOptions } from './session-sends.js';
 
-interface SessionCommandsOptions extends SessionSendsOptions {
+export interface SessionCommandsOptions extends SessionSendsOptions {
   readonly timing: Timing;
   readonly markers: QueueMarkers;
   readonly lock: RunLock;

@@ -23,12 +23,14 @@ import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
 import { SendBatcher } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
+import type { SendPace } from './send-pace.js';
 
 export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;
   readonly session: string;
   readonly timing: Pick<Timing, 'ackDeadlineMs' | 'sendHungMs'>;
   readonly availability: Availability;
+  readonly pace: SendPace;
   readonly fence: () => Fence;
   /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
   readonly actUntil: () => number;
@@ -57,11 +59,14 @@ export class SessionSends {
   #takenCharacters = 0;
 
   constructor(options: SessionSendsOptions, ending: AbortSignal) {
-    const { availability, actUntil } = options;
+    const { availability, actUntil, pace } = options;
     this.#options = options;
     this.#ending = ending;
     this.#lookups = new LookupLimiter(() => this.#batcher.backlog >= backlogMax);
-    this.#batcher = new SendBatcher(availability, actUntil, () => this.#lookups.startNext());
+    this.#batcher = new SendBatcher({
+      ...{ availability, actUntil, pace },
+      onRoom: () => this.#lookups.startNext(),
+    });
     this.#order = new SendOrder(availability, (chat) => this.#batcher.dispatch(chat));
   }
 

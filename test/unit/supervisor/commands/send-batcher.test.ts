@@ -7,6 +7,7 @@ import { Availability } from '../../../../src/supervisor/commands/availability.j
 import type { PreparedSend } from '../../../../src/supervisor/commands/send-batch.js';
 import { SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
 import { SendOrder, type SendPlace } from '../../../../src/supervisor/commands/send-order.js';
+import { SendPace } from '../../../../src/supervisor/commands/send-pace.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
 import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 import { eventually } from '../../../support/eventually.js';
@@ -21,17 +22,18 @@ afterEach(() => {
 });
 
 /** A ready session with a page that answers when the test calls `answerAll`. */
-function stage() {
+function stage(pace = new SendPace()) {
   const calls: Command[] = [];
   const rpc = new ThreadRpc((message) => calls.push(message as Command));
   const incarnation = { commands: rpc } as unknown as Incarnation;
   const availability = new Availability();
   availability.update(incarnation, 'ready');
-  const batcher: SendBatcher = new SendBatcher(
+  const batcher: SendBatcher = new SendBatcher({
     availability,
-    () => Date.now() + 1_000,
-    () => undefined,
-  );
+    pace,
+    actUntil: () => Date.now() + 1_000,
+    onRoom: () => undefined,
+  });
   const order = new SendOrder(availability, (chat) => batcher.dispatch(chat));
   const texts = ({ input }: Command) =>
     (input as { messages: { message: string }[] }).messages.map(({ message }) => message);
@@ -176,5 +178,32 @@ describe('the send batcher', () => {
     answerAll(calls[0]);
     await eventually(() => calls.length === 2);
     assert.deepEqual(called()[1], ['b']);
+  });
+
+  it('gives each chat its turn while the session keeps its pace', async () => {
+    const pace = new SendPace({ perS: 100 });
+    const { availability, hand, order, calls, called, answerAll } = stage(pace);
+    const { period } = availability;
+    // A session that sends now and then: because of it, those with a queue have a pace.
+    pace.ofSession(() => undefined).take(1);
+    const handTo = (chat: string, count: number) => {
+      for (let i = 0; i < count; i++) hand(prepared(order.join(number(chat)), period, chat));
+    };
+    let answered = 0;
+    const calledOf = (chat: string) =>
+      called()
+        .flat()
+        .filter((text) => text === chat).length;
+    const until = (isSo: () => boolean) =>
+      eventually(() => {
+        while (answered < calls.length) answerAll(calls[answered++]);
+        return isSo();
+      });
+    handTo('1', 16);
+    await until(() => calledOf('1') >= 6);
+    handTo('2', 1);
+    await until(() => calledOf('2') === 1);
+    assert.ok(calledOf('1') < 16, `${calledOf('1')} of the other chat`);
+    await until(() => calledOf('1') === 16);
   });
 });

@@ -9,6 +9,7 @@ import { requireUsableAddress } from './platform/listen.js';
 import { createLogger, type Logger } from './platform/logger.js';
 import { watchLoopDelay } from './platform/loop-delay.js';
 import { networkUrls } from './platform/own-urls.js';
+import { connectPatiently, disconnect, type Redis } from './platform/redis/connection.js';
 import { watchRedisPreflight } from './platform/redis/preflight.js';
 import { endWhenUnhandled, runUntilSignalled, type Stoppable } from './platform/shutdown.js';
 import { HttpProcess } from './supervisor/http-process.js';
@@ -38,16 +39,16 @@ async function start(config: Config, log: Logger, parts: Stoppable[], stopping: 
   if (config.role !== 'supervisor') await requireUsableAddress(config);
   const http = config.role === 'all' ? startHttpProcess(config, log) : null;
   const redisUrl = config.redisUrl ?? (await startLocalRedis(config, log, parts, stopping));
-  const preflight = watchRedisPreflight({ redisUrl, timing: config.timing, log });
-  parts.push({ stop: () => preflight.stop() });
+  const supervisor = config.role === 'http' ? null : await createSupervisor(config, redisUrl, log, parts);
+  const redis = supervisor?.redis ?? openRedis(config, redisUrl, log, parts);
+  const preflight = watchRedisPreflight({ redisUrl, redis, log });
+  parts.push({ stop: async () => preflight.stop() });
   let supervised: Promise<void> = preflight.verdict;
   /** Settles as `started` does, or resolves when the process is asked to stop. */
   const unlessStopping = async (started: Promise<void>) => {
     if (!stopping.aborted) await Promise.race([started, once(stopping, 'abort')]);
   };
-  if (config.role !== 'http') {
-    const credentialsKeys = await usedCredentialsKeys(config);
-    const supervisor = await createSupervisor({ ...config, credentialsKeys }, redisUrl, log, parts);
+  if (supervisor !== null) {
     if (http !== null) supervisor.metrics.followHttp(http);
     supervised = preflight.verdict.then(() => supervisor.start());
     // It is awaited below. Until then a rejection must not count as unhandled.
@@ -112,6 +113,14 @@ async function startLocalRedis(
   return redis.url;
 }
 
+/** A connection that only checks Redis: those of the HTTP server give up too soon for that. */
+function openRedis(config: Config, redisUrl: string, log: Logger, parts: Stoppable[]): Redis {
+  // The HTTP server logs outages.
+  const redis = connectPatiently(redisUrl, config.timing, log.child({}, { level: 'error' }));
+  parts.push({ stop: () => disconnect(redis) });
+  return redis;
+}
+
 async function createSupervisor(
   config: Config,
   redisUrl: string,
@@ -121,7 +130,7 @@ async function createSupervisor(
   requireBrowser(config);
   await requireWatchdog();
   const supervisor = new Supervisor({
-    config,
+    config: { ...config, credentialsKeys: await usedCredentialsKeys(config) },
     redisUrl,
     log,
     threadEntry: new URL('./session-worker/main.js', import.meta.url),

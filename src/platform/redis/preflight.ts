@@ -1,9 +1,8 @@
 import { Cluster } from 'ioredis';
 import { OperatorError } from '../../contract/errors.js';
-import type { Timing } from '../../contract/timing.js';
 import type { Logger } from '../logger.js';
 import { retryUntilSuccess } from '../retry.js';
-import { connectPatiently, disconnect, type Redis } from './connection.js';
+import type { Redis } from './connection.js';
 import { userProblem } from './rights.js';
 
 /** Checks the Redis of REDIS_URL: login, rights, version, that it evicts nothing, and whether it keeps its data. */
@@ -13,20 +12,19 @@ export interface RedisPreflight {
    * any error once {@link stop} was called. A problem that arises later is only logged: it ends no running session.
    */
   readonly verdict: Promise<void>;
-  stop(): Promise<void>;
+  stop(): void;
 }
 
 interface PreflightOptions {
   readonly redisUrl: string;
-  readonly timing: Timing;
+  /** A connection of the process, to the same Redis. */
+  readonly redis: Redis;
   readonly log: Logger;
 }
 
-export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions): RedisPreflight {
+export function watchRedisPreflight({ redisUrl, redis, log }: PreflightOptions): RedisPreflight {
   const stopping = new AbortController();
   const { signal } = stopping;
-  // Other connections log outages.
-  const redis = connectPatiently(redisUrl, timing, log.child({}, { level: 'error' }));
   const sentence = 'could not check Redis and the rights of its user; trying again';
   const findProblem = async () => {
     const problem = await userProblem(redisUrl);
@@ -49,19 +47,20 @@ export function watchRedisPreflight({ redisUrl, timing, log }: PreflightOptions)
     hasVerdict = true;
     if (problem !== null) throw new OperatorError(problem);
   });
-  redis.on('ready', async () => {
+  const onReady = async () => {
     if (!hasVerdict) return;
     // It may be another server now. If the check fails, it runs again after the next reconnect.
     const problem = await problemWithWarning().catch(() => null);
     if (problem !== null) log.error(problem);
-  });
+  };
+  redis.on('ready', onReady);
   // It may reject while the parts still start, before it is awaited.
   verdict.catch(() => undefined);
   return {
     verdict,
     stop() {
       stopping.abort();
-      return disconnect(redis);
+      redis.off('ready', onReady);
     },
   };
 }

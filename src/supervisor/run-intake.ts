@@ -93,11 +93,11 @@ interface Pacing {
   /** By the tokens of the jobs. */
   readonly permits: StartPermits;
   readonly marker: StartMarker;
-  /** Wakes another supervisor too. Resolves to the next start; null: none waits. */
-  readonly passOn: () => Promise<string | null>;
+  /** Wakes another supervisor too. Resolves to whether a start waits. */
+  readonly passOn: () => Promise<boolean>;
 }
 
-/** How long a start is left to others: by a supervisor with few runs, and by one that is almost full. One without a run takes it at once. */
+/** How long starts are left to others: by a supervisor with few runs, and by one that is almost full. One without a run takes it at once. */
 const spreadMs = { min: 10, max: 100 };
 
 /**
@@ -105,7 +105,7 @@ const spreadMs = { min: 10, max: 100 };
  * read: there this waits for the permit. So it never reads markers without a permit, where it would take the wake-up of a start
  * that another supervisor could take at once.
  *
- * Also leaves each start for a moment to supervisors with more room: the longer, the fuller it is itself.
+ * Also leaves what waits for a moment to supervisors with more room: the longer, the fuller it is itself.
  *
  * Also pauses after a refusal: BullMQ's own loop would ask again at once.
  */
@@ -132,17 +132,12 @@ class PacedWorker extends Worker {
     }
   }
 
-  /** Resolves when the next start has had its time, or when none waits. */
+  /** Resolves when others have had the time to take what waits, or when nothing waits. */
   async #leaveToOthers(): Promise<void> {
     const { closing, passOn } = this.#pacing;
+    if (!(await passOn())) return;
     const load = this.#running / this.concurrency;
-    let next = await passOn();
-    while (next !== null && !closing.aborted) {
-      await pause(spreadMs.min + (spreadMs.max - spreadMs.min) * load, closing);
-      const left = next;
-      next = await passOn();
-      if (next === left) return;
-    }
+    await pause(spreadMs.min + (spreadMs.max - spreadMs.min) * load, closing);
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {

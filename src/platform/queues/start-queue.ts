@@ -38,22 +38,21 @@ const noteStartScript = luaScript<number>(
 
 /**
  * For a supervisor that has been woken by a start, or looks for the next one: wakes another supervisor, in case that one takes it
- * first. Resolves to the id of the next start; null: none waits.
+ * first. Resolves to whether one waits.
  */
-export async function passOnWakeUp(redis: Redis): Promise<string | null> {
+export async function passOnWakeUp(redis: Redis): Promise<boolean> {
   const keys = ['wait', 'meta', 'marker'].map((name) => queueKey(sessionsQueue, name));
-  return passOnScript(redis, keys, []);
+  return (await passOnScript(redis, keys, [])) === 1;
 }
 
 // KEYS wait meta marker
-// returns the id of the next start; nil if none waits, or none may be taken
-const passOnScript = luaScript<string | null>(
+// returns 1; 0 if none waits, or none may be taken
+const passOnScript = luaScript<number>(
   'passOnWakeUp',
   3,
-  `local next = redis.call('LINDEX', KEYS[1], -1)
-   if not next or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return false end
+  `if redis.call('LLEN', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return 0 end
    redis.call('ZADD', KEYS[3], 0, '0')
-   return next`,
+   return 1`,
 );
 
 /**

@@ -76,13 +76,7 @@ export class EventFeed {
     this.#acquirePageSlot = createPageSlots(this.#tuning, parts.onBound);
     this.#ownerLiveness = new OwnerLiveness({
       ...parts,
-      send: (events) => {
-        notifyEach(
-          this.#liveClients,
-          (client) => client.onEvents(events),
-          (error, client) => client.fail(error),
-        );
-      },
+      send: (events) => toEach(this.#liveClients, (client) => client.onEvents(events)),
     });
     this.#defaultReader = new StreamReader({
       ...{ ...parts, ...this.#tuning, source: defaultStream },
@@ -233,13 +227,7 @@ export class EventFeed {
   }
 
   #startTimers(): void {
-    const ping = () => {
-      notifyEach(
-        this.#clients,
-        (client) => client.ping(),
-        (error, client) => client.fail(error),
-      );
-    };
+    const ping = () => toEach(this.#clients, (client) => client.ping());
     // A check fails while Redis is unreachable. The next one tries again.
     const checkOwners = () => {
       const followed = followedByAny([...this.#clients].map((client) => client.followed));
@@ -250,4 +238,9 @@ export class EventFeed {
       setInterval(checkOwners, this.#tuning.ownerCheckIntervalMs),
     ];
   }
+}
+
+/** A client that fails costs only itself. */
+function toEach(clients: ReadonlySet<SseClient>, tell: (client: SseClient) => void): void {
+  notifyEach(clients, tell, (error, client) => client.fail(error));
 }

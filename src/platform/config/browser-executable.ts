@@ -34,12 +34,11 @@ export function chooseBrowser({ kind, executable, headless }: BrowserVariables, 
   const chosen = kind ?? namedKind ?? 'chromium';
   const found = findBrowser(executable, path, chosen);
   const problems: string[] = [];
-  if (executable !== undefined && found === '') problems.push(unusable(executable, chosen));
-  else if (kind !== undefined && namedKind !== undefined && namedKind !== kind) {
-    const words = namedKind === 'shell' ? 'a headless shell' : 'no headless shell';
-    problems.push(
-      `WHATSAPP_CHROME_EXECUTABLE: ${executable} is ${words}, but WHATSAPP_BROWSER is ${kind}; name another file, or leave one of the two variables out`,
-    );
+  if (executable !== undefined) {
+    // First, because Chromium itself may be a script.
+    const isOtherKind = kind !== undefined && namedKind !== kind && isExecutableFile(resolve(executable));
+    if (isOtherKind) problems.push(contradictions[kind](executable));
+    else if (found === '') problems.push(unusable(executable, chosen));
   }
   if (chosen === 'shell' && !headless) {
     problems.push(
@@ -85,11 +84,19 @@ function kindByName(file: string): BrowserKind {
   return /headless[-_]shell/.test(basename(file)) ? 'shell' : 'chromium';
 }
 
+/** By the kind that WHATSAPP_BROWSER asks for. */
+const contradictions: Readonly<Record<BrowserKind, (file: string) => string>> = {
+  shell: (file) =>
+    `WHATSAPP_CHROME_EXECUTABLE: by its name, ${file} is Chromium and not its headless shell, but WHATSAPP_BROWSER is shell; leave WHATSAPP_CHROME_EXECUTABLE out to have the shell found, name a file like chromium-headless-shell, or set WHATSAPP_BROWSER=chromium`,
+  chromium: (file) =>
+    `WHATSAPP_CHROME_EXECUTABLE: by its name, ${file} is the headless shell and not Chromium, but WHATSAPP_BROWSER is chromium; leave WHATSAPP_CHROME_EXECUTABLE out to have Chromium found, name a Chromium or Chrome, or set WHATSAPP_BROWSER=shell`,
+};
+
 function unusable(file: string, kind: BrowserKind): string {
   const isScript = kind === 'shell' && isExecutableFile(resolve(file));
   return isScript
     ? `WHATSAPP_CHROME_EXECUTABLE: ${file} is a script, and the headless shell that it starts was not found; name the program itself, or leave the variable out to have one found`
-    : `WHATSAPP_CHROME_EXECUTABLE: ${file} is not an executable file; name a Chromium or Chrome, or leave the variable out to have one found`;
+    : `WHATSAPP_CHROME_EXECUTABLE: ${file} is not an executable file; name ${kind === 'shell' ? 'a headless shell' : 'a Chromium or Chrome'}, or leave the variable out to have one found`;
 }
 
 /**

@@ -71,11 +71,20 @@ describe('the browser', () => {
   });
 
   it('contradicts no other variable', () => {
-    assert.deepEqual(chosen({ executable: chromium, kind: 'shell' }).problems, [
-      `WHATSAPP_CHROME_EXECUTABLE: ${chromium} is no headless shell, but WHATSAPP_BROWSER is shell; name another file, or leave one of the two variables out`,
-    ]);
-    assert.deepEqual(chosen({ executable: program, kind: 'chromium' }).problems, [
-      `WHATSAPP_CHROME_EXECUTABLE: ${program} is a headless shell, but WHATSAPP_BROWSER is chromium; name another file, or leave one of the two variables out`,
+    // Debian's /usr/bin/chromium is a script.
+    const script = executable('debian/chromium', '#!/bin/bash\nexec /usr/lib/chromium/chromium "$@"\n');
+    for (const file of [chromium, script]) {
+      assert.deepEqual(chosen({ executable: file, kind: 'shell' }).problems, [
+        `WHATSAPP_CHROME_EXECUTABLE: by its name, ${file} is Chromium and not its headless shell, but WHATSAPP_BROWSER is shell; leave WHATSAPP_CHROME_EXECUTABLE out to have the shell found, name a file like chromium-headless-shell, or set WHATSAPP_BROWSER=chromium`,
+      ]);
+    }
+    for (const file of [program, wrapper]) {
+      assert.deepEqual(chosen({ executable: file, kind: 'chromium' }).problems, [
+        `WHATSAPP_CHROME_EXECUTABLE: by its name, ${file} is the headless shell and not Chromium, but WHATSAPP_BROWSER is chromium; leave WHATSAPP_CHROME_EXECUTABLE out to have Chromium found, name a Chromium or Chrome, or set WHATSAPP_BROWSER=shell`,
+      ]);
+    }
+    assert.deepEqual(chosen({ executable: '/nowhere/chromium', kind: 'shell' }).problems, [
+      'WHATSAPP_CHROME_EXECUTABLE: /nowhere/chromium is not an executable file; name a headless shell, or leave the variable out to have one found',
     ]);
     assert.deepEqual(chosen({ kind: 'shell', headless: false }).problems, [
       'WHATSAPP_HEADLESS: the headless shell cannot have a window; leave it out, or use Chromium (WHATSAPP_BROWSER=chromium)',

@@ -42,9 +42,11 @@ Whoever has this file and its passphrase has the ${made.sessions.length > 1 ? 'a
   if (problems.length === 0) return;
   process.exitCode = incompleteCode;
   const lines = problems.map(({ session, problem }) => `holdline: the session ${session}: ${problem}\n`);
-  process.stderr.write(
-    `holdline: the backup is not complete: ${problems.length} of ${made.sessions.length} sessions lack something\n${lines.join('')}`,
-  );
+  const howMany =
+    made.sessions.length === 1
+      ? ''
+      : `: ${problems.length} of ${made.sessions.length} sessions lack something`;
+  process.stderr.write(`holdline: the backup is not complete${howMany}\n${lines.join('')}`);
 });
 
 function reportOf({ sessions, keys }: MadeBackup): string {

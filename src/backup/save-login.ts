@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../contract/errors.js';
-import { sessionKeys } from '../contract/keys.js';
+import { quarantineKey, sessionKeys } from '../contract/keys.js';
 import { parseHeartbeat } from '../contract/status.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { accountWid } from '../platform/store/account-cleanup.js';
@@ -76,7 +76,14 @@ async function saveLoginOnce(places: LoginPlaces, dir: string, signal: AbortSign
   const takenAt = await fetchSnapshot(snapshots, found, dir, signal);
   if (takenAt !== null) return takenAt;
   const profileDir = note === null ? null : profile.dir;
-  throw whyNoLogin(found, { ...run, profileDir, isInUse, hasKey: snapshots.hasKey });
+  const hasUnusable = found.length > 0 || (await hasQuarantined(redis, session));
+  throw whyNoLogin(found, { ...run, profileDir, isInUse, hasKey: snapshots.hasKey, hasUnusable });
+}
+
+/** Whether a snapshot had a wrong type: whoever reads it, also this backup, moves it to quarantine. */
+async function hasQuarantined(redis: Redis, session: string): Promise<boolean> {
+  const { snapshot, previousSnapshot } = sessionKeys(session);
+  return (await redis.exists(...[snapshot, previousSnapshot].map(quarantineKey))) > 0;
 }
 
 interface RunInRedis {
@@ -151,11 +158,13 @@ interface Whereabouts extends Pick<RunInRedis, 'isRunning' | 'wid'> {
   readonly profileDir: string | null;
   readonly isInUse: boolean;
   readonly hasKey: boolean;
+  /** Redis has snapshots, or had, but none is good. */
+  readonly hasUnusable: boolean;
 }
 
 function whyNoLogin(
   found: readonly FoundSnapshot[],
-  { isRunning, wid, profileDir, isInUse, hasKey }: Whereabouts,
+  { isRunning, wid, profileDir, isInUse, hasKey, hasUnusable }: Whereabouts,
 ): OperatorError {
   const sealed = found.find((snapshot) => snapshot.type === 'unreadable');
   if (sealed?.type === 'unreadable') {
@@ -165,7 +174,9 @@ function whyNoLogin(
   }
   if (isRunning && profileDir !== null) {
     return new OperatorError(
-      'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY',
+      hasUnusable
+        ? 'the session runs, and the copies of the login in Redis are damaged and cannot be read: stop it and make the backup again'
+        : 'the session runs, and Redis has no copy of its login: stop it and make the backup again, or give the supervisors a WHATSAPP_CREDENTIALS_KEY',
     );
   }
   if (profileDir !== null && isInUse) {
@@ -173,9 +184,11 @@ function whyNoLogin(
       `the login in ${profileDir} cannot be read while a browser uses it, and Redis has no good copy: stop the Holdline that runs it, and make the backup again`,
     );
   }
-  if (found.length > 0) {
+  if (hasUnusable) {
     const others = profileDir === null ? 'there is no other here' : `the login in ${profileDir} is older`;
-    return new OperatorError(`the copies of the login in Redis are damaged, and ${others}`);
+    return new OperatorError(
+      `the copies of the login in Redis are damaged and cannot be read, and ${others}: stop the session, and make the backup on the machine that ran it last; if that is gone, link the session again`,
+    );
   }
   if (wid !== null) {
     return new OperatorError(

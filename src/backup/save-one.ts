@@ -9,7 +9,7 @@ import { SnapshotStore } from '../supervisor/credentials/snapshot-store.js';
 import { files, type OneManifest, type SavedSession } from './contents.js';
 import type { OpenedRedis } from './open-redis.js';
 import { NoLoginError, saveLogin } from './save-login.js';
-import { noData, saveNoData, saveSession } from './save-session.js';
+import { noData, type SavedData, saveNoData, saveSession } from './save-session.js';
 
 type Source = OpenedRedis & Pick<Config, 'authDir'>;
 
@@ -29,7 +29,6 @@ export async function saveOne(
     session,
     record,
     loginAt,
-    problem: null,
     ...(await saveSession(source.redis, session, dir, signal)),
   };
 }
@@ -48,10 +47,10 @@ export async function saveWhatCanBeSaved(
   if (record === null) return null;
   await mkdir(folder, { mode: 0o700 });
   const problems = isUnreadable(record) ? [recordProblem] : [];
-  const result = (loginAt: string | null, data: Pick<SavedSession, 'counts' | 'wid'>) => ({
-    ...{ session, record, loginAt, problem: problems.length === 0 ? null : problems.join('; ') },
-    ...data,
-  });
+  const result = (loginAt: string | null, { counts, wid, problem }: SavedData) => {
+    const all = [...problems, ...(problem === null ? [] : [problem])];
+    return { session, record, loginAt, counts, wid, problem: all.length === 0 ? null : all.join('; ') };
+  };
   const note = (error: unknown, prefix = '') => {
     if (signal.aborted || !isOfSession(error)) throw error;
     if (!(error instanceof NoLoginError)) problems.push(`${prefix}${messageOf(error)}`);

@@ -239,6 +239,16 @@ describe('a backup of all sessions', () => {
     assert.equal(await loginOf(there, 'default'), 'the login of default');
   });
 
+  it('keeps what else there is of a session whose events have a wrong type, and says so', async () => {
+    await here.redis.unlink(sessionKeys('shop').events);
+    await here.redis.set(sessionKeys('shop').events, 'x');
+    const { default: whole, shop } = problemsOf(await backUp());
+    assert.equal(whole, true);
+    assert.equal(shop, 'its events cannot be read: the key {wa}:s:shop:events in Redis has a wrong type');
+    assert.match(reportOf(await restore()), /session {2}shop\n {2}login {4}as of .*\n {11}its events cannot/);
+    assert.equal(await there.redis.hget(sessionKeys('shop').lids, '77'), '491511234567');
+  });
+
   it('says which sessions are restored, and which has no login now, if one fails; keys come first', async () => {
     await backUp();
     // A directory in the place of a file, which no restore removes.

@@ -274,13 +274,42 @@ describe('a backup of a session', () => {
     await source.redis.lpush('{wa}:sends-default:wait', 'no id: of ours');
     await source.redis.hset('{wa}:sends-default:no id: of ours', 'timestamp', '1');
     await source.redis.xadd(k.events, '9999999999999999-1', 'type', 'x');
-    const { counts } = await backUp(made);
+    const { counts, problem } = await backUp(made);
     assert.deepEqual(counts, { settledSends: 2, unsettledSends: 2, events: 0 });
+    assert.equal(problem, `its numbers cannot be read: the key ${k.lids} in Redis has a wrong type`);
     await restore(on(target));
     assert.equal(
       JSON.parse((await target.redis.hget(`{wa}:sends-default:${ids.active}`, 'returnvalue')) ?? '').status,
       'unknown',
     );
+  });
+
+  it('says which of its keys have a wrong type, each time, and leaves them as they are', async () => {
+    const made = await linkedMachine();
+    await addSends(source.redis);
+    const keys = [k.account, '{wa}:sends-default:paused', k.events, k.lids];
+    for (const key of keys) {
+      await source.redis.unlink(key);
+      await source.redis.hset(key, 'x', 'x');
+    }
+    await source.redis.unlink(k.lids);
+    await source.redis.set(k.lids, 'x');
+    const wrong = (what: string, key = '') =>
+      `${what} cannot be read: the key ${key} in Redis has a wrong type`;
+    const whats = ['its account', 'some of its sends', 'its events', 'its numbers'];
+    for (const _ of ['once', 'again']) {
+      const { counts, problem } = await backUp(made);
+      assert.deepEqual(
+        problem?.split('; '),
+        whats.map((what, n) => wrong(what, keys[n])),
+      );
+      assert.deepEqual(counts, { settledSends: 3, unsettledSends: 2, events: 0 });
+    }
+    assert.equal(await source.redis.exists(...keys), keys.length);
+    assert.deepEqual(await source.redis.keys('{wa}:aside*'), []);
+    const there = on(target);
+    await restore(there);
+    assert.equal(await loginIn(there), 'the login');
   });
 
   it('is refused without a login that can be read', async () => {
@@ -293,6 +322,27 @@ describe('a backup of a session', () => {
     await assert.rejects(backUp(on(source, '')), /WHATSAPP_CREDENTIALS_KEY.*make the backup there/);
     assert.deepEqual(readdirSync(join(file, '..')), []);
     assert.deepEqual(readdirSync(made.authDir), [], 'no copy of a login is left');
+  });
+
+  it('is refused if the only copy has a wrong type, and says what to do, each time', async () => {
+    const made = await linkedMachine();
+    await source.redis.set(k.account, `1 ${wid}`);
+    await source.redis.unlink(k.snapshot);
+    await source.redis.set(k.snapshot, 'x');
+    const sentence =
+      /copies of the login in Redis .* cannot be read, and there is no other here: stop the session/;
+    for (const _ of ['once', 'again']) await assert.rejects(backUp(made), sentence);
+    await linkProfile(made);
+    await source.redis.set(k.heartbeat, 'live');
+    await assert.rejects(
+      backUp(made),
+      /the session runs, and the copies .* cannot be read: stop it and make/,
+    );
+    await source.redis.unlink(k.lock, k.heartbeat);
+    await backUp(made);
+    const there = on(target);
+    await restore(there);
+    assert.equal(await loginIn(there), 'the profile');
   });
 
   /** A profile with a login, of a run that was newer than every snapshot. */

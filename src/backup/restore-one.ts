@@ -18,6 +18,7 @@ import type { OpenedRedis } from './open-redis.js';
 import type { UnpackedSession } from './read-backup.js';
 import { withRestoreLock } from './restore-lock.js';
 import { restoreSession } from './restore-session.js';
+import { linkedNote, readRun } from './save-login.js';
 import { readJson } from './saved-data.js';
 
 export interface RestoredSession {
@@ -26,6 +27,8 @@ export interface RestoredSession {
   readonly events: number;
   /** Where the login is now; null: in Redis, for every supervisor, or the backup has none. */
   readonly profileDir: string | null;
+  /** It has a login now: of the backup, or the one that was here. */
+  readonly hasLogin: boolean;
   /** The login of its proxy is encrypted with a key that is not here. */
   readonly lacksProxyKey: boolean;
 }
@@ -58,7 +61,8 @@ export async function restoreOne(
   const { session } = saved;
   if (saved.loginAt === null) {
     const lacksProxyKey = await register(target, saved);
-    return { saved, sends: 0, events: 0, profileDir: null, lacksProxyKey };
+    const hasLogin = await hasUsableLogin(target, session);
+    return { saved, sends: 0, events: 0, profileDir: null, hasLogin, lacksProxyKey };
   }
   // Before the lock: BullMQ removes no job that is locked.
   await removeWaitingStart(redis, session);
@@ -72,11 +76,19 @@ export async function restoreOne(
       const snapshots = new SnapshotStore({ redis, session, keys, onBound });
       const place = { snapshots, authDir: config.authDir, session, epoch };
       const profileDir = await placeLogin(join(dir, files.login), place, held);
-      return { saved, ...restored, profileDir, lacksProxyKey };
+      return { saved, ...restored, profileDir, hasLogin: true, lacksProxyKey };
     } catch (error) {
       throw new NoLoginNowError(session, signal.aborted ? 'aborted in the middle' : messageOf(error), error);
     }
   });
+}
+
+/** Whether a supervisor of this machine finds a login: in Redis, or in the profile here. */
+async function hasUsableLogin({ redis, keys, config }: Target, session: string): Promise<boolean> {
+  const { wipedEpoch } = await readRun(redis, session);
+  const found = await new SnapshotStore({ redis, session, keys, onBound }).find(wipedEpoch);
+  if (found.some(({ type }) => type === 'readable')) return true;
+  return (await linkedNote(new Profile(config.authDir, session), wipedEpoch)) !== null;
 }
 
 /** What is configured here is kept, if it is as new. Returns whether the key of its proxy's login is missing here. */

@@ -1,4 +1,4 @@
-import { defaultSession, pathOfSession } from '../contract/names.js';
+import { defaultSession, pathOfSession, qrPagePath } from '../contract/names.js';
 import type { Restored } from './restore-backup.js';
 import type { RestoredSession } from './restore-one.js';
 import type { RestoredKeys } from './saved-keys.js';
@@ -46,10 +46,25 @@ function keysReport({ present, leftOut }: RestoredKeys): string {
 }
 
 function whatNext(sessions: readonly RestoredSession[]): string {
-  const linked = sessions.flatMap(({ saved }) => (saved.loginAt === null ? [] : [saved.session]));
-  const [only, ...more] = linked;
+  const restored = sessions.filter(({ saved }) => saved.loginAt !== null).map(nameOf);
+  const withoutLogin = sessions.filter(({ hasLogin }) => !hasLogin).map(nameOf);
+  return `${startText(restored)}\n${scanText(withoutLogin, sessions.length)}`;
+}
+
+const nameOf = ({ saved }: RestoredSession): string => saved.session;
+
+/** `sessions`: those whose login was restored. */
+function startText([only, ...more]: readonly string[]): string {
   if (only === undefined) return 'There was no login to restore.';
   const start = more.length === 0 ? pathOfSession(only, '/api/auth/start') : 'the start of each session';
-  return `Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST ${start}:
-no scan is needed.`;
+  return `Stop the old Holdline for good: WhatsApp ends a login that runs in two places. Then start this one, and POST ${start}.`;
+}
+
+function scanText([only, ...more]: readonly string[], sessions: number): string {
+  if (only === undefined) return 'No scan is needed.';
+  const names = [only, ...more].join(', ');
+  const others = sessions === more.length + 1 ? '' : ' No other session needs a scan.';
+  return more.length === 0
+    ? `This session has no login, so it needs a scan on ${qrPagePath(only)}: ${names}.${others}`
+    : `These sessions have no login, so each needs a scan on its page /qr: ${names}.${others}`;
 }

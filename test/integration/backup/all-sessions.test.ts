@@ -139,6 +139,10 @@ describe('a backup of all sessions', () => {
     assert.match(report, /session {2}shop\n {2}login {4}as of .*in Redis, for every supervisor/);
     assert.match(report, /session {2}spare\n {2}login {4}none in the backup: the session was not linked/);
     assert.match(report, /keys {5}1\n.*A_B/s);
+    assert.match(
+      report,
+      /the start of each session\.\nThis .* a scan on \/sessions\/spare\/qr: spare\. No other/,
+    );
     assert.doesNotMatch(report, /PUT the proxy again/);
     assert.deepEqual(await sessionNames(there.redis), ['default', 'shop', 'spare']);
     assert.equal(await loginOf(there, 'default'), 'the login of default');
@@ -167,6 +171,10 @@ describe('a backup of all sessions', () => {
     assert.equal(await loginOf(there, 'default'), null);
     assert.equal(await loginOf(there, 'shop'), 'the login of shop');
     assert.equal(await there.redis.exists(apiKeysKey), 0);
+    assert.match(
+      reportOf(await restore('spare')),
+      /There was no login to restore\.\nThis session .*: spare\.\n/,
+    );
     await assert.rejects(restore('nope'), /the backup has no session nope, only default, shop, spare/);
   });
 
@@ -214,6 +222,7 @@ describe('a backup of all sessions', () => {
       report,
       /session {2}shop\n {2}login {4}none in the backup: the copies of the login .* damaged/,
     );
+    assert.match(report, /These sessions have no login, .*: shop, spare\. No other session needs a scan\.\n/);
     assert.equal(await loginOf(there, 'default'), 'the login of default');
     const [shop, spare] = await findSessions(there.redis, ['shop', 'spare']);
     assert.equal(shop?.proxy?.server, server);
@@ -247,6 +256,17 @@ describe('a backup of all sessions', () => {
     assert.equal(shop, 'its events cannot be read: the key {wa}:s:shop:events in Redis has a wrong type');
     assert.match(reportOf(await restore()), /session {2}shop\n {2}login {4}as of .*\n {11}its events cannot/);
     assert.equal(await there.redis.hget(sessionKeys('shop').lids, '77'), '491511234567');
+  });
+
+  it('says that no scan is needed if every session has a login, also one that was here before', async () => {
+    await here.redis.hset(sessionKeys('shop').snapshot, '0', 'garbage');
+    await backUp();
+    for (const session of ['shop', 'spare']) {
+      await link(there, session, 'a login from before');
+      await there.redis.unlink(sessionKeys(session).lock, sessionKeys(session).heartbeat);
+    }
+    assert.match(reportOf(await restore()), /POST \/api\/auth\/start\.\nNo scan is needed\.\n/);
+    assert.equal(await loginOf(there, 'shop'), 'a login from before');
   });
 
   it('says which sessions are restored, and which has no login now, if one fails; keys come first', async () => {

@@ -84,6 +84,9 @@ function beginningText(pid: number): string {
     4. watch             curl http://127.0.0.1:${port}/api/status
     5. break something   kill -9 ${pid} (the product): it is started again, and what was linked stays linked
 
+  The phone is one account. More sessions (PUT /api/sessions/NAME) link to it too: four in all, as WhatsApp allows. To link a fifth,
+  unlink one.
+
   Ctrl-C ends the demo and deletes its data.
 
 `;

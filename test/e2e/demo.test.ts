@@ -90,6 +90,7 @@ test('after a SIGKILL of the product the demo starts it again, and the phone sta
   // An API key of the caller's would refuse the commands that the demo prints.
   const demo = new Demo(await freePort(), { WHATSAPP_API_KEYS: 'wrong', WHATSAPP_MCP_HOST: '0.0.0.0' });
   const pid = Number(await demo.untilPrinted(/kill -9 (\d+)/));
+  assert.match(demo.output, /The phone is one account\. More sessions .* four in all, as WhatsApp allows/);
   await demo.untilPrinted(/"msg":"(open) /);
   await demo.ask('/api/auth/start', 'POST');
   await demo.until(({ state }) => state === 'qr', 'a code');

@@ -55,7 +55,8 @@ export const SCAN_REFUSALS = {
   'no-secret': 'The page has no secret for QR codes: it shows a pairing code.',
   'passkey-asked': 'WhatsApp asks for a passkey: go on in the browser.',
   'no-passkey-asked': 'No page is asked for a passkey.',
-  'too-many-devices': 'Four devices are linked already. Unlink one of them first.',
+  'too-many-devices':
+    'This phone is one account, and it has four linked devices: WhatsApp allows no more. Unlink one of them first.',
 } as const;
 
 export type ScanRefusal = keyof typeof SCAN_REFUSALS;

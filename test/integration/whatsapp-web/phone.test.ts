@@ -84,6 +84,7 @@ test('refusals show beside the button', async () => {
   await page.locator('#body').fill('hello');
   await page.keyboard.press('Enter');
   await says('#written', 'neither a number nor an id');
+  await says('section[aria-labelledby="devices-title"]', 'one account');
 });
 
 test('the page fits a phone and is accessible in light and dark, with a chat or the list open', async () => {

@@ -11,13 +11,16 @@ export function restoreReport(
   const others = Object.keys(origin.settings).filter((name) => settings[name] !== origin.settings[name]);
   return `
   backup   of ${origin.host}, made ${origin.madeAt}
-${sessions.map((each) => `${sessionReport(each)}\n`).join('')}${keys === null ? '' : `${keysReport(keys)}\n`}${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
+${sessions.map((each) => `${sessionReport(each, sessions.length === 1)}\n`).join('')}${keys === null ? '' : `${keysReport(keys)}\n`}${others.length === 0 ? '' : `  settings differ here: ${others.join(', ')}\n           (--settings NEWFILE shows them)\n`}
 ${whatNext(sessions)}
 
 `;
 }
 
-function sessionReport({ saved, sends, events, profileDir, lacksProxyKey }: RestoredSession): string {
+function sessionReport(
+  { saved, sends, events, profileDir, lacksProxyKey }: RestoredSession,
+  isOnly: boolean,
+): string {
   const { session, loginAt, problem, counts } = saved;
   const place =
     profileDir === null
@@ -36,7 +39,8 @@ function sessionReport({ saved, sends, events, profileDir, lacksProxyKey }: Rest
     lines.push(
       '  proxy    its password is encrypted with another WHATSAPP_CREDENTIALS_KEY: PUT the proxy again',
     );
-  return [...(session === defaultSession ? [] : [`  session  ${session}`]), ...lines].join('\n');
+  const isPlain = isOnly && session === defaultSession;
+  return [...(isPlain ? [] : [`  session  ${session}`]), ...lines].join('\n');
 }
 
 function keysReport({ present, leftOut }: RestoredKeys): string {

@@ -136,6 +136,7 @@ describe('a backup of all sessions', () => {
     assert.equal(made.keys, 1);
 
     const report = reportOf(await restore());
+    assert.match(report, /session {2}default\n {2}login {4}as of .*in Redis, for every supervisor/);
     assert.match(report, /session {2}shop\n {2}login {4}as of .*in Redis, for every supervisor/);
     assert.match(report, /session {2}spare\n {2}login {4}none in the backup: the session was not linked/);
     assert.match(report, /keys {5}1\n.*A_B/s);

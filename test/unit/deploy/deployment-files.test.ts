@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { redisMaxMemoryBytes } from '../../../src/contract/redis-needs.js';
 import { timingSchema } from '../../../src/contract/timing.js';
-import { sessionsMax } from '../../../src/platform/config/session-room.js';
+import { roomByMemory, sessionsMax } from '../../../src/platform/config/session-room.js';
 
 /** The files for operators agree with the product. */
 const read = (file: string) => readFileSync(resolve(import.meta.dirname, '../../../..', file), 'utf8');
@@ -24,6 +24,21 @@ test('systemd and Docker allow the threads of as many sessions as a supervisor r
   assert.ok(allowed('deploy/holdline.service', /^TasksMax=(\d+)$/m) >= needed);
   for (const file of ['docker-compose.yml', 'docker-compose.supervisor.yml'])
     assert.ok(allowed(file, /^ +pids_limit: (\d+)$/m) >= needed);
+});
+
+test('the memory of supervisors in the compose files and in the walk-through has room for as many sessions as is said', () => {
+  const GiB = 1_024 ** 3;
+  const room = (gib: number) => roomByMemory(64 * GiB, gib * GiB, 'chromium').sessions;
+  const guide = read('docs/deployment.md');
+  for (const file of ['docker-compose.yml', 'docker-compose.supervisor.yml']) {
+    const limit = Number(/^ +mem_limit: \$\{HOLDLINE_SUPERVISOR_MEMORY:-(\d+)g\}$/m.exec(read(file))?.[1]);
+    assert.equal(room(limit), 2, file);
+    assert.ok(guide.includes(`two sessions in ${limit} GiB`));
+  }
+  const given = [...guide.matchAll(/^ +HOLDLINE_SUPERVISOR_MEMORY=(\d+)g$/gm)].map(([, gib]) =>
+    room(Number(gib)),
+  );
+  assert.deepEqual(given, [5, 10], 'each of the two on A, and the one on B');
 });
 
 test('every setting in .env.example reaches the containers, or is fixed in the image', () => {

@@ -2,7 +2,7 @@
 export const longestFirst: readonly string[] = `
   faults/neighbours faults/whatsapp e2e/send-faults faults/refusals integration/platform/malformed-keys
   integration/supervisor/refused e2e/docs-page e2e/passkey e2e/headless-shell e2e/backup e2e/linking-today
-  integration/backup/backup integration/backup/all-sessions
+  integration/backup/backup-data integration/backup/restore integration/backup/all-sessions integration/backup/incomplete
   integration/http/commands/send-outage faults/supervisor faults/browser e2e/credentials
   faults/fresh-login e2e/page-states integration/supervisor/credentials/backup e2e/qr-page-live integration/whatsapp-web/faults
   faults/many-sessions faults/redis e2e/page-of-the-day e2e/life faults/takeover faults/shipped-timing

@@ -25,7 +25,7 @@ const leftOut = {
     integration/supervisor/commands/sends-per-chat integration/supervisor/commands/send-records integration/runner/runner integration/bench/scale`,
   'takes much of a processor': `
     integration/http/events/many-listeners integration/http/events/many-sessions integration/http/auth/bound-keys integration/http/commands/jobs integration/platform/store/read-answers integration/platform/redis/needs
-    integration/supervisor/credentials/snapshot-store integration/backup/backup integration/backup/all-sessions unit/backup/sealed-file`,
+    integration/supervisor/credentials/snapshot-store integration/backup/all-sessions integration/backup/backup-data integration/backup/backup-login integration/backup/incomplete integration/backup/restore unit/backup/sealed-file`,
 };
 
 export const namesLeftOut: readonly string[] = Object.values(leftOut)

@@ -123,9 +123,10 @@ has_edge() { command -v microsoft-edge-stable >/dev/null; }
 has_redis_server() { command -v redis-server >/dev/null; }
 
 check_configured_browser() {
-  local configured=${WHATSAPP_CHROME_EXECUTABLE:-}
+  local configured=${WHATSAPP_CHROME_EXECUTABLE:-} what='a Chromium or Chrome'
+  [ "${WHATSAPP_BROWSER:-}" != shell ] || what='a headless shell'
   if [ -n "$configured" ] && ! is_program "$configured"; then
-    refuse "WHATSAPP_CHROME_EXECUTABLE: $configured is not an executable file; name a Chromium or Chrome, or leave the variable out to have one found"
+    refuse "WHATSAPP_CHROME_EXECUTABLE: $configured is not an executable file; name $what, or leave the variable out to have one found"
   fi
 }
 

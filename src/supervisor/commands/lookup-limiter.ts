@@ -11,7 +11,7 @@ export class LookupLimiter {
   /** Running lookups that are not slow yet. */
   #counted = 0;
 
-  /** While `isPaused`, no lookup starts; call {@link startNext} when it may have ended. */
+  /** While `isPaused`, lookups start only by {@link startOne}; call {@link startNext} when it may have ended. */
   constructor(isPaused: () => boolean) {
     this.#isPaused = isPaused;
   }
@@ -40,9 +40,16 @@ export class LookupLimiter {
 
   /** Starts as many waiting lookups as there is room for. */
   startNext(): void {
-    while (this.#counted < concurrentMax && this.#waiting.length > 0 && !this.#isPaused()) {
-      this.#counted++;
-      this.#waiting.shift()?.();
-    }
+    while (!this.#isPaused() && this.startOne());
+  }
+
+  /** Starts one if there is room, also while paused: nobody waits without end. False: none. */
+  startOne(): boolean {
+    if (this.#counted >= concurrentMax) return false;
+    const start = this.#waiting.shift();
+    if (start === undefined) return false;
+    this.#counted++;
+    start();
+    return true;
   }
 }

@@ -124,14 +124,14 @@ export class PageAttempt {
     const { phoneNumber, chatId } = this.#options.job;
     let since = 0;
     const lookUp = async () => {
-      if (!this.#isCurrent || ending.aborted) return noAnswer;
+      if (!this.#isCurrent || this.#isExpired || ending.aborted) return noAnswer;
       since = performance.now();
       return this.#call('prepareSend', { phoneNumber, chatId, jobId: this.#options.jobId }, pageCallMs);
     };
     try {
       // An answered lookup is in the session worker's cache. It does not reach WhatsApp, so it needs no limit.
       const answer = place.isLookedUp(this.#options.period) ? lookUp() : lookups.run(lookUp);
-      const output = await this.#whileCurrent(answer);
+      const output = await this.#whileCurrent(answer, this.#context.expiresAt);
       if (output === noAnswer) return noAnswer;
       const prepared = preparedSchema.safeParse(output);
       if (!prepared.success) {
@@ -144,9 +144,9 @@ export class PageAttempt {
     }
   }
 
-  /** `again`: also if the period ended before its turn came. */
+  /** `late`, `again`: also if its time or the period ended before its turn came. */
   async #handOver(attempt: Attempted, onAttempt: (attempt: Attempted) => void): Promise<HandoverResult> {
-    const { batcher, place, recordAttempt } = this.#context;
+    const { batcher, place, recordAttempt, expiresAt } = this.#context;
     const handover = batcher.handOver({
       ...{ jobId: this.#options.jobId, job: this.#options.job, place, attempt, period: this.#options.period },
       record: async () => {
@@ -155,9 +155,10 @@ export class PageAttempt {
         return recorded;
       },
     });
-    const result = await this.#whileCurrent(handover);
+    const result = await this.#whileCurrent(handover, expiresAt);
     if (result !== noAnswer) return result;
-    return batcher.withdraw(place) ? 'again' : handover;
+    if (!batcher.withdraw(place)) return handover;
+    return this.#isExpired ? 'late' : 'again';
   }
 
   get #unsettled(): 'again' | null {
@@ -189,13 +190,16 @@ export class PageAttempt {
     }
   }
 
-  /** Settles as `answer` does, or with {@link noAnswer} as soon as the period is over or this run is ending. */
-  async #whileCurrent<T>(answer: Promise<T>): Promise<T | typeof noAnswer> {
+  /**
+   * Settles as `answer` does, or with {@link noAnswer} as soon as the period is over, this run is ending, or it is `until` (on
+   * the clock of `performance`).
+   */
+  async #whileCurrent<T>(answer: Promise<T>, until = Infinity): Promise<T | typeof noAnswer> {
     const { availability, ending } = this.#context;
     const answered = new AbortController();
     const untilPeriodEnds = async (): Promise<typeof noAnswer> => {
-      while (this.#isCurrent && !answered.signal.aborted) {
-        await availability.change(Infinity, answered.signal);
+      while (this.#isCurrent && !answered.signal.aborted && performance.now() <= until) {
+        await availability.change(until - performance.now(), answered.signal);
       }
       return noAnswer;
     };
@@ -209,6 +213,10 @@ export class PageAttempt {
       ending.removeEventListener('abort', end);
       answered.abort();
     }
+  }
+
+  get #isExpired(): boolean {
+    return performance.now() > this.#context.expiresAt;
   }
 
   get #isCurrent(): boolean {

@@ -29,6 +29,10 @@ interface SendBatcherOptions {
   readonly actUntil: () => number;
   /** Called when {@link SendBatcher.backlog} may have shrunk. */
   readonly onRoom: () => void;
+  /** Called when messages of a chat are handed over. */
+  readonly onHandOver: () => void;
+  /** Aborts when the run ends here. */
+  readonly ending: AbortSignal;
 }
 
 /**
@@ -49,7 +53,7 @@ export class SendBatcher {
 
   constructor(options: SendBatcherOptions) {
     this.#options = options;
-    this.#pace = options.pace.ofSession(() => this.#dispatchWaiting());
+    this.#pace = options.pace.ofSession(() => this.#dispatchWaiting(), options.ending);
   }
 
   /** Number of chats that wait. */
@@ -117,6 +121,7 @@ export class SendBatcher {
         const taken = this.#pace.take(ready.length);
         if (taken === 0) break;
         void this.#handOver(ready.slice(0, taken));
+        this.#options.onHandOver();
       }
       this.#waiting.delete(chat);
     }

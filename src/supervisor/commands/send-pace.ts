@@ -7,7 +7,7 @@ const perSOfCore = 10;
 const perSMin = 1;
 
 /** Messages that a session may send at once after a pause. */
-const burst = 4;
+const burst = 8;
 
 /** So long after it had more to send than its pace allows, a session counts as one with a queue. */
 const queuedForMs = 5_000;
@@ -43,9 +43,12 @@ export class SendPace {
     this.#shared = { perS, now, queued: new Map(), unqueued: new Map() };
   }
 
-  /** `onRoom`: called when the session may send again after {@link SessionPace.take} returned 0. */
-  ofSession(onRoom: () => void): SessionPace {
-    return new SessionPace(this.#shared, onRoom);
+  /**
+   * `onRoom`: called when the session may send again after {@link SessionPace.take} returned 0. `ending`: it sends nothing after
+   * that, and no longer counts.
+   */
+  ofSession(onRoom: () => void, ending: AbortSignal): SessionPace {
+    return new SessionPace(this.#shared, onRoom, ending);
   }
 }
 
@@ -53,20 +56,24 @@ export class SendPace {
 export class SessionPace {
   readonly #shared: Shared;
   readonly #onRoom: () => void;
+  readonly #ending: AbortSignal;
   /** Messages that it may send now; not whole. */
   #room = burst;
   #countedAt: number;
   #isWaiting = false;
 
-  constructor(shared: Shared, onRoom: () => void) {
+  constructor(shared: Shared, onRoom: () => void, ending: AbortSignal) {
     this.#shared = shared;
     this.#onRoom = onRoom;
+    this.#ending = ending;
     this.#countedAt = shared.now();
+    ending.addEventListener('abort', () => this.#forget());
   }
 
   /** How many of `wanted` messages, at least one, may be sent now. They count as sent. */
   take(wanted: number): number {
     const { now, queued, unqueued } = this.#shared;
+    if (this.#ending.aborted) return 0;
     this.#count();
     const allowed = Math.min(wanted, Math.floor(this.#room));
     if (allowed < wanted) queued.set(this, now());
@@ -76,6 +83,11 @@ export class SessionPace {
     this.#room = Math.max(0, this.#room - taken);
     if (taken === 0) this.#wait();
     return taken;
+  }
+
+  #forget(): void {
+    this.#shared.queued.delete(this);
+    this.#shared.unqueued.delete(this);
   }
 
   get #hasQueue(): boolean {

@@ -45,7 +45,7 @@ export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'w
 const takenMax = 1_000;
 const takenCharactersMax = 16_000_000;
 
-/** While this many chats have a prepared message and wait for room in the page, no other recipient is looked up. */
+/** While this many chats have a prepared message and wait for their turn, a recipient is looked up only when one of them has had its turn. */
 const backlogMax = 16;
 
 /** Carries out a session's sends, those to different chats side by side. */
@@ -64,8 +64,9 @@ export class SessionSends {
     this.#ending = ending;
     this.#lookups = new LookupLimiter(() => this.#batcher.backlog >= backlogMax);
     this.#batcher = new SendBatcher({
-      ...{ availability, actUntil, pace },
+      ...{ availability, actUntil, pace, ending },
       onRoom: () => this.#lookups.startNext(),
+      onHandOver: () => this.#lookups.startOne(),
     });
     this.#order = new SendOrder(availability, (chat) => this.#batcher.dispatch(chat));
   }

@@ -54,6 +54,25 @@ test('an unacknowledged message delays no other, and at most 16 of a chat are se
     assert.deepEqual(stage.sentTexts(), ['slow 0', 'slow 1', ...numbered(30), ...numbered(20, 'slow', 2)]);
   }));
 
+test('a message whose time ends while it waits for room in the page is told expired then, and is not sent', () =>
+  withSends(redis, async (stage) => {
+    stage.scripted.holdAcks('slow');
+    await stage.run('ready');
+    await stage.observer.untilReady();
+    const chats = ['15550000001', '15550000002', '15550000003', '15550000004'];
+    for (const phoneNumber of chats) await stage.acceptFor({ phoneNumber }, ...numbered(atOnce, 'slow'));
+    await eventually(() => stage.sentTexts().length === 4 * atOnce, { message: 'the page has all it may' });
+    const [late = ''] = await stage.acceptFor({ notAfter: Date.now() + 1_500 }, 'late');
+    const outcome = await stage.settled(late);
+    assert.equal(outcome.status === 'failed' && outcome.error.code, 'expired');
+    const [open] = await stage.outcomes();
+    assert.equal(open, null, 'the others are still under way');
+    stage.scripted.holdAcks(null);
+    await stage.accept('next');
+    await eventually(() => stage.sentTexts().includes('next'));
+    assert.equal(stage.sentTexts().includes('late'), false);
+  }));
+
 test('a message that is never acknowledged settles as unknown and leaves its place to others', () =>
   withSends(
     redis,

@@ -30,4 +30,18 @@ describe('look-ups', () => {
     lookups.startNext();
     assert.equal(await answer, 'answered');
   });
+
+  it('start one by one while paused, as others have had their turn', async () => {
+    const lookups = new LookupLimiter(() => true);
+    const begun: number[] = [];
+    for (const nth of [1, 2, 3]) void lookups.run(async () => begun.push(nth));
+    assert.equal(lookups.startOne(), true);
+    await new Promise(setImmediate);
+    assert.deepEqual(begun, [1]);
+    assert.equal(lookups.startOne(), true);
+    await new Promise(setImmediate);
+    assert.deepEqual(begun, [1, 2]);
+    assert.equal(lookups.startOne(), true);
+    assert.equal(lookups.startOne(), false, 'none waits');
+  });
 });

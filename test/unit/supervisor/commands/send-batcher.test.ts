@@ -33,6 +33,8 @@ function stage(pace = new SendPace()) {
     pace,
     actUntil: () => Date.now() + 1_000,
     onRoom: () => undefined,
+    onHandOver: () => undefined,
+    ending: new AbortController().signal,
   });
   const order = new SendOrder(availability, (chat) => batcher.dispatch(chat));
   const texts = ({ input }: Command) =>
@@ -185,7 +187,7 @@ describe('the send batcher', () => {
     const { availability, hand, order, calls, called, answerAll } = stage(pace);
     const { period } = availability;
     // A session that sends now and then: because of it, those with a queue have a pace.
-    pace.ofSession(() => undefined).take(1);
+    pace.ofSession(() => undefined, new AbortController().signal).take(1);
     const handTo = (chat: string, count: number) => {
       for (let i = 0; i < count; i++) hand(prepared(order.join(number(chat)), period, chat));
     };
@@ -200,7 +202,7 @@ describe('the send batcher', () => {
         return isSo();
       });
     handTo('1', 16);
-    await until(() => calledOf('1') >= 6);
+    await until(() => calledOf('1') >= 9);
     handTo('2', 1);
     await until(() => calledOf('2') === 1);
     assert.ok(calledOf('1') < 16, `${calledOf('1')} of the other chat`);

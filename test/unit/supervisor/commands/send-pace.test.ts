@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { SendPace, type SessionPace } from '../../../../src/supervisor/commands/send-pace.js';
+
+const unended = new AbortController().signal;
+setMaxListeners(0, unended);
 
 /** A session with more to send than it ever may: it takes all that it may, whenever it may. */
 class Queue {
@@ -8,7 +12,7 @@ class Queue {
   readonly #pace: SessionPace;
 
   constructor(pace: SendPace) {
-    this.#pace = pace.ofSession(() => this.send());
+    this.#pace = pace.ofSession(() => this.send(), unended);
   }
 
   send(): void {
@@ -42,7 +46,7 @@ describe('the pace of sends', () => {
     return session.take(count);
   }
 
-  const aside = () => pace.ofSession(() => undefined);
+  const aside = (ending = unended) => pace.ofSession(() => undefined, ending);
 
   /** Lets a session with a queue send for `ms`, while `others` send one message each 200 ms. */
   function beside(others: readonly SessionPace[], queues: readonly Queue[], ms: number): void {
@@ -62,26 +66,26 @@ describe('the pace of sends', () => {
     const other = aside();
     const queue = new Queue(pace);
     beside([other], [queue], 10_000);
-    assert.ok(queue.sent >= 198 && queue.sent <= 206, String(queue.sent));
+    assert.ok(queue.sent >= 198 && queue.sent <= 212, String(queue.sent));
   });
 
   it('shares the pace between all sessions with a queue', () => {
     const queues = [new Queue(pace), new Queue(pace), new Queue(pace), new Queue(pace)];
     beside([aside()], queues, 20_000);
-    for (const { sent } of queues) assert.ok(sent >= 90 && sent <= 115, queues.map((q) => q.sent).join());
+    for (const { sent } of queues) assert.ok(sent >= 95 && sent <= 120, queues.map((q) => q.sent).join());
   });
 
   it('lets each send one a second, however many they are', () => {
     const queues = Array.from({ length: 60 }, () => new Queue(pace));
     beside([aside()], queues, 20_000);
-    for (const { sent } of queues) assert.ok(sent >= 20 && sent <= 30, queues.map((q) => q.sent).join());
+    for (const { sent } of queues) assert.ok(sent >= 20 && sent <= 32, queues.map((q) => q.sent).join());
   });
 
   it('holds up nobody when all sessions have a queue', () => {
     const [a, b] = [aside(), aside()];
     for (let i = 0; i < 200; i++) {
-      assert.equal(send(a, 8), 8);
-      assert.equal(send(b, 8), 8);
+      assert.equal(send(a, 20), 20);
+      assert.equal(send(b, 20), 20);
       pass(10);
     }
   });
@@ -89,24 +93,35 @@ describe('the pace of sends', () => {
   it('ends a minute after the last send of a session without a queue', () => {
     const other = aside();
     const queue = aside();
-    send(queue, 8);
+    send(queue, 20);
     send(other);
-    assert.equal(send(queue, 8), 0);
+    assert.equal(send(queue, 20), 0);
     pass(59_000);
-    assert.equal(send(queue, 8), 4);
+    assert.equal(send(queue, 20), 8);
     pass(2_000);
-    assert.equal(send(queue, 8), 8);
+    assert.equal(send(queue, 20), 20);
   });
 
   it('counts a session as one with a queue for a while after a burst', () => {
     const bursting = aside();
     const queue = aside();
-    send(queue, 8);
-    send(bursting, 5);
-    assert.equal(send(queue, 8), 8, 'both have a queue');
+    send(queue, 20);
+    send(bursting, 9);
+    assert.equal(send(queue, 20), 20, 'both have a queue');
     pass(5_000);
     send(bursting);
     pass(1);
-    assert.equal(send(queue, 8), 4);
+    assert.equal(send(queue, 20), 8);
+  });
+
+  it('ends with the run of the session that sent without a queue', () => {
+    const run = new AbortController();
+    const other = aside(run.signal);
+    const queue = aside();
+    send(other);
+    assert.equal(send(queue, 20), 8);
+    run.abort();
+    assert.equal(send(other), 0);
+    assert.equal(send(queue, 20), 20);
   });
 });

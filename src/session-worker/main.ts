@@ -46,7 +46,13 @@ function begin(data: ThreadData): (message: ToThread) => void {
   const onBound: OnBound = (bound) => post({ type: 'bound', bound });
   const writer = new StateWriter(redis, run, log, (fence) => post({ type: 'fenced', fence }), onBound);
   const relay = new EventRelay(redis, () => writer.run, log, onBound);
-  const phones = new PhoneCompleter(redis, run.session, () => worker.account?.wid ?? null, log, onBound);
+  const phones = new PhoneCompleter(
+    redis,
+    () => writer.run,
+    () => worker.account?.wid ?? null,
+    log,
+    onBound,
+  );
   const worker: SessionWorker = new SessionWorker({
     data,
     writer,

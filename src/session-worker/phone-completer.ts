@@ -1,4 +1,5 @@
 import { bounds, type OnBound } from '../contract/bounds.js';
+import type { Fence } from '../contract/status.js';
 import type { Message, Person } from '../contract/whatsapp.js';
 import { withDeadline } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
@@ -8,6 +9,8 @@ import { readNumbers, rememberNumbers } from '../platform/store/lid-map.js';
 const redisTimeoutMs = 1_000;
 const cachedMax = 10_000;
 
+type FencedRun = Fence & { readonly session: string };
+
 /**
  * Completes people with the phone numbers behind their hidden ids (`…@lid`). Stores numbers that the page knows in Redis, for
  * the account, and takes from there those that it does not know. Best effort: without Redis, people stay as the page
@@ -15,22 +18,23 @@ const cachedMax = 10_000;
  */
 export class PhoneCompleter {
   readonly #redis: StoreConnection;
-  readonly #session: string;
+  readonly #run: () => FencedRun;
   readonly #account: () => string | null;
   readonly #log: Logger;
   readonly #onBound: OnBound;
   readonly #cache = new Map<string, string>();
   #cacheAccount: string | null = null;
 
+  /** `run`: the current run, whose epoch and incarnation change with a new fence. */
   constructor(
     redis: StoreConnection,
-    session: string,
+    run: () => FencedRun,
     account: () => string | null,
     log: Logger,
     onBound: OnBound,
   ) {
     this.#redis = redis;
-    this.#session = session;
+    this.#run = run;
     this.#account = account;
     this.#log = log;
     this.#onBound = onBound;
@@ -60,6 +64,8 @@ export class PhoneCompleter {
   }
 
   async #exchange(account: string, people: readonly (Person | null)[]): Promise<void> {
+    const run = this.#run();
+    const { session } = run;
     const fresh = new Map<string, string>();
     const wanted = new Set<string>();
     for (const person of people) {
@@ -71,12 +77,13 @@ export class PhoneCompleter {
     const unknown = [...wanted].filter((lid) => !fresh.has(lid));
     if (fresh.size > 0) {
       const numbers = [...fresh].map(([lid, phone]) => ({ lid, phone }));
-      const count = await rememberNumbers(this.#redis, this.#session, account, numbers);
+      const count = await rememberNumbers(this.#redis, session, run, account, numbers);
       if (count > bounds.knownNumbers) this.#onBound('knownNumbers');
-      for (const [lid, phone] of fresh) this.#remember(lid, phone);
+      // Else the run was lost, or claims its fence again.
+      if (count > 0) for (const [lid, phone] of fresh) this.#remember(lid, phone);
     }
     if (unknown.length === 0) return;
-    const found = await readNumbers(this.#redis, this.#session, account, unknown);
+    const found = await readNumbers(this.#redis, session, account, unknown);
     unknown.forEach((lid, i) => {
       const phone = found[i];
       if (phone != null) this.#remember(lid, phone);

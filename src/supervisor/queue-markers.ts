@@ -14,8 +14,16 @@ interface QueueMarkersOptions {
   readonly log: Logger;
 }
 
-/** A marker was read: there may be a job, at once or, if `dueAt` is not 0, at that time (ms since 1970). Also called when one may be lost. */
-type OnMarker = (dueAt: number) => void;
+/** A marker as BullMQ writes it. `score`: when the next job is due (ms since 1970; 0: now). */
+export interface Marker {
+  readonly member: string;
+  readonly score: number;
+}
+
+/** A marker was read: there may be a job. Also called, with the marker of a job that is due, when one may be lost. */
+type OnMarker = (marker: Marker) => void;
+
+const dueMarker: Marker = { member: '0', score: 0 };
 
 /** In case this supervisor dies before it reads its own wake-up. */
 const wakeKeyTtlMs = 10_000;
@@ -46,7 +54,7 @@ export class QueueMarkers {
     this.#wakeKey = supervisorWakeKey(options.supervisorId);
     this.#connection = blockingDuplicate(options.redis);
     const tellAll = () => {
-      for (const onMarker of this.#watched.values()) onMarker(0);
+      for (const onMarker of this.#watched.values()) onMarker(dueMarker);
     };
     for (const event of reconnectEvents) this.#connection.on(event, tellAll);
     // Not awaited: it handles its errors, and ends after `close`.
@@ -84,9 +92,11 @@ export class QueueMarkers {
         const read = withQuarantine(redis, keys, () =>
           this.#connection.bzpopmin(...keys, timing.drainDelayMs / 1_000),
         );
-        const marker = await unlessAborted(read, closing);
+        const popped = await unlessAborted(read, closing);
         this.#reading = null;
-        if (marker !== null) this.#tell(marker[0], Number(marker[2]));
+        if (popped === null) continue;
+        const [key, member, score] = popped;
+        this.#tell(key, { member, score: Number(score) });
       } catch (error) {
         if (closing.aborted) return;
         log.debug({ err: error }, 'could not read the markers of the queues; trying again');
@@ -95,20 +105,20 @@ export class QueueMarkers {
     }
   }
 
-  #tell(key: string, dueAt: number): void {
+  #tell(key: string, marker: Marker): void {
     if (key === this.#wakeKey) return;
     const onMarker = this.#watched.get(key);
-    if (onMarker === undefined) return void this.#putBack(key, dueAt);
+    if (onMarker === undefined) return void this.#putBack(key, marker);
     this.#watched.delete(key);
     this.#watched.set(key, onMarker);
-    onMarker(dueAt);
+    onMarker(marker);
   }
 
   /** For the supervisor that watches the queue now. Never rejects: that one also looks for jobs from time to time. */
-  async #putBack(markerKey: string, dueAt: number): Promise<void> {
+  async #putBack(markerKey: string, { member, score }: Marker): Promise<void> {
     const { redis, log } = this.#options;
     const meta = markerKey.replace(/marker$/, 'meta');
-    await putBackScript(redis, [markerKey, meta], [dueAt, dueAt === 0 ? '0' : '1']).catch((error) =>
+    await putBackScript(redis, [markerKey, meta], [score, member]).catch((error) =>
       log.debug({ err: error }, 'could not put back the marker of a queue'),
     );
   }

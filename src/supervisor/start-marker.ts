@@ -2,7 +2,7 @@ import type { BackendFactory, RedisQueueBackend } from 'bullmq';
 import { queueKey } from '../contract/keys.js';
 import { sessionsQueue } from '../contract/names.js';
 import { type Deferred, deferred, pause } from '../platform/deadline.js';
-import type { QueueMarkers } from './queue-markers.js';
+import type { Marker, QueueMarkers } from './queue-markers.js';
 import { withoutBlockingConnection } from './worker-backend.js';
 
 const markerKey = queueKey(sessionsQueue, 'marker');
@@ -13,7 +13,7 @@ const markerKey = queueKey(sessionsQueue, 'marker');
  */
 export class StartMarker {
   readonly #markers: QueueMarkers;
-  #waiting: Deferred<number | null> | null = null;
+  #waiting: Deferred<Marker | null> | null = null;
   #isEnded = false;
 
   constructor(markers: QueueMarkers) {
@@ -23,10 +23,7 @@ export class StartMarker {
   /** For BullMQ's worker. */
   readonly backend: BackendFactory<RedisQueueBackend> = (...options) =>
     Object.assign(withoutBlockingConnection(...options), {
-      waitForJob: async (seconds: number) => {
-        const score = await this.#wait(seconds * 1_000);
-        return score === null ? null : { member: score === 0 ? '0' : '1', score };
-      },
+      waitForJob: (seconds: number) => this.#wait(seconds * 1_000),
       // BullMQ ends its loop with it.
       disconnectBlocking: async () => {
         this.#isEnded = true;
@@ -35,12 +32,12 @@ export class StartMarker {
       reconnectBlocking: async () => undefined,
     });
 
-  /** Resolves to when the next start is due (ms since 1970; 0: now); null: there was no marker in this time. */
-  async #wait(ms: number): Promise<number | null> {
+  /** Resolves to the next marker; null: there was none in this time. */
+  async #wait(ms: number): Promise<Marker | null> {
     if (this.#isEnded) return null;
-    const waiting = deferred<number | null>();
+    const waiting = deferred<Marker | null>();
     this.#waiting = waiting;
-    const unwatch = this.#markers.watch(markerKey, (dueAt) => waiting.resolve(dueAt));
+    const unwatch = this.#markers.watch(markerKey, (marker) => waiting.resolve(marker));
     const over = new AbortController();
     void pause(ms, over.signal).then(() => waiting.resolve(null));
     try {

@@ -102,8 +102,9 @@ describe('a restore', () => {
   it('restores over keys of a wrong type, which it puts in quarantine', async () => {
     const made = await linkedMachine();
     const { done = '' } = await addSends(source.redis);
+    const { fence } = await claimToWrite(source.redis);
     await source.redis.set(k.account, `1 ${wid}`);
-    await rememberNumbers(source.redis, session, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+    await rememberNumbers(source.redis, session, fence, wid, [{ lid: '77@lid', phone: '491511234567' }]);
     await backUp(made);
     const strings = ['{wa}:sends-default:completed', `{wa}:sends-default:${done}`, k.lids];
     for (const key of strings) await target.redis.set(key, 'x');

@@ -111,12 +111,14 @@ describe('the memory of Redis for', () => {
   });
 
   it('numbers behind hidden ids', async () => {
+    await redis.set(sessionKeys('default').fence, '1.0');
+    const fence = { epoch: 1, incarnation: 0 };
     for (let from = 0; from < bounds.knownNumbers; from += 1_000) {
       const told = Array.from({ length: 1_000 }, (_, n) => ({
         lid: `${98_765_432_100_000 + from + n}@lid`,
         phone: String(491_511_000_000 + from + n),
       }));
-      await rememberNumbers(redis, 'default', '491511234567@c.us', told);
+      await rememberNumbers(redis, 'default', fence, '491511234567@c.us', told);
     }
     // Redis keeps the old hash table for a while after it has grown.
     await assertNeed('numbers behind hidden ids', 1, 0.25);

@@ -21,7 +21,7 @@ export const supervisorRoomKey = `${keyPrefix}:supervisors:room`;
 /** Hash of the same members: JSON, what each tells of itself. */
 export const supervisorFactsKey = `${keyPrefix}:supervisors:facts`;
 
-/** `<room> <capacity>` of all of them together, with a TTL; see places.ts. Missing: none is alive. */
+/** `<room> <capacity> <starts>` of all of them together, with a TTL; see places.ts. Missing: none is alive. */
 export const supervisorPlacesKey = `${keyPrefix}:supervisors:places`;
 
 /** Sorted set with a TTL: ends the blocking read of one supervisor. */

@@ -1,13 +1,17 @@
-/** How many sessions all living supervisors together can still take, and how many they can run. */
+/**
+ * How many sessions all living supervisors together can still take, how many they can run, and how many of the first they can start
+ * at once.
+ */
 export interface Places {
   readonly room: number;
   readonly capacity: number;
+  readonly starts: number;
 }
 
 /** null: no supervisor is alive, or none that tells it. */
 export function parsePlaces(text: string | null): Places | null {
-  const match = /^(\d{1,9}) (\d{1,9})$/.exec(text ?? '');
-  return match ? { room: Number(match[1]), capacity: Number(match[2]) } : null;
+  const match = /^(\d{1,9}) (\d{1,9}) (\d{1,9})$/.exec(text ?? '');
+  return match ? { room: Number(match[1]), capacity: Number(match[2]), starts: Number(match[3]) } : null;
 }
 
 /**
@@ -25,10 +29,10 @@ export function placesForStart(
 const fullWords = 'every supervisor is full';
 const turnSentence = 'the start waits for its turn: a supervisor starts only a few sessions at a time';
 
-/** Why a start still waits. */
-export function waitingSentence({ room, capacity }: Places): string {
+/** Why a start still waits. null: a supervisor takes it at once. */
+export function waitingSentence({ room, capacity, starts }: Places): string | null {
   if (room === 0) return `${fullWords}: ${capacity} sessions of ${capacity}`;
-  return turnSentence;
+  return starts === 0 ? turnSentence : null;
 }
 
 /** {@link waitingSentence} to callers who must not learn that there are other sessions. */

@@ -152,14 +152,15 @@ export function isCurrent({ state, epoch }: Status, heartbeat: Heartbeat): boole
 export function reportedStatus(stored: Status, heartbeat: Heartbeat, waiting: Places | null): Status {
   if (heartbeat === 'live') return stored;
   const { account, updated_at } = stored;
+  const run = { ...stored, supervisor: null };
   const isGone = !isCurrent(stored, heartbeat);
   // A run whose owner is gone is continued within seconds, unless there is no room for it.
   if (waiting !== null && (!isGone || waiting.room === 0)) {
     const change = { state: 'starting', lastError: waitingSentence(waiting), account } as const;
-    return composeStatus(stored, change, updated_at);
+    return composeStatus(run, change, updated_at);
   }
   if (!isGone) return stored;
-  return composeStatus(stored, { state: 'disconnected', lastError: ownerGoneSentence, account }, updated_at);
+  return composeStatus(run, { state: 'disconnected', lastError: ownerGoneSentence, account }, updated_at);
 }
 
 /** The status of a session before its first run. */

@@ -9,6 +9,8 @@ interface RegistrationOptions {
   readonly config: Pick<Config, 'hostName' | 'maxSessions' | 'timing'>;
   /** How many sessions it runs now. */
   readonly sessions: () => number;
+  /** How many it can start at once. */
+  readonly starts: () => number;
   /** Called with every regular registration. */
   readonly onBeat: () => void;
 }
@@ -30,12 +32,12 @@ export class Registration {
 
   /** Registers now. Never rejects: the next registration follows soon, and until then `/readyz` tells of a refusal. */
   async renew(): Promise<void> {
-    const { redis, supervisorId, config, sessions } = this.#options;
+    const { redis, supervisorId, config, sessions, starts } = this.#options;
     // While Redis is away, registrations would queue up.
     if (this.#isEnded || !['connecting', 'connect', 'ready'].includes(redis.status)) return;
     const facts = {
       ...{ host: config.hostName, version: productVersion, since: this.#since },
-      ...{ sessions: sessions(), capacity: config.maxSessions },
+      ...{ sessions: sessions(), capacity: config.maxSessions, starts: starts() },
     };
     const { heartbeatTtlMs } = config.timing;
     await registerSupervisor(redis, supervisorId, facts, heartbeatTtlMs).catch(() => {});

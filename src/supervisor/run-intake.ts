@@ -21,6 +21,8 @@ interface IntakeOptions {
   readonly concurrency: number;
   /** Max starts under way. While there are as many, the next one stays in the queue, for other supervisors. */
   readonly maxStarts: number;
+  /** Another number of starts is possible at once. */
+  readonly onStartsChanged: () => void;
   /** Runs one session until its run ends. Calls `onStarted` when its start is over. */
   readonly process: (job: Job, token: string, onStarted: () => void) => Promise<void>;
   /** Data in the queue cannot be used. Without a repair it would fail again and again. */
@@ -31,10 +33,12 @@ interface IntakeOptions {
 /** BullMQ's worker for the queue of runs. It does not renew locks: each run's lease does. */
 export class RunIntake {
   readonly #worker: PacedWorker;
+  readonly #permits: StartPermits;
   readonly #log: Logger;
   readonly #closing = new AbortController();
 
-  constructor({ redis, markers, timing, concurrency, maxStarts, process, onDataError, log }: IntakeOptions) {
+  constructor(intake: IntakeOptions) {
+    const { redis, markers, timing, concurrency, process, onDataError, log } = intake;
     this.#log = log;
     const options: WorkerOptions = {
       connection: redis,
@@ -51,7 +55,8 @@ export class RunIntake {
       runRetryDelay: timing.stalledIntervalMs,
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     };
-    const permits = new StartPermits(maxStarts);
+    const permits = new StartPermits(intake.maxStarts, intake.onStartsChanged);
+    this.#permits = permits;
     this.#worker = new PacedWorker(
       {
         ...{ closing: this.#closing.signal, permits, marker: new StartMarker(markers) },
@@ -67,6 +72,11 @@ export class RunIntake {
     this.#worker.on('failed', (job, error) =>
       log.error({ jobId: job?.id, err: error }, 'the session failed unexpectedly; starting it again'),
     );
+  }
+
+  /** How many runs it can start at once. */
+  get freeStarts(): number {
+    return this.#permits.free;
   }
 
   /** Takes runs until {@link close}; restarts BullMQ's loop when that ends by itself. Never rejects. */

@@ -101,12 +101,14 @@ export class Supervisor {
       ...{ redis: this.redis, markers: this.#markers, timing, log },
       concurrency: config.maxSessions,
       maxStarts: config.maxStarts,
+      onStartsChanged: () => void this.#registration.renew(),
       process: (...taken) => this.#process(...taken),
       onDataError: () => void this.#lostSessions.check({ mayRun: true }),
     });
     this.#registration = new Registration({
       ...{ redis: this.redis, supervisorId: this.id, config },
       sessions: () => this.#runs.size,
+      starts: () => this.#intake.freeStarts,
       onBeat: () => {
         if (++this.#registrations % registrationsBetweenChecks === 0)
           void this.#lostSessions.check({ mayRun: true });

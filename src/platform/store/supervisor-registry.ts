@@ -23,6 +23,8 @@ const factsSchema = z.object({
   sessions: z.int().nonnegative(),
   /** Sessions that it can run. */
   capacity: z.int().nonnegative(),
+  /** Sessions that it can start at once, besides those that it is starting. */
+  starts: z.int().nonnegative(),
 });
 
 /** What a supervisor tells of itself. */
@@ -41,20 +43,23 @@ export async function registerSupervisor(
   await registerScript(redis, keys, [supervisor, room, JSON.stringify(facts), ttlMs]);
 }
 
-/** Lua: `now` in ms; `updatePlaces(ttlMs)`. Supervisors of an earlier version have no facts: their capacity is not known. */
+/** Lua: `now` in ms; `updatePlaces(ttlMs)`. Supervisors of an earlier version have no facts: of them only the room is known. */
 const registryLua = `
    local time = redis.call('TIME')
    local now = time[1] * 1000 + math.floor(time[2] / 1000)
    local function updatePlaces(ttlMs)
-     local room, capacity = 0, 0
+     local room, capacity, starts = 0, 0, 0
      local living = redis.call('ZRANGEBYSCORE', KEYS[1], now, now + ${registrationMaxMs})
      for _, id in ipairs(living) do
-       room = room + (tonumber(string.match(redis.call('HGET', KEYS[2], id) or '', '^%d%d?%d?%d?%d?%d?$')) or 0)
+       local left = tonumber(string.match(redis.call('HGET', KEYS[2], id) or '', '^%d%d?%d?%d?%d?%d?$')) or 0
        local isRead, facts = pcall(cjson.decode, redis.call('HGET', KEYS[3], id) or '')
-       if isRead and type(facts) == 'table' then capacity = capacity + (tonumber(facts.capacity) or 0) end
+       if not isRead or type(facts) ~= 'table' then facts = {} end
+       room = room + left
+       capacity = capacity + (tonumber(facts.capacity) or 0)
+       starts = starts + math.min(left, tonumber(facts.starts) or left)
      end
      if #living == 0 or ttlMs <= 0 then redis.call('DEL', KEYS[4])
-     else redis.call('SET', KEYS[4], string.format('%.0f %.0f', room, capacity), 'PX', ttlMs) end
+     else redis.call('SET', KEYS[4], string.format('%.0f %.0f %.0f', room, capacity, starts), 'PX', ttlMs) end
    end`;
 
 // KEYS supervisors rooms facts places

@@ -124,13 +124,13 @@ test('a start goes to the supervisor with room at once, and waits while all are 
         assert.ok(ms < 1_000, `it waited for ${ms} ms`);
       }
       assert.equal(new Set(owners).size, 2);
-      await eventually(async () => (await first.redis.get(supervisorPlacesKey)) === '0 2');
+      await eventually(async () => (await first.redis.get(supervisorPlacesKey)) === '0 2 0');
       await third.start();
       await assertWaits(third);
       await second.requestEnd('stop');
       assert.equal((await third.untilReady()).supervisor, owners[1]);
       await first.requestEnd('stop');
-      await eventually(async () => (await first.redis.get(supervisorPlacesKey)) === '1 2');
+      await eventually(async () => (await first.redis.get(supervisorPlacesKey)) === '1 2 1');
     },
   ));
 

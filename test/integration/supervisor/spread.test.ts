@@ -51,6 +51,7 @@ class Intake {
 
   constructor({ maxSessions, maxStarts }: Room) {
     this.#intake = new RunIntake({
+      onStartsChanged: () => undefined,
       ...{ redis: this.#redis, markers: this.#markers, timing, concurrency: maxSessions, maxStarts, log },
       onDataError: () => undefined,
       process: (job, token, onStarted) => this.#run(sessionOfJobId(job.id ?? ''), token, onStarted),

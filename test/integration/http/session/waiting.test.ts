@@ -35,9 +35,9 @@ describe('a start that waits', async () => {
   });
 
   /** Two supervisors with nine places, of which these are free. They take nothing. */
-  async function register({ room }: { room: number }): Promise<void> {
+  async function register({ room, starts = room }: { room: number; starts?: number }): Promise<void> {
     await registerSupervisor(redis, 'one', supervisorFacts(0, 4), 60_000);
-    await registerSupervisor(redis, 'two', supervisorFacts(room, 5 - room), 60_000);
+    await registerSupervisor(redis, 'two', supervisorFacts(room, 5 - room, starts), 60_000);
   }
 
   async function start(): Promise<Status> {
@@ -87,7 +87,7 @@ describe('a start that waits', async () => {
   it('says that it waits for its turn while there is room, and nothing once it was taken', async () => {
     await register({ room: 0 });
     await start();
-    await register({ room: 1 });
+    await register({ room: 1, starts: 0 });
     assert.deepEqual(await said(), ['starting', turn]);
     await runOwner(showQrUntilAsked);
     await eventually(async () => (await replica.status()).state === 'qr');
@@ -99,6 +99,44 @@ describe('a start that waits', async () => {
     // The next start of a session that has run.
     await start();
     assert.notEqual((await said())[0], 'stopped');
+  });
+
+  it('says only that it is starting while a supervisor can take it at once', async () => {
+    await register({ room: 1 });
+    const started = await start();
+    assert.deepEqual([started.state, started.last_error], ['starting', null]);
+    const init = { method: 'PUT', headers: { 'content-type': 'application/json' } };
+    const put = await replica.get('/api/sessions/one', { ...init, body: JSON.stringify({ start: true }) });
+    const { status } = (await put.json()) as { status: Status };
+    assert.deepEqual([put.status, status.state, status.last_error], [201, 'starting', null]);
+    assert.match(await (await replica.get('/sessions/one/qr')).text(), /starts in a moment/);
+  });
+
+  it('names no supervisor, although one has run the session', async () => {
+    const owner = await runOwner(showQrUntilAsked, 2_000);
+    await start();
+    await eventually(async () => (await replica.status()).state === 'qr');
+    assert.notEqual((await replica.status()).supervisor, null);
+    await register({ room: 0 });
+    await owner.crash();
+    const supervisors: Record<string, string | null> = {};
+    await eventually(async () => {
+      // The registration of the killed one expires.
+      await register({ room: 0 });
+      const { state, supervisor } = await replica.status();
+      supervisors[state] = supervisor;
+      assert.equal(state, 'starting');
+      return true;
+    });
+    delete supervisors.qr;
+    assert.deepEqual([...new Set(Object.values(supervisors))], [null]);
+    const { sessions } = (await (await replica.get('/api/sessions')).json()) as {
+      sessions: { status: Status }[];
+    };
+    assert.deepEqual(
+      sessions.map(({ status }) => [status.state, status.supervisor]),
+      [['starting', null]],
+    );
   });
 
   it('ends with a stop', async () => {

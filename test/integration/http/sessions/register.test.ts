@@ -319,7 +319,7 @@ describe('the register of sessions', () => {
 
   it('no longer says that a start waits when an earlier version has removed it', async () => {
     await put('a', { start: true });
-    await redis.set(supervisorPlacesKey, '1 2', 'EX', 60);
+    await redis.set(supervisorPlacesKey, '1 2 0', 'EX', 60);
     assert.equal((await call('GET', '/api/sessions/a/status')).body.state, 'starting');
     // As a replica of the version before does, which knows no such note.
     await redis.del(sessionKeys('a').job);

@@ -42,17 +42,25 @@ describe('the list of supervisors', async () => {
       { supervisor: 'one', room: 3, facts: supervisorFacts(3, 1) },
       { supervisor: 'two', room: 0, facts: supervisorFacts(0, 5) },
     ]);
-    assert.equal(await places(), '3 9');
+    assert.equal(await places(), '3 9 3');
     const placesTtl = await redis.pttl(supervisorPlacesKey);
     assert.ok(placesTtl > 30_000 && placesTtl <= 40_000, `two thirds of a registration: ${placesTtl}`);
 
     await registerSupervisor(redis, 'one', supervisorFacts(0, 4), 60_000);
-    assert.equal(await places(), '0 9');
+    assert.equal(await places(), '0 9 0');
     await unregisterSupervisor(redis, 'two');
-    assert.equal(await places(), '0 4');
+    assert.equal(await places(), '0 4 0');
     await unregisterSupervisor(redis, 'one');
     assert.equal(await places(), null);
     assert.equal(await redis.exists(supervisorsKey, supervisorRoomKey, supervisorFactsKey), 0);
+  });
+
+  it('counts the starts that are possible at once only where there is room for them', async () => {
+    await registerSupervisor(redis, 'one', supervisorFacts(3, 1, 2), 60_000);
+    await registerSupervisor(redis, 'two', supervisorFacts(1, 4, 2), 60_000);
+    await registerSupervisor(redis, 'full', supervisorFacts(0, 4, 2), 60_000);
+    await registerSupervisor(redis, 'busy', supervisorFacts(4, 0, 0), 60_000);
+    assert.equal(await places(), '8 17 3');
   });
 
   it('forgets who does not register again', async () => {
@@ -62,17 +70,17 @@ describe('the list of supervisors', async () => {
     await registerSupervisor(redis, 'here', supervisorFacts(1), 60_000);
     assert.deepEqual(await redis.hkeys(supervisorFactsKey), ['here']);
     assert.deepEqual(await redis.hkeys(supervisorRoomKey), ['here']);
-    assert.equal(await places(), '1 1');
+    assert.equal(await places(), '1 1 1');
   });
 
   it('knows a supervisor of the version before by its room alone', async () => {
     await registerEarlier('earlier', 2);
     assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'earlier', room: 2, facts: null }]);
     await registerSupervisor(redis, 'full', supervisorFacts(0, 4), 60_000);
-    assert.equal(await places(), '2 4', 'a start waits for its room');
+    assert.equal(await places(), '2 4 2', 'a start waits for its room');
     await registerEarlier('earlier', 0);
     await registerSupervisor(redis, 'full', supervisorFacts(0, 4), 60_000);
-    assert.equal(await places(), '0 4');
+    assert.equal(await places(), '0 4 0');
   });
 
   it('loses the facts that a supervisor of the version before has left behind', async () => {
@@ -92,7 +100,7 @@ describe('the list of supervisors', async () => {
       await registerSupervisor(redis, 'here', supervisorFacts(1), 60_000);
       const [foreign] = (await readSupervisors(redis)).filter(({ supervisor }) => supervisor === 'foreign');
       assert.deepEqual(foreign, { supervisor: 'foreign', room: 0, facts: null });
-      assert.equal(await places(), '1 1');
+      assert.equal(await places(), '1 1 1');
     }
   });
 });

@@ -100,11 +100,18 @@ test('a start waits in the queue until the one before it is over', () =>
   withSessions(2, { WHATSAPP_MAX_STARTS: '1' }, async ({ supervised, sessions: [first, second] }) => {
     assert.ok(first && second);
     await supervised.run('stays starting', 'ready');
+    // The last number: how many starts are possible at once.
+    const untilPlaces = (places: RegExp) =>
+      eventually(
+        async () => assert.match((await first.redis.get(supervisorPlacesKey)) ?? '', places) ?? true,
+      );
     await untilStarting(first, supervised);
+    await untilPlaces(/ 0$/);
     await second.start();
     await assertWaits(second);
     await first.requestEnd('stop');
     await second.untilReady();
+    await untilPlaces(/ 1$/);
   }));
 
 test('a start goes to the supervisor with room at once, and waits while all are full', () =>

@@ -122,7 +122,7 @@ function refusalOf(error: ApiError, form: URLSearchParams, place: Place): string
 async function passkeyFormIn(exchange: Exchange, { reader, name }: Session): Promise<string | null> {
   if (new URLSearchParams(exchange.target.search).get('do') !== 'passkey') return null;
   requireOperator(exchange);
-  const { passkey } = await reader.qr();
+  const { passkey } = await reader.qr(exchange.caller);
   if (passkey === null || passkey.options === null) return null;
   const { id, options } = passkey;
   const gateway = exchange.admission.baseUrl + qrPagePath(name);

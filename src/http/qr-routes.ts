@@ -31,7 +31,7 @@ export function createQrRoutes({ apiKeys, handlers }: QrRouteParts): SessionRout
           ...{ caller, baseUrl: admission.baseUrl, needsKey: !apiKeys.isEmpty },
           isOperator: isOperator(exchange),
         };
-        const view = await readQrPage();
+        const view = await readQrPage(caller);
         const opensTabs = view.status.state === 'passkey_required' && viewer.isOperator;
         const headers = opensTabs ? { ...pageHeaders, ...tabsHeader } : pageHeaders;
         send(response, 200, htmlType, renderQrPage(view, viewer), headers);

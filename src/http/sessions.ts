@@ -6,7 +6,7 @@ import { forgetSend } from '../platform/queues/send-cleanup.js';
 import { connectPatiently, type Redis } from '../platform/redis/connection.js';
 import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
 import type { SessionCommandContext } from './commands/command-context.js';
-import { type CommandQueues, createCommandQueues } from './commands/command-queues.js';
+import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
 import { type Caller, mayReach } from './core/caller.js';
 import { InFlightLimit } from './core/in-flight.js';
@@ -15,6 +15,7 @@ import { EventFeed } from './events/event-feed.js';
 import type { FeedTuning } from './events/feed-tuning.js';
 import { placeOfSession } from './pages/place.js';
 import { createQrPageCache } from './pages/qr-page-cache.js';
+import type { StatusCaller } from './session/effective-status.js';
 import { createQrPageReader, type QrPageView } from './session/qr-page-view.js';
 import { createRunControl } from './session/run-control.js';
 import { createRunQueue } from './session/run-queue.js';
@@ -26,15 +27,8 @@ export interface Session {
   readonly name: string;
   readonly reader: SessionReader;
   readonly commands: SessionCommandContext;
-  readonly readQrPage: () => Promise<QrPageView>;
+  readonly readQrPage: (caller: StatusCaller) => Promise<QrPageView>;
   readonly renderQrPage: ReturnType<typeof createQrPageCache>;
-}
-
-/** A session, as callers see it who may learn of all sessions, and as others do. */
-interface ServedSession {
-  readonly queues: CommandQueues;
-  readonly toAll: Session;
-  readonly toBound: Session;
 }
 
 /** All sessions of the deployment. */
@@ -74,14 +68,20 @@ export function createSessions(parts: SessionsParts): Sessions {
   const runQueue = createRunQueue(queueRedis);
   const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
 
-  function open(name: string): ServedSession {
+  function open(name: string): Session {
     const queues = createCommandQueues({
       redis: queueRedis,
       session: name,
       sendQueueMax: config.sendQueueMax,
     });
-    const commands: Omit<SessionCommandContext, 'run'> = {
-      queues,
+    const configured = { ...config, session: name };
+    const reader = createSessionReader(redis, configured);
+    const run = createRunControl({
+      ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
+      timing: config.timing,
+    });
+    const commands: SessionCommandContext = {
+      ...{ run, queues },
       jobs: createJobReader(redis, name),
       forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
       putPasskeyAnswer: (credential) => viaRedis(() => putPasskeyAnswer(redis, name, credential)),
@@ -89,20 +89,11 @@ export function createSessions(parts: SessionsParts): Sessions {
       readsUnderWay,
       onBound,
     };
-    function toldTo(isForBound: boolean): Session {
-      const configured = { ...config, session: name, isForBound };
-      const reader = createSessionReader(redis, configured);
-      const run = createRunControl({
-        ...{ redis, queue: runQueue, configured, log, closing, background, onBound },
-        timing: config.timing,
-      });
-      return {
-        ...{ name, reader, commands: { ...commands, run } },
-        readQrPage: createQrPageReader(reader, run),
-        renderQrPage: createQrPageCache(placeOfSession(name)),
-      };
-    }
-    return { queues, toAll: toldTo(false), toBound: toldTo(true) };
+    return {
+      ...{ name, reader, commands },
+      readQrPage: createQrPageReader(reader, run),
+      renderQrPage: createQrPageCache(placeOfSession(name)),
+    };
   }
 
   const register = createSessionRegister(redis, config);
@@ -114,11 +105,13 @@ export function createSessions(parts: SessionsParts): Sessions {
     blockMs: config.timing.drainDelayMs,
     tuning: feedTuning,
   });
-  const served = new Map<string, ServedSession>();
+  const served = new Map<string, Session>();
   function forget(name: string): void {
     const session = served.get(name);
     served.delete(name);
-    session?.queues.close().catch((err: unknown) => log.debug({ session: name, err }, 'queues not closed'));
+    session?.commands.queues
+      .close()
+      .catch((err: unknown) => log.debug({ session: name, err }, 'queues not closed'));
   }
 
   return {
@@ -135,13 +128,13 @@ export function createSessions(parts: SessionsParts): Sessions {
       }
       const session = served.get(name) ?? open(name);
       served.set(name, session);
-      return caller.boundTo === null ? session.toAll : session.toBound;
+      return session;
     },
     feed,
     forget,
     async close() {
       await feed.close();
-      await Promise.all([...served.values()].map(({ queues }) => queues.close()));
+      await Promise.all([...served.values()].map(({ commands }) => commands.queues.close()));
       await runQueue.close();
     },
   };

@@ -50,7 +50,7 @@ export function createQrLinkRoutes({ sessions, logins, log }: QrLinkParts): Rout
         const { readQrPage } = await sessions.find(exchange.caller, session).catch((error) => {
           throw error instanceof ApiError && error.code === 'session_not_found' ? invalidLink() : error;
         });
-        const usesUp = mayShowCode(await readQrPage());
+        const usesUp = mayShowCode(await readQrPage(exchange.caller));
         const id = await logins.openGuestLogin(session, token, usesUp);
         if (id === null) throw await cannotBeOpened(token);
         log.info({ session, address }, 'a QR link was opened');

@@ -22,6 +22,7 @@ import { findJobView } from '../commands/send-status.js';
 import type { Caller } from '../core/caller.js';
 import { Json } from '../core/responses.js';
 import { deleteSession, onlyLoggedOut } from '../session/delete-session.js';
+import { toldTo } from '../session/effective-status.js';
 import { endSession, logOut } from '../session/end-session.js';
 import { type SessionRegister, sessionNotFound } from '../session/session-register.js';
 import { startSession } from '../session/start-session.js';
@@ -45,20 +46,21 @@ export function createHandlers(
   const own: Omit<Handlers, ForwardedOperationName> = {
     ...keyHandlers,
 
-    async health(_input, { session, baseUrl }) {
+    async health(_input, { session, caller, baseUrl }) {
       const facts = JSON.stringify({ ok: true, name: productName, mcp: `${baseUrl}/mcp` });
-      const { json, backup } = await session.reader.health();
+      const { json, backup } = await session.reader.health(caller);
       const rest = `"status":${json.text},"credentials_backup":${JSON.stringify(backup)}`;
       return { body: new Json(`${facts.slice(0, -1)},${rest}}`) };
     },
 
-    async status(_input, { session }) {
-      return { body: (await session.reader.status()).json };
+    async status(_input, { session, caller }) {
+      return { body: (await session.reader.status(caller)).json };
     },
 
     async startAuth(_input, call) {
       const { run } = call.session.commands;
-      return { body: await startSession(run, commandCallOf(call, run.timing.authStartWaitMs)) };
+      const status = await startSession(run, commandCallOf(call, run.timing.authStartWaitMs));
+      return { body: toldTo(call.caller, status) };
     },
 
     async pairingCode(input, call) {

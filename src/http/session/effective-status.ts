@@ -1,23 +1,27 @@
 import { noRoomSentence, type Places, tellsOfOthers } from '../../contract/places.js';
 import { type Heartbeat, neverStarted, reportedStatus, type Status } from '../../contract/status.js';
 import { type StatusConfig, statusFactsOf } from '../../platform/config/config.js';
+import type { Caller } from '../core/caller.js';
 
 /** A session, and the configuration that its status shows before its first run. */
-export type ConfiguredSession = StatusConfig & {
-  readonly session: string;
-  /** The status is for callers who must not learn that there are other sessions. */
-  readonly isForBound?: boolean;
-};
+export type ConfiguredSession = StatusConfig & { readonly session: string };
 
-/** The status that callers get. It is `disconnected` if the stored state has no live owner, and `starting` if a start waits. */
+/** The status of a session, before it is made fit for its caller by {@link toldTo}. It is `disconnected` if the stored state has no live owner, and `starting` if a start waits. */
 export function effectiveStatus(
   stored: Status | null,
   heartbeat: Heartbeat,
   waiting: Places | null,
   configured: ConfiguredSession,
 ): Status {
-  const status = reportedStatus(stored ?? beforeAnyRun(configured), heartbeat, waiting);
-  return configured.isForBound ? forBound(status) : status;
+  return reportedStatus(stored ?? beforeAnyRun(configured), heartbeat, waiting);
+}
+
+/** What decides how much of a status the caller may see. */
+export type StatusCaller = Pick<Caller, 'boundTo'>;
+
+/** The status as this caller may see it. Every answer with a status goes through it, or through {@link forBound}. */
+export function toldTo({ boundTo }: StatusCaller, status: Status): Status {
+  return boundTo === null ? status : forBound(status);
 }
 
 /** The status for callers who must not learn that there are other sessions. */

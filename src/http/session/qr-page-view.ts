@@ -1,4 +1,5 @@
 import { memoizeLast } from '../core/coalesce.js';
+import type { StatusCaller } from './effective-status.js';
 import type { RunControl } from './run-control.js';
 import type { RunView } from './run-view.js';
 import type { QrView, SessionReader } from './session-reader.js';
@@ -15,9 +16,12 @@ export interface QrPageView extends QrView {
 
 /**
  * Reads it. With an owner the state says everything. Without one, the queue of starts and the supervisors belong to the answer.
- * While nothing changes, the result is the same object.
+ * While nothing changes, the result is the same object, unless the caller may not see the whole status.
  */
-export function createQrPageReader(reader: SessionReader, run: RunControl): () => Promise<QrPageView> {
+export function createQrPageReader(
+  reader: SessionReader,
+  run: RunControl,
+): (caller: StatusCaller) => Promise<QrPageView> {
   const compose = memoizeLast(
     (
       view: QrView,
@@ -30,8 +34,8 @@ export function createQrPageReader(reader: SessionReader, run: RunControl): () =
       ended: unlinked === null ? null : { unlinked, reason },
     }),
   );
-  return async () => {
-    const view = await reader.qr();
+  return async (caller) => {
+    const view = await reader.qr(caller);
     if (view.heartbeat === 'live') return compose(view, 'none', true, null, null);
     const { job, supervisors, outcome } = await run.readView();
     const hasSupervisor = supervisors > 0;

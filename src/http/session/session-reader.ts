@@ -11,7 +11,7 @@ import { parseStatus } from '../../platform/store/state-store.js';
 import { memoizeLast, oneAtATime } from '../core/coalesce.js';
 import { viaRedis } from '../core/redis-errors.js';
 import { Json } from '../core/responses.js';
-import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
+import { type ConfiguredSession, effectiveStatus, type StatusCaller, toldTo } from './effective-status.js';
 
 /** The stored state cannot be parsed. */
 export class UnreadableStateError extends ApiError {
@@ -25,15 +25,16 @@ export class UnreadableStateError extends ApiError {
 }
 
 /**
- * Reads a session for status polls and pages. Callers in the same turn of the event loop share one round trip to Redis. While the
- * values in Redis do not change, the result is the same object. Each read may throw an {@link UnreadableStateError}.
+ * Reads a session for status polls and pages, as the caller may see it. Callers in the same turn of the event loop share one round
+ * trip to Redis. While the values in Redis do not change, the result is the same object, unless the caller may not see the whole
+ * status. Each read may throw an {@link UnreadableStateError}.
  */
 export interface SessionReader {
-  status(): Promise<StatusView>;
+  status(caller: StatusCaller): Promise<StatusView>;
   /** The status, and the backup of the login. */
-  health(): Promise<StatusView & { readonly backup: CredentialsBackupInfo }>;
+  health(caller: StatusCaller): Promise<StatusView & { readonly backup: CredentialsBackupInfo }>;
   /** The status, and the codes that a phone accepts now. */
-  qr(): Promise<QrView>;
+  qr(caller: StatusCaller): Promise<QrView>;
   qrPng(): Promise<Buffer | null>;
   /** WhatsApp's open request for a passkey. Throws `passkey_not_pending`. */
   passkey(): Promise<PasskeyView>;
@@ -86,6 +87,12 @@ export function createStatusView(configured: ConfiguredSession): (texts: StatusT
   };
 }
 
+/** The view as this caller may see it. */
+function viewFor<View extends StatusView>(caller: StatusCaller, view: View): View {
+  const status = toldTo(caller, view.status);
+  return status === view.status ? view : { ...view, status, json: new Json(JSON.stringify(status)) };
+}
+
 export function createSessionReader(redis: Redis, configured: ConfiguredSession): SessionReader {
   const k = sessionKeys(configured.session);
   const statusKeys = [...statusKeysOf(configured.session), supervisorPlacesKey];
@@ -113,20 +120,24 @@ export function createSessionReader(redis: Redis, configured: ConfiguredSession)
     }),
   );
 
+  const readStatus = oneAtATime(async () => (await read()).view);
+
+  const readHealth = oneAtATime(async () => {
+    const { view, values } = await read(k.backupStatus, k.backupSummary);
+    const [backupStatus = null, summary = null] = values;
+    return { ...view, backup: describeBackup(backupStatus, summary) };
+  });
+
+  const readQr = oneAtATime(async () => {
+    const { view, values } = await read(k.qrBase64, k.pairingCode, k.loginLost, k.passkey);
+    const [image = null, pairing = null, lost = null, open = null] = values;
+    return withCodes(view, image, pairing, lost, open);
+  });
+
   return {
-    status: oneAtATime(async () => (await read()).view),
-
-    health: oneAtATime(async () => {
-      const { view, values } = await read(k.backupStatus, k.backupSummary);
-      const [backupStatus = null, summary = null] = values;
-      return { ...view, backup: describeBackup(backupStatus, summary) };
-    }),
-
-    qr: oneAtATime(async () => {
-      const { view, values } = await read(k.qrBase64, k.pairingCode, k.loginLost, k.passkey);
-      const [image = null, pairing = null, lost = null, open = null] = values;
-      return withCodes(view, image, pairing, lost, open);
-    }),
+    status: async (caller) => viewFor(caller, await readStatus()),
+    health: async (caller) => viewFor(caller, await readHealth()),
+    qr: async (caller) => viewFor(caller, await readQr()),
 
     passkey: oneAtATime(async () => {
       const { view, values } = await read(k.passkey);

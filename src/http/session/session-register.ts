@@ -24,7 +24,7 @@ import { readSupervisors } from '../../platform/store/supervisor-registry.js';
 import { type Caller, mayReach } from '../core/caller.js';
 import { viaRedis } from '../core/redis-errors.js';
 import { invalidRequest } from '../core/validation.js';
-import { type ConfiguredSession, effectiveStatus } from './effective-status.js';
+import { type ConfiguredSession, effectiveStatus, toldTo } from './effective-status.js';
 
 /** Which sessions there are, for the callers of the API. All methods throw `redis_unavailable`. */
 export interface SessionRegister {
@@ -67,8 +67,7 @@ export function createSessionRegister(
     const heartbeat = parseHeartbeat(beat);
     const waiting = heartbeat === 'live' ? null : placesForStart(start, ended, places);
     const state = stored === null ? null : tryParseStatus(stored);
-    const isForBound = caller.boundTo !== null;
-    const status = effectiveStatus(state, heartbeat, waiting, { ...configured, session, isForBound });
+    const status = toldTo(caller, effectiveStatus(state, heartbeat, waiting, { ...configured, session }));
     const { created_at, metadata, ignore, proxy } = record;
     return { session, created_at, metadata, ignore, proxy: proxyView(proxy), status };
   }

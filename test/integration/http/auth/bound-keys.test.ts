@@ -15,7 +15,10 @@ import { noRoomSentence } from '../../../../src/contract/places.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { sha256Hex } from '../../../../src/platform/digest.js';
-import { registerSupervisor } from '../../../../src/platform/store/supervisor-registry.js';
+import {
+  registerSupervisor,
+  type SupervisorFacts,
+} from '../../../../src/platform/store/supervisor-registry.js';
 import { listenToEvents } from '../../../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
 import { eventually } from '../../../support/eventually.js';
@@ -32,6 +35,8 @@ import { supervisorFacts } from '../../../support/supervisor-facts.js';
 const routes = createRoutes({ handlers: {} } as RouteParts);
 type Route = (typeof routes)[number];
 const nameOf = ({ method, path }: Route) => `${method} ${path}`;
+/** They take a session as an argument, or tell of all that the caller may reach. */
+const ofAll = new Set(['/mcp', '/api/sessions']);
 const takesSession = (route: Route) => route.path.includes('{session}');
 
 /** Sessions of other people, in one of the deployments. */
@@ -214,13 +219,13 @@ describe('a key that is bound to a session', () => {
   }
 
   /** Requests of the route that would reach the other sessions: right ones and wrong ones, by path and by argument. */
-  function requestsOf(route: Route, headers: Record<string, string>): Request[] {
+  function requestsOf(route: Route, headers: Record<string, string>, session = 'there'): Request[] {
     const operation = rows.find(([, { routes: own }]) =>
       own.some(({ method, path }) => method === route.method && route.path.endsWith(path)),
     )?.[1];
     const example = (operation?.example.input ?? {}) as Record<string, unknown>;
     const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name) => {
-      if (name === 'session') return 'there';
+      if (name === 'session') return session;
       return encodeURIComponent(name === 'id' ? jobId : String(example[name] ?? 'x'));
     });
     const fields = Object.entries(example).filter(([name]) => !route.path.includes(`{${name}}`));
@@ -229,7 +234,7 @@ describe('a key that is bound to a session', () => {
         fields.map(([name, value]): [string, string] => [name, String(value)]),
       );
       if (route.path.startsWith('/docs')) return [{ path, init: { method: route.method, headers } }];
-      const queries = ['', `?${query}`, '?session=there&sessions=there&do=code', '?sessions=*'];
+      const queries = ['', `?${query}`, `?session=${session}&sessions=${session}&do=code`, '?sessions=*'];
       return queries.map((search) => ({ path: path + search, init: { method: route.method, headers } }));
     }
     const json = { ...headers, 'content-type': 'application/json' };
@@ -237,12 +242,12 @@ describe('a key that is bound to a session', () => {
       path,
       init: { method: route.method, headers: type, body },
     });
-    if (route.path.endsWith('/mcp')) return toolCalls().map((call) => post(JSON.stringify(call)));
+    if (route.path.endsWith('/mcp')) return toolCalls(session).map((call) => post(JSON.stringify(call)));
     return [
       post(JSON.stringify(Object.fromEntries(fields))),
-      post(JSON.stringify({ ...Object.fromEntries(fields), session: 'there', sessions: ['there'] })),
+      post(JSON.stringify({ ...Object.fromEntries(fields), session, sessions: [session] })),
       post('{"nonsense":'),
-      post('do=stop&session=there', { ...headers, 'content-type': 'application/x-www-form-urlencoded' }),
+      post(`do=stop&session=${session}`, { ...headers, 'content-type': 'application/x-www-form-urlencoded' }),
     ];
   }
 
@@ -377,14 +382,96 @@ describe('a key that is bound to a session', () => {
       assert.notEqual(told.body, untold.body, path);
     }
   });
+
+  describe('whose session waits for a start', () => {
+    let replica: KeyedReplica;
+    before(async () => {
+      const unlimited = { ...environment, WHATSAPP_RATE_LIMIT: '0' };
+      replica = await startKeyedReplica(full.server.url, { ...keys, environment: unlimited });
+      // A tool that is called without a session is for this one. With an owner, its end would be waited for.
+      const k = sessionKeys('default');
+      await full.redis.unlink(k.lock);
+      await full.redis.set(k.heartbeat, 'ended');
+    });
+    after(() => replica.close());
+
+    /** Makes the session wait, then asks. The places of the supervisors say what it waits for. */
+    async function answerTo({ path, init }: Request, session: string, places: SupervisorFacts) {
+      const k = sessionKeys(session);
+      await registerSupervisor(full.redis, 'a-supervisor', places, 600_000);
+      const made = await replica.ask(keys.key.admin, `/api/sessions/${session}`, { method: 'PUT' });
+      await full.redis.unlink(k.lock);
+      await full.redis.set(k.heartbeat, 'ended');
+      const start = { method: 'POST', headers: { prefer: 'wait=0' } };
+      const started = await replica.ask(keys.key.admin, `/api/sessions/${session}/auth/start`, start);
+      assert.ok(made.ok && started.ok);
+      const headers = { origin: replica.url, prefer: 'wait=0', ...init.headers };
+      const response = await replica.get(path, { ...init, headers, redirect: 'manual' });
+      return { status: response.status, body: await response.text() };
+    }
+
+    const waits = [
+      { why: 'every supervisor is full', places: supervisorFacts(0, 9), isOnPage: true },
+      { why: 'the start waits for its turn', places: supervisorFacts(2, 7, 0), isOnPage: false },
+    ];
+    for (const session of ['own', 'default']) {
+      for (const { why, places, isOnPage } of waits) {
+        it(`learns from no answer that ${why}: ${session}`, async () => {
+          const told = new Set<string>();
+          for (const route of routes) {
+            // Streams have their own test. The paths without a session are those of default.
+            const isAsked = session === 'default' || takesSession(route) || ofAll.has(route.path);
+            if (route.path.endsWith('/events') || !isAsked) continue;
+            const [toAll = [], toBound = []] = [
+              keys.key.admin,
+              session === 'own' ? adminKey() : able.key,
+            ].map((key) => {
+              const authorization = `Bearer ${key}`;
+              const accept = 'text/html';
+              const asked: Record<string, string>[] = [{ authorization }, { authorization, accept }];
+              return asked.flatMap((headers) => requestsOf(route, headers, session));
+            });
+            for (const [i, request] of toAll.entries()) {
+              const whole = await answerTo(request, session, places);
+              const { status, body } = await answerTo(toBound[i] ?? assert.fail(), session, places);
+              const what = `${nameOf(route)} ${request.init.body ?? ''} ${status} ${body.slice(0, 2_000)}`;
+              assert.ok(!waits.some((wait) => body.includes(wait.why)), what);
+              if (!whole.body.includes(why) || status === 403) continue;
+              assert.ok(body.includes(noRoomSentence), what);
+              told.add(nameOf(route));
+            }
+          }
+          const wanted = [
+            ...[
+              'GET /api/sessions',
+              'GET /api/sessions/{session}',
+              'PUT /api/sessions/{session}',
+              'POST /mcp',
+            ],
+            ...['GET /api/sessions/{session}/status', 'POST /api/sessions/{session}/auth/start'],
+            ...(isOnPage ? ['GET /sessions/{session}/qr'] : []),
+          ];
+          if (session === 'default') {
+            wanted.push('GET /', 'GET /health', 'GET /api/status', 'POST /api/auth/start');
+            if (isOnPage) wanted.push('GET /qr');
+          }
+          assert.deepEqual([...told].sort(), wanted.sort());
+        });
+      }
+    }
+
+    function adminKey(): string {
+      return configured.find(({ scope }) => scope === 'admin')?.key ?? assert.fail();
+    }
+  });
 });
 
 /** Each tool with right arguments, with those and a session, and the list of tools. */
-function toolCalls(): object[] {
+function toolCalls(session: string): object[] {
   const calls = rows.flatMap(([, { tool, example }]: [string, Operation]) => {
     if (tool === null) return [];
     const given = example.input as object;
-    return [given, { ...given, session: 'there' }].map((input) => toolCall(tool.name, input));
+    return [given, { ...given, session }].map((input) => toolCall(tool.name, input));
   });
   return [call('tools/list', {}), ...calls];
 }

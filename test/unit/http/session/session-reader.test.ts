@@ -11,7 +11,7 @@ for (const stored of ['no{', '{}', '"ready"']) {
       { mget: async () => [stored, 'live'] } as unknown as Redis,
       configured,
     );
-    await assert.rejects(reader.status(), (error: unknown) => {
+    await assert.rejects(reader.status({ boundTo: null }), (error: unknown) => {
       assert.ok(error instanceof UnreadableStateError);
       assert.equal(error.code, 'internal_error');
       assert.match(error.message, /the state of this session in Redis cannot be read;.* start the session/);

@@ -6,7 +6,10 @@ import type { Caller } from '../core/caller.js';
 /** A session, and the configuration that its status shows before its first run. */
 export type ConfiguredSession = StatusConfig & { readonly session: string };
 
-/** The status of a session, before it is made fit for its caller by {@link toldTo}. It is `disconnected` if the stored state has no live owner, and `starting` if a start waits. */
+/**
+ * The whole status of a session, before {@link toldTo}. It is `disconnected` if the stored state has no live owner, and `starting` if a
+ * start waits.
+ */
 export function effectiveStatus(
   stored: Status | null,
   heartbeat: Heartbeat,
@@ -19,7 +22,7 @@ export function effectiveStatus(
 /** What decides how much of a status the caller may see. */
 export type StatusCaller = Pick<Caller, 'boundTo'>;
 
-/** The status as this caller may see it. Every answer with a status goes through it, or through {@link forBound}. */
+/** The status as this caller may see it. Every answer with the status of a session that may wait goes through it. */
 export function toldTo({ boundTo }: StatusCaller, status: Status): Status {
   return boundTo === null ? status : forBound(status);
 }

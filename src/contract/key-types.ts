@@ -63,7 +63,7 @@ const otherTypes: readonly (readonly [RegExp, KeyType])[] = [
   [/^(?:login|qr-link|qr-link-used|qr-visit|limit):/, 'string'],
   [/^(?:visits:|supervisors$|supervisors:wake:|register:names$|absent$)/, 'zset'],
   [/^(?:supervisors:(?:room|facts)|register|aside|api-keys)$/, 'hash'],
-  [/^supervisors:places$/, 'string'],
+  [/^(?:supervisors:places|register:checked)$/, 'string'],
   [/^events$/, 'stream'],
   [/^(?:sessions|reads-[^:]+|sends-[^:]+):.+:lock$/, 'string'],
 ];

@@ -35,6 +35,9 @@ export const registerKey = `${keyPrefix}:register`;
 /** Sorted set of the names of all sessions, `default` among them, each with score 0: their order in lists. */
 export const registerNamesKey = `${keyPrefix}:register:names`;
 
+/** A supervisor has registered what this Redis had lost. Missing: Redis is new, or has lost its data, and sessions may be missing. */
+export const registerCheckedKey = `${keyPrefix}:register:checked`;
+
 /**
  * Capped stream: the order of the events of all sessions. Field `s`: the session whose stream has the event under the same id.
  * Field `first`: no entry was ever before it.

@@ -10,7 +10,12 @@ import { repairStartQueue } from '../platform/queues/start-queue-repair.js';
 import { batchedScript } from '../platform/redis/batched-script.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { retryUntilSuccess } from '../platform/retry.js';
-import { registerIfMissing, sessionsExist } from '../platform/store/session-register.js';
+import {
+  isRegisterChecked,
+  noteRegisterChecked,
+  registerIfMissing,
+  sessionsExist,
+} from '../platform/store/session-register.js';
 import { parseWipedEpoch } from '../platform/store/wipe-store.js';
 import { Profile } from './browser/profile.js';
 import { amendNote, noteFileOf, readNote } from './browser/profile-note.js';
@@ -84,8 +89,12 @@ export class LostSessions {
     const voided = noted.filter((_, i) => standings[i] === 'voided');
     const lost = noted.filter((_, i) => standings[i] === 'lost');
     await Promise.all(voided.map((each) => this.#forget(each)));
-    if (lost.some(({ isWanted }) => isWanted) && mayRun) await pause(noticeMs, closing);
-    if (!closing.aborted) await Promise.all(lost.map((each) => this.#recover(each)));
+    // Other supervisors register what they ran.
+    const isChecked = await isRegisterChecked(redis);
+    if ((!isChecked || lost.some(({ isWanted }) => isWanted)) && mayRun) await pause(noticeMs, closing);
+    if (closing.aborted) return;
+    await Promise.all(lost.map((each) => this.#recover(each)));
+    if (!isChecked) await noteRegisterChecked(redis);
   }
 
   /** `lost`: Redis knows nothing of it. `voided`: its login was wiped elsewhere. */

@@ -12,6 +12,7 @@ import { sealProxyLogin } from '../../platform/proxy-login.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
   findSessions,
+  isRegisterChecked,
   type ListedSession,
   listSessions,
   putSession,
@@ -28,7 +29,10 @@ import { type ConfiguredSession, effectiveStatus, toldTo } from './effective-sta
 
 /** Which sessions there are, for the callers of the API. All methods throw `redis_unavailable`. */
 export interface SessionRegister {
-  /** Throws `session_not_found` unless there is one of each name for the caller, and `invalid_request` if it is no name. */
+  /**
+   * Throws `session_not_found` unless there is one of each name for the caller, `redis_unavailable` if that is not known, and
+   * `invalid_request` if it is no name.
+   */
   assertExist(caller: Caller, names: readonly string[]): Promise<void>;
   view(caller: Caller, name: string): Promise<SessionView | null>;
   /** A page of those that the caller may reach. */
@@ -93,7 +97,9 @@ export function createSessionRegister(
       if (names.every((name) => name === defaultSession)) return;
       const exist = await viaRedis(() => sessionsExist(redis, names));
       const missing = names.find((_, i) => !exist[i]);
-      if (missing !== undefined) throw sessionNotFound(missing, caller);
+      if (missing === undefined) return;
+      if (!(await viaRedis(() => isRegisterChecked(redis)))) throw notKnownYet(missing);
+      throw sessionNotFound(missing, caller);
     },
 
     async view(caller, name) {
@@ -163,6 +169,12 @@ export function sessionNotFound(name: string, { boundTo }: Pick<Caller, 'boundTo
       ? `PUT /api/sessions/${name} makes it, GET /api/sessions lists those there are`
       : 'the key is for the sessions that GET /api/sessions lists';
   return new ApiError('session_not_found', `there is no session ${name}`, { httpHint });
+}
+
+/** A caller who is told that there is none may make it anew, without its configuration. */
+function notKnownYet(name: string): ApiError {
+  const message = `it is not known whether there is a session ${name}: Redis is new or has lost its data, and no supervisor has checked it yet; try again shortly`;
+  return new ApiError('redis_unavailable', message, { headers: { 'retry-after': '5' } });
 }
 
 function withoutKey(): ApiError {

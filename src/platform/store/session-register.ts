@@ -3,6 +3,7 @@ import { bounds } from '../../contract/bounds.js';
 import { parseAs } from '../../contract/json.js';
 import {
   keyPrefix,
+  registerCheckedKey,
   registerKey,
   registerNamesKey,
   sessionKeys,
@@ -46,6 +47,16 @@ const orderLua = `local isNamed = redis.call('ZSCORE', KEYS[2], '${defaultSessio
 export async function sessionsExist(redis: Redis, names: readonly string[]): Promise<boolean[]> {
   const entries = await findScript(redis, [registerKey], names);
   return names.map((name, i) => name === defaultSession || entries[i] != null);
+}
+
+/** Whether the register has all sessions. False: Redis is new, or has lost its data, and no supervisor has checked it since. */
+export async function isRegisterChecked(redis: Redis): Promise<boolean> {
+  return (await redis.exists(registerCheckedKey)) === 1;
+}
+
+/** Call it when what Redis had lost is registered again. */
+export async function noteRegisterChecked(redis: Redis): Promise<void> {
+  await redis.set(registerCheckedKey, '1');
 }
 
 /** The records of these sessions, in their order; null: there is no such session. */

@@ -5,11 +5,17 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
-import { sessionKeys } from '../../../src/contract/keys.js';
+import { registerCheckedKey, sessionKeys } from '../../../src/contract/keys.js';
 import { sessionsQueue } from '../../../src/contract/names.js';
 import { unconfigured } from '../../../src/contract/session-record.js';
+import { pause } from '../../../src/platform/deadline.js';
 import { openQueue } from '../../../src/platform/queues/job-queue.js';
-import { findSessions, putSession, registerIfMissing } from '../../../src/platform/store/session-register.js';
+import {
+  findSessions,
+  isRegisterChecked,
+  putSession,
+  registerIfMissing,
+} from '../../../src/platform/store/session-register.js';
 import { Profile } from '../../../src/supervisor/browser/profile.js';
 import { noteFileOf, readNote, writeNote } from '../../../src/supervisor/browser/profile-note.js';
 import { LostSessions } from '../../../src/supervisor/recover-lost-sessions.js';
@@ -98,10 +104,25 @@ describe('the check for lost sessions', () => {
     assert.deepEqual(kept?.metadata, { team: 'new' });
   });
 
+  it('notes that the register is checked, after the time in which others register what they ran', async () => {
+    await rm(noteFileOf(authDir, session));
+    const checking = checkWith(200, true);
+    await pause(20);
+    assert.equal(await isRegisterChecked(redis), false);
+    assert.equal(await checking, true);
+    assert.equal(await isRegisterChecked(redis), true);
+    // Where it is noted, nothing is waited for.
+    assert.equal(await checkWith(60_000, true), true);
+    await redis.del(registerCheckedKey);
+    assert.equal(await checkWith(60_000, false), true);
+    assert.equal(await isRegisterChecked(redis), true);
+  });
+
   it('registers one that is stopped, and does not start it', async () => {
     await note({ isWanted: false });
     await checkWith(20, true);
     assert.deepEqual(await findSessions(redis, [session]), [record]);
+    assert.equal(await isRegisterChecked(redis), true);
     assert.equal(await redis.exists(job), 0);
   });
 

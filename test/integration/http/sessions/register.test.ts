@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
 import { bounds } from '../../../../src/contract/bounds.js';
 import {
   keyPrefix,
+  registerCheckedKey,
   registerKey,
   registerNamesKey,
   sessionKeys,
@@ -12,7 +13,7 @@ import {
   supervisorsKey,
 } from '../../../../src/contract/keys.js';
 import { unreadableProxy } from '../../../../src/contract/proxy.js';
-import { findSessions } from '../../../../src/platform/store/session-register.js';
+import { findSessions, noteRegisterChecked } from '../../../../src/platform/store/session-register.js';
 import { makeKeyText } from '../../../support/credentials.js';
 import { eventually } from '../../../support/eventually.js';
 import { type Replica, startReplica } from '../../../support/http-replica.js';
@@ -48,6 +49,7 @@ describe('the register of sessions', () => {
     redis = new Redis(server.url);
     [replica, other] = [await startReplica(server.url), await startReplica(server.url)];
   });
+  beforeEach(() => noteRegisterChecked(redis));
   afterEach(async () => {
     for (const owner of owners.splice(0)) await owner.close();
     await redis.flushdb();
@@ -251,7 +253,11 @@ describe('the register of sessions', () => {
       404,
       'session_not_found',
     ]);
-    assert.equal(await redis.dbsize(), 0, 'nothing is stored for a name that does not exist');
+    assert.deepEqual(
+      await redis.keys('*'),
+      [registerCheckedKey],
+      'nothing is stored for a name that does not exist',
+    );
   });
 
   it('lists by pages and by state', async () => {
@@ -304,6 +310,32 @@ describe('the register of sessions', () => {
     );
     assert.equal((await put('old', { metadata: { a: 'b' } })).status, 200);
     assert.equal((await put('default')).status, 200);
+  });
+
+  it('says of none that it was not made while Redis may have lost it', async () => {
+    await put('sales', { metadata: { a: 'b' } });
+    await redis.flushdb();
+    for (const [method, path] of [
+      ['GET', '/api/sessions/sales'],
+      ['POST', '/api/sessions/sales/send'],
+      ['DELETE', '/api/sessions/sales'],
+      ['GET', '/api/sessions/sales/events'],
+      ['GET', '/sessions/sales/qr'],
+    ] as const) {
+      const response = await replica.get(path, { method });
+      const body = (await response.json()) as { error: { code: string; message: string } };
+      assert.deepEqual([response.status, body.error.code], [503, 'redis_unavailable'], path);
+      assert.equal(response.headers.get('retry-after'), '5');
+      assert.match(body.error.message, /not known whether there is a session sales: .* lost its data/);
+    }
+    // Lists make the order of the names anew, which says nothing.
+    assert.equal((await call('GET', '/api/sessions')).status, 200);
+    assert.equal((await call('GET', '/api/sessions/sales')).status, 503);
+    assert.equal((await call('GET', '/api/sessions/default')).status, 200);
+    assert.equal((await put('sales')).status, 201);
+    assert.equal((await call('GET', '/api/sessions/sales')).status, 200);
+    await noteRegisterChecked(redis);
+    assert.equal((await call('GET', '/api/sessions/other')).status, 404);
   });
 
   it('refuses a call whose query names a session: it would be one of another account', async () => {

@@ -15,6 +15,7 @@ import { noRoomSentence } from '../../../../src/contract/places.js';
 import { createRoutes, type RouteParts } from '../../../../src/http/routes.js';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { sha256Hex } from '../../../../src/platform/digest.js';
+import { noteRegisterChecked } from '../../../../src/platform/store/session-register.js';
 import {
   registerSupervisor,
   type SupervisorFacts,
@@ -308,6 +309,16 @@ describe('a key that is bound to a session', () => {
     }
     const { body } = await full.ask({ path: '/api/auth/passkey', init: { method: 'GET', headers } });
     assert.match(body, /passkey_not_pending/, 'it is an operator for its own session');
+  });
+
+  it('gets the same answer about its own session that is missing, also while Redis may have lost it', async () => {
+    const ofOwn: Request = {
+      path: '/api/sessions/own/status',
+      init: { method: 'GET', headers: callers[0]?.headers ?? {} },
+    };
+    assert.equal((await assertSame(ofOwn)).status, 503);
+    for (const { redis } of [full, empty]) await noteRegisterChecked(redis);
+    assert.equal((await assertSame(ofOwn)).status, 404);
   });
 
   it('is told that there is no room, and not for how many sessions', async () => {

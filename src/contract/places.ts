@@ -10,8 +10,11 @@ export interface Places {
 
 /** null: no supervisor is alive, or none that tells it. */
 export function parsePlaces(text: string | null): Places | null {
-  const match = /^(\d{1,9}) (\d{1,9}) (\d{1,9})$/.exec(text ?? '');
-  return match ? { room: Number(match[1]), capacity: Number(match[2]), starts: Number(match[3]) } : null;
+  // A supervisor of an earlier version leaves out the starts.
+  const match = /^(\d{1,9}) (\d{1,9})(?: (\d{1,9}))?$/.exec(text ?? '');
+  if (match === null) return null;
+  const [, room, capacity, starts = room] = match;
+  return { room: Number(room), capacity: Number(capacity), starts: Number(starts) };
 }
 
 /**

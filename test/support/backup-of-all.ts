@@ -81,7 +81,9 @@ async function link(of: Machine, session: string, text: string): Promise<void> {
   const account = { wid: `49${session.length}@c.us`, pushname: session, platform: 'android' };
   const writer = await linkOn(of, session, text, account);
   await writer.publish({ account });
-  await rememberNumbers(of.redis, session, writer.fence, account.wid, [{ lid: '77@lid', phone: '491511234567' }]);
+  await rememberNumbers(of.redis, session, writer.fence, account.wid, [
+    { lid: '77@lid', phone: '491511234567' },
+  ]);
 }
 
 /** Returns the text of a key named `shop-key`. */

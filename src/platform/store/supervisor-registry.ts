@@ -24,7 +24,7 @@ const factsSchema = z.object({
   /** Sessions that it can run. */
   capacity: z.int().nonnegative(),
   /** Sessions that it can start at once, besides those that it is starting. */
-  starts: z.int().nonnegative(),
+  starts: z.int().nonnegative().optional(),
 });
 
 /** What a supervisor tells of itself. */

@@ -77,7 +77,9 @@ describe('what a backup has besides the login', () => {
     const writer = await claimToWrite(source.redis);
     await source.redis.set(k.account, `4 ${wid}`);
     for (let n = 0; n < 3; n++) await writer.messages(...Array.from({ length: 150 }, (_, i) => `${n} ${i}`));
-    await rememberNumbers(source.redis, session, writer.fence, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+    await rememberNumbers(source.redis, session, writer.fence, wid, [
+      { lid: '77@lid', phone: '491511234567' },
+    ]);
     const before = await source.redis.xrange(k.events, '-', '+');
     await backUp(made);
     assert.equal((await restore(machineOn(target))).events, 450);
@@ -184,7 +186,9 @@ describe('what a backup has besides the login', () => {
       await source.redis.set(k.account, `1 ${wid}`);
       const writer = await claimToWrite(source.redis);
       await writer.messages('one', 'two');
-      await rememberNumbers(source.redis, session, writer.fence, wid, [{ lid: '77@lid', phone: '491511234567' }]);
+      await rememberNumbers(source.redis, session, writer.fence, wid, [
+        { lid: '77@lid', phone: '491511234567' },
+      ]);
       await backUp(made);
       const first = machineOn(limited, undefined, `redis://holdline:change-me@127.0.0.1:${limited.port}`);
       await restore(first);

@@ -7,6 +7,7 @@ import {
   supervisorRoomKey,
   supervisorsKey,
 } from '../../../../src/contract/keys.js';
+import { parsePlaces } from '../../../../src/contract/places.js';
 import {
   readSupervisors,
   registerSupervisor,
@@ -53,6 +54,18 @@ describe('the list of supervisors', async () => {
     await unregisterSupervisor(redis, 'one');
     assert.equal(await places(), null);
     assert.equal(await redis.exists(supervisorsKey, supervisorRoomKey, supervisorFactsKey), 0);
+  });
+
+  it('reads supervisors that do not tell how many starts are possible', async () => {
+    const { starts: _, ...facts } = supervisorFacts(3, 1);
+    await registerEarlier('one', 3);
+    await redis.hset(supervisorFactsKey, 'one', JSON.stringify(facts));
+    assert.deepEqual(await readSupervisors(redis), [{ supervisor: 'one', room: 3, facts }]);
+    await registerSupervisor(redis, 'two', supervisorFacts(2, 0, 1), 60_000);
+    assert.equal(await places(), '5 6 4');
+    assert.deepEqual(parsePlaces('5 6'), { room: 5, capacity: 6, starts: 5 });
+    assert.deepEqual(parsePlaces('5 6 4'), { room: 5, capacity: 6, starts: 4 });
+    assert.equal(parsePlaces('5 6 x'), null);
   });
 
   it('counts the starts that are possible at once only where there is room for them', async () => {

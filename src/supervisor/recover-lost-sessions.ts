@@ -114,8 +114,8 @@ export class LostSessions {
    */
   async #forget({ session, epoch }: NotedSession): Promise<void> {
     const { redis, authDir, log } = this.#options;
-    const [exists] = await sessionsExist(redis, [session]);
-    if (!exists) {
+    const { exist } = await sessionsExist(redis, [session]);
+    if (exist[0] !== true) {
       await new Profile(authDir, session).remove();
       log.info({ session }, 'removed the profile of a session that was deleted elsewhere');
       return;

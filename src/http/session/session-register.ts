@@ -12,7 +12,6 @@ import { sealProxyLogin } from '../../platform/proxy-login.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import {
   findSessions,
-  isRegisterChecked,
   type ListedSession,
   listSessions,
   putSession,
@@ -78,8 +77,8 @@ export function createSessionRegister(
 
   /** A supervisor of the version before would run the session without its configuration, and its events would not be told. */
   async function refuseBesideEarlierVersion(name: string): Promise<void> {
-    const [exists] = await sessionsExist(redis, [name]);
-    if (exists) return;
+    const { exist } = await sessionsExist(redis, [name]);
+    if (exist[0]) return;
     const earlier = (await readSupervisors(redis)).find(({ facts }) => facts === null);
     if (earlier === undefined) return;
     throw new ApiError(
@@ -89,16 +88,20 @@ export function createSessionRegister(
     );
   }
 
+  /** This replica has seen that a supervisor had checked the register. */
+  let wasChecked = false;
+
   return {
     async assertExist(caller, names) {
       if (!names.every(isSessionName)) throw notAName();
       const beyond = names.find((name) => !mayReach(caller, name));
       if (beyond !== undefined) throw sessionNotFound(beyond, caller);
       if (names.every((name) => name === defaultSession)) return;
-      const exist = await viaRedis(() => sessionsExist(redis, names));
+      const { exist, isChecked } = await viaRedis(() => sessionsExist(redis, names));
+      wasChecked ||= isChecked;
       const missing = names.find((_, i) => !exist[i]);
       if (missing === undefined) return;
-      if (!(await viaRedis(() => isRegisterChecked(redis)))) throw notKnownYet(missing);
+      if (wasChecked && !isChecked) throw notKnownYet(missing);
       throw sessionNotFound(missing, caller);
     },
 
@@ -173,7 +176,7 @@ export function sessionNotFound(name: string, { boundTo }: Pick<Caller, 'boundTo
 
 /** A caller who is told that there is none may make it anew, without its configuration. */
 function notKnownYet(name: string): ApiError {
-  const message = `it is not known whether there is a session ${name}: Redis is new or has lost its data, and no supervisor has checked it yet; try again shortly`;
+  const message = `it is not known whether there is a session ${name}: Redis has lost its data, and no supervisor has checked yet which there were; try again shortly`;
   return new ApiError('redis_unavailable', message, { headers: { 'retry-after': '5' } });
 }
 

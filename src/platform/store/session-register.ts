@@ -43,11 +43,28 @@ const orderLua = `local isNamed = redis.call('ZSCORE', KEYS[2], '${defaultSessio
      end
    end`;
 
-/** Whether there is a session of each name. */
-export async function sessionsExist(redis: Redis, names: readonly string[]): Promise<boolean[]> {
-  const entries = await findScript(redis, [registerKey], names);
-  return names.map((name, i) => name === defaultSession || entries[i] != null);
+/** Whether there is a session of each name. `isChecked`: see {@link isRegisterChecked}. */
+export async function sessionsExist(
+  redis: Redis,
+  names: readonly string[],
+): Promise<{ readonly exist: readonly boolean[]; readonly isChecked: boolean }> {
+  const [found, checked] = await existScript(redis, [registerKey, registerCheckedKey], names);
+  return {
+    exist: names.map((name, i) => name === defaultSession || found[i] === 1),
+    isChecked: checked === 1,
+  };
 }
+
+// KEYS register checked
+// ARGV names
+// returns for each whether it has an entry, and whether the register is checked
+const existScript = luaScript<[found: number[], checked: number]>(
+  'sessionsExist',
+  2,
+  `local found = {}
+   for i, name in ipairs(ARGV) do found[i] = redis.call('HEXISTS', KEYS[1], name) end
+   return { found, redis.call('EXISTS', KEYS[2]) }`,
+);
 
 /** Whether the register has all sessions. False: Redis is new, or has lost its data, and no supervisor has checked it since. */
 export async function isRegisterChecked(redis: Redis): Promise<boolean> {

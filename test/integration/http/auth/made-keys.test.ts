@@ -5,7 +5,6 @@ import { bounds } from '../../../../src/contract/bounds.js';
 import { apiKeysKey, quarantineKey } from '../../../../src/contract/keys.js';
 import { newApiKey } from '../../../../src/platform/api-key.js';
 import { sha256Hex } from '../../../../src/platform/digest.js';
-import { noteRegisterChecked } from '../../../../src/platform/store/session-register.js';
 import { type EventClient, listenToEvents } from '../../../support/event-client.js';
 import { claimToWrite, type EventWriter } from '../../../support/event-writer.js';
 import { eventually } from '../../../support/eventually.js';
@@ -45,7 +44,6 @@ describe('a key made while it runs', () => {
   });
   beforeEach(async () => {
     await redis.flushall();
-    await noteRegisterChecked(redis);
     writer = await claimToWrite(redis);
     await writer.publish({ state: 'starting' });
   });

@@ -314,6 +314,7 @@ describe('the register of sessions', () => {
 
   it('says of none that it was not made while Redis may have lost it', async () => {
     await put('sales', { metadata: { a: 'b' } });
+    assert.equal((await call('GET', '/api/sessions/sales')).status, 200);
     await redis.flushdb();
     for (const [method, path] of [
       ['GET', '/api/sessions/sales'],

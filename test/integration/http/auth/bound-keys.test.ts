@@ -6,6 +6,7 @@ import { bounds } from '../../../../src/contract/bounds.js';
 import {
   apiKeysKey,
   loginKey,
+  registerCheckedKey,
   registerKey,
   sessionKeys,
   supervisorsKey,
@@ -316,6 +317,9 @@ describe('a key that is bound to a session', () => {
       path: '/api/sessions/own/status',
       init: { method: 'GET', headers: callers[0]?.headers ?? {} },
     };
+    for (const { redis } of [full, empty]) await noteRegisterChecked(redis);
+    assert.equal((await assertSame(ofOwn)).status, 404);
+    for (const { redis } of [full, empty]) await redis.del(registerCheckedKey);
     assert.equal((await assertSame(ofOwn)).status, 503);
     for (const { redis } of [full, empty]) await noteRegisterChecked(redis);
     assert.equal((await assertSame(ofOwn)).status, 404);

@@ -6,7 +6,7 @@ import type { Timing } from '../contract/timing.js';
 import { isDataError } from '../platform/data-errors.js';
 import { pause } from '../platform/deadline.js';
 import type { Logger } from '../platform/logger.js';
-import { passOnWakeUp } from '../platform/queues/start-queue.js';
+import { passOnWakeUp, type WaitingStarts } from '../platform/queues/start-queue.js';
 import type { Redis } from '../platform/redis/connection.js';
 import { redisRetryMs } from '../platform/retry.js';
 import type { QueueMarkers } from './queue-markers.js';
@@ -103,11 +103,11 @@ interface Pacing {
   /** By the tokens of the jobs. */
   readonly permits: StartPermits;
   readonly marker: StartMarker;
-  /** Wakes another supervisor too. Resolves to whether a start waits. */
-  readonly passOn: () => Promise<boolean>;
+  /** Wakes another supervisor too. Resolves to what waits; null: nothing. */
+  readonly passOn: () => Promise<WaitingStarts | null>;
 }
 
-/** How long starts are left to others: by a supervisor with few runs, and by one that is almost full. One without a run takes it at once. */
+/** How long a start is left to others: by a supervisor with few runs, and by one that is almost full. One without a run takes it at once. */
 const spreadMs = { min: 10, max: 100 };
 
 /**
@@ -115,7 +115,8 @@ const spreadMs = { min: 10, max: 100 };
  * read: there this waits for the permit. So it never reads markers without a permit, where it would take the wake-up of a start
  * that another supervisor could take at once.
  *
- * Also leaves what waits for a moment to supervisors with more room: the longer, the fuller it is itself.
+ * Also leaves each start for a moment to supervisors with more room: the longer, the fuller it is itself. If several wait after that, the
+ * others do not keep up, and it takes one.
  *
  * Also pauses after a refusal: BullMQ's own loop would ask again at once.
  */
@@ -142,12 +143,17 @@ class PacedWorker extends Worker {
     }
   }
 
-  /** Resolves when others have had the time to take what waits, or when nothing waits. */
+  /** Resolves when the next start has had its time, when several wait after the time of one, or when none waits. */
   async #leaveToOthers(): Promise<void> {
     const { closing, passOn } = this.#pacing;
-    if (!(await passOn())) return;
     const load = this.#running / this.concurrency;
-    await pause(spreadMs.min + (spreadMs.max - spreadMs.min) * load, closing);
+    let waiting = await passOn();
+    while (waiting !== null && !closing.aborted) {
+      await pause(spreadMs.min + (spreadMs.max - spreadMs.min) * load, closing);
+      const left = waiting.next;
+      waiting = await passOn();
+      if (waiting !== null && (waiting.next === left || waiting.count > 1)) return;
+    }
   }
 
   protected override async moveToActive(token: string, name?: string): Promise<Job> {

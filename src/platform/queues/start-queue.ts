@@ -38,21 +38,28 @@ const noteStartScript = luaScript<number>(
 
 /**
  * For a supervisor that has been woken by a start, or looks for the next one: wakes another supervisor, in case that one takes it
- * first. Resolves to whether one waits.
+ * first. Resolves to the id of the next start and how many wait; null: none waits.
  */
-export async function passOnWakeUp(redis: Redis): Promise<boolean> {
+export async function passOnWakeUp(redis: Redis): Promise<WaitingStarts | null> {
   const keys = ['wait', 'meta', 'marker'].map((name) => queueKey(sessionsQueue, name));
-  return (await passOnScript(redis, keys, [])) === 1;
+  const found = await passOnScript(redis, keys, []);
+  return found === null ? null : { next: found[0], count: found[1] };
+}
+
+export interface WaitingStarts {
+  readonly next: string;
+  readonly count: number;
 }
 
 // KEYS wait meta marker
-// returns 1; 0 if none waits, or none may be taken
-const passOnScript = luaScript<number>(
+// returns the id of the next start and how many wait; nil if none waits, or none may be taken
+const passOnScript = luaScript<[next: string, count: number] | null>(
   'passOnWakeUp',
   3,
-  `if redis.call('LLEN', KEYS[1]) == 0 or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return 0 end
+  `local next = redis.call('LINDEX', KEYS[1], -1)
+   if not next or redis.call('HEXISTS', KEYS[2], 'paused') == 1 then return false end
    redis.call('ZADD', KEYS[3], 0, '0')
-   return 1`,
+   return { next, redis.call('LLEN', KEYS[1]) }`,
 );
 
 /**

@@ -7,7 +7,7 @@ const perSOfCore = 10;
 const perSMin = 1;
 
 /** Messages that a session may send at once after a pause. */
-const burst = 8;
+const burst = 4;
 
 /** So long after it had more to send than its pace allows, a session counts as one with a queue. */
 const queuedForMs = 5_000;

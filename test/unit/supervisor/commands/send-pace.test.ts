@@ -97,7 +97,7 @@ describe('the pace of sends', () => {
     send(other);
     assert.equal(send(queue, 20), 0);
     pass(59_000);
-    assert.equal(send(queue, 20), 8);
+    assert.equal(send(queue, 20), 4);
     pass(2_000);
     assert.equal(send(queue, 20), 20);
   });
@@ -111,7 +111,7 @@ describe('the pace of sends', () => {
     pass(5_000);
     send(bursting);
     pass(1);
-    assert.equal(send(queue, 20), 8);
+    assert.equal(send(queue, 20), 4);
   });
 
   it('ends with the run of the session that sent without a queue', () => {
@@ -119,7 +119,7 @@ describe('the pace of sends', () => {
     const other = aside(run.signal);
     const queue = aside();
     send(other);
-    assert.equal(send(queue, 20), 8);
+    assert.equal(send(queue, 20), 4);
     run.abort();
     assert.equal(send(other), 0);
     assert.equal(send(queue, 20), 20);

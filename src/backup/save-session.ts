@@ -159,7 +159,7 @@ function savedSend(id: string, job: Reply, record: Reply): SavedSend | null {
 function replyOf(reply: Reply): unknown {
   const error = reply?.[0];
   if (error) {
-    if (/^WRONGTYPE\b/.test(error.message)) return null;
+    if (isWrongType(error)) return null;
     throw error;
   }
   return reply?.[1] ?? null;

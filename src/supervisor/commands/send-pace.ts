@@ -67,7 +67,10 @@ export class SessionPace {
     this.#onRoom = onRoom;
     this.#ending = ending;
     this.#countedAt = shared.now();
-    ending.addEventListener('abort', () => this.#forget());
+    ending.addEventListener('abort', () => {
+      shared.queued.delete(this);
+      shared.unqueued.delete(this);
+    });
   }
 
   /** How many of `wanted` messages, at least one, may be sent now. They count as sent. */
@@ -83,11 +86,6 @@ export class SessionPace {
     this.#room = Math.max(0, this.#room - taken);
     if (taken === 0) this.#wait();
     return taken;
-  }
-
-  #forget(): void {
-    this.#shared.queued.delete(this);
-    this.#shared.unqueued.delete(this);
   }
 
   get #hasQueue(): boolean {

@@ -4,7 +4,9 @@ import type { Config } from '../platform/config/config.js';
 import type { Logger } from '../platform/logger.js';
 import { forgetSend } from '../platform/queues/send-cleanup.js';
 import { connectPatiently, type Redis } from '../platform/redis/connection.js';
+import { acceptedPerS, SharedPace } from '../platform/session-pace.js';
 import { putPasskeyAnswer } from '../platform/store/passkey-answers.js';
+import { AcceptTurns } from './commands/accept-turns.js';
 import type { SessionCommandContext } from './commands/command-context.js';
 import { createCommandQueues } from './commands/command-queues.js';
 import { createJobReader } from './commands/job-reader.js';
@@ -66,6 +68,7 @@ export function createSessions(parts: SessionsParts): Sessions {
   const { config, redisUrl, redis, queueRedis, redisLog, log, onBound, closing, background, feedTuning } =
     parts;
   const runQueue = createRunQueue(queueRedis);
+  const pace = new SharedPace(acceptedPerS);
   const readsUnderWay = new InFlightLimit('readsPerCaller', 'reads');
 
   function open(name: string): Session {
@@ -81,7 +84,7 @@ export function createSessions(parts: SessionsParts): Sessions {
       timing: config.timing,
     });
     const commands: SessionCommandContext = {
-      ...{ run, queues },
+      ...{ run, queues, turns: new AcceptTurns(pace, closing) },
       jobs: createJobReader(redis, name),
       forgetSend: (id, timestamp) => viaRedis(() => forgetSend(redis, name, id, timestamp)),
       putPasskeyAnswer: (credential) => viaRedis(() => putPasskeyAnswer(redis, name, credential)),

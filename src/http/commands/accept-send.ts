@@ -38,11 +38,12 @@ export async function acceptSend(
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<AcceptedSend> {
-  const { run, sendTtlMs } = context;
+  const { run, turns, sendTtlMs } = context;
   const requestHash = hashOf(input);
   const id = idempotencyKey === null ? `m-${randomUUID()}` : idOf(run.session, idempotencyKey);
   const earlier = idempotencyKey === null ? null : await findEarlier(context, id, requestHash);
   if (earlier !== null) return earlier;
+  await turns.next();
 
   const view = await run.readView();
   const readiness = judgeReadiness(view, call, operations.send.needs);

@@ -2,6 +2,7 @@ import type { OnBound } from '../../contract/bounds.js';
 import type { PasskeyCredential } from '../../contract/passkey.js';
 import type { InFlightLimit } from '../core/in-flight.js';
 import type { RunControl } from '../session/run-control.js';
+import type { AcceptTurns } from './accept-turns.js';
 import type { CommandQueues } from './command-queues.js';
 import type { JobReader } from './job-reader.js';
 
@@ -9,6 +10,7 @@ import type { JobReader } from './job-reader.js';
 export interface SessionCommandContext {
   readonly run: RunControl;
   readonly queues: CommandQueues;
+  readonly turns: AcceptTurns;
   readonly jobs: JobReader;
   /**
    * Removes what an earlier send with this id left in Redis: its record and its job, unless a newer one with the same id has

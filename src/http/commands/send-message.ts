@@ -30,9 +30,10 @@ export async function sendMessage(
   idempotencyKey: IdempotencyKey | null,
   call: CommandCall,
 ): Promise<SendAnswer> {
+  const deadline = performance.now() + call.waitMs;
   const accepted = await acceptSend(context, input, idempotencyKey, call);
   const { id, data } = accepted;
-  const { job, outcome } = await untilSettled(context, accepted, call);
+  const { job, outcome } = await untilSettled(context, accepted, deadline, call.signal);
   const headers: Record<string, string> = accepted.isReplay ? { 'idempotent-replayed': 'true' } : {};
   if (outcome?.status === 'sent') return { status: 200, body: outcome.result, headers };
   if (outcome !== null) throw notSent(id, outcome, headers);
@@ -45,9 +46,13 @@ export async function sendMessage(
 }
 
 /** Never throws `redis_unavailable`: Redis has the message, so an outage ends the wait and not the send. */
-async function untilSettled({ jobs, run }: SessionCommandContext, accepted: AcceptedSend, call: CommandCall) {
+async function untilSettled(
+  { jobs, run }: SessionCommandContext,
+  accepted: AcceptedSend,
+  deadline: number,
+  signal: AbortSignal,
+) {
   const { id, data } = accepted;
-  const deadline = performance.now() + call.waitMs;
   let job = accepted.job;
   for (;;) {
     const stored = await jobs.findSend(id).catch((error: unknown) => {
@@ -57,8 +62,8 @@ async function untilSettled({ jobs, run }: SessionCommandContext, accepted: Acce
     if (stored === null) return { job, outcome: null };
     const outcome = stored.job === null ? lost : settledOutcome(stored, data);
     job = stored.job ?? job;
-    if (outcome !== null || performance.now() >= deadline || call.signal.aborted) return { job, outcome };
-    await run.untilNextRead(call.signal);
+    if (outcome !== null || performance.now() >= deadline || signal.aborted) return { job, outcome };
+    await run.untilNextRead(signal);
   }
 }
 

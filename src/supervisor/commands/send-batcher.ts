@@ -1,3 +1,4 @@
+import type { SessionPace, SharedPace } from '../../platform/session-pace.js';
 import type { Availability } from './availability.js';
 import {
   type HandoverResult,
@@ -8,7 +9,6 @@ import {
   settleBatch,
 } from './send-batch.js';
 import type { ChatQueue, SendPlace } from './send-order.js';
-import type { SendPace, SessionPace } from './send-pace.js';
 
 /** Messages in one call to the page. */
 const batchMax = 8;
@@ -24,7 +24,7 @@ const slowMs = 2_000;
 
 interface SendBatcherOptions {
   readonly availability: Availability;
-  readonly pace: SendPace;
+  readonly pace: SharedPace;
   /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
   readonly actUntil: () => number;
   /** Called when {@link SendBatcher.backlog} may have shrunk. */

@@ -9,6 +9,7 @@ import type { Logger } from '../../platform/logger.js';
 import type { Redis } from '../../platform/redis/connection.js';
 import { quarantineCopy, toJsonText } from '../../platform/redis/quarantine.js';
 import { redisRetryMs } from '../../platform/retry.js';
+import type { SharedPace } from '../../platform/session-pace.js';
 import {
   readSendRecord,
   recordAttempt,
@@ -23,14 +24,13 @@ import { runSend, unreadableAttempt } from './run-send.js';
 import type { SendContext } from './send-attempt.js';
 import { SendBatcher } from './send-batcher.js';
 import { SendOrder, type SendPlace } from './send-order.js';
-import type { SendPace } from './send-pace.js';
 
 export interface SessionSendsOptions extends Pick<SendContext, 'wipedEpoch' | 'wid' | 'profileId'> {
   readonly redis: Redis;
   readonly session: string;
   readonly timing: Pick<Timing, 'ackDeadlineMs' | 'sendHungMs'>;
   readonly availability: Availability;
-  readonly pace: SendPace;
+  readonly pace: SharedPace;
   readonly fence: () => Fence;
   /** Until when the page may act for this run if the supervisor freezes now (ms, wall clock). */
   readonly actUntil: () => number;

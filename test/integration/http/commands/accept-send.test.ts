@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { keyPrefix } from '../../../../src/contract/keys.js';
+import { acceptedPerS } from '../../../../src/platform/session-pace.js';
 import { type CommandStage, startCommandStage } from '../../../support/command-stage.js';
 import { eventually } from '../../../support/eventually.js';
 import { linkedAccount as account } from '../../../support/held-session.js';
@@ -85,6 +86,29 @@ describe('POST /api/send while the session is not ready', () => {
     await session.owner.crash();
     await eventually(async () => (await stage.replica.status()).state === 'disconnected');
     assert.equal((await postSend(stage.replica, { prefer: 'wait=0' })).status, 202);
+  });
+
+  it('accepts the messages of a session that has many at the pace, while another session has few', async () => {
+    const sessions = `${stage.replica.url}/api/sessions`;
+    const ask = async (method: string, path: string, body: object) => {
+      const headers = { 'content-type': 'application/json', prefer: 'respond-async' };
+      const answer = await fetch(sessions + path, { method, headers, body: JSON.stringify(body) });
+      return [answer.status, await answer.json()] as const;
+    };
+    for (const name of ['many', 'few']) {
+      const [status, body] = await ask('PUT', `/${name}`, { start: true });
+      assert.equal(status, 201, JSON.stringify(body));
+    }
+    const send = (name: string) =>
+      ask('POST', `/${name}/send`, { phone_number: '15551234567', message: 'Hello' });
+    assert.equal((await send('few'))[0], 202);
+    const from = performance.now();
+    const answers = await Promise.all(Array.from({ length: 60 }, () => send('many')));
+    const tookMs = performance.now() - from;
+    for (const [status, body] of answers) assert.equal(status, 202, JSON.stringify(body));
+    // The first ones are accepted at once.
+    assert.ok(tookMs >= (50 / acceptedPerS) * 1_000, `${tookMs} ms`);
+    assert.equal((await stage.redis.keys(`${keyPrefix}:sends-many:m-*`)).length, 60);
   });
 
   it('keeps an accepted message when it reaches a state that does not lead to ready', async () => {

@@ -46,6 +46,7 @@ test('a send joins the message that another replica accepts at the same moment w
     },
     forgetSend: async () => void done.push('forgotten'),
     queues: { reserve: async () => undefined, addSend: async () => void done.push('added') },
+    turns: { next: async () => undefined },
   } as unknown as SessionCommandContext;
   const key = { keyName: '', key: 'burst' };
   const accepted = await acceptSend(context, input, key, {} as CommandCall);
@@ -63,6 +64,7 @@ describe('the job of a message', () => {
     const added: SendJob[] = [];
     const context = {
       run: { session: 'default', readView: async () => view as RunView, log: { info: () => undefined } },
+      turns: { next: async () => undefined },
       queues: {
         reserve: async () => undefined,
         addSend: async (_id: string, each: SendJob) => void added.push(each),

@@ -3,11 +3,11 @@ import { afterEach, describe, it } from 'node:test';
 import type { SendJob } from '../../../../src/contract/command-jobs.js';
 import type { ToThread } from '../../../../src/contract/thread-messages.js';
 import { deferred } from '../../../../src/platform/deadline.js';
+import { SharedPace } from '../../../../src/platform/session-pace.js';
 import { Availability } from '../../../../src/supervisor/commands/availability.js';
 import type { PreparedSend } from '../../../../src/supervisor/commands/send-batch.js';
 import { SendBatcher } from '../../../../src/supervisor/commands/send-batcher.js';
 import { SendOrder, type SendPlace } from '../../../../src/supervisor/commands/send-order.js';
-import { SendPace } from '../../../../src/supervisor/commands/send-pace.js';
 import type { Incarnation } from '../../../../src/supervisor/incarnation.js';
 import { CommandInterruptedError, ThreadRpc } from '../../../../src/supervisor/thread-rpc.js';
 import { eventually } from '../../../support/eventually.js';
@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 /** A ready session with a page that answers when the test calls `answerAll`. */
-function stage(pace = new SendPace()) {
+function stage(pace = new SharedPace(20)) {
   const calls: Command[] = [];
   const rpc = new ThreadRpc((message) => calls.push(message as Command));
   const incarnation = { commands: rpc } as unknown as Incarnation;
@@ -183,7 +183,7 @@ describe('the send batcher', () => {
   });
 
   it('gives each chat its turn while the session keeps its pace', async () => {
-    const pace = new SendPace({ perS: 100 });
+    const pace = new SharedPace(100);
     const { availability, hand, order, calls, called, answerAll } = stage(pace);
     const { period } = availability;
     // A session that sends now and then: because of it, those with a queue have a pace.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { SendPace, type SessionPace } from '../../../../src/supervisor/commands/send-pace.js';
+import { type SessionPace, SharedPace } from '../../../src/platform/session-pace.js';
 
 const unended = new AbortController().signal;
 setMaxListeners(0, unended);
@@ -11,7 +11,7 @@ class Queue {
   sent = 0;
   readonly #pace: SessionPace;
 
-  constructor(pace: SendPace) {
+  constructor(pace: SharedPace) {
     this.#pace = pace.ofSession(() => this.send(), unended);
   }
 
@@ -25,11 +25,11 @@ class Queue {
 
 describe('the pace of sends', () => {
   let nowMs: number;
-  let pace: SendPace;
+  let pace: SharedPace;
 
   beforeEach(() => {
     nowMs = 0;
-    pace = new SendPace({ perS: 20, now: () => nowMs });
+    pace = new SharedPace(20, () => nowMs);
     mock.timers.enable({ apis: ['setTimeout'] });
   });
   afterEach(() => mock.timers.reset());

@@ -1,51 +1,50 @@
 import { availableParallelism } from 'node:os';
 
-/** Messages a second that sessions with a queue send in all, for each core that the process may use. */
-const perSOfCore = 10;
+/** Messages a second of all sessions with a queue: more can be accepted than sent, so that queues fill. */
+export const acceptedPerS = 50 * availableParallelism();
+export const sentPerS = 10 * availableParallelism();
 
-/** Messages a second of each of them at least, however many they are. */
+/** Messages a second of each session with a queue at least, however many they are. */
 const perSMin = 1;
 
-/** Messages that a session may send at once after a pause. */
+/** Messages that a session may have at once after a pause. */
 const burst = 4;
 
-/** So long after it had more to send than its pace allows, a session counts as one with a queue. */
+/** So long after it wanted more than its pace allows, a session counts as one with a queue. */
 const queuedForMs = 5_000;
 
-/** So long after its last send, a session without a queue is kept from having to wait. */
+/** So long after its last message, a session without a queue is kept from having to wait. */
 const keptForMs = 60_000;
 
-/** What the sessions of a supervisor share. */
+/** What the sessions of a process share. */
 interface Shared {
   /** Messages a second of all sessions with a queue. */
   readonly perS: number;
   /** ms, monotonic. */
   readonly now: () => number;
-  /** When each session with a queue last had more to send than its pace allows. */
+  /** When each session with a queue last wanted more than its pace allows. */
   readonly queued: Map<SessionPace, number>;
-  /** When each session without a queue last sent. */
+  /** When each session without a queue last had a message. */
   readonly unqueued: Map<SessionPace, number>;
 }
 
 /**
- * Keeps one session's queue from slowing down the sends of the others. A session that sends as fast as its page can takes
- * more than a core, and a send of another session waits for a core at each process on its way. So while sessions of
- * this supervisor send now and then, those with a queue send at a steady pace, which they share. Without such sessions, each
- * sends as fast as it can.
+ * Keeps one session's queue from slowing down the sends of the others. A session that has as many messages accepted, or sent, as it
+ * can takes more than a core, and a send of another session waits for a core at each process on its way. So while sessions of
+ * this process send now and then, those with a queue keep a steady pace, which they share. Without such sessions, each goes as
+ * fast as it can.
  */
-export class SendPace {
+export class SharedPace {
   readonly #shared: Shared;
 
-  constructor({
-    perS = perSOfCore * availableParallelism(),
-    now = () => performance.now(),
-  }: Partial<Pick<Shared, 'perS' | 'now'>> = {}) {
+  /** `perS`: messages a second of all sessions with a queue. `now`: ms, monotonic. */
+  constructor(perS: number, now = () => performance.now()) {
     this.#shared = { perS, now, queued: new Map(), unqueued: new Map() };
   }
 
   /**
-   * `onRoom`: called when the session may send again after {@link SessionPace.take} returned 0. `ending`: it sends nothing after
-   * that, and no longer counts.
+   * `onRoom`: called when the session may go on after {@link SessionPace.take} returned 0. `ending`: it gets nothing after that, and
+   * no longer counts.
    */
   ofSession(onRoom: () => void, ending: AbortSignal): SessionPace {
     return new SessionPace(this.#shared, onRoom, ending);
@@ -57,7 +56,7 @@ export class SessionPace {
   readonly #shared: Shared;
   readonly #onRoom: () => void;
   readonly #ending: AbortSignal;
-  /** Messages that it may send now; not whole. */
+  /** Messages that it may have now; not whole. */
   #room = burst;
   #countedAt: number;
   #isWaiting = false;
@@ -67,16 +66,16 @@ export class SessionPace {
     this.#onRoom = onRoom;
     this.#ending = ending;
     this.#countedAt = shared.now();
-    ending.addEventListener('abort', () => {
-      shared.queued.delete(this);
-      shared.unqueued.delete(this);
-    });
   }
 
-  /** How many of `wanted` messages, at least one, may be sent now. They count as sent. */
+  get hasEnded(): boolean {
+    return this.#ending.aborted;
+  }
+
+  /** How many of `wanted` messages, at least one, it may have now. They count as had. */
   take(wanted: number): number {
     const { now, queued, unqueued } = this.#shared;
-    if (this.#ending.aborted) return 0;
+    if (this.hasEnded) return 0;
     this.#count();
     const allowed = Math.min(wanted, Math.floor(this.#room));
     if (allowed < wanted) queued.set(this, now());
@@ -124,6 +123,7 @@ export class SessionPace {
   }
 }
 
+/** Forgets sessions that have ended, and those whose time is over. */
 function forget(times: Map<SessionPace, number>, before: number): void {
-  for (const [session, at] of times) if (at <= before) times.delete(session);
+  for (const [session, at] of times) if (at <= before || session.hasEnded) times.delete(session);
 }

@@ -1,0 +1,39 @@
+import { atMost, type Deferred, deferred } from '../../platform/deadline.js';
+import type { SessionPace, SharedPace } from '../../platform/session-pace.js';
+
+/** A message that has waited so long is accepted without a turn. */
+const waitMaxMs = 5_000;
+
+/** Lets the messages of one session be accepted in their order, no faster than the session's pace (docs/decisions/0027). */
+export class AcceptTurns {
+  readonly #pace: SessionPace;
+  readonly #closing: AbortSignal;
+  readonly #waiting = new Set<Deferred<void>>();
+
+  /** `closing`: nothing waits after that. */
+  constructor(pace: SharedPace, closing: AbortSignal) {
+    this.#pace = pace.ofSession(() => this.#giveTurns(), closing);
+    this.#closing = closing;
+  }
+
+  /** Resolves when a message may be accepted. */
+  async next(): Promise<void> {
+    const turn = deferred<void>();
+    this.#waiting.add(turn);
+    this.#giveTurns();
+    if (!this.#waiting.has(turn)) return;
+    await atMost(turn.promise, waitMaxMs, this.#closing);
+    this.#waiting.delete(turn);
+  }
+
+  #giveTurns(): void {
+    while (this.#waiting.size > 0) {
+      const taken = this.#pace.take(this.#waiting.size);
+      if (taken === 0) return;
+      for (const turn of [...this.#waiting].slice(0, taken)) {
+        this.#waiting.delete(turn);
+        turn.resolve();
+      }
+    }
+  }
+}

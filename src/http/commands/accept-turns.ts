@@ -4,6 +4,9 @@ import type { SessionPace, SharedPace } from '../../platform/session-pace.js';
 /** A message that has waited so long is accepted without a turn. */
 const waitMaxMs = 5_000;
 
+/** If more wait, the oldest is accepted without a turn. Half of the requests that a caller may have under way. */
+const waitingMax = 128;
+
 /** Lets the messages of one session be accepted in their order, no faster than the session's pace (docs/decisions/0027). */
 export class AcceptTurns {
   readonly #pace: SessionPace;
@@ -21,6 +24,8 @@ export class AcceptTurns {
     const turn = deferred<void>();
     this.#waiting.add(turn);
     this.#giveTurns();
+    const [oldest] = this.#waiting;
+    if (oldest !== undefined && this.#waiting.size > waitingMax) this.#give(oldest);
     if (!this.#waiting.has(turn)) return;
     await atMost(turn.promise, waitMaxMs, this.#closing);
     this.#waiting.delete(turn);
@@ -30,10 +35,12 @@ export class AcceptTurns {
     while (this.#waiting.size > 0) {
       const taken = this.#pace.take(this.#waiting.size);
       if (taken === 0) return;
-      for (const turn of [...this.#waiting].slice(0, taken)) {
-        this.#waiting.delete(turn);
-        turn.resolve();
-      }
+      for (const turn of [...this.#waiting].slice(0, taken)) this.#give(turn);
     }
+  }
+
+  #give(turn: Deferred<void>): void {
+    this.#waiting.delete(turn);
+    turn.resolve();
   }
 }

@@ -59,11 +59,18 @@ describe('the turns in which messages are accepted', () => {
 
   it('come after 5 s at the latest', async () => {
     await other.next();
-    const came = ask(200);
+    const came = ask(100);
     await pass(4_900);
     assert.ok(came.length < 60, String(came.length));
     await pass(200);
-    assert.deepEqual(came, numbers(200));
+    assert.deepEqual(came, numbers(100));
+  });
+
+  it('come at once for the oldest while more than 128 wait', async () => {
+    await other.next();
+    const came = ask(1_000);
+    await new Promise(setImmediate);
+    assert.deepEqual(came, numbers(1_000 - 128));
   });
 
   it('come when the replica closes', async () => {

@@ -1,11 +1,12 @@
+import { bounds } from '../../contract/bounds.js';
 import { atMost, type Deferred, deferred } from '../../platform/deadline.js';
 import type { SessionPace, SharedPace } from '../../platform/session-pace.js';
 
 /** A message that has waited so long is accepted without a turn. */
 const waitMaxMs = 5_000;
 
-/** If more wait, the oldest is accepted without a turn. Half of the requests that a caller may have under way. */
-const waitingMax = 128;
+/** If more wait, the oldest is accepted without a turn: a caller keeps half of its requests for its other sessions. */
+const waitingMax = bounds.requestsUnderWay / 2;
 
 /** Lets the messages of one session be accepted in their order, no faster than the session's pace (docs/decisions/0027). */
 export class AcceptTurns {
@@ -32,10 +33,9 @@ export class AcceptTurns {
   }
 
   #giveTurns(): void {
-    while (this.#waiting.size > 0) {
-      const taken = this.#pace.take(this.#waiting.size);
-      if (taken === 0) return;
-      for (const turn of [...this.#waiting].slice(0, taken)) this.#give(turn);
+    for (const turn of this.#waiting) {
+      if (this.#pace.take(1) === 0) return;
+      this.#give(turn);
     }
   }
 
